@@ -1,0 +1,1 @@
+"""TF-Agents agents for slates, installed as `recsim_tf.agents`."""

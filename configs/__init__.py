@@ -1,0 +1,1 @@
+"""Gin files, each a runnable experiment, installed as `recsim_tf.configs`."""

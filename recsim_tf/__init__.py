@@ -1,0 +1,40 @@
+"""recsim_tf: a TensorFlow-native, differentiable simulator of recommender systems."""
+
+# ruff: noqa: E402, I001
+from recsim_tf import _stack  # Settles the Keras generation; before anything imports TensorFlow Probability.
+
+from recsim_tf import choice
+from recsim_tf._version import __version__
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import DocumentModel, UserModel, per_user
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.types import InitialDraws, LogProb, Observation, SimulatorState, Slate, StepDraws, Trajectory, Transition
+from recsim_tf.environments.interest_evolution import interest_evolution
+from recsim_tf.registry import make, register, registered
+
+
+register("InterestEvolution-v1", interest_evolution)
+
+__all__ = [
+    "Bounds",
+    "DocumentModel",
+    "InitialDraws",
+    "LogProb",
+    "Observation",
+    "Policy",
+    "Simulator",
+    "SimulatorState",
+    "Slate",
+    "StepDraws",
+    "Trajectory",
+    "Transition",
+    "UserModel",
+    "__version__",
+    "choice",
+    "make",
+    "per_user",
+    "register",
+    "registered",
+]
+
+del _stack

@@ -1,0 +1,118 @@
+"""Cascade choice: the user examines the slate from the top and stops at the first click."""
+
+import abc
+import numbers
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.choice.distribution import ChoiceDistribution
+
+
+class CascadeChoice(ChoiceDistribution, abc.ABC):
+    """P(click i | reached i) = attention_prob * score_scaling * value[i].
+
+    As in RecSim 0.2.4 the attention is constant for every examined position; it decays only because earlier clicks end the scan.
+    """
+
+    def __init__(self, scores, score_scaling, attention_prob, mask, validate: bool, parameters: dict, name: str):
+        if isinstance(attention_prob, numbers.Number) and not 0 <= attention_prob <= 1:
+            raise ValueError(f"attention_prob must be in [0, 1], got {attention_prob}")
+        if isinstance(score_scaling, numbers.Number) and score_scaling < 0:
+            raise ValueError(f"score_scaling must be at least 0, got {score_scaling}")
+        self._score_scaling = score_scaling
+        self._attention_prob = attention_prob
+        super().__init__(scores, mask, validate, parameters, name)
+
+    @abc.abstractmethod
+    def _values(self) -> tf.Tensor:
+        """Non-negative values [..., K] of the documents."""
+
+    def weights(self):
+        attention = self._parameter(self._attention_prob) * self._parameter(self._score_scaling)
+        click_if_reached = self._mask_out(attention * self._values(), 0.0)
+        reached = tf.math.cumprod(1 - click_if_reached, axis=-1, exclusive=True)
+        clicked = reached * click_if_reached
+        return self._with_no_click(clicked, reached[..., -1:] * (1 - click_if_reached[..., -1:]))
+
+    def _conditions(self):
+        scaled = self._parameter(self._score_scaling) * self._values()
+        attention_prob = self._parameter(self._attention_prob)
+        return [
+            ((attention_prob >= 0) & (attention_prob <= 1), "attention_prob must be in [0, 1]"),
+            (self._parameter(self._score_scaling) >= 0, "score_scaling must be at least 0"),
+            (self._real(scaled >= 0), "scores must be at least min_normalizer: a cascade probability is negative"),
+            (self._real(scaled <= 1), "scores are too large for score_scaling: a cascade probability is above 1"),
+        ]
+
+
+@gin.configurable
+class ExponentialCascade(CascadeChoice):
+    """Cascade choice with value[i] = exp(scores[i]).
+
+    Args:
+      scores: float [..., K].
+      score_scaling: scalar or [B], at least 0; score_scaling * exp(scores) must not exceed 1.
+      attention_prob: scalar or [B], in [0, 1] (RecSim 0.2.4 default 1).
+      mask: bool [..., K], False at empty positions.
+      validate: whether to check for NaN and infinite scores and for probabilities outside [0, 1].
+    """
+
+    parameter_names = ("score_scaling", "attention_prob")
+
+    def __init__(
+        self, scores, score_scaling, attention_prob=1.0, mask=None, validate: bool = False, name: str = "ExponentialCascade"
+    ):
+        parameters = {
+            "scores": scores,
+            "score_scaling": score_scaling,
+            "attention_prob": attention_prob,
+            "mask": mask,
+            "validate": validate,
+            "name": name,
+        }
+        super().__init__(scores, score_scaling, attention_prob, mask, validate, parameters, name)
+
+    def _values(self):
+        return tf.exp(self._scores)
+
+
+@gin.configurable
+class ProportionalCascade(CascadeChoice):
+    """Cascade choice with value[i] = scores[i] - min_normalizer.
+
+    Args:
+      scores: float [..., K].
+      score_scaling: scalar or [B], at least 0; score_scaling * (scores - min_normalizer) must not exceed 1.
+      min_normalizer: scalar or [B], at most the smallest score.
+      attention_prob: scalar or [B], in [0, 1] (RecSim 0.2.4 default 1).
+      mask: bool [..., K], False at empty positions.
+      validate: whether to check for NaN and infinite scores and for probabilities outside [0, 1].
+    """
+
+    parameter_names = ("score_scaling", "min_normalizer", "attention_prob")
+
+    def __init__(
+        self,
+        scores,
+        score_scaling,
+        min_normalizer,
+        attention_prob=1.0,
+        mask=None,
+        validate: bool = False,
+        name: str = "ProportionalCascade",
+    ):
+        parameters = {
+            "scores": scores,
+            "score_scaling": score_scaling,
+            "min_normalizer": min_normalizer,
+            "attention_prob": attention_prob,
+            "mask": mask,
+            "validate": validate,
+            "name": name,
+        }
+        self._min_normalizer = min_normalizer
+        super().__init__(scores, score_scaling, attention_prob, mask, validate, parameters, name)
+
+    def _values(self):
+        return self._scores - self._parameter(self._min_normalizer)

@@ -1,0 +1,62 @@
+"""Checks of what comes in at the edges: one line that names the argument, what was got and what is allowed."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+
+def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
+    """Requires a boolean tensor to be true everywhere.
+
+    Args:
+      condition: bool tensor.
+      message: the error's text.
+
+    Returns:
+      Operations to put under `tf.control_dependencies`; empty in eager mode. XLA drops them.
+
+    Raises:
+      ValueError: in eager mode. In graph mode a violation is a `tf.errors.InvalidArgumentError` when the graph runs.
+    """
+    if tf.executing_eagerly():
+        if not bool(tf.reduce_all(condition)):
+            raise ValueError(message)
+        return []
+    return [tf.debugging.Assert(tf.reduce_all(condition), [message])]
+
+
+def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> tf.Tensor:
+    """Returns the tensor, after its (condition, message) pairs have been checked."""
+    with tf.control_dependencies([op for condition, message in conditions for op in check(condition, message)]):
+        return tf.identity(tensor)
+
+
+def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.Tensor:
+    """Checks the dtype and shape of a slate, which are known before anything runs.
+
+    Args:
+      slate: int32 or int64 [num_users, k] with k <= slate_size.
+      num_users: B.
+      slate_size: the largest k.
+
+    Returns:
+      int32 [num_users, slate_size]: the slate, padded with -1 if it is short.
+    """
+    slate = tf.convert_to_tensor(slate)
+    if slate.dtype not in (tf.int32, tf.int64):
+        raise ValueError(f"slate must have dtype int32 or int64, got {slate.dtype.name}")
+    if slate.shape.rank != 2 or slate.shape[0] != num_users or slate.shape[1] is None or slate.shape[1] > slate_size:
+        raise ValueError(f"slate must have shape [{num_users}, k] with k <= slate_size={slate_size}, got {slate.shape}")
+    slate = tf.cast(slate, tf.int32)
+    return tf.pad(slate, [[0, 0], [0, slate_size - slate.shape[1]]], constant_values=-1)
+
+
+def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: bool) -> tf.Tensor:
+    """Checks the positions of an int32 slate [B, K]; see `check` for how a violation is reported."""
+    in_range = (slate >= -1) & (slate < num_candidates)
+    conditions = [(in_range, f"slate must hold candidate positions in [0, {num_candidates}), or -1 for an empty position")]
+    if not allow_duplicates:
+        ranked = tf.sort(slate, axis=-1)
+        repeated = (ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)
+        conditions.append((~repeated, "slate must not show a document twice (allow_duplicates=False)"))
+    return checked(slate, conditions)

@@ -1,0 +1,53 @@
+"""Operations on nests of tensors with the users as leading axis."""
+
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest
+
+# Below this many candidates, comparing every slate position with every candidate is faster than a gather under XLA.
+_MAX_ONE_HOT = 64
+
+
+def batch_size(nest: Nest) -> int:
+    """The static length of the leading axis of a nest of [B, ...]."""
+    return tf.nest.flatten(nest)[0].shape[0]
+
+
+def where(mask: tf.Tensor, if_true: Nest, if_false: Nest) -> Nest:
+    """Chooses whole rows: `if_true` where `mask` [B], else `if_false`, on nests of [B, ...]."""
+
+    def choose(true_leaf, false_leaf):
+        return tf.where(tf.reshape(mask, [-1] + [1] * (true_leaf.shape.rank - 1)), true_leaf, false_leaf)
+
+    return tf.nest.map_structure(choose, if_true, if_false)
+
+
+def take(nest: Nest, positions: tf.Tensor) -> Nest:
+    """Selects along the second axis.
+
+    Args:
+      nest: nest of [B, N, ...].
+      positions: int32 [B, K], in [0, N); under XLA a position outside takes an arbitrary valid row.
+
+    Returns:
+      Nest of [B, K, ...].
+    """
+    return tf.nest.map_structure(lambda leaf: _take_leaf(leaf, positions), nest)
+
+
+def _take_leaf(leaf, positions):
+    num_candidates = leaf.shape[1]
+    if leaf.shape.rank == 2 and leaf.dtype != tf.bool and num_candidates <= _MAX_ONE_HOT:
+        chosen = positions[:, :, tf.newaxis] == tf.range(num_candidates, dtype=positions.dtype)
+        return tf.reduce_sum(tf.where(chosen, leaf[:, tf.newaxis, :], tf.zeros([], leaf.dtype)), axis=-1)
+    return tf.gather(leaf, positions, batch_dims=1)
+
+
+def zeros_like(nest: Nest) -> Nest:
+    """Zeros with the structure, shapes and dtypes of a nest."""
+    return tf.nest.map_structure(tf.zeros_like, nest)
+
+
+def at_step(nest: Nest, step) -> Nest:
+    """Element `step` of the leading (time) axis."""
+    return tf.nest.map_structure(lambda leaf: leaf[step], nest)

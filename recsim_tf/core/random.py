@@ -1,0 +1,191 @@
+"""The one place that draws random numbers: stateless uniforms, mapped through inverse CDFs.
+
+Every draw of the simulator is `sample(distribution, seed)`: a block of uniforms from an explicit algorithm, pushed through
+the quantile function of the distribution. Graph mode and XLA therefore agree when they are given the same uniforms, and no
+draw depends on the sampler that TensorFlow Probability happens to use.
+
+Seeds are int32 tensors of shape [2]. A seed is used once: `split_seed` makes as many new ones as are needed.
+"""
+
+import contextlib
+import contextvars
+import functools
+import inspect
+import math
+import numbers
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+# Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select" costs a hundred times more there.
+_algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")
+_ALGORITHMS = ("philox", "threefry", "auto_select")
+
+
+@contextlib.contextmanager
+def algorithm(name: str):
+    """Chooses the bit generator for everything traced inside the context.
+
+    Args:
+      name: "philox" (the default), "threefry" (only in functions compiled by XLA) or "auto_select".
+    """
+    if name not in _ALGORITHMS:
+        raise ValueError(f"algorithm must be one of {', '.join(_ALGORITHMS)}, got {name!r}")
+    token = _algorithm.set(name)
+    try:
+        yield
+    finally:
+        _algorithm.reset(token)
+
+
+def as_seed(seed) -> tf.Tensor:
+    """Turns a Python integer into a seed; a seed tensor passes through.
+
+    Args:
+      seed: an integer in [0, 2**64), or an int32 tensor of shape [2].
+
+    Returns:
+      int32 [2].
+    """
+    if isinstance(seed, numbers.Integral):
+        value = int(seed)
+        if not 0 <= value < 2**64:
+            raise ValueError(f"seed must be in [0, 2**64), got {value}")
+        words = ((value >> 32) & 0xFFFFFFFF, value & 0xFFFFFFFF)
+        return tf.constant([word - 2**32 if word >= 2**31 else word for word in words], tf.int32)
+    if seed is None:
+        raise ValueError("seed must be an integer or an int32 tensor of shape [2], got None")
+    seed = tf.convert_to_tensor(seed)
+    if seed.dtype != tf.int32 or seed.shape != [2]:
+        raise ValueError(f"seed must be an integer or an int32 tensor of shape [2], got {seed.dtype.name} {seed.shape}")
+    return seed
+
+
+def split_seed(seed, n: int) -> list[tf.Tensor]:
+    """Derives `n` independent seeds, each int32 [2], from one seed."""
+    words = tf.random.stateless_uniform([n, 2], as_seed(seed), minval=None, maxval=None, dtype=tf.int32, alg=_algorithm.get())
+    return tf.unstack(words)
+
+
+def uniform(shape, seed, dtype=tf.float32) -> tf.Tensor:
+    """Uniforms in [0, 1) of the given shape and dtype."""
+    return tf.random.stateless_uniform(shape, as_seed(seed), dtype=dtype, alg=_algorithm.get())
+
+
+def uniform_integers(shape, seed, high: int) -> tf.Tensor:
+    """Uniform int32 in [0, high) of the given shape."""
+    return tf.random.stateless_uniform(shape, as_seed(seed), minval=0, maxval=high, dtype=tf.int32, alg=_algorithm.get())
+
+
+def _open_uniform(shape, seed, dtype):
+    """Uniforms in (0, 1): half a step of the generator's grid above `uniform`, so that a quantile of them is finite."""
+    return uniform(shape, seed, dtype) + tf.as_dtype(dtype).as_numpy_dtype(0.5 * _grid_step(dtype))
+
+
+def _grid_step(dtype) -> float:
+    return {tf.float16: 2.0**-10, tf.bfloat16: 2.0**-7, tf.float32: 2.0**-23, tf.float64: 2.0**-52}[tf.as_dtype(dtype)]
+
+
+def _batch_shape(distribution):
+    shape = distribution.batch_shape
+    return shape if shape.is_fully_defined() else distribution.batch_shape_tensor()
+
+
+def categorical_from_uniform(u, probs):
+    """Inverse CDF of a categorical.
+
+    Args:
+      u: uniforms [...] in [0, 1).
+      probs: [..., C], non-negative; they need not sum to one.
+
+    Returns:
+      int32 [...], the category in [0, C). A category of weight zero is never returned.
+    """
+    cdf = tf.cumsum(probs, axis=-1)
+    # Scaling by the total rather than dividing keeps rounding from reaching a last category of weight zero.
+    threshold = (u * cdf[..., -1])[..., tf.newaxis]
+    return tf.reduce_sum(tf.cast(threshold >= cdf[..., :-1], tf.int32), axis=-1)
+
+
+@functools.singledispatch
+def sample(distribution, seed):
+    """One draw of every batch member of a TFP distribution.
+
+    Families used by the models have an inverse CDF here; any other distribution is drawn by its own `sample(seed=seed)`. Register
+    more with `sample.register`.
+
+    Args:
+      distribution: a `tfd.Distribution`.
+      seed: int32 [2].
+
+    Returns:
+      A draw (a nest for joint distributions) with the shape batch_shape + event_shape.
+    """
+    return distribution.sample(seed=seed)
+
+
+@sample.register
+def _(distribution: tfd.Uniform, seed):
+    u = uniform(_batch_shape(distribution), seed, distribution.dtype)
+    low = tf.convert_to_tensor(distribution.low)
+    return low + (distribution.high - low) * u
+
+
+def _standard_normal(distribution, seed):
+    u = _open_uniform(_batch_shape(distribution), seed, distribution.dtype)
+    return math.sqrt(2.0) * tf.math.erfinv(2.0 * u - 1.0)
+
+
+@sample.register
+def _(distribution: tfd.Normal, seed):
+    return distribution.loc + distribution.scale * _standard_normal(distribution, seed)
+
+
+@sample.register
+def _(distribution: tfd.LogNormal, seed):
+    return tf.exp(distribution.loc + distribution.scale * _standard_normal(distribution, seed))
+
+
+@sample.register
+def _(distribution: tfd.Bernoulli, seed):
+    probs = distribution.probs_parameter()
+    return tf.cast(uniform(_batch_shape(distribution), seed, probs.dtype) < probs, distribution.dtype)
+
+
+@sample.register
+def _(distribution: tfd.Categorical, seed):
+    probs = distribution.probs_parameter()
+    u = uniform(_batch_shape(distribution), seed, probs.dtype)
+    return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
+
+
+@sample.register
+def _(distribution: tfd.Independent, seed):
+    return sample(distribution.distribution, seed)
+
+
+@sample.register
+def _(distribution: tfd.Masked, seed):
+    draw = sample(distribution.distribution, seed)
+    safe = distribution.safe_sample_fn(distribution.distribution)
+    mask = tf.convert_to_tensor(distribution.validity_mask)
+    mask = tf.reshape(mask, tf.concat([tf.shape(mask), tf.ones([draw.shape.rank - mask.shape.rank], tf.int32)], axis=0))
+    return tf.where(mask, draw, safe)
+
+
+@sample.register
+def _(distribution: tfd.JointDistributionNamed, seed):
+    model = distribution.model
+    fields = model._asdict() if hasattr(model, "_asdict") else dict(model)
+    seeds = dict(zip(fields, split_seed(seed, len(fields)), strict=True))
+    draws: dict = {}
+    while len(draws) < len(fields):
+        for name, field in fields.items():
+            parents = [] if isinstance(field, tfd.Distribution) else list(inspect.signature(field).parameters)
+            if name not in draws and all(parent in draws for parent in parents):
+                conditional = field if isinstance(field, tfd.Distribution) else field(*(draws[parent] for parent in parents))
+                draws[name] = sample(conditional, seeds[name])
+    draws = {name: draws[name] for name in fields}
+    return type(model)(**draws) if hasattr(model, "_asdict") else draws

@@ -1,0 +1,96 @@
+"""The records that pass between the simulator, its models and its callers.
+
+B is the number of users, N of candidates a user, K of slate positions, T of steps. "Nest" means any structure of tensors.
+"""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+Nest = Any
+
+
+class Slate(NamedTuple):
+    """The documents that a user is shown, in slate order: what `UserModel`'s methods read."""
+
+    documents: Nest  # nest of [B, K, ...], from `DocumentModel.show`
+    mask: tf.Tensor  # bool [B, K]: False where a short slate is padded
+
+
+class Observation(NamedTuple):
+    """What an agent may see before it chooses a slate."""
+
+    user: Nest  # nest of [B, ...]
+    documents: Nest  # nest of [B, N, ...]: the candidates
+    response: Nest  # nest of [B, K, ...]: the response to the previous slate, zeros at the start of a session
+
+
+class SimulatorState(NamedTuple):
+    """Everything a simulation needs to go on."""
+
+    user: Nest  # nest of [B, ...]
+    corpus: Nest  # nest of [B, ...], or () for a corpus without state
+    candidates: Nest  # nest of [B, N, ...]: draws of `DocumentModel.candidates`
+    hidden: Nest  # nest of [B, N, ...]: hidden attributes of persistent candidates, else ()
+    response: Nest  # nest of [B, K, ...]: the last response, zeros at the start of a session
+    num_steps: tf.Tensor  # int32 [B]: steps since the start of the session
+    done: tf.Tensor  # bool [B]: the session has ended
+
+
+class InitialDraws(NamedTuple):
+    """The draws that start sessions: `Simulator.initial_state` maps them to a state."""
+
+    user: Nest
+    corpus: Nest
+    candidates: Nest
+    hidden: Nest  # drawn here only for persistent candidates
+
+
+class StepDraws(NamedTuple):
+    """The draws of one step, () where a model draws nothing."""
+
+    hidden: Nest  # [B, K, ...], from `DocumentModel.reveal`
+    response: Nest  # [B, ...], from `UserModel.response`
+    innovation: Nest  # [B, ...], from `UserModel.innovation`
+    departure: Nest  # [B], from `UserModel.departure` where it is a distribution
+    candidates: Nest  # [B, N, ...], from `DocumentModel.candidates`
+
+
+class Transition(NamedTuple):
+    """One step of B users; stacked over time it is [T, B, ...]."""
+
+    slate: tf.Tensor  # int32 [B, K]: candidate positions, -1 where a short slate is padded
+    draws: StepDraws
+    response: Nest  # nest of [B, K, ...]
+    reward: tf.Tensor  # [B]
+    active: tf.Tensor  # bool [B]: the user was in session when the step began; the rest of the row counts only there
+    terminated: tf.Tensor  # bool [B]: the user left at this step
+    truncated: tf.Tensor  # bool [B]: the time limit ended the session at this step, the user would have stayed
+
+
+class Trajectory(NamedTuple):
+    """A rollout as draws: states are recomputed from it."""
+
+    initial: InitialDraws  # [B, ...]
+    transitions: Transition  # [T, B, ...]
+    newcomers: Any  # InitialDraws [T, B, ...] of an auto-reset rollout, valid where a session ended at that step; else ()
+
+
+class LogProb(NamedTuple):
+    """Log-probability of each session's draws by origin, each [B]."""
+
+    initial: tf.Tensor  # the user's initial draws
+    response: tf.Tensor
+    innovation: tf.Tensor
+    departure: tf.Tensor
+    documents: tf.Tensor  # corpus, candidates and hidden attributes
+
+    @property
+    def user(self) -> tf.Tensor:
+        """[B]: the parts that `fit` maximises; the documents are given."""
+        return self.initial + self.response + self.innovation + self.departure
+
+    @property
+    def total(self) -> tf.Tensor:
+        """[B]: the log-probability of everything that was drawn."""
+        return self.user + self.documents

@@ -1,0 +1,23 @@
+"""Interest evolution: users' interests drift with what they watch, within a budget of time."""
+
+from recsim_tf.environments.interest_evolution.documents import PlainVideos, UtilityVideos, Video
+from recsim_tf.environments.interest_evolution.environment import interest_evolution
+from recsim_tf.environments.interest_evolution.users import (
+    InterestEvolutionUsers,
+    Response,
+    UserState,
+    click_reward,
+    watch_time_reward,
+)
+
+__all__ = [
+    "InterestEvolutionUsers",
+    "PlainVideos",
+    "Response",
+    "UserState",
+    "UtilityVideos",
+    "Video",
+    "click_reward",
+    "interest_evolution",
+    "watch_time_reward",
+]

@@ -1,0 +1,185 @@
+"""Documents of interest evolution: videos with a topic, a length, and a quality that shows only when they are watched."""
+
+from typing import NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import UniformCategories
+from recsim_tf.core.models import DocumentModel, per_user
+
+tfd = tfp.distributions
+
+
+class Video(NamedTuple):
+    """What is known of videos; leading axes [B, N] or [B, K]."""
+
+    features: tf.Tensor  # [..., F]
+    cluster_id: tf.Tensor  # int32 [...], the topic
+    length: tf.Tensor  # [...]
+
+
+class ShownVideo(NamedTuple):
+    """What the user meets on a slate, [B, K]."""
+
+    features: tf.Tensor  # [B, K, F]
+    cluster_id: tf.Tensor  # int32 [B, K]
+    length: tf.Tensor  # [B, K]
+    quality: tf.Tensor  # [B, K], hidden until now
+
+
+class PlainDraw(NamedTuple):
+    """Draws of `PlainVideos`."""
+
+    features: tf.Tensor  # [B, N, F]
+    length: tf.Tensor  # [B, N], before it is capped
+
+
+class _Videos(DocumentModel):
+    """What both kinds of videos share: agents see their features only, as in RecSim."""
+
+    def observe(self, documents):
+        return documents.features
+
+    def observation_bounds(self):
+        return Bounds(-1.0, 1.0)
+
+
+@gin.configurable
+class UtilityVideos(_Videos):
+    """Videos of one topic each, with a quality around the topic's mean: RecSim 0.2.4's `UtilityModelVideoSampler`.
+
+    The topic is uniform over T topics and is the one-hot feature vector. The quality is N(mean[topic], quality_stddev). The means rise
+    linearly from `min_utility` to 0 over the first 70 % of the topics and from 0 to `max_utility` over the rest.
+
+    Args:
+      num_topics: T, such that int(0.7 T) + int(0.3 T) == T (as 10 or 20), unless `topic_quality_means` is given.
+      min_utility: mean quality of the worst topic.
+      max_utility: mean quality of the best topic.
+      quality_stddev: standard deviation of the quality around its topic's mean (RecSim calls its 0.1 a variance, but uses it so).
+      video_length: watch time of a click, in the unit of the users' budget.
+      topic_quality_means: float [T], replaces the linear table.
+      dtype: tf.float32 or tf.float64.
+    """
+
+    def __init__(
+        self,
+        num_topics: int = 20,
+        min_utility=-3.0,
+        max_utility=3.0,
+        quality_stddev=0.1,
+        video_length=4.0,
+        topic_quality_means=None,
+        dtype: tf.DType = tf.float32,
+        name: str = "UtilityVideos",
+    ):
+        super().__init__(name=name)
+        if num_topics < 1:
+            raise ValueError(f"num_topics must be at least 1, got {num_topics}")
+        if topic_quality_means is None and int(0.7 * num_topics) + int(0.3 * num_topics) != num_topics:
+            raise ValueError(
+                f"num_topics must satisfy int(0.7 T) + int(0.3 T) == T (as 10 or 20) without topic_quality_means, got {num_topics}"
+            )
+        if topic_quality_means is not None and len(topic_quality_means) != num_topics:
+            raise ValueError(f"topic_quality_means must have num_topics={num_topics} entries, got {len(topic_quality_means)}")
+        self.num_topics = num_topics
+        self.min_utility = min_utility
+        self.max_utility = max_utility
+        self.quality_stddev = quality_stddev
+        self.video_length = video_length
+        self.topic_quality_means = topic_quality_means
+        self.dtype = tf.as_dtype(dtype)
+
+    def mean_quality(self) -> tf.Tensor:
+        """[T]: the mean quality of each topic."""
+        if self.topic_quality_means is not None:
+            return per_user(self.topic_quality_means, 1, self.dtype)
+        num_negative = int(0.7 * self.num_topics)
+        falling = np.linspace(1.0, 0.0, num_negative)
+        rising = np.linspace(0.0, 1.0, self.num_topics - num_negative)
+        negative = per_user(self.min_utility, 1, self.dtype) * tf.constant(falling, self.dtype)
+        positive = per_user(self.max_utility, 1, self.dtype) * tf.constant(rising, self.dtype)
+        return tf.concat([negative, positive], axis=0)
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        del corpus, user
+        return tfd.Independent(UniformCategories(self.num_topics, [num_users, num_candidates], self.dtype), 1)
+
+    def describe(self, draw, corpus):
+        del corpus
+        features = tf.one_hot(draw, self.num_topics, dtype=self.dtype)
+        length = tf.broadcast_to(per_user(self.video_length, 2, self.dtype), draw.shape)
+        return Video(features=features, cluster_id=draw, length=length)
+
+    def reveal(self, documents):
+        mean = tf.reduce_sum(documents.features * self.mean_quality(), axis=-1)
+        stddev = per_user(self.quality_stddev, 2, self.dtype)
+        return tfd.Independent(tfd.Normal(mean, stddev), 1)
+
+    def show(self, documents, hidden):
+        return ShownVideo(documents.features, documents.cluster_id, documents.length, quality=hidden)
+
+
+@gin.configurable
+class PlainVideos(_Videos):
+    """Videos with dense uniform features, random lengths and quality 1: RecSim 0.2.4's `IEvVideoSampler`.
+
+    Args:
+      num_features: F.
+      min_feature_value: lower end of the features.
+      max_feature_value: upper end of the features.
+      video_length_mean: mean of the length before it is capped.
+      video_length_stddev: standard deviation of the length before it is capped; a negative length is possible, as in RecSim.
+      max_video_length: longest video.
+      quality: of every video.
+      dtype: tf.float32 or tf.float64.
+    """
+
+    def __init__(
+        self,
+        num_features: int = 20,
+        min_feature_value: float = -1.0,
+        max_feature_value: float = 1.0,
+        video_length_mean=4.3,
+        video_length_stddev=1.0,
+        max_video_length: float = 100.0,
+        quality=1.0,
+        dtype: tf.DType = tf.float32,
+        name: str = "PlainVideos",
+    ):
+        super().__init__(name=name)
+        if not min_feature_value < max_feature_value:
+            raise ValueError(f"min_feature_value must be below max_feature_value={max_feature_value}, got {min_feature_value}")
+        self.num_features = num_features
+        self.min_feature_value = min_feature_value
+        self.max_feature_value = max_feature_value
+        self.video_length_mean = video_length_mean
+        self.video_length_stddev = video_length_stddev
+        self.max_video_length = max_video_length
+        self.quality = quality
+        self.dtype = tf.as_dtype(dtype)
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        del corpus, user
+        low = tf.fill([num_users, num_candidates, self.num_features], tf.constant(self.min_feature_value, self.dtype))
+        features = tfd.Uniform(low, tf.constant(self.max_feature_value, self.dtype))
+        mean = tf.broadcast_to(per_user(self.video_length_mean, 2, self.dtype), [num_users, num_candidates])
+        length = tfd.Normal(mean, per_user(self.video_length_stddev, 2, self.dtype))
+        return tfd.JointDistributionNamed(PlainDraw(features=tfd.Independent(features, 2), length=tfd.Independent(length, 1)))
+
+    def describe(self, draw, corpus):
+        del corpus
+        return Video(
+            features=draw.features,
+            # RecSim leaves the topic out, which breaks its own environment; the largest feature serves as one.
+            cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
+            length=tf.minimum(draw.length, tf.constant(self.max_video_length, self.dtype)),
+        )
+
+    def show(self, documents, hidden):
+        del hidden
+        quality = tf.broadcast_to(per_user(self.quality, 2, self.dtype), documents.length.shape)
+        return ShownVideo(documents.features, documents.cluster_id, documents.length, quality)

@@ -1,0 +1,226 @@
+"""Users of interest evolution: observable interests that drift, and a time budget that good documents stretch.
+
+Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019, "RecSim" (arXiv 1909.04847) and
+"SlateQ" (arXiv 1905.12767), section 6.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf import choice
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import UserModel, per_user
+
+tfd = tfp.distributions
+
+# Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities have NaN gradients.
+_MIN_PROB = 1e-6
+
+
+class UserState(NamedTuple):
+    """State of interest-evolution users."""
+
+    interests: tf.Tensor  # [B, F] in [-1, 1]
+    budget: tf.Tensor  # [B], remaining time, in the unit of document lengths
+
+
+class Response(NamedTuple):
+    """Response to a slate, per position."""
+
+    clicked: tf.Tensor  # [B, K], 1 at the clicked position
+    watch_time: tf.Tensor  # [B, K], in [0, length], zero where not clicked
+    liked: tf.Tensor  # [B, K], always 0, as in RecSim
+    quality: tf.Tensor  # [B, K], of every document shown
+    cluster_id: tf.Tensor  # int32 [B, K], of every document shown
+
+
+@gin.configurable
+class InterestEvolutionUsers(UserModel):
+    """Users with interests u in [-1, 1]^F who choose by <u, document> and leave when their time budget is spent.
+
+    A click on a document d of quality q and watch time w = min(budget, length) moves the interests by
+    `alpha * d * (d - u)`, alpha = y0 - (y0 / x0) |u|, towards d with probability <(u + 1) / 2, d> and away from it otherwise, and
+    changes the budget by `-w + user_update_alpha * w * (user_quality_factor * score + document_quality_factor * q)`. A step without a
+    click costs `step_penalty`. The user leaves when the budget is not positive.
+
+    The update is written with click weights, so it also takes relaxed (fractional) choices. Gradients flow to every numeric
+    parameter through `log_prob` of rollouts; those of the interest update and of the budget act through the unrolled state. With the
+    rule for leaving, the budget's parameters have no gradient; with a `departure_temperature` they have.
+
+    Defaults are RecSim 0.2.4's utility model. Every numeric parameter may be a number, a [B] tensor or a variable.
+
+    Args:
+      num_features: F, the dimension of interests.
+      choice_model: builds the choice distribution from `scores`, `mask` and those of the four choice parameters below that it names in
+        its `parameter_names`.
+      no_click_mass: choice parameter.
+      min_normalizer: choice parameter, the smallest possible score.
+      attention_prob: choice parameter of the cascades.
+      score_scaling: choice parameter of the cascades.
+      time_budget: the budget at the start of a session.
+      step_penalty: what a step without a click costs.
+      user_update_alpha: part of the watch time that a document of utility 1 gives back (0.9 / 3.4).
+      user_quality_factor: weight of the user's own score of the document in its utility.
+      document_quality_factor: weight of the document's quality in its utility.
+      alpha_x_intercept: x0, the size of an interest at which it no longer moves.
+      alpha_y_intercept: y0, the step of an interest at zero.
+      departure_temperature: None makes leaving a rule, budget <= 0; a positive number T makes it a hazard, the user leaves after each
+        step with probability sigmoid(-budget / T).
+      dtype: tf.float32, or tf.float64 for gradient checks.
+    """
+
+    def __init__(
+        self,
+        num_features: int = 20,
+        choice_model: Callable[..., tfd.Distribution] = choice.MultinomialProportional,
+        no_click_mass=1.0,
+        min_normalizer=-1.0,
+        attention_prob=0.65,
+        score_scaling=0.05,
+        time_budget=200.0,
+        step_penalty=0.5,
+        user_update_alpha=0.9 / 3.4,
+        user_quality_factor=0.0,
+        document_quality_factor=1.0,
+        alpha_x_intercept=1.0,
+        alpha_y_intercept=0.3,
+        departure_temperature=None,
+        dtype: tf.DType = tf.float32,
+        name: str = "InterestEvolutionUsers",
+    ):
+        super().__init__(name=name)
+        if num_features < 1:
+            raise ValueError(f"num_features must be at least 1, got {num_features}")
+        self.num_features = num_features
+        self.choice_model = choice_model
+        self.no_click_mass = no_click_mass
+        self.min_normalizer = min_normalizer
+        self.attention_prob = attention_prob
+        self.score_scaling = score_scaling
+        self.time_budget = time_budget
+        self.step_penalty = step_penalty
+        self.user_update_alpha = user_update_alpha
+        self.user_quality_factor = user_quality_factor
+        self.document_quality_factor = document_quality_factor
+        self.alpha_x_intercept = alpha_x_intercept
+        self.alpha_y_intercept = alpha_y_intercept
+        self.departure_temperature = departure_temperature
+        self.dtype = tf.as_dtype(dtype)
+
+    @classmethod
+    def plain(cls, **overrides) -> "InterestEvolutionUsers":
+        """RecSim 0.2.4's plain user distribution (`IEvUserDistributionSampler`), with any argument overridden.
+
+        RecSim's fields without effect (keep_interact_prob, min_doc_utility, the id sets) are left out.
+        """
+        constants = {
+            "attention_prob": 0.9,
+            "time_budget": 30.0,
+            "step_penalty": 1.0,
+            "user_update_alpha": 0.0,
+            "user_quality_factor": 1.0,
+        }
+        return cls(**{**constants, **overrides})
+
+    def initial_draws(self, num_users):
+        low = -tf.ones([num_users, self.num_features], self.dtype)
+        return tfd.Independent(tfd.Uniform(low, tf.constant(1, self.dtype)), 1)
+
+    def initial_state(self, draws):
+        budget = tf.broadcast_to(self._parameter(self.time_budget), tf.shape(draws)[:1])
+        return UserState(interests=draws, budget=tf.ensure_shape(budget, draws.shape[:1]))
+
+    def response(self, state, slate):
+        return self._choice(state, slate)
+
+    def outcome(self, state, slate, draw):
+        clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
+        watch_time = tf.minimum(tf.maximum(state.budget, 0)[:, tf.newaxis], slate.documents.length)
+        return Response(
+            clicked=clicked,
+            watch_time=clicked * watch_time,
+            liked=tf.zeros_like(clicked),
+            quality=slate.documents.quality,
+            cluster_id=slate.documents.cluster_id,
+        )
+
+    def innovation(self, state, slate, response):
+        """The direction of the drift, 1 towards the clicked document and 0 away from it; there is none without a click."""
+        clicked = tf.reduce_sum(response.clicked, axis=1)
+        document = _clicked_sum(response.clicked, slate.documents.features)
+        towards = tf.reduce_sum((state.interests + 1) / 2 * document, axis=1)
+        towards = tf.clip_by_value(towards, _MIN_PROB, 1 - _MIN_PROB)
+        somebody_clicked = clicked > 0
+        direction = tfd.Bernoulli(probs=tf.where(somebody_clicked, towards, 0.5))
+        return tfd.Masked(direction, somebody_clicked, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype))
+
+    def update(self, state, slate, response, innovation):
+        features, clicked = slate.documents.features, response.clicked
+        interests = state.interests
+        intercept = self._parameter(self.alpha_y_intercept, 2)
+        alpha = intercept - intercept / self._parameter(self.alpha_x_intercept, 2) * tf.abs(interests)
+        shift = _clicked_sum(clicked, features**2) - interests * _clicked_sum(clicked, features)
+        sign = 2 * tf.cast(innovation, self.dtype)[:, tf.newaxis] - 1
+
+        gain = self._parameter(self.user_update_alpha) * self._utility(state, slate, response)
+        without_click = 1 - tf.reduce_sum(clicked, axis=1)
+        spent = tf.reduce_sum(response.watch_time, axis=1) + self._parameter(self.step_penalty) * without_click
+        return UserState(
+            interests=tf.clip_by_value(interests + sign * alpha * shift, -1, 1),
+            budget=state.budget - spent + gain,
+        )
+
+    def departure(self, state):
+        if self.departure_temperature is None:
+            return state.budget <= 0
+        return tfd.Bernoulli(logits=-state.budget / self._parameter(self.departure_temperature))
+
+    def observe(self, state):
+        return state.interests
+
+    def observation_bounds(self):
+        return Bounds(-1.0, 1.0)
+
+    def response_bounds(self):
+        """RecSim's declared ranges, but for quality, which is unbounded."""
+        return Response(
+            clicked=Bounds(0.0, 1.0),
+            watch_time=Bounds(0.0, 100.0),
+            liked=Bounds(0.0, 1.0),
+            quality=Bounds(),
+            cluster_id=Bounds(0, self.num_features - 1),
+        )
+
+    def _choice(self, state, slate):
+        scores = tf.reduce_sum(slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1)
+        parameters = {name: getattr(self, name) for name in getattr(self.choice_model, "parameter_names", ())}
+        return self.choice_model(scores, mask=slate.mask, **parameters)
+
+    def _utility(self, state, slate, response):
+        """Watch time of the clicked document times its utility, [B]."""
+        utility = self._parameter(self.document_quality_factor, 2) * slate.documents.quality
+        if not (isinstance(self.user_quality_factor, (int, float)) and self.user_quality_factor == 0):
+            utility += self._parameter(self.user_quality_factor, 2) * self._choice(state, slate).score_alone()
+        return tf.reduce_sum(response.watch_time * utility, axis=1)
+
+    def _parameter(self, value, rank: int = 1):
+        return per_user(value, rank, self.dtype)
+
+
+def _clicked_sum(clicked, values):
+    """Sum over the slate of values [B, K, F], weighted by clicks [B, K]."""
+    return tf.reduce_sum(clicked[:, :, tf.newaxis] * values, axis=1)
+
+
+def watch_time_reward(response: Response) -> tf.Tensor:
+    """[B]: time watched, RecSim's `clicked_watchtime_reward`. The watch time of a position that is not clicked is zero."""
+    return tf.reduce_sum(response.watch_time, axis=-1)
+
+
+def click_reward(response) -> tf.Tensor:
+    """[B]: number of clicks, RecSim's `total_clicks_reward`."""
+    return tf.reduce_sum(response.clicked, axis=-1)

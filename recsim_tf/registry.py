@@ -1,0 +1,53 @@
+"""Environments by name."""
+
+import inspect
+from collections.abc import Callable
+
+import gin
+
+from recsim_tf.core.simulator import Simulator
+
+_factories: dict[str, Callable[..., Simulator]] = {}
+
+
+def register(environment_id: str, factory: Callable[..., Simulator]) -> None:
+    """Makes an environment available to `make`.
+
+    Args:
+      environment_id: such as "MyEnvironment-v1".
+      factory: returns a `Simulator`; its keyword arguments are those that `make` accepts.
+
+    Raises:
+      ValueError: if the id is taken by another factory.
+    """
+    if _factories.get(environment_id, factory) is not factory:
+        raise ValueError(f"environment_id {environment_id!r} is registered already, choose another")
+    _factories[environment_id] = factory
+
+
+def registered() -> list[str]:
+    """The known ids, sorted."""
+    return sorted(_factories)
+
+
+@gin.configurable
+def make(environment_id: str, **kwargs) -> Simulator:
+    """Builds a registered environment.
+
+    Args:
+      environment_id: a registered id, such as "InterestEvolution-v1".
+      **kwargs: arguments of the environment's factory.
+
+    Raises:
+      ValueError: for an unknown id, with the known ones.
+      TypeError: for an argument that the environment does not have, with those that it has.
+    """
+    if environment_id not in _factories:
+        raise ValueError(f"environment_id must be one of {', '.join(registered())}, got {environment_id!r}")
+    factory = _factories[environment_id]
+    parameters = inspect.signature(factory).parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    unknown = sorted(set(kwargs) - set(parameters))
+    if unknown and not takes_any:
+        raise TypeError(f"{environment_id} has no argument {', '.join(unknown)}; it takes {', '.join(parameters)}")
+    return factory(**kwargs)
