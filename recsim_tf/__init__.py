@@ -1,6 +1,6 @@
 """recsim_tf: a TensorFlow-native, differentiable simulator of recommender systems."""
 
-# ruff: noqa: E402, I001
+# ruff: noqa: I001
 from recsim_tf import _stack  # Settles the Keras generation; before anything imports TensorFlow Probability.
 
 from recsim_tf import choice

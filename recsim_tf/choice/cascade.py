@@ -60,9 +60,7 @@ class ExponentialCascade(CascadeChoice):
 
     parameter_names = ("score_scaling", "attention_prob")
 
-    def __init__(
-        self, scores, score_scaling, attention_prob=1.0, mask=None, validate: bool = False, name: str = "ExponentialCascade"
-    ):
+    def __init__(self, scores, score_scaling, attention_prob=1.0, mask=None, validate: bool = False, name: str = "ExponentialCascade"):
         parameters = {
             "scores": scores,
             "score_scaling": score_scaling,

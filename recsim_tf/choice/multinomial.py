@@ -62,9 +62,7 @@ class MultinomialProportional(ChoiceDistribution):
 
     parameter_names = ("min_normalizer", "no_click_mass")
 
-    def __init__(
-        self, scores, min_normalizer, no_click_mass=0.0, mask=None, validate: bool = False, name: str = "MultinomialProportional"
-    ):
+    def __init__(self, scores, min_normalizer, no_click_mass=0.0, mask=None, validate: bool = False, name: str = "MultinomialProportional"):
         parameters = {
             "scores": scores,
             "min_normalizer": min_normalizer,
