@@ -1,0 +1,58 @@
+"""What an agent believes about clicks: a weight for each candidate and one for "no click".
+
+A slate's click probabilities are taken to be proportional to these weights, P(i | A) = v_i / (sum_{j in A} v_j + v_0), so they must not
+depend on the other documents of the slate: multinomial choice.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import tensorflow as tf
+
+from recsim_tf import choice
+from recsim_tf.core.types import Observation
+
+# Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all non-negative.
+ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
+
+
+@gin.configurable
+class AffinityScores:
+    """A multinomial choice model of the affinity <user, document>, both observed as vectors of the same length.
+
+    The defaults are the choice model of interest evolution, which RecSim's SlateQ agent is built on.
+
+    Args:
+      choice_model: `MultinomialProportional` or `MultinomialLogit`.
+      **parameters: of the choice model; by default no_click_mass 1 and min_normalizer -1.
+    """
+
+    def __init__(self, choice_model=choice.MultinomialProportional, **parameters: Any):
+        if not issubclass(choice_model, choice.MultinomialProportional | choice.MultinomialLogit):
+            raise ValueError(f"choice_model must be MultinomialProportional or MultinomialLogit, got {choice_model.__name__}")
+        if choice_model is choice.MultinomialProportional:
+            parameters = {"no_click_mass": 1.0, "min_normalizer": -1.0, **parameters}
+        self._choice_model = choice_model
+        self._parameters = parameters
+
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        affinity = tf.linalg.matvec(observation.documents, observation.user)
+        weights = self._choice_model(affinity, **self._parameters).weights()
+        return weights[:, :-1], weights[:, -1]
+
+
+class LearnedScores:
+    """The choice weights of a network that learns from clicks; they carry no gradient.
+
+    Args:
+      network: gives (logits [B, N], no_click_logit [B]), as `slate_q.ClickNetwork`.
+    """
+
+    def __init__(self, network):
+        self.network = network
+
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        (logits, no_click), _ = self.network(observation)
+        weights = tf.stop_gradient(tf.nn.softmax(tf.concat([logits, no_click[:, tf.newaxis]], axis=-1)))
+        return weights[:, :-1], weights[:, -1]

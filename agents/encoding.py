@@ -1,0 +1,59 @@
+"""Observations as float vectors, for networks."""
+
+import tensorflow as tf
+from tf_agents.specs import tensor_spec
+
+
+def encoded_size(spec) -> int:
+    """Length of the vector that `encode` makes of one observation of this nest of specs (without user or document axes)."""
+    return sum(_leaf_size(leaf) for leaf in tf.nest.flatten(spec))
+
+
+def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
+    """Concatenates an observation into float vectors.
+
+    Bounded integers become one-hot vectors over their range, as in RecSim's observation adapter; everything else is flattened.
+
+    Args:
+      observation: nest of [outer axes, ...].
+      spec: the nest of specs of one element, without the outer axes.
+      num_outer_axes: 1 for users [B], 2 for documents [B, N].
+
+    Returns:
+      float32 [outer axes, encoded_size(spec)].
+    """
+    parts = [
+        _encode_leaf(leaf, leaf_spec, num_outer_axes)
+        for leaf, leaf_spec in zip(tf.nest.flatten(observation), tf.nest.flatten(spec), strict=True)
+    ]
+    return tf.concat(parts, axis=-1)
+
+
+def _num_categories(spec) -> int:
+    """Size of a bounded integer's range, or 0 for anything else."""
+    if not spec.dtype.is_integer or not isinstance(spec, tensor_spec.BoundedTensorSpec):
+        return 0
+    return int(spec.maximum.max()) - int(spec.minimum.min()) + 1
+
+
+def _leaf_size(spec) -> int:
+    return (spec.shape.num_elements() or 0) * max(_num_categories(spec), 1)
+
+
+def _encode_leaf(leaf, spec, num_outer_axes):
+    categories = _num_categories(spec)
+    if categories:
+        leaf = tf.one_hot(leaf - int(spec.minimum.min()), categories)
+    outer = tf.shape(leaf)[:num_outer_axes]
+    return tf.reshape(tf.cast(leaf, tf.float32), tf.concat([outer, [_leaf_size(spec)]], axis=0))
+
+
+def element_spec(documents_spec):
+    """Specs of one document from specs of N candidates: drops the leading axis of each leaf and keeps its bounds."""
+
+    def drop(spec):
+        if not isinstance(spec, tensor_spec.BoundedTensorSpec):
+            return tf.TensorSpec(spec.shape[1:], spec.dtype, spec.name)
+        return tensor_spec.BoundedTensorSpec(spec.shape[1:], spec.dtype, spec.minimum.min(), spec.maximum.max(), spec.name)
+
+    return tf.nest.map_structure(drop, documents_spec)

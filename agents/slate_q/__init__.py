@@ -1,0 +1,17 @@
+"""SlateQ: Q-learning over slates, decomposed into item-wise values."""
+
+from recsim_tf.agents.slate_q.agent import SlateQAgent, SlateQLoss
+from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
+from recsim_tf.agents.slate_q.slates import exact_slate, greedy_slate, slate_advantage, slate_optimizer, top_k_slate
+
+__all__ = [
+    "ClickNetwork",
+    "SlateQAgent",
+    "SlateQLoss",
+    "SlateQNetwork",
+    "exact_slate",
+    "greedy_slate",
+    "slate_advantage",
+    "slate_optimizer",
+    "top_k_slate",
+]

@@ -1,0 +1,251 @@
+"""SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning over slates, decomposed into item-wise values."""
+
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import data_converter, tf_agent
+from tf_agents.trajectories import trajectory as tf_trajectory
+from tf_agents.utils import common
+
+from recsim_tf.adapters.tf_agents import SlatePolicy
+from recsim_tf.agents.baselines.random import random_slate
+from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
+from recsim_tf.agents.slate_q import losses
+from recsim_tf.agents.slate_q.slates import slate_optimizer
+from recsim_tf.core import random
+
+TARGETS = ("sarsa", "myopic", "q_learning")
+
+
+class SlateQLoss(NamedTuple):
+    """Parts of the loss, scalars."""
+
+    td_loss: tf.Tensor  # mean squared temporal-difference error, in units of scaled reward
+    choice_loss: tf.Tensor  # mean negative log-likelihood of the clicks, 0 unless the choice is learned
+    q_click: tf.Tensor  # mean Q of the clicked documents, in units of reward
+    q_no_click: tf.Tensor  # mean no-click value, in units of reward
+    target: tf.Tensor  # mean target, in units of reward
+
+
+@gin.configurable
+class SlateQAgent(tf_agent.TFAgent):
+    """SlateQ with a learned value of "no click".
+
+    The value of a slate is the mean of item-wise values Q(s, i) and of Q(s, none) under the agent's choice model. The network learns the
+    value of what the user did, a click on i or none, by regression on `r + gamma * discount * V(s')`, where V is the value of the slate that
+    the `target` names, under the target network. With `no_click="zero"` in the network, as in the paper, steps without a click teach
+    nothing.
+
+    Experience is a trajectory [B, 2], of an environment with `Observation`s whose response has a field `clicked`.
+
+    Args:
+      time_step_spec: of the environment.
+      action_spec: of the environment.
+      network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`.
+      optimizer: a Keras optimizer.
+      choice_scores: what the agent believes about clicks, as `AffinityScores()` (the default); or "learned", to learn it from clicks by
+        `choice_network`.
+      choice_network: as `ClickNetwork`, for choice_scores="learned".
+      target: "q_learning", the best next slate by `target_slates`; "sarsa", the next slate that was shown; or "myopic", none.
+      target_slates: slate optimiser in the target: "top_k", "greedy" or "exact".
+      serving_slates: slate optimiser in the policies.
+      gamma: discount of the future, in [0, 1].
+      epsilon: probability of a random slate in the collect policy; a number or a function of the train step.
+      target_update_tau: part of the way that the target network moves at an update, in (0, 1].
+      target_update_period: train steps between its updates.
+      average_tau: part of the way that the averaged network moves at each train step, or None; the policy then serves the
+        averaged weights (Polyak averaging), the collect policy the current ones.
+      reward_scale_factor: multiplies rewards in the loss.
+      gradient_clipping: largest global norm of the gradient, or None.
+      seed: of the policies, an integer or int32 [2].
+      train_step_counter: counts train steps; by default the global step.
+
+    Raises:
+      ValueError: for an unknown target or slate optimiser, a number out of range, or missing response fields.
+    """
+
+    def __init__(
+        self,
+        time_step_spec,
+        action_spec,
+        network,
+        optimizer,
+        choice_scores: ChoiceScores | str | None = None,
+        choice_network=None,
+        target: str = "q_learning",
+        target_slates: str = "exact",
+        serving_slates: str = "exact",
+        gamma: float = 1.0,
+        epsilon=0.1,
+        target_update_tau: float = 0.01,
+        target_update_period: int = 1,
+        average_tau: float | None = None,
+        reward_scale_factor: float = 1.0,
+        gradient_clipping: float | None = None,
+        seed=0,
+        train_step_counter: tf.Variable | None = None,
+        name: str = "SlateQAgent",
+    ):
+        tf.Module.__init__(self, name=name)
+        if target not in TARGETS:
+            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma must be in [0, 1], got {gamma}")
+        if not 0 < target_update_tau <= 1:
+            raise ValueError(f"target_update_tau must be in (0, 1], got {target_update_tau}")
+        if average_tau is not None and not 0 < average_tau <= 1:
+            raise ValueError(f"average_tau must be in (0, 1] or None, got {average_tau}")
+        if not hasattr(time_step_spec.observation.response, "clicked"):
+            raise ValueError("the environment's response must have a field clicked: SlateQ learns from clicks")
+        if (choice_scores == "learned") != (choice_network is not None):
+            raise ValueError('choice_network goes with choice_scores="learned", and only with it')
+        network.create_variables()
+        self._network = network
+        self._target_network = network.copy(name="TargetNetwork")
+        self._target_network.create_variables()
+        self._average_network = None
+        if average_tau is not None:
+            self._average_network = network.copy(name="AverageNetwork")
+            self._average_network.create_variables()
+        self._choice_network = choice_network
+        if choice_network is not None:
+            choice_network.create_variables()
+            choice_scores = LearnedScores(choice_network)
+        self._choice_scores = choice_scores or AffinityScores()
+        self._optimizer = optimizer
+        self._target = target
+        self._target_slates = slate_optimizer(target_slates)
+        self._serving_slates = slate_optimizer(serving_slates)
+        self._slate_size = action_spec.shape[0]
+        self._gamma = gamma
+        self._epsilon = epsilon
+        self._average_tau = average_tau
+        self._reward_scale_factor = reward_scale_factor
+        self._gradient_clipping = gradient_clipping
+        self._update_target = self._target_updater(target_update_tau, target_update_period)
+        if hasattr(optimizer, "build"):
+            optimizer.build(self._trainable_weights())
+
+        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+        variables = [*network.variables, *(choice_network.variables if choice_network is not None else [])]
+        served = self._average_network or network
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            SlatePolicy(time_step_spec, action_spec, self._greedy(served), [*served.variables, *variables], seed=policy_seed),
+            SlatePolicy(time_step_spec, action_spec, self._explore(), variables, seed=collect_seed, name="CollectPolicy"),
+            train_sequence_length=2,
+            train_step_counter=train_step_counter,
+        )
+        self._as_transition = data_converter.AsTransition(self.data_context, squeeze_time_dim=True)
+
+    @property
+    def network(self):
+        """The network that learns."""
+        return self._network
+
+    @property
+    def choice_scores(self) -> ChoiceScores:
+        """What the agent believes about clicks."""
+        return self._choice_scores
+
+    def action_values(self, observation) -> losses.SlateValues:
+        """What the served policy sees: choice weights and values, in units of reward."""
+        values = self._values(self._average_network or self._network, observation)
+        scale = 1 / self._reward_scale_factor
+        return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
+
+    def _values(self, network, observation) -> losses.SlateValues:
+        (q_items, q_no_click), _ = network(observation)
+        weights, no_click_weight = self._choice_scores(observation)
+        return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
+
+    def _greedy(self, network):
+        def act(observation, policy_state, seed):
+            del seed
+            return self._values(network, observation).best_slate(self._serving_slates, self._slate_size), policy_state
+
+        return act
+
+    def _explore(self):
+        greedy = self._greedy(self._network)
+
+        def act(observation, policy_state, seed):
+            slate, policy_state = greedy(observation, policy_state, seed)
+            who_seed, slate_seed = random.split_seed(seed, 2)
+            num_users = tf.shape(slate)[:1]
+            epsilon = self._epsilon(self.train_step_counter) if callable(self._epsilon) else self._epsilon
+            explores = random.uniform(num_users, who_seed) < tf.cast(epsilon, tf.float32)
+            num_candidates = tf.nest.flatten(observation.documents)[0].shape[1]
+            explored = random_slate(num_users[0], num_candidates, self._slate_size, slate_seed)
+            return tf.where(explores[:, tf.newaxis], explored, slate), policy_state
+
+        return act
+
+    def _initialize(self):
+        for network in (self._target_network, self._average_network):
+            if network is not None:
+                common.soft_variables_update(self._network.variables, network.variables, tau=1.0)
+
+    def _target_updater(self, tau, period):
+        def update():
+            return common.soft_variables_update(self._network.variables, self._target_network.variables, tau)
+
+        return common.Periodically(update, period, "update_target")
+
+    def _trainable_weights(self):
+        choice_weights = self._choice_network.trainable_weights if self._choice_network is not None else []
+        return [*self._network.trainable_weights, *choice_weights]
+
+    def _train(self, experience, weights=None):
+        variables = self._trainable_weights()
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            loss_info = self._loss(experience, weights, training=True)
+        gradients = tape.gradient(loss_info.loss, variables)
+        if self._gradient_clipping is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._gradient_clipping)
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self.train_step_counter.assign_add(1)
+        self._update_target()
+        if self._average_network is not None:
+            common.soft_variables_update(self._network.variables, self._average_network.variables, self._average_tau)
+        return loss_info
+
+    def _loss(self, experience: tf_trajectory.Trajectory, weights=None, training: bool = False):
+        time_steps, policy_steps, next_time_steps = self._as_transition(experience)
+        observation, next_observation = time_steps.observation, next_time_steps.observation
+        # A LAST step is followed by another user's FIRST: that pair is no transition.
+        valid = tf.cast(~time_steps.is_last(), tf.float32)
+        valid = valid if weights is None else valid * weights
+        clicked = tf.cast(next_observation.response.clicked, tf.float32)
+
+        next_value = self._next_value(next_observation, experience.action[:, 1])
+        reward = self._reward_scale_factor * next_time_steps.reward
+        target = tf.stop_gradient(reward + self._gamma * next_time_steps.discount * next_value)
+
+        shown = losses.shown_observation(observation, policy_steps.action)
+        (q_shown, q_no_click), _ = self._network(shown, training=training)
+        td_loss, q_click = losses.td_loss(q_shown, q_no_click, clicked, target, valid, self._network.learns_no_click)
+        choice_loss = tf.zeros([])
+        if self._choice_network is not None:
+            (logits, no_click_logit), _ = self._choice_network(shown, training=training)
+            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, valid)
+        scale = 1 / self._reward_scale_factor
+        parts = SlateQLoss(
+            td_loss=td_loss,
+            choice_loss=choice_loss,
+            q_click=scale * q_click,
+            q_no_click=scale * losses.weighted_mean(q_no_click, valid),
+            target=scale * losses.weighted_mean(target, valid),
+        )
+        return tf_agent.LossInfo(td_loss + choice_loss, parts)
+
+    def _next_value(self, observation, shown_slate):
+        """Value [B] of the next state under the target network, in units of scaled reward."""
+        if self._target == "myopic":
+            return tf.zeros(tf.shape(shown_slate)[:1])
+        values = self._values(self._target_network, observation)
+        slate = shown_slate if self._target == "sarsa" else values.best_slate(self._target_slates, self._slate_size)
+        return values.slate_value(slate)

@@ -1,0 +1,68 @@
+"""The pure functions of SlateQ's learning: values of slates, and losses."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from recsim_tf.agents.slate_q.slates import SlateOptimizer, slate_advantage
+from recsim_tf.core import nests
+
+
+class SlateValues(NamedTuple):
+    """All that decides the value of a slate, for B users and N candidates."""
+
+    weights: tf.Tensor  # [B, N] choice weights
+    no_click_weight: tf.Tensor  # [B]
+    q_items: tf.Tensor  # [B, N]
+    q_no_click: tf.Tensor  # [B]
+
+    @property
+    def advantages(self) -> tf.Tensor:
+        """[B, N]: what a click on each candidate is worth over no click."""
+        return self.q_items - self.q_no_click[:, tf.newaxis]
+
+    def best_slate(self, optimizer: SlateOptimizer, slate_size: int) -> tf.Tensor:
+        """int32 [B, K]."""
+        return optimizer(self.weights, self.no_click_weight, self.advantages, slate_size)
+
+    def slate_value(self, slate: tf.Tensor) -> tf.Tensor:
+        """[B]: the mean value of the user's choice from a slate int32 [B, K]."""
+        return self.q_no_click + slate_advantage(self.weights, self.no_click_weight, self.advantages, slate)
+
+
+def shown_observation(observation, slate):
+    """The observation with the K documents of a slate in place of the N candidates."""
+    return observation._replace(documents=nests.take(observation.documents, tf.maximum(slate, 0)))
+
+
+def weighted_mean(values, weights) -> tf.Tensor:
+    """Mean of values [B] under weights [B]; 0 where all weights are 0."""
+    return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
+
+
+def td_loss(q_shown, q_no_click, clicked, target, valid, learns_no_click: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Squared error of the value of what the user did.
+
+    Args:
+      q_shown: [B, K], values of the documents shown.
+      q_no_click: [B].
+      clicked: [B, K], 1 at the click.
+      target: [B], without gradient.
+      valid: [B], weights of the transitions.
+      learns_no_click: whether steps without a click count.
+
+    Returns:
+      The mean squared error and the mean value of clicked documents, scalars.
+    """
+    has_click = tf.reduce_sum(clicked, axis=-1)
+    q_click = tf.reduce_sum(clicked * q_shown, axis=-1)
+    q = q_click + (1 - has_click) * q_no_click
+    weights = valid if learns_no_click else valid * has_click
+    return weighted_mean(tf.square(q - target), weights), weighted_mean(q_click, valid * has_click)
+
+
+def choice_loss(logits, no_click_logit, clicked, valid) -> tf.Tensor:
+    """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate and "no click"."""
+    outcome = tf.concat([clicked, 1 - tf.reduce_sum(clicked, axis=-1, keepdims=True)], axis=-1)
+    log_probs = tf.nn.log_softmax(tf.concat([logits, no_click_logit[:, tf.newaxis]], axis=-1))
+    return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), valid)

@@ -1,0 +1,109 @@
+"""The networks of SlateQ: an item-wise Q(s, i) and the value of "no click", Q(s, none)."""
+
+from collections.abc import Sequence
+
+import gin
+import tensorflow as tf
+from tf_agents.networks import network
+
+from recsim_tf.agents import encoding
+
+
+class _SlateNetwork(network.Network):
+    """A network on `Observation`s of B users and any number of documents, so that it values candidates and slates alike."""
+
+    def __init__(self, observation_spec, name: str):
+        # TF-Agents would hold every input to one number of documents, so it is given no spec.
+        super().__init__(input_tensor_spec=None, state_spec=(), name=name)
+        self._observation_spec = observation_spec
+
+    def create_variables(self, input_tensor_spec=None, **kwargs):
+        del input_tensor_spec, kwargs
+        if not self.built:
+            self(tf.nest.map_structure(lambda spec: tf.zeros([1, *spec.shape], spec.dtype), self._observation_spec))
+
+
+@gin.configurable
+class SlateQNetwork(_SlateNetwork):
+    """Q-values of every candidate and of "no click".
+
+    The item-wise value is a multilayer perceptron on the user's and one document's observation, shared by all candidates; its first layer
+    is applied to users and documents apart and added, which is the same function for less work. The no-click value is a perceptron on
+    the user's observation.
+
+    Calling it with an observation of B users and N candidates gives ((q_items float [B, N], q_no_click float [B]), network_state).
+
+    Args:
+      observation_spec: `Observation` of specs.
+      hidden_units: sizes of the hidden layers, RecSim's are (256, 32).
+      no_click: "learned", or "zero" for the SlateQ paper's value of zero.
+      relative: with a learned no-click value, whether the item network gives the difference Q(s, i) - Q(s, none) instead of Q(s, i). The
+        values of different choices in one state then share their common part and the network spends itself on what differs, as
+        in a dueling network (Wang et al. 2016, arXiv 1511.06581).
+    """
+
+    def __init__(
+        self,
+        observation_spec,
+        hidden_units: Sequence[int] = (64, 64),
+        no_click: str = "learned",
+        relative: bool = True,
+        name: str = "SlateQNetwork",
+    ):
+        super().__init__(observation_spec, name)
+        if no_click not in ("learned", "zero"):
+            raise ValueError(f"no_click must be learned or zero, got {no_click!r}")
+        if not hidden_units:
+            raise ValueError("hidden_units must name at least one layer, got none")
+        self._user_spec = observation_spec.user
+        self._document_spec = encoding.element_spec(observation_spec.documents)
+        self._relative = relative and no_click == "learned"
+        layers = tf.keras.layers
+        self._user_layer = layers.Dense(hidden_units[0], name="user")
+        self._document_layer = layers.Dense(hidden_units[0], use_bias=False, name="document")
+        self._item_layers = [*(layers.Dense(n, "relu", name="item_hidden") for n in hidden_units[1:]), layers.Dense(1, name="item_value")]
+        self._no_click_layers = []
+        if no_click == "learned":
+            hidden = [layers.Dense(n, "relu", name="no_click_hidden") for n in hidden_units]
+            self._no_click_layers = [*hidden, layers.Dense(1, name="no_click_value")]
+
+    @property
+    def learns_no_click(self) -> bool:
+        """Whether the no-click value is learned rather than zero."""
+        return bool(self._no_click_layers)
+
+    def call(self, observation, step_type=(), network_state=(), training=False):
+        del step_type, training
+        user = encoding.encode(observation.user, self._user_spec, 1)
+        documents = encoding.encode(observation.documents, self._document_spec, 2)
+        hidden = tf.nn.relu(self._user_layer(user)[:, tf.newaxis, :] + self._document_layer(documents))
+        q_items = tf.squeeze(_apply(self._item_layers, hidden), axis=-1)
+        if not self._no_click_layers:
+            return (q_items, tf.zeros_like(q_items[:, 0])), network_state
+        q_no_click = tf.squeeze(_apply(self._no_click_layers, user), axis=-1)
+        if self._relative:
+            q_items += q_no_click[:, tf.newaxis]
+        return (q_items, q_no_click), network_state
+
+
+def _apply(layers, inputs):
+    for layer in layers:
+        inputs = layer(inputs)
+    return inputs
+
+
+@gin.configurable
+class ClickNetwork(_SlateNetwork):
+    """Logits of a multinomial logit choice, learned from clicks: called as `SlateQNetwork`, it gives (logits [B, N], no_click_logit [B]).
+
+    Args:
+      observation_spec: `Observation` of specs.
+      hidden_units: sizes of the hidden layers of both perceptrons.
+    """
+
+    def __init__(self, observation_spec, hidden_units: Sequence[int] = (64, 32), name: str = "ClickNetwork"):
+        super().__init__(observation_spec, name)
+        self._logits = SlateQNetwork(observation_spec, hidden_units, no_click="learned", relative=False, name="logits")
+
+    def call(self, observation, step_type=(), network_state=(), training=False):
+        return self._logits(observation, step_type, network_state, training=training)

@@ -1,0 +1,91 @@
+"""Slate optimisers: which K of N candidates maximise the expected value of showing them.
+
+With click weights v_i and no-click weight v_0, a slate A is worth
+
+    value(A) = (sum_{i in A} v_i q_i + v_0 q_0) / (sum_{i in A} v_i + v_0)
+
+(Ie et al. 2019, SlateQ, arXiv 1905.12767, section 5, extended by a value q_0 of "no click"; the paper has q_0 = 0). Since value(A) - q_0 =
+sum v_i a_i / (sum v_i + v_0) with the advantage a_i = q_i - q_0, every optimiser works on advantages.
+
+Shapes: `weights` [B, N], `no_click_weight` [B], `advantages` [B, N]; slates are int32 [B, K].
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+# (weights [B, N], no_click_weight [B], advantages [B, N], slate_size) -> slate int32 [B, K]
+SlateOptimizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]
+
+# Dinkelbach's iteration converges superlinearly, about four rounds; this bound only guards against rounding.
+_MAX_ROUNDS = 32
+
+
+def slate_advantage(weights, no_click_weight, advantages, slate) -> tf.Tensor:
+    """What a slate is worth over "no click": value(A) - q_0, [B].
+
+    Args:
+      weights, no_click_weight, advantages: see the module.
+      slate: int32 [B, K], positions in [0, N), or -1 for an empty position.
+    """
+    positions = tf.maximum(slate, 0)
+    shown = tf.cast(slate >= 0, weights.dtype) * tf.gather(weights, positions, batch_dims=1)
+    gained = tf.reduce_sum(shown * tf.gather(advantages, positions, batch_dims=1), axis=-1)
+    return gained / (tf.reduce_sum(shown, axis=-1) + no_click_weight)
+
+
+def top_k_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
+    """The K candidates of largest v_i a_i, best first; ties go to the lower position."""
+    del no_click_weight
+    return tf.math.top_k(weights * advantages, slate_size).indices
+
+
+def greedy_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
+    """Adds K times the candidate that gives the best slate so far, in that order; ties go to the lower position."""
+    gained, total = tf.zeros_like(no_click_weight), no_click_weight
+    used = tf.zeros_like(weights, tf.bool)
+    slate = []
+    for _ in range(slate_size):
+        value = (gained[:, tf.newaxis] + weights * advantages) / (total[:, tf.newaxis] + weights)
+        best = tf.argmax(tf.where(used, -float("inf"), value), axis=-1, output_type=tf.int32)
+        chosen = tf.one_hot(best, weights.shape[1], dtype=weights.dtype)
+        gained += tf.reduce_sum(chosen * weights * advantages, axis=-1)
+        total += tf.reduce_sum(chosen * weights, axis=-1)
+        used |= chosen > 0
+        slate.append(best)
+    return tf.stack(slate, axis=-1)
+
+
+def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
+    """The best slate of exactly K candidates, by Dinkelbach's iteration for fractional programs (Dinkelbach 1967).
+
+    For a guess g of the optimal advantage, the slate that maximises sum v_i (a_i - g) is a top-K; its own advantage is the next guess,
+    which never falls. Where it stops rising the slate is optimal. Candidates are ordered by v_i (a_i - g), best first.
+    """
+
+    def solve(guess):
+        slate = tf.math.top_k(weights * (advantages - guess[:, tf.newaxis]), slate_size).indices
+        return slate, slate_advantage(weights, no_click_weight, advantages, slate)
+
+    def rising(guess, slate, value):
+        del slate
+        return tf.reduce_any(value > guess)
+
+    def improve(guess, slate, value):
+        del guess, slate
+        return (value, *solve(value))
+
+    first, value = solve(tf.zeros_like(no_click_weight))
+    below = tf.fill(tf.shape(value), tf.constant(-float("inf"), value.dtype))
+    below = tf.ensure_shape(below, value.shape)
+    return tf.while_loop(rising, improve, (below, first, value), maximum_iterations=_MAX_ROUNDS)[1]
+
+
+OPTIMIZERS: dict[str, SlateOptimizer] = {"top_k": top_k_slate, "greedy": greedy_slate, "exact": exact_slate}
+
+
+def slate_optimizer(name: str) -> SlateOptimizer:
+    """The optimiser of that name: "top_k", "greedy" or "exact"."""
+    if name not in OPTIMIZERS:
+        raise ValueError(f"slate optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}")
+    return OPTIMIZERS[name]

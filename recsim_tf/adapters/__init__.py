@@ -1,0 +1,1 @@
+"""Edges to other libraries, each imported on its own: `recsim_tf.adapters.tf_agents` needs TF-Agents."""

@@ -1,0 +1,205 @@
+"""The simulator as a TF-Agents environment, and policies on both sides of that edge."""
+
+from collections.abc import Sequence
+
+import gin
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tree
+from tf_agents.environments import tf_environment
+from tf_agents.policies import tf_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as ts
+
+from recsim_tf.core import checks, nests, random
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.types import Nest, Observation, SimulatorState
+
+
+class _Memory(tf.Module):
+    """The variables of an environment: all that it needs to go on."""
+
+    def __init__(self, state: SimulatorState, seed: tf.Tensor, num_users: int):
+        super().__init__(name="SlateEnvironment")
+        self.state = tf.nest.map_structure(_variable, state)
+        self.step_type = _variable(tf.fill([num_users], ts.StepType.FIRST))
+        self.reward = _variable(tf.zeros([num_users]))
+        self.discount = _variable(tf.ones([num_users]))
+        self.seed = _variable(seed)
+
+
+def _variable(value):
+    return tf.Variable(value, trainable=False)
+
+
+@gin.configurable
+class SlateEnvironment(tf_environment.TFEnvironment):
+    """A TF-Agents environment over B simulated users at once.
+
+    Observations are `Observation(user, documents, response)` with the users as batch axis, actions are slates of candidate positions,
+    int32 [B, K]; position -1 leaves a slot empty. A user who leaves gets a LAST step with their own observation; the next step ignores
+    the action for that user and gives a new user's FIRST. Leaving has discount 0; the time limit has LAST with discount 1.
+
+    Args:
+      simulator: the simulator.
+      batch_size: B, the number of users.
+      seed: an integer or int32 [2]; it governs every draw.
+      validate: whether to check the values of slates. Dtype and shape are always checked. A bad slate is a `ValueError`, except for its
+        values in graph mode, where it is a `tf.errors.InvalidArgumentError` when the graph runs; XLA drops that check.
+    """
+
+    def __init__(self, simulator: Simulator, batch_size: int, seed=0, validate: bool = True):
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self._simulator = simulator
+        self._validate = validate
+        with tf.init_scope():
+            first_seed, seed = random.split_seed(random.as_seed(seed), 2)
+            state = simulator.reset(batch_size, first_seed)
+            observation = simulator.observe(state)
+            self._memory = _Memory(state, seed, batch_size)
+        action_spec = tensor_spec.BoundedTensorSpec([simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate")
+        time_step_spec = ts.time_step_spec(observation_spec(simulator, observation))
+        super().__init__(time_step_spec, action_spec, batch_size)
+
+    @property
+    def simulator(self) -> Simulator:
+        return self._simulator
+
+    @property
+    def memory(self) -> tf.Module:
+        """The variables that a checkpoint must hold."""
+        return self._memory
+
+    def _current_time_step(self):
+        memory = self._memory
+        observation = self._simulator.observe(_read(memory.state))
+        step_type, reward, discount = _read((memory.step_type, memory.reward, memory.discount))
+        return ts.TimeStep(step_type, reward, discount, observation)
+
+    def _reset(self):
+        seed, reset_seed = random.split_seed(self._memory.seed, 2)
+        state = self._simulator.reset(self.batch_size, reset_seed)
+        step_type = tf.fill([self.batch_size], ts.StepType.FIRST)
+        return self._remember(state, step_type, tf.zeros([self.batch_size]), tf.ones([self.batch_size]), seed)
+
+    def _step(self, action):
+        slate = checks.check_slate_format(action, self.batch_size, self._simulator.slate_size)
+        state = _read(self._memory.state)
+        left = state.done
+        # The action for a user who has left is ignored, so it need not be valid.
+        slate = tf.where(left[:, tf.newaxis], tf.range(self._simulator.slate_size), slate)
+        if self._validate:
+            slate = checks.check_slate_values(slate, self._simulator.num_candidates, self._simulator.allow_duplicates)
+        seed, step_seed, newcomer_seed = random.split_seed(self._memory.seed, 3)
+        state, transition = self._simulator.step(state, slate, step_seed)
+        state = tf.cond(tf.reduce_any(left), lambda: self._simulator.replace(state, left, newcomer_seed), lambda: state)
+        step_type = tf.where(left, ts.StepType.FIRST, tf.where(state.done, ts.StepType.LAST, ts.StepType.MID))
+        discount = 1.0 - tf.cast(transition.terminated, tf.float32)
+        return self._remember(state, step_type, tf.cast(transition.reward, tf.float32), discount, seed)
+
+    def _remember(self, state, step_type, reward, discount, seed) -> ts.TimeStep:
+        memory = self._memory
+        tf.nest.map_structure(
+            lambda variable, value: variable.assign(value),
+            (memory.state, memory.step_type, memory.reward, memory.discount, memory.seed),
+            (state, step_type, reward, discount, seed),
+        )
+        return ts.TimeStep(step_type, reward, discount, self._simulator.observe(state))
+
+
+def _read(variables: Nest) -> Nest:
+    return tf.nest.map_structure(tf.convert_to_tensor, variables)
+
+
+def observation_spec(simulator: Simulator, observation: Observation) -> Observation:
+    """Named, bounded specs of an observation, without the users' axis.
+
+    Args:
+      simulator: its models declare the bounds.
+      observation: of any number of users.
+    """
+    bounds = Observation(
+        user=_spread(simulator.users.observation_bounds(), observation.user),
+        documents=_spread(simulator.documents.observation_bounds(), observation.documents),
+        response=_spread(simulator.users.response_bounds(), observation.response),
+    )
+
+    def spec(path, leaf, leaf_bounds):
+        low = leaf.dtype.min if leaf_bounds.low is None else leaf_bounds.low
+        high = leaf.dtype.max if leaf_bounds.high is None else leaf_bounds.high
+        return tensor_spec.BoundedTensorSpec(leaf.shape[1:], leaf.dtype, low, high, name="/".join(map(str, path)))
+
+    return tree.map_structure_with_path_up_to(observation, spec, observation, bounds)
+
+
+def _spread(bounds: Nest, values: Nest) -> Nest:
+    """A nest of bounds with the structure of `values`."""
+    return tf.nest.map_structure(lambda _: bounds, values) if isinstance(bounds, Bounds) else bounds
+
+
+class SlatePolicy(tf_policy.TFPolicy):
+    """A rollout policy, a pure function, as a TF-Agents policy.
+
+    Randomness comes from the `seed` of `action` if it is an int32 [2] tensor, else from a variable of the policy, which a checkpoint
+    holds.
+
+    Args:
+      time_step_spec: of the environment.
+      action_spec: of the environment.
+      function: (observation, policy_state, seed) -> (slate int32 [B, K], policy_state).
+      variables: those that `function` reads.
+      policy_state_spec: spec of the policy state of one user.
+      seed: an integer or int32 [2].
+    """
+
+    def __init__(
+        self,
+        time_step_spec: ts.TimeStep,
+        action_spec,
+        function: Policy,
+        variables: Sequence[tf.Variable] = (),
+        policy_state_spec=(),
+        seed=0,
+        name: str = "SlatePolicy",
+    ):
+        super().__init__(time_step_spec, action_spec, policy_state_spec, automatic_state_reset=True, clip=False, name=name)
+        self.function = function
+        self._read_variables = list(variables)
+        with tf.init_scope():
+            self._seed = tf.Variable(random.as_seed(seed), trainable=False, name="seed")
+
+    def _variables(self):
+        return [*self._read_variables, self._seed]
+
+    def _action(self, time_step, policy_state, seed):
+        if seed is None:
+            next_seed, seed = random.split_seed(self._seed, 2)
+            self._seed.assign(next_seed)
+        slate, policy_state = self.function(time_step.observation, policy_state, seed)
+        return policy_step.PolicyStep(slate, policy_state, ())
+
+    def _distribution(self, time_step, policy_state):
+        """A point mass at the slate that `action` returns."""
+        step = self._action(time_step, policy_state, seed=None)
+        return step._replace(action=tfp.distributions.Deterministic(step.action))
+
+
+def rollout_policy(policy: tf_policy.TFPolicy) -> Policy:
+    """Makes any TF-Agents policy a policy for `Simulator.rollout` and `Simulator.fold`.
+
+    A policy's state is reset by the simulator where it seats a new user, so every step is presented as MID.
+    """
+    if isinstance(policy, SlatePolicy):
+        return policy.function
+
+    def function(observation, policy_state, seed):
+        del seed
+        num_users = nests.batch_size(observation)
+        step_type = tf.fill([num_users], ts.StepType.MID)
+        step = policy.action(ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation), policy_state)
+        return tf.cast(step.action, tf.int32), step.state
+
+    return function
