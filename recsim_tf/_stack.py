@@ -15,7 +15,8 @@ def _keras_3_is_active() -> bool:
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None or "keras" not in sys.modules:
         return False
-    return tensorflow.keras.__version__.startswith("3.")
+    # Legacy `tf.keras` has no version of its own in recent TensorFlow.
+    return getattr(tensorflow.keras, "__version__", "2").startswith("3.")
 
 
 def use_legacy_keras() -> None:
