@@ -31,7 +31,10 @@ class CascadeChoice(ChoiceDistribution, abc.ABC):
     def weights(self):
         attention = self._parameter(self._attention_prob) * self._parameter(self._score_scaling)
         click_if_reached = self._mask_out(attention * self._values(), 0.0)
-        reached = tf.math.cumprod(1 - click_if_reached, axis=-1, exclusive=True)
+        # The gradient of `tf.math.cumprod` is NaN where a click is certain, that of a product is not.
+        positions = tf.range(self.slate_size)
+        earlier = positions < positions[:, tf.newaxis]
+        reached = tf.reduce_prod(tf.where(earlier, (1 - click_if_reached)[..., tf.newaxis, :], 1), axis=-1)
         clicked = reached * click_if_reached
         return self._with_no_click(clicked, reached[..., -1:] * (1 - click_if_reached[..., -1:]))
 

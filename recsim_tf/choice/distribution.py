@@ -34,6 +34,8 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
             mask = tf.convert_to_tensor(mask)
             if mask.dtype != tf.bool or mask.shape[-1] != self._scores.shape[-1]:
                 raise ValueError(f"mask must be bool {self._scores.shape}, got {mask.dtype.name} {mask.shape}")
+            # Whatever stands at an empty position must not reach a gradient.
+            self._scores = tf.where(mask, self._scores, tf.zeros([], self._scores.dtype))
         self._mask = mask
         super().__init__(
             dtype=tf.int32,
@@ -44,7 +46,7 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
             name=name,
         )
         if validate:
-            self._scores = checks.checked(self._scores, [(self._real(tf.math.is_finite(self._scores)), "scores must be finite")])
+            self._scores = checks.checked(self._scores, [(tf.math.is_finite(self._scores), "scores must be finite")])
             self._scores = checks.checked(self._scores, self._conditions())
 
     @classmethod

@@ -1,0 +1,300 @@
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf import choice
+from recsim_tf.core import random
+
+NUM_DRAWS = 20_000
+SCORES = [[0.3, -0.8, 0.9], [-0.2, 0.5, 0.1]]
+
+# Every model with parameters under which all outcomes are possible.
+PARAMETERS = {
+    choice.MultinomialLogit: {"no_click_mass": 0.4},
+    choice.MultinomialProportional: {"min_normalizer": -1.5, "no_click_mass": 0.7},
+    choice.ExponentialCascade: {"score_scaling": 0.3, "attention_prob": 0.8},
+    choice.ProportionalCascade: {"score_scaling": 0.3, "min_normalizer": -1.5, "attention_prob": 0.8},
+}
+CASES = [pytest.param(model, parameters, id=model.__name__) for model, parameters in PARAMETERS.items()]
+PARAMETER_CASES = [
+    pytest.param(model, name, id=f"{model.__name__}-{name}") for model, parameters in PARAMETERS.items() for name in parameters
+]
+
+
+def frequencies(draws, num_outcomes):
+    """Frequencies [B, num_outcomes] of draws [S, B]."""
+    return np.mean(np.asarray(draws)[..., np.newaxis] == np.arange(num_outcomes), axis=0)
+
+
+def assert_frequencies(draws, probs):
+    """Within 4 standard errors of a binomial frequency; impossible outcomes never occur."""
+    probs = np.asarray(probs, np.float64)
+    standard_error = np.sqrt(probs * (1 - probs) / len(draws))
+    assert (np.abs(frequencies(draws, probs.shape[-1]) - probs) <= 4 * standard_error + 1e-7).all()
+
+
+def finite_difference(function, value, step=1e-6):
+    return (function(value + step) - function(value - step)) / (2 * step)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_probabilities_sum_to_one_and_log_prob_is_their_logarithm(model, parameters):
+    distribution = model(tf.constant(SCORES, tf.float64), **parameters)
+    np.testing.assert_allclose(tf.reduce_sum(distribution.probs, -1), 1.0, rtol=1e-12)
+    outcomes = tf.tile(tf.range(4)[:, tf.newaxis], [1, 2])
+    np.testing.assert_allclose(distribution.log_prob(outcomes), np.log(distribution.probs).T, rtol=1e-12)
+    np.testing.assert_allclose(distribution.log_probs, np.log(distribution.probs), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_outcomes_outside_the_slate_have_probability_zero(model, parameters):
+    assert (model(tf.constant(SCORES), **parameters).log_prob([[-1], [4]]).numpy() == -np.inf).all()
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_shapes_mode_and_entropy(model, parameters):
+    distribution = model(tf.constant(SCORES, tf.float64), **parameters)
+    assert distribution.batch_shape == [2]
+    assert distribution.event_shape == []
+    assert distribution.dtype == tf.int32
+    assert distribution.slate_size == 3
+    assert distribution.sample([5, 7], seed=1).shape == [5, 7, 2]
+    probs = distribution.probs.numpy()
+    np.testing.assert_array_equal(distribution.mode(), probs.argmax(-1))
+    np.testing.assert_allclose(distribution.entropy(), -(probs * np.log(probs)).sum(-1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_sample_frequencies_are_the_probabilities(model, parameters):
+    distribution = model(tf.constant(SCORES), **parameters)
+    assert_frequencies(distribution.sample(NUM_DRAWS, seed=3), distribution.probs)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_core_sample_frequencies_are_the_probabilities(model, parameters):
+    one_row = model(tf.constant(SCORES), **parameters)
+    distribution = model(tf.tile(tf.constant(SCORES)[tf.newaxis], [NUM_DRAWS, 1, 1]), **parameters)
+    assert_frequencies(random.sample(distribution, random.as_seed(4)), one_row.probs)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_masked_positions_are_never_chosen(model, parameters):
+    mask = tf.constant([[True, False, True], [False, False, False]])
+    distribution = model(tf.constant(SCORES), mask=mask, **parameters)
+    probs = distribution.probs.numpy()
+    assert (probs[:, :3][~mask.numpy()] == 0).all()
+    np.testing.assert_allclose(probs.sum(-1), 1.0, rtol=1e-6)
+    assert probs[1, 3] == 1
+    assert_frequencies(distribution.sample(2_000, seed=5), probs)
+    assert distribution.log_prob([1, 0]).numpy().tolist() == [-np.inf, -np.inf]
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_a_short_slate_has_the_probabilities_of_its_documents_alone(model, parameters):
+    padded = model(tf.constant([[0.3, 0.9, 7.0]], tf.float64), mask=tf.constant([[True, True, False]]), **parameters)
+    short = model(tf.constant([[0.3, 0.9]], tf.float64), **parameters)
+    np.testing.assert_allclose(tf.gather(padded.probs, [0, 1, 3], axis=-1), short.probs, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+@pytest.mark.parametrize("padding", [0.0, np.nan, np.inf, -np.inf])
+def test_gradients_are_finite_beside_masked_positions(model, parameters, padding):
+    scores = tf.constant([[0.3, padding, 0.9], [padding] * 3])
+    mask = tf.constant([[True, False, True], [False] * 3])
+    values = {name: tf.constant(value) for name, value in parameters.items()}
+    with tf.GradientTape() as tape:
+        tape.watch([scores, values])
+        total = tf.reduce_sum(model(scores, mask=mask, **values).log_prob([2, 3]))
+    gradients = tape.gradient(total, [scores, values])
+    assert np.isfinite(total)
+    for gradient in tf.nest.flatten(gradients):
+        assert np.isfinite(gradient).all()
+    np.testing.assert_array_equal(gradients[0].numpy()[~mask.numpy()], 0)
+
+
+@pytest.mark.parametrize("model", [choice.ExponentialCascade, choice.ProportionalCascade])
+def test_gradients_are_finite_where_a_cascade_click_is_certain(model):
+    parameters = {"min_normalizer": -1.0} if model is choice.ProportionalCascade else {}
+    scores = tf.constant([[0.0, -0.5, -0.2]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        log_prob = model(scores, score_scaling=1.0, **parameters).log_prob([0])
+    assert log_prob.numpy() == [0]
+    np.testing.assert_allclose(tape.gradient(log_prob, scores), [[1.0, 0.0, 0.0]], atol=1e-12)
+
+
+def test_the_default_logit_makes_a_click_certain():
+    scores = tf.constant(SCORES)
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        distribution = choice.MultinomialLogit(scores, validate=True)
+        log_prob = distribution.log_prob([0, 2])
+    assert (distribution.probs.numpy()[:, 3] == 0).all()
+    np.testing.assert_allclose(distribution.probs[:, :3], tf.nn.softmax(scores), rtol=1e-6)
+    assert distribution.log_prob([3, 3]).numpy().tolist() == [-np.inf, -np.inf]
+    assert (distribution.sample(5_000, seed=6).numpy() < 3).all()
+    assert np.isfinite(tape.gradient(log_prob, scores)).all()
+
+
+@pytest.mark.parametrize(("model", "name"), PARAMETER_CASES)
+def test_a_parameter_for_each_user_gives_the_rows_of_scalar_parameters(model, name):
+    parameters = PARAMETERS[model]
+    values = [parameters[name], parameters[name] - 0.1]
+    batched = model(tf.constant(SCORES, tf.float64), **{**parameters, name: tf.constant(values, tf.float64)})
+    assert batched.batch_shape == [2]
+    for row, value in enumerate(values):
+        alone = model(tf.constant(SCORES, tf.float64), **{**parameters, name: value})
+        np.testing.assert_allclose(batched.probs[row], alone.probs[row], rtol=1e-12)
+        np.testing.assert_allclose(batched.score_alone()[row], alone.score_alone()[row], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("model", "name"), PARAMETER_CASES)
+def test_gradients_with_respect_to_parameters_are_those_of_finite_differences(model, name):
+    parameters = PARAMETERS[model]
+    outcomes = tf.constant([2, 3])
+
+    def total(value):
+        distribution = model(tf.constant(SCORES, tf.float64), **{**parameters, name: value})
+        return tf.reduce_sum(distribution.log_prob(outcomes))
+
+    variable = tf.Variable(parameters[name], dtype=tf.float64)
+    with tf.GradientTape() as tape:
+        value = total(variable)
+    gradient = tape.gradient(value, variable)
+    np.testing.assert_allclose(gradient, finite_difference(lambda v: total(tf.constant(v, tf.float64)), parameters[name]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_gradients_with_respect_to_scores_are_those_of_finite_differences(model, parameters):
+    outcomes = tf.constant([2, 3])
+
+    def total(scores):
+        return tf.reduce_sum(model(scores, **parameters).log_prob(outcomes))
+
+    scores = tf.constant(SCORES, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        value = total(scores)
+    gradient = tape.gradient(value, scores).numpy()
+    for index in np.ndindex(2, 3):
+        direction = np.zeros((2, 3))
+        direction[index] = 1
+        expected = finite_difference(lambda size, direction=direction: total(scores + size * direction), 0.0)
+        np.testing.assert_allclose(gradient[index], expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (choice.MultinomialLogit, lambda s: np.exp(s) / (np.exp(s) + np.exp(0.4))),
+        (choice.MultinomialProportional, lambda s: s + 1.5),
+        (choice.ExponentialCascade, lambda s: 0.8 * 0.3 * np.exp(s)),
+        (choice.ProportionalCascade, lambda s: 0.8 * 0.3 * (s + 1.5)),
+    ],
+    ids=[model.__name__ for model in PARAMETERS],
+)
+def test_score_alone_is_the_weight_of_a_slate_of_one(model, expected):
+    scores = tf.constant(SCORES, tf.float64)
+    np.testing.assert_allclose(model(scores, **PARAMETERS[model]).score_alone(), expected(np.array(SCORES)), rtol=1e-12)
+    masked = model(scores, mask=tf.constant([[True, False, True]] * 2), **PARAMETERS[model])
+    np.testing.assert_allclose(masked.score_alone()[:, ::2], expected(np.array(SCORES))[:, ::2], rtol=1e-12)
+
+
+PROPORTIONAL = functools.partial(choice.MultinomialProportional, min_normalizer=-1.0)
+CASCADE = functools.partial(choice.ProportionalCascade, min_normalizer=-1.0, score_scaling=0.5)
+INVALID = {
+    "negative proportional weight": (PROPORTIONAL, [0.5, -1.5], {}, "a proportional weight is negative"),
+    "negative no-click weight": (PROPORTIONAL, [0.5, 0.5], {"no_click_mass": -2.0}, "no_click_mass must be at least min_normalizer"),
+    "all proportional weights zero": (PROPORTIONAL, [-1.0, -1.0], {"no_click_mass": -1.0}, "some outcome must be possible"),
+    "NaN score": (PROPORTIONAL, [0.5, np.nan], {}, "scores must be finite"),
+    "infinite score": (choice.MultinomialLogit, [0.5, np.inf], {}, "scores must be finite"),
+    "NaN no-click logit": (choice.MultinomialLogit, [0.5, 0.1], {"no_click_mass": np.nan}, "no_click_mass must be finite or -inf"),
+    "empty slate with a certain click": (
+        choice.MultinomialLogit,
+        [0.5, 0.1],
+        {"mask": tf.constant([[False, False]])},
+        "some outcome must be possible",
+    ),
+    "negative cascade probability": (CASCADE, [0.5, -1.5], {}, "a cascade probability is negative"),
+    "two negative cascade probabilities": (CASCADE, [-2.0, -1.5], {}, "a cascade probability is negative"),
+    "cascade probability above one": (CASCADE, [0.5, 1.5], {}, "a cascade probability is above 1"),
+    "exponential cascade probability above one": (
+        functools.partial(choice.ExponentialCascade, score_scaling=0.5),
+        [0.0, 1.0],
+        {},
+        "a cascade probability is above 1",
+    ),
+    "attention above one": (CASCADE, [0.5, 0.5], {"attention_prob": tf.constant(1.5)}, "attention_prob must be in"),
+    "negative scaling": (CASCADE, [0.5, 0.5], {"score_scaling": tf.constant(-0.5)}, "score_scaling must be at least 0"),
+}
+INVALID_CASES = [pytest.param(*case, id=name) for name, case in INVALID.items()]
+
+
+@pytest.mark.parametrize(("model", "scores", "parameters", "message"), INVALID_CASES)
+def test_validation_names_the_problem_in_one_line_when_eager(model, scores, parameters, message):
+    with pytest.raises(ValueError, match=message) as error:
+        model(tf.constant([scores]), validate=True, **parameters)
+    first_line, *added_by_gin = str(error.value).splitlines()
+    assert message in first_line
+    assert all("In call to configurable" in line for line in added_by_gin)
+
+
+@pytest.mark.parametrize(("model", "scores", "parameters", "message"), INVALID_CASES)
+def test_validation_fails_at_run_time_in_a_graph(model, scores, parameters, message):
+    @tf.function(autograph=False)
+    def probs():
+        return model(tf.constant([scores]), validate=True, **parameters).probs
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        probs()
+
+
+@pytest.mark.parametrize("padding", [np.nan, np.inf, -5.0, 5.0])
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_validation_ignores_padded_positions(model, parameters, padding):
+    mask = tf.constant([[True, True, False]])
+    probs = model(tf.constant([[0.3, 0.1, padding]]), mask=mask, validate=True, **parameters).probs
+    np.testing.assert_allclose(tf.reduce_sum(probs, -1), 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", [choice.ExponentialCascade, functools.partial(choice.ProportionalCascade, min_normalizer=-1.0)])
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"attention_prob": 1.1, "score_scaling": 0.1}, r"attention_prob must be in \[0, 1\], got 1.1"),
+        ({"attention_prob": -0.1, "score_scaling": 0.1}, r"attention_prob must be in \[0, 1\], got -0.1"),
+        ({"score_scaling": -0.1}, "score_scaling must be at least 0, got -0.1"),
+    ],
+)
+def test_cascade_parameters_out_of_range_fail_at_construction(model, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        model(tf.constant(SCORES), **parameters)
+
+
+@pytest.mark.parametrize("scores", [tf.constant([[1, 2]]), tf.constant(1.0)])
+def test_scores_must_be_a_float_tensor_with_an_axis_of_positions(scores):
+    with pytest.raises(ValueError, match="scores must be a float tensor"):
+        choice.MultinomialLogit(scores)
+
+
+@pytest.mark.parametrize("mask", [[[1, 1, 0]], [[True, True]]])
+def test_a_mask_must_be_bool_with_the_positions_of_the_scores(mask):
+    with pytest.raises(ValueError, match="mask must be bool"):
+        choice.MultinomialLogit(tf.constant([[0.1, 0.2, 0.3]]), mask=mask)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_eager_graph_and_xla_agree(model, parameters):
+    def draw(scores):
+        distribution = model(scores, **parameters)
+        chosen = random.sample(distribution, random.as_seed(7))
+        return chosen, distribution.log_prob(chosen)
+
+    scores = tf.random.stateless_uniform([50, 3], [0, 1], -1.0, 1.0)
+    eager, graph = draw(scores), tf.function(draw, autograph=False)(scores)
+    np.testing.assert_array_equal(eager[0], graph[0])
+    np.testing.assert_allclose(eager[1], graph[1], rtol=1e-6)
+    score = tf.function(lambda s, c: model(s, **parameters).log_prob(c), autograph=False, jit_compile=True)
+    np.testing.assert_allclose(score(scores, graph[0]), graph[1], rtol=1e-5)
