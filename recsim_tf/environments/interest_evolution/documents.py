@@ -83,8 +83,10 @@ class UtilityVideos(_Videos):
             raise ValueError(
                 f"num_topics must satisfy int(0.7 T) + int(0.3 T) == T (as 10 or 20) without topic_quality_means, got {num_topics}"
             )
-        if topic_quality_means is not None and len(topic_quality_means) != num_topics:
-            raise ValueError(f"topic_quality_means must have num_topics={num_topics} entries, got {len(topic_quality_means)}")
+        if topic_quality_means is not None:
+            shape = tf.convert_to_tensor(topic_quality_means).shape
+            if shape != [num_topics]:
+                raise ValueError(f"topic_quality_means must have shape [num_topics={num_topics}], got {shape}")
         self.num_topics = num_topics
         self.min_utility = min_utility
         self.max_utility = max_utility

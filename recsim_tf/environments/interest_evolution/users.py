@@ -115,7 +115,8 @@ class InterestEvolutionUsers(UserModel):
     def plain(cls, **overrides) -> "InterestEvolutionUsers":
         """RecSim 0.2.4's plain user distribution (`IEvUserDistributionSampler`), with any argument overridden.
 
-        RecSim's fields without effect (keep_interact_prob, min_doc_utility, the id sets) are left out.
+        RecSim's fields without effect (keep_interact_prob, min_doc_utility, the id sets) are left out. The scores of dense documents, as
+        `PlainVideos`, go below `min_normalizer`: give those a `choice_model` without one, as `choice.MultinomialLogit`.
         """
         constants = {
             "attention_prob": 0.9,

@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf import choice
+from recsim_tf.core.types import Slate
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UserState, click_reward, watch_time_reward
+from recsim_tf.environments.interest_evolution.documents import ShownVideo
+
+tfd = tfp.distributions
+
+STATE = UserState(interests=tf.constant([[0.5, -0.2], [0.1, 0.9]]), budget=tf.constant([10.0, 1.0]))
+SLATE = Slate(
+    ShownVideo(
+        features=tf.constant([[[1.0, 0.0], [0.0, 1.0]]] * 2),
+        cluster_id=tf.constant([[0, 1]] * 2),
+        length=tf.fill([2, 2], 4.0),
+        quality=tf.constant([[1.0, -1.0], [0.5, 2.0]]),
+    ),
+    mask=tf.ones([2, 2], tf.bool),
+)
+USERS = InterestEvolutionUsers(num_features=2)
+
+
+def test_interests_start_uniform_in_the_unit_cube_with_a_full_budget():
+    draws = USERS.initial_draws(3)
+    assert (draws.batch_shape, draws.event_shape) == ([3], [2])
+    np.testing.assert_allclose(draws.log_prob(tf.zeros([3, 2])), np.full(3, 2 * np.log(0.5)), rtol=1e-6)
+    state = USERS.initial_state(tf.constant([[0.1, -0.3]] * 3))
+    np.testing.assert_array_equal(state.interests, np.float32([[0.1, -0.3]] * 3))
+    np.testing.assert_array_equal(state.budget, [200.0] * 3)
+
+
+def test_watch_time_ends_with_the_budget():
+    response = USERS.outcome(STATE, SLATE, tf.constant([0, 0]))
+    np.testing.assert_array_equal(response.watch_time, [[4.0, 0.0], [1.0, 0.0]])
+    overdrawn = USERS.outcome(STATE._replace(budget=tf.constant([-1.0, 0.0])), SLATE, tf.constant([0, 0]))
+    np.testing.assert_array_equal(overdrawn.watch_time, np.zeros([2, 2]))
+
+
+def test_rewards_count_watch_time_and_clicks():
+    response = USERS.outcome(STATE, SLATE, tf.constant([1, 2]))
+    np.testing.assert_array_equal(watch_time_reward(response), [4.0, 0.0])
+    np.testing.assert_array_equal(click_reward(response), [1.0, 0.0])
+
+
+def test_there_is_no_innovation_without_a_click():
+    response = USERS.outcome(STATE, SLATE, tf.constant([2, 1]))
+    innovation = USERS.innovation(STATE, SLATE, response)
+    np.testing.assert_array_equal(innovation.validity_mask, [False, True])
+    np.testing.assert_allclose(innovation.log_prob([0, 1]), [0.0, np.log(0.95)], rtol=1e-5)
+
+
+def test_innovations_at_the_edge_of_the_interests_have_finite_gradients():
+    interests = tf.constant([[1.0, 1.0], [-1.0, -1.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(interests)
+        state = STATE._replace(interests=interests)
+        response = USERS.outcome(state, SLATE, tf.constant([0, 1]))
+        log_prob = USERS.innovation(state, SLATE, response).log_prob([1, 0])
+    np.testing.assert_allclose(log_prob, [0.0, 0.0], atol=2e-6)
+    assert np.isfinite(tape.gradient(log_prob, interests)).all()
+
+
+def test_a_relaxed_choice_moves_the_user_by_the_weighted_effects_of_its_clicks():
+    users = InterestEvolutionUsers(num_features=2, dtype=tf.float64)
+    state, slate = tf.nest.map_structure(lambda leaf: tf.cast(leaf, tf.float64) if leaf.dtype.is_floating else leaf, (STATE, SLATE))
+    hard = [users.update(state, slate, users.outcome(state, slate, tf.constant([k, k])), tf.constant([1, 1])) for k in range(3)]
+    weights = [0.2, 0.3, 0.5]
+    clicked = tf.constant([weights[:2]] * 2, tf.float64)
+    watch_time = clicked * tf.minimum(state.budget[:, tf.newaxis], slate.documents.length)
+    response = users.outcome(state, slate, tf.constant([2, 2]))._replace(clicked=clicked, watch_time=watch_time)
+    relaxed = users.update(state, slate, response, tf.constant([1, 1]))
+    expected = tf.nest.map_structure(lambda *states: sum(w * s for w, s in zip(weights, states, strict=True)), *hard)
+    np.testing.assert_allclose(relaxed.interests, expected.interests, rtol=1e-12)
+    np.testing.assert_allclose(relaxed.budget, expected.budget, rtol=1e-12)
+
+
+def test_leaving_is_a_rule_by_default_and_a_hazard_with_a_temperature():
+    state = STATE._replace(budget=tf.constant([0.0, 1e-3]))
+    assert USERS.departure(state).numpy().tolist() == [True, False]
+    hazard = InterestEvolutionUsers(num_features=2, departure_temperature=2.0).departure(STATE)
+    assert isinstance(hazard, tfd.Bernoulli)
+    np.testing.assert_allclose(hazard.probs_parameter(), 1 / (1 + np.exp([5.0, 0.5])), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [
+        (choice.MultinomialLogit, [np.exp(0.5), np.exp(-0.2), np.exp(1.0)]),
+        (choice.MultinomialProportional, [1.5, 0.8, 2.0]),
+        (choice.ExponentialCascade, [0.65 * 0.05 * np.exp(0.5), (1 - 0.65 * 0.05 * np.exp(0.5)) * 0.65 * 0.05 * np.exp(-0.2)]),
+        (choice.ProportionalCascade, [0.65 * 0.05 * 1.5, (1 - 0.65 * 0.05 * 1.5) * 0.65 * 0.05 * 0.8]),
+    ],
+)
+def test_every_choice_model_gets_the_parameters_that_it_names(model, weights):
+    probs = InterestEvolutionUsers(num_features=2, choice_model=model).response(STATE, SLATE).probs[0]
+    expected = weights / np.sum(weights) if len(weights) == 3 else [*weights, 1 - sum(weights)]
+    np.testing.assert_allclose(probs, expected, rtol=1e-5)
+
+
+def test_a_parameter_for_each_user_sweeps_over_users():
+    swept = InterestEvolutionUsers(
+        num_features=2,
+        no_click_mass=tf.constant([1.0, 3.0]),
+        step_penalty=tf.constant([0.5, 2.0]),
+        alpha_y_intercept=tf.constant([0.3, 0.1]),
+        alpha_x_intercept=tf.constant([1.0, 2.0]),
+        time_budget=tf.constant([200.0, 50.0]),
+        user_update_alpha=tf.constant([0.2, 0.4]),
+        user_quality_factor=tf.constant([0.0, 0.5]),
+    )
+    alone = InterestEvolutionUsers(
+        num_features=2,
+        no_click_mass=3.0,
+        step_penalty=2.0,
+        alpha_y_intercept=0.1,
+        alpha_x_intercept=2.0,
+        time_budget=50.0,
+        user_update_alpha=0.4,
+        user_quality_factor=0.5,
+    )
+    np.testing.assert_array_equal(swept.initial_state(STATE.interests).budget, [200.0, 50.0])
+    np.testing.assert_allclose(swept.response(STATE, SLATE).probs[1], alone.response(STATE, SLATE).probs[1], rtol=1e-6)
+    for draw in (1, 2):
+        states = []
+        for users in (swept, alone):
+            response = users.outcome(STATE, SLATE, tf.constant([draw, draw]))
+            states.append(users.update(STATE, SLATE, response, tf.constant([1, 1])))
+        np.testing.assert_allclose(states[0].interests[1], states[1].interests[1], rtol=1e-6)
+        np.testing.assert_allclose(states[0].budget[1], states[1].budget[1], rtol=1e-6)
+
+
+def test_plain_users_have_the_constants_of_recsim():
+    plain = InterestEvolutionUsers.plain()
+    expected = {
+        "time_budget": 30.0,
+        "no_click_mass": 1.0,
+        "step_penalty": 1.0,
+        "score_scaling": 0.05,
+        "attention_prob": 0.9,
+        "min_normalizer": -1.0,
+        "user_quality_factor": 1.0,
+        "document_quality_factor": 1.0,
+        "user_update_alpha": 0.0,
+        "num_features": 20,
+    }
+    assert {name: getattr(plain, name) for name in expected} == expected
+    assert InterestEvolutionUsers.plain(time_budget=5.0).time_budget == 5.0
+
+
+def test_agents_see_interests_and_not_the_budget():
+    np.testing.assert_array_equal(USERS.observe(STATE), STATE.interests)
+    assert USERS.observation_bounds() == (-1.0, 1.0)
+    assert USERS.response_bounds().cluster_id == (0, 1)
+
+
+def test_the_number_of_features_must_be_positive():
+    with pytest.raises(ValueError, match="num_features must be at least 1, got 0"):
+        InterestEvolutionUsers(num_features=0)

@@ -1,0 +1,40 @@
+"""Small policies: (observation, policy_state, seed) -> (slate, policy_state)."""
+
+import tensorflow as tf
+
+from recsim_tf.core import random
+
+
+def _num_users_and_candidates(observation):
+    return tf.nest.flatten(observation.documents)[0].shape[:2]
+
+
+def first_positions(slate_size: int):
+    """Shows the first candidates."""
+
+    def policy(observation, policy_state, seed):
+        del seed
+        num_users, _ = _num_users_and_candidates(observation)
+        return tf.tile(tf.range(slate_size)[tf.newaxis], [num_users, 1]), policy_state
+
+    return policy
+
+
+def uniform_random(slate_size: int):
+    """Shows candidates drawn without replacement."""
+
+    def policy(observation, policy_state, seed):
+        keys = random.uniform(_num_users_and_candidates(observation), seed)
+        return tf.math.top_k(keys, slate_size).indices, policy_state
+
+    return policy
+
+
+def largest(slate_size: int, value):
+    """Shows the candidates with the largest `value(observation)` [B, N]."""
+
+    def policy(observation, policy_state, seed):
+        del seed
+        return tf.math.top_k(value(observation), slate_size).indices, policy_state
+
+    return policy
