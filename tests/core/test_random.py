@@ -1,0 +1,248 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.core import random
+
+tfd = tfp.distributions
+
+NUM_DRAWS = 20_000
+# A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.
+KS_BOUND = 1.99
+
+
+class Pair(NamedTuple):
+    first: object
+    second: object
+
+
+def ks_statistic(draws, cdf):
+    """sqrt(n) times the largest distance between the empirical and the given distribution function."""
+    ordered = np.sort(np.asarray(draws, np.float64))
+    values = np.asarray(cdf(ordered), np.float64)
+    steps = np.arange(len(ordered) + 1) / len(ordered)
+    return np.sqrt(len(ordered)) * max(np.max(steps[1:] - values), np.max(values - steps[:-1]))
+
+
+def assert_mean(values, expected):
+    """Within 4 standard errors."""
+    values = np.asarray(values, np.float64)
+    assert abs(values.mean() - expected) <= 4 * values.std() / np.sqrt(len(values)) + 1e-12
+
+
+CONTINUOUS = {
+    "Uniform": (tfd.Uniform, {"low": -2.0, "high": 3.0}),
+    "Normal": (tfd.Normal, {"loc": 1.0, "scale": 2.0}),
+    "LogNormal": (tfd.LogNormal, {"loc": 0.3, "scale": 0.5}),
+    "Gamma, which has no inverse here": (tfd.Gamma, {"concentration": 2.0, "rate": 1.0}),
+}
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize(("family", "parameters"), CONTINUOUS.values(), ids=CONTINUOUS)
+def test_continuous_families_have_the_distribution_of_tfp(family, parameters, dtype):
+    parameters = {name: tf.fill([NUM_DRAWS], tf.constant(value, dtype)) for name, value in parameters.items()}
+    draws = random.sample(family(**parameters), random.as_seed(1))
+    assert draws.dtype == dtype
+    assert draws.shape == [NUM_DRAWS]
+    one = family(**{name: values[0] for name, values in parameters.items()})
+    assert np.isfinite(one.log_prob(draws)).all()
+    assert ks_statistic(draws, lambda x: one.cdf(tf.constant(x, dtype))) < KS_BOUND
+
+
+@pytest.mark.parametrize("parameterisation", ["probs", "logits"])
+def test_bernoulli_draws_have_their_probabilities(parameterisation):
+    probs = np.array([0.0, 0.2, 0.9, 1.0], np.float32)
+    with np.errstate(divide="ignore"):
+        value = probs if parameterisation == "probs" else np.log(probs) - np.log1p(-probs)
+    distribution = tfd.Bernoulli(**{parameterisation: tf.tile(tf.constant(value)[tf.newaxis], [NUM_DRAWS, 1])})
+    draws = random.sample(distribution, random.as_seed(2))
+    assert draws.dtype == tf.int32
+    for column, prob in enumerate(probs):
+        assert_mean(draws[:, column], prob)
+    assert set(np.unique(draws)) == {0, 1}
+
+
+@pytest.mark.parametrize("parameterisation", ["probs", "logits"])
+def test_categorical_draws_have_their_probabilities(parameterisation):
+    probs = np.array([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
+    with np.errstate(divide="ignore"):
+        value = probs if parameterisation == "probs" else np.log(probs)
+    distribution = tfd.Categorical(**{parameterisation: tf.tile(tf.constant(value, tf.float32)[tf.newaxis], [NUM_DRAWS, 1])})
+    draws = random.sample(distribution, random.as_seed(3)).numpy()
+    assert draws.dtype == np.int32
+    for category, prob in enumerate(probs):
+        assert_mean(draws == category, prob)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
+def test_categories_of_weight_zero_are_never_drawn_from_the_extreme_uniforms(dtype, jit_compile):
+    largest = 1.0 - 2.0 ** (-23 if dtype == tf.float32 else -52)
+    u = tf.constant([0.0, 2.0**-23, 0.5, largest], dtype)[:, tf.newaxis]
+    weights = np.array(
+        [
+            [0.0, 1.0, 0.0, 0.0],
+            [0.0, 0.3, 0.7, 0.0],
+            [0.0, 0.1, 0.0, 0.2],
+            [1e-30, 0.0, 3e-30, 0.0],
+            [0.0, 7.7, 1e30, 0.0],
+            [5.0, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.0, 5.0],
+        ]
+    )
+    draw = tf.function(random.categorical_from_uniform, jit_compile=jit_compile, autograph=False)
+    drawn = draw(tf.tile(u, [1, len(weights)]), tf.constant(np.tile(weights, [4, 1, 1]), dtype)).numpy()
+    for row, weight in enumerate(weights):
+        assert (weight[drawn[:, row]] > 0).all()
+
+
+def test_the_inverse_of_a_categorical_splits_the_unit_interval_in_order():
+    u = tf.constant([0.0, 0.19, 0.21, 0.49, 0.51, 0.99])
+    np.testing.assert_array_equal(random.categorical_from_uniform(u, tf.tile([[2.0, 3.0, 5.0]], [6, 1])), [0, 0, 1, 1, 2, 2])
+
+
+def test_independent_draws_every_member():
+    distribution = tfd.Independent(tfd.Normal(tf.zeros([NUM_DRAWS // 4, 4]), tf.constant([1.0, 2.0, 3.0, 4.0])), 1)
+    draws = random.sample(distribution, random.as_seed(4))
+    assert draws.shape == [NUM_DRAWS // 4, 4]
+    scaled = tf.reshape(draws / tf.constant([1.0, 2.0, 3.0, 4.0]), [-1])
+    assert ks_statistic(scaled, lambda x: tfd.Normal(np.float64(0), np.float64(1)).cdf(x)) < KS_BOUND
+
+
+def test_masked_draws_the_safe_value_where_invalid():
+    valid = tf.constant([True, False] * 5)
+    inside = tfd.Normal(tf.zeros([10]), 1.0)
+    draws = random.sample(tfd.Masked(inside, valid, safe_sample_fn=lambda d: tf.fill(d.batch_shape, -7.0)), random.as_seed(5))
+    expected = random.sample(inside, random.as_seed(5))
+    np.testing.assert_array_equal(draws, np.where(valid, expected, -7.0))
+
+
+def test_masked_draws_of_vectors_follow_the_mask_of_their_row():
+    valid = tf.constant([True, False, True])
+    inside = tfd.Independent(tfd.Normal(tf.zeros([3, 2]), 1.0), 1)
+    draws = random.sample(tfd.Masked(inside, valid, safe_sample_fn=lambda d: tf.zeros([3, 2])), random.as_seed(5)).numpy()
+    np.testing.assert_array_equal((draws != 0).all(-1), valid)
+
+
+PARENT = tfd.Normal(tf.zeros([NUM_DRAWS]), 1.0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"second": lambda first: tfd.Normal(first * 100, 1.0), "first": PARENT},
+        Pair(first=PARENT, second=lambda first: tfd.Normal(first * 100, 1.0)),
+    ],
+    ids=["dict, child first", "namedtuple"],
+)
+def test_fields_of_a_joint_may_depend_on_each_other(model):
+    joint = tfd.JointDistributionNamed(model)
+    draws = random.sample(joint, random.as_seed(6))
+    assert type(draws) is type(model)
+    parent, child = (draws["first"], draws["second"]) if isinstance(model, dict) else draws
+    standard_normal = tfd.Normal(np.float64(0), np.float64(1))
+    assert ks_statistic(parent, standard_normal.cdf) < KS_BOUND
+    assert ks_statistic(child - parent * 100, standard_normal.cdf) < KS_BOUND
+    assert_mean((child - parent * 100) * parent, 0.0)
+    assert joint.log_prob(draws).shape == [NUM_DRAWS]
+
+
+def test_fields_of_a_joint_have_streams_of_their_own():
+    joint = tfd.JointDistributionNamed(Pair(tfd.Normal(tf.zeros([8]), 1.0), tfd.Normal(tf.zeros([8]), 1.0)))
+    draws = random.sample(joint, random.as_seed(6))
+    assert not np.isin(draws.first, draws.second).any()
+
+
+def test_more_families_can_be_registered():
+    class Constant(tfd.Deterministic):
+        pass
+
+    @random.sample.register
+    def _(distribution: Constant, seed):
+        del seed
+        return distribution.loc + 1
+
+    assert float(random.sample(Constant(2.0), random.as_seed(0))) == 3.0
+    assert float(random.sample(tfd.Deterministic(2.0), random.as_seed(0))) == 2.0
+
+
+def test_draws_depend_on_the_seed_alone():
+    distribution = tfd.Normal(tf.zeros([5]), 1.0)
+    first, again, other = (random.sample(distribution, random.as_seed(seed)).numpy() for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).all()
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31, 2**32 + 5, 2**64 - 1, np.int64(3)])
+def test_integers_become_seeds_without_collisions(seed):
+    value = random.as_seed(seed)
+    assert value.dtype == tf.int32
+    high, low = (int(word) & 0xFFFFFFFF for word in value)
+    assert (high << 32) + low == int(seed)
+    np.testing.assert_array_equal(random.as_seed(value), value)
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        (-1, r"seed must be in \[0, 2\*\*64\), got -1"),
+        (2**64, r"seed must be in \[0, 2\*\*64\), got 18446744073709551616"),
+        (None, "seed must be an integer or an int32 tensor of shape .* got None"),
+        (1.5, "seed must be an integer or an int32 tensor of shape .* got float32"),
+        ([1, 2, 3], "seed must be an integer or an int32 tensor of shape .* got int32"),
+        (tf.constant([1, 2], tf.int64), "seed must be an integer or an int32 tensor of shape .* got int64"),
+    ],
+)
+def test_what_is_no_seed_is_refused(seed, message):
+    with pytest.raises(ValueError, match=message):
+        random.as_seed(seed)
+
+
+def test_split_seeds_give_distinct_streams():
+    seeds = [tuple(seed.numpy()) for parent in range(50) for seed in random.split_seed(parent, 20)]
+    assert len(set(seeds)) == len(seeds)
+    streams = np.stack([random.uniform([500], tf.constant(seed)) for seed in seeds[:20]])
+    correlations = np.corrcoef(streams)[np.triu_indices(20, 1)]
+    # 190 correlations with standard error 1/sqrt(500) each.
+    assert np.abs(correlations).max() < 4.5 / np.sqrt(500)
+
+
+def test_a_split_is_reproducible_and_never_returns_its_parent():
+    np.testing.assert_array_equal(random.split_seed(3, 4), random.split_seed(3, 4))
+    assert not np.array_equal(random.split_seed(3, 1)[0], random.as_seed(3))
+
+
+def test_uniform_integers_are_uniform():
+    draws = random.uniform_integers([NUM_DRAWS], random.as_seed(8), 10).numpy()
+    for value in range(10):
+        assert_mean(draws == value, 0.1)
+
+
+def test_an_unknown_algorithm_is_refused():
+    with (
+        pytest.raises(ValueError, match="algorithm must be one of philox, threefry, auto_select, got 'mt19937'"),
+        random.algorithm("mt19937"),
+    ):
+        pass
+
+
+def test_the_algorithm_is_that_of_the_innermost_context():
+    def draw():
+        return random.uniform([4], random.as_seed(1))
+
+    def with_threefry():
+        with random.algorithm("threefry"):
+            return draw()
+
+    philox, threefry = (tf.function(f, jit_compile=True, autograph=False)().numpy() for f in (draw, with_threefry))
+    assert (philox != threefry).all()
+    with random.algorithm("auto_select"), random.algorithm("philox"):
+        inner = draw()
+    np.testing.assert_array_equal(inner, draw())
+    with pytest.raises(RuntimeError, match="inside"), random.algorithm("threefry"):
+        raise RuntimeError("inside")
+    np.testing.assert_array_equal(inner, draw())
