@@ -3,16 +3,16 @@
 import tensorflow as tf
 
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores
-from recsim_tf.core.simulator import Policy
+from recsim_tf.core.simulator import Policy, Simulator
 
 
-def myopic_policy(slate_size: int, choice_scores: ChoiceScores | None = None) -> Policy:
+def myopic_policy(simulator: Simulator, choice_scores: ChoiceScores | None = None) -> Policy:
     """A policy that maximises the probability of a click: the K candidates of largest choice weight, best first.
 
     Where every click earns the same, as in interest evolution, this maximises the next reward.
 
     Args:
-      slate_size: K.
+      simulator: the environment.
       choice_scores: what the agent believes about clicks, by default `AffinityScores()`.
     """
     choice_scores = choice_scores or AffinityScores()
@@ -20,6 +20,6 @@ def myopic_policy(slate_size: int, choice_scores: ChoiceScores | None = None) ->
     def act(observation, policy_state, seed):
         del seed
         weights, _ = choice_scores(observation)
-        return tf.math.top_k(weights, slate_size).indices, policy_state
+        return tf.math.top_k(weights, simulator.slate_size).indices, policy_state
 
     return act

@@ -103,7 +103,7 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
 
     def _with_no_click(self, values: tf.Tensor, no_click: tf.Tensor) -> tf.Tensor:
         """Appends the value of "no click", broadcast to [..., 1], to values [..., K]."""
-        return tf.concat([values, tf.broadcast_to(no_click, values[..., :1].shape)], axis=-1)
+        return tf.concat([values, tf.broadcast_to(no_click, tf.shape(values[..., :1]))], axis=-1)
 
     def _batch_shape(self):
         return self._scores.shape[:-1]
