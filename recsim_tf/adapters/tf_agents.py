@@ -87,13 +87,15 @@ class SlateEnvironment(tf_environment.TFEnvironment):
 
     def _step(self, action):
         slate = checks.check_slate_format(action, self.batch_size, self._simulator.slate_size)
-        state = _read(self._memory.state)
-        left = state.done
+        left = _read(self._memory.state.done)
         # The action for a user who has left is ignored, so it need not be valid.
         slate = tf.where(left[:, tf.newaxis], tf.range(self._simulator.slate_size), slate)
         if self._validate:
             slate = checks.check_slate_values(slate, self._simulator.num_candidates, self._simulator.allow_duplicates)
-        seed, step_seed, newcomer_seed = random.split_seed(self._memory.seed, 3)
+        # A graph that refuses the slate must not have changed any variable.
+        with tf.control_dependencies([slate]):
+            state, seed = _read((self._memory.state, self._memory.seed))
+        seed, step_seed, newcomer_seed = random.split_seed(seed, 3)
         state, transition = self._simulator.step(state, slate, step_seed)
         state = tf.cond(tf.reduce_any(left), lambda: self._simulator.replace(state, left, newcomer_seed), lambda: state)
         step_type = tf.where(left, ts.StepType.FIRST, tf.where(state.done, ts.StepType.LAST, ts.StepType.MID))

@@ -1,0 +1,428 @@
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.drivers import dynamic_episode_driver, dynamic_step_driver
+from tf_agents.environments import tf_environment
+from tf_agents.policies import random_tf_policy
+from tf_agents.replay_buffers import tf_uniform_replay_buffer
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
+from recsim_tf.agents.baselines import random_policy
+from recsim_tf.core import random
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from tests.policies import first_positions
+
+NUM_USERS, SLATE_SIZE, NUM_CANDIDATES, BUDGET = 8, 2, 6, 9.0
+SLATE = np.tile(np.int32([4, 1]), [NUM_USERS, 1])
+
+
+def simulator(time_budget=BUDGET, **kwargs):
+    """Short sessions: about three clicks."""
+    users = InterestEvolutionUsers(num_features=10, time_budget=time_budget)
+    return interest_evolution(SLATE_SIZE, NUM_CANDIDATES, users=users, documents=UtilityVideos(num_topics=10), **kwargs)
+
+
+def environment(seed=3, **kwargs):
+    return SlateEnvironment(simulator(**kwargs), NUM_USERS, seed=seed)
+
+
+def stepper(env):
+    return tf.function(env.step, autograph=False)
+
+
+def run(env, num_steps, step=None):
+    """The time steps [T + 1, B] from the current one on, of a fixed slate."""
+    step = step or stepper(env)
+    time_steps = [env.current_time_step(), *(step(tf.constant(SLATE)) for _ in range(num_steps))]
+    return tf.nest.map_structure(lambda *leaves: np.stack(leaves), *time_steps)
+
+
+def assert_equal(one, other):
+    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+def differs(one, other):
+    return not np.array_equal(one.observation.user, other.observation.user)
+
+
+@pytest.fixture(scope="module")
+def session_steps():
+    """Time steps [61, B], in which every user leaves at least once."""
+    return run(environment(), 60)
+
+
+def test_specs_are_named_and_bounded_by_what_the_models_declare():
+    env = environment()
+    observation, action = env.observation_spec(), env.action_spec()
+    assert isinstance(env, tf_environment.TFEnvironment)
+    assert env.batch_size == NUM_USERS
+    assert [spec.name for spec in tf.nest.flatten(observation)] == [
+        "user",
+        "documents",
+        "response/clicked",
+        "response/watch_time",
+        "response/liked",
+        "response/quality",
+        "response/cluster_id",
+    ]
+    assert all(isinstance(spec, tensor_spec.BoundedTensorSpec) for spec in tf.nest.flatten((observation, action)))
+    assert (observation.user.shape, observation.documents.shape, observation.response.clicked.shape) == ([10], [6, 10], [2])
+    assert (observation.user.minimum, observation.user.maximum) == (-1, 1)
+    assert (observation.response.cluster_id.minimum, observation.response.cluster_id.maximum) == (0, 9)
+    assert observation.response.cluster_id.dtype == tf.int32
+    assert observation.response.quality.minimum == tf.float32.min
+    assert (action.name, action.shape, action.dtype, action.minimum, action.maximum) == ("slate", [2], tf.int32, 0, 5)
+
+
+def test_observations_lie_within_their_specs(session_steps):
+    def check(spec, values):
+        assert values.dtype == spec.dtype.as_numpy_dtype
+        assert values.shape[2:] == spec.shape
+        assert (values >= spec.minimum).all()
+        assert (values <= spec.maximum).all()
+
+    tf.nest.map_structure(check, environment().observation_spec(), session_steps.observation)
+
+
+def test_sessions_begin_with_first_at_construction_and_at_reset():
+    env = environment()
+    step = stepper(env)
+    constructed = env.current_time_step()
+    step(tf.constant(SLATE))
+    reset = env.reset()
+    for time_step in (constructed, reset):
+        assert_equal(time_step.step_type, np.full(NUM_USERS, ts.StepType.FIRST))
+        assert_equal(time_step.reward, np.zeros(NUM_USERS))
+        assert_equal(time_step.discount, np.ones(NUM_USERS))
+        tf.nest.map_structure(lambda leaf: assert_equal(leaf, np.zeros_like(leaf)), time_step.observation.response)
+    assert differs(constructed, reset)
+    assert_equal(env.current_time_step(), reset)
+    after = step(tf.constant(SLATE))
+    assert_equal(env.current_time_step(), after)
+
+
+def test_step_types_follow_each_other_as_sessions_do(session_steps):
+    before, after = session_steps.step_type[:-1], session_steps.step_type[1:]
+    assert (session_steps.step_type == ts.StepType.LAST).any(axis=0).all()
+    assert_equal(after == ts.StepType.FIRST, before == ts.StepType.LAST)
+
+
+def test_rewards_are_those_of_the_response_observed_with_them(session_steps):
+    assert_equal(session_steps.reward, session_steps.observation.response.watch_time.sum(-1))
+    assert session_steps.reward.any()
+
+
+def test_last_carries_the_observation_of_the_user_who_leaves_with_discount_zero(session_steps):
+    last = session_steps.step_type == ts.StepType.LAST
+    assert_equal(session_steps.discount, np.where(last, 0, 1))
+    # A user's interests move in the clicked topic only, a newcomer's differ everywhere.
+    user = session_steps.observation.user
+    moved = (np.abs(user[1:] - user[:-1]) > 0).sum(-1)
+    assert moved[last[1:]].max() <= 1
+    assert moved[last[:-1]].min() == 10
+    # The response that ended the session is seen with LAST.
+    assert session_steps.observation.response.quality[last].all()
+
+
+def test_the_step_after_last_seats_a_new_user_without_reward():
+    env = environment()
+    step, left, seated = stepper(env), np.zeros(NUM_USERS, bool), 0
+    for _ in range(40):
+        time_step = step(tf.constant(SLATE))
+        assert_equal(time_step.is_first(), left)
+        assert_equal(time_step.reward.numpy()[left], np.zeros(left.sum()))
+        assert_equal(time_step.discount.numpy()[left], np.ones(left.sum()))
+        tf.nest.map_structure(
+            lambda leaf, left=left: assert_equal(leaf.numpy()[left], 0 * leaf.numpy()[left]), time_step.observation.response
+        )
+        assert_equal(env.memory.state.user.budget.numpy()[left], np.full(left.sum(), np.float32(BUDGET)))
+        assert_equal(env.memory.state.num_steps.numpy()[left], np.zeros(left.sum()))
+        assert_equal(env.memory.state.user.budget.numpy() <= 0, time_step.is_last())
+        seated += left.sum()
+        left = time_step.is_last().numpy()
+    assert seated > NUM_USERS
+
+
+def test_the_action_for_a_user_who_has_left_is_ignored_valid_or_not():
+    env, other = environment(), environment()
+    step, other_step = stepper(env), stepper(other)
+    ignored = np.int32([[0, 3], [99, -7], [2, 2], [-1, -1]] * 2)
+    left = np.zeros(NUM_USERS, bool)
+    seen = np.zeros(NUM_USERS, bool)
+    for _ in range(25):
+        time_step = step(tf.constant(SLATE))
+        assert_equal(time_step, other_step(tf.constant(np.where(left[:, np.newaxis], ignored, SLATE))))
+        seen |= left
+        left = time_step.is_last().numpy()
+    assert seen.all()
+
+
+def test_users_who_stay_are_untouched_by_the_replacement_of_others():
+    env = environment()
+    step, pure = stepper(env), env.simulator
+    compared = 0
+    for _ in range(25):
+        left, state = env.memory.state.done.numpy(), tf.nest.map_structure(tf.convert_to_tensor, env.memory.state)
+        step_seed = random.split_seed(env.memory.seed, 3)[1]
+        time_step = step(tf.constant(SLATE))
+        if left.any():
+            expected = pure.observe(pure.step(state, tf.constant(SLATE), step_seed)[0])
+            tf.nest.map_structure(
+                lambda got, want, left=left: np.testing.assert_allclose(got.numpy()[~left], want.numpy()[~left], atol=1e-6),
+                time_step.observation,
+                expected,
+            )
+            compared += (~left).sum()
+    assert compared > NUM_USERS
+
+
+def test_the_time_limit_has_last_with_discount_one():
+    steps = run(environment(time_budget=200.0, max_steps=3), 8)
+    expected = [ts.StepType.FIRST, ts.StepType.MID, ts.StepType.MID, ts.StepType.LAST] * 2 + [ts.StepType.FIRST]
+    assert_equal(steps.step_type, np.tile(np.int32(expected)[:, np.newaxis], [1, NUM_USERS]))
+    assert_equal(steps.discount, np.ones([9, NUM_USERS]))
+
+
+def test_a_user_who_leaves_at_the_time_limit_has_discount_zero():
+    env = environment(time_budget=0.5, max_steps=1)
+    step = stepper(env)
+    discounts = []
+    for _ in range(5):
+        time_step = step(tf.constant(SLATE))
+        assert_equal(time_step.is_last(), np.ones(NUM_USERS, bool))
+        assert_equal(time_step.discount, np.where(env.memory.state.user.budget > 0, 1.0, 0.0))
+        discounts.append(time_step.discount)
+        step(tf.constant(SLATE))
+    assert set(np.ravel(discounts)) == {0.0, 1.0}
+
+
+def test_the_seed_decides_the_trajectory():
+    one, same, other = (run(environment(seed=seed), 20) for seed in (5, 5, 6))
+    assert_equal(one, same)
+    assert differs(one, other)
+
+
+def test_an_environment_restored_from_a_checkpoint_goes_on_identically(tmp_path):
+    env = environment()
+    step = stepper(env)
+    run(env, 12, step)
+    path = tf.train.Checkpoint(memory=env.memory).save(tmp_path / "checkpoint")
+    expected = run(env, 20, step)
+    restored = environment(seed=77)
+    tf.train.Checkpoint(memory=restored.memory).restore(path).assert_consumed()
+    assert_equal(run(restored, 20), expected)
+
+
+@pytest.mark.parametrize(
+    ("slate", "message"),
+    [
+        (np.float32(SLATE), "slate must have dtype int32 or int64, got float32"),
+        (SLATE[0], r"slate must have shape \[8, k\] with k <= slate_size=2, got \(2,\)"),
+        (SLATE[:7], r"slate must have shape \[8, k\] with k <= slate_size=2, got \(7, 2\)"),
+        (np.tile(np.int32([0, 1, 2]), [NUM_USERS, 1]), r"slate must have shape \[8, k\] with k <= slate_size=2, got \(8, 3\)"),
+    ],
+    ids=["dtype", "rank", "batch", "too long"],
+)
+def test_a_slate_of_the_wrong_form_is_a_value_error_in_either_mode(slate, message):
+    env = environment()
+    for step in (env.step, stepper(env)):
+        with pytest.raises(ValueError, match=message):
+            step(tf.constant(slate))
+
+
+INVALID_SLATES = {
+    "too large": ([6, 1], r"slate must hold candidate positions in \[0, 6\), or -1 for an empty position"),
+    "negative": ([0, -2], r"slate must hold candidate positions in \[0, 6\), or -1 for an empty position"),
+    "duplicate": ([3, 3], r"slate must not show a document twice \(allow_duplicates=False\)"),
+}
+INVALID_CASES = [pytest.param(*case, id=name) for name, case in INVALID_SLATES.items()]
+
+
+@pytest.mark.parametrize(("row", "message"), INVALID_CASES)
+def test_invalid_positions_are_a_value_error_of_one_line_when_eager(row, message):
+    with pytest.raises(ValueError, match=message) as error:
+        environment().step(tf.constant(np.concatenate([SLATE[1:], np.int32([row])])))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("row", "message"), INVALID_CASES)
+def test_invalid_positions_fail_at_run_time_in_a_graph_and_change_nothing(row, message):
+    env = environment()
+    before = env.current_time_step()
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        stepper(env)(tf.constant(np.concatenate([SLATE[1:], np.int32([row])])))
+    assert_equal(env.current_time_step(), before)
+
+
+def test_short_slates_int64_and_permitted_duplicates_are_accepted():
+    env = environment(allow_duplicates=True)
+    for slate in (np.int64(SLATE), SLATE[:, :1], np.where(SLATE == 1, -1, SLATE), np.full_like(SLATE, 5)):
+        time_step = env.step(tf.constant(slate))
+        assert time_step.observation.response.clicked.shape == [NUM_USERS, SLATE_SIZE]
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_the_batch_size_must_be_positive(batch_size):
+    with pytest.raises(ValueError, match=f"batch_size must be at least 1, got {batch_size}"):
+        SlateEnvironment(simulator(), batch_size)
+
+
+def replay_buffer(env, policy, max_length):
+    return tf_uniform_replay_buffer.TFUniformReplayBuffer(policy.trajectory_spec, env.batch_size, max_length)
+
+
+def slate_policy(env, **kwargs):
+    return SlatePolicy(env.time_step_spec(), env.action_spec(), random_policy(env.simulator), **kwargs)
+
+
+def assert_pairs_are_transitions(pairs):
+    """Checks that replayed pairs [S, 2] tell one story: what was shown, what the user did of it, and what it earned."""
+    first, second = (tf.nest.map_structure(lambda leaf, i=i: leaf.numpy()[:, i], pairs) for i in (0, 1))
+    boundary = first.step_type == ts.StepType.LAST
+    inside = ~boundary
+    assert boundary.any()
+    response = second.observation.response
+    assert_equal(first.next_step_type, second.step_type)
+    assert_equal(second.step_type[boundary], np.full(boundary.sum(), ts.StepType.FIRST))
+    assert_equal(first.reward[boundary], np.zeros(boundary.sum()))
+    assert_equal(first.discount, np.where(second.step_type == ts.StepType.LAST, 0, 1))
+    assert_equal(first.reward[inside], response.watch_time[inside].sum(-1))
+    assert_equal(response.watch_time > 0, response.clicked > 0)
+    shown_topics = np.take_along_axis(first.observation.documents.argmax(-1), first.action, axis=1)
+    assert_equal(response.cluster_id[inside], shown_topics[inside])
+    moved = np.abs(second.observation.user - first.observation.user) > 0
+    assert (moved[inside].sum(-1) <= 1).all()
+
+
+def test_a_driver_and_a_replay_buffer_run_in_one_graph_with_a_loop():
+    env = environment()
+    policy = slate_policy(env)
+    buffer = replay_buffer(env, policy, max_length=40)
+    driver = dynamic_step_driver.DynamicStepDriver(env, policy, [buffer.add_batch], num_steps=2 * NUM_USERS)
+
+    @tf.function(autograph=False)
+    def collect():
+        def body(iteration, time_step, policy_state):
+            return iteration + 1, *driver.run(time_step, policy_state)
+
+        loop_vars = (0, env.current_time_step(), policy.get_initial_state(NUM_USERS))
+        _, time_step, _ = tf.while_loop(lambda *_: True, body, loop_vars, maximum_iterations=20)
+        return time_step, buffer.get_next(sample_batch_size=200, num_steps=2)[0], buffer.num_frames()
+
+    time_step, pairs, num_frames = collect()
+    assert num_frames == 40 * NUM_USERS
+    assert_equal(time_step, env.current_time_step())
+    assert_pairs_are_transitions(pairs)
+
+
+def test_an_episode_driver_runs_whole_sessions():
+    env = environment()
+    policy = slate_policy(env)
+    buffer = replay_buffer(env, policy, max_length=200)
+    driver = dynamic_episode_driver.DynamicEpisodeDriver(env, policy, [buffer.add_batch], num_episodes=2 * NUM_USERS)
+    tf.function(driver.run, autograph=False)()
+    frames = buffer.gather_all()
+    # Each session of the driver ends in a boundary frame, LAST then FIRST.
+    assert (frames.step_type.numpy() == ts.StepType.LAST).sum() >= 2 * NUM_USERS
+    pairs = tf.nest.map_structure(lambda leaf: tf.concat([leaf[:, t : t + 2] for t in range(leaf.shape[1] - 1)], axis=0), frames)
+    assert_pairs_are_transitions(pairs)
+
+
+def test_a_slate_policy_reproduces_itself_from_its_seed_and_moves_on():
+    env = environment()
+    time_step = env.current_time_step()
+
+    def slates(seed):
+        policy = slate_policy(env, seed=seed)
+        action = tf.function(policy.action, autograph=False)
+        return np.stack([action(time_step).action for _ in range(3)])
+
+    one = slates(1)
+    assert_equal(one, slates(1))
+    assert not np.array_equal(one, slates(2))
+    assert not np.array_equal(one[0], one[1])
+
+
+def test_a_slate_policy_restored_from_a_checkpoint_goes_on_identically(tmp_path):
+    env = environment()
+    policy, restored = slate_policy(env, seed=1), slate_policy(env, seed=2)
+    time_step = env.current_time_step()
+    policy.action(time_step)
+    path = tf.train.Checkpoint(policy=policy).save(tmp_path / "checkpoint")
+    tf.train.Checkpoint(policy=restored).restore(path).assert_consumed()
+    assert_equal(restored.action(time_step).action, policy.action(time_step).action)
+
+
+def test_a_given_seed_decides_the_action_of_a_slate_policy():
+    env = environment()
+    time_step, seed = env.current_time_step(), tf.constant([3, 4])
+    slate, _ = random_policy(env.simulator)(time_step.observation, (), seed)
+    policy = slate_policy(env)
+    assert_equal(policy.action(time_step, seed=seed).action, slate)
+    assert_equal(policy.action(time_step, seed=seed).action, slate)
+
+
+def test_the_distribution_of_a_slate_policy_is_a_point_mass():
+    env = environment()
+    policy = SlatePolicy(env.time_step_spec(), env.action_spec(), first_positions(SLATE_SIZE))
+    distribution = policy.distribution(env.current_time_step()).action
+    assert_equal(distribution.mode(), np.tile([0, 1], [NUM_USERS, 1]))
+
+
+def test_a_slate_policy_keeps_its_state_within_a_session():
+    env = environment()
+
+    def counting(observation, count, seed):
+        slate, _ = first_positions(SLATE_SIZE)(observation, (), seed)
+        return slate, count + 1
+
+    policy = SlatePolicy(env.time_step_spec(), env.action_spec(), counting, policy_state_spec=tf.TensorSpec([], tf.int32))
+    action, step = tf.function(policy.action, autograph=False), stepper(env)
+    state = policy.get_initial_state(NUM_USERS)
+    time_step = env.current_time_step()
+    expected = np.zeros(NUM_USERS, np.int32)
+    for _ in range(20):
+        chosen = action(time_step, state)
+        state = chosen.state
+        expected = np.where(time_step.is_first(), 0, expected) + 1
+        assert_equal(state, expected)
+        time_step = step(chosen.action)
+    assert len(set(expected)) > 1
+
+
+def test_a_slate_policy_in_a_rollout_is_its_function():
+    pure = simulator()
+    env = SlateEnvironment(pure, NUM_USERS)
+    policy = rollout_policy(slate_policy(env))
+    one = pure.rollout(policy, NUM_USERS, 5, seed=1)
+    assert_equal(one, pure.rollout(random_policy(pure), NUM_USERS, 5, seed=1))
+
+
+def test_a_policy_of_tf_agents_runs_in_a_rollout():
+    pure = simulator(allow_duplicates=True, validate=True)
+    env = SlateEnvironment(pure, NUM_USERS)
+    policy = rollout_policy(random_tf_policy.RandomTFPolicy(env.time_step_spec(), env.action_spec()))
+    rollout = tf.function(lambda seed: pure.rollout(policy, NUM_USERS, 30, seed, auto_reset=True), autograph=False)
+    slates = rollout(tf.constant([0, 1])).transitions.slate.numpy()
+    assert slates.shape == (30, NUM_USERS, SLATE_SIZE)
+    assert set(slates.ravel()) == set(range(NUM_CANDIDATES))
+    assert (slates[..., 0] == slates[..., 1]).any()
+
+
+def test_a_stateful_policy_of_tf_agents_keeps_and_resets_its_state_in_a_rollout():
+    pure = simulator()
+
+    def action(time_step, count):
+        slate = (count[:, tf.newaxis] + [0, 1]) % NUM_CANDIDATES
+        return types.SimpleNamespace(action=tf.cast(slate, tf.int64), state=count + 1)
+
+    policy = rollout_policy(types.SimpleNamespace(action=action))
+    transitions = pure.rollout(policy, NUM_USERS, 20, 0, auto_reset=True, policy_state=tf.zeros([NUM_USERS], tf.int32)).transitions
+    count = np.zeros(NUM_USERS, np.int32)
+    for slate, terminated in zip(transitions.slate.numpy(), transitions.terminated.numpy(), strict=True):
+        assert_equal(slate[:, 0], count % NUM_CANDIDATES)
+        count = np.where(terminated, 0, count + 1)
