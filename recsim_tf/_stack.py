@@ -32,4 +32,11 @@ def use_legacy_keras() -> None:
         raise ImportError(f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is first used")
 
 
+def quiet_command() -> None:
+    """Silences TensorFlow's start-up messages in the `recsim-tf` command; a program that imports recsim_tf decides for itself."""
+    if os.path.basename(sys.argv[0] if sys.argv else "") == "recsim-tf":
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
 use_legacy_keras()
+quiet_command()

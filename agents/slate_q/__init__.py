@@ -1,6 +1,7 @@
 """SlateQ: Q-learning over slates, decomposed into item-wise values."""
 
 from recsim_tf.agents.slate_q.agent import SlateQAgent, SlateQLoss
+from recsim_tf.agents.slate_q.create import create_slate_q
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.slates import exact_slate, greedy_slate, slate_advantage, slate_optimizer, top_k_slate
 
@@ -9,6 +10,7 @@ __all__ = [
     "SlateQAgent",
     "SlateQLoss",
     "SlateQNetwork",
+    "create_slate_q",
     "exact_slate",
     "greedy_slate",
     "slate_advantage",

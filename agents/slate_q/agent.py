@@ -33,9 +33,9 @@ class SlateQAgent(tf_agent.TFAgent):
     """SlateQ with a learned value of "no click".
 
     The value of a slate is the mean of item-wise values Q(s, i) and of Q(s, none) under the agent's choice model. The network learns the
-    value of what the user did, a click on i or none, by regression on `r + gamma * discount * V(s')`, where V is the value of the slate that
-    the `target` names, under the target network. With `no_click="zero"` in the network, as in the paper, steps without a click teach
-    nothing.
+    value of what the user did, a click on i or none, by regression on `r + gamma * discount * V(s')`, where V is the value of the slate
+    that the `target` names, under the target network. With `no_click="zero"` in the network, as in the paper, steps without a click
+    teach nothing.
 
     Experience is a trajectory [B, 2], of an environment with `Observation`s whose response has a field `clicked`.
 

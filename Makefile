@@ -1,0 +1,39 @@
+# `make train` and `make test` each work alone on a fresh clone.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_DIR ?= runs/quickstart
+
+.PHONY: help train test lint clean
+
+help:
+	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
+	@echo "make test    create $(VENV), install, lint and run all tests"
+	@echo "make lint    formatter, linter and type checker only"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.agents: $(BIN)/python pyproject.toml setup.py
+	$(BIN)/python -m pip install --quiet --editable ".[agents]"
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml setup.py
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@ $(VENV)/.agents
+
+train: $(VENV)/.agents
+	$(BIN)/recsim-tf train --root_dir=$(RUN_DIR) --gin_file=quickstart.gin
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,90 @@
+"""The `recsim-tf` command: train, evaluate, simulate."""
+
+import contextlib
+import io
+import sys
+import warnings
+
+from absl import app, flags, logging
+
+_ROOT_DIR = flags.DEFINE_string("root_dir", None, "Folder of the run; created if it does not exist.")
+_GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "Gin file: a path or the name of a packaged config. May be repeated.")
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "Gin binding, such as 'train.num_iterations=100'. May be repeated.")
+_EXPLAIN = flags.DEFINE_bool("explain", False, "evaluate: also print a few slates with values, click probabilities and what the user did.")
+
+_COMMANDS = {
+    "train": "train an agent, or go on with a run: --root_dir and --gin_file",
+    "evaluate": "evaluate the agent of a run, and its baselines: --root_dir",
+    "simulate": "simulate sessions under a fixed policy: --root_dir and --gin_file",
+}
+
+
+def _usage() -> str:
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in _COMMANDS.items())
+    return f"usage: recsim-tf COMMAND --root_dir=DIR [--gin_file=FILE ...] [--gin_bindings=BINDING ...] [--explain]\n{commands}"
+
+
+def _import_experiment():
+    """Imports what needs TF-Agents, without the notices that its dependencies print at import."""
+    logging.set_verbosity(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    with contextlib.redirect_stderr(io.StringIO()):
+        from recsim_tf.agents import slate_q  # noqa: F401 (its names are for gin files)
+        from recsim_tf.experiment import config, errors, evaluate, report, run_dir, simulate, train
+    return config, errors, evaluate, report, run_dir, simulate, train
+
+
+def _run(argv: list[str]) -> int:
+    if len(argv) != 2 or argv[1] not in _COMMANDS:
+        print(_usage(), file=sys.stderr)
+        return 2
+    command = argv[1]
+    try:
+        modules = _import_experiment()
+    except ModuleNotFoundError as error:
+        return _fail(f"recsim-tf {command} needs {error.name}: install recsim-tf[agents] (on Python 3.11)")
+    config, errors, evaluate, report, run_dir, simulate, train = modules
+    try:
+        if _ROOT_DIR.value is None:
+            raise errors.UsageError("--root_dir must name the folder of the run")
+        if command == "evaluate":
+            return _evaluate(config, errors, evaluate, report, run_dir, train)
+        if not _GIN_FILE.value and not _GIN_BINDINGS.value:
+            raise errors.UsageError(f"--gin_file must name a config, such as one of {', '.join(config.packaged_configs())}")
+        folder = run_dir.RunDirectory(_ROOT_DIR.value, config.load(_GIN_FILE.value, _GIN_BINDINGS.value))
+        if command == "simulate":
+            simulate.simulate(folder)
+            return 0
+        train.train(folder)
+        return 0
+    except errors.Stopped as stopped:
+        print(f"recsim-tf: {stopped}; run the same command to go on", file=sys.stderr)
+        return 128 + stopped.signal
+    except (ValueError, TypeError, RuntimeError, OSError) as error:
+        return _fail(config.one_line(error))
+
+
+def _evaluate(config, errors, evaluate, report, run_dir, train) -> int:
+    folder = run_dir.RunDirectory(_ROOT_DIR.value)
+    config.load([str(folder.config_file), *_GIN_FILE.value], _GIN_BINDINGS.value)
+    parts = train.experiment()
+    if not folder.restore_latest(parts.checkpoint):
+        raise errors.UsageError(f"root_dir {_ROOT_DIR.value} has no checkpoint to evaluate")
+    print(report.results_table(train.evaluate_all(parts, evaluate.Evaluation())))
+    if _EXPLAIN.value:
+        print(evaluate.explain(parts.simulator, parts.agent))
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"recsim-tf: error: {message}", file=sys.stderr)
+    return 2
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app.run(_run, flags_parser=lambda argv: flags.FLAGS(argv))
+
+
+if __name__ == "__main__":
+    main()

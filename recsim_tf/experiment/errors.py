@@ -1,0 +1,18 @@
+"""Errors that a user of the command meets."""
+
+
+class UsageError(ValueError):
+    """Bad input, told in one line that names the argument and what is allowed."""
+
+
+class Stopped(Exception):
+    """A run that a signal stopped, after it saved a checkpoint.
+
+    Args:
+      message: where it stopped.
+      signal: the number of the signal.
+    """
+
+    def __init__(self, message: str, signal: int):
+        super().__init__(message)
+        self.signal = signal

@@ -1,0 +1,97 @@
+"""Evaluation: the same users meet each policy."""
+
+from collections.abc import Callable
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.adapters.tf_agents import rollout_policy
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.experiment.metrics import PolicyResult, SessionSums
+
+
+@gin.configurable
+class Evaluation:
+    """One session for each of a number of users, under a policy; the first users are the same for every policy.
+
+    Args:
+      num_users: sessions.
+      max_steps: sessions still running then are cut off, and counted as unfinished.
+      seed: an integer; that of the users and of all that happens.
+      jit_compile: whether to compile with XLA.
+    """
+
+    def __init__(self, num_users: int = 5000, max_steps: int = 2000, seed: int = 1, jit_compile: bool = False):
+        if num_users < 2:
+            raise ValueError(f"num_users must be at least 2, for a standard error, got {num_users}")
+        self.num_users = num_users
+        self._max_steps = max_steps
+        self._seed = seed
+        self._jit_compile = jit_compile
+
+    def evaluator(self, name: str, simulator: Simulator, policy, num_users: int | None = None) -> Callable[[], PolicyResult]:
+        """A function that evaluates a policy as it is at the time of the call.
+
+        Args:
+          name: of the policy, for the result.
+          simulator: the environment.
+          policy: a rollout policy or a TF-Agents policy.
+          num_users: instead of this evaluation's.
+        """
+        num_users = num_users or self.num_users
+        function, policy_state = _as_rollout(policy, num_users)
+
+        @compiled(jit_compile=self._jit_compile)
+        def run(seed):
+            zeros = SessionSums.zeros(num_users)
+            return simulator.fold(function, num_users, self._max_steps, seed, SessionSums.add, zeros, policy_state=policy_state)
+
+        return lambda: PolicyResult.from_sums(name, run(random.as_seed(self._seed)))
+
+
+def _as_rollout(policy, num_users: int) -> tuple[Policy, tuple]:
+    if hasattr(policy, "get_initial_state"):
+        return rollout_policy(policy), policy.get_initial_state(num_users)
+    return policy, ()
+
+
+def explain(simulator: Simulator, agent, num_slates: int = 3, num_steps: int = 5, seed: int = 1) -> str:
+    """Slates of a SlateQ agent in words: values, click probabilities and what the user did.
+
+    Args:
+      simulator: the environment.
+      agent: has `action_values`, as `SlateQAgent`.
+      num_slates: users to show, each after `num_steps` steps.
+    """
+    policy = rollout_policy(agent.policy)
+    seeds = random.split_seed(random.as_seed(seed), num_steps + 2)
+    state = simulator.reset(num_slates, seeds[0])
+    for step_seed in seeds[1:-1]:
+        state, _ = simulator.step(state, policy(simulator.observe(state), (), step_seed)[0], step_seed)
+    observation = simulator.observe(state)
+    slate, _ = policy(observation, (), seeds[-1])
+    values = agent.action_values(observation)
+    _, transition = simulator.step(state, slate, seeds[-1])
+    shown = tf.reduce_sum(tf.one_hot(slate, simulator.num_candidates), axis=1)
+    total = tf.reduce_sum(shown * values.weights, axis=1) + values.no_click_weight
+    clicks = tf.reduce_sum(transition.response.clicked, axis=1).numpy()
+    lines = []
+    for user in range(num_slates):
+        positions = slate[user].numpy().tolist()
+        lines.append(f"User {user}, step {num_steps}: slate {positions}, P(no click) {values.no_click_weight[user] / total[user]:.3f}")
+        lines.append(f"  {'candidate':>9} {'shown':>6} {'Q':>9} {'Q - Q(no click)':>16} {'click weight':>13} {'P(click)':>9}")
+        for item in range(simulator.num_candidates):
+            position = f"{positions.index(item) + 1}" if item in positions else ""
+            probability = f"{values.weights[user, item] / total[user]:9.3f}" if position else ""
+            lines.append(
+                f"  {item:>9} {position:>6} {values.q_items[user, item]:9.3f} {values.advantages[user, item]:16.3f} "
+                f"{values.weights[user, item]:13.3f} {probability:>9}".rstrip()
+            )
+        if clicks[user]:
+            chosen = positions[int(tf.argmax(transition.response.clicked[user]))]
+            lines.append(f"  The user clicked candidate {chosen}; reward {transition.reward[user]:.3f}.")
+        else:
+            lines.append(f"  The user clicked nothing; reward {transition.reward[user]:.3f}.")
+    return "\n".join(lines)

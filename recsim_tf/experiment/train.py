@@ -1,0 +1,253 @@
+"""Training runs: learn, log, checkpoint, evaluate; again from where a run stopped."""
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.policies import policy_saver
+from tqdm import tqdm
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.baselines import baseline_policy
+from recsim_tf.core import random
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment import report
+from recsim_tf.experiment.errors import Stopped, UsageError
+from recsim_tf.experiment.evaluate import Evaluation
+from recsim_tf.experiment.learning import LearningLoop
+from recsim_tf.experiment.metrics import PolicyResult
+from recsim_tf.experiment.run_dir import RunDirectory, write_text
+
+_BASELINE_NAMES = {"random": "Random", "myopic": "Myopic", "oracle": "Oracle"}
+
+# (environment, train_step_counter) -> agent
+CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
+
+
+class _Progress(tf.Module):
+    """How far a run has come, for its checkpoints."""
+
+    def __init__(self):
+        super().__init__(name="Progress")
+        self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.train_step = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+
+class Experiment(NamedTuple):
+    """The parts of a run, built from its configuration."""
+
+    simulator: Simulator
+    agent: tf_agent.TFAgent
+    loop: LearningLoop
+    progress: _Progress
+    checkpoint: tf.train.Checkpoint
+    baselines: Sequence[str]
+
+
+@gin.configurable(module="recsim_tf")
+def experiment(
+    simulator: Simulator = gin.REQUIRED,
+    create_agent: CreateAgent = gin.REQUIRED,
+    num_users: int = 2048,
+    batch_size: int = 2048,
+    replay_length: int = 50,
+    train_steps_per_iteration: int = 1,
+    baselines: Sequence[str] = ("random",),
+    seed: int = 0,
+) -> Experiment:
+    """What is trained, and on what.
+
+    Args:
+      simulator: the environment.
+      create_agent: builds the agent from the TF-Agents environment and a variable that counts train steps.
+      num_users: users that are simulated at once.
+      batch_size: transitions of a train step.
+      replay_length: steps of each user that are kept for replay, at least 2.
+      train_steps_per_iteration: train steps for each step of all users.
+      baselines: fixed policies to compare with: "random", "myopic", "oracle".
+      seed: an integer, of everything random.
+    """
+    for name, value, least in (
+        ("num_users", num_users, 1),
+        ("batch_size", batch_size, 1),
+        ("replay_length", replay_length, 2),
+        ("train_steps_per_iteration", train_steps_per_iteration, 1),
+    ):
+        if value < least:
+            raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
+    # Keras initialises weights from the global generator.
+    tf.random.set_seed(seed)
+    environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
+    progress = _Progress()
+    environment = SlateEnvironment(simulator, num_users, environment_seed, validate=simulator.validate)
+    agent = create_agent(environment, progress.train_step)
+    agent.initialize()
+    loop = LearningLoop(environment, agent, batch_size, replay_length, train_steps_per_iteration, replay_seed)
+    return Experiment(simulator, agent, loop, progress, tf.train.Checkpoint(loop=loop, progress=progress), baselines)
+
+
+class _Stop:
+    """Notes Ctrl-C and SIGTERM, so that the loop can stop between two calls; the second Ctrl-C interrupts at once."""
+
+    def __init__(self):
+        self.signal: int | None = None
+
+    def __call__(self, number, frame):
+        del frame
+        self.signal = number
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _noting_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@gin.configurable(module="recsim_tf", denylist=["run_dir"])
+def train(
+    run_dir: RunDirectory,
+    num_iterations: int = 10_000,
+    warmup_iterations: int = 10,
+    log_interval: int = 100,
+    eval_interval: int = 500,
+    eval_users: int = 1000,
+    checkpoint_interval: int = 1000,
+    max_checkpoints: int = 2,
+) -> dict[str, Any]:
+    """Trains the agent of the configured `experiment` and writes results into a folder; goes on from the folder's checkpoint.
+
+    The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's tensorboard/, and at the end
+    results.json, learning_curve.png and the served policy as a SavedModel in policy/.
+
+    Args:
+      run_dir: the folder.
+      num_iterations: iterations of the whole run; raise it to extend a finished run.
+      warmup_iterations: steps of all users before learning begins, at least 2.
+      log_interval: iterations that run in one call; between two calls the metrics are logged.
+      eval_interval: iterations between evaluations of the served policy, for the learning curve.
+      eval_users: sessions of such an evaluation.
+      checkpoint_interval: iterations between checkpoints.
+      max_checkpoints: checkpoints that are kept.
+
+    Returns:
+      The content of results.json.
+
+    Raises:
+      Stopped: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
+      UsageError: for an argument out of range, or a checkpoint that cannot be read.
+    """
+    intervals = {"log_interval": log_interval, "eval_interval": eval_interval, "checkpoint_interval": checkpoint_interval}
+    for name, value, least in (*((n, v, 1) for n, v in intervals.items()), ("warmup_iterations", warmup_iterations, 2)):
+        if value < least:
+            raise UsageError(f"train.{name} must be at least {least}, got {value}")
+    parts = experiment()
+    evaluation = Evaluation()
+    restored = run_dir.restore_latest(parts.checkpoint)
+    if restored:
+        print(f"Going on from iteration {int(parts.progress.iteration):,} of {num_iterations:,} in {run_dir.path}", flush=True)
+    done = int(parts.progress.iteration)
+    if done > num_iterations:
+        raise UsageError(f"train.num_iterations must be at least {done}, which the run in {run_dir.path} has reached, got {num_iterations}")
+    run_dir.record_config()
+    run_dir.rewind_metrics(done if restored else -1)
+    stop = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints)
+    if stop.signal is not None:
+        raise Stopped(f"stopped at iteration {int(parts.progress.iteration):,}, with a checkpoint in {run_dir.path}", stop.signal)
+    return _conclude(run_dir, parts, evaluation)
+
+
+def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints) -> _Stop:
+    """Runs the remaining iterations; the iteration is always a multiple of an interval or the end when something is due."""
+    progress, loop = parts.progress, parts.loop
+    manager = run_dir.checkpoint_manager(parts.checkpoint, max_checkpoints)
+    evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.agent.policy, eval_users)
+    writer = tf.summary.create_file_writer(str(run_dir.path / "tensorboard"))
+    done = int(progress.iteration)
+    with _noting_signals() as stop, writer.as_default():
+        bar = tqdm(total=num_iterations, initial=done, unit="it", desc=parts.agent.name, dynamic_ncols=True, mininterval=1.0)
+        if done == 0 and num_iterations > 0:
+            loop.collect(warmup_iterations)
+            loop.metrics.read_and_clear(1.0)
+            _log(run_dir, parts, 0, _evaluation_tags(evaluate()))
+        while done < num_iterations and stop.signal is None:
+            ahead = min(num_iterations - done, *(interval - done % interval for interval in intervals.values()))
+            started = time.perf_counter()
+            loss_info = loop.run(ahead)
+            seconds = time.perf_counter() - started
+            done += ahead
+            progress.iteration.assign(done)
+            progress.seconds.assign_add(seconds)
+            scalars = {**loop.metrics.read_and_clear(seconds), **_loss_tags(loss_info)}
+            if done % intervals["eval_interval"] == 0 or done == num_iterations:
+                scalars |= _evaluation_tags(evaluate())
+                bar.set_postfix_str(f"return {scalars['AverageEpisodeRewards/eval']:.1f}", refresh=False)
+            _log(run_dir, parts, done, scalars)
+            bar.update(ahead)
+            if done % intervals["checkpoint_interval"] == 0 or done == num_iterations or stop.signal is not None:
+                manager.save(checkpoint_number=done)
+        bar.close()
+    writer.close()
+    return stop
+
+
+def _log(run_dir, parts, done: int, scalars: dict[str, float]) -> None:
+    env_steps = done * parts.loop.num_users
+    row = {"iteration": done, "env_steps": env_steps, "seconds": round(float(parts.progress.seconds), 3), **scalars}
+    run_dir.append_metrics(row)
+    for tag, value in scalars.items():
+        tf.summary.scalar(tag, value, step=env_steps)
+
+
+def _loss_tags(loss_info) -> dict[str, float]:
+    parts = loss_info.extra._asdict() if hasattr(loss_info.extra, "_asdict") else {}
+    return {"Losses/Loss": float(loss_info.loss), **{f"Losses/{name}": float(value) for name, value in parts.items()}}
+
+
+def _evaluation_tags(result: PolicyResult) -> dict[str, float]:
+    return {**result.tags("eval"), "StandardError/eval": result.standard_error}
+
+
+def evaluate_all(parts: Experiment, evaluation: Evaluation) -> list[PolicyResult]:
+    """Results of the baselines and of the agent."""
+    policies = [(_BASELINE_NAMES.get(name, name), baseline_policy(name, parts.simulator)) for name in parts.baselines]
+    policies.append((parts.agent.name, parts.agent.policy))
+    return [evaluation.evaluator(name, parts.simulator, policy)() for name, policy in policies]
+
+
+def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) -> dict[str, Any]:
+    """Evaluates every policy, writes the results and prints the table."""
+    path: Path = run_dir.path
+    results = evaluate_all(parts, evaluation)
+    iterations, seconds = int(parts.progress.iteration), float(parts.progress.seconds)
+    num_users = parts.loop.num_users
+    content = {
+        "policies": [result.as_json() for result in results],
+        "train": {
+            "iterations": iterations,
+            "env_steps": iterations * num_users,
+            "train_steps": int(parts.progress.train_step),
+            "seconds": round(seconds, 1),
+            "env_steps_per_second": round(iterations * num_users / max(seconds, 1e-9)),
+        },
+    }
+    write_text(path / "operative_config.gin", gin.operative_config_str())
+    write_text(path / "results.json", json.dumps(content, indent=2) + "\n")
+    report.plot_learning_curve(path / "learning_curve.png", run_dir.metrics(), results, parts.agent.name)
+    policy_saver.PolicySaver(parts.agent.policy, batch_size=None).save(str(path / "policy"))
+    print(report.results_table(results))
+    print(f"Trained for {iterations:,} iterations, {iterations * num_users:,} user steps, in {seconds:,.0f} s. Results in {path}")
+    return content
