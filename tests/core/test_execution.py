@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from tests.core.rollout_digest import NUM_STEPS, NUM_USERS, SLATE_SIZE, digest, graph_rollout, rollout, small_simulator
+from tests.policies import uniform_random
+from tests.processes import run_python
+
+SEED = random.as_seed(11)
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    return small_simulator()
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["graph", "xla"])
+def functions(request, simulator):
+    """The simulator's methods, compiled in graph mode or by XLA."""
+
+    def count(carry, transition):
+        return carry[0] + transition.reward, carry[1] + tf.cast(transition.active, tf.int32)
+
+    def fold(seed):
+        initial = (tf.zeros([NUM_USERS]), tf.zeros([NUM_USERS], tf.int32))
+        return simulator.fold(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, count, initial)
+
+    methods = {
+        "reset": lambda seed: simulator.reset(NUM_USERS, seed),
+        "step": simulator.step,
+        "rollout": lambda seed: rollout(simulator, seed),
+        "auto_reset_rollout": lambda seed: rollout(simulator, seed, auto_reset=True),
+        "fold": fold,
+        "log_prob": simulator.log_prob,
+        "replay": simulator.replay,
+    }
+    return {name: compiled(method, jit_compile=request.param) for name, method in methods.items()}
+
+
+@pytest.fixture(scope="module")
+def graph_trajectory():
+    return graph_rollout(11)
+
+
+def assert_close(nest, expected, **tolerance):
+    """Discrete leaves are equal, floats agree to the tolerance."""
+    for leaf, expected_leaf in zip(tf.nest.flatten(nest), tf.nest.flatten(expected), strict=True):
+        if leaf.dtype.is_floating:
+            np.testing.assert_allclose(leaf, expected_leaf, **tolerance)
+        else:
+            np.testing.assert_array_equal(leaf, expected_leaf)
+
+
+def test_everything_compiles_and_nothing_is_traced_again_for_another_seed(functions):
+    for seed in (SEED, random.as_seed(12)):
+        state = functions["reset"](seed)
+        slate = tf.tile(tf.range(SLATE_SIZE)[tf.newaxis], [NUM_USERS, 1])
+        for step_seed in random.split_seed(seed, 2):
+            state, transition = functions["step"](state, slate, step_seed)
+        assert transition.reward.shape == [NUM_USERS]
+        trajectory = functions["rollout"](seed)
+        assert trajectory.transitions.reward.shape == [NUM_STEPS, NUM_USERS]
+        assert functions["auto_reset_rollout"](seed).transitions.active.numpy().all()
+        reward, num_steps = functions["fold"](seed)
+        np.testing.assert_allclose(reward, tf.reduce_sum(trajectory.transitions.reward, 0), rtol=1e-6)
+        np.testing.assert_array_equal(num_steps, np.sum(trajectory.transitions.active, 0))
+        assert np.isfinite(functions["log_prob"](trajectory).total).all()
+        assert functions["replay"](trajectory).user.budget.shape == [NUM_STEPS, NUM_USERS]
+    assert {name: function.experimental_get_tracing_count() for name, function in functions.items()} == dict.fromkeys(functions, 1)
+
+
+def test_seeds_decide_the_trajectory(functions):
+    first, again, other = (functions["rollout"](random.as_seed(seed)) for seed in (11, 11, 12))
+    assert_close(first, again, rtol=0, atol=0)
+    assert (first.initial.user != other.initial.user).numpy().all()
+    assert (first.transitions.draws.hidden != other.transitions.draws.hidden).numpy().all()
+
+
+def test_the_same_draws_give_the_same_states_and_scores(simulator, functions, graph_trajectory):
+    expected = compiled(lambda trajectory: (simulator.replay(trajectory), simulator.log_prob(trajectory)))(graph_trajectory)
+    actual = functions["replay"](graph_trajectory), functions["log_prob"](graph_trajectory)
+    assert_close(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_eager_and_graph_make_the_same_trajectory(simulator, graph_trajectory):
+    assert_close(rollout(simulator, SEED), graph_trajectory, rtol=1e-6, atol=1e-6)
+
+
+def test_two_processes_make_the_same_trajectory_bit_for_bit(graph_trajectory):
+    other = run_python("-m", "tests.core.rollout_digest")
+    assert other.stdout.split()[-1:] == [digest(graph_trajectory)], other.stderr
+
+
+def test_graph_mode_draws_with_philox_and_xla_on_the_cpu_with_threefry():
+    def draw(seed):
+        return random.uniform([4], seed)
+
+    with random.algorithm("threefry"):
+        threefry = tf.function(draw, jit_compile=True, autograph=False)(SEED)
+    np.testing.assert_array_equal(compiled(draw)(SEED), draw(SEED))
+    np.testing.assert_array_equal(compiled(draw, jit_compile=True)(SEED), threefry)
+
+
+def test_compiled_decorates_with_and_without_arguments():
+    @compiled
+    def double(x):
+        return 2 * x
+
+    @compiled(jit_compile=True)
+    def triple(x):
+        return 3 * x
+
+    assert (double.__name__, triple.__name__) == ("double", "triple")
+    assert (int(double(tf.constant(2))), int(triple(tf.constant(2)))) == (4, 6)

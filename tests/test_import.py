@@ -1,0 +1,27 @@
+import pytest
+
+from tests.processes import run_python
+
+
+@pytest.mark.parametrize("modules", ["tensorflow, recsim_tf", "recsim_tf, tensorflow"])
+def test_tensorflow_may_be_imported_before_or_after(modules):
+    done = run_python("-c", f"import {modules}; print(tensorflow.keras.__name__)")
+    assert done.returncode == 0, done.stderr
+    assert "tf_keras" in done.stdout or "keras.api._v2" in done.stdout
+
+
+def last_line_of_error(done):
+    assert done.returncode == 1
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_keras_3_by_the_environment_is_refused_in_one_line():
+    done = run_python("-c", "import recsim_tf", TF_USE_LEGACY_KERAS="0")
+    expected = "ImportError: recsim_tf needs Keras 2: set TF_USE_LEGACY_KERAS=1 in the environment, got TF_USE_LEGACY_KERAS=0"
+    assert last_line_of_error(done) == expected
+
+
+def test_keras_3_in_use_is_refused_in_one_line():
+    done = run_python("-c", "import tensorflow; tensorflow.keras.layers; import recsim_tf")
+    expected = "ImportError: recsim_tf needs Keras 2, but tf.keras is Keras 3: set TF_USE_LEGACY_KERAS=1 before tf.keras is first used"
+    assert last_line_of_error(done) == expected

@@ -1,0 +1,40 @@
+import pytest
+
+import recsim_tf
+from recsim_tf import registry
+from tests.core.toy import toy_simulator
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Registers the toy environment for one test."""
+    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
+    recsim_tf.register("Toy-v1", toy_simulator)
+
+
+def test_a_registered_environment_is_made_with_its_arguments(toy):
+    assert recsim_tf.registered() == sorted(recsim_tf.registered())
+    assert {"InterestEvolution-v1", "Toy-v1"} <= set(recsim_tf.registered())
+    simulator = recsim_tf.make("Toy-v1", slate_size=1, max_steps=3)
+    assert (simulator.slate_size, simulator.max_steps) == (1, 3)
+
+
+def test_an_unknown_id_lists_the_known_ones(toy):
+    with pytest.raises(ValueError, match=r"environment_id must be one of .*InterestEvolution-v1.*, Toy-v1.*, got 'Nothing-v1'"):
+        recsim_tf.make("Nothing-v1")
+
+
+def test_an_unknown_argument_lists_those_allowed():
+    with pytest.raises(TypeError, match=r"InterestEvolution-v1 has no argument slates, topics; it takes slate_size, num_candidates, users"):
+        recsim_tf.make("InterestEvolution-v1", topics=3, slates=2)
+
+
+def test_factories_that_take_any_argument_get_them_all(toy):
+    assert recsim_tf.make("Toy-v1", allow_duplicates=True).allow_duplicates
+
+
+def test_an_id_is_taken_once(toy):
+    recsim_tf.register("Toy-v1", toy_simulator)
+    with pytest.raises(ValueError, match="environment_id 'Toy-v1' is registered already, choose another"):
+        recsim_tf.register("Toy-v1", lambda: toy_simulator())
+    assert recsim_tf.make("Toy-v1").slate_size == 2
