@@ -4,6 +4,7 @@ TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). Tensor
 variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before that.
 """
 
+import contextlib
 import os
 import sys
 
@@ -32,11 +33,28 @@ def use_legacy_keras() -> None:
         raise ImportError(f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is first used")
 
 
-def quiet_command() -> None:
-    """Silences TensorFlow's start-up messages in the `recsim-tf` command; a program that imports recsim_tf decides for itself."""
-    if os.path.basename(sys.argv[0] if sys.argv else "") == "recsim-tf":
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def import_quietly() -> None:
+    """In the `recsim-tf` command, imports TensorFlow and TF-Agents without their start-up messages, which no log level silences.
+
+    A program that imports recsim_tf decides for itself. An import that fails is tried again, and reported, where it is needed.
+    """
+    if os.path.basename(sys.argv[0] if sys.argv else "") != "recsim-tf":
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere, contextlib.suppress(ImportError):
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow
+            import tf_agents.agents  # noqa: F401
+
+            tensorflow.constant(0)
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 use_legacy_keras()
-quiet_command()
+import_quietly()

@@ -1,7 +1,5 @@
 """The `recsim-tf` command: train, evaluate, simulate."""
 
-import contextlib
-import io
 import sys
 import warnings
 
@@ -25,12 +23,12 @@ def _usage() -> str:
 
 
 def _import_experiment():
-    """Imports what needs TF-Agents, without the notices that its dependencies print at import."""
+    """Imports what needs TF-Agents."""
     logging.set_verbosity(logging.ERROR)
     warnings.filterwarnings("ignore")
-    with contextlib.redirect_stderr(io.StringIO()):
-        from recsim_tf.agents import slate_q  # noqa: F401 (its names are for gin files)
-        from recsim_tf.experiment import config, errors, evaluate, report, run_dir, simulate, train
+    from recsim_tf.agents import slate_q  # noqa: F401 (its names are for gin files)
+    from recsim_tf.experiment import config, errors, evaluate, report, run_dir, simulate, train
+
     return config, errors, evaluate, report, run_dir, simulate, train
 
 
@@ -57,7 +55,7 @@ def _run(argv: list[str]) -> int:
             return 0
         train.train(folder)
         return 0
-    except errors.Stopped as stopped:
+    except errors.StoppedError as stopped:
         print(f"recsim-tf: {stopped}; run the same command to go on", file=sys.stderr)
         return 128 + stopped.signal
     except (ValueError, TypeError, RuntimeError, OSError) as error:

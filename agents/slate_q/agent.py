@@ -112,7 +112,7 @@ class SlateQAgent(tf_agent.TFAgent):
         if choice_network is not None:
             choice_network.create_variables()
             choice_scores = LearnedScores(choice_network)
-        self._choice_scores = choice_scores or AffinityScores()
+        self._choice_scores: ChoiceScores = AffinityScores() if choice_scores is None else choice_scores
         self._optimizer = optimizer
         self._target = target
         self._target_slates = slate_optimizer(target_slates)

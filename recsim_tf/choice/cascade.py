@@ -1,7 +1,6 @@
 """Cascade choice: the user examines the slate from the top and stops at the first click."""
 
 import abc
-import numbers
 
 import gin
 import tensorflow as tf
@@ -16,9 +15,9 @@ class CascadeChoice(ChoiceDistribution, abc.ABC):
     """
 
     def __init__(self, scores, score_scaling, attention_prob, mask, validate: bool, parameters: dict, name: str):
-        if isinstance(attention_prob, numbers.Number) and not 0 <= attention_prob <= 1:
+        if isinstance(attention_prob, (int, float)) and not 0 <= attention_prob <= 1:
             raise ValueError(f"attention_prob must be in [0, 1], got {attention_prob}")
-        if isinstance(score_scaling, numbers.Number) and score_scaling < 0:
+        if isinstance(score_scaling, (int, float)) and score_scaling < 0:
             raise ValueError(f"score_scaling must be at least 0, got {score_scaling}")
         self._score_scaling = score_scaling
         self._attention_prob = attention_prob

@@ -4,11 +4,10 @@ import abc
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import checks, random
 from recsim_tf.core.models import per_user
-
-tfd = tfp.distributions
 
 
 class ChoiceDistribution(tfd.Distribution, abc.ABC):

@@ -4,10 +4,9 @@ import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-
-tfd = tfp.distributions
 
 # A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to 0.1 %.
 _MAX_CATEGORIES = 2**13

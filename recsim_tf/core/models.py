@@ -11,12 +11,10 @@ that a variable stays learnable and a [B] tensor sweeps over users; `per_user` e
 import abc
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.types import Nest, Slate
-
-tfd = tfp.distributions
 
 
 def per_user(parameter, rank: int, dtype: tf.DType = tf.float32) -> tf.Tensor:

@@ -15,9 +15,7 @@ import math
 import numbers
 
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 # Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select" costs a hundred times more there.
 _algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import gin
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import checks, nests, random
 from recsim_tf.core.models import DocumentModel, UserModel
@@ -19,8 +19,6 @@ from recsim_tf.core.types import (
     Trajectory,
     Transition,
 )
-
-tfd = tfp.distributions
 
 # (observation, policy_state, seed) -> (slate int32 [B, K], policy_state)
 Policy = Callable[[Observation, Nest, tf.Tensor], tuple[tf.Tensor, Nest]]

@@ -5,7 +5,7 @@ class UsageError(ValueError):
     """Bad input, told in one line that names the argument and what is allowed."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """A run that a signal stopped, after it saved a checkpoint.
 
     Args:

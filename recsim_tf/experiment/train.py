@@ -19,7 +19,7 @@ from recsim_tf.agents.baselines import baseline_policy
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment import report
-from recsim_tf.experiment.errors import Stopped, UsageError
+from recsim_tf.experiment.errors import StoppedError, UsageError
 from recsim_tf.experiment.evaluate import Evaluation
 from recsim_tf.experiment.learning import LearningLoop
 from recsim_tf.experiment.metrics import PolicyResult
@@ -147,7 +147,7 @@ def train(
       The content of results.json.
 
     Raises:
-      Stopped: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
+      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
       UsageError: for an argument out of range, or a checkpoint that cannot be read.
     """
     intervals = {"log_interval": log_interval, "eval_interval": eval_interval, "checkpoint_interval": checkpoint_interval}
@@ -166,7 +166,7 @@ def train(
     run_dir.rewind_metrics(done if restored else -1)
     stop = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints)
     if stop.signal is not None:
-        raise Stopped(f"stopped at iteration {int(parts.progress.iteration):,}, with a checkpoint in {run_dir.path}", stop.signal)
+        raise StoppedError(f"stopped at iteration {int(parts.progress.iteration):,}, with a checkpoint in {run_dir.path}", stop.signal)
     return _conclude(run_dir, parts, evaluation)
 
 

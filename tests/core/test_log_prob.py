@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
@@ -9,8 +9,6 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
 from tests.core.toy import ToyDocuments, ToyUsers, toy_simulator
 from tests.policies import first_positions, uniform_random
-
-tfd = tfp.distributions
 
 NUM_USERS, NUM_STEPS, NUM_TOPICS, NUM_CANDIDATES, SLATE_SIZE = 5, 7, 10, 6, 2
 TIME_BUDGET = 9.0

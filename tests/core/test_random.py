@@ -3,11 +3,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-
-tfd = tfp.distributions
 
 NUM_DRAWS = 20_000
 # A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.

@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.models import DocumentModel, UserModel, per_user
 from recsim_tf.core.simulator import Simulator
-
-tfd = tfp.distributions
 
 # Separates the contributions of the corpus and of the user to a candidate.
 CORPUS_UNIT = 1000.0

@@ -5,13 +5,11 @@ from typing import NamedTuple
 import gin
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.models import DocumentModel, per_user
-
-tfd = tfp.distributions
 
 
 class Video(NamedTuple):

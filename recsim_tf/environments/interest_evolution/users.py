@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 import gin
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel, per_user
-
-tfd = tfp.distributions
 
 # Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities have NaN gradients.
 _MIN_PROB = 1e-6

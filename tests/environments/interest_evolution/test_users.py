@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UserState, click_reward, watch_time_reward
 from recsim_tf.environments.interest_evolution.documents import ShownVideo
-
-tfd = tfp.distributions
 
 STATE = UserState(interests=tf.constant([[0.5, -0.2], [0.1, 0.9]]), budget=tf.constant([10.0, 1.0]))
 SLATE = Slate(

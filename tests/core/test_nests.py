@@ -1,0 +1,53 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.core import nests
+
+
+class Leaves(NamedTuple):
+    numbers: tf.Tensor
+    flags: tf.Tensor
+    vectors: tf.Tensor
+
+
+def leaves(num_candidates):
+    numbers = tf.random.stateless_uniform([3, num_candidates], [0, 1])
+    return Leaves(numbers, numbers > 0.5, tf.random.stateless_normal([3, num_candidates, 2], [0, 2]))
+
+
+@pytest.mark.parametrize("num_candidates", [5, 64, 65])
+def test_take_selects_documents_by_position(num_candidates):
+    nest = leaves(num_candidates)
+    positions = np.array([[0, num_candidates - 1], [2, 2], [4, 1]])
+    taken = nests.take(nest, tf.constant(positions, tf.int32))
+    rows = np.arange(3)[:, np.newaxis]
+    for leaf, expected in zip(taken, nest, strict=True):
+        assert leaf.dtype == expected.dtype
+        np.testing.assert_array_equal(leaf, expected.numpy()[rows, positions])
+
+
+def test_take_keeps_infinities_and_nans_to_their_own_position():
+    numbers = tf.constant([[1.0, np.inf, np.nan]])
+    np.testing.assert_array_equal(nests.take(numbers, tf.constant([[0, 1]])), [[1.0, np.inf]])
+
+
+def test_where_chooses_whole_rows():
+    first, second = leaves(4), leaves(4)
+    second = tf.nest.map_structure(tf.zeros_like, second)
+    chosen = nests.where(tf.constant([True, False, True]), first, second)
+    for leaf, expected in zip(chosen, first, strict=True):
+        np.testing.assert_array_equal(leaf.numpy()[[0, 2]], expected.numpy()[[0, 2]])
+        np.testing.assert_array_equal(leaf[1], np.zeros_like(expected[1]))
+    assert nests.where(tf.constant([True]), (), ()) == ()
+
+
+def test_batch_size_zeros_and_steps():
+    nest = leaves(4)
+    assert nests.batch_size(nest) == 3
+    for leaf, expected in zip(nests.zeros_like(nest), nest, strict=True):
+        assert (leaf.dtype, leaf.shape) == (expected.dtype, expected.shape)
+        assert not tf.cast(leaf, tf.bool).numpy().any()
+    np.testing.assert_array_equal(nests.at_step(nest, 1).vectors, nest.vectors[1])
