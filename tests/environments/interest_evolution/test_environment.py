@@ -1,10 +1,10 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, PlainVideos, click_reward, interest_evolution
 from tests.policies import first_positions
 
@@ -31,13 +31,11 @@ def test_arguments_reach_the_simulator():
     np.testing.assert_array_equal(transition.reward, tf.reduce_sum(transition.response.clicked, -1))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_plain_users_and_videos_run(jit_compile):
+def test_plain_users_and_videos_run():
     users = InterestEvolutionUsers.plain(choice_model=choice.MultinomialLogit)
     simulator = interest_evolution(users=users, documents=PlainVideos())
-    run = compiled(lambda seed: simulator.rollout(first_positions(3), 16, 40, seed), jit_compile=jit_compile)
-    trajectory = run(tf.constant([0, 1]))
-    states = simulator.replay(trajectory)
+    trajectory = compiled(lambda seed: simulator.rollout(first_positions(3), 16, 40, seed))(as_seed(1))
+    states = compiled(simulator.replay)(trajectory)
     transitions = trajectory.transitions
     assert transitions.terminated.numpy().any(axis=0).all()
     assert states.user.budget.numpy().max() == 30
@@ -48,5 +46,5 @@ def test_plain_users_and_videos_run(jit_compile):
     np.testing.assert_allclose(after.numpy()[active], states.user.budget[1:].numpy()[active], atol=1e-4)
     np.testing.assert_array_equal(transitions.response.quality, np.ones([40, 16, 3]))
     assert np.abs(states.user.interests).max() <= 1
-    log_prob = simulator.log_prob(trajectory)
+    log_prob = compiled(simulator.log_prob)(trajectory)
     assert np.isfinite(log_prob.total).all()
