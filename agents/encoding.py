@@ -12,7 +12,8 @@ def encoded_size(spec) -> int:
 def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
     """Concatenates an observation into float vectors.
 
-    Bounded integers become one-hot vectors over their range, as in RecSim's observation adapter; everything else is flattened.
+    Integers bounded at both ends become one-hot vectors over their range, as in RecSim's observation adapter; everything else is
+    flattened.
 
     Args:
       observation: nest of [outer axes, ...].
@@ -33,7 +34,10 @@ def _num_categories(spec) -> int:
     """Size of a bounded integer's range, or 0 for anything else."""
     if not spec.dtype.is_integer or not isinstance(spec, tensor_spec.BoundedTensorSpec):
         return 0
-    return int(spec.maximum.max()) - int(spec.minimum.min()) + 1
+    low, high = int(spec.minimum.min()), int(spec.maximum.max())
+    # The end of the dtype's range stands for "no bound".
+    unbounded = high == spec.dtype.max or low == spec.dtype.min < 0
+    return 0 if unbounded else high - low + 1
 
 
 def _leaf_size(spec) -> int:
