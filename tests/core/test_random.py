@@ -51,6 +51,15 @@ def test_continuous_families_have_the_distribution_of_tfp(family, parameters, dt
     assert ks_statistic(draws, lambda x: one.cdf(tf.constant(x, dtype))) < KS_BOUND
 
 
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
+def test_normal_draws_are_finite_and_symmetric_at_the_extreme_uniforms(dtype, monkeypatch):
+    step = 2.0 ** (-23 if dtype == tf.float32 else -52)
+    monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, 1.0 - step], dtype))
+    low, high = random.sample(tfd.Normal(tf.zeros([2], dtype), tf.constant(1, dtype)), random.as_seed(0)).numpy()
+    assert -9 < low < -5
+    np.testing.assert_allclose(high, -low, rtol=0.02)
+
+
 @pytest.mark.parametrize("parameterisation", ["probs", "logits"])
 def test_bernoulli_draws_have_their_probabilities(parameterisation):
     probs = np.array([0.0, 0.2, 0.9, 1.0], np.float32)

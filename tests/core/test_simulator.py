@@ -140,8 +140,9 @@ def test_auto_reset_seats_a_newcomer_in_the_same_step():
 
 def test_auto_reset_starts_new_sessions_after_truncation():
     simulator = toy_simulator(limit=10.0, max_steps=2)
-    trajectory = simulator.rollout(first_positions(2), 2, 4, seed=0, auto_reset=True)
+    trajectory = simulator.rollout(count_steps, 2, 4, seed=0, auto_reset=True, policy_state=tf.zeros([2], tf.int32))
     np.testing.assert_array_equal(trajectory.transitions.truncated, [[0, 0], [1, 1], [0, 0], [1, 1]])
+    np.testing.assert_array_equal(trajectory.transitions.slate[:, :, 0], [[0, 0], [1, 1], [0, 0], [1, 1]])
     np.testing.assert_array_equal(simulator.replay(trajectory).num_steps, [[0, 0], [1, 1], [0, 0], [1, 1]])
 
 
