@@ -49,3 +49,8 @@ def test_shapes(num_categories):
 def test_there_must_be_a_category():
     with pytest.raises(ValueError, match="num_categories must be at least 1, got 0"):
         UniformCategories(0)
+
+
+def test_more_categories_than_a_float_can_tell_apart_are_all_reached():
+    draws = random.sample(UniformCategories(2**26, [20_000]), random.as_seed(1)).numpy()
+    assert np.abs(np.bincount(draws % 8, minlength=8) / len(draws) - 1 / 8).max() <= 4 * np.sqrt(1 / 8 * 7 / 8 / len(draws))
