@@ -231,7 +231,7 @@ class SlateQAgent(tf_agent.TFAgent):
         choice_loss = tf.zeros([])
         if self._choice_network is not None:
             (logits, no_click_logit), _ = self._choice_network(shown, training=training)
-            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, valid)
+            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, policy_steps.action >= 0, valid)
         scale = 1 / self._reward_scale_factor
         parts = SlateQLoss(
             td_loss=td_loss,

@@ -61,8 +61,21 @@ def td_loss(q_shown, q_no_click, clicked, target, valid, learns_no_click: bool) 
     return weighted_mean(tf.square(q - target), weights), weighted_mean(q_click, valid * has_click)
 
 
-def choice_loss(logits, no_click_logit, clicked, valid) -> tf.Tensor:
-    """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate and "no click"."""
+def choice_loss(logits, no_click_logit, clicked, shown, valid) -> tf.Tensor:
+    """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate and "no click".
+
+    Args:
+      logits: [B, K], of the documents shown.
+      no_click_logit: [B].
+      clicked: [B, K], 1 at the click.
+      shown: bool [B, K], False at empty positions.
+      valid: [B], weights of the transitions.
+
+    Returns:
+      A scalar.
+    """
     outcome = tf.concat([clicked, 1 - tf.reduce_sum(clicked, axis=-1, keepdims=True)], axis=-1)
+    # Finite, since an empty position has outcome 0 and 0 * inf is not 0.
+    logits = tf.where(shown, logits, logits.dtype.min)
     log_probs = tf.nn.log_softmax(tf.concat([logits, no_click_logit[:, tf.newaxis]], axis=-1))
     return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), valid)

@@ -28,3 +28,18 @@ def slate_values(weights, no_click_weight, q_items, q_no_click, slate):
     """`slate_value` of B users, [B]."""
     rows = zip(weights, no_click_weight, q_items, q_no_click, slate, strict=True)
     return np.array([slate_value(*row) for row in rows])
+
+
+def shown(values, slate):
+    """Values [B, N] at the positions of slates [B, K]."""
+    return np.take_along_axis(values, slate, axis=1)
+
+
+def td_loss(q_items, q_no_click, slate, clicked, target, counts):
+    """Mean squared error over the rows that count, of the value of what each user did."""
+    errors = []
+    for row in np.flatnonzero(counts):
+        position = np.argmax(clicked[row]) if clicked[row].any() else None
+        q = q_no_click[row] if position is None else q_items[row, slate[row, position]]
+        errors.append((q - target[row]) ** 2)
+    return np.mean(errors)
