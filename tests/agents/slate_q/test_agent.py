@@ -1,0 +1,441 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.policies import tf_policy
+from tf_agents.trajectories import time_step as ts
+
+from recsim_tf.agents.choice_scores import AffinityScores
+from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, losses, slate_optimizer
+from recsim_tf.core.execution import compiled
+from tests.agents.slate_q import experience as made
+from tests.agents.slate_q import reference
+from tests.agents.slate_q.experience import ACTION_SPEC, LAST, NUM_CANDIDATES, OBSERVATION_SPEC, SLATE_SIZE, TIME_STEP_SPEC
+
+NUM_SLATES = NUM_CANDIDATES * (NUM_CANDIDATES - 1)
+
+
+def randomize(network, seed):
+    rng = np.random.default_rng(seed)
+    network.create_variables()
+    for variable in network.variables:
+        variable.assign(rng.normal(0, 0.7, variable.shape))
+
+
+def random_network(seed=1, **kwargs):
+    network = SlateQNetwork(OBSERVATION_SPEC, (6,), **kwargs)
+    randomize(network, seed)
+    return network
+
+
+def slate_q(network=None, learning_rate=0.05, **kwargs):
+    """An agent whose target network has the weights of its network."""
+    optimizer = tf.keras.optimizers.SGD(learning_rate)
+    agent = SlateQAgent(
+        TIME_STEP_SPEC, ACTION_SPEC, network or random_network(), optimizer, train_step_counter=tf.Variable(0, dtype=tf.int64), **kwargs
+    )
+    agent.initialize()
+    return agent
+
+
+def agent_with_another_target(network_arguments=None, **kwargs):
+    """An agent whose networks differ, and a network with the weights of its target."""
+    network = random_network(1, **(network_arguments or {}))
+    agent = slate_q(network, **kwargs)
+    randomize(network, 2)
+    return agent, random_network(1, **(network_arguments or {}))
+
+
+def time_step(observation):
+    num_users = observation.user.shape[0]
+    return ts.restart(observation, num_users)
+
+
+def choice_values(observation, network):
+    """Choice weights and values of the network as numpy, [B, N], [B], [B, N], [B]."""
+    weights, no_click_weight = AffinityScores()(observation)
+    (q_items, q_no_click), _ = network(observation)
+    return [value.numpy() for value in (weights, no_click_weight, q_items, q_no_click)]
+
+
+def hand_calculation(experience, network, target_network, target, gamma=0.9, scale=1.0):
+    """Target [B], in units of scaled reward, and the network's values of what was shown."""
+    now, later = made.step_of(experience, 0), made.step_of(experience, 1)
+    next_values = choice_values(later.observation, target_network)
+    if target == "q_learning":
+        next_value = reference.best_values(*next_values, SLATE_SIZE)
+    elif target == "sarsa":
+        next_value = reference.slate_values(*next_values, later.action.numpy())
+    else:
+        next_value = 0.0
+    _, _, q_items, q_no_click = choice_values(now.observation, network)
+    return scale * now.reward.numpy() + gamma * now.discount.numpy() * next_value, q_items, q_no_click
+
+
+NO_CLICKS = {
+    "relative": {"no_click": "learned", "relative": True},
+    "absolute": {"no_click": "learned", "relative": False},
+    "zero": {"no_click": "zero"},
+}
+
+
+@pytest.mark.parametrize("no_click", NO_CLICKS)
+@pytest.mark.parametrize("target", ["q_learning", "sarsa", "myopic"])
+def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
+    experience = made.batch()
+    agent, target_network = agent_with_another_target(NO_CLICKS[no_click], target=target, gamma=0.9, reward_scale_factor=0.5)
+    expected, q_items, q_no_click = hand_calculation(experience, agent.network, target_network, target, scale=0.5)
+    slate, clicked = experience.action[:, 0].numpy(), experience.observation.response.clicked[:, 1].numpy()
+    valid = experience.step_type[:, 0].numpy() != LAST
+    has_click = clicked.any(-1)
+    counts = valid & has_click if no_click == "zero" else valid
+    loss, parts = agent.loss(experience)
+    np.testing.assert_allclose(loss, reference.td_loss(q_items, q_no_click, slate, clicked, expected, counts), rtol=1e-5)
+    np.testing.assert_allclose(parts.td_loss, loss)
+    assert parts.choice_loss == 0
+    # The parts are in units of reward, which counts half here.
+    q_click = (reference.shown(q_items, slate) * clicked).sum(-1)
+    np.testing.assert_allclose(parts.q_click, 2 * q_click[valid & has_click].mean(), rtol=1e-5)
+    np.testing.assert_allclose(parts.q_no_click, 2 * q_no_click[valid].mean(), rtol=1e-5)
+    np.testing.assert_allclose(parts.target, 2 * expected[valid].mean(), rtol=1e-5)
+
+
+def test_the_target_uses_the_slates_of_its_own_optimiser():
+    experience = made.batch()
+    for name in ("top_k", "greedy"):
+        agent, target_network = agent_with_another_target(target_slates=name)
+        later = made.step_of(experience, 1).observation
+        values = losses.SlateValues(*(tf.constant(value) for value in choice_values(later, target_network)))
+        slate = values.best_slate(slate_optimizer(name), SLATE_SIZE).numpy()
+        next_value = reference.slate_values(*(value.numpy() for value in values), slate)
+        valid = experience.step_type[:, 0].numpy() != LAST
+        target = experience.reward[:, 0] + experience.discount[:, 0] * next_value
+        np.testing.assert_allclose(agent.loss(experience).extra.target, target.numpy()[valid].mean(), rtol=1e-5)
+
+
+def test_weights_of_transitions_weigh_their_errors():
+    agent = slate_q()
+    names = list(made.ROWS)
+    weights = tf.constant([1.0, 2.0, 0.0, 0.5, 3.0, 7.0, 1.5])
+    alone = {name: agent.loss(made.batch(), weights=tf.one_hot(names.index(name), 7)).loss for name in names}
+    used = {name: weight for name, weight in zip(names, weights.numpy(), strict=True) if name != "boundary"}
+    expected = sum(weight * alone[name] for name, weight in used.items()) / sum(used.values())
+    np.testing.assert_allclose(agent.loss(made.batch(), weights=weights).loss, expected, rtol=1e-5)
+    assert alone["boundary"] == 0
+
+
+def changed(experience, name, step, rows=tuple(made.ROWS)):
+    """Experience with another user and other documents at one step of the row of that name."""
+    other = made.observation(1, seed=99)
+    return made.replaced(experience, step, rows.index(name), user=other.user[0], documents=other.documents[0])
+
+
+def test_the_pair_of_a_last_step_and_the_next_first_is_no_transition():
+    agent, experience = slate_q(), made.batch()
+    loss = agent.loss(experience).loss
+    other = experience._replace(reward=experience.reward * tf.constant([[-3.0 if name == "boundary" else 1.0] for name in made.ROWS]))
+    for step in (0, 1):
+        other = changed(other, "boundary", step)
+    np.testing.assert_array_equal(agent.loss(other).loss, loss)
+
+
+@pytest.mark.parametrize("target", ["q_learning", "sarsa"])
+def test_only_discount_zero_stops_bootstrapping(target):
+    agent, experience = slate_q(target=target), made.batch()
+    loss = agent.loss(experience).loss.numpy()
+    for name in ("leaves", "leaves without a click"):
+        assert agent.loss(changed(experience, name, step=1)).loss.numpy() == loss
+    for name in ("truncated", "click", "no click"):
+        assert agent.loss(changed(experience, name, step=1)).loss.numpy() != loss
+
+
+@pytest.mark.parametrize("target", ["q_learning", "sarsa"])
+def test_the_target_is_the_value_of_the_next_state_and_not_of_the_current_one(target):
+    agent, experience = slate_q(target=target), made.batch()
+    current, later = agent.loss(changed(experience, "click", step=0)), agent.loss(changed(experience, "click", step=1))
+    expected = agent.loss(experience).extra
+    assert current.extra.target == expected.target
+    assert current.extra.q_click != expected.q_click
+    assert later.extra.target != expected.target
+    assert later.extra.q_click == expected.q_click
+
+
+def test_steps_without_a_click_teach_nothing_where_the_no_click_value_is_zero():
+    experience = made.batch()
+    rewarded = experience._replace(reward=experience.reward + [[50.0 if "no click" in name else 0.0] for name in made.ROWS])
+    for arguments, teaches in [({"no_click": "zero"}, False), ({}, True)]:
+        agent = slate_q(random_network(**arguments))
+        assert (agent.loss(rewarded).loss != agent.loss(experience).loss) == teaches
+
+
+def test_a_batch_that_teaches_nothing_has_loss_zero_and_leaves_the_weights():
+    agent = slate_q(random_network(no_click="zero"))
+    before = [variable.numpy() for variable in agent.network.variables]
+    assert agent.train(made.batch(["no click", "leaves without a click", "boundary"])).loss == 0
+    for variable, value in zip(agent.network.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_no_gradient_flows_through_the_target():
+    # With one weight set in network and target, the gradient must be that with the target held fixed.
+    experience, network, learning_rate = made.batch(["click", "no click"]), random_network(), 0.1
+    agent = slate_q(network, learning_rate=learning_rate, gamma=1.0)
+    target, _, _ = hand_calculation(experience, network, network, "q_learning", gamma=1.0)
+    now = made.step_of(experience, 0)
+    with tf.GradientTape() as tape:
+        (q_items, q_no_click), _ = network(now.observation)
+        q = tf.stack([q_items[0, now.action[0, 1]], q_no_click[1]])
+        loss = tf.reduce_mean((q - target) ** 2)
+    gradients = tape.gradient(loss, network.trainable_weights)
+    expected = [
+        weight - learning_rate * (0 if gradient is None else gradient)
+        for weight, gradient in zip(network.trainable_weights, gradients, strict=True)
+    ]
+    agent.train(experience)
+    for weight, value in zip(network.trainable_weights, expected, strict=True):
+        np.testing.assert_allclose(weight, value, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_are_clipped_to_a_global_norm():
+    network = random_network()
+    agent = slate_q(network, learning_rate=1.0, gradient_clipping=0.01)
+    before = [weight.numpy() for weight in network.trainable_weights]
+    agent.train(made.batch())
+    steps = [weight.numpy() - value for weight, value in zip(network.trainable_weights, before, strict=True)]
+    np.testing.assert_allclose(np.sqrt(sum((step**2).sum() for step in steps)), 0.01, rtol=1e-3)
+
+
+def mean_target(experience, target_network):
+    target, _, _ = hand_calculation(experience, target_network, target_network, "q_learning", gamma=1.0)
+    return target[experience.step_type[:, 0].numpy() != LAST].mean()
+
+
+def test_a_hard_target_update_copies_the_network_each_period():
+    experience, network, period = made.batch(), random_network(), 3
+    agent = slate_q(network, target_update_tau=1.0, target_update_period=period)
+    train = compiled(agent.train)
+    target_network = random_network()
+    for step in range(1, 2 * period + 2):
+        np.testing.assert_allclose(train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4)
+        if step % period == 0:
+            target_network.set_weights(network.get_weights())
+
+
+def moved(average, network, tau):
+    """Moves the weights of `average` that part of the way to those of `network`."""
+    average.set_weights([(1 - tau) * a + tau * n for a, n in zip(average.get_weights(), network.get_weights(), strict=True)])
+
+
+def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
+    experience, network = made.batch(), random_network()
+    agent = slate_q(network, target_update_tau=0.3)
+    train = compiled(agent.train)
+    target_network = random_network()
+    for _ in range(4):
+        np.testing.assert_allclose(train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4)
+        moved(target_network, network, 0.3)
+
+
+def test_the_policy_serves_averaged_weights_and_the_collect_policy_current_ones():
+    experience, network, observation = made.batch(), random_network(), made.observation(200, seed=5)
+    agent = slate_q(network, learning_rate=0.3, average_tau=0.25, epsilon=0.0)
+    train = compiled(agent.train)
+    average = random_network()
+    for _ in range(4):
+        train(experience)
+        moved(average, network, 0.25)
+    values = agent.action_values(observation)
+    (q_items, q_no_click), _ = average(observation)
+    np.testing.assert_allclose(values.q_items, q_items, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(values.q_no_click, q_no_click, rtol=1e-4, atol=1e-5)
+    for policy, serving in ((agent.policy, average), (agent.collect_policy, network)):
+        slate = policy.action(time_step(observation)).action.numpy()
+        served = choice_values(observation, serving)
+        best = reference.best_values(*served, SLATE_SIZE)
+        np.testing.assert_allclose(reference.slate_values(*served, slate), best, rtol=1e-4, atol=1e-5)
+
+
+def test_slateq_is_an_agent_of_tf_agents():
+    agent = slate_q()
+    assert isinstance(agent, tf_agent.TFAgent)
+    assert isinstance(agent.policy, tf_policy.TFPolicy)
+    assert isinstance(agent.collect_policy, tf_policy.TFPolicy)
+    assert agent.train_sequence_length == 2
+    assert agent.collect_data_spec.observation == OBSERVATION_SPEC
+    before = agent.train_step_counter.numpy()
+    agent.train(made.batch())
+    assert agent.train_step_counter == before + 1
+
+
+def test_the_policy_shows_the_best_slate_and_always_the_same():
+    agent, observation = slate_q(), made.observation(100, seed=3)
+    slates = [agent.policy.action(time_step(observation)).action.numpy() for _ in range(3)]
+    np.testing.assert_array_equal(slates[0], slates[1])
+    np.testing.assert_array_equal(slates[0], slates[2])
+    values = choice_values(observation, agent.network)
+    expected = reference.best_values(*values, SLATE_SIZE)
+    np.testing.assert_allclose(reference.slate_values(*values, slates[0]), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_policy_uses_the_serving_optimiser():
+    observation = made.observation(100, seed=3)
+    for name in ("top_k", "greedy", "exact"):
+        agent = slate_q(serving_slates=name)
+        expected = agent.action_values(observation).best_slate(slate_optimizer(name), SLATE_SIZE)
+        np.testing.assert_array_equal(agent.policy.action(time_step(observation)).action, expected)
+
+
+def test_action_values_are_in_units_of_reward():
+    observation = made.observation(5, seed=3)
+    values = slate_q(reward_scale_factor=0.1).action_values(observation)
+    (q_items, q_no_click), _ = random_network()(observation)
+    np.testing.assert_allclose(values.q_items, 10 * q_items, rtol=1e-5)
+    np.testing.assert_allclose(values.q_no_click, 10 * q_no_click, rtol=1e-5)
+
+
+def explored_part(agent, num_users=4000):
+    """Part of the users who are not shown the greedy slate."""
+    step = time_step(made.observation(num_users, seed=4))
+    greedy, collected = agent.policy.action(step).action, agent.collect_policy.action(step).action
+    assert all(len(set(slate)) == SLATE_SIZE for slate in collected.numpy())
+    return np.mean((greedy.numpy() != collected.numpy()).any(-1))
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.3, 1.0])
+def test_the_collect_policy_explores_with_probability_epsilon(epsilon):
+    # One in `NUM_SLATES` random slates is the greedy one by chance.
+    expected = epsilon * (1 - 1 / NUM_SLATES)
+    standard_error = np.sqrt(expected * (1 - expected) / 4000)
+    assert abs(explored_part(slate_q(epsilon=epsilon)) - expected) <= 4 * standard_error
+
+
+def test_epsilon_may_be_a_function_of_the_train_step():
+    agent = slate_q(epsilon=lambda step: tf.where(step < 2, 1.0, 0.0))
+    parts = []
+    for _ in range(4):
+        parts.append(explored_part(agent, 200))
+        agent.train(made.batch())
+    assert min(parts[:2]) > 0.8
+    assert parts[2:] == [0, 0]
+
+
+def test_the_seed_decides_what_the_collect_policy_explores():
+    step = time_step(made.observation(100, seed=4))
+    one, same, other = (slate_q(epsilon=1.0, seed=seed).collect_policy.action(step).action.numpy() for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [tf.keras.optimizers.Adam, tf.keras.optimizers.legacy.Adam, tf.keras.optimizers.RMSprop],
+    ids=["adam", "legacy adam", "rmsprop"],
+)
+def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
+    def agent():
+        built = SlateQAgent(
+            TIME_STEP_SPEC,
+            ACTION_SPEC,
+            random_network(),
+            optimizer(0.01),
+            target_update_period=2,
+            average_tau=0.1,
+            gradient_clipping=1.0,
+            train_step_counter=tf.Variable(0, dtype=tf.int64),
+        )
+        built.initialize()
+        return built
+
+    experience, eager, other = made.batch(), agent(), agent()
+    train = compiled(other.train, jit_compile=jit_compile)
+    tracings = []
+    for _ in range(4):
+        expected, got = eager.train(experience), train(experience)
+        tf.nest.map_structure(lambda e, g: np.testing.assert_allclose(g, e, rtol=1e-4, atol=1e-4), expected, got)
+        tracings.append(train.experimental_get_tracing_count())
+    # An optimizer without `build` makes its variables in the first call, which traces twice.
+    assert tracings[0] <= 2
+    assert tracings[1:] == [tracings[0]] * 3
+    assert other.train_step_counter == 4
+
+
+def test_an_agent_restored_from_a_checkpoint_goes_on_identically(tmp_path):
+    def agent(seed):
+        return slate_q(random_network(seed), target_update_tau=1.0, target_update_period=3, average_tau=0.2, epsilon=0.5, seed=seed)
+
+    def go_on(agent):
+        losses = [agent.train(made.batch()).loss.numpy() for _ in range(4)]
+        step = time_step(made.observation(50, seed=6))
+        return losses, agent.policy.action(step).action.numpy(), agent.collect_policy.action(step).action.numpy()
+
+    one, other = agent(1), agent(2)
+    one.train(made.batch())
+    one.train(made.batch())
+    path = tf.train.Checkpoint(agent=one).save(tmp_path / "checkpoint")
+    expected = go_on(one)
+    tf.train.Checkpoint(agent=other).restore(path).assert_existing_objects_matched()
+    tf.nest.map_structure(np.testing.assert_array_equal, go_on(other), expected)
+
+
+def test_learned_choice_scores_are_those_of_their_network_and_it_learns_by_likelihood():
+    choice_network = ClickNetwork(OBSERVATION_SPEC, (6,))
+    randomize(choice_network, 3)
+    agent = slate_q(choice_scores="learned", choice_network=choice_network)
+    experience = made.batch()
+    now, later = made.step_of(experience, 0), made.step_of(experience, 1)
+    (logits, no_click_logit), _ = choice_network(now.observation)
+    shown = np.exp(reference.shown(logits.numpy(), now.action.numpy()))
+    total = shown.sum(-1) + np.exp(no_click_logit)
+    clicked = later.observation.response.clicked.numpy()
+    probability = np.where(clicked.any(-1), (clicked * shown).sum(-1), np.exp(no_click_logit)) / total
+    valid = now.step_type.numpy() != LAST
+    loss, parts = agent.loss(experience)
+    np.testing.assert_allclose(parts.choice_loss, -np.log(probability)[valid].mean(), rtol=1e-5)
+    np.testing.assert_allclose(loss, parts.td_loss + parts.choice_loss, rtol=1e-6)
+    weights, no_click_weight = agent.choice_scores(now.observation)
+    np.testing.assert_allclose(weights / no_click_weight[:, tf.newaxis], np.exp(logits - no_click_logit[:, tf.newaxis]), rtol=1e-4)
+
+
+def test_empty_positions_take_no_part_in_the_choice_loss():
+    logits, no_click_logit = tf.Variable([[0.3, 9.0], [0.5, -0.2]]), tf.Variable([0.1, 0.4])
+    clicked, shown = tf.constant([[1.0, 0.0], [0.0, 0.0]]), tf.constant([[True, False], [True, True]])
+    with tf.GradientTape() as tape:
+        loss = losses.choice_loss(logits, no_click_logit, clicked, shown, tf.ones([2]))
+    first = np.exp(0.3) / (np.exp(0.3) + np.exp(0.1))
+    second = np.exp(0.4) / (np.exp(0.5) + np.exp(-0.2) + np.exp(0.4))
+    np.testing.assert_allclose(loss, -np.log([first, second]).mean(), rtol=1e-6)
+    gradient = tape.gradient(loss, logits).numpy()
+    assert np.isfinite(gradient).all()
+    assert gradient[0, 1] == 0
+
+
+class Ratings(NamedTuple):
+    rating: tf.TensorSpec
+
+
+WITHOUT_CLICKS = ts.time_step_spec(OBSERVATION_SPEC._replace(response=Ratings(tf.TensorSpec([SLATE_SIZE], tf.float32))))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "monte_carlo"}, "target must be one of sarsa, myopic, q_learning, got 'monte_carlo'"),
+        ({"target_slates": "best"}, "slate optimizer must be one of top_k, greedy, exact, got 'best'"),
+        ({"serving_slates": "best"}, "slate optimizer must be one of top_k, greedy, exact, got 'best'"),
+        ({"gamma": 1.1}, r"gamma must be in \[0, 1\], got 1.1"),
+        ({"gamma": -0.1}, r"gamma must be in \[0, 1\], got -0.1"),
+        ({"target_update_tau": 0.0}, r"target_update_tau must be in \(0, 1\], got 0.0"),
+        ({"target_update_tau": 1.5}, r"target_update_tau must be in \(0, 1\], got 1.5"),
+        ({"average_tau": 0.0}, r"average_tau must be in \(0, 1\] or None, got 0.0"),
+        ({"time_step_spec": WITHOUT_CLICKS}, "the environment's response must have a field clicked"),
+        ({"choice_scores": "learned"}, 'choice_network goes with choice_scores="learned", and only with it'),
+        ({"choice_network": ClickNetwork(OBSERVATION_SPEC, (4,))}, 'choice_network goes with choice_scores="learned", and only with it'),
+    ],
+)
+def test_arguments_of_the_agent_are_checked(arguments, message):
+    arguments = {"time_step_spec": TIME_STEP_SPEC, **arguments}
+    with pytest.raises(ValueError, match=message):
+        SlateQAgent(action_spec=ACTION_SPEC, network=random_network(), optimizer=tf.keras.optimizers.SGD(), **arguments)
