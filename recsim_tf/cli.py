@@ -26,7 +26,6 @@ def _import_experiment():
     """Imports what needs TF-Agents."""
     logging.set_verbosity(logging.ERROR)
     warnings.filterwarnings("ignore")
-    from recsim_tf.agents import slate_q  # noqa: F401 (its names are for gin files)
     from recsim_tf.experiment import config, errors, evaluate, report, run_dir, simulate, train
 
     return config, errors, evaluate, report, run_dir, simulate, train
@@ -56,10 +55,10 @@ def _run(argv: list[str]) -> int:
         train.train(folder)
         return 0
     except errors.StoppedError as stopped:
-        print(f"recsim-tf: {stopped}; run the same command to go on", file=sys.stderr)
+        print(f"recsim-tf: {errors.one_line(stopped)}; run the same command to go on", file=sys.stderr)
         return 128 + stopped.signal
     except (ValueError, TypeError, RuntimeError, OSError) as error:
-        return _fail(config.one_line(error))
+        return _fail(errors.one_line(error))
 
 
 def _evaluate(config, errors, evaluate, report, run_dir, train) -> int:

@@ -7,7 +7,10 @@ from pathlib import Path
 import gin
 import tensorflow as tf
 
-from recsim_tf.experiment.errors import UsageError
+# Imported for the names that they give to gin files.
+from recsim_tf.agents import slate_q  # noqa: F401
+from recsim_tf.experiment import simulate, train  # noqa: F401
+from recsim_tf.experiment.errors import UsageError, one_line
 
 for _external in (
     tf.keras.optimizers.Adam,
@@ -56,8 +59,3 @@ def load(files: Sequence[str], bindings: Sequence[str]) -> str:
     except (ValueError, SyntaxError, OSError, TypeError) as error:
         raise UsageError(f"gin configuration: {one_line(error)}") from error
     return gin.config_str()
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks."""
-    return " ".join(str(error).split())

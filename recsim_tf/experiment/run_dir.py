@@ -8,8 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recsim_tf.experiment.config import one_line
-from recsim_tf.experiment.errors import UsageError
+from recsim_tf.experiment.errors import UsageError, one_line
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -104,7 +103,7 @@ class RunDirectory:
             status = checkpoint.restore(latest)
             status.assert_existing_objects_matched()
             status.assert_consumed()
-        except (tf.errors.OpError, ValueError, AssertionError, KeyError, TypeError, RuntimeError) as error:
+        except Exception as error:  # A damaged file can raise anything.
             raise UsageError(
                 f"checkpoint {latest} is corrupt or was written by something else ({one_line(error)[:200]}): "
                 "restore the file or choose another root_dir"

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.baselines import baseline_policy
 from recsim_tf.core import random
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.experiment import report
 from recsim_tf.experiment.errors import StoppedError, UsageError
 from recsim_tf.experiment.evaluate import Evaluation
@@ -49,7 +49,7 @@ class Experiment(NamedTuple):
     loop: LearningLoop
     progress: _Progress
     checkpoint: tf.train.Checkpoint
-    baselines: Sequence[str]
+    baselines: Sequence[tuple[str, Policy]]  # names for the table, and policies
 
 
 @gin.configurable(module="recsim_tf")
@@ -83,15 +83,17 @@ def experiment(
     ):
         if value < least:
             raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
-    # Keras initialises weights from the global generator.
-    tf.random.set_seed(seed)
+    baseline_policies = [(_BASELINE_NAMES.get(name, name), baseline_policy(name, simulator)) for name in baselines]
+    # Keras initialises weights from global generators.
+    tf.keras.utils.set_random_seed(seed % 2**32)
     environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
     progress = _Progress()
     environment = SlateEnvironment(simulator, num_users, environment_seed, validate=simulator.validate)
     agent = create_agent(environment, progress.train_step)
     agent.initialize()
     loop = LearningLoop(environment, agent, batch_size, replay_length, train_steps_per_iteration, replay_seed)
-    return Experiment(simulator, agent, loop, progress, tf.train.Checkpoint(loop=loop, progress=progress), baselines)
+    checkpoint = tf.train.Checkpoint(loop=loop, progress=progress)
+    return Experiment(simulator, agent, loop, progress, checkpoint, baseline_policies)
 
 
 class _Stop:
@@ -223,8 +225,7 @@ def _evaluation_tags(result: PolicyResult) -> dict[str, float]:
 
 def evaluate_all(parts: Experiment, evaluation: Evaluation) -> list[PolicyResult]:
     """Results of the baselines and of the agent."""
-    policies = [(_BASELINE_NAMES.get(name, name), baseline_policy(name, parts.simulator)) for name in parts.baselines]
-    policies.append((parts.agent.name, parts.agent.policy))
+    policies = [*parts.baselines, (parts.agent.name, parts.agent.policy)]
     return [evaluation.evaluator(name, parts.simulator, policy)() for name, policy in policies]
 
 

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from tests.experiment.runs import TINY, run_command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", f"--gin_file={TINY}"], "--root_dir must name the folder"),
+        (["train", "--root_dir=run"], "--gin_file must name a config, such as one of quickstart.gin"),
+        (["train", "--root_dir=run", "--gin_file=nowhere.gin"], "gin_file 'nowhere.gin' is neither a file nor one of the packaged"),
+        (["train", "--root_dir=run", f"--gin_file={TINY}", "--gin_bindings=nothing.x = 1"], "gin configuration: .*nothing"),
+        (
+            ["train", "--root_dir=run", f"--gin_file={TINY}", "--gin_bindings=interest_evolution.slate_size = 9"],
+            r"slate_size must be in \[1, num_candidates=5\], got 9",
+        ),
+        (["evaluate", "--root_dir=run"], "must be the folder of a run"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_trace(tmp_path, arguments, message):
+    code, output, errors = run_command(*arguments, cwd=tmp_path)
+    assert code == 2
+    assert output == ""
+    assert len(errors.strip().splitlines()) == 1, errors
+    assert errors.startswith("recsim-tf: error: ")
+    import re
+
+    assert re.search(message, errors), errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_command_prints_the_usage():
+    code, _, errors = run_command("learn")
+    assert code == 2
+    assert errors.startswith("usage: recsim-tf COMMAND")
+
+
+def test_train_evaluate_explain_and_simulate(tmp_path):
+    run = tmp_path / "run"
+    code, output, errors = run_command("train", f"--root_dir={run}", f"--gin_file={TINY}", "--gin_bindings=train.num_iterations = 20")
+    assert code == 0, errors
+    table = output[output.index("policy ") :]
+    assert [line.split()[0] for line in table.splitlines()[2:5]] == ["Random", "Oracle", "SlateQ"]
+
+    code, output, errors = run_command("evaluate", f"--root_dir={run}", "--explain")
+    assert code == 0, errors
+    assert output.startswith(table[: table.index("Trained")])
+    assert output.count("The user clicked") == 3
+    assert "P(no click)" in output
+
+    simulated = tmp_path / "simulated"
+    bindings = ["--gin_bindings=simulate.simulator = @interest_evolution()", "--gin_bindings=Evaluation.num_users = 64"]
+    code, output, errors = run_command("simulate", f"--root_dir={simulated}", *bindings)
+    assert code == 0, errors
+    assert json.loads((simulated / "results.json").read_text())["policies"][0]["episodes"] == 64
