@@ -1,0 +1,208 @@
+"""What SlateQ converges to."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.drivers import dynamic_step_driver
+from tf_agents.replay_buffers import tf_uniform_replay_buffer
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
+from recsim_tf.agents.baselines import random_policy
+from recsim_tf.agents.choice_scores import AffinityScores
+from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.types import Observation
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+
+
+class Clicks(NamedTuple):
+    clicked: tf.Tensor
+
+
+# A decision process with two states of the user and two documents, of which one is shown. An outcome is a click on document 0, on
+# document 1, or none. Document 0 pays at once, document 1 leads to state 1, which pays more.
+CHOICE_WEIGHTS = np.float32([[2.0, 1.0], [1.0, 3.0]])  # [state, document]; no click weighs 1
+REWARD = np.float32([[1.0, 0.0, -0.1], [3.0, 1.0, 0.2]])  # [state, outcome]
+NEXT_STATE = np.array([[0, 1, 0], [0, 1, 1]])
+SURVIVAL = np.float32([[0.9, 0.9, 0.8], [0.5, 0.9, 0.9]])
+GAMMA = 0.9
+LAST_OUTCOME = 2
+
+PROCESS_SPEC = Observation(
+    user=tensor_spec.BoundedTensorSpec([], tf.int32, 0, 1),
+    documents=tensor_spec.BoundedTensorSpec([2], tf.int32, 0, 1),
+    response=Clicks(tensor_spec.BoundedTensorSpec([1], tf.float32, 0.0, 1.0)),
+)
+
+
+def optimal_values(no_click_is_zero=False):
+    """Q [state, outcome], by value iteration."""
+    q = np.zeros([2, 3])
+    for _ in range(500):
+        if no_click_is_zero:
+            q[:, LAST_OUTCOME] = 0
+        slate_values = (CHOICE_WEIGHTS * q[:, :2] + q[:, LAST_OUTCOME:]) / (CHOICE_WEIGHTS + 1)
+        q = REWARD + GAMMA * SURVIVAL * slate_values.max(-1)[NEXT_STATE]
+    if no_click_is_zero:
+        q[:, LAST_OUTCOME] = 0
+    return q
+
+
+def process_experience():
+    """Every transition of the process once, with discounts that are its probabilities of survival."""
+    state, slate, outcome = (axis.ravel() for axis in np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"))
+    # The second outcome of each slate is no click.
+    outcome = np.where(outcome == 0, slate, LAST_OUTCOME)
+    num_pairs = len(state)
+    pair = np.stack([state, NEXT_STATE[state, outcome]], axis=1)
+    clicked = np.stack([np.zeros(num_pairs), outcome != LAST_OUTCOME], axis=1)
+    mid = tf.fill([num_pairs, 2], ts.StepType.MID)
+    return trajectory.Trajectory(
+        step_type=mid,
+        observation=Observation(
+            user=tf.constant(pair, tf.int32),
+            documents=tf.tile(tf.constant([[[0, 1]]]), [num_pairs, 2, 1]),
+            response=Clicks(tf.constant(clicked[..., np.newaxis], tf.float32)),
+        ),
+        action=tf.tile(tf.constant(slate[:, np.newaxis, np.newaxis], tf.int32), [1, 2, 1]),
+        policy_info=(),
+        next_step_type=mid,
+        reward=tf.tile(tf.constant(REWARD[state, outcome])[:, tf.newaxis], [1, 2]),
+        discount=tf.tile(tf.constant(SURVIVAL[state, outcome])[:, tf.newaxis], [1, 2]),
+    )
+
+
+def process_choice(observation):
+    weights = tf.gather(tf.constant(CHOICE_WEIGHTS), observation.user)
+    return tf.gather(weights, observation.documents, batch_dims=1), tf.ones_like(weights[:, 0])
+
+
+def train_steps(agent, next_batch, num_steps):
+    """Trains in one compiled loop; `next_batch(step)` gives the experience."""
+
+    def body(step):
+        agent.train(next_batch(step))
+        return step + 1
+
+    loop = compiled(lambda: tf.while_loop(lambda step: step < num_steps, body, [0]), jit_compile=True)
+    loop()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"relative": False}, {"no_click": "zero"}], ids=["relative", "absolute", "zero"])
+def test_q_learning_converges_to_the_values_of_value_iteration(arguments):
+    tf.random.set_seed(1)
+    agent = SlateQAgent(
+        ts.time_step_spec(PROCESS_SPEC),
+        tensor_spec.BoundedTensorSpec([1], tf.int32, 0, 1),
+        SlateQNetwork(PROCESS_SPEC, (32,), **arguments),
+        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.02, 3000)),
+        choice_scores=process_choice,
+        gamma=GAMMA,
+        target_update_tau=0.1,
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
+    )
+    agent.initialize()
+    experience = process_experience()
+    train_steps(agent, lambda step: experience, 3000)
+    states = Observation(tf.constant([0, 1]), tf.constant([[0, 1]] * 2), Clicks(tf.zeros([2, 1])))
+    values = agent.action_values(states)
+    expected = optimal_values(no_click_is_zero="no_click" in arguments)
+    np.testing.assert_allclose(values.q_items, expected[:, :2], atol=0.02)
+    np.testing.assert_allclose(values.q_no_click, expected[:, LAST_OUTCOME], atol=0.02)
+
+
+# Sessions of random slates in interest evolution.
+NUM_TOPICS, NUM_USERS, NUM_STEPS, BATCH = 10, 256, 60, 256
+
+
+@pytest.fixture(scope="module")
+def environment():
+    users = InterestEvolutionUsers(num_features=NUM_TOPICS, time_budget=60.0)
+    pure = interest_evolution(2, 5, users=users, documents=UtilityVideos(num_topics=NUM_TOPICS))
+    return SlateEnvironment(pure, NUM_USERS, seed=1)
+
+
+@pytest.fixture(scope="module")
+def random_pairs(environment):
+    """Experience [M, 2] of random slates."""
+    policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), random_policy(environment.simulator))
+    buffer = tf_uniform_replay_buffer.TFUniformReplayBuffer(policy.trajectory_spec, NUM_USERS, NUM_STEPS)
+    driver = dynamic_step_driver.DynamicStepDriver(environment, policy, [buffer.add_batch], num_steps=NUM_STEPS * NUM_USERS)
+    tf.function(driver.run, autograph=False)()
+    frames = buffer.gather_all()
+    return tf.nest.map_structure(lambda leaf: tf.reshape(tf.stack([leaf[:, :-1], leaf[:, 1:]], 2), [-1, 2, *leaf.shape[2:]]), frames)
+
+
+def sampler(pairs):
+    def next_batch(step):
+        num_pairs = pairs.reward.shape[0]
+        rows = random.uniform_integers([BATCH], tf.stack([step, 7]), num_pairs)
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, rows), pairs)
+
+    return next_batch
+
+
+def test_learned_choice_scores_come_close_to_the_true_choice(environment, random_pairs):
+    tf.random.set_seed(2)
+    spec = environment.observation_spec()
+    agent = SlateQAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        SlateQNetwork(spec, (8,)),
+        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.01, 1500)),
+        choice_scores="learned",
+        choice_network=ClickNetwork(spec, (32,)),
+        target="myopic",
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
+    )
+    agent.initialize()
+    users = environment.simulator.reset(500, 11)
+    observation = environment.simulator.observe(users)
+
+    def probabilities(scores):
+        """Of a click on each of the first two candidates, shown together."""
+        weights, no_click_weight = scores(observation)
+        return (weights[:, :2] / (tf.reduce_sum(weights[:, :2], -1) + no_click_weight)[:, tf.newaxis]).numpy()
+
+    truth = probabilities(AffinityScores())
+    before = np.abs(probabilities(agent.choice_scores) - truth).mean()
+    train_steps(agent, sampler(random_pairs), 1500)
+    error = np.abs(probabilities(agent.choice_scores) - truth).mean()
+    print(before, error, np.abs(truth-truth.mean()).mean())
+    assert error < 0.03
+    assert error < before / 3
+
+
+def test_training_on_random_slates_beats_them(environment, random_pairs):
+    tf.random.set_seed(3)
+    agent = SlateQAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        SlateQNetwork(environment.observation_spec(), (32, 32)),
+        tf.keras.optimizers.Adam(3e-3),
+        target_update_tau=0.02,
+        reward_scale_factor=0.05,
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
+    )
+    agent.initialize()
+    train_steps(agent, sampler(random_pairs), 2000)
+    pure, num_users = environment.simulator, 1000
+
+    def returns(policy):
+        def run(seed):
+            return pure.fold(policy, num_users, 300, seed, lambda total, transition: total + transition.reward, tf.zeros([num_users]))
+
+        return compiled(run)(random.as_seed(4)).numpy()
+
+    trained, by_chance = returns(rollout_policy(agent.policy)), returns(random_policy(pure))
+    standard_error = np.sqrt((trained.var() + by_chance.var()) / num_users)
+    print(trained.mean(), by_chance.mean(), standard_error)
+    from recsim_tf.agents.baselines import myopic_policy, oracle_policy
+    print(returns(oracle_policy(pure)).mean(), returns(myopic_policy(pure)).mean())
+    assert trained.mean() > by_chance.mean() + 4 * standard_error
