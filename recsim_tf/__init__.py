@@ -7,8 +7,8 @@ from recsim_tf import choice
 from recsim_tf._version import __version__
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel, per_user
-from recsim_tf.core.simulator import Policy, Simulator
-from recsim_tf.core.types import InitialDraws, LogProb, Observation, SimulatorState, Slate, StepDraws, Trajectory, Transition
+from recsim_tf.core.simulator import Policy, Simulator, click_reward
+from recsim_tf.core.types import Clicks, InitialDraws, LogProb, Observation, SimulatorState, Slate, StepDraws, Trajectory, Transition
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.registry import make, register, registered
 
@@ -17,6 +17,7 @@ register("InterestEvolution-v1", interest_evolution)
 
 __all__ = [
     "Bounds",
+    "Clicks",
     "DocumentModel",
     "InitialDraws",
     "LogProb",
@@ -31,6 +32,7 @@ __all__ = [
     "UserModel",
     "__version__",
     "choice",
+    "click_reward",
     "make",
     "per_user",
     "register",

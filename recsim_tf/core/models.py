@@ -13,8 +13,9 @@ import abc
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.types import Nest, Slate
+from recsim_tf.core.types import Clicks, Nest, Slate
 
 
 def per_user(parameter, rank: int, dtype: tf.DType = tf.float32) -> tf.Tensor:
@@ -38,34 +39,39 @@ class UserModel(tf.Module, abc.ABC):
     def initial_draws(self, num_users: int) -> tfd.Distribution:
         """The distribution, of batch shape [num_users], of what differs between users at the start of a session."""
 
-    @abc.abstractmethod
     def initial_state(self, draws: Nest) -> Nest:
-        """Maps initial draws to the users' state, a nest of [B, ...]."""
+        """Maps initial draws to the users' state, a nest of [B, ...]; by default the draws themselves."""
+        return draws
 
     @abc.abstractmethod
     def response(self, state: Nest, slate: Slate) -> tfd.Distribution:
         """The distribution, of batch shape [B], of the drawn part of a response: the choice, a rating, a dwell time."""
 
-    @abc.abstractmethod
     def outcome(self, state: Nest, slate: Slate, draw: Nest) -> Nest:
-        """Maps a response draw to the response: a NamedTuple of [B, K, ...] with a field `clicked`, the click weights [B, K]."""
+        """Maps a response draw to the response: a NamedTuple of [B, K, ...] with a field `clicked`, the click weights [B, K].
+
+        By default the draw is that of a choice model, a position or K for "no click", and the response is `Clicks`.
+        """
+        del state
+        return Clicks(clicked=tf.one_hot(draw, slate.mask.shape[1]))
 
     def innovation(self, state: Nest, slate: Slate, response: Nest) -> tfd.Distribution | None:
         """The distribution, of batch shape [B], of the noise in the state update, or None where the update has none."""
         del state, slate, response
         return None
 
-    @abc.abstractmethod
     def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest) -> Nest:
-        """Maps state, slate, response and innovation draw (() where there is none) to the next state."""
+        """Maps state, slate, response and innovation draw (() where there is none) to the next state; by default nothing changes."""
+        del slate, response, innovation
+        return state
 
-    @abc.abstractmethod
     def departure(self, state: Nest) -> tf.Tensor | tfd.Distribution:
-        """Who leaves, judged on the updated state.
+        """Who leaves, judged on the updated state; by default nobody, and sessions end by the simulator's time limit.
 
         Returns:
           bool [B], a rule, which is not scored; or a distribution of batch shape [B] over "leaves now" (0 or 1), which is.
         """
+        return tf.zeros([nests.batch_size(state)], tf.bool)
 
     @abc.abstractmethod
     def observe(self, state: Nest) -> Nest:

@@ -63,6 +63,12 @@ def _log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) -
     return log_prob
 
 
+@gin.configurable(module="recsim_tf")
+def click_reward(response: Nest) -> tf.Tensor:
+    """[B]: number of clicks, RecSim's `total_clicks_reward`."""
+    return tf.reduce_sum(response.clicked, axis=-1)
+
+
 @gin.configurable
 class Simulator(tf.Module):
     """Simulates users who meet slates of documents.
@@ -75,7 +81,7 @@ class Simulator(tf.Module):
       documents: the document model.
       slate_size: K, the positions of a slate. A slate may be shorter, padded with -1.
       num_candidates: N, the documents that the agent chooses from at each step.
-      reward_fn: maps a response (nest of [B, K, ...]) to the reward [B].
+      reward_fn: maps a response (nest of [B, K, ...]) to the reward [B]; by default the number of clicks.
       resample_documents: whether each step brings new candidates. If not, a user's row keeps its candidates and their hidden
         attributes for ever, also when another user takes the row (as RecSim does).
       max_steps: the time limit of a session in steps, or None. A session that ends by it is truncated, not terminated.
@@ -92,7 +98,7 @@ class Simulator(tf.Module):
         documents: DocumentModel,
         slate_size: int,
         num_candidates: int,
-        reward_fn: Callable[[Nest], tf.Tensor],
+        reward_fn: Callable[[Nest], tf.Tensor] = click_reward,
         resample_documents: bool = True,
         max_steps: int | None = None,
         allow_duplicates: bool = False,

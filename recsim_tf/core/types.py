@@ -17,6 +17,12 @@ class Slate(NamedTuple):
     mask: tf.Tensor  # bool [B, K]: False where a short slate is padded
 
 
+class Clicks(NamedTuple):
+    """The least that a response holds."""
+
+    clicked: tf.Tensor  # float [B, K], 1 at the clicked position
+
+
 class Observation(NamedTuple):
     """What an agent may see before it chooses a slate."""
 

@@ -6,7 +6,6 @@ from recsim_tf.environments.interest_evolution.users import (
     InterestEvolutionUsers,
     Response,
     UserState,
-    click_reward,
     watch_time_reward,
 )
 
@@ -17,7 +16,6 @@ __all__ = [
     "UserState",
     "UtilityVideos",
     "Video",
-    "click_reward",
     "interest_evolution",
     "watch_time_reward",
 ]

@@ -35,7 +35,7 @@ def interest_evolution(
       num_candidates: N.
       users: the user model, default `InterestEvolutionUsers(dtype=dtype)`.
       documents: the document model, default `UtilityVideos(dtype=dtype)`.
-      reward_fn: maps a response to the reward [B]; `watch_time_reward` or `click_reward`.
+      reward_fn: maps a response to the reward [B]; `watch_time_reward` or `recsim_tf.click_reward`.
       resample_documents: whether each step brings new candidates.
       max_steps: time limit of a session, None for no limit.
       allow_duplicates: whether a slate may show a candidate twice.

@@ -215,11 +215,7 @@ def _clicked_sum(clicked, values):
     return tf.reduce_sum(clicked[:, :, tf.newaxis] * values, axis=1)
 
 
+@gin.configurable(module="recsim_tf")
 def watch_time_reward(response: Response) -> tf.Tensor:
     """[B]: time watched, RecSim's `clicked_watchtime_reward`. The watch time of a position that is not clicked is zero."""
     return tf.reduce_sum(response.watch_time, axis=-1)
-
-
-def click_reward(response) -> tf.Tensor:
-    """[B]: number of clicks, RecSim's `total_clicks_reward`."""
-    return tf.reduce_sum(response.clicked, axis=-1)

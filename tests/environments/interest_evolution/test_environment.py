@@ -5,7 +5,7 @@ import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, PlainVideos, click_reward, interest_evolution
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, PlainVideos, interest_evolution
 from tests.policies import first_positions
 
 
@@ -23,7 +23,7 @@ def test_defaults_are_those_of_the_recsim_factory():
 
 
 def test_arguments_reach_the_simulator():
-    simulator = interest_evolution(2, 5, reward_fn=click_reward, resample_documents=False, max_steps=7, dtype=tf.float64)
+    simulator = interest_evolution(2, 5, reward_fn=recsim_tf.click_reward, resample_documents=False, max_steps=7, dtype=tf.float64)
     _, transition = simulator.step(simulator.reset(3, seed=0), tf.zeros([3, 2], tf.int32), seed=1)
     assert (simulator.slate_size, simulator.num_candidates, simulator.max_steps) == (2, 5, 7)
     assert transition.draws.candidates == ()

@@ -3,9 +3,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core.types import Slate
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UserState, click_reward, watch_time_reward
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UserState, watch_time_reward
 from recsim_tf.environments.interest_evolution.documents import ShownVideo
 
 STATE = UserState(interests=tf.constant([[0.5, -0.2], [0.1, 0.9]]), budget=tf.constant([10.0, 1.0]))
@@ -40,7 +41,7 @@ def test_watch_time_ends_with_the_budget():
 def test_rewards_count_watch_time_and_clicks():
     response = USERS.outcome(STATE, SLATE, tf.constant([1, 2]))
     np.testing.assert_array_equal(watch_time_reward(response), [4.0, 0.0])
-    np.testing.assert_array_equal(click_reward(response), [1.0, 0.0])
+    np.testing.assert_array_equal(recsim_tf.click_reward(response), [1.0, 0.0])
 
 
 def test_there_is_no_innovation_without_a_click():
