@@ -1,0 +1,1 @@
+"""Benchmarks: each one command, figures of one run from that run."""

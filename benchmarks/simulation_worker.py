@@ -1,0 +1,114 @@
+"""One process of `benchmarks/simulation.py`: measures interest evolution with random slates and prints one line of JSON.
+
+The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    users: list[int]  # batch sizes, one after the other
+    xla: bool
+    one_core: bool  # whether TensorFlow has one thread
+    slate_size: int
+    num_candidates: int
+    user_steps: int  # a call simulates about so many, but num_steps is kept within the next two
+    min_steps: int
+    max_steps: int
+    cpu_seconds: float  # timed calls go on so long; 0 for none, the first call only
+
+
+def random_slate(num_users: int, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
+    """Uniform slates without replacement, in random order.
+
+    Position k gets a rank among the candidates that are left, uniform in [0, num_candidates - k). Going back through the earlier
+    ranks, one step up for each that is not above it, turns it into a position among all (a Lehmer code). That takes slate_size random
+    numbers and no sort, and pays for short slates.
+
+    Returns:
+      int32 [num_users, slate_size].
+    """
+    num_left = tf.range(num_candidates, num_candidates - slate_size, -1, dtype=tf.float32)
+    ranks = tf.unstack(tf.cast(random.uniform([num_users, slate_size], seed) * num_left, tf.int32), axis=1)
+    slate = []
+    for k, position in enumerate(ranks):
+        for rank in reversed(ranks[:k]):
+            position += tf.cast(position >= rank, tf.int32)
+        slate.append(position)
+    return tf.stack(slate, axis=1)
+
+
+def simulation(task: Task, num_users: int, num_steps: int):
+    """A compiled function, seed -> (total reward, finished sessions), that simulates auto-reset sessions."""
+    simulator = recsim_tf.make("InterestEvolution-v1", slate_size=task.slate_size, num_candidates=task.num_candidates)
+
+    def policy(observation, policy_state, seed):
+        del observation
+        return random_slate(num_users, task.num_candidates, task.slate_size, seed), policy_state
+
+    def count(carry, transition):
+        reward, sessions = carry
+        return reward + tf.reduce_sum(transition.reward), sessions + tf.reduce_sum(tf.cast(transition.terminated, tf.int32))
+
+    @compiled(jit_compile=task.xla)
+    def simulate(seed):
+        return simulator.fold(policy, num_users, num_steps, seed, count, (tf.zeros([]), tf.zeros([], tf.int32)), auto_reset=True)
+
+    return simulate
+
+
+def measure(task: Task, num_users: int) -> dict[str, float]:
+    """Rates of one batch size."""
+    num_steps = min(max(task.user_steps // num_users, task.min_steps), task.max_steps)
+    simulate = simulation(task, num_users, num_steps)
+    started = time.perf_counter()
+    reward, sessions = (float(result) for result in simulate(random.as_seed(0)))
+    first_call, calls = time.perf_counter() - started, 0
+    cpu, wall = time.process_time(), time.perf_counter()
+    while time.process_time() - cpu < task.cpu_seconds:
+        calls += 1
+        reward, sessions = (float(result) for result in simulate(random.as_seed(calls)))
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    user_steps = num_users * num_steps
+    return {
+        "user_steps_per_cpu_second": calls * user_steps / cpu,
+        "user_steps_per_wall_second": calls * user_steps / wall,
+        "first_call_seconds": first_call,
+        "steps_per_call": num_steps,
+        "calls": calls,
+        "reward_per_user_step": reward / user_steps,
+        "sessions_per_user_step": sessions / user_steps,
+    }
+
+
+def main() -> None:
+    task = Task(**json.loads(sys.argv[1]))
+    if task.one_core:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    result = {
+        "rates": {str(num_users): measure(task, num_users) for num_users in task.users},
+        "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "tensorflow": tf.__version__,
+        "device": tf.config.list_logical_devices()[-1].device_type,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
