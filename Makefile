@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_DIR ?= runs/quickstart
 
-.PHONY: help train test lint clean
+.PHONY: help train test lint wheel clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests"
 	@echo "make lint    formatter, linter and type checker only"
+	@echo "make wheel   build a wheel and train from it in an empty environment"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
@@ -37,3 +38,6 @@ test: lint
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
+
+wheel: $(VENV)/.test
+	tests/wheel_check.sh $(BIN)/python
