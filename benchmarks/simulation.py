@@ -91,6 +91,7 @@ def benchmark(quick: bool, recsim_python: str | None) -> dict[str, Any]:
     """Runs everything; returns the result that goes into the JSON file, its figures by name."""
     result: dict[str, Any] = {"benchmark": "simulation", "quick": quick, "figures": {}, "details": {}}
     figures, details = result["figures"], result["details"]
+    load_before = os.getloadavg()[0]
     recsim, result["recsim"] = measure_recsim(recsim_python, quick)
     if recsim:
         details["recsim"] = recsim
@@ -114,6 +115,7 @@ def benchmark(quick: bool, recsim_python: str | None) -> dict[str, Any]:
         "processor": platform.machine(),
         "python": platform.python_version(),
         "tensorflow": worker["tensorflow"],
+        "load_average": [load_before, os.getloadavg()[0]],
     }
     return result
 
@@ -137,7 +139,11 @@ def table(result: dict[str, Any]) -> str:
                 lines.append(f"{cores.replace('_', ' '):<10} {mode:<6} {users:>8,} {cpu:>13.3f} {wall:>14.3f} {shown_ratio:>9}".rstrip())
     memory = ", ".join(f"{figures[f'memory/{mode}/kib_per_user']:.2f} ({mode})" for mode in _MEMORY_MODES[quick])
     lines += ["", f"KiB of memory a user: {memory}", result["recsim"]]
-    lines.append("CPU seconds count all threads. Wall rates, and to a lesser degree all rates, suffer from other work on the machine.")
+    before, after = machine["load_average"]
+    lines.append(
+        f"Load of the machine {before:.1f} before and {after:.1f} after; this run alone makes about 1. CPU seconds count all threads."
+    )
+    lines.append("Other work on the machine lowers the wall rates, above all those on all cores, and the CPU rates a little.")
     if quick:
         lines.append("A smoke run: these figures mean nothing.")
     return "\n".join(lines)
