@@ -141,7 +141,7 @@ def table(result: dict[str, Any]) -> str:
     lines += ["", f"KiB of memory a user: {memory}", result["recsim"]]
     before, after = machine["load_average"]
     lines.append(
-        f"Load of the machine {before:.1f} before and {after:.1f} after; this run alone makes 1 to {machine['cores']}. CPU seconds count all threads."
+        f"Load average {before:.1f} before, {after:.1f} after; this run alone makes 1 to {machine['cores']}. CPU seconds count all threads."
     )
     lines.append("Other work on the machine lowers the wall rates, above all those on all cores, and the CPU rates a little.")
     if quick:
