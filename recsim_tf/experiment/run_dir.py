@@ -1,8 +1,10 @@
 """The folder of a run: which configuration it belongs to, its metrics, and its checkpoints."""
 
+import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from recsim_tf.experiment.errors import UsageError, one_line
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
+_LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
 # What may differ between calls of one run: how far it goes.
 _MAY_CHANGE = ("train.num_iterations",)
@@ -21,7 +24,7 @@ class RunDirectory:
     """A folder that belongs to one configuration.
 
     Args:
-      root_dir: created by `record_config` if it does not exist; else it must be empty or hold a run of the same configuration.
+      root_dir: created by `claim` if it does not exist; else it must be empty or hold a run of the same configuration.
       config: the configuration's text, from `config.load`; None takes the folder's own, which must be there.
 
     Raises:
@@ -44,7 +47,7 @@ class RunDirectory:
                     f"root_dir {self.path} holds a run of another configuration, which differs in {', '.join(changed)}: "
                     f"use the same configuration (only {', '.join(_MAY_CHANGE)} may change) or another root_dir"
                 )
-        elif self.path.exists() and any(self.path.iterdir()):
+        elif self.path.exists() and any(path.name != _LOCK for path in self.path.iterdir()):
             raise UsageError(f"root_dir {self.path} is not empty and holds no run (no {_CONFIG}): name a new or empty folder")
         self._config = config
 
@@ -53,10 +56,22 @@ class RunDirectory:
         """The recorded configuration."""
         return self.path / _CONFIG
 
-    def record_config(self) -> None:
-        """Creates the folder and writes the configuration into it."""
+    @contextlib.contextmanager
+    def claim(self) -> Iterator[None]:
+        """Creates the folder, records the configuration, and keeps other processes from the folder inside the context.
+
+        Raises:
+          UsageError: if another process has claimed it.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.config_file, self._config)
+        # The lock goes with the process, however it ends.
+        with open(self.path / _LOCK, "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UsageError(f"root_dir {self.path} is in use by another process: wait for it or choose another root_dir") from error
+            write_text(self.config_file, self._config)
+            yield
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""

@@ -31,8 +31,8 @@ def simulate(run_dir: RunDirectory, simulator: Simulator = gin.REQUIRED, policy:
         "policies": [result.as_json()],
         "simulate": {"seconds": round(seconds, 3), "user_steps": result.mean_length * result.episodes},
     }
-    run_dir.record_config()
-    write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
-    write_text(run_dir.path / "results.json", json.dumps(content, indent=2) + "\n")
+    with run_dir.claim():
+        write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
+        write_text(run_dir.path / "results.json", json.dumps(content, indent=2) + "\n")
     print(report.results_table([result]))
     return content

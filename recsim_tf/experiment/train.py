@@ -164,12 +164,13 @@ def train(
     done = int(parts.progress.iteration)
     if done > num_iterations:
         raise UsageError(f"train.num_iterations must be at least {done}, which the run in {run_dir.path} has reached, got {num_iterations}")
-    run_dir.record_config()
-    run_dir.rewind_metrics(done if restored else -1)
-    stop = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints)
-    if stop.signal is not None:
-        raise StoppedError(f"stopped at iteration {int(parts.progress.iteration):,}, with a checkpoint in {run_dir.path}", stop.signal)
-    return _conclude(run_dir, parts, evaluation)
+    with run_dir.claim():
+        run_dir.rewind_metrics(done if restored else -1)
+        stop = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints)
+        if stop.signal is not None:
+            where = f"stopped at iteration {int(parts.progress.iteration):,}, with a checkpoint in {run_dir.path}"
+            raise StoppedError(where, stop.signal)
+        return _conclude(run_dir, parts, evaluation)
 
 
 def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints) -> _Stop:

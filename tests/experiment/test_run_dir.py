@@ -6,7 +6,8 @@ from tests.experiment.runs import open_run, snapshot
 
 
 def test_a_run_may_be_extended_but_not_changed(tmp_path):
-    open_run(tmp_path).record_config()
+    with open_run(tmp_path).claim():
+        pass
     before = snapshot(tmp_path)
     open_run(tmp_path, "train.num_iterations = 100000")
     with pytest.raises(UsageError, match=r"differs in SlateQAgent.gamma, experiment.num_users") as caught:
@@ -17,10 +18,18 @@ def test_a_run_may_be_extended_but_not_changed(tmp_path):
 
 def test_a_changed_value_over_several_lines_is_noticed(tmp_path):
     names = ", ".join(f"'{name}'" for name in ["random"] * 30)
-    open_run(tmp_path, f"experiment.baselines = ({names})").record_config()
+    with open_run(tmp_path, f"experiment.baselines = ({names})").claim():
+        pass
     open_run(tmp_path, f"experiment.baselines = ({names})")
     with pytest.raises(UsageError, match=r"experiment.baselines"):
         open_run(tmp_path, f"experiment.baselines = ({names}, 'oracle')")
+
+
+def test_a_folder_serves_one_process_at_a_time(tmp_path):
+    with open_run(tmp_path).claim(), pytest.raises(UsageError, match="in use by another process"), open_run(tmp_path).claim():
+        pass
+    with open_run(tmp_path).claim():
+        pass
 
 
 def test_a_foreign_folder_is_refused(tmp_path):
@@ -43,7 +52,8 @@ def test_a_folder_without_a_run_cannot_be_opened_as_one(tmp_path):
 
 def test_metrics_rewind_to_a_checkpoint_and_survive_a_half_written_line(tmp_path):
     run = open_run(tmp_path)
-    run.record_config()
+    with run.claim():
+        pass
     for iteration in (0, 10, 20):
         run.append_metrics({"iteration": iteration})
     with open(tmp_path / "metrics.jsonl", "a") as file:
