@@ -33,33 +33,13 @@ class Task(NamedTuple):
     cpu_seconds: float  # timed calls go on so long; 0 for none, the first call only
 
 
-def random_slate(num_users: int, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
-    """Uniform slates without replacement, in random order.
-
-    Position k gets a rank among the candidates that are left, uniform in [0, num_candidates - k). Going back through the earlier
-    ranks, one step up for each that is not above it, turns it into a position among all (a Lehmer code). That takes slate_size random
-    numbers and no sort, and pays for short slates.
-
-    Returns:
-      int32 [num_users, slate_size].
-    """
-    num_left = tf.range(num_candidates, num_candidates - slate_size, -1, dtype=tf.float32)
-    ranks = tf.unstack(tf.cast(random.uniform([num_users, slate_size], seed) * num_left, tf.int32), axis=1)
-    slate = []
-    for k, position in enumerate(ranks):
-        for rank in reversed(ranks[:k]):
-            position += tf.cast(position >= rank, tf.int32)
-        slate.append(position)
-    return tf.stack(slate, axis=1)
-
-
 def simulation(task: Task, num_users: int, num_steps: int):
     """A compiled function, seed -> (total reward, finished sessions), that simulates auto-reset sessions."""
     simulator = recsim_tf.make("InterestEvolution-v1", slate_size=task.slate_size, num_candidates=task.num_candidates)
 
     def policy(observation, policy_state, seed):
         del observation
-        return random_slate(num_users, task.num_candidates, task.slate_size, seed), policy_state
+        return random.uniform_slate(num_users, task.num_candidates, task.slate_size, seed), policy_state
 
     def count(carry, transition):
         reward, sessions = carry

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from recsim_tf.agents.baselines.myopic import myopic_policy
 from recsim_tf.agents.baselines.oracle import oracle_policy
-from recsim_tf.agents.baselines.random import random_policy, random_slate
+from recsim_tf.agents.baselines.random import random_policy
 from recsim_tf.core.simulator import Policy, Simulator
 
 # By name, for configurations: each builds its policy from the simulator.
@@ -18,4 +18,4 @@ def baseline_policy(name: str, simulator: Simulator) -> Policy:
     return BASELINES[name](simulator)
 
 
-__all__ = ["BASELINES", "baseline_policy", "myopic_policy", "oracle_policy", "random_policy", "random_slate"]
+__all__ = ["BASELINES", "baseline_policy", "myopic_policy", "oracle_policy", "random_policy"]

@@ -6,16 +6,11 @@ from recsim_tf.core import random
 from recsim_tf.core.simulator import Policy, Simulator
 
 
-def random_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
-    """Uniform slates without replacement, in random order, int32 [num_users, slate_size]."""
-    return tf.math.top_k(random.uniform([num_users, num_candidates], seed), slate_size).indices
-
-
 def random_policy(simulator: Simulator) -> Policy:
     """A policy that shows uniform slates."""
 
     def act(observation, policy_state, seed):
         num_users = tf.shape(tf.nest.flatten(observation.documents)[0])[0]
-        return random_slate(num_users, simulator.num_candidates, simulator.slate_size, seed), policy_state
+        return random.uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, seed), policy_state
 
     return act

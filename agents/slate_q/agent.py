@@ -9,7 +9,6 @@ from tf_agents.trajectories import trajectory as tf_trajectory
 from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
-from recsim_tf.agents.baselines.random import random_slate
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.slates import slate_optimizer
@@ -178,7 +177,7 @@ class SlateQAgent(tf_agent.TFAgent):
             epsilon = self._epsilon(self.train_step_counter) if callable(self._epsilon) else self._epsilon
             explores = random.uniform(num_users, who_seed) < tf.cast(epsilon, tf.float32)
             num_candidates = tf.nest.flatten(observation.documents)[0].shape[1]
-            explored = random_slate(num_users[0], num_candidates, self._slate_size, slate_seed)
+            explored = random.uniform_slate(num_users[0], num_candidates, self._slate_size, slate_seed)
             return tf.where(explores[:, tf.newaxis], explored, slate), policy_state
 
         return act

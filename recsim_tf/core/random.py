@@ -76,6 +76,23 @@ def uniform_integers(shape, seed, high: int) -> tf.Tensor:
     return tf.raw_ops.StatelessRandomUniformIntV2(shape=shape, minval=0, maxval=high, **_generator(seed))
 
 
+def uniform_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
+    """Uniform slates without replacement, in random order, int32 [num_users, slate_size].
+
+    Position k gets a rank among the candidates that are left, uniform in [0, num_candidates - k). Going back through the earlier
+    ranks, one step up for each that is not above it, turns it into a position among all (a Lehmer code). That takes slate_size random
+    numbers and no sort, whatever the number of candidates.
+    """
+    num_left = tf.range(num_candidates, num_candidates - slate_size, -1, dtype=tf.float32)
+    ranks = tf.unstack(tf.cast(uniform([num_users, slate_size], seed) * num_left, tf.int32), axis=1)
+    slate = []
+    for k, position in enumerate(ranks):
+        for rank in reversed(ranks[:k]):
+            position += tf.cast(position >= rank, tf.int32)
+        slate.append(position)
+    return tf.stack(slate, axis=1)
+
+
 def _generator(seed) -> dict:
     """What the raw operations need. `tf.random.stateless_uniform` derives the same numbers from a seed with fifteen operations more."""
     seed, name = as_seed(seed), _algorithm.get()
