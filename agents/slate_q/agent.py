@@ -95,6 +95,8 @@ class SlateQAgent(tf_agent.TFAgent):
             raise ValueError(f"target_update_tau must be in (0, 1], got {target_update_tau}")
         if average_tau is not None and not 0 < average_tau <= 1:
             raise ValueError(f"average_tau must be in (0, 1] or None, got {average_tau}")
+        if not reward_scale_factor > 0:
+            raise ValueError(f"reward_scale_factor must be above 0, got {reward_scale_factor}")
         if not hasattr(time_step_spec.observation.response, "clicked"):
             raise ValueError("the environment's response must have a field clicked: SlateQ learns from clicks")
         if (choice_scores == "learned") != (choice_network is not None):

@@ -81,7 +81,8 @@ class SlateEnvironment(tf_environment.TFEnvironment):
 
     def _reset(self):
         seed, reset_seed = random.split_seed(self._memory.seed, 2)
-        state = self._simulator.reset(self.batch_size, reset_seed)
+        everybody = tf.ones([self.batch_size], tf.bool)
+        state = self._simulator.replace(_read(self._memory.state), everybody, reset_seed)
         step_type = tf.fill([self.batch_size], ts.StepType.FIRST)
         return self._remember(state, step_type, tf.zeros([self.batch_size]), tf.ones([self.batch_size]), seed)
 

@@ -166,6 +166,7 @@ def train(
         raise UsageError(f"train.num_iterations must be at least {done}, which the run in {run_dir.path} has reached, got {num_iterations}")
     with run_dir.claim():
         run_dir.rewind_metrics(done if restored else -1)
+        write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
         stop = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints)
         if stop.signal is not None:
             where = f"stopped at iteration {int(parts.progress.iteration):,}, with a checkpoint in {run_dir.path}"
@@ -246,7 +247,6 @@ def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) 
             "env_steps_per_second": round(iterations * num_users / max(seconds, 1e-9)),
         },
     }
-    write_text(path / "operative_config.gin", gin.operative_config_str())
     write_text(path / "results.json", json.dumps(content, indent=2) + "\n")
     report.plot_learning_curve(path / "learning_curve.png", run_dir.metrics(), results, parts.agent.name)
     policy_saver.PolicySaver(parts.agent.policy, batch_size=None).save(str(path / "policy"))

@@ -426,3 +426,10 @@ def test_a_stateful_policy_of_tf_agents_keeps_and_resets_its_state_in_a_rollout(
     for slate, terminated in zip(transitions.slate.numpy(), transitions.terminated.numpy(), strict=True):
         assert_equal(slate[:, 0], count % NUM_CANDIDATES)
         count = np.where(terminated, 0, count + 1)
+
+
+def test_reset_brings_new_users_but_keeps_persistent_candidates():
+    environment = SlateEnvironment(interest_evolution(resample_documents=False), 4, seed=2)
+    before, after = environment.current_time_step().observation, environment.reset().observation
+    np.testing.assert_array_equal(before.documents, after.documents)
+    assert not np.array_equal(before.user, after.user)

@@ -429,6 +429,7 @@ WITHOUT_CLICKS = ts.time_step_spec(OBSERVATION_SPEC._replace(response=Ratings(tf
         ({"gamma": -0.1}, r"gamma must be in \[0, 1\], got -0.1"),
         ({"target_update_tau": 0.0}, r"target_update_tau must be in \(0, 1\], got 0.0"),
         ({"target_update_tau": 1.5}, r"target_update_tau must be in \(0, 1\], got 1.5"),
+        ({"reward_scale_factor": 0.0}, r"reward_scale_factor must be above 0, got 0.0"),
         ({"average_tau": 0.0}, r"average_tau must be in \(0, 1\] or None, got 0.0"),
         ({"time_step_spec": WITHOUT_CLICKS}, "the environment's response must have a field clicked"),
         ({"choice_scores": "learned"}, 'choice_network goes with choice_scores="learned", and only with it'),
