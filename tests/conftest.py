@@ -2,6 +2,9 @@
 
 import os
 
+import gin
+import pytest
+
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,3 +14,10 @@ import tensorflow as tf
 # Test processes run side by side: one thread each.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _without_gin_bindings():
+    """Keeps the bindings that one test parses from the next."""
+    yield
+    gin.clear_config()

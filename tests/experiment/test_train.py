@@ -48,8 +48,9 @@ def test_metrics_are_logged_under_recsims_names(finished):
 
 def test_the_exported_policy_acts_on_any_number_of_users(finished):
     folder, _ = finished
+    run = open_run(folder)
     parts = train.experiment()
-    RunDirectory(folder).restore_latest(parts.checkpoint)
+    run.restore_latest(parts.checkpoint)
     policy = tf.saved_model.load(str(folder / "policy"))
     observation = parts.simulator.observe(parts.simulator.reset(7, seed=5))
     step = ts.TimeStep(tf.fill([7], ts.StepType.MID), tf.zeros([7]), tf.ones([7]), observation)
