@@ -1,7 +1,7 @@
 """Choice models: TFP distributions over which slate position a user chooses, or none."""
 
 from recsim_tf.choice.cascade import CascadeChoice, ExponentialCascade, ProportionalCascade
-from recsim_tf.choice.distribution import ChoiceDistribution
+from recsim_tf.choice.distribution import ChoiceDistribution, users_choice
 from recsim_tf.choice.multinomial import MultinomialLogit, MultinomialProportional
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "MultinomialLogit",
     "MultinomialProportional",
     "ProportionalCascade",
+    "users_choice",
 ]

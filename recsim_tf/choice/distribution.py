@@ -143,3 +143,20 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
 @random.sample.register
 def _(distribution: ChoiceDistribution, seed):
     return distribution._draw(tf.shape(distribution._scores)[:-1], seed)
+
+
+def users_choice(users, scores: tf.Tensor, mask: tf.Tensor) -> tfd.Distribution:
+    """The choice that a user model makes from a slate.
+
+    Args:
+      users: has the attribute `choice_model`, which builds a distribution from `scores`, `mask` and the parameters that it names in its
+        `parameter_names`. They are attributes of `users`; where there is none, or None, the choice model's default holds.
+      scores: float [B, K].
+      mask: bool [B, K].
+
+    Raises:
+      TypeError: if the choice model has no default for a parameter that is missing.
+    """
+    parameters = {name: getattr(users, name, None) for name in getattr(users.choice_model, "parameter_names", ())}
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return users.choice_model(scores, mask=mask, **given)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -29,6 +30,39 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
     """Returns the tensor, after its (condition, message) pairs have been checked."""
     with tf.control_dependencies([op for condition, message in conditions for op in check(condition, message)]):
         return tf.identity(tensor)
+
+
+def check_table(name: str, table, **axes: int) -> None:
+    """Checks the shape of a table of parameters.
+
+    Args:
+      name: the argument's name.
+      table: numbers, a tensor or a variable, of the axes' lengths, or of those after an axis of users [B].
+      **axes: name and length of each axis, in order.
+
+    Raises:
+      ValueError: if the shape is another one.
+    """
+    expected = list(axes.values())
+    try:
+        shape = tf.convert_to_tensor(table).shape
+    except ValueError as error:
+        raise ValueError(f"{name} must have shape {_axes(axes)}, got rows of different lengths: {table}") from error
+    if shape.rank not in (len(expected), len(expected) + 1) or shape[-len(expected) :] != expected:
+        raise ValueError(f"{name} must have shape {_axes(axes)}, or one for each user, got {shape}")
+
+
+def _axes(axes: dict[str, int]) -> str:
+    return "[" + ", ".join(f"{name}={length}" for name, length in axes.items()) + "]"
+
+
+def check_probabilities(name: str, probabilities) -> None:
+    """Requires numbers [..., C] to be non-negative and to sum to one; tensors and variables, whose values may be unknown, pass."""
+    if not isinstance(probabilities, (list, tuple, np.ndarray)):
+        return
+    values = np.asarray(probabilities, np.float64)
+    if (values < 0).any() or (np.abs(values.sum(-1) - 1) > 1e-6).any():
+        raise ValueError(f"{name} must be non-negative and sum to 1, got {probabilities}")
 
 
 def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.Tensor:

@@ -18,18 +18,19 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.types import Clicks, Nest, Slate
 
 
-def per_user(parameter, rank: int, dtype: tf.DType = tf.float32) -> tf.Tensor:
+def per_user(parameter, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
     """Shapes a parameter to broadcast against a [B, ...] tensor of the given rank.
 
     Args:
-      parameter: a number, a tensor or variable of shape [] or [B].
-      rank: rank of the tensor that it meets, at least 1.
+      parameter: a number, a tensor or variable of shape [] or [B]; a table of parameters has `table_rank` axes more, which stay last.
+      rank: rank of the tensor that it meets, more than `table_rank`.
       dtype: dtype of the result.
+      table_rank: number of axes of the parameter itself, 0 for a number.
     """
     value = tf.cast(tf.convert_to_tensor(parameter, dtype_hint=dtype), dtype)
-    if value.shape.rank == 0:
+    if value.shape.rank == table_rank:
         return value
-    return tf.reshape(value, [-1] + [1] * (rank - 1))
+    return tf.reshape(value, [-1] + [1] * (rank - table_rank - 1) + value.shape[1:].as_list())
 
 
 class UserModel(tf.Module, abc.ABC):
@@ -77,12 +78,16 @@ class UserModel(tf.Module, abc.ABC):
     def observe(self, state: Nest) -> Nest:
         """The part of the state that an agent may see, a nest of [B, ...]."""
 
+    def observe_response(self, response: Nest) -> Nest:
+        """The part of the response that an agent may see, a nest of [B, K, ...]; by default all of it. Rewards are of the whole."""
+        return response
+
     def observation_bounds(self) -> Nest:
         """`Bounds` of the observation: one for all of it, or a nest of its structure."""
         return Bounds()
 
     def response_bounds(self) -> Nest:
-        """`Bounds` of the response: one for all of it, or a nest of its structure."""
+        """`Bounds` of the observed response: one for all of it, or a nest of its structure."""
         return Bounds()
 
 

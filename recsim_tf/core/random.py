@@ -173,6 +173,16 @@ def _(distribution: tfd.LogNormal, seed):
 
 
 @sample.register
+def _(distribution: tfd.TruncatedNormal, seed):
+    # An interval further than about 5 (in float64, 8) standard deviations from the mean has no digits left here.
+    loc, scale = tf.convert_to_tensor(distribution.loc), tf.convert_to_tensor(distribution.scale)
+    low, high = (tf.math.erf((end - loc) / scale / math.sqrt(2.0)) for end in (distribution.low, distribution.high))
+    u = _open_uniform(_batch_shape(distribution), seed, distribution.dtype)
+    draw = loc + scale * math.sqrt(2.0) * tf.math.erfinv(low + u * (high - low))
+    return tf.clip_by_value(draw, distribution.low, distribution.high)
+
+
+@sample.register
 def _(distribution: tfd.Bernoulli, seed):
     probs = distribution.probs_parameter()
     return tf.cast(uniform(_batch_shape(distribution), seed, probs.dtype) < probs, distribution.dtype)

@@ -162,7 +162,8 @@ class Simulator(tf.Module):
     def observe(self, state: SimulatorState) -> Observation:
         """What an agent may see of a state."""
         documents = self.documents.describe(state.candidates, state.corpus)
-        return Observation(self.users.observe(state.user), self.documents.observe(documents), state.response)
+        response = self.users.observe_response(state.response)
+        return Observation(self.users.observe(state.user), self.documents.observe(documents), response)
 
     # Sessions go on.
 

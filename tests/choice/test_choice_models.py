@@ -1,4 +1,5 @@
 import functools
+import types
 
 import numpy as np
 import pytest
@@ -298,3 +299,21 @@ def test_eager_graph_and_xla_agree(model, parameters):
     np.testing.assert_allclose(eager[1], graph[1], rtol=1e-6)
     score = tf.function(lambda s, c: model(s, **parameters).log_prob(c), autograph=False, jit_compile=True)
     np.testing.assert_allclose(score(scores, graph[0]), graph[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("model", "parameters"), CASES)
+def test_a_users_choice_takes_the_parameters_that_it_names_from_the_users(model, parameters):
+    users = types.SimpleNamespace(choice_model=model, **parameters)
+    mask = tf.constant([[True, True, False]] * 2)
+    np.testing.assert_array_equal(choice.users_choice(users, SCORES, mask).probs, model(SCORES, mask=mask, **parameters).probs)
+
+
+def test_a_users_choice_leaves_defaults_to_the_choice_model():
+    mask = tf.ones([2, 3], tf.bool)
+    users = types.SimpleNamespace(choice_model=choice.MultinomialProportional, min_normalizer=-1.0, no_click_mass=None)
+    np.testing.assert_array_equal(
+        choice.users_choice(users, SCORES, mask).probs, choice.MultinomialProportional(SCORES, min_normalizer=-1.0).probs
+    )
+    del users.min_normalizer
+    with pytest.raises(TypeError, match="min_normalizer"):
+        choice.users_choice(users, SCORES, mask)

@@ -21,6 +21,13 @@ def test_a_parameter_for_each_user_meets_tensors_of_any_rank(rank, shape):
     np.testing.assert_array_equal(tf.reshape(value, [-1]), [0.1, 0.2])
 
 
+def test_a_table_keeps_its_own_axes_last():
+    table = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
+    np.testing.assert_array_equal(per_user(table, 3, tf.float64, table_rank=2), table)
+    swept = per_user(tf.constant([table] * 5, tf.float64), 4, tf.float64, table_rank=2)
+    np.testing.assert_array_equal(swept, np.array([[table]] * 5))
+
+
 def test_a_transformed_variable_stays_learnable():
     variable = tfp.util.TransformedVariable(2.0, tfp.bijectors.Exp())
     with tf.GradientTape() as tape:

@@ -36,6 +36,7 @@ CONTINUOUS = {
     "Uniform": (tfd.Uniform, {"low": -2.0, "high": 3.0}),
     "Normal": (tfd.Normal, {"loc": 1.0, "scale": 2.0}),
     "LogNormal": (tfd.LogNormal, {"loc": 0.3, "scale": 0.5}),
+    "TruncatedNormal": (tfd.TruncatedNormal, {"loc": 1.0, "scale": 2.0, "low": -1.0, "high": 1.5}),
     "Gamma, which has no inverse here": (tfd.Gamma, {"concentration": 2.0, "rate": 1.0}),
 }
 
@@ -59,6 +60,26 @@ def test_normal_draws_are_finite_and_symmetric_at_the_extreme_uniforms(dtype, mo
     low, high = random.sample(tfd.Normal(tf.zeros([2], dtype), tf.constant(1, dtype)), random.as_seed(0)).numpy()
     assert -9 < low < -5
     np.testing.assert_allclose(high, -low, rtol=0.02)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize(("low", "high"), [(-5.0, -3.0), (3.0, 5.0), (-20.0, 20.0)])
+def test_truncated_normal_draws_stay_within_their_ends_and_keep_the_distribution(low, high, jit_compile):
+    distribution = tfd.TruncatedNormal(tf.zeros([NUM_DRAWS]), 1.0, low, high)
+    draws = tf.function(random.sample, jit_compile=jit_compile, autograph=False)(distribution, random.as_seed(1)).numpy()
+    assert low <= draws.min() < draws.max() <= high
+    normal = tfd.Normal(np.float64(0), np.float64(1))
+    below = normal.cdf(np.float64(low))
+    assert ks_statistic(draws, lambda x: (normal.cdf(x) - below) / (normal.cdf(np.float64(high)) - below)) < KS_BOUND
+
+
+def test_truncated_normal_draws_are_finite_at_the_extreme_uniforms_and_differentiable(monkeypatch):
+    monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, 1.0 - 2.0**-23]))
+    scale = tf.Variable([0.1, 0.1])
+    with tf.GradientTape() as tape:
+        draws = random.sample(tfd.TruncatedNormal(tf.zeros([2]), scale, -1.0, 1.0), random.as_seed(0))
+    np.testing.assert_allclose(draws, [-0.53, 0.53], atol=0.02)
+    np.testing.assert_allclose(tape.gradient(draws, scale), draws / scale, rtol=0.01)
 
 
 @pytest.mark.parametrize("parameterisation", ["probs", "logits"])

@@ -70,6 +70,15 @@ def test_observations_hold_what_the_models_show():
     assert_equal(observation, (state.user.level, state.candidates, state.response))
 
 
+def test_agents_see_what_the_users_show_of_a_response_and_rewards_are_of_the_whole():
+    simulator = toy_simulator()
+    simulator.users.observe_response = lambda response: response._replace(clicked=response.clicked / 2)
+    state, transition = simulator.step(simulator.reset(3, seed=0), SLATE, seed=1)
+    np.testing.assert_array_equal(simulator.observe(state).response.clicked, np.full([3, 2], 0.5))
+    np.testing.assert_array_equal(transition.response.clicked, np.ones([3, 2]))
+    np.testing.assert_array_equal(transition.reward, [2, 2, 2])
+
+
 def test_users_who_left_stay_as_they_are():
     simulator = toy_simulator(limit=LIMITS)
     states, transitions = [simulator.reset(3, seed=0)], []

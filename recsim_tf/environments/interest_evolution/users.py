@@ -196,8 +196,7 @@ class InterestEvolutionUsers(UserModel):
 
     def _choice(self, state, slate):
         scores = tf.reduce_sum(slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1)
-        parameters = {name: getattr(self, name) for name in getattr(self.choice_model, "parameter_names", ())}
-        return self.choice_model(scores, mask=slate.mask, **parameters)
+        return choice.users_choice(self, scores, slate.mask)
 
     def _utility(self, state, slate, response):
         """Watch time of the clicked document times its utility, [B]."""

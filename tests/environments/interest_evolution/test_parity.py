@@ -1,12 +1,10 @@
-"""The distribution of sessions against 1000 episodes of RecSim 0.2.4 in each setting, within 4 standard errors of the difference."""
+"""The distribution of sessions against 1000 episodes of RecSim 0.2.4 in each setting."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import as_seed
 from recsim_tf.environments.interest_evolution import UtilityVideos, interest_evolution
+from tests.environments import parity
 from tests.policies import largest, uniform_random
 
 NUM_USERS = 3000
@@ -42,28 +40,6 @@ RECSIM = [
 ]
 
 
-def add_up(carry, transition):
-    """Sums over a session: return, length, clicks, quality of the clicked."""
-    active = tf.cast(transition.active, tf.float32)
-    clicked = active[:, tf.newaxis] * transition.response.clicked
-    step = (
-        transition.reward,
-        active,
-        tf.reduce_sum(clicked, -1),
-        tf.reduce_sum(clicked * transition.response.quality, -1),
-        tf.cast(transition.terminated, tf.float32),
-    )
-    return tf.nest.map_structure(tf.add, carry, step)
-
-
-def assert_ratio(numerators, denominators, expected, rounding):
-    """A ratio of sums; its standard error is that of the delta method, for both numbers of sessions."""
-    ratio = numerators.sum() / denominators.sum()
-    one_session = np.std(numerators - ratio * denominators) / denominators.mean()
-    standard_error = one_session * np.sqrt(1 / NUM_USERS + 1 / RECSIM_EPISODES)
-    assert abs(ratio - expected) <= 4 * standard_error + rounding
-
-
 @pytest.mark.parametrize(
     ("slate_size", "policy", "returns", "length", "clicks_per_step", "quality"),
     RECSIM,
@@ -71,16 +47,8 @@ def assert_ratio(numerators, denominators, expected, rounding):
 )
 def test_sessions_are_distributed_as_in_recsim(slate_size, policy, returns, length, clicks_per_step, quality):
     simulator = interest_evolution(slate_size=slate_size, num_candidates=10)
-    zeros = (tf.zeros([NUM_USERS]),) * 5
-
-    @compiled
-    def run(seed):
-        return simulator.fold(POLICIES[policy](slate_size), NUM_USERS, MAX_STEPS, seed, add_up, zeros)
-
-    total, num_steps, clicks, clicked_quality, ended = (sums.numpy().astype(np.float64) for sums in run(as_seed(2)))
-    np.testing.assert_array_equal(ended, np.ones(NUM_USERS))
-    for sessions, (mean, standard_error) in ((total, returns), (num_steps, length)):
-        difference = sessions.mean() - mean
-        assert abs(difference) <= 4 * np.hypot(sessions.std() / np.sqrt(NUM_USERS), standard_error)
-    assert_ratio(clicks, num_steps, clicks_per_step, rounding=5e-5)
-    assert_ratio(clicked_quality, clicks, quality, rounding=5e-4)
+    sums = parity.session_sums(simulator, POLICIES[policy](slate_size), NUM_USERS, MAX_STEPS, seed=2)
+    parity.assert_mean(sums.reward, *returns)
+    parity.assert_mean(sums.steps, *length)
+    parity.assert_ratio(sums.clicks, sums.steps, clicks_per_step, RECSIM_EPISODES, rounding=5e-5)
+    parity.assert_ratio(sums.quality, sums.clicks, quality, RECSIM_EPISODES, rounding=5e-4)
