@@ -10,10 +10,14 @@ from recsim_tf.core.models import DocumentModel, UserModel, per_user
 from recsim_tf.core.simulator import Policy, Simulator, click_reward
 from recsim_tf.core.types import Clicks, InitialDraws, LogProb, Observation, SimulatorState, Slate, StepDraws, Trajectory, Transition
 from recsim_tf.environments.interest_evolution import interest_evolution
+from recsim_tf.environments.interest_exploration import interest_exploration
+from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.registry import make, register, registered
 
 
 register("InterestEvolution-v1", interest_evolution)
+register("InterestExploration-v1", interest_exploration)
+register("LongTermSatisfaction-v1", long_term_satisfaction)
 
 __all__ = [
     "Bounds",

@@ -1,0 +1,78 @@
+"""Documents of interest exploration: a topic and a quality, both to be seen."""
+
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import checks, nests
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import DocumentModel, per_user
+
+
+class Document(NamedTuple):
+    """Documents; leading axes [B, N] or [B, K]."""
+
+    cluster_id: tf.Tensor  # int32 [...], the topic
+    quality: tf.Tensor  # [...], positive
+
+
+@gin.configurable
+class TopicDocuments(DocumentModel):
+    """Documents of T topics with log-normal qualities: RecSim 0.2.4's `IETopicDocumentSampler`, with its defaults.
+
+    The topic is drawn from `topic_distribution`, the quality from LogNormal(quality_loc[topic], quality_scale[topic]). As in RecSim, which
+    calls them mean and standard deviation of the quality, these are the parameters of the underlying normal: by default the mean qualities
+    are exp(0.805) = 2.24 and exp(0.205) = 1.23. Agents see both attributes.
+
+    The parameters may be numbers, tensors or variables, also [B, T], and have gradients through the `documents` part of `log_prob`.
+
+    Args:
+      topic_distribution: [T], probabilities of the topics.
+      quality_loc: [T], mean of the logarithm of the quality.
+      quality_scale: [T], standard deviation of the logarithm of the quality.
+      dtype: tf.float32 or tf.float64.
+
+    Raises:
+      ValueError: if the lengths disagree, or if the probabilities are numbers that do not sum to one.
+    """
+
+    def __init__(
+        self,
+        topic_distribution=(0.2, 0.8),
+        quality_loc=(0.8, 0.2),
+        quality_scale=(0.1, 0.1),
+        dtype: tf.DType = tf.float32,
+        name: str = "TopicDocuments",
+    ):
+        super().__init__(name=name)
+        self.num_topics: int = tf.convert_to_tensor(topic_distribution).shape[-1]
+        checks.check_table("topic_distribution", topic_distribution, num_topics=self.num_topics)
+        checks.check_probabilities("topic_distribution", topic_distribution)
+        checks.check_table("quality_loc", quality_loc, num_topics=self.num_topics)
+        checks.check_table("quality_scale", quality_scale, num_topics=self.num_topics)
+        self.topic_distribution = topic_distribution
+        self.quality_loc = quality_loc
+        self.quality_scale = quality_scale
+        self.dtype = tf.as_dtype(dtype)
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        del corpus, user
+        shape = [num_users, num_candidates, self.num_topics]
+        probs = tf.broadcast_to(per_user(self.topic_distribution, 3, self.dtype, table_rank=1), shape)
+
+        def quality(cluster_id):
+            loc, scale = (
+                nests.take(tf.broadcast_to(per_user(table, 2, self.dtype, table_rank=1), [num_users, self.num_topics]), cluster_id)
+                for table in (self.quality_loc, self.quality_scale)
+            )
+            return tfd.Independent(tfd.LogNormal(loc, scale), 1)
+
+        return tfd.JointDistributionNamed(Document(cluster_id=tfd.Independent(tfd.Categorical(probs=probs), 1), quality=quality))
+
+    def observe(self, documents):
+        return documents
+
+    def observation_bounds(self):
+        return Document(cluster_id=Bounds(0, self.num_topics - 1), quality=Bounds(0.0, None))

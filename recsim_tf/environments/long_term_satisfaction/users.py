@@ -1,0 +1,235 @@
+"""Users of long-term satisfaction: engaged by clickbait now, and less satisfied by it later.
+
+Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019, "RecSim" (arXiv 1909.04847), and, with the
+options of `LongTermSatisfactionUsers.tutorial`, in RecSim's tutorial on environments.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.core import nests
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import UserModel, per_user
+
+# RecSim cuts the engagement that is observed, but not the one that is rewarded.
+_MAX_OBSERVED_ENGAGEMENT = 100.0
+# The noise of observed satisfaction lies in [-1, 1].
+_MAX_NOISE = 1.0
+
+
+class Draws(NamedTuple):
+    """Draws at the start of a session, and in each update."""
+
+    exposure: tf.Tensor  # [B]: at the start in [0, 1); in an update the noise of the exposure
+    noise: tf.Tensor  # [B], in [-1, 1], of the satisfaction that is observed next, or () where it is not observed
+
+
+class ResponseDraw(NamedTuple):
+    """Draws of a response where users choose."""
+
+    choice: tf.Tensor  # int32 [B], a position, or K for "no click"
+    engagement: tf.Tensor  # [B], with the chosen document
+
+
+class UserState(NamedTuple):
+    """State of long-term-satisfaction users."""
+
+    net_positive_exposure: tf.Tensor  # [B]
+    budget: tf.Tensor  # [B], remaining steps
+    noise: tf.Tensor  # [B], of the observed satisfaction, or () where it is not observed
+
+
+class Response(NamedTuple):
+    """Response to a slate, per position."""
+
+    clicked: tf.Tensor  # [B, K], 1 at the consumed position
+    engagement: tf.Tensor  # [B, K], zero where not consumed; agents see at most 100 of it
+
+
+@gin.configurable
+class LongTermSatisfactionUsers(UserModel):
+    """Users whose engagement depends on their satisfaction, which depends on what they consumed.
+
+    With net positive exposure x and satisfaction s = sigmoid(sensitivity * x), a document of clickbait c gives the engagement
+    LogNormal(s * (c * choc_mean + (1 - c) * kale_mean), c * choc_stddev + (1 - c) * kale_stddev): the satisfaction multiplies the mean of
+    the logarithm. Then x becomes `memory_discount * x - 2 (c - 1/2) + N(0, innovation_stddev)`. Each step takes one unit of the time
+    budget, and the user leaves when nothing is left of it. A user starts with x uniform in +-1/2 / (1 - memory_discount), as in RecSim's
+    code (its tutorial says twice that).
+
+    By default the user consumes position 0, whatever else is on the slate, and agents see nothing of the user. With a `choice_model` the
+    user chooses by the scores c. Where nothing is consumed, because position 0 is empty or nothing was chosen, the engagement is zero and
+    the exposure stays; RecSim has no such case. The update is written with click weights, so it also takes relaxed (fractional) choices.
+
+    Gradients flow to every numeric parameter but `time_budget` through `log_prob` of rollouts; those of the exposure act through the
+    unrolled state. Rewards are differentiable in them too: an engagement is a reparameterised draw.
+
+    Defaults are RecSim 0.2.4's `LTSStaticUserSampler`. With its small sensitivity satisfaction stays within 0.49 and 0.51, so that the most
+    clickbait earns the most. Every numeric parameter may be a number, a [B] tensor or a variable.
+
+    Args:
+      memory_discount: part of the exposure that is remembered, in [0, 1).
+      sensitivity: of the satisfaction to the exposure.
+      innovation_stddev: standard deviation of the noise of the exposure.
+      choc_mean: mean of the logarithm of the engagement with pure clickbait, at satisfaction 1.
+      choc_stddev: standard deviation of that logarithm.
+      kale_mean: mean of the logarithm of the engagement without clickbait, at satisfaction 1.
+      kale_stddev: standard deviation of that logarithm.
+      time_budget: steps of a session.
+      choice_model: None, or builds the choice distribution from `scores`, `mask` and those of the two choice parameters below that it
+        names in its `parameter_names`.
+      no_click_mass: choice parameter; the default makes a click certain with `choice.MultinomialLogit`.
+      min_normalizer: choice parameter, the smallest possible score.
+      observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the noise with which agents see satisfaction.
+      dtype: tf.float32, or tf.float64 for gradient checks.
+
+    Raises:
+      ValueError: if `memory_discount` is a number outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        memory_discount=0.7,
+        sensitivity=0.01,
+        innovation_stddev=0.05,
+        choc_mean=5.0,
+        choc_stddev=1.0,
+        kale_mean=4.0,
+        kale_stddev=1.0,
+        time_budget=60.0,
+        choice_model: Callable[..., tfd.Distribution] | None = None,
+        no_click_mass=-float("inf"),
+        min_normalizer=0.0,
+        observation_stddev=None,
+        dtype: tf.DType = tf.float32,
+        name: str = "LongTermSatisfactionUsers",
+    ):
+        super().__init__(name=name)
+        if isinstance(memory_discount, (int, float)) and not 0 <= memory_discount < 1:
+            raise ValueError(f"memory_discount must be in [0, 1), got {memory_discount}")
+        self.memory_discount = memory_discount
+        self.sensitivity = sensitivity
+        self.innovation_stddev = innovation_stddev
+        self.choc_mean = choc_mean
+        self.choc_stddev = choc_stddev
+        self.kale_mean = kale_mean
+        self.kale_stddev = kale_stddev
+        self.time_budget = time_budget
+        self.choice_model = choice_model
+        self.no_click_mass = no_click_mass
+        self.min_normalizer = min_normalizer
+        self.observation_stddev = observation_stddev
+        self.dtype = tf.as_dtype(dtype)
+
+    @classmethod
+    def tutorial(cls, **overrides) -> "LongTermSatisfactionUsers":
+        """The users of RecSim's tutorial on environments, with any argument overridden.
+
+        They remember more, choose from the whole slate by a multinomial logit of the clickbait, and show their satisfaction with noise.
+        This is the tutorial's text; in its code both signs of the kaleness are exchanged.
+        """
+        constants = {"memory_discount": 0.9, "choice_model": choice.MultinomialLogit, "observation_stddev": 0.1}
+        return cls(**{**constants, **overrides})
+
+    def satisfaction(self, state: UserState) -> tf.Tensor:
+        """[B], in (0, 1)."""
+        return tf.sigmoid(self._parameter(self.sensitivity) * state.net_positive_exposure)
+
+    def initial_draws(self, num_users):
+        exposure = tfd.Uniform(tf.zeros([num_users], self.dtype), tf.constant(1, self.dtype))
+        return self._with_noise(exposure, num_users)
+
+    def initial_state(self, draws):
+        uniform, noise = (draws, ()) if self.observation_stddev is None else draws
+        budget = tf.broadcast_to(self._parameter(self.time_budget), uniform.shape)
+        return UserState((uniform - 0.5) / (1 - self._parameter(self.memory_discount)), budget, noise)
+
+    def response(self, state, slate):
+        if self.choice_model is None:
+            return self._engagement(state, slate, tf.zeros(slate.mask.shape[:1], tf.int32))
+        return tfd.JointDistributionNamed(
+            ResponseDraw(
+                choice=choice.users_choice(self, slate.documents.clickbait, slate.mask),
+                engagement=lambda choice: self._engagement(state, slate, choice),
+            )
+        )
+
+    def outcome(self, state, slate, draw):
+        del state
+        position, engagement = (tf.zeros_like(draw, tf.int32), draw) if self.choice_model is None else draw
+        clicked = tf.cast(_consumed(slate, position), self.dtype)
+        return Response(clicked=clicked, engagement=clicked * engagement[:, tf.newaxis])
+
+    def innovation(self, state, slate, response):
+        """The noise of the exposure and, where the satisfaction is observed, the noise of the next observation of it."""
+        del slate, response
+        num_users = nests.batch_size(state)
+        exposure = tfd.Normal(tf.zeros([num_users], self.dtype), self._parameter(self.innovation_stddev))
+        return self._with_noise(exposure, num_users)
+
+    def update(self, state, slate, response, innovation):
+        shock, noise = (innovation, ()) if self.observation_stddev is None else innovation
+        consumed = tf.reduce_sum(response.clicked, axis=1)
+        clickbait = tf.reduce_sum(response.clicked * (slate.documents.clickbait - 0.5), axis=1)
+        remembered = 1 - consumed * (1 - self._parameter(self.memory_discount))
+        exposure = remembered * state.net_positive_exposure - 2 * clickbait + consumed * shock
+        return UserState(exposure, state.budget - 1, noise)
+
+    def departure(self, state):
+        return state.budget <= 0
+
+    def observe(self, state):
+        """Nothing, [B, 0]; with an `observation_stddev` the satisfaction plus noise, [B, 1]."""
+        if self.observation_stddev is None:
+            return state.budget[:, tf.newaxis][:, :0]
+        return (self.satisfaction(state) + state.noise)[:, tf.newaxis]
+
+    def observe_response(self, response):
+        return response._replace(engagement=tf.clip_by_value(response.engagement, 0, _MAX_OBSERVED_ENGAGEMENT))
+
+    def observation_bounds(self):
+        """RecSim's declared range of the tutorial's noisy satisfaction."""
+        return Bounds(-2.0, 2.0)
+
+    def response_bounds(self):
+        return Response(clicked=Bounds(0.0, 1.0), engagement=Bounds(0.0, _MAX_OBSERVED_ENGAGEMENT))
+
+    def _engagement(self, state, slate, position):
+        """The distribution of the engagement with the document at a position [B]; there is none where nothing is consumed."""
+        consumed = tf.reduce_any(_consumed(slate, position), axis=1)
+        clickbait = nests.take(slate.documents.clickbait, tf.minimum(position, slate.mask.shape[1] - 1)[:, tf.newaxis])[:, 0]
+
+        def mixed(choc, kale):
+            return clickbait * self._parameter(choc) + (1 - clickbait) * self._parameter(kale)
+
+        loc = mixed(self.choc_mean, self.kale_mean) * self.satisfaction(state)
+        engagement = tfd.LogNormal(loc, mixed(self.choc_stddev, self.kale_stddev))
+        return tfd.Masked(engagement, consumed, safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype))
+
+    def _with_noise(self, exposure, num_users):
+        """The joint distribution of draws of the exposure and of the noise of the observation, if there is one."""
+        if self.observation_stddev is None:
+            return exposure
+        limit = tf.constant(_MAX_NOISE, self.dtype)
+        zeros = tf.zeros([num_users], self.dtype)
+        noise = tfd.TruncatedNormal(zeros, self._parameter(self.observation_stddev), -limit, limit)
+        return tfd.JointDistributionNamed(Draws(exposure=exposure, noise=noise))
+
+    def _parameter(self, value):
+        return per_user(value, 1, self.dtype)
+
+
+def _consumed(slate, position):
+    """Bool [B, K]: True at the position [B], unless it is empty or K."""
+    num_positions = slate.mask.shape[1]
+    return slate.mask & (position[:, tf.newaxis] == tf.range(num_positions))
+
+
+@gin.configurable(module="recsim_tf")
+def engagement_reward(response: Response) -> tf.Tensor:
+    """[B]: engagement, uncut, RecSim's `clicked_engagement_reward`. That of a position that is not consumed is zero."""
+    return tf.reduce_sum(response.engagement, axis=-1)
