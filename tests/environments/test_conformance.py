@@ -1,0 +1,239 @@
+"""What every environment promises, checked on each one that is registered."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
+
+import recsim_tf
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed
+from recsim_tf.core.simulator import Simulator
+from tests.environments.sequential import sequential
+from tests.policies import uniform_random
+
+NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES, MAX_STEPS = 6, 5, 2, 5, 3
+SLATE = np.tile(np.int32([0, 1]), [NUM_USERS, 1])
+
+
+class Environment(NamedTuple):
+    """An environment under test, and the parameters to which its docstrings promise gradients."""
+
+    environment_id: str | None
+    arguments: dict
+    users: tuple[str, ...]  # through the user parts of `log_prob`
+    documents: tuple[str, ...] = ()  # through its documents part
+
+    def make(self, **arguments) -> Simulator:
+        arguments = {"slate_size": SLATE_SIZE, "num_candidates": NUM_CANDIDATES, "max_steps": MAX_STEPS, **self.arguments, **arguments}
+        return recsim_tf.make(self.environment_id, **arguments) if self.environment_id else sequential(**arguments)
+
+
+_SATISFACTION_PARAMETERS = (
+    "memory_discount",
+    "sensitivity",
+    "innovation_stddev",
+    "choc_mean",
+    "choc_stddev",
+    "kale_mean",
+    "kale_stddev",
+)
+ENVIRONMENTS = {
+    "interest evolution": Environment(
+        "InterestEvolution-v1", {}, ("no_click_mass", "alpha_y_intercept", "alpha_x_intercept"), ("quality_stddev", "max_utility")
+    ),
+    "interest exploration": Environment(
+        "InterestExploration-v1",
+        {},
+        ("user_type_distribution", "affinity_loc", "affinity_scale", "no_click_mass"),
+        ("topic_distribution", "quality_loc", "quality_scale"),
+    ),
+    "long-term satisfaction": Environment("LongTermSatisfaction-v1", {}, _SATISFACTION_PARAMETERS),
+    "long-term satisfaction, tutorial": Environment(
+        "LongTermSatisfaction-v1", {"tutorial": True}, (*_SATISFACTION_PARAMETERS, "observation_stddev")
+    ),
+    "sequential": Environment(None, {"starting_probs": [1 / 6] * 6}, ("starting_probs", "jump_probs")),
+}
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def environment(request) -> Environment:
+    return ENVIRONMENTS[request.param]
+
+
+def rollout(simulator, **arguments):
+    """A compiled function from a seed to a trajectory of random slates."""
+    return compiled(lambda seed: simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, **arguments))
+
+
+@pytest.fixture(scope="module")
+def simulator(environment) -> Simulator:
+    return environment.make()
+
+
+@pytest.fixture(scope="module")
+def run(simulator):
+    """From a seed to a trajectory, in graph mode."""
+    return rollout(simulator)
+
+
+@pytest.fixture(scope="module")
+def score(simulator):
+    """From a trajectory to its log-probability, in graph mode."""
+    return compiled(simulator.log_prob)
+
+
+@pytest.fixture(scope="module")
+def env(simulator) -> SlateEnvironment:
+    return SlateEnvironment(simulator, NUM_USERS, seed=0)
+
+
+@pytest.fixture(scope="module")
+def time_steps(env):
+    """Steps of a fixed slate from the start of a session over its end into the next, and one after a reset."""
+    step = tf.function(env.step, autograph=False)
+    return [env.current_time_step(), *(step(SLATE) for _ in range(MAX_STEPS + 2)), env.reset()]
+
+
+def leaves_equal(one, other):
+    pairs = zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True)
+    return [np.array_equal(leaf, other_leaf) for leaf, other_leaf in pairs]
+
+
+def test_every_registered_environment_is_checked():
+    assert {case.environment_id for case in ENVIRONMENTS.values()} - {None} == set(recsim_tf.registered())
+
+
+def test_specs_are_named_and_bounded(env):
+    action_spec, specs = env.action_spec(), tf.nest.flatten(env.observation_spec())
+    names = [spec.name for spec in specs]
+    assert all(names)
+    assert len(set(names)) == len(names)
+    assert all(isinstance(spec, tensor_spec.BoundedTensorSpec) for spec in specs)
+    assert (action_spec.name, action_spec.shape, action_spec.dtype) == ("slate", [SLATE_SIZE], tf.int32)
+    assert (action_spec.minimum, action_spec.maximum) == (0, NUM_CANDIDATES - 1)
+
+
+def test_observations_lie_within_their_specs(env, time_steps):
+    def check(spec, values):
+        assert values.dtype == spec.dtype
+        assert values.shape == [NUM_USERS, *spec.shape]
+        assert (values.numpy() >= spec.minimum).all()
+        assert (values.numpy() <= spec.maximum).all()
+
+    for time_step in time_steps:
+        tf.nest.map_structure(check, env.observation_spec(), time_step.observation)
+        assert (time_step.reward.dtype, time_step.reward.shape) == (tf.float32, [NUM_USERS])
+
+
+def test_users_who_end_are_followed_by_newcomers(time_steps):
+    first, mid, last = ts.StepType.FIRST, ts.StepType.MID, ts.StepType.LAST
+    expected = [first, *[mid] * (MAX_STEPS - 1), last, first, mid, first]
+    np.testing.assert_array_equal([time_step.step_type[0] for time_step in time_steps], expected)
+    for time_step in time_steps:
+        if time_step.step_type[0] == first:
+            np.testing.assert_array_equal(time_step.reward, np.zeros(NUM_USERS))
+            assert all(not np.any(leaf) for leaf in tf.nest.flatten(time_step.observation.response))
+
+
+def test_auto_reset_rollouts_seat_newcomers_with_draws_of_their_own(simulator):
+    trajectory = rollout(simulator, auto_reset=True)(as_seed(0))
+    states = simulator.replay(trajectory)
+    transitions = trajectory.transitions
+    assert transitions.active.numpy().all()
+    np.testing.assert_array_equal(states.num_steps[:, 0], np.arange(NUM_STEPS) % MAX_STEPS)
+    np.testing.assert_array_equal(transitions.truncated[MAX_STEPS - 1], np.ones(NUM_USERS))
+    newcomers = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS - 1], trajectory.newcomers)
+    seated = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS], states.user)
+    assert all(leaves_equal(seated, simulator.users.initial_state(newcomers)))
+    assert not all(leaves_equal(trajectory.initial.user, newcomers))
+
+
+def test_a_seed_decides_the_trajectory(run):
+    first, again, other = (run(as_seed(seed)) for seed in (1, 1, 2))
+    assert all(leaves_equal(first, again))
+    assert not all(leaves_equal(first.transitions.draws, other.transitions.draws))
+    assert not all(leaves_equal(first.initial, other.initial))
+
+
+def test_nothing_is_traced_twice(simulator, run, score):
+    step = compiled(simulator.step)
+    state = simulator.reset(NUM_USERS, seed=0)
+    for seed in range(3):
+        score(run(as_seed(seed)))
+        state, _ = step(state, SLATE, as_seed(seed))
+    assert [function.experimental_get_tracing_count() for function in (run, score, step)] == [1, 1, 1]
+
+
+def test_floats_are_float32_and_the_log_probability_is_finite(run, score):
+    trajectory = run(as_seed(0))
+    log_prob = score(trajectory)
+    assert {leaf.dtype for leaf in tf.nest.flatten((trajectory, log_prob))} <= {tf.float32, tf.int32, tf.bool}
+    assert all(np.isfinite(part).all() for part in log_prob)
+
+
+def test_every_float_may_be_float64_and_every_shape_is_static(environment):
+    simulator = environment.make(dtype=tf.float64)
+    traced = []
+
+    @compiled
+    def everything(seed):
+        state, transition = simulator.step(simulator.reset(NUM_USERS, seed), SLATE, seed)
+        trajectory = simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed)
+        log_prob = simulator.log_prob(trajectory)
+        traced.extend(tf.nest.flatten((state, transition, simulator.observe(state), trajectory, log_prob)))
+        return log_prob
+
+    log_prob = everything(as_seed(0))
+    assert all(leaf.shape.is_fully_defined() for leaf in traced)
+    assert {leaf.dtype for leaf in traced} <= {tf.float64, tf.int32, tf.bool}
+    assert all(np.isfinite(part).all() for part in log_prob)
+
+
+def test_step_rollout_and_log_prob_compile_under_xla(simulator, score):
+    @compiled(jit_compile=True)
+    def everything(seed):
+        _, transition = simulator.step(simulator.reset(NUM_USERS, seed), SLATE, seed)
+        trajectory = simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed)
+        return transition, trajectory, simulator.log_prob(trajectory)
+
+    transition, trajectory, log_prob = everything(as_seed(0))
+    assert np.isfinite(transition.reward).all()
+    # What XLA's generator draws is as probable in graph mode.
+    for part, expected in zip(log_prob, score(trajectory), strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment):
+    simulator = environment.make(dtype=tf.float64)
+    variables = []
+    for model, names in ((simulator.users, environment.users), (simulator.documents, environment.documents)):
+        for name in names:
+            variables.append(tf.Variable(getattr(model, name), dtype=tf.float64, name=name))
+            setattr(model, name, variables[-1])
+
+    @compiled
+    def score(trajectory):
+        with tf.GradientTape() as tape:
+            log_prob = simulator.log_prob(trajectory)
+            parts = [log_prob.user] * len(environment.users) + [log_prob.documents] * len(environment.documents)
+            values = [tf.reduce_sum(part) for part in parts]
+            total = log_prob.total
+        return values, tape.gradient(total, variables)
+
+    trajectory = rollout(simulator)(as_seed(0))
+    _, gradients = score(trajectory)
+    for index, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
+        direction = np.random.default_rng(0).normal(size=variable.shape)
+        value, differences = variable.numpy(), []
+        for step in (1e-6, -1e-6):
+            variable.assign(value + step * direction)
+            differences.append(score(trajectory)[0][index].numpy())
+        variable.assign(value)
+        expected = (differences[0] - differences[1]) / 2e-6
+        assert abs(expected) > 1e-4, variable.name
+        np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=1e-4, err_msg=variable.name)
