@@ -32,6 +32,18 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
         return tf.identity(tensor)
 
 
+def table_length(name: str, table) -> int:
+    """The length of the last axis of a table of parameters.
+
+    Raises:
+      ValueError: if it is a single number, or if its rows differ in length.
+    """
+    shape = _table_shape(name, table)
+    if not shape.rank:
+        raise ValueError(f"{name} must be a table, got the number {table}")
+    return shape[-1]
+
+
 def check_table(name: str, table, **axes: int) -> None:
     """Checks the shape of a table of parameters.
 
@@ -44,16 +56,17 @@ def check_table(name: str, table, **axes: int) -> None:
       ValueError: if the shape is another one.
     """
     expected = list(axes.values())
-    try:
-        shape = tf.convert_to_tensor(table).shape
-    except ValueError as error:
-        raise ValueError(f"{name} must have shape {_axes(axes)}, got rows of different lengths: {table}") from error
+    shape = _table_shape(name, table)
     if shape.rank not in (len(expected), len(expected) + 1) or shape[-len(expected) :] != expected:
-        raise ValueError(f"{name} must have shape {_axes(axes)}, or one for each user, got {shape}")
+        described = ", ".join(f"{axis}={length}" for axis, length in axes.items())
+        raise ValueError(f"{name} must have shape [{described}], or one for each user, got {shape}")
 
 
-def _axes(axes: dict[str, int]) -> str:
-    return "[" + ", ".join(f"{name}={length}" for name, length in axes.items()) + "]"
+def _table_shape(name: str, table) -> tf.TensorShape:
+    try:
+        return tf.convert_to_tensor(table).shape
+    except ValueError as error:
+        raise ValueError(f"{name} must have rows of one length, got {table}") from error
 
 
 def check_probabilities(name: str, probabilities) -> None:

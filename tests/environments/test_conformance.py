@@ -44,7 +44,10 @@ _SATISFACTION_PARAMETERS = (
 )
 ENVIRONMENTS = {
     "interest evolution": Environment(
-        "InterestEvolution-v1", {}, ("no_click_mass", "alpha_y_intercept", "alpha_x_intercept"), ("quality_stddev", "max_utility")
+        "InterestEvolution-v1",
+        {},
+        ("no_click_mass", "min_normalizer", "alpha_y_intercept", "alpha_x_intercept"),
+        ("quality_stddev", "min_utility", "max_utility"),
     ),
     "interest exploration": Environment(
         "InterestExploration-v1",

@@ -47,7 +47,7 @@ class TopicDocuments(DocumentModel):
         name: str = "TopicDocuments",
     ):
         super().__init__(name=name)
-        self.num_topics: int = tf.convert_to_tensor(topic_distribution).shape[-1]
+        self.num_topics = checks.table_length("topic_distribution", topic_distribution)
         checks.check_table("topic_distribution", topic_distribution, num_topics=self.num_topics)
         checks.check_probabilities("topic_distribution", topic_distribution)
         checks.check_table("quality_loc", quality_loc, num_topics=self.num_topics)

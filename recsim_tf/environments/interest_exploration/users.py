@@ -75,8 +75,8 @@ class InterestExplorationUsers(UserModel):
         name: str = "InterestExplorationUsers",
     ):
         super().__init__(name=name)
-        self.num_user_types: int = tf.convert_to_tensor(user_type_distribution).shape[-1]
-        self.num_topics: int = tf.convert_to_tensor(affinity_loc).shape[-1]
+        self.num_user_types = checks.table_length("user_type_distribution", user_type_distribution)
+        self.num_topics = checks.table_length("affinity_loc", affinity_loc)
         axes = {"num_user_types": self.num_user_types, "num_topics": self.num_topics}
         checks.check_table("user_type_distribution", user_type_distribution, num_user_types=self.num_user_types)
         checks.check_probabilities("user_type_distribution", user_type_distribution)
