@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import checks, nests, random
+from recsim_tf.core.draws import Draw, Recorded, Sampled
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
     InitialDraws,
@@ -22,45 +23,8 @@ from recsim_tf.core.types import (
 
 # (observation, policy_state, seed) -> (slate int32 [B, K], policy_state)
 Policy = Callable[[Observation, Nest, tf.Tensor], tuple[tf.Tensor, Nest]]
-# (name of a StepDraws field, its distribution) -> the draw
-_Draw = Callable[[str, tfd.Distribution], Nest]
-
-
-class _Sampler:
-    """Draws each stage of a step with a seed of its own."""
-
-    _stages = (*StepDraws._fields, "newcomers")
-
-    def __init__(self, seed):
-        self._seeds = dict(zip(self._stages, random.split_seed(seed, len(self._stages)), strict=True))
-
-    def __call__(self, stage: str, distribution: tfd.Distribution) -> Nest:
-        return random.sample(distribution, self._seeds[stage])
-
-
-class _Recorded:
-    """Returns the recorded draws of a step; with `score` it keeps the log-probability of each stage, [B]."""
-
-    def __init__(self, draws: StepDraws, newcomers: Nest, score: bool):
-        self._draws = {**draws._asdict(), "newcomers": newcomers}
-        self._score = score
-        self.log_probs: dict[str, tf.Tensor] = {}
-
-    def __call__(self, stage: str, distribution: tfd.Distribution) -> Nest:
-        draw = self._draws[stage]
-        if self._score:
-            self.log_probs[stage] = _log_prob_per_user(stage, distribution, draw)
-        return draw
-
-
-def _log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) -> tf.Tensor:
-    log_prob = distribution.log_prob(draw)
-    if log_prob.shape.rank != 1:
-        raise ValueError(
-            f"the distribution of {stage} must have one batch axis, the users, got log-probabilities of shape {log_prob.shape}: "
-            "wrap it in tfd.Independent"
-        )
-    return log_prob
+# A step also draws the initial draws of the users who take the place of those who left.
+_STEP_STAGES = (*StepDraws._fields, "newcomers")
 
 
 @gin.configurable(module="recsim_tf")
@@ -131,7 +95,7 @@ class Simulator(tf.Module):
           num_users: B, a Python int.
           seed: an integer or int32 [2].
         """
-        return self.initial_state(self._initial_draws(num_users, seed))
+        return self.initial_state(self._begin(num_users, Sampled(seed, InitialDraws._fields)))
 
     def initial_state(self, draws: InitialDraws) -> SimulatorState:
         """Maps initial draws, nests of [B, ...], to the state at the start of a session."""
@@ -181,7 +145,7 @@ class Simulator(tf.Module):
         Returns:
           The next state and the transition.
         """
-        next_state, transition, _ = self._advance(state, slate, _Sampler(seed))
+        next_state, transition, _ = self._advance(state, slate, Sampled(seed, _STEP_STAGES))
         return nests.where(state.done, state, next_state), transition
 
     def rollout(
@@ -208,11 +172,11 @@ class Simulator(tf.Module):
           A trajectory [T, B, ...].
         """
         initial_seed, loop_seed = random.split_seed(seed, 2)
-        initial = self._initial_draws(num_users, initial_seed)
+        initial = self._begin(num_users, Sampled(initial_seed, InitialDraws._fields))
         state = self.initial_state(initial)
         # This step gives the loop its shapes; nothing uses its values, so that it is pruned from the graph.
         slate, _ = policy(self.observe(state), policy_state, loop_seed)
-        _, transition, newcomers = self._advance(state, slate, _Sampler(loop_seed), auto_reset)
+        _, transition, newcomers = self._advance(state, slate, Sampled(loop_seed, _STEP_STAGES), auto_reset)
         arrays = tf.nest.map_structure(
             lambda leaf: tf.TensorArray(leaf.dtype, num_steps, element_shape=leaf.shape), (transition, newcomers)
         )
@@ -291,7 +255,10 @@ class Simulator(tf.Module):
         """
         if tf.nest.flatten(trajectory.newcomers):
             raise ValueError("trajectory must hold one session a row (auto_reset=False), got an auto-reset trajectory")
-        initial, documents = self._initial_log_prob(trajectory.initial)
+        begun = Recorded(trajectory.initial._asdict(), score=True)
+        self._begin(trajectory.transitions.reward.shape[1], begun)
+        initial = begun.log_probs.pop("user")
+        documents = tf.add_n([tf.cast(log_prob, initial.dtype) for log_prob in begun.log_probs.values()])
         zeros = tf.zeros_like(initial)
 
         def add(total, step, state, transition, log_probs):
@@ -313,34 +280,19 @@ class Simulator(tf.Module):
 
     # Parts of the above.
 
-    def _initial_draws(self, num_users, seed) -> InitialDraws:
-        user_seed, corpus_seed, candidate_seed, hidden_seed = random.split_seed(seed, 4)
-        user_draws = random.sample(self.users.initial_draws(num_users), user_seed)
+    def _begin(self, num_users: int, draw: Draw) -> InitialDraws:
+        """The draws that start sessions, taken from `draw`."""
+        user_draws = draw("user", self.users.initial_draws(num_users))
         corpus_distribution = self.documents.initial_draws(num_users)
-        corpus_draws = () if corpus_distribution is None else random.sample(corpus_distribution, corpus_seed)
+        corpus_draws = () if corpus_distribution is None else draw("corpus", corpus_distribution)
         corpus = self.documents.initial_state(corpus_draws)
         user = self.users.initial_state(user_draws)
-        candidates = random.sample(self._candidate_distribution(num_users, corpus, user), candidate_seed)
+        candidates = draw("candidates", self._candidate_distribution(num_users, corpus, user))
         hidden = ()
         if not self.resample_documents:
             distribution = self.documents.reveal(self.documents.describe(candidates, corpus))
-            hidden = () if distribution is None else random.sample(distribution, hidden_seed)
+            hidden = () if distribution is None else draw("hidden", distribution)
         return InitialDraws(user_draws, corpus_draws, candidates, hidden)
-
-    def _initial_log_prob(self, draws: InitialDraws) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log-probabilities [B] of the user's and of the documents' initial draws."""
-        user = self.users.initial_state(draws.user)
-        num_users = nests.batch_size(user)
-        corpus = self.documents.initial_state(draws.corpus)
-        scored = [("candidates", self._candidate_distribution(num_users, corpus, user), draws.candidates)]
-        corpus_distribution = self.documents.initial_draws(num_users)
-        if corpus_distribution is not None:
-            scored.append(("corpus", corpus_distribution, draws.corpus))
-        if tf.nest.flatten(draws.hidden):
-            scored.append(("hidden", self.documents.reveal(self.documents.describe(draws.candidates, corpus)), draws.hidden))
-        user_part = _log_prob_per_user("the initial user draws", self.users.initial_draws(num_users), draws.user)
-        document_parts = [tf.cast(_log_prob_per_user(*stage), user_part.dtype) for stage in scored]
-        return user_part, tf.add_n(document_parts)
 
     def _candidate_distribution(self, num_users, corpus, user):
         return self.documents.candidates(num_users, self.num_candidates, corpus, user)
@@ -364,7 +316,7 @@ class Simulator(tf.Module):
             done=state.done & ~who,
         )
 
-    def _draw_newcomers(self, num_users: int, who: tf.Tensor, draw: _Draw) -> Nest:
+    def _draw_newcomers(self, num_users: int, who: tf.Tensor, draw: Draw) -> Nest:
         """Initial draws for every row, drawn only if somebody is to be replaced, else zeros.
 
         The condition also keeps XLA on the CPU from fusing the draws into all that reads them, which more than halves its speed.
@@ -376,7 +328,7 @@ class Simulator(tf.Module):
 
         return tf.cond(tf.reduce_any(who), lambda: draw("newcomers", distribution), blank)
 
-    def _show(self, state: SimulatorState, slate: tf.Tensor, draw: _Draw) -> tuple[Slate, Nest]:
+    def _show(self, state: SimulatorState, slate: tf.Tensor, draw: Draw) -> tuple[Slate, Nest]:
         """The documents of a slate as the user sees them, and the draw of their hidden attributes."""
         positions = tf.maximum(slate, 0)
         documents = self.documents.describe(nests.take(state.candidates, positions), state.corpus)
@@ -398,7 +350,7 @@ class Simulator(tf.Module):
         def body(step, state, policy_state, seed, carry):
             seed, policy_seed, step_seed = random.split_seed(seed, 3)
             slate, policy_state = policy(self.observe(state), policy_state, policy_seed)
-            next_state, transition, newcomers = self._advance(state, slate, _Sampler(step_seed), auto_reset)
+            next_state, transition, newcomers = self._advance(state, slate, Sampled(step_seed, _STEP_STAGES), auto_reset)
             if auto_reset:
                 policy_state = nests.where(transition.terminated | transition.truncated, first_policy_state, policy_state)
             else:
@@ -416,7 +368,7 @@ class Simulator(tf.Module):
 
         def body(step, state, carry):
             transition, newcomers = nests.at_step((trajectory.transitions, trajectory.newcomers), step)
-            recorded = _Recorded(transition.draws, newcomers, score)
+            recorded = Recorded({**transition.draws._asdict(), "newcomers": newcomers}, score)
             next_state, _, _ = self._advance(state, transition.slate, recorded, auto_reset)
             carry = function(carry, step, state, transition, recorded.log_probs)
             return step + 1, next_state if auto_reset else nests.where(state.done, state, next_state), carry
@@ -425,7 +377,7 @@ class Simulator(tf.Module):
         return tf.while_loop(lambda *_: tf.constant(True), body, loop_vars, maximum_iterations=num_steps)[-1]
 
     def _advance(
-        self, state: SimulatorState, slate: tf.Tensor, draw: _Draw, auto_reset: bool = False
+        self, state: SimulatorState, slate: tf.Tensor, draw: Draw, auto_reset: bool = False
     ) -> tuple[SimulatorState, Transition, Nest]:
         """One step of every user, active or not, with the draws taken from `draw`.
 

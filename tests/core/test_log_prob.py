@@ -213,7 +213,7 @@ class UsersWithoutBatchShape(ToyUsers):
     [
         (
             "initial",
-            r"the distribution of the initial user draws must have one batch axis, the users, got .* \(3, 1\): wrap it in tfd.Indep",
+            r"the distribution of user must have one batch axis, the users, got .* \(3, 1\): wrap it in tfd.Indep",
         ),
         ("response", r"the distribution of response must have one batch axis, the users, got .* \(3, 1\): wrap it in tfd.Independent"),
     ],
