@@ -1,0 +1,72 @@
+"""Sessions under fixed policies beside what RecSim 0.2.4 gave, in standard errors.
+
+    python benchmarks/recsim_parity.py [--json=PATH] [--quick]
+
+RecSim's means are of 1,000 episodes (interest evolution), 2,000 (interest exploration) and 1,500 (long-term satisfaction) of its own.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import recsim_reference
+from absl import app, flags, logging
+
+_FLAGS = flags.FLAGS
+flags.DEFINE_string("json", None, "File for the figures.")
+flags.DEFINE_bool("quick", False, "A smoke run with few users.")
+flags.DEFINE_integer("seed", 1, "Seed of the sessions.")
+
+_NUM_USERS = {False: 20_000, True: 500}
+
+
+def benchmark(quick: bool, seed: int) -> dict[str, Any]:
+    """The figures by name: environment/slate size/policy/metric."""
+    figures = {}
+    for case in recsim_reference.CASES:
+        for comparison in recsim_reference.compare(case, _NUM_USERS[quick], seed):
+            name = f"{case.environment}/{case.slate_size}/{case.policy_name}/{comparison.metric}"
+            figures[name] = {
+                "recsim": comparison.reference.value,
+                "ours": comparison.ours,
+                "standard_error": comparison.standard_error,
+                "deviation": comparison.deviation,
+            }
+    return {"benchmark": "recsim_parity", "quick": quick, "users": _NUM_USERS[quick], "seed": seed, "figures": figures}
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    lines = [f"{'environment':<24} {'slate':>5}  {'policy':<21} {'metric':<18} {'RecSim':>9} {'ours':>9} {'± s.e.':>8} {'difference':>11}"]
+    lines.append("-" * len(lines[0]))
+    for name, figure in result["figures"].items():
+        environment, slate_size, policy, metric = name.split("/")
+        lines.append(
+            f"{environment:<24} {slate_size:>5}  {policy:<21} {metric:<18} {figure['recsim']:>9.4g} {figure['ours']:>9.4g} "
+            f"{figure['standard_error']:>8.2g} {figure['deviation']:>+8.1f} s.e."
+        )
+    worst = max(abs(figure["deviation"]) for figure in result["figures"].values())
+    beyond = sum(abs(figure["deviation"]) > 4 for figure in result["figures"].values())
+    lines.append(
+        f"{result['users']:,} users a row. Largest difference {worst:.1f} standard errors; {beyond} of {len(result['figures'])} beyond 4."
+    )
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    # Every case is compiled once, which TensorFlow takes for retracing.
+    logging.set_verbosity(logging.ERROR)
+    result = {"command": "python benchmarks/recsim_parity.py --json=PATH", **benchmark(_FLAGS.quick, _FLAGS.seed)}
+    print(table(result))
+    if _FLAGS.json:
+        Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,186 @@
+"""Means that were measured on RecSim 0.2.4 under fixed policies, and sessions of ours beside them."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed, uniform_slate
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.environments.interest_evolution import UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_exploration import InterestExplorationUsers, interest_exploration
+from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
+from recsim_tf.experiment.metrics import SessionSums
+
+NUM_CANDIDATES = 10
+
+
+class Mean(NamedTuple):
+    """A mean that RecSim gave, with its standard error; None where only the mean, rounded to `rounding`, is known."""
+
+    value: float
+    standard_error: float | None = None
+    rounding: float = 0.0
+
+
+class Case(NamedTuple):
+    """Sessions of one environment under one policy."""
+
+    environment: str
+    policy_name: str
+    slate_size: int
+    create: Callable[[int], Simulator]  # from the slate size
+    policy: Callable[[int], Policy]  # from the slate size
+    max_steps: int  # every session has ended by then
+    episodes: int  # of RecSim
+    means: dict[str, Mean]  # by metric: return, length, clicks a step, quality of clicks
+
+
+class Comparison(NamedTuple):
+    """One metric of one case."""
+
+    metric: str
+    reference: Mean
+    ours: float
+    standard_error: float  # of ours
+    deviation: float  # difference in standard errors of the difference
+
+
+def _random(slate_size: int) -> Policy:
+    def act(observation, policy_state, seed):
+        num_users, num_candidates = tf.nest.flatten(observation.documents)[0].shape[:2]
+        return uniform_slate(num_users, num_candidates, slate_size, seed), policy_state
+
+    return act
+
+
+def _largest(value: Callable) -> Callable[[int], Policy]:
+    """The policy that shows the candidates with the largest `value(observation)` [B, N]."""
+
+    def create(slate_size: int) -> Policy:
+        def act(observation, policy_state, seed):
+            del seed
+            return tf.math.top_k(value(observation), slate_size).indices, policy_state
+
+        return act
+
+    return create
+
+
+class _TransparentUsers(InterestExplorationUsers):
+    """Users who show their affinities, for the oracle."""
+
+    def observe(self, state):
+        return state.affinity
+
+
+def _interest_evolution(slate_size):
+    return interest_evolution(slate_size, NUM_CANDIDATES)
+
+
+def _interest_exploration(slate_size):
+    return interest_exploration(slate_size, NUM_CANDIDATES, users=_TransparentUsers(), max_steps=50)
+
+
+def _long_term_satisfaction(slate_size):
+    return long_term_satisfaction(slate_size, NUM_CANDIDATES)
+
+
+def _affinity(observation):
+    return tf.linalg.matvec(observation.documents, observation.user)
+
+
+def _topic_quality(observation):
+    return tf.linalg.matvec(observation.documents, UtilityVideos().mean_quality())
+
+
+def _quality(observation):
+    return observation.documents.quality
+
+
+def _believed_score(observation):
+    belief = InterestExplorationUsers().mean_affinity()
+    return tf.gather(belief, observation.documents.cluster_id) + observation.documents.quality
+
+
+def _true_score(observation):
+    return tf.gather(observation.user, observation.documents.cluster_id, batch_dims=1) + observation.documents.quality
+
+
+def _evolution_case(slate_size, policy_name, policy, returns, length, clicks, quality) -> Case:
+    means = {
+        "return": Mean(*returns),
+        "length": Mean(*length),
+        "clicks a step": Mean(clicks, rounding=5e-5),
+        "quality of clicks": Mean(quality, rounding=5e-4),
+    }
+    # A session without clicks lasts 400 steps, any other is shorter.
+    return Case("InterestEvolution-v1", policy_name, slate_size, _interest_evolution, policy, 401, 1000, means)
+
+
+def _exploration_case(policy_name, policy, returns, clicks, quality) -> Case:
+    means = {
+        "return": Mean(*returns),
+        "clicks a step": Mean(clicks, rounding=5e-5),
+        "quality of clicks": Mean(quality, rounding=5e-4),
+    }
+    return Case("InterestExploration-v1", policy_name, 2, _interest_exploration, policy, 50, 2000, means)
+
+
+def _satisfaction_case(policy_name, policy, returns) -> Case:
+    means = {"return": Mean(*returns), "length": Mean(60.0, 0.0)}
+    return Case("LongTermSatisfaction-v1", policy_name, 2, _long_term_satisfaction, policy, 60, 1500, means)
+
+
+CASES = [
+    _evolution_case(2, "random", _random, (154.13, 0.35), (84.24, 0.37), 0.4628, -0.587),
+    _evolution_case(2, "top of <u, d>", _largest(_affinity), (165.71, 0.83), (66.54, 0.38), 0.6311, -0.518),
+    _evolution_case(2, "top of topic quality", _largest(_topic_quality), (280.84, 1.78), (167.50, 0.76), 0.4268, 1.730),
+    _evolution_case(3, "random", _random, (160.41, 0.37), (71.25, 0.29), 0.5701, -0.590),
+    _evolution_case(3, "top of <u, d>", _largest(_affinity), (167.48, 0.67), (60.06, 0.28), 0.7066, -0.552),
+    _evolution_case(3, "top of topic quality", _largest(_topic_quality), (264.43, 1.15), (124.16, 0.52), 0.5433, 1.323),
+    _exploration_case("random", _random, (11.42, 0.07), 0.2284, 1.691),
+    _exploration_case("top of quality", _largest(_quality), (19.41, 0.11), 0.3881, 2.223),
+    _exploration_case("greedy pCTR", _largest(_believed_score), (19.41, 0.11), 0.3881, 2.223),
+    _exploration_case("oracle", _largest(_true_score), (19.69, 0.11), 0.3937, 2.158),
+    _satisfaction_case("random", _random, (948.8, 4.2)),
+    _satisfaction_case("most clickbait", _largest(lambda observation: observation.documents[..., 0]), (1117.3, 4.9)),
+    _satisfaction_case("least clickbait", _largest(lambda observation: -observation.documents[..., 0]), (786.5, 3.5)),
+]
+
+
+def compare(case: Case, num_users: int, seed: int) -> list[Comparison]:
+    """Simulates one session of each of `num_users` users and compares every metric of the case."""
+    simulator, policy = case.create(case.slate_size), case.policy(case.slate_size)
+
+    @compiled
+    def run(seed):
+        return simulator.fold(policy, num_users, case.max_steps, seed, SessionSums.add, SessionSums.zeros(num_users))
+
+    sums = SessionSums(*(part.numpy().astype(np.float64) for part in run(as_seed(seed))))
+    if not sums.finished.all():
+        raise RuntimeError(f"{case.environment}: sessions must end within {case.max_steps} steps")
+    ones = np.ones(num_users)
+    ratios = {
+        "return": (sums.reward, ones),
+        "length": (sums.steps, ones),
+        "clicks a step": (sums.clicks, sums.steps),
+        "quality of clicks": (sums.quality, sums.clicks),
+    }
+    return [_comparison(metric, mean, *ratios[metric], case.episodes) for metric, mean in case.means.items()]
+
+
+def _comparison(metric: str, reference: Mean, numerators, denominators, episodes: int) -> Comparison:
+    """Compares a ratio of sums over sessions; its standard error is that of the delta method."""
+    ratio = numerators.sum() / denominators.sum()
+    one_session = np.std(numerators - ratio * denominators) / denominators.mean()
+    standard_error = one_session / math.sqrt(len(numerators))
+    # Where RecSim's standard error is not known, it is that of as many of our sessions.
+    reference_error = one_session / math.sqrt(episodes) if reference.standard_error is None else reference.standard_error
+    difference = max(abs(ratio - reference.value) - reference.rounding, 0.0) * np.sign(ratio - reference.value)
+    both = math.hypot(standard_error, reference_error)
+    deviation = difference / both if both > 0 else (0.0 if difference == 0 else math.inf)
+    return Comparison(metric, reference, float(ratio), float(standard_error), float(deviation))
