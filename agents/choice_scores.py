@@ -11,7 +11,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf import choice
-from recsim_tf.core.types import Observation
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.types import Nest, Observation
 
 # Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all non-negative.
 ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
@@ -29,8 +30,7 @@ class AffinityScores:
     """
 
     def __init__(self, choice_model=choice.MultinomialProportional, **parameters: Any):
-        if not issubclass(choice_model, choice.MultinomialProportional | choice.MultinomialLogit):
-            raise ValueError(f"choice_model must be MultinomialProportional or MultinomialLogit, got {choice_model.__name__}")
+        _check_multinomial(choice_model)
         if choice_model is choice.MultinomialProportional:
             parameters = {"no_click_mass": 1.0, "min_normalizer": -1.0, **parameters}
         self._choice_model = choice_model
@@ -56,3 +56,38 @@ class LearnedScores:
         (logits, no_click), _ = self.network(observation)
         weights = tf.stop_gradient(tf.nn.softmax(tf.concat([logits, no_click[:, tf.newaxis]], axis=-1)))
         return weights[:, :-1], weights[:, -1]
+
+
+class BeliefScores:
+    """A multinomial choice model of how much users in a believed state like the documents.
+
+    Args:
+      users: the user model, with `scores(state, documents)` [B, N], of documents as they are observed.
+      belief: maps the observation to a user state, a nest of [B, ...].
+      choice_model: `MultinomialProportional` or `MultinomialLogit`.
+      **parameters: of the choice model; by default of the logit, no_click_mass 5, as in RecSim 0.2.4's interest exploration.
+
+    Raises:
+      ValueError: if the users have no `scores`, or for a choice model whose weights depend on the slate.
+    """
+
+    def __init__(self, users: UserModel, belief: Callable[[Observation], Nest], choice_model=choice.MultinomialLogit, **parameters: Any):
+        _check_multinomial(choice_model)
+        if not hasattr(users, "scores"):
+            raise ValueError(f"users must have a method scores(state, documents), got {type(users).__name__}")
+        if choice_model is choice.MultinomialLogit:
+            parameters = {"no_click_mass": 5.0, **parameters}
+        self._scores = users.scores
+        self._belief = belief
+        self._choice_model = choice_model
+        self._parameters = parameters
+
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        scores = self._scores(self._belief(observation), observation.documents)
+        weights = self._choice_model(scores, **self._parameters).weights()
+        return weights[:, :-1], weights[:, -1]
+
+
+def _check_multinomial(choice_model) -> None:
+    if not issubclass(choice_model, choice.MultinomialProportional | choice.MultinomialLogit):
+        raise ValueError(f"choice_model must be MultinomialProportional or MultinomialLogit, got {choice_model.__name__}")

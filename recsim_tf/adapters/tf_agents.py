@@ -190,11 +190,13 @@ class SlatePolicy(tf_policy.TFPolicy):
         return step._replace(action=tfp.distributions.Deterministic(step.action))
 
 
-def rollout_policy(policy: tf_policy.TFPolicy) -> Policy:
-    """Makes any TF-Agents policy a policy for `Simulator.rollout` and `Simulator.fold`.
+def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:
+    """Makes any TF-Agents policy a policy for `Simulator.rollout` and `Simulator.fold`; one that already is passes through.
 
     A policy's state is reset by the simulator where it seats a new user, so every step is presented as MID.
     """
+    if not hasattr(policy, "action"):
+        return policy
     if isinstance(policy, SlatePolicy):
         return policy.function
 

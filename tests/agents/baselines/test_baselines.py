@@ -92,6 +92,6 @@ def test_the_oracle_refuses_a_choice_that_it_does_not_know():
 
 
 def test_an_unknown_baseline_is_refused_with_the_known_ones():
-    assert list(BASELINES) == ["random", "myopic", "oracle"]
-    with pytest.raises(ValueError, match="baseline must be one of random, myopic, oracle, got 'best'"):
+    assert list(BASELINES) == ["random", "myopic", "oracle", "greedy_pctr", "ucb1", "kl_ucb", "thompson"]
+    with pytest.raises(ValueError, match=f"baseline must be one of {', '.join(BASELINES)}, got 'best'"):
         baseline_policy("best", interest_evolution())

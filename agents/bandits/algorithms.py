@@ -1,0 +1,137 @@
+"""Multi-armed bandits as pure functions: an index for each arm of B users at once.
+
+Shapes: `pulls` and `rewards` float [B, A], how often each arm was pulled and the sum of its rewards, each reward in [0, 1]; `total_pulls`
+float [B], the round t. Scores are [B, A]; the arm of largest score is to be pulled.
+"""
+
+from typing import Protocol
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+
+
+class BanditAlgorithm(Protocol):
+    """(pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores [B, A]."""
+
+    def __call__(
+        self, pulls: tf.Tensor, rewards: tf.Tensor, total_pulls: tf.Tensor, optimism_scaling: float = 1.0, seed: tf.Tensor | None = None
+    ) -> tf.Tensor: ...
+
+
+def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
+    """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002, UCB1; there o = 1).
+
+    Args:
+      pulls, rewards, total_pulls: see the module.
+      optimism_scaling: o.
+      seed: not used.
+
+    Returns:
+      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as RecSim 0.2.4).
+    """
+    del seed
+    safe_pulls = _at_least_one(pulls)
+    radius = tf.sqrt(2.0 * _log_round(total_pulls)[:, tf.newaxis] / safe_pulls)
+    return _unpulled_first(pulls, rewards / safe_pulls + optimism_scaling * radius)
+
+
+def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
+    """The largest q in [p, 1] with KL(p, q) <= o^2 (ln t + 3 ln ln t) / n, p = r/n (Garivier & Cappe 2011, KL-UCB with c = 3; o = 1).
+
+    KL is the divergence of Bernoulli distributions. Where the right side is not positive, as for t = 2, the score is p. The bisection runs
+    down to the resolution of the dtype; RecSim 0.2.4 means the same but overwrites p while it searches.
+
+    Args:
+      pulls, rewards, total_pulls: see the module.
+      optimism_scaling: o.
+      seed: not used.
+
+    Returns:
+      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as RecSim 0.2.4).
+    """
+    del seed
+    safe_pulls = _at_least_one(pulls)
+    mean = tf.clip_by_value(rewards / safe_pulls, 0.0, 1.0)
+    log_round = _log_round(total_pulls)
+    exploration = tf.maximum(log_round + 3.0 * tf.math.log(tf.maximum(log_round, 1e-6)), 0.0)
+    bound = optimism_scaling**2 * exploration[:, tf.newaxis] / safe_pulls
+
+    def halve(low, high):
+        # The search is for q - p: the divergence of it keeps its digits where q is close to p.
+        middle = (low + high) / 2.0
+        inside = _bernoulli_divergence(mean, middle) <= bound
+        return tf.where(inside, middle, low), tf.where(inside, high, middle)
+
+    interval = (tf.zeros_like(mean), 1.0 - mean)
+    num_halvings = 53 if mean.dtype == tf.float64 else 24
+    low, high = tf.while_loop(lambda *_: tf.constant(True), halve, interval, maximum_iterations=num_halvings)
+    excess = tf.where(bound > 0, (low + high) / 2.0, 0.0)
+    return _unpulled_first(pulls, mean + excess)
+
+
+def thompson(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
+    """A draw from each arm's posterior, Beta(1 + r/o^2, 1 + (n - r)/o^2) (Thompson 1933; Chapelle & Li 2011).
+
+    Sums of fractional rewards are taken as they are; `bernoulli_rewards` makes them binary where they come in, as RecSim 0.2.4 does.
+
+    Args:
+      pulls, rewards: see the module.
+      total_pulls: not used.
+      optimism_scaling: o; the larger, the wider the posterior.
+      seed: int32 [2], a new one for every round.
+
+    Returns:
+      [B, A], in [0, 1].
+    """
+    del total_pulls
+    return random.sample(thompson_posterior(pulls, rewards, optimism_scaling), random.as_seed(seed))
+
+
+def thompson_posterior(pulls, rewards, optimism_scaling: float = 1.0) -> tfd.Beta:
+    """The distribution, of batch shape [B, A], that `thompson` draws from."""
+    scale = optimism_scaling**2
+    return tfd.Beta(1.0 + rewards / scale, 1.0 + (pulls - rewards) / scale)
+
+
+def bernoulli_rewards(rewards, seed) -> tf.Tensor:
+    """Turns rewards in [0, 1] into draws of 0 or 1 with these means (Agrawal & Goyal 2012, Algorithm 2).
+
+    Args:
+      rewards: float, of any shape.
+      seed: int32 [2].
+    """
+    return random.sample(tfd.Bernoulli(probs=rewards, dtype=rewards.dtype), seed)
+
+
+def _at_least_one(pulls):
+    """The pulls, safe to divide by; arms that were not pulled are scored by `_unpulled_first`."""
+    return tf.where(pulls > 0, pulls, 1.0)
+
+
+def _log_round(total_pulls):
+    return tf.math.log(tf.maximum(total_pulls, 1.0))
+
+
+def _bernoulli_divergence(mean, excess):
+    """KL(Bernoulli(p) || Bernoulli(p + d)) for d in [0, 1 - p], with 0 log 0 = 0."""
+    rest = 1.0 - mean
+    gained = tf.math.xlog1py(mean, tf.math.divide_no_nan(excess, mean))
+    return -gained - tf.math.xlog1py(rest, -tf.math.divide_no_nan(excess, rest))
+
+
+def _unpulled_first(pulls, scores):
+    unpulled = pulls <= 0
+    some_unpulled = tf.reduce_any(unpulled, axis=-1, keepdims=True)
+    return tf.where(unpulled, tf.constant(float("inf"), scores.dtype), tf.where(some_unpulled, tf.zeros([], scores.dtype), scores))
+
+
+ALGORITHMS: dict[str, BanditAlgorithm] = {"ucb1": ucb1, "kl_ucb": kl_ucb, "thompson": thompson}
+
+
+def bandit_algorithm(name: str) -> BanditAlgorithm:
+    """The algorithm of that name: "ucb1", "kl_ucb" or "thompson"."""
+    if name not in ALGORITHMS:
+        raise ValueError(f"bandit algorithm must be one of {', '.join(ALGORITHMS)}, got {name!r}")
+    return ALGORITHMS[name]
