@@ -5,7 +5,11 @@ from tf_agents.specs import tensor_spec
 
 
 def encoded_size(spec) -> int:
-    """Length of the vector that `encode` makes of one observation of this nest of specs (without user or document axes)."""
+    """Length, at least 1, of the vector that `encode` makes of one observation of this nest of specs (without user or document axes)."""
+    return max(_content_size(spec), 1)
+
+
+def _content_size(spec) -> int:
     return sum(_leaf_size(leaf) for leaf in tf.nest.flatten(spec))
 
 
@@ -13,7 +17,7 @@ def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
     """Concatenates an observation into float vectors.
 
     Integers bounded at both ends become one-hot vectors over their range, as in RecSim's observation adapter; everything else is
-    flattened.
+    flattened. An observation without content becomes a zero, as there; some kernels refuse vectors of length 0.
 
     Args:
       observation: nest of [outer axes, ...].
@@ -27,6 +31,8 @@ def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
         _encode_leaf(leaf, leaf_spec, num_outer_axes)
         for leaf, leaf_spec in zip(tf.nest.flatten(observation), tf.nest.flatten(spec), strict=True)
     ]
+    if not _content_size(spec):
+        return tf.zeros(tf.concat([tf.shape(parts[0])[:num_outer_axes], [1]], axis=0))
     return tf.concat(parts, axis=-1)
 
 

@@ -10,6 +10,7 @@ from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
+from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
 from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.slates import slate_optimizer
 from recsim_tf.core import random
@@ -76,7 +77,7 @@ class SlateQAgent(tf_agent.TFAgent):
         target_slates: str = "exact",
         serving_slates: str = "exact",
         gamma: float = 1.0,
-        epsilon=0.1,
+        epsilon: Epsilon = 0.1,
         target_update_tau: float = 0.01,
         target_update_period: int = 1,
         average_tau: float | None = None,
@@ -120,7 +121,6 @@ class SlateQAgent(tf_agent.TFAgent):
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
         self._gamma = gamma
-        self._epsilon = epsilon
         self._average_tau = average_tau
         self._reward_scale_factor = reward_scale_factor
         self._gradient_clipping = gradient_clipping
@@ -131,11 +131,15 @@ class SlateQAgent(tf_agent.TFAgent):
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         variables = [*network.variables, *(choice_network.variables if choice_network is not None else [])]
         served = self._average_network or network
+        if train_step_counter is None:
+            train_step_counter = tf.compat.v1.train.get_or_create_global_step()
+        num_candidates = int(action_spec.maximum.max()) + 1
+        explore = epsilon_greedy(self._greedy(network), num_candidates, epsilon, train_step_counter)
         super().__init__(
             time_step_spec,
             action_spec,
             SlatePolicy(time_step_spec, action_spec, self._greedy(served), [*served.variables, *variables], seed=policy_seed),
-            SlatePolicy(time_step_spec, action_spec, self._explore(), variables, seed=collect_seed, name="CollectPolicy"),
+            SlatePolicy(time_step_spec, action_spec, explore, variables, seed=collect_seed, name="CollectPolicy"),
             train_sequence_length=2,
             train_step_counter=train_step_counter,
         )
@@ -166,21 +170,6 @@ class SlateQAgent(tf_agent.TFAgent):
         def act(observation, policy_state, seed):
             del seed
             return self._values(network, observation).best_slate(self._serving_slates, self._slate_size), policy_state
-
-        return act
-
-    def _explore(self):
-        greedy = self._greedy(self._network)
-
-        def act(observation, policy_state, seed):
-            slate, policy_state = greedy(observation, policy_state, seed)
-            who_seed, slate_seed = random.split_seed(seed, 2)
-            num_users = tf.shape(slate)[:1]
-            epsilon = self._epsilon(self.train_step_counter) if callable(self._epsilon) else self._epsilon
-            explores = random.uniform(num_users, who_seed) < tf.cast(epsilon, tf.float32)
-            num_candidates = tf.nest.flatten(observation.documents)[0].shape[1]
-            explored = random.uniform_slate(num_users[0], num_candidates, self._slate_size, slate_seed)
-            return tf.where(explores[:, tf.newaxis], explored, slate), policy_state
 
         return act
 

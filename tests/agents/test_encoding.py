@@ -75,3 +75,9 @@ def test_the_spec_of_one_document_keeps_dtype_and_bounds():
         assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
         if isinstance(expected, tensor_spec.BoundedTensorSpec):
             assert (got.minimum, got.maximum) == (expected.minimum, expected.maximum)
+
+
+def test_an_observation_without_content_is_one_zero():
+    spec = tf.TensorSpec([0], tf.float32)
+    assert encoding.encoded_size(spec) == 1
+    np.testing.assert_array_equal(encoding.encode(tf.zeros([3, 0]), spec, 1), np.zeros([3, 1]))

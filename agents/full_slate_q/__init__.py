@@ -1,0 +1,7 @@
+"""Full-slate Q-learning: each ordered slate is one action."""
+
+from recsim_tf.agents.full_slate_q.agent import FullSlateQAgent, FullSlateQLoss, create_full_slate_q
+from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
+from recsim_tf.agents.full_slate_q.slates import SlateTable
+
+__all__ = ["FullSlateQAgent", "FullSlateQLoss", "FullSlateQNetwork", "SlateTable", "create_full_slate_q"]

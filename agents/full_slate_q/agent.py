@@ -1,0 +1,148 @@
+"""Full-slate Q-learning: each ordered slate is one action of TF-Agents' DQN."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.agents.dqn import dqn_agent
+from tf_agents.specs import tensor_spec
+from tf_agents.utils import common
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
+from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
+from recsim_tf.agents.full_slate_q.slates import SlateTable
+from recsim_tf.core import random
+
+
+class FullSlateQLoss(NamedTuple):
+    """Parts of the loss, scalars."""
+
+    huber_loss: tf.Tensor
+
+
+@gin.configurable
+class FullSlateQAgent(tf_agent.TFAgent):
+    """RecSim's full-slate Q agent: a `DqnAgent` whose actions are the numbers of slates, behind policies that show slates.
+
+    It makes no assumption on how users choose, and works in every environment. The number of slates grows as N^K.
+
+    Experience is a trajectory [B, 2] with slates as actions.
+
+    Args:
+      time_step_spec: of the environment.
+      action_spec: of the environment.
+      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`.
+      optimizer: a Keras optimizer.
+      gamma: discount of the future (RecSim 0.2.4's default).
+      epsilon: probability of a random slate in the collect policy; a number or a function of the train step.
+      target_update_tau: part of the way that the target network moves at an update, in (0, 1].
+      target_update_period: train steps between its updates.
+      reward_scale_factor: multiplies rewards in the loss, a Huber loss with delta 1.
+      gradient_clipping: largest norm of a gradient, or None.
+      seed: of the policies, an integer or int32 [2].
+      train_step_counter: counts train steps; by default the global step.
+    """
+
+    def __init__(
+        self,
+        time_step_spec,
+        action_spec,
+        network,
+        optimizer,
+        gamma: float = 0.99,
+        epsilon: Epsilon = 0.1,
+        target_update_tau: float = 1.0,
+        target_update_period: int = 100,
+        reward_scale_factor: float = 1.0,
+        gradient_clipping: float | None = None,
+        seed=0,
+        train_step_counter: tf.Variable | None = None,
+        name: str = "FullSlateQAgent",
+    ):
+        tf.Module.__init__(self, name=name)
+        slate_size = action_spec.shape[0]
+        num_candidates = int(action_spec.maximum.max()) + 1
+        self._table = SlateTable(num_candidates, slate_size)
+        # `DqnAgent.loss` does not take these from the agent, as its `train` does.
+        self._loss_arguments = {
+            "gamma": gamma,
+            "reward_scale_factor": reward_scale_factor,
+            "td_errors_loss_fn": common.element_wise_huber_loss,
+        }
+        self._dqn = dqn_agent.DqnAgent(
+            time_step_spec,
+            tensor_spec.BoundedTensorSpec([], tf.int32, 0, len(self._table) - 1, "slate_number"),
+            network,
+            optimizer,
+            gamma=gamma,
+            target_update_tau=target_update_tau,
+            target_update_period=target_update_period,
+            reward_scale_factor=reward_scale_factor,
+            gradient_clipping=gradient_clipping,
+            train_step_counter=train_step_counter,
+        )
+        if hasattr(optimizer, "build"):
+            optimizer.build(network.trainable_weights)
+
+        def greedy(observation, policy_state, seed):
+            del seed
+            q, _ = network(observation)
+            return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
+
+        explore = epsilon_greedy(greedy, num_candidates, epsilon, self._dqn.train_step_counter)
+        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            SlatePolicy(time_step_spec, action_spec, greedy, network.variables, seed=policy_seed),
+            SlatePolicy(time_step_spec, action_spec, explore, network.variables, seed=collect_seed, name="CollectPolicy"),
+            train_sequence_length=2,
+            train_step_counter=self._dqn.train_step_counter,
+        )
+
+    def _initialize(self):
+        self._dqn.initialize()
+
+    def _train(self, experience, weights=None):
+        return _scalars(self._dqn.train(self._numbered(experience), weights))
+
+    def _loss(self, experience, weights=None, training: bool = False):
+        return _scalars(self._dqn.loss(self._numbered(experience), weights, training, **self._loss_arguments))
+
+    def _numbered(self, experience):
+        return experience._replace(action=self._table.number(experience.action))
+
+
+def _scalars(loss_info: tf_agent.LossInfo) -> tf_agent.LossInfo:
+    return tf_agent.LossInfo(loss_info.loss, FullSlateQLoss(huber_loss=loss_info.loss))
+
+
+@gin.configurable(module="recsim_tf.agents")
+def create_full_slate_q(
+    environment: SlateEnvironment,
+    train_step_counter: tf.Variable,
+    network: Callable = FullSlateQNetwork,
+    optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
+    name: str = "FullSlateQ",
+) -> FullSlateQAgent:
+    """Builds a `FullSlateQAgent`, whose other arguments come from its own gin bindings.
+
+    Args:
+      environment: gives the specs.
+      train_step_counter: counts train steps.
+      network: builds the Q-network from the observation spec and the slate size.
+      optimizer: builds the Keras optimizer.
+      name: of the agent in tables and plots.
+    """
+    action_spec = environment.action_spec()
+    return FullSlateQAgent(
+        environment.time_step_spec(),
+        action_spec,
+        network(environment.observation_spec(), action_spec.shape[0]),
+        optimizer(),
+        train_step_counter=train_step_counter,
+        name=name,
+    )
