@@ -25,7 +25,15 @@ from recsim_tf.experiment.learning import LearningLoop
 from recsim_tf.experiment.metrics import PolicyResult
 from recsim_tf.experiment.run_dir import RunDirectory, write_text
 
-_BASELINE_NAMES = {"random": "Random", "myopic": "Myopic", "oracle": "Oracle"}
+_BASELINE_NAMES = {
+    "random": "Random",
+    "myopic": "Myopic",
+    "oracle": "Oracle",
+    "greedy_pctr": "Greedy pCTR",
+    "ucb1": "UCB1 over clusters",
+    "kl_ucb": "KL-UCB over clusters",
+    "thompson": "Thompson sampling over clusters",
+}
 
 # (environment, train_step_counter) -> agent
 CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
@@ -72,7 +80,8 @@ def experiment(
       batch_size: transitions of a train step.
       replay_length: steps of each user that are kept for replay, at least 2.
       train_steps_per_iteration: train steps for each step of all users.
-      baselines: fixed policies to compare with: "random", "myopic", "oracle".
+      baselines: policies to compare with, of `recsim_tf.agents.baselines.BASELINES`: "random", "myopic", "oracle"; "greedy_pctr", "ucb1",
+        "kl_ucb", "thompson" where documents have clusters.
       seed: an integer, of everything random.
     """
     for name, value, least in (
