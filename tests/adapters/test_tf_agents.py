@@ -402,6 +402,11 @@ def test_a_slate_policy_in_a_rollout_is_its_function():
     assert_equal(one, pure.rollout(random_policy(pure), NUM_USERS, 5, seed=1))
 
 
+def test_a_policy_of_the_simulator_passes_through():
+    policy = random_policy(simulator())
+    assert rollout_policy(policy) is policy
+
+
 def test_a_policy_of_tf_agents_runs_in_a_rollout():
     pure = simulator(allow_duplicates=True, validate=True)
     env = SlateEnvironment(pure, NUM_USERS)

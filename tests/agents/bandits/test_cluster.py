@@ -168,8 +168,10 @@ def test_thompson_draws_are_independent_over_time():
 
 
 def returns(pure, policy, num_users, num_steps, policy_state=(), jit_compile=False):
+    def add(total, transition):
+        return total + transition.reward
+
     def run(seed):
-        add = lambda total, transition: total + transition.reward  # noqa: E731
         return pure.fold(policy, num_users, num_steps, seed, add, tf.zeros([num_users]), policy_state=policy_state)
 
     return compiled(run, jit_compile=jit_compile)(random.as_seed(4)).numpy()
@@ -247,3 +249,10 @@ class _ClicksOnly(InterestExplorationUsers):
 def test_an_environment_without_clusters_is_refused_at_construction(simulator, message):
     with pytest.raises(ValueError, match=message):
         ClusterBandit(simulator())
+
+
+def test_it_works_in_double_precision():
+    pure = interest_exploration(dtype=tf.float64)
+    bandit = ClusterBandit(pure, "thompson")
+    clicks = pure.rollout(bandit, 8, 4, 0, policy_state=bandit.get_initial_state(8)).transitions.reward
+    assert clicks.dtype == tf.float64
