@@ -9,6 +9,7 @@ _ROOT_DIR = flags.DEFINE_string("root_dir", None, "Folder of the run; created if
 _GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "Gin file: a path or the name of a packaged config. May be repeated.")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "Gin binding, such as 'train.num_iterations=100'. May be repeated.")
 _EXPLAIN = flags.DEFINE_bool("explain", False, "evaluate: also print a few slates with values, click probabilities and what the user did.")
+_EPISODE_LOG = flags.DEFINE_string("episode_log", None, "simulate: also write sessions into this new TFRecord file.")
 
 _COMMANDS = {
     "train": "train an agent, or go on with a run: --root_dir and --gin_file",
@@ -19,7 +20,8 @@ _COMMANDS = {
 
 def _usage() -> str:
     commands = "\n".join(f"  {name:<10} {text}" for name, text in _COMMANDS.items())
-    return f"usage: recsim-tf COMMAND --root_dir=DIR [--gin_file=FILE ...] [--gin_bindings=BINDING ...] [--explain]\n{commands}"
+    options = "--root_dir=DIR [--gin_file=FILE ...] [--gin_bindings=BINDING ...] [--explain] [--episode_log=FILE]"
+    return f"usage: recsim-tf COMMAND {options}\n{commands}"
 
 
 def _import_experiment():
@@ -44,13 +46,15 @@ def _run(argv: list[str]) -> int:
     try:
         if _ROOT_DIR.value is None:
             raise errors.UsageError("--root_dir must name the folder of the run")
+        if _EPISODE_LOG.value is not None and command != "simulate":
+            raise errors.UsageError(f"--episode_log is an option of simulate, not of {command}")
         if command == "evaluate":
             return _evaluate(config, errors, evaluate, report, run_dir, train)
         if not _GIN_FILE.value and not _GIN_BINDINGS.value:
             raise errors.UsageError(f"--gin_file must name a config, such as one of {', '.join(config.packaged_configs())}")
         folder = run_dir.RunDirectory(_ROOT_DIR.value, config.load(_GIN_FILE.value, _GIN_BINDINGS.value))
         if command == "simulate":
-            simulate.simulate(folder)
+            simulate.simulate(folder, episode_log=_EPISODE_LOG.value)
             return 0
         train.train(folder)
         return 0

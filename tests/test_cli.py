@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+import recsim_tf
+from recsim_tf.adapters import episodes
 from tests.experiment.runs import TINY, run_command
 
 
@@ -17,6 +19,11 @@ from tests.experiment.runs import TINY, run_command
             r"slate_size must be in \[1, num_candidates=5\], got 9",
         ),
         (["evaluate", "--root_dir=run"], "must be the folder of a run"),
+        (["evaluate", "--root_dir=run", "--episode_log=log"], "--episode_log is an option of simulate, not of evaluate"),
+        (
+            ["simulate", "--root_dir=run", "--gin_bindings=simulate.simulator = @interest_evolution()", f"--episode_log={TINY}"],
+            "episode log .*tiny.gin exists, name a new file",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_trace(tmp_path, arguments, message):
@@ -55,3 +62,22 @@ def test_train_evaluate_explain_and_simulate(tmp_path):
     code, output, errors = run_command("simulate", f"--root_dir={simulated}", *bindings)
     assert code == 0, errors
     assert json.loads((simulated / "results.json").read_text())["policies"][0]["episodes"] == 64
+
+
+def test_simulate_writes_an_episode_log(tmp_path):
+    run, log = tmp_path / "run", tmp_path / "logs" / "episodes.tfrecord"
+    bindings = [
+        "simulate.simulator = @interest_evolution()",
+        "simulate.log_steps = 3",
+        "Evaluation.num_users = 8",
+        "Evaluation.max_steps = 5",
+    ]
+    arguments = [f"--root_dir={run}", f"--episode_log={log}", *(f"--gin_bindings={binding}" for binding in bindings)]
+    code, output, errors = run_command("simulate", *arguments)
+    assert code == 0, errors
+    assert "random" in output
+    assert json.loads((run / "results.json").read_text())["policies"][0]["episodes"] == 8
+    trajectory = episodes.read(log, recsim_tf.interest_evolution()).trajectory()
+    assert trajectory.transitions.reward.shape == [3, 8]
+    assert trajectory.transitions.active.numpy().all()
+    assert list(log.parent.iterdir()) == [log]

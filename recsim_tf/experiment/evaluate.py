@@ -9,6 +9,7 @@ from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.types import Nest
 from recsim_tf.experiment.metrics import PolicyResult, SessionSums
 
 
@@ -28,7 +29,7 @@ class Evaluation:
             raise ValueError(f"num_users must be at least 2, for a standard error, got {num_users}")
         self.num_users = num_users
         self._max_steps = max_steps
-        self._seed = seed
+        self.seed = seed
         self._jit_compile = jit_compile
 
     def evaluator(self, name: str, simulator: Simulator, policy, num_users: int | None = None) -> Callable[[], PolicyResult]:
@@ -41,17 +42,18 @@ class Evaluation:
           num_users: instead of this evaluation's.
         """
         num_users = num_users or self.num_users
-        function, policy_state = _as_rollout(policy, num_users)
+        function, policy_state = as_rollout(policy, num_users)
 
         @compiled(jit_compile=self._jit_compile)
         def run(seed):
             zeros = SessionSums.zeros(num_users)
             return simulator.fold(function, num_users, self._max_steps, seed, SessionSums.add, zeros, policy_state=policy_state)
 
-        return lambda: PolicyResult.from_sums(name, run(random.as_seed(self._seed)))
+        return lambda: PolicyResult.from_sums(name, run(random.as_seed(self.seed)))
 
 
-def _as_rollout(policy, num_users: int) -> tuple[Policy, tuple]:
+def as_rollout(policy, num_users: int) -> tuple[Policy, Nest]:
+    """A policy for `Simulator.rollout` and its initial state, a nest of [num_users, ...], of a rollout policy or a TF-Agents policy."""
     if hasattr(policy, "get_initial_state"):
         return rollout_policy(policy), policy.get_initial_state(num_users)
     return policy, ()

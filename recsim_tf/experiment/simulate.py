@@ -1,29 +1,53 @@
 """Simulation under a fixed policy."""
 
+import functools
 import json
 import time
 from typing import Any
 
 import gin
 
+from recsim_tf.adapters import episodes
 from recsim_tf.agents.baselines import baseline_policy
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment import report
-from recsim_tf.experiment.evaluate import Evaluation
+from recsim_tf.experiment.evaluate import Evaluation, as_rollout
 from recsim_tf.experiment.run_dir import RunDirectory, write_text
 
+# A log is simulated and written in pieces, so that memory does not grow with the number of users.
+_USERS_AT_ONCE = 500
 
-@gin.configurable(module="recsim_tf", denylist=["run_dir"])
-def simulate(run_dir: RunDirectory, simulator: Simulator = gin.REQUIRED, policy: str = "random") -> dict[str, Any]:
+
+@gin.configurable(module="recsim_tf", denylist=["run_dir", "episode_log"])
+def simulate(
+    run_dir: RunDirectory,
+    simulator: Simulator = gin.REQUIRED,
+    policy: str = "random",
+    episode_log: str | None = None,
+    log_steps: int = 500,
+) -> dict[str, Any]:
     """Simulates one session of each user of the configured `Evaluation` and writes results.json into a folder.
 
     Args:
       run_dir: the folder.
       simulator: the environment.
-      policy: a baseline: "random", "myopic" or "oracle".
+      policy: a baseline, of `recsim_tf.agents.baselines.BASELINES`.
+      episode_log: None, or a new file for as many sessions of other users under the same policy; see `recsim_tf.adapters.episodes`.
+      log_steps: sessions of the log still running then are cut off.
+
+    Raises:
+      ValueError: if `log_steps` is out of range.
+      FileExistsError: if there is an `episode_log` already; nothing is simulated or written then.
     """
+    if log_steps < 1:
+        raise ValueError(f"log_steps must be at least 1, got {log_steps}")
+    if episode_log is not None:
+        episodes.refuse_existing(episode_log)
     evaluation = Evaluation()
-    evaluator = evaluation.evaluator(policy, simulator, baseline_policy(policy, simulator))
+    baseline = baseline_policy(policy, simulator)
+    evaluator = evaluation.evaluator(policy, simulator, baseline)
     started = time.perf_counter()
     result = evaluator()
     seconds = time.perf_counter() - started
@@ -32,7 +56,24 @@ def simulate(run_dir: RunDirectory, simulator: Simulator = gin.REQUIRED, policy:
         "simulate": {"seconds": round(seconds, 3), "user_steps": result.mean_length * result.episodes},
     }
     with run_dir.claim():
+        if episode_log is not None:
+            _write_log(episode_log, simulator, baseline, evaluation, log_steps)
         write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
         write_text(run_dir.path / "results.json", json.dumps(content, indent=2) + "\n")
     print(report.results_table([result]))
     return content
+
+
+def _write_log(path: str, simulator: Simulator, policy, evaluation: Evaluation, num_steps: int) -> None:
+    sizes = [min(_USERS_AT_ONCE, evaluation.num_users - start) for start in range(0, evaluation.num_users, _USERS_AT_ONCE)]
+    # The evaluation splits its seed in two.
+    log_seed = random.split_seed(evaluation.seed, 3)[2]
+
+    def simulate_piece(seed, size):
+        function, policy_state = as_rollout(policy, size)
+        return simulator.rollout(function, size, num_steps, seed, policy_state=policy_state)
+
+    rollouts = {size: compiled(functools.partial(simulate_piece, size=size)) for size in set(sizes)}
+    with episodes.Writer(path, simulator) as writer:
+        for size, seed in zip(sizes, random.split_seed(log_seed, len(sizes)), strict=True):
+            writer.add(rollouts[size](seed))

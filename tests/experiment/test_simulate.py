@@ -1,0 +1,20 @@
+import recsim_tf
+from recsim_tf.adapters import episodes
+from recsim_tf.experiment import config, simulate
+from recsim_tf.experiment.run_dir import RunDirectory
+
+
+def test_an_episode_log_is_written_in_pieces_of_different_users(tmp_path, monkeypatch):
+    monkeypatch.setattr(simulate, "_USERS_AT_ONCE", 4)
+    bindings = [
+        "simulate.simulator = @interest_exploration()",
+        "simulate.policy = 'ucb1'",  # has a policy state
+        "simulate.log_steps = 3",
+        "Evaluation.num_users = 10",
+        "Evaluation.max_steps = 2",
+    ]
+    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
+    simulate.simulate(folder, episode_log=str(tmp_path / "run" / "log"))
+    trajectory = episodes.read(tmp_path / "run" / "log", recsim_tf.interest_exploration()).trajectory()
+    assert trajectory.transitions.reward.shape == [3, 10]
+    assert len({tuple(affinity) for affinity in trajectory.initial.user.affinity.numpy()}) == 10
