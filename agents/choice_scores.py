@@ -37,7 +37,11 @@ class AffinityScores:
         self._parameters = parameters
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-        affinity = tf.linalg.matvec(observation.documents, observation.user)
+        user, documents = observation.user, observation.documents
+        if not tf.is_tensor(user) or not tf.is_tensor(documents) or user.shape[1:] != documents.shape[2:]:
+            shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))
+            raise ValueError(f"the affinity <user, document> needs vectors of one length, got user and documents of shapes {shapes}")
+        affinity = tf.linalg.matvec(documents, user)
         weights = self._choice_model(affinity, **self._parameters).weights()
         return weights[:, :-1], weights[:, -1]
 

@@ -1,5 +1,6 @@
 """The `recsim-tf` command: train, evaluate, simulate."""
 
+import signal
 import sys
 import warnings
 
@@ -61,6 +62,9 @@ def _run(argv: list[str]) -> int:
     except errors.StoppedError as stopped:
         print(f"recsim-tf: {errors.one_line(stopped)}; run the same command to go on", file=sys.stderr)
         return 128 + stopped.signal
+    except KeyboardInterrupt:
+        print(f"recsim-tf: {command} was interrupted; run the same command again", file=sys.stderr)
+        return 128 + signal.SIGINT
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         return _fail(errors.one_line(error))
 
@@ -69,6 +73,8 @@ def _evaluate(config, errors, evaluate, report, run_dir, train) -> int:
     folder = run_dir.RunDirectory(_ROOT_DIR.value)
     config.load([str(folder.config_file), *_GIN_FILE.value], _GIN_BINDINGS.value)
     parts = train.experiment()
+    if _EXPLAIN.value and not hasattr(parts.agent, "action_values"):
+        raise errors.UsageError(f"--explain needs an agent that values items, as SlateQ, got {parts.agent.name}")
     if not folder.restore_latest(parts.checkpoint):
         raise errors.UsageError(f"root_dir {_ROOT_DIR.value} has no checkpoint to evaluate")
     print(report.results_table(train.evaluate_all(parts, evaluate.Evaluation())))

@@ -81,3 +81,12 @@ def test_simulate_writes_an_episode_log(tmp_path):
     assert trajectory.transitions.reward.shape == [3, 8]
     assert trajectory.transitions.active.numpy().all()
     assert list(log.parent.iterdir()) == [log]
+
+
+def test_an_agent_without_item_values_cannot_be_explained(tmp_path):
+    bindings = ["--gin_bindings=experiment.create_agent = @create_full_slate_q", "--gin_bindings=train.num_iterations = 10"]
+    code, _, errors = run_command("train", f"--root_dir={tmp_path / 'run'}", f"--gin_file={TINY}", *bindings)
+    assert code == 0, errors
+    code, output, errors = run_command("evaluate", f"--root_dir={tmp_path / 'run'}", "--explain")
+    assert (code, output) == (2, "")
+    assert "--explain needs an agent that values items, as SlateQ, got FullSlateQ" in errors

@@ -178,7 +178,8 @@ def train(
         write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
         stop = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints)
         if stop.signal is not None:
-            where = f"stopped at iteration {int(parts.progress.iteration):,}, with a checkpoint in {run_dir.path}"
+            done = int(parts.progress.iteration)
+            where = f"stopped at iteration {done:,}, with a checkpoint in {run_dir.path}" if done else "stopped before the first iteration"
             raise StoppedError(where, stop.signal)
         return _conclude(run_dir, parts, evaluation)
 

@@ -8,6 +8,7 @@ from recsim_tf.agents.choice_scores import AffinityScores
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_exploration import interest_exploration
 from tests.agents.slate_q import reference
 
 NUM_USERS = 3000
@@ -95,3 +96,12 @@ def test_an_unknown_baseline_is_refused_with_the_known_ones():
     assert list(BASELINES) == ["random", "myopic", "oracle", "greedy_pctr", "ucb1", "kl_ucb", "thompson"]
     with pytest.raises(ValueError, match=f"baseline must be one of {', '.join(BASELINES)}, got 'best'"):
         baseline_policy("best", interest_evolution())
+
+
+def test_a_baseline_in_an_environment_that_lacks_what_it_needs_says_so():
+    exploration = interest_exploration(slate_size=2, num_candidates=4)
+    with pytest.raises(ValueError, match=r"the oracle needs interest evolution with UtilityVideos, got \w+"):
+        baseline_policy("oracle", exploration)
+    observation = exploration.observe(exploration.reset(3, 0))
+    with pytest.raises(ValueError, match=r"the affinity <user, document> needs vectors of one length"):
+        myopic_policy(exploration)(observation, (), random.as_seed(0))
