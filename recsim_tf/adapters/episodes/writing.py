@@ -1,0 +1,146 @@
+"""Trajectories to logs."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tree
+
+from recsim_tf.adapters.episodes.records import IS_LAST, example_of, name_of
+from recsim_tf.adapters.episodes.session import Session
+from recsim_tf.core import nests
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Trajectory
+
+
+class Writer:
+    """Writes a log in pieces; the file appears whole when the context ends without an error, else not at all.
+
+        with episodes.Writer(path, simulator) as writer:
+            writer.add(trajectory)
+
+    Args:
+      path: the file; its folder is created if it does not exist.
+      simulator: the simulator of the trajectories.
+
+    Raises:
+      FileExistsError: if the file exists, at once.
+    """
+
+    def __init__(self, path: str | os.PathLike, simulator: Simulator):
+        self._path = os.fspath(path)
+        refuse_existing(self._path)
+        self._temporary = f"{self._path}.{os.getpid()}.new"
+        self._replay = compiled(simulator.replay)
+
+        def observe(states, step):
+            observation = simulator.observe(nests.at_step(states, step))
+            return observation.user, observation.documents
+
+        self._observe = compiled(observe)
+        self._records: tf.io.TFRecordWriter | None = None
+        # The newest session waits for the next one: the last of all is marked.
+        self._pending: tf.train.SequenceExample | None = None
+
+    def __enter__(self) -> "Writer":
+        with self._os_errors():
+            tf.io.gfile.makedirs(os.path.dirname(self._path) or ".")
+            self._records = tf.io.TFRecordWriter(self._temporary)
+        return self
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        assert self._records is not None
+        try:
+            with self._os_errors():
+                try:
+                    if error_type is None:
+                        self._write_pending(is_last=True)
+                finally:
+                    self._records.close()
+                if error_type is None:
+                    refuse_existing(self._path)
+                    tf.io.gfile.rename(self._temporary, self._path)
+        finally:
+            if tf.io.gfile.exists(self._temporary):
+                tf.io.gfile.remove(self._temporary)
+
+    def add(self, trajectory: Trajectory) -> None:
+        """Adds the sessions of a trajectory.
+
+        Args:
+          trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+
+        Raises:
+          ValueError: for an auto-reset trajectory, whose rows hold several sessions, and for a dtype that has no place in a log.
+        """
+        if tf.nest.flatten(trajectory.newcomers):
+            raise ValueError("trajectory must hold one session a row (auto_reset=False), got an auto-reset trajectory")
+        lengths = tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0).numpy()
+        sessions = self._sessions(trajectory, lengths.max())
+        named = {name_of(path): leaf for path, leaf in tree.flatten_with_path(sessions)}
+        if len(named) != len(tree.flatten(sessions)):
+            raise ValueError("the names of a model's fields must differ as paths, joined by '/'")
+        with self._os_errors():
+            for user, length in enumerate(lengths):
+                self._write_pending(is_last=False)
+                self._pending = example_of(named, user, length)
+
+    def _sessions(self, trajectory: Trajectory, num_steps: int) -> Session:
+        """The first steps of all sessions as arrays, [T, B, ...]."""
+        states = self._replay(trajectory)
+        observed = [self._observe(states, tf.constant(step)) for step in range(num_steps)]
+        user, documents = tf.nest.map_structure(lambda *steps: np.stack(steps), *observed)
+        transitions = tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.transitions)
+        return Session(
+            initial=tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.initial),
+            user=user,
+            documents=documents,
+            slate=transitions.slate,
+            draws=transitions.draws,
+            response=transitions.response,
+            reward=transitions.reward,
+            is_terminal=transitions.terminated,
+            is_truncated=transitions.truncated,
+        )
+
+    def _write_pending(self, is_last: bool) -> None:
+        if self._pending is None:
+            if is_last:
+                raise ValueError(f"a log needs a session, got none for {self._path}")
+            return
+        assert self._records is not None
+        self._pending.context.feature[IS_LAST].int64_list.value.append(int(is_last))
+        self._records.write(self._pending.SerializeToString())
+
+    @contextlib.contextmanager
+    def _os_errors(self) -> Iterator[None]:
+        """Turns TensorFlow's errors of files into Python's."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise OSError(f"cannot write {self._path}: {error.message}") from error
+
+
+def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory) -> None:
+    """Writes the sessions of a trajectory into a new file, one after the other, only the steps in which the user was active.
+
+    Args:
+      path: the file; its folder is created if it does not exist.
+      simulator: the simulator of the trajectory.
+      trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+
+    Raises:
+      FileExistsError: if the file exists.
+      ValueError: for an auto-reset trajectory, and for a dtype that has no place in a log.
+    """
+    with Writer(path, simulator) as writer:
+        writer.add(trajectory)
+
+
+def refuse_existing(path: str | os.PathLike) -> None:
+    """Raises a FileExistsError if there is a file of that name."""
+    if tf.io.gfile.exists(os.fspath(path)):
+        raise FileExistsError(f"episode log {os.fspath(path)} exists, name a new file")
