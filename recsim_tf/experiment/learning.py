@@ -11,45 +11,62 @@ from recsim_tf.experiment.replay import SeededReplayBuffer
 
 
 class LearningLoop(tf.Module):
-    """Steps all users, stores what happened, and trains on replayed transitions, as often as one call asks.
+    """Steps all users, stores what happened, and trains on it, as often as one call asks.
 
     Python takes no part between the iterations of a call. All state is in variables, which a `tf.train.Checkpoint` of this module holds.
 
+    A train step takes sequences of T = `agent.train_sequence_length` frames, of one frame where the agent leaves the length open. They are
+    drawn from the replay; or, for agents that learn on-policy or count what they see, as bandits do, they are the newest T frames of
+    every user, each once. With one train step an iteration, an agent with T = 1 then meets every frame exactly once, and one with T = 2
+    every pair of frames. What `collect` stores before the first of them is not trained on.
+
     Args:
       environment: B users.
-      agent: trains on [batch_size, agent.train_sequence_length].
-      batch_size: sequences of a train step.
-      replay_length: frames of each user that are kept for replay.
+      agent: trains on [batch_size, T], or on [B, T] for batch_size None.
+      batch_size: sequences of a train step, drawn from the replay; None for the newest sequence of every user.
+      replay_length: frames of each user that are kept for replay, at least T.
       train_steps_per_iteration: train steps for each step of all users.
       seed: of the replay, an integer or int32 [2].
+
+    Raises:
+      ValueError: if the replay is shorter than a sequence.
     """
 
     def __init__(
         self,
         environment: SlateEnvironment,
         agent: tf_agent.TFAgent,
-        batch_size: int,
+        batch_size: int | None,
         replay_length: int,
         train_steps_per_iteration: int,
         seed,
     ):
         super().__init__(name="LearningLoop")
+        self._sequence_length = sequence_length = agent.train_sequence_length or 1
+        if replay_length < sequence_length:
+            raise ValueError(f"replay_length must be at least the agent's train_sequence_length={sequence_length}, got {replay_length}")
         self.num_users = num_users = environment.batch_size
         self.environment = environment.memory
         self.agent = agent
         self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         self.metrics = CollectMetrics(num_users)
-        # The driver counts steps of all users together: it stops after one step of each.
+        initial_state = agent.collect_policy.get_initial_state(num_users)
+        self._policy_state = tf.nest.map_structure(lambda value: tf.Variable(value, trainable=False), initial_state)
         driver = dynamic_step_driver.DynamicStepDriver(
             environment, agent.collect_policy, [self.replay.add_batch, self.metrics], num_steps=1
         )
 
+        def step():
+            # The driver does not count the frames between two sessions: it would step on where all users are there.
+            _, policy_state = driver.run(policy_state=_read(self._policy_state), maximum_iterations=1)
+            tf.nest.map_structure(lambda variable, value: variable.assign(value), self._policy_state, policy_state)
+
         def learn():
-            frames = self.replay.sample(batch_size, agent.train_sequence_length)
+            frames = self.replay.latest(sequence_length) if batch_size is None else self.replay.sample(batch_size, sequence_length)
             return agent.train(frames)
 
         def iterate(loss_info):
-            driver.run()
+            step()
             for _ in range(train_steps_per_iteration):
                 loss_info = learn()
             return loss_info
@@ -57,7 +74,7 @@ class LearningLoop(tf.Module):
         @compiled
         def collect(num_iterations):
             def body(i):
-                driver.run()
+                step()
                 return (i + 1,)
 
             tf.while_loop(lambda i: i < num_iterations, body, (0,))
@@ -79,5 +96,16 @@ class LearningLoop(tf.Module):
         self._collect(tf.constant(num_iterations))
 
     def run(self, num_iterations: int) -> tf_agent.LossInfo:
-        """Runs `num_iterations` iterations, at least one, and returns the last loss."""
+        """Runs `num_iterations` iterations, at least one, and returns the last loss.
+
+        Raises:
+          ValueError: if fewer frames than a sequence has, less one, were collected before.
+        """
+        least, collected = self._sequence_length - 1, int(self.replay.num_added())
+        if collected < least:
+            raise ValueError(f"the agent trains on {least + 1} frames, so at least {least} must be collected first, got {collected}")
         return self._run(tf.constant(num_iterations))
+
+
+def _read(variables):
+    return tf.nest.map_structure(tf.convert_to_tensor, variables)

@@ -1,4 +1,4 @@
-"""A replay buffer whose sampling can be checkpointed."""
+"""A replay buffer whose sampling can be checkpointed, and which gives what came last."""
 
 import tensorflow as tf
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
@@ -30,11 +30,27 @@ class SeededReplayBuffer(tf_uniform_replay_buffer.TFUniformReplayBuffer):
         """
         next_seed, time_seed, user_seed = random.split_seed(self._seed, 3)
         self._seed.assign(next_seed)
-        added = self._get_last_id() + 1
+        added = self.num_added()
         oldest = tf.maximum(added - self._max_length, 0)
         starts = tf.cast(added - oldest - num_steps + 1, tf.float32)
         shape = [sample_batch_size]
         times = oldest + tf.cast(random.uniform(shape, time_seed) * starts, tf.int64)
         users = tf.cast(random.uniform_integers(shape, user_seed, self._batch_size), tf.int64)
+        return self._read(users, times, num_steps)
+
+    def latest(self, num_steps: int = 1):
+        """The newest `num_steps` frames of every user, oldest first, [batch_size, num_steps, ...].
+
+        At least `num_steps` frames must have been added.
+        """
+        users = tf.range(self._batch_size, dtype=tf.int64)
+        return self._read(users, tf.fill([self._batch_size], self.num_added() - num_steps), num_steps)
+
+    def num_added(self) -> tf.Tensor:
+        """Frames of each user that were ever added, int64 scalar."""
+        return self._get_last_id() + 1
+
+    def _read(self, users, times, num_steps: int):
+        """Frames of `num_steps` steps from `times` [S] on, of `users` [S]."""
         steps = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
         return self._data_table.read(steps % self._max_length + users[:, tf.newaxis] * self._max_length)

@@ -65,7 +65,7 @@ def experiment(
     simulator: Simulator = gin.REQUIRED,
     create_agent: CreateAgent = gin.REQUIRED,
     num_users: int = 2048,
-    batch_size: int = 2048,
+    batch_size: int | None = 2048,
     replay_length: int = 50,
     train_steps_per_iteration: int = 1,
     baselines: Sequence[str] = ("random",),
@@ -77,7 +77,8 @@ def experiment(
       simulator: the environment.
       create_agent: builds the agent from the TF-Agents environment and a variable that counts train steps.
       num_users: users that are simulated at once.
-      batch_size: transitions of a train step.
+      batch_size: transitions of a train step, drawn from the replay; None for the newest of every user, which agents need that learn
+        on-policy or count what they see, as bandits.
       replay_length: steps of each user that are kept for replay, at least 2.
       train_steps_per_iteration: train steps for each step of all users.
       baselines: policies to compare with, of `recsim_tf.agents.baselines.BASELINES`: "random", "myopic", "oracle"; "greedy_pctr", "ucb1",
@@ -86,7 +87,7 @@ def experiment(
     """
     for name, value, least in (
         ("num_users", num_users, 1),
-        ("batch_size", batch_size, 1),
+        *([] if batch_size is None else [("batch_size", batch_size, 1)]),
         ("replay_length", replay_length, 2),
         ("train_steps_per_iteration", train_steps_per_iteration, 1),
     ):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from recsim_tf.experiment.replay import SeededReplayBuffer
@@ -39,3 +40,20 @@ def test_a_restored_buffer_goes_on_with_the_same_samples(tmp_path):
     restored = _filled(0, seed=99)
     tf.train.Checkpoint(replay=restored).restore(path).assert_consumed()
     np.testing.assert_array_equal(restored.sample(10), expected)
+
+
+@pytest.mark.parametrize("num_frames", [3, 5, 6, 12, 14])
+@pytest.mark.parametrize("num_steps", [1, 2, 3])
+def test_the_latest_frames_are_every_users_newest_oldest_first(num_frames, num_steps):
+    frames = _filled(num_frames).latest(num_steps).numpy()
+    assert frames.shape == (4, num_steps, 2)
+    for user in range(4):
+        assert frames[user, :, 0].tolist() == list(range(num_frames - num_steps, num_frames))
+        assert frames[user, :, 1].tolist() == [user] * num_steps
+
+
+def test_the_latest_frames_leave_the_samples_as_they_were():
+    expected = _filled(12).sample(10)
+    replay = _filled(12)
+    replay.latest(2)
+    np.testing.assert_array_equal(replay.sample(10), expected)
