@@ -43,7 +43,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     the action for that user and gives a new user's FIRST. Leaving has discount 0; the time limit has LAST with discount 1.
 
     Args:
-      simulator: the simulator.
+      simulator: the simulator, or what has its methods and attributes and an `observation_spec()`, as a `LayeredSimulator`.
       batch_size: B, the number of users.
       seed: an integer or int32 [2]; it governs every draw.
       validate: whether to check the values of slates. Dtype and shape are always checked. A bad slate is a `ValueError`, except for its
@@ -100,8 +100,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         state, transition = self._simulator.step(state, slate, step_seed)
         state = tf.cond(tf.reduce_any(left), lambda: self._simulator.replace(state, left, newcomer_seed), lambda: state)
         step_type = tf.where(left, ts.StepType.FIRST, tf.where(state.done, ts.StepType.LAST, ts.StepType.MID))
-        discount = 1.0 - tf.cast(transition.terminated, tf.float32)
-        return self._remember(state, step_type, tf.cast(transition.reward, tf.float32), discount, seed)
+        return self._remember(state, step_type, tf.cast(transition.reward, tf.float32), transition.discount, seed)
 
     def _remember(self, state, step_type, reward, discount, seed) -> ts.TimeStep:
         memory = self._memory
@@ -121,9 +120,11 @@ def observation_spec(simulator: Simulator, observation: Observation) -> Observat
     """Named, bounded specs of an observation, without the users' axis.
 
     Args:
-      simulator: its models declare the bounds.
+      simulator: its models declare the bounds, or it has an `observation_spec()`.
       observation: of any number of users.
     """
+    if hasattr(simulator, "observation_spec"):
+        return simulator.observation_spec()
     bounds = Observation(
         user=_spread(simulator.users.observation_bounds(), observation.user),
         documents=_spread(simulator.documents.observation_bounds(), observation.documents),

@@ -107,3 +107,20 @@ def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: 
         repeated = (ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)
         conditions.append((~repeated, "slate must not show a document twice (allow_duplicates=False)"))
     return checked(slate, conditions)
+
+
+def check_fields(owner: str, nest, *names: str) -> None:
+    """Checks that observed users, documents or responses have the fields that an agent needs.
+
+    Args:
+      owner: "documents", for example.
+      nest: a NamedTuple of tensors or specs.
+      *names: of the fields.
+
+    Raises:
+      ValueError: if one is missing.
+    """
+    missing = [name for name in names if not hasattr(nest, name)]
+    if missing:
+        got = ", ".join(getattr(nest, "_fields", ())) or type(nest).__name__
+        raise ValueError(f"observed {owner} must have the fields {', '.join(names)}, got {got} without {', '.join(missing)}")

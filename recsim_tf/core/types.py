@@ -73,6 +73,11 @@ class Transition(NamedTuple):
     terminated: tf.Tensor  # bool [B]: the user left at this step
     truncated: tf.Tensor  # bool [B]: the time limit ended the session at this step, the user would have stayed
 
+    @property
+    def discount(self) -> tf.Tensor:
+        """float32 [B], TF-Agents' discount: 0 where the user left, 1 elsewhere, also at the time limit."""
+        return 1.0 - tf.cast(self.terminated, tf.float32)
+
 
 class Trajectory(NamedTuple):
     """A rollout as draws: states are recomputed from it."""

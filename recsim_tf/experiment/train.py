@@ -1,6 +1,7 @@
 """Training runs: learn, log, checkpoint, evaluate; again from where a run stopped."""
 
 import contextlib
+import functools
 import json
 import signal
 import time
@@ -11,11 +12,12 @@ from typing import Any, NamedTuple
 import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
-from tf_agents.policies import policy_saver
+from tf_agents.policies import policy_saver, tf_policy
 from tqdm import tqdm
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.baselines import baseline_policy
+from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.experiment import report
@@ -54,6 +56,7 @@ class Experiment(NamedTuple):
 
     simulator: Simulator
     agent: tf_agent.TFAgent
+    policy: tf_policy.TFPolicy  # the agent's, with all layers, for the simulator itself
     loop: LearningLoop
     progress: _Progress
     checkpoint: tf.train.Checkpoint
@@ -64,6 +67,7 @@ class Experiment(NamedTuple):
 def experiment(
     simulator: Simulator = gin.REQUIRED,
     create_agent: CreateAgent = gin.REQUIRED,
+    layers: Sequence[Layer] = (),
     num_users: int = 2048,
     batch_size: int | None = 2048,
     replay_length: int = 50,
@@ -76,6 +80,8 @@ def experiment(
     Args:
       simulator: the environment.
       create_agent: builds the agent from the TF-Agents environment and a variable that counts train steps.
+      layers: stand between the environment and the agent, the first one next to the environment; see `recsim_tf.agents.layers`. What is
+        logged of the training is what the agent meets above them; evaluations are of the environment itself.
       num_users: users that are simulated at once.
       batch_size: transitions of a train step, drawn from the replay; None for the newest of every user, which agents need that learn
         on-policy or count what they see, as bandits.
@@ -98,12 +104,13 @@ def experiment(
     tf.keras.utils.set_random_seed(seed % 2**32)
     environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
     progress = _Progress()
-    environment = SlateEnvironment(simulator, num_users, environment_seed, validate=simulator.validate)
+    layered = functools.reduce(LayeredSimulator, layers, simulator)
+    environment = SlateEnvironment(layered, num_users, environment_seed, validate=simulator.validate)
     agent = create_agent(environment, progress.train_step)
     agent.initialize()
     loop = LearningLoop(environment, agent, batch_size, replay_length, train_steps_per_iteration, replay_seed)
     checkpoint = tf.train.Checkpoint(loop=loop, progress=progress)
-    return Experiment(simulator, agent, loop, progress, checkpoint, baseline_policies)
+    return Experiment(simulator, agent, serve(layered, agent.policy), loop, progress, checkpoint, baseline_policies)
 
 
 class _Stop:
@@ -189,7 +196,7 @@ def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, interv
     """Runs the remaining iterations; the iteration is always a multiple of an interval or the end when something is due."""
     progress, loop = parts.progress, parts.loop
     manager = run_dir.checkpoint_manager(parts.checkpoint, max_checkpoints)
-    evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.agent.policy, eval_users)
+    evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy, eval_users)
     writer = tf.summary.create_file_writer(str(run_dir.path / "tensorboard"))
     done = int(progress.iteration)
     with _noting_signals() as stop, writer.as_default():
@@ -238,7 +245,7 @@ def _evaluation_tags(result: PolicyResult) -> dict[str, float]:
 
 def evaluate_all(parts: Experiment, evaluation: Evaluation) -> list[PolicyResult]:
     """Results of the baselines and of the agent."""
-    policies = [*parts.baselines, (parts.agent.name, parts.agent.policy)]
+    policies = [*parts.baselines, (parts.agent.name, parts.policy)]
     return [evaluation.evaluator(name, parts.simulator, policy)() for name, policy in policies]
 
 
@@ -260,7 +267,7 @@ def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) 
     }
     write_text(path / "results.json", json.dumps(content, indent=2) + "\n")
     report.plot_learning_curve(path / "learning_curve.png", run_dir.metrics(), results, parts.agent.name)
-    policy_saver.PolicySaver(parts.agent.policy, batch_size=None).save(str(path / "policy"))
+    policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(path / "policy"))
     print(report.results_table(results))
     print(f"Trained for {iterations:,} iterations, {iterations * num_users:,} user steps, in {seconds:,.0f} s. Results in {path}")
     return content

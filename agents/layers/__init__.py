@@ -1,0 +1,30 @@
+"""Layers between environments and agents, which stack: histories, statistics, held slates and costs of changing them."""
+
+from recsim_tf.agents.layers.layer import Layer, SessionSource
+from recsim_tf.agents.layers.layered import LayeredPolicy, LayeredSimulator, serve
+from recsim_tf.agents.layers.statistics import (
+    ClickStatistics,
+    ClusterClickStatistics,
+    FixedLengthHistory,
+    History,
+    SufficientStatistics,
+    UserWithStatistics,
+)
+from recsim_tf.agents.layers.temporal import SwitchingCost, TemporalAggregation, UserWithLastSlate
+
+__all__ = [
+    "ClickStatistics",
+    "ClusterClickStatistics",
+    "FixedLengthHistory",
+    "History",
+    "Layer",
+    "LayeredPolicy",
+    "LayeredSimulator",
+    "SessionSource",
+    "SufficientStatistics",
+    "SwitchingCost",
+    "TemporalAggregation",
+    "UserWithLastSlate",
+    "UserWithStatistics",
+    "serve",
+]

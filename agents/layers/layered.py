@@ -1,0 +1,172 @@
+"""Layers at work: under an agent that learns, and around a policy that acts."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+from tf_agents.policies import tf_policy
+from tf_agents.trajectories import time_step as ts
+
+from recsim_tf.adapters.tf_agents import SlatePolicy, observation_spec, rollout_policy
+from recsim_tf.agents.layers.layer import Layer, SessionSource
+from recsim_tf.core import nests, random
+from recsim_tf.core.simulator import Policy
+from recsim_tf.core.types import Nest, Observation
+
+
+class LayeredState(NamedTuple):
+    """State of a `LayeredSimulator`."""
+
+    below: Nest  # state of the simulator below
+    memory: Nest  # nest of [B, ...], of the layer
+
+    @property
+    def done(self) -> tf.Tensor:
+        """Bool [B]: the session has ended."""
+        return self.below.done
+
+
+class Decision(NamedTuple):
+    """What followed a slate that the agent chose, over one or more steps of the environment below."""
+
+    reward: tf.Tensor  # float32 [B], discounted within the decision, less the cost
+    discount: tf.Tensor  # float32 [B], 0 where the user left
+    terminated: tf.Tensor  # bool [B]
+    truncated: tf.Tensor  # bool [B]
+
+
+class LayeredSimulator:
+    """A simulator as an agent above a layer meets it: `SlateEnvironment` takes it in place of the simulator, and layers stack.
+
+    Args:
+      simulator: a `Simulator`, or a `LayeredSimulator`.
+      layer: the layer.
+
+    Raises:
+      ValueError: if the layer does not suit the simulator.
+    """
+
+    def __init__(self, simulator: SessionSource, layer: Layer):
+        layer.check(simulator)
+        self.below = simulator
+        self.layer = layer
+        self.slate_size = simulator.slate_size
+        self.num_candidates = simulator.num_candidates
+        self.allow_duplicates = simulator.allow_duplicates
+        self.resample_documents = simulator.resample_documents
+        with tf.init_scope():
+            example = simulator.observe(simulator.reset(1, seed=0))
+        self.spec_below = observation_spec(simulator, example)
+        self.memory_spec = layer.memory_spec(self.spec_below, simulator.slate_size)
+
+    def observation_spec(self) -> Observation:
+        """Specs of what the agent sees of one user."""
+        return self.layer.observation_spec(self.spec_below)
+
+    def reset(self, num_users: int, seed) -> LayeredState:
+        """Starts a session for each of `num_users` new users."""
+        below = self.below.reset(num_users, seed)
+        return LayeredState(below, self.layer.update(self._blank_memory(num_users), self.below.observe(below)))
+
+    def replace(self, state: LayeredState, who: tf.Tensor, seed) -> LayeredState:
+        """Starts a session for a new user in the rows where `who` [B]."""
+        below = self.below.replace(state.below, who, seed)
+        memory = self.layer.update(self._blank_memory(nests.batch_size(who)), self.below.observe(below))
+        return LayeredState(below, nests.where(who, memory, state.memory))
+
+    def observe(self, state: LayeredState) -> Observation:
+        """What the agent sees."""
+        return self.layer.augment(state.memory, self.below.observe(state.below))
+
+    def step(self, state: LayeredState, slate: tf.Tensor, seed) -> tuple[LayeredState, Decision]:
+        """Takes a slate int32 [B, K]; users whose session has ended stay as they are."""
+        num_users = nests.batch_size(state.done)
+        cost = self.layer.cost(state.memory, self.below.observe(state.below), slate)
+        reward = tf.zeros([num_users])
+        if cost is not None:
+            reward -= tf.where(state.done, 0.0, cost)
+        nothing = tf.zeros([num_users], tf.bool)
+        decision = Decision(reward, tf.ones([num_users]), nothing, nothing)
+        if self.layer.steps_per_decision == 1:
+            return self._step_below(0, state, decision, slate, seed)
+
+        def body(step, state, decision, seed):
+            seed, step_seed = random.split_seed(seed, 2)
+            state, decision = self._step_below(step, state, decision, slate, step_seed)
+            return step + 1, state, decision, seed
+
+        loop_vars = (0, state, decision, random.as_seed(seed))
+        steps = self.layer.steps_per_decision
+        _, state, decision, _ = tf.while_loop(
+            lambda *_: tf.constant(True), body, loop_vars, parallel_iterations=1, maximum_iterations=steps
+        )
+        return state, decision
+
+    def _step_below(self, step, state: LayeredState, decision: Decision, slate, seed) -> tuple[LayeredState, Decision]:
+        active = ~state.done
+        memory, shown = self.layer.act(state.memory, self.below.observe(state.below), slate)
+        below, transition = self.below.step(state.below, shown, seed)
+        memory = nests.where(active, self.layer.update(memory, self.below.observe(below)), state.memory)
+        weight = tf.pow(tf.constant(self.layer.gamma), tf.cast(step, tf.float32))
+        # The agent multiplies by gamma once more, for one step.
+        discount = weight * transition.discount
+        return LayeredState(below, memory), Decision(
+            reward=decision.reward + weight * tf.cast(transition.reward, tf.float32),
+            discount=tf.where(active, discount, decision.discount),
+            terminated=decision.terminated | transition.terminated,
+            truncated=decision.truncated | transition.truncated,
+        )
+
+    def _blank_memory(self, num_users: int) -> Nest:
+        return _zeros(self.memory_spec, num_users)
+
+
+class LayeredPolicy:
+    """A rollout policy for the environment below a layer, from one for the environment above it.
+
+    The policy state is the pair of the layer's memory and the policy state above, so that both begin anew with each session.
+
+    Args:
+      simulator: the layer on its simulator.
+      policy: a rollout policy, such as `rollout_policy(agent.policy)`.
+      policy_state_spec: of `policy`.
+    """
+
+    def __init__(self, simulator: LayeredSimulator, policy: Policy, policy_state_spec: Nest = ()):
+        self._layer = simulator.layer
+        self._policy = policy
+        self.policy_state_spec = (simulator.memory_spec, policy_state_spec)
+
+    def get_initial_state(self, batch_size: int) -> Nest:
+        """The policy state at the start of a session."""
+        return _zeros(self.policy_state_spec, batch_size)
+
+    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[tf.Tensor, Nest]:
+        """The slates int32 [B, K] that are shown, and the next policy state."""
+        memory, above = policy_state
+        memory = self._layer.update(memory, observation)
+        slate, above = self._policy(self._layer.augment(memory, observation), above, seed)
+        memory, slate = self._layer.act(memory, observation, slate)
+        return slate, (memory, above)
+
+
+def _zeros(spec: Nest, num_users: int) -> Nest:
+    return tf.nest.map_structure(lambda leaf: tf.zeros([num_users, *leaf.shape], leaf.dtype), spec)
+
+
+def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_policy.TFPolicy:
+    """The policy for the environment at the bottom, from one of an agent above all layers.
+
+    Args:
+      simulator: what the agent learned on; a simulator without layers gives the policy as it is.
+      policy: of the agent.
+      seed: of the result, an integer or int32 [2].
+    """
+    if not isinstance(simulator, LayeredSimulator):
+        return policy
+    function, policy_state_spec = rollout_policy(policy), policy.policy_state_spec
+    while isinstance(simulator, LayeredSimulator):
+        layered = LayeredPolicy(simulator, function, policy_state_spec)
+        function, policy_state_spec = layered, layered.policy_state_spec
+        below_spec, simulator = simulator.spec_below, simulator.below
+    time_step_spec = ts.time_step_spec(below_spec)
+    return SlatePolicy(time_step_spec, policy.action_spec, function, policy.variables(), policy_state_spec, seed, name="LayeredPolicy")

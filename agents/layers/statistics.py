@@ -1,0 +1,139 @@
+"""Layers that add statistics of the session to what an agent sees of the user."""
+
+import abc
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tf_agents.specs import tensor_spec
+
+from recsim_tf.agents.bandits.cluster import ClickCounts, update_counts
+from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.core import checks
+from recsim_tf.core.types import Nest, Observation
+
+
+class UserWithStatistics(NamedTuple):
+    """The observation of a user above a `SufficientStatistics` layer."""
+
+    raw_observation: Nest  # nest of [B, ...], of the environment below
+    sufficient_statistics: Nest  # nest of [B, ...]
+
+
+class SufficientStatistics(Layer):
+    """Adds statistics to the observation of the user. A subclass says how they grow (`memory_spec`, `update`) and what the agent sees."""
+
+    @abc.abstractmethod
+    def statistics_spec(self, observation_spec: Observation) -> Nest:
+        """Specs of the statistics of one user that the agent sees."""
+
+    @abc.abstractmethod
+    def statistics(self, memory: Nest) -> Nest:
+        """The statistics [B, ...] that the agent sees."""
+
+    def observation_spec(self, observation_spec):
+        user = UserWithStatistics(observation_spec.user, self.statistics_spec(observation_spec))
+        return observation_spec._replace(user=user)
+
+    def augment(self, memory, observation):
+        return observation._replace(user=UserWithStatistics(observation.user, self.statistics(memory)))
+
+
+class History(NamedTuple):
+    """Observations of the last H steps, the newest first; what was not remembered is ()."""
+
+    present: tf.Tensor  # bool [B, H]: False, and zeros in the other fields, before the start of the session
+    user: Nest  # nest of [B, H, ...]
+    documents: Nest  # nest of [B, H, N, ...]: the candidates
+    response: Nest  # nest of [B, H, K, ...]: the response to the slate before that observation
+
+
+@gin.configurable(module="recsim_tf.agents")
+class FixedLengthHistory(SufficientStatistics):
+    """Adds the last observations, the current one included: RecSim's fixed-length history layer.
+
+    Args:
+      history_length: H, at least 1.
+      remember_user: whether the user's observations are remembered.
+      remember_response: whether responses are.
+      remember_documents: whether the candidates are.
+
+    Raises:
+      ValueError: for a length below 1, or if nothing is to be remembered.
+    """
+
+    def __init__(self, history_length: int, remember_user: bool = True, remember_response: bool = True, remember_documents: bool = False):
+        if history_length < 1:
+            raise ValueError(f"history_length must be at least 1, got {history_length}")
+        if not (remember_user or remember_response or remember_documents):
+            raise ValueError("one of remember_user, remember_response and remember_documents must be True, got False for all")
+        self._length = history_length
+        self._remembered = {"user": remember_user, "documents": remember_documents, "response": remember_response}
+
+    def memory_spec(self, observation_spec, slate_size):
+        return self.statistics_spec(observation_spec)
+
+    def statistics_spec(self, observation_spec):
+        def stretch(spec):
+            shape = [self._length, *spec.shape]
+            # Zeros stand for what was not there.
+            return tensor_spec.BoundedTensorSpec(shape, spec.dtype, spec.minimum.min(initial=0), spec.maximum.max(initial=0), spec.name)
+
+        present = tensor_spec.BoundedTensorSpec([self._length], tf.bool, False, True, "present")
+        return History(present, **self._select(tf.nest.map_structure(stretch, observation_spec)))
+
+    def statistics(self, memory):
+        return memory
+
+    def update(self, memory, observation):
+        def push(leaf, history):
+            return tf.concat([leaf[:, tf.newaxis], history[:, :-1]], axis=1)
+
+        newest = History(tf.ones_like(memory.present[:, 0]), **self._select(observation))
+        return tf.nest.map_structure(push, newest, memory)
+
+    def _select(self, observation: Observation) -> dict[str, Nest]:
+        return {name: getattr(observation, name) if remembered else () for name, remembered in self._remembered.items()}
+
+
+class ClickStatistics(NamedTuple):
+    """What the user was shown and clicked in this session, by cluster."""
+
+    impression_count: tf.Tensor  # float32 [B, T]
+    click_count: tf.Tensor  # float32 [B, T]
+
+
+@gin.configurable(module="recsim_tf.agents")
+class ClusterClickStatistics(SufficientStatistics):
+    """Adds the impressions and clicks of each cluster in this session: RecSim's cluster click statistics layer.
+
+    It needs observed responses with `clicked` and an integer `cluster_id`, whose upper bound gives the number T of clusters; a
+    `ValueError` says what is missing.
+    """
+
+    def memory_spec(self, observation_spec, slate_size):
+        checks.check_fields("responses", observation_spec.response, "clicked", "cluster_id")
+        counts = tf.TensorSpec([_num_clusters(observation_spec)], tf.float32)
+        return ClickCounts(impressions=counts, clicks=counts, started=tf.TensorSpec([], tf.bool))
+
+    def statistics_spec(self, observation_spec):
+        num_clusters = _num_clusters(observation_spec)
+
+        def counts(name):
+            return tensor_spec.BoundedTensorSpec([num_clusters], tf.float32, 0.0, tf.float32.max, name)
+
+        return ClickStatistics(counts("impression_count"), counts("click_count"))
+
+    def statistics(self, memory):
+        return ClickStatistics(memory.impressions, memory.clicks)
+
+    def update(self, memory, observation):
+        return update_counts(memory, observation.response)
+
+
+def _num_clusters(observation_spec: Observation) -> int:
+    spec = observation_spec.response.cluster_id
+    highest = int(spec.maximum.max())
+    if not spec.dtype.is_integer or highest == spec.dtype.max:
+        raise ValueError(f"cluster_id of responses must be integers with an upper bound, got {spec.dtype.name} up to {highest}")
+    return highest + 1

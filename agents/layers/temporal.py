@@ -1,0 +1,153 @@
+"""Layers for users who change slowly: hold a slate, and pay for changing it (advantage amplification).
+
+Mladenov et al. 2019, "Advantage Amplification in Slowly Evolving Latent-State Environments" (arXiv 1905.13559): where one slate changes a
+user little, the advantage of the better one drowns in noise. Holding a slate for several steps, or charging for a change, amplifies it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.core import nests
+from recsim_tf.core.types import Nest
+
+
+class HeldSlate(NamedTuple):
+    """Memory of `TemporalAggregation`."""
+
+    slate: tf.Tensor  # int32 [B, K]
+    age: tf.Tensor  # int32 [B], steps for which it was shown; 0 at the start of a session and when the next is due
+
+
+@gin.configurable(module="recsim_tf.agents")
+class TemporalAggregation(Layer):
+    """The agent chooses every `aggregation_period` steps, and its slate is held in between: RecSim's temporal aggregation layer.
+
+    A decision earns sum_i gamma^i r_i over the n steps that it was held (fewer than the period where the session ended), and its discount
+    is gamma^(n - 1), which the agent multiplies by its own gamma: that must be the same, the discount of one step.
+
+    A slate can be held only while its candidates are there, so the simulator must have `resample_documents=False`.
+
+    Args:
+      aggregation_period: steps, at least 1.
+      gamma: discount of one step, in [0, 1].
+
+    Raises:
+      ValueError: for a number out of range; with a simulator whose candidates change.
+    """
+
+    def __init__(self, aggregation_period: int, gamma: float = 1.0):
+        if aggregation_period < 1:
+            raise ValueError(f"aggregation_period must be at least 1, got {aggregation_period}")
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma must be in [0, 1], got {gamma}")
+        self.steps_per_decision = aggregation_period
+        self.gamma = gamma
+
+    def check(self, simulator):
+        if self.steps_per_decision > 1 and simulator.resample_documents:
+            raise ValueError("temporal aggregation holds slates, so the simulator must have resample_documents=False, got True")
+
+    def memory_spec(self, observation_spec, slate_size):
+        return HeldSlate(tf.TensorSpec([slate_size], tf.int32), tf.TensorSpec([], tf.int32))
+
+    def act(self, memory, observation, slate):
+        shown = tf.where(memory.age[:, tf.newaxis] > 0, memory.slate, slate)
+        return HeldSlate(shown, (memory.age + 1) % self.steps_per_decision), shown
+
+
+class UserWithLastSlate(NamedTuple):
+    """The observation of a user above `SwitchingCost`."""
+
+    original_observation: Nest  # nest of [B, ...], of the environment below
+    last_slate: Nest  # nest of [B, K, ...]: documents as they were observed, zeros at empty positions
+
+
+class LastSlate(NamedTuple):
+    """Memory of `SwitchingCost`."""
+
+    documents: Nest  # nest of [B, K, ...]
+    started: tf.Tensor  # bool [B]
+
+
+# (last [B, K, ...], next [B, K, ...]), one leaf of the documents' observation -> bool [B, K, ...], whether they are the same
+Comparison = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def close(last: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
+    """Integers are the same when they are equal, floats when they differ by at most 1e-4 (RecSim 0.2.4)."""
+    if not last.dtype.is_floating:
+        return tf.equal(last, following)
+    return tf.abs(last - following) <= 1e-4
+
+
+@gin.configurable(module="recsim_tf.agents")
+class SwitchingCost(Layer):
+    """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows it the last one.
+
+    Slates differ if the documents at any position do. Before the first slate of a session the first K candidates stand for the last slate.
+    The cost is a means of learning: evaluations report the environment's own rewards.
+
+    Args:
+      switching_cost: in units of reward, at least 0.
+      same: compares a leaf of two slates' observed documents.
+
+    Raises:
+      ValueError: for a negative cost.
+    """
+
+    def __init__(self, switching_cost: float = 1.0, same: Comparison = close):
+        if switching_cost < 0:
+            raise ValueError(f"switching_cost must be at least 0, got {switching_cost}")
+        self._cost = switching_cost
+        self._same = same
+
+    def memory_spec(self, observation_spec, slate_size):
+        def documents_of_slate(spec):
+            return tf.TensorSpec([slate_size, *spec.shape[1:]], spec.dtype)
+
+        return LastSlate(tf.nest.map_structure(documents_of_slate, observation_spec.documents), tf.TensorSpec([], tf.bool))
+
+    def observation_spec(self, observation_spec):
+        slate_size = tf.nest.flatten(observation_spec.response)[0].shape[0]
+
+        def documents_of_slate(spec):
+            return type(spec)(
+                [slate_size, *spec.shape[1:]], spec.dtype, spec.minimum.min(initial=0), spec.maximum.max(initial=0), spec.name
+            )
+
+        last_slate = tf.nest.map_structure(documents_of_slate, observation_spec.documents)
+        return observation_spec._replace(user=UserWithLastSlate(observation_spec.user, last_slate))
+
+    def update(self, memory, observation):
+        slate_size = tf.nest.flatten(memory.documents)[0].shape[1]
+        first = tf.nest.map_structure(lambda leaf: leaf[:, :slate_size], observation.documents)
+        return LastSlate(nests.where(memory.started, memory.documents, first), tf.ones_like(memory.started))
+
+    def augment(self, memory, observation):
+        return observation._replace(user=UserWithLastSlate(observation.user, memory.documents))
+
+    def act(self, memory, observation, slate):
+        return memory._replace(documents=_documents_of(observation, slate)), slate
+
+    def cost(self, memory, observation, slate):
+        def differs(last, following):
+            same = self._same(last, following)
+            return tf.logical_not(tf.reduce_all(same, axis=list(range(1, same.shape.rank))))
+
+        leaves = tf.nest.map_structure(differs, memory.documents, _documents_of(observation, slate))
+        switched = tf.reduce_any(tf.stack(tf.nest.flatten(leaves)), axis=0)
+        return self._cost * tf.cast(switched, tf.float32)
+
+
+def _documents_of(observation, slate):
+    """The observed documents [B, K, ...] of a slate, zeros at empty positions."""
+
+    def blank_empty(leaf):
+        shown = tf.reshape(slate >= 0, [*slate.shape, *[1] * (leaf.shape.rank - 2)])
+        return tf.where(shown, leaf, tf.zeros([], leaf.dtype))
+
+    return tf.nest.map_structure(blank_empty, nests.take(observation.documents, tf.maximum(slate, 0)))

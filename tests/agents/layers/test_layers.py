@@ -1,0 +1,289 @@
+"""Layers: what the agent sees, shows and is rewarded for."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.policies import tf_policy
+
+import recsim_tf
+from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
+from recsim_tf.agents import layers
+from recsim_tf.agents.baselines import random_policy
+from recsim_tf.core import random
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from tests import policies
+
+NUM_USERS = 6
+
+
+def make_simulator(environment_id="InterestExploration-v1", **kwargs):
+    return recsim_tf.make(environment_id, **{"slate_size": 2, "num_candidates": 5, "resample_documents": False, **kwargs})
+
+
+def step_through(simulator, slates, seed=3):
+    """Observations before and after each slate [B, K], and decisions."""
+    state = simulator.reset(NUM_USERS, seed)
+    observations, decisions = [simulator.observe(state)], []
+    for number, slate in enumerate(slates):
+        state, decision = simulator.step(state, tf.constant([slate] * NUM_USERS), random.as_seed(number))
+        observations.append(simulator.observe(state))
+        decisions.append(decision)
+    return observations, decisions
+
+
+# History.
+
+
+def test_history_holds_the_last_observations_newest_first():
+    simulator = make_simulator("InterestEvolution-v1", resample_documents=True)
+    slates = [[0, 1], [2, 3], [1, 4], [0, 2]]
+    raw, _ = step_through(simulator, slates)
+    seen, _ = step_through(layers.LayeredSimulator(simulator, layers.FixedLengthHistory(3, remember_documents=True)), slates)
+    for step, observation in enumerate(seen):
+        history = observation.user.sufficient_statistics
+        remembered = [raw[step - age] if age <= step else None for age in range(3)]
+        np.testing.assert_array_equal(history.present, [[past is not None for past in remembered]] * NUM_USERS)
+        for age, past in enumerate(remembered):
+            for name in ("user", "documents", "response"):
+                entries = tf.nest.map_structure(lambda leaf, age=age: leaf[:, age], getattr(history, name))
+                expected = getattr(raw[0] if past is None else past, name)
+                expected = tf.nest.map_structure(tf.zeros_like, expected) if past is None else expected
+                tf.nest.map_structure(np.testing.assert_array_equal, entries, expected)
+        np.testing.assert_array_equal(observation.user.raw_observation, raw[step].user)
+
+
+def test_history_remembers_only_what_it_is_told_to():
+    layered = layers.LayeredSimulator(make_simulator(), layers.FixedLengthHistory(2, remember_user=False))
+    history = layered.observe(layered.reset(NUM_USERS, 0)).user.sufficient_statistics
+    assert history.user == ()
+    assert history.documents == ()
+    assert history.response.clicked.shape == [NUM_USERS, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"history_length": 0}, "history_length must be at least 1, got 0"),
+        ({"history_length": 1, "remember_user": False, "remember_response": False}, "one of remember_user"),
+    ],
+)
+def test_history_rejects_what_would_remember_nothing(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        layers.FixedLengthHistory(**kwargs)
+
+
+# Click statistics.
+
+
+def test_click_statistics_count_impressions_and_clicks_by_cluster():
+    simulator = make_simulator("InterestExploration-v1", resample_documents=True)
+    slates = [[0, 1], [2, 3], [1, 4]]
+    raw, _ = step_through(simulator, slates)
+    seen, _ = step_through(layers.LayeredSimulator(simulator, layers.ClusterClickStatistics()), slates)
+    impressions, clicks = np.zeros([2, NUM_USERS, 2])
+    for step, observation in enumerate(seen):
+        if step:
+            for user in range(NUM_USERS):
+                for cluster, clicked in zip(raw[step].response.cluster_id[user], raw[step].response.clicked[user], strict=True):
+                    impressions[user, int(cluster)] += 1
+                    clicks[user, int(cluster)] += float(clicked)
+        np.testing.assert_array_equal(observation.user.sufficient_statistics.impression_count, impressions)
+        np.testing.assert_array_equal(observation.user.sufficient_statistics.click_count, clicks)
+    assert clicks.sum() > 0
+
+
+def test_click_statistics_name_the_field_that_an_environment_lacks():
+    with pytest.raises(ValueError, match="observed responses must have the fields clicked, cluster_id, got clicked, engagement without"):
+        layers.LayeredSimulator(make_simulator("LongTermSatisfaction-v1"), layers.ClusterClickStatistics())
+
+
+# Temporal aggregation.
+
+
+def test_a_decision_holds_the_slate_and_discounts_its_rewards():
+    simulator = make_simulator("LongTermSatisfaction-v1", max_steps=10)
+    layered = layers.LayeredSimulator(simulator, layers.TemporalAggregation(4, gamma=0.9))
+    state = layered.reset(NUM_USERS, seed=3)
+    below = state.below
+    seed = random.as_seed(5)
+    slate = tf.constant([[1, 0]] * NUM_USERS)
+    for steps, discount, truncated in ((4, 0.9**3, False), (4, 0.9**3, False), (2, 0.9, True)):
+        expected = np.zeros(NUM_USERS)
+        step_seed = seed
+        for step in range(steps):
+            step_seed, this_seed = random.split_seed(step_seed, 2)
+            below, transition = simulator.step(below, slate, this_seed)
+            expected += 0.9**step * transition.reward.numpy()
+        state, decision = layered.step(state, slate, seed)
+        np.testing.assert_allclose(decision.reward, expected, rtol=1e-5)
+        np.testing.assert_allclose(decision.discount, np.full(NUM_USERS, discount), rtol=1e-6)
+        np.testing.assert_array_equal(decision.truncated, np.full(NUM_USERS, truncated))
+    np.testing.assert_array_equal(state.done, np.ones(NUM_USERS, bool))
+
+
+def test_a_user_who_leaves_within_a_decision_ends_it():
+    # Users of this budget leave at their second step.
+    users = LongTermSatisfactionUsers(time_budget=2.0)
+    layered = layers.LayeredSimulator(make_simulator("LongTermSatisfaction-v1", users=users), layers.TemporalAggregation(3))
+    state, decision = layered.step(layered.reset(NUM_USERS, 0), tf.constant([[0, 1]] * NUM_USERS), random.as_seed(1))
+    np.testing.assert_array_equal(decision.discount, np.zeros(NUM_USERS))
+    np.testing.assert_array_equal(decision.terminated, np.ones(NUM_USERS, bool))
+    _, after = layered.step(state, tf.constant([[0, 1]] * NUM_USERS), random.as_seed(2))
+    np.testing.assert_array_equal(after.reward, np.zeros(NUM_USERS))
+
+
+def test_a_policy_holds_its_slate_for_the_period_and_begins_anew_with_a_user():
+    users = LongTermSatisfactionUsers(time_budget=5.0)
+    simulator = make_simulator("LongTermSatisfaction-v1", users=users)
+    layered = layers.LayeredSimulator(simulator, layers.TemporalAggregation(3))
+    policy = layers.LayeredPolicy(layered, random_policy(simulator))
+    trajectory = simulator.rollout(policy, 50, 10, seed=0, auto_reset=True, policy_state=policy.get_initial_state(50))
+    slate = trajectory.transitions.slate.numpy()
+    held = (slate[1:] == slate[:-1]).all(axis=(1, 2))
+    # Sessions of five steps: decisions at steps 0, 3 and 5, 8.
+    np.testing.assert_array_equal(held, [True, True, False, True, False, True, True, False, True])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: layers.TemporalAggregation(0), "aggregation_period must be at least 1, got 0"),
+        (lambda: layers.TemporalAggregation(2, gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
+        (lambda: layers.SwitchingCost(-1.0), "switching_cost must be at least 0, got -1.0"),
+        (
+            lambda: layers.LayeredSimulator(make_simulator(resample_documents=True), layers.TemporalAggregation(2)),
+            "must have resample_documents=False, got True",
+        ),
+    ],
+)
+def test_temporal_layers_reject_what_they_cannot_do(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+# Switching cost.
+
+
+def test_a_change_of_slate_costs_and_the_last_slate_is_seen():
+    simulator = make_simulator("LongTermSatisfaction-v1", slate_size=2)
+    slates = [[0, 1], [2, 1], [2, 1], [1, 2]]
+    raw, transitions = step_through(simulator, slates)
+    seen, decisions = step_through(layers.LayeredSimulator(simulator, layers.SwitchingCost(7.0)), slates)
+    for transition, decision, cost in zip(transitions, decisions, [0.0, 7.0, 0.0, 7.0], strict=True):
+        np.testing.assert_allclose(decision.reward, transition.reward - cost, rtol=1e-5)
+    # Before the first slate the first candidates stand for it.
+    for step, last in enumerate([[0, 1], *slates]):
+        np.testing.assert_array_equal(seen[step].user.last_slate, raw[0].documents.numpy()[:, last])
+
+
+def test_an_empty_position_is_another_slate():
+    layered = layers.LayeredSimulator(make_simulator("LongTermSatisfaction-v1"), layers.SwitchingCost(3.0))
+    memory = layered.reset(NUM_USERS, 0).memory
+    observation = layered.below.observe(layered.below.reset(NUM_USERS, 0))
+    cost = layered.layer.cost(memory, observation, tf.constant([[0, 1], [0, -1]] * 3))
+    np.testing.assert_array_equal(cost, [0.0, 3.0] * 3)
+
+
+def test_documents_are_compared_as_told():
+    layer = layers.SwitchingCost(1.0, same=lambda last, following: tf.ones_like(last, tf.bool))
+    layered = layers.LayeredSimulator(make_simulator(), layer)
+    _, decisions = step_through(layered, [[3, 4]])
+    _, transitions = step_through(layered.below, [[3, 4]])
+    np.testing.assert_array_equal(decisions[0].reward, transitions[0].reward)
+
+
+# Stacks of layers.
+
+STACK = (
+    lambda: layers.FixedLengthHistory(2),
+    layers.ClusterClickStatistics,
+    lambda: layers.TemporalAggregation(3, gamma=0.9),
+    lambda: layers.SwitchingCost(0.5),
+)
+
+
+def stacked(simulator):
+    for build in STACK:
+        simulator = layers.LayeredSimulator(simulator, build())
+    return simulator
+
+
+def test_layers_stack_and_step_in_one_graph_without_retracing():
+    environment = SlateEnvironment(stacked(make_simulator(max_steps=7)), NUM_USERS, seed=0)
+    traces = []
+
+    @tf.function(autograph=False)
+    def step(slate):
+        traces.append(None)
+        return environment.step(slate)
+
+    step_types = []
+    environment.reset()
+    for number in range(5):
+        time_step = step(tf.constant([[number, (number + 1) % 5]] * NUM_USERS))
+        step_types.append(int(time_step.step_type[0]))
+        impressions = time_step.observation.user.original_observation.sufficient_statistics.impression_count
+        # Of 3, 6 and 7 steps with two documents each; a new session has none.
+        assert float(tf.reduce_sum(impressions[0])) == [6, 12, 14, 0, 6][number]
+    assert step_types == [1, 1, 2, 0, 1]
+    assert len(traces) == 1
+
+
+def test_layers_compile_with_xla():
+    layered = stacked(make_simulator())
+
+    @tf.function(jit_compile=True, autograph=False)
+    def step(seed):
+        seeds = random.split_seed(seed, 2)
+        state, decision = layered.step(layered.reset(NUM_USERS, seeds[0]), tf.constant([[4, 3]] * NUM_USERS), seeds[1])
+        return decision.reward, layered.observe(state)
+
+    reward, observation = step(random.as_seed(0))
+    assert np.isfinite(reward).all()
+    assert observation.user.original_observation.sufficient_statistics.impression_count.shape == [NUM_USERS, 2]
+
+
+def test_the_observation_has_the_declared_spec():
+    layered = stacked(make_simulator())
+    environment = SlateEnvironment(layered, NUM_USERS, seed=0)
+    observation = environment.reset().observation
+    tf.nest.map_structure(
+        lambda leaf, spec: (leaf.shape[1:].assert_is_compatible_with(spec.shape), leaf.dtype == spec.dtype or pytest.fail(spec.name)),
+        observation,
+        environment.observation_spec(),
+    )
+
+
+def test_a_served_policy_sees_below_what_the_agent_sees_above():
+    simulator = make_simulator("InterestExploration-v1", max_steps=20)
+    layered = stacked(simulator)
+    seen_above = []
+
+    def function(observation, policy_state, seed):
+        seen_above.append(tf.nest.map_structure(np.array, observation))
+        return policies.first_positions(2)(observation, policy_state, seed)
+
+    environment = SlateEnvironment(layered, NUM_USERS, seed=0)
+    agent_policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), function)
+    served = layers.serve(layered, agent_policy)
+    assert isinstance(served, tf_policy.TFPolicy)
+    act, policy_state = rollout_policy(served), served.get_initial_state(NUM_USERS)
+    state, above = simulator.reset(NUM_USERS, 3), layered.reset(NUM_USERS, 3)
+    seed = random.as_seed(9)
+    for step in range(6):
+        if step % 3 == 0:
+            expected = layered.observe(above)
+            above, _ = layered.step(above, tf.constant([[0, 1]] * NUM_USERS), seed)
+            step_seed = seed
+        slate, policy_state = act(simulator.observe(state), policy_state, seed)
+        if step % 3 == 0:
+            tf.nest.map_structure(np.testing.assert_array_equal, seen_above[-1], expected)
+        step_seed, inner_seed = random.split_seed(step_seed, 2)
+        state, _ = simulator.step(state, slate, inner_seed)
+
+
+def test_without_layers_a_policy_is_served_as_it_is():
+    simulator = make_simulator()
+    environment = SlateEnvironment(simulator, NUM_USERS)
+    policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), random_policy(simulator))
+    assert layers.serve(simulator, policy) is policy
