@@ -1,40 +1,14 @@
 """Bandits over clusters of documents: which cluster a user clicks most, and within it the documents of best quality."""
 
-from typing import NamedTuple
-
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents.bandits.algorithms import BanditAlgorithm, bandit_algorithm
+from recsim_tf.agents.bandits import fields
+from recsim_tf.agents.bandits.algorithms import BanditAlgorithm
+from recsim_tf.agents.bandits.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.core import nests
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.core.types import Nest, Observation
-
-
-class ClickCounts(NamedTuple):
-    """What a user was shown and clicked in this session; all zero at its start."""
-
-    impressions: tf.Tensor  # float32 [B, T], documents shown of each cluster
-    clicks: tf.Tensor  # float32 [B, T], clicks on them
-    started: tf.Tensor  # bool [B], whether a slate was shown, so that the next response is one to count
-
-
-def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
-    """Adds the response to the previous slate and notes that another slate is coming.
-
-    Args:
-      counts: of B users and T clusters.
-      response: with `clicked` [B, K] and `cluster_id` int [B, K]; ignored where no slate was shown.
-    """
-    num_clusters = counts.impressions.shape[1]
-    counted = tf.cast(counts.started, tf.float32)[:, tf.newaxis, tf.newaxis]
-    shown = counted * tf.one_hot(response.cluster_id, num_clusters)
-    clicked = tf.cast(response.clicked, tf.float32)[..., tf.newaxis]
-    return ClickCounts(
-        impressions=counts.impressions + tf.reduce_sum(shown, axis=1),
-        clicks=counts.clicks + tf.reduce_sum(shown * clicked, axis=1),
-        started=tf.ones_like(counts.started),
-    )
 
 
 def rank_clusters(scores: tf.Tensor, documents: Nest, slate_size: int) -> tf.Tensor:
@@ -86,9 +60,7 @@ def greedy_cluster_policy(simulator: Simulator, cluster_id: int) -> Policy:
     Raises:
       ValueError: if documents lack one of the fields, or for an unknown cluster.
     """
-    observation = _example(simulator)
-    _check_fields("documents", observation.documents, "cluster_id", "quality")
-    num_clusters = _num_clusters(simulator, observation)
+    num_clusters = fields.document_clusters(simulator, fields.example_observation(simulator))
     if not 0 <= cluster_id < num_clusters:
         raise ValueError(f"cluster_id must be in [0, num_clusters={num_clusters}), got {cluster_id}")
 
@@ -126,54 +98,22 @@ class ClusterBandit:
     """
 
     def __init__(self, simulator: Simulator, algorithm: str | BanditAlgorithm = "ucb1", optimism_scaling: float = 1.0):
-        observation = _example(simulator)
-        _check_fields("documents", observation.documents, "cluster_id", "quality")
-        _check_fields("responses", observation.response, "clicked", "cluster_id")
-        self.num_clusters = _num_clusters(simulator, observation)
+        observation = fields.example_observation(simulator)
+        self.num_clusters = fields.document_clusters(simulator, observation)
+        fields.check_fields("responses", observation.response, "clicked", "cluster_id")
         self._slate_size = simulator.slate_size
-        self._algorithm = bandit_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
-        self._optimism_scaling = optimism_scaling
+        self.scores = ClickScores(self.num_clusters, algorithm, optimism_scaling)
 
     @property
     def policy_state_spec(self) -> ClickCounts:
         """Specs of the counts of one user."""
-        counts = tf.TensorSpec([self.num_clusters], tf.float32)
-        return ClickCounts(impressions=counts, clicks=counts, started=tf.TensorSpec([], tf.bool))
+        return self.scores.counts_spec
 
     def get_initial_state(self, batch_size: int) -> ClickCounts:
         """The counts at the start of a session."""
-        return tf.nest.map_structure(lambda spec: tf.zeros([batch_size, *spec.shape], spec.dtype), self.policy_state_spec)
+        return self.scores.initial_counts(batch_size)
 
     def __call__(self, observation: Observation, policy_state: ClickCounts, seed) -> tuple[tf.Tensor, ClickCounts]:
         """The slates int32 [B, K] and the counts that include the observed response."""
         counts = update_counts(policy_state, observation.response)
         return rank_clusters(self.scores(counts, seed), observation.documents, self._slate_size), counts
-
-    def scores(self, counts: ClickCounts, seed) -> tf.Tensor:
-        """The clusters' scores, float32 [B, T]."""
-        total = tf.reduce_sum(counts.impressions, axis=-1)
-        scores = self._algorithm(counts.impressions, counts.clicks, total, self._optimism_scaling, seed)
-        some_unshown = tf.reduce_any(counts.impressions == 0, axis=-1, keepdims=True)
-        return tf.where(some_unshown, -counts.impressions, scores)
-
-
-def _example(simulator: Simulator) -> Observation:
-    with tf.init_scope():
-        return simulator.observe(simulator.reset(1, seed=0))
-
-
-def _check_fields(owner: str, nest: Nest, *names: str) -> None:
-    missing = [name for name in names if not hasattr(nest, name)]
-    if missing:
-        got = ", ".join(getattr(nest, "_fields", ())) or type(nest).__name__
-        raise ValueError(f"observed {owner} must have the fields {', '.join(names)}, got {got} without {', '.join(missing)}")
-
-
-def _num_clusters(simulator: Simulator, observation: Observation) -> int:
-    cluster_id = observation.documents.cluster_id
-    if not cluster_id.dtype.is_integer:
-        raise ValueError(f"cluster_id of documents must be integers, got {cluster_id.dtype.name}")
-    high = getattr(getattr(simulator.documents.observation_bounds(), "cluster_id", None), "high", None)
-    if high is None:
-        raise ValueError("observation_bounds of the documents must bound cluster_id, got no upper bound")
-    return int(high) + 1
