@@ -6,7 +6,7 @@ import tensorflow as tf
 from recsim_tf.agents.bandits import fields
 from recsim_tf.agents.bandits.algorithms import BanditAlgorithm
 from recsim_tf.agents.bandits.clicks import ClickCounts, ClickScores, update_counts
-from recsim_tf.core import nests
+from recsim_tf.core import checks, nests
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.core.types import Nest, Observation
 
@@ -100,7 +100,7 @@ class ClusterBandit:
     def __init__(self, simulator: Simulator, algorithm: str | BanditAlgorithm = "ucb1", optimism_scaling: float = 1.0):
         observation = fields.example_observation(simulator)
         self.num_clusters = fields.document_clusters(simulator, observation)
-        fields.check_fields("responses", observation.response, "clicked", "cluster_id")
+        checks.check_fields("responses", observation.response, "clicked", "cluster_id")
         self._slate_size = simulator.slate_size
         self.scores = ClickScores(self.num_clusters, algorithm, optimism_scaling)
 

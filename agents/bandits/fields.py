@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from recsim_tf.core import checks
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation
 
@@ -10,23 +11,6 @@ def example_observation(simulator: Simulator) -> Observation:
     """The observation of one user at the start of a session."""
     with tf.init_scope():
         return simulator.observe(simulator.reset(1, seed=0))
-
-
-def check_fields(owner: str, nest: Nest, *names: str) -> None:
-    """Requires the observed documents or responses to have these fields.
-
-    Args:
-      owner: "documents" or "responses".
-      nest: what is observed of them.
-      *names: of the fields.
-
-    Raises:
-      ValueError: with the fields that are there and those that are missing.
-    """
-    missing = [name for name in names if not hasattr(nest, name)]
-    if missing:
-        got = ", ".join(getattr(nest, "_fields", ())) or type(nest).__name__
-        raise ValueError(f"observed {owner} must have the fields {', '.join(names)}, got {got} without {', '.join(missing)}")
 
 
 def document_clusters(simulator: Simulator, observation: Observation) -> int:
@@ -39,7 +23,7 @@ def document_clusters(simulator: Simulator, observation: Observation) -> int:
     Raises:
       ValueError: if documents lack one of the fields, or if cluster ids are not integers with an upper bound.
     """
-    check_fields("documents", observation.documents, "cluster_id", "quality")
+    checks.check_fields("documents", observation.documents, "cluster_id", "quality")
     return _num_clusters("documents", observation.documents, simulator.documents.observation_bounds())
 
 
@@ -53,7 +37,7 @@ def response_clusters(simulator: Simulator, observation: Observation) -> int:
     Raises:
       ValueError: if responses lack one of the fields, or if cluster ids are not integers with an upper bound.
     """
-    check_fields("responses", observation.response, "clicked", "cluster_id")
+    checks.check_fields("responses", observation.response, "clicked", "cluster_id")
     return _num_clusters("responses", observation.response, simulator.users.response_bounds())
 
 

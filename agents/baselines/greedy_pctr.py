@@ -8,7 +8,6 @@ import tensorflow as tf
 from recsim_tf import choice
 from recsim_tf.agents.baselines.myopic import myopic_policy
 from recsim_tf.agents.choice_scores import BeliefScores
-from recsim_tf.core import nests
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
@@ -39,7 +38,7 @@ def greedy_pctr_policy(
 
 def _mean_affinity(users: InterestExplorationUsers) -> Callable[[Observation], UserState]:
     def belief(observation):
-        num_users = nests.batch_size(observation.documents)
+        num_users = tf.shape(observation.documents.quality)[0]
         return UserState(affinity=tf.broadcast_to(users.mean_affinity(log_scale=False), [num_users, users.num_topics]))
 
     return belief

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from recsim_tf.agents.bandits.fields import example_observation
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores
 from recsim_tf.core.simulator import Policy, Simulator
 
@@ -14,8 +15,13 @@ def myopic_policy(simulator: Simulator, choice_scores: ChoiceScores | None = Non
     Args:
       simulator: the environment.
       choice_scores: what the agent believes about clicks, by default `AffinityScores()`.
+
+    Raises:
+      ValueError: if the choice scores are not for this environment: `AffinityScores` need users and documents that are vectors of one
+        length.
     """
     choice_scores = choice_scores or AffinityScores()
+    choice_scores(example_observation(simulator))
 
     def act(observation, policy_state, seed):
         del seed

@@ -5,7 +5,7 @@ import tensorflow as tf
 from recsim_tf.agents.choice_scores import AffinityScores
 from recsim_tf.agents.slate_q.slates import exact_slate
 from recsim_tf.core.simulator import Policy, Simulator
-from recsim_tf.environments.interest_evolution import UtilityVideos
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 
 # Reward per unit of budget that this policy itself earns, about 280 / 200; returns are flat around it.
 _REWARD_PER_BUDGET = 1.3
@@ -19,14 +19,16 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
     neglects that interests move.
 
     Args:
-      simulator: interest evolution with `UtilityVideos` and proportional choice.
+      simulator: interest evolution with `InterestEvolutionUsers`, `UtilityVideos` and a multinomial choice.
       reward_per_budget: reward that one unit of budget is worth.
 
     Raises:
-      ValueError: for other documents.
+      ValueError: for other documents, users or choice models.
     """
     if not isinstance(simulator.documents, UtilityVideos):
         raise ValueError(f"the oracle needs interest evolution with UtilityVideos, got {type(simulator.documents).__name__}")
+    if not isinstance(simulator.users, InterestEvolutionUsers):
+        raise ValueError(f"the oracle needs interest evolution with InterestEvolutionUsers, got {type(simulator.users).__name__}")
     users, videos = simulator.users, simulator.documents
     choice_scores = AffinityScores(users.choice_model, no_click_mass=users.no_click_mass, min_normalizer=users.min_normalizer)
 

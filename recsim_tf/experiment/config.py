@@ -8,7 +8,7 @@ import gin
 import tensorflow as tf
 
 # Imported for the names that they give to gin files.
-from recsim_tf.agents import full_slate_q, slate_q  # noqa: F401
+from recsim_tf.agents import bandits, baselines, full_slate_q, slate_q  # noqa: F401
 from recsim_tf.experiment import simulate, train  # noqa: F401
 from recsim_tf.experiment.errors import UsageError, one_line
 

@@ -16,7 +16,7 @@ from tf_agents.policies import policy_saver, tf_policy
 from tqdm import tqdm
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.baselines import baseline_policy
+from recsim_tf.agents.baselines import BASELINE_NAMES, baseline_policy
 from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Policy, Simulator
@@ -26,16 +26,6 @@ from recsim_tf.experiment.evaluate import Evaluation
 from recsim_tf.experiment.learning import LearningLoop
 from recsim_tf.experiment.metrics import PolicyResult
 from recsim_tf.experiment.run_dir import RunDirectory, write_text
-
-_BASELINE_NAMES = {
-    "random": "Random",
-    "myopic": "Myopic",
-    "oracle": "Oracle",
-    "greedy_pctr": "Greedy pCTR",
-    "ucb1": "UCB1 over clusters",
-    "kl_ucb": "KL-UCB over clusters",
-    "thompson": "Thompson sampling over clusters",
-}
 
 # (environment, train_step_counter) -> agent
 CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
@@ -99,7 +89,7 @@ def experiment(
     ):
         if value < least:
             raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
-    baseline_policies = [(_BASELINE_NAMES.get(name, name), baseline_policy(name, simulator)) for name in baselines]
+    baseline_policies = [(BASELINE_NAMES.get(name, name), baseline_policy(name, simulator)) for name in baselines]
     # Keras initialises weights from global generators.
     tf.keras.utils.set_random_seed(seed % 2**32)
     environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)

@@ -7,8 +7,10 @@ from recsim_tf.agents.baselines import BASELINES, baseline_policy, myopic_policy
 from recsim_tf.agents.choice_scores import AffinityScores
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from tests.agents.slate_q import reference
 
 NUM_USERS = 3000
@@ -102,6 +104,11 @@ def test_a_baseline_in_an_environment_that_lacks_what_it_needs_says_so():
     exploration = interest_exploration(slate_size=2, num_candidates=4)
     with pytest.raises(ValueError, match=r"the oracle needs interest evolution with UtilityVideos, got \w+"):
         baseline_policy("oracle", exploration)
-    observation = exploration.observe(exploration.reset(3, 0))
     with pytest.raises(ValueError, match=r"the affinity <user, document> needs vectors of one length"):
-        myopic_policy(exploration)(observation, (), random.as_seed(0))
+        myopic_policy(exploration)
+
+
+def test_the_oracle_names_the_users_that_it_needs():
+    pure = Simulator(LongTermSatisfactionUsers(), UtilityVideos(), slate_size=2, num_candidates=4)
+    with pytest.raises(ValueError, match="the oracle needs interest evolution with InterestEvolutionUsers, got LongTermSatisfactionUsers"):
+        oracle_policy(pure)
