@@ -5,12 +5,12 @@ from collections.abc import Callable
 import gin
 import tensorflow as tf
 
-from recsim_tf.adapters.tf_agents import rollout_policy
+from recsim_tf.adapters.tf_agents import observation_spec, rollout_policy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.core.types import Nest
-from recsim_tf.experiment.metrics import PolicyResult, SessionSums
+from recsim_tf.experiment.metrics import Measures, PolicyResult, SessionSums
 
 
 @gin.configurable
@@ -43,13 +43,15 @@ class Evaluation:
         """
         num_users = num_users or self.num_users
         function, policy_state = as_rollout(policy, num_users)
+        with tf.init_scope():
+            measures = Measures.of(observation_spec(simulator, simulator.observe(simulator.reset(1, seed=0))).response)
 
         @compiled(jit_compile=self._jit_compile)
         def run(seed):
-            zeros = SessionSums.zeros(num_users)
+            zeros = SessionSums.zeros(num_users, measures.num_clusters)
             return simulator.fold(function, num_users, self._max_steps, seed, SessionSums.add, zeros, policy_state=policy_state)
 
-        return lambda: PolicyResult.from_sums(name, run(random.as_seed(self.seed)))
+        return lambda: PolicyResult.from_sums(name, run(random.as_seed(self.seed)), measures.quality)
 
 
 def as_rollout(policy, num_users: int) -> tuple[Policy, Nest]:

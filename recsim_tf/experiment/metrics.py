@@ -1,37 +1,104 @@
-"""What is measured about sessions, under RecSim's names where they exist."""
+"""What is measured about sessions, under RecSim's names where they exist.
+
+A step shows a slate, and a slate is one impression, however many documents it holds: rates are per step, as in RecSim 0.2.4.
+"""
 
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.types import Transition
+from recsim_tf.core.types import Nest, Transition
+
+
+class Measures(NamedTuple):
+    """What the responses of an environment tell about clicked documents, beside that they were clicked."""
+
+    num_clusters: int = 0  # C: of an integer field `cluster_id` with an upper bound, else 0
+    quality: bool = False  # whether there is a field `quality`
+
+    @classmethod
+    def of(cls, response_spec: Nest) -> "Measures":
+        """From the bounded specs of an observed response, `environment.observation_spec().response`."""
+        spec = getattr(response_spec, "cluster_id", None)
+        bounded = spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max
+        return cls(int(np.max(spec.maximum)) + 1 if bounded else 0, hasattr(response_spec, "quality"))
+
+
+def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
+    """RecSim's `cluster_watch_count_frac`: clicks on each cluster, and steps without a click, as fractions of the steps.
+
+    Every cluster has its value, also one without a click, for which RecSim writes none: curves have no holes.
+
+    Args:
+      cluster_clicks: [C], one for each cluster; with C = 0 the result is empty.
+      no_click: steps without a click.
+      steps: all steps; without any the fractions are zero.
+    """
+    if not len(cluster_clicks):
+        return {}
+    counts = {f"cluster_{cluster}": clicks for cluster, clicks in enumerate(cluster_clicks)} | {"no_click": no_click}
+    return {name: float(count / max(steps, 1)) for name, count in counts.items()}
+
+
+class _Counts(NamedTuple):
+    """What one step of B users adds to the sums; the user was there."""
+
+    clicks: tf.Tensor  # [B]
+    no_click: tf.Tensor  # [B], 1 where nothing was clicked
+    quality: tf.Tensor  # [B], of clicked documents, zero where the response has no field `quality`
+    cluster_clicks: tf.Tensor  # [B, C]
+
+
+def _count(response: Nest, num_clusters: int) -> _Counts:
+    clicked = tf.cast(response.clicked, tf.float32)
+    clicks = tf.reduce_sum(clicked, axis=-1)
+    quality = tf.zeros_like(clicks)
+    cluster_clicks = clicks[:, tf.newaxis] * tf.zeros([num_clusters])
+    if hasattr(response, "quality"):
+        quality = tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
+    if num_clusters:
+        cluster_clicks = tf.reduce_sum(clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1)
+    return _Counts(clicks, tf.cast(clicks == 0, tf.float32), quality, cluster_clicks)
 
 
 class SessionSums(NamedTuple):
-    """Sums over the sessions of B users, each [B]; a carry for `Simulator.fold`."""
+    """Sums over the sessions of B users, float32 [B] but for `cluster_clicks`; a carry for `Simulator.fold`."""
 
     reward: tf.Tensor
     steps: tf.Tensor
     clicks: tf.Tensor
+    no_click: tf.Tensor  # steps without a click
     quality: tf.Tensor  # of clicked documents, zero where the response has no field `quality`
-    finished: tf.Tensor
+    left: tf.Tensor  # 1 where the user left
+    time_limit: tf.Tensor  # 1 where the simulator's time limit ended the session
+    cluster_clicks: tf.Tensor  # [B, C]
 
     @classmethod
-    def zeros(cls, num_users: int) -> "SessionSums":
-        return cls(*(tf.zeros([num_users]) for _ in cls._fields))
+    def zeros(cls, num_users: int, num_clusters: int = 0) -> "SessionSums":
+        """The sums before the first step; with `num_clusters`, C, clicks are counted by cluster, see `Measures`."""
+        rows = {name: tf.zeros([num_users]) for name in cls._fields if name != "cluster_clicks"}
+        return cls(**rows, cluster_clicks=tf.zeros([num_users, num_clusters]))
+
+    @property
+    def finished(self) -> tf.Tensor:
+        """[B]: 1 where the session has ended."""
+        return self.left + self.time_limit
 
     def add(self, transition: Transition) -> "SessionSums":
         """Adds one step."""
         active = tf.cast(transition.active, tf.float32)
-        clicks, quality = _clicks_and_quality(transition.response)
-        finished = tf.cast(transition.terminated | transition.truncated, tf.float32)
+        counts = _count(transition.response, self.cluster_clicks.shape[1])
         return SessionSums(
             reward=self.reward + tf.cast(transition.reward, tf.float32),
             steps=self.steps + active,
-            clicks=self.clicks + active * clicks,
-            quality=self.quality + active * quality,
-            finished=self.finished + finished,
+            clicks=self.clicks + active * counts.clicks,
+            no_click=self.no_click + active * counts.no_click,
+            quality=self.quality + active * counts.quality,
+            left=self.left + tf.cast(transition.terminated, tf.float32),
+            time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
+            cluster_clicks=self.cluster_clicks + active[:, tf.newaxis] * counts.cluster_clicks,
         )
 
 
@@ -46,23 +113,37 @@ class PolicyResult(NamedTuple):
     length_standard_error: float
     click_rate: float  # clicks a step
     mean_quality: float | None  # of clicked documents; None without clicks or qualities
+    cluster_watch_count_frac: dict[str, float]  # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
     unfinished: int  # sessions that were cut off when the evaluation ended
+    sessions: SessionSums  # of each user, as NumPy arrays
+    has_quality: bool  # whether responses tell it
 
     @classmethod
-    def from_sums(cls, name: str, sums: SessionSums) -> "PolicyResult":
-        reward, steps, clicks, quality, finished = (part.numpy().astype("float64") for part in sums)
-        episodes = len(reward)
+    def from_sums(cls, name: str, sums: SessionSums, has_quality: bool) -> "PolicyResult":
+        """Summarises sessions.
+
+        Args:
+          name: of the policy.
+          sums: of its sessions.
+          has_quality: whether responses tell it, see `Measures`.
+        """
+        sessions = SessionSums(*(np.asarray(part, np.float64) for part in sums))
+        episodes = len(sessions.reward)
         root = math.sqrt(max(episodes - 1, 1))
+        steps, clicks = sessions.steps.sum(), sessions.clicks.sum()
         return cls(
             name=name,
-            mean_return=float(reward.mean()),
-            standard_error=float(reward.std() / root),
+            mean_return=float(sessions.reward.mean()),
+            standard_error=float(sessions.reward.std() / root),
             episodes=episodes,
-            mean_length=float(steps.mean()),
-            length_standard_error=float(steps.std() / root),
-            click_rate=float(clicks.sum() / max(steps.sum(), 1)),
-            mean_quality=float(quality.sum() / clicks.sum()) if clicks.sum() > 0 and quality.any() else None,
-            unfinished=int(episodes - finished.sum()),
+            mean_length=float(sessions.steps.mean()),
+            length_standard_error=float(sessions.steps.std() / root),
+            click_rate=float(clicks / max(steps, 1)),
+            mean_quality=float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None,
+            cluster_watch_count_frac=watch_fractions(sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps),
+            unfinished=int(episodes - sessions.finished.sum()),
+            sessions=sessions,
+            has_quality=has_quality,
         )
 
     def tags(self, suffix: str) -> dict[str, float]:
@@ -75,59 +156,73 @@ class PolicyResult(NamedTuple):
         }
         if self.mean_quality is not None:
             scalars["AverageQuality"] = self.mean_quality
-        return {f"{tag}/{suffix}": value for tag, value in scalars.items()}
+        return _tags(scalars, self.cluster_watch_count_frac, suffix)
 
     def as_json(self) -> dict[str, Any]:
-        return self._asdict()
+        """All but the single sessions."""
+        return {name: value for name, value in self._asdict().items() if name not in ("sessions", "has_quality")}
 
 
-def _clicks_and_quality(response) -> tuple[tf.Tensor, tf.Tensor]:
-    """Clicks and the quality of clicked documents of a response, each [B]."""
-    clicked = tf.cast(response.clicked, tf.float32)
-    clicks = tf.reduce_sum(clicked, axis=-1)
-    if not hasattr(response, "quality"):
-        return clicks, tf.zeros_like(clicks)
-    return clicks, tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
+def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:
+    scalars = scalars | {f"cluster_watch_count_frac/{name}": fraction for name, fraction in fractions.items()}
+    return {f"{tag}/{suffix}": float(value) for tag, value in scalars.items()}
 
 
 class CollectMetrics(tf.Module):
     """An observer of a TF-Agents driver: the sessions that end, and the steps, since it was last read.
 
+    A step's response comes with the frame after it. So rates of clicks are per response that has come, and the time is per step that was
+    taken; the two counts differ by the users' last steps only.
+
     Args:
       num_users: B.
+      num_clusters: C, see `Measures`; 0 counts no clicks by cluster.
     """
 
-    _totals = ("episodes", "reward", "squared_reward", "length", "steps", "clicks", "quality")
+    _totals = ("episodes", "reward", "squared_reward", "length", "steps", "impressions", "clicks", "no_click", "quality")
 
-    def __init__(self, num_users: int):
+    def __init__(self, num_users: int, num_clusters: int = 0):
         super().__init__(name="CollectMetrics")
+        self._num_clusters = num_clusters
+        self._has_quality = False
         self._reward = tf.Variable(tf.zeros([num_users]), trainable=False)
         self._length = tf.Variable(tf.zeros([num_users]), trainable=False)
-        self._sums = tf.Variable(tf.zeros([len(self._totals)], tf.float64), trainable=False)
+        self._sums = tf.Variable(tf.zeros([len(self._totals) + num_clusters], tf.float64), trainable=False)
 
     def __call__(self, trajectory) -> None:
         """Takes one frame of every user. The response in it is that to the frame before, zero in a FIRST frame."""
-        ended = trajectory.is_boundary()
-        running = 1 - tf.cast(ended, tf.float32)
+        response = trajectory.observation.response
+        # The structure of a response is known when this is traced, which is before anything can be read.
+        self._has_quality = hasattr(response, "quality")
+        ends = tf.cast(trajectory.is_boundary(), tf.float64)
+        running = tf.cast(~trajectory.is_boundary(), tf.float32)
+        answered = tf.cast(~trajectory.is_first(), tf.float64)
         reward = self._reward + running * trajectory.reward
         length = self._length + running
-        ends = tf.cast(ended, tf.float32)
-        clicks, quality = _clicks_and_quality(trajectory.observation.response)
-        parts = (ends, ends * reward, ends * reward**2, ends * length, running, clicks, quality)
-        self._sums.assign_add(tf.stack([tf.reduce_sum(tf.cast(part, tf.float64)) for part in parts]))
+        counts = tf.nest.map_structure(lambda count: tf.cast(count, tf.float64), _count(response, self._num_clusters))
+        returns = tf.cast(reward, tf.float64)
+        parts = (
+            *(ends, ends * returns, ends * returns**2, ends * tf.cast(length, tf.float64), tf.cast(running, tf.float64)),
+            *(answered, answered * counts.clicks, answered * counts.no_click, answered * counts.quality),
+        )
+        totals = tf.reduce_sum(tf.stack(parts), axis=1)
+        by_cluster = tf.reduce_sum(answered[:, tf.newaxis] * counts.cluster_clicks, axis=0)
+        self._sums.assign_add(tf.concat([totals, by_cluster], axis=0))
         self._reward.assign(running * reward)
         self._length.assign(running * length)
 
     def read_and_clear(self, seconds: float) -> dict[str, float]:
         """RecSim's scalar tags of what was collected since the last call, which took `seconds`."""
-        totals = dict(zip(self._totals, self._sums.numpy(), strict=True))
+        sums = self._sums.numpy()
         self._sums.assign(tf.zeros_like(self._sums))
-        scalars = {"TimePerStep": seconds / max(totals["steps"], 1), "CTR": totals["clicks"] / max(totals["steps"], 1)}
-        if totals["clicks"] > 0 and totals["quality"] != 0:
+        totals = dict(zip(self._totals, sums, strict=False))
+        impressions = max(totals["impressions"], 1)
+        scalars = {"TimePerStep": seconds / max(totals["steps"], 1), "CTR": totals["clicks"] / impressions}
+        if self._has_quality and totals["clicks"] > 0:
             scalars["AverageQuality"] = totals["quality"] / totals["clicks"]
         if totals["episodes"] > 0:
             mean = totals["reward"] / totals["episodes"]
             scalars["AverageEpisodeRewards"] = mean
             scalars["AverageEpisodeLength"] = totals["length"] / totals["episodes"]
             scalars["StdEpisodeRewards"] = math.sqrt(max(totals["squared_reward"] / totals["episodes"] - mean**2, 0))
-        return {f"{tag}/train": float(value) for tag, value in scalars.items()}
+        return _tags(scalars, watch_fractions(sums[len(self._totals) :], totals["no_click"], impressions), "train")
