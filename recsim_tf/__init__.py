@@ -7,6 +7,7 @@ from recsim_tf import choice
 from recsim_tf._version import __version__
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel, per_user
+from recsim_tf.core.shared_candidates import SharedCandidates
 from recsim_tf.core.simulator import Policy, Simulator, click_reward
 from recsim_tf.core.types import Clicks, InitialDraws, LogProb, Observation, SimulatorState, Slate, StepDraws, Trajectory, Transition
 from recsim_tf.environments.interest_evolution import interest_evolution
@@ -27,6 +28,7 @@ __all__ = [
     "LogProb",
     "Observation",
     "Policy",
+    "SharedCandidates",
     "Simulator",
     "SimulatorState",
     "Slate",
