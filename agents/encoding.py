@@ -36,7 +36,7 @@ def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
     return tf.concat(parts, axis=-1)
 
 
-def _num_categories(spec) -> int:
+def num_categories(spec) -> int:
     """Size of a bounded integer's range, or 0 for anything else."""
     if not spec.dtype.is_integer or not isinstance(spec, tensor_spec.BoundedTensorSpec):
         return 0
@@ -47,11 +47,11 @@ def _num_categories(spec) -> int:
 
 
 def _leaf_size(spec) -> int:
-    return (spec.shape.num_elements() or 0) * max(_num_categories(spec), 1)
+    return (spec.shape.num_elements() or 0) * max(num_categories(spec), 1)
 
 
 def _encode_leaf(leaf, spec, num_outer_axes):
-    categories = _num_categories(spec)
+    categories = num_categories(spec)
     if categories:
         leaf = tf.one_hot(leaf - int(spec.minimum.min()), categories)
     outer = tf.shape(leaf)[:num_outer_axes]

@@ -1,13 +1,9 @@
 """All ordered slates of K of N candidates, numbered."""
 
-import itertools
-import math
-
 import numpy as np
 import tensorflow as tf
 
-# Beyond this the table of Q-values, one for each slate, is no sensible agent any more.
-_MAX_SLATES = 20_000
+from recsim_tf.agents.slate_table import all_slates
 
 
 class SlateTable:
@@ -22,16 +18,10 @@ class SlateTable:
     """
 
     def __init__(self, num_candidates: int, slate_size: int):
-        num_slates = math.perm(num_candidates, slate_size)
-        if num_slates > _MAX_SLATES:
-            raise ValueError(
-                f"slate_size={slate_size} of num_candidates={num_candidates} gives {num_slates:,} slates, "
-                f"full-slate Q-learning takes at most {_MAX_SLATES:,}"
-            )
-        self.slates = np.array(list(itertools.permutations(range(num_candidates), slate_size)), np.int32)
+        self.slates = all_slates(num_candidates, slate_size)
         self._powers = num_candidates ** np.arange(slate_size, dtype=np.int32)
         self._numbers = np.zeros(num_candidates**slate_size, np.int32)
-        self._numbers[self.slates @ self._powers] = np.arange(num_slates)
+        self._numbers[self.slates @ self._powers] = np.arange(len(self.slates))
 
     def __len__(self) -> int:
         return len(self.slates)
