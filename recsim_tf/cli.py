@@ -10,18 +10,24 @@ _ROOT_DIR = flags.DEFINE_string("root_dir", None, "Folder of the run; created if
 _GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "Gin file: a path or the name of a packaged config. May be repeated.")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "Gin binding, such as 'train.num_iterations=100'. May be repeated.")
 _EXPLAIN = flags.DEFINE_bool("explain", False, "evaluate: also print a few slates with values, click probabilities and what the user did.")
+_WATCH = flags.DEFINE_bool(
+    "watch",
+    False,
+    "evaluate: evaluate the agent at every new checkpoint while another process trains; see evaluations.jsonl in the run's folder.",
+)
+_WATCH_TIMEOUT = flags.DEFINE_float("watch_timeout", 3600.0, "evaluate --watch: seconds without a new checkpoint after which it ends.")
 _EPISODE_LOG = flags.DEFINE_string("episode_log", None, "simulate: also write sessions into this new TFRecord file.")
 
 _COMMANDS = {
     "train": "train an agent, or go on with a run: --root_dir and --gin_file",
-    "evaluate": "evaluate the agent of a run, and its baselines: --root_dir",
+    "evaluate": "evaluate the agent of a run, and its baselines: --root_dir; sessions go to evaluations/sessions-ITERATION.csv in it",
     "simulate": "simulate sessions under a fixed policy: --root_dir and --gin_file",
 }
 
 
 def _usage() -> str:
     commands = "\n".join(f"  {name:<10} {text}" for name, text in _COMMANDS.items())
-    options = "--root_dir=DIR [--gin_file=FILE ...] [--gin_bindings=BINDING ...] [--explain] [--episode_log=FILE]"
+    options = "--root_dir=DIR [--gin_file=FILE ...] [--gin_bindings=BINDING ...] [--explain] [--watch] [--episode_log=FILE]"
     return f"usage: recsim-tf COMMAND {options}\n{commands}"
 
 
@@ -29,9 +35,9 @@ def _import_experiment():
     """Imports what needs TF-Agents."""
     logging.set_verbosity(logging.ERROR)
     warnings.filterwarnings("ignore")
-    from recsim_tf.experiment import config, errors, evaluate, report, run_dir, simulate, train
+    from recsim_tf.experiment import config, errors, run_dir, simulate, train
 
-    return config, errors, evaluate, report, run_dir, simulate, train
+    return config, errors, run_dir, simulate, train
 
 
 def _run(argv: list[str]) -> int:
@@ -43,14 +49,16 @@ def _run(argv: list[str]) -> int:
         modules = _import_experiment()
     except ModuleNotFoundError as error:
         return _fail(f"recsim-tf {command} needs {error.name}: install recsim-tf[agents] (on Python 3.11)")
-    config, errors, evaluate, report, run_dir, simulate, train = modules
+    config, errors, run_dir, simulate, train = modules
     try:
         if _ROOT_DIR.value is None:
             raise errors.UsageError("--root_dir must name the folder of the run")
         if _EPISODE_LOG.value is not None and command != "simulate":
             raise errors.UsageError(f"--episode_log is an option of simulate, not of {command}")
+        if _WATCH.value and (command != "evaluate" or _EXPLAIN.value):
+            raise errors.UsageError(f"--watch is an option of evaluate without --explain, got {command}{' --explain' * _EXPLAIN.value}")
         if command == "evaluate":
-            return _evaluate(config, errors, evaluate, report, run_dir, train)
+            return _evaluate(config, errors, run_dir)
         if not _GIN_FILE.value and not _GIN_BINDINGS.value:
             raise errors.UsageError(f"--gin_file must name a config, such as one of {', '.join(config.packaged_configs())}")
         folder = run_dir.RunDirectory(_ROOT_DIR.value, config.load(_GIN_FILE.value, _GIN_BINDINGS.value))
@@ -69,17 +77,26 @@ def _run(argv: list[str]) -> int:
         return _fail(errors.one_line(error))
 
 
-def _evaluate(config, errors, evaluate, report, run_dir, train) -> int:
+def _evaluate(config, errors, run_dir) -> int:
+    from recsim_tf.experiment import evaluate, report, sessions, train, watch
+
     folder = run_dir.RunDirectory(_ROOT_DIR.value)
     config.load([str(folder.config_file), *_GIN_FILE.value], _GIN_BINDINGS.value)
     parts = train.experiment()
+    evaluation = evaluate.Evaluation()
+    if _WATCH.value:
+        if not watch.watch(folder, parts, evaluation, watch.configured_iterations(), _WATCH_TIMEOUT.value):
+            raise errors.UsageError(f"root_dir {_ROOT_DIR.value} had no checkpoint within --watch_timeout={_WATCH_TIMEOUT.value:g} seconds")
+        return 0
     if _EXPLAIN.value and not hasattr(parts.agent, "action_values"):
         raise errors.UsageError(f"--explain needs an agent that values items, as SlateQ, got {parts.agent.name}")
     if not folder.restore_latest(parts.checkpoint):
         raise errors.UsageError(f"root_dir {_ROOT_DIR.value} has no checkpoint to evaluate")
-    print(report.results_table(train.evaluate_all(parts, evaluate.Evaluation())))
+    results = train.evaluate_all(parts, evaluation)
+    print(report.results_table(results))
     if _EXPLAIN.value:
         print(evaluate.explain(parts.simulator, parts.agent))
+    sessions.write_sessions(folder.path / "evaluations" / f"sessions-{int(parts.progress.iteration)}.csv", results)
     return 0
 
 

@@ -20,6 +20,8 @@ from tests.experiment.runs import TINY, run_command
         ),
         (["evaluate", "--root_dir=run"], "must be the folder of a run"),
         (["evaluate", "--root_dir=run", "--episode_log=log"], "--episode_log is an option of simulate, not of evaluate"),
+        (["train", "--root_dir=run", f"--gin_file={TINY}", "--watch"], "--watch is an option of evaluate without --explain, got train"),
+        (["evaluate", "--root_dir=run", "--watch", "--explain"], "--watch is an option of evaluate .*got evaluate --explain"),
         (
             ["simulate", "--root_dir=run", "--gin_bindings=simulate.simulator = @interest_evolution()", f"--episode_log={TINY}"],
             "episode log .*tiny.gin exists, name a new file",
@@ -55,6 +57,7 @@ def test_train_evaluate_explain_and_simulate(tmp_path):
     assert code == 0, errors
     assert output.startswith(table[: table.index("Trained")])
     assert output.count("The user clicked") == 3
+    assert (run / "evaluations" / "sessions-20.csv").read_bytes() == (run / "sessions.csv").read_bytes()
     assert "P(no click)" in output
 
     simulated = tmp_path / "simulated"

@@ -22,8 +22,10 @@ class Measures(NamedTuple):
     def of(cls, response_spec: Nest) -> "Measures":
         """From the bounded specs of an observed response, `environment.observation_spec().response`."""
         spec = getattr(response_spec, "cluster_id", None)
-        bounded = spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max
-        return cls(int(np.max(spec.maximum)) + 1 if bounded else 0, hasattr(response_spec, "quality"))
+        num_clusters = 0
+        if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
+            num_clusters = int(np.max(spec.maximum)) + 1
+        return cls(num_clusters, hasattr(response_spec, "quality"))
 
 
 def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """What a run shows a person: the table and the plot."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,47 +26,79 @@ def results_table(results: Sequence[PolicyResult]) -> str:
     return "\n".join(lines)
 
 
-def plot_learning_curve(path: Path, rows: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str) -> None:
-    """Draws the mean return of the agent against simulated steps, with a line for every other policy.
+def write_plots(folder: Path, rows: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str) -> None:
+    """Draws learning_curve.png, or returns.png where nothing was learned and there is no curve.
 
     Args:
-      path: of the PNG.
+      folder: for the file.
       rows: lines of metrics.jsonl.
       results: of the final evaluation.
       agent_name: the name of the agent in `results`.
     """
+    curve = [row for row in rows if "AverageEpisodeRewards/eval" in row]
+    if curve:
+        plot_learning_curve(folder / "learning_curve.png", curve, results, agent_name)
+    else:
+        plot_returns(folder / "returns.png", results)
+
+
+def plot_learning_curve(path: Path, curve: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str) -> None:
+    """Draws the mean return of the agent against simulated steps, with a line for every other policy.
+
+    Args:
+      path: of the PNG.
+      curve: lines of metrics.jsonl that hold an evaluation.
+      results: of the final evaluation.
+      agent_name: the name of the agent in `results`.
+    """
+    with _figure(path) as axes:
+        steps = [row["env_steps"] / 1e6 for row in curve]
+        returns = [row["AverageEpisodeRewards/eval"] for row in curve]
+        bands = [2 * row["StandardError/eval"] for row in curve]
+        (line,) = axes.plot(steps, returns, linewidth=2)
+        low = [value - band for value, band in zip(returns, bands, strict=True)]
+        high = [value + band for value, band in zip(returns, bands, strict=True)]
+        axes.fill_between(steps, low, high, alpha=0.25, color=line.get_color(), linewidth=0)
+        handles = []
+        for index, result in enumerate(result for result in results if result.name != agent_name):
+            handles.append((axes.axhline(result.mean_return, color=f"C{index + 1}", linestyle="--", linewidth=1.2), result))
+        for result in results:
+            if result.name == agent_name:
+                axes.plot(steps[-1], result.mean_return, "o", color=line.get_color())
+                axes.set_title(f"{agent_name}: {result.mean_return:.1f} ± {result.standard_error:.1f} over {result.episodes:,} sessions")
+                handles.append((line, result))
+        # In the order of the lines, and beside them: labels on the lines would cover each other where two returns are close.
+        handles.sort(key=lambda handle: -handle[1].mean_return)
+        labels = [f"{result.name} {result.mean_return:.1f}" for _, result in handles]
+        axes.legend([handle for handle, _ in handles], labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+        axes.set_xlabel("simulated user steps in training (millions)")
+        axes.set_ylabel("mean return of a session")
+
+
+def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
+    """Draws the mean return of every policy, with bars of two standard errors."""
+    with _figure(path) as axes:
+        for row, result in enumerate(results):
+            axes.errorbar(result.mean_return, row, xerr=2 * result.standard_error, fmt="o", capsize=4, color=f"C{row}")
+        labels = [f"{result.name}\n{result.mean_return:.1f} ± {result.standard_error:.1f}" for result in results]
+        axes.set_yticks(range(len(results)), labels)
+        axes.set_ylim(len(results) - 0.5, -0.5)
+        axes.set_xlabel("mean return of a session, ± one standard error; bars: two")
+        axes.set_title(f"{results[0].episodes:,} sessions a policy")
+
+
+@contextlib.contextmanager
+def _figure(path: Path) -> Iterator[Any]:
+    """Axes whose figure is written as a PNG at the end."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    curve = [row for row in rows if "AverageEpisodeRewards/eval" in row]
-    steps = [row["env_steps"] / 1e6 for row in curve]
-    returns = [row["AverageEpisodeRewards/eval"] for row in curve]
-    bands = [2 * row["StandardError/eval"] for row in curve]
-    figure, axes = plt.subplots(figsize=(8, 4.8), layout="constrained")
-    (line,) = axes.plot(steps, returns, linewidth=2, label=agent_name)
-    low = [value - band for value, band in zip(returns, bands, strict=True)]
-    high = [value + band for value, band in zip(returns, bands, strict=True)]
-    axes.fill_between(steps, low, high, alpha=0.25, color=line.get_color(), linewidth=0)
-    for index, result in enumerate(result for result in results if result.name != agent_name):
-        axes.axhline(result.mean_return, color=f"C{index + 1}", linestyle="--", linewidth=1.2)
-        axes.annotate(
-            f"{result.name} {result.mean_return:.1f}",
-            (1.0, result.mean_return),
-            xycoords=("axes fraction", "data"),
-            xytext=(-4, 3),
-            textcoords="offset points",
-            ha="right",
-            color=f"C{index + 1}",
-            fontsize=9,
-        )
-    for result in results:
-        if result.name == agent_name and steps:
-            axes.plot(steps[-1], result.mean_return, "o", color=line.get_color())
-            axes.set_title(f"{agent_name}: {result.mean_return:.1f} ± {result.standard_error:.1f} over {result.episodes:,} sessions")
-    axes.set_xlabel("simulated user steps in training (millions)")
-    axes.set_ylabel("mean return of a session")
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    figure, axes = plt.subplots(figsize=(9, 4.8), layout="constrained")
+    try:
+        yield axes
+        axes.grid(alpha=0.3)
+        figure.savefig(path, dpi=120)
+    finally:
+        plt.close(figure)

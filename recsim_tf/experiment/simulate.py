@@ -12,7 +12,7 @@ from recsim_tf.agents.baselines import baseline_policy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment import report
+from recsim_tf.experiment import report, sessions
 from recsim_tf.experiment.evaluate import Evaluation, as_rollout
 from recsim_tf.experiment.run_dir import RunDirectory, write_text
 
@@ -28,7 +28,7 @@ def simulate(
     episode_log: str | None = None,
     log_steps: int = 500,
 ) -> dict[str, Any]:
-    """Simulates one session of each user of the configured `Evaluation` and writes results.json into a folder.
+    """Simulates one session of each user of the configured `Evaluation` and writes results.json and sessions.csv into a folder.
 
     Args:
       run_dir: the folder.
@@ -59,6 +59,7 @@ def simulate(
         if episode_log is not None:
             _write_log(episode_log, simulator, baseline, evaluation, log_steps)
         write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
+        sessions.write_sessions(run_dir.path / "sessions.csv", [result])
         write_text(run_dir.path / "results.json", json.dumps(content, indent=2) + "\n")
     print(report.results_table([result]))
     return content

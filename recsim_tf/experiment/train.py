@@ -20,7 +20,7 @@ from recsim_tf.agents.baselines import BASELINE_NAMES, baseline_policy
 from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Policy, Simulator
-from recsim_tf.experiment import report
+from recsim_tf.experiment import report, sessions
 from recsim_tf.experiment.errors import StoppedError, UsageError
 from recsim_tf.experiment.evaluate import Evaluation
 from recsim_tf.experiment.learning import LearningLoop
@@ -186,6 +186,11 @@ def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, interv
     """Runs the remaining iterations; the iteration is always a multiple of an interval or the end when something is due."""
     progress, loop = parts.progress, parts.loop
     manager = run_dir.checkpoint_manager(parts.checkpoint, max_checkpoints)
+    if num_iterations == 0:
+        # A fixed policy: a checkpoint makes it a run that can be evaluated as any other.
+        if manager.latest_checkpoint is None:
+            manager.save(checkpoint_number=0)
+        return _Stop()
     evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy, eval_users)
     writer = tf.summary.create_file_writer(str(run_dir.path / "tensorboard"))
     done = int(progress.iteration)
@@ -234,8 +239,9 @@ def _evaluation_tags(result: PolicyResult) -> dict[str, float]:
 
 
 def evaluate_all(parts: Experiment, evaluation: Evaluation) -> list[PolicyResult]:
-    """Results of the baselines and of the agent."""
-    policies = [*parts.baselines, (parts.agent.name, parts.policy)]
+    """Results of the baselines and of the agent, which may be one of them."""
+    baselines = [(name, policy) for name, policy in parts.baselines if name != parts.agent.name]
+    policies = [*baselines, (parts.agent.name, parts.policy)]
     return [evaluation.evaluator(name, parts.simulator, policy)() for name, policy in policies]
 
 
@@ -256,8 +262,10 @@ def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) 
         },
     }
     write_text(path / "results.json", json.dumps(content, indent=2) + "\n")
-    report.plot_learning_curve(path / "learning_curve.png", run_dir.metrics(), results, parts.agent.name)
+    sessions.write_sessions(path / "sessions.csv", results)
+    report.write_plots(path, run_dir.metrics(), results, parts.agent.name)
     policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(path / "policy"))
     print(report.results_table(results))
-    print(f"Trained for {iterations:,} iterations, {iterations * num_users:,} user steps, in {seconds:,.0f} s. Results in {path}")
+    trained = f"Trained for {iterations:,} iterations, {iterations * num_users:,} user steps, in {seconds:,.0f} s. " if iterations else ""
+    print(f"{trained}Results in {path}")
     return content
