@@ -1,4 +1,4 @@
-"""One process of `benchmarks/simulation.py`: measures interest evolution with random slates and prints one line of JSON.
+"""One process of `benchmarks/simulation.py`: measures an environment with random slates and prints one line of JSON.
 
 The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
 """
@@ -22,6 +22,7 @@ from recsim_tf.core.execution import compiled
 class Task(NamedTuple):
     """What one process measures."""
 
+    environment: str
     users: list[int]  # batch sizes, one after the other
     xla: bool
     one_core: bool  # whether TensorFlow has one thread
@@ -35,7 +36,7 @@ class Task(NamedTuple):
 
 def simulation(task: Task, num_users: int, num_steps: int):
     """A compiled function, seed -> (total reward, finished sessions), that simulates auto-reset sessions."""
-    simulator = recsim_tf.make("InterestEvolution-v1", slate_size=task.slate_size, num_candidates=task.num_candidates)
+    simulator = recsim_tf.make(task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates)
 
     def policy(observation, policy_state, seed):
         del observation

@@ -23,6 +23,24 @@ class FullSlateQLoss(NamedTuple):
     huber_loss: tf.Tensor
 
 
+class _SlateDqnAgent(dqn_agent.DqnAgent):
+    """The same loss as `DqnAgent` for less work: all slates are valued once, by the target network in the next state."""
+
+    def __init__(self, time_step_spec, action_spec, network, optimizer, table: SlateTable, **arguments):
+        super().__init__(time_step_spec, action_spec, network, optimizer, **arguments)
+        self._table = table
+
+    def _compute_q_values(self, time_steps, actions, training=False):
+        if not hasattr(self._q_network, "slate_value"):
+            return super()._compute_q_values(time_steps, actions, training)
+        return self._q_network.slate_value(time_steps.observation, self._table.slate(actions))
+
+    def _compute_next_q_values(self, next_time_steps, info):
+        del info
+        q_values, _ = self._target_q_network(next_time_steps.observation, step_type=next_time_steps.step_type)
+        return tf.reduce_max(q_values, axis=-1)
+
+
 @gin.configurable
 class FullSlateQAgent(tf_agent.TFAgent):
     """RecSim's full-slate Q agent: a `DqnAgent` whose actions are the numbers of slates, behind policies that show slates.
@@ -34,7 +52,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`.
+      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; a method `slate_value` like its own saves work.
       optimizer: a Keras optimizer.
       gamma: discount of the future (RecSim 0.2.4's default).
       epsilon: probability of a random slate in the collect policy; a number or a function of the train step.
@@ -72,11 +90,12 @@ class FullSlateQAgent(tf_agent.TFAgent):
             "reward_scale_factor": reward_scale_factor,
             "td_errors_loss_fn": common.element_wise_huber_loss,
         }
-        self._dqn = dqn_agent.DqnAgent(
+        self._dqn = _SlateDqnAgent(
             time_step_spec,
             tensor_spec.BoundedTensorSpec([], tf.int32, 0, len(self._table) - 1, "slate_number"),
             network,
             optimizer,
+            self._table,
             gamma=gamma,
             target_update_tau=target_update_tau,
             target_update_period=target_update_period,

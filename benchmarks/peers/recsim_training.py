@@ -1,0 +1,58 @@
+"""RecSim 0.2.4's agents in training: environment steps per CPU second.
+
+Run by `benchmarks/training.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of recsim_tf is needed):
+
+    python recsim_training.py --agent=slate_q --environment=InterestEvolution-v1 --slate_size=2 --num_candidates=10 --seconds=30
+
+Agents have RecSim's defaults; the neural ones replay 32 transitions every 4 steps. Only the beginning is shortened: they learn from step
+`--min_replay_history` on instead of 20,000, and explore with the final probability 0.01 from twice that step on instead of 270,000. The
+figures are of the steps after that, as are all but the first hundredth of the 25 million steps of RecSim's training runs. Prints one line
+of JSON. Exits with status 3 where RecSim is missing.
+"""
+
+import argparse
+import json
+
+import recsim_environments
+from recsim_sessions import measure
+
+
+def create_agent(name, environment, min_replay_history):
+    """Returns RecSim's agent; the neural ones bring a session of TensorFlow 1."""
+    spaces = {"observation_space": environment.observation_space, "action_space": environment.action_space}
+    if name == "tabular_q":
+        from recsim.agents.tabular_q_agent import TabularQAgent
+
+        return TabularQAgent(**spaces)
+    import tensorflow.compat.v1 as tf
+    from recsim.agents import full_slate_q_agent, slate_decomp_q_agent
+
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    session = tf.Session("", config=tf.ConfigProto(allow_soft_placement=True))
+    beginning = {"min_replay_history": min_replay_history, "epsilon_decay_period": min_replay_history}
+    if name == "slate_q":
+        agent = slate_decomp_q_agent.create_agent("slate_topk_topk_q", session, **beginning, **spaces)
+    else:
+        agent = full_slate_q_agent.FullSlateQAgent(session, **beginning, **spaces)
+    session.run(tf.global_variables_initializer())
+    return agent
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agent", choices=["slate_q", "tabular_q", "full_slate_q"], default="slate_q")
+    parser.add_argument("--environment", default="InterestEvolution-v1")
+    parser.add_argument("--slate_size", type=int, default=2)
+    parser.add_argument("--num_candidates", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=30.0, help="CPU seconds to measure")
+    parser.add_argument("--min_replay_history", type=int, default=500)
+    arguments = parser.parse_args()
+
+    version, environment = recsim_environments.create(arguments.environment, arguments.slate_size, arguments.num_candidates)
+    agent = create_agent(arguments.agent, environment, arguments.min_replay_history)
+    measure(environment, agent, 0.0, steps=2 * arguments.min_replay_history)
+    print(json.dumps({**measure(environment, agent, arguments.seconds), "recsim": version}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What benchmarks share: processes of their own, RecSim in its interpreter, the machine, the JSON file."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+_RECSIM_IS_MISSING = 3
+
+
+def _run(python: str, script: Path, arguments: Sequence[str], one_core: bool) -> subprocess.CompletedProcess:
+    """Runs a script with an interpreter, pinned to a single core where the system can do that."""
+
+    def pin():
+        if one_core and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return subprocess.run([python, str(script), *arguments], preexec_fn=pin, env=environment, capture_output=True, text=True)
+
+
+def run_worker(script: str, task: dict[str, Any], one_core: bool) -> dict[str, Any]:
+    """What a worker script of this folder prints, as JSON, for a task."""
+    process = _run(sys.executable, _HERE / script, [json.dumps(task)], one_core)
+    if process.returncode:
+        raise RuntimeError(f"the measuring process failed:\n{process.stderr}")
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
+    """RecSim's figures on one core by a script of `peers`, or None, and a line that says which."""
+    if python is None:
+        return None, "RecSim: skipped, no --recsim-python"
+    process = _run(python, _HERE / "peers" / script, [f"--{name}={value}" for name, value in arguments.items()], one_core=True)
+    if process.returncode == _RECSIM_IS_MISSING:
+        return None, f"RecSim: skipped, that interpreter cannot import it ({process.stderr.splitlines()[-1]})"
+    if process.returncode:
+        raise RuntimeError(f"RecSim failed:\n{process.stderr}")
+    figures = json.loads(process.stdout.splitlines()[-1])
+    return figures, f"RecSim {figures['recsim']}, Python {figures['python']}: {figures['steps_per_cpu_second']:,.0f} steps per CPU second"
+
+
+def machine(worker: dict[str, Any], load_before: float) -> dict[str, Any]:
+    """Where a run took place; a worker tells its device and TensorFlow."""
+    return {
+        "device": worker["device"],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "tensorflow": worker["tensorflow"],
+        "load_average": [load_before, os.getloadavg()[0]],
+    }
+
+
+def machine_line(machine: dict[str, Any]) -> str:
+    """The machine for a person."""
+    return f"{machine['device']}, {machine['cores']} cores ({machine['processor']}), TensorFlow {machine['tensorflow']}"
+
+
+def load_lines(machine: dict[str, Any], quick: bool) -> list[str]:
+    """What to think of the figures."""
+    before, after = machine["load_average"]
+    lines = [f"Load average {before:.1f} before, {after:.1f} after; this run makes at least 1. CPU seconds count all threads."]
+    lines.append(
+        "Other work on the machine lowers the wall rates, above all those on all cores, and where cores share caches the CPU rates."
+    )
+    return [*lines, "A smoke run: these figures mean nothing."] if quick else lines
+
+
+def write(path: str | None, command: Sequence[str], result: dict[str, Any]) -> None:
+    """Writes a result, with the command that made it, where a path is given."""
+    if path:
+        Path(path).write_text(json.dumps({"command": " ".join(command), **result}, indent=2) + "\n")

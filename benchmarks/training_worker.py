@@ -1,0 +1,85 @@
+"""One process of `benchmarks/training.py`: an agent in training, timed. Prints one line of JSON.
+
+The parent pins the process to a core before it starts. The only argument is a `Task` as JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
+from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
+from recsim_tf.agents.tabular_q import create_tabular_q
+from recsim_tf.experiment.learning import LearningLoop
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    agent: str  # "slate_q", "tabular_q" or "full_slate_q"
+    hidden_units: list[int]  # of the network, if the agent has one
+    environment: str
+    users: int
+    slate_size: int
+    num_candidates: int
+    replayed: int  # transitions for each environment step
+    replay_length: int
+    iterations: int  # of one call
+    cpu_seconds: float  # timed calls go on so long
+
+
+def create_agent(task: Task, environment: SlateEnvironment):
+    """The agent with its defaults."""
+    train_step = tf.Variable(0, dtype=tf.int64)
+    if task.agent == "slate_q":
+        return create_slate_q(environment, train_step, lambda spec: SlateQNetwork(spec, task.hidden_units))
+    if task.agent == "tabular_q":
+        return create_tabular_q(environment, train_step)
+    return create_full_slate_q(environment, train_step, lambda spec, slate_size: FullSlateQNetwork(spec, slate_size, task.hidden_units))
+
+
+def measure(task: Task) -> dict[str, float]:
+    """Rates of training, after a first call that compiles."""
+    simulator = recsim_tf.make(task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates)
+    environment = SlateEnvironment(simulator, task.users, validate=False)
+    agent = create_agent(task, environment)
+    agent.initialize()
+    loop = LearningLoop(environment, agent, task.replayed * task.users, task.replay_length, train_steps_per_iteration=1, seed=0)
+    started = time.perf_counter()
+    loop.collect(task.replay_length)
+    loop.run(1)
+    first_call, calls = time.perf_counter() - started, 0
+    cpu, wall = time.process_time(), time.perf_counter()
+    while calls == 0 or time.process_time() - cpu < task.cpu_seconds:
+        calls += 1
+        loss = float(loop.run(task.iterations).loss)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    steps = calls * task.iterations * task.users
+    return {
+        "steps_per_cpu_second": steps / cpu,
+        "steps_per_wall_second": steps / wall,
+        "first_call_seconds": first_call,
+        "steps": steps,
+        "loss": loss,
+    }
+
+
+def main() -> None:
+    task = Task(**json.loads(sys.argv[1]))
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    device = tf.config.list_logical_devices()[-1].device_type
+    print(json.dumps({**measure(task), "tensorflow": tf.__version__, "device": device}))
+
+
+if __name__ == "__main__":
+    main()
