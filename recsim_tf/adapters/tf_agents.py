@@ -13,7 +13,8 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.core import checks, nests, random
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.bounds import observation_bounds
+from recsim_tf.core.seats import step_seats
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.core.types import Nest, Observation, SimulatorState
 
@@ -96,9 +97,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         # A graph that refuses the slate must not have changed any variable.
         with tf.control_dependencies([slate]):
             state, seed = _read((self._memory.state, self._memory.seed))
-        seed, step_seed, newcomer_seed = random.split_seed(seed, 3)
-        state, transition = self._simulator.step(state, slate, step_seed)
-        state = tf.cond(tf.reduce_any(left), lambda: self._simulator.replace(state, left, newcomer_seed), lambda: state)
+        state, transition, seed = step_seats(self._simulator, state, slate, seed)
         step_type = tf.where(left, ts.StepType.FIRST, tf.where(state.done, ts.StepType.LAST, ts.StepType.MID))
         return self._remember(state, step_type, tf.cast(transition.reward, tf.float32), transition.discount, seed)
 
@@ -125,23 +124,13 @@ def observation_spec(simulator: Simulator, observation: Observation) -> Observat
     """
     if hasattr(simulator, "observation_spec"):
         return simulator.observation_spec()
-    bounds = Observation(
-        user=_spread(simulator.users.observation_bounds(), observation.user),
-        documents=_spread(simulator.documents.observation_bounds(), observation.documents),
-        response=_spread(simulator.users.response_bounds(), observation.response),
-    )
 
     def spec(path, leaf, leaf_bounds):
         low = leaf.dtype.min if leaf_bounds.low is None else leaf_bounds.low
         high = leaf.dtype.max if leaf_bounds.high is None else leaf_bounds.high
         return tensor_spec.BoundedTensorSpec(leaf.shape[1:], leaf.dtype, low, high, name="/".join(map(str, path)))
 
-    return tree.map_structure_with_path_up_to(observation, spec, observation, bounds)
-
-
-def _spread(bounds: Nest, values: Nest) -> Nest:
-    """A nest of bounds with the structure of `values`."""
-    return tf.nest.map_structure(lambda _: bounds, values) if isinstance(bounds, Bounds) else bounds
+    return tree.map_structure_with_path_up_to(observation, spec, observation, observation_bounds(simulator, observation))
 
 
 class SlatePolicy(tf_policy.TFPolicy):

@@ -1,0 +1,310 @@
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import pytest
+import tensorflow as tf
+from gymnasium import spaces
+from gymnasium.utils.env_checker import check_env
+
+import recsim_tf
+from recsim_tf.adapters.gymnasium import GymnasiumEnvironment, GymnasiumVectorEnvironment
+from recsim_tf.core import random
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, watch_time_reward
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from tests.core.toy import toy_simulator
+from tests.processes import run_python
+
+NUM_USERS, SLATE_SIZE, NUM_CANDIDATES = 6, 2, 5
+SLATE = np.array([4, 1])
+
+
+def short_sessions(**arguments):
+    """Interest evolution of sessions of different lengths, some of them cut off by the time limit."""
+    users = InterestEvolutionUsers(time_budget=9.0)
+    return recsim_tf.interest_evolution(SLATE_SIZE, NUM_CANDIDATES, users=users, max_steps=6, **arguments)
+
+
+def vector_environment(**arguments):
+    return GymnasiumVectorEnvironment(short_sessions(**arguments), NUM_USERS, seed=3)
+
+
+def run(environment, num_steps, slate=SLATE):
+    """What a number of steps return, the nests of arrays stacked over time."""
+    steps = [environment.step(slate) for _ in range(num_steps)]
+    return tf.nest.map_structure(lambda *leaves: np.stack(leaves), *steps)
+
+
+def assert_equal(one, other):
+    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+@pytest.mark.parametrize("environment_id", recsim_tf.registered())
+@pytest.mark.parametrize("arguments", [{}, {"dtype": tf.float64, "resample_documents": False}], ids=["float32", "float64, persistent"])
+@pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is -?infinity")
+def test_gymnasium_s_own_checker_passes_every_environment(environment_id, arguments):
+    # There is nothing to render.
+    check_env(GymnasiumEnvironment(recsim_tf.make(environment_id, **arguments)), skip_render_check=True)
+
+
+def test_the_spaces_have_recsim_s_keys_and_the_models_bounds():
+    environment = GymnasiumEnvironment(short_sessions())
+    observation, response = environment.observation_space, environment.observation_space["response"]
+    assert set(observation) == {"user", "doc", "response"}
+    assert observation["user"] == spaces.Box(-1, 1, [20], np.float32)
+    assert observation["doc"] == spaces.Box(-1, 1, [NUM_CANDIDATES, 20], np.float32)
+    assert set(response) == {"clicked", "cluster_id", "liked", "quality", "watch_time"}
+    assert response["watch_time"] == spaces.Box(0, 100, [SLATE_SIZE], np.float32)
+    assert response["quality"] == spaces.Box(-np.inf, np.inf, [SLATE_SIZE], np.float32)
+    assert response["cluster_id"] == spaces.MultiDiscrete([20] * SLATE_SIZE, np.int32)
+    assert environment.action_space == spaces.MultiDiscrete([NUM_CANDIDATES] * SLATE_SIZE)
+
+
+class Oddities(NamedTuple):
+    count: tf.Tensor
+    kinds: tuple
+
+
+class OddUsers(recsim_tf.UserModel):
+    """Observed as integers, booleans and numbers in nested tuples and dicts."""
+
+    def initial_draws(self, num_users):
+        return InterestEvolutionUsers(num_features=2).initial_draws(num_users)
+
+    def response(self, state, slate):
+        return recsim_tf.choice.MultinomialLogit(tf.zeros(slate.mask.shape), no_click_mass=0.0, mask=slate.mask)
+
+    def observe(self, state):
+        whole = tf.cast(state[:, 0] * 3, tf.int32) - 7
+        return Oddities(count=whole, kinds=({"sign": state > 0}, whole, state[:, 1]))
+
+    def observation_bounds(self):
+        bounds = recsim_tf.Bounds
+        return Oddities(count=bounds(-10, -4), kinds=({"sign": bounds()}, bounds(None, 0), bounds(-1.0, None)))
+
+
+def test_spaces_hold_the_observations_of_any_nest():
+    documents = recsim_tf.environments.interest_evolution.UtilityVideos()
+    simulator = recsim_tf.Simulator(OddUsers(), documents, SLATE_SIZE, NUM_CANDIDATES, max_steps=3)
+    environment = GymnasiumEnvironment(simulator)
+    space = environment.observation_space["user"]
+    assert space["count"] == spaces.Discrete(7, start=-10)
+    assert space["kinds"][0]["sign"] == spaces.Box(0, 1, [2], np.bool_)
+    assert space["kinds"][1] == spaces.Box(np.iinfo(np.int32).min, 0, [], np.int32)
+    assert environment.reset()[0] in environment.observation_space
+    vector = GymnasiumVectorEnvironment(simulator, NUM_USERS)
+    assert vector.reset()[0] in vector.observation_space
+    assert vector.step(vector.action_space.sample())[0] in vector.observation_space
+
+
+def test_observations_lie_in_the_spaces_and_the_response_at_reset_is_zero():
+    for environment in (GymnasiumEnvironment(short_sessions()), vector_environment()):
+        observation, info = environment.reset(seed=0)
+        assert info == {}
+        assert observation in environment.observation_space
+        assert not any(leaf.any() for leaf in observation["response"].values())
+        observation = environment.step(environment.action_space.sample())[0]
+        assert observation in environment.observation_space
+        assert observation["response"]["quality"].all()
+
+
+def test_a_session_is_the_simulator_s():
+    """The simulator, stepped by hand with the same seeds."""
+    simulator = short_sessions()
+    environment = GymnasiumEnvironment(simulator, seed=7)
+    seed, reset_seed = random.split_seed(7, 2)
+    state = simulator.reset(1, reset_seed)
+    observation, _ = environment.reset()
+    np.testing.assert_allclose(observation["user"], simulator.observe(state).user[0], rtol=1e-6)
+    terminated = truncated = False
+    while not (terminated or truncated):
+        seed, step_seed, _ = random.split_seed(seed, 3)
+        state, transition = simulator.step(state, tf.constant(SLATE[np.newaxis]), step_seed)
+        observation, reward, terminated, truncated, info = environment.step(SLATE)
+        expected = simulator.observe(state)
+        np.testing.assert_allclose(observation["user"], expected.user[0], rtol=1e-5)
+        np.testing.assert_allclose(observation["doc"], expected.documents[0])
+        for field, value in transition.response._asdict().items():
+            np.testing.assert_allclose(observation["response"][field], value[0], rtol=1e-5)
+        np.testing.assert_allclose(reward, transition.reward[0], rtol=1e-6)
+        assert (terminated, truncated) == (bool(transition.terminated[0]), bool(transition.truncated[0]))
+    assert_equal(info["response"], observation["response"])
+
+
+@pytest.mark.parametrize("build", [GymnasiumEnvironment, lambda simulator, seed=0: GymnasiumVectorEnvironment(simulator, 2, seed)])
+def test_a_seed_governs_all_that_follows(build):
+    def session(environment, seed):
+        first, _ = environment.reset(seed=seed)
+        step = environment.step(np.broadcast_to(SLATE, environment.action_space.shape))
+        again, _ = environment.reset()
+        return first, step, again
+
+    one = build(short_sessions())
+    first, step, again = session(one, 5)
+    assert_equal(session(one, 5), (first, step, again))
+    assert_equal(session(build(short_sessions(), seed=5), None), (first, step, again))
+    assert (first["user"] != again["user"]).any()
+    assert (first["user"] != session(one, 6)[0]["user"]).any()
+
+
+def test_leaving_is_terminated_and_the_time_limit_truncated():
+    truncated = GymnasiumEnvironment(toy_simulator(limit=9.0, max_steps=2))
+    terminated = GymnasiumEnvironment(toy_simulator(limit=2.0, max_steps=2))
+    for environment, flags in ((truncated, (False, True)), (terminated, (True, False))):
+        with pytest.raises(gymnasium.error.ResetNeeded, match=r"there is no session: call reset\(\)"):
+            environment.step(SLATE)
+        for _ in range(2):
+            environment.reset()
+            assert environment.step([1, 0])[2:4] == (False, False)
+            assert environment.step([1, 0])[2:4] == flags
+            with pytest.raises(gymnasium.error.ResetNeeded, match=r"the session has ended: call reset\(\)"):
+                environment.step([1, 0])
+
+
+def test_persistent_candidates_stay_until_a_seed_is_given():
+    environment = GymnasiumEnvironment(recsim_tf.interest_exploration(num_candidates=5, resample_documents=False))
+    first, _ = environment.reset(seed=0)
+    assert_equal(environment.step([0, 1, 2])[0]["doc"], first["doc"])
+    assert_equal(environment.reset()[0]["doc"], first["doc"])
+    assert (environment.reset(seed=1)[0]["doc"]["quality"] != first["doc"]["quality"]).all()
+
+
+def test_info_has_what_agents_do_not_see_of_the_response():
+    """RecSim's long-term satisfaction shows at most 100 of the engagement, and rewards all of it."""
+    users = LongTermSatisfactionUsers(choc_mean=20.0, kale_mean=20.0)
+    environment = GymnasiumEnvironment(recsim_tf.long_term_satisfaction(SLATE_SIZE, NUM_CANDIDATES, users=users))
+    environment.reset(seed=0)
+    observation, reward, _, _, info = environment.step(SLATE)
+    assert observation["response"]["engagement"].max() == 100
+    assert info["response"]["engagement"].sum() == reward > 100
+
+
+def test_slates_may_be_short_and_show_a_document_twice_as_in_recsim():
+    environment = GymnasiumEnvironment(short_sessions())
+
+    def step(slate):
+        environment.reset(seed=0)
+        return environment.step(slate)
+
+    assert_equal(step([2]), step(np.array([2, -1], np.int32)))
+    clusters = step((1, 1))[0]["response"]["cluster_id"]
+    assert clusters[0] == clusters[1] == np.argmax(environment.reset(seed=0)[0]["doc"][1])
+
+
+@pytest.mark.parametrize(
+    ("slate", "message"),
+    [
+        ([0, NUM_CANDIDATES], r"slate must hold candidate positions in \[0, 5\)"),
+        ([0, -2], r"slate must hold candidate positions in \[0, 5\)"),
+        ([0, 1, 2], r"slate must have shape \[1, k\] with k <= slate_size=2, got \(1, 3\)"),
+        (0, r"slate must have shape \[1, k\]"),
+        ([0.0, 1.0], "slate must have dtype int32 or int64, got float64"),
+        ([1, 1], r"slate must not show a document twice \(allow_duplicates=False\)"),
+    ],
+)
+def test_bad_slates_are_refused_and_change_nothing(slate, message):
+    environment, other = (GymnasiumEnvironment(short_sessions(validate=True)) for _ in range(2))
+    environment.reset()
+    other.reset()
+    with pytest.raises(ValueError, match=message):
+        environment.step(slate)
+    assert_equal(environment.step(SLATE), other.step(SLATE))
+
+
+@pytest.mark.parametrize("build", [GymnasiumEnvironment, lambda simulator: GymnasiumVectorEnvironment(simulator, NUM_USERS)])
+def test_steps_are_compiled_once(build):
+    traces = []
+
+    def reward(response):
+        traces.append(None)
+        return watch_time_reward(response)
+
+    environment = build(short_sessions(reward_fn=reward))
+    environment.reset(seed=0)
+    slates = (np.broadcast_to(SLATE, environment.action_space.shape), np.zeros(environment.action_space.shape, np.int32))
+    environment.step(slates[0])
+    num_traces = len(traces)
+    assert num_traces >= 1
+    for seed in (None, 1):
+        environment.reset(seed=seed)
+        for slate in slates:
+            environment.step(slate)
+    assert len(traces) == num_traces
+
+
+@pytest.fixture(scope="module")
+def vector_steps():
+    """Forty steps [40, B, ...] of users who come and go."""
+    environment = vector_environment()
+    environment.reset()
+    return run(environment, 40, np.tile(SLATE, [NUM_USERS, 1]))
+
+
+def test_a_vector_environment_resets_at_the_next_step(vector_steps):
+    observation, reward, terminated, truncated, info = vector_steps
+    assert GymnasiumVectorEnvironment.metadata["autoreset_mode"] == gymnasium.vector.AutoresetMode.NEXT_STEP
+    assert terminated.any()
+    assert truncated.any()
+    assert not (terminated & truncated).any()
+    ended = terminated | truncated
+    first, before = ended[:-1], ~ended[:-1]
+    # A user's interests move in the clicked topic only, a newcomer's differ everywhere.
+    moved = (observation["user"][1:] != observation["user"][:-1]).sum(-1)
+    assert moved[before].max() <= 1
+    assert moved[first].min() == 20
+    np.testing.assert_array_equal(info["_response"][1:], before)
+    for responses in (observation["response"], info["response"]):
+        assert not any(leaf[1:][first].any() for leaf in responses.values())
+        assert responses["quality"][1:][before].all()
+    np.testing.assert_allclose(reward, observation["response"]["watch_time"].sum(-1))
+    assert not ended[1:][first].any()
+
+
+def test_users_come_and_go_on_their_own(vector_steps):
+    _, _, terminated, truncated, _ = vector_steps
+    ended = terminated | truncated
+    assert ended.any(axis=0).all()
+    assert len({row.tobytes() for row in ended.T}) > 1
+
+
+def test_the_action_for_a_user_who_has_left_is_ignored():
+    one, other = vector_environment(), vector_environment()
+    slates = np.tile(SLATE, [NUM_USERS, 1])
+    for environment in (one, other):
+        environment.reset()
+    left = np.zeros(NUM_USERS, bool)
+    while not left.any():
+        _, _, terminated, truncated, _ = one.step(slates)
+        other.step(slates)
+        left = terminated | truncated
+    assert_equal(one.step(np.where(left[:, np.newaxis], 99, slates)), other.step(slates))
+
+
+def test_gymnasium_s_wrapper_counts_returns_and_lengths(vector_steps):
+    _, reward, terminated, truncated, _ = vector_steps
+    environment = gymnasium.wrappers.vector.RecordEpisodeStatistics(vector_environment())
+    environment.reset()
+    slates = np.tile(SLATE, [NUM_USERS, 1])
+    counted = []
+    for _ in range(40):
+        info = environment.step(slates)[-1]
+        for user in np.flatnonzero(info.get("_episode", [])):
+            counted.append((info["episode"]["r"][user], info["episode"]["l"][user]))
+    expected, start = [], np.zeros(NUM_USERS, int)
+    for step, user in np.argwhere(terminated | truncated):
+        session = reward[start[user] : step + 1, user]
+        expected.append((session.sum(), len(session)))
+        start[user] = step + 2
+    assert len(expected) > NUM_USERS
+    np.testing.assert_allclose(counted, expected, rtol=1e-5)
+
+
+def test_there_must_be_an_environment():
+    with pytest.raises(ValueError, match="num_envs must be at least 1, got 0"):
+        GymnasiumVectorEnvironment(short_sessions(), 0)
+
+
+def test_the_extra_is_named_where_gymnasium_is_missing():
+    done = run_python("-c", "import sys; sys.modules['gymnasium'] = None; import recsim_tf.adapters.gymnasium")
+    expected = "ImportError: recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install recsim-tf[gymnasium]"
+    assert done.stderr.strip().splitlines()[-1] == expected
