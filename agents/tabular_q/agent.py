@@ -214,8 +214,8 @@ class TabularQAgent(tf_agent.TFAgent):
         after = tf.gather(self._counts, cells)
         repeats = tf.cast(tf.maximum(after - before, 1), tf.float32)
         rate = self._learning_rate(self.train_step_counter) if callable(self._learning_rate) else self._learning_rate
-        # Each of the n transitions of a cell adds its n-th part of the cell's move.
-        moves = (1.0 - (1.0 - tf.cast(rate, tf.float32)) ** repeats) / repeats * errors
+        # Each of the n transitions of a cell adds its n-th part of the cell's move, 1 - (1 - rate)^n of the way.
+        moves = -tf.math.expm1(repeats * tf.math.log1p(-tf.cast(rate, tf.float32))) / repeats * errors
         self._table.scatter_add(tf.IndexedSlices(moves, cells))
         # The n transitions of a cell that is new add up to 1.
         new_cells = tf.reduce_sum(tf.where(valid & (before == 0), 1.0 / repeats, 0.0))
