@@ -29,7 +29,7 @@ class LearningLoop(tf.Module):
       seed: of the replay, an integer or int32 [2].
 
     Raises:
-      ValueError: if the replay is shorter than a sequence.
+      ValueError: if the replay is shorter than a sequence, or for a batch size with an agent whose attribute `on_policy` is true.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class LearningLoop(tf.Module):
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
         if replay_length < sequence_length:
             raise ValueError(f"replay_length must be at least the agent's train_sequence_length={sequence_length}, got {replay_length}")
+        if batch_size is not None and getattr(agent, "on_policy", False):
+            raise ValueError(f"batch_size must be None for {agent.name}, which is to see the newest frames, each once, got {batch_size}")
         self.num_users = num_users = environment.batch_size
         self.environment = environment.memory
         self.agent = agent

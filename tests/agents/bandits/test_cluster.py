@@ -20,7 +20,7 @@ NUM_USERS = 6
 def three_topics(**kwargs):
     users = InterestExplorationUsers(affinity_loc=[[1.0, 0.2, 0.3], [0.1, 1.0, 1.2]], affinity_scale=[[0.1] * 3] * 2, no_click_mass=1.0)
     documents = TopicDocuments([0.2, 0.3, 0.5], [0.8, 0.2, 0.0], [0.1] * 3)
-    return interest_exploration(users=users, documents=documents, **{"slate_size": 3, "num_candidates": 8, **kwargs})
+    return interest_exploration(**{"users": users, "documents": documents, "slate_size": 3, "num_candidates": 8, **kwargs})
 
 
 def random_documents(num_users, num_candidates, num_clusters, seed=0):

@@ -1,0 +1,192 @@
+"""TF-Agents' bandits as slate agents: their arms stand for slates."""
+
+from collections.abc import Callable
+
+import gin
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tf_agents.agents import tf_agent
+from tf_agents.bandits.agents import (
+    bernoulli_thompson_sampling_agent,
+    exp3_agent,  # noqa: F401 # Imported for the name that it gives to gin files.
+    lin_ucb_agent,
+    linear_thompson_sampling_agent,  # noqa: F401 # As above.
+)
+from tf_agents.bandits.specs import utils as bandit_spec_utils
+from tf_agents.policies import tf_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as ts
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
+
+# (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have features.
+CreateBandit = Callable[..., tf_agent.TFAgent]
+
+
+class ArmPolicy(tf_policy.TFPolicy):
+    """A bandit's policy that shows the slates of its arms. Its info is the bandit's.
+
+    Args:
+      time_step_spec: of the environment.
+      action_spec: of the environment.
+      arms: what the arms stand for.
+      bandit_policy: gives arms int32 [B].
+    """
+
+    def __init__(self, time_step_spec, action_spec, arms: Arms, bandit_policy: tf_policy.TFPolicy, name: str = "ArmPolicy"):
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            policy_state_spec=bandit_policy.policy_state_spec,
+            info_spec=bandit_policy.info_spec,
+            clip=False,
+            name=name,
+        )
+        self._arms = arms
+        self._bandit_policy = bandit_policy
+
+    def _variables(self):
+        return self._bandit_policy.variables()
+
+    def _action(self, time_step, policy_state, seed):
+        bandit_step = time_step._replace(observation=self._arms.observe(time_step.observation))
+        arm, policy_state, info = self._pull(bandit_step, policy_state, seed)
+        return policy_step.PolicyStep(self._arms.slate(arm, time_step.observation), policy_state, info)
+
+    def _pull(self, bandit_step, policy_state, seed):
+        if bandit_step.step_type.shape[0] is not None:
+            return self._bandit_policy.action(bandit_step, policy_state, seed)
+
+        # An exported policy does not know its number of users, which several of TF-Agents' bandits need.
+        def pull_one(user):
+            step = self._bandit_policy.action(*tf.nest.map_structure(lambda leaf: leaf[tf.newaxis], user), seed)
+            return tf.nest.map_structure(lambda leaf: leaf[0], step)
+
+        return tf.map_fn(pull_one, (bandit_step, policy_state), fn_output_signature=self._bandit_policy.policy_step_spec)
+
+    def _distribution(self, time_step, policy_state):
+        """A point mass at the slate that `action` returns."""
+        step = self._action(time_step, policy_state, seed=None)
+        return step._replace(action=tfp.distributions.Deterministic(step.action))
+
+
+class ArmAgent(tf_agent.TFAgent):
+    """Any of TF-Agents' bandit agents, behind policies that show the slates of its arms.
+
+    What it learns is of all users together. The reward of an arm is the environment's for the whole slate; a bandit for
+    Bernoulli rewards clips it to [0, 1], as TF-Agents does. The frames between two sessions are no decisions and are left out.
+
+    Experience is a trajectory [B, 1] or longer, and every frame is counted whenever it is trained on: it should come once, as a
+    `LearningLoop` with batch_size None gives it. TF-Agents' bandits draw from TensorFlow's own generators, which no checkpoint holds, so a
+    run that was interrupted goes on with other draws.
+
+    Args:
+      time_step_spec: of the environment.
+      action_spec: of the environment.
+      arms: what the arms stand for.
+      create_bandit: builds the bandit from its time step and action specs, and accepts_per_arm_features=True for arms with features. A
+        bandit that weighs rewards by the probability of an arm, as `Exp3Agent`, is for arms whose slates are always their own.
+      train_step_counter: counts train steps; by default the global step.
+      name: of the agent in tables and plots, by default the bandit's class.
+    """
+
+    on_policy = True
+
+    def __init__(
+        self,
+        time_step_spec,
+        action_spec,
+        arms: Arms,
+        create_bandit: CreateBandit,
+        train_step_counter: tf.Variable | None = None,
+        name: str | None = None,
+    ):
+        features = {"accepts_per_arm_features": True} if arms.per_arm_features else {}
+        arm_spec = tensor_spec.BoundedTensorSpec([], tf.int32, 0, arms.num_arms - 1, "arm")
+        bandit = create_bandit(ts.time_step_spec(arms.observation_spec), arm_spec, **features)
+        tf.Module.__init__(self, name=name or type(bandit).__name__)
+        self.bandit = bandit
+        self._arms = arms
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            ArmPolicy(time_step_spec, action_spec, arms, self.bandit.policy),
+            ArmPolicy(time_step_spec, action_spec, arms, self.bandit.collect_policy, name="CollectPolicy"),
+            train_sequence_length=1,
+            train_step_counter=train_step_counter,
+        )
+
+    def _initialize(self):
+        self.bandit.initialize()
+
+    def _train(self, experience, weights=None):
+        num_frames = tf.size(experience.step_type)
+        frames = tf.nest.map_structure(lambda leaf: tf.reshape(leaf, [num_frames, *leaf.shape[2:]]), experience)
+        decided = frames.step_type != ts.StepType.LAST
+
+        def learn():
+            of_decisions = tf.nest.map_structure(lambda leaf: tf.boolean_mask(leaf, decided), frames)
+            return tf.cast(self.bandit.train(self._pulls(of_decisions), weights).loss, tf.float32)
+
+        # Means over no decision at all are not numbers, and would reach the weights of a neural bandit.
+        loss = tf.cond(tf.reduce_any(decided), learn, lambda: tf.zeros([]))
+        self.train_step_counter.assign_add(1)
+        return tf_agent.LossInfo(loss, ())
+
+    def _pulls(self, frames):
+        """The bandit's experience [M, 1] of M frames: episodes of one step."""
+        observation = self._arms.observe(frames.observation)
+        if self._arms.per_arm_features:
+            # The features of the arm that was pulled are in the policy's info.
+            del observation[bandit_spec_utils.PER_ARM_FEATURE_KEY]
+        pulls = frames._replace(
+            step_type=tf.fill(tf.shape(frames.step_type), ts.StepType.FIRST),
+            observation=observation,
+            action=self._arms.arm(frames.action, frames.observation),
+            next_step_type=tf.fill(tf.shape(frames.step_type), ts.StepType.LAST),
+        )
+        return tf.nest.map_structure(lambda leaf: leaf[:, tf.newaxis], pulls)
+
+
+@gin.configurable(module="recsim_tf.agents")
+def create_bandit_over_clusters(
+    environment: SlateEnvironment,
+    train_step_counter: tf.Variable,
+    bandit: CreateBandit = bernoulli_thompson_sampling_agent.BernoulliThompsonSamplingAgent,
+    name: str | None = None,
+) -> ArmAgent:
+    """Builds an `ArmAgent` over `ClusterArms`; it needs `experiment.batch_size = None`.
+
+    Args:
+      environment: its documents have a `cluster_id` and a `quality`.
+      train_step_counter: counts train steps.
+      bandit: of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent, @LinearThompsonSamplingAgent or @Exp3Agent, whose
+        other arguments come from its own gin bindings.
+      name: of the agent in tables and plots, by default the bandit's class.
+    """
+    return _create(environment, ClusterArms(environment), bandit, train_step_counter, name)
+
+
+@gin.configurable(module="recsim_tf.agents")
+def create_bandit_over_documents(
+    environment: SlateEnvironment,
+    train_step_counter: tf.Variable,
+    bandit: CreateBandit = lin_ucb_agent.LinearUCBAgent,
+    name: str | None = None,
+) -> ArmAgent:
+    """Builds an `ArmAgent` over `DocumentArms`; it needs `experiment.batch_size = None`.
+
+    Args:
+      environment: with slates of one document.
+      train_step_counter: counts train steps.
+      bandit: of TF-Agents, one that takes features of arms, such as @LinearUCBAgent or @LinearThompsonSamplingAgent, whose other
+        arguments come from its own gin bindings.
+      name: of the agent in tables and plots, by default the bandit's class.
+    """
+    return _create(environment, DocumentArms(environment), bandit, train_step_counter, name)
+
+
+def _create(environment: SlateEnvironment, arms: Arms, bandit: CreateBandit, train_step_counter, name) -> ArmAgent:
+    return ArmAgent(environment.time_step_spec(), environment.action_spec(), arms, bandit, train_step_counter, name)

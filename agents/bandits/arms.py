@@ -1,0 +1,113 @@
+"""What the arms of a TF-Agents bandit stand for: how an arm becomes a slate, and a slate the arm it came from."""
+
+import abc
+from typing import ClassVar
+
+import tensorflow as tf
+from tf_agents.bandits.specs import utils as bandit_spec_utils
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents import encoding
+from recsim_tf.agents.bandits import fields
+from recsim_tf.agents.bandits.cluster import rank_clusters
+from recsim_tf.core import nests
+from recsim_tf.core.types import Nest, Observation
+
+
+class Arms(abc.ABC):
+    """A arms of a bandit for environments of N candidates and slates of K."""
+
+    per_arm_features: ClassVar[bool] = False
+    num_arms: int
+
+    @property
+    @abc.abstractmethod
+    def observation_spec(self) -> Nest:
+        """Specs of what the bandit sees of one user."""
+
+    @abc.abstractmethod
+    def observe(self, observation: Observation) -> Nest:
+        """What the bandit sees, a nest of float32 [B, ...]."""
+
+    @abc.abstractmethod
+    def slate(self, arm: tf.Tensor, observation: Observation) -> tf.Tensor:
+        """The slates int32 [B, K] of arms int32 [B]."""
+
+    @abc.abstractmethod
+    def arm(self, slate: tf.Tensor, observation: Observation) -> tf.Tensor:
+        """The arms int32 [B] whose rewards slates int32 [B, K] earned."""
+
+
+class ClusterArms(Arms):
+    """One arm a cluster: its candidates by quality, filled up by those of the other clusters in the order of their index.
+
+    The whole reward of a slate is that of its first document's cluster. So where a cluster has no candidate, the reward is not taken
+    for its own. The bandit sees the encoded user.
+
+    Args:
+      environment: its documents have a `cluster_id` and a `quality`.
+
+    Raises:
+      ValueError: if documents lack one of the fields, or if cluster ids are not integers with bounds.
+    """
+
+    def __init__(self, environment: SlateEnvironment):
+        simulator = environment.simulator
+        self.num_arms = fields.document_clusters(simulator, fields.example_observation(simulator))
+        self._slate_size = simulator.slate_size
+        self._user_spec = environment.observation_spec().user
+
+    @property
+    def observation_spec(self):
+        return tf.TensorSpec([encoding.encoded_size(self._user_spec)], tf.float32)
+
+    def observe(self, observation):
+        return encoding.encode(observation.user, self._user_spec, 1)
+
+    def slate(self, arm, observation):
+        return rank_clusters(tf.one_hot(arm, self.num_arms), observation.documents, self._slate_size)
+
+    def arm(self, slate, observation):
+        return tf.cast(nests.take(observation.documents.cluster_id, slate[:, :1])[:, 0], tf.int32)
+
+
+class DocumentArms(Arms):
+    """One arm a candidate, known by its features: the bandit sees the encoded user and the encoded documents.
+
+    Args:
+      environment: with slates of one document.
+
+    Raises:
+      ValueError: for longer slates, since a bandit's arm names one document.
+    """
+
+    per_arm_features = True
+
+    def __init__(self, environment: SlateEnvironment):
+        simulator = environment.simulator
+        if simulator.slate_size != 1:
+            raise ValueError(f"slate_size must be 1 for a bandit over documents, which chooses one, got {simulator.slate_size}")
+        self.num_arms = simulator.num_candidates
+        self._user_spec = environment.observation_spec().user
+        self._document_spec = encoding.element_spec(environment.observation_spec().documents)
+
+    @property
+    def observation_spec(self):
+        return {
+            bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec([encoding.encoded_size(self._user_spec)], tf.float32),
+            bandit_spec_utils.PER_ARM_FEATURE_KEY: tf.TensorSpec([self.num_arms, encoding.encoded_size(self._document_spec)], tf.float32),
+        }
+
+    def observe(self, observation):
+        return {
+            bandit_spec_utils.GLOBAL_FEATURE_KEY: encoding.encode(observation.user, self._user_spec, 1),
+            bandit_spec_utils.PER_ARM_FEATURE_KEY: encoding.encode(observation.documents, self._document_spec, 2),
+        }
+
+    def slate(self, arm, observation):
+        del observation
+        return arm[:, tf.newaxis]
+
+    def arm(self, slate, observation):
+        del observation
+        return slate[:, 0]
