@@ -14,7 +14,7 @@ def first_positions(slate_size: int):
 
     def policy(observation, policy_state, seed):
         del seed
-        num_users, _ = _num_users_and_candidates(observation)
+        num_users = tf.shape(tf.nest.flatten(observation.documents)[0])[0]  # also where a saved policy leaves it open
         return tf.tile(tf.range(slate_size)[tf.newaxis], [num_users, 1]), policy_state
 
     return policy

@@ -147,7 +147,7 @@ def _documents_of(observation, slate):
     """The observed documents [B, K, ...] of a slate, zeros at empty positions."""
 
     def blank_empty(leaf):
-        shown = tf.reshape(slate >= 0, [*slate.shape, *[1] * (leaf.shape.rank - 2)])
+        shown = tf.reshape(slate >= 0, [-1, slate.shape[1], *[1] * (leaf.shape.rank - 2)])
         return tf.where(shown, leaf, tf.zeros([], leaf.dtype))
 
     return tf.nest.map_structure(blank_empty, nests.take(observation.documents, tf.maximum(slate, 0)))

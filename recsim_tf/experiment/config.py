@@ -1,14 +1,16 @@
 """Gin files by path or packaged name, and the names that they may use."""
 
+import contextlib
 import importlib.resources
 from collections.abc import Sequence
 from pathlib import Path
 
 import gin
 import tensorflow as tf
+from absl import logging
 
 # Imported for the names that they give to gin files.
-from recsim_tf.agents import bandits, baselines, full_slate_q, slate_q  # noqa: F401
+from recsim_tf.agents import bandits, baselines, full_slate_q, slate_q, tabular_q  # noqa: F401
 from recsim_tf.experiment import simulate, train  # noqa: F401
 from recsim_tf.experiment.errors import UsageError, one_line
 
@@ -23,10 +25,25 @@ for _external in (
     gin.external_configurable(_external, module="keras")
 
 
+_PACKAGED = Path(str(importlib.resources.files("recsim_tf.configs")))
+# For `include` statements.
+gin.add_config_file_search_path(str(_PACKAGED))
+
+
+@contextlib.contextmanager
+def _without_search_messages():
+    """Keeps gin from logging each place where an included file is not, before it finds it."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
 def packaged_configs() -> list[str]:
-    """Names of the gin files that are installed with recsim_tf."""
-    root = Path(str(importlib.resources.files("recsim_tf.configs")))
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*.gin"))
+    """Names of the experiments that are installed with recsim_tf; files with a leading underscore are parts of them."""
+    return sorted(str(path.relative_to(_PACKAGED)) for path in _PACKAGED.rglob("*.gin") if not path.name.startswith("_"))
 
 
 def find_config(name: str) -> Path:
@@ -37,7 +54,7 @@ def find_config(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    packaged = Path(str(importlib.resources.files("recsim_tf.configs"))) / name
+    packaged = _PACKAGED / name
     if packaged.is_file():
         return packaged
     raise UsageError(f"gin_file {name!r} is neither a file nor one of the packaged configs: {', '.join(packaged_configs())}")
@@ -55,7 +72,8 @@ def load(files: Sequence[str], bindings: Sequence[str]) -> str:
     paths = [str(find_config(name)) for name in files]
     gin.clear_config()
     try:
-        gin.parse_config_files_and_bindings(paths, list(bindings))
+        with _without_search_messages():
+            gin.parse_config_files_and_bindings(paths, list(bindings))
     except (ValueError, SyntaxError, OSError, TypeError) as error:
         raise UsageError(f"gin configuration: {one_line(error)}") from error
     return gin.config_str()
