@@ -3,9 +3,11 @@
 from recsim_tf.agents.slate_q.agent import SlateQAgent, SlateQLoss
 from recsim_tf.agents.slate_q.create import create_slate_q
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
+from recsim_tf.agents.slate_q.presets import PRESETS, preset_arguments
 from recsim_tf.agents.slate_q.slates import exact_slate, greedy_slate, slate_advantage, slate_optimizer, top_k_slate
 
 __all__ = [
+    "PRESETS",
     "ClickNetwork",
     "SlateQAgent",
     "SlateQLoss",
@@ -13,6 +15,7 @@ __all__ = [
     "create_slate_q",
     "exact_slate",
     "greedy_slate",
+    "preset_arguments",
     "slate_advantage",
     "slate_optimizer",
     "top_k_slate",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
+from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import trajectory as tf_trajectory
 from tf_agents.utils import common
 
@@ -51,7 +52,9 @@ class SlateQAgent(tf_agent.TFAgent):
       target_slates: slate optimiser in the target: "top_k", "greedy" or "exact".
       serving_slates: slate optimiser in the policies.
       gamma: discount of the future, in [0, 1].
-      epsilon: probability of a random slate in the collect policy; a number or a function of the train step.
+      epsilon: probability of a random slate in the collect policy; a number or a function of the train step, as
+        `linearly_decaying_epsilon`.
+      eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
       average_tau: part of the way that the averaged network moves at each train step, or None; the policy then serves the
@@ -62,7 +65,8 @@ class SlateQAgent(tf_agent.TFAgent):
       train_step_counter: counts train steps; by default the global step.
 
     Raises:
-      ValueError: for an unknown target or slate optimiser, a number out of range, or missing response fields.
+      ValueError: for an unknown target or slate optimiser, a number out of range, missing response fields, or choice scores that are not
+        for this environment, as `AffinityScores` where users and documents are not vectors of one length.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class SlateQAgent(tf_agent.TFAgent):
         serving_slates: str = "exact",
         gamma: float = 1.0,
         epsilon: Epsilon = 0.1,
+        eval_epsilon: Epsilon = 0.0,
         target_update_tau: float = 0.01,
         target_update_period: int = 1,
         average_tau: float | None = None,
@@ -96,6 +101,9 @@ class SlateQAgent(tf_agent.TFAgent):
             raise ValueError(f"target_update_tau must be in (0, 1], got {target_update_tau}")
         if average_tau is not None and not 0 < average_tau <= 1:
             raise ValueError(f"average_tau must be in (0, 1] or None, got {average_tau}")
+        for name_of, probability in (("epsilon", epsilon), ("eval_epsilon", eval_epsilon)):
+            if not callable(probability) and not 0 <= probability <= 1:
+                raise ValueError(f"{name_of} must be in [0, 1] or a function of the train step, got {probability}")
         if not reward_scale_factor > 0:
             raise ValueError(f"reward_scale_factor must be above 0, got {reward_scale_factor}")
         if not hasattr(time_step_spec.observation.response, "clicked"):
@@ -115,6 +123,7 @@ class SlateQAgent(tf_agent.TFAgent):
             choice_network.create_variables()
             choice_scores = LearnedScores(choice_network)
         self._choice_scores: ChoiceScores = AffinityScores() if choice_scores is None else choice_scores
+        self._choice_scores(tensor_spec.zero_spec_nest(time_step_spec.observation, outer_dims=[1]))
         self._optimizer = optimizer
         self._target = target
         self._target_slates = slate_optimizer(target_slates)
@@ -135,10 +144,14 @@ class SlateQAgent(tf_agent.TFAgent):
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
         num_candidates = int(action_spec.maximum.max()) + 1
         explore = epsilon_greedy(self._greedy(network), num_candidates, epsilon, train_step_counter)
+        serve, served_variables = self._greedy(served), [*served.variables, *variables]
+        if callable(eval_epsilon) or eval_epsilon > 0:
+            serve = epsilon_greedy(serve, num_candidates, eval_epsilon, train_step_counter)
+            served_variables.append(train_step_counter)
         super().__init__(
             time_step_spec,
             action_spec,
-            SlatePolicy(time_step_spec, action_spec, self._greedy(served), [*served.variables, *variables], seed=policy_seed),
+            SlatePolicy(time_step_spec, action_spec, serve, served_variables, seed=policy_seed),
             SlatePolicy(time_step_spec, action_spec, explore, variables, seed=collect_seed, name="CollectPolicy"),
             train_sequence_length=2,
             train_step_counter=train_step_counter,

@@ -311,6 +311,28 @@ def test_the_collect_policy_explores_with_probability_epsilon(epsilon):
     assert abs(explored_part(slate_q(epsilon=epsilon)) - expected) <= 4 * standard_error
 
 
+@pytest.mark.parametrize("epsilon", [0.3, 1.0])
+def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon(epsilon):
+    step = time_step(made.observation(4000, seed=4))
+    greedy = slate_q(epsilon=0.0).policy.action(step).action.numpy()
+    agent = slate_q(epsilon=0.0, eval_epsilon=epsilon)
+    np.testing.assert_array_equal(agent.collect_policy.action(step).action, greedy)
+    part = np.mean((agent.policy.action(step).action.numpy() != greedy).any(-1))
+    expected = epsilon * (1 - 1 / NUM_SLATES)
+    assert abs(part - expected) <= 4 * np.sqrt(expected * (1 - expected) / 4000)
+
+
+def test_eval_epsilon_may_be_a_function_of_the_train_step():
+    agent = slate_q(eval_epsilon=lambda step: tf.where(step < 1, 1.0, 0.0))
+    step = time_step(made.observation(200, seed=4))
+    first, second = (agent.policy.action(step).action.numpy() for _ in range(2))
+    assert not np.array_equal(first, second)
+    agent.train(made.batch())
+    first, second = (agent.policy.action(step).action.numpy() for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert any(variable is agent.train_step_counter for variable in agent.policy.variables())
+
+
 def test_epsilon_may_be_a_function_of_the_train_step():
     agent = slate_q(epsilon=lambda step: tf.where(step < 2, 1.0, 0.0))
     parts = []
@@ -418,6 +440,8 @@ class Ratings(NamedTuple):
 
 WITHOUT_CLICKS = ts.time_step_spec(OBSERVATION_SPEC._replace(response=Ratings(tf.TensorSpec([SLATE_SIZE], tf.float32))))
 
+WITHOUT_VECTORS = ts.time_step_spec(OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32)))
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -427,6 +451,12 @@ WITHOUT_CLICKS = ts.time_step_spec(OBSERVATION_SPEC._replace(response=Ratings(tf
         ({"serving_slates": "best"}, "slate optimizer must be one of top_k, greedy, exact, got 'best'"),
         ({"gamma": 1.1}, r"gamma must be in \[0, 1\], got 1.1"),
         ({"gamma": -0.1}, r"gamma must be in \[0, 1\], got -0.1"),
+        ({"epsilon": 1.5}, r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5"),
+        ({"eval_epsilon": -0.1}, r"eval_epsilon must be in \[0, 1\] or a function of the train step, got -0.1"),
+        (
+            {"time_step_spec": WITHOUT_VECTORS},
+            "the affinity <user, document> needs vectors of one length, got user and documents of shapes",
+        ),
         ({"target_update_tau": 0.0}, r"target_update_tau must be in \(0, 1\], got 0.0"),
         ({"target_update_tau": 1.5}, r"target_update_tau must be in \(0, 1\], got 1.5"),
         ({"reward_scale_factor": 0.0}, r"reward_scale_factor must be above 0, got 0.0"),
