@@ -11,6 +11,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf import choice
+from recsim_tf.agents.layers.users import raw_user
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Observation
 
@@ -22,7 +23,8 @@ ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
 class AffinityScores:
     """A multinomial choice model of the affinity <user, document>, both observed as vectors of the same length.
 
-    The defaults are the choice model of interest evolution, which RecSim's SlateQ agent is built on.
+    The defaults are the choice model of interest evolution, which RecSim's SlateQ agent is built on. What layers added to the user's
+    observation plays no part.
 
     Args:
       choice_model: `MultinomialProportional` or `MultinomialLogit`.
@@ -37,7 +39,7 @@ class AffinityScores:
         self._parameters = parameters
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-        user, documents = observation.user, observation.documents
+        user, documents = raw_user(observation.user), observation.documents
         if not tf.is_tensor(user) or not tf.is_tensor(documents) or user.shape[1:] != documents.shape[2:]:
             shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))
             raise ValueError(f"the affinity <user, document> needs vectors of one length, got user and documents of shapes {shapes}")

@@ -8,9 +8,9 @@ from recsim_tf.agents.layers.statistics import (
     FixedLengthHistory,
     History,
     SufficientStatistics,
-    UserWithStatistics,
 )
-from recsim_tf.agents.layers.temporal import SwitchingCost, TemporalAggregation, UserWithLastSlate
+from recsim_tf.agents.layers.temporal import SwitchingCost, TemporalAggregation
+from recsim_tf.agents.layers.users import UserWithLastSlate, UserWithStatistics, raw_user
 
 __all__ = [
     "ClickStatistics",
@@ -26,5 +26,6 @@ __all__ = [
     "TemporalAggregation",
     "UserWithLastSlate",
     "UserWithStatistics",
+    "raw_user",
     "serve",
 ]

@@ -9,15 +9,9 @@ from tf_agents.specs import tensor_spec
 
 from recsim_tf.agents.bandits.cluster import ClickCounts, update_counts
 from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.agents.layers.users import UserWithStatistics
 from recsim_tf.core import checks
 from recsim_tf.core.types import Nest, Observation
-
-
-class UserWithStatistics(NamedTuple):
-    """The observation of a user above a `SufficientStatistics` layer."""
-
-    raw_observation: Nest  # nest of [B, ...], of the environment below
-    sufficient_statistics: Nest  # nest of [B, ...]
 
 
 class SufficientStatistics(Layer):

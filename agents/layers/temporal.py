@@ -11,6 +11,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.agents.layers.users import UserWithLastSlate
 from recsim_tf.core import nests
 from recsim_tf.core.types import Nest
 
@@ -57,13 +58,6 @@ class TemporalAggregation(Layer):
     def act(self, memory, observation, slate):
         shown = tf.where(memory.age[:, tf.newaxis] > 0, memory.slate, slate)
         return HeldSlate(shown, (memory.age + 1) % self.steps_per_decision), shown
-
-
-class UserWithLastSlate(NamedTuple):
-    """The observation of a user above `SwitchingCost`."""
-
-    original_observation: Nest  # nest of [B, ...], of the environment below
-    last_slate: Nest  # nest of [B, K, ...]: documents as they were observed, zeros at empty positions
 
 
 class LastSlate(NamedTuple):

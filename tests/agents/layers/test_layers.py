@@ -10,6 +10,8 @@ import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
 from recsim_tf.agents import layers
 from recsim_tf.agents.baselines import random_policy
+from recsim_tf.agents.choice_scores import AffinityScores
+from recsim_tf.agents.slate_q import create_slate_q
 from recsim_tf.core import random
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from tests import policies
@@ -301,3 +303,15 @@ def test_without_layers_a_policy_is_served_as_it_is():
     environment = SlateEnvironment(simulator, NUM_USERS)
     policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), random_policy(simulator))
     assert layers.serve(simulator, policy) is policy
+
+
+def test_slate_q_takes_the_affinity_of_the_user_below_the_layers():
+    simulator = make_simulator("InterestEvolution-v1", resample_documents=False)
+    layered = layers.LayeredSimulator(layers.LayeredSimulator(simulator, layers.FixedLengthHistory(2)), layers.SwitchingCost())
+    below, above = simulator.observe(simulator.reset(NUM_USERS, 3)), layered.observe(layered.reset(NUM_USERS, 3))
+    for expected, got in zip(AffinityScores()(below), AffinityScores()(above), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    environment = SlateEnvironment(layered, NUM_USERS)
+    agent = create_slate_q(environment, tf.Variable(0, dtype=tf.int64))
+    slate = agent.policy.action(environment.reset()).action
+    assert slate.shape == [NUM_USERS, 2]
