@@ -127,8 +127,12 @@ class ArmAgent(tf_agent.TFAgent):
         decided = frames.step_type != ts.StepType.LAST
 
         def learn():
-            of_decisions = tf.nest.map_structure(lambda leaf: tf.boolean_mask(leaf, decided), frames)
-            return tf.cast(self.bandit.train(self._pulls(of_decisions), weights).loss, tf.float32)
+            decisions = tf.nest.map_structure(lambda leaf: tf.boolean_mask(leaf, decided), frames)
+            weights_of = None
+            if weights is not None:
+                of_frames = tf.broadcast_to(tf.reshape(weights, [-1, 1]), tf.shape(experience.step_type))
+                weights_of = tf.boolean_mask(tf.reshape(of_frames, [num_frames]), decided)
+            return tf.cast(self.bandit.train(self._pulls(decisions), weights_of).loss, tf.float32)
 
         # Means over no decision at all are not numbers, and would reach the weights of a neural bandit.
         loss = tf.cond(tf.reduce_any(decided), learn, lambda: tf.zeros([]))

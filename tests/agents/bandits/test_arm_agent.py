@@ -117,6 +117,17 @@ def test_frames_between_sessions_leave_the_statistics_as_they_are():
     assert sum(variable.numpy() for variable in agent.bandit.alpha + agent.bandit.beta) == sum(before) + 2
 
 
+def test_weights_are_those_of_the_frames():
+    environment, agent = build("documents")
+    loop = LearningLoop(environment, agent, None, 5, 1, seed=0)
+    loop.collect(1)
+    frame = loop.replay.latest(1)
+    frame = frame._replace(step_type=tf.constant([[2], [1], [1], [0], [2]]), reward=tf.ones([NUM_USERS, 1]))
+    agent.train(frame, weights=tf.constant([9.0, 0.0, 1.0, 4.0, 9.0]))
+    shown = frame.policy_info.chosen_arm_features[:, 0].numpy()
+    np.testing.assert_allclose(agent.bandit.data_vector[0][1:], shown[2] + 4 * shown[3], rtol=1e-5)
+
+
 def lin_ts(*args, **kwargs):
     return linear_thompson_sampling_agent.LinearThompsonSamplingAgent(*args, **kwargs)
 
@@ -146,7 +157,7 @@ def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
 
 @pytest.mark.parametrize("kind", CREATE)
 def test_what_is_learned_beats_random_slates(kind):
-    environment, agent = build(kind, num_users=32, simulator=functools.partial(interest_exploration, max_steps=10))
+    environment, agent = build(kind, num_users=32, simulator=functools.partial(interest_exploration, num_candidates=4, max_steps=10))
     LearningLoop(environment, agent, None, 2, 1, seed=0).run(100)
     pure, evaluation = environment.simulator, Evaluation(num_users=1000, max_steps=10)
     of_agent, of_random = (evaluation.evaluator("", pure, policy)() for policy in (agent.policy, random_policy(pure)))
@@ -160,6 +171,7 @@ def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind
     bindings = [
         "experiment.simulator = @interest_exploration()",
         f"interest_exploration.slate_size = {1 if kind == 'documents' else 2}",
+        "interest_exploration.num_candidates = 4",
         "interest_exploration.max_steps = 5",
         f"experiment.create_agent = @create_bandit_over_{kind}",
         "create_bandit_over_clusters.bandit = @BernoulliThompsonSamplingAgent",
@@ -178,7 +190,7 @@ def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind
     assert results["train"]["train_steps"] == 4
     exported = tf.saved_model.load(str(folder / "policy"))
     slate_size = 1 if kind == "documents" else 2
-    time_step = SlateEnvironment(interest_exploration(slate_size=slate_size), 7).current_time_step()
+    time_step = SlateEnvironment(interest_exploration(slate_size=slate_size, num_candidates=4), 7).current_time_step()
     assert exported.action(time_step).action.shape == [7, slate_size]
 
 
