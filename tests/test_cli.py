@@ -11,7 +11,7 @@ from tests.experiment.runs import TINY, run_command
     ("arguments", "message"),
     [
         (["train", f"--gin_file={TINY}"], "--root_dir must name the folder"),
-        (["train", "--root_dir=run"], "--gin_file must name a config, such as one of quickstart.gin"),
+        (["train", "--root_dir=run"], "--gin_file must name a config, such as one of .*quickstart.gin"),
         (["train", "--root_dir=run", "--gin_file=nowhere.gin"], "gin_file 'nowhere.gin' is neither a file nor one of the packaged"),
         (["train", "--root_dir=run", f"--gin_file={TINY}", "--gin_bindings=nothing.x = 1"], "gin configuration: .*nothing"),
         (
