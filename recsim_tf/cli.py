@@ -88,8 +88,9 @@ def _evaluate(config, errors, run_dir) -> int:
         if not watch.watch(folder, parts, evaluation, watch.configured_iterations(), _WATCH_TIMEOUT.value):
             raise errors.UsageError(f"root_dir {_ROOT_DIR.value} had no checkpoint within --watch_timeout={_WATCH_TIMEOUT.value:g} seconds")
         return 0
-    if _EXPLAIN.value and not hasattr(parts.agent, "action_values"):
-        raise errors.UsageError(f"--explain needs an agent that values items, as SlateQ, got {parts.agent.name}")
+    if _EXPLAIN.value and (not hasattr(parts.agent, "action_values") or parts.policy is not parts.agent.policy):
+        layers = "" if parts.policy is parts.agent.policy else " above layers"
+        raise errors.UsageError(f"--explain needs an agent that values items, as SlateQ, without layers, got {parts.agent.name}{layers}")
     if not folder.restore_latest(parts.checkpoint):
         raise errors.UsageError(f"root_dir {_ROOT_DIR.value} has no checkpoint to evaluate")
     results = train.evaluate_all(parts, evaluation)

@@ -53,6 +53,7 @@ class LayeredSimulator:
         self.num_candidates = simulator.num_candidates
         self.allow_duplicates = simulator.allow_duplicates
         self.resample_documents = simulator.resample_documents
+        self.steps_per_decision = layer.steps_per_decision * getattr(simulator, "steps_per_decision", 1)
         with tf.init_scope():
             example = simulator.observe(simulator.reset(1, seed=0))
         self.spec_below = observation_spec(simulator, example)

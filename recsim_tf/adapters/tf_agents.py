@@ -70,6 +70,11 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         return self._simulator
 
     @property
+    def steps_per_action(self) -> int:
+        """Steps of each user that an action takes, more than one under a layer that holds slates."""
+        return getattr(self._simulator, "steps_per_decision", 1)
+
+    @property
     def memory(self) -> tf.Module:
         """The variables that a checkpoint must hold."""
         return self._memory

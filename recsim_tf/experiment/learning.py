@@ -6,7 +6,7 @@ from tf_agents.drivers import dynamic_step_driver
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.execution import compiled
-from recsim_tf.experiment.metrics import CollectMetrics
+from recsim_tf.experiment.metrics import CollectMetrics, Measures
 from recsim_tf.experiment.replay import SeededReplayBuffer
 
 
@@ -51,7 +51,9 @@ class LearningLoop(tf.Module):
         self.environment = environment.memory
         self.agent = agent
         self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
-        self.metrics = CollectMetrics(num_users)
+        # At most: a session that ends within a decision cuts it short.
+        self.user_steps_per_iteration = num_users * environment.steps_per_action
+        self.metrics = CollectMetrics(num_users, Measures.of(environment.observation_spec().response).num_clusters)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self._policy_state = tf.nest.map_structure(lambda value: tf.Variable(value, trainable=False), initial_state)
         driver = dynamic_step_driver.DynamicStepDriver(

@@ -140,7 +140,8 @@ def train(
     """Trains the agent of the configured `experiment` and writes results into a folder; goes on from the folder's checkpoint.
 
     The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's tensorboard/, and at the end
-    results.json, learning_curve.png and the served policy as a SavedModel in policy/.
+    results.json, sessions.csv, learning_curve.png and the served policy as a SavedModel in policy/. With num_iterations=0, for a policy that
+    does not learn, it is evaluated, and returns.png takes the place of the curve.
 
     Args:
       run_dir: the folder.
@@ -222,7 +223,7 @@ def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, interv
 
 
 def _log(run_dir, parts, done: int, scalars: dict[str, float]) -> None:
-    env_steps = done * parts.loop.num_users
+    env_steps = done * parts.loop.user_steps_per_iteration
     row = {"iteration": done, "env_steps": env_steps, "seconds": round(float(parts.progress.seconds), 3), **scalars}
     run_dir.append_metrics(row)
     for tag, value in scalars.items():
@@ -250,15 +251,15 @@ def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) 
     path: Path = run_dir.path
     results = evaluate_all(parts, evaluation)
     iterations, seconds = int(parts.progress.iteration), float(parts.progress.seconds)
-    num_users = parts.loop.num_users
+    env_steps = iterations * parts.loop.user_steps_per_iteration
     content = {
         "policies": [result.as_json() for result in results],
         "train": {
             "iterations": iterations,
-            "env_steps": iterations * num_users,
+            "env_steps": env_steps,
             "train_steps": int(parts.progress.train_step),
             "seconds": round(seconds, 1),
-            "env_steps_per_second": round(iterations * num_users / max(seconds, 1e-9)),
+            "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
         },
     }
     write_text(path / "results.json", json.dumps(content, indent=2) + "\n")
@@ -266,6 +267,6 @@ def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) 
     report.write_plots(path, run_dir.metrics(), results, parts.agent.name)
     policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(path / "policy"))
     print(report.results_table(results))
-    trained = f"Trained for {iterations:,} iterations, {iterations * num_users:,} user steps, in {seconds:,.0f} s. " if iterations else ""
+    trained = f"Trained for {iterations:,} iterations, {env_steps:,} user steps, in {seconds:,.0f} s. " if iterations else ""
     print(f"{trained}Results in {path}")
     return content

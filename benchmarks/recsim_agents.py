@@ -1,0 +1,203 @@
+"""RecSim's agents against each other, over several seeds: what exploration earns, and what holding a slate earns.
+
+    python benchmarks/recsim_agents.py [--table=interest_exploration] --json=PATH [--plot=PATH] [--root_dir=DIR]
+
+Runs `recsim-tf train` on the packaged configs of each table with five seeds, those of learning and of the users of the evaluation.
+Prints the mean return over the seeds with its standard error. The order that the RecSim white paper reports (Ie et al. 2019, arXiv
+1909.04847, section 5) is checked pair by pair: a policy is above another by two standard errors of the difference, or it is not.
+Runs are kept in `--root_dir`: what is finished is not run again.
+"""
+
+import concurrent.futures
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import app, flags
+
+_FLAGS = flags.FLAGS
+_ENTRY_POINT = "import sys; sys.argv[0] = 'recsim-tf'; from recsim_tf.cli import main; main()"
+_QUICK = (
+    "experiment.num_users=8",
+    "experiment.replay_length=5",
+    "train.num_iterations=%d",
+    "Evaluation.num_users=4",
+    "Evaluation.max_steps=3",
+)
+
+
+class Table(NamedTuple):
+    """Configs of one folder that are compared."""
+
+    title: str
+    rows: dict[str, str]  # config -> name in the table
+    above: tuple[tuple[str, str], ...]  # pairs of configs, the first expected above the second
+
+
+_IE, _LTS = "interest_exploration", "long_term_satisfaction"
+TABLES = {
+    _IE: Table(
+        "Interest exploration where exploring pays, 2 of 10, sessions of 500 steps",
+        {
+            "random": "Random",
+            "tabular_q": "Tabular Q",
+            "greedy": "Greedy pCTR",
+            "full_slate_q": "Full-slate Q",
+            "ucb1": "UCB1 over clusters",
+            "full_slate_q_click_statistics": "Full-slate Q with click statistics",
+        },
+        (
+            *((config, "random") for config in ("tabular_q", "greedy", "full_slate_q", "ucb1")),
+            *(("ucb1", config) for config in ("tabular_q", "greedy", "full_slate_q")),
+        ),
+    ),
+    _LTS: Table(
+        "Long-term satisfaction with a trade-off, 1 of 10, sessions of 60 steps",
+        {
+            "random": "Random",
+            "full_slate_q": "Full-slate Q",
+            "full_slate_q_switching_cost": "Full-slate Q, switching cost",
+            "full_slate_q_temporal_aggregation": "Full-slate Q, slates held for 10 steps",
+        },
+        (
+            ("full_slate_q", "random"),
+            ("full_slate_q_temporal_aggregation", "full_slate_q"),
+            ("full_slate_q_switching_cost", "full_slate_q"),
+        ),
+    ),
+}
+
+
+def run(root: Path, config: str, seed: int, quick: bool) -> float:
+    """The mean return of one run's policy."""
+    folder = root / config.removesuffix(".gin") / f"seed_{seed}"
+    if not (folder / "results.json").exists():
+        bindings = [f"experiment.seed={seed}", f"Evaluation.seed={1000 + seed}", "experiment.baselines=()"]
+        if quick:
+            trains = "num_iterations = 0" not in _text(config)
+            bindings += [binding % trains if "%" in binding else binding for binding in _QUICK]
+        arguments = [f"--root_dir={folder}", f"--gin_file={config}", *(f"--gin_bindings={binding}" for binding in bindings)]
+        process = subprocess.run([sys.executable, "-c", _ENTRY_POINT, "train", *arguments], capture_output=True, text=True)
+        if process.returncode:
+            raise RuntimeError(f"{config}, seed {seed}:\n{process.stderr[-2000:]}")
+    return json.loads((folder / "results.json").read_text())["policies"][-1]["mean_return"]
+
+
+def _text(config: str) -> str:
+    return (Path(__file__).parent.parent / "configs" / config).read_text()
+
+
+def figures(returns: dict[str, dict[str, list[float]]]) -> dict[str, float]:
+    """Means and standard errors over seeds by name, from the returns of each table's configs."""
+    result = {}
+    for table, rows in returns.items():
+        for config, values in rows.items():
+            result[f"{table}/{config}/mean_return"] = statistics.fmean(values)
+            result[f"{table}/{config}/standard_error"] = statistics.stdev(values) / math.sqrt(len(values))
+        for better, worse in TABLES[table].above:
+            difference = statistics.fmean(rows[better]) - statistics.fmean(rows[worse])
+            error = math.hypot(*(result[f"{table}/{config}/standard_error"] for config in (better, worse)))
+            result[f"{table}/{better} - {worse}/standard_errors"] = difference / max(error, 1e-9)
+    return result
+
+
+def report(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    lines = []
+    for name, returns in result["returns"].items():
+        table, found = TABLES[name], result["figures"]
+        lines += [table.title, f"{'policy':<40} {'return':>9}   s.e.   {'by seed'}"]
+        for config in sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"]):
+            mean, error = (found[f"{name}/{config}/{what}"] for what in ("mean_return", "standard_error"))
+            by_seed = "  ".join(f"{value:.1f}" for value in returns[config])
+            lines.append(f"{table.rows[config]:<40} {mean:9.2f} {error:6.2f}   {by_seed}")
+        for better, worse in table.above:
+            distance = found[f"{name}/{better} - {worse}/standard_errors"]
+            verdict = "as expected" if distance > 2 else "NOT as expected"
+            lines.append(f"  {table.rows[better]} above {table.rows[worse]}: {distance:+.1f} s.e., {verdict}")
+        lines.append("")
+    lines.append(f"Standard errors are over {result['seeds']} seeds.")
+    if result["quick"]:
+        lines.append("A smoke run: these figures mean nothing.")
+    return "\n".join(lines)
+
+
+def plot(result: dict[str, Any], path: str) -> None:
+    """Draws the tables as bars with two standard errors."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    found = result["figures"]
+    figure, all_axes = plt.subplots(
+        len(result["returns"]), 1, figsize=(8, 3.2 * len(result["returns"])), layout="constrained", squeeze=False
+    )
+    for axes, (name, returns) in zip(all_axes[:, 0], result["returns"].items(), strict=True):
+        table = TABLES[name]
+        configs = sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"])
+        means = [found[f"{name}/{config}/mean_return"] for config in configs]
+        errors = [2 * found[f"{name}/{config}/standard_error"] for config in configs]
+        bars = axes.barh([table.rows[config] for config in configs], means, xerr=errors, color="C0", alpha=0.75, capsize=3)
+        axes.bar_label(bars, [f"{mean:.1f}" for mean in means], padding=6)
+        axes.set_title(table.title, fontsize=10)
+        axes.set_xlabel(f"mean return of a session, {result['seeds']} seeds, bars of two standard errors")
+        axes.set_xlim(0, 1.15 * max(means))
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def benchmark(tables: Sequence[str], seeds: int, root: Path, quick: bool, processes: int) -> dict[str, Any]:
+    """Runs everything; returns the result that goes into the JSON file."""
+    started = time.perf_counter()
+    tasks = [(table, config, seed) for seed in range(seeds) for table in tables for config in TABLES[table].rows]
+    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+        futures = {task: pool.submit(run, root, f"{task[0]}/{task[1]}.gin", task[2], quick) for task in tasks}
+        for future in concurrent.futures.as_completed(futures.values()):
+            if future.exception() is not None:
+                pool.shutdown(cancel_futures=True)
+                future.result()
+    returns = {
+        table: {config: [futures[table, config, seed].result() for seed in range(seeds)] for config in TABLES[table].rows}
+        for table in tables
+    }
+    result = {"benchmark": "recsim_agents", "quick": quick, "seeds": seeds, "returns": returns, "figures": figures(returns)}
+    return {**result, "seconds": round(time.perf_counter() - started)}
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    tables = list(TABLES) if _FLAGS.table is None else [_FLAGS.table]
+    seeds = _FLAGS.seeds or (2 if _FLAGS.quick else 5)
+    if seeds < 2:
+        raise app.UsageError(f"--seeds must be at least 2, for a standard error, got {seeds}")
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(_FLAGS.root_dir or scratch)
+        result = benchmark(tables, seeds, root, _FLAGS.quick, _FLAGS.processes)
+    command = "python benchmarks/recsim_agents.py" + "".join(f" --table={table}" for table in tables if len(tables) == 1)
+    result = {"command": f"{command} --json=PATH{' --quick' if _FLAGS.quick else ''}", **result}
+    print(report(result))
+    if _FLAGS.json:
+        Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")
+    if _FLAGS.plot:
+        plot(result, _FLAGS.plot)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_enum("table", None, list(TABLES), "One of the tables; by default all.")
+    flags.DEFINE_string("json", None, "File for the figures.")
+    flags.DEFINE_string("plot", None, "PNG for a bar chart.")
+    flags.DEFINE_string("root_dir", None, "Folder of the runs; what it holds is not run again. By default a temporary one.")
+    flags.DEFINE_integer("seeds", None, "Number of seeds, by default 5.")
+    flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
+    flags.DEFINE_bool("quick", False, "A smoke run; its figures mean nothing.")
+    app.run(main)

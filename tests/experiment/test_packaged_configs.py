@@ -1,0 +1,43 @@
+"""The gin files that are installed: each says what it gives, and each builds."""
+
+import pytest
+
+from recsim_tf.experiment import config, train
+from recsim_tf.experiment.run_dir import RunDirectory
+
+# Sizes do not change what is built.
+_SMALL = ("experiment.num_users = 2", "experiment.replay_length = 5")
+
+
+def test_every_experiment_has_a_name():
+    names = config.packaged_configs()
+    assert "quickstart.gin" in names
+    assert "interest_exploration/ucb1.gin" in names
+    assert not [name for name in names if "/_" in name]
+
+
+@pytest.mark.parametrize("name", config.packaged_configs())
+def test_the_head_says_what_to_expect_and_how_to_run_it(name):
+    head = config.find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
+    assert all(line.startswith("#") for line in head.splitlines())
+    assert "Expected: " in head
+    assert f"Run: recsim-tf train --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}" in head
+
+
+@pytest.mark.parametrize("name", config.packaged_configs())
+@pytest.mark.filterwarnings("ignore")  # TF-Agents warns of its own dependencies.
+def test_the_experiment_is_built(name):
+    config.load([name], _SMALL)
+    parts = train.experiment()
+    assert parts.policy.action_spec.shape == [parts.simulator.slate_size]
+
+
+@pytest.mark.filterwarnings("ignore")  # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.
+def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
+    bindings = (*_SMALL, "experiment.batch_size = 2", "train.num_iterations = 3", "train.eval_users = 2", "Evaluation.num_users = 4")
+    name = "long_term_satisfaction/full_slate_q_temporal_aggregation.gin"
+    content = train.train(RunDirectory(str(tmp_path), config.load([name], bindings)))
+    assert content["train"]["env_steps"] == 3 * 2 * 10
+    agent = content["policies"][-1]
+    assert agent["mean_length"] == 60
+    assert agent["unfinished"] == 0
