@@ -140,8 +140,8 @@ def train(
     """Trains the agent of the configured `experiment` and writes results into a folder; goes on from the folder's checkpoint.
 
     The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's tensorboard/, and at the end
-    results.json, sessions.csv, learning_curve.png and the served policy as a SavedModel in policy/. With num_iterations=0, for a policy that
-    does not learn, it is evaluated, and returns.png takes the place of the curve.
+    results.json, sessions.csv, learning_curve.png and the served policy as a SavedModel in policy/. With num_iterations=0 a policy that
+    does not learn is evaluated, and returns.png takes the place of the curve.
 
     Args:
       run_dir: the folder.
