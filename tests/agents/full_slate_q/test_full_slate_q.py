@@ -21,8 +21,8 @@ def environment(request):
     return SlateEnvironment(recsim_tf.make(request.param, slate_size=2, num_candidates=4), NUM_USERS, seed=1)
 
 
-def make_agent(environment, optimizer=None, **arguments) -> FullSlateQAgent:
-    network = FullSlateQNetwork(environment.observation_spec(), 2, hidden_units=(8, 4))
+def make_agent(environment, optimizer=None, network=FullSlateQNetwork, **arguments) -> FullSlateQAgent:
+    network = network(environment.observation_spec(), 2, hidden_units=(8, 4))
     counter = tf.Variable(0, dtype=tf.int64)
     optimizer = optimizer or tf.keras.optimizers.SGD(0.01)
     agent = FullSlateQAgent(
@@ -92,6 +92,22 @@ def test_the_loss_is_the_huber_loss_of_the_shown_slate(environment):
     valid = (first.step_type != ts.StepType.LAST).numpy()
     huber = np.where(error <= 1, error**2 / 2, error - 0.5) * valid
     np.testing.assert_allclose(agent.loss(experience).loss, huber.mean(), rtol=1e-5)
+
+
+def test_a_network_without_slate_value_is_trained_alike(environment):
+    class Plain(FullSlateQNetwork):
+        @property
+        def slate_value(self):
+            raise AttributeError("slate_value")
+
+    agents = [make_agent(environment, network=network, epsilon=1.0, gamma=0.5) for network in (FullSlateQNetwork, Plain)]
+    for variable, value in zip(agents[1]._dqn._q_network.variables, agents[0]._dqn._q_network.variables, strict=True):
+        variable.assign(value)
+    for agent in agents:
+        agent.initialize()
+    experience = pairs(environment, agents[0])
+    losses = [[agent.train(experience).loss for _ in range(3)] for agent in agents]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
 def test_training_compiles_under_xla_lowers_the_loss_and_does_not_retrace(environment):
