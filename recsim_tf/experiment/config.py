@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 # Imported for the names that they give to gin files.
-from recsim_tf.agents import bandits, baselines, full_slate_q, slate_q, tabular_q  # noqa: F401
+from recsim_tf.agents import bandits, baselines, full_slate_q, reinforce, slate_q, tabular_q  # noqa: F401
 from recsim_tf.experiment import simulate, train  # noqa: F401
 from recsim_tf.experiment.errors import UsageError, one_line
 

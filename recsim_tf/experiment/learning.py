@@ -18,15 +18,17 @@ class LearningLoop(tf.Module):
     A train step takes sequences of T = `agent.train_sequence_length` frames, of one frame where the agent leaves the length open. They are
     drawn from the replay; or, for agents that learn on-policy or count what they see, as bandits do, they are the newest T frames of
     every user, each once. With one train step an iteration, an agent with T = 1 then meets every frame exactly once, and one with T = 2
-    every pair of frames. What `collect` stores before the first of them is not trained on.
+    every pair of frames. An agent that learns from T frames at a time, each pair once, needs T - 1 collect steps an iteration. What
+    `collect` stores before the first sequence is not trained on.
 
     Args:
       environment: B users.
       agent: trains on [batch_size, T], or on [B, T] for batch_size None.
       batch_size: sequences of a train step, drawn from the replay; None for the newest sequence of every user.
       replay_length: frames of each user that are kept for replay, at least T.
-      train_steps_per_iteration: train steps for each step of all users.
+      train_steps_per_iteration: train steps of an iteration.
       seed: of the replay, an integer or int32 [2].
+      collect_steps_per_iteration: steps of all users in an iteration, before its train steps.
 
     Raises:
       ValueError: if the replay is shorter than a sequence, or for a batch size with an agent whose attribute `on_policy` is true.
@@ -40,6 +42,7 @@ class LearningLoop(tf.Module):
         replay_length: int,
         train_steps_per_iteration: int,
         seed,
+        collect_steps_per_iteration: int = 1,
     ):
         super().__init__(name="LearningLoop")
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
@@ -52,7 +55,8 @@ class LearningLoop(tf.Module):
         self.agent = agent
         self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
-        self.user_steps_per_iteration = num_users * environment.steps_per_action
+        self.user_steps_per_iteration = num_users * environment.steps_per_action * collect_steps_per_iteration
+        self._collect_steps_per_iteration = collect_steps_per_iteration
         self.metrics = CollectMetrics(num_users, Measures.of(environment.observation_spec().response).num_clusters)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self._policy_state = tf.nest.map_structure(lambda value: tf.Variable(value, trainable=False), initial_state)
@@ -69,19 +73,25 @@ class LearningLoop(tf.Module):
             frames = self.replay.latest(sequence_length) if batch_size is None else self.replay.sample(batch_size, sequence_length)
             return agent.train(frames)
 
+        def steps(number):
+            def body(i):
+                step()
+                return (i + 1,)
+
+            tf.while_loop(lambda i: i < number, body, (0,))
+
         def iterate(loss_info):
-            step()
+            if collect_steps_per_iteration == 1:
+                step()
+            else:
+                steps(collect_steps_per_iteration)
             for _ in range(train_steps_per_iteration):
                 loss_info = learn()
             return loss_info
 
         @compiled
         def collect(num_iterations):
-            def body(i):
-                step()
-                return (i + 1,)
-
-            tf.while_loop(lambda i: i < num_iterations, body, (0,))
+            steps(num_iterations)
 
         @compiled
         def run(num_iterations):
@@ -103,11 +113,13 @@ class LearningLoop(tf.Module):
         """Runs `num_iterations` iterations, at least one, and returns the last loss.
 
         Raises:
-          ValueError: if fewer frames than a sequence has, less one, were collected before.
+          ValueError: if the first train step would find fewer frames than a sequence has.
         """
-        least, collected = self._sequence_length - 1, int(self.replay.num_added())
+        least, collected = self._sequence_length - self._collect_steps_per_iteration, int(self.replay.num_added())
         if collected < least:
-            raise ValueError(f"the agent trains on {least + 1} frames, so at least {least} must be collected first, got {collected}")
+            raise ValueError(
+                f"the agent trains on {self._sequence_length} frames, so at least {least} must be collected first, got {collected}"
+            )
         return self._run(tf.constant(num_iterations))
 
 

@@ -62,6 +62,7 @@ def experiment(
     batch_size: int | None = 2048,
     replay_length: int = 50,
     train_steps_per_iteration: int = 1,
+    collect_steps_per_iteration: int = 1,
     baselines: Sequence[str] = ("random",),
     seed: int = 0,
 ) -> Experiment:
@@ -76,7 +77,9 @@ def experiment(
       batch_size: transitions of a train step, drawn from the replay; None for the newest of every user, which agents need that learn
         on-policy or count what they see, as bandits.
       replay_length: steps of each user that are kept for replay, at least 2.
-      train_steps_per_iteration: train steps for each step of all users.
+      train_steps_per_iteration: train steps of an iteration.
+      collect_steps_per_iteration: steps of all users in an iteration, before its train steps; agents that learn from each stretch of steps
+        once, as `ReinforceSlateAgent`, need more than one.
       baselines: policies to compare with, of `recsim_tf.agents.baselines.BASELINES`: "random", "myopic", "oracle"; "greedy_pctr", "ucb1",
         "kl_ucb", "thompson" where documents have clusters.
       seed: an integer, of everything random.
@@ -86,6 +89,7 @@ def experiment(
         *([] if batch_size is None else [("batch_size", batch_size, 1)]),
         ("replay_length", replay_length, 2),
         ("train_steps_per_iteration", train_steps_per_iteration, 1),
+        ("collect_steps_per_iteration", collect_steps_per_iteration, 1),
     ):
         if value < least:
             raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
@@ -98,7 +102,7 @@ def experiment(
     environment = SlateEnvironment(layered, num_users, environment_seed, validate=simulator.validate)
     agent = create_agent(environment, progress.train_step)
     agent.initialize()
-    loop = LearningLoop(environment, agent, batch_size, replay_length, train_steps_per_iteration, replay_seed)
+    loop = LearningLoop(environment, agent, batch_size, replay_length, train_steps_per_iteration, replay_seed, collect_steps_per_iteration)
     checkpoint = tf.train.Checkpoint(loop=loop, progress=progress)
     return Experiment(simulator, agent, serve(layered, agent.policy), loop, progress, checkpoint, baseline_policies)
 

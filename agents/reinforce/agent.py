@@ -1,0 +1,226 @@
+"""The policy gradient over slates: REINFORCE (Williams 1992) with a baseline, on a Plackett-Luce policy."""
+
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import data_converter, tf_agent
+from tf_agents.agents.reinforce import reinforce_agent
+from tf_agents.trajectories import policy_step
+from tf_agents.utils import value_ops
+
+from recsim_tf.adapters.tf_agents import SlatePolicy
+from recsim_tf.agents.reinforce import corrections
+from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
+from recsim_tf.agents.slate_q.losses import weighted_mean
+from recsim_tf.core import random
+
+
+class ReinforceSlateLoss(NamedTuple):
+    """Parts of the loss, scalars."""
+
+    policy_gradient_loss: tf.Tensor
+    value_estimation_loss: tf.Tensor  # times its coefficient, in units of scaled reward squared
+    entropy_regularization_loss: tf.Tensor
+    entropy: tf.Tensor  # mean over the decisions, in nats
+    value: tf.Tensor  # mean estimated value, in units of reward
+    explained_variance: tf.Tensor  # part of the variance of the returns that the values explain
+    importance_weight: tf.Tensor  # mean, 1 on-policy
+
+
+@gin.configurable
+class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
+    """TF-Agents' REINFORCE on slates, with returns that may end before the session does.
+
+    Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last frame whose observation gives the value
+    that stands for all that follows. Where a user leaves within the window nothing follows; where the time limit ends a session its
+    last state's value does; the frame between two sessions is no decision. The return of a decision is the lambda-return of its window
+    (Sutton and Barto 2018, chapter 12): with `td_lambda` 1 the rewards up to the end of the session or of the window, plus the value
+    there; with smaller ones the values of earlier states weigh in, for less variance and the bias of the value network. `ReinforceAgent`
+    itself drops what belongs to sessions that do not end within the experience.
+
+    The agent learns on-policy: `experiment.batch_size` is None, and with `experiment.collect_steps_per_iteration` equal to `num_steps`
+    every decision is learned from once. With `off_policy` it learns from replay too, or from the data of any policy that logs its
+    log-probabilities. Then each decision is weighted by pi(slate | s) / beta(slate | s), the first-order correction of
+    Chen et al. 2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states are those of beta.
+
+    The collect policy draws slates, the served one shows the likeliest: the K largest logits in order.
+
+    Args:
+      time_step_spec: of the environment.
+      action_spec: of the environment.
+      actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`.
+      value_network: gives (value [B], state), as `StateValueNetwork`.
+      optimizer: a Keras optimizer, of both networks.
+      num_steps: decisions of each user in a train step, at least 1.
+      gamma: discount of the future, in [0, 1].
+      td_lambda: in [0, 1].
+      value_estimation_loss_coef: weight of the squared error of the values.
+      normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train step.
+      entropy_regularization: weight of the policy's entropy, in nats.
+      gradient_clipping: largest norm of a variable's gradient, or None.
+      reward_scale_factor: multiplies rewards in the loss.
+      off_policy: whether to weigh by importance; the experience's policy_info is then TF-Agents' `PolicyInfo`, as the collect policy's.
+      importance_cap: the largest importance weight, or None.
+      normalize_importance: whether the weights are divided by their mean in the batch.
+      seed: of the policies, an integer or int32 [2].
+      train_step_counter: counts train steps; by default the global step.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+
+    def __init__(
+        self,
+        time_step_spec,
+        action_spec,
+        actor_network,
+        value_network,
+        optimizer,
+        num_steps: int = 20,
+        gamma: float = 1.0,
+        td_lambda: float = 1.0,
+        value_estimation_loss_coef: float = 0.5,
+        normalize_advantages: bool = True,
+        entropy_regularization: float = 0.0,
+        gradient_clipping: float | None = None,
+        reward_scale_factor: float = 1.0,
+        off_policy: bool = False,
+        importance_cap: float | None = None,
+        normalize_importance: bool = False,
+        seed=0,
+        train_step_counter: tf.Variable | None = None,
+        name: str = "ReinforceSlateAgent",
+    ):
+        if num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+        for name_of, number in (("gamma", gamma), ("td_lambda", td_lambda)):
+            if not 0 <= number <= 1:
+                raise ValueError(f"{name_of} must be in [0, 1], got {number}")
+        if not reward_scale_factor > 0:
+            raise ValueError(f"reward_scale_factor must be above 0, got {reward_scale_factor}")
+        if importance_cap is not None and not importance_cap > 0:
+            raise ValueError(f"importance_cap must be above 0 or None, got {importance_cap}")
+        if not off_policy and (importance_cap is not None or normalize_importance):
+            raise ValueError("importance_cap and normalize_importance go with off_policy=True, and only with it")
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            actor_network,
+            optimizer,
+            value_network,
+            value_estimation_loss_coef=value_estimation_loss_coef,
+            gamma=gamma,
+            normalize_returns=normalize_advantages,
+            gradient_clipping=gradient_clipping,
+            entropy_regularization=entropy_regularization,
+            train_step_counter=train_step_counter,
+            name=name,
+        )
+        self._td_lambda = td_lambda
+        self._reward_scale_factor = reward_scale_factor
+        self._off_policy = off_policy
+        self._importance_cap = importance_cap
+        self._normalize_importance = normalize_importance
+        if hasattr(optimizer, "build"):
+            optimizer.build([*actor_network.trainable_weights, *value_network.trainable_weights])
+
+        def likeliest(observation, policy_state, seed):
+            del seed
+            distribution, _ = actor_network(observation)
+            return distribution.mode(), policy_state
+
+        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+        # Again, with policies whose draws come from seeds; those of ReinforceAgent use TensorFlow's global generator.
+        tf_agent.TFAgent.__init__(
+            self,
+            time_step_spec,
+            action_spec,
+            SlatePolicy(time_step_spec, action_spec, likeliest, actor_network.variables, seed=policy_seed),
+            DrawnSlatePolicy(time_step_spec, action_spec, actor_network, off_policy, seed=collect_seed, name="CollectPolicy"),
+            train_sequence_length=num_steps + 1,
+            train_step_counter=self.train_step_counter,
+        )
+        self._as_trajectory = data_converter.AsTrajectory(self.data_context, sequence_length=num_steps + 1)
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether the experience must be the newest of the collect policy."""
+        return not self._off_policy
+
+    def _loss(self, experience, weights=None, training: bool = False):
+        return self.total_loss(self._as_trajectory(experience), None, weights, training)
+
+    def total_loss(self, experience, returns, weights, training: bool = False) -> tf_agent.LossInfo:
+        """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for whole sessions, play no part."""
+        del returns
+        num_users, length = experience.step_type.shape[0] or tf.shape(experience.step_type)[0], self.train_sequence_length
+        values = tf.reshape(self._value_network(_flat(experience.observation), training=training)[0], [num_users, length])
+        steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
+        advantages = self._advantages(steps, tf.stop_gradient(values))
+        returns = advantages + tf.stop_gradient(values[:, :-1])
+        steps, advantages, returns, values = _flat((steps, advantages, returns, values[:, :-1]))
+
+        valid = tf.cast(~steps.is_boundary(), tf.float32)
+        if weights is not None:
+            valid *= tf.reshape(tf.broadcast_to(tf.reshape(weights, [-1, 1]), [num_users, length - 1]), [-1])
+        # Only windows that lie between sessions altogether have no decision.
+        num_decisions = tf.maximum(tf.reduce_sum(valid), 1.0)
+        if self._normalize_returns:
+            mean, variance = _moments(advantages, valid)
+            advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
+
+        distribution, _ = self._actor_network(steps.observation, training=training)
+        importance = tf.ones_like(valid)
+        if self._off_policy:
+            importance = self._importance(distribution.log_prob(steps.action), policy_step.get_log_probability(steps.policy_info), valid)
+        policy_loss = self.policy_gradient_loss(
+            distribution, steps.action, steps.is_boundary(), advantages, num_decisions, valid * importance
+        )
+        value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
+        entropy = weighted_mean(importance * distribution.entropy_estimate(steps.action), valid)
+        entropy_loss = -self._entropy_regularization * entropy
+        (_, error), (_, spread) = _moments(returns - values, valid), _moments(returns, valid)
+        parts = ReinforceSlateLoss(
+            policy_gradient_loss=policy_loss,
+            value_estimation_loss=value_loss,
+            entropy_regularization_loss=entropy_loss,
+            entropy=entropy,
+            value=weighted_mean(values, valid) / self._reward_scale_factor,
+            explained_variance=1.0 - tf.math.divide_no_nan(error, spread),
+            importance_weight=weighted_mean(importance, valid),
+        )
+        return tf_agent.LossInfo(policy_loss + value_loss + entropy_loss, parts)
+
+    def _advantages(self, steps, values):
+        """Lambda-returns less values [B, T], from values [B, T + 1]."""
+        # A session that ends passes nothing on, while its last value counts where the discount is not zero.
+        passes_on = tf.cast(~(steps.is_last() | steps.is_boundary()), tf.float32)
+        return tf.transpose(
+            value_ops.generalized_advantage_estimation(
+                tf.transpose(values[:, :-1]),
+                values[:, -1],
+                tf.transpose(self._gamma * steps.discount),
+                tf.transpose(self._reward_scale_factor * steps.reward),
+                tf.transpose(self._td_lambda * passes_on),
+            )
+        )
+
+    def _importance(self, log_prob, behaviour_log_prob, valid):
+        weights = corrections.importance_weights(log_prob, behaviour_log_prob, self._importance_cap)
+        return corrections.normalized_weights(weights, valid) if self._normalize_importance else weights
+
+
+def _moments(values, weights):
+    mean = weighted_mean(values, weights)
+    return mean, weighted_mean(tf.square(values - mean), weights)
+
+
+def _flat(nest):
+    """A nest of [B, T, ...] as [B * T, ...]."""
+
+    def flat(leaf):
+        shape = [-1 if None in leaf.shape[:2] else leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]]
+        return tf.reshape(leaf, shape)
+
+    return tf.nest.map_structure(flat, nest)

@@ -1,0 +1,55 @@
+"""Corrections of the policy gradient for off-policy data and for slates (Chen et al. 2019, arXiv 1812.02353).
+
+Pure functions of log-probabilities. Their results carry no gradient: they weigh the terms return * grad log pi(a | s).
+"""
+
+import tensorflow as tf
+
+
+def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -> tf.Tensor:
+    """pi(a | s) / beta(a | s), capped (section 4.4, weight capping): less variance for some bias.
+
+    Args:
+      log_prob: [...], of the actions under the policy that learns, pi.
+      behaviour_log_prob: [...], under the policy that acted, beta.
+      cap: the largest weight, above 0, or None.
+
+    Returns:
+      Weights [...].
+    """
+    if cap is not None and not cap > 0:
+        raise ValueError(f"cap must be above 0 or None, got {cap}")
+    weights = tf.exp(log_prob - behaviour_log_prob)
+    return tf.stop_gradient(weights if cap is None else tf.minimum(weights, cap))
+
+
+def normalized_weights(weights, valid) -> tf.Tensor:
+    """Weights whose mean over the batch is one (section 4.4, normalised importance sampling); zeros where all are zero.
+
+    Args:
+      weights: [...], of the whole batch.
+      valid: [...], what each element counts in the mean, as 0 or 1.
+
+    Returns:
+      Weights [...].
+    """
+    mean = tf.math.divide_no_nan(tf.reduce_sum(weights * valid), tf.reduce_sum(valid))
+    return tf.stop_gradient(tf.math.divide_no_nan(weights, mean))
+
+
+def top_k_multiplier(log_prob, slate_size: int) -> tf.Tensor:
+    """lambda_K = K (1 - pi(a | s))^(K - 1), for a policy that shows K items drawn independently from pi (section 4.3).
+
+    It is the derivative of 1 - (1 - pi)^K, the probability that the slate holds item a, with respect to pi. A `PlackettLuce` policy
+    scores whole slates and needs no such factor.
+
+    Args:
+      log_prob: [...], of the items under pi.
+      slate_size: K, at least 1.
+
+    Returns:
+      Multipliers [...] in [0, K].
+    """
+    if slate_size < 1:
+        raise ValueError(f"slate_size must be at least 1, got {slate_size}")
+    return tf.stop_gradient(slate_size * tf.pow(-tf.math.expm1(log_prob), slate_size - 1))
