@@ -16,11 +16,18 @@ def epsilon_greedy(greedy: Policy, num_candidates: int, epsilon: Epsilon, train_
     """A policy that shows a user the slate of `greedy`, or with probability epsilon a uniform one.
 
     Args:
-      greedy: a policy of slates without repetition.
+      greedy: a policy of slates without repetition; it is the result where epsilon is the number 0.
       num_candidates: N.
       epsilon: in [0, 1].
       train_step: the argument of `epsilon` where it is a function.
+
+    Raises:
+      ValueError: for a number outside [0, 1].
     """
+    if not callable(epsilon) and not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon must be in [0, 1] or a function of the train step, got {epsilon}")
+    if not callable(epsilon) and epsilon == 0:
+        return greedy
 
     def act(observation, policy_state, seed):
         greedy_seed, who_seed, slate_seed = random.split_seed(seed, 3)

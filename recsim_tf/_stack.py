@@ -33,6 +33,18 @@ def use_legacy_keras() -> None:
         raise ImportError(f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is first used")
 
 
+def check_keras_of_imports() -> None:
+    """Checks what `from tensorflow.keras import ...` gives, on which TF-Agents builds: TensorFlow decides that when it is imported itself.
+
+    Raises:
+      ImportError: if it is Keras 3, in one line.
+    """
+    from tensorflow.keras import layers  # noqa: F401
+
+    if _keras_3_is_active():
+        raise ImportError(f"recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set {_FLAG}=1")
+
+
 def import_quietly() -> None:
     """In the `recsim-tf` command, imports TensorFlow and TF-Agents without their start-up messages, which no log level silences.
 

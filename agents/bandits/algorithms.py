@@ -1,7 +1,8 @@
 """Multi-armed bandits as pure functions: an index for each arm of B users at once.
 
 Shapes: `pulls` and `rewards` float [B, A], how often each arm was pulled and the sum of its rewards, each reward in [0, 1]; `total_pulls`
-float [B], the round t. Scores are [B, A]; the arm of largest score is to be pulled.
+float [B], the round t. Scores are [B, A]; the arm of largest score is to be pulled. Each algorithm raises a `ValueError` for fewer than two
+arms, and for pulls and rewards of different shapes.
 """
 
 from typing import Protocol
@@ -32,6 +33,7 @@ def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) 
       [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as RecSim 0.2.4).
     """
     del seed
+    _check_arms(pulls, rewards)
     safe_pulls = _at_least_one(pulls)
     radius = tf.sqrt(2.0 * _log_round(total_pulls)[:, tf.newaxis] / safe_pulls)
     return _unpulled_first(pulls, rewards / safe_pulls + optimism_scaling * radius)
@@ -52,6 +54,7 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None
       [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as RecSim 0.2.4).
     """
     del seed
+    _check_arms(pulls, rewards)
     safe_pulls = _at_least_one(pulls)
     mean = tf.clip_by_value(rewards / safe_pulls, 0.0, 1.0)
     log_round = _log_round(total_pulls)
@@ -86,6 +89,7 @@ def thompson(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=No
       [B, A], in [0, 1].
     """
     del total_pulls
+    _check_arms(pulls, rewards)
     return random.sample(thompson_posterior(pulls, rewards, optimism_scaling), random.as_seed(seed))
 
 
@@ -103,6 +107,13 @@ def bernoulli_rewards(rewards, seed) -> tf.Tensor:
       seed: int32 [2].
     """
     return random.sample(tfd.Bernoulli(probs=rewards, dtype=rewards.dtype), seed)
+
+
+def _check_arms(pulls, rewards):
+    if pulls.shape != rewards.shape:
+        raise ValueError(f"rewards must have the shape of pulls, {pulls.shape}, got {rewards.shape}")
+    if pulls.shape[-1] is not None and pulls.shape[-1] < 2:
+        raise ValueError(f"pulls must be of at least 2 arms, got {pulls.shape[-1]}")
 
 
 def _at_least_one(pulls):

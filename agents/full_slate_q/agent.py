@@ -56,6 +56,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
       optimizer: a Keras optimizer.
       gamma: discount of the future (RecSim 0.2.4's default).
       epsilon: probability of a random slate in the collect policy; a number or a function of the train step.
+      eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
       reward_scale_factor: multiplies rewards in the loss, a Huber loss with delta 1.
@@ -72,6 +73,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
         optimizer,
         gamma: float = 0.99,
         epsilon: Epsilon = 0.1,
+        eval_epsilon: Epsilon = 0.0,
         target_update_tau: float = 1.0,
         target_update_period: int = 100,
         reward_scale_factor: float = 1.0,
@@ -111,13 +113,16 @@ class FullSlateQAgent(tf_agent.TFAgent):
             q, _ = network(observation)
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
-        explore = epsilon_greedy(greedy, num_candidates, epsilon, self._dqn.train_step_counter)
+        explore, serve = (
+            epsilon_greedy(greedy, num_candidates, probability, self._dqn.train_step_counter) for probability in (epsilon, eval_epsilon)
+        )
+        variables = [*network.variables, self._dqn.train_step_counter]
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         super().__init__(
             time_step_spec,
             action_spec,
-            SlatePolicy(time_step_spec, action_spec, greedy, network.variables, seed=policy_seed),
-            SlatePolicy(time_step_spec, action_spec, explore, network.variables, seed=collect_seed, name="CollectPolicy"),
+            SlatePolicy(time_step_spec, action_spec, serve, variables, seed=policy_seed),
+            SlatePolicy(time_step_spec, action_spec, explore, variables, seed=collect_seed, name="CollectPolicy"),
             train_sequence_length=2,
             train_step_counter=self._dqn.train_step_counter,
         )

@@ -146,8 +146,8 @@ class SlateQAgent(tf_agent.TFAgent):
         explore = epsilon_greedy(self._greedy(network), num_candidates, epsilon, train_step_counter)
         serve, served_variables = self._greedy(served), [*served.variables, *variables]
         if callable(eval_epsilon) or eval_epsilon > 0:
-            serve = epsilon_greedy(serve, num_candidates, eval_epsilon, train_step_counter)
             served_variables.append(train_step_counter)
+        serve = epsilon_greedy(serve, num_candidates, eval_epsilon, train_step_counter)
         super().__init__(
             time_step_spec,
             action_spec,

@@ -27,9 +27,8 @@ class _SlateNetwork(network.Network):
 class SlateQNetwork(_SlateNetwork):
     """Q-values of every candidate and of "no click".
 
-    The item-wise value is a multilayer perceptron on the user's and one document's observation, shared by all candidates; its first layer
-    is applied to users and documents apart and added, which is the same function for less work. The no-click value is a perceptron on
-    the user's observation.
+    The item-wise value is a multilayer perceptron on the user's and one document's observation, shared by all candidates. The no-click
+    value is a perceptron on the user's observation.
 
     Calling it with an observation of B users and N candidates gives ((q_items float [B, N], q_no_click float [B]), network_state).
 
@@ -76,14 +75,25 @@ class SlateQNetwork(_SlateNetwork):
         del step_type, training
         user = encoding.encode(observation.user, self._user_spec, 1)
         documents = encoding.encode(observation.documents, self._document_spec, 2)
-        hidden = tf.nn.relu(self._user_layer(user)[:, tf.newaxis, :] + self._document_layer(documents))
-        q_items = tf.squeeze(_apply(self._item_layers, hidden), axis=-1)
+        q_items = self._item_values(user, documents)
         if not self._no_click_layers:
             return (q_items, tf.zeros_like(q_items[:, 0])), network_state
         q_no_click = tf.squeeze(_apply(self._no_click_layers, user), axis=-1)
         if self._relative:
             q_items += q_no_click[:, tf.newaxis]
         return (q_items, q_no_click), network_state
+
+    def _item_values(self, user, documents):
+        if not self._user_layer.built:
+            self._user_layer(user)
+            self._document_layer(documents)
+        # One product over rows of user and document: TensorFlow fuses it with bias and ReLU, which it does not over three axes.
+        outer = tf.shape(documents)[:2]
+        users = tf.broadcast_to(user[:, tf.newaxis], tf.concat([outer, tf.shape(user)[1:]], axis=0))
+        rows = tf.reshape(tf.concat([users, documents], axis=2), [-1, user.shape[1] + documents.shape[2]])
+        kernel = tf.concat([self._user_layer.kernel, self._document_layer.kernel], axis=0)
+        hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), self._user_layer.bias))
+        return tf.reshape(_apply(self._item_layers, hidden), outer)
 
 
 def _apply(layers, inputs):

@@ -41,7 +41,7 @@ def test_arms_that_were_never_pulled_come_first(algorithm):
 # The first is RecSim's example, where it returns 0.99999 three times; the second is its unit test, which pins 0.5 - 2^-16.
 @pytest.mark.parametrize(
     ("pulls", "rewards", "total", "expected"),
-    [([10, 20, 40], [3, 10, 30], 70, [0.8700, 0.8796, 0.9475]), ([10], [0], 20, [0.46673])],
+    [([10, 20, 40], [3, 10, 30], 70, [0.8700, 0.8796, 0.9475]), ([10, 10], [0, 0], 20, [0.46673, 0.46673])],
 )
 def test_kl_ucb_is_the_bound_that_recsim_misses(pulls, rewards, total, expected):
     np.testing.assert_allclose(kl_ucb(*batch(pulls, rewards, total))[0], expected, atol=6e-5)
@@ -50,7 +50,7 @@ def test_kl_ucb_is_the_bound_that_recsim_misses(pulls, rewards, total, expected)
 def test_kl_ucb_of_an_arm_without_rewards_is_solved_by_hand():
     # KL(0, q) = -ln(1 - q), so q = 1 - exp(-(ln t + 3 ln ln t) / n).
     exploration = np.log(20) + 3 * np.log(np.log(20))
-    np.testing.assert_allclose(kl_ucb(*batch([10], [0], 20)), [[1 - np.exp(-exploration / 10)]], rtol=1e-12)
+    np.testing.assert_allclose(kl_ucb(*batch([10, 10], [0, 0], 20)), [[1 - np.exp(-exploration / 10)] * 2], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(tf.float32, 1e-4), (tf.float64, 1e-9)])
@@ -124,3 +124,12 @@ def test_algorithms_compile_to_the_same_scores(name):
 def test_an_unknown_algorithm_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="bandit algorithm must be one of ucb1, kl_ucb, thompson, got 'exp3'"):
         bandit_algorithm("exp3")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_arms_that_are_no_choice_are_refused(algorithm):
+    score = bandit_algorithm(algorithm)
+    with pytest.raises(ValueError, match="pulls must be of at least 2 arms, got 1"):
+        score(tf.ones([3, 1]), tf.ones([3, 1]), tf.ones([3]), seed=[0, 0])
+    with pytest.raises(ValueError, match=r"rewards must have the shape of pulls, \(3, 2\), got \(3, 4\)"):
+        score(tf.ones([3, 2]), tf.ones([3, 4]), tf.ones([3]), seed=[0, 0])

@@ -152,3 +152,18 @@ def test_it_learns_which_kind_of_document_to_show():
     slate, _ = agent.policy.function(observation, (), as_seed(0))
     shown = tf.gather(observation.documents[..., 0], slate[:, 0], batch_dims=1)
     assert float(tf.reduce_mean(shown)) > 0.7
+
+
+def test_the_served_policy_explores_with_eval_epsilon():
+    environment = SlateEnvironment(recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4), 2000, seed=0)
+    counter = tf.Variable(0, dtype=tf.int64)
+    network = FullSlateQNetwork(environment.observation_spec(), 2, (4,))
+    optimizer = tf.keras.optimizers.Adam()
+    agent = FullSlateQAgent(
+        environment.time_step_spec(), environment.action_spec(), network, optimizer, eval_epsilon=1.0, train_step_counter=counter
+    )
+    slates = agent.policy.action(environment.reset()).action.numpy()
+    # Uniform over the 12 slates: 167 of each, with a standard error of 12.4.
+    counts = np.unique(slates @ [4, 1], return_counts=True)[1]
+    assert len(counts) == 12
+    np.testing.assert_allclose(counts, 2000 / 12, atol=5 * 12.4)
