@@ -10,13 +10,14 @@ from tf_agents.trajectories import trajectory as tf_trajectory
 from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
+from recsim_tf.agents import returns
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
 from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.slates import slate_optimizer
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 
-TARGETS = ("sarsa", "myopic", "q_learning")
+TARGETS = ("sarsa", "myopic", "q_learning", "differential")
 
 
 class SlateQLoss(NamedTuple):
@@ -27,6 +28,7 @@ class SlateQLoss(NamedTuple):
     q_click: tf.Tensor  # mean Q of the clicked documents, in units of reward
     q_no_click: tf.Tensor  # mean no-click value, in units of reward
     target: tf.Tensor  # mean target, in units of reward
+    session_return: tf.Tensor  # mean return of a session, of the differential target; 0 with other targets
 
 
 @gin.configurable
@@ -38,7 +40,15 @@ class SlateQAgent(tf_agent.TFAgent):
     that the `target` names, under the target network. With `no_click="zero"` in the network, as in the paper, steps without a click
     teach nothing.
 
-    Experience is a trajectory [B, 2], of an environment with `Observation`s whose response has a field `clicked`.
+    What a click costs may show late: in interest evolution it shortens a session that ends a hundred steps later, and the observation does
+    not tell how much is left. One-step targets then learn from what they cannot see (the state is aliased): they credit the end to
+    the choice that happened to come last. Two things help. Lambda-returns over `num_steps` look further ahead. And the differential
+    target subtracts from the reward of a step that ends a session the mean return of sessions, and uses no values of next states: an
+    average-reward formulation with sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing undiscounted
+    rewards"; Naik et al. 2024, arXiv 2405.09999, on why centred rewards learn fast). What it learns is what a choice is worth
+    over the average, within the horizon of 1 / (1 - td_lambda) steps.
+
+    Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose response has a field `clicked`.
 
     Args:
       time_step_spec: of the environment.
@@ -48,10 +58,15 @@ class SlateQAgent(tf_agent.TFAgent):
       choice_scores: what the agent believes about clicks, as `AffinityScores()` (the default); or "learned", to learn it from clicks by
         `choice_network`.
       choice_network: as `ClickNetwork`, for choice_scores="learned".
-      target: "q_learning", the best next slate by `target_slates`; "sarsa", the next slate that was shown; or "myopic", none.
+      target: what values the next state: "q_learning", the best slate by `target_slates`; "sarsa", the slate that was shown; "myopic",
+        nothing; or "differential", see above.
       target_slates: slate optimiser in the target: "top_k", "greedy" or "exact".
       serving_slates: slate optimiser in the policies.
       gamma: discount of the future, in [0, 1].
+      num_steps: transitions of a sequence, at least 1.
+      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of what the collect policy explored (as
+        Peng & Williams 1996).
+      session_return_tau: part of the way that the differential target's mean return of sessions moves at each train step.
       epsilon: probability of a random slate in the collect policy; a number or a function of the train step, as
         `linearly_decaying_epsilon`.
       eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
@@ -81,6 +96,9 @@ class SlateQAgent(tf_agent.TFAgent):
         target_slates: str = "exact",
         serving_slates: str = "exact",
         gamma: float = 1.0,
+        num_steps: int = 1,
+        td_lambda: float = 0.0,
+        session_return_tau: float = 0.01,
         epsilon: Epsilon = 0.1,
         eval_epsilon: Epsilon = 0.0,
         target_update_tau: float = 0.01,
@@ -95,8 +113,11 @@ class SlateQAgent(tf_agent.TFAgent):
         tf.Module.__init__(self, name=name)
         if target not in TARGETS:
             raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
-        if not 0 <= gamma <= 1:
-            raise ValueError(f"gamma must be in [0, 1], got {gamma}")
+        for name_of, fraction in (("gamma", gamma), ("td_lambda", td_lambda), ("session_return_tau", session_return_tau)):
+            if not 0 <= fraction <= 1:
+                raise ValueError(f"{name_of} must be in [0, 1], got {fraction}")
+        if num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
         if not 0 < target_update_tau <= 1:
             raise ValueError(f"target_update_tau must be in (0, 1], got {target_update_tau}")
         if average_tau is not None and not 0 < average_tau <= 1:
@@ -130,6 +151,8 @@ class SlateQAgent(tf_agent.TFAgent):
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
         self._gamma = gamma
+        self._td_lambda = td_lambda
+        self._session_return = _SessionReturn(session_return_tau)
         self._average_tau = average_tau
         self._reward_scale_factor = reward_scale_factor
         self._gradient_clipping = gradient_clipping
@@ -153,10 +176,10 @@ class SlateQAgent(tf_agent.TFAgent):
             action_spec,
             SlatePolicy(time_step_spec, action_spec, serve, served_variables, seed=policy_seed),
             SlatePolicy(time_step_spec, action_spec, explore, variables, seed=collect_seed, name="CollectPolicy"),
-            train_sequence_length=2,
+            train_sequence_length=num_steps + 1,
             train_step_counter=train_step_counter,
         )
-        self._as_transition = data_converter.AsTransition(self.data_context, squeeze_time_dim=True)
+        self._as_trajectory = data_converter.AsTrajectory(self.data_context, sequence_length=num_steps + 1)
 
     @property
     def network(self):
@@ -217,24 +240,27 @@ class SlateQAgent(tf_agent.TFAgent):
         return loss_info
 
     def _loss(self, experience: tf_trajectory.Trajectory, weights=None, training: bool = False):
-        time_steps, policy_steps, next_time_steps = self._as_transition(experience)
-        observation, next_observation = time_steps.observation, next_time_steps.observation
-        # A LAST step is followed by another user's FIRST: that pair is no transition.
-        valid = tf.cast(~time_steps.is_last(), tf.float32)
-        valid = valid if weights is None else valid * weights
-        clicked = tf.cast(next_observation.response.clicked, tf.float32)
+        experience = self._as_trajectory(experience)
+        steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
+        following = tf.nest.map_structure(lambda leaf: leaf[:, 1:], experience)
+        # A LAST frame is followed by another user's FIRST: that pair is no transition.
+        valid = tf.cast(~steps.is_boundary(), tf.float32)
+        valid = valid if weights is None else valid * weights[:, tf.newaxis]
+        if training and self._target == "differential":
+            self._session_return.update(steps, valid)
+        target = tf.stop_gradient(self._targets(steps, following))
+        observation, action, clicked, target, valid = nests.merge_outer(
+            (steps.observation, steps.action, following.observation.response.clicked, target, valid)
+        )
+        clicked = tf.cast(clicked, tf.float32)
 
-        next_value = self._next_value(next_observation, experience.action[:, 1])
-        reward = self._reward_scale_factor * next_time_steps.reward
-        target = tf.stop_gradient(reward + self._gamma * next_time_steps.discount * next_value)
-
-        shown = losses.shown_observation(observation, policy_steps.action)
+        shown = losses.shown_observation(observation, action)
         (q_shown, q_no_click), _ = self._network(shown, training=training)
         td_loss, q_click = losses.td_loss(q_shown, q_no_click, clicked, target, valid, self._network.learns_no_click)
         choice_loss = tf.zeros([])
         if self._choice_network is not None:
             (logits, no_click_logit), _ = self._choice_network(shown, training=training)
-            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, policy_steps.action >= 0, valid)
+            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, action >= 0, valid)
         scale = 1 / self._reward_scale_factor
         parts = SlateQLoss(
             td_loss=td_loss,
@@ -242,13 +268,42 @@ class SlateQAgent(tf_agent.TFAgent):
             q_click=scale * q_click,
             q_no_click=scale * losses.weighted_mean(q_no_click, valid),
             target=scale * losses.weighted_mean(target, valid),
+            session_return=self._session_return.value() if self._target == "differential" else tf.zeros([]),
         )
         return tf_agent.LossInfo(td_loss + choice_loss, parts)
 
+    def _targets(self, steps, following):
+        """Targets [B, T], in units of scaled reward, of trajectories [B, T] of steps and of the frames after them."""
+        reward = steps.reward
+        if self._target == "differential":
+            reward -= (1 - steps.discount) * self._session_return.value()
+        next_values = tf.zeros_like(reward)
+        if self._target in ("sarsa", "q_learning"):
+            next_values = tf.reshape(self._next_value(*nests.merge_outer((following.observation, following.action))), tf.shape(reward))
+        discounts = self._gamma * steps.discount
+        return returns.lambda_returns(self._reward_scale_factor * reward, discounts, next_values, ~following.is_boundary(), self._td_lambda)
+
     def _next_value(self, observation, shown_slate):
-        """Value [B] of the next state under the target network, in units of scaled reward."""
-        if self._target == "myopic":
-            return tf.zeros(tf.shape(shown_slate)[:1])
+        """Value [B] of a state under the target network, in units of scaled reward."""
         values = self._values(self._target_network, observation)
         slate = shown_slate if self._target == "sarsa" else values.best_slate(self._target_slates, self._slate_size)
         return values.slate_value(slate)
+
+
+class _SessionReturn(tf.Module):
+    """The mean return of sessions: the reward of a step, over the probability that it ends a session, both as moving averages."""
+
+    def __init__(self, tau: float):
+        super().__init__(name="SessionReturn")
+        self._tau = tau
+        self._reward = tf.Variable(0.0, trainable=False)
+        self._ends = tf.Variable(0.0, trainable=False)
+
+    def update(self, steps, valid) -> None:
+        """Takes in trajectories [B, T] whose steps count with weights `valid`."""
+        for variable, values in ((self._reward, steps.reward), (self._ends, 1 - steps.discount)):
+            variable.assign_add(self._tau * (losses.weighted_mean(values, valid) - variable))
+
+    def value(self) -> tf.Tensor:
+        """Scalar, in units of reward; 0 while no session has ended."""
+        return tf.math.divide_no_nan(self._reward, self._ends)

@@ -39,6 +39,8 @@ class SlateQNetwork(_SlateNetwork):
       relative: with a learned no-click value, whether the item network gives the difference Q(s, i) - Q(s, none) instead of Q(s, i). The
         values of different choices in one state then share their common part and the network spends itself on what differs, as
         in a dueling network (Wang et al. 2016, arXiv 1511.06581).
+      items_see_user: whether an item's value depends on the user beyond what it is relative to. Where the user's observation betrays how
+        far a session has come, an item network that sees it spends itself on that.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class SlateQNetwork(_SlateNetwork):
         hidden_units: Sequence[int] = (64, 64),
         no_click: str = "learned",
         relative: bool = True,
+        items_see_user: bool = True,
         name: str = "SlateQNetwork",
     ):
         super().__init__(observation_spec, name)
@@ -57,6 +60,7 @@ class SlateQNetwork(_SlateNetwork):
         self._user_spec = observation_spec.user
         self._document_spec = encoding.element_spec(observation_spec.documents)
         self._relative = relative and no_click == "learned"
+        self._items_see_user = items_see_user
         layers = tf.keras.layers
         self._user_layer = layers.Dense(hidden_units[0], name="user")
         self._document_layer = layers.Dense(hidden_units[0], use_bias=False, name="document")
@@ -88,6 +92,7 @@ class SlateQNetwork(_SlateNetwork):
             self._user_layer(user)
             self._document_layer(documents)
         # One product over rows of user and document: TensorFlow fuses it with bias and ReLU, which it does not over three axes.
+        user = user if self._items_see_user else tf.zeros_like(user)
         outer = tf.shape(documents)[:2]
         users = tf.broadcast_to(user[:, tf.newaxis], tf.concat([outer, tf.shape(user)[1:]], axis=0))
         rows = tf.reshape(tf.concat([users, documents], axis=2), [-1, user.shape[1] + documents.shape[2]])

@@ -51,3 +51,13 @@ def zeros_like(nest: Nest) -> Nest:
 def at_step(nest: Nest, step) -> Nest:
     """Element `step` of the leading (time) axis."""
     return tf.nest.map_structure(lambda leaf: leaf[step], nest)
+
+
+def merge_outer(nest: Nest) -> Nest:
+    """A nest of [B, T, ...] as [B * T, ...], users first."""
+
+    def merge(leaf):
+        shape = [-1 if None in leaf.shape[:2] else leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]]
+        return tf.reshape(leaf, shape)
+
+    return tf.nest.map_structure(merge, nest)

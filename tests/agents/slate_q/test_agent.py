@@ -446,7 +446,7 @@ WITHOUT_VECTORS = ts.time_step_spec(OBSERVATION_SPEC._replace(user=tf.TensorSpec
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"target": "monte_carlo"}, "target must be one of sarsa, myopic, q_learning, got 'monte_carlo'"),
+        ({"target": "monte_carlo"}, "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'"),
         ({"target_slates": "best"}, "slate optimizer must be one of top_k, greedy, exact, got 'best'"),
         ({"serving_slates": "best"}, "slate optimizer must be one of top_k, greedy, exact, got 'best'"),
         ({"gamma": 1.1}, r"gamma must be in \[0, 1\], got 1.1"),
