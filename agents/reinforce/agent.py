@@ -165,7 +165,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         if weights is not None:
             valid *= tf.reshape(tf.broadcast_to(tf.reshape(weights, [-1, 1]), [num_users, length - 1]), [-1])
         # Only windows that lie between sessions altogether have no decision.
-        num_decisions = tf.maximum(tf.reduce_sum(valid), 1.0)
+        total = tf.reduce_sum(valid)
+        num_decisions = tf.where(total > 0, total, 1.0)
         if self._normalize_returns:
             mean, variance = _moments(advantages, valid)
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)

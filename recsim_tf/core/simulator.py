@@ -95,7 +95,21 @@ class Simulator(tf.Module):
           num_users: B, a Python int.
           seed: an integer or int32 [2].
         """
-        return self.initial_state(self._begin(num_users, Sampled(seed, InitialDraws._fields)))
+        return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
+
+    def begin(self, num_users: int, draw: Draw) -> InitialDraws:
+        """The draws that start sessions, taken from `draw`."""
+        user_draws = draw("user", self.users.initial_draws(num_users))
+        corpus_distribution = self.documents.initial_draws(num_users)
+        corpus_draws = () if corpus_distribution is None else draw("corpus", corpus_distribution)
+        corpus = self.documents.initial_state(corpus_draws)
+        user = self.users.initial_state(user_draws)
+        candidates = draw("candidates", self._candidate_distribution(num_users, corpus, user))
+        hidden = ()
+        if not self.resample_documents:
+            distribution = self.documents.reveal(self.documents.describe(candidates, corpus))
+            hidden = () if distribution is None else draw("hidden", distribution)
+        return InitialDraws(user_draws, corpus_draws, candidates, hidden)
 
     def initial_state(self, draws: InitialDraws) -> SimulatorState:
         """Maps initial draws, nests of [B, ...], to the state at the start of a session."""
@@ -172,7 +186,7 @@ class Simulator(tf.Module):
           A trajectory [T, B, ...].
         """
         initial_seed, loop_seed = random.split_seed(seed, 2)
-        initial = self._begin(num_users, Sampled(initial_seed, InitialDraws._fields))
+        initial = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
         state = self.initial_state(initial)
         # This step gives the loop its shapes; nothing uses its values, so that it is pruned from the graph.
         slate, _ = policy(self.observe(state), policy_state, loop_seed)
@@ -236,8 +250,35 @@ class Simulator(tf.Module):
         num_steps = trajectory.transitions.reward.shape[0]
         state = self.initial_state(trajectory.initial)
         arrays = tf.nest.map_structure(lambda leaf: tf.TensorArray(leaf.dtype, num_steps, element_shape=leaf.shape), state)
-        arrays = self._retrace(trajectory, record, arrays, score=False)
+        arrays = self.retrace(trajectory, record, arrays, score=False)
         return tf.nest.map_structure(lambda array: array.stack(), arrays)
+
+    def retrace(self, trajectory: Trajectory, function, carry: Nest, score: bool) -> Nest:
+        """Goes through a trajectory again, with its draws and slates.
+
+        Args:
+          trajectory: [T, B, ...].
+          function: (carry, step, state, transition, log_probs) -> carry. State and transition are [B, ...], the response and the reward
+            computed again, so that they are differentiable; log_probs has [B] by stage.
+          carry: the first carry.
+          score: whether `log_probs` are wanted.
+
+        Returns:
+          The last carry.
+        """
+        num_steps = trajectory.transitions.reward.shape[0]
+        auto_reset = bool(tf.nest.flatten(trajectory.newcomers))
+
+        def body(step, state, carry):
+            transition, newcomers = nests.at_step((trajectory.transitions, trajectory.newcomers), step)
+            recorded = Recorded({**transition.draws._asdict(), "newcomers": newcomers}, score)
+            next_state, again, _ = self._advance(state, transition.slate, recorded, auto_reset)
+            transition = transition._replace(response=again.response, reward=again.reward)
+            carry = function(carry, step, state, transition, recorded.log_probs)
+            return step + 1, next_state if auto_reset else nests.where(state.done, state, next_state), carry
+
+        loop_vars = (0, self.initial_state(trajectory.initial), carry)
+        return tf.while_loop(lambda *_: tf.constant(True), body, loop_vars, maximum_iterations=num_steps)[-1]
 
     def log_prob(self, trajectory: Trajectory) -> LogProb:
         """Scores a single-session trajectory under the models, differentiably in their parameters.
@@ -256,7 +297,7 @@ class Simulator(tf.Module):
         if tf.nest.flatten(trajectory.newcomers):
             raise ValueError("trajectory must hold one session a row (auto_reset=False), got an auto-reset trajectory")
         begun = Recorded(trajectory.initial._asdict(), score=True)
-        self._begin(trajectory.transitions.reward.shape[1], begun)
+        self.begin(trajectory.transitions.reward.shape[1], begun)
         initial = begun.log_probs.pop("user")
         documents = tf.add_n([tf.cast(log_prob, initial.dtype) for log_prob in begun.log_probs.values()])
         zeros = tf.zeros_like(initial)
@@ -276,23 +317,9 @@ class Simulator(tf.Module):
                 documents=total.documents + part("hidden", "candidates"),
             )
 
-        return self._retrace(trajectory, add, LogProb(initial, zeros, zeros, zeros, documents), score=True)
+        return self.retrace(trajectory, add, LogProb(initial, zeros, zeros, zeros, documents), score=True)
 
     # Parts of the above.
-
-    def _begin(self, num_users: int, draw: Draw) -> InitialDraws:
-        """The draws that start sessions, taken from `draw`."""
-        user_draws = draw("user", self.users.initial_draws(num_users))
-        corpus_distribution = self.documents.initial_draws(num_users)
-        corpus_draws = () if corpus_distribution is None else draw("corpus", corpus_distribution)
-        corpus = self.documents.initial_state(corpus_draws)
-        user = self.users.initial_state(user_draws)
-        candidates = draw("candidates", self._candidate_distribution(num_users, corpus, user))
-        hidden = ()
-        if not self.resample_documents:
-            distribution = self.documents.reveal(self.documents.describe(candidates, corpus))
-            hidden = () if distribution is None else draw("hidden", distribution)
-        return InitialDraws(user_draws, corpus_draws, candidates, hidden)
 
     def _candidate_distribution(self, num_users, corpus, user):
         return self.documents.candidates(num_users, self.num_candidates, corpus, user)
@@ -360,21 +387,6 @@ class Simulator(tf.Module):
         loop_vars = (0, state, policy_state, seed, carry)
         # By default the random draws of ten steps run ahead of the users: three times the memory, and slower for it.
         return tf.while_loop(somebody_is_left, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps)[-1]
-
-    def _retrace(self, trajectory: Trajectory, function, carry, score: bool):
-        """Goes through a trajectory again; `function(carry, step, state, transition, log_probs) -> carry`."""
-        num_steps = trajectory.transitions.reward.shape[0]
-        auto_reset = bool(tf.nest.flatten(trajectory.newcomers))
-
-        def body(step, state, carry):
-            transition, newcomers = nests.at_step((trajectory.transitions, trajectory.newcomers), step)
-            recorded = Recorded({**transition.draws._asdict(), "newcomers": newcomers}, score)
-            next_state, _, _ = self._advance(state, transition.slate, recorded, auto_reset)
-            carry = function(carry, step, state, transition, recorded.log_probs)
-            return step + 1, next_state if auto_reset else nests.where(state.done, state, next_state), carry
-
-        loop_vars = (0, self.initial_state(trajectory.initial), carry)
-        return tf.while_loop(lambda *_: tf.constant(True), body, loop_vars, maximum_iterations=num_steps)[-1]
 
     def _advance(
         self, state: SimulatorState, slate: tf.Tensor, draw: Draw, auto_reset: bool = False
