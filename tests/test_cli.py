@@ -92,4 +92,4 @@ def test_an_agent_without_item_values_cannot_be_explained(tmp_path):
     assert code == 0, errors
     code, output, errors = run_command("evaluate", f"--root_dir={tmp_path / 'run'}", "--explain")
     assert (code, output) == (2, "")
-    assert "--explain needs an agent that values items, as SlateQ, got FullSlateQ" in errors
+    assert "--explain needs an agent that values items, as SlateQ, without layers, got FullSlateQ" in errors

@@ -186,7 +186,7 @@ class TabularQAgent(tf_agent.TFAgent):
 
     def _explore(self, observation, policy_state, seed):
         num_users = tf.shape(tf.nest.flatten(observation)[0])[0]
-        act = epsilon_greedy(self._greedy, self._num_candidates, self.epsilon(num_users), self.train_step_counter)
+        act = epsilon_greedy(self._greedy, self._num_candidates, lambda _: self.epsilon(num_users), self.train_step_counter)
         slate, policy_state = act(observation, policy_state, seed)
         return (slate if self._ordinal_slates else tf.sort(slate, axis=1)), policy_state
 
