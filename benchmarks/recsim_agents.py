@@ -8,13 +8,8 @@ Prints the mean return over the seeds with its standard error. The order that th
 Runs are kept in `--root_dir`: what is finished is not run again.
 """
 
-import concurrent.futures
 import json
-import math
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,15 +18,9 @@ from typing import Any, NamedTuple
 
 from absl import app, flags
 
+import training_runs
+
 _FLAGS = flags.FLAGS
-_ENTRY_POINT = "import sys; sys.argv[0] = 'recsim-tf'; from recsim_tf.cli import main; main()"
-_QUICK = (
-    "experiment.num_users=8",
-    "experiment.replay_length=5",
-    "train.num_iterations=%d",
-    "Evaluation.num_users=4",
-    "Evaluation.max_steps=3",
-)
 
 
 class Table(NamedTuple):
@@ -76,36 +65,18 @@ TABLES = {
 }
 
 
-def run(root: Path, config: str, seed: int, quick: bool) -> float:
-    """The mean return of one run's policy."""
-    folder = root / config.removesuffix(".gin") / f"seed_{seed}"
-    if not (folder / "results.json").exists():
-        bindings = [f"experiment.seed={seed}", f"Evaluation.seed={1000 + seed}", "experiment.baselines=()"]
-        if quick:
-            trains = "num_iterations = 0" not in _text(config)
-            bindings += [binding % trains if "%" in binding else binding for binding in _QUICK]
-        arguments = [f"--root_dir={folder}", f"--gin_file={config}", *(f"--gin_bindings={binding}" for binding in bindings)]
-        process = subprocess.run([sys.executable, "-c", _ENTRY_POINT, "train", *arguments], capture_output=True, text=True)
-        if process.returncode:
-            raise RuntimeError(f"{config}, seed {seed}:\n{process.stderr[-2000:]}")
-    return json.loads((folder / "results.json").read_text())["policies"][-1]["mean_return"]
-
-
-def _text(config: str) -> str:
-    return (Path(__file__).parent.parent / "configs" / config).read_text()
-
-
 def figures(returns: dict[str, dict[str, list[float]]]) -> dict[str, float]:
     """Means and standard errors over seeds by name, from the returns of each table's configs."""
     result = {}
     for table, rows in returns.items():
         for config, values in rows.items():
-            result[f"{table}/{config}/mean_return"] = statistics.fmean(values)
-            result[f"{table}/{config}/standard_error"] = statistics.stdev(values) / math.sqrt(len(values))
+            mean, error = training_runs.mean_and_error(values)
+            result[f"{table}/{config}/mean_return"], result[f"{table}/{config}/standard_error"] = mean, error
         for better, worse in TABLES[table].above:
-            difference = statistics.fmean(rows[better]) - statistics.fmean(rows[worse])
-            error = math.hypot(*(result[f"{table}/{config}/standard_error"] for config in (better, worse)))
-            result[f"{table}/{better} - {worse}/standard_errors"] = difference / max(error, 1e-9)
+            figures_of = [
+                {what: result[f"{table}/{config}/{what}"] for what in ("mean_return", "standard_error")} for config in (better, worse)
+            ]
+            result[f"{table}/{better} - {worse}/standard_errors"] = training_runs.standard_errors_between(*figures_of)
     return result
 
 
@@ -159,16 +130,14 @@ def benchmark(tables: Sequence[str], seeds: int, root: Path, quick: bool, proces
     """Runs everything; returns the result that goes into the JSON file."""
     started = time.perf_counter()
     tasks = [(table, config, seed) for seed in range(seeds) for table in tables for config in TABLES[table].rows]
-    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
-        futures = {task: pool.submit(run, root, f"{task[0]}/{task[1]}.gin", task[2], quick) for task in tasks}
-        for future in concurrent.futures.as_completed(futures.values()):
-            if future.exception() is not None:
-                pool.shutdown(cancel_futures=True)
-                future.result()
-    returns = {
-        table: {config: [futures[table, config, seed].result() for seed in range(seeds)] for config in TABLES[table].rows}
-        for table in tables
-    }
+
+    def mean_return(task):
+        table, config, seed = task
+        row = training_runs.Row(f"{table}/{config}.gin")
+        return training_runs.run(root / table / config / f"seed_{seed}", row, seed, quick)["mean_return"]
+
+    found = training_runs.run_all(tasks, mean_return, processes)
+    returns = {table: {config: [found[table, config, seed] for seed in range(seeds)] for config in TABLES[table].rows} for table in tables}
     result = {"benchmark": "recsim_agents", "quick": quick, "seeds": seeds, "returns": returns, "figures": figures(returns)}
     return {**result, "seconds": round(time.perf_counter() - started)}
 

@@ -3,6 +3,7 @@
 from recsim_tf.choice.cascade import CascadeChoice, ExponentialCascade, ProportionalCascade
 from recsim_tf.choice.distribution import ChoiceDistribution, users_choice
 from recsim_tf.choice.multinomial import MultinomialLogit, MultinomialProportional
+from recsim_tf.choice.position_bias import PositionBiasedProportional
 
 __all__ = [
     "CascadeChoice",
@@ -10,6 +11,7 @@ __all__ = [
     "ExponentialCascade",
     "MultinomialLogit",
     "MultinomialProportional",
+    "PositionBiasedProportional",
     "ProportionalCascade",
     "users_choice",
 ]

@@ -8,6 +8,15 @@ import tensorflow as tf
 from recsim_tf.choice.distribution import ChoiceDistribution
 
 
+def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
+    """Probabilities [..., K + 1] of a first click at each position, and of none, from those of a click where the scan arrives [..., K]."""
+    # The gradient of `tf.math.cumprod` is NaN where a click is certain, that of a product is not.
+    positions = tf.range(click_if_reached.shape[-1])
+    earlier = positions < positions[:, tf.newaxis]
+    reached = tf.reduce_prod(tf.where(earlier, (1 - click_if_reached)[..., tf.newaxis, :], 1), axis=-1)
+    return tf.concat([reached * click_if_reached, reached[..., -1:] * (1 - click_if_reached[..., -1:])], axis=-1)
+
+
 class CascadeChoice(ChoiceDistribution, abc.ABC):
     """P(click i | reached i) = attention_prob * score_scaling * value[i].
 
@@ -30,12 +39,7 @@ class CascadeChoice(ChoiceDistribution, abc.ABC):
     def weights(self):
         attention = self._parameter(self._attention_prob) * self._parameter(self._score_scaling)
         click_if_reached = self._mask_out(attention * self._values(), 0.0)
-        # The gradient of `tf.math.cumprod` is NaN where a click is certain, that of a product is not.
-        positions = tf.range(self.slate_size)
-        earlier = positions < positions[:, tf.newaxis]
-        reached = tf.reduce_prod(tf.where(earlier, (1 - click_if_reached)[..., tf.newaxis, :], 1), axis=-1)
-        clicked = reached * click_if_reached
-        return self._with_no_click(clicked, reached[..., -1:] * (1 - click_if_reached[..., -1:]))
+        return first_click(click_if_reached)
 
     def _conditions(self):
         scaled = self._parameter(self._score_scaling) * self._values()

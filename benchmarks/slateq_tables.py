@@ -1,0 +1,301 @@
+"""The tables of the SlateQ paper (Ie et al. 2019, arXiv 1905.12767, section 7), and how near to the oracle an agent comes.
+
+    python benchmarks/slateq_tables.py [--table=A|B|C] [--json=PATH] [--plot=PATH] [--root_dir=DIR]
+    python benchmarks/slateq_tables.py --budget=full [--json=PATH] [--plot=PATH] [--root_dir=DIR]
+
+Interest evolution, slates of 3 of 10 candidates of 20 topics. Each row is trained by `recsim-tf train` on a packaged config with every
+seed, and evaluated on 5,000 sessions of other users for each seed; standard errors are over the seeds.
+
+--budget=paper is the paper's set-up: 300,000 user steps with an update of 32 transitions every 4 of them, a value of zero for "no click",
+gamma 1, or 0 for the myopic agents. T, G and O are top-K, greedy and exact slates, the first pair of letters in the target of
+the learning, the second in serving.
+
+- Table A: the agents know how users choose.
+- Table B: full-slate Q. The paper counts the C(20, 3) = 1,140 sets of topics as its actions; here they are the 720 ordered slates of the
+  10 candidates, as in RecSim's agent, and their values come from one network on the user and the slate's documents.
+- Table C: users follow a cascade, and the agents believe in the multinomial choice. The paper gives P = b0 b^j P(u, d) for position j, with
+  P multinomial, b0 = 1 and b = 0.65, and not what becomes of the rest. `recsim_tf.choice.PositionBiasedProportional` has four
+  readings; the rows are trained with "kept", whose return of random slates is nearest to the paper's 159.9, and the others' are printed.
+
+--budget=full goes beyond the paper with the same observation, the user's interests and the candidates' topics: the config
+interest_evolution/slate_q_best.gin, what each of its ingredients gives, REINFORCE, and the oracle that knows the topics' qualities.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import training_runs
+from absl import app, flags
+
+_FLAGS = flags.FLAGS
+
+# What issue and paper leave to chance: how far a row may be from the paper's.
+_RETURN_TOLERANCE, _QUALITY_TOLERANCE = 0.025, 0.08
+
+_FOLDER = "interest_evolution"
+_THREE = "interest_evolution.slate_size = 3"
+
+
+_QUICK = ("experiment.batch_size=2", "train.warmup_iterations=4")
+
+
+class Row(NamedTuple):
+    """A row, and the paper's figures for it."""
+
+    training: training_runs.Row
+    paper_return: float | None = None
+    paper_quality: float | None = None
+
+
+class Table(NamedTuple):
+    """Rows that are compared."""
+
+    title: str
+    rows: dict[str, Row]
+    order: tuple[str, ...]  # the paper's, lowest return first
+    others: tuple[str, ...] = ()  # rows that are not of the paper
+    checks_distance: bool = False  # whether the rows should be near to the paper's figures, not only in its order
+
+
+def _slate_q(preset: str, paper_return: float, paper_quality: float | None = None, bindings: tuple[str, ...] = ()) -> Row:
+    bindings = (_THREE, f"create_slate_q.preset = '{preset}'", *bindings)
+    return Row(training_runs.Row(f"{_FOLDER}/slate_q_paper.gin", bindings), paper_return, paper_quality)
+
+
+def _random(paper_return: float | None, paper_quality: float | None = None, bindings: tuple[str, ...] = ()) -> Row:
+    return Row(training_runs.Row(f"{_FOLDER}/random.gin", (_THREE, *bindings)), paper_return, paper_quality)
+
+
+def _cascade(no_click: str) -> tuple[str, ...]:
+    return (
+        "interest_evolution.users = @InterestEvolutionUsers()",
+        "InterestEvolutionUsers.choice_model = @PositionBiasedProportional",
+        f"PositionBiasedProportional.no_click = '{no_click}'",
+    )
+
+
+def _full(*bindings: str, config: str = "slate_q_best") -> Row:
+    return Row(training_runs.Row(f"{_FOLDER}/{config}.gin", (*bindings, "train.eval_interval = 1000000")))
+
+
+_KEPT = _cascade("kept")
+PAPER_TABLES = {
+    "A": Table(
+        "Table A: the choice is known",
+        {
+            "Random": _random(159.2, -0.5929),
+            "MYOP-TS": _slate_q("myopic_slate_topk_sarsa", 166.3, -0.5428),
+            "MYOP-GS": _slate_q("myopic_slate_greedy_sarsa", 166.3, -0.5475),
+            "SARSA-TS": _slate_q("slate_topk_sarsa", 168.4, -0.4908),
+            "SARSA-GS": _slate_q("slate_greedy_sarsa", 172.1, -0.3876),
+            "QL-TT-TS": _slate_q("slate_topk_topk_q", 168.4, -0.4931),
+            "QL-GT-GS": _slate_q("slate_greedy_greedy_q", 172.9, -0.3772),
+            "QL-OT-TS": _slate_q("slate_topk_optimal_q", 169.0, -0.4905),
+            "QL-OT-GS": _slate_q("slate_greedy_optimal_q", 173.8, -0.3408),
+            "QL-OT-OS": _slate_q("slate_optimal_optimal_q", 174.6, -0.3056),
+        },
+        ("Random", "MYOP-TS", "SARSA-TS", "SARSA-GS", "QL-OT-OS"),
+        checks_distance=True,
+    ),
+    "B": Table(
+        "Table B: full-slate Q",
+        {
+            "Random": _random(160.6, -0.6097),
+            "FSQ": Row(training_runs.Row(f"{_FOLDER}/full_slate_q_paper.gin", (_THREE,)), 164.2, -0.5072),
+            "SARSA-TS": _slate_q("slate_topk_sarsa", 170.7, -0.5340),
+        },
+        ("Random", "FSQ", "SARSA-TS"),
+    ),
+    "C": Table(
+        "Table C: users follow a cascade that the agents do not know of",
+        {
+            "Random": _random(159.9, bindings=_KEPT),
+            "MYOP-TS": _slate_q("myopic_slate_topk_sarsa", 163.6, bindings=_KEPT),
+            "SARSA-TS": _slate_q("slate_topk_sarsa", 166.8, bindings=_KEPT),
+            "QL-TT-TS": _slate_q("slate_topk_topk_q", 166.5, bindings=_KEPT),
+            "QL-OT-TS": _slate_q("slate_topk_optimal_q", 167.5, bindings=_KEPT),
+            "QL-OT-OS": _slate_q("slate_optimal_optimal_q", 167.6, bindings=_KEPT),
+            **{f"Random, {no_click}": _random(None, bindings=_cascade(no_click)) for no_click in ("unscaled", "rest", "scan")},
+        },
+        ("Random", "MYOP-TS", "QL-TT-TS", "SARSA-TS", "QL-OT-TS", "QL-OT-OS"),
+        tuple(f"Random, {no_click}" for no_click in ("unscaled", "rest", "scan")),
+    ),
+}
+
+_BEST = f"{_FOLDER}/slate_q_best.gin"
+FULL_TABLE = Table(
+    "Beyond the tables: the same observation, more users and other targets",
+    {
+        "random": _random(None),
+        "paper": _slate_q("slate_optimal_optimal_q", 174.6, -0.3056),
+        "oracle": Row(training_runs.Row(f"{_FOLDER}/oracle.gin", (_THREE,))),
+    },
+    ("random", "paper", "reinforce", "slate_q", "oracle"),
+)
+
+
+def figures(table: Table, results: dict[tuple[str, int], dict[str, Any]], seeds: int) -> dict[str, dict[str, float]]:
+    """Figures by row name, from the results of each row and seed."""
+    found: dict[str, dict[str, float]] = {}
+    for name, row in table.rows.items():
+        runs = [results[name, seed] for seed in range(seeds)]
+        mean, error = training_runs.mean_and_error([run["mean_return"] for run in runs])
+        quality, quality_error = training_runs.mean_and_error([run["mean_quality"] for run in runs])
+        found[name] = {
+            "mean_return": mean,
+            "standard_error": error,
+            "average_quality": quality,
+            "average_quality_standard_error": quality_error,
+        }
+        paper = {"paper_return": row.paper_return, "paper_average_quality": row.paper_quality}
+        found[name] |= {what: value for what, value in paper.items() if value is not None}
+    base = next(iter(table.rows))
+    for name, row in table.rows.items():
+        found[name]["percent_over_random"] = 100 * (found[name]["mean_return"] / found[base]["mean_return"] - 1)
+        if row.paper_return is not None and table.rows[base].paper_return is not None:
+            found[name]["paper_percent_over_random"] = 100 * (row.paper_return / table.rows[base].paper_return - 1)
+    return found
+
+
+def reversed_pairs(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
+    """Adjacent pairs of the table's order that come out the other way round by more than two standard errors, in words."""
+    pairs = []
+    for lower, higher in zip(table.order, table.order[1:], strict=False):
+        distance = training_runs.standard_errors_between(found[higher], found[lower])
+        if distance < -2:
+            pairs.append(f"{lower} is above {higher} by {-distance:.1f} s.e.")
+    return pairs
+
+
+def far_rows(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
+    """Rows further from the paper's figures than the tolerances, in words."""
+    rows = []
+    for name, row in table.rows.items():
+        if row.paper_return is not None and abs(found[name]["mean_return"] / row.paper_return - 1) > _RETURN_TOLERANCE:
+            rows.append(f"{name}: return off by {100 * (found[name]['mean_return'] / row.paper_return - 1):+.1f} %")
+        if row.paper_quality is not None and abs(found[name]["average_quality"] - row.paper_quality) > _QUALITY_TOLERANCE:
+            rows.append(f"{name}: average quality off by {found[name]['average_quality'] - row.paper_quality:+.3f}")
+    return rows
+
+
+def report(result: dict[str, Any], table: Table) -> str:
+    """The result for a person."""
+    found = result["figures"]
+    width = max(20, *(len(name) for name in found))
+    head = f"{'':<{width}} {'paper':>7} {'ours':>7} {'s.e.':>5}   {'over Random, %':>14}   {'average quality':>17}"
+    second = f"{'':<{width}} {'':>7} {'':>7} {'':>5}   {'paper':>7} {'ours':>6}   {'paper':>8} {'ours':>8}"
+    lines = [f"{table.title}. Mean return of a session", head, second, "-" * len(head)]
+    for name, figure in found.items():
+        paper_return = _or_blank(figure.get("paper_return"), "7.1f")
+        paper_percent = _or_blank(figure.get("paper_percent_over_random"), "7.1f")
+        paper_quality = _or_blank(figure.get("paper_average_quality"), "8.3f")
+        lines.append(
+            f"{name:<{width}} {paper_return} {figure['mean_return']:7.1f} {figure['standard_error']:5.1f}   "
+            f"{paper_percent} {figure['percent_over_random']:6.1f}   {paper_quality} {figure['average_quality']:8.3f}"
+        )
+    lines.append(f"{result['seeds']} seeds of {result['sessions']:,} sessions each, in {result['seconds'] / 60:.0f} minutes.")
+    for what, faults in (("not in the order expected", result["reversed_pairs"]), ("far from the paper", result["far_rows"])):
+        lines += [f"{what}: {fault}" for fault in faults]
+    if not result["reversed_pairs"]:
+        lines.append(f"No pair of {' < '.join(table.order)} is reversed by more than two standard errors.")
+    if table.checks_distance and not result["far_rows"]:
+        lines.append(f"Every row is within {_RETURN_TOLERANCE:.1%} of the paper's return and {_QUALITY_TOLERANCE} of its average quality.")
+    if result["quick"]:
+        lines.append("A smoke run: these figures mean nothing.")
+    return "\n".join(lines)
+
+
+def _or_blank(value: float | None, form: str) -> str:
+    return " " * int(form.split(".")[0]) if value is None else format(value, form)
+
+
+def plot(result: dict[str, Any], table: Table, path: str) -> None:
+    """Draws the returns with bars of two standard errors, and the paper's."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    found = result["figures"]
+    figure, axes = plt.subplots(figsize=(8, 0.9 + 0.36 * len(found)), layout="constrained")
+    rows = range(len(found))
+    means = [row["mean_return"] for row in found.values()]
+    axes.barh(rows, means, xerr=[2 * row["standard_error"] for row in found.values()], color="C0", alpha=0.7, capsize=3, label="here")
+    for position, row in enumerate(found.values()):
+        axes.text(row["mean_return"] + 2 * row["standard_error"], position, f" {row['mean_return']:.1f}", va="center", fontsize=9)
+    papers = [(row["paper_return"], position) for position, row in enumerate(found.values()) if "paper_return" in row]
+    if papers:
+        axes.plot(*zip(*papers, strict=True), "D", color="C1", label="SlateQ paper", markersize=5)
+    axes.set_yticks(rows, list(found))
+    axes.invert_yaxis()
+    lowest = min([*means, *(value for value, _ in papers)])
+    axes.set_xlim(0.9 * lowest, max(means) + 0.15 * (max(means) - 0.9 * lowest))
+    axes.set_xlabel(f"mean return of a session, {result['seeds']} seeds, bars of two standard errors; the axis does not start at zero")
+    axes.set_title(table.title, fontsize=10)
+    axes.legend(loc="lower left", bbox_to_anchor=(1, 0), frameon=False, fontsize=9)
+    axes.grid(axis="x", alpha=0.3)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def benchmark(table: Table, seeds: int, root: Path, quick: bool, processes: int) -> dict[str, Any]:
+    """Runs every row with every seed; returns what goes into the JSON file."""
+    started = time.perf_counter()
+
+    def run(task):
+        name, seed = task
+        return training_runs.run(_run_folder(root, table.rows[name].training, seed), table.rows[name].training, seed, quick, _QUICK)
+
+    # The longest first, so that no core is idle at the end.
+    tasks = [(name, seed) for name in reversed(table.rows) for seed in range(seeds)]
+    results = training_runs.run_all(tasks, run, processes)
+    found = figures(table, results, seeds)
+    result = {"benchmark": "slateq_tables", "quick": quick, "seeds": seeds, "sessions": next(iter(results.values()))["episodes"]}
+    result |= {"figures": found, "reversed_pairs": reversed_pairs(table, found)}
+    result["far_rows"] = far_rows(table, found) if table.checks_distance else []
+    return {**result, "returns": {name: [results[name, seed]["mean_return"] for seed in range(seeds)] for name in table.rows},
+            "seconds": round(time.perf_counter() - started)}
+
+
+def _run_folder(root: Path, row: training_runs.Row, seed: int) -> Path:
+    """The same for rows that are the same run, also in other tables."""
+    digest = hashlib.sha256("\n".join([row.config, *row.bindings]).encode()).hexdigest()[:12]
+    return root / f"{Path(row.config).stem}_{digest}" / f"seed_{seed}"
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    seeds = _FLAGS.seeds or (2 if _FLAGS.quick else 3)
+    if seeds < 2:
+        raise app.UsageError(f"--seeds must be at least 2, for a standard error, got {seeds}")
+    if _FLAGS.budget == "full" and _FLAGS["table"].present:
+        raise app.UsageError("--table goes with --budget=paper: the full budget has one table of its own")
+    table = FULL_TABLE if _FLAGS.budget == "full" else PAPER_TABLES[_FLAGS.table]
+    with tempfile.TemporaryDirectory() as scratch:
+        result = benchmark(table, seeds, Path(_FLAGS.root_dir or scratch), _FLAGS.quick, _FLAGS.processes)
+    which = "--budget=full" if _FLAGS.budget == "full" else f"--table={_FLAGS.table}"
+    command = f"python benchmarks/slateq_tables.py {which} --json=PATH{' --quick' if _FLAGS.quick else ''}"
+    print(report(result, table))
+    if _FLAGS.json:
+        Path(_FLAGS.json).write_text(json.dumps({"command": command, **result}, indent=2) + "\n")
+    if _FLAGS.plot:
+        plot(result, table, _FLAGS.plot)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_enum("table", "A", list(PAPER_TABLES), "Table of the paper.")
+    flags.DEFINE_enum("budget", "paper", ["paper", "full"], "The paper's set-up, or beyond it.")
+    flags.DEFINE_string("json", None, "File for the figures.")
+    flags.DEFINE_string("plot", None, "PNG for a bar chart.")
+    flags.DEFINE_string("root_dir", None, "Folder of the runs; what it holds is not run again. By default a temporary one.")
+    flags.DEFINE_integer("seeds", None, "Number of seeds, by default 3.")
+    flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
+    flags.DEFINE_bool("quick", False, "A smoke run; its figures mean nothing.")
+    app.run(main)

@@ -1,0 +1,80 @@
+"""Tables of training runs: `recsim-tf train` on packaged configs, each in a process of its own, several at a time."""
+
+import concurrent.futures
+import json
+import math
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_ENTRY_POINT = "import sys; sys.argv[0] = 'recsim-tf'; from recsim_tf.cli import main; main()"
+_CONFIGS = Path(__file__).parent.parent / "configs"
+_QUICK = (
+    "experiment.num_users=8",
+    "experiment.replay_length=5",
+    "train.num_iterations=%d",
+    "Evaluation.num_users=4",
+    "Evaluation.max_steps=3",
+)
+
+
+class Row(NamedTuple):
+    """A row of a table: what is trained, with any seed."""
+
+    config: str  # name of a packaged config
+    bindings: tuple[str, ...] = ()  # gin bindings over it
+
+
+def run(folder: Path, row: Row, seed: int, quick: bool = False, quick_bindings: Sequence[str] = ()) -> dict[str, Any]:
+    """The result of the policy of one run, of results.json; the seed is that of learning and of the users of the evaluation.
+
+    Args:
+      folder: of the run. A finished run there is not run again, one that was interrupted goes on.
+      row: what is trained.
+      seed: an integer.
+      quick: whether to do as little as possible.
+      quick_bindings: more bindings of a quick run.
+
+    Raises:
+      RuntimeError: if the run fails, with the end of what it printed.
+    """
+    if not (folder / "results.json").exists():
+        bindings = [*row.bindings, f"experiment.seed={seed}", f"Evaluation.seed={1000 + seed}", "experiment.baselines=()"]
+        if quick:
+            trains = "num_iterations = 0" not in (_CONFIGS / row.config).read_text()
+            bindings += [binding % trains if "%" in binding else binding for binding in _QUICK]
+            bindings += quick_bindings
+        arguments = [f"--root_dir={folder}", f"--gin_file={row.config}", *(f"--gin_bindings={binding}" for binding in bindings)]
+        process = subprocess.run([sys.executable, "-c", _ENTRY_POINT, "train", *arguments], capture_output=True, text=True)
+        if process.returncode:
+            raise RuntimeError(f"{row.config}, seed {seed}:\n{process.stderr[-2000:]}")
+    return json.loads((folder / "results.json").read_text())["policies"][-1]
+
+
+def run_all(tasks: Iterable[Any], function: Callable[[Any], Any], processes: int) -> dict[Any, Any]:
+    """`function` of every task, several at a time; the first error ends it.
+
+    Returns:
+      The results by task.
+    """
+    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+        futures = {task: pool.submit(function, task) for task in tasks}
+        for future in concurrent.futures.as_completed(futures.values()):
+            if future.exception() is not None:
+                pool.shutdown(cancel_futures=True)
+                future.result()
+    return {task: future.result() for task, future in futures.items()}
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard error over at least two seeds."""
+    return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
+
+
+def standard_errors_between(better: Mapping[str, float], worse: Mapping[str, float]) -> float:
+    """The difference of two rows' mean returns in standard errors, from their "mean_return" and "standard_error"."""
+    error = math.hypot(better["standard_error"], worse["standard_error"])
+    return (better["mean_return"] - worse["mean_return"]) / max(error, 1e-9)

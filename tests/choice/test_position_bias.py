@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.choice import MultinomialProportional, PositionBiasedProportional
+
+# Weights 2, 1, 1 of the documents and 1 of no click; attention 1, 1/2, 1/4.
+SCORES = tf.constant([[2.0, 1.0, 1.0]], tf.float64)
+PROBS = {
+    "kept": [4 / 5 * 8 / 11, 4 / 5 * 2 / 11, 4 / 5 * 1 / 11, 1 / 5],
+    "unscaled": [8 / 15, 2 / 15, 1 / 15, 4 / 15],
+    "rest": [8 / 20, 2 / 20, 1 / 20, 9 / 20],
+    "scan": [2 / 3, 1 / 3 * 1 / 4, 1 / 3 * 3 / 4 * 1 / 8, 1 / 3 * 3 / 4 * 7 / 8],
+}
+
+
+def choice_of(no_click, attention_decay=0.5, scores=SCORES, **arguments):
+    return PositionBiasedProportional(scores, 0.0, 1.0, attention_decay, no_click, **arguments)
+
+
+@pytest.mark.parametrize("no_click", PROBS)
+def test_each_reading_gives_the_probabilities_of_its_formula(no_click):
+    np.testing.assert_allclose(choice_of(no_click).probs[0], PROBS[no_click], rtol=1e-12)
+
+
+@pytest.mark.parametrize("no_click", ["kept", "unscaled", "rest"])
+def test_without_decay_the_choice_is_multinomial(no_click):
+    np.testing.assert_allclose(choice_of(no_click, 1.0).probs, MultinomialProportional(SCORES, 0.0, 1.0).probs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("no_click", PROBS)
+def test_an_empty_slate_is_never_clicked(no_click):
+    probs = choice_of(no_click, mask=tf.zeros([1, 3], tf.bool)).probs
+    np.testing.assert_array_equal(probs[0], [0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("no_click", PROBS)
+def test_a_decay_of_each_user_is_that_of_the_row(no_click):
+    both = choice_of(no_click, tf.constant([0.5, 1.0], tf.float64), tf.tile(SCORES, [2, 1]))
+    np.testing.assert_allclose(both.probs, [choice_of(no_click, decay).probs[0] for decay in (0.5, 1.0)], rtol=1e-12)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="no_click must be one of kept, unscaled, rest, scan, got 'null'"):
+        choice_of("null")
+    with pytest.raises(ValueError, match=r"attention_decay must be in \[0, 1\], got 1.5"):
+        choice_of("kept", 1.5)
+    with pytest.raises(ValueError, match="a proportional weight is negative"):
+        choice_of("kept", scores=tf.constant([[-1.0]]), validate=True)
