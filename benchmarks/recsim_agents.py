@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from absl import app, flags
-
 import training_runs
+from absl import app, flags
 
 _FLAGS = flags.FLAGS
 

@@ -18,7 +18,8 @@ the learning, the second in serving.
   readings; the rows are trained with "kept", whose return of random slates is nearest to the paper's 159.9, and the others' are printed.
 
 --budget=full goes beyond the paper with the same observation, the user's interests and the candidates' topics: the config
-interest_evolution/slate_q_best.gin, what each of its ingredients gives, REINFORCE, and the oracle that knows the topics' qualities.
+quickstart.gin, what each of its ingredients gives, REINFORCE, and the oracle that knows the topics' qualities. The rows with a plus add one
+ingredient to the row above, up to `slate_q`, which adds lambda-returns; the three rows below it change one thing in it.
 """
 
 import hashlib
@@ -35,14 +36,20 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 
-# What issue and paper leave to chance: how far a row may be from the paper's.
+# How far from the paper's a row may be and still be called near: other schedules, other users, few seeds.
 _RETURN_TOLERANCE, _QUALITY_TOLERANCE = 0.025, 0.08
 
 _FOLDER = "interest_evolution"
 _THREE = "interest_evolution.slate_size = 3"
 
 
-_QUICK = ("experiment.batch_size=2", "train.warmup_iterations=4")
+# What a smoke run changes in each config.
+_QUICK = {
+    "slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
+    "full_slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
+    "quickstart": ("SlateQAgent.num_steps=2", "experiment.batch_size=2", "train.warmup_iterations=4"),
+    "reinforce": ("ReinforceSlateAgent.num_steps=2", "experiment.collect_steps_per_iteration=2", "train.warmup_iterations=4"),
+}
 
 
 class Row(NamedTuple):
@@ -80,8 +87,9 @@ def _cascade(no_click: str) -> tuple[str, ...]:
     )
 
 
-def _full(*bindings: str, config: str = "slate_q_best") -> Row:
-    return Row(training_runs.Row(f"{_FOLDER}/{config}.gin", (*bindings, "train.eval_interval = 1000000")))
+def _best(*bindings: str) -> Row:
+    """The best agent's config with some of its ingredients changed."""
+    return Row(training_runs.Row("quickstart.gin", (*bindings, "train.eval_interval = 100000")))
 
 
 _KEPT = _cascade("kept")
@@ -128,15 +136,29 @@ PAPER_TABLES = {
     ),
 }
 
-_BEST = f"{_FOLDER}/slate_q_best.gin"
+_ONE_STEP = ("SlateQAgent.num_steps = 1", "SlateQAgent.td_lambda = 0.0", "experiment.batch_size = 2048")
+_TD = ("SlateQAgent.target = 'q_learning'", *_ONE_STEP)
+_SEES_USER = "SlateQNetwork.items_see_user = True"
 FULL_TABLE = Table(
-    "Beyond the tables: the same observation, more users and other targets",
+    "Beyond the tables: the same observation, more users, other targets",
     {
         "random": _random(None),
-        "paper": _slate_q("slate_optimal_optimal_q", 174.6, -0.3056),
+        "QL-OT-OS": _slate_q("slate_optimal_optimal_q", 174.6, -0.3056),
+        # What each ingredient adds.
+        "6 M user steps": _best(_SEES_USER, *_TD, "SlateQNetwork.no_click = 'zero'", "SlateQAgent.average_tau = None"),
+        "+ no-click value": _best(_SEES_USER, *_TD, "SlateQAgent.average_tau = None"),
+        "+ averaged weights": _best(_SEES_USER, *_TD),
+        "+ users only in no-click": _best(*_TD),
+        "+ differential target": _best(*_ONE_STEP),
+        "slate_q": _best(),
+        # What is lost without one.
+        "items see the user": _best(_SEES_USER),
+        "last weights": _best("SlateQAgent.average_tau = None"),
+        "twice as long": _best("train.num_iterations = 6000", "CosineDecay.decay_steps = 6000"),
+        "reinforce": Row(training_runs.Row(f"{_FOLDER}/reinforce.gin", ("train.eval_interval = 100000",))),
         "oracle": Row(training_runs.Row(f"{_FOLDER}/oracle.gin", (_THREE,))),
     },
-    ("random", "paper", "reinforce", "slate_q", "oracle"),
+    ("random", "QL-OT-OS", "reinforce", "slate_q", "oracle"),
 )
 
 
@@ -226,20 +248,20 @@ def plot(result: dict[str, Any], table: Table, path: str) -> None:
     figure, axes = plt.subplots(figsize=(8, 0.9 + 0.36 * len(found)), layout="constrained")
     rows = range(len(found))
     means = [row["mean_return"] for row in found.values()]
-    axes.barh(rows, means, xerr=[2 * row["standard_error"] for row in found.values()], color="C0", alpha=0.7, capsize=3, label="here")
-    for position, row in enumerate(found.values()):
-        axes.text(row["mean_return"] + 2 * row["standard_error"], position, f" {row['mean_return']:.1f}", va="center", fontsize=9)
+    errors = [2 * row["standard_error"] for row in found.values()]
+    axes.errorbar(means, rows, xerr=errors, fmt="o", color="C0", capsize=3, label="here")
+    for position, (mean, error) in enumerate(zip(means, errors, strict=True)):
+        axes.annotate(f"{mean:.1f}", (mean + error, position), (7, 0), textcoords="offset points", va="center", fontsize=9)
     papers = [(row["paper_return"], position) for position, row in enumerate(found.values()) if "paper_return" in row]
     if papers:
         axes.plot(*zip(*papers, strict=True), "D", color="C1", label="SlateQ paper", markersize=5)
     axes.set_yticks(rows, list(found))
     axes.invert_yaxis()
-    lowest = min([*means, *(value for value, _ in papers)])
-    axes.set_xlim(0.9 * lowest, max(means) + 0.15 * (max(means) - 0.9 * lowest))
-    axes.set_xlabel(f"mean return of a session, {result['seeds']} seeds, bars of two standard errors; the axis does not start at zero")
+    axes.margins(x=0.12)
+    axes.set_xlabel(f"mean return of a session over {result['seeds']} seeds, with bars of two standard errors")
     axes.set_title(table.title, fontsize=10)
     axes.legend(loc="lower left", bbox_to_anchor=(1, 0), frameon=False, fontsize=9)
-    axes.grid(axis="x", alpha=0.3)
+    axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
@@ -250,7 +272,8 @@ def benchmark(table: Table, seeds: int, root: Path, quick: bool, processes: int)
 
     def run(task):
         name, seed = task
-        return training_runs.run(_run_folder(root, table.rows[name].training, seed), table.rows[name].training, seed, quick, _QUICK)
+        row = table.rows[name].training
+        return training_runs.run(_run_folder(root, row, seed), row, seed, quick, _QUICK.get(Path(row.config).stem, ()))
 
     # The longest first, so that no core is idle at the end.
     tasks = [(name, seed) for name in reversed(table.rows) for seed in range(seeds)]
@@ -259,8 +282,11 @@ def benchmark(table: Table, seeds: int, root: Path, quick: bool, processes: int)
     result = {"benchmark": "slateq_tables", "quick": quick, "seeds": seeds, "sessions": next(iter(results.values()))["episodes"]}
     result |= {"figures": found, "reversed_pairs": reversed_pairs(table, found)}
     result["far_rows"] = far_rows(table, found) if table.checks_distance else []
-    return {**result, "returns": {name: [results[name, seed]["mean_return"] for seed in range(seeds)] for name in table.rows},
-            "seconds": round(time.perf_counter() - started)}
+    return {
+        **result,
+        "returns": {name: [results[name, seed]["mean_return"] for seed in range(seeds)] for name in table.rows},
+        "seconds": round(time.perf_counter() - started),
+    }
 
 
 def _run_folder(root: Path, row: training_runs.Row, seed: int) -> Path:
