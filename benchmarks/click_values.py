@@ -1,0 +1,91 @@
+"""What a click is worth to a trained SlateQ agent as sessions grow older, of runs of `recsim-tf train` in interest evolution.
+
+    python benchmarks/click_values.py RUN_FOLDER... [--json=PATH] [--quick]
+
+Prints Q(s, click on a document of the topic) - Q(s, no click), in units of reward, mean over users who follow the agent and are still in
+session, by the step of the session. A click costs the same of the budget at any age, so these values should not change with it.
+An agent whose item values see the interests can tell the age from them, since interests move with every click.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from absl import app, flags
+
+from recsim_tf.adapters.tf_agents import rollout_policy
+from recsim_tf.core import random
+from recsim_tf.experiment import config
+from recsim_tf.experiment.run_dir import RunDirectory
+from recsim_tf.experiment.train import experiment
+
+_FLAGS = flags.FLAGS
+_STEPS = (0, 30, 60, 90, 120)
+_NUM_USERS = {False: 2000, True: 20}
+# Topics of the lowest and the highest mean quality, of 20.
+_GROUPS = {"worst five topics": slice(0, 5), "best five topics": slice(15, 20)}
+
+
+def click_values(folder: Path, num_users: int) -> dict[str, dict[str, float]]:
+    """Mean advantage of a click over no click by group of topics and step, and how many users are left.
+
+    Args:
+      folder: of a run of a SlateQ agent in interest evolution.
+      num_users: sessions that are followed.
+    """
+    run = RunDirectory(str(folder))
+    config.load([str(run.config_file)], ())
+    parts = experiment()
+    if not run.restore_latest(parts.checkpoint):
+        raise app.UsageError(f"{folder} has no checkpoint")
+    simulator, policy = parts.simulator, rollout_policy(parts.agent.policy)
+    state = simulator.reset(num_users, seed=1)
+    num_topics = simulator.observe(state).documents.shape[-1]
+    every_topic = tf.tile(tf.eye(num_topics)[tf.newaxis], [num_users, 1, 1])
+    found: dict[str, dict[str, float]] = {name: {} for name in (*_GROUPS, "users left")}
+    for step in range(max(_STEPS) + 1):
+        observation = simulator.observe(state)
+        if step in _STEPS:
+            advantages = parts.agent.action_values(observation._replace(documents=every_topic)).advantages
+            advantages = tf.boolean_mask(advantages, ~state.done)
+            found["users left"][str(step)] = int(advantages.shape[0])
+            for name, topics in _GROUPS.items():
+                found[name][str(step)] = float(tf.reduce_mean(advantages[:, topics])) if len(advantages) else float("nan")
+        seed = random.as_seed(step)
+        state, _ = simulator.step(state, policy(observation, (), seed)[0], seed)
+    return found
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    lines = ["Value of a click over no click, by step of the session"]
+    lines.append(f"{'':<36}" + "".join(f"{step:>9}" for step in _STEPS))
+    for folder, groups in result["figures"].items():
+        lines.append(folder)
+        for name, values in groups.items():
+            lines.append(f"  {name:<34}" + "".join(f"{values[str(step)]:>9.{0 if name == 'users left' else 2}f}" for step in _STEPS))
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) < 2:
+        raise app.UsageError("RUN_FOLDER is missing: name the folder of at least one run")
+    figures = {folder: click_values(Path(folder), _NUM_USERS[_FLAGS.quick]) for folder in argv[1:]}
+    result = {"benchmark": "click_values", "quick": _FLAGS.quick, "figures": figures}
+    print(table(result))
+    if _FLAGS.json:
+        Path(_FLAGS.json).write_text(
+            json.dumps({"command": "python benchmarks/click_values.py RUN_FOLDER... --json=PATH", **result}, indent=2) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("json", None, "File for the figures.")
+    flags.DEFINE_bool("quick", False, "Few users.")
+    app.run(main)

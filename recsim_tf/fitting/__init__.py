@@ -1,0 +1,8 @@
+"""Fitting user models to usage logs."""
+
+from recsim_tf.fitting.fit import Estimate, FitResult, fit, with_values
+from recsim_tf.fitting.likelihood import session_log_prob
+from recsim_tf.fitting.parameters import Parameter
+from recsim_tf.fitting.session_log import SessionLog, from_trajectory
+
+__all__ = ["Estimate", "FitResult", "Parameter", "SessionLog", "fit", "from_trajectory", "session_log_prob", "with_values"]
