@@ -66,10 +66,18 @@ class PlackettLuce(tfd.Distribution):
         return self._draw(tf.concat([[n], tf.shape(self.logits)], axis=0), tfp.random.sanitize_seed(seed))
 
     def _draw(self, shape, seed):
-        # -log1p(-u) is exponential. Its zero stands for what lies below the generator's grid, and is moved to the middle of that.
-        exponential = -tf.math.log1p(-random.uniform(shape, seed, self.logits.dtype))
-        exponential = tf.maximum(exponential, 0.5 * np.finfo(self.logits.dtype.as_numpy_dtype).eps)
-        return tf.math.top_k(self._masked(self.logits - tf.math.log(exponential)), self.slate_size).indices
+        return tf.math.top_k(self._keys(shape, seed), self.slate_size).indices
+
+    def keys(self, seed) -> tf.Tensor:
+        """[..., N]: logits plus Gumbel noise, -inf where masked. The slate of `random.sample` with this seed holds the K largest in order.
+
+        Args:
+          seed: an integer or int32 [2].
+        """
+        return self._keys(tf.shape(self.logits), seed)
+
+    def _keys(self, shape, seed):
+        return self._masked(self.logits + random.gumbel(shape, seed, self.logits.dtype))
 
     def _masked(self, keys):
         return keys if self.mask is None else tf.where(self.mask, keys, -np.inf)

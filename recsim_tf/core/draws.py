@@ -48,11 +48,16 @@ class Recorded:
     def __call__(self, stage: str, distribution: tfd.Distribution) -> Nest:
         draw = self._draws[stage]
         if self._score:
-            self.log_probs[stage] = _log_prob_per_user(stage, distribution, draw)
+            self.log_probs[stage] = log_prob_per_user(stage, distribution, draw)
         return draw
 
 
-def _log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) -> tf.Tensor:
+def log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) -> tf.Tensor:
+    """[B]: the log-probability of a stage's draw.
+
+    Raises:
+      ValueError: if the distribution has other batch axes than the users.
+    """
     log_prob = distribution.log_prob(draw)
     if log_prob.shape.rank != 1:
         raise ValueError(

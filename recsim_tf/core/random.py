@@ -71,6 +71,13 @@ def uniform(shape, seed, dtype=tf.float32) -> tf.Tensor:
     return tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **_generator(seed))
 
 
+def gumbel(shape, seed, dtype=tf.float32) -> tf.Tensor:
+    """Standard Gumbel noise of the given shape and dtype: -log of exponentials."""
+    # The zero of an exponential draw stands for what lies below the generator's grid, and is moved to the middle of that.
+    exponential = tf.maximum(-tf.math.log1p(-uniform(shape, seed, dtype)), 0.5 * _grid_step(dtype))
+    return -tf.math.log(exponential)
+
+
 def uniform_integers(shape, seed, high: int) -> tf.Tensor:
     """Uniform int32 in [0, high) of the given shape."""
     return tf.raw_ops.StatelessRandomUniformIntV2(shape=shape, minval=0, maxval=high, **_generator(seed))

@@ -62,6 +62,16 @@ def test_normal_draws_are_finite_and_symmetric_at_the_extreme_uniforms(dtype, mo
     np.testing.assert_allclose(high, -low, rtol=0.02)
 
 
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
+def test_gumbel_noise_has_its_distribution_and_is_finite_at_the_extreme_uniforms(dtype, monkeypatch):
+    draws = random.gumbel([NUM_DRAWS], random.as_seed(1), dtype)
+    assert draws.dtype == dtype
+    assert ks_statistic(draws, lambda x: np.exp(-np.exp(-x))) < KS_BOUND
+    step = 2.0 ** (-23 if dtype == tf.float32 else -52)
+    monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, step, 1.0 - step], dtype))
+    np.testing.assert_allclose(random.gumbel([3], random.as_seed(0), dtype), [-np.log(step / 2), -np.log(step), -np.log(-np.log(step))])
+
+
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize(("low", "high"), [(-5.0, -3.0), (3.0, 5.0), (-20.0, 20.0)])
 def test_truncated_normal_draws_stay_within_their_ends_and_keep_the_distribution(low, high, jit_compile):

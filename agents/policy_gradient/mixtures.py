@@ -1,18 +1,17 @@
-"""Relaxed draws: weights over all values of a finite draw, instead of one value."""
+"""Relaxed draws: weights over all values of a finite draw, instead of one value; and what maps make of them."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 import tree
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.agents.policy_gradient.labels import Label, field_name
 from recsim_tf.choice import ChoiceDistribution
 from recsim_tf.core import random
 from recsim_tf.core.types import Nest
-from recsim_tf.policy_gradient.labels import Label, field_name
-from recsim_tf.policy_gradient.plackett_luce import gumbel
 
 
 class Mixture(NamedTuple):
@@ -26,6 +25,7 @@ class Mixture(NamedTuple):
 def num_outcomes(distribution: tfd.Distribution) -> int | None:
     """C, if a draw is one of 0..C-1, and C is known; else None. Register further finite families with `num_outcomes.register`."""
     del distribution
+    return None
 
 
 @num_outcomes.register
@@ -49,55 +49,28 @@ def _(distribution: tfd.Masked):
     return num_outcomes(distribution.distribution)
 
 
-class RelaxedDraws:
-    """Answers a simulator's stages so that what follows is differentiable.
+def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture:
+    """Weighs each value by softmax((log-probabilities + Gumbel noise) / temperature), and so differentiably.
 
-    - Stages in `relaxed`, if they draw one of finitely many values for each user (a choice, a coin): a `Mixture` with the weights
-      softmax((log-probabilities + Gumbel noise) / temperature), the Gumbel-softmax or concrete distribution (Jang et al. 2017, arXiv
-      1611.01144; Maddison et al. 2017, arXiv 1611.00712).
-    - Reparameterised distributions: a pathwise draw.
-    - All others: a constant draw, whose log-probability is added to `log_prob`, for a score-function term.
+    The Gumbel-softmax or concrete distribution (Jang et al. 2017, arXiv 1611.01144; Maddison et al. 2017, arXiv 1611.00712).
 
     Args:
-      seed: an integer or int32 [2].
-      stages: names of all stages.
-      temperature: positive, a number or a scalar.
-      relaxed: names of the stages to relax.
-      log_prob: [B] or a number, the log-probability of earlier draws.
+      distribution: of batch shape [B], with known `num_outcomes`.
+      seed: int32 [2].
+      temperature: in the unit of log-probabilities, positive; a number or a scalar.
     """
-
-    def __init__(self, seed, stages: Iterable[str], temperature, relaxed: Iterable[str] = (), log_prob=0.0):
-        stages = tuple(stages)
-        self._seeds = dict(zip(stages, random.split_seed(seed, len(stages)), strict=True))
-        self._temperature = temperature
-        self._relaxed = frozenset(relaxed)
-        self.log_prob = log_prob
-
-    def __call__(self, stage: str, distribution: tfd.Distribution) -> Nest:
-        seed = self._seeds[stage]
-        if stage in self._relaxed and num_outcomes(distribution) is not None and distribution.batch_shape.rank == 1:
-            return _relaxed(distribution, seed, self._temperature)
-        draw = random.sample(distribution, seed)
-        if all(kind == tfd.FULLY_REPARAMETERIZED for kind in tf.nest.flatten(distribution.reparameterization_type)):
-            return draw
-        draw = tf.nest.map_structure(tf.stop_gradient, draw)
-        log_prob = distribution.log_prob(draw)
-        self.log_prob += log_prob if isinstance(self.log_prob, float) else tf.cast(log_prob, self.log_prob.dtype)
-        return draw
-
-
-def _relaxed(distribution, seed, temperature) -> Mixture:
     count = num_outcomes(distribution)
     assert count is not None
     num_users = distribution.batch_shape[0]
     values = tf.tile(tf.cast(tf.range(count), distribution.dtype)[:, tf.newaxis], [1, num_users])
     random_part = distribution.distribution if isinstance(distribution, tfd.Masked) else distribution
     log_probs = tf.transpose(random_part.log_prob(values))
-    noise = gumbel([num_users, count], seed, log_probs.dtype)
+    noise = random.gumbel([num_users, count], seed, log_probs.dtype)
     weights = tf.nn.softmax((log_probs + noise) / tf.cast(temperature, log_probs.dtype))
     if isinstance(distribution, tfd.Masked):
-        safe = tf.one_hot(tf.cast(distribution.safe_sample_fn(random_part), tf.int32), count, dtype=weights.dtype)
-        weights = tf.where(tf.convert_to_tensor(distribution.validity_mask)[:, tf.newaxis], weights, safe)
+        safe = tf.cast(distribution.safe_sample_fn(random_part), distribution.dtype)
+        mask = tf.convert_to_tensor(distribution.validity_mask)[:, tf.newaxis]
+        weights = tf.where(mask, weights, tf.cast(tf.transpose(values == safe), weights.dtype))
     return Mixture(values, weights)
 
 
@@ -111,8 +84,8 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
       function: maps a draw to a nest of [B, ...].
       draw: a draw or a `Mixture`.
 
-    Raises:
-      ValueError: if the results for a mixture's values differ in an integer or bool.
+    Returns:
+      Nest of [B, ...], with a `Label` in the place of each integer or bool that the values may differ in.
     """
     if not isinstance(draw, Mixture):
         return function(draw)

@@ -1,19 +1,15 @@
 """The return of simulated sessions with the gradient of its expectation, by the score function."""
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
+from recsim_tf.agents.policy_gradient.policy import PlackettLucePolicy
 from recsim_tf.core.draws import Recorded
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Observation, Trajectory
+from recsim_tf.core.types import Trajectory
 
 
 def score_function_return(
-    simulator: Simulator,
-    slate_log_prob: Callable[[Observation, tf.Tensor], tf.Tensor],
-    trajectory: Trajectory,
-    baseline: tf.Tensor | None = None,
+    simulator: Simulator, policy: PlackettLucePolicy, trajectory: Trajectory, baseline: tf.Tensor | None = None
 ) -> tf.Tensor:
     """The return of each session; the gradient of the mean is an unbiased estimate of that of the expected return.
 
@@ -21,19 +17,18 @@ def score_function_return(
     the models, is differentiated times the reward from its step on, less a baseline. Rewards are differentiated as they stand, with the
     draws held fixed, so parameters may also act through the reward or through the states.
 
-        policy = PlackettLucePolicy(item_logits, simulator.slate_size)
         trajectory = simulator.rollout(policy, num_users, num_steps, seed)
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(score_function_return(simulator, policy.log_prob, trajectory))
+            loss = -tf.reduce_mean(score_function_return(simulator, policy, trajectory))
 
     It is unbiased for all parameters of the policy. For one of the models it is so unless the parameter acts through a jump of a map: the
-    gradient does not see that a rule of departure, `budget <= 0`, comes true at another step; that needs a hazard. Its variance grows with
-    the number of steps; `relaxed_return` has less, and a bias.
+    gradient does not see that a rule of departure, `budget <= 0`, comes true at another step; that needs a hazard. The return is that of
+    the trajectory's T steps. The variance of the gradient grows with them; that of `relaxed_return` has less, and a bias.
 
     Args:
       simulator: that made the trajectory.
-      slate_log_prob: maps an observation and a slate int32 [B, K] to log-probabilities [B].
-      trajectory: of a rollout with `auto_reset=False`, [T, B, ...], with slates drawn from the policy at its present parameters.
+      policy: at the parameters with which it drew the trajectory's slates. Only its `log_prob` is used.
+      trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
       baseline: [T, B], subtracted from the reward from each step on; it may depend on the past of its row, not on what is drawn from that
         step on. By default the mean of the other rows, for which users must be independent; zero if there are none.
 
@@ -45,6 +40,8 @@ def score_function_return(
     """
     if tf.nest.flatten(trajectory.newcomers):
         raise ValueError("trajectory must hold one session a row (auto_reset=False), got an auto-reset trajectory")
+    # A rollout under the same tape would let reparameterised draws move with their parameters, and count these twice.
+    trajectory = tf.nest.map_structure(tf.stop_gradient, trajectory)
     rewards = trajectory.transitions.reward
     rewards_to_go = tf.cumsum(rewards, axis=0, reverse=True)
     mean_of_others = _mean_of_others(rewards_to_go)
@@ -52,15 +49,16 @@ def score_function_return(
         baseline = mean_of_others
     elif baseline.shape != rewards.shape:
         raise ValueError(f"baseline must have shape {rewards.shape}, got {baseline.shape}")
-    advantages = tf.stop_gradient(rewards_to_go - tf.cast(baseline, rewards.dtype))
+    advantages = rewards_to_go - tf.stop_gradient(tf.cast(baseline, rewards.dtype))
 
     begun = Recorded(trajectory.initial._asdict(), score=True)
     simulator.begin(rewards.shape[1], begun)
-    # A baseline of the caller may know the initial draws.
-    initial = _sum(begun.log_probs, rewards.dtype) * tf.stop_gradient(rewards_to_go[0] - mean_of_others[0])
+    # A baseline of the caller may depend on the initial draws, so it is none for them.
+    initial = _sum(begun.log_probs, rewards.dtype) * (rewards_to_go[0] - mean_of_others[0])
 
     def add(total, step, state, transition, log_probs):
-        log_prob = _sum(log_probs, rewards.dtype) + tf.cast(slate_log_prob(simulator.observe(state), transition.slate), rewards.dtype)
+        log_prob = _sum(log_probs, rewards.dtype) + tf.cast(policy.log_prob(simulator.observe(state), transition.slate), rewards.dtype)
+        # What is drawn for users who have left changes nothing.
         score = tf.where(transition.active, log_prob * advantages[step], 0)
         return total + transition.reward + _gradient_only(score)
 
