@@ -3,8 +3,10 @@
     python benchmarks/click_values.py RUN_FOLDER... [--json=PATH] [--quick]
 
 Prints Q(s, click on a document of the topic) - Q(s, no click), in units of reward, mean over users who follow the agent and are still in
-session, by the step of the session. A click costs the same of the budget at any age, so these values should not change with it.
-An agent whose item values see the interests can tell the age from them, since interests move with every click.
+session, by the step of the session. A click costs the same of the budget at any age, so these values should not change with it: what
+a click earns, less its price in budget at 1.3 reward a unit, over half a unit for no click, is "worth". An agent whose item values see
+the interests can tell the age from them, since interests move with every click. And one that looks a step ahead never sees a click
+on a good document end a session, since it gives back part of the last budget that it takes: to it, all good topics are worth the same.
 """
 
 import json
@@ -16,11 +18,13 @@ from typing import Any
 os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
 from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core import random
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.experiment import config
 from recsim_tf.experiment.run_dir import RunDirectory
 from recsim_tf.experiment.train import experiment
@@ -28,8 +32,8 @@ from recsim_tf.experiment.train import experiment
 _FLAGS = flags.FLAGS
 _STEPS = (0, 30, 60, 90, 120)
 _NUM_USERS = {False: 2000, True: 20}
-# Topics of the lowest and the highest mean quality, of 20.
-_GROUPS = {"worst five topics": slice(0, 5), "best five topics": slice(15, 20)}
+# Topics in the order of their mean quality, of 20. The 16th is the second with a quality above zero.
+_GROUPS = {"worst five topics": slice(0, 5), "16th topic": slice(15, 16), "best topic": slice(19, 20)}
 
 
 def click_values(folder: Path, num_users: int) -> dict[str, dict[str, float]]:
@@ -62,10 +66,20 @@ def click_values(folder: Path, num_users: int) -> dict[str, dict[str, float]]:
     return found
 
 
+def worth(num_topics: int = 20, reward_per_budget: float = 1.3) -> np.ndarray:
+    """What a click on each topic is worth over no click where a unit of budget is worth `reward_per_budget`, float [T]."""
+    users, videos = InterestEvolutionUsers(), UtilityVideos(num_topics)
+    price = videos.video_length * (1 - users.user_update_alpha * videos.mean_quality().numpy())
+    return videos.video_length - reward_per_budget * (price - users.step_penalty)
+
+
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
     lines = ["Value of a click over no click, by step of the session"]
     lines.append(f"{'':<36}" + "".join(f"{step:>9}" for step in _STEPS))
+    lines.append("worth")
+    for name, topics in _GROUPS.items():
+        lines.append(f"  {name:<34}" + f"{worth()[topics].mean():>9.2f}" * len(_STEPS))
     for folder, groups in result["figures"].items():
         lines.append(folder)
         for name, values in groups.items():

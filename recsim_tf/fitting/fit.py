@@ -11,11 +11,13 @@ import tensorflow_probability as tfp
 from tqdm import tqdm
 
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.information import KINDS, observed_information
 from recsim_tf.fitting.likelihood import LogLikelihood
-from recsim_tf.fitting.parameters import FittedSimulator, Parameter
+from recsim_tf.fitting.parameters import FittedSimulator, Parameter, flatten
 from recsim_tf.fitting.session_log import SessionLog
 
 METHODS = ("adam", "lbfgs")
+_DIVERGED = "the fit diverged: the log-likelihood is not finite; these are the last finite parameters"
 
 
 class Estimate(NamedTuple):
@@ -53,7 +55,7 @@ def fit(
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     num_starts: int = 1,
     start_spread: float = 0.5,
-    standard_errors: bool = True,
+    standard_errors: str | None = "auto",
     confidence: float = 0.95,
     jit_compile: bool = False,
     seed: int = 0,
@@ -62,16 +64,16 @@ def fit(
     """Fits parameters of a simulator's models to logged sessions by maximum likelihood, or maximum a posteriori where they have priors.
 
     What is maximised is the log-probability of everything that the users drew, `Simulator.log_prob(...).user`; slates and documents are
-    given. Standard errors are those of the observed information, the negative second derivatives at the estimate; intervals are
-    symmetric in the unconstrained parameter.
+    given. Standard errors are those of the observed information, see `recsim_tf.fitting.information`; intervals are symmetric in the
+    unconstrained parameter.
 
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.no_click_mass": Parameter(support="positive")}.
       log: the sessions, with everything that the user model draws.
       method: "lbfgs", on all sessions at once; or "adam", an optimizer of Keras on minibatches.
-      held_out: part of the sessions that is kept apart, in (0, 1), or None. With "adam" the fit stops when their likelihood has not risen for
-        `patience` passes and gives the best parameters.
+      held_out: part of the sessions that is kept apart, in (0, 1), or None. With "adam" the fit stops when their likelihood has not
+        risen for `patience` passes, and gives the best parameters.
       batch_size: sessions that are scored at once, and of a minibatch.
       max_steps: iterations of L-BFGS, or passes through the log.
       tolerance: L-BFGS has converged where the gradient of the mean log-likelihood of a session is below it.
@@ -79,7 +81,8 @@ def fit(
       optimizer: builds the optimizer of "adam", any of Keras.
       num_starts: searches, the first from the parameters' starts, others from around them; the best one counts.
       start_spread: standard deviation of the other starts in the unconstrained parameters.
-      standard_errors: whether to compute them; their cost grows with the square of the number of parameters.
+      standard_errors: from which form of the observed information, "scores" or "curvature", see `recsim_tf.fitting.information`; "auto" is
+        scores where all parameters are scalars, else curvature, whose cost grows with the square of their number; None for none.
       confidence: of the intervals, in (0, 1).
       jit_compile: whether to compile with XLA.
       seed: of minibatches, starts and held-out sessions.
@@ -93,6 +96,8 @@ def fit(
     for name, number in (("max_steps", max_steps), ("num_starts", num_starts), ("patience", patience)):
         if number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
+    if standard_errors not in (None, "auto", *KINDS):
+        raise ValueError(f"standard_errors must be auto, {', '.join(KINDS)} or None, got {standard_errors!r}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), got {confidence}")
     train, validation = (log, None) if held_out is None else log.split(held_out, seed)
@@ -118,7 +123,12 @@ def fit(
             best = found
     assert best is not None
     fitted.assign(best.unconstrained)
-    estimates = _estimates(fitted, likelihood, standard_errors and not best.diverged, confidence)
+    information = None
+    if standard_errors is not None and not best.diverged:
+        if standard_errors == "auto":
+            standard_errors = "curvature" if any(variable.shape.rank for variable in fitted.variables) else "scores"
+        information = observed_information(fitted, likelihood, simulator, train, standard_errors)
+    estimates = _estimates(fitted, information, confidence)
     return FitResult(
         simulator=with_values(simulator, {name: estimate.value for name, estimate in estimates.items()}),
         estimates=estimates,
@@ -169,38 +179,36 @@ class _Search:
         self._progress = progress
 
     def lbfgs(self, tolerance: float) -> _Found:
-        shapes = [variable.shape for variable in self._fitted.variables]
-        dtype = self._fitted.variables[0].dtype
+        fitted, likelihood = self._fitted, self._likelihood
+        dtype = fitted.variables[0].dtype
         history: list[dict[str, float]] = []
-        last_finite = [variable.numpy() for variable in self._fitted.variables]
+        start = last_finite = fitted.flat()
         bar = tqdm(desc="L-BFGS", unit=" evaluations", disable=not self._progress)
 
         def negative_mean(flat):
             nonlocal last_finite
-            values = _unflatten(flat.numpy(), shapes)
-            self._fitted.assign(values)
-            total, gradients = self._likelihood.total()
-            prior, prior_gradients = self._prior()
-            objective = (total + prior) / self._likelihood.num_sessions
-            gradient = np.concatenate([np.ravel(g + p) for g, p in zip(gradients, prior_gradients, strict=True)])
+            fitted.assign_flat(flat.numpy())
+            total, gradients = likelihood.total()
+            prior, prior_gradients = fitted.log_prior_and_gradients()
+            objective = (total + prior) / likelihood.num_sessions
+            gradient = (flatten(gradients) + flatten(prior_gradients)) / likelihood.num_sessions
             if np.isfinite(objective):
-                last_finite = values
-                history.append({"step": len(history), "log_likelihood": total / self._likelihood.num_steps})
+                last_finite = flat.numpy()
+                history.append({"step": len(history), "log_likelihood": total / likelihood.num_steps})
             bar.update()
-            bar.set_postfix_str(f"log-likelihood a step {total / self._likelihood.num_steps:.5f}")
-            return tf.constant(-objective, dtype), tf.constant(-gradient / self._likelihood.num_sessions, dtype)
+            bar.set_postfix_str(f"log-likelihood a step {total / likelihood.num_steps:.5f}")
+            return tf.constant(-objective, dtype), tf.constant(-gradient, dtype)
 
-        start = tf.constant(np.concatenate([np.ravel(value) for value in last_finite]), dtype)
         found = tfp.optimizer.lbfgs_minimize(
-            negative_mean, start, tolerance=tolerance, max_iterations=self._max_steps, f_relative_tolerance=1e-9
+            negative_mean, tf.constant(start, dtype), tolerance=tolerance, max_iterations=self._max_steps, f_relative_tolerance=1e-9
         )
         bar.close()
-        values = _unflatten(found.position.numpy(), shapes)
-        diverged = not (np.isfinite(found.objective_value) and all(np.isfinite(value).all() for value in values))
+        diverged = not (np.isfinite(found.objective_value) and np.isfinite(found.position).all())
         if diverged:
-            warnings.warn("the fit diverged: the log-likelihood is not finite; these are the last finite parameters", stacklevel=4)
-            values = last_finite
+            warnings.warn(_DIVERGED, stacklevel=4)
+        fitted.assign_flat(last_finite if diverged else found.position.numpy())
         objective = -np.inf if diverged else -float(found.objective_value)
+        values = [variable.numpy() for variable in fitted.variables]
         return _Found(values, objective, history, bool(found.converged) and not diverged, diverged)
 
     def minibatches(self, optimizer, patience: int, generator: np.random.Generator) -> _Found:
@@ -214,9 +222,9 @@ class _Search:
             for start in range(0, len(order) - likelihood.batch_size + 1, likelihood.batch_size):
                 rows = tf.constant(order[start : start + likelihood.batch_size], tf.int32)
                 value, gradients = likelihood.minibatch(rows)
-                _, prior_gradients = self._prior()
+                _, prior_gradients = self._fitted.log_prior_and_gradients()
                 if not np.isfinite(value):
-                    warnings.warn("the fit diverged: the log-likelihood is not finite; these are the last finite parameters", stacklevel=4)
+                    warnings.warn(_DIVERGED, stacklevel=4)
                     return _Found(best, best_objective, history, False, True)
                 scaled = [-g / likelihood.batch_size - p / likelihood.num_sessions for g, p in zip(gradients, prior_gradients, strict=True)]
                 optimizer.apply_gradients(zip(scaled, variables, strict=True))
@@ -231,19 +239,12 @@ class _Search:
                 return _Found(best, best_objective, history, True, False)
         return _Found(best, best_objective, history, False, False)
 
-    def _prior(self):
-        with tf.GradientTape() as tape:
-            value = self._fitted.log_prior()
-        gradients = tape.gradient(value, self._fitted.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return float(value), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
-
-def _estimates(fitted: FittedSimulator, likelihood: LogLikelihood, standard_errors: bool, confidence: float) -> dict[str, Estimate]:
+def _estimates(fitted: FittedSimulator, information: np.ndarray | None, confidence: float) -> dict[str, Estimate]:
     values = fitted.values()
-    if not standard_errors:
+    if information is None:
         nan = {name: np.full_like(value, np.nan) for name, value in values.items()}
         return {name: Estimate(value, nan[name], nan[name], nan[name]) for name, value in values.items()}
-    information = -likelihood.hessian() - _prior_hessian(fitted)
     variances = np.diag(np.linalg.pinv(information, hermitian=True))
     errors = np.sqrt(np.where(variances > 0, variances, np.nan))
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))
@@ -260,24 +261,9 @@ def _estimates(fitted: FittedSimulator, likelihood: LogLikelihood, standard_erro
     return found
 
 
-def _prior_hessian(fitted: FittedSimulator) -> np.ndarray:
-    with tf.GradientTape(persistent=True) as outer:
-        with tf.GradientTape() as inner:
-            value = fitted.log_prior()
-        gradients = inner.gradient(value, fitted.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        elements = tf.unstack(tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0))
-    rows = [outer.gradient(element, fitted.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO) for element in elements]
-    return np.array([np.concatenate([np.ravel(part.numpy()) for part in row]) for row in rows], np.float64)
-
-
 def _per_step(likelihood: LogLikelihood) -> float:
     return likelihood.total()[0] / likelihood.num_steps
 
 
 def _dtype_of(simulator: Simulator) -> tf.DType:
     return getattr(simulator.users, "dtype", tf.float32)
-
-
-def _unflatten(flat: np.ndarray, shapes) -> list[np.ndarray]:
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    return [part.reshape(shape) for part, shape in zip(np.split(flat, np.cumsum(sizes)[:-1]), shapes, strict=True)]

@@ -17,7 +17,7 @@ def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:
       log: with everything that its user model draws.
     """
     scorer = scoring_simulator(simulator)
-    return scorer.log_prob(as_trajectory(log, scorer)).user
+    return scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).user
 
 
 class LogLikelihood:
@@ -40,7 +40,7 @@ class LogLikelihood:
         self.batch_size = batch_size = min(batch_size, log.num_sessions)
         self.variables = variables
         scorer = scoring_simulator(simulator)
-        trajectory = as_trajectory(log, scorer)
+        trajectory = as_trajectory(log, scorer, batch_size)
 
         def score(rows):
             return scorer.log_prob(_take(trajectory, rows)).user
@@ -54,19 +54,8 @@ class LogLikelihood:
                 total = value(rows, weights)
             return total, tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
-        def hessian_rows(rows, weights):
-            with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-                tape.watch(variables)
-                _, gradients = value_and_gradients(rows, weights)
-                flat = _flatten(gradients)
-                elements = tf.unstack(flat)
-            return tf.stack(
-                [_flatten(tape.gradient(element, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)) for element in elements]
-            )
-
         wrap = compiled(jit_compile=jit_compile)
         self._score, self._value_and_gradients = wrap(score), wrap(value_and_gradients)
-        self._hessian = compiled(hessian_rows)
 
     def minibatch(self, rows: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The sum over the sessions at positions int32 [batch_size], and its gradients."""
@@ -85,20 +74,12 @@ class LogLikelihood:
             gradients = [gradient + tf.convert_to_tensor(part).numpy() for gradient, part in zip(gradients, parts, strict=True)]
         return total, gradients
 
-    def hessian(self) -> np.ndarray:
-        """[P, P]: second derivatives of the sum over all sessions in the concatenated variables."""
-        return sum(self._hessian(rows, weights).numpy().astype(np.float64) for rows, weights in self._pieces())
-
     def _pieces(self):
         """Batches (rows, weights) that go once through the log; the last one is filled up with weights of zero."""
         for start in range(0, self.num_sessions, self.batch_size):
             rows = np.arange(start, start + self.batch_size)
             weights = (rows < self.num_sessions).astype(self.variables[0].dtype.as_numpy_dtype)
             yield tf.constant(np.minimum(rows, self.num_sessions - 1), tf.int32), tf.constant(weights)
-
-
-def _flatten(tensors) -> tf.Tensor:
-    return tf.concat([tf.reshape(tf.convert_to_tensor(tensor), [-1]) for tensor in tensors], axis=0)
 
 
 def _take(trajectory: Trajectory, rows: tf.Tensor) -> Trajectory:

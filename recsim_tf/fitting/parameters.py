@@ -1,7 +1,7 @@
 """What is fitted: parameters of a simulator's models as variables behind bijectors."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gin
@@ -96,10 +96,32 @@ class FittedSimulator:
                 total += tf.reduce_sum(prior.log_prob(tf.convert_to_tensor(variable)))
         return total
 
-    def assign(self, unconstrained: list[Any]) -> None:
+    def log_prior_and_gradients(self) -> tuple[float, list[np.ndarray]]:
+        """The log-density of the values under the priors, and its gradients in the unconstrained variables."""
+        with tf.GradientTape() as tape:
+            value = self.log_prior()
+        gradients = tape.gradient(value, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return float(value), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+
+    def assign(self, unconstrained: Sequence[Any]) -> None:
         """Sets the unconstrained variables."""
         for variable, value in zip(self.variables, unconstrained, strict=True):
             variable.assign(value)
+
+    def assign_flat(self, flat: np.ndarray) -> None:
+        """Sets the unconstrained variables from their concatenation [P]."""
+        sizes = [int(np.prod(variable.shape)) for variable in self.variables]
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        self.assign([part.reshape(variable.shape) for part, variable in zip(parts, self.variables, strict=True)])
+
+    def flat(self) -> np.ndarray:
+        """float64 [P]: the unconstrained variables, concatenated."""
+        return flatten([variable.numpy() for variable in self.variables])
+
+
+def flatten(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """float64 [P]: the elements of arrays, one array after the other."""
+    return np.concatenate([np.ravel(array) for array in arrays]).astype(np.float64)
 
 
 def _locate(name: str, models) -> tuple[tf.Module, str]:

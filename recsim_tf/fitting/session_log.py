@@ -145,19 +145,20 @@ def scoring_simulator(simulator: Simulator) -> Simulator:
     return Simulator(simulator.users, simulator.documents, simulator.slate_size, simulator.slate_size, simulator.reward_fn)
 
 
-def as_trajectory(log: SessionLog, simulator: Simulator) -> Trajectory:
+def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int) -> Trajectory:
     """The log as a trajectory [T, S, ...] of a `scoring_simulator`, whose log-probability is that of the log.
 
     Args:
       log: with everything that the simulator's user model draws.
       simulator: as `scoring_simulator` makes it.
+      num_users: sessions that will be scored at once; a parameter may have a value for each.
 
     Raises:
       ValueError: if the log lacks what the models draw, or has another slate size.
     """
     if log.slate_size != simulator.slate_size:
         raise ValueError(f"the log must have slates of slate_size={simulator.slate_size} documents, got {log.slate_size}")
-    spec = session_spec(simulator)
+    spec = session_spec(simulator, num_users)
     by_step = {
         "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
         "response": _matching("response", log.response, spec.draws.response),

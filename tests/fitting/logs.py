@@ -1,0 +1,37 @@
+"""Simulated sessions for the tests of fitting."""
+
+import tensorflow as tf
+
+from recsim_tf.core.random import uniform_slate
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Trajectory
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
+from recsim_tf.environments.interest_exploration import InterestExplorationUsers, interest_exploration
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers, long_term_satisfaction
+
+
+def rollout(simulator: Simulator, num_users: int = 20, num_steps: int = 6, seed: int = 0, size: int | None = None) -> Trajectory:
+    """Sessions with slates of `size` random documents, by default full ones."""
+
+    def policy(observation, policy_state, seed):
+        slate = uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, seed)
+        return tf.where(tf.range(simulator.slate_size) < (size or simulator.slate_size), slate, -1), policy_state
+
+    return simulator.rollout(policy, num_users, num_steps, seed)
+
+
+def evolution(dtype=tf.float64, resample_documents=True, **users) -> Simulator:
+    """Interest evolution with short sessions."""
+    model = InterestEvolutionUsers(**{"time_budget": 10.0, "min_normalizer": -1.25, **users}, dtype=dtype)
+    return interest_evolution(slate_size=3, num_candidates=5, users=model, resample_documents=resample_documents, dtype=dtype)
+
+
+def exploration(dtype=tf.float64, **users) -> Simulator:
+    return interest_exploration(slate_size=2, num_candidates=4, users=InterestExplorationUsers(dtype=dtype, **users), dtype=dtype)
+
+
+def satisfaction(dtype=tf.float64, **users) -> Simulator:
+    return long_term_satisfaction(slate_size=2, num_candidates=4, users=LongTermSatisfactionUsers(dtype=dtype, **users), dtype=dtype)
+
+
+HAZARD = {"departure_temperature": 2.0}

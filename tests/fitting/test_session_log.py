@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.fitting import from_trajectory, session_log_prob
+from tests.fitting.logs import HAZARD, evolution, exploration, rollout, satisfaction
+
+SIMULATORS = {
+    "a rule of departure": (evolution(), 3),
+    "a hazard": (evolution(**HAZARD), 3),
+    "short slates": (evolution(**HAZARD), 2),
+    "persistent documents": (evolution(**HAZARD, resample_documents=False), 3),
+    "documents with several fields": (exploration(), 2),
+    "innovations at every step": (satisfaction(), 2),
+}
+
+
+@pytest.mark.parametrize(("simulator", "size"), SIMULATORS.values(), ids=SIMULATORS)
+def test_a_log_has_the_log_likelihood_of_its_trajectory(simulator, size):
+    trajectory = rollout(simulator, size=size)
+    log = from_trajectory(trajectory)
+    np.testing.assert_allclose(session_log_prob(simulator, log), simulator.log_prob(trajectory).user, rtol=1e-12)
+
+
+def test_a_log_holds_what_was_shown_and_how_sessions_ended():
+    simulator = evolution(**HAZARD)
+    trajectory = rollout(simulator, num_users=50)
+    log = from_trajectory(trajectory)
+    active = trajectory.transitions.active.numpy()
+    assert (log.num_sessions, log.max_length, log.slate_size) == (50, 6, 3)
+    np.testing.assert_array_equal(log.length, active.sum(0))
+    np.testing.assert_array_equal(log.active, active.T)
+    np.testing.assert_array_equal(log.departed, trajectory.transitions.terminated.numpy().any(0))
+    assert 0 < log.departed.sum() < 50
+    assert log.num_steps == active.sum()
+    states = simulator.replay(trajectory)
+    session = int(np.argmax(log.length))
+    for step in range(log.length[session]):
+        candidates = states.candidates[step, session].numpy()
+        np.testing.assert_array_equal(log.documents[session, step], candidates[trajectory.transitions.slate[step, session].numpy()])
+
+
+def test_sessions_that_are_taken_keep_their_log_likelihood():
+    simulator = evolution(**HAZARD)
+    log = from_trajectory(rollout(simulator))
+    rows = np.flatnonzero(log.length < log.max_length)[::-1]
+    taken = log.take(rows)
+    assert taken.max_length == log.length[rows].max() < log.max_length
+    np.testing.assert_allclose(session_log_prob(simulator, taken), session_log_prob(simulator, log).numpy()[rows], rtol=1e-12)
+
+
+def test_a_split_shares_out_whole_sessions():
+    log = from_trajectory(rollout(evolution(**HAZARD)))
+    train, held_out = log.split(0.25, seed=3)
+    assert (train.num_sessions, held_out.num_sessions) == (15, 5)
+    both = np.sort(np.concatenate([train.initial, held_out.initial]), axis=0)
+    np.testing.assert_array_equal(both, np.sort(log.initial, axis=0))
+    assert log.take([0, 1]).split(0.01)[1].num_sessions == 1
+    with pytest.raises(ValueError, match=r"held_out must be in \(0, 1\), got 1.0"):
+        log.split(1.0)
+    with pytest.raises(ValueError, match="a log of at least 2 sessions can be split, got 1"):
+        log.take([0]).split(0.5)
+
+
+def test_a_log_that_lacks_what_the_models_draw_is_refused():
+    log = from_trajectory(rollout(evolution()))
+    with pytest.raises(ValueError, match=r"the log's innovation must hold what the models draw, int32 \[\], got 0 arrays"):
+        session_log_prob(evolution(), log._replace(innovation=()))
+    with pytest.raises(ValueError, match="the log must have slates of slate_size=2 documents, got 3"):
+        session_log_prob(exploration(), log)
+
+
+def test_auto_reset_trajectories_are_refused():
+    simulator = evolution()
+    trajectory = simulator.rollout(lambda o, s, seed: (tf.tile([[0, 1, 2]], [4, 1]), s), 4, 3, seed=0, auto_reset=True)
+    with pytest.raises(ValueError, match=r"one session a row \(auto_reset=False\)"):
+        from_trajectory(trajectory)
