@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_DIR ?= runs/quickstart
 
-.PHONY: help train test lint wheel clean
+.PHONY: help train test lint wheel data clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests"
 	@echo "make lint    formatter, linter and type checker only"
+	@echo "make data    bring the two public data sets of benchmarks/fitting.py into data/, and print their terms"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 
 $(BIN)/python:
@@ -35,6 +36,10 @@ lint: $(VENV)/.test
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+
+# pip alone: nothing of recsim_tf needs to be installed.
+data: $(BIN)/python
+	$(BIN)/python benchmarks/get_data.py --data_dir=data
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,86 @@
+"""Tables and files as pandas DataFrames; pandas is imported when it is first needed."""
+
+import importlib
+import os
+from typing import Any
+
+_CSV = (".csv", ".csv.gz", ".csv.zip")
+_PARQUET = (".parquet", ".pq")
+
+
+def pandas() -> Any:
+    """The module pandas.
+
+    Raises:
+      ImportError: if it is not installed, in one line.
+    """
+    try:
+        return importlib.import_module("pandas")
+    except ImportError as missing:
+        raise ImportError("recsim_tf.fitting.readers needs pandas 2: install recsim-tf[fitting]") from missing
+
+
+def as_frame(table: Any) -> Any:
+    """A table as a DataFrame with at least one row.
+
+    Args:
+      table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv (also .csv.gz, .csv.zip), .parquet or .pq.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ImportError: if pandas, or pyarrow for Parquet, is not installed.
+      ValueError: for another type of table or file, a file that cannot be read as what its name says, and a table without rows.
+    """
+    pd = pandas()
+    if isinstance(table, str | os.PathLike):
+        frame = _read(pd, os.fspath(table))
+    elif isinstance(table, pd.DataFrame):
+        frame = table
+    elif type(table).__module__.split(".")[0] == "pyarrow" and hasattr(table, "to_pandas"):
+        frame = table.to_pandas()
+    else:
+        raise ValueError(f"table must be a pandas DataFrame, a pyarrow Table or a path, got {type(table).__name__}")
+    if frame.empty:
+        raise ValueError(f"table must have at least one row and one column, got {frame.shape[0]} rows and {frame.shape[1]} columns")
+    return frame
+
+
+def read_separated(path: str, **arguments: Any) -> Any:
+    """A file of separated values as a DataFrame.
+
+    Args:
+      path: the file.
+      **arguments: of `pandas.read_csv`.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ValueError: for a file that is empty or has rows of different lengths, in one line.
+    """
+    pd = pandas()
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        return pd.read_csv(path, low_memory=False, **arguments)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no table of separated values: {_one_line(error)}") from error
+
+
+def _read(pd: Any, path: str) -> Any:
+    if path.endswith(_CSV):
+        return read_separated(path)
+    if not path.endswith(_PARQUET):
+        raise ValueError(f"the name of a table's file must end in one of {', '.join(_CSV + _PARQUET)}, got {path}")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        arrow = importlib.import_module("pyarrow")
+    except ImportError as missing:
+        raise ImportError("recsim_tf.fitting.readers needs pyarrow for Parquet: install recsim-tf[fitting]") from missing
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except arrow.ArrowException as error:
+        raise ValueError(f"{path} is no Parquet file: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,114 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsim_tf.fitting.readers import read_open_bandit
+
+NUM_ITEMS = 3
+
+
+def impressions(**replaced) -> pd.DataFrame:
+    columns = {
+        "timestamp": ["2019-11-24 00:00:34.762830+00:00", "2019-11-24 00:00:35+00:00", "2019-11-25 00:00:34.762830+00:00"],
+        "item_id": [2, 0, 2],
+        "position": [3, 1, 2],
+        "click": [0, 1, 0],
+        "propensity_score": [0.25, 0.5, 1.0],
+        "user_feature_0": ["x", "y", "x"],
+        "user_feature_1": ["x", "x", "x"],
+        "user_feature_2": ["c", "b", "a"],
+        "user_feature_3": ["x", "y", "y"],
+    }
+    affinities = {f"user-item_affinity_{item}": [item + 0.1, item + 0.2, item + 0.3] for item in range(NUM_ITEMS)}
+    return pd.DataFrame(columns | affinities | replaced)
+
+
+ITEMS = pd.DataFrame(
+    {
+        "item_id": [1, 0, 2],
+        "item_feature_0": [-0.5, 0.25, 1.0],
+        "item_feature_1": ["q", "p", "q"],
+        "item_feature_2": ["p", "p", "p"],
+        "item_feature_3": ["r", "p", "q"],
+    }
+)
+
+
+def write(folder, frame=None, items=ITEMS, policy="random"):
+    place = folder / policy / "men"
+    place.mkdir(parents=True, exist_ok=True)
+    (impressions() if frame is None else frame).to_csv(place / "men.csv")
+    items.to_csv(place / "item_context.csv")
+    return folder
+
+
+def test_impressions_become_sessions_of_one_item(tmp_path):
+    read = read_open_bandit(write(tmp_path), "men")
+    log = read.log
+    np.testing.assert_array_equal(log.length, [1, 1, 1])
+    np.testing.assert_array_equal(log.documents, [[[2]], [[0]], [[2]]])
+    np.testing.assert_array_equal(log.response, [[1], [0], [1]])
+    np.testing.assert_array_equal(log.propensity, np.float32([[0.25], [0.5], [1]]))
+    assert log.shown.shape == (3, 1, 1)
+    assert log.shown.all()
+    assert not log.departed.any()
+    assert [leaf.dtype for leaf in (log.documents, log.response, log.propensity)] == [np.int32, np.int32, np.float32]
+
+
+def test_features_are_what_a_click_model_reads(tmp_path):
+    read = read_open_bandit(write(tmp_path), "men")
+    np.testing.assert_array_equal(read.item, [2, 0, 2])
+    np.testing.assert_array_equal(read.clicked, [False, True, False])
+    np.testing.assert_array_equal(read.position, [2, 0, 1])
+    np.testing.assert_array_equal(read.user_features, [[0, 0, 2, 0], [1, 0, 1, 1], [0, 0, 0, 1]])
+    assert [list(categories) for categories in read.user_categories] == [["x", "y"], ["x"], ["a", "b", "c"], ["x", "y"]]
+    np.testing.assert_array_equal(read.affinity, np.float32([2.1, 0.2, 2.3]))
+    np.testing.assert_array_equal(read.item_numeric, np.float32([0.25, -0.5, 1.0]))
+    np.testing.assert_array_equal(read.item_categories, [[0, 0, 0], [1, 0, 1], [1, 0, 2]])
+    assert read.num_items == NUM_ITEMS
+    assert read.timestamp[1] == np.datetime64("2019-11-24T00:00:35")
+
+
+def test_codes_agree_between_policies(tmp_path):
+    random = read_open_bandit(write(tmp_path), "men")
+    hashed = ITEMS.assign(item_feature_1=["P", "Q", "P"], item_feature_2="z", item_feature_3=["1", "2", "0"])
+    write(tmp_path, impressions(user_feature_0=["y", "new", "y"]), hashed, policy="bts")
+    bts = read_open_bandit(tmp_path, "men", "bts", like=random)
+    np.testing.assert_array_equal(bts.user_features[:, 0], [1, 2, 1])
+    np.testing.assert_array_equal(bts.item_categories, random.item_categories)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "allowed"),
+    [
+        ("timestamp", "noon", "be a date"),
+        ("item_id", 3, r"be a whole number in \[0, 2\]"),
+        ("position", 0, r"be a whole number in \[1, 3\]"),
+        ("click", 2, r"be a whole number in \[0, 1\]"),
+        ("propensity_score", -0.5, r"be in \(0, 1\]"),
+        ("propensity_score", 1.5, r"be in \(0, 1\]"),
+        ("user_feature_1", None, "be a hash"),
+        ("user-item_affinity_2", None, "be a number of at least 0"),
+    ],
+)
+def test_fault_is_named_by_row_and_column(tmp_path, column, value, allowed):
+    frame = impressions()
+    frame[column] = frame[column].astype(object)
+    frame.loc[1, column] = value
+    with pytest.raises(ValueError, match=rf"^row 1, column '{column}' must {allowed}.*, got [^\n]*$"):
+        read_open_bandit(write(tmp_path, frame), "men")
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        read_open_bandit(tmp_path, "men")
+    with pytest.raises(ValueError, match="campaign must be one of all, men, women, got 'kids'"):
+        read_open_bandit(tmp_path, "kids")
+    with pytest.raises(ValueError, match="policy must be one of random, bts, got 'ucb'"):
+        read_open_bandit(tmp_path, "men", "ucb")
+    with pytest.raises(ValueError, match="column 'click' is missing"):
+        read_open_bandit(write(tmp_path, impressions().drop(columns="click")), "men")
+    with pytest.raises(ValueError, match="must have at least one row, got 0"):
+        read_open_bandit(write(tmp_path, impressions().iloc[:0]), "men")
+    with pytest.raises(ValueError, match=r"^row 2, column 'item_id' must differ from the other items, got 0"):
+        read_open_bandit(write(tmp_path, items=ITEMS.assign(item_id=[1, 0, 0])), "men")

@@ -1,0 +1,276 @@
+import logging
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from recsim_tf.fitting.readers import from_table
+
+COLUMNS = {"session": "user", "step": "visit", "position": "slot", "document": "video", "clicked": "click"}
+EVERYTHING = COLUMNS | {"engagement": "minutes", "propensity": "probability", "timestamp": "time", "departed": "left"}
+
+
+def table(**replaced) -> pd.DataFrame:
+    """Two sessions: user b of two steps, the second with a short slate, and user a of one; rows of b first."""
+    columns = {
+        "user": ["b", "b", "b", "a", "a"],
+        "visit": [3, 3, 7, 0, 0],
+        "time": [10, 10, 11, 5, 5],
+        "slot": [0, 1, 1, 0, 1],
+        "video": [30, 10, 20, 20, 30],
+        "click": [0, 1, 1, 0, 0],
+        "minutes": [np.nan, 2.5, 4.0, np.nan, np.nan],
+        "probability": [0.5, 0.5, 0.25, 1.0, 1.0],
+        "left": [0, 0, 0, 1, 1],
+        "quality": [0.3, 0.1, 0.2, 0.2, 0.3],
+    } | replaced
+    return pd.DataFrame(columns)
+
+
+def changed(column, row, value) -> pd.DataFrame:
+    frame = table()
+    frame[column] = frame[column].astype(object)
+    frame.loc[row, column] = value
+    return frame
+
+
+def assert_same(one, other):
+    for leaf, other_leaf in zip(one.log, other.log, strict=True):
+        np.testing.assert_array_equal(leaf, other_leaf)
+    np.testing.assert_array_equal(one.document_ids, other.document_ids)
+    np.testing.assert_array_equal(one.session_ids, other.session_ids)
+    np.testing.assert_array_equal(one.engagement, other.engagement)
+
+
+def test_rows_become_padded_sessions():
+    read = from_table(table(), EVERYTHING, attributes=["quality"])
+    log = read.log
+    assert list(read.session_ids) == ["b", "a"]
+    assert list(read.document_ids) == [10, 20, 30]
+    np.testing.assert_array_equal(log.length, [2, 1])
+    np.testing.assert_array_equal(log.departed, [False, True])
+    np.testing.assert_array_equal(log.documents, [[[2, 0], [0, 1]], [[1, 2], [1, 2]]])
+    np.testing.assert_array_equal(log.shown, [[[True, True], [False, True]], [[True, True], [True, True]]])
+    np.testing.assert_array_equal(log.response, [[1, 1], [2, 2]])
+    np.testing.assert_array_equal(log.propensity, np.float32([[0.5, 0.25], [1, 1]]))
+    np.testing.assert_array_equal(log.hidden, np.float32([[[0.3, 0.1], [0, 0.2]], [[0.2, 0.3], [0.2, 0.3]]]))
+    np.testing.assert_array_equal(read.engagement, np.float32([[[0, 2.5], [0, 4]], [[0, 0], [0, 0]]]))
+    assert [leaf.dtype for leaf in (log.length, log.documents, log.response)] == [np.int32] * 3
+    assert log.initial == log.innovation == ()
+    assert read.dropped == {}
+
+
+def test_engagement_joins_the_choice_for_models_that_draw_it():
+    choice, engagement = from_table(table(), EVERYTHING).with_engagement().response
+    np.testing.assert_array_equal(choice, [[1, 1], [2, 2]])
+    np.testing.assert_array_equal(engagement, np.float32([[2.5, 4], [1, 1]]))
+    with pytest.raises(ValueError, match="engagement must be among the columns"):
+        from_table(table(), COLUMNS).with_engagement()
+
+
+def test_order_of_rows_does_not_matter_where_steps_are_numbered():
+    shuffled = table().iloc[[4, 1, 2, 0, 3]]
+    read = from_table(shuffled.sort_values("user", ascending=False, kind="stable"), EVERYTHING)
+    assert_same(read, from_table(table(), EVERYTHING))
+
+
+def test_timestamps_alone_tell_steps():
+    columns = {role: name for role, name in EVERYTHING.items() if role != "step"}
+    expected = from_table(table(), EVERYTHING)
+    assert_same(from_table(table(), columns), expected)
+    dates = [f"2020-01-01T00:00:{second:02}" for second in table()["time"]]
+    assert_same(from_table(table(time=dates), columns), expected)
+    assert_same(from_table(table(time=pd.to_datetime(dates)), columns), expected)
+
+
+def test_every_kind_of_table_gives_the_same_log(tmp_path):
+    expected = from_table(table(), EVERYTHING)
+    table().to_csv(tmp_path / "log.csv", index=False)
+    arrow = pa.Table.from_pandas(table())
+    pa.parquet.write_table(arrow, tmp_path / "log.parquet")
+    for source in (arrow, tmp_path / "log.csv", str(tmp_path / "log.parquet"), table().astype(str).replace("nan", None)):
+        read = from_table(source, EVERYTHING)
+        np.testing.assert_array_equal(read.log.documents, expected.log.documents)
+        np.testing.assert_array_equal(read.log.response, expected.log.response)
+        np.testing.assert_array_equal(read.engagement, expected.engagement)
+
+
+def test_flags_may_be_truth_values_also_as_text():
+    expected = from_table(table(), EVERYTHING)
+    assert_same(from_table(table(click=table()["click"] == 1), EVERYTHING), expected)
+    text = (table()["click"] == 1).astype(str)
+    assert_same(from_table(table(click=text), EVERYTHING), expected)
+    text[3] = "maybe"
+    with pytest.raises(ValueError, match=r"^row 3, column 'click' must be 0 or 1, got 'maybe'$"):
+        from_table(table(click=text), EVERYTHING)
+
+
+def test_chosen_document_stands_for_clicks():
+    columns = {role: name for role, name in EVERYTHING.items() if role != "clicked"} | {"chosen_document": "choice"}
+    assert_same(from_table(table(choice=[10, 10, 20, None, None]), columns), from_table(table(), EVERYTHING))
+
+
+def test_vocabulary_slate_size_and_first_position_can_be_given():
+    read = from_table(table(slot=[1, 2, 2, 1, 2]), COLUMNS, document_ids=[30, 20, 10, 40], slate_size=3, first_position=1, departed=False)
+    np.testing.assert_array_equal(read.log.documents[0], [[0, 2, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(read.log.response, [[1, 1], [3, 3]])
+    assert list(read.document_ids) == [30, 20, 10, 40]
+    assert not read.log.departed.any()
+
+
+def test_several_attributes_keep_their_order():
+    read = from_table(table(age=[5.0, 4.0, 3.0, 2.0, 1.0]), COLUMNS, attributes=["quality", "age"])
+    np.testing.assert_array_equal([leaf[0, 0, 0] for leaf in read.log.hidden], np.float32([0.3, 5.0]))
+
+
+# What is wrong, the row and column that must be named, what was got and the name of the fault.
+FAULTS = [
+    (changed("user", 2, None), 2, "user", "None", "missing session id"),
+    (changed("visit", 1, 3.5), 1, "visit", "3.5", "invalid step"),
+    (changed("visit", 1, "late"), 1, "visit", "'late'", "invalid step"),
+    (changed("time", 4, "yesterday"), 4, "time", "'yesterday'", "invalid timestamp"),
+    (changed("time", 2, 9), 2, "time", "9", "timestamps out of order"),
+    (changed("slot", 3, -1), 3, "slot", "-1", "invalid position"),
+    (changed("slot", 3, 1e300), 3, "slot", r"1e\+300", "invalid position"),
+    (changed("slot", 3, pd.Timestamp("2020-01-01")), 3, "slot", "Timestamp", "invalid position"),
+    (changed("slot", 4, 2), 4, "slot", "2", "position outside the slate"),
+    (changed("slot", 4, 0), 4, "slot", "0", "duplicate position"),
+    (changed("video", 0, None), 0, "video", "None", "invalid document"),
+    (changed("video", 0, [1]), 0, "video", r"\[1\]", "invalid document"),
+    (changed("click", 2, 2), 2, "click", "2", "invalid clicked"),
+    (changed("click", 2, "yes"), 2, "click", "'yes'", "invalid clicked"),
+    (changed("click", 0, 1), 1, "click", "1", "more than one choice"),
+    (changed("minutes", 2, np.nan), 2, "minutes", "nan", "invalid engagement"),
+    (changed("minutes", 0, np.inf), 0, "minutes", "inf", "invalid engagement"),
+    (changed("minutes", 0, "long"), 0, "minutes", "'long'", "invalid engagement"),
+    (changed("probability", 3, -0.1), 3, "probability", "-0.1", "invalid propensity"),
+    (changed("probability", 3, 1.5), 3, "probability", "1.5", "invalid propensity"),
+    (changed("probability", 3, 1e-50), 3, "probability", "1e-50", "invalid propensity"),
+    (changed("probability", 3, np.nan), 3, "probability", "nan", "invalid propensity"),
+    (changed("probability", 1, 0.6), 1, "probability", "0.6", "propensity differs"),
+    (changed("left", 2, 1), 2, "left", "1", "departed differs"),
+    (changed("quality", 4, np.nan), 4, "quality", "nan", "invalid quality"),
+]
+
+
+@pytest.mark.parametrize(("frame", "row", "column", "got", "reason"), FAULTS)
+def test_fault_is_named_by_row_and_column(frame, row, column, got, reason):
+    with pytest.raises(ValueError, match=rf"^row {row}, column '{column}' must .*, got {got}.*$") as error:
+        from_table(frame, EVERYTHING, attributes=["quality"])
+    assert "\n" not in str(error.value)
+
+
+def test_types_of_columns_do_not_matter():
+    expected = from_table(table(), EVERYTHING)
+    for frame in (table().astype("category"), table().convert_dtypes(), table().convert_dtypes(dtype_backend="pyarrow")):
+        assert_same(from_table(frame, EVERYTHING), expected)
+
+
+@pytest.mark.parametrize(("frame", "row", "column", "got", "reason"), FAULTS)
+def test_sessions_with_a_fault_can_be_dropped_and_are_counted(frame, row, column, got, reason, caplog):
+    with caplog.at_level(logging.WARNING):
+        read = from_table(frame, EVERYTHING, attributes=["quality"], drop_invalid=True, slate_size=2)
+    assert read.dropped == {reason: 1}
+    assert list(read.session_ids) == ["b" if row > 2 else "a"] if reason != "missing session id" else ["b", "a"]
+    assert f"sessions dropped: {reason} 1" in caplog.text
+    assert len(read.log.length) == len(read.session_ids)
+
+
+@pytest.mark.parametrize(
+    ("choice", "row", "reason"),
+    [
+        ([20, 20, 20, None, None], 0, "chosen document not shown"),
+        ([99, 99, 20, None, None], 0, "chosen document not shown"),
+        ([10, 10, 20, None, 30], 4, "chosen document differs"),
+    ],
+)
+def test_chosen_document_must_be_shown(choice, row, reason):
+    columns = {role: name for role, name in COLUMNS.items() if role != "clicked"} | {"chosen_document": "choice"}
+    with pytest.raises(ValueError, match=f"^row {row}, column 'choice' must"):
+        from_table(table(choice=choice), columns)
+    assert from_table(table(choice=choice), columns, drop_invalid=True).dropped == {reason: 1}
+
+
+def test_chosen_document_must_be_shown_once():
+    columns = {role: name for role, name in COLUMNS.items() if role != "clicked"} | {"chosen_document": "choice"}
+    with pytest.raises(ValueError, match=r"^row 1, column 'choice' must be shown once in its slate, got 10"):
+        from_table(table(video=[10, 10, 20, 20, 30], choice=[10, 10, 20, None, None]), columns)
+
+
+def test_document_outside_the_vocabulary_is_named():
+    with pytest.raises(ValueError, match=r"^row 0, column 'video' must be one of document_ids, got 30"):
+        from_table(table(), COLUMNS, document_ids=[10, 20])
+
+
+def test_timestamps_out_of_order_are_named_without_steps():
+    columns = {role: name for role, name in EVERYTHING.items() if role != "step"}
+    with pytest.raises(ValueError, match=r"^row 2, column 'time' must not decrease within a session, got 9"):
+        from_table(changed("time", 2, 9), columns)
+
+
+def test_each_session_is_dropped_once_with_its_first_fault():
+    frame = changed("probability", 0, -1)
+    frame.loc[1, "slot"] = 0
+    frame.loc[3, "probability"] = 2
+    with pytest.raises(
+        ValueError, match=r"^table must have a session without a fault, got none: 2 of 2 sessions dropped: invalid propensity 2"
+    ):
+        from_table(frame, EVERYTHING, drop_invalid=True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({**COLUMNS, "document": "film"}, "column 'film' is missing: the table has user, visit"),
+        ({**COLUMNS, "price": "minutes"}, "columns must map some of .*, got 'price'"),
+        ({"session": "user"}, "columns must name a column for 'position'"),
+        ({role: name for role, name in COLUMNS.items() if role != "step"}, "columns must name a column for 'step' or 'timestamp'"),
+        ({**COLUMNS, "chosen_document": "video"}, "columns must name a column for one of 'clicked' and 'chosen_document'"),
+    ],
+)
+def test_columns_must_be_there(columns, message):
+    with pytest.raises(ValueError, match=message):
+        from_table(table(), columns)
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="table must have at least one row and one column, got 0 rows and 10 columns"):
+        from_table(table().iloc[:0], COLUMNS)
+    with pytest.raises(ValueError, match="table must be a pandas DataFrame, a pyarrow Table or a path, got list"):
+        from_table([1], COLUMNS)
+    with pytest.raises(ValueError, match=r"the name of a table's file must end in one of \.csv"):
+        from_table("log.json", COLUMNS)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        from_table(tmp_path / "log.csv", COLUMNS)
+    for name, content, message in (
+        ("empty.csv", "", "is no table of separated values"),
+        ("ragged.csv", "a,b\n1,2\n1,2,3\n", "is no table of separated values: .* line 3"),
+        ("other.parquet", "a,b\n", "is no Parquet file"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ValueError, match=message) as error:
+            from_table(tmp_path / name, COLUMNS)
+        assert "\n" not in str(error.value)
+
+
+def test_arguments_are_checked():
+    with pytest.raises(ValueError, match="slate_size must be at least 1, got 0"):
+        from_table(table(), COLUMNS, slate_size=0)
+    with pytest.raises(ValueError, match="document_ids must differ"):
+        from_table(table(), COLUMNS, document_ids=[1, 1])
+
+
+def test_missing_pandas_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"needs pandas 2: install recsim-tf\[fitting\]"):
+        from_table("log.csv", COLUMNS)
+
+
+def test_missing_pyarrow_names_the_extra(monkeypatch, tmp_path):
+    (tmp_path / "log.parquet").touch()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"needs pyarrow for Parquet: install recsim-tf\[fitting\]"):
+        from_table(tmp_path / "log.parquet", COLUMNS)
