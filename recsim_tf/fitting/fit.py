@@ -17,6 +17,8 @@ from recsim_tf.fitting.parameters import FittedSimulator, Parameter, flatten
 from recsim_tf.fitting.session_log import SessionLog
 
 METHODS = ("adam", "lbfgs")
+# The part of the first gradient that is left where a search has ended well.
+_FLAT = 1e-3
 _DIVERGED = "the fit diverged: the log-likelihood is not finite; these are the last finite parameters"
 
 
@@ -76,7 +78,8 @@ def fit(
         risen for `patience` passes, and gives the best parameters.
       batch_size: sessions that are scored at once, and of a minibatch.
       max_steps: iterations of L-BFGS, or passes through the log.
-      tolerance: L-BFGS has converged where the gradient of the mean log-likelihood of a session is below it.
+      tolerance: L-BFGS has converged where the gradient of the mean log-likelihood of a session is below it, or below it times the first
+        gradient where that is above 1.
       patience: see `held_out`.
       optimizer: builds the optimizer of "adam", any of Keras.
       num_starts: searches, the first from the parameters' starts, others from around them; the best one counts.
@@ -89,7 +92,8 @@ def fit(
       progress: whether to show a progress bar.
 
     Raises:
-      ValueError: for an argument out of range, a log that lacks what the models draw, or a parameter that does not act on the likelihood.
+      ValueError: for an argument out of range, a log that lacks what the models draw, a parameter that does not act on the likelihood, or a
+        start where the log-likelihood is not finite.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -180,36 +184,52 @@ class _Search:
 
     def lbfgs(self, tolerance: float) -> _Found:
         fitted, likelihood = self._fitted, self._likelihood
-        dtype = fitted.variables[0].dtype
         history: list[dict[str, float]] = []
-        start = last_finite = fitted.flat()
+        start = fitted.flat()
         bar = tqdm(desc="L-BFGS", unit=" evaluations", disable=not self._progress)
 
-        def negative_mean(flat):
-            nonlocal last_finite
-            fitted.assign_flat(flat.numpy())
+        def objective(flat):
+            fitted.assign_flat(flat)
             total, gradients = likelihood.total()
             prior, prior_gradients = fitted.log_prior_and_gradients()
-            objective = (total + prior) / likelihood.num_sessions
-            gradient = (flatten(gradients) + flatten(prior_gradients)) / likelihood.num_sessions
-            if np.isfinite(objective):
-                last_finite = flat.numpy()
-                history.append({"step": len(history), "log_likelihood": total / likelihood.num_steps})
+            history.append({"step": len(history), "log_likelihood": total / likelihood.num_steps})
             bar.update()
             bar.set_postfix_str(f"log-likelihood a step {total / likelihood.num_steps:.5f}")
-            return tf.constant(-objective, dtype), tf.constant(-gradient, dtype)
+            return (total + prior) / likelihood.num_sessions, (flatten(gradients) + flatten(prior_gradients)) / likelihood.num_sessions
+
+        first_value, first_gradient = objective(start)
+        if not (np.isfinite(first_value) and np.isfinite(first_gradient).all()):
+            raise ValueError(f"the log-likelihood is not finite at the start, {fitted.values()}: start elsewhere")
+        # The first step is along the gradient: in these units it is a small one in every parameter.
+        scale = 1 / np.maximum(np.abs(first_gradient), 1)
+        worst, last_finite = 0.0, np.zeros_like(start)
+
+        def negative(scaled):
+            nonlocal worst, last_finite
+            scaled = scaled.numpy()
+            value, gradient = objective(start + scale * scaled)
+            loss, gradient = first_value - value, -gradient * scale
+            if np.isfinite(loss) and np.isfinite(gradient).all():
+                worst, last_finite = max(worst, loss), scaled
+            else:
+                # Where the models are impossible the line search meets a wall, and turns back.
+                loss, gradient = 2 * worst + 1, (scaled - last_finite) / np.linalg.norm(scaled - last_finite)
+            return tf.constant(loss, tf.float64), tf.constant(gradient, tf.float64)
 
         found = tfp.optimizer.lbfgs_minimize(
-            negative_mean, tf.constant(start, dtype), tolerance=tolerance, max_iterations=self._max_steps, f_relative_tolerance=1e-9
+            negative, tf.zeros(start.shape, tf.float64), tolerance=tolerance, max_iterations=self._max_steps, f_relative_tolerance=1e-10
         )
         bar.close()
-        diverged = not (np.isfinite(found.objective_value) and np.isfinite(found.position).all())
-        if diverged:
-            warnings.warn(_DIVERGED, stacklevel=4)
-        fitted.assign_flat(last_finite if diverged else found.position.numpy())
-        objective = -np.inf if diverged else -float(found.objective_value)
-        values = [variable.numpy() for variable in fitted.variables]
-        return _Found(values, objective, history, bool(found.converged) and not diverged, diverged)
+        fitted.assign_flat(start + scale * found.position.numpy())
+        # Where float32 tells no better from worse, the line search gives up.
+        flattened = np.max(np.abs(found.objective_gradient)) < _FLAT * np.max(np.abs(first_gradient * scale))
+        return _Found(
+            unconstrained=[variable.numpy() for variable in fitted.variables],
+            objective=first_value - float(found.objective_value),
+            history=history,
+            converged=bool(found.converged or (found.failed and flattened)),
+            diverged=False,
+        )
 
     def minibatches(self, optimizer, patience: int, generator: np.random.Generator) -> _Found:
         likelihood, variables = self._likelihood, self._fitted.variables

@@ -156,6 +156,20 @@ def test_the_best_of_several_starts_counts(log):
     assert several.log_likelihood > one.log_likelihood
 
 
+def test_the_search_turns_back_where_the_models_are_impossible(log):
+    # The weight of no click is no_click_mass + 1.25: below -1.25 there is no likelihood, and the first steps from afar end there.
+    parameters = {"users.no_click_mass": Parameter(start=60.0)}
+    found = fit(evolution(**HAZARD), parameters, log, standard_errors=None, progress=False)
+    assert found.converged
+    assert any(not np.isfinite(row["log_likelihood"]) for row in found.history)
+    assert abs(found.estimates["users.no_click_mass"].value - 1) < 0.5
+
+
+def test_a_start_without_a_likelihood_is_refused(log):
+    with pytest.raises(ValueError, match="the log-likelihood is not finite at the start"):
+        fit(evolution(**HAZARD), {"users.no_click_mass": Parameter(start=-3.0)}, log, progress=False)
+
+
 def test_a_parameter_that_acts_through_a_rule_alone_is_refused():
     simulator = evolution()
     log = from_trajectory(rollout(simulator))
