@@ -42,11 +42,12 @@ class SlateQAgent(tf_agent.TFAgent):
 
     What a click costs may show late: in interest evolution it shortens a session that ends a hundred steps later, and the observation does
     not tell how much is left. One-step targets then learn from what they cannot see (the state is aliased): they credit the end to
-    the choice that happened to come last. Two things help. Lambda-returns over `num_steps` look further ahead. And the differential
+    the choice that happened to come last. Three things help. Lambda-returns over `num_steps` look further ahead. The differential
     target subtracts from the reward of a step that ends a session the mean return of sessions, and uses no values of next states: an
     average-reward formulation with sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing undiscounted
     rewards"; Naik et al. 2024, arXiv 2405.09999, on why centred rewards learn fast). What it learns is what a choice is worth
-    over the average, within the horizon of 1 / (1 - td_lambda) steps.
+    over the average, within the horizon of 1 / (1 - td_lambda) steps. And item values that do not see the user, as
+    `SlateQNetwork(items_see_user=False)`, cannot tell young sessions from old ones. docs/slate_q.md has the figures.
 
     Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose response has a field `clicked`.
 
