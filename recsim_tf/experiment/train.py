@@ -74,8 +74,8 @@ def experiment(
       layers: stand between the environment and the agent, the first one next to the environment; see `recsim_tf.agents.layers`. What is
         logged of the training is what the agent meets above them; evaluations are of the environment itself.
       num_users: users that are simulated at once.
-      batch_size: transitions of a train step, or sequences of them where the agent learns from sequences, drawn from the replay; None for the
-        newest of every user, which agents need that learn on-policy or count what they see, as bandits.
+      batch_size: transitions of a train step, or sequences of them where the agent learns from sequences, drawn from the replay; None for
+        the newest of every user, which agents need that learn on-policy or count what they see, as bandits.
       replay_length: steps of each user that are kept for replay, at least 2.
       train_steps_per_iteration: train steps of an iteration.
       collect_steps_per_iteration: steps of all users in an iteration, before its train steps; agents that learn from each stretch of steps
