@@ -1,6 +1,6 @@
 """Fits of user models to logged sessions, and whether they find what made the log.
 
-    python benchmarks/fitting.py recovery [--json=PATH] [--seed=0] [--replications=20] [--quick]
+    python benchmarks/fitting.py recovery [--hidden] [--json=PATH] [--seed=0] [--replications=20] [--quick]
 
 recovery: sessions of interest evolution under random slates of 3 of 10, with everything logged that the users draw: initial interests,
 choices, qualities, the direction in which each click moved the interests, and departures, which are a hazard here. The interest step, the
@@ -8,8 +8,13 @@ two choice parameters, the step penalty and the budget bonus of a good document 
 off by a third. The true values are RecSim 0.2.4's, but for the smallest score, -1.25 instead of -1: at -1 some documents could not
 be chosen at all, an edge of the parameter's range. max_relative_error is of the first log; coverage counts how often the truth lies
 in the 95 % interval over all logs.
+
+recovery --hidden: of the same sessions only initial interests, slates, qualities and choices are logged; users leave by RecSim's rule. The
+interest step is fitted by a particle filter that sums the directions of all clicks out, with minibatches and Adam. And the filter's
+gradient is compared with that of the likelihood by enumeration of all directions, on sessions of four steps with three topics.
 """
 
+import itertools
 import json
 import os
 import time
@@ -27,8 +32,8 @@ from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import split_seed, uniform_slate
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
-from recsim_tf.fitting import Parameter, SessionLog, fit, from_trajectory
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.fitting import Parameter, SessionLog, fit, from_trajectory, marginal_log_prob
 
 _FLAGS = flags.FLAGS
 _STUDIES = ("recovery",)
@@ -43,6 +48,9 @@ TRUTH = {
     "user_update_alpha": (0.9 / 3.4, "positive"),
 }
 _START = 4 / 3
+_STEP = "alpha_y_intercept"
+_HIDDEN_BATCH, _PARTICLES = 250, 20
+_HIDDEN_PASSES = {False: 8, True: 1}
 _HAZARD = {"departure_temperature": 1.0}
 # Sessions and steps; all sessions end before the last step, but for one in thousands.
 _SIZES = {False: (5000, 130), True: (50, 130)}
@@ -86,6 +94,82 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
     }
 
 
+def hidden(seed: int, quick: bool) -> dict[str, Any]:
+    """The interest step from one log without the directions of clicks, and the particle filter's gradient beside the exact one."""
+    num_sessions, num_steps = _SIZES[quick]
+    truth = TRUTH[_STEP][0]
+    users = InterestEvolutionUsers(min_normalizer=TRUTH["min_normalizer"][0])
+    simulator = interest_evolution(users=users)
+    log = _random_log(simulator, num_sessions, num_steps, [seed, 0])._replace(innovation=())
+    started = time.perf_counter()
+    result = fit(
+        simulator,
+        {f"users.{_STEP}": Parameter(_START * truth, "positive")},
+        log,
+        method="adam",
+        optimizer=lambda: tf.keras.optimizers.Adam(0.02),
+        batch_size=min(_HIDDEN_BATCH, num_sessions),
+        max_steps=_HIDDEN_PASSES[quick],
+        num_particles=_PARTICLES,
+        standard_errors=None,
+        progress=False,
+    )
+    value = float(result.estimates[f"users.{_STEP}"].value)
+    seconds = time.perf_counter() - started
+    estimate, error, exact = _filter_gradient(seed)
+    return {
+        "study": "recovery --hidden",
+        "sessions": num_sessions,
+        "particles": _PARTICLES,
+        "figures": {
+            "estimate": value,
+            "max_relative_error": abs(value / truth - 1),
+            "seconds": seconds,
+            "gradient/particle_filter": estimate,
+            "gradient/standard_error": error,
+            "gradient/enumeration": exact,
+        },
+    }
+
+
+def _filter_gradient(seed: int) -> tuple[float, float, float]:
+    """The gradient of a log-likelihood in the interest step: by the particle filter with its standard error, and exact."""
+    dtype = tf.float64
+    num_users, num_steps, num_runs = 50, 4, 20
+    step = tf.Variable(0.8, dtype=dtype)
+    users = InterestEvolutionUsers(num_features=3, alpha_y_intercept=step, min_normalizer=-1.25, dtype=dtype)
+    videos = UtilityVideos(3, topic_quality_means=(-1.0, 0.0, 1.0), dtype=dtype)
+    scorer = interest_evolution(3, 3, users=users, documents=videos, dtype=dtype)
+    slate = tf.tile(tf.range(3)[tf.newaxis], [num_users, 1])
+    trajectory = scorer.rollout(lambda observation, policy_state, seed: (slate, policy_state), num_users, num_steps, [seed, 1])
+
+    def with_directions(directions):
+        """The trajectory with the same directions for all users, but none where there was no click; and which there were."""
+        draws = trajectory.transitions.draws
+        clicked = tf.cast(draws.response < 3, tf.int32)
+        innovation = clicked * tf.constant(directions)[:, tf.newaxis]
+        return trajectory._replace(transitions=trajectory.transitions._replace(draws=draws._replace(innovation=innovation))), clicked
+
+    with tf.GradientTape() as tape:
+        terms = []
+        for directions in itertools.product([0, 1], repeat=num_steps):
+            candidate, clicked = with_directions(directions)
+            # Directions that differ only where there was no click count once.
+            repeats = tf.cast(num_steps - tf.reduce_sum(clicked, axis=0), dtype)
+            terms.append(scorer.log_prob(candidate).user - repeats * tf.math.log(tf.constant(2, dtype)))
+        total = tf.reduce_sum(tf.reduce_logsumexp(tf.stack(terms), axis=0))
+    exact = float(tape.gradient(total, step))
+
+    @compiled
+    def run(seed):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(marginal_log_prob(scorer, trajectory, 1000, seed))
+        return tape.gradient(total, step)
+
+    gradients = [float(run(tf.constant([seed, number]))) for number in range(num_runs)]
+    return float(np.mean(gradients)), float(np.std(gradients, ddof=1) / np.sqrt(num_runs)), exact
+
+
 def _random_log(simulator, num_sessions: int, num_steps: int, seed: Sequence[int]) -> SessionLog:
     """Sessions under random slates."""
     at_once = min(num_sessions, 1000)
@@ -121,13 +205,30 @@ def recovery_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def hidden_table(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    found = result["figures"]
+    return "\n".join(
+        (
+            f"Interest evolution, {result['sessions']:,} sessions without the directions of clicks, {result['particles']} particles each",
+            f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {found['estimate']:.4f}, error {found['max_relative_error']:.2%}, "
+            f"{found['seconds']:.0f} s",
+            f"gradient on sessions of four steps: particle filter {found['gradient/particle_filter']:.4f} ± "
+            f"{found['gradient/standard_error']:.4f}, enumeration {found['gradient/enumeration']:.4f}",
+        )
+    )
+
+
 def main(argv: Sequence[str]) -> None:
     if len(argv) != 2 or argv[1] not in _STUDIES:
         raise app.UsageError(f"name one of {', '.join(_STUDIES)}, got {' '.join(argv[1:]) or 'nothing'}")
-    replications = _FLAGS.replications or (2 if _FLAGS.quick else 20)
-    result = recovery(_FLAGS.seed, replications, _FLAGS.quick)
-    command = f"python benchmarks/fitting.py {argv[1]} --seed={_FLAGS.seed} --json=PATH{' --quick' if _FLAGS.quick else ''}"
-    print(recovery_table(result))
+    if _FLAGS.hidden:
+        result = hidden(_FLAGS.seed, _FLAGS.quick)
+    else:
+        result = recovery(_FLAGS.seed, _FLAGS.replications or (2 if _FLAGS.quick else 20), _FLAGS.quick)
+    options = f"{' --hidden' * _FLAGS.hidden} --seed={_FLAGS.seed} --json=PATH{' --quick' * _FLAGS.quick}"
+    command = f"python benchmarks/fitting.py {argv[1]}{options}"
+    print(hidden_table(result) if _FLAGS.hidden else recovery_table(result))
     if _FLAGS.quick:
         print("A smoke run: these figures mean nothing.")
     if _FLAGS.json:
@@ -140,5 +241,6 @@ if __name__ == "__main__":
     flags.DEFINE_string("json", None, "File for the figures.")
     flags.DEFINE_integer("seed", 0, "Seed of the logs.")
     flags.DEFINE_integer("replications", None, "Logs, by default 20.")
+    flags.DEFINE_bool("hidden", False, "Recovery without the directions in which clicks moved the interests.")
     flags.DEFINE_bool("quick", False, "Few and small logs; the figures mean nothing.")
     app.run(main)

@@ -1,6 +1,5 @@
 """Relaxed draws: weights over all values of a finite draw, instead of one value; and what maps make of them."""
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,8 +8,8 @@ import tree
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.agents.policy_gradient.labels import Label, field_name
-from recsim_tf.choice import ChoiceDistribution
 from recsim_tf.core import random
+from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.types import Nest
 
 
@@ -19,34 +18,6 @@ class Mixture(NamedTuple):
 
     values: tf.Tensor  # [C, B]
     weights: tf.Tensor  # [B, C], non-negative, with sum one
-
-
-@functools.singledispatch
-def num_outcomes(distribution: tfd.Distribution) -> int | None:
-    """C, if a draw is one of 0..C-1, and C is known; else None. Register further finite families with `num_outcomes.register`."""
-    del distribution
-    return None
-
-
-@num_outcomes.register
-def _(distribution: ChoiceDistribution):
-    return distribution.slate_size + 1
-
-
-@num_outcomes.register
-def _(distribution: tfd.Categorical):
-    return distribution.logits_parameter().shape[-1]
-
-
-@num_outcomes.register
-def _(distribution: tfd.Bernoulli):
-    del distribution
-    return 2
-
-
-@num_outcomes.register
-def _(distribution: tfd.Masked):
-    return num_outcomes(distribution.distribution)
 
 
 def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture:

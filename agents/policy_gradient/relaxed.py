@@ -10,6 +10,7 @@ from recsim_tf.agents.policy_gradient.labels import refuse_labels, zeros_for_lab
 from recsim_tf.agents.policy_gradient.policy import PlackettLucePolicy
 from recsim_tf.agents.policy_gradient.relaxed_slate import relaxed_slate
 from recsim_tf.core import random
+from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.draws import log_prob_per_user
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
@@ -119,7 +120,7 @@ class _PathwiseDraws:
     def __call__(self, stage: str, distribution: tfd.Distribution) -> Nest:
         seed = self._seeds[stage]
         may_relax = self._temperature is not None and stage in _RELAXED_STAGES
-        if may_relax and mixtures.num_outcomes(distribution) is not None and distribution.batch_shape.rank == 1:
+        if may_relax and num_outcomes(distribution) is not None and distribution.batch_shape.rank == 1:
             return mixtures.relaxed_sample(distribution, seed, self._temperature)
         draw = random.sample(distribution, seed)
         if all(kind == tfd.FULLY_REPARAMETERIZED for kind in tf.nest.flatten(distribution.reparameterization_type)):

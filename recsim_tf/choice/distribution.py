@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import checks, random
+from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import per_user
 
 
@@ -143,6 +144,11 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
 @random.sample.register
 def _(distribution: ChoiceDistribution, seed):
     return distribution._draw(tf.shape(distribution._scores)[:-1], seed)
+
+
+@num_outcomes.register
+def _(distribution: ChoiceDistribution):
+    return distribution.slate_size + 1
 
 
 def users_choice(users, scores: tf.Tensor, mask: tf.Tensor) -> tfd.Distribution:

@@ -1,5 +1,6 @@
 """Distributions that TensorFlow Probability lacks."""
 
+import functools
 import math
 
 import tensorflow as tf
@@ -129,3 +130,31 @@ class Shared(tfd.Distribution):
 @random.sample.register
 def _(distribution: Shared, seed):
     return distribution._repeated(random.sample(distribution.distribution, seed), axis=0)
+
+
+@functools.singledispatch
+def num_outcomes(distribution: tfd.Distribution) -> int | None:
+    """C, if a draw is one of 0..C-1, and C is known; else None. Register further finite families with `num_outcomes.register`."""
+    del distribution
+    return None
+
+
+@num_outcomes.register
+def _(distribution: UniformCategories):
+    return distribution.num_categories
+
+
+@num_outcomes.register
+def _(distribution: tfd.Categorical):
+    return distribution.logits_parameter().shape[-1]
+
+
+@num_outcomes.register
+def _(distribution: tfd.Bernoulli):
+    del distribution
+    return 2
+
+
+@num_outcomes.register
+def _(distribution: tfd.Masked):
+    return num_outcomes(distribution.distribution)

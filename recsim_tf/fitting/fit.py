@@ -55,6 +55,7 @@ def fit(
     tolerance: float = 1e-6,
     patience: int = 10,
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
+    num_particles: int | None = None,
     num_starts: int = 1,
     start_spread: float = 0.5,
     standard_errors: str | None = "auto",
@@ -82,6 +83,9 @@ def fit(
         gradient where that is above 1.
       patience: see `held_out`.
       optimizer: builds the optimizer of "adam", any of Keras.
+      num_particles: None where the log has the users' innovations; else they are latent, and a particle filter with so many particles a
+        session sums them out. The likelihood is then an estimate; "adam" takes new noise for every minibatch. There are no standard
+        errors from scores.
       num_starts: searches, the first from the parameters' starts, others from around them; the best one counts.
       start_spread: standard deviation of the other starts in the unconstrained parameters.
       standard_errors: from which form of the observed information, "scores" or "curvature", see `recsim_tf.fitting.information`; "auto" is
@@ -102,16 +106,18 @@ def fit(
             raise ValueError(f"{name} must be at least 1, got {number}")
     if standard_errors not in (None, "auto", *KINDS):
         raise ValueError(f"standard_errors must be auto, {', '.join(KINDS)} or None, got {standard_errors!r}")
+    if standard_errors == "scores" and num_particles is not None:
+        raise ValueError("standard_errors must be curvature or None with num_particles, got 'scores'")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), got {confidence}")
     train, validation = (log, None) if held_out is None else log.split(held_out, seed)
     dtype = _dtype_of(simulator)
     fitted = FittedSimulator(simulator, parameters, dtype)
-    likelihood = LogLikelihood(fitted.simulator, train, fitted.variables, batch_size, jit_compile)
+    likelihood = LogLikelihood(fitted.simulator, train, fitted.variables, batch_size, jit_compile, num_particles, seed)
     check_parameters_act(fitted, likelihood)
     validation_likelihood = None
     if validation is not None:
-        validation_likelihood = LogLikelihood(fitted.simulator, validation, fitted.variables, batch_size, jit_compile)
+        validation_likelihood = LogLikelihood(fitted.simulator, validation, fitted.variables, batch_size, jit_compile, num_particles, seed)
     search = _Search(fitted, likelihood, validation_likelihood, max_steps, progress)
     generator = np.random.default_rng(seed)
     first = [variable.numpy() for variable in fitted.variables]
@@ -130,7 +136,8 @@ def fit(
     information = None
     if standard_errors is not None and not best.diverged:
         if standard_errors == "auto":
-            standard_errors = "curvature" if any(variable.shape.rank for variable in fitted.variables) else "scores"
+            scalars = not any(variable.shape.rank for variable in fitted.variables)
+            standard_errors = "scores" if scalars and num_particles is None else "curvature"
         information = observed_information(fitted, likelihood, simulator, train, standard_errors)
     estimates = _estimates(fitted, information, confidence)
     return FitResult(
@@ -241,7 +248,7 @@ class _Search:
             total, count = 0.0, 0
             for start in range(0, len(order) - likelihood.batch_size + 1, likelihood.batch_size):
                 rows = tf.constant(order[start : start + likelihood.batch_size], tf.int32)
-                value, gradients = likelihood.minibatch(rows)
+                value, gradients = likelihood.minibatch(rows, generator.integers(2**31))
                 _, prior_gradients = self._fitted.log_prior_and_gradients()
                 if not np.isfinite(value):
                     warnings.warn(_DIVERGED, stacklevel=4)

@@ -145,13 +145,14 @@ def scoring_simulator(simulator: Simulator) -> Simulator:
     return Simulator(simulator.users, simulator.documents, simulator.slate_size, simulator.slate_size, simulator.reward_fn)
 
 
-def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int) -> Trajectory:
+def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int, latent: bool = False) -> Trajectory:
     """The log as a trajectory [T, S, ...] of a `scoring_simulator`, whose log-probability is that of the log.
 
     Args:
       log: with everything that the simulator's user model draws.
       simulator: as `scoring_simulator` makes it.
       num_users: sessions that will be scored at once; a parameter may have a value for each.
+      latent: whether innovations are latent; those of the trajectory are then zeros that stand for nothing.
 
     Raises:
       ValueError: if the log lacks what the models draw, or has another slate size.
@@ -162,7 +163,7 @@ def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int) -> Traj
     by_step = {
         "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
         "response": _matching("response", log.response, spec.draws.response),
-        "innovation": _matching("innovation", log.innovation, spec.draws.innovation),
+        "innovation": _zeros(log, spec.draws.innovation) if latent else _matching("innovation", log.innovation, spec.draws.innovation),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
     initial = _matching("initial", log.initial, spec.initial.user)
@@ -170,11 +171,10 @@ def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int) -> Traj
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
     next_documents = tf.nest.map_structure(lambda leaf: tf.concat([leaf[:, 1:], leaf[:, -1:]], axis=1), documents)
     departure = tf.nest.map_structure(lambda leaf: tf.cast(terminated, leaf.dtype), spec.draws.departure)
-    zeros = tf.nest.map_structure(lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec.response)
     transitions = Transition(
         slate=tf.where(tf.convert_to_tensor(log.shown), tf.range(log.slate_size), -1),
         draws=StepDraws(departure=departure, candidates=next_documents, **by_step),
-        response=zeros,
+        response=_zeros(log, spec.response),
         reward=tf.zeros(log.shown.shape[:2], spec.reward.dtype),
         active=tf.convert_to_tensor(log.active),
         terminated=terminated,
@@ -182,6 +182,10 @@ def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int) -> Traj
     )
     first = tf.nest.map_structure(lambda leaf: leaf[:, 0], documents)
     return Trajectory(InitialDraws(initial, (), first, ()), tf.nest.map_structure(_steps_first, transitions), ())
+
+
+def _zeros(log: SessionLog, spec: Nest) -> Nest:
+    return tf.nest.map_structure(lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec)
 
 
 def _matching(name: str, nest: Nest, spec: Nest) -> Nest:

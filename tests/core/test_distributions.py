@@ -4,8 +4,9 @@ import tensorflow as tf
 import tree
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf import choice
 from recsim_tf.core import random
-from recsim_tf.core.distributions import Shared, UniformCategories
+from recsim_tf.core.distributions import Shared, UniformCategories, num_outcomes
 
 
 @pytest.mark.parametrize("num_categories", [1, 7, 8192, 8193, 1_000_000])
@@ -90,3 +91,11 @@ def test_a_shared_draw_is_scored_once_whatever_the_sample_shape():
     assert log_prob[:, 0].all()
     np.testing.assert_array_equal(log_prob[:, 1:], np.zeros([5, NUM_USERS - 1]))
     np.testing.assert_allclose(shared.log_prob(tf.nest.map_structure(lambda leaf: leaf[2], draws)), log_prob[2], rtol=1e-6)
+
+
+def test_the_families_with_finitely_many_outcomes_are_known():
+    coin = tfd.Bernoulli(probs=[0.2, 0.3])
+    assert num_outcomes(coin) == num_outcomes(tfd.Masked(coin, [True, False])) == 2
+    assert num_outcomes(tfd.Categorical(logits=tf.zeros([2, 5]))) == 5
+    assert num_outcomes(choice.MultinomialLogit(tf.zeros([2, 3]))) == 4
+    assert num_outcomes(tfd.Normal([0.0, 0.0], 1.0)) is None

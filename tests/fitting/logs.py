@@ -5,7 +5,7 @@ import tensorflow as tf
 from recsim_tf.core.random import uniform_slate
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, interest_exploration
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers, long_term_satisfaction
 
@@ -20,10 +20,13 @@ def rollout(simulator: Simulator, num_users: int = 20, num_steps: int = 6, seed:
     return simulator.rollout(policy, num_users, num_steps, seed)
 
 
-def evolution(dtype=tf.float64, resample_documents=True, **users) -> Simulator:
-    """Interest evolution with short sessions."""
-    model = InterestEvolutionUsers(**{"time_budget": 10.0, "min_normalizer": -1.25, **users}, dtype=dtype)
-    return interest_evolution(slate_size=3, num_candidates=5, users=model, resample_documents=resample_documents, dtype=dtype)
+def evolution(dtype=tf.float64, resample_documents=True, topic_quality_means=None, **users) -> Simulator:
+    """Interest evolution with short sessions, and with few topics where their qualities are given."""
+    num_topics = len(topic_quality_means or range(20))
+    arguments = {"num_features": num_topics, "time_budget": 10.0, "min_normalizer": -1.25, **users}
+    model = InterestEvolutionUsers(**arguments, dtype=dtype)
+    videos = UtilityVideos(num_topics, topic_quality_means=topic_quality_means, dtype=dtype)
+    return interest_evolution(3, 5, users=model, documents=videos, resample_documents=resample_documents, dtype=dtype)
 
 
 def exploration(dtype=tf.float64, **users) -> Simulator:

@@ -6,7 +6,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.agents.policy_gradient import num_outcomes
 from recsim_tf.agents.policy_gradient.labels import Label
 from recsim_tf.agents.policy_gradient.mixtures import Mixture, apply, mix_candidates, relaxed_sample
 from recsim_tf.core import random
@@ -15,14 +14,6 @@ from recsim_tf.core import random
 class Documents(NamedTuple):
     features: tf.Tensor
     id: tf.Tensor
-
-
-def test_the_families_with_finitely_many_outcomes_are_known():
-    coin = tfd.Bernoulli(probs=[0.2, 0.3])
-    assert num_outcomes(coin) == num_outcomes(tfd.Masked(coin, [True, False])) == 2
-    assert num_outcomes(tfd.Categorical(logits=tf.zeros([2, 5]))) == 5
-    assert num_outcomes(choice.MultinomialLogit(tf.zeros([2, 3]))) == 4
-    assert num_outcomes(tfd.Normal([0.0, 0.0], 1.0)) is None
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])

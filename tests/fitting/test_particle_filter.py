@@ -1,0 +1,112 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.execution import compiled
+from recsim_tf.fitting import from_trajectory, session_log_prob
+from recsim_tf.fitting.parameters import FittedSimulator, Parameter
+from recsim_tf.fitting.particle_filter import marginal_log_prob
+from recsim_tf.fitting.session_log import as_trajectory, scoring_simulator
+from tests.fitting.logs import HAZARD, evolution, rollout, satisfaction
+
+NUM_STEPS = 4
+# Few topics and large steps of the interests, so that the directions matter.
+USERS = {**HAZARD, "alpha_y_intercept": 0.8, "topic_quality_means": (-1.0, 0.0, 1.0)}
+PARAMETERS = {"users.alpha_y_intercept": Parameter(), "users.no_click_mass": Parameter(), "users.user_update_alpha": Parameter()}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return FittedSimulator(evolution(**USERS), PARAMETERS, tf.float64)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return from_trajectory(rollout(evolution(**USERS), num_users=6, num_steps=NUM_STEPS))
+
+
+@pytest.fixture(scope="module")
+def exact(fitted, log):
+    """The log-likelihood [S] and the gradient [P] of its sum, by enumeration of all directions."""
+    with tf.GradientTape() as tape:
+        terms = []
+        for directions in itertools.product([0, 1], repeat=NUM_STEPS):
+            innovation = np.tile(np.array(directions, np.int32)[: log.max_length], (log.num_sessions, 1))
+            # Without a click there is no direction: both count the same there, and after the end.
+            clicked = (log.response < log.slate_size) & log.active
+            log_prob = session_log_prob(fitted.simulator, log._replace(innovation=np.where(clicked, innovation, 0)))
+            terms.append(log_prob - tf.math.log(tf.constant(2.0, tf.float64)) * (NUM_STEPS - clicked.sum(1)))
+        value = tf.reduce_logsumexp(tf.stack(terms), axis=0)
+    return value.numpy(), np.array(tape.gradient(value, fitted.variables))
+
+
+def estimates(fitted, log, num_particles, num_runs):
+    """Values [R, S] and gradients [R, P] of their sums, of independent runs."""
+    scorer = scoring_simulator(fitted.simulator)
+    trajectory = as_trajectory(log._replace(innovation=()), scorer, log.num_sessions, latent=True)
+
+    @compiled
+    def run(seed):
+        with tf.GradientTape() as tape:
+            value = marginal_log_prob(scorer, trajectory, num_particles, seed)
+        return value, tf.stack(tape.gradient(value, fitted.variables))
+
+    runs = [run(tf.constant([7, number])) for number in range(num_runs)]
+    return tuple(np.stack([part.numpy() for part in parts]) for parts in zip(*runs, strict=True))
+
+
+def test_the_likelihood_and_its_gradient_are_those_of_enumeration(fitted, log, exact):
+    values, gradients = estimates(fitted, log, num_particles=1000, num_runs=20)
+    for found, expected in zip((values, gradients), exact, strict=True):
+        standard_error = found.std(0, ddof=1) / np.sqrt(len(found))
+        np.testing.assert_array_less(np.abs(found.mean(0) - expected), 4 * standard_error + 2e-3 * np.abs(expected).max())
+    # The interest step acts through the directions, and through nothing else that was logged.
+    assert abs(exact[1][0]) > 0.1
+
+
+def test_more_particles_have_less_spread(fitted, log):
+    few, many = (estimates(fitted, log, num_particles, num_runs=10)[0].std(0).mean() for num_particles in (10, 1000))
+    assert many < 0.3 * few
+
+
+def test_the_same_seed_gives_the_same_estimate_and_another_seed_another(log):
+    scorer = scoring_simulator(evolution(**USERS))
+    trajectory = as_trajectory(log, scorer, log.num_sessions, latent=True)
+    one, again, other = (
+        compiled(lambda seed: marginal_log_prob(scorer, trajectory, 10, seed))(tf.constant([1, seed])) for seed in (2, 2, 3)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).numpy().any()
+
+
+def test_innovations_that_do_not_matter_average_out():
+    simulator = evolution(**HAZARD, alpha_y_intercept=0.0)
+    log = from_trajectory(rollout(simulator))
+    scorer = scoring_simulator(simulator)
+    trajectory = as_trajectory(log, scorer, log.num_sessions)
+    parts = scorer.log_prob(trajectory)
+    expected = parts.initial + parts.response + parts.departure
+    found = marginal_log_prob(scorer, trajectory, 2000, seed=1)
+    np.testing.assert_allclose(found, expected, atol=0.15)
+
+
+def test_continuous_innovations_are_drawn_from_their_distribution():
+    simulator = satisfaction(innovation_stddev=1e-9)
+    log = from_trajectory(rollout(simulator))
+    scorer = scoring_simulator(simulator)
+    parts = scorer.log_prob(as_trajectory(log, scorer, log.num_sessions))
+    found = marginal_log_prob(scorer, as_trajectory(log, scorer, log.num_sessions), 3, seed=1)
+    np.testing.assert_allclose(found, parts.initial + parts.response, rtol=1e-5)
+
+
+def test_bad_arguments_are_named(log):
+    scorer = scoring_simulator(evolution(**USERS))
+    trajectory = as_trajectory(log, scorer, log.num_sessions)
+    with pytest.raises(ValueError, match="num_particles must be at least 1, got 0"):
+        marginal_log_prob(scorer, trajectory, 0, seed=1)
+    scorer.users.innovation = lambda *_: tfd.Poisson(tf.ones([5 * log.num_sessions], tf.float64))
+    with pytest.raises(ValueError, match="an innovation must be of few values or reparameterised for a particle filter, got Poisson"):
+        marginal_log_prob(scorer, trajectory, 5, seed=1)
