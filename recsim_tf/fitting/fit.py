@@ -8,7 +8,6 @@ import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tqdm import tqdm
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.information import KINDS, observed_information
@@ -193,7 +192,7 @@ class _Search:
         fitted, likelihood = self._fitted, self._likelihood
         history: list[dict[str, float]] = []
         start = fitted.flat()
-        bar = tqdm(desc="L-BFGS", unit=" evaluations", disable=not self._progress)
+        bar = _progress_bar(desc="L-BFGS", unit=" evaluations", disable=not self._progress)
 
         def objective(flat):
             fitted.assign_flat(flat)
@@ -242,7 +241,7 @@ class _Search:
         likelihood, variables = self._likelihood, self._fitted.variables
         history: list[dict[str, float]] = []
         best, best_objective, best_pass = [variable.numpy() for variable in variables], -np.inf, 0
-        passes = tqdm(range(self._max_steps), desc="Passes", disable=not self._progress)
+        passes = _progress_bar(range(self._max_steps), desc="Passes", disable=not self._progress)
         for number in passes:
             order = generator.permutation(likelihood.num_sessions)
             total, count = 0.0, 0
@@ -265,6 +264,14 @@ class _Search:
             if number - best_pass >= patience:
                 return _Found(best, best_objective, history, True, False)
         return _Found(best, best_objective, history, False, False)
+
+
+def _progress_bar(*args, **kwargs):
+    try:
+        from tqdm import tqdm
+    except ImportError as missing:
+        raise ImportError("recsim_tf.fitting.fit needs tqdm: install recsim-tf[fitting]") from missing
+    return tqdm(*args, **kwargs)
 
 
 def _estimates(fitted: FittedSimulator, information: np.ndarray | None, confidence: float) -> dict[str, Estimate]:
