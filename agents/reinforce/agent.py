@@ -10,10 +10,10 @@ from tf_agents.trajectories import policy_step
 from tf_agents.utils import value_ops
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
+from recsim_tf.agents.averages import weighted_mean, weighted_moments
 from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
-from recsim_tf.agents.slate_q.losses import weighted_mean
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 
 
 class ReinforceSlateLoss(NamedTuple):
@@ -155,11 +155,11 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for whole sessions, play no part."""
         del returns
         num_users, length = experience.step_type.shape[0] or tf.shape(experience.step_type)[0], self.train_sequence_length
-        values = tf.reshape(self._value_network(_flat(experience.observation), training=training)[0], [num_users, length])
+        values = tf.reshape(self._value_network(nests.merge_outer(experience.observation), training=training)[0], [num_users, length])
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         advantages = self._advantages(steps, tf.stop_gradient(values))
         returns = advantages + tf.stop_gradient(values[:, :-1])
-        steps, advantages, returns, values = _flat((steps, advantages, returns, values[:, :-1]))
+        steps, advantages, returns, values = nests.merge_outer((steps, advantages, returns, values[:, :-1]))
 
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         if weights is not None:
@@ -168,7 +168,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         total = tf.reduce_sum(valid)
         num_decisions = tf.where(total > 0, total, 1.0)
         if self._normalize_returns:
-            mean, variance = _moments(advantages, valid)
+            mean, variance = weighted_moments(advantages, valid)
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
 
         distribution, _ = self._actor_network(steps.observation, training=training)
@@ -181,7 +181,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
         entropy = weighted_mean(importance * distribution.entropy_estimate(steps.action), valid)
         entropy_loss = -self._entropy_regularization * entropy
-        (_, error), (_, spread) = _moments(returns - values, valid), _moments(returns, valid)
+        (_, error), (_, spread) = weighted_moments(returns - values, valid), weighted_moments(returns, valid)
         parts = ReinforceSlateLoss(
             policy_gradient_loss=policy_loss,
             value_estimation_loss=value_loss,
@@ -210,18 +210,3 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     def _importance(self, log_prob, behaviour_log_prob, valid):
         weights = corrections.importance_weights(log_prob, behaviour_log_prob, self._importance_cap)
         return corrections.normalized_weights(weights, valid) if self._normalize_importance else weights
-
-
-def _moments(values, weights):
-    mean = weighted_mean(values, weights)
-    return mean, weighted_mean(tf.square(values - mean), weights)
-
-
-def _flat(nest):
-    """A nest of [B, T, ...] as [B * T, ...]."""
-
-    def flat(leaf):
-        shape = [-1 if None in leaf.shape[:2] else leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]]
-        return tf.reshape(leaf, shape)
-
-    return tf.nest.map_structure(flat, nest)

@@ -11,6 +11,7 @@ from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
 from recsim_tf.agents import returns
+from recsim_tf.agents.averages import weighted_mean
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
 from recsim_tf.agents.slate_q import losses
@@ -267,8 +268,8 @@ class SlateQAgent(tf_agent.TFAgent):
             td_loss=td_loss,
             choice_loss=choice_loss,
             q_click=scale * q_click,
-            q_no_click=scale * losses.weighted_mean(q_no_click, valid),
-            target=scale * losses.weighted_mean(target, valid),
+            q_no_click=scale * weighted_mean(q_no_click, valid),
+            target=scale * weighted_mean(target, valid),
             session_return=self._session_return.value() if self._target == "differential" else tf.zeros([]),
         )
         return tf_agent.LossInfo(td_loss + choice_loss, parts)
@@ -303,7 +304,7 @@ class _SessionReturn(tf.Module):
     def update(self, steps, valid) -> None:
         """Takes in trajectories [B, T] whose steps count with weights `valid`."""
         for variable, values in ((self._reward, steps.reward), (self._ends, 1 - steps.discount)):
-            variable.assign_add(self._tau * (losses.weighted_mean(values, valid) - variable))
+            variable.assign_add(self._tau * (weighted_mean(values, valid) - variable))
 
     def value(self) -> tf.Tensor:
         """Scalar, in units of reward; 0 while no session has ended."""

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from recsim_tf.agents.averages import weighted_mean
 from recsim_tf.agents.slate_q.slates import SlateOptimizer, slate_advantage
 from recsim_tf.core import nests
 
@@ -33,11 +34,6 @@ class SlateValues(NamedTuple):
 def shown_observation(observation, slate):
     """The observation with the K documents of a slate in place of the N candidates."""
     return observation._replace(documents=nests.take(observation.documents, tf.maximum(slate, 0)))
-
-
-def weighted_mean(values, weights) -> tf.Tensor:
-    """Mean of values [B] under weights [B]; 0 where all weights are 0."""
-    return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
 
 
 def td_loss(q_shown, q_no_click, clicked, target, valid, learns_no_click: bool) -> tuple[tf.Tensor, tf.Tensor]:
