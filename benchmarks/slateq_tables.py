@@ -262,7 +262,7 @@ def plot(result: dict[str, Any], table: Table, path: str) -> None:
         axes.plot(*zip(*papers, strict=True), "D", color="C1", label="SlateQ paper", markersize=5)
     axes.set_yticks(rows, list(found))
     axes.invert_yaxis()
-    axes.margins(x=0.12)
+    axes.margins(x=0.18)
     axes.set_xlabel(f"mean return of a session over {result['seeds']} seeds, with bars of two standard errors")
     axes.set_title(table.title, fontsize=10)
     axes.legend(loc="lower left", bbox_to_anchor=(1, 0), frameon=False, fontsize=9)
