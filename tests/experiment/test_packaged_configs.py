@@ -5,8 +5,8 @@ import pytest
 from recsim_tf.experiment import config, train
 from recsim_tf.experiment.run_dir import RunDirectory
 
-# Sizes do not change what is built.
-_SMALL = ("experiment.num_users = 2", "experiment.replay_length = 5")
+# The number of users does not change what is built.
+_SMALL = ("experiment.num_users = 2",)
 
 
 def test_every_experiment_has_a_name():
@@ -34,7 +34,14 @@ def test_the_experiment_is_built(name):
 
 @pytest.mark.filterwarnings("ignore")  # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.
 def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
-    bindings = (*_SMALL, "experiment.batch_size = 2", "train.num_iterations = 3", "train.eval_users = 2", "Evaluation.num_users = 4")
+    bindings = (
+        *_SMALL,
+        "experiment.replay_length = 5",
+        "experiment.batch_size = 2",
+        "train.num_iterations = 3",
+        "train.eval_users = 2",
+        "Evaluation.num_users = 4",
+    )
     name = "long_term_satisfaction/full_slate_q_temporal_aggregation.gin"
     content = train.train(RunDirectory(str(tmp_path), config.load([name], bindings)))
     assert content["train"]["env_steps"] == 3 * 2 * 10
