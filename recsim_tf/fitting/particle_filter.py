@@ -5,7 +5,6 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.draws import log_prob_per_user
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate, Trajectory
@@ -19,10 +18,9 @@ def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particle
     have come to differ much in weight they are resampled (Gordon et al. 1993; `tfp.experimental.mcmc.SequentialMonteCarlo`).
 
     The exponential of the estimate is an unbiased estimate of the likelihood, so the estimate itself is low by half its variance, which
-    falls as 1 / num_particles. Its gradient is right for parameters that act through the probability of a discrete innovation too: coins
-    and other draws of few values are proposed uniformly, whatever the parameters, and weighed by their probability over that of the
-    proposal; and resampling keeps the weights' gradients (Scibior et al. 2021, arXiv 2106.10314). Other innovations are proposed from
-    their own distribution, which must be reparameterised for its parameters to have a gradient.
+    falls as 1 / num_particles. Its gradient is right for parameters that act through the probability of a discrete innovation too: each
+    is proposed from its own distribution at the present parameters, taken as constant, and weighed by its probability over that of the
+    proposal, a weight of one that has a gradient; and resampling keeps the weights' gradients (Scibior et al. 2021, arXiv 2106.10314).
 
     Args:
       simulator: its models score the sessions; parameters are scalars or tables, not [B].
@@ -34,7 +32,7 @@ def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particle
       The users' part, as `Simulator.log_prob(...).user`, without the innovations.
 
     Raises:
-      ValueError: if num_particles is below 1, or for an innovation that is neither of few values nor reparameterised.
+      ValueError: if num_particles is below 1.
     """
     if num_particles < 1:
         raise ValueError(f"num_particles must be at least 1, got {num_particles}")
@@ -110,19 +108,9 @@ def _propose(distribution: tfd.Distribution | None, seed) -> tuple[Nest, tf.Tens
     """A draw of an innovation [B], and the log of its probability over that of its proposal, [B] or a number."""
     if distribution is None:
         return (), 0.0
-    outcomes = num_outcomes(distribution)
-    if outcomes is not None:
-        value = tf.cast(random.uniform_integers(distribution.batch_shape, seed, outcomes), distribution.dtype)
-        log_proposal = -tf.math.log(float(outcomes))
-        if isinstance(distribution, tfd.Masked):
-            mask = tf.convert_to_tensor(distribution.validity_mask)
-            value = tf.where(mask, value, distribution.safe_sample_fn(distribution.distribution))
-            log_proposal = tf.where(mask, log_proposal, 0.0)
-        log_prob = log_prob_per_user("innovation", distribution, value)
-        return value, log_prob - tf.cast(log_proposal, log_prob.dtype)
-    if any(kind != tfd.FULLY_REPARAMETERIZED for kind in tf.nest.flatten(distribution.reparameterization_type)):
-        raise ValueError(
-            f"an innovation must be of few values or reparameterised for a particle filter, got {distribution.name}: its parameters would "
-            "have no gradient"
-        )
-    return random.sample(distribution, seed), 0.0
+    draw = random.sample(distribution, seed)
+    if all(kind == tfd.FULLY_REPARAMETERIZED for kind in tf.nest.flatten(distribution.reparameterization_type)):
+        return draw, 0.0
+    draw = tf.nest.map_structure(tf.stop_gradient, draw)
+    log_prob = log_prob_per_user("innovation", distribution, draw)
+    return draw, log_prob - tf.stop_gradient(log_prob)

@@ -3,7 +3,6 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.fitting import from_trajectory, session_log_prob
@@ -107,6 +106,3 @@ def test_bad_arguments_are_named(log):
     trajectory = as_trajectory(log, scorer, log.num_sessions)
     with pytest.raises(ValueError, match="num_particles must be at least 1, got 0"):
         marginal_log_prob(scorer, trajectory, 0, seed=1)
-    scorer.users.innovation = lambda *_: tfd.Poisson(tf.ones([5 * log.num_sessions], tf.float64))
-    with pytest.raises(ValueError, match="an innovation must be of few values or reparameterised for a particle filter, got Poisson"):
-        marginal_log_prob(scorer, trajectory, 5, seed=1)
