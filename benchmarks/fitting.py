@@ -1,246 +1,57 @@
-"""Fits of user models to logged sessions, and whether they find what made the log.
+"""Fits of user models to logged sessions, and what they are worth.
 
     python benchmarks/fitting.py recovery [--hidden] [--json=PATH] [--seed=0] [--replications=20] [--quick]
 
-recovery: sessions of interest evolution under random slates of 3 of 10, with everything logged that the users draw: initial interests,
-choices, qualities, the direction in which each click moved the interests, and departures, which are a hazard here. The interest step, the
-two choice parameters, the step penalty and the budget bonus of a good document are fitted by maximum likelihood from starts that are
-off by a third. The true values are RecSim 0.2.4's, but for the smallest score, -1.25 instead of -1: at -1 some documents could not
-be chosen at all, an edge of the parameter's range. max_relative_error is of the first log; coverage counts how often the truth lies
-in the 95 % interval over all logs.
-
-recovery --hidden: of the same sessions only initial interests, slates, qualities and choices are logged; users leave by RecSim's rule. The
-interest step is fitted by a particle filter that sums the directions of all clicks out, with minibatches and Adam. And the filter's
-gradient is compared with that of the likelihood by enumeration of all directions, on sessions of four steps with three topics.
+recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden from a log without the users' changes.
 """
 
-import itertools
 import json
 import os
-import time
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
-import tensorflow as tf
 from absl import app, flags
-from tensorflow_probability import bijectors as tfb
-
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import split_seed, uniform_slate
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
-from recsim_tf.fitting import Parameter, SessionLog, fit, from_trajectory, marginal_log_prob
+from fits import recovery
 
 _FLAGS = flags.FLAGS
-_STUDIES = ("recovery",)
-
-# Parameter -> the truth, the support.
-TRUTH = {
-    "alpha_y_intercept": (0.3, "positive"),
-    "no_click_mass": (1.0, "real"),
-    # Below the smallest score.
-    "min_normalizer": (-1.25, tfb.Chain([tfb.Shift(-1.0), tfb.Scale(-1.0), tfb.Softplus()])),
-    "step_penalty": (0.5, "positive"),
-    "user_update_alpha": (0.9 / 3.4, "positive"),
-}
-_START = 4 / 3
-_STEP = "alpha_y_intercept"
-_HIDDEN_BATCH, _PARTICLES = 250, 20
-_HIDDEN_PASSES = {False: 8, True: 1}
-_HAZARD = {"departure_temperature": 1.0}
-# Sessions and steps; all sessions end before the last step, but for one in thousands.
-_SIZES = {False: (5000, 130), True: (50, 130)}
 
 
-def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
-    """Estimates from `replications` logs."""
-    num_sessions, num_steps = _SIZES[quick]
-    simulator = interest_evolution(users=InterestEvolutionUsers(**{name: value for name, (value, _) in TRUTH.items()}, **_HAZARD))
-    parameters = {f"users.{name}": Parameter(_START * value, support) for name, (value, support) in TRUTH.items()}
-    rows = []
-    for replication in range(replications):
-        log = _random_log(simulator, num_sessions, num_steps, [seed, replication])
-        started = time.perf_counter()
-        result = fit(simulator, parameters, log, batch_size=1000, jit_compile=True, progress=False)
-        estimates = {name.split(".")[1]: estimate for name, estimate in result.estimates.items()}
-        rows.append(
-            {
-                "estimates": {name: float(estimate.value) for name, estimate in estimates.items()},
-                "standard_errors": {name: float(estimate.standard_error) for name, estimate in estimates.items()},
-                "covered": {name: bool(estimate.low <= TRUTH[name][0] <= estimate.high) for name, estimate in estimates.items()},
-                "converged": result.converged,
-                "steps": log.num_steps,
-                "seconds": time.perf_counter() - started,
-            }
-        )
-    errors = {name: rows[0]["estimates"][name] / value - 1 for name, (value, _) in TRUTH.items()}
-    covered = {name: sum(row["covered"][name] for row in rows) for name in TRUTH}
-    return {
-        "study": "recovery",
-        "sessions": num_sessions,
-        "replications": replications,
-        "figures": {
-            "max_relative_error": max(abs(error) for error in errors.values()),
-            "pooled_coverage": sum(covered.values()) / (replications * len(TRUTH)),
-            **{f"{name}/relative_error": error for name, error in errors.items()},
-            **{f"{name}/covered": count for name, count in covered.items()},
-            "seconds_a_fit": float(np.mean([row["seconds"] for row in rows])),
-        },
-        "rows": rows,
-    }
+def _recovery() -> tuple[dict, str]:
+    if _FLAGS.hidden:
+        result = recovery.hidden(_FLAGS.seed, _FLAGS.quick)
+        return result, recovery.hidden_table(result)
+    result = recovery.recovery(_FLAGS.seed, _FLAGS.replications or (2 if _FLAGS.quick else 20), _FLAGS.quick)
+    return result, recovery.recovery_table(result)
 
 
-def hidden(seed: int, quick: bool) -> dict[str, Any]:
-    """The interest step from one log without the directions of clicks, and the particle filter's gradient beside the exact one."""
-    num_sessions, num_steps = _SIZES[quick]
-    truth = TRUTH[_STEP][0]
-    users = InterestEvolutionUsers(min_normalizer=TRUTH["min_normalizer"][0])
-    simulator = interest_evolution(users=users)
-    log = _random_log(simulator, num_sessions, num_steps, [seed, 0])._replace(innovation=())
-    started = time.perf_counter()
-    result = fit(
-        simulator,
-        {f"users.{_STEP}": Parameter(_START * truth, "positive")},
-        log,
-        method="adam",
-        optimizer=lambda: tf.keras.optimizers.Adam(0.02),
-        batch_size=min(_HIDDEN_BATCH, num_sessions),
-        max_steps=_HIDDEN_PASSES[quick],
-        num_particles=_PARTICLES,
-        standard_errors=None,
-        progress=False,
-    )
-    value = float(result.estimates[f"users.{_STEP}"].value)
-    seconds = time.perf_counter() - started
-    estimate, error, exact = _filter_gradient(seed)
-    return {
-        "study": "recovery --hidden",
-        "sessions": num_sessions,
-        "particles": _PARTICLES,
-        "figures": {
-            "estimate": value,
-            "max_relative_error": abs(value / truth - 1),
-            "seconds": seconds,
-            "gradient/particle_filter": estimate,
-            "gradient/standard_error": error,
-            "gradient/enumeration": exact,
-        },
-    }
-
-
-def _filter_gradient(seed: int) -> tuple[float, float, float]:
-    """The gradient of a log-likelihood in the interest step: by the particle filter with its standard error, and exact."""
-    dtype = tf.float64
-    num_users, num_steps, num_runs = 50, 4, 20
-    step = tf.Variable(0.8, dtype=dtype)
-    users = InterestEvolutionUsers(num_features=3, alpha_y_intercept=step, min_normalizer=-1.25, dtype=dtype)
-    videos = UtilityVideos(3, topic_quality_means=(-1.0, 0.0, 1.0), dtype=dtype)
-    scorer = interest_evolution(3, 3, users=users, documents=videos, dtype=dtype)
-    slate = tf.tile(tf.range(3)[tf.newaxis], [num_users, 1])
-    trajectory = scorer.rollout(lambda observation, policy_state, seed: (slate, policy_state), num_users, num_steps, [seed, 1])
-
-    def with_directions(directions):
-        """The trajectory with the same directions for all users, but none where there was no click; and which there were."""
-        draws = trajectory.transitions.draws
-        clicked = tf.cast(draws.response < 3, tf.int32)
-        innovation = clicked * tf.constant(directions)[:, tf.newaxis]
-        return trajectory._replace(transitions=trajectory.transitions._replace(draws=draws._replace(innovation=innovation))), clicked
-
-    with tf.GradientTape() as tape:
-        terms = []
-        for directions in itertools.product([0, 1], repeat=num_steps):
-            candidate, clicked = with_directions(directions)
-            # Directions that differ only where there was no click count once.
-            repeats = tf.cast(num_steps - tf.reduce_sum(clicked, axis=0), dtype)
-            terms.append(scorer.log_prob(candidate).user - repeats * tf.math.log(tf.constant(2, dtype)))
-        total = tf.reduce_sum(tf.reduce_logsumexp(tf.stack(terms), axis=0))
-    exact = float(tape.gradient(total, step))
-
-    @compiled
-    def run(seed):
-        with tf.GradientTape() as tape:
-            total = tf.reduce_sum(marginal_log_prob(scorer, trajectory, 1000, seed))
-        return tape.gradient(total, step)
-
-    gradients = [float(run(tf.constant([seed, number]))) for number in range(num_runs)]
-    return float(np.mean(gradients)), float(np.std(gradients, ddof=1) / np.sqrt(num_runs)), exact
-
-
-def _random_log(simulator, num_sessions: int, num_steps: int, seed: Sequence[int]) -> SessionLog:
-    """Sessions under random slates."""
-    at_once = min(num_sessions, 1000)
-
-    def random_slate(observation, policy_state, seed):
-        del observation
-        return uniform_slate(at_once, simulator.num_candidates, simulator.slate_size, seed), policy_state
-
-    @compiled(jit_compile=True)
-    def simulate(seed):
-        return simulator.rollout(random_slate, at_once, num_steps, seed)
-
-    pieces = [simulate(piece) for piece in split_seed(tf.constant(seed, tf.int32), num_sessions // at_once)]
-    initial = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces))
-    transitions = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces))
-    return from_trajectory(pieces[0]._replace(initial=initial, transitions=transitions))
-
-
-def recovery_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    first, replications = result["rows"][0], result["replications"]
-    lines = [f"Interest evolution, logs of {result['sessions']:,} sessions, {first['steps']:,} steps in the first of {replications}"]
-    lines.append(f"{'parameter':<20} {'truth':>8} {'estimate':>9} {'s.e.':>8} {'error':>8}   {'95 % interval holds the truth':>30}")
-    for name, (truth, _) in TRUTH.items():
-        lines.append(
-            f"{name:<20} {truth:>8.4f} {first['estimates'][name]:>9.4f} {first['standard_errors'][name]:>8.4f} "
-            f"{result['figures'][f'{name}/relative_error']:>8.2%}   {result['figures'][f'{name}/covered']:>21} of {replications}"
-        )
-    lines.append(
-        f"Largest error {result['figures']['max_relative_error']:.2%}; coverage {result['figures']['pooled_coverage']:.1%} of "
-        f"{replications * len(TRUTH)}; {result['figures']['seconds_a_fit']:.0f} s a fit."
-    )
-    return "\n".join(lines)
-
-
-def hidden_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    found = result["figures"]
-    return "\n".join(
-        (
-            f"Interest evolution, {result['sessions']:,} sessions without the directions of clicks, {result['particles']} particles each",
-            f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {found['estimate']:.4f}, error {found['max_relative_error']:.2%}, "
-            f"{found['seconds']:.0f} s",
-            f"gradient on sessions of four steps: particle filter {found['gradient/particle_filter']:.4f} ± "
-            f"{found['gradient/standard_error']:.4f}, enumeration {found['gradient/enumeration']:.4f}",
-        )
-    )
+# Name -> a function that gives the result, with its "figures" by name, and its table.
+_STUDIES = {"recovery": _recovery}
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) != 2 or argv[1] not in _STUDIES:
         raise app.UsageError(f"name one of {', '.join(_STUDIES)}, got {' '.join(argv[1:]) or 'nothing'}")
-    if _FLAGS.hidden:
-        result = hidden(_FLAGS.seed, _FLAGS.quick)
-    else:
-        result = recovery(_FLAGS.seed, _FLAGS.replications or (2 if _FLAGS.quick else 20), _FLAGS.quick)
-    options = f"{' --hidden' * _FLAGS.hidden} --seed={_FLAGS.seed} --json=PATH{' --quick' * _FLAGS.quick}"
-    command = f"python benchmarks/fitting.py {argv[1]}{options}"
-    print(hidden_table(result) if _FLAGS.hidden else recovery_table(result))
+    result, table = _STUDIES[argv[1]]()
+    print(table)
     if _FLAGS.quick:
         print("A smoke run: these figures mean nothing.")
     if _FLAGS.json:
-        Path(_FLAGS.json).write_text(
-            json.dumps({"command": command, "benchmark": "fitting", "quick": _FLAGS.quick, **result}, indent=2) + "\n"
-        )
+        options = [
+            flag.serialize() for flag in _FLAGS.get_key_flags_for_module(__name__) if flag.present and flag.name not in ("json", "data_dir")
+        ]
+        command = shlex.join(["python", "benchmarks/fitting.py", argv[1], *options, "--json=PATH"])
+        content = {"command": command, "benchmark": "fitting", "quick": _FLAGS.quick, **result}
+        Path(_FLAGS.json).write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("json", None, "File for the figures.")
-    flags.DEFINE_integer("seed", 0, "Seed of the logs.")
-    flags.DEFINE_integer("replications", None, "Logs, by default 20.")
-    flags.DEFINE_bool("hidden", False, "Recovery without the directions in which clicks moved the interests.")
-    flags.DEFINE_bool("quick", False, "Few and small logs; the figures mean nothing.")
+    flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
+    flags.DEFINE_integer("replications", None, "recovery: logs, by default 20.")
+    flags.DEFINE_bool("hidden", False, "recovery: without the directions in which clicks moved the interests.")
+    flags.DEFINE_bool("quick", False, "Small logs and short fits; the figures mean nothing.")
     app.run(main)
