@@ -13,12 +13,14 @@ from recsim_tf.core.types import Clicks, InitialDraws, LogProb, Observation, Sim
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
+from recsim_tf.environments.page_clicks import page_clicks
 from recsim_tf.registry import make, register, registered
 
 
 register("InterestEvolution-v1", interest_evolution)
 register("InterestExploration-v1", interest_exploration)
 register("LongTermSatisfaction-v1", long_term_satisfaction)
+register("PageClicks-v0", page_clicks)
 
 __all__ = [
     "Bounds",

@@ -1,6 +1,6 @@
 """The simulator: user model, document model and slates, stepped for B users at once as pure functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gin
 import tensorflow as tf
@@ -253,7 +253,7 @@ class Simulator(tf.Module):
         arrays = self.retrace(trajectory, record, arrays, score=False)
         return tf.nest.map_structure(lambda array: array.stack(), arrays)
 
-    def retrace(self, trajectory: Trajectory, function, carry: Nest, score: bool) -> Nest:
+    def retrace(self, trajectory: Trajectory, function, carry: Nest, score: bool, early_exit: bool = False) -> Nest:
         """Goes through a trajectory again, with its draws and slates.
 
         Args:
@@ -262,11 +262,15 @@ class Simulator(tf.Module):
             computed again, so that they are differentiable; log_probs has [B] by stage.
           carry: the first carry.
           score: whether `log_probs` are wanted.
+          early_exit: whether to stop where all sessions have ended.
 
         Returns:
           The last carry.
         """
         num_steps = trajectory.transitions.reward.shape[0]
+        end = num_steps
+        if early_exit:
+            end = tf.math.count_nonzero(tf.reduce_any(trajectory.transitions.active, axis=1), dtype=tf.int32)
         auto_reset = bool(tf.nest.flatten(trajectory.newcomers))
 
         def body(step, state, carry):
@@ -278,6 +282,38 @@ class Simulator(tf.Module):
             return step + 1, next_state if auto_reset else nests.where(state.done, state, next_state), carry
 
         loop_vars = (0, self.initial_state(trajectory.initial), carry)
+        return tf.while_loop(lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps)[-1]
+
+    def resimulate(self, trajectory: Trajectory, stages: Sequence[str], seed, function, carry: Nest) -> Nest:
+        """Simulates sessions again under the slates of a trajectory: some stages are drawn anew, the others keep their draws.
+
+        A user who leaves stays as they are, and who stays for longer than the trajectory tells is shown the slates that stand there.
+
+        Args:
+          trajectory: of single sessions, [T, B, ...].
+          stages: the fields of `StepDraws` that are drawn, as "response".
+          seed: an integer or int32 [2].
+          function: (carry, step, transition [B, ...]) -> carry.
+          carry: the first carry.
+
+        Returns:
+          The last carry.
+        """
+        stages = tuple(stages)
+        num_steps = trajectory.transitions.reward.shape[0]
+
+        def body(step, state, seed, carry):
+            seed, step_seed = random.split_seed(seed, 2)
+            transition = nests.at_step(trajectory.transitions, step)
+            recorded, sampled = Recorded(transition.draws._asdict(), score=False), Sampled(step_seed, stages)
+
+            def draw(stage, distribution):
+                return sampled(stage, distribution) if stage in stages else recorded(stage, distribution)
+
+            next_state, again, _ = self._advance(state, transition.slate, draw)
+            return step + 1, nests.where(state.done, state, next_state), seed, function(carry, step, again)
+
+        loop_vars = (0, self.initial_state(trajectory.initial), random.as_seed(seed), carry)
         return tf.while_loop(lambda *_: tf.constant(True), body, loop_vars, maximum_iterations=num_steps)[-1]
 
     def log_prob(self, trajectory: Trajectory) -> LogProb:
@@ -317,7 +353,7 @@ class Simulator(tf.Module):
                 documents=total.documents + part("hidden", "candidates"),
             )
 
-        return self.retrace(trajectory, add, LogProb(initial, zeros, zeros, zeros, documents), score=True)
+        return self.retrace(trajectory, add, LogProb(initial, zeros, zeros, zeros, documents), score=True, early_exit=True)
 
     # Parts of the above.
 

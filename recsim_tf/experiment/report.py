@@ -1,11 +1,11 @@
 """What a run shows a person: the table and the plot."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from recsim_tf.experiment.metrics import PolicyResult
+from recsim_tf.plots import figure
 
 
 def results_table(results: Sequence[PolicyResult]) -> str:
@@ -51,7 +51,7 @@ def plot_learning_curve(path: Path, curve: Sequence[dict[str, Any]], results: Se
       results: of the final evaluation.
       agent_name: the name of the agent in `results`.
     """
-    with _figure(path) as axes:
+    with figure(path) as axes:
         steps = [row["env_steps"] / 1e6 for row in curve]
         returns = [row["AverageEpisodeRewards/eval"] for row in curve]
         bands = [2 * row["StandardError/eval"] for row in curve]
@@ -77,7 +77,7 @@ def plot_learning_curve(path: Path, curve: Sequence[dict[str, Any]], results: Se
 
 def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
     """Draws the mean return of every policy, with bars of two standard errors."""
-    with _figure(path) as axes:
+    with figure(path) as axes:
         for row, result in enumerate(results):
             axes.errorbar(result.mean_return, row, xerr=2 * result.standard_error, fmt="o", capsize=4, color=f"C{row}")
         labels = [f"{result.name}\n{result.mean_return:.1f} ± {result.standard_error:.1f}" for result in results]
@@ -85,20 +85,3 @@ def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
         axes.set_ylim(len(results) - 0.5, -0.5)
         axes.set_xlabel("mean return of a session, ± one standard error; bars: two")
         axes.set_title(f"{results[0].episodes:,} sessions a policy")
-
-
-@contextlib.contextmanager
-def _figure(path: Path) -> Iterator[Any]:
-    """Axes whose figure is written as a PNG at the end."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(9, 4.8), layout="constrained")
-    try:
-        yield axes
-        axes.grid(alpha=0.3)
-        figure.savefig(path, dpi=120)
-    finally:
-        plt.close(figure)

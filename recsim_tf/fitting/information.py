@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter, flatten
 from recsim_tf.fitting.session_log import SessionLog
+from recsim_tf.fitting.session_stream import SessionStream
 
 KINDS = ("scores", "curvature")
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.
@@ -16,7 +16,7 @@ _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
 
 
 def observed_information(
-    fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog, kind: str
+    fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog | SessionStream, kind: str
 ) -> np.ndarray:
     """[P, P]: the observed information on the unconstrained variables at their values, with that of the priors.
 
@@ -47,7 +47,7 @@ def observed_information(
     return _curvature(fitted, gradient, np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)) + prior
 
 
-def session_scores(fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int) -> np.ndarray:
+def session_scores(fitted: FittedSimulator, simulator: Simulator, log: SessionLog | SessionStream, batch_size: int) -> np.ndarray:
     """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained variables, all of them scalars.
 
     Every session has copies of the parameters, so that one backward pass gives the scores of a batch.
@@ -58,14 +58,11 @@ def session_scores(fitted: FittedSimulator, simulator: Simulator, log: SessionLo
         for name, value in zip(fitted.names, fitted.values().values(), strict=True)
     }
     copied = FittedSimulator(simulator, copies, fitted.variables[0].dtype)
-    likelihood = LogLikelihood(copied.simulator, log, copied.variables, size)
+    likelihood = LogLikelihood(copied, log, size)
     parts = []
-    for start in range(0, log.num_sessions, size):
-        rows = np.arange(start, min(start + size, log.num_sessions))
-        # The last batch is filled up with sessions whose scores are left out.
-        filled = np.concatenate([rows, np.zeros(size - len(rows), int)])
-        _, gradients = likelihood.minibatch(tf.constant(filled, tf.int32))
-        parts.append(np.stack([gradient.numpy() for gradient in gradients], axis=1)[: len(rows)])
+    for batch in likelihood.batches():
+        _, gradients = likelihood.value_and_gradients(batch)
+        parts.append(np.stack([gradient.numpy() for gradient in gradients], axis=1)[batch.weights.numpy() > 0])
     return np.concatenate(parts).astype(np.float64)
 
 

@@ -1,14 +1,21 @@
 """The log-likelihood of logged sessions under a simulator's models."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
+from recsim_tf.fitting.initial_posterior import InitialPosterior
+from recsim_tf.fitting.parameters import FittedSimulator
 from recsim_tf.fitting.particle_filter import marginal_log_prob
 from recsim_tf.fitting.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.session_stream import SessionStream
 
 
 def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:
@@ -22,28 +29,36 @@ def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:
     return scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).user
 
 
+class Batch(NamedTuple):
+    """Sessions that are scored at once."""
+
+    trajectory: Trajectory  # [T, B, ...]
+    rows: tf.Tensor  # int32 [B], their positions in the log
+    weights: tf.Tensor  # [B], 0 for those that fill a batch up, else 1
+
+
 class LogLikelihood:
     """Log-likelihoods of a log's sessions and their gradients, by batches of one size in compiled functions.
 
     Args:
-      simulator: its models score the log.
-      log: with everything that its user model draws.
-      variables: those to differentiate with respect to.
+      fitted: its models score the log.
+      log: with everything that its user model draws, in memory or in pieces.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
       jit_compile: whether to compile with XLA.
       num_particles: None where innovations were logged; else they are summed out by a particle filter, see `marginal_log_prob`.
-      seed: of the particle filter, an integer; the same for every call but those of `minibatch`.
+      seed: of the particle filter and of draws from posteriors, an integer; the same for every call that is not given another.
+      initial_posterior: None where initial draws were logged; else their posterior, and what is computed is a lower bound.
     """
 
     def __init__(
         self,
-        simulator: Simulator,
-        log: SessionLog,
-        variables: list[tf.Variable],
+        fitted: FittedSimulator,
+        log: SessionLog | SessionStream,
         batch_size: int,
         jit_compile: bool = False,
         num_particles: int | None = None,
         seed: int = 0,
+        initial_posterior: InitialPosterior | None = None,
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -51,50 +66,90 @@ class LogLikelihood:
             raise ValueError("the log must have at least one session, got none")
         self.num_sessions, self.num_steps = log.num_sessions, log.num_steps
         self.batch_size = batch_size = min(batch_size, log.num_sessions)
-        self.variables = variables
-        scorer = scoring_simulator(simulator)
-        trajectory = as_trajectory(log, scorer, batch_size, latent=num_particles is not None)
+        self.variables = fitted.variables + ([] if initial_posterior is None else initial_posterior.variables)
+        self._dtype = self.variables[0].dtype
         self._seed = random.as_seed(seed)
+        scorer = scoring_simulator(fitted.simulator)
+        latent = {
+            "latent": num_particles is not None,
+            "latent_initial": initial_posterior is not None,
+            "spec": session_spec(scorer, batch_size),
+        }
+        if isinstance(log, SessionStream):
+            self._pieces = lambda: ((piece.length, as_trajectory(piece, scorer, batch_size, **latent)) for piece in log.pieces())
+        else:
+            pieces = [(log.length, as_trajectory(log, scorer, batch_size, **latent))]
+            self._pieces = lambda: iter(pieces)
 
-        def score(rows, seed):
-            sessions = _take(trajectory, rows)
-            return scorer.log_prob(sessions).user if num_particles is None else marginal_log_prob(scorer, sessions, num_particles, seed)
+        def score(batch: Batch, seed):
+            parameter_seed, initial_seed, particle_seed = random.split_seed(seed, 3)
+            drawn = scoring_simulator(fitted.draw(parameter_seed))
+            sessions, bonus = batch.trajectory, 0.0
+            if initial_posterior is not None:
+                prior = drawn.users.initial_draws(batch_size)
+                initial, bonus = initial_posterior.draw(batch.rows, prior, initial_seed)
+                sessions = sessions._replace(initial=sessions.initial._replace(user=initial))
+            if num_particles is not None:
+                return marginal_log_prob(drawn, sessions, num_particles, particle_seed) + bonus
+            return drawn.log_prob(sessions).user + bonus
 
-        def value_and_gradients(rows, weights, seed):
+        def value_and_gradients(batch: Batch, seed):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(variables)
-                total = tf.reduce_sum(tf.where(weights > 0, score(rows, seed), 0) * weights)
-            return total, tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+                tape.watch(self.variables)
+                total = tf.reduce_sum(tf.where(batch.weights > 0, score(batch, seed), 0) * batch.weights)
+            gradients = tape.gradient(total, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return total, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
         wrap = compiled(jit_compile=jit_compile)
         self._score, self._value_and_gradients = wrap(score), wrap(value_and_gradients)
 
-    def minibatch(self, rows: tf.Tensor, seed=0) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The sum over the sessions at positions int32 [batch_size], and its gradients; `seed` is that of the particle filter."""
-        return self._value_and_gradients(rows, tf.ones([self.batch_size], self.variables[0].dtype), random.as_seed(seed))
+    def batches(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
+        """Batches that go once through the log; the last one of each of its pieces is filled up with weights of zero.
+
+        Args:
+          generator: None for the order of the log; else sessions are taken at random, those of like lengths together so that little time
+            is spent on steps after their ends.
+        """
+        first = 0
+        for length, trajectory in self._pieces():
+            order = np.arange(len(length))
+            # Lengths within a tenth or so of each other are alike.
+            order = order if generator is None else np.argsort(length * np.exp(0.1 * generator.standard_normal(len(length))))
+            starts = np.arange(0, len(length), self.batch_size)
+            for start in starts if generator is None else generator.permutation(starts):
+                rows = np.resize(order[start : start + self.batch_size], self.batch_size)
+                weights = np.arange(start, start + self.batch_size) < len(length)
+                yield Batch(take_sessions(trajectory, tf.constant(rows, tf.int32)), *self._constants(first + rows, weights))
+            first += len(length)
+
+    def value_and_gradients(self, batch: Batch, seed=None) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The sum over the sessions of a batch, and its gradients in `variables`.
+
+        Args:
+          batch: one of `batches`.
+          seed: an integer or int32 [2]; None for the same in all calls.
+        """
+        return self._value_and_gradients(batch, self._seed if seed is None else random.as_seed(seed))
 
     def by_session(self) -> np.ndarray:
         """[S]: each session's log-likelihood."""
-        return np.concatenate([self._score(rows, self._seed).numpy()[: int(weights.numpy().sum())] for rows, weights in self._pieces()])
+        return np.concatenate([self._score(batch, self._seed).numpy()[batch.weights.numpy() > 0] for batch in self.batches()])
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The sum over all sessions, and its gradients."""
         total, gradients = 0.0, [np.zeros(variable.shape, np.float64) for variable in self.variables]
-        for rows, weights in self._pieces():
-            value, parts = self._value_and_gradients(rows, weights, self._seed)
+        for batch in self.batches():
+            value, parts = self._value_and_gradients(batch, self._seed)
             total += float(value)
-            gradients = [gradient + tf.convert_to_tensor(part).numpy() for gradient, part in zip(gradients, parts, strict=True)]
+            gradients = [gradient + part.numpy() for gradient, part in zip(gradients, parts, strict=True)]
         return total, gradients
 
-    def _pieces(self):
-        """Batches (rows, weights) that go once through the log; the last one is filled up with weights of zero."""
-        for start in range(0, self.num_sessions, self.batch_size):
-            rows = np.arange(start, start + self.batch_size)
-            weights = (rows < self.num_sessions).astype(self.variables[0].dtype.as_numpy_dtype)
-            yield tf.constant(np.minimum(rows, self.num_sessions - 1), tf.int32), tf.constant(weights)
+    def _constants(self, rows: np.ndarray, weights: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.constant(rows, tf.int32), tf.constant(weights, self._dtype)
 
 
-def _take(trajectory: Trajectory, rows: tf.Tensor) -> Trajectory:
+@compiled
+def take_sessions(trajectory: Trajectory, rows: tf.Tensor) -> Trajectory:
     """The trajectory [T, B, ...] of the sessions at positions int32 [B]."""
 
     def take(leaf, axis):

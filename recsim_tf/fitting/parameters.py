@@ -11,7 +11,10 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.mean_field import MeanField, divergence
 
 _MODELS = ("users", "documents")
 BIJECTORS = {"real": tfb.Identity, "positive": tfb.Softplus, "unit": tfb.Sigmoid}
@@ -25,18 +28,32 @@ class Parameter:
       start: where the search begins, a number or an array; None for the value that the model has.
       support: where values lie: "real"; "positive"; "unit", the interval (0, 1); or a TFP bijector from the reals to them, or one of the
         simplex whose events are vectors.
-      prior: a TFP distribution of the values, or None; an array's elements are independent under a scalar one.
+      prior: a TFP distribution of the values, or None; an array's elements are independent under a scalar one. Where its own parameters
+        are variables (`tfp.util.TransformedVariable`) and the posterior is "mean_field", they are fitted too: a hierarchical prior.
+      posterior: None for a point; or "mean_field", independent normals of the unconstrained elements that are fitted by variational
+        inference. Tables with many elements and few data for each, as factors of items, need that: at their likeliest point they overfit.
 
     Raises:
-      ValueError: for an unknown support.
+      ValueError: for an unknown support or posterior, or a posterior without a prior.
     """
 
-    def __init__(self, start=None, support: str | tfb.Bijector = "real", prior: tfd.Distribution | None = None):
+    def __init__(
+        self,
+        start=None,
+        support: str | tfb.Bijector = "real",
+        prior: tfd.Distribution | None = None,
+        posterior: str | None = None,
+    ):
         if isinstance(support, str) and support not in BIJECTORS:
             raise ValueError(f"support must be one of {', '.join(BIJECTORS)} or a bijector, got {support!r}")
+        if posterior not in (None, "mean_field"):
+            raise ValueError(f"posterior must be mean_field or None, got {posterior!r}")
+        if posterior is not None and prior is None:
+            raise ValueError("posterior='mean_field' needs a prior, got None")
         self.start = start
         self.bijector = BIJECTORS[support]() if isinstance(support, str) else support
         self.prior = prior
+        self.posterior = posterior
 
 
 class FittedSimulator:
@@ -57,10 +74,9 @@ class FittedSimulator:
         if not parameters:
             raise ValueError("parameters must name at least one parameter to fit, got none")
         self.parameters = dict(parameters)
-        models = {name: copy.copy(getattr(simulator, name)) for name in _MODELS}
         self._transformed: dict[str, tfp.util.TransformedVariable] = {}
         for name, parameter in parameters.items():
-            model, attribute = _locate(name, models)
+            model, attribute = _locate(name, simulator)
             start = np.asarray(_value(getattr(model, attribute)) if parameter.start is None else parameter.start)
             if start.dtype == object:
                 raise ValueError(f"{name} needs a start: the model has none, got {getattr(model, attribute)!r}")
@@ -68,40 +84,69 @@ class FittedSimulator:
             variable = tfp.util.TransformedVariable(start, parameter.bijector, dtype=dtype, name=name.replace(".", "_"))
             if not np.all(np.isfinite(variable.pretransformed_input)):
                 raise ValueError(f"{name} must start within its support, {parameter.bijector.name}, got {start}")
-            setattr(model, attribute, variable)
             self._transformed[name] = variable
-        self.simulator = copy.copy(simulator)
-        for name, model in models.items():
-            setattr(self.simulator, name, model)
+        self.simulator = with_attributes(simulator, self._transformed)
+        self.posteriors = {
+            name: MeanField(variable.pretransformed_input, name)
+            for name, variable in self._transformed.items()
+            if parameters[name].posterior == "mean_field"
+        }
+        hierarchical = [parameters[name].prior for name in self.posteriors]
+        self._hyperparameters = list(
+            {id(variable): variable for prior in hierarchical for variable in prior.trainable_variables}.values()  # type: ignore[union-attr]
+        )
+        self._prior_and_gradients = compiled(self._differentiated_log_prior)
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """The unconstrained variables, in the order of the parameters."""
-        return [variable.pretransformed_input for variable in self._transformed.values()]
+        """The unconstrained parameters, in their order; then those of their posteriors and of hierarchical priors."""
+        points = [variable.pretransformed_input for variable in self._transformed.values()]
+        return points + [posterior.log_scale for posterior in self.posteriors.values()] + self._hyperparameters
 
     @property
     def names(self) -> list[str]:
         return list(self._transformed)
 
     def values(self) -> dict[str, np.ndarray]:
-        """The parameters' values, in their own supports."""
+        """The parameters' values, in their own supports; those at the mean of a mean-field posterior."""
         return {name: tf.convert_to_tensor(variable).numpy() for name, variable in self._transformed.items()}
 
-    def log_prior(self) -> tf.Tensor:
-        """Scalar: the log-density of the values under the priors; 0 without any."""
+    def draw(self, seed) -> Simulator:
+        """The simulator with tensors for parameters: draws from their posteriors where they have one, else their values.
+
+        Args:
+          seed: an integer or int32 [2].
+        """
+        seeds = random.split_seed(seed, len(self._transformed))
+        tensors = {}
+        for (name, variable), own_seed in zip(self._transformed.items(), seeds, strict=True):
+            posterior = self.posteriors.get(name)
+            drawn = None if posterior is None else self.parameters[name].bijector.forward(posterior.sample(own_seed))
+            tensors[name] = tf.convert_to_tensor(variable) if drawn is None else drawn
+        return with_attributes(self.simulator, tensors)
+
+    def log_prior(self, seed=0) -> tf.Tensor:
+        """Scalar: the log-density of the values under the priors; for mean-field posteriors minus their divergence from the prior."""
         total = tf.zeros([], self.variables[0].dtype)
         for name, variable in self._transformed.items():
-            prior = self.parameters[name].prior
-            if prior is not None:
-                total += tf.reduce_sum(prior.log_prob(tf.convert_to_tensor(variable)))
+            parameter = self.parameters[name]
+            if name in self.posteriors:
+                total -= divergence(self.posteriors[name], parameter.prior, parameter.bijector, seed)
+            elif parameter.prior is not None:
+                total += tf.reduce_sum(parameter.prior.log_prob(tf.convert_to_tensor(variable)))
         return total
 
-    def log_prior_and_gradients(self) -> tuple[float, list[np.ndarray]]:
-        """The log-density of the values under the priors, and its gradients in the unconstrained variables."""
+    def log_prior_and_gradients(self, seed=0) -> tuple[float, list[np.ndarray]]:
+        """`log_prior` and its gradients in the variables."""
+        value, gradients = self._prior_and_gradients(random.as_seed(seed))
+        return float(value), [gradient.numpy() for gradient in gradients]
+
+    def _differentiated_log_prior(self, seed):
+        variables = self.variables
         with tf.GradientTape() as tape:
-            value = self.log_prior()
-        gradients = tape.gradient(value, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return float(value), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+            value = self.log_prior(seed)
+        gradients = tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def assign(self, unconstrained: Sequence[Any]) -> None:
         """Sets the unconstrained variables."""
@@ -124,14 +169,39 @@ def flatten(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.ravel(array) for array in arrays]).astype(np.float64)
 
 
-def _locate(name: str, models) -> tuple[tf.Module, str]:
-    model, _, attribute = name.partition(".")
-    if model not in models or not attribute:
+def with_values(simulator: Simulator, values: Mapping[str, Any]) -> Simulator:
+    """A copy of a simulator with other numbers for parameters "users.NAME" and "documents.NAME".
+
+    Args:
+      simulator: is left as it is.
+      values: numbers and arrays by name.
+
+    Raises:
+      ValueError: for a parameter that the models do not have.
+    """
+    return with_attributes(simulator, {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in values.items()})
+
+
+def with_attributes(simulator: Simulator, attributes: Mapping[str, Any]) -> Simulator:
+    """A copy of a simulator whose models have other attributes, by "users.NAME" and "documents.NAME"."""
+    copied = copy.copy(simulator)
+    for model in _MODELS:
+        setattr(copied, model, copy.copy(getattr(simulator, model)))
+    for name, value in attributes.items():
+        model, attribute = _locate(name, copied)
+        setattr(model, attribute, value)
+    return copied
+
+
+def _locate(name: str, simulator: Simulator) -> tuple[tf.Module, str]:
+    model_name, _, attribute = name.partition(".")
+    if model_name not in _MODELS or not attribute:
         raise ValueError(f"a parameter's name must be users.NAME or documents.NAME, got {name!r}")
-    if not hasattr(models[model], attribute):
-        numbers = sorted(key for key, value in vars(models[model]).items() if isinstance(value, (int, float)) and not key.startswith("_"))
-        raise ValueError(f"{type(models[model]).__name__} has no parameter {attribute!r}; its numbers are {', '.join(numbers)}")
-    return models[model], attribute
+    model = getattr(simulator, model_name)
+    if not hasattr(model, attribute):
+        numbers = sorted(key for key, value in vars(model).items() if isinstance(value, (int, float)) and not key.startswith("_"))
+        raise ValueError(f"{type(model).__name__} has no parameter {attribute!r}; its numbers are {', '.join(numbers)}")
+    return model, attribute
 
 
 def _value(attribute):

@@ -1,4 +1,4 @@
-"""The likelihood of logs that lack the users' innovations, by a particle filter."""
+"""The likelihood of logs that lack the users' innovations, by particle filters."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -9,23 +9,32 @@ from recsim_tf.core.draws import log_prob_per_user
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate, Trajectory
 
+# Of each session: what the jackknife needs.
+_NUM_FILTERS = 2
+
 
 def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particles: int, seed) -> tf.Tensor:
     """Estimates the log-likelihood of sessions with the innovations summed out, [B].
 
-    Each session has particles, states of its user that follow different innovations. A step weighs them by the logged response, lets
-    every one draw an innovation, and weighs them by the logged departure where leaving is a hazard. Where the particles of some session
-    have come to differ much in weight they are resampled (Gordon et al. 1993; `tfp.experimental.mcmc.SequentialMonteCarlo`).
+    Each session has two independent particle filters. A filter's particles are states of its user that follow different innovations. A
+    step weighs them by the logged response, lets every one draw an innovation, and weighs them by the logged departure where leaving is a
+    hazard (Gordon et al. 1993). Where the effective number of a session's particles has fallen below half of them, those of this session
+    are resampled, systematically (Doucet & Johansen 2011, "A tutorial on particle filtering and smoothing", section 3): each resampling
+    adds noise that later steps keep.
 
-    The exponential of the estimate is an unbiased estimate of the likelihood, so the estimate itself is low by half its variance, which
-    falls as 1 / num_particles. Its gradient is right for parameters that act through the probability of a discrete innovation too: each
-    is proposed from its own distribution at the present parameters, taken as constant, and weighed by its probability over that of the
-    proposal, a weight of one that has a gradient; and resampling keeps the weights' gradients (Scibior et al. 2021, arXiv 2106.10314).
+    A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance, and that grows with the effect of the
+    innovations: a fit would find it too small. The gradient of log Z is biased in the same way. So the two filters are combined by a
+    jackknife, 2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2, which takes away the part of both biases that falls as 1 / num_particles
+    (Nowozin 2018, "Debiasing evidence approximations", ICLR).
+
+    The gradient holds for parameters that act through the probability of a discrete innovation too: each is proposed from its own
+    distribution at the present parameters, taken as constant, and weighed by its probability over that of the proposal, a weight of one
+    that has a gradient; and resampling keeps the weights' gradients (Scibior et al. 2021, arXiv 2106.10314).
 
     Args:
       simulator: its models score the sessions; parameters are scalars or tables, not [B].
       trajectory: of single sessions, [T, B, ...]. Innovations in it are not read.
-      num_particles: P, of each session.
+      num_particles: P, of each of the two filters of a session.
       seed: an integer or int32 [2]. With the same seed and parameters the estimate is the same.
 
     Returns:
@@ -37,62 +46,69 @@ def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particle
     if num_particles < 1:
         raise ValueError(f"num_particles must be at least 1, got {num_particles}")
     num_steps, num_users = trajectory.transitions.reward.shape
-    first = simulator.initial_state(trajectory.initial).user
-    particles = tf.nest.map_structure(lambda leaf: tf.tile(leaf[tf.newaxis], [num_particles, *[1] * leaf.shape.rank]), first)
     initial = log_prob_per_user("user", simulator.users.initial_draws(num_users), trajectory.initial.user)
-    kernel = mcmc.SequentialMonteCarlo(_move(simulator, trajectory), resample_criterion_fn=_some_are_uneven)
-    uniform = tf.fill([num_particles, num_users], -tf.math.log(tf.cast(num_particles, initial.dtype)))
+    particles = _copies(simulator.initial_state(trajectory.initial).user, num_particles * _NUM_FILTERS)
+    log_weights = tf.fill([num_particles, _NUM_FILTERS, num_users], -tf.math.log(tf.cast(num_particles, initial.dtype)))
 
-    def body(step, particles, log_weights, total, seed):
-        seed, step_seed = random.split_seed(seed, 2)
-        state = mcmc.WeightedParticles(particles, log_weights)
-        # At its first step the kernel would not move the particles.
-        results = kernel.bootstrap_results(state)._replace(steps=step + 1)
-        state, results = kernel.one_step(state, results, seed=step_seed)
-        return step + 1, state.particles, state.log_weights, total + results.incremental_log_marginal_likelihood, seed
+    def body(step, particles, log_weights, totals, seed):
+        seed, innovation_seed, resampling_seed = random.split_seed(seed, 3)
+        particles, log_factors = _move(simulator, trajectory, step, particles, innovation_seed)
+        log_weights += tf.reshape(log_factors, log_weights.shape)
+        log_means = tf.reduce_logsumexp(log_weights, axis=0)
+        particles, log_weights = _resample(particles, log_weights - log_means, resampling_seed)
+        return step + 1, particles, log_weights, totals + log_means, seed
 
-    loop_vars = (0, particles, uniform, initial, random.as_seed(seed))
-    return tf.while_loop(lambda *_: tf.constant(True), body, loop_vars, maximum_iterations=num_steps)[3]
-
-
-def _some_are_uneven(state: mcmc.WeightedParticles) -> tf.Tensor:
-    """A scalar: the kernel cannot choose by session where particles have more axes than their weights."""
-    return tf.reduce_any(mcmc.ess_below_threshold(state))
+    longest = tf.reduce_max(tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0))
+    loop_vars = (0, particles, log_weights, tf.zeros([_NUM_FILTERS, num_users], initial.dtype), random.as_seed(seed))
+    totals = tf.while_loop(lambda step, *_: step < longest, body, loop_vars, maximum_iterations=num_steps)[3]
+    log_mean = tf.reduce_logsumexp(totals, axis=0) - tf.math.log(tf.cast(_NUM_FILTERS, initial.dtype))
+    return initial + 2 * log_mean - tf.reduce_mean(totals, axis=0)
 
 
-def _move(simulator: Simulator, trajectory: Trajectory):
-    """The function that moves particles through a step of the trajectory and weighs them."""
+def _move(simulator: Simulator, trajectory: Trajectory, step, particles: Nest, seed) -> tuple[Nest, tf.Tensor]:
+    """Particles [P * R * B, ...] after a step of the trajectory, and the logs [P * R * B] of the factors of their weights."""
+    users, transition = simulator.users, nests.at_step(trajectory.transitions, step)
+    num_copies = nests.batch_size(particles) // transition.active.shape[0]
+    slate = _copies(_slate(simulator, trajectory, step), num_copies)
+    draw = _copies(transition.draws.response, num_copies)
+    log_factors = log_prob_per_user("response", users.response(particles, slate), draw)
+    response = users.outcome(particles, slate, draw)
+    innovation, log_ratio = _propose(users.innovation(particles, slate, response), seed)
+    moved = users.update(particles, slate, response, innovation)
+    log_factors += log_ratio
+    departure = users.departure(moved)
+    if isinstance(departure, tfd.Distribution):
+        log_factors += log_prob_per_user("departure", departure, _copies(transition.draws.departure, num_copies))
+    active = _copies(transition.active, num_copies)
+    return nests.where(active, moved, particles), tf.where(active, log_factors, 0)
 
-    def move(step, state: mcmc.WeightedParticles, seed) -> mcmc.WeightedParticles:
-        num_particles, num_users = state.log_weights.shape
-        transition = nests.at_step(trajectory.transitions, step)
 
-        def every_particle(nest):
-            """A nest of [B, ...] as [P * B, ...]."""
-            return tf.nest.map_structure(lambda leaf: tf.tile(leaf, [num_particles, *[1] * (leaf.shape.rank - 1)]), nest)
+def _resample(particles: Nest, log_weights: tf.Tensor, seed) -> tuple[Nest, tf.Tensor]:
+    """Particles [P * R * B, ...] and their normalized log-weights [P, R, B], resampled where a filter's weights have become uneven.
 
-        def by_particle(leaf):
-            return tf.reshape(leaf, [num_particles, num_users, *leaf.shape[1:]])
+    Systematically, as `tfp.experimental.mcmc.resample_systematic` does, which sorts and takes most of a step's time under XLA. The
+    kernel `tfp.experimental.mcmc.SequentialMonteCarlo` cannot choose by session where particles have more axes than their weights.
+    """
+    num_particles, *filters = log_weights.shape
+    constant = tf.stop_gradient(log_weights)
+    uneven = mcmc.ess_below_threshold(mcmc.WeightedParticles((), constant))
+    cumulative = tf.cumsum(tf.transpose(tf.exp(constant), [1, 2, 0]), axis=-1)
+    points = (tf.range(num_particles, dtype=constant.dtype) + random.uniform([*filters, 1], seed, constant.dtype)) / num_particles
+    # Without the last sum, which rounding may leave below the last point.
+    ancestors = tf.transpose(tf.searchsorted(cumulative[..., :-1] / cumulative[..., -1:], points, side="right"), [2, 0, 1])
+    rows = tf.reshape(tf.range(log_weights.shape.num_elements()), log_weights.shape)
+    chosen = tf.reshape(tf.where(uneven, rows[:1] + ancestors * rows[0].shape.num_elements(), rows), [-1])
+    even = _take(tf.reshape(log_weights - constant, [-1]), chosen) - tf.math.log(tf.cast(num_particles, constant.dtype))
+    return _take(particles, chosen), tf.where(uneven, tf.reshape(even, log_weights.shape), log_weights)
 
-        users = simulator.users
-        user = tf.nest.map_structure(lambda leaf: tf.reshape(leaf, [num_particles * num_users, *leaf.shape[2:]]), state.particles)
-        slate = every_particle(_slate(simulator, trajectory, step))
-        response_draw = every_particle(transition.draws.response)
-        log_weights = log_prob_per_user("response", users.response(user, slate), response_draw)
-        response = users.outcome(user, slate, response_draw)
-        innovation, log_ratio = _propose(users.innovation(user, slate, response), seed)
-        next_user = users.update(user, slate, response, innovation)
-        log_weights += log_ratio
-        departure = users.departure(next_user)
-        if isinstance(departure, tfd.Distribution):
-            log_weights += log_prob_per_user("departure", departure, every_particle(transition.draws.departure))
-        active = every_particle(transition.active)
-        return mcmc.WeightedParticles(
-            particles=tf.nest.map_structure(by_particle, nests.where(active, next_user, user)),
-            log_weights=state.log_weights + by_particle(tf.where(active, log_weights, 0)),
-        )
 
-    return move
+def _take(nest: Nest, rows: tf.Tensor) -> Nest:
+    return tf.nest.map_structure(lambda leaf: tf.ensure_shape(tf.gather(leaf, rows), leaf.shape), nest)
+
+
+def _copies(nest: Nest, number: int) -> Nest:
+    """A nest of [B, ...] so many times, [number * B, ...]."""
+    return tf.nest.map_structure(lambda leaf: tf.tile(leaf, [number, *[1] * (leaf.shape.rank - 1)]), nest)
 
 
 def _slate(simulator: Simulator, trajectory: Trajectory, step) -> Slate:

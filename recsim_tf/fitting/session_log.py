@@ -5,9 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes import session_spec
+from recsim_tf.adapters.episodes import Session, session_spec
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Trajectory, Transition
+
+# The fields with an axis of time.
+_STEPS = ("documents", "shown", "hidden", "response", "innovation", "propensity")
 
 
 class SessionLog(NamedTuple):
@@ -56,13 +59,32 @@ class SessionLog(NamedTuple):
         rows = np.asarray(rows)
         longest = int(self.length[rows].max(initial=1))
 
-        def cut(leaf):
-            return leaf[rows][:, :longest]
-
-        steps = ("documents", "shown", "hidden", "response", "innovation", "propensity")
-        taken = {name: tf.nest.map_structure(cut, getattr(self, name)) for name in steps}
         initial = tf.nest.map_structure(lambda leaf: leaf[rows], self.initial)
-        return self._replace(length=self.length[rows], departed=self.departed[rows], initial=initial, **taken)
+        taken = self._replace(length=self.length[rows], departed=self.departed[rows], initial=initial)
+        return taken._of_steps(lambda leaf: leaf[rows][:, :longest])
+
+    def pad(self, max_length: int) -> "SessionLog":
+        """The log with T = `max_length`, not below its own: last steps of sessions are repeated, as everywhere."""
+        if max_length < self.max_length:
+            raise ValueError(f"max_length must be at least that of the log, {self.max_length}, got {max_length}")
+        steps = np.minimum(np.arange(max_length), self.max_length - 1)
+        return self._of_steps(lambda leaf: leaf[:, steps])
+
+    def cut(self, length: np.ndarray) -> "SessionLog":
+        """The first steps of each session: int [S] of at least 1, up to `self.length`. A session that is cut has not departed yet.
+
+        Raises:
+          ValueError: for a length out of range.
+        """
+        length = np.asarray(length, np.int32)
+        if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
+            raise ValueError("length must hold a number of steps for each session, from 1 to those that it has")
+        cut = self._replace(length=length, departed=self.departed & (length == self.length))
+        return repeat_last_step(cut)._of_steps(lambda leaf: leaf[:, : length.max()])
+
+    def _of_steps(self, function) -> "SessionLog":
+        """The log with a function applied to all arrays [S, T, ...]."""
+        return self._replace(**{name: tf.nest.map_structure(function, getattr(self, name)) for name in _STEPS})
 
     def split(self, held_out: float, seed: int = 0) -> tuple["SessionLog", "SessionLog"]:
         """Two logs of whole sessions, the second with about that part of them.
@@ -133,11 +155,7 @@ def repeat_last_step(log: SessionLog) -> SessionLog:
     steps = np.minimum(np.arange(log.max_length), log.length[:, np.newaxis] - 1)
     rows = np.arange(log.num_sessions)[:, np.newaxis]
 
-    def repeat(nest):
-        return tf.nest.map_structure(lambda leaf: leaf[rows, steps], nest)
-
-    names = ("documents", "shown", "hidden", "response", "innovation", "propensity")
-    return log._replace(**{name: repeat(getattr(log, name)) for name in names})
+    return log._of_steps(lambda leaf: leaf[rows, steps])
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
@@ -145,7 +163,14 @@ def scoring_simulator(simulator: Simulator) -> Simulator:
     return Simulator(simulator.users, simulator.documents, simulator.slate_size, simulator.slate_size, simulator.reward_fn)
 
 
-def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int, latent: bool = False) -> Trajectory:
+def as_trajectory(
+    log: SessionLog,
+    simulator: Simulator,
+    num_users: int,
+    latent: bool = False,
+    latent_initial: bool = False,
+    spec: Session | None = None,
+) -> Trajectory:
     """The log as a trajectory [T, S, ...] of a `scoring_simulator`, whose log-probability is that of the log.
 
     Args:
@@ -153,20 +178,25 @@ def as_trajectory(log: SessionLog, simulator: Simulator, num_users: int, latent:
       simulator: as `scoring_simulator` makes it.
       num_users: sessions that will be scored at once; a parameter may have a value for each.
       latent: whether innovations are latent; those of the trajectory are then zeros that stand for nothing.
+      latent_initial: the same for initial draws.
+      spec: `session_spec(simulator, num_users)`, where it is known.
 
     Raises:
       ValueError: if the log lacks what the models draw, or has another slate size.
     """
     if log.slate_size != simulator.slate_size:
         raise ValueError(f"the log must have slates of slate_size={simulator.slate_size} documents, got {log.slate_size}")
-    spec = session_spec(simulator, num_users)
+    spec = spec or session_spec(simulator, num_users)
     by_step = {
         "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
         "response": _matching("response", log.response, spec.draws.response),
         "innovation": _zeros(log, spec.draws.innovation) if latent else _matching("innovation", log.innovation, spec.draws.innovation),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
-    initial = _matching("initial", log.initial, spec.initial.user)
+    if latent_initial:
+        initial = tf.nest.map_structure(lambda leaf: tf.zeros([log.num_sessions, *leaf.shape], leaf.dtype), spec.initial.user)
+    else:
+        initial = _matching("initial", log.initial, spec.initial.user)
     is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
     next_documents = tf.nest.map_structure(lambda leaf: tf.concat([leaf[:, 1:], leaf[:, -1:]], axis=1), documents)

@@ -59,6 +59,9 @@ ENVIRONMENTS = {
     "long-term satisfaction, tutorial": Environment(
         "LongTermSatisfaction-v1", {"tutorial": True}, (*_SATISFACTION_PARAMETERS, "observation_stddev")
     ),
+    "page clicks": Environment(
+        "PageClicks-v0", {}, ("intercept", "position_effect", "feature_probs", "feature_effect", "affinity_effect"), ("affinity_probs",)
+    ),
     "sequential": Environment(None, {"starting_probs": [1 / 6] * 6}, ("starting_probs", "jump_probs")),
 }
 

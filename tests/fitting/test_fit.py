@@ -32,7 +32,7 @@ CASES = [pytest.param(simulator, name, id=f"{case}-{name}") for case, (simulator
 def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulator, name):
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=5))
     fitted = FittedSimulator(simulator, {f"users.{name}": Parameter()}, tf.float64)
-    likelihood = LogLikelihood(fitted.simulator, log, fitted.variables, batch_size=6)
+    likelihood = LogLikelihood(fitted, log, batch_size=6)
     _, (gradient,) = likelihood.total()
     (variable,) = fitted.variables
     value = variable.numpy()
@@ -52,7 +52,7 @@ def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
     simulator = evolution(**HAZARD)
     log = from_trajectory(rollout(simulator, num_users=7))
     fitted = FittedSimulator(simulator, {"users.no_click_mass": Parameter()}, tf.float64)
-    whole, parts = (LogLikelihood(fitted.simulator, log, fitted.variables, batch_size) for batch_size in (100, 3))
+    whole, parts = (LogLikelihood(fitted, log, batch_size) for batch_size in (100, 3))
     np.testing.assert_allclose(whole.by_session(), session_log_prob(simulator, log), rtol=1e-12)
     np.testing.assert_allclose(parts.by_session(), whole.by_session(), rtol=1e-12)
     for one, other in zip(parts.total(), whole.total(), strict=True):
@@ -90,7 +90,7 @@ def test_scores_are_the_gradients_of_single_sessions(log):
     fitted = FittedSimulator(simulator, SUPPORTS, tf.float64)
     scores = session_scores(fitted, simulator, sessions, batch_size=2)
     for session in range(5):
-        alone = LogLikelihood(fitted.simulator, sessions.take([session]), fitted.variables, 1)
+        alone = LogLikelihood(fitted, sessions.take([session]), 1)
         np.testing.assert_allclose(scores[session], alone.total()[1], rtol=1e-9, atol=1e-12)
 
 
@@ -98,7 +98,7 @@ def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_i
     simulator = evolution(**HAZARD)
     parameters = {"users.no_click_mass": Parameter(support="positive"), "users.min_normalizer": Parameter()}
     fitted = FittedSimulator(simulator, parameters, tf.float64)
-    likelihood = LogLikelihood(fitted.simulator, log, fitted.variables, 400)
+    likelihood = LogLikelihood(fitted, log, 400)
     scores, curvature = (observed_information(fitted, likelihood, simulator, log, kind) for kind in ("scores", "curvature"))
     # Both are estimates of the same from 400 sessions.
     np.testing.assert_allclose(np.linalg.inv(scores), np.linalg.inv(curvature), rtol=0.4)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.fitting import from_trajectory, session_log_prob
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter
-from recsim_tf.fitting.particle_filter import marginal_log_prob
+from recsim_tf.fitting.particle_filter import _resample, marginal_log_prob
 from recsim_tf.fitting.session_log import as_trajectory, scoring_simulator
 from tests.fitting.logs import HAZARD, evolution, rollout, satisfaction
 
@@ -66,9 +66,31 @@ def test_the_likelihood_and_its_gradient_are_those_of_enumeration(fitted, log, e
     assert abs(exact[1][0]) > 0.1
 
 
+def test_few_particles_are_enough_for_an_estimate_without_bias(fitted, log, exact):
+    values, _ = estimates(fitted, log, num_particles=3, num_runs=400)
+    variances = values.var(0, ddof=1)
+    allowed = 4 * np.sqrt(variances.sum() / len(values))
+    assert abs(np.sum(values.mean(0) - exact[0])) < allowed
+    # One filter would be low by half its variance, which is about that of the mean of two.
+    assert variances.sum() > 1.5 * allowed
+
+
 def test_more_particles_have_less_spread(fitted, log):
     few, many = (estimates(fitted, log, num_particles, num_runs=10)[0].std(0).mean() for num_particles in (10, 1000))
     assert many < 0.3 * few
+
+
+def test_only_sessions_with_uneven_weights_are_resampled():
+    weights = np.array([[0.3, 0.01], [0.3, 0.97], [0.2, 0.01], [0.2, 0.01]])
+    # One filter of each of two sessions; the state of a particle tells its number and its session.
+    log_weights = tf.math.log(tf.constant(weights))[:, tf.newaxis]
+    state, after = _resample(tf.reshape(tf.range(8), [8, 1]), log_weights, tf.constant([1, 2]))
+    number, session = np.divmod(np.reshape(state, [4, 2]), 2)
+    np.testing.assert_array_equal(session, np.tile([0, 1], (4, 1)))
+    np.testing.assert_array_equal(number[:, 0], range(4))
+    # Systematic resampling gives a particle of weight w floor(P w) or ceil(P w) descendants.
+    assert np.sum(number[:, 1] == 1) in (3, 4)
+    np.testing.assert_allclose(tf.exp(after)[:, 0], np.stack([weights[:, 0], np.full(4, 0.25)], axis=1))
 
 
 def test_the_same_seed_gives_the_same_estimate_and_another_seed_another(log):

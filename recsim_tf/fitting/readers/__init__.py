@@ -6,6 +6,7 @@ Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 from recsim_tf.fitting.readers.episodes import from_episodes
 from recsim_tf.fitting.readers.movielens import MovieLensLog, read_movielens
 from recsim_tf.fitting.readers.open_bandit import OpenBanditLog, read_open_bandit
+from recsim_tf.fitting.readers.pages import page_log
 from recsim_tf.fitting.readers.table import TableLog, from_table
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "TableLog",
     "from_episodes",
     "from_table",
+    "page_log",
     "read_movielens",
     "read_open_bandit",
 ]

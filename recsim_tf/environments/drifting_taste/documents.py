@@ -1,0 +1,97 @@
+"""A shared catalogue of items with a bias and factors, as in matrix factorisation."""
+
+from typing import NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import checks
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import UniformCategories
+from recsim_tf.core.models import DocumentModel
+
+
+class Item(NamedTuple):
+    """Items; leading axes [B, N] or [B, K]."""
+
+    item_id: tf.Tensor  # int32 [...], in [0, D)
+    bias: tf.Tensor  # [...], how much anybody likes it
+    factors: tf.Tensor  # [..., F], what a taste likes it for
+    pull: tf.Tensor  # [..., F], where a choice of it moves the taste
+
+
+@gin.configurable
+class Catalogue(DocumentModel):
+    """D items that all users share; candidates are drawn uniformly with replacement.
+
+    All three tables may be arrays, tensors or variables, and have gradients through the `response` part of `log_prob`. The table of pulls
+    may be the factors themselves (None): then a choice moves the taste towards the item. Learned apart from them it may also lead to what
+    is usually chosen next.
+
+    Args:
+      num_items: D.
+      num_factors: F.
+      bias: [D], or a number for all items.
+      factors: [D, F]; None draws them from Normal(0, 1) with `seed`.
+      pull: [D, F]; None for `factors`.
+      seed: of `factors`, an integer.
+      dtype: tf.float32 or tf.float64.
+
+    Raises:
+      ValueError: if a number is out of range or a shape is wrong.
+    """
+
+    def __init__(
+        self,
+        num_items: int = 1000,
+        num_factors: int = 16,
+        bias=0.0,
+        factors=None,
+        pull=None,
+        seed: int = 0,
+        dtype: tf.DType = tf.float32,
+        name: str = "Catalogue",
+    ):
+        super().__init__(name=name)
+        for argument, value in (("num_items", num_items), ("num_factors", num_factors)):
+            if value < 1:
+                raise ValueError(f"{argument} must be at least 1, got {value}")
+        self.num_items = num_items
+        self.num_factors = num_factors
+        self.dtype = tf.as_dtype(dtype)
+        if factors is None:
+            factors = np.random.default_rng(seed).standard_normal([num_items, num_factors]).astype(self.dtype.as_numpy_dtype)
+        checks.check_table("factors", factors, num_items=num_items, num_factors=num_factors)
+        if pull is not None:
+            checks.check_table("pull", pull, num_items=num_items, num_factors=num_factors)
+        if tf.convert_to_tensor(bias).shape.rank:
+            checks.check_table("bias", bias, num_items=num_items)
+        self.bias = bias
+        self.factors = factors
+        self.pull = pull
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        del corpus, user
+        return tfd.Independent(UniformCategories(self.num_items, [num_users, num_candidates], self.dtype), 1)
+
+    def describe(self, draw, corpus):
+        del corpus
+        factors = tf.gather(self._table(self.factors), draw)
+        bias = self._table(self.bias)
+        return Item(
+            item_id=draw,
+            bias=tf.gather(bias, draw) if bias.shape.rank else tf.broadcast_to(bias, draw.shape),
+            factors=factors,
+            pull=factors if self.pull is None else tf.gather(self._table(self.pull), draw),
+        )
+
+    def observe(self, documents):
+        return documents
+
+    def observation_bounds(self):
+        return Item(item_id=Bounds(0, self.num_items - 1), bias=Bounds(), factors=Bounds(), pull=Bounds())
+
+    def _table(self, table):
+        return tf.cast(tf.convert_to_tensor(table, dtype_hint=self.dtype), self.dtype)

@@ -1,0 +1,111 @@
+"""All checks of a fit."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.fitting.checks.calibration import Calibration, calibrate
+from recsim_tf.fitting.checks.choices import ChoiceScores, score_choices
+from recsim_tf.fitting.checks.predictive import PredictiveCheck, predictive_check
+from recsim_tf.fitting.checks.recovery import Recovered, recover, summarise
+from recsim_tf.fitting.fit import FitResult
+from recsim_tf.fitting.predictions import predict_choices
+from recsim_tf.fitting.session_log import SessionLog
+
+
+class FitChecks(NamedTuple):
+    """What the checks of a fit found."""
+
+    choices: ChoiceScores | None  # None where choices cannot be predicted
+    calibration: Calibration | None  # None where choices cannot be predicted
+    unpredictable: str  # why choices cannot be predicted; empty where they are
+    choices_are_held_out: bool  # whether both are of held-out sessions, or of those that were fitted
+    predictive: PredictiveCheck  # of the sessions that were fitted
+    recovery: list[Recovered]  # empty where the truth is not known
+
+    def figures(self) -> dict[str, Any]:
+        """The figures of all checks as JSON takes them, None for those that are not finite: for a model card, without rows of the log."""
+        found: dict[str, Any] = {"choices": None, "calibration": None}
+        if self.choices is not None:
+            scores = self.choices._asdict()
+            means = {name: value and value._asdict() for name, value in scores.items() if not isinstance(value, int)}
+            counts = {name: value for name, value in scores.items() if isinstance(value, int)}
+            found["choices"] = {"held_out": self.choices_are_held_out, **means, **counts}
+        if self.calibration is not None:
+            found["calibration"] = {"held_out": self.choices_are_held_out, **self.calibration._asdict()}
+        found["predictive"] = {
+            "num_sessions": self.predictive.num_sessions,
+            "num_replicates": self.predictive.num_replicates,
+            "notes": self.predictive.notes,
+            "statistics": {
+                name: {
+                    "observed": statistic.observed,
+                    "predicted": statistic.predicted,
+                    "interval": list(statistic.interval),
+                    "z_score": statistic.z_score,
+                    "p_value": statistic.p_value,
+                }
+                for name, statistic in self.predictive.statistics.items()
+            },
+        }
+        found["recovery"] = [summary._asdict() for summary in summarise(self.recovery)]
+        return _as_json(found)
+
+
+def check_fit(
+    result: FitResult,
+    log: SessionLog,
+    held_out_log: SessionLog | None = None,
+    truth: Mapping[str, Any] | None = None,
+    num_bins: int = 10,
+    num_replicates: int = 100,
+    batch_size: int = 1000,
+    seed: int = 0,
+    jit_compile: bool = False,
+) -> FitChecks:
+    """Checks a fit on the sessions that were fitted, and its predictions on those that were held out.
+
+    Args:
+      result: of `fit`.
+      log: the sessions that were fitted.
+      held_out_log: other sessions; without them predictions are checked on those that were fitted. `log.split(held_out, seed)` gives both
+        as `fit` splits them.
+      truth: true values by the name of the parameter, where they are known.
+      num_bins: of the calibration.
+      num_replicates: simulations of the log for the posterior-predictive checks.
+      batch_size: sessions that are predicted or simulated at once.
+      seed: of the simulations.
+      jit_compile: whether simulations are compiled with XLA.
+
+    Raises:
+      ValueError: for an argument out of range, or a log that lacks what the models need to be simulated.
+    """
+    predicted = log if held_out_log is None else held_out_log
+    scores, calibration, unpredictable = None, None, ""
+    try:
+        predictions = predict_choices(result.simulator, predicted, batch_size)
+    except ValueError as reason:
+        unpredictable = str(reason)
+    else:
+        scores, calibration = score_choices(predictions, predicted), calibrate(predictions, predicted, num_bins)
+    return FitChecks(
+        choices=scores,
+        calibration=calibration,
+        unpredictable=unpredictable,
+        choices_are_held_out=held_out_log is not None,
+        predictive=predictive_check(result.simulator, log, num_replicates, batch_size, seed, jit_compile),
+        recovery=[] if truth is None else recover(truth, result.estimates),
+    )
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _as_json(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _as_json(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value

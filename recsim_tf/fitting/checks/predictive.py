@@ -1,0 +1,149 @@
+"""Posterior-predictive checks: whether sessions simulated by the fitted models look like the logged ones."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from recsim_tf.core import random
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation
+from recsim_tf.fitting.checks.statistics import Contents, bin_edges, samples, shares, statistics
+from recsim_tf.fitting.session_log import SessionLog
+
+_QUANTILES = (0.025, 0.975)
+
+
+class Statistic(NamedTuple):
+    """A statistic of the log, and of each of R simulations of it."""
+
+    observed: float
+    replicated: np.ndarray  # float64 [R]
+
+    @property
+    def predicted(self) -> float:
+        """The mean of the simulations."""
+        return float(np.mean(self.replicated))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """That holds 95 % of the simulations."""
+        low, high = np.quantile(self.replicated, _QUANTILES)
+        return float(low), float(high)
+
+    @property
+    def z_score(self) -> float:
+        """How far the log lies from the mean of the simulations, in their standard deviations."""
+        gap, spread = self.observed - self.predicted, float(np.std(self.replicated, ddof=1))
+        return gap / spread if spread > 0 else float(np.sign(gap) * np.inf if gap else 0.0)
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided: twice the part of simulations that lie as far out as the log, which counts as one of them; at least 2 / (R + 1)."""
+        above, below = int(np.sum(self.replicated >= self.observed)), int(np.sum(self.replicated <= self.observed))
+        return min(1.0, 2 * (1 + min(above, below)) / (1 + len(self.replicated)))
+
+
+class Histogram(NamedTuple):
+    """The distribution of a quantity in the log, and in each of R simulations of it."""
+
+    edges: np.ndarray  # float64 [Q + 1]
+    observed: np.ndarray  # float64 [Q], parts of the whole
+    replicated: np.ndarray  # float64 [R, Q]
+
+    @property
+    def interval(self) -> tuple[np.ndarray, np.ndarray]:
+        """By bin, that holds 95 % of the simulations."""
+        low, high = np.quantile(self.replicated, _QUANTILES, axis=0)
+        return low, high
+
+    def survival(self) -> "Histogram":
+        """With the part of the whole that reaches each bin in the place of the part in it."""
+        observed, replicated = (np.cumsum(parts[..., ::-1], axis=-1)[..., ::-1] for parts in (self.observed, self.replicated))
+        return self._replace(observed=observed, replicated=replicated)
+
+
+class PredictiveCheck(NamedTuple):
+    """What the log and its simulations came to."""
+
+    statistics: dict[str, Statistic]
+    histograms: dict[str, Histogram]
+    num_sessions: int
+    num_replicates: int
+    notes: list[str]  # what was assumed, and what could not be checked
+
+
+def predictive_check(
+    simulator: Simulator, log: SessionLog, num_replicates: int = 100, batch_size: int = 1000, seed: int = 0, jit_compile: bool = False
+) -> PredictiveCheck:
+    """Simulates logged sessions again, see `Resimulation`, and compares what they come to with the log.
+
+    The parameters are those of the simulator in all replicates: their uncertainty is left out, so that the intervals are a little narrow
+    where parameters are uncertain. Compared are click rates by position, session lengths, clicks, and the simulator's reward, called
+    engagement (Gelman, Meng and Stern 1996, "Posterior predictive assessment of model fitness via realized discrepancies").
+
+    Args:
+      simulator: fitted; its parameters are scalars or tables, not [B].
+      log: the sessions.
+      num_replicates: R, at least 20.
+      batch_size: sessions that are simulated at once; the memory of the device grows with it, and not with the log.
+      seed: of the simulations.
+      jit_compile: whether to compile with XLA.
+
+    Raises:
+      ValueError: if num_replicates is below 20, or the log lacks what the models need.
+    """
+    if num_replicates < 20:
+        raise ValueError(f"num_replicates must be at least 20, got {num_replicates}")
+    sessions = Resimulation(simulator, log, batch_size, jit_compile)
+    first_seed, second_seed, *seeds = random.split_seed(seed, num_replicates + 2)
+    observed = sessions.observed(first_seed)
+    engagement_is_known = True
+    if sessions.innovations_are_latent:
+        engagement_is_known = np.array_equal(observed.reward, sessions.observed(second_seed).reward)
+    contents = _contents(observed, sessions.users_leave, engagement_is_known)
+    logged_statistics, logged_samples = statistics(observed, contents), samples(observed, contents)
+    found: dict[str, list[float]] = {name: [] for name in logged_statistics}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in logged_samples}
+    # A bin for every step, so that the part of sessions that reach it is exact.
+    edges = {"session_length": np.arange(log.max_length + 1) + 0.5}
+    for replicate_seed in seeds:
+        outcomes = sessions.simulated(replicate_seed)
+        for name, value in statistics(outcomes, contents).items():
+            found[name].append(value)
+        for name, values in samples(outcomes, contents).items():
+            if name not in edges:
+                edges[name] = bin_edges(np.concatenate([logged_samples[name], values]))
+            parts[name].append(shares(values, edges[name]))
+    return PredictiveCheck(
+        statistics={name: Statistic(value, np.array(found[name])) for name, value in logged_statistics.items()},
+        histograms={
+            name: Histogram(edges[name], shares(values, edges[name]), np.array(parts[name])) for name, values in logged_samples.items()
+        },
+        num_sessions=log.num_sessions,
+        num_replicates=num_replicates,
+        notes=_notes(sessions, log, contents, engagement_is_known),
+    )
+
+
+def _contents(observed: Outcomes, users_leave: bool, engagement_is_known: bool) -> Contents:
+    positions = tuple(int(position) for position in np.flatnonzero(observed.shown.sum(axis=0)))
+    differs = not np.array_equal(observed.reward.sum(axis=1), observed.clicks.sum(axis=1))
+    return Contents(positions, length=users_leave, engagement=engagement_is_known and differs)
+
+
+def _notes(sessions: Resimulation, log: SessionLog, contents: Contents, engagement_is_known: bool) -> list[str]:
+    notes = []
+    if contents.length:
+        notes.append(
+            "A simulated user who stays for longer than logged is shown slates of random steps of the same session again, until step "
+            f"{log.max_length:,}, where the longest session of the log ends. A session that the log cuts is cut at the same step."
+        )
+    else:
+        notes.append("In these models nobody leaves: every simulated session has its logged length, which is not checked.")
+    if sessions.initial_is_latent:
+        notes.append("The initial draws of users were not logged, and are drawn anew in each simulation.")
+    if not engagement_is_known:
+        notes.append("The engagement of the log depends on innovations that were not logged, so it is not checked.")
+    elif not contents.engagement:
+        notes.append("The reward is the number of clicks, so there is no other engagement to check.")
+    return notes

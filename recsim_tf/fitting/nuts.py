@@ -1,0 +1,109 @@
+"""Chains of the No-U-Turn Sampler, side by side in one compiled kernel."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+
+# Of burn-in; the rest of it runs with the adapted step size.
+_PART_THAT_ADAPTS = 0.8
+_FIRST_STEP_SIZE = 0.5
+
+
+class Chains(NamedTuple):
+    """N draws of C chains in D dimensions."""
+
+    positions: np.ndarray  # [N, C, D]
+    acceptance_rate: np.ndarray  # [C], mean over the draws; the step size is adapted to make it 0.75
+    step_size: np.ndarray  # [C]
+    num_divergent: np.ndarray  # int [C], draws at which the energy was off by more than 1000
+
+
+def sample_chains(
+    log_density: Callable[[tf.Tensor], tf.Tensor],
+    start: tf.Tensor,
+    num_samples: int,
+    num_burnin_steps: int,
+    seed,
+    jit_compile: bool,
+    progress: bool,
+) -> Chains:
+    """Draws from densities over the reals (Hoffman and Gelman 2014, JMLR 15), each chain with a step size of its own.
+
+    Args:
+      log_density: maps positions [C, D] to log-densities [C], which may be different ones; -inf where there is none.
+      start: [C, D], best in units in which the densities have standard deviations of about 1.
+      num_samples: draws of each chain, at least 4.
+      num_burnin_steps: draws before them, which adapt the step sizes and are left out; at least 1.
+      seed: an integer or int32 [2].
+      jit_compile: whether to compile with XLA.
+      progress: whether to show a progress bar.
+
+    Raises:
+      ValueError: if a number is out of range, or a log-density is not finite at the start.
+    """
+    check_numbers(num_samples, num_burnin_steps)
+    wrap = compiled(jit_compile=jit_compile)
+    kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
+        tfp.mcmc.NoUTurnSampler(log_density, step_size=tf.fill([start.shape[0], 1], tf.cast(_FIRST_STEP_SIZE, start.dtype))),
+        num_adaptation_steps=int(_PART_THAT_ADAPTS * num_burnin_steps),
+    )
+
+    def one_step(position, results, seed):
+        seed, step_seed = random.split_seed(seed, 2)
+        return *kernel.one_step(position, results, seed=step_seed), seed
+
+    one_step = wrap(one_step)
+    position, results, seed = start, wrap(kernel.bootstrap_results)(start), random.as_seed(seed)
+    impossible = np.flatnonzero(~np.isfinite(results.inner_results.target_log_prob))
+    if len(impossible):
+        raise ValueError(f"the log-density is not finite at the start of chains {impossible.tolist()}")
+    positions, acceptance, divergent = [], [], []
+    for step in _steps(num_burnin_steps + num_samples, progress):
+        position, results, seed = one_step(position, results, seed)
+        if step >= num_burnin_steps:
+            positions.append(position.numpy())
+            acceptance.append(np.exp(results.inner_results.log_accept_ratio))
+            divergent.append(results.inner_results.has_divergence.numpy())
+    return Chains(
+        positions=np.stack(positions),
+        acceptance_rate=np.mean(acceptance, axis=0),
+        step_size=results.new_step_size.numpy()[:, 0],
+        num_divergent=np.sum(divergent, axis=0),
+    )
+
+
+def check_numbers(num_samples: int, num_burnin_steps: int) -> None:
+    """Raises a ValueError for numbers that `sample_chains` does not take, for callers with work to do before it."""
+    for name, number, least in (("num_samples", num_samples, 4), ("num_burnin_steps", num_burnin_steps, 1)):
+        if number < least:
+            raise ValueError(f"{name} must be at least {least}, got {number}")
+
+
+def potential_scale_reduction(samples: np.ndarray) -> np.ndarray:
+    """[...]: split R-hat of samples [N, C, ...] of C chains, 1 where they agree (Gelman et al., Bayesian Data Analysis, section 11.4)."""
+    return tfp.mcmc.potential_scale_reduction(tf.constant(samples), independent_chain_ndims=1, split_chains=True).numpy()
+
+
+def effective_sample_size(samples: np.ndarray) -> np.ndarray:
+    """[...]: the independent samples that samples [N, C, ...] of C chains are worth for their mean (the same, section 11.5)."""
+    cross_chain_dims = 1 if samples.shape[1] > 1 else None
+    sizes = tfp.mcmc.effective_sample_size(
+        tf.constant(samples), filter_beyond_positive_pairs=True, cross_chain_dims=cross_chain_dims
+    ).numpy()
+    return sizes if cross_chain_dims else sizes[0]
+
+
+def _steps(num_steps: int, progress: bool):
+    if not progress:
+        return range(num_steps)
+    try:
+        from tqdm import tqdm
+    except ImportError as missing:
+        raise ImportError("progress needs tqdm: install recsim-tf[fitting]") from missing
+    return tqdm(range(num_steps), desc="NUTS", unit=" draws")

@@ -1,0 +1,104 @@
+"""The sections of a report about the fit itself."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from recsim_tf.fitting.checks import Recovered, summarise
+from recsim_tf.fitting.fit import Estimate, FitResult
+from recsim_tf.fitting.report import figures
+from recsim_tf.fitting.report.formats import element, fixed, signed
+from recsim_tf.fitting.report.html import paragraph, plot, plots, table
+from recsim_tf.fitting.session_log import SessionLog
+
+# Larger parameters are summed up.
+_MAX_ELEMENTS = 20
+_MAX_RECOVERED = 40
+
+
+def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None) -> list[str]:
+    """What was fitted to what, and how it went."""
+    simulator = result.simulator
+    num_elements = sum(int(np.size(estimate.value)) for estimate in result.estimates.values())
+    search = "converged" if result.converged else "did not converge"
+    rows = [
+        ("user model", type(simulator.users).__name__),
+        ("document model", type(simulator.documents).__name__),
+        ("slate size", log.slate_size),
+        ("sessions fitted", log.num_sessions),
+        ("steps fitted", log.num_steps),
+        ("steps of a session: median, largest", f"{np.median(log.length):,.0f}, {log.max_length:,}"),
+        ("sessions that end because the user leaves", f"{np.mean(log.departed):.1%}"),
+        ("sessions held out", None if held_out_log is None else held_out_log.num_sessions),
+        ("parameters fitted", len(result.estimates)),
+        ("numbers in them", num_elements),
+        ("search", "diverged; the estimates are the last finite ones" if result.diverged else search),
+        ("log-likelihood of the fitted sessions", fixed(result.log_likelihood, 2)),
+        ("the same a step", fixed(result.log_likelihood / log.num_steps)),
+        ("log-likelihood a step of the held-out sessions", fixed(result.held_out_log_likelihood)),
+    ]
+    note = "The log-likelihood is that of everything that users drew: responses, innovations and departures."
+    return [table(["", "value"], rows), paragraph(note, note=True)]
+
+
+def parameters(estimates: Mapping[str, Estimate]) -> list[str]:
+    """Small parameters by element, large ones summed up with a histogram."""
+    rows, large = [], {}
+    for name, estimate in estimates.items():
+        if np.size(estimate.value) > _MAX_ELEMENTS:
+            large[name] = estimate
+            continue
+        for index in np.ndindex(np.shape(estimate.value)):
+            rows.append((element(name, index), *(float(np.asarray(field)[index]) for field in estimate)))
+    parts = []
+    if rows:
+        parts.append(table(["parameter", "estimate", "standard error", "interval from", "to"], rows))
+    if large:
+        columns = ["parameter", "shape", "smallest", "mean", "largest", "standard deviation", "mean standard error"]
+        parts.append(table(columns, [_summed_up(name, estimate) for name, estimate in large.items()]))
+        images = {name: figures.parameter_histogram(name, estimate.value) for name, estimate in large.items()}
+        parts.append(plots([plot(png, f"Histogram of {name}", f"{name}: values of its elements.") for name, png in images.items()]))
+    note = (
+        "Standard errors are those of the observed information, where there are any. Intervals have the confidence that the fit was asked "
+        "for, by default 95 %."
+    )
+    return [*parts, paragraph(note, note=True)]
+
+
+def learning_curve(result: FitResult) -> list[str]:
+    """The search."""
+    png = figures.learning_curve(result.history, result.held_out_log_likelihood is not None)
+    return [plot(png, "Log-likelihood a step through the search", "Log-likelihood a step through the best of the fit's searches.")]
+
+
+def recovery(rows: Sequence[Recovered]) -> list[str]:
+    """Estimates beside the truth: by element where there are few, and by parameter where that has several."""
+    parts = []
+    if len(rows) <= _MAX_RECOVERED:
+        columns = ["parameter", "truth", "estimate", "standard error", "relative error", "z", "in the interval"]
+        parts.append(table(columns, [_recovered(row) for row in rows]))
+    several = [found for found in summarise(rows) if found.num_estimates > 1]
+    if several:
+        columns = ["parameter", "estimates", "mean error", "r.m.s. error", "mean standard error", "mean z", "r.m.s. z", "in the interval"]
+        summaries = [
+            (
+                *(found.parameter, found.num_estimates, found.mean_error, found.rms_error),
+                *(found.mean_standard_error, found.mean_z_score, found.rms_z_score),
+                f"{found.covered:,} of {found.intervals:,}" if found.intervals else None,
+            )
+            for found in several
+        ]
+        parts.append(table(columns, summaries))
+    note = "z is the error in standard errors; over many parameters its root mean square is about 1 where standard errors are right."
+    return [*parts, paragraph(note, note=True)]
+
+
+def _summed_up(name: str, estimate: Estimate) -> tuple:
+    value, error = np.asarray(estimate.value, np.float64), np.asarray(estimate.standard_error, np.float64)
+    shape = " by ".join(f"{size:,}" for size in value.shape)
+    return (name, shape, *map(float, (value.min(), value.mean(), value.max(), value.std(), error.mean())))
+
+
+def _recovered(row: Recovered) -> tuple:
+    error = None if np.isnan(row.relative_error) else f"{signed(100 * row.relative_error, 2)} %"
+    return element(row.parameter, row.element), row.truth, row.estimate, row.standard_error, error, signed(row.z_score, 2), row.covered

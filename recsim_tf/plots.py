@@ -1,0 +1,29 @@
+"""Figures that are drawn without a display."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
+    """Axes of matplotlib whose figure is written as a PNG at the end.
+
+    Args:
+      target: the file.
+      size: width and height in inches, at 120 dots each.
+
+    Raises:
+      ImportError: if matplotlib is not installed, in one line.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as missing:
+        raise ImportError("plots need matplotlib: install recsim-tf[agents] or recsim-tf[fitting]") from missing
+    # Not by pyplot, whose figures and display belong to the caller.
+    drawn = Figure(figsize=size, layout="constrained")
+    axes = drawn.subplots()
+    yield axes
+    axes.grid(alpha=0.3)
+    drawn.savefig(target, format="png", dpi=120)

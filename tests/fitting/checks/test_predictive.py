@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.fitting import from_trajectory
+from recsim_tf.fitting.checks import predictive_check
+from recsim_tf.fitting.checks.predictive import Histogram, Statistic
+from recsim_tf.fitting.checks.resimulation import Resimulation, continued
+from tests.fitting.logs import HAZARD, evolution, exploration, rollout, satisfaction
+
+NUM_SESSIONS, NUM_STEPS, NUM_REPLICATES = 300, 40, 50
+
+
+@pytest.fixture(scope="module")
+def trajectory():
+    return rollout(evolution(**HAZARD), NUM_SESSIONS, NUM_STEPS)
+
+
+@pytest.fixture(scope="module")
+def log(trajectory):
+    return from_trajectory(trajectory)
+
+
+@pytest.fixture(scope="module")
+def true_check(log):
+    return predictive_check(evolution(**HAZARD), log, NUM_REPLICATES)
+
+
+def test_the_models_that_made_a_log_pass(true_check):
+    z_scores = {name: statistic.z_score for name, statistic in true_check.statistics.items()}
+    # The largest of a dozen normal variables is beyond 3.5 once in two hundred times.
+    assert max(map(abs, z_scores.values())) < 3.5, z_scores
+    assert np.median([statistic.p_value for statistic in true_check.statistics.values()]) > 0.1
+
+
+def test_other_models_fail(log):
+    found = predictive_check(evolution(no_click_mass=4.0, **HAZARD), log, NUM_REPLICATES).statistics
+    for name in ("click_rate/position_0", "clicks_per_step/mean", "clicks_per_session/mean", "engagement_per_step/mean"):
+        assert found[name].p_value == 2 / (NUM_REPLICATES + 1)
+        assert found[name].z_score > 4
+    patient = predictive_check(evolution(**{**HAZARD, "time_budget": 20.0}), log, NUM_REPLICATES).statistics
+    assert patient["session_length/mean"].z_score < -5
+    assert abs(patient["click_rate/position_0"].z_score) < 3.5
+
+
+def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log):
+    sessions = Resimulation(evolution(**HAZARD), log, batch_size=128)
+    observed = sessions.observed()
+    np.testing.assert_array_equal(observed.length, log.length)
+    np.testing.assert_array_equal(observed.left, log.departed)
+    np.testing.assert_allclose(observed.reward, tf.transpose(trajectory.transitions.reward), rtol=1e-12)
+    clicked = tf.where(
+        trajectory.transitions.active[..., tf.newaxis, tf.newaxis], trajectory.transitions.response.clicked[..., tf.newaxis], 0
+    )
+    np.testing.assert_allclose(observed.clicks, tf.reduce_sum(clicked, axis=[0, 3]))
+    np.testing.assert_array_equal(observed.shown, np.repeat(log.length[:, np.newaxis], 3, axis=1))
+
+
+def test_simulations_are_reproducible_and_differ_by_seed(log):
+    sessions = Resimulation(evolution(**HAZARD), log, batch_size=128)
+    first, second, other = (sessions.simulated(seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.reward, second.reward)
+    assert np.any(first.length != other.length)
+    # One session many times, in two batches: each time it has draws of its own.
+    outcomes = Resimulation(evolution(**HAZARD), log.take(np.zeros(40, int)), batch_size=20).simulated(1)
+    assert len(np.unique(outcomes.length)) > 2
+    assert np.any(outcomes.clicks[:20] != outcomes.clicks[20:])
+
+
+def test_sessions_go_on_with_slates_of_their_own(log):
+    longer = continued(log)
+    session = int(np.flatnonzero(log.length == 5)[0])
+    for one, logged in zip(tf.nest.flatten(longer.documents), tf.nest.flatten(log.documents), strict=True):
+        np.testing.assert_array_equal(one[log.active], logged[log.active])
+        own = logged[session, :5]
+        assert all(np.any(np.all(later == own, axis=tuple(range(1, own.ndim)))) for later in one[session])
+    assert len(np.unique(longer.hidden[session, 5:], axis=0)) > 1
+
+
+def test_sessions_that_the_log_cuts_are_cut_at_the_same_step(log):
+    cut = log._replace(length=np.minimum(log.length, 4), departed=log.departed & (log.length <= 4))
+    simulated = Resimulation(evolution(**HAZARD), cut).simulated(0)
+    assert np.all(simulated.length[~cut.departed] <= 4)
+    assert np.any(simulated.length[cut.departed] > 4)
+
+
+def test_models_that_nobody_leaves_keep_the_logged_lengths():
+    log = from_trajectory(rollout(exploration(), 50, 5))
+    log = log._replace(length=np.arange(50, dtype=np.int32) % 5 + 1)
+    check = predictive_check(exploration(), log, 20)
+    np.testing.assert_array_equal(Resimulation(exploration(), log).simulated(0).length, log.length)
+    assert "session_length" not in check.histograms
+    assert any("nobody leaves" in note for note in check.notes)
+
+
+def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logged(log, true_check):
+    # The choice moves the interests in a direction that was not logged, but not what is watched.
+    check = predictive_check(evolution(**HAZARD), log._replace(innovation=()), 20)
+    assert check.statistics["engagement_per_session/mean"].observed == true_check.statistics["engagement_per_session/mean"].observed
+
+    class Coupled(type(evolution().users)):
+        def outcome(self, state, slate, draw):
+            response = super().outcome(state, slate, draw)
+            return response._replace(watch_time=response.watch_time * tf.reduce_sum(state.interests, axis=1)[:, tf.newaxis])
+
+    simulator = evolution(**HAZARD)
+    simulator.users = Coupled(20, min_normalizer=-1.25, time_budget=10.0, dtype=tf.float64, **HAZARD)
+    check = predictive_check(simulator, log._replace(innovation=()), 20)
+    assert not any("engagement" in name for name in check.statistics)
+    assert any("innovations that were not logged" in note for note in check.notes)
+
+
+def test_initial_draws_that_were_not_logged_are_drawn(log):
+    sessions = Resimulation(evolution(**HAZARD), log._replace(initial=()))
+    assert sessions.initial_is_latent
+    assert np.all(sessions.simulated(0).length >= 1)
+
+
+def test_responses_that_are_no_choices_are_checked_too():
+    simulator = satisfaction(time_budget=4.0)
+    check = predictive_check(simulator, from_trajectory(rollout(simulator, 40, 6)), 20)
+    # This user consumes the first document of every slate.
+    assert check.statistics["click_rate/position_0"].p_value == 1
+    assert abs(check.statistics["engagement_per_session/mean"].z_score) < 3.5
+
+
+def test_p_values_count_the_log_as_one_of_the_simulations():
+    replicated = np.arange(19.0)
+    assert Statistic(100.0, replicated).p_value == pytest.approx(2 / 20)
+    assert Statistic(-1.0, replicated).p_value == pytest.approx(2 / 20)
+    assert Statistic(17.0, replicated).p_value == pytest.approx(2 * 3 / 20)
+    assert Statistic(9.0, replicated).p_value == 1
+    assert Statistic(9.0, replicated).z_score == 0
+    assert Statistic(1.0, np.ones(20)).z_score == 0
+    assert Statistic(2.0, np.ones(20)).z_score == np.inf
+
+
+def test_survival_is_the_part_that_reaches_a_bin():
+    histogram = Histogram(np.arange(4) + 0.5, np.array([0.5, 0.25, 0.25]), np.array([[0.0, 0.0, 1.0]]))
+    np.testing.assert_allclose(histogram.survival().observed, [1, 0.5, 0.25])
+    np.testing.assert_allclose(histogram.survival().replicated, [[1, 1, 1]])
+
+
+def test_too_few_replicates_are_refused(log):
+    with pytest.raises(ValueError, match="num_replicates must be at least 20, got 5"):
+        predictive_check(evolution(**HAZARD), log, 5)
