@@ -1,8 +1,10 @@
 """Fits of user models to logged sessions, and what they are worth.
 
-    python benchmarks/fitting.py recovery [--hidden] [--json=PATH] [--seed=0] [--replications=20] [--quick]
+    python benchmarks/fitting.py STUDY [--hidden] [--replications=20] [--data_dir=data] [--seed=0] [--json=PATH] [--quick]
 
 recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden from a log without the users' changes.
+movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`; `make data` brings the data.
+open_bandit: whether clicks under a random policy tell another policy's click rate, see `fits/open_bandit.py`; needs `make data` as well.
 """
 
 import json
@@ -15,7 +17,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
-from fits import recovery
+from fits import movielens, open_bandit, recovery
 
 _FLAGS = flags.FLAGS
 
@@ -28,8 +30,18 @@ def _recovery() -> tuple[dict, str]:
     return result, recovery.recovery_table(result)
 
 
+def _movielens() -> tuple[dict, str]:
+    result = movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick)
+    return result, movielens.movielens_table(result)
+
+
+def _open_bandit() -> tuple[dict, str]:
+    result = open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick)
+    return result, open_bandit.open_bandit_table(result)
+
+
 # Name -> a function that gives the result, with its "figures" by name, and its table.
-_STUDIES = {"recovery": _recovery}
+_STUDIES = {"recovery": _recovery, "movielens": _movielens, "open_bandit": _open_bandit}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -50,6 +62,7 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("json", None, "File for the figures.")
+    flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
     flags.DEFINE_integer("replications", None, "recovery: logs, by default 20.")
     flags.DEFINE_bool("hidden", False, "recovery: without the directions in which clicks moved the interests.")

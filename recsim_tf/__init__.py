@@ -10,6 +10,7 @@ from recsim_tf.core.models import DocumentModel, UserModel, per_user
 from recsim_tf.core.shared_candidates import SharedCandidates
 from recsim_tf.core.simulator import Policy, Simulator, click_reward
 from recsim_tf.core.types import Clicks, InitialDraws, LogProb, Observation, SimulatorState, Slate, StepDraws, Trajectory, Transition
+from recsim_tf.environments.drifting_taste import drifting_taste
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
@@ -17,6 +18,7 @@ from recsim_tf.environments.page_clicks import page_clicks
 from recsim_tf.registry import make, register, registered
 
 
+register("DriftingTaste-v0", drifting_taste)
 register("InterestEvolution-v1", interest_evolution)
 register("InterestExploration-v1", interest_exploration)
 register("LongTermSatisfaction-v1", long_term_satisfaction)

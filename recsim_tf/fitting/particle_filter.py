@@ -58,9 +58,9 @@ def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particle
         particles, log_weights = _resample(particles, log_weights - log_means, resampling_seed)
         return step + 1, particles, log_weights, totals + log_means, seed
 
-    longest = tf.reduce_max(tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0))
+    end = tf.math.count_nonzero(tf.reduce_any(trajectory.transitions.active, axis=1), dtype=tf.int32)
     loop_vars = (0, particles, log_weights, tf.zeros([_NUM_FILTERS, num_users], initial.dtype), random.as_seed(seed))
-    totals = tf.while_loop(lambda step, *_: step < longest, body, loop_vars, maximum_iterations=num_steps)[3]
+    totals = tf.while_loop(lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps)[3]
     log_mean = tf.reduce_logsumexp(totals, axis=0) - tf.math.log(tf.cast(_NUM_FILTERS, initial.dtype))
     return initial + 2 * log_mean - tf.reduce_mean(totals, axis=0)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import gin
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
@@ -17,6 +18,8 @@ from recsim_tf.fitting.likelihood import LogLikelihood, take_sessions
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter, with_attributes
 from recsim_tf.fitting.session_log import SessionLog, as_trajectory, scoring_simulator
 
+# Of the search for the mode, from where a fit has ended or nearby.
+_MAX_STEPS = 20
 # Maps unconstrained parameters [P] to a log-density and its gradient [P].
 _Density = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -50,7 +53,7 @@ def sample_parameters(
 
     The density is that of the values: the likelihood of all sessions, as in `fit`, times the priors. A parameter without a prior has a flat
     one over the values of its support, which is improper where that is unbounded. Chains move in the unconstrained parameters, with the
-    Jacobian of the bijectors, in units of the observed information at the start.
+    Jacobian of the bijectors, in units of the observed information at the mode.
 
     Args:
       simulator: the models, with the values of all parameters that are not sampled.
@@ -58,8 +61,8 @@ def sample_parameters(
       log: the sessions, with everything that the user model draws.
       num_samples: draws of each chain, at least 4.
       num_burnin_steps: draws before them that adapt the step size, at least 1.
-      num_chains: that start around `start`, spread as the information tells.
-      start: values near the mode by name, or what `fit` found; None to call `fit`.
+      num_chains: that start around the mode, spread as the information tells.
+      start: values near the mode by name, or what `fit` found; None to call `fit`. A short search for the mode sets out from there.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
       jit_compile: whether to compile the chains with XLA, which takes some seconds and makes draws several times faster.
       seed: of the chains, an integer.
@@ -80,15 +83,21 @@ def sample_parameters(
         raise ValueError(f"start must have a value for each parameter, got none for {', '.join(missing)}")
     started = {name: Parameter(values[name], parameter.bijector, parameter.prior) for name, parameter in parameters.items()}
     fitted = FittedSimulator(simulator, started, getattr(simulator.users, "dtype", tf.float32))
+    log_density = _log_density(fitted, simulator, log, min(batch_size, log.num_sessions))
+    fitted.assign_flat(_mode(log_density, fitted.flat()))
     center, scale = tf.constant(fitted.flat()), tf.constant(_scale(fitted, simulator, log, batch_size))
-    log_likelihood = _log_likelihood(fitted, simulator, log, min(batch_size, log.num_sessions))
-    log_density = _whitened(log_likelihood, lambda flat: _log_prior(fitted, flat), center, scale)
+
+    def unconstrained(positions):
+        return center + tf.linalg.matvec(scale, positions)
+
+    def whitened(positions):
+        return log_density(unconstrained(positions))
+
     spread = tf.constant(np.random.default_rng(seed).standard_normal([num_chains, len(center)]))
     # Where a chain would start at impossible parameters it starts at the center.
-    spread = nests.where(tf.math.is_finite(compiled(log_density)(spread)), spread, tf.zeros_like(spread))
-    chains = nuts.sample_chains(log_density, spread, num_samples, num_burnin_steps, seed, jit_compile, progress)
-    unconstrained = tf.constant(chains.positions) @ tf.transpose(scale) + center
-    samples = {name: value.numpy() for name, value in _values(fitted, unconstrained).items()}
+    spread = nests.where(tf.math.is_finite(compiled(whitened)(spread)), spread, tf.zeros_like(spread))
+    chains = nuts.sample_chains(whitened, spread, num_samples, num_burnin_steps, seed, jit_compile, progress)
+    samples = {name: value.numpy() for name, value in _values(fitted, unconstrained(tf.constant(chains.positions))).items()}
     return ParameterPosterior(
         samples={name: np.swapaxes(value, 0, 1) for name, value in samples.items()},
         r_hat={name: nuts.potential_scale_reduction(value) for name, value in samples.items()},
@@ -158,23 +167,43 @@ def _log_likelihood(fitted: FittedSimulator, simulator: Simulator, log: SessionL
     return value_and_gradient
 
 
-def _whitened(log_likelihood: _Density, log_prior: Callable[[tf.Tensor], tf.Tensor], center: tf.Tensor, scale: tf.Tensor):
-    """The log-densities [C] of chains at positions [C, P], which stand for center + scale @ position."""
+def _log_density(fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The function that maps unconstrained parameters [C, P] to the log-densities of their posterior [C], -inf where impossible."""
+    log_likelihood = _log_likelihood(fitted, simulator, log, batch_size)
 
-    def value_and_gradient(position):
-        flat = center + tf.linalg.matvec(scale, position)
+    def value_and_gradient(flat):
         value, gradient = log_likelihood(flat)
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            prior = log_prior(flat)
-        gradient = tf.linalg.matvec(scale, gradient + tape.gradient(prior, flat), transpose_a=True)
+            prior = _log_prior(fitted, flat)
         possible = tf.math.is_finite(value + prior)
-        return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient, 0)
+        return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient + tape.gradient(prior, flat), 0)
 
     # The gradient is summed batch by batch beside the value, so that memory does not grow with the log.
     @tf.custom_gradient
-    def log_density(positions):
-        values, gradients = tf.map_fn(value_and_gradient, positions, fn_output_signature=(tf.float64, tf.float64))
+    def log_density(flat):
+        values, gradients = tf.map_fn(value_and_gradient, flat, fn_output_signature=(tf.float64, tf.float64))
         return values, lambda upstream: upstream[:, tf.newaxis] * gradients
 
     return log_density
+
+
+def _mode(log_density: Callable[[tf.Tensor], tf.Tensor], start: np.ndarray) -> np.ndarray:
+    """[P]: a better place than a start [P]. A maximum of the likelihood may lie at infinity; with the Jacobian it does not."""
+
+    @compiled
+    def loss_and_gradient(flat):
+        return tfp.math.value_and_gradient(lambda position: -log_density(position[tf.newaxis])[0], flat)
+
+    first, gradient = loss_and_gradient(tf.constant(start))
+    if not np.isfinite(first):
+        raise ValueError("the log-density of the parameters is not finite at the start: start elsewhere")
+    # The first step is along the gradient: in these units it is a small one in every parameter.
+    scale = 1 / np.maximum(np.abs(gradient), 1)
+
+    def scaled(position):
+        loss, gradient = loss_and_gradient(start + scale * position)
+        return loss, scale * gradient
+
+    found = tfp.optimizer.lbfgs_minimize(scaled, tf.zeros_like(start), max_iterations=_MAX_STEPS)
+    return start + scale * found.position.numpy() if found.objective_value < first else start

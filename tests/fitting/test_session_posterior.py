@@ -105,11 +105,12 @@ def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovatio
 def test_bounded_and_joint_latents_stay_within_their_supports():
     simulator = satisfaction(observation_stddev=0.1)
     log = from_trajectory(rollout(simulator, num_users=4, num_steps=3))
-    posterior = sample_sessions(simulator, log._replace(initial=()), 50, 50, progress=False)
-    assert posterior.initial.exposure.shape == posterior.initial.noise.shape == (50, 4)
+    posterior = sample_sessions(simulator, log._replace(initial=()), 100, 50, progress=False)
+    assert posterior.initial.exposure.shape == posterior.initial.noise.shape == (100, 4)
     assert ((posterior.initial.exposure > 0) & (posterior.initial.exposure < 1)).all()
-    # The noise is of an observation that nobody acts on.
+    # Sessions tell nothing about the noise of an observation and, with this small sensitivity, about the exposure: it stays uniform.
     assert posterior.initial.noise.std() == pytest.approx(0.1, rel=0.3)
+    assert posterior.initial.exposure.std() == pytest.approx(12**-0.5, rel=0.3)
     assert posterior.innovation == ()
 
 

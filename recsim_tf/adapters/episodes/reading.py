@@ -1,5 +1,6 @@
 """Logs to trajectories."""
 
+import itertools
 import os
 from collections.abc import Iterator
 
@@ -62,9 +63,27 @@ class Episodes:
         """
         if not self.num_sessions:
             raise ValueError(f"{self.path} has no sessions to make a trajectory of")
+        trajectory, lengths = self._stacked(list(self._sessions()))
+        if not trajectory.transitions.active.all():
+            trajectory = trajectory._replace(transitions=self._fill_inactive(trajectory.initial, trajectory.transitions, lengths))
+        return tf.nest.map_structure(tf.convert_to_tensor, trajectory)
+
+    def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
+        """Trajectories of so many sessions each, but for the last, read from the file as they are iterated.
+
+        Unlike those of `trajectory`, steps after the end of a session are zeros, which may be impossible under the models.
+        """
+        sessions = self._sessions()
+        while piece := list(itertools.islice(sessions, num_sessions)):
+            yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
+
+    def _sessions(self) -> Iterator[Session]:
         # What was observed is recomputed from the draws when it is needed.
-        spec = self._spec._replace(user=(), documents=())
-        sessions = list(self._parsed(spec).as_numpy_iterator())
+        return iter(self._parsed(self._spec._replace(user=(), documents=())).as_numpy_iterator())
+
+    @staticmethod
+    def _stacked(sessions: list[Session]) -> tuple[Trajectory, np.ndarray]:
+        """A trajectory of NumPy arrays, zeros after the end of each session, and the lengths [B]."""
         lengths = np.array([len(session.reward) for session in sessions])
         initial = tf.nest.map_structure(lambda *rows: tf.stack(rows), *(session.initial for session in sessions))
         active = np.arange(lengths.max())[:, np.newaxis] < lengths
@@ -79,9 +98,7 @@ class Episodes:
             terminated=stacked.is_terminal,
             truncated=stacked.is_truncated,
         )
-        if not active.all():
-            transitions = self._fill_inactive(initial, transitions, lengths)
-        return Trajectory(initial, tf.nest.map_structure(tf.convert_to_tensor, transitions), ())
+        return Trajectory(initial, transitions, ()), lengths
 
     def _parsed(self, spec: Session) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(self.path).take(self.num_sessions).map(lambda serialized: parse(serialized, spec))

@@ -1,7 +1,10 @@
 """Episode logs as logged sessions."""
 
+from collections.abc import Iterator
+
 from recsim_tf.adapters.episodes import Episodes
 from recsim_tf.fitting.session_log import SessionLog, from_trajectory
+from recsim_tf.fitting.session_stream import SessionStream
 
 
 def from_episodes(episodes: Episodes) -> SessionLog:
@@ -17,3 +20,23 @@ def from_episodes(episodes: Episodes) -> SessionLog:
       ValueError: if there are no sessions.
     """
     return from_trajectory(episodes.trajectory())
+
+
+def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
+    """The same log in pieces that are read from the file in each pass, so that memory does not grow with it.
+
+    Args:
+      episodes: as `recsim_tf.adapters.episodes.read` opens it.
+      sessions_at_once: sessions of a piece. Minibatches are taken at random within a piece: sessions should stand in no order in the file.
+
+    Raises:
+      ValueError: if there are no sessions, or `sessions_at_once` is below 1.
+    """
+    if sessions_at_once < 1:
+        raise ValueError(f"sessions_at_once must be at least 1, got {sessions_at_once}")
+
+    def pieces() -> Iterator[SessionLog]:
+        return (from_trajectory(trajectory) for trajectory in episodes.trajectories(sessions_at_once))
+
+    return SessionStream(pieces)
+
