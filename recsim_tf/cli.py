@@ -1,4 +1,4 @@
-"""The `recsim-tf` command: train, evaluate, simulate."""
+"""The `recsim-tf` command: train, evaluate, simulate, fit."""
 
 import signal
 import sys
@@ -22,6 +22,7 @@ _COMMANDS = {
     "train": "train an agent, or go on with a run: --root_dir and --gin_file",
     "evaluate": "evaluate the agent of a run, and its baselines: --root_dir; sessions go to evaluations/sessions-ITERATION.csv in it",
     "simulate": "simulate sessions under a fixed policy: --root_dir and --gin_file",
+    "fit": "fit user models to a log, or go on with a fit: --root_dir and --gin_file",
 }
 
 
@@ -31,13 +32,15 @@ def _usage() -> str:
     return f"usage: recsim-tf COMMAND {options}\n{commands}"
 
 
-def _import_experiment():
-    """Imports what needs TF-Agents."""
+def _import_experiment(command: str):
+    """Imports what the command needs: all but fits need TF-Agents."""
     logging.set_verbosity(logging.ERROR)
     warnings.filterwarnings("ignore")
-    from recsim_tf.experiment import config, errors, run_dir, simulate, train
+    if command != "fit":
+        from recsim_tf.experiment import simulate, train  # noqa: F401
+    from recsim_tf.experiment import config, errors, run_dir
 
-    return config, errors, run_dir, simulate, train
+    return config, errors, run_dir
 
 
 def _run(argv: list[str]) -> int:
@@ -46,10 +49,10 @@ def _run(argv: list[str]) -> int:
         return 2
     command = argv[1]
     try:
-        modules = _import_experiment()
+        config, errors, run_dir = _import_experiment(command)
     except ModuleNotFoundError as error:
-        return _fail(f"recsim-tf {command} needs {error.name}: install recsim-tf[agents] (on Python 3.11)")
-    config, errors, run_dir, simulate, train = modules
+        extra = "fitting]" if command == "fit" else "agents] (on Python 3.11)"
+        return _fail(f"recsim-tf {command} needs {error.name}: install recsim-tf[{extra}")
     try:
         if _ROOT_DIR.value is None:
             raise errors.UsageError("--root_dir must name the folder of the run")
@@ -62,10 +65,7 @@ def _run(argv: list[str]) -> int:
         if not _GIN_FILE.value and not _GIN_BINDINGS.value:
             raise errors.UsageError(f"--gin_file must name a config, such as one of {', '.join(config.packaged_configs())}")
         folder = run_dir.RunDirectory(_ROOT_DIR.value, config.load(_GIN_FILE.value, _GIN_BINDINGS.value))
-        if command == "simulate":
-            simulate.simulate(folder, episode_log=_EPISODE_LOG.value)
-            return 0
-        train.train(folder)
+        _COMMANDS_OF_CONFIGS[command](folder)
         return 0
     except errors.StoppedError as stopped:
         print(f"recsim-tf: {errors.one_line(stopped)}; run the same command to go on", file=sys.stderr)
@@ -75,6 +75,27 @@ def _run(argv: list[str]) -> int:
         return 128 + signal.SIGINT
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         return _fail(errors.one_line(error))
+
+
+def _train(folder) -> None:
+    from recsim_tf.experiment import train
+
+    train.train(folder)
+
+
+def _simulate(folder) -> None:
+    from recsim_tf.experiment import simulate
+
+    simulate.simulate(folder, episode_log=_EPISODE_LOG.value)
+
+
+def _fit(folder) -> None:
+    from recsim_tf.experiment import fit
+
+    fit.run_fit(folder)
+
+
+_COMMANDS_OF_CONFIGS = {"train": _train, "simulate": _simulate, "fit": _fit}
 
 
 def _evaluate(config, errors, run_dir) -> int:

@@ -26,9 +26,11 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from recsim_tf.fitting.readers import OpenBanditLog, read_open_bandit
 
-CAMPAIGNS = ("all", "men", "women")
 # Full and quick.
-_REFITS, _FOLDS, _ROUNDS = {False: 50, True: 1}, {False: 5, True: 2}, {False: 20, True: 1}
+_CAMPAIGNS = {False: ("all", "men", "women"), True: ("men",)}
+_REFITS, _FOLDS = {False: 50, True: 1}, {False: 5, True: 2}
+# Of EM for the scales, at most: for whole logs and for the training parts of folds.
+_ROUNDS = {False: (20, 20), True: (1, 0)}
 _RESAMPLES, _INNER_FOLDS = 10_000, 5
 # Clicks and other impressions of a quick run.
 _QUICK = (20, 280)
@@ -48,19 +50,19 @@ def open_bandit(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
         raise SystemExit(f"data_dir has no folder obd, got {data_dir}: run `make data` first")
     started = time.perf_counter()
     logs = {}
-    for campaign in CAMPAIGNS:
+    for campaign in _CAMPAIGNS[quick]:
         random = read_open_bandit(folder, campaign, "random")
         bts = read_open_bandit(folder, campaign, "bts", like=random)
         logs[campaign] = tuple(_first(log, *_QUICK) for log in (random, bts)) if quick else (random, bts)
-    scales = page_fits.prior_scales([page_fits.pages(random) for random, _ in logs.values()], affinity=True, max_rounds=_ROUNDS[quick])
-    rows = {campaign: _rates(*logs[campaign], scales, [seed, number], quick) for number, campaign in enumerate(CAMPAIGNS)}
+    scales = page_fits.prior_scales([page_fits.pages(random) for random, _ in logs.values()], affinity=True, max_rounds=_ROUNDS[quick][0])
+    rows = {campaign: _rates(*logs[campaign], scales, [seed, number], quick) for number, campaign in enumerate(logs)}
     losses = _held_out({campaign: random for campaign, (random, _) in logs.items()}, scales, seed, quick)
     error = {name: sum(abs(row[name] - row["logged"]) for row in rows.values()) for name in ("predicted", "constant")}
     figures: dict[str, float] = {"total_error": error["predicted"], "total_error/constant": error["constant"]}
     for campaign, row in rows.items():
         figures |= {f"{campaign}/{name}": row[name] for name in ("predicted", "logged", "constant")}
         figures |= {f"{campaign}/log_loss/{name}": found["log_loss"] for name, found in losses[campaign].items()}
-    figures |= {f"log_loss/{name}": float(np.mean([losses[campaign][name]["log_loss"] for campaign in CAMPAIGNS])) for name, _ in _ROWS}
+    figures |= {f"log_loss/{name}": float(np.mean([losses[campaign][name]["log_loss"] for campaign in logs])) for name, _ in _ROWS}
     figures |= {f"scale/{name}": scale for name, scale in scales.items()}
     figures["seconds"] = time.perf_counter() - started
     return {"study": "open_bandit", "figures": figures, "rates": rows, "held_out": losses}
@@ -100,7 +102,7 @@ def _held_out(logs: dict[str, OpenBanditLog], scales, seed: int, quick: bool) ->
         train = [each._replace(log=each.log.take(folds[campaign][fold][0])) for campaign, each in found.items()]
         for name, affinity in (("ours", True), ("ours_without_affinity", False)):
             # They begin at the scales of the whole logs to save time, and end where those of the training parts are.
-            own = page_fits.prior_scales(train, affinity, scales, max_rounds=_ROUNDS[quick])
+            own = page_fits.prior_scales(train, affinity, scales, max_rounds=_ROUNDS[quick][1])
             for campaign, part in zip(found, train, strict=True):
                 result = page_fits.fit_pages(part.simulator, part.log, own, affinity)
                 test = folds[campaign][fold][1]
@@ -175,10 +177,10 @@ def open_bandit_table(result: dict[str, Any]) -> str:
         "",
         "Held-out log-loss of the random logs, and how far above the constant (standard error), 1e-4",
     ]
-    lines.append(f"{'model':<36}" + "".join(f"{campaign:>25}" for campaign in CAMPAIGNS))
+    lines.append(f"{'model':<36}" + "".join(f"{campaign:>25}" for campaign in result["rates"]))
     for name, title in _ROWS:
         cells = []
-        for campaign in CAMPAIGNS:
+        for campaign in result["rates"]:
             found = result["held_out"][campaign][name]
             above = f" {1e4 * found['above_constant']:+.2f} ({1e4 * found['standard_error']:.2f})" if name != "constant" else ""
             cells.append(f"{1e4 * found['log_loss']:.2f}{above}")

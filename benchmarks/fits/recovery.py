@@ -90,8 +90,6 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
     users = InterestEvolutionUsers(min_normalizer=TRUTH["min_normalizer"][0])
     simulator = interest_evolution(users=users)
     log = _random_log(simulator, num_sessions, num_steps, [seed, 0])._replace(innovation=())
-    # Without the steps after the end of the longest session.
-    log = log.take(np.arange(num_sessions))
     batch_size, num_passes = min(_HIDDEN_BATCH, num_sessions), _HIDDEN_PASSES[quick]
     # The steps shrink to zero, so that the noise of minibatches and filters averages out.
     learning_rate = tf.keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, num_passes * (num_sessions // batch_size))

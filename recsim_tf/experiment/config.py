@@ -8,11 +8,17 @@ from pathlib import Path
 import gin
 import tensorflow as tf
 from absl import logging
+from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
-from recsim_tf.agents import bandits, baselines, full_slate_q, reinforce, slate_q, tabular_q  # noqa: F401
-from recsim_tf.experiment import simulate, train  # noqa: F401
+from recsim_tf.experiment import fit  # noqa: F401
 from recsim_tf.experiment.errors import UsageError, one_line
+from recsim_tf.fitting import readers
+
+# Without TF-Agents there are no agents; to fit models none are needed.
+with contextlib.suppress(ModuleNotFoundError):
+    from recsim_tf.agents import bandits, baselines, full_slate_q, reinforce, slate_q, tabular_q  # noqa: F401
+    from recsim_tf.experiment import simulate, train  # noqa: F401
 
 for _external in (
     tf.keras.optimizers.Adam,
@@ -23,6 +29,10 @@ for _external in (
     tf.keras.optimizers.schedules.PolynomialDecay,
 ):
     gin.external_configurable(_external, module="keras")
+for _external in (tfd.Beta, tfd.Exponential, tfd.Gamma, tfd.HalfNormal, tfd.LogNormal, tfd.Normal, tfd.Uniform):
+    gin.external_configurable(_external, module="tfd")
+for _external in (readers.from_table, readers.page_log, readers.read_movielens, readers.read_open_bandit):
+    gin.external_configurable(_external, module="recsim_tf")
 
 
 _PACKAGED = Path(str(importlib.resources.files("recsim_tf.configs")))

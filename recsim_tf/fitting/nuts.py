@@ -13,6 +13,8 @@ from recsim_tf.core.execution import compiled
 # Of burn-in; the rest of it runs with the adapted step size.
 _PART_THAT_ADAPTS = 0.8
 _FIRST_STEP_SIZE = 0.5
+# A path of 255 steps is far beyond what standard units need; while step sizes adapt, all chains wait for the longest.
+_MAX_TREE_DEPTH = 8
 
 
 class Chains(NamedTuple):
@@ -49,10 +51,9 @@ def sample_chains(
     """
     check_numbers(num_samples, num_burnin_steps)
     wrap = compiled(jit_compile=jit_compile)
-    kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
-        tfp.mcmc.NoUTurnSampler(log_density, step_size=tf.fill([start.shape[0], 1], tf.cast(_FIRST_STEP_SIZE, start.dtype))),
-        num_adaptation_steps=int(_PART_THAT_ADAPTS * num_burnin_steps),
-    )
+    step_size = tf.fill([start.shape[0], 1], tf.cast(_FIRST_STEP_SIZE, start.dtype))
+    sampler = tfp.mcmc.NoUTurnSampler(log_density, step_size, max_tree_depth=_MAX_TREE_DEPTH)
+    kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(sampler, num_adaptation_steps=int(_PART_THAT_ADAPTS * num_burnin_steps))
 
     def one_step(position, results, seed):
         seed, step_seed = random.split_seed(seed, 2)

@@ -83,9 +83,10 @@ def sample_parameters(
         raise ValueError(f"start must have a value for each parameter, got none for {', '.join(missing)}")
     started = {name: Parameter(values[name], parameter.bijector, parameter.prior) for name, parameter in parameters.items()}
     fitted = FittedSimulator(simulator, started, getattr(simulator.users, "dtype", tf.float32))
-    log_density = _log_density(fitted, simulator, log, min(batch_size, log.num_sessions))
+    likelihood = LogLikelihood(fitted, log, batch_size)
+    log_density = _log_density(fitted, simulator, log, likelihood.batch_size)
     fitted.assign_flat(_mode(log_density, fitted.flat()))
-    center, scale = tf.constant(fitted.flat()), tf.constant(_scale(fitted, simulator, log, batch_size))
+    center, scale = tf.constant(fitted.flat()), tf.constant(_scale(fitted, likelihood, simulator, log))
 
     def unconstrained(positions):
         return center + tf.linalg.matvec(scale, positions)
@@ -108,9 +109,8 @@ def sample_parameters(
     )
 
 
-def _scale(fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int) -> np.ndarray:
+def _scale(fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog) -> np.ndarray:
     """[P, P]: a root of the inverse of the observed information, which makes standard units of the unconstrained parameters."""
-    likelihood = LogLikelihood(fitted, log, batch_size)
     kind = "curvature" if any(variable.shape.rank for variable in fitted.variables) else "scores"
     information = observed_information(fitted, likelihood, simulator, log, kind)
     names = np.repeat(fitted.names, [int(np.prod(variable.shape)) for variable in fitted.variables])

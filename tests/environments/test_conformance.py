@@ -43,6 +43,7 @@ _SATISFACTION_PARAMETERS = (
     "kale_stddev",
 )
 ENVIRONMENTS = {
+    "drifting taste": Environment("DriftingTaste-v0", {}, ("taste_loc", "taste_scale", "gain", "decay")),
     "interest evolution": Environment(
         "InterestEvolution-v1",
         {},
@@ -60,7 +61,7 @@ ENVIRONMENTS = {
         "LongTermSatisfaction-v1", {"tutorial": True}, (*_SATISFACTION_PARAMETERS, "observation_stddev")
     ),
     "page clicks": Environment(
-        "PageClicks-v0", {}, ("intercept", "position_effect", "feature_probs", "feature_effect", "affinity_effect"), ("affinity_probs",)
+        "PageClicks-v0", {}, ("intercept", "position_effect", "feature_probs", "feature_effect"), ("affinity_probs",)
     ),
     "sequential": Environment(None, {"starting_probs": [1 / 6] * 6}, ("starting_probs", "jump_probs")),
 }

@@ -84,13 +84,13 @@ def test_the_posterior_of_a_vector_on_the_simplex_is_the_conjugate_one(coin_log)
 
 
 def test_no_draw_is_impossible(coin_log):
-    # Most starts are: the prior is narrow beside the standard error of the log alone.
-    prior = tfd.Uniform(np.float64(0.45), 0.5)
-    short = {"num_samples": 50, "num_burnin_steps": 50, "num_chains": 4, "jit_compile": False, "progress": False}
-    posterior = sample_parameters(coin(), {"users.click_prob": Parameter(prior=prior)}, coin_log, start={"users.click_prob": 0.47}, **short)
+    # The prior ends within the standard error of the log, so that chains start beyond it.
+    parameters = {"users.click_prob": Parameter(prior=tfd.Uniform(np.float64(0.1), 0.6))}
+    short = {"num_samples": 100, "num_burnin_steps": 50, "num_chains": 4, "jit_compile": False, "progress": False}
+    posterior = sample_parameters(coin(), parameters, coin_log, start={"users.click_prob": 0.3}, **short)
     samples = posterior.samples["users.click_prob"]
-    assert ((samples >= 0.45) & (samples <= 0.5)).all()
-    assert (samples.std(axis=1) > 0.005).all()
+    assert ((samples >= 0.1) & (samples <= 0.6)).all()
+    assert (samples.std(axis=1) > 0.05).all()
 
 
 def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_standard_errors():

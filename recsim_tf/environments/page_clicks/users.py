@@ -18,6 +18,8 @@ from recsim_tf.environments.page_clicks.effects import summed_effects
 
 # A finite logit, so that "no click" at an empty position has log-probability 0 and not NaN.
 _NEVER = -1e9
+# Of a category of probability zero, whose log would have no gradient.
+_LEAST_PROB = 1e-30
 
 
 class Response(NamedTuple):
@@ -81,7 +83,7 @@ class PageClickUsers(UserModel):
     def initial_draws(self, num_users):
         shape = [num_users, self.num_features, self.num_categories]
         probs = tf.broadcast_to(per_user(self.feature_probs, 3, self.dtype, table_rank=2), shape)
-        return tfd.Independent(tfd.Categorical(probs=probs), 1)
+        return tfd.Independent(tfd.Categorical(probs=tf.maximum(probs, _LEAST_PROB)), 1)
 
     def response(self, state, slate):
         shown = slate.documents

@@ -39,4 +39,3 @@ def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> Session
         return (from_trajectory(trajectory) for trajectory in episodes.trajectories(sessions_at_once))
 
     return SessionStream(pieces)
-

@@ -1,0 +1,52 @@
+"""Logs of simulated sessions, for trying fits on models whose parameters are known."""
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import split_seed, uniform_slate
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.session_log import SessionLog, from_trajectory
+
+# A rollout holds all candidates of all steps.
+_USERS_AT_ONCE = 1000
+
+
+@gin.configurable(module="recsim_tf")
+def simulated_log(
+    simulator: Simulator, num_sessions: int = 1000, num_steps: int = 100, seed=0, jit_compile: bool = False, latent: tuple[str, ...] = ()
+) -> SessionLog:
+    """The log of sessions under uniformly random slates.
+
+    Args:
+      simulator: has the true parameters.
+      num_sessions: S.
+      num_steps: sessions that last longer are cut off.
+      seed: an integer or int32 [2].
+      jit_compile: whether to compile with XLA.
+      latent: fields of the log that are left out, such as "innovation" and "initial".
+
+    Raises:
+      ValueError: for a number below 1, or a field that can not be latent.
+    """
+    for name, number in (("num_sessions", num_sessions), ("num_steps", num_steps)):
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+    unknown = [name for name in latent if name not in ("initial", "innovation")]
+    if unknown:
+        raise ValueError(f"latent must be of initial, innovation, got {', '.join(unknown)}")
+    at_once = min(num_sessions, _USERS_AT_ONCE)
+
+    def random_slate(observation, policy_state, seed):
+        del observation
+        return uniform_slate(at_once, simulator.num_candidates, simulator.slate_size, seed), policy_state
+
+    @compiled(jit_compile=jit_compile)
+    def simulate(seed):
+        return simulator.rollout(random_slate, at_once, num_steps, seed)
+
+    pieces = [simulate(piece) for piece in split_seed(seed, -(-num_sessions // at_once))]
+    initial = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces))
+    transitions = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces))
+    log = from_trajectory(pieces[0]._replace(initial=initial, transitions=transitions))
+    return log.take(range(num_sessions))._replace(**{name: () for name in latent})

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.core.types import Slate
+from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
+
+BIAS = np.float32([0.5, 0.0, -1.0, 0.2])
+FACTORS = np.float32([[1, 0], [0, 1], [1, 1], [-1, 0.5]])
+
+
+def catalogue(**arguments) -> Catalogue:
+    return Catalogue(4, 2, **{"bias": BIAS, "factors": FACTORS, **arguments})
+
+
+def test_choices_are_a_softmax_of_bias_and_taste():
+    users, items = DriftingTasteUsers(2), catalogue()
+    state = users.initial_state(tf.constant([[1.0, 2.0]]))._replace(drift=tf.constant([[0.5, 0.0]]))
+    slate = Slate(items.describe(tf.constant([[0, 1, 2]]), ()), tf.constant([[True, True, False]]))
+    scores = np.array([0.5 + 1.5, 2.0])
+    expected = np.exp(scores) / np.exp(scores).sum()
+    np.testing.assert_allclose(users.response(state, slate).probs, [[*expected, 0, 0]], rtol=1e-5)
+
+
+def test_drift_decays_towards_what_is_chosen_and_rests_without_a_choice():
+    users, items = DriftingTasteUsers(2, gain=[0.1, 0.2], decay=[0.5, 1.0], no_click_mass=0.0), catalogue()
+    state = users.initial_state(tf.zeros([2, 2]))._replace(drift=tf.constant([[2.0, 2.0], [2.0, 2.0]]))
+    slate = Slate(items.describe(tf.constant([[3, 0], [3, 0]]), ()), tf.ones([2, 2], tf.bool))
+    response = users.outcome(state, slate, tf.constant([0, 2]))
+    moved = users.update(state, slate, response, ())
+    np.testing.assert_allclose(moved.drift, [[0.5 * 2 - 0.1, 2 + 0.2 * 0.5], [2, 2]], rtol=1e-6)
+    np.testing.assert_array_equal(moved.initial_taste, state.initial_taste)
+
+
+def test_a_pull_of_its_own_moves_the_taste_elsewhere_than_the_factors():
+    users, items = DriftingTasteUsers(2, gain=1.0, decay=1.0), catalogue(pull=np.float32([[0, 7], [0, 0], [0, 0], [0, 0]]))
+    state = users.initial_state(tf.zeros([1, 2]))
+    slate = Slate(items.describe(tf.constant([[0]]), ()), tf.ones([1, 1], tf.bool))
+    moved = users.update(state, slate, users.outcome(state, slate, tf.constant([0])), ())
+    np.testing.assert_array_equal(moved.drift, [[0, 7]])
+
+
+def test_a_static_taste_is_a_gain_of_zero():
+    users = DriftingTasteUsers(2, gain=0.0, decay=1.0)
+    simulator = drifting_taste(2, 4, users=users, documents=catalogue())
+    slate = tf.tile([[0, 1]], [5, 1])
+    trajectory = simulator.rollout(lambda observation, policy_state, seed: (slate, policy_state), 5, 4, seed=0)
+    np.testing.assert_array_equal(simulator.replay(trajectory).user.drift, np.zeros([4, 5, 2]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: DriftingTasteUsers(0), "num_factors must be at least 1, got 0"),
+        (lambda: Catalogue(0), "num_items must be at least 1, got 0"),
+        (lambda: Catalogue(4, 3, factors=FACTORS), r"factors must have shape \[num_items=4, num_factors=3\]"),
+        (lambda: Catalogue(4, 2, bias=[1.0, 2.0]), r"bias must have shape \[num_items=4\]"),
+        (lambda: Catalogue(4, 2, pull=FACTORS[:2]), "pull must have shape"),
+        (lambda: drifting_taste(users=DriftingTasteUsers(3)), "documents must have the num_factors=3 of users, got 16"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.environments.page_clicks import PageItems
+
+ITEMS = PageItems(
+    num_items=3,
+    item_effect=[0.5, -0.5, 0.0],
+    categories=[[0, 1], [1, 1], [2, 0]],
+    category_effect=[[0.1, 0.2, 0.3], [1.0, 2.0, 9.0]],
+    numeric=[1.0, 0.0, -2.0],
+    numeric_effect=0.25,
+    affinity_probs=[0.75, 0.25],
+)
+IDS = tf.constant([[0, 1, 2, 2], [1, 1, 0, 0]])
+APPEAL = np.array([0.5 + 0.1 + 2.0 + 0.25, -0.5 + 0.2 + 2.0, 0.3 + 1.0 - 0.5])
+
+
+def test_the_appeal_is_the_sum_of_the_effects_of_item_categories_and_feature():
+    items = ITEMS.describe(IDS, ())
+    np.testing.assert_allclose(items.appeal, APPEAL[IDS], rtol=1e-6)
+    np.testing.assert_array_equal(items.categories[0], [[0, 1], [1, 1], [2, 0], [2, 0]])
+    np.testing.assert_array_equal(items.numeric[1], [0, 0, 1, 1])
+
+
+def test_items_without_features_have_the_effect_of_the_item_alone():
+    np.testing.assert_allclose(PageItems(3, [0.5, -0.5, 0.0]).describe(IDS, ()).appeal[0], [0.5, -0.5, 0, 0])
+    np.testing.assert_allclose(PageItems(3, 0.25).describe(IDS, ()).appeal, np.full([2, 4], 0.25))
+
+
+def test_tables_sweep_over_users():
+    swept = PageItems(3, [[0.5, -0.5, 0.0], [1.0, 2.0, 3.0]], numeric=ITEMS.numeric, numeric_effect=tf.constant([0.0, 0.5]))
+    np.testing.assert_allclose(swept.describe(IDS, ()).appeal, [[0.5, -0.5, 0, 0], [2, 2, 1.5, 1.5]])
+
+
+def test_affinity_is_hidden_until_an_item_is_shown():
+    items = ITEMS.describe(IDS, ())
+    assert ITEMS.observe(items)._fields == ("item_id", "categories", "numeric")
+    np.testing.assert_allclose(
+        ITEMS.reveal(items).log_prob(tf.constant([[0, 0, 0, 1], [1, 1, 0, 0]])), np.log([0.75**3 * 0.25, 0.75**2 / 16]), rtol=1e-5
+    )
+    assert ITEMS.show(items, tf.ones([2, 4], tf.int32)).affinity.shape == [2, 4]
+
+
+def test_candidates_are_uniform_over_the_catalogue():
+    draws = random.sample(ITEMS.candidates(3000, 3, (), ()), random.as_seed(0)).numpy()
+    share = np.bincount(draws.ravel(), minlength=3) / draws.size
+    assert (np.abs(share - 1 / 3) < 4 * np.sqrt(2 / 9 / draws.size)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_items": 0}, "num_items must be at least 1, got 0"),
+        ({"item_effect": [1.0, 2.0]}, r"item_effect must have shape \[num_items=3\]"),
+        ({"categories": [[0.5], [0.0], [1.0]]}, r"categories must be whole numbers of shape \[num_items=3, G\], got float64 \[3, 1\]"),
+        ({"categories": [[0], [-1], [1]]}, "categories must be at least 0, got -1"),
+        (
+            {"categories": [[0], [2], [1]], "category_effect": [[0.0, 1.0]]},
+            "category_effect must have an effect for each of 3 categories, got 2",
+        ),
+        ({"numeric": [1.0]}, r"numeric must have shape \[num_items=3\], got \[1\]"),
+        ({"affinity_probs": [0.5, 0.6]}, "affinity_probs must be non-negative and sum to 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PageItems(**{"num_items": 3, **arguments})

@@ -1,0 +1,136 @@
+import copy
+
+import gin
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import recsim_tf
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed, split_seed, uniform
+from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
+from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
+from tests.policies import uniform_random
+
+NUM_ITEMS = 5
+# Scales of the truth, and of the priors of the fit.
+SCALES = {
+    "users.position_effect": 0.5,
+    "users.feature_effect": 0.5,
+    "users.affinity_effect": 1.0,
+    "documents.item_effect": 0.5,
+    "documents.category_effect": 0.5,
+    "documents.numeric_effect": 0.5,
+}
+
+
+def simulator(seed: int = 0):
+    generator = np.random.default_rng(seed)
+    users = PageClickUsers(
+        feature_probs=[[0.3, 0.7, 0.0], [0.2, 0.3, 0.5]],
+        feature_effect=generator.normal(0, 0.5, [2, 3]),
+        intercept=-1.5,
+        position_effect=generator.normal(0, 0.5, 3),
+        affinity_effect=generator.normal(),
+        dtype=tf.float64,
+    )
+    documents = PageItems(
+        NUM_ITEMS,
+        item_effect=generator.normal(0, 0.5, NUM_ITEMS),
+        categories=generator.integers(3, size=[NUM_ITEMS, 1]),
+        category_effect=generator.normal(0, 0.5, [1, 3]),
+        numeric=generator.normal(size=NUM_ITEMS),
+        numeric_effect=generator.normal(0, 0.5),
+        affinity_probs=[0.7, 0.2, 0.1],
+        dtype=tf.float64,
+    )
+    return page_clicks(users=users, documents=documents, dtype=tf.float64)
+
+
+def log_of(simulated, num_users: int):
+    """Pages of random items, each position shown or not."""
+
+    def policy(observation, policy_state, seed):
+        slate_seed, gap_seed = split_seed(seed, 2)
+        slate, policy_state = uniform_random(3)(observation, policy_state, slate_seed)
+        return tf.where(uniform(slate.shape, gap_seed) < 0.8, slate, -1), policy_state
+
+    return from_trajectory(compiled(lambda seed: simulated.rollout(policy, num_users, 1, seed))(as_seed(1)))
+
+
+def test_defaults_are_one_page_of_open_bandit():
+    simulated = recsim_tf.make("PageClicks-v0")
+    observation = simulated.observe(simulated.reset(4, seed=0))
+    assert (observation.user.shape, observation.user.dtype) == ([4, 4], tf.int32)
+    assert observation.documents._fields == ("item_id", "categories", "numeric")
+    assert observation.documents.item_id.shape == [4, 10]
+    assert observation.response._fields == ("clicked", "item_id")
+    _, transition = simulated.step(simulated.reset(4, seed=0), [[-1, 3, -1]] * 4, seed=1)
+    assert transition.draws.response.shape == [4, 3]
+    assert transition.truncated.numpy().all()
+
+
+def test_positions_must_be_those_of_the_page():
+    with pytest.raises(ValueError, match="position_effect of the users must have slate_size=3 effects, got 2"):
+        page_clicks(users=PageClickUsers(position_effect=[0.0, 1.0]))
+
+
+def test_gin_sets_the_constants():
+    gin.parse_config(["PageClickUsers.intercept = -2.0", "PageItems.num_items = 7"])
+    simulated = recsim_tf.make("PageClicks-v0")
+    assert simulated.users.intercept == -2.0
+    assert simulated.documents.num_items == 7
+
+
+def test_the_gradient_of_every_parameter_is_that_of_finite_differences():
+    simulated = simulator()
+    log = log_of(simulated, 50)
+    names = ["users.intercept", "users.feature_probs", *SCALES]
+    variables = {}
+    for model in ("users", "documents"):
+        setattr(simulated, model, copy.copy(getattr(simulated, model)))
+    for name in names:
+        model, attribute = name.split(".")
+        variables[name] = tf.Variable(getattr(getattr(simulated, model), attribute), dtype=tf.float64)
+        setattr(getattr(simulated, model), attribute, variables[name])
+
+    @compiled
+    def total():
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(session_log_prob(simulated, log))
+        return value, tape.gradient(value, list(variables.values()))
+
+    gradients = dict(zip(names, total()[1], strict=True))
+    for name, variable in variables.items():
+        value = variable.numpy()
+        expected = np.zeros(value.shape)
+        for index in np.ndindex(value.shape):
+            # A probability of zero has no value to its left, and nobody drew it.
+            if name == "users.feature_probs" and value[index] == 0:
+                continue
+            ends = []
+            for step in (1e-5, -1e-5):
+                moved = np.array(value)
+                moved[index] += step
+                variable.assign(moved)
+                ends.append(total()[0].numpy())
+            expected[index] = (ends[0] - ends[1]) / 2e-5
+        variable.assign(value)
+        assert np.any(expected), name
+        np.testing.assert_allclose(tf.convert_to_tensor(gradients[name]), expected, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_a_fit_finds_the_parameters_that_made_a_log():
+    truth = simulator(seed=3)
+    parameters = {"users.intercept": Parameter(0.0)}
+    for name, scale in SCALES.items():
+        model, attribute = name.split(".")
+        start = np.zeros(np.shape(getattr(getattr(truth, model), attribute)))
+        parameters[name] = Parameter(start, prior=tfd.Normal(np.float64(0), scale))
+    result = fit(truth, parameters, log_of(truth, 2000), batch_size=2000, progress=False)
+    assert result.converged
+    for name, estimate in result.estimates.items():
+        model, attribute = name.split(".")
+        errors = np.abs(estimate.value - getattr(getattr(truth, model), attribute)) / estimate.standard_error
+        assert np.all(errors < 4), name

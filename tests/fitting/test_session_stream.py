@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from recsim_tf.adapters import episodes
+from recsim_tf.fitting import Parameter, SessionStream, fit, from_trajectory
+from recsim_tf.fitting.likelihood import LogLikelihood
+from recsim_tf.fitting.parameters import FittedSimulator
+from recsim_tf.fitting.readers import from_episodes, stream_episodes
+from tests.fitting.logs import HAZARD, evolution, rollout
+
+PARAMETERS = {"users.no_click_mass": Parameter(2.0), "users.alpha_y_intercept": Parameter(0.5, "positive")}
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    return evolution(**HAZARD)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory, simulator):
+    path = tmp_path_factory.mktemp("log") / "sessions.tfrecord"
+    episodes.write(path, simulator, rollout(simulator, num_users=50, num_steps=8))
+    return episodes.read(path, simulator)
+
+
+def test_a_stream_has_the_log_in_pieces_of_one_length(file):
+    whole, stream = from_episodes(file), stream_episodes(file, 20)
+    pieces = list(stream.pieces())
+    assert [piece.num_sessions for piece in pieces] == [20, 20, 10]
+    assert {piece.max_length for piece in pieces} == {whole.max_length}
+    assert (stream.num_sessions, stream.num_steps) == (50, whole.num_steps)
+    for start, piece in zip((0, 20, 40), pieces, strict=True):
+        rows = slice(start, start + 20)
+        np.testing.assert_array_equal(piece.length, whole.length[rows])
+        np.testing.assert_array_equal(piece.departed, whole.departed[rows])
+        np.testing.assert_array_equal(piece.response, whole.response[rows])
+        np.testing.assert_array_equal(piece.innovation, whole.innovation[rows])
+        np.testing.assert_array_equal(piece.documents, whole.documents[rows])
+
+
+def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
+    fitted = FittedSimulator(simulator, PARAMETERS, simulator.users.dtype)
+    whole = LogLikelihood(fitted, from_episodes(file), 50)
+    stream = LogLikelihood(fitted, stream_episodes(file, 20), 8)
+    np.testing.assert_allclose(stream.by_session(), whole.by_session(), rtol=1e-9)
+    assert stream.total()[0] == pytest.approx(whole.total()[0])
+    np.testing.assert_allclose(stream.total()[1], whole.total()[1], rtol=1e-9)
+
+
+def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator):
+    fitted = FittedSimulator(simulator, PARAMETERS, simulator.users.dtype)
+    batches = list(LogLikelihood(fitted, stream_episodes(file, 20), 8).batches(np.random.default_rng(0)))
+    rows = np.concatenate([batch.rows.numpy()[batch.weights.numpy() > 0] for batch in batches])
+    assert sorted(rows) == list(range(50))
+    assert list(rows) != sorted(rows)
+
+
+def test_a_fit_of_a_stream_ends_where_that_of_the_log_does(file, simulator):
+    found = [fit(simulator, PARAMETERS, log, progress=False) for log in (from_episodes(file), stream_episodes(file, 20))]
+    for name in PARAMETERS:
+        one, other = (result.estimates[name] for result in found)
+        assert abs(one.value - other.value) < 1e-3 * one.standard_error
+        assert one.standard_error == pytest.approx(other.standard_error, rel=1e-3)
+
+
+def test_bad_streams_are_told(file, simulator):
+    with pytest.raises(ValueError, match="sessions_at_once must be at least 1, got 0"):
+        stream_episodes(file, 0)
+    with pytest.raises(ValueError, match="the log must have at least one session, got none"):
+        SessionStream(lambda: [])
+    with pytest.raises(ValueError, match="held_out must be a log of its own, or None, where the log is in pieces, got 0.1"):
+        fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1, progress=False)
+
+
+def test_a_log_may_be_cut_and_padded(simulator):
+    log = from_trajectory(rollout(simulator, num_users=10, num_steps=8))
+    length = np.maximum(log.length // 2, 1)
+    cut = log.cut(length)
+    assert cut.max_length == length.max()
+    assert not cut.departed[length < log.length].any()
+    np.testing.assert_array_equal(cut.response[cut.active], log.response[np.arange(8) < length[:, np.newaxis]])
+    padded = cut.pad(20)
+    np.testing.assert_array_equal(padded.response[:, -1], cut.response[np.arange(10), length - 1])
+    with pytest.raises(ValueError, match="max_length must be at least that of the log"):
+        log.pad(log.max_length - 1)
+    with pytest.raises(ValueError, match="length must hold a number of steps for each session"):
+        log.cut(log.length + 1)
