@@ -27,9 +27,9 @@ from recsim_tf.fitting.predictions import predict_choices
 from recsim_tf.fitting.priors import hierarchical_normal
 from recsim_tf.fitting.readers import MovieFeatures, MovieLensLog, read_movielens, read_movies
 
-_BATCH_SIZE, _LEARNING_RATE = 64, 0.01
+_BATCH_SIZE, _LEARNING_RATE = 64, 0.03
 # Full and quick.
-_FACTORS, _PASSES, _USERS = {False: 48, True: 4}, {False: 40, True: 1}, {False: None, True: 20}
+_FACTORS, _PASSES, _USERS = {False: 48, True: 4}, {False: 100, True: 1}, {False: None, True: 20}
 # Release years are taken in periods, which begin here.
 _PERIODS = (0, 1950, 1960, 1970, 1980, 1990, 1993, 1994, 1995, 1996, 1997)
 _ROWS = (

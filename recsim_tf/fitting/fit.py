@@ -8,12 +8,14 @@ import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.information import KINDS, observed_information
 from recsim_tf.fitting.initial_posterior import InitialPosterior
 from recsim_tf.fitting.journal import Journal
+from recsim_tf.fitting.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter, with_values
 from recsim_tf.fitting.search import Found, Search
@@ -73,7 +75,7 @@ def fit(
 
     What is maximised is the log-probability of everything that the users drew, `Simulator.log_prob(...).user`; slates and documents are
     given. Standard errors are those of the observed information, see `recsim_tf.fitting.information`; intervals are symmetric in the
-    unconstrained parameter.
+    unconstrained parameter, or in the value where a bijector maps whole vectors.
 
     Where parameters have mean-field posteriors, or the log lacks the users' initial draws, it is variational inference: what is maximised
     is a lower bound on the log of the evidence, by "adam" alone, and a posterior gives its parameter's standard error and interval.
@@ -82,7 +84,8 @@ def fit(
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.no_click_mass": Parameter(support="positive")}.
       log: the sessions, with everything that the user model draws, in memory or in pieces. Where its initial draws are (), each session
-        gets a mean-field posterior of them, under the model's own distribution of initial draws as the prior.
+        gets a mean-field posterior of them, under the model's own distribution of initial draws as the prior. A class alone, as the type
+        of a user, is summed out instead.
       method: "lbfgs", on all sessions at once; or "adam", an optimizer of Keras on minibatches.
       held_out: part of the sessions that is kept apart, in (0, 1); or other sessions; or None. With "adam" the fit stops when their
         likelihood has not risen for `patience` passes, and gives the best parameters.
@@ -92,9 +95,9 @@ def fit(
         gradient where that is above 1.
       patience: see `held_out`.
       optimizer: builds the optimizer of "adam", any of Keras.
-      num_particles: None where the log has the users' innovations; else they are latent, and a particle filter with so many particles a
-        session sums them out. The likelihood is then an estimate; "adam" takes new noise for every minibatch. There are no standard
-        errors from scores.
+      num_particles: None where the log has the users' innovations; else they are latent, and two particle filters of so many particles each
+        sum them out, see `marginal_log_prob`. The likelihood is then an estimate; "adam" takes new noise for every minibatch, and goes well
+        with a learning rate that decays, and `jit_compile`. There are no standard errors from scores.
       num_starts: searches, the first from the parameters' starts, others from around them; the best one counts.
       start_spread: standard deviation of the other starts in the unconstrained parameters.
       standard_errors: from which form of the observed information, "scores" or "curvature", see `recsim_tf.fitting.information`; "auto" is
@@ -200,8 +203,9 @@ def _split(log, held_out, seed):
 
 def _lacks_initial_draws(simulator: Simulator, log: SessionLog | SessionStream) -> bool:
     first = next(log.pieces()) if isinstance(log, SessionStream) else log
-    draws = simulator.users.initial_draws(1)
-    return not tf.nest.flatten(first.initial) and bool(tf.nest.flatten(draws.event_shape))
+    if tf.nest.flatten(first.initial) or find_latent_class(simulator.users, first.initial) is not None:
+        return False
+    return bool(tf.nest.flatten(simulator.users.initial_draws(1).event_shape))
 
 
 def check_parameters_act(fitted: FittedSimulator, likelihood: LogLikelihood) -> None:
@@ -216,23 +220,45 @@ def check_parameters_act(fitted: FittedSimulator, likelihood: LogLikelihood) -> 
 
 
 def _estimates(fitted: FittedSimulator, information: np.ndarray | None, confidence: float) -> dict[str, Estimate]:
-    errors = [np.full(variable.shape, np.nan) for variable in fitted.variables[: len(fitted.names)]]
-    if information is not None:
-        variances = np.diag(np.linalg.pinv(information, hermitian=True))
-        flat = np.sqrt(np.where(variances > 0, variances, np.nan))
-        parts = np.split(flat, np.cumsum([error.size for error in errors])[:-1])
-        errors = [part.reshape(error.shape) for part, error in zip(parts, errors, strict=True)]
+    covariance = None if information is None else np.linalg.pinv(information, hermitian=True)
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))
-    found = {}
-    for (name, value), variable, error in zip(fitted.values().items(), fitted.variables, errors, strict=False):
-        bijector = fitted.parameters[name].bijector
+    found, start = {}, 0
+    for name, variable in zip(fitted.names, fitted.variables, strict=False):
+        size, shape = int(np.prod(variable.shape)), variable.shape
+        block = None if covariance is None else covariance[start : start + size, start : start + size]
+        start += size
         if name in fitted.posteriors:
             error = np.exp(fitted.posteriors[name].log_scale.numpy())
-        center = variable.numpy()
-        low, high = (bijector.forward(tf.constant(center + sign * quantile * error, variable.dtype)).numpy() for sign in (-1, 1))
-        slope = np.exp(bijector.forward_log_det_jacobian(tf.constant(center), event_ndims=0).numpy())
-        found[name] = Estimate(value, np.broadcast_to(error * slope, value.shape), np.minimum(low, high), np.maximum(low, high))
+        elif block is None:
+            error = np.full(shape, np.nan)
+        else:
+            variances = np.diag(block)
+            error = np.sqrt(np.where(variances > 0, variances, np.nan)).reshape(shape)
+        bijector = fitted.parameters[name].bijector
+        estimate = _by_vector if bijector.forward_min_event_ndims else _by_element
+        found[name] = estimate(bijector, variable.numpy(), error, block, quantile)
     return found
+
+
+def _by_element(bijector: tfb.Bijector, center: np.ndarray, error: np.ndarray, covariance, quantile: float) -> Estimate:
+    del covariance
+    low, high = (bijector.forward(tf.constant(center + sign * quantile * error, center.dtype)).numpy() for sign in (-1, 1))
+    value = bijector.forward(tf.constant(center)).numpy()
+    slope = np.exp(bijector.forward_log_det_jacobian(tf.constant(center), event_ndims=0).numpy())
+    return Estimate(value, np.broadcast_to(error * slope, value.shape), np.minimum(low, high), np.maximum(low, high))
+
+
+def _by_vector(bijector: tfb.Bijector, center: np.ndarray, error: np.ndarray, covariance, quantile: float) -> Estimate:
+    """With an interval that is symmetric in the value: elements of a vector do not move alone."""
+    point = tf.constant(center)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        value = bijector.forward(point)
+    jacobian = tf.reshape(tape.jacobian(value, point), [-1, center.size]).numpy()
+    if covariance is None:
+        covariance = np.diag(np.ravel(error) ** 2)
+    errors = np.sqrt(np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian)).reshape(value.shape)
+    return Estimate(value.numpy(), errors, value.numpy() - quantile * errors, value.numpy() + quantile * errors)
 
 
 def _dtype_of(simulator: Simulator) -> tf.DType:

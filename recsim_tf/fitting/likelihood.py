@@ -12,6 +12,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
 from recsim_tf.fitting.initial_posterior import InitialPosterior
+from recsim_tf.fitting.latent_class import find_latent_class, placeholder
 from recsim_tf.fitting.parameters import FittedSimulator
 from recsim_tf.fitting.particle_filter import marginal_log_prob
 from recsim_tf.fitting.session_log import SessionLog, as_trajectory, scoring_simulator
@@ -42,10 +43,11 @@ class LogLikelihood:
 
     Args:
       fitted: its models score the log.
-      log: with everything that its user model draws, in memory or in pieces.
+      log: with everything that its user model draws, in memory or in pieces. A finite part of the initial draws, as the type of a user, may
+        be missing; it is summed out.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
       jit_compile: whether to compile with XLA.
-      num_particles: None where innovations were logged; else they are summed out by a particle filter, see `marginal_log_prob`.
+      num_particles: None where innovations were logged; else they are summed out by particle filters, see `marginal_log_prob`.
       seed: of the particle filter and of draws from posteriors, an integer; the same for every call that is not given another.
       initial_posterior: None where initial draws were logged; else their posterior, and what is computed is a lower bound.
     """
@@ -75,10 +77,18 @@ class LogLikelihood:
             "latent_initial": initial_posterior is not None,
             "spec": session_spec(scorer, batch_size),
         }
+        first = next(log.pieces()) if isinstance(log, SessionStream) else log
+        latent_class = None if initial_posterior is not None else find_latent_class(scorer.users, first.initial)
+
+        def prepared(piece: SessionLog) -> tuple[np.ndarray, Trajectory]:
+            if latent_class is not None:
+                piece = piece._replace(initial=latent_class.put(piece.initial, placeholder(piece.num_sessions)))
+            return piece.length, as_trajectory(piece, scorer, batch_size, **latent)
+
         if isinstance(log, SessionStream):
-            self._pieces = lambda: ((piece.length, as_trajectory(piece, scorer, batch_size, **latent)) for piece in log.pieces())
+            self._pieces = lambda: map(prepared, log.pieces())
         else:
-            pieces = [(log.length, as_trajectory(log, scorer, batch_size, **latent))]
+            pieces = [prepared(log)]
             self._pieces = lambda: iter(pieces)
 
         def score(batch: Batch, seed):
@@ -89,9 +99,19 @@ class LogLikelihood:
                 prior = drawn.users.initial_draws(batch_size)
                 initial, bonus = initial_posterior.draw(batch.rows, prior, initial_seed)
                 sessions = sessions._replace(initial=sessions.initial._replace(user=initial))
-            if num_particles is not None:
-                return marginal_log_prob(drawn, sessions, num_particles, particle_seed) + bonus
-            return drawn.log_prob(sessions).user + bonus
+
+            def score_one(sessions):
+                if num_particles is not None:
+                    return marginal_log_prob(drawn, sessions, num_particles, particle_seed)
+                return drawn.log_prob(sessions).user
+
+            if latent_class is None:
+                return score_one(sessions) + bonus
+            initials = [
+                latent_class.put(sessions.initial.user, tf.fill([batch_size], number)) for number in range(latent_class.num_classes)
+            ]
+            scores = [score_one(sessions._replace(initial=sessions.initial._replace(user=initial))) for initial in initials]
+            return tf.reduce_logsumexp(tf.stack(scores), axis=0)
 
         def value_and_gradients(batch: Batch, seed):
             with tf.GradientTape(watch_accessed_variables=False) as tape:

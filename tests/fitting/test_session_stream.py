@@ -68,7 +68,7 @@ def test_bad_streams_are_told(file, simulator):
         stream_episodes(file, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         SessionStream(lambda: [])
-    with pytest.raises(ValueError, match="held_out must be a log of its own, or None, where the log is in pieces, got 0.1"):
+    with pytest.raises(ValueError, match=r"held_out must be a log of its own, or None, where the log is in pieces, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1, progress=False)
 
 
