@@ -5,6 +5,7 @@
 recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden from a log without the users' changes.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`; `make data` brings the data.
 open_bandit: whether clicks under a random policy tell another policy's click rate, see `fits/open_bandit.py`; needs `make data` as well.
+speed: sessions a second of likelihood and gradient, by batch size and session length, and memory, see `fits/speed.py`.
 """
 
 import json
@@ -17,7 +18,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
-from fits import movielens, open_bandit, recovery
+from fits import movielens, open_bandit, recovery, speed
 
 _FLAGS = flags.FLAGS
 
@@ -40,8 +41,13 @@ def _open_bandit() -> tuple[dict, str]:
     return result, open_bandit.open_bandit_table(result)
 
 
+def _speed() -> tuple[dict, str]:
+    result = speed.speed(_FLAGS.seed, _FLAGS.quick)
+    return result, speed.speed_table(result)
+
+
 # Name -> a function that gives the result, with its "figures" by name, and its table.
-_STUDIES = {"recovery": _recovery, "movielens": _movielens, "open_bandit": _open_bandit}
+_STUDIES = {"recovery": _recovery, "movielens": _movielens, "open_bandit": _open_bandit, "speed": _speed}
 
 
 def main(argv: Sequence[str]) -> None:

@@ -14,7 +14,6 @@ gradient is compared with that of the likelihood by enumeration of all direction
 
 import itertools
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,8 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import split_seed, uniform_slate
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
-from recsim_tf.fitting import Parameter, SessionLog, fit, from_trajectory, marginal_log_prob
+from recsim_tf.fitting import Parameter, fit, marginal_log_prob, simulated_log
 
 # Parameter -> the truth, the support.
 TRUTH = {
@@ -52,7 +50,7 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
     parameters = {f"users.{name}": Parameter(_START * value, support) for name, (value, support) in TRUTH.items()}
     rows = []
     for replication in range(replications):
-        log = _random_log(simulator, num_sessions, num_steps, [seed, replication])
+        log = simulated_log(simulator, num_sessions, num_steps, [seed, replication], jit_compile=True)
         started = time.perf_counter()
         result = fit(simulator, parameters, log, batch_size=1000, jit_compile=True, progress=False)
         estimates = {name.split(".")[1]: estimate for name, estimate in result.estimates.items()}
@@ -89,7 +87,7 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
     truth = TRUTH[_STEP][0]
     users = InterestEvolutionUsers(min_normalizer=TRUTH["min_normalizer"][0])
     simulator = interest_evolution(users=users)
-    log = _random_log(simulator, num_sessions, num_steps, [seed, 0])._replace(innovation=())
+    log = simulated_log(simulator, num_sessions, num_steps, [seed, 0], jit_compile=True, latent=("innovation",))
     batch_size, num_passes = min(_HIDDEN_BATCH, num_sessions), _HIDDEN_PASSES[quick]
     # The steps shrink to zero, so that the noise of minibatches and filters averages out.
     learning_rate = tf.keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, num_passes * (num_sessions // batch_size))
@@ -161,24 +159,6 @@ def _filter_gradient(seed: int) -> tuple[float, float, float]:
 
     gradients = [float(run(tf.constant([seed, number]))) for number in range(num_runs)]
     return float(np.mean(gradients)), float(np.std(gradients, ddof=1) / np.sqrt(num_runs)), exact
-
-
-def _random_log(simulator, num_sessions: int, num_steps: int, seed: Sequence[int]) -> SessionLog:
-    """Sessions under random slates."""
-    at_once = min(num_sessions, 1000)
-
-    def random_slate(observation, policy_state, seed):
-        del observation
-        return uniform_slate(at_once, simulator.num_candidates, simulator.slate_size, seed), policy_state
-
-    @compiled(jit_compile=True)
-    def simulate(seed):
-        return simulator.rollout(random_slate, at_once, num_steps, seed)
-
-    pieces = [simulate(piece) for piece in split_seed(tf.constant(seed, tf.int32), num_sessions // at_once)]
-    initial = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces))
-    transitions = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces))
-    return from_trajectory(pieces[0]._replace(initial=initial, transitions=transitions))
 
 
 def recovery_table(result: dict[str, Any]) -> str:

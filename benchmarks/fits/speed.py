@@ -1,0 +1,159 @@
+"""Speed of the likelihood of sessions with its gradient, and memory of a log that is read from disk.
+
+Interest evolution with everything logged, its five parameters as in the recovery. Seconds are of the CPU and medians of repeated calls
+after the first one, which compiles. Costs are those of a session or a step beside the largest batch and the longest session: equal numbers
+mean that the cost is linear. Memory is the largest resident size of a process that makes one pass through an episode log in pieces of
+250 sessions, for a log and for one four times as long.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from fits import recovery
+
+from recsim_tf.adapters import episodes
+from recsim_tf.core.random import split_seed, uniform_slate
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
+from recsim_tf.fitting import Parameter, SessionLog, simulated_log
+from recsim_tf.fitting.likelihood import LogLikelihood
+from recsim_tf.fitting.parameters import FittedSimulator
+from recsim_tf.fitting.readers import stream_episodes
+
+# Full and quick.
+_BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}
+_LENGTHS = {False: (5, 10, 20, 40), True: (2, 4)}
+_BATCH, _LENGTH, _REPEATS = {False: 512, True: 8}, {False: 20, True: 4}, {False: 7, True: 2}
+_SESSIONS, _PIECE = {False: (1000, 4000), True: (20, 40)}, 250
+
+
+def speed(seed: int, quick: bool) -> dict[str, Any]:
+    """Sessions per CPU second by batch size and by length, in graph mode and under XLA, and memory by the length of the log."""
+    rows = []
+    for jit_compile in (False, True):
+        for batch, length in [*((b, _LENGTH[quick]) for b in _BATCHES[quick]), *((_BATCH[quick], t) for t in _LENGTHS[quick])]:
+            rows.append(
+                {"xla": jit_compile, "batch": batch, "length": length, "seconds": _seconds(batch, length, jit_compile, seed, quick)}
+            )
+    memory = [{"sessions": sessions, "bytes": _peak_memory(sessions)} for sessions in _SESSIONS[quick]]
+    best = max(row["batch"] / row["seconds"] for row in rows if row["length"] == _LENGTH[quick])
+    longest = [row for row in rows if row["batch"] == _BATCH[quick] and row["xla"]][-2:]
+    per_step = [row["seconds"] / row["length"] for row in longest]
+    large = [row for row in rows if row["length"] == _LENGTH[quick] and row["xla"]][: len(_BATCHES[quick])][-2:]
+    per_session = [row["seconds"] / row["batch"] for row in large]
+    return {
+        "study": "speed",
+        "figures": {
+            "sessions_per_second": best,
+            # Twice the length, four times the batch: 1 where the cost is linear.
+            "cost_of_length": per_step[1] / per_step[0],
+            "cost_of_batch": per_session[1] / per_session[0],
+            "memory_of_longer_log": memory[1]["bytes"] / memory[0]["bytes"],
+        },
+        "rows": rows,
+        "memory": memory,
+    }
+
+
+def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool) -> float:
+    """Median CPU seconds of the likelihood and gradient of a batch of sessions of one length."""
+    fitted = _fitted()
+    likelihood = LogLikelihood(fitted, _log_of_length(batch, length, seed), batch, jit_compile)
+    (one,) = likelihood.batches()
+    seconds = []
+    for _ in range(_REPEATS[quick] + 1):
+        started = time.process_time()
+        likelihood.value_and_gradients(one)[0].numpy()
+        seconds.append(time.process_time() - started)
+    return float(np.median(seconds[1:]))
+
+
+def _simulator(**users):
+    values = {name: value for name, (value, _) in recovery.TRUTH.items()}
+    return interest_evolution(users=InterestEvolutionUsers(**values, departure_temperature=1.0, **users))
+
+
+def _fitted() -> FittedSimulator:
+    return FittedSimulator(_simulator(), {f"users.{name}": Parameter(value, support) for name, (value, support) in recovery.TRUTH.items()})
+
+
+def _log_of_length(num_sessions: int, length: int, seed: int) -> SessionLog:
+    # With so large a budget nobody leaves before.
+    return simulated_log(_simulator(time_budget=1e4), num_sessions, length, seed)
+
+
+def _peak_memory(num_sessions: int) -> int:
+    """Bytes of a process that makes one pass through an episode log."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "log.tfrecord")
+        for command in ("write", "read"):
+            process = subprocess.run(
+                [sys.executable, __file__, command, path, str(num_sessions)],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            )
+            if process.returncode:
+                raise RuntimeError(process.stderr)
+        return int(process.stdout.split()[-1])
+
+
+def _write(path: str, num_sessions: int) -> None:
+    simulator = _simulator()
+    size = min(num_sessions, _PIECE)
+
+    def random_slate(observation, policy_state, seed):
+        return uniform_slate(size, simulator.num_candidates, simulator.slate_size, seed), policy_state
+
+    rollout = tf.function(lambda seed: simulator.rollout(random_slate, size, 20, seed))
+    with episodes.Writer(path, simulator) as writer:
+        for seed in split_seed(0, num_sessions // size):
+            writer.add(rollout(seed))
+
+
+def _read(path: str) -> int:
+    log = stream_episodes(episodes.read(path, _simulator()), _PIECE)
+    LogLikelihood(_fitted(), log, 50).total()
+    # The peak of this process alone; that of getrusage is inherited from the one that started it.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def speed_table(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    lines = [
+        "Interest evolution, log-likelihood and gradient in five parameters",
+        f"{'sessions':>9} {'steps':>6} {'graph':>28} {'XLA':>28}",
+    ]
+    rows = {(row["xla"], row["batch"], row["length"]): row["seconds"] for row in result["rows"]}
+    for batch, length in dict.fromkeys((row["batch"], row["length"]) for row in result["rows"]):
+        cells = []
+        for xla in (False, True):
+            seconds = rows[xla, batch, length]
+            cells.append(f"{batch / seconds:>9,.0f} /s {seconds / batch / length * 1e6:>8.2f} µs/step")
+        lines.append(f"{batch:>9,} {length:>6} {cells[0]:>28} {cells[1]:>28}")
+    small, large = result["memory"]
+    found = result["figures"]
+    lines.append(
+        f"Cost of a step at twice the length {found['cost_of_length']:.2f}, of a session in a batch four times as large "
+        f"{found['cost_of_batch']:.2f} (1: linear)."
+    )
+    lines.append(
+        f"Memory of a pass through {small['sessions']:,} and {large['sessions']:,} sessions on disk: {small['bytes'] / 2**20:,.0f} and "
+        f"{large['bytes'] / 2**20:,.0f} MiB. Seconds are of the CPU."
+    )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "write":
+        _write(sys.argv[2], int(sys.argv[3]))
+    else:
+        print(_read(sys.argv[2]))
