@@ -1,10 +1,12 @@
 """Simulated sessions for the tests of fitting."""
 
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.random import uniform_slate
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
+from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, interest_exploration
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers, long_term_satisfaction
@@ -35,6 +37,14 @@ def exploration(dtype=tf.float64, **users) -> Simulator:
 
 def satisfaction(dtype=tf.float64, **users) -> Simulator:
     return long_term_satisfaction(slate_size=2, num_candidates=4, users=LongTermSatisfactionUsers(dtype=dtype, **users), dtype=dtype)
+
+
+def drifting(dtype=tf.float64) -> Simulator:
+    """Drifting taste in which a choice may fail to come, with tables of their own for all that an item has."""
+    factors, pull = np.random.default_rng(0).standard_normal([2, 5, 2])
+    users = DriftingTasteUsers(2, gain=[0.3, 0.1], decay=[0.8, 0.5], no_click_mass=0.5, dtype=dtype)
+    items = Catalogue(5, 2, bias=np.linspace(-1, 1, 5), factors=factors, pull=pull, dtype=dtype)
+    return drifting_taste(2, 4, users=users, documents=items, dtype=dtype)
 
 
 HAZARD = {"departure_temperature": 2.0}

@@ -4,13 +4,14 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf import choice
 from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
 from recsim_tf.fitting.information import observed_information, session_scores
 from recsim_tf.fitting.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters import FittedSimulator
-from tests.fitting.logs import HAZARD, evolution, exploration, rollout, satisfaction
+from tests.fitting.logs import HAZARD, drifting, evolution, exploration, rollout, satisfaction
 
-# Every parameter of every model that acts on the likelihood of a full log.
+# Every parameter of every model that acts on the likelihood of a full log; page clicks have theirs beside their other tests.
 PARAMETERS = {
     "evolution": (
         evolution(**HAZARD),
@@ -19,7 +20,14 @@ PARAMETERS = {
             *("time_budget", "document_quality_factor", "departure_temperature"),
         ],
     ),
-    "exploration": (exploration(), ["affinity_loc", "affinity_scale", "no_click_mass"]),
+    "evolution with cascades": (
+        evolution(**HAZARD, choice_model=choice.ProportionalCascade, user_quality_factor=0.3),
+        ["attention_prob", "score_scaling", "user_quality_factor", "min_normalizer"],
+    ),
+    "exploration": (exploration(), ["user_type_distribution", "affinity_loc", "affinity_scale", "no_click_mass"]),
+    "exploration, proportional": (exploration(choice_model=choice.MultinomialProportional), ["no_click_mass", "min_normalizer"]),
+    "drifting taste": (drifting(), ["taste_loc", "taste_scale", "gain", "decay", "no_click_mass"]),
+    "a catalogue": (drifting(), ["documents.bias", "documents.factors", "documents.pull"]),
     "satisfaction": (
         satisfaction(),
         ["memory_discount", "sensitivity", "innovation_stddev", "choc_mean", "choc_stddev", "kale_mean", "kale_stddev"],
@@ -31,7 +39,7 @@ CASES = [pytest.param(simulator, name, id=f"{case}-{name}") for case, (simulator
 @pytest.mark.parametrize(("simulator", "name"), CASES)
 def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulator, name):
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=5))
-    fitted = FittedSimulator(simulator, {f"users.{name}": Parameter()}, tf.float64)
+    fitted = FittedSimulator(simulator, {name if "." in name else f"users.{name}": Parameter()}, tf.float64)
     likelihood = LogLikelihood(fitted, log, batch_size=6)
     _, (gradient,) = likelihood.total()
     (variable,) = fitted.variables
