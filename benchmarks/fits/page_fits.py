@@ -19,7 +19,7 @@ _NUM_POSITIONS, _MAX_AFFINITY = 3, 2
 TABLES = ("users.position_effect", "documents.item_effect")
 # Scale of a single effect: the default of Stan's rstanarm for coefficients of a logistic regression.
 _WEAK_SCALE = 2.5
-_FIRST_SCALE, _TOLERANCE = 0.3, 0.02
+_FIRST_SCALE, _TOLERANCE = 0.3, 0.01
 
 
 class Pages(NamedTuple):
@@ -91,7 +91,7 @@ def prior_scales(
       found: the logs.
       affinity: as for `fit_pages`.
       start: scales to begin with.
-      max_rounds: of EM; it ends earlier where no scale changes by 2 % any more.
+      max_rounds: of EM; it ends earlier where no scale changes by 1 % any more.
     """
     scales = dict(start or dict.fromkeys(TABLES, _FIRST_SCALE))
     for _ in range(max_rounds):

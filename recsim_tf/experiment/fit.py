@@ -128,7 +128,9 @@ def _content(result: FitResult, log, validation, checks: dict[str, Any], seconds
 
 def _plain(values: np.ndarray) -> Any:
     """A number or nested lists of them as JSON takes them, None for what is not finite."""
-    return np.where(np.isfinite(values), values, None).tolist()
+    plain = np.asarray(values, object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
 
 
 def _card_checks(checks) -> dict[str, Any]:

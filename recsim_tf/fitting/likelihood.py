@@ -1,6 +1,6 @@
 """The log-likelihood of logged sessions under a simulator's models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -72,24 +72,22 @@ class LogLikelihood:
         self._dtype = self.variables[0].dtype
         self._seed = random.as_seed(seed)
         scorer = scoring_simulator(fitted.simulator)
-        latent = {
-            "latent": num_particles is not None,
-            "latent_initial": initial_posterior is not None,
-            "spec": session_spec(scorer, batch_size),
-        }
+        spec = session_spec(scorer, batch_size)
         first = next(log.pieces()) if isinstance(log, SessionStream) else log
         latent_class = None if initial_posterior is not None else find_latent_class(scorer.users, first.initial)
 
         def prepared(piece: SessionLog) -> tuple[np.ndarray, Trajectory]:
             if latent_class is not None:
                 piece = piece._replace(initial=latent_class.put(piece.initial, placeholder(piece.num_sessions)))
-            return piece.length, as_trajectory(piece, scorer, batch_size, **latent)
+            latent, latent_initial = num_particles is not None, initial_posterior is not None
+            return piece.length, as_trajectory(piece, scorer, batch_size, latent, latent_initial, spec)
 
-        if isinstance(log, SessionStream):
-            self._pieces = lambda: map(prepared, log.pieces())
-        else:
-            pieces = [prepared(log)]
-            self._pieces = lambda: iter(pieces)
+        held = None if isinstance(log, SessionStream) else [prepared(log)]
+
+        def pieces() -> Iterable[tuple[np.ndarray, Trajectory]]:
+            return map(prepared, log.pieces()) if isinstance(log, SessionStream) else held or []
+
+        self._pieces = pieces
 
         def score(batch: Batch, seed):
             parameter_seed, initial_seed, particle_seed = random.split_seed(seed, 3)

@@ -49,4 +49,5 @@ def simulated_log(
     initial = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces))
     transitions = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces))
     log = from_trajectory(pieces[0]._replace(initial=initial, transitions=transitions))
-    return log.take(range(num_sessions))._replace(**{name: () for name in latent})
+    log = log.take(range(num_sessions))
+    return log._replace(initial=() if "initial" in latent else log.initial, innovation=() if "innovation" in latent else log.innovation)

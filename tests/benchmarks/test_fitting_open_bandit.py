@@ -38,7 +38,7 @@ def test_a_quick_run_prints_and_writes_its_figures(tmp_path):
     content = json.loads(figures.read_text())
     assert content["command"] == "python benchmarks/fitting.py open_bandit --quick --json=PATH"
     found = content["figures"]
-    assert found["total_error"] == abs(found["men/predicted"] - found["men/logged"])
+    assert found["total_error"] == abs(found["men/ours"] - found["men/logged"])
     assert 0 < found["men/log_loss/ours"] < 1
     assert 0 < found["men/log_loss/logistic_regression"] < 1
     assert "men" in {line.split()[0] for line in process.stdout.splitlines() if line}

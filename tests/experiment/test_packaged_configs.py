@@ -2,11 +2,13 @@
 
 import pytest
 
-from recsim_tf.experiment import config, train
+from recsim_tf.experiment import config, fit, train
 from recsim_tf.experiment.run_dir import RunDirectory
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
+FITS = [name for name in config.packaged_configs() if name.startswith("fitting/")]
+EXPERIMENTS = [name for name in config.packaged_configs() if name not in FITS]
 
 
 def test_every_experiment_has_a_name():
@@ -21,15 +23,26 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     head = config.find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
-    assert f"Run: recsim-tf train --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}" in head
+    command = "fit" if name in FITS else "train"
+    assert f"Run: recsim-tf {command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}" in head
 
 
-@pytest.mark.parametrize("name", config.packaged_configs())
+@pytest.mark.parametrize("name", EXPERIMENTS)
 @pytest.mark.filterwarnings("ignore")  # TF-Agents warns of its own dependencies.
 def test_the_experiment_is_built(name):
     config.load([name], _SMALL)
     parts = train.experiment()
     assert parts.policy.action_spec.shape == [parts.simulator.slate_size]
+
+
+@pytest.mark.parametrize("name", FITS)
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_the_fit_runs(tmp_path, name):
+    sizes = {"simulated_log.num_sessions": 50, "simulated_log.num_steps": 5, "fit.max_steps": 2, "run_fit.num_replicates": 20}
+    bindings = [f"{name} = {value}" for name, value in sizes.items()]
+    content = fit.run_fit(RunDirectory(str(tmp_path), config.load([name], [*bindings, "fit.jit_compile = False"])))
+    assert content["sessions"] == 40
+    assert (tmp_path / "report.html").is_file()
 
 
 @pytest.mark.filterwarnings("ignore")  # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.

@@ -1,5 +1,6 @@
 """Logs to trajectories."""
 
+import functools
 import itertools
 import os
 from collections.abc import Iterator
@@ -78,8 +79,12 @@ class Episodes:
             yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
 
     def _sessions(self) -> Iterator[Session]:
-        # What was observed is recomputed from the draws when it is needed.
-        return iter(self._parsed(self._spec._replace(user=(), documents=())).as_numpy_iterator())
+        return iter(self._unobserved.as_numpy_iterator())
+
+    @functools.cached_property
+    def _unobserved(self) -> tf.data.Dataset:
+        """Sessions without what was observed, which is recomputed from the draws when it is needed. Kept, since its parser is compiled."""
+        return self._parsed(self._spec._replace(user=(), documents=()))
 
     @staticmethod
     def _stacked(sessions: list[Session]) -> tuple[Trajectory, np.ndarray]:
@@ -87,7 +92,7 @@ class Episodes:
         lengths = np.array([len(session.reward) for session in sessions])
         initial = tf.nest.map_structure(lambda *rows: tf.stack(rows), *(session.initial for session in sessions))
         active = np.arange(lengths.max())[:, np.newaxis] < lengths
-        rows = [session._replace(initial=()) for session in sessions]
+        rows = [session._replace(initial=()) for session in sessions]  # type: ignore[arg-type]
         stacked = tf.nest.map_structure(lambda *leaves: _padded(leaves, lengths), *rows)
         transitions = Transition(
             slate=stacked.slate,

@@ -17,16 +17,16 @@ def page_clicks(
     documents: DocumentModel | None = None,
     reward_fn=click_reward,
     resample_documents: bool = True,
-    max_steps: int | None = 1,
+    max_steps: int | None = 10,
     allow_duplicates: bool = False,
     validate: bool = False,
     dtype: tf.DType = tf.float32,
 ) -> Simulator:
-    """Page clicks, "PageClicks-v0": users meet one page of items, and click on each of its positions or not. Made to be fitted to logs.
+    """Page clicks, "PageClicks-v0": users meet pages of items, and click on each position or not. Made to be fitted to logs.
 
     Observation: `user` the features int32 [B, F]; `documents` the `item_id` int32 [B, N], `categories` int32 [B, N, G] and `numeric`
     [B, N] of each candidate; `response` to the last page: `clicked` [B, K] and `item_id` int32 [B, K]. Reward: number of clicks, 0 to K.
-    Users do not leave: a session ends by the time limit, by default after one page, as truncated.
+    Users neither change nor leave: a session ends by the time limit, by default after ten pages, as truncated.
 
         simulator = recsim_tf.make("PageClicks-v0", num_candidates=20)
         state = simulator.reset(num_users=1000, seed=0)
@@ -38,7 +38,7 @@ def page_clicks(
       documents: the document model, default `PageItems(dtype=dtype)`.
       reward_fn: maps a response to the reward [B].
       resample_documents: whether each step brings new candidates.
-      max_steps: time limit of a session, None for no limit.
+      max_steps: time limit of a session in pages, None for no limit.
       allow_duplicates: whether a slate may show a candidate twice.
       validate: whether to check the values of slates.
       dtype: tf.float32 or tf.float64, of the default models.

@@ -59,7 +59,7 @@ def log_of(simulated, num_users: int):
     return from_trajectory(compiled(lambda seed: simulated.rollout(policy, num_users, 1, seed))(as_seed(1)))
 
 
-def test_defaults_are_one_page_of_open_bandit():
+def test_defaults_are_pages_of_three_positions():
     simulated = recsim_tf.make("PageClicks-v0")
     observation = simulated.observe(simulated.reset(4, seed=0))
     assert (observation.user.shape, observation.user.dtype) == ([4, 4], tf.int32)
@@ -68,7 +68,7 @@ def test_defaults_are_one_page_of_open_bandit():
     assert observation.response._fields == ("clicked", "item_id")
     _, transition = simulated.step(simulated.reset(4, seed=0), [[-1, 3, -1]] * 4, seed=1)
     assert transition.draws.response.shape == [4, 3]
-    assert transition.truncated.numpy().all()
+    assert simulated.max_steps == 10
 
 
 def test_positions_must_be_those_of_the_page():
