@@ -128,7 +128,7 @@ def _content(result: FitResult, log, validation, checks: dict[str, Any], seconds
 
 def _plain(values: np.ndarray) -> Any:
     """A number or nested lists of them as JSON takes them, None for what is not finite."""
-    plain = np.asarray(values, object)
+    plain = np.asarray(values, np.float64).astype(object)
     plain[~np.isfinite(values)] = None
     return plain.tolist()
 

@@ -38,7 +38,7 @@ def test_the_experiment_is_built(name):
 @pytest.mark.parametrize("name", FITS)
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_the_fit_runs(tmp_path, name):
-    sizes = {"simulated_log.num_sessions": 50, "simulated_log.num_steps": 5, "fit.max_steps": 2, "run_fit.num_replicates": 20}
+    sizes = {"simulated_log.num_sessions": 50, "simulated_log.num_steps": 80, "fit.max_steps": 2, "run_fit.num_replicates": 20}
     bindings = [f"{name} = {value}" for name, value in sizes.items()]
     content = fit.run_fit(RunDirectory(str(tmp_path), config.load([name], [*bindings, "fit.jit_compile = False"])))
     assert content["sessions"] == 40
