@@ -88,14 +88,20 @@ def run_fit(
         checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
         write_text(run_dir.path / "report.html", render(result, shown, validation, checks, title))
         content = _content(result, log, validation, checks.figures(), seconds)
+        # One that an interrupted run has written is of the same fit.
         if not (run_dir.path / "model").exists():
             save_model(
                 run_dir.path / "model",
                 result,
                 build=repr(gin.query_parameter("fit.simulator")),
                 title=title,
-                data={"sessions": log.num_sessions, "steps": log.num_steps},
-                fitting={"log-likelihood a step": content["log_likelihood_per_step"], "seconds": round(seconds, 1)},
+                data={"sessions": log.num_sessions, "steps": log.num_steps, "slate size": shown.slate_size},
+                fitting={
+                    "method": result.method,
+                    "confidence": result.confidence,
+                    "log-likelihood a step": content["log_likelihood_per_step"],
+                    "seconds": round(seconds, 1),
+                },
                 checks=_card_checks(checks),
             )
         write_text(finished, json.dumps(content, indent=2) + "\n")

@@ -45,6 +45,7 @@ class FitResult(NamedTuple):
     converged: bool
     diverged: bool  # whether it stopped at a value that is not finite; the estimates are the last finite ones
     confidence: float  # of the intervals
+    method: str
     initial_draws: Nest = ()  # nest of [S, ...]: posterior locations of the users' initial draws, where the log lacks them
 
 
@@ -167,6 +168,7 @@ def fit(
         converged=best.converged,
         diverged=best.diverged,
         confidence=confidence,
+        method=method,
         initial_draws=() if posterior is None else posterior.locations(fitted_simulator.users.initial_draws(posterior.num_sessions)),
     )
 

@@ -13,16 +13,15 @@ _HALF, _WIDE = (5.4, 3.6), (9, 3.6)
 _PERCENT_95 = "95 % of simulations"
 
 
-def learning_curve(history: Sequence[dict[str, float]], has_held_out: bool) -> bytes:
+def learning_curve(history: Sequence[dict[str, float]], by_pass: bool) -> bytes:
     """The log-likelihood a step through the search, of L-BFGS by evaluation or of minibatches by pass."""
-    by_pass = "held_out" in history[0]
     png = io.BytesIO()
     with figure(png, _WIDE) as axes:
         steps = [row["step"] for row in history]
         values = np.array([row["log_likelihood"] for row in history])
         marker = "." if len(steps) < 100 else ""
         axes.plot(steps, values, marker=marker, color=_MODEL, label="fitted sessions")
-        if by_pass and has_held_out:
+        if "held_out" in history[0]:
             axes.plot(steps, [row["held_out"] for row in history], marker=marker, color="C1", label="held-out sessions")
             axes.legend(frameon=False)
         gain = np.max(values, where=np.isfinite(values), initial=values[0]) - values[0]

@@ -41,7 +41,7 @@ def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None)
     return [table(["", "value"], rows), paragraph(note, note=True)]
 
 
-def parameters(estimates: Mapping[str, Estimate]) -> list[str]:
+def parameters(estimates: Mapping[str, Estimate], confidence: float) -> list[str]:
     """Small parameters by element, large ones summed up with a histogram."""
     rows, large = [], {}
     for name, estimate in estimates.items():
@@ -58,16 +58,15 @@ def parameters(estimates: Mapping[str, Estimate]) -> list[str]:
         parts.append(table(columns, [_summed_up(name, estimate) for name, estimate in large.items()]))
         images = {name: figures.parameter_histogram(name, estimate.value) for name, estimate in large.items()}
         parts.append(plots([plot(png, f"Histogram of {name}", f"{name}: values of its elements.") for name, png in images.items()]))
-    note = (
-        "Standard errors are those of the observed information, where there are any. Intervals have the confidence that the fit was asked "
-        "for, by default 95 %."
-    )
+    note = f"Standard errors are those of the observed information or of a posterior, where there are any. Intervals: {confidence:.0%}."
     return [*parts, paragraph(note, note=True)]
 
 
 def learning_curve(result: FitResult) -> list[str]:
     """The search."""
-    png = figures.learning_curve(result.history, result.held_out_log_likelihood is not None)
+    if not result.history:
+        return [paragraph("The search ended before its first pass was over.")]
+    png = figures.learning_curve(result.history, by_pass=result.method == "adam")
     return [plot(png, "Log-likelihood a step through the search", "Log-likelihood a step through the best of the fit's searches.")]
 
 

@@ -62,7 +62,7 @@ def render(result: FitResult, log: SessionLog, held_out_log: SessionLog | None, 
     """The HTML of a report, from checks that `check_fit` made of the same."""
     parts = [
         ("summary", "Summary", [*fit_sections.summary(result, log, held_out_log), *check_sections.findings(checks)]),
-        ("parameters", "Parameters", fit_sections.parameters(result.estimates)),
+        ("parameters", "Parameters", fit_sections.parameters(result.estimates, result.confidence)),
         ("learning-curve", "Learning curve", fit_sections.learning_curve(result)),
         ("choices", "Predicted choices", check_sections.choices(checks)),
         ("calibration", "Calibration", check_sections.calibration(checks)),
