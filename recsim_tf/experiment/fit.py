@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import gin
@@ -12,7 +13,17 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.errors import UsageError
 from recsim_tf.experiment.run_dir import RunDirectory, write_text
-from recsim_tf.fitting import FitResult, SessionLog, SessionStream, check_fit, fit, save_model
+from recsim_tf.fitting import (
+    FitResult,
+    Parameter,
+    ParameterPosterior,
+    SessionLog,
+    SessionStream,
+    check_fit,
+    fit,
+    sample_parameters,
+    save_model,
+)
 from recsim_tf.fitting.readers import from_episodes, stream_episodes
 from recsim_tf.fitting.report import render
 
@@ -37,13 +48,16 @@ def episode_log(path: str = gin.REQUIRED, simulator: Simulator = gin.REQUIRED, s
 @gin.configurable(module="recsim_tf", denylist=["run_dir"])
 def run_fit(
     run_dir: RunDirectory,
+    simulator: Simulator = gin.REQUIRED,
+    parameters: Mapping[str, Parameter] = gin.REQUIRED,
     log: Any = gin.REQUIRED,
     held_out: float | None = None,
     truth: Mapping[str, Any] | None = None,
     title: str = "Fit of a user model",
     num_replicates: int = 100,
+    posterior: bool = False,
 ) -> dict[str, Any]:
-    """Fits the configured `fit.parameters` of `fit.simulator` to a log, checks the fit, and writes all of it into a folder.
+    """Fits parameters of a simulator's models to a log as `fit` is configured, checks the fit, and writes all of it into a folder.
 
     The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/, results.json, report.html, and the
     fitted model in model/, see `recsim_tf.fitting.save_model`. A fit that was stopped goes on from its checkpoint; one that has ended is
@@ -51,18 +65,21 @@ def run_fit(
 
     Args:
       run_dir: the folder.
+      simulator: the models, with the values of all parameters that are not fitted.
+      parameters: by name, as {"users.no_click_mass": @Parameter()}.
       log: a `SessionLog` or a `SessionStream`, or what has one as its field `log`, as readers give it. The report is of a stream's first
         piece.
       held_out: part of the sessions that the fit does not see, for early stopping and for the checks; None to check on those that it saw.
       truth: true values of parameters by name, where they are known.
       title: of the report and the model card.
       num_replicates: simulations of the log for the posterior-predictive checks.
+      posterior: whether to draw parameters from their posterior by NUTS too, as `sample_parameters` is configured; into posterior.npz.
 
     Returns:
       The content of results.json.
 
     Raises:
-      UsageError: if a part is asked to be held out of a stream.
+      UsageError: if a part is asked to be held out of a stream, or a posterior given one.
     """
     finished = run_dir.path / _RESULTS
     if finished.is_file():
@@ -72,6 +89,8 @@ def run_fit(
     log = getattr(log, "log", log)
     if not isinstance(log, SessionLog | SessionStream):
         raise UsageError(f"run_fit.log must be a SessionLog, a SessionStream or have one as its log, got {type(log).__name__}")
+    if posterior and isinstance(log, SessionStream):
+        raise UsageError("run_fit.posterior must be False for a log in pieces, got True")
     validation = None
     if held_out is not None:
         if isinstance(log, SessionStream):
@@ -79,7 +98,7 @@ def run_fit(
         log, validation = log.split(held_out)
     with run_dir.claim():
         started = time.perf_counter()
-        result = fit(log=log, held_out=validation, folder=run_dir.path)
+        result = fit(simulator, parameters, log, held_out=validation, folder=run_dir.path)
         seconds = time.perf_counter() - started
         write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
         shown = next(log.pieces()) if isinstance(log, SessionStream) else log
@@ -88,12 +107,16 @@ def run_fit(
         checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
         write_text(run_dir.path / "report.html", render(result, shown, validation, checks, title))
         content = _content(result, log, validation, checks.figures(), seconds)
+        if posterior:
+            content["posterior"] = _write_posterior(
+                run_dir.path / "posterior.npz", sample_parameters(simulator, parameters, log, start=result)
+            )
         # One that an interrupted run has written is of the same fit.
         if not (run_dir.path / "model").exists():
             save_model(
                 run_dir.path / "model",
                 result,
-                build=repr(gin.query_parameter("fit.simulator")),
+                build=repr(gin.query_parameter("run_fit.simulator")),
                 title=title,
                 data={"sessions": log.num_sessions, "steps": log.num_steps, "slate size": shown.slate_size},
                 fitting={
@@ -132,6 +155,22 @@ def _content(result: FitResult, log, validation, checks: dict[str, Any], seconds
     }
 
 
+def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any]:
+    """Writes the draws [C, N, ...] by name, and sums them up."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **posterior.samples)  # type: ignore[arg-type]
+    return {
+        name: {
+            "mean": _plain(draws.mean(axis=(0, 1))),
+            "sd": _plain(draws.std(axis=(0, 1))),
+            "r_hat": _plain(posterior.r_hat[name]),
+            "effective_sample_size": _plain(posterior.effective_sample_size[name]),
+        }
+        for name, draws in posterior.samples.items()
+        if draws[0, 0].size <= _LARGEST
+    }
+
+
 def _plain(values: np.ndarray) -> Any:
     """A number or nested lists of them as JSON takes them, None for what is not finite."""
     plain = np.asarray(values, np.float64).astype(object)
@@ -155,7 +194,7 @@ def _card_checks(checks) -> dict[str, Any]:
 
 def estimates_table(content: Mapping[str, Any]) -> str:
     """A table of the estimates with their intervals, and the log-likelihoods, as text; of the content of results.json."""
-    width = max(len("parameter"), *(len(name) for name in content["estimates"]))
+    width = max(len("  posterior by NUTS"), *(len(name) for name in content["estimates"]))
     lines = [f"{'parameter':<{width}}  {'estimate':>10}  {'s.e.':>9}  {content['confidence']:.0%} interval"]
     lines.append("-" * (len(lines[0]) + 8))
     for name, estimate in content["estimates"].items():
@@ -166,6 +205,10 @@ def estimates_table(content: Mapping[str, Any]) -> str:
         interval = "" if estimate["low"] is None else f"[{estimate['low']:.4g}, {estimate['high']:.4g}]"
         error = "" if estimate["standard_error"] is None else f"{estimate['standard_error']:.3g}"
         lines.append(f"{name:<{width}}  {value:>10.5g}  {error:>9}  {interval}")
+        drawn = content.get("posterior", {}).get(name)
+        if drawn is not None:
+            spread = f"R-hat {drawn['r_hat']:.3f}, {drawn['effective_sample_size']:,.0f} effective draws"
+            lines.append(f"{'  posterior by NUTS':<{width}}  {drawn['mean']:>10.5g}  {drawn['sd']:>9.3g}  {spread}")
     lines.append(f"Log-likelihood a step: {content['log_likelihood_per_step']:.5f} over {content['sessions']:,} sessions fitted")
     if content["held_out_log_likelihood_per_step"] is not None:
         lines[-1] += f", {content['held_out_log_likelihood_per_step']:.5f} over {content['held_out_sessions']:,} held out"

@@ -176,8 +176,10 @@ def _log_density(fitted: FittedSimulator, simulator: Simulator, log: SessionLog,
         with tf.GradientTape() as tape:
             tape.watch(flat)
             prior = _log_prior(fitted, flat)
+        # Without priors and bounds nothing depends on the parameters.
+        gradient += tape.gradient(prior, flat, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         possible = tf.math.is_finite(value + prior)
-        return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient + tape.gradient(prior, flat), 0)
+        return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient, 0)
 
     # The gradient is summed batch by batch beside the value, so that memory does not grow with the log.
     @tf.custom_gradient

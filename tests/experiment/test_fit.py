@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from recsim_tf.fitting import load_model
@@ -20,8 +21,8 @@ InterestEvolutionUsers.min_normalizer = -1.25
 InterestEvolutionUsers.time_budget = 10.0
 truth/interest_evolution.users = @InterestEvolutionUsers()
 interest_evolution.users = @InterestEvolutionUsers()
-fit.simulator = @interest_evolution()
-fit.parameters = {"users.no_click_mass": @Parameter()}
+run_fit.simulator = @interest_evolution()
+run_fit.parameters = {"users.no_click_mass": @Parameter()}
 Parameter.start = 1.5
 """
 
@@ -35,7 +36,9 @@ def config(tmp_path):
 
 def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, config):
     run = tmp_path / "run"
-    code, output, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}")
+    options = ("run_fit.posterior = True", "sample_parameters.num_samples = 50", "sample_parameters.num_burnin_steps = 20")
+    bindings = [f"--gin_bindings={option}" for option in (*options, "sample_parameters.jit_compile = False")]
+    code, output, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
     assert code == 0, errors
     content = json.loads((run / "results.json").read_text())
     estimate = content["estimates"]["users.no_click_mass"]
@@ -49,7 +52,10 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     assert loaded.simulator.users.no_click_mass == pytest.approx(estimate["value"])
     assert loaded.simulator.users.time_budget == 10.0
 
-    code, output, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}")
+    assert content["posterior"]["users.no_click_mass"]["sd"] == pytest.approx(estimate["standard_error"], rel=0.5)
+    assert np.load(run / "posterior.npz")["users.no_click_mass"].shape == (2, 50)
+
+    code, output, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
     assert code == 0, errors
     assert "had ended already" in output
 
@@ -84,7 +90,7 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config):
     ("bindings", "message"),
     [
         (["run_fit.log = 3"], "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got int"),
-        (["fit.parameters = {'users.mass': @Parameter()}"], "InterestEvolutionUsers has no parameter 'mass'"),
+        (["run_fit.parameters = {'users.mass': @Parameter()}"], "InterestEvolutionUsers has no parameter 'mass'"),
         (
             ["run_fit.log = @episode_log()", "episode_log.path = 'nowhere'", "episode_log.simulator = @interest_evolution()"],
             "no episode log",
