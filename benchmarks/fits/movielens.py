@@ -1,7 +1,7 @@
 """MovieLens-100K: what drifting tastes tell of the next choice.
 
 Protocol: a user's ratings in order of time, the first 80 % for training, the rest for test. An event is a choice from ten: the movie rated
-and nine movies drawn uniformly from those not rated by the user up to and including it (see `recsim_tf.fitting.readers`). The score is
+and nine movies drawn uniformly from those not rated by the user up to and including it (see `recsim_tf.fitting.logs`). The score is
 the mean negative log-likelihood of the test events' choices, in nats, and how often the likeliest movie was chosen. Every model sees what
 came before an event, and nothing after it.
 
@@ -23,9 +23,9 @@ from scipy import optimize, special
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import FitResult, Parameter, fit
+from recsim_tf.fitting.logs import MovieFeatures, MovieLensLog, read_movielens, read_movies
 from recsim_tf.fitting.predictions import predict_choices
 from recsim_tf.fitting.priors import hierarchical_normal
-from recsim_tf.fitting.readers import MovieFeatures, MovieLensLog, read_movielens, read_movies
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 0.03
 # Full and quick.

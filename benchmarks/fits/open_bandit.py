@@ -27,13 +27,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from recsim_tf.fitting.readers import OpenBanditLog, read_open_bandit
+from recsim_tf.fitting.logs import OpenBanditLog, read_open_bandit
 
 # Full and quick.
 _CAMPAIGNS = {False: ("all", "men", "women"), True: ("men",)}
 _REFITS, _FOLDS = {False: 50, True: 1}, {False: 5, True: 2}
 # Of EM for the scales, at most: for whole logs and for the training parts of folds.
-_ROUNDS = {False: (20, 20), True: (1, 0)}
+_ROUNDS = {False: (20, 5), True: (1, 0)}
 _RESAMPLES, _INNER_FOLDS = 10_000, 5
 # Clicks and other impressions of a quick run.
 _QUICK = (20, 280)

@@ -11,7 +11,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import FitResult, Parameter, SessionLog, fit
-from recsim_tf.fitting.readers import OpenBanditLog, page_log
+from recsim_tf.fitting.logs import OpenBanditLog, page_log
 
 _DTYPE = tf.float64
 _NUM_POSITIONS, _MAX_AFFINITY = 3, 2

@@ -13,7 +13,7 @@ from tensorflow_probability import distributions as tfd
 # Imported for the names that they give to gin files.
 from recsim_tf.experiment import fit  # noqa: F401
 from recsim_tf.experiment.errors import UsageError, one_line
-from recsim_tf.fitting import readers
+from recsim_tf.fitting import logs
 
 # Without TF-Agents there are no agents; to fit models none are needed.
 with contextlib.suppress(ModuleNotFoundError):
@@ -31,7 +31,7 @@ for _external in (
     gin.external_configurable(_external, module="keras")
 for _external in (tfd.Beta, tfd.Exponential, tfd.Gamma, tfd.HalfNormal, tfd.LogNormal, tfd.Normal, tfd.Uniform):
     gin.external_configurable(_external, module="tfd")
-for _external in (readers.from_table, readers.page_log, readers.read_movielens, readers.read_open_bandit):
+for _external in (logs.from_table, logs.page_log, logs.read_movielens, logs.read_open_bandit):
     gin.external_configurable(_external, module="recsim_tf")
 
 

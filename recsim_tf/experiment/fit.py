@@ -24,7 +24,7 @@ from recsim_tf.fitting import (
     sample_parameters,
     save_model,
 )
-from recsim_tf.fitting.readers import from_episodes, stream_episodes
+from recsim_tf.fitting.logs import from_episodes, stream_episodes
 from recsim_tf.fitting.report import render
 
 _RESULTS = "results.json"

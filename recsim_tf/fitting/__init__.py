@@ -3,15 +3,15 @@
 from recsim_tf.fitting.checks import check_fit
 from recsim_tf.fitting.fit import Estimate, FitResult, fit
 from recsim_tf.fitting.likelihood import session_log_prob
+from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
+from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.parameters import Parameter, with_values
 from recsim_tf.fitting.particle_filter import marginal_log_prob
 from recsim_tf.fitting.posterior import ParameterPosterior, sample_parameters
 from recsim_tf.fitting.predictions import ChoicePredictions, predict_choices
 from recsim_tf.fitting.priors import hierarchical_normal
 from recsim_tf.fitting.report import write_report
-from recsim_tf.fitting.session_log import SessionLog, from_trajectory
 from recsim_tf.fitting.session_posterior import SessionPosterior, sample_sessions
-from recsim_tf.fitting.session_stream import SessionStream
 from recsim_tf.fitting.sharing import LoadedModel, load_model, load_simulator, save_model
 from recsim_tf.fitting.simulated import simulated_log
 

@@ -17,10 +17,10 @@ from recsim_tf.fitting.initial_posterior import InitialPosterior
 from recsim_tf.fitting.journal import Journal
 from recsim_tf.fitting.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood import LogLikelihood
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter, with_values
 from recsim_tf.fitting.search import Found, Search
-from recsim_tf.fitting.session_log import SessionLog
-from recsim_tf.fitting.session_stream import SessionStream
 
 METHODS = ("adam", "lbfgs")
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood import LogLikelihood
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter, flatten
-from recsim_tf.fitting.session_log import SessionLog
-from recsim_tf.fitting.session_stream import SessionStream
 
 KINDS = ("scores", "curvature")
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.

@@ -13,10 +13,10 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
 from recsim_tf.fitting.initial_posterior import InitialPosterior
 from recsim_tf.fitting.latent_class import find_latent_class, placeholder
+from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.parameters import FittedSimulator
 from recsim_tf.fitting.particle_filter import marginal_log_prob
-from recsim_tf.fitting.session_log import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.session_stream import SessionStream
 
 
 def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:

@@ -15,8 +15,8 @@ from recsim_tf.fitting import nuts
 from recsim_tf.fitting.fit import FitResult, fit
 from recsim_tf.fitting.information import observed_information
 from recsim_tf.fitting.likelihood import LogLikelihood, take_sessions
+from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter, with_attributes
-from recsim_tf.fitting.session_log import SessionLog, as_trajectory, scoring_simulator
 
 # Of the search for the mode, from where a fit has ended or nearby.
 _MAX_STEPS = 20

@@ -13,7 +13,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate, Trajectory
 from recsim_tf.fitting import nuts
-from recsim_tf.fitting.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
 
 # Prior draws that give the units in which the chains move.
 _NUM_PRIOR_DRAWS = 200

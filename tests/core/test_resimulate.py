@@ -3,7 +3,7 @@ import tensorflow as tf
 
 from recsim_tf.core.simulator import Simulator
 from tests.core.toy import ToyDocuments, ToyUsers
-from tests.fitting.logs import HAZARD, evolution, rollout
+from tests.fitting.sessions import HAZARD, evolution, rollout
 
 STAGES = ("response", "innovation", "departure")
 

@@ -82,7 +82,8 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config):
     assert "fit was interrupted; run the same command again" in errors
     code, _, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
     assert code == 0, errors
-    begun = re.search(r"(\d+)/400", errors)
+    begun = re.search(r"(\d+)/150", errors)
+    assert begun, errors
     assert int(begun[1]) > 0, "the bar begins where the fit was stopped"
 
 

@@ -9,7 +9,7 @@ from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
 from recsim_tf.fitting.information import observed_information, session_scores
 from recsim_tf.fitting.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters import FittedSimulator
-from tests.fitting.logs import HAZARD, drifting, evolution, exploration, rollout, satisfaction
+from tests.fitting.sessions import HAZARD, drifting, evolution, exploration, rollout, satisfaction
 
 # Every parameter of every model that acts on the likelihood of a full log; page clicks have theirs beside their other tests.
 PARAMETERS = {

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.fitting import Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood import LogLikelihood
-from tests.fitting.logs import HAZARD, evolution
+from tests.fitting.sessions import HAZARD, evolution
 
 PARAMETERS = {"users.no_click_mass": Parameter(2.0), "users.step_penalty": Parameter(0.8, "positive")}
 

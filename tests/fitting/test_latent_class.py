@@ -7,7 +7,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
 from recsim_tf.fitting.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters import FittedSimulator
-from tests.fitting.logs import exploration, rollout
+from tests.fitting.sessions import exploration, rollout
 
 DISTRIBUTION = "users.user_type_distribution"
 

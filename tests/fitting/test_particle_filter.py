@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.fitting import from_trajectory, session_log_prob
+from recsim_tf.fitting.logs.session_log import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters import FittedSimulator, Parameter
 from recsim_tf.fitting.particle_filter import _resample, marginal_log_prob
-from recsim_tf.fitting.session_log import as_trajectory, scoring_simulator
-from tests.fitting.logs import HAZARD, evolution, rollout, satisfaction
+from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 
 NUM_STEPS = 4
 # Few topics and large steps of the interests, so that the directions matter.

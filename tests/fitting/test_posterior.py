@@ -10,7 +10,7 @@ from recsim_tf.core.types import Clicks
 from recsim_tf.environments.interest_evolution import UtilityVideos
 from recsim_tf.fitting import Parameter, fit, from_trajectory
 from recsim_tf.fitting.posterior import sample_parameters
-from tests.fitting.logs import HAZARD, evolution, rollout
+from tests.fitting.sessions import HAZARD, evolution, rollout
 
 
 class CoinUsers(UserModel):

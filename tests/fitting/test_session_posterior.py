@@ -11,7 +11,7 @@ from recsim_tf.core.types import Clicks
 from recsim_tf.environments.interest_evolution import UtilityVideos
 from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.session_posterior import sample_sessions
-from tests.fitting.logs import evolution, exploration, rollout, satisfaction
+from tests.fitting.sessions import evolution, exploration, rollout, satisfaction
 
 NUM_USERS, NUM_STEPS = 5, 4
 LEVEL, STEP, RATING = 1.0, 0.5, 0.3

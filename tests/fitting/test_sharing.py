@@ -14,7 +14,7 @@ from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.fitting import Estimate, Parameter, fit, from_trajectory, with_values
 from recsim_tf.fitting.sharing import load_model, load_simulator, save_model
 from tests.core.rollout_digest import digest
-from tests.fitting.logs import rollout
+from tests.fitting.sessions import rollout
 from tests.processes import run_python
 
 NUM_SESSIONS = 41
@@ -94,7 +94,7 @@ def test_another_process_simulates_the_same_trajectories(folder, result, own_fol
         import sys
         from recsim_tf.fitting.sharing import load_model
         from tests.core.rollout_digest import digest
-        from tests.fitting.logs import rollout
+        from tests.fitting.sessions import rollout
         for folder in sys.argv[1:]:
             print(digest(rollout(load_model(folder).simulator, seed=5)))
     """

@@ -8,7 +8,7 @@ from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation
 from recsim_tf.fitting.checks.statistics import Contents, bin_edges, samples, shares, statistics
-from recsim_tf.fitting.session_log import SessionLog
+from recsim_tf.fitting.logs.session_log import SessionLog
 
 _QUANTILES = (0.025, 0.975)
 

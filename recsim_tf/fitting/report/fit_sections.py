@@ -6,10 +6,10 @@ import numpy as np
 
 from recsim_tf.fitting.checks import Recovered, summarise
 from recsim_tf.fitting.fit import Estimate, FitResult
+from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.report import figures
 from recsim_tf.fitting.report.formats import element, fixed, signed
 from recsim_tf.fitting.report.html import paragraph, plot, plots, table
-from recsim_tf.fitting.session_log import SessionLog
 
 # Larger parameters are summed up.
 _MAX_ELEMENTS = 20

@@ -6,7 +6,7 @@ from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.checks import predictive_check
 from recsim_tf.fitting.checks.predictive import Histogram, Statistic
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
-from tests.fitting.logs import HAZARD, evolution, exploration, rollout, satisfaction
+from tests.fitting.sessions import HAZARD, evolution, exploration, rollout, satisfaction
 
 NUM_SESSIONS, NUM_STEPS, NUM_REPLICATES = 300, 40, 50
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from recsim_tf.fitting.readers import from_table
+from recsim_tf.fitting.logs import from_table
 
 COLUMNS = {"session": "user", "step": "visit", "position": "slot", "document": "video", "clicked": "click"}
 EVERYTHING = COLUMNS | {"engagement": "minutes", "propensity": "probability", "timestamp": "time", "departed": "left"}

@@ -4,8 +4,8 @@ import tree
 import recsim_tf
 from recsim_tf.adapters import episodes
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
-from recsim_tf.fitting.readers import from_episodes
-from recsim_tf.fitting.session_log import from_trajectory
+from recsim_tf.fitting.logs import from_episodes
+from recsim_tf.fitting.logs.session_log import from_trajectory
 from tests.policies import uniform_random
 
 

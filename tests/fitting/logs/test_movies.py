@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.readers import read_movies
+from recsim_tf.fitting.logs import read_movies
 
 HEADER = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from recsim_tf.adapters.episodes import Episodes
-from recsim_tf.fitting.session_log import SessionLog, from_trajectory
-from recsim_tf.fitting.session_stream import SessionStream
+from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
+from recsim_tf.fitting.logs.session_stream import SessionStream
 
 
 def from_episodes(episodes: Episodes) -> SessionLog:

@@ -2,8 +2,8 @@ import numpy as np
 
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import session_log_prob
-from recsim_tf.fitting.readers import page_log, read_open_bandit
-from tests.fitting.readers.test_open_bandit import NUM_ITEMS, impressions, write
+from recsim_tf.fitting.logs import page_log, read_open_bandit
+from tests.fitting.logs.test_open_bandit import NUM_ITEMS, impressions, write
 
 
 def test_each_impression_is_a_page_with_one_item_at_its_position(tmp_path):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.readers import read_movielens
-from recsim_tf.fitting.readers.negatives import sample_negatives
+from recsim_tf.fitting.logs import read_movielens
+from recsim_tf.fitting.logs.negatives import sample_negatives
 
 # user, movie, stars, time: user 7 before user 12 although 12 stands first; ties at time 5.
 RATINGS = [(12, 1, 5, 9), (7, 3, 4, 5), (7, 2, 1, 5), (7, 1, 3, 4), (7, 6, 2, 8), (7, 5, 2, 9), (12, 4, 1, 2)]

@@ -17,7 +17,7 @@ def pandas() -> Any:
     try:
         return importlib.import_module("pandas")
     except ImportError as missing:
-        raise ImportError("recsim_tf.fitting.readers needs pandas 2: install recsim-tf[fitting]") from missing
+        raise ImportError("recsim_tf.fitting.logs needs pandas 2: install recsim-tf[fitting]") from missing
 
 
 def as_frame(table: Any) -> Any:
@@ -75,7 +75,7 @@ def _read(pd: Any, path: str) -> Any:
     try:
         arrow = importlib.import_module("pyarrow")
     except ImportError as missing:
-        raise ImportError("recsim_tf.fitting.readers needs pyarrow for Parquet: install recsim-tf[fitting]") from missing
+        raise ImportError("recsim_tf.fitting.logs needs pyarrow for Parquet: install recsim-tf[fitting]") from missing
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except arrow.ArrowException as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from recsim_tf.fitting.session_log import SessionLog
+from recsim_tf.fitting.logs.session_log import SessionLog
 
 
 class SessionStream:

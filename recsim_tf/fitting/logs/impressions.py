@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.types import Nest
-from recsim_tf.fitting.readers import parsing
-from recsim_tf.fitting.readers.faults import Faults
+from recsim_tf.fitting.logs import parsing
+from recsim_tf.fitting.logs.faults import Faults
 
 _ROLES = ("session", "step", "timestamp", "position", "document", "clicked", "chosen_document", "engagement", "propensity", "departed")
 UNKNOWN = -2

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.readers import parsing
-from recsim_tf.fitting.readers.faults import Faults
-from recsim_tf.fitting.readers.frames import pandas, read_separated
-from recsim_tf.fitting.readers.negatives import sample_negatives
-from recsim_tf.fitting.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs import parsing
+from recsim_tf.fitting.logs.faults import Faults
+from recsim_tf.fitting.logs.frames import pandas, read_separated
+from recsim_tf.fitting.logs.negatives import sample_negatives
+from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 
 _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 

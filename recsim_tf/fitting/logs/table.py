@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.core.types import Nest
-from recsim_tf.fitting.readers import impressions, parsing
-from recsim_tf.fitting.readers.faults import Faults
-from recsim_tf.fitting.readers.frames import as_frame
-from recsim_tf.fitting.readers.slates import Slates, arrange, check_table_order
-from recsim_tf.fitting.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs import impressions, parsing
+from recsim_tf.fitting.logs.faults import Faults
+from recsim_tf.fitting.logs.frames import as_frame
+from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs.slates import Slates, arrange, check_table_order
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.readers.faults import Faults
-from recsim_tf.fitting.readers.impressions import UNKNOWN, Impressions
+from recsim_tf.fitting.logs.faults import Faults
+from recsim_tf.fitting.logs.impressions import UNKNOWN, Impressions
 
 _IN_ORDER = "not decrease within a session"
 

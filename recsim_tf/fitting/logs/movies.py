@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.readers import parsing
-from recsim_tf.fitting.readers.faults import Faults
-from recsim_tf.fitting.readers.frames import read_separated
+from recsim_tf.fitting.logs import parsing
+from recsim_tf.fitting.logs.faults import Faults
+from recsim_tf.fitting.logs.frames import read_separated
 
 _COLUMNS = ("item_id", "release_year", "class")
 

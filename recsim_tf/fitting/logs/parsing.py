@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.fitting.readers.frames import pandas
+from recsim_tf.fitting.logs.frames import pandas
 
 _FLAGS = {"true": 1, "false": 0}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsim_tf.fitting.readers import read_open_bandit
+from recsim_tf.fitting.logs import read_open_bandit
 
 NUM_ITEMS = 3
 

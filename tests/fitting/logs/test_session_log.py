@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.fitting import from_trajectory, session_log_prob
-from tests.fitting.logs import HAZARD, evolution, exploration, rollout, satisfaction
+from tests.fitting.sessions import HAZARD, evolution, exploration, rollout, satisfaction
 
 SIMULATORS = {
     "a rule of departure": (evolution(), 3),

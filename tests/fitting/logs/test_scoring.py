@@ -7,7 +7,7 @@ from recsim_tf import DocumentModel, Simulator, UserModel, click_reward
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.fitting import session_log_prob
-from recsim_tf.fitting.readers import from_table
+from recsim_tf.fitting.logs import from_table
 
 SCORES = np.array([0.5, -1.0, 2.0])
 

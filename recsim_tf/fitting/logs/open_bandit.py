@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.readers import parsing
-from recsim_tf.fitting.readers.faults import Faults
-from recsim_tf.fitting.readers.frames import pandas, read_separated
-from recsim_tf.fitting.session_log import SessionLog
+from recsim_tf.fitting.logs import parsing
+from recsim_tf.fitting.logs.faults import Faults
+from recsim_tf.fitting.logs.frames import pandas, read_separated
+from recsim_tf.fitting.logs.session_log import SessionLog
 
 CAMPAIGNS = ("all", "men", "women")
 POLICIES = ("random", "bts")

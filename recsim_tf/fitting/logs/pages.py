@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recsim_tf.fitting.readers.open_bandit import OpenBanditLog
-from recsim_tf.fitting.session_log import SessionLog
+from recsim_tf.fitting.logs.open_bandit import OpenBanditLog
+from recsim_tf.fitting.logs.session_log import SessionLog
 
 _NUM_POSITIONS = 3
 

@@ -4,9 +4,9 @@ import pytest
 from recsim_tf.adapters import episodes
 from recsim_tf.fitting import Parameter, SessionStream, fit, from_trajectory
 from recsim_tf.fitting.likelihood import LogLikelihood
+from recsim_tf.fitting.logs import from_episodes, stream_episodes
 from recsim_tf.fitting.parameters import FittedSimulator
-from recsim_tf.fitting.readers import from_episodes, stream_episodes
-from tests.fitting.logs import HAZARD, evolution, rollout
+from tests.fitting.sessions import HAZARD, evolution, rollout
 
 PARAMETERS = {"users.no_click_mass": Parameter(2.0), "users.alpha_y_intercept": Parameter(0.5, "positive")}
 

@@ -1,0 +1,30 @@
+"""Logged sessions, and how they are read: from rollouts, tables, episode logs, the Open Bandit Dataset and MovieLens.
+
+Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
+"""
+
+from recsim_tf.fitting.logs.episodes import from_episodes, stream_episodes
+from recsim_tf.fitting.logs.movielens import MovieLensLog, read_movielens
+from recsim_tf.fitting.logs.movies import MovieFeatures, read_movies
+from recsim_tf.fitting.logs.open_bandit import OpenBanditLog, read_open_bandit
+from recsim_tf.fitting.logs.pages import page_log
+from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
+from recsim_tf.fitting.logs.session_stream import SessionStream
+from recsim_tf.fitting.logs.table import TableLog, from_table
+
+__all__ = [
+    "MovieFeatures",
+    "MovieLensLog",
+    "OpenBanditLog",
+    "SessionLog",
+    "SessionStream",
+    "TableLog",
+    "from_episodes",
+    "from_table",
+    "from_trajectory",
+    "page_log",
+    "read_movielens",
+    "read_movies",
+    "read_open_bandit",
+    "stream_episodes",
+]
