@@ -65,10 +65,10 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config):
         f"--gin_bindings={binding}"
         for binding in (
             "fit.method = 'adam'",
-            "fit.max_steps = 400",
+            "fit.max_steps = 150",
             "fit.batch_size = 10",
             "fit.checkpoint_interval = 1",
-            "fit.patience = 400",
+            "fit.patience = 150",
         )
     ]
     run = tmp_path / "run"
