@@ -39,7 +39,7 @@ class FitResult(NamedTuple):
 
     simulator: Simulator  # with the estimates as numbers
     estimates: dict[str, Estimate]
-    log_likelihood: float  # of the training sessions, sum
+    log_likelihood: float  # of the training sessions, sum; an estimate of the lower bound where posteriors are fitted
     held_out_log_likelihood: float | None  # of the held-out sessions, mean over their steps
     history: list[dict[str, float]]  # of the best start, one row an evaluation: "step", and means per step "log_likelihood", "held_out"
     converged: bool

@@ -64,12 +64,12 @@ class Search:
         fitted, likelihood = self._fitted, self._likelihood
         state = SearchState(likelihood.variables)
         self._journal.restore(start, state)
-        history, evaluations = state.history, state.number
+        history = state.history
         if state.finished:
             return self._found(state)
         fitted.assign(state.best_values()[: len(fitted.variables)])
         begin = fitted.flat()
-        bar = progress_bar(desc="L-BFGS", unit=" evaluations", disable=not self._progress, initial=evaluations)
+        bar = progress_bar(desc="L-BFGS", unit=" evaluations", disable=not self._progress, initial=len(history))
 
         def objective(flat):
             fitted.assign_flat(flat)
