@@ -1,13 +1,18 @@
-"""`recsim-tf fit`, in processes of its own as a user runs it."""
+"""Fits as runs in folders: `recsim-tf fit`."""
 
 import json
 import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from recsim_tf.experiment.config import load
+from recsim_tf.experiment.fit import run_fit
+from recsim_tf.experiment.run_dir import RunDirectory
 from recsim_tf.fitting import load_model
-from tests.experiment.runs import run_command, start_command
+from recsim_tf.fitting.likelihood import LogLikelihood
+from tests.experiment.runs import run_command
 
 CONFIG = """
 run_fit.log = @simulated_log()
@@ -60,31 +65,28 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     assert "had ended already" in output
 
 
-def test_a_fit_that_was_interrupted_goes_on(tmp_path, config):
-    bindings = [
-        f"--gin_bindings={binding}"
-        for binding in (
-            "fit.method = 'adam'",
-            "fit.max_steps = 150",
-            "fit.batch_size = 10",
-            "fit.checkpoint_interval = 1",
-            "fit.patience = 150",
-        )
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
+    options = {"method": "'adam'", "max_steps": 6, "batch_size": 10, "checkpoint_interval": 1, "standard_errors": None, "progress": False}
+    run = RunDirectory(tmp_path / "run", load([str(config)], [f"fit.{name} = {value}" for name, value in options.items()]))
+    original, calls = LogLikelihood.value_and_gradients, iter(range(12))
+
+    def interrupted(self, *arguments):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LogLikelihood, "value_and_gradients", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_fit(run)
+    assert not (run.path / "results.json").exists()
+    run_fit(run)
+    events = [
+        event for file in (run.path / "tensorboard" / "start_0").iterdir() for event in tf.compat.v1.train.summary_iterator(str(file))
     ]
-    run = tmp_path / "run"
-    process = start_command("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
-    checkpoint = run / "checkpoints" / "start_0" / "checkpoint"
-    while not checkpoint.is_file():
-        assert process.poll() is None, process.communicate()
-    process.send_signal(2)
-    _, errors = process.communicate()
-    assert process.returncode == 130
-    assert "fit was interrupted; run the same command again" in errors
-    code, _, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
-    assert code == 0, errors
-    begun = re.search(r"(\d+)/150", errors)
-    assert begun, errors
-    assert int(begun[1]) > 0, "the bar begins where the fit was stopped"
+    steps = [event.step for event in events for value in event.summary.value if value.tag == "Fit/log_likelihood"]
+    assert sorted(steps) == list(range(6)), "no pass was repeated"
 
 
 @pytest.mark.parametrize(
@@ -94,14 +96,11 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config):
         (["run_fit.parameters = {'users.mass': @Parameter()}"], "InterestEvolutionUsers has no parameter 'mass'"),
         (
             ["run_fit.log = @episode_log()", "episode_log.path = 'nowhere'", "episode_log.simulator = @interest_evolution()"],
-            "no episode log",
+            "there is no episode log nowhere",
         ),
     ],
 )
-def test_bad_input_is_one_line(tmp_path, config, bindings, message):
-    arguments = [f"--gin_bindings={binding}" for binding in bindings]
-    code, _, errors = run_command("fit", f"--root_dir={tmp_path / 'run'}", f"--gin_file={config}", *arguments)
-    assert code == 2
-    (line,) = [line for line in errors.splitlines() if line.startswith("recsim-tf: error: ")]
-    assert message in line
-    assert "Traceback" not in errors
+def test_bad_input_is_named(tmp_path, config, bindings, message):
+    run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
+    with pytest.raises((ValueError, OSError), match=message):
+        run_fit(run)
