@@ -39,7 +39,7 @@ class SlateQAgent(tf_agent.TFAgent):
     The value of a slate is the mean of item-wise values Q(s, i) and of Q(s, none) under the agent's choice model. The network learns the
     value of what the user did, a click on i or none, by regression on `r + gamma * discount * V(s')`, where V is the value of the slate
     that the `target` names, under the target network. With `no_click="zero"` in the network, as in the paper, steps without a click
-    teach nothing.
+    teach nothing. Users are taken to choose one document at most, as in the paper: of several clicks on a slate the first one counts.
 
     What a click costs may show late: in interest evolution it shortens a session that ends a hundred steps later, and the observation does
     not tell how much is left. One-step targets then learn from what they cannot see (the state is aliased): they credit the end to
@@ -256,18 +256,22 @@ class SlateQAgent(tf_agent.TFAgent):
         )
         clicked = tf.cast(clicked, tf.float32)
 
-        shown = losses.shown_observation(observation, action)
-        (q_shown, q_no_click), _ = self._network(shown, training=training)
-        td_loss, q_click = losses.td_loss(q_shown, q_no_click, clicked, target, valid, self._network.learns_no_click)
+        # Values of the documents that were not clicked teach nothing, so only one of each slate goes through the network.
+        has_click = tf.reduce_max(clicked, axis=-1)
+        chosen = losses.observation_of(observation, losses.clicked_document(action, clicked))
+        (q_click, q_no_click), _ = self._network(chosen, training=training)
+        q_click = tf.squeeze(q_click, axis=-1)
+        td_loss, mean_q_click = losses.td_loss(q_click, q_no_click, has_click, target, valid, self._network.learns_no_click)
         choice_loss = tf.zeros([])
         if self._choice_network is not None:
+            shown = losses.observation_of(observation, action)
             (logits, no_click_logit), _ = self._choice_network(shown, training=training)
             choice_loss = losses.choice_loss(logits, no_click_logit, clicked, action >= 0, valid)
         scale = 1 / self._reward_scale_factor
         parts = SlateQLoss(
             td_loss=td_loss,
             choice_loss=choice_loss,
-            q_click=scale * q_click,
+            q_click=scale * mean_q_click,
             q_no_click=scale * weighted_mean(q_no_click, valid),
             target=scale * weighted_mean(target, valid),
             session_return=self._session_return.value() if self._target == "differential" else tf.zeros([]),

@@ -31,18 +31,23 @@ class SlateValues(NamedTuple):
         return self.q_no_click + slate_advantage(self.weights, self.no_click_weight, self.advantages, slate)
 
 
-def shown_observation(observation, slate):
+def observation_of(observation, slate):
     """The observation with the K documents of a slate in place of the N candidates."""
     return observation._replace(documents=nests.take(observation.documents, tf.maximum(slate, 0)))
 
 
-def td_loss(q_shown, q_no_click, clicked, target, valid, learns_no_click: bool) -> tuple[tf.Tensor, tf.Tensor]:
+def clicked_document(slate, clicked) -> tf.Tensor:
+    """int32 [B, 1]: the first document of a slate [B, K] that was clicked, or the first of the slate where none was."""
+    return tf.gather(slate, tf.argmax(clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
+
+
+def td_loss(q_click, q_no_click, has_click, target, valid, learns_no_click: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Squared error of the value of what the user did.
 
     Args:
-      q_shown: [B, K], values of the documents shown.
+      q_click: [B], value of the document that was clicked, any where none was.
       q_no_click: [B].
-      clicked: [B, K], 1 at the click.
+      has_click: [B], 1 where there was a click, else 0.
       target: [B], without gradient.
       valid: [B], weights of the transitions.
       learns_no_click: whether steps without a click count.
@@ -50,9 +55,7 @@ def td_loss(q_shown, q_no_click, clicked, target, valid, learns_no_click: bool) 
     Returns:
       The mean squared error and the mean value of clicked documents, scalars.
     """
-    has_click = tf.reduce_sum(clicked, axis=-1)
-    q_click = tf.reduce_sum(clicked * q_shown, axis=-1)
-    q = q_click + (1 - has_click) * q_no_click
+    q = has_click * q_click + (1 - has_click) * q_no_click
     weights = valid if learns_no_click else valid * has_click
     return weighted_mean(tf.square(q - target), weights), weighted_mean(q_click, valid * has_click)
 

@@ -60,10 +60,9 @@ class SlateQNetwork(_SlateNetwork):
         self._user_spec = observation_spec.user
         self._document_spec = encoding.element_spec(observation_spec.documents)
         self._relative = relative and no_click == "learned"
-        self._items_see_user = items_see_user
         layers = tf.keras.layers
-        self._user_layer = layers.Dense(hidden_units[0], name="user")
-        self._document_layer = layers.Dense(hidden_units[0], use_bias=False, name="document")
+        self._user_layer = layers.Dense(hidden_units[0], name="user") if items_see_user else None
+        self._document_layer = layers.Dense(hidden_units[0], use_bias=not items_see_user, name="document")
         self._item_layers = [*(layers.Dense(n, "relu", name="item_hidden") for n in hidden_units[1:]), layers.Dense(1, name="item_value")]
         self._no_click_layers = []
         if no_click == "learned":
@@ -88,16 +87,18 @@ class SlateQNetwork(_SlateNetwork):
         return (q_items, q_no_click), network_state
 
     def _item_values(self, user, documents):
-        if not self._user_layer.built:
-            self._user_layer(user)
-            self._document_layer(documents)
-        # One product over rows of user and document: TensorFlow fuses it with bias and ReLU, which it does not over three axes.
-        user = user if self._items_see_user else tf.zeros_like(user)
         outer = tf.shape(documents)[:2]
-        users = tf.broadcast_to(user[:, tf.newaxis], tf.concat([outer, tf.shape(user)[1:]], axis=0))
-        rows = tf.reshape(tf.concat([users, documents], axis=2), [-1, user.shape[1] + documents.shape[2]])
-        kernel = tf.concat([self._user_layer.kernel, self._document_layer.kernel], axis=0)
-        hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), self._user_layer.bias))
+        rows = tf.reshape(documents, [-1, documents.shape[2]])
+        if self._user_layer is None:
+            hidden = tf.nn.relu(self._document_layer(rows))
+        else:
+            # One product over rows of user and document: TensorFlow fuses it with bias and ReLU, which it does not over three axes.
+            if not self._user_layer.built:
+                self._user_layer(user)
+                self._document_layer(rows)
+            users = tf.repeat(user, documents.shape[1], axis=0)
+            kernel = tf.concat([self._user_layer.kernel, self._document_layer.kernel], axis=0)
+            hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(tf.concat([users, rows], axis=1), kernel), self._user_layer.bias))
         return tf.reshape(_apply(self._item_layers, hidden), outer)
 
 

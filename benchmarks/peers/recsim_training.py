@@ -4,7 +4,9 @@ Run by `benchmarks/training.py` with an interpreter that has RecSim (Python 3.6 
 
     python recsim_training.py --agent=slate_q --environment=InterestEvolution-v1 --slate_size=2 --num_candidates=10 --seconds=30
 
-Agents have RecSim's defaults; the neural ones replay 32 transitions every 4 steps. Only the beginning is shortened: they learn from step
+Agents have RecSim's defaults; the neural ones replay 32 transitions every 4 steps. RecSim creates their layers anew at each call, so that
+every candidate has weights of its own; `--weights=shared` gives all candidates those of one network of the same size, as it is meant to
+be, `--weights=shipped` leaves that as it is. Only the beginning is shortened: agents learn from step
 `--min_replay_history` on instead of 20,000, and explore with the final probability 0.01 from twice that step on instead of 270,000. The
 figures are of the steps after that, as are all but the first hundredth of the 25 million steps of RecSim's training runs. Prints one line
 of JSON. Exits with status 3 where RecSim is missing.
@@ -17,7 +19,18 @@ import recsim_environments
 from recsim_sessions import measure
 
 
-def create_agent(name, environment, min_replay_history):
+def shared_network(user, document, scope):
+    """Q of a document, [B, 1], by a network that all calls with one scope share."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.variable_scope(scope, reuse=tf.AUTO_REUSE):
+        hidden = tf.concat([user, document], axis=1)
+        for index, units in enumerate((256, 32)):
+            hidden = tf.layers.dense(hidden, units, tf.nn.relu, name=f"hidden_{index}")
+        return tf.layers.dense(hidden, 1, name="value")
+
+
+def create_agent(name, environment, min_replay_history, weights):
     """Returns RecSim's agent; the neural ones bring a session of TensorFlow 1."""
     spaces = {"observation_space": environment.observation_space, "action_space": environment.action_space}
     if name == "tabular_q":
@@ -27,6 +40,10 @@ def create_agent(name, environment, min_replay_history):
     import tensorflow.compat.v1 as tf
     from recsim.agents import full_slate_q_agent, slate_decomp_q_agent
 
+    if weights == "shared":
+        from recsim.agents.dopamine import dqn_agent
+
+        dqn_agent.recsim_dqn_network = shared_network
     tf.logging.set_verbosity(tf.logging.ERROR)
     session = tf.Session("", config=tf.ConfigProto(allow_soft_placement=True))
     beginning = {"min_replay_history": min_replay_history, "epsilon_decay_period": min_replay_history}
@@ -46,10 +63,11 @@ def main():
     parser.add_argument("--num_candidates", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=30.0, help="CPU seconds to measure")
     parser.add_argument("--min_replay_history", type=int, default=500)
+    parser.add_argument("--weights", choices=["shared", "shipped"], default="shared")
     arguments = parser.parse_args()
 
     version, environment = recsim_environments.create(arguments.environment, arguments.slate_size, arguments.num_candidates)
-    agent = create_agent(arguments.agent, environment, arguments.min_replay_history)
+    agent = create_agent(arguments.agent, environment, arguments.min_replay_history, arguments.weights)
     measure(environment, agent, 0.0, steps=2 * arguments.min_replay_history)
     print(json.dumps({**measure(environment, agent, arguments.seconds), "recsim": version}))
 

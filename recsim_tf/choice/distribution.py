@@ -143,7 +143,7 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
 
 @random.sample.register
 def _(distribution: ChoiceDistribution, seed):
-    return distribution._draw(tf.shape(distribution._scores)[:-1], seed)
+    return distribution._draw(random.batch_shape(distribution), seed)
 
 
 @num_outcomes.register

@@ -4,7 +4,8 @@ Every draw of the simulator is `sample(distribution, seed)`: a block of uniforms
 the quantile function of the distribution. Graph mode and XLA therefore agree when they are given the same uniforms, and no
 draw depends on the sampler that TensorFlow Probability happens to use.
 
-Seeds are int32 tensors of shape [2]. A seed is used once: `split_seed` makes as many new ones as are needed.
+Seeds are int32 tensors of shape [2]. A seed is used once: `split_seed` makes as many new ones as are needed. Where a seed is asked for,
+`Noise` may stand, from which the same numbers are taken in turn.
 """
 
 import contextlib
@@ -13,9 +14,13 @@ import functools
 import inspect
 import math
 import numbers
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.noise import Blocks, Lengths, Meter, Noise
 
 # Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select" costs a hundred times more there.
 _algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")
@@ -39,14 +44,16 @@ def algorithm(name: str):
 
 
 def as_seed(seed) -> tf.Tensor:
-    """Turns a Python integer into a seed; a seed tensor passes through.
+    """Turns a Python integer into a seed; a seed tensor passes through, and `Noise` gives a new one.
 
     Args:
-      seed: an integer in [0, 2**64), or an int32 tensor of shape [2].
+      seed: an integer in [0, 2**64), an int32 tensor of shape [2], or `Noise`.
 
     Returns:
       int32 [2].
     """
+    if isinstance(seed, Noise):
+        return seed.new_seed()
     if isinstance(seed, numbers.Integral):
         value = int(seed)
         if not 0 <= value < 2**64:
@@ -61,14 +68,70 @@ def as_seed(seed) -> tf.Tensor:
     return seed
 
 
-def split_seed(seed, n: int) -> list[tf.Tensor]:
-    """Derives `n` independent seeds, each int32 [2], from one seed."""
+def split_seed(seed, n: int) -> list:
+    """Derives `n` independent seeds, each int32 [2], from one seed; `Noise` is its own `n` seeds."""
+    if isinstance(seed, Noise):
+        return [seed] * n
     return tf.unstack(tf.raw_ops.StatelessRandomUniformFullIntV2(shape=[n, 2], dtype=tf.int32, **_generator(seed)))
 
 
 def uniform(shape, seed, dtype=tf.float32) -> tf.Tensor:
     """Uniforms in [0, 1) of the given shape and dtype."""
+    if isinstance(seed, Noise) and (static := _static(shape)) is not None:
+        return seed.take("uniform", static, tf.as_dtype(dtype))
     return tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **_generator(seed))
+
+
+def normal(shape, seed, dtype=tf.float32) -> tf.Tensor:
+    """Standard normals of the given shape and dtype."""
+    if isinstance(seed, Noise) and (static := _static(shape)) is not None:
+        return seed.take("normal", static, tf.as_dtype(dtype))
+    return math.sqrt(2.0) * tf.math.erfinv(2.0 * _open_uniform(shape, seed, dtype) - 1.0)
+
+
+_BLOCKS = {"uniform": uniform, "normal": normal}
+
+
+def draw_noise(lengths: Lengths, seed) -> Blocks:
+    """Blocks of noise of the given lengths, for `Noise`."""
+    names = sorted(lengths)
+    seeds = dict(zip(names, split_seed(seed, max(len(names), 1)), strict=False))
+    return {name: _BLOCKS[name.split("/")[0]]([lengths[name]], seeds[name], tf.as_dtype(name.split("/")[1])) for name in names}
+
+
+def zero_noise(lengths: Lengths) -> Blocks:
+    """Blocks of zeros, in the place of noise that nobody reads."""
+    return {name: tf.zeros([lengths[name]], name.split("/")[1]) for name in sorted(lengths)}
+
+
+def noise(blocks: Blocks, seed) -> Noise:
+    """`Noise` from blocks; seeds that it gives follow from `seed`, int32 [2]."""
+    return Noise(blocks, _seeds_after(seed))
+
+
+def measure_noise(function: Callable[[Noise], Any]) -> Lengths:
+    """How much noise a function takes, by calling it with zeros; in a graph nothing of the call is left."""
+    meter = Meter(_seeds_after(as_seed(0)))
+    function(meter)
+    return meter.taken
+
+
+def _seeds_after(seed: tf.Tensor) -> Callable[[], tf.Tensor]:
+    last = [seed]
+
+    def new_seed():
+        last[0], new = split_seed(last[0], 2)
+        return new
+
+    return new_seed
+
+
+def _static(shape) -> tf.TensorShape | None:
+    """A shape as far as it is known before the graph runs."""
+    if tf.is_tensor(shape):
+        shape = tf.get_static_value(shape)
+    shape = tf.TensorShape(shape)
+    return shape if shape.is_fully_defined() else None
 
 
 def gumbel(shape, seed, dtype=tf.float32) -> tf.Tensor:
@@ -119,7 +182,8 @@ def _grid_step(dtype) -> float:
     return {tf.float16: 2.0**-10, tf.bfloat16: 2.0**-7, tf.float32: 2.0**-23, tf.float64: 2.0**-52}[tf.as_dtype(dtype)]
 
 
-def _batch_shape(distribution):
+def batch_shape(distribution):
+    """A distribution's batch shape, static where that is known."""
     shape = distribution.batch_shape
     return shape if shape.is_fully_defined() else distribution.batch_shape_tensor()
 
@@ -154,29 +218,24 @@ def sample(distribution, seed):
     Returns:
       A draw (a nest for joint distributions) with the shape batch_shape + event_shape.
     """
-    return distribution.sample(seed=seed)
+    return distribution.sample(seed=as_seed(seed))
 
 
 @sample.register
 def _(distribution: tfd.Uniform, seed):
-    u = uniform(_batch_shape(distribution), seed, distribution.dtype)
+    u = uniform(batch_shape(distribution), seed, distribution.dtype)
     low = tf.convert_to_tensor(distribution.low)
     return low + (distribution.high - low) * u
 
 
-def _standard_normal(distribution, seed):
-    u = _open_uniform(_batch_shape(distribution), seed, distribution.dtype)
-    return math.sqrt(2.0) * tf.math.erfinv(2.0 * u - 1.0)
-
-
 @sample.register
 def _(distribution: tfd.Normal, seed):
-    return distribution.loc + distribution.scale * _standard_normal(distribution, seed)
+    return distribution.loc + distribution.scale * normal(batch_shape(distribution), seed, distribution.dtype)
 
 
 @sample.register
 def _(distribution: tfd.LogNormal, seed):
-    return tf.exp(distribution.loc + distribution.scale * _standard_normal(distribution, seed))
+    return tf.exp(distribution.loc + distribution.scale * normal(batch_shape(distribution), seed, distribution.dtype))
 
 
 @sample.register
@@ -184,7 +243,7 @@ def _(distribution: tfd.TruncatedNormal, seed):
     # An interval further than about 5 (in float64, 8) standard deviations from the mean has no digits left here.
     loc, scale = tf.convert_to_tensor(distribution.loc), tf.convert_to_tensor(distribution.scale)
     low, high = (tf.math.erf((end - loc) / scale / math.sqrt(2.0)) for end in (distribution.low, distribution.high))
-    u = _open_uniform(_batch_shape(distribution), seed, distribution.dtype)
+    u = _open_uniform(batch_shape(distribution), seed, distribution.dtype)
     draw = loc + scale * math.sqrt(2.0) * tf.math.erfinv(low + u * (high - low))
     return tf.clip_by_value(draw, distribution.low, distribution.high)
 
@@ -192,13 +251,13 @@ def _(distribution: tfd.TruncatedNormal, seed):
 @sample.register
 def _(distribution: tfd.Bernoulli, seed):
     probs = distribution.probs_parameter()
-    return tf.cast(uniform(_batch_shape(distribution), seed, probs.dtype) < probs, distribution.dtype)
+    return tf.cast(uniform(batch_shape(distribution), seed, probs.dtype) < probs, distribution.dtype)
 
 
 @sample.register
 def _(distribution: tfd.Categorical, seed):
     probs = distribution.probs_parameter()
-    u = uniform(_batch_shape(distribution), seed, probs.dtype)
+    u = uniform(batch_shape(distribution), seed, probs.dtype)
     return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
 
 

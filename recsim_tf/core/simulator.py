@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import checks, nests, random
-from recsim_tf.core.draws import Draw, Recorded, Sampled
+from recsim_tf.core.draws import Ahead, Draw, Recorded, Sampled
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
     InitialDraws,
@@ -379,18 +379,6 @@ class Simulator(tf.Module):
             done=state.done & ~who,
         )
 
-    def _draw_newcomers(self, num_users: int, who: tf.Tensor, draw: Draw) -> Nest:
-        """Initial draws for every row, drawn only if somebody is to be replaced, else zeros.
-
-        The condition also keeps XLA on the CPU from fusing the draws into all that reads them, which more than halves its speed.
-        """
-        distribution = self.users.initial_draws(num_users)
-
-        def blank():
-            return nests.zeros_like(random.sample(distribution, random.as_seed(0)))
-
-        return tf.cond(tf.reduce_any(who), lambda: draw("newcomers", distribution), blank)
-
     def _show(self, state: SimulatorState, slate: tf.Tensor, draw: Draw) -> tuple[Slate, Nest]:
         """The documents of a slate as the user sees them, and the draw of their hidden attributes."""
         positions = tf.maximum(slate, 0)
@@ -406,21 +394,27 @@ class Simulator(tf.Module):
         """Steps `state` up to `num_steps` times; `update(carry, (transition, newcomers), step) -> carry`."""
         first_policy_state = policy_state
 
-        def somebody_is_left(step, state, policy_state, seed, carry):
-            del step, policy_state, seed, carry
+        some_slate = tf.tile(tf.range(self.slate_size)[tf.newaxis], [nests.batch_size(state), 1])
+        lengths = random.measure_noise(lambda noise: self._advance(state, some_slate, Ahead(noise, seed), auto_reset))
+        seed, noise_seed = random.split_seed(seed, 2)
+
+        def somebody_is_left(step, state, policy_state, seed, blocks, carry):
+            del step, policy_state, seed, blocks, carry
             return ~tf.reduce_all(state.done) if early_exit else tf.constant(True)
 
-        def body(step, state, policy_state, seed, carry):
-            seed, policy_seed, step_seed = random.split_seed(seed, 3)
+        def body(step, state, policy_state, seed, blocks, carry):
+            seed, policy_seed, step_seed, newcomer_seed, noise_seed = random.split_seed(seed, 5)
             slate, policy_state = policy(self.observe(state), policy_state, policy_seed)
-            next_state, transition, newcomers = self._advance(state, slate, Sampled(step_seed, _STEP_STAGES), auto_reset)
+            ahead = Ahead(random.noise(blocks, step_seed), newcomer_seed)
+            next_state, transition, newcomers = self._advance(state, slate, ahead, auto_reset)
             if auto_reset:
                 policy_state = nests.where(transition.terminated | transition.truncated, first_policy_state, policy_state)
             else:
                 next_state = nests.where(state.done, state, next_state)
-            return step + 1, next_state, policy_state, seed, update(carry, (transition, newcomers), step)
+            blocks = random.draw_noise(lengths, noise_seed)
+            return step + 1, next_state, policy_state, seed, blocks, update(carry, (transition, newcomers), step)
 
-        loop_vars = (0, state, policy_state, seed, carry)
+        loop_vars = (0, state, policy_state, seed, random.draw_noise(lengths, noise_seed), carry)
         # By default the random draws of ten steps run ahead of the users: three times the memory, and slower for it.
         return tf.while_loop(somebody_is_left, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps)[-1]
 
@@ -462,7 +456,7 @@ class Simulator(tf.Module):
         )
         newcomers = ()
         if auto_reset:
-            newcomers = self._draw_newcomers(num_users, next_state.done, draw)
+            newcomers = draw("newcomers", self.users.initial_draws(num_users), tf.reduce_any(next_state.done))
             next_state = self._seat_newcomers(next_state, next_state.done, newcomers)
         candidates = ()
         if self.resample_documents:

@@ -16,7 +16,7 @@ from tests.policies import uniform_random
 NUM_USERS, NUM_STEPS = 3, 4
 
 
-def rollout(simulator, num_users=NUM_USERS, num_steps=NUM_STEPS, seed=0, **arguments):
+def rollout(simulator, num_users=NUM_USERS, num_steps=NUM_STEPS, seed=3, **arguments):
     return simulator.rollout(uniform_random(simulator.slate_size), num_users, num_steps, seed, **arguments)
 
 
@@ -160,7 +160,7 @@ def test_the_features_are_those_of_the_documentation(log):
 
 
 def test_pieces_are_joined_in_one_file(tmp_path, simulator, trajectory):
-    pieces = [trajectory, rollout(simulator, num_users=2, num_steps=2, seed=1)]
+    pieces = [trajectory, rollout(simulator, num_users=2, num_steps=2, seed=13)]
     with episodes.Writer(tmp_path / "log", simulator) as writer:
         for piece in pieces:
             writer.add(piece)

@@ -1,0 +1,57 @@
+"""Standard noise that is drawn ahead: one flat block of each kind for everything that a step draws.
+
+A block stands where a seed stands: the functions of `core.random` take the next numbers from it instead of drawing. That costs one random
+operation a kind instead of one a draw. Above all a loop can carry blocks. XLA on the CPU fuses an operation into whatever reads it, which
+keeps random bits and quantile functions from being computed in vector registers, three to five times slower; what a loop carries it
+computes for its own sake.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+
+# A kind of noise ("uniform" or "normal") and the name of its dtype, as "normal/float32", to the flat block, or to its length.
+Blocks = Mapping[str, tf.Tensor]
+Lengths = Mapping[str, int]
+
+
+class Noise:
+    """Blocks from which numbers are taken in the order of the calls.
+
+    Args:
+      blocks: flat blocks by kind and dtype, at least as long as what is taken.
+      new_seed: gives another seed, int32 [2], at each call, for what cannot be taken from blocks.
+    """
+
+    def __init__(self, blocks: Blocks, new_seed: Callable[[], tf.Tensor]):
+        self._blocks = blocks
+        self.new_seed = new_seed
+        self._taken: dict[str, int] = {}
+
+    def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
+        """The next numbers, in a static shape."""
+        name = f"{kind}/{dtype.name}"
+        first = self._taken.get(name, 0)
+        self._taken[name] = end = first + math.prod(shape.as_list())
+        return tf.reshape(self._next(name, first, end, dtype), shape)
+
+    @property
+    def taken(self) -> Lengths:
+        """How many numbers of each kind were taken."""
+        return dict(self._taken)
+
+    def _next(self, name, first, end, dtype):
+        del dtype
+        return self._blocks[name][first:end]
+
+
+class Meter(Noise):
+    """Gives zeros, and so finds out how much noise is taken."""
+
+    def __init__(self, new_seed: Callable[[], tf.Tensor]):
+        super().__init__({}, new_seed)
+
+    def _next(self, name, first, end, dtype):
+        del name
+        return tf.zeros([end - first], dtype)
