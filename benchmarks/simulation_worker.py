@@ -58,6 +58,8 @@ def measure(task: Task, num_users: int) -> dict[str, float]:
     num_steps = min(max(task.user_steps // num_users, task.min_steps), task.max_steps)
     simulate = simulation(task, num_users, num_steps)
     started = time.perf_counter()
+    simulate.get_concrete_function(random.as_seed(0))
+    trace, started = time.perf_counter() - started, time.perf_counter()
     reward, sessions = (float(result) for result in simulate(random.as_seed(0)))
     first_call, calls = time.perf_counter() - started, 0
     cpu, wall = time.process_time(), time.perf_counter()
@@ -69,7 +71,9 @@ def measure(task: Task, num_users: int) -> dict[str, float]:
     return {
         "user_steps_per_cpu_second": calls * user_steps / cpu,
         "user_steps_per_wall_second": calls * user_steps / wall,
+        "trace_seconds": trace,
         "first_call_seconds": first_call,
+        "traces": simulate.experimental_get_tracing_count(),
         "steps_per_call": num_steps,
         "calls": calls,
         "reward_per_user_step": reward / user_steps,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
 
+import gin
 import tensorflow as tf
 
 import recsim_tf
@@ -32,9 +33,11 @@ class Task(NamedTuple):
     slate_size: int
     num_candidates: int
     replayed: int  # transitions for each environment step
-    replay_length: int
+    replay_length: int  # steps of each user, besides those of a sequence
     iterations: int  # of one call
     cpu_seconds: float  # timed calls go on so long
+    num_steps: int = 1  # transitions of a sequence that the agent learns from
+    bindings: tuple[str, ...] = ()  # gin bindings of the agent
 
 
 def create_agent(task: Task, environment: SlateEnvironment):
@@ -49,13 +52,15 @@ def create_agent(task: Task, environment: SlateEnvironment):
 
 def measure(task: Task) -> dict[str, float]:
     """Rates of training, after a first call that compiles."""
+    gin.parse_config([*task.bindings, *([f"SlateQAgent.num_steps = {task.num_steps}"] if task.agent == "slate_q" else [])])
     simulator = recsim_tf.make(task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates)
     environment = SlateEnvironment(simulator, task.users, validate=False)
     agent = create_agent(task, environment)
     agent.initialize()
-    loop = LearningLoop(environment, agent, task.replayed * task.users, task.replay_length, train_steps_per_iteration=1, seed=0)
+    sequences = max(task.replayed * task.users // task.num_steps, 1)
+    loop = LearningLoop(environment, agent, sequences, task.replay_length + task.num_steps, train_steps_per_iteration=1, seed=0)
     started = time.perf_counter()
-    loop.collect(task.replay_length)
+    loop.collect(task.replay_length + task.num_steps)
     loop.run(1)
     first_call, calls = time.perf_counter() - started, 0
     cpu, wall = time.process_time(), time.perf_counter()
@@ -67,6 +72,7 @@ def measure(task: Task) -> dict[str, float]:
     return {
         "steps_per_cpu_second": steps / cpu,
         "steps_per_wall_second": steps / wall,
+        "train_steps_per_cpu_second": calls * task.iterations / cpu,
         "first_call_seconds": first_call,
         "steps": steps,
         "loss": loss,

@@ -5,16 +5,16 @@ scores.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.noise import Noise
+from recsim_tf.core.noise import Blocks, Lengths
 from recsim_tf.core.types import Nest
 
-# A stage's distribution to its draw: (name of the stage, distribution, only_if). Where the bool scalar `only_if` is given and false nobody
-# needs the draw, and it may be any.
+# A stage's distribution to its draw: (name of the stage, distribution, who). Where `who`, bool [B], is given, only its rows need the draw.
 Draw = Callable[..., Nest]
 
 
@@ -30,37 +30,70 @@ class Sampled:
         stages = tuple(stages)
         self._seeds = dict(zip(stages, random.split_seed(seed, len(stages)), strict=True))
 
-    def __call__(self, stage: str, distribution: tfd.Distribution, only_if: tf.Tensor | None = None) -> Nest:
-        if only_if is None:
-            return random.sample(distribution, self._seeds[stage])
-        return _sample_if(only_if, distribution, self._seeds[stage])
+    def __call__(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None) -> Nest:
+        del who
+        return random.sample(distribution, self._seeds[stage])
+
+
+class Carried(NamedTuple):
+    """The noise that a loop carries from step to step."""
+
+    step: Blocks  # of the next step
+    newcomers: Blocks  # of one newcomer for every row
+    used: tf.Tensor  # bool [B]: the row's newcomer has come
 
 
 class Ahead:
-    """Takes stages from the noise of a step, and from a seed what few steps need.
+    """Draws of a loop's steps from noise that is drawn one step ahead, see `core.noise`.
+
+    A row needs a newcomer once a session. So newcomers come from a stock, which is drawn anew, for all rows, when a row needs its second
+    one from it: not in every step in which somebody of many users leaves.
 
     Args:
-      noise: of the step.
-      seed: int32 [2], of the draws that have a condition.
+      advance: takes a `Draw` and asks it for everything that a step draws.
+      num_users: B.
     """
 
-    def __init__(self, noise: Noise, seed: tf.Tensor):
-        self._noise = noise
-        self._seed = seed
+    def __init__(self, advance: Callable[[Draw], Any], num_users: int):
+        step, newcomers = random.meter(), random.meter()
+        advance(lambda stage, distribution, who=None: random.sample(distribution, step if who is None else newcomers))
+        self._step, self._newcomers = step.taken, newcomers.taken
+        self._num_users = num_users
 
-    def __call__(self, stage: str, distribution: tfd.Distribution, only_if: tf.Tensor | None = None) -> Nest:
+    def begin(self, seed) -> Carried:
+        """The noise of the first step."""
+        step_seed, newcomer_seed = random.split_seed(seed, 2)
+        used = tf.zeros([self._num_users], tf.bool)
+        return Carried(random.draw_noise(self._step, step_seed), random.draw_noise(self._newcomers, newcomer_seed), used)
+
+    def draw(self, carried: Carried, seed) -> "AheadStep":
+        """A `Draw` for one step."""
+        return AheadStep(carried, self._step, self._newcomers, seed)
+
+
+class AheadStep:
+    """One step of `Ahead`."""
+
+    def __init__(self, carried: Carried, step: Lengths, newcomers: Lengths, seed):
+        self._seed, step_seed, other_seed, self._stock_seed = random.split_seed(seed, 4)
+        self._lengths = step, newcomers
+        self._carried = carried._replace(step=random.draw_noise(step, step_seed))
+        self._noise = random.noise(carried.step, other_seed)
+
+    def __call__(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None) -> Nest:
         del stage
-        return random.sample(distribution, self._noise) if only_if is None else _sample_if(only_if, distribution, self._seed)
+        if who is None:
+            return random.sample(distribution, self._noise)
+        stock, used = self._carried.newcomers, self._carried.used
+        if stock:
+            used_up = tf.reduce_any(who & used)
+            stock = tf.cond(used_up, lambda: random.draw_noise(self._lengths[1], self._stock_seed), lambda: stock)
+            self._carried = self._carried._replace(newcomers=stock, used=who | (used & ~used_up))
+        return random.sample(distribution, random.noise(stock, self._seed))
 
-
-def _sample_if(condition: tf.Tensor, distribution: tfd.Distribution, seed: tf.Tensor) -> Nest:
-    """Samples with noise that is drawn if the condition holds, and otherwise zero."""
-    noise_seed, other_seed = random.split_seed(seed, 2)
-    lengths = random.measure_noise(lambda noise: random.sample(distribution, noise))
-    if not lengths:
-        return random.sample(distribution, other_seed)
-    blocks = tf.cond(condition, lambda: random.draw_noise(lengths, noise_seed), lambda: random.zero_noise(lengths))
-    return random.sample(distribution, random.noise(blocks, other_seed))
+    def carry(self) -> Carried:
+        """The noise of the next step, to be asked for when this one has drawn everything."""
+        return self._carried
 
 
 class Recorded:
@@ -76,8 +109,8 @@ class Recorded:
         self._score = score
         self.log_probs: dict[str, tf.Tensor] = {}
 
-    def __call__(self, stage: str, distribution: tfd.Distribution, only_if: tf.Tensor | None = None) -> Nest:
-        del only_if
+    def __call__(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None) -> Nest:
+        del who
         draw = self._draws[stage]
         if self._score:
             self.log_probs[stage] = log_prob_per_user(stage, distribution, draw)

@@ -15,7 +15,6 @@ import inspect
 import math
 import numbers
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -86,22 +85,27 @@ def normal(shape, seed, dtype=tf.float32) -> tf.Tensor:
     """Standard normals of the given shape and dtype."""
     if isinstance(seed, Noise) and (static := _static(shape)) is not None:
         return seed.take("normal", static, tf.as_dtype(dtype))
-    return math.sqrt(2.0) * tf.math.erfinv(2.0 * _open_uniform(shape, seed, dtype) - 1.0)
+    return _normal_quantile(_open_uniform(shape, seed, dtype))
 
 
-_BLOCKS = {"uniform": uniform, "normal": normal}
+def _normal_quantile(u):
+    return math.sqrt(2.0) * tf.math.erfinv(2.0 * u - 1.0)
+
+
+# Kinds of noise.
+_FROM_UNIFORM = {"uniform": tf.identity, "normal": _normal_quantile}
 
 
 def draw_noise(lengths: Lengths, seed) -> Blocks:
-    """Blocks of noise of the given lengths, for `Noise`."""
-    names = sorted(lengths)
-    seeds = dict(zip(names, split_seed(seed, max(len(names), 1)), strict=False))
-    return {name: _BLOCKS[name.split("/")[0]]([lengths[name]], seeds[name], tf.as_dtype(name.split("/")[1])) for name in names}
-
-
-def zero_noise(lengths: Lengths) -> Blocks:
-    """Blocks of zeros, in the place of noise that nobody reads."""
-    return {name: tf.zeros([lengths[name]], name.split("/")[1]) for name in sorted(lengths)}
+    """Blocks of noise of the given lengths, for `Noise`; all that has one dtype is drawn by one operation."""
+    by_dtype: dict[str, list[str]] = {}
+    for name in sorted(lengths):
+        by_dtype.setdefault(name.split("/")[1], []).append(name)
+    blocks = {}
+    for (dtype, names), dtype_seed in zip(by_dtype.items(), split_seed(seed, max(len(by_dtype), 1)), strict=False):
+        parts = tf.split(_open_uniform([sum(lengths[name] for name in names)], dtype_seed, dtype), [lengths[name] for name in names])
+        blocks |= {name: _FROM_UNIFORM[name.split("/")[0]](part) for name, part in zip(names, parts, strict=True)}
+    return blocks
 
 
 def noise(blocks: Blocks, seed) -> Noise:
@@ -109,11 +113,9 @@ def noise(blocks: Blocks, seed) -> Noise:
     return Noise(blocks, _seeds_after(seed))
 
 
-def measure_noise(function: Callable[[Noise], Any]) -> Lengths:
-    """How much noise a function takes, by calling it with zeros; in a graph nothing of the call is left."""
-    meter = Meter(_seeds_after(as_seed(0)))
-    function(meter)
-    return meter.taken
+def meter() -> Meter:
+    """Finds out how much noise is taken: it gives zeros, of which nothing is left in a graph that does not use them."""
+    return Meter(_seeds_after(as_seed(0)))
 
 
 def _seeds_after(seed: tf.Tensor) -> Callable[[], tf.Tensor]:
@@ -175,7 +177,9 @@ def _generator(seed) -> dict:
 
 def _open_uniform(shape, seed, dtype):
     """Uniforms in (0, 1): half a step of the generator's grid above `uniform`, so that a quantile of them is finite."""
-    return uniform(shape, seed, dtype) + tf.as_dtype(dtype).as_numpy_dtype(0.5 * _grid_step(dtype))
+    u = uniform(shape, seed, dtype)
+    # Noise is that already.
+    return u if isinstance(seed, Noise) else u + tf.as_dtype(dtype).as_numpy_dtype(0.5 * _grid_step(dtype))
 
 
 def _grid_step(dtype) -> float:

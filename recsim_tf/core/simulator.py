@@ -394,27 +394,27 @@ class Simulator(tf.Module):
         """Steps `state` up to `num_steps` times; `update(carry, (transition, newcomers), step) -> carry`."""
         first_policy_state = policy_state
 
-        some_slate = tf.tile(tf.range(self.slate_size)[tf.newaxis], [nests.batch_size(state), 1])
-        lengths = random.measure_noise(lambda noise: self._advance(state, some_slate, Ahead(noise, seed), auto_reset))
+        num_users = nests.batch_size(state)
+        some_slate = tf.tile(tf.range(self.slate_size)[tf.newaxis], [num_users, 1])
+        ahead = Ahead(lambda draw: self._advance(state, some_slate, draw, auto_reset), num_users)
         seed, noise_seed = random.split_seed(seed, 2)
 
-        def somebody_is_left(step, state, policy_state, seed, blocks, carry):
-            del step, policy_state, seed, blocks, carry
+        def somebody_is_left(step, state, policy_state, seed, noise, carry):
+            del step, policy_state, seed, noise, carry
             return ~tf.reduce_all(state.done) if early_exit else tf.constant(True)
 
-        def body(step, state, policy_state, seed, blocks, carry):
-            seed, policy_seed, step_seed, newcomer_seed, noise_seed = random.split_seed(seed, 5)
+        def body(step, state, policy_state, seed, noise, carry):
+            seed, policy_seed, noise_seed = random.split_seed(seed, 3)
             slate, policy_state = policy(self.observe(state), policy_state, policy_seed)
-            ahead = Ahead(random.noise(blocks, step_seed), newcomer_seed)
-            next_state, transition, newcomers = self._advance(state, slate, ahead, auto_reset)
+            draw = ahead.draw(noise, noise_seed)
+            next_state, transition, newcomers = self._advance(state, slate, draw, auto_reset)
             if auto_reset:
                 policy_state = nests.where(transition.terminated | transition.truncated, first_policy_state, policy_state)
             else:
                 next_state = nests.where(state.done, state, next_state)
-            blocks = random.draw_noise(lengths, noise_seed)
-            return step + 1, next_state, policy_state, seed, blocks, update(carry, (transition, newcomers), step)
+            return step + 1, next_state, policy_state, seed, draw.carry(), update(carry, (transition, newcomers), step)
 
-        loop_vars = (0, state, policy_state, seed, random.draw_noise(lengths, noise_seed), carry)
+        loop_vars = (0, state, policy_state, seed, ahead.begin(noise_seed), carry)
         # By default the random draws of ten steps run ahead of the users: three times the memory, and slower for it.
         return tf.while_loop(somebody_is_left, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps)[-1]
 
@@ -456,7 +456,7 @@ class Simulator(tf.Module):
         )
         newcomers = ()
         if auto_reset:
-            newcomers = draw("newcomers", self.users.initial_draws(num_users), tf.reduce_any(next_state.done))
+            newcomers = draw("newcomers", self.users.initial_draws(num_users), next_state.done)
             next_state = self._seat_newcomers(next_state, next_state.done, newcomers)
         candidates = ()
         if self.resample_documents:

@@ -21,10 +21,10 @@ class Evaluation:
       num_users: sessions.
       max_steps: sessions still running then are cut off, and counted as unfinished.
       seed: an integer; that of the users and of all that happens.
-      jit_compile: whether to compile with XLA.
+      jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an evaluation is short.
     """
 
-    def __init__(self, num_users: int = 5000, max_steps: int = 2000, seed: int = 1, jit_compile: bool = False):
+    def __init__(self, num_users: int = 5000, max_steps: int = 2000, seed: int = 1, jit_compile: bool | None = None):
         if num_users < 2:
             raise ValueError(f"num_users must be at least 2, for a standard error, got {num_users}")
         self.num_users = num_users
@@ -46,7 +46,7 @@ class Evaluation:
         with tf.init_scope():
             measures = Measures.of(observation_spec(simulator, simulator.observe(simulator.reset(1, seed=0))).response)
 
-        @compiled(jit_compile=self._jit_compile)
+        @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed):
             zeros = SessionSums.zeros(num_users, measures.num_clusters)
             return simulator.fold(function, num_users, self._max_steps, seed, SessionSums.add, zeros, policy_state=policy_state)

@@ -11,7 +11,9 @@ def test_a_quick_run_reports_every_figure(tmp_path):
     process = run_python("benchmarks/training.py", "--quick", "--agent=tabular_q", f"--json={figures}")
     assert process.returncode == 0, process.stderr
     content = json.loads(figures.read_text())
-    assert set(content["figures"]) == {"tabular_q/steps_per_cpu_second", "tabular_q/steps_per_wall_second"}
+    assert set(content["figures"]) == {
+        f"tabular_q/{figure}" for figure in ("steps_per_cpu_second", "steps_per_wall_second", "train_steps_per_cpu_second")
+    }
     assert all(rate > 0 for rate in content["figures"].values())
     assert "RecSim: skipped, no --recsim-python" in process.stdout
 

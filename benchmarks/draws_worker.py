@@ -1,0 +1,105 @@
+"""One process of `benchmarks/speed.py`: the time of a step against the time of its draws. Prints one line of JSON.
+
+The floor of a step of interest evolution is the time to draw what it must: N topics, two uniforms (which document, which direction) and K
+standard normals (qualities) for each user, by as few raw stateless operations as it takes, of flat shape, which XLA on the CPU
+vectorises. Two ways are measured, of which the faster counts: one operation a kind, or one uniform block mapped by quantiles. The policy's
+own noise is not in it, nor are newcomers. Steps and draws take turns; figures are medians over calls. The only argument is a `Task` as JSON.
+"""
+
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+
+import simulation_worker
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    users: int
+    steps: int  # of one call
+    xla: bool
+    slate_size: int
+    num_candidates: int
+    num_topics: int
+    cpu_seconds: float  # of each of the three programs
+
+
+def _kinds(task: Task, seed):
+    """One operation for each kind of draw."""
+    topic_seed, uniform_seed, normal_seed = random.split_seed(seed, 3)
+    topics = random.uniform_integers([task.users * task.num_candidates], topic_seed, task.num_topics)
+    normals = random.normal([task.users * task.slate_size], normal_seed)
+    return topics, random.uniform([2 * task.users], uniform_seed), normals
+
+
+def _block(task: Task, seed):
+    """One uniform block, mapped."""
+    ends = [task.users * count for count in (task.num_candidates, task.num_candidates + 2, task.num_candidates + 2 + task.slate_size)]
+    u = random.uniform([ends[-1]], seed)
+    topics = tf.cast(u[: ends[0]] * task.num_topics, tf.int32)
+    return topics, u[ends[0] : ends[1]], math.sqrt(2.0) * tf.math.erfinv(2.0 * u[ends[1] :] + (2.0**-23 - 1.0))
+
+
+def draws(task: Task, draw):
+    """A compiled function, seed -> the draws of the last of `task.steps` steps."""
+
+    @compiled(jit_compile=task.xla)
+    def run(seed):
+        def body(step, seed, last):
+            del last
+            seed, draw_seed = random.split_seed(seed, 2)
+            return step + 1, seed, draw(task, draw_seed)
+
+        loop_vars = (0, seed, tf.nest.map_structure(tf.zeros_like, draw(task, seed)))
+        last = tf.while_loop(lambda *_: True, body, loop_vars, parallel_iterations=1, maximum_iterations=task.steps)[2]
+        return [tf.reduce_sum(tf.cast(leaf, tf.float32)) for leaf in last]
+
+    return run
+
+
+def measure(task: Task) -> dict[str, float]:
+    """Nanoseconds of CPU time a user-step of each program."""
+    simulated = simulation_worker.Task(
+        "InterestEvolution-v1", [task.users], task.xla, True, task.slate_size, task.num_candidates, 0, 0, 0, 0.0
+    )
+    programs = {
+        "step": simulation_worker.simulation(simulated, task.users, task.steps),
+        "draws_by_kind": draws(task, _kinds),
+        "draws_in_a_block": draws(task, _block),
+    }
+    times: dict[str, list[float]] = {name: [] for name in programs}
+    for run in programs.values():
+        run(random.as_seed(0))
+    calls = 0
+    while not calls or sum(map(sum, times.values())) < len(programs) * task.cpu_seconds:
+        calls += 1
+        for name, run in programs.items():
+            started = time.process_time()
+            [float(result) for result in run(random.as_seed(calls))]
+            times[name].append(time.process_time() - started)
+    figures = {name: 1e9 * statistics.median(seconds) / (task.users * task.steps) for name, seconds in times.items()}
+    return {**figures, "draws": min(figures["draws_by_kind"], figures["draws_in_a_block"]), "calls": calls}
+
+
+def main() -> None:
+    task = Task(**json.loads(sys.argv[1]))
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    device = tf.config.list_logical_devices()[-1].device_type
+    print(json.dumps({**measure(task), "tensorflow": tf.__version__, "device": device}))
+
+
+if __name__ == "__main__":
+    main()
