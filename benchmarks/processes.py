@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
-_RECSIM_IS_MISSING = 3
+_PEER_IS_MISSING = 3
 
 
 def _run(python: str, script: Path, arguments: Sequence[str], one_core: bool) -> subprocess.CompletedProcess:
@@ -32,17 +32,38 @@ def run_worker(script: str, task: dict[str, Any], one_core: bool) -> dict[str, A
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
-    """RecSim's figures on one core by a script of `peers`, or None, and a line that says which."""
+def run_peer(name: str, flag: str, python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
+    """A peer's figures on one core by a script of `peers`, or None, and a line that says why there are none, else "".
+
+    Args:
+      name: of the peer, for a person.
+      flag: that gives its interpreter.
+      python: the interpreter, or None.
+      script: of `peers`; exits with status 3 where the peer cannot be imported.
+      **arguments: flags of the script.
+
+    Raises:
+      RuntimeError: if the script fails.
+    """
     if python is None:
-        return None, "RecSim: skipped, no --recsim-python"
-    process = _run(python, _HERE / "peers" / script, [f"--{name}={value}" for name, value in arguments.items()], one_core=True)
-    if process.returncode == _RECSIM_IS_MISSING:
-        return None, f"RecSim: skipped, that interpreter cannot import it ({process.stderr.splitlines()[-1]})"
+        return None, f"{name}: skipped, no --{flag}"
+    try:
+        process = _run(python, _HERE / "peers" / script, [f"--{flag}={value}" for flag, value in arguments.items()], one_core=True)
+    except OSError as error:
+        raise SystemExit(f"--{flag} must be an interpreter, got {python}: {error.strerror}") from error
+    if process.returncode == _PEER_IS_MISSING:
+        return None, f"{name}: skipped, that interpreter cannot import it ({process.stderr.splitlines()[-1]})"
     if process.returncode:
-        raise RuntimeError(f"RecSim failed:\n{process.stderr}")
-    figures = json.loads(process.stdout.splitlines()[-1])
-    return figures, f"RecSim {figures['recsim']}, Python {figures['python']}: {figures['steps_per_cpu_second']:,.0f} steps per CPU second"
+        raise RuntimeError(f"{name} failed:\n{process.stderr}")
+    return json.loads(process.stdout.splitlines()[-1]), ""
+
+
+def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
+    """RecSim's figures as `run_peer` gives them, and a line that tells of them or why there are none."""
+    figures, line = run_peer("RecSim", "recsim-python", python, script, **arguments)
+    if figures:
+        line = f"RecSim {figures['recsim']}, Python {figures['python']}: {figures['steps_per_cpu_second']:,.0f} steps per CPU second"
+    return figures, line
 
 
 def machine(worker: dict[str, Any], load_before: float) -> dict[str, Any]:

@@ -17,8 +17,16 @@ import tensorflow as tf
 # (weights [B, N], no_click_weight [B], advantages [B, N], slate_size) -> slate int32 [B, K]
 SlateOptimizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]
 
-# Dinkelbach's iteration converges superlinearly, about four rounds; this bound only guards against rounding.
+# guess [B] -> (slate int32 [B, K], its advantage [B])
+_Round = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+# Dinkelbach's iteration converges superlinearly, mostly in four to six rounds; this bound only guards against rounding.
 _MAX_ROUNDS = 32
+
+# Groups of 16 are the fastest of 8, 12, 16, 20 and 32 for 10 of 10,000 in graph mode. They pay if there are many: with 16 for each position
+# of the slate (2,560 candidates for 10) in graph mode and under XLA, with half as many under XLA no longer.
+_GROUP_SIZE = 16
+_MANY_GROUPS = 16
 
 
 def slate_advantage(weights, no_click_weight, advantages, slate) -> tf.Tensor:
@@ -47,7 +55,7 @@ def greedy_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Te
     slate = []
     for _ in range(slate_size):
         value = (gained[:, tf.newaxis] + weights * advantages) / (total[:, tf.newaxis] + weights)
-        best = tf.argmax(tf.where(used, -float("inf"), value), axis=-1, output_type=tf.int32)
+        best = tf.argmax(tf.where(used, tf.constant(-float("inf"), value.dtype), value), axis=-1, output_type=tf.int32)
         chosen = tf.one_hot(best, weights.shape[1], dtype=weights.dtype)
         gained += tf.reduce_sum(chosen * weights * advantages, axis=-1)
         total += tf.reduce_sum(chosen * weights, axis=-1)
@@ -61,24 +69,67 @@ def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Ten
 
     For a guess g of the optimal advantage, the slate that maximises sum v_i (a_i - g) is a top-K; its own advantage is the next guess,
     which never falls. Where it stops rising the slate is optimal. Candidates are ordered by v_i (a_i - g), best first.
-    """
 
-    def solve(guess):
-        slate = tf.math.top_k(weights * (advantages - guess[:, tf.newaxis]), slate_size).indices
-        return slate, slate_advantage(weights, no_click_weight, advantages, slate)
+    Many candidates are searched in groups if N is static, see `_round_in_groups`; the slate is the same.
+    """
+    num_candidates = weights.shape[1]
+    many = num_candidates is not None and num_candidates >= _MANY_GROUPS * _GROUP_SIZE * slate_size
+    solve = (_round_in_groups if many else _round)(weights, no_click_weight, advantages, slate_size)
 
     def rising(guess, slate, value):
         del slate
         return tf.reduce_any(value > guess)
 
     def improve(guess, slate, value):
-        del guess, slate
-        return (value, *solve(value))
+        del guess
+        slate, improved = solve(value)
+        return value, slate, tf.maximum(value, improved)
 
     first, value = solve(tf.zeros_like(no_click_weight))
     below = tf.fill(tf.shape(value), tf.constant(-float("inf"), value.dtype))
     below = tf.ensure_shape(below, value.shape)
     return tf.while_loop(rising, improve, (below, first, value), maximum_iterations=_MAX_ROUNDS)[1]
+
+
+def _round(weights, no_click_weight, advantages, slate_size: int) -> _Round:
+    """A round of Dinkelbach's iteration: the top-K of v_i (a_i - guess)."""
+
+    def solve(guess):
+        slate = tf.math.top_k(weights * (advantages - guess[:, tf.newaxis]), slate_size).indices
+        return slate, slate_advantage(weights, no_click_weight, advantages, slate)
+
+    return solve
+
+
+def _round_in_groups(weights, no_click_weight, advantages, slate_size: int) -> _Round:
+    """A round for many candidates: the top-K is found in the K groups that have the largest maxima.
+
+    Each candidate outside these groups is beaten by K others, their maxima. The search for the groups costs most of the round, so a
+    second round follows among their members. It cannot lower the advantage, hence the slate is optimal where that does not rise.
+    """
+    num_groups = -(-weights.shape[1] // _GROUP_SIZE)
+    missing = num_groups * _GROUP_SIZE - weights.shape[1]
+
+    def grouped(values, filler):
+        padded = tf.pad(values, [[0, 0], [0, missing]], constant_values=tf.constant(filler, values.dtype))
+        return tf.reshape(padded, [-1, num_groups, _GROUP_SIZE])
+
+    # The fillers of the last group are worth 1 (-inf - guess): no slate has them.
+    weights, advantages = grouped(weights, 1.0), grouped(advantages, -float("inf"))
+
+    def solve(guess):
+        best = tf.reduce_max(weights * (advantages - guess[:, tf.newaxis, tf.newaxis]), axis=-1)
+        # Sorted, the members keep their order, and ties go to the lower position.
+        groups = tf.sort(tf.math.top_k(best, slate_size).indices, axis=-1)
+
+        def members(values):
+            return tf.reshape(tf.gather(values, groups, batch_dims=1), [-1, slate_size * _GROUP_SIZE])
+
+        solve_members = _round(members(weights), no_click_weight, members(advantages), slate_size)
+        slate, value = solve_members(solve_members(guess)[1])
+        return tf.gather(groups, slate // _GROUP_SIZE, batch_dims=1) * _GROUP_SIZE + slate % _GROUP_SIZE, value
+
+    return solve
 
 
 OPTIMIZERS: dict[str, SlateOptimizer] = {"top_k": top_k_slate, "greedy": greedy_slate, "exact": exact_slate}

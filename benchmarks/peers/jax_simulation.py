@@ -1,6 +1,6 @@
 """Interest evolution written in JAX for this comparison: user-steps per CPU second.
 
-Run by `benchmarks/simulation.py` with an interpreter that has JAX (nothing of recsim_tf is needed):
+Run by `benchmarks/speed.py` with an interpreter that has JAX (nothing of recsim_tf is needed):
 
     python jax_simulation.py --style=idiomatic --users=32,1024,16384 --slate_size=3 --num_candidates=10 --seconds=10
 

@@ -1,6 +1,6 @@
 """RecSim 0.2.4's environments with its random agent: environment steps per CPU second.
 
-Run by `benchmarks/simulation.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of recsim_tf is needed):
+Run by `benchmarks/speed.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of recsim_tf is needed):
 
     python recsim_simulation.py --environment=InterestEvolution-v1 --slate_size=3 --num_candidates=10 --seconds=10
 

@@ -1,6 +1,6 @@
 """RecSim 0.2.4's agents in training: environment steps per CPU second.
 
-Run by `benchmarks/training.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of recsim_tf is needed):
+Run by `benchmarks/speed.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of recsim_tf is needed):
 
     python recsim_training.py --agent=slate_q --environment=InterestEvolution-v1 --slate_size=2 --num_candidates=10 --seconds=30
 

@@ -1,0 +1,1 @@
+"""The sections of `benchmarks/speed.py`, one a module, and the processes that measure."""

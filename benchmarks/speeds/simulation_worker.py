@@ -1,4 +1,4 @@
-"""One process of `benchmarks/simulation.py`: measures an environment with random slates and prints one line of JSON.
+"""One process of `benchmarks/speed.py`: measures an environment with random slates and prints one line of JSON.
 
 The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
 """
@@ -75,6 +75,7 @@ def measure(task: Task, num_users: int) -> dict[str, float]:
         "first_call_seconds": first_call,
         "traces": simulate.experimental_get_tracing_count(),
         "steps_per_call": num_steps,
+        "user_steps_per_call": user_steps,
         "calls": calls,
         "reward_per_user_step": reward / user_steps,
         "sessions_per_user_step": sessions / user_steps,

@@ -1,4 +1,4 @@
-"""One process of `benchmarks/training.py`: an agent in training, timed. Prints one line of JSON.
+"""One process of `benchmarks/speed.py`: an agent in training, timed. Prints one line of JSON.
 
 The parent pins the process to a core before it starts. The only argument is a `Task` as JSON.
 """

@@ -1,0 +1,87 @@
+"""Agents in training against RecSim's own agents, which take turns on one core.
+
+Each iteration steps 1,024 users once, 2 of 10 candidates, and trains once on 8 replayed transitions for each of these steps, which is the
+ratio of RecSim's neural agents (32 transitions every 4 steps; its tabular agent learns from each transition once). Agents have their
+defaults, and networks of RecSim's size (256, 32) where no other is named. "slate_q" is SlateQ as configs/quickstart.gin trains it, on
+sequences, and "slate_q_one_step" is one-step Q-learning with a target network. RecSim's neural agents have one network for all candidates.
+"""
+
+import statistics
+from typing import Any, NamedTuple
+
+import processes
+from speeds.common import NUM_CANDIDATES, Section, Settings
+
+
+class _Row(NamedTuple):
+    agent: str
+    environment: str
+    hidden_units: tuple[int, ...] = ()
+    num_steps: int = 1
+    bindings: tuple[str, ...] = ()
+
+
+_QUICKSTART = (
+    "SlateQAgent.target = 'differential'",
+    "SlateQAgent.td_lambda = 0.99",
+    "SlateQAgent.epsilon = 0.05",
+    "SlateQAgent.average_tau = 0.01",
+    "SlateQNetwork.items_see_user = False",
+)
+_ROWS = {
+    "slate_q": _Row("slate_q", "InterestEvolution-v1", (256, 32), 100, _QUICKSTART),
+    "slate_q_one_step": _Row("slate_q", "InterestEvolution-v1", (256, 32)),
+    "tabular_q": _Row("tabular_q", "InterestExploration-v1"),
+    "full_slate_q": _Row("full_slate_q", "InterestEvolution-v1", (256, 32)),
+}
+_SLATES = {"slate_size": 2, "num_candidates": NUM_CANDIDATES}
+_REPLAYED = 8
+_SIZES = {
+    False: {"users": 1024, "replay_length": 20, "iterations": 10, "cpu_seconds": 8.0},
+    True: {"users": 16, "replay_length": 3, "iterations": 2, "cpu_seconds": 0.01},
+}
+_RECSIM_SIZES = {False: {"seconds": 10, "min_replay_history": 500}, True: {"seconds": 0.1, "min_replay_history": 50}}
+
+
+def measure(settings: Settings) -> Section:
+    figures: dict[str, float] = {}
+    details: dict[str, Any] = {}
+    users = _SIZES[settings.quick]["users"]
+    lines = [
+        f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED} replayed transitions a step, one core, "
+        f"median of {settings.rounds} rounds in turns",
+        f"{'agent':<17} {'environment':<22} {'network':<8} {'env steps a CPU second':>23} {'train steps':>12} {'RecSim':>7} {'x RecSim':>9}",
+    ]
+    line = ""
+    for name in list(_ROWS)[:1] if settings.quick else _ROWS:
+        row = _ROWS[name]
+        task = {**row._asdict(), **_SLATES, **_SIZES[settings.quick], "replayed": _REPLAYED}
+        ours, recsims = [], []
+        for _ in range(settings.rounds):
+            ours.append(processes.run_worker("speeds/training_worker.py", task, True))
+            recsim, line = processes.run_recsim(
+                settings.recsim,
+                "recsim_training.py",
+                agent=row.agent,
+                environment=row.environment,
+                **_SLATES,
+                **_RECSIM_SIZES[settings.quick],
+            )
+            recsims += [recsim] if recsim else []
+        details[name] = {"ours": ours, "recsim": recsims}
+        rate, train_rate = (
+            statistics.median(found[figure] for found in ours) for figure in ("steps_per_cpu_second", "train_steps_per_cpu_second")
+        )
+        figures |= {f"{name}/env_steps_per_cpu_second": rate, f"{name}/train_steps_per_cpu_second": train_rate}
+        comparison = ""
+        if recsims:
+            other = statistics.median(found["steps_per_cpu_second"] for found in recsims)
+            figures |= {f"{name}/recsim/env_steps_per_cpu_second": other, _ratio_name(name): rate / other}
+            comparison = f"{other:>7,.0f} {rate / other:>9.1f}"
+        network = "-".join(map(str, row.hidden_units)) or "none"
+        lines.append(f"{name:<17} {row.environment:<22} {network:<8} {rate:>23,.0f} {train_rate:>12,.1f} {comparison}".rstrip())
+    return Section(figures, details, lines if settings.recsim else [*lines, line])
+
+
+def _ratio_name(row: str) -> str:
+    return {"slate_q": "slateq_vs_recsim", "slate_q_one_step": "slateq_one_step_vs_recsim"}.get(row, f"{row}_vs_recsim")
