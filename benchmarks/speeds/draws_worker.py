@@ -3,7 +3,8 @@
 The floor of a step of interest evolution is the time to draw what it must: N topics, two uniforms (which document, which direction) and K
 standard normals (qualities) for each user, by as few raw stateless operations as it takes, of flat shape, which XLA on the CPU
 vectorises. Two ways are measured, of which the faster counts: one operation a kind, or one uniform block mapped by quantiles. The policy's
-own noise is not in it, nor are newcomers. Steps and draws take turns; figures are medians over calls. The only argument is a `Task` as JSON.
+own noise is not in it, nor are newcomers. Steps and draws take turns; figures are medians over calls. The only argument is a `Task`, as
+JSON.
 """
 
 import json

@@ -23,9 +23,7 @@ _MANY_CANDIDATES = 100
 def measure(settings: Settings) -> Section:
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    lines = [
-        f"Nanoseconds of CPU time a user-step, {_USERS[settings.quick]:,} users, slates of 3 of {NUM_CANDIDATES}, and by what is varied"
-    ]
+    lines = [f"Nanoseconds of CPU time a user-step, {_USERS[settings.quick]:,} users, slates of 3 of {NUM_CANDIDATES}, as one thing varies"]
     for swept, values in _SWEEPS[settings.quick].items():
         cells = []
         for value in values:

@@ -50,7 +50,7 @@ def measure(settings: Settings) -> Section:
     lines = [
         f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED} replayed transitions a step, one core, "
         f"median of {settings.rounds} rounds in turns",
-        f"{'agent':<17} {'environment':<22} {'network':<8} {'env steps a CPU second':>23} {'train steps':>12} {'RecSim':>7} {'x RecSim':>9}",
+        f"{'agent':<17} {'environment':<22} {'network':<8} {'env steps/CPU second':>21} {'train steps':>12} {'RecSim':>7} {'x RecSim':>9}",
     ]
     line = ""
     for name in list(_ROWS)[:1] if settings.quick else _ROWS:
@@ -79,7 +79,7 @@ def measure(settings: Settings) -> Section:
             figures |= {f"{name}/recsim/env_steps_per_cpu_second": other, _ratio_name(name): rate / other}
             comparison = f"{other:>7,.0f} {rate / other:>9.1f}"
         network = "-".join(map(str, row.hidden_units)) or "none"
-        lines.append(f"{name:<17} {row.environment:<22} {network:<8} {rate:>23,.0f} {train_rate:>12,.1f} {comparison}".rstrip())
+        lines.append(f"{name:<17} {row.environment:<22} {network:<8} {rate:>21,.0f} {train_rate:>12,.1f} {comparison}".rstrip())
     return Section(figures, details, lines if settings.recsim else [*lines, line])
 
 

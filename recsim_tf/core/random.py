@@ -101,7 +101,7 @@ def draw_noise(lengths: Lengths, seed) -> Blocks:
     by_dtype: dict[str, list[str]] = {}
     for name in sorted(lengths):
         by_dtype.setdefault(name.split("/")[1], []).append(name)
-    blocks = {}
+    blocks: dict[str, tf.Tensor] = {}
     for (dtype, names), dtype_seed in zip(by_dtype.items(), split_seed(seed, max(len(by_dtype), 1)), strict=False):
         parts = tf.split(_open_uniform([sum(lengths[name] for name in names)], dtype_seed, dtype), [lengths[name] for name in names])
         blocks |= {name: _FROM_UNIFORM[name.split("/")[0]](part) for name, part in zip(names, parts, strict=True)}
