@@ -208,6 +208,16 @@ def categorical_from_uniform(u, probs):
     return tf.reduce_sum(tf.cast(threshold >= cdf[..., :-1], tf.int32), axis=-1)
 
 
+def public_or_private(family: type) -> type:
+    """The class of every distribution that `family(...)` makes.
+
+    Families that hold other distributions make objects of a private base class where those are no composite tensors, as those of this
+    package.
+    """
+    base = family.__mro__[1]
+    return base if base.__name__ == f"_{family.__name__}" else family
+
+
 @functools.singledispatch
 def sample(distribution, seed):
     """One draw of every batch member of a TFP distribution.
@@ -265,13 +275,13 @@ def _(distribution: tfd.Categorical, seed):
     return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
 
 
-@sample.register
-def _(distribution: tfd.Independent, seed):
+@sample.register(public_or_private(tfd.Independent))
+def _(distribution, seed):
     return sample(distribution.distribution, seed)
 
 
-@sample.register
-def _(distribution: tfd.Masked, seed):
+@sample.register(public_or_private(tfd.Masked))
+def _(distribution, seed):
     draw = sample(distribution.distribution, seed)
     safe = distribution.safe_sample_fn(distribution.distribution)
     mask = tf.convert_to_tensor(distribution.validity_mask)
@@ -279,8 +289,8 @@ def _(distribution: tfd.Masked, seed):
     return tf.where(mask, draw, safe)
 
 
-@sample.register
-def _(distribution: tfd.JointDistributionNamed, seed):
+@sample.register(public_or_private(tfd.JointDistributionNamed))
+def _(distribution, seed):
     model = distribution.model
     fields = model._asdict() if hasattr(model, "_asdict") else dict(model)
     seeds = dict(zip(fields, split_seed(seed, len(fields)), strict=True))
