@@ -42,7 +42,8 @@ def test_distributions_are_mapped_from_the_noise(noise):
 def test_a_split_of_noise_is_the_noise_and_as_a_seed_it_is_new_each_time(noise):
     assert random.split_seed(noise, 3) == [noise] * 3
     first, second = random.as_seed(noise), random.as_seed(noise)
-    assert first.shape == [2] and first.dtype == tf.int32
+    assert first.shape == [2]
+    assert first.dtype == tf.int32
     assert np.any(first != second)
 
 
@@ -69,7 +70,8 @@ def test_blocks_have_their_lengths_and_distributions():
         name: (name.split("/")[1], length) for name, length in lengths.items()
     }
     uniform, normal = blocks["uniform/float32"].numpy(), blocks["normal/float32"].numpy()
-    assert 0 < uniform.min() and uniform.max() < 1
+    assert uniform.min() > 0
+    assert uniform.max() < 1
     # Four standard errors of the mean, and of the variance.
     assert abs(uniform.mean() - 0.5) < 4 / math.sqrt(12 * 20_000)
     assert abs(normal.mean()) < 4 / math.sqrt(20_000)
