@@ -96,7 +96,8 @@ class SlateQNetwork(_SlateNetwork):
             if not self._user_layer.built:
                 self._user_layer(user)
                 self._document_layer(rows)
-            users = tf.repeat(user, documents.shape[1], axis=0)
+            users = tf.broadcast_to(user[:, tf.newaxis], tf.concat([outer, tf.shape(user)[1:]], axis=0))
+            users = tf.reshape(users, [-1, user.shape[1]])
             kernel = tf.concat([self._user_layer.kernel, self._document_layer.kernel], axis=0)
             hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(tf.concat([users, rows], axis=1), kernel), self._user_layer.bias))
         return tf.reshape(_apply(self._item_layers, hidden), outer)

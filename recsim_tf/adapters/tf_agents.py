@@ -1,6 +1,7 @@
 """The simulator as a TF-Agents environment, and policies on both sides of that edge."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import gin
 import tensorflow as tf
@@ -19,16 +20,22 @@ from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.core.types import Nest, Observation, SimulatorState
 
 
-class _Memory(tf.Module):
-    """The variables of an environment: all that it needs to go on."""
+class EnvironmentState(NamedTuple):
+    """All that an environment needs to go on, as tensors or as variables."""
 
-    def __init__(self, state: SimulatorState, seed: tf.Tensor, num_users: int):
+    simulator: SimulatorState
+    step_type: tf.Tensor  # int32 [B]
+    reward: tf.Tensor  # float32 [B]
+    discount: tf.Tensor  # float32 [B]
+    seed: tf.Tensor  # int32 [2]
+
+
+class _Memory(tf.Module):
+    """The variables of an environment."""
+
+    def __init__(self, state: EnvironmentState):
         super().__init__(name="SlateEnvironment")
         self.state = tf.nest.map_structure(_variable, state)
-        self.step_type = _variable(tf.fill([num_users], ts.StepType.FIRST))
-        self.reward = _variable(tf.zeros([num_users]))
-        self.discount = _variable(tf.ones([num_users]))
-        self.seed = _variable(seed)
 
 
 def _variable(value):
@@ -60,7 +67,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
             observation = simulator.observe(state)
-            self._memory = _Memory(state, seed, batch_size)
+            self._memory = _Memory(_first(state, seed, batch_size))
         action_spec = tensor_spec.BoundedTensorSpec([simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate")
         time_step_spec = ts.time_step_spec(observation_spec(simulator, observation))
         super().__init__(time_step_spec, action_spec, batch_size)
@@ -79,41 +86,45 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         """The variables that a checkpoint must hold."""
         return self._memory
 
-    def _current_time_step(self):
-        memory = self._memory
-        observation = self._simulator.observe(_read(memory.state))
-        step_type, reward, discount = _read((memory.step_type, memory.reward, memory.discount))
-        return ts.TimeStep(step_type, reward, discount, observation)
+    def time_step(self, state: EnvironmentState) -> ts.TimeStep:
+        """What an agent sees of a state."""
+        return ts.TimeStep(state.step_type, state.reward, state.discount, self._simulator.observe(state.simulator))
 
-    def _reset(self):
-        seed, reset_seed = random.split_seed(self._memory.seed, 2)
-        everybody = tf.ones([self.batch_size], tf.bool)
-        state = self._simulator.replace(_read(self._memory.state), everybody, reset_seed)
-        step_type = tf.fill([self.batch_size], ts.StepType.FIRST)
-        return self._remember(state, step_type, tf.zeros([self.batch_size]), tf.ones([self.batch_size]), seed)
-
-    def _step(self, action):
+    def advance(self, state: EnvironmentState, action: tf.Tensor) -> EnvironmentState:
+        """A step as a pure function: takes slates int32 [B, K] and returns the next state."""
         slate = checks.check_slate_format(action, self.batch_size, self._simulator.slate_size)
-        left = _read(self._memory.state.done)
+        left = state.simulator.done
         # The action for a user who has left is ignored, so it need not be valid.
         slate = tf.where(left[:, tf.newaxis], tf.range(self._simulator.slate_size), slate)
         if self._validate:
             slate = checks.check_slate_values(slate, self._simulator.num_candidates, self._simulator.allow_duplicates)
-        # A graph that refuses the slate must not have changed any variable.
+        # Nothing of the next state may be known where the slate is refused.
         with tf.control_dependencies([slate]):
-            state, seed = _read((self._memory.state, self._memory.seed))
-        state, transition, seed = step_seats(self._simulator, state, slate, seed)
-        step_type = tf.where(left, ts.StepType.FIRST, tf.where(state.done, ts.StepType.LAST, ts.StepType.MID))
-        return self._remember(state, step_type, tf.cast(transition.reward, tf.float32), transition.discount, seed)
+            seed = tf.identity(state.seed)
+        simulator_state, transition, seed = step_seats(self._simulator, state.simulator, slate, seed)
+        step_type = tf.where(left, ts.StepType.FIRST, tf.where(simulator_state.done, ts.StepType.LAST, ts.StepType.MID))
+        return EnvironmentState(simulator_state, step_type, tf.cast(transition.reward, tf.float32), transition.discount, seed)
 
-    def _remember(self, state, step_type, reward, discount, seed) -> ts.TimeStep:
-        memory = self._memory
-        tf.nest.map_structure(
-            lambda variable, value: variable.assign(value),
-            (memory.state, memory.step_type, memory.reward, memory.discount, memory.seed),
-            (state, step_type, reward, discount, seed),
-        )
-        return ts.TimeStep(step_type, reward, discount, self._simulator.observe(state))
+    def _current_time_step(self):
+        return self.time_step(_read(self._memory.state))
+
+    def _reset(self):
+        state = _read(self._memory.state)
+        seed, reset_seed = random.split_seed(state.seed, 2)
+        everybody = tf.ones([self.batch_size], tf.bool)
+        return self._remember(_first(self._simulator.replace(state.simulator, everybody, reset_seed), seed, self.batch_size))
+
+    def _step(self, action):
+        return self._remember(self.advance(_read(self._memory.state), action))
+
+    def _remember(self, state: EnvironmentState) -> ts.TimeStep:
+        tf.nest.map_structure(lambda variable, value: variable.assign(value), self._memory.state, state)
+        return self.time_step(state)
+
+
+def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> EnvironmentState:
+    """Users at the start of their sessions."""
+    return EnvironmentState(state, tf.fill([num_users], ts.StepType.FIRST), tf.zeros([num_users]), tf.ones([num_users]), seed)
 
 
 def _read(variables: Nest) -> Nest:

@@ -1,25 +1,35 @@
 """The learning loop: collection, replay and training in one compiled function."""
 
+import abc
+from collections.abc import Callable
+
 import tensorflow as tf
 from tf_agents.agents import tf_agent
-from tf_agents.drivers import dynamic_step_driver
+from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.types import Nest
 from recsim_tf.experiment.metrics import CollectMetrics, Measures
-from recsim_tf.experiment.replay import SeededReplayBuffer
+from recsim_tf.experiment.replay import FrameReplay, SeededReplayBuffer
+
+# (state of the environment, state of the collect policy) -> both, after one step of all users; it stores and counts their frames.
+Step = Callable[[Nest, Nest], tuple[Nest, Nest]]
 
 
-class LearningLoop(tf.Module):
+class CollectAndLearn(tf.Module, abc.ABC):
     """Steps all users, stores what happened, and trains on it, as often as one call asks.
 
     Python takes no part between the iterations of a call. All state is in variables, which a `tf.train.Checkpoint` of this module holds.
+    Between calls they are in step with each other; a call that fails leaves them as far as each of them had come.
 
     A train step takes sequences of T = `agent.train_sequence_length` frames, of one frame where the agent leaves the length open. They are
     drawn from the replay; or, for agents that learn on-policy or count what they see, as bandits do, they are the newest T frames of
     every user, each once. With one train step an iteration, an agent with T = 1 then meets every frame exactly once, and one with T = 2
     every pair of frames. An agent that learns from T frames at a time, each pair once, needs T - 1 collect steps an iteration. What
     `collect` stores before the first sequence is not trained on.
+
+    A subclass says how users are stepped and where frames are kept.
 
     Args:
       environment: B users.
@@ -29,6 +39,7 @@ class LearningLoop(tf.Module):
       train_steps_per_iteration: train steps of an iteration.
       seed: of the replay, an integer or int32 [2].
       collect_steps_per_iteration: steps of all users in an iteration, before its train steps.
+      jit_compile: whether XLA compiles the calls; False and None run them in graph mode.
 
     Raises:
       ValueError: if the replay is shorter than a sequence, or for a batch size with an agent whose attribute `on_policy` is true.
@@ -43,6 +54,7 @@ class LearningLoop(tf.Module):
         train_steps_per_iteration: int,
         seed,
         collect_steps_per_iteration: int = 1,
+        jit_compile: bool | None = None,
     ):
         super().__init__(name="LearningLoop")
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
@@ -53,57 +65,54 @@ class LearningLoop(tf.Module):
         self.num_users = num_users = environment.batch_size
         self.environment = environment.memory
         self.agent = agent
-        self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
+        self.replay = self._create_replay(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
         self.user_steps_per_iteration = num_users * environment.steps_per_action * collect_steps_per_iteration
         self._collect_steps_per_iteration = collect_steps_per_iteration
         self.metrics = CollectMetrics(num_users, Measures.of(environment.observation_spec().response).num_clusters)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self._policy_state = tf.nest.map_structure(lambda value: tf.Variable(value, trainable=False), initial_state)
-        driver = dynamic_step_driver.DynamicStepDriver(
-            environment, agent.collect_policy, [self.replay.add_batch, self.metrics], num_steps=1
-        )
-
-        def step():
-            # The driver does not count the frames between two sessions: it would step on where all users are there.
-            _, policy_state = driver.run(policy_state=_read(self._policy_state), maximum_iterations=1)
-            tf.nest.map_structure(lambda variable, value: variable.assign(value), self._policy_state, policy_state)
+        environment_variables, step = self._create_step(environment)
+        variables = (environment_variables, self._policy_state)
 
         def learn():
             frames = self.replay.latest(sequence_length) if batch_size is None else self.replay.sample(batch_size, sequence_length)
             return agent.train(frames)
 
-        def steps(number):
-            def body(i):
-                step()
-                return (i + 1,)
+        def steps(number, state):
+            return _repeat(number, lambda state: step(*state), state)
 
-            tf.while_loop(lambda i: i < number, body, (0,))
-
-        def iterate(loss_info):
-            if collect_steps_per_iteration == 1:
-                step()
-            else:
-                steps(collect_steps_per_iteration)
-            for _ in range(train_steps_per_iteration):
-                loss_info = learn()
-            return loss_info
-
-        @compiled
+        @compiled(jit_compile=bool(jit_compile))
         def collect(num_iterations):
-            steps(num_iterations)
+            _assign(variables, steps(num_iterations, _read(variables)))
 
-        @compiled
+        @compiled(jit_compile=bool(jit_compile))
         def run(num_iterations):
-            first = iterate(None)
+            # Traced by itself, the train step tells the loop the structure of its loss.
+            train = tf.function(learn, autograph=False).get_concrete_function()
 
-            def body(i, loss_info):
-                return i + 1, iterate(loss_info)
+            def iterate(carry):
+                state, loss_info = carry
+                state = step(*state) if collect_steps_per_iteration == 1 else steps(collect_steps_per_iteration, state)
+                for _ in range(train_steps_per_iteration):
+                    loss_info = train()
+                return state, loss_info
 
-            return tf.while_loop(lambda i, _: i < num_iterations, body, (1, first))[1]
+            no_loss = tf.nest.map_structure(lambda output: tf.zeros(output.shape, output.dtype), train.structured_outputs)
+            state, loss_info = _repeat(num_iterations, iterate, (_read(variables), no_loss))
+            _assign(variables, state)
+            return loss_info
 
         self._collect = collect
         self._run = run
+
+    @abc.abstractmethod
+    def _create_replay(self, data_spec: Nest, num_users: int, replay_length: int, seed) -> FrameReplay:
+        """The replay."""
+
+    @abc.abstractmethod
+    def _create_step(self, environment: SlateEnvironment) -> tuple[Nest, Step]:
+        """The variables of the environment that a call reads when it begins and assigns when it ends, and the step of all users."""
 
     def collect(self, num_iterations: int) -> None:
         """Steps all users `num_iterations` times without learning."""
@@ -123,5 +132,42 @@ class LearningLoop(tf.Module):
         return self._run(tf.constant(num_iterations))
 
 
-def _read(variables):
+class LearningLoop(CollectAndLearn):
+    """`CollectAndLearn` in functions of tensors, which compile under XLA as in graph mode; see there for arguments and errors.
+
+    A call carries the users and the state of the collect policy as tensors. Frames, metrics, seeds and what the agent learns stay in
+    variables, which graph mode updates where they lie and XLA carries itself. With `jit_compile` all shapes must be static, slates are
+    not checked, and the draws are others than in graph mode, of the same distribution.
+
+    From the same seeds `DriverLearningLoop`, on TF-Agents' driver and replay buffer, collects the same frames and learns the same.
+    """
+
+    def _create_replay(self, data_spec, num_users, replay_length, seed):
+        return SeededReplayBuffer(data_spec, num_users, replay_length, seed)
+
+    def _create_step(self, environment):
+        policy = self.agent.collect_policy
+
+        def step(state, policy_state):
+            time_step = environment.time_step(state)
+            action_step = policy.action(time_step, policy_state)
+            state = environment.advance(state, action_step.action)
+            frames = trajectory.from_transition(time_step, action_step, environment.time_step(state))
+            self.replay.add_batch(frames)
+            self.metrics(frames)
+            return state, action_step.state
+
+        return environment.memory.state, step
+
+
+def _repeat(number, function: Callable[[Nest], Nest], carry: Nest) -> Nest:
+    """`function` of its own result, `number` times."""
+    return tf.while_loop(lambda i, _: i < number, lambda i, carry: (i + 1, function(carry)), (0, carry), parallel_iterations=1)[1]
+
+
+def _read(variables: Nest) -> Nest:
     return tf.nest.map_structure(tf.convert_to_tensor, variables)
+
+
+def _assign(variables: Nest, values: Nest) -> None:
+    tf.nest.map_structure(lambda variable, value: variable.assign(value), variables, values)

@@ -1,29 +1,43 @@
-"""A replay buffer whose sampling can be checkpointed, and which gives what came last."""
+"""Replay buffers whose sampling can be checkpointed, and which give what came last."""
+
+import abc
 
 import tensorflow as tf
-from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
 from recsim_tf.core import random
+from recsim_tf.core.types import Nest
 
 
-class SeededReplayBuffer(tf_uniform_replay_buffer.TFUniformReplayBuffer):
-    """TF-Agents' uniform replay buffer, with rows drawn from a seed that it keeps in a variable.
+class FrameReplay(tf.Module, abc.ABC):
+    """Frames of B users, of which the newest are kept, and the rule by which they are drawn.
 
-    TF-Agents draws them from the stateful generator of the operation, which no checkpoint holds: a run that was interrupted would go on
-    with other samples.
+    Frames lie in rows, user by user: row `user * max_length + time % max_length`. A subclass stores them.
 
     Args:
-      data_spec: spec of one frame.
-      batch_size: frames that are added at a time, one a user.
+      batch_size: B, the frames that are added at a time, one a user.
       max_length: frames that are kept for each user.
-      seed: an integer or int32 [2].
+      seed: an integer or int32 [2]; it is kept in a variable, so that an interrupted run goes on with the same samples.
     """
 
-    def __init__(self, data_spec, batch_size: int, max_length: int, seed):
-        super().__init__(data_spec, batch_size=batch_size, max_length=max_length)
+    def __init__(self, batch_size: int, max_length: int, seed, name: str):
+        super().__init__(name=name)
+        self._batch_size = batch_size
+        self._max_length = max_length
         self._seed = tf.Variable(random.as_seed(seed), trainable=False)
 
-    def sample(self, sample_batch_size: int, num_steps: int = 2):
+    @abc.abstractmethod
+    def add_batch(self, frames: Nest) -> None:
+        """Stores one frame of every user, a nest of [B, ...]."""
+
+    @abc.abstractmethod
+    def num_added(self) -> tf.Tensor:
+        """Frames of each user that were ever added, int64 scalar."""
+
+    @abc.abstractmethod
+    def _take(self, rows: tf.Tensor) -> Nest:
+        """The frames [S, T, ...] in rows int64 [S, T]."""
+
+    def sample(self, sample_batch_size: int, num_steps: int = 2) -> Nest:
         """Frames of `num_steps` consecutive steps of uniformly chosen users and times, [sample_batch_size, num_steps, ...].
 
         At least `num_steps` frames must have been added.
@@ -38,19 +52,49 @@ class SeededReplayBuffer(tf_uniform_replay_buffer.TFUniformReplayBuffer):
         users = tf.cast(random.uniform_integers(shape, user_seed, self._batch_size), tf.int64)
         return self._read(users, times, num_steps)
 
-    def latest(self, num_steps: int = 1):
-        """The newest `num_steps` frames of every user, oldest first, [batch_size, num_steps, ...].
+    def latest(self, num_steps: int = 1) -> Nest:
+        """The newest `num_steps` frames of every user, oldest first, [B, num_steps, ...].
 
         At least `num_steps` frames must have been added.
         """
         users = tf.range(self._batch_size, dtype=tf.int64)
         return self._read(users, tf.fill([self._batch_size], self.num_added() - num_steps), num_steps)
 
-    def num_added(self) -> tf.Tensor:
-        """Frames of each user that were ever added, int64 scalar."""
-        return self._get_last_id() + 1
-
-    def _read(self, users, times, num_steps: int):
+    def _read(self, users, times, num_steps: int) -> Nest:
         """Frames of `num_steps` steps from `times` [S] on, of `users` [S]."""
-        steps = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
-        return self._data_table.read(steps % self._max_length + users[:, tf.newaxis] * self._max_length)
+        return self._take(self._rows(users[:, tf.newaxis], times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)))
+
+    def _rows(self, users, times) -> tf.Tensor:
+        return times % self._max_length + users * self._max_length
+
+
+class SeededReplayBuffer(FrameReplay):
+    """A uniform replay buffer that graph mode and XLA alike update where it lies.
+
+    Its rows are variables, written by a scatter and read by a gather of whole rows. XLA carries such variables through a loop itself.
+    Tensors that a `tf.while_loop` carries would be copied whole at each write in graph mode.
+
+    Args:
+      data_spec: spec of one frame of one user.
+      batch_size: B, the frames that are added at a time, one a user.
+      max_length: frames that are kept for each user.
+      seed: an integer or int32 [2].
+    """
+
+    def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed):
+        super().__init__(batch_size, max_length, seed, name="SeededReplayBuffer")
+        self._num_added = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._frames = tf.nest.map_structure(
+            lambda spec: tf.Variable(tf.zeros([batch_size * max_length, *spec.shape], spec.dtype), trainable=False), data_spec
+        )
+
+    def add_batch(self, frames):
+        rows = self._rows(tf.range(self._batch_size, dtype=tf.int64), self._num_added)
+        tf.nest.map_structure(lambda table, leaf: table.scatter_update(tf.IndexedSlices(leaf, rows)), self._frames, frames)
+        self._num_added.assign_add(1)
+
+    def num_added(self):
+        return tf.convert_to_tensor(self._num_added)
+
+    def _take(self, rows):
+        return tf.nest.map_structure(lambda table: tf.gather(table, rows), self._frames)

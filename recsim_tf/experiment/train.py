@@ -65,6 +65,7 @@ def experiment(
     collect_steps_per_iteration: int = 1,
     baselines: Sequence[str] = ("random",),
     seed: int = 0,
+    jit_compile: bool = False,
 ) -> Experiment:
     """What is trained, and on what.
 
@@ -83,6 +84,7 @@ def experiment(
       baselines: policies to compare with, of `recsim_tf.agents.baselines.BASELINES`: "random", "myopic", "oracle"; "greedy_pctr", "ucb1",
         "kl_ucb", "thompson" where documents have clusters.
       seed: an integer, of everything random.
+      jit_compile: whether XLA compiles the learning loop, for accelerators above all. It draws other numbers than graph mode does.
     """
     for name, value, least in (
         ("num_users", num_users, 1),
@@ -102,7 +104,16 @@ def experiment(
     environment = SlateEnvironment(layered, num_users, environment_seed, validate=simulator.validate)
     agent = create_agent(environment, progress.train_step)
     agent.initialize()
-    loop = LearningLoop(environment, agent, batch_size, replay_length, train_steps_per_iteration, replay_seed, collect_steps_per_iteration)
+    loop = LearningLoop(
+        environment,
+        agent,
+        batch_size,
+        replay_length,
+        train_steps_per_iteration,
+        replay_seed,
+        collect_steps_per_iteration,
+        jit_compile,
+    )
     checkpoint = tf.train.Checkpoint(loop=loop, progress=progress)
     return Experiment(simulator, agent, serve(layered, agent.policy), loop, progress, checkpoint, baseline_policies)
 

@@ -139,9 +139,9 @@ def test_the_step_after_last_seats_a_new_user_without_reward():
         tf.nest.map_structure(
             lambda leaf, left=left: assert_equal(leaf.numpy()[left], 0 * leaf.numpy()[left]), time_step.observation.response
         )
-        assert_equal(env.memory.state.user.budget.numpy()[left], np.full(left.sum(), np.float32(BUDGET)))
+        assert_equal(env.memory.state.simulator.user.budget.numpy()[left], np.full(left.sum(), np.float32(BUDGET)))
         assert_equal(env.memory.state.num_steps.numpy()[left], np.zeros(left.sum()))
-        assert_equal(env.memory.state.user.budget.numpy() <= 0, time_step.is_last())
+        assert_equal(env.memory.state.simulator.user.budget.numpy() <= 0, time_step.is_last())
         seated += left.sum()
         left = time_step.is_last().numpy()
     assert seated > NUM_USERS
@@ -166,7 +166,7 @@ def test_users_who_stay_are_untouched_by_the_replacement_of_others():
     step, pure = stepper(env), env.simulator
     compared = 0
     for _ in range(25):
-        left, state = env.memory.state.done.numpy(), tf.nest.map_structure(tf.convert_to_tensor, env.memory.state)
+        left, state = env.memory.state.simulator.done.numpy(), tf.nest.map_structure(tf.convert_to_tensor, env.memory.state)
         step_seed = random.split_seed(env.memory.seed, 3)[1]
         time_step = step(tf.constant(SLATE))
         if left.any():
@@ -194,7 +194,7 @@ def test_a_user_who_leaves_at_the_time_limit_has_discount_zero():
     for _ in range(5):
         time_step = step(tf.constant(SLATE))
         assert_equal(time_step.is_last(), np.ones(NUM_USERS, bool))
-        assert_equal(time_step.discount, np.where(env.memory.state.user.budget > 0, 1.0, 0.0))
+        assert_equal(time_step.discount, np.where(env.memory.state.simulator.user.budget > 0, 1.0, 0.0))
         discounts.append(time_step.discount)
         step(tf.constant(SLATE))
     assert set(np.ravel(discounts)) == {0.0, 1.0}
