@@ -140,7 +140,7 @@ def test_the_step_after_last_seats_a_new_user_without_reward():
             lambda leaf, left=left: assert_equal(leaf.numpy()[left], 0 * leaf.numpy()[left]), time_step.observation.response
         )
         assert_equal(env.memory.state.simulator.user.budget.numpy()[left], np.full(left.sum(), np.float32(BUDGET)))
-        assert_equal(env.memory.state.num_steps.numpy()[left], np.zeros(left.sum()))
+        assert_equal(env.memory.state.simulator.num_steps.numpy()[left], np.zeros(left.sum()))
         assert_equal(env.memory.state.simulator.user.budget.numpy() <= 0, time_step.is_last())
         seated += left.sum()
         left = time_step.is_last().numpy()
@@ -166,8 +166,8 @@ def test_users_who_stay_are_untouched_by_the_replacement_of_others():
     step, pure = stepper(env), env.simulator
     compared = 0
     for _ in range(25):
-        left, state = env.memory.state.simulator.done.numpy(), tf.nest.map_structure(tf.convert_to_tensor, env.memory.state)
-        step_seed = random.split_seed(env.memory.seed, 3)[1]
+        left, state = env.memory.state.simulator.done.numpy(), tf.nest.map_structure(tf.convert_to_tensor, env.memory.state.simulator)
+        step_seed = random.split_seed(env.memory.state.seed, 3)[1]
         time_step = step(tf.constant(SLATE))
         if left.any():
             expected = pure.observe(pure.step(state, tf.constant(SLATE), step_seed)[0])
