@@ -4,6 +4,7 @@ Each iteration steps 1,024 users once, 2 of 10 candidates, and trains once on 8 
 ratio of RecSim's neural agents (32 transitions every 4 steps; its tabular agent learns from each transition once). Agents have their
 defaults, and networks of RecSim's size (256, 32) where no other is named. "slate_q" is SlateQ as configs/quickstart.gin trains it, on
 sequences, and "slate_q_one_step" is one-step Q-learning with a target network. RecSim's neural agents have one network for all candidates.
+The learning loop is measured in graph mode, under XLA, and with TF-Agents' driver and replay buffer, which is its reference.
 """
 
 import statistics
@@ -34,6 +35,7 @@ _ROWS = {
     "tabular_q": _Row("tabular_q", "InterestExploration-v1"),
     "full_slate_q": _Row("full_slate_q", "InterestEvolution-v1", (256, 32)),
 }
+_ENGINES = {"direct": "graph mode", "xla": "XLA", "driver": "TF-Agents' driver"}
 _SLATES = {"slate_size": 2, "num_candidates": NUM_CANDIDATES}
 _REPLAYED = 8
 _SIZES = {
@@ -80,7 +82,28 @@ def measure(settings: Settings) -> Section:
             comparison = f"{other:>7,.0f} {rate / other:>9.1f}"
         network = "-".join(map(str, row.hidden_units)) or "none"
         lines.append(f"{name:<17} {row.environment:<22} {network:<8} {rate:>21,.0f} {train_rate:>12,.1f} {comparison}".rstrip())
-    return Section(figures, details, lines if settings.recsim else [*lines, line])
+    # The line of a peer that is there tells its rate, which the table does.
+    lines += [*([] if recsims else [line]), "", *_engines(settings, figures, details)]
+    return Section(figures, details, lines)
+
+
+def _engines(settings: Settings, figures: dict[str, float], details: dict[str, Any]) -> list[str]:
+    """The learning loop against its reference."""
+    task = {**_ROWS["slate_q"]._asdict(), **_SLATES, **_SIZES[settings.quick], "replayed": _REPLAYED}
+    engines = [engine for engine in _ENGINES if not (settings.quick and engine == "xla")]
+    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
+    for _ in range(settings.rounds):
+        for engine in engines:
+            runs[engine].append(processes.run_worker("speeds/training_worker.py", {**task, "engine": engine}, True))
+    details["engines"] = runs
+    rates = {engine: statistics.median(run["steps_per_cpu_second"] for run in found) for engine, found in runs.items()}
+    first = {engine: statistics.median(run["first_call_seconds"] for run in found) for engine, found in runs.items()}
+    figures |= {f"slate_q/{engine}/env_steps_per_cpu_second": rate for engine, rate in rates.items()}
+    figures["loop_vs_driver"] = rates["direct"] / rates["driver"]
+    if "xla" in rates:
+        figures["loop_xla_vs_graph"] = rates["xla"] / rates["direct"]
+    cells = [f"{_ENGINES[engine]} {rates[engine]:,.0f} (first calls {first[engine]:.1f} s)" for engine in engines]
+    return ["The learning loop of slate_q, env steps per CPU second: " + ", ".join(cells)]
 
 
 def _ratio_name(row: str) -> str:

@@ -20,6 +20,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.agents.tabular_q import create_tabular_q
+from recsim_tf.experiment.driver_learning import DriverLearningLoop
 from recsim_tf.experiment.learning import LearningLoop
 
 
@@ -38,6 +39,7 @@ class Task(NamedTuple):
     cpu_seconds: float  # timed calls go on so long
     num_steps: int = 1  # transitions of a sequence that the agent learns from
     bindings: tuple[str, ...] = ()  # gin bindings of the agent
+    engine: str = "direct"  # the loop: "direct", "xla" or, with TF-Agents' driver and replay buffer, "driver"
 
 
 def create_agent(task: Task, environment: SlateEnvironment):
@@ -58,7 +60,8 @@ def measure(task: Task) -> dict[str, float]:
     agent = create_agent(task, environment)
     agent.initialize()
     sequences = max(task.replayed * task.users // task.num_steps, 1)
-    loop = LearningLoop(environment, agent, sequences, task.replay_length + task.num_steps, train_steps_per_iteration=1, seed=0)
+    arguments = (environment, agent, sequences, task.replay_length + task.num_steps, 1, 0)
+    loop = DriverLearningLoop(*arguments) if task.engine == "driver" else LearningLoop(*arguments, jit_compile=task.engine == "xla")
     started = time.perf_counter()
     loop.collect(task.replay_length + task.num_steps)
     loop.run(1)
