@@ -34,7 +34,10 @@ class FullSlateQNetwork(network.Network):
         layers = tf.keras.layers
         self._user_layer = layers.Dense(hidden_units[0], name="user")
         self._position_layers = [layers.Dense(hidden_units[0], use_bias=False, name=f"position_{k}") for k in range(slate_size)]
-        self._layers_above = [*(layers.Dense(n, "relu", name="hidden") for n in hidden_units[1:]), layers.Dense(1, name="value")]
+        self._layers_above = [
+            *(layers.Dense(n, "relu", name="hidden") for n in hidden_units[1:]),
+            layers.Dense(1, name="value", dtype="float32"),
+        ]
 
     def call(self, observation, step_type=(), network_state=(), training=False):
         del step_type, training

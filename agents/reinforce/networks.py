@@ -58,7 +58,10 @@ class StateValueNetwork(network.Network):
         self._user_spec = observation_spec.user
         self._document_spec = encoding.element_spec(observation_spec.documents)
         layers = tf.keras.layers
-        self._value_layers = [*(layers.Dense(n, "relu", name="hidden") for n in hidden_units), layers.Dense(1, name="value")]
+        self._value_layers = [
+            *(layers.Dense(n, "relu", name="hidden") for n in hidden_units),
+            layers.Dense(1, name="value", dtype="float32"),
+        ]
 
     def call(self, observation, step_type=(), network_state=(), training=False):
         del step_type, training

@@ -63,11 +63,14 @@ class SlateQNetwork(_SlateNetwork):
         layers = tf.keras.layers
         self._user_layer = layers.Dense(hidden_units[0], name="user") if items_see_user else None
         self._document_layer = layers.Dense(hidden_units[0], use_bias=not items_see_user, name="document")
-        self._item_layers = [*(layers.Dense(n, "relu", name="item_hidden") for n in hidden_units[1:]), layers.Dense(1, name="item_value")]
+        self._item_layers = [
+            *(layers.Dense(n, "relu", name="item_hidden") for n in hidden_units[1:]),
+            layers.Dense(1, name="item_value", dtype="float32"),
+        ]
         self._no_click_layers = []
         if no_click == "learned":
             hidden = [layers.Dense(n, "relu", name="no_click_hidden") for n in hidden_units]
-            self._no_click_layers = [*hidden, layers.Dense(1, name="no_click_value")]
+            self._no_click_layers = [*hidden, layers.Dense(1, name="no_click_value", dtype="float32")]
 
     @property
     def learns_no_click(self) -> bool:
@@ -99,7 +102,11 @@ class SlateQNetwork(_SlateNetwork):
             users = tf.broadcast_to(user[:, tf.newaxis], tf.concat([outer, tf.shape(user)[1:]], axis=0))
             users = tf.reshape(users, [-1, user.shape[1]])
             kernel = tf.concat([self._user_layer.kernel, self._document_layer.kernel], axis=0)
-            hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(tf.concat([users, rows], axis=1), kernel), self._user_layer.bias))
+            rows, kernel, bias = (
+                tf.cast(value, self._user_layer.compute_dtype)
+                for value in (tf.concat([users, rows], axis=1), kernel, self._user_layer.bias)
+            )
+            hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
         return tf.reshape(_apply(self._item_layers, hidden), outer)
 
 

@@ -66,6 +66,7 @@ def experiment(
     baselines: Sequence[str] = ("random",),
     seed: int = 0,
     jit_compile: bool = False,
+    mixed_precision: str | None = None,
 ) -> Experiment:
     """What is trained, and on what.
 
@@ -85,6 +86,8 @@ def experiment(
         "kl_ucb", "thompson" where documents have clusters.
       seed: an integer, of everything random.
       jit_compile: whether XLA compiles the learning loop, for accelerators above all. It draws other numbers than graph mode does.
+      mixed_precision: None, or "mixed_bfloat16" for networks whose hidden layers compute in bfloat16, for accelerators; weights and values
+        stay float32.
     """
     for name, value, least in (
         ("num_users", num_users, 1),
@@ -95,6 +98,8 @@ def experiment(
     ):
         if value < least:
             raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
+    if mixed_precision not in (None, "mixed_bfloat16"):
+        raise UsageError(f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}")
     baseline_policies = [(BASELINE_NAMES.get(name, name), baseline_policy(name, simulator)) for name in baselines]
     # Keras initialises weights from global generators.
     tf.keras.utils.set_random_seed(seed % 2**32)
@@ -102,7 +107,8 @@ def experiment(
     progress = _Progress()
     layered = functools.reduce(LayeredSimulator, layers, simulator)
     environment = SlateEnvironment(layered, num_users, environment_seed, validate=simulator.validate)
-    agent = create_agent(environment, progress.train_step)
+    with _layer_policy(mixed_precision or "float32"):
+        agent = create_agent(environment, progress.train_step)
     agent.initialize()
     loop = LearningLoop(
         environment,
@@ -116,6 +122,17 @@ def experiment(
     )
     checkpoint = tf.train.Checkpoint(loop=loop, progress=progress)
     return Experiment(simulator, agent, serve(layered, agent.policy), loop, progress, checkpoint, baseline_policies)
+
+
+@contextlib.contextmanager
+def _layer_policy(name: str) -> Iterator[None]:
+    """Keras layers that are made inside have this dtype policy."""
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)
 
 
 class _Stop:

@@ -9,6 +9,7 @@ from recsim_tf.agents.baselines import create_baseline
 from recsim_tf.core import random
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config, learning, train
+from recsim_tf.experiment.errors import UsageError
 from recsim_tf.experiment.learning import LearningLoop
 from tests.experiment.runs import TINY
 from tests.experiment.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
@@ -90,3 +91,23 @@ def test_the_configuration_chooses_xla(monkeypatch):
         config.load([TINY], bindings)
         train.experiment()
     assert chosen == [False, False, True, True]
+
+
+@pytest.mark.parametrize("binding", ["experiment.jit_compile = False", "experiment.jit_compile = True"])
+def test_with_mixed_precision_hidden_layers_compute_in_bfloat16_and_weights_and_values_are_float32(binding):
+    config.load([TINY], ["experiment.mixed_precision = 'mixed_bfloat16'", binding])
+    parts = train.experiment()
+    parts.loop.collect(5)
+    loss_info = parts.loop.run(2)
+    assert loss_info.loss.dtype == tf.float32
+    assert np.isfinite(loss_info.loss)
+    assert {variable.dtype for variable in parts.agent.network.variables} == {tf.float32}
+    layers = [layer for layer in parts.agent.network.submodules if isinstance(layer, tf.keras.layers.Dense)]
+    assert {layer.compute_dtype for layer in layers} == {"bfloat16", "float32"}
+    assert tf.keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_an_unknown_mixed_precision_is_refused():
+    config.load([TINY], ["experiment.mixed_precision = 'float8'"])
+    with pytest.raises(UsageError, match=r"experiment\.mixed_precision must be None or mixed_bfloat16, got 'float8'"):
+        train.experiment()
