@@ -166,7 +166,7 @@ def test_the_best_of_several_starts_counts(log):
 
 def test_the_search_turns_back_where_the_models_are_impossible(log):
     # The weight of no click is no_click_mass + 1.25: below -1.25 there is no likelihood, and the first steps from afar end there.
-    parameters = {"users.no_click_mass": Parameter(start=60.0)}
+    parameters = {"users.no_click_mass": Parameter(start=30.0)}
     found = fit(evolution(**HAZARD), parameters, log, standard_errors=None, progress=False)
     assert found.converged
     assert any(not np.isfinite(row["log_likelihood"]) for row in found.history)

@@ -24,7 +24,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def log():
-    return from_trajectory(rollout(evolution(**USERS), num_users=6, num_steps=NUM_STEPS, seed=4))
+    return from_trajectory(rollout(evolution(**USERS), num_users=40, num_steps=NUM_STEPS))
 
 
 @pytest.fixture(scope="module")

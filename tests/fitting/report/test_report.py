@@ -105,7 +105,7 @@ def test_figures_are_those_of_the_checks_as_json_takes_them(written):
     assert set(figures["predictive"]["statistics"]["session_length/mean"]) == {"observed", "predicted", "interval", "z_score", "p_value"}
     (recovered,) = figures["recovery"]
     assert recovered["parameter"] == "users.no_click_mass"
-    assert recovered["max_relative_error"] < 0.2
+    assert recovered["max_relative_error"] < 0.5
 
 
 def test_a_file_that_is_there_is_kept_unless_told_otherwise(written, result, log, tmp_path):
