@@ -33,10 +33,8 @@ class AffinityScores:
 
     def __init__(self, choice_model=choice.MultinomialProportional, **parameters: Any):
         _check_multinomial(choice_model)
-        if choice_model is choice.MultinomialProportional:
-            parameters = {"no_click_mass": 1.0, "min_normalizer": -1.0, **parameters}
         self._choice_model = choice_model
-        self._parameters = parameters
+        self._parameters = _with_defaults(choice_model, parameters)
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, documents = raw_user(observation.user), observation.documents
@@ -46,6 +44,86 @@ class AffinityScores:
         affinity = tf.linalg.matvec(documents, user)
         weights = self._choice_model(affinity, **self._parameters).weights()
         return weights[:, :-1], weights[:, -1]
+
+
+@gin.configurable
+class CatalogueScores:
+    """A multinomial choice model of the affinity <user, factors> + bias to documents of a shared catalogue, observed as ids [B, N].
+
+    The users of drifting taste choose by it, `CatalogueScores(documents.factors, documents.bias, belief)` with `documents` its
+    `Catalogue(ids_only=True)`. Their taste is hidden, and what they show is empty, so that there a belief must be given.
+
+    Args:
+      factors: [D, F], of the document of each id in [0, D). An array, a tensor, or a variable, which is then read at each call.
+      bias: the same [D], or a number for all documents.
+      belief: maps the observation to users' vectors [B, F]; by default they are the user's observation, without what layers added.
+      choice_model: `MultinomialProportional` or `MultinomialLogit`.
+      **parameters: of the choice model; by default its own, or no_click_mass 1 and min_normalizer -1 of `MultinomialProportional`, as in
+        `AffinityScores`.
+
+    Raises:
+      ValueError: for a choice model whose weights depend on the slate, or for tables of other shapes; when called, for documents that are
+        not ids, or for users that are not vectors [B, F].
+    """
+
+    def __init__(
+        self,
+        factors,
+        bias=0.0,
+        belief: Callable[[Observation], tf.Tensor] | None = None,
+        choice_model=choice.MultinomialLogit,
+        **parameters: Any,
+    ):
+        _check_multinomial(choice_model)
+        self._factors, self._bias = _kept(factors), _kept(bias)
+        if self._factors.shape.rank != 2:
+            raise ValueError(f"factors must have shape [D, F], got {self._factors.shape}")
+        if self._bias.shape.rank and self._bias.shape != self._factors.shape[:1]:
+            raise ValueError(f"bias must be a number or have shape [D={self._factors.shape[0]}] of factors, got {self._bias.shape}")
+        self._belief = belief or (lambda observation: raw_user(observation.user))
+        self._choice_model = choice_model
+        self._parameters = _with_defaults(choice_model, parameters)
+
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        user, leaves = self._belief(observation), tf.nest.flatten(observation.documents)
+        if len(leaves) != 1 or leaves[0].shape.rank != 2 or not leaves[0].dtype.is_integer:
+            shapes = ", ".join(f"{leaf.dtype.name} {leaf.shape}" for leaf in leaves)
+            raise ValueError(f"documents must be ids [B, N], got {shapes}")
+        num_documents, num_factors = self._factors.shape
+        if not tf.is_tensor(user) or user.shape[1:] != [num_factors]:
+            shapes = tf.nest.map_structure(lambda leaf: leaf.shape, user)
+            raise ValueError(f"users must be vectors [B, {num_factors}], as long as the rows of factors, got {shapes}: see `belief`")
+        users = tf.pad(tf.cast(user, tf.float32), [[0, 0], [0, 1]], constant_values=1.0)
+        scores = product_with_documents(users, self._rows, leaves[0], num_documents, num_factors + 1)
+        weights = self._choice_model(scores, **self._parameters).weights()
+        return weights[:, :-1], weights[:, -1]
+
+    def _rows(self, ids=None):
+        """float32 [..., F + 1]: factors and bias of documents [...], or of all."""
+        bias = tf.broadcast_to(self._bias, self._factors.shape[:1])[:, tf.newaxis]
+        tables = [tf.cast(table, tf.float32) for table in (self._factors, bias)]
+        return tf.concat([table if ids is None else tf.gather(table, ids) for table in tables], axis=-1)
+
+
+def product_with_documents(users, vectors, ids, num_documents: int, width: int) -> tf.Tensor:
+    """The inner products <user, document> of candidates from a shared catalogue, without a vector for each of many candidates.
+
+    Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that is the larger tensor, and the vectors
+    of the candidates are made and multiplied, [B, N, width].
+
+    Args:
+      users: [B, E].
+      vectors: maps ids [B, N] to the vectors of these documents [B, N, E], and, called without ids, gives those of all documents [D, E].
+      ids: integers [B, N], in [0, D).
+      num_documents: D.
+      width: the numbers that `vectors` takes for one document; at least E.
+
+    Returns:
+      [B, N].
+    """
+    if ids.shape[1] is not None and ids.shape[1] * width <= num_documents:
+        return tf.linalg.matvec(vectors(ids), users)
+    return tf.gather(tf.matmul(users, vectors(), transpose_b=True), ids, batch_dims=1)
 
 
 class LearnedScores:
@@ -97,3 +175,19 @@ class BeliefScores:
 def _check_multinomial(choice_model) -> None:
     if not issubclass(choice_model, choice.MultinomialProportional | choice.MultinomialLogit):
         raise ValueError(f"choice_model must be MultinomialProportional or MultinomialLogit, got {choice_model.__name__}")
+
+
+def _with_defaults(choice_model, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, with those of interest evolution where a proportional choice needs them."""
+    if choice_model is not choice.MultinomialProportional:
+        return parameters
+    return {"no_click_mass": 1.0, "min_normalizer": -1.0, **parameters}
+
+
+def _kept(table):
+    """A table as a tensor, made once for all graphs; a variable stays one."""
+    # Those of TensorFlow Probability, made of others, are modules.
+    if isinstance(table, tf.Variable | tf.Module):
+        return table
+    with tf.init_scope():
+        return tf.convert_to_tensor(table)

@@ -5,6 +5,7 @@ from recsim_tf.agents.slate_q.create import create_slate_q
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.presets import PRESETS, preset_arguments
 from recsim_tf.agents.slate_q.slates import exact_slate, greedy_slate, slate_advantage, slate_optimizer, top_k_slate
+from recsim_tf.agents.slate_q.two_tower import TwoTowerQNetwork
 
 __all__ = [
     "PRESETS",
@@ -12,6 +13,7 @@ __all__ = [
     "SlateQAgent",
     "SlateQLoss",
     "SlateQNetwork",
+    "TwoTowerQNetwork",
     "create_slate_q",
     "exact_slate",
     "greedy_slate",

@@ -37,6 +37,8 @@ class Catalogue(DocumentModel):
       factors: [D, F]; None draws them from Normal(0, 1) with `seed`.
       pull: [D, F]; None for `factors`.
       seed: of `factors`, an integer.
+      ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of `Item`s. They look the tables up for
+        themselves, and features are gathered for shown items only, [B, K, F] and not [B, N, F].
       dtype: tf.float32 or tf.float64.
 
     Raises:
@@ -51,6 +53,7 @@ class Catalogue(DocumentModel):
         factors=None,
         pull=None,
         seed: int = 0,
+        ids_only: bool = False,
         dtype: tf.DType = tf.float32,
         name: str = "Catalogue",
     ):
@@ -71,6 +74,7 @@ class Catalogue(DocumentModel):
         self.bias = bias
         self.factors = factors
         self.pull = pull
+        self.ids_only = ids_only
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
@@ -78,6 +82,20 @@ class Catalogue(DocumentModel):
 
     def describe(self, draw, corpus):
         del corpus
+        return draw if self.ids_only else self._items(draw)
+
+    def show(self, documents, hidden):
+        del hidden
+        return self._items(documents) if self.ids_only else documents
+
+    def observe(self, documents):
+        return documents
+
+    def observation_bounds(self):
+        ids = Bounds(0, self.num_items - 1)
+        return ids if self.ids_only else Item(item_id=ids, bias=Bounds(), factors=Bounds(), pull=Bounds())
+
+    def _items(self, draw) -> Item:
         factors = tf.gather(self._table(self.factors), draw)
         bias = self._table(self.bias)
         return Item(
@@ -86,12 +104,6 @@ class Catalogue(DocumentModel):
             factors=factors,
             pull=factors if self.pull is None else tf.gather(self._table(self.pull), draw),
         )
-
-    def observe(self, documents):
-        return documents
-
-    def observation_bounds(self):
-        return Item(item_id=Bounds(0, self.num_items - 1), bias=Bounds(), factors=Bounds(), pull=Bounds())
 
     def _table(self, table):
         return tf.cast(tf.convert_to_tensor(table, dtype_hint=self.dtype), self.dtype)

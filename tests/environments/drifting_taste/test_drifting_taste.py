@@ -48,6 +48,18 @@ def test_a_static_taste_is_a_gain_of_zero():
     np.testing.assert_array_equal(simulator.replay(trajectory).user.drift, np.zeros([4, 5, 2]))
 
 
+def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():
+    simulators = [drifting_taste(2, 4, DriftingTasteUsers(2), catalogue(ids_only=ids_only)) for ids_only in (False, True)]
+    slate = tf.tile([[3, 1]], [5, 1])
+    items, ids = (simulator.observe(simulator.reset(5, seed=0)).documents for simulator in simulators)
+    assert (ids.shape, ids.dtype) == ([5, 4], tf.int32)
+    np.testing.assert_array_equal(ids, items.item_id)
+    bounds = simulators[1].documents.observation_bounds()
+    assert (bounds.low, bounds.high) == (0, 3)
+    trajectories = [simulator.rollout(lambda seen, policy_state, seed: (slate, policy_state), 5, 4, seed=1) for simulator in simulators]
+    tf.nest.map_structure(np.testing.assert_array_equal, *trajectories)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
