@@ -1,0 +1,155 @@
+"""A Q-network of two towers, for the thousands of candidates of a shared catalogue."""
+
+from collections.abc import Callable, Sequence
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.agents import encoding
+from recsim_tf.agents.choice_scores import product_with_documents
+from recsim_tf.agents.slate_q.network import _apply, _SlateNetwork
+from recsim_tf.core.types import Observation
+
+
+@gin.configurable
+class TwoTowerQNetwork(_SlateNetwork):
+    """Q-values of every candidate and of "no click", from a vector of the user and a vector of each document.
+
+    The item-wise value is <f(user), g(document)> + b(document), relative to the no-click value. A perceptron f and a perceptron g that
+    meet only in an inner product are the two towers by which large catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected
+    neural modeling for large corpus item recommendations", RecSys 2019; Covington et al. 2016, "Deep neural networks for YouTube
+    recommendations", RecSys 2016, with a free vector for each document in place of g). The product says less than the perceptron of
+    `SlateQNetwork`, which sees user and document together, but it takes no hidden layer for each of the B N pairs.
+
+    Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D documents of the catalogue then go
+    through g once, and the values of the candidates are gathered from one matrix product [B, D]. Where the candidates are so few that this
+    would be the larger tensor, as in the loss, which asks for one document a user, they alone go through g (see
+    `product_with_documents`). Documents that are observed as features go through g for each candidate of each user.
+
+    It is called as `SlateQNetwork` and gives ((q_items float [B, N], q_no_click float [B]), network_state).
+
+    Args:
+      observation_spec: `Observation` of specs.
+      hidden_units: sizes of the hidden layers of each perceptron; () for linear towers.
+      embedding_size: E, length of the vectors of users and documents.
+      document_features: table [D, F] of numbers, the features of the document of each id in [0, D); it is read once and is not learned.
+        None with ids for a free vector of each document, which is learned; None where documents are observed as features.
+      belief: maps the observation to a vector [B, U] that all see beside the user's observation, as what the agent believes of a
+        hidden taste; or None.
+      no_click: "learned", or "zero" for the SlateQ paper's value of zero.
+      relative: with a learned no-click value, whether the towers give the difference Q(s, i) - Q(s, none) instead of Q(s, i), see
+        `SlateQNetwork`.
+
+    Raises:
+      ValueError: for an unknown no_click, an embedding_size below 1, ids without these bounds, or document_features that are no table of
+        the documents' ids.
+    """
+
+    def __init__(
+        self,
+        observation_spec,
+        hidden_units: Sequence[int] = (64, 64),
+        embedding_size: int = 32,
+        document_features=None,
+        belief: Callable[[Observation], tf.Tensor] | None = None,
+        no_click: str = "learned",
+        relative: bool = True,
+        name: str = "TwoTowerQNetwork",
+    ):
+        super().__init__(observation_spec, name)
+        if no_click not in ("learned", "zero"):
+            raise ValueError(f"no_click must be learned or zero, got {no_click!r}")
+        if embedding_size < 1:
+            raise ValueError(f"embedding_size must be at least 1, got {embedding_size}")
+        self._user_spec = observation_spec.user
+        self._document_spec = encoding.element_spec(observation_spec.documents)
+        self._belief = belief
+        self._relative = relative and no_click == "learned"
+        self._num_documents = _num_documents(self._document_spec)
+        self._features = None
+        if document_features is not None:
+            self._features = _feature_table(document_features, self._num_documents)
+
+        def perceptron(name_of: str, outputs: int):
+            hidden = [tf.keras.layers.Dense(n, "relu", name=f"{name_of}_hidden") for n in hidden_units]
+            return [*hidden, tf.keras.layers.Dense(outputs, name=f"{name_of}_value", dtype="float32")]
+
+        self._user_layers = perceptron("user", embedding_size)
+        self._free_vectors = []
+        self._document_layers = []
+        # The widest of the rows that a document goes through on its way to a value.
+        self._width = embedding_size + 1
+        if self._num_documents and self._features is None:
+            embedding = tf.keras.layers.Embedding
+            self._free_vectors = [
+                embedding(self._num_documents, embedding_size, name="document"),
+                embedding(self._num_documents, 1, "zeros", name="document_bias"),
+            ]
+        else:
+            self._document_layers = perceptron("document", embedding_size + 1)
+            self._width = max(self._width, *hidden_units, 0 if self._features is None else self._features.shape[1])
+        self._no_click_layers = perceptron("no_click", 1) if no_click == "learned" else []
+
+    @property
+    def learns_no_click(self) -> bool:
+        """Whether the no-click value is learned rather than zero."""
+        return bool(self._no_click_layers)
+
+    def call(self, observation, step_type=(), network_state=(), training=False):
+        del step_type, training
+        user = encoding.encode(observation.user, self._user_spec, 1)
+        if self._belief is not None:
+            user = tf.concat([user, tf.cast(self._belief(observation), tf.float32)], axis=-1)
+        q_items = self._item_values(user, observation.documents)
+        if not self._no_click_layers:
+            return (q_items, tf.zeros_like(q_items[:, 0])), network_state
+        q_no_click = tf.squeeze(_apply(self._no_click_layers, user), axis=-1)
+        if self._relative:
+            q_items += q_no_click[:, tf.newaxis]
+        return (q_items, q_no_click), network_state
+
+    def _item_values(self, user, documents):
+        # The last number of a document's vector is its bias.
+        users = tf.pad(_apply(self._user_layers, user), [[0, 0], [0, 1]], constant_values=1.0)
+        if self._num_documents:
+            (ids,) = tf.nest.flatten(documents)
+            return product_with_documents(users, self._vectors, ids, self._num_documents, self._width)
+        return tf.linalg.matvec(self._through_tower(encoding.encode(documents, self._document_spec, 2)), users)
+
+    def _vectors(self, ids=None):
+        """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
+        for layer in self._free_vectors:
+            if not layer.built:
+                layer(tf.zeros([1], tf.int32))
+        tables = [layer.embeddings for layer in self._free_vectors] or [self._features]
+        rows = [tf.convert_to_tensor(table) if ids is None else tf.gather(table, ids) for table in tables]
+        return self._through_tower(tf.concat(rows, axis=-1))
+
+    def _through_tower(self, rows):
+        if not self._document_layers:
+            return rows
+        # Dense layers are faster on two axes than on three.
+        vectors = _apply(self._document_layers, tf.reshape(rows, [-1, rows.shape[-1]]))
+        return tf.reshape(vectors, tf.concat([tf.shape(rows)[:-1], [vectors.shape[-1]]], axis=0))
+
+
+def _num_documents(spec) -> int:
+    """D, where a document is observed as one id in [0, D), else 0."""
+    leaves = tf.nest.flatten(spec)
+    if len(leaves) != 1 or leaves[0].shape.rank or not leaves[0].dtype.is_integer:
+        return 0
+    (spec,) = leaves
+    if not encoding.num_categories(spec) or spec.minimum.min() < 0:
+        bounds = (int(end) for end in (spec.minimum.min(), spec.maximum.max())) if hasattr(spec, "minimum") else ()
+        raise ValueError(f"documents must be features, or ids with bounds 0 and D - 1, got {spec.dtype.name} with bounds {list(bounds)}")
+    return int(spec.maximum.max()) + 1
+
+
+def _feature_table(features, num_documents: int) -> tf.Tensor:
+    if not num_documents:
+        raise ValueError("document_features must be None unless documents are observed as one id, got a table for other documents")
+    with tf.init_scope():
+        table = tf.cast(tf.convert_to_tensor(features), tf.float32)
+    if table.shape.rank != 2 or table.shape[0] != num_documents:
+        raise ValueError(f"document_features must have shape [{num_documents}, F], a row for each id, got {table.shape}")
+    return table
