@@ -9,7 +9,7 @@ from tf_agents.networks import network
 from recsim_tf.agents import encoding
 
 
-class _SlateNetwork(network.Network):
+class SlateNetwork(network.Network):
     """A network on `Observation`s of B users and any number of documents, so that it values candidates and slates alike."""
 
     def __init__(self, observation_spec, name: str):
@@ -24,7 +24,7 @@ class _SlateNetwork(network.Network):
 
 
 @gin.configurable
-class SlateQNetwork(_SlateNetwork):
+class SlateQNetwork(SlateNetwork):
     """Q-values of every candidate and of "no click".
 
     The item-wise value is a multilayer perceptron on the user's and one document's observation, shared by all candidates. The no-click
@@ -84,7 +84,7 @@ class SlateQNetwork(_SlateNetwork):
         q_items = self._item_values(user, documents)
         if not self._no_click_layers:
             return (q_items, tf.zeros_like(q_items[:, 0])), network_state
-        q_no_click = tf.squeeze(_apply(self._no_click_layers, user), axis=-1)
+        q_no_click = tf.squeeze(apply_layers(self._no_click_layers, user), axis=-1)
         if self._relative:
             q_items += q_no_click[:, tf.newaxis]
         return (q_items, q_no_click), network_state
@@ -107,17 +107,18 @@ class SlateQNetwork(_SlateNetwork):
                 for value in (tf.concat([users, rows], axis=1), kernel, self._user_layer.bias)
             )
             hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
-        return tf.reshape(_apply(self._item_layers, hidden), outer)
+        return tf.reshape(apply_layers(self._item_layers, hidden), outer)
 
 
-def _apply(layers, inputs):
+def apply_layers(layers, inputs):
+    """The layers in turn."""
     for layer in layers:
         inputs = layer(inputs)
     return inputs
 
 
 @gin.configurable
-class ClickNetwork(_SlateNetwork):
+class ClickNetwork(SlateNetwork):
     """Logits of a multinomial logit choice, learned from clicks: called as `SlateQNetwork`, it gives (logits [B, N], no_click_logit [B]).
 
     Args:

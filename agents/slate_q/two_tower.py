@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from recsim_tf.agents import encoding
 from recsim_tf.agents.choice_scores import product_with_documents
-from recsim_tf.agents.slate_q.network import _apply, _SlateNetwork
+from recsim_tf.agents.slate_q.network import SlateNetwork, apply_layers
 from recsim_tf.core.types import Observation
 
 
 @gin.configurable
-class TwoTowerQNetwork(_SlateNetwork):
+class TwoTowerQNetwork(SlateNetwork):
     """Q-values of every candidate and of "no click", from a vector of the user and a vector of each document.
 
     The item-wise value is <f(user), g(document)> + b(document), relative to the no-click value. A perceptron f and a perceptron g that
@@ -103,14 +103,14 @@ class TwoTowerQNetwork(_SlateNetwork):
         q_items = self._item_values(user, observation.documents)
         if not self._no_click_layers:
             return (q_items, tf.zeros_like(q_items[:, 0])), network_state
-        q_no_click = tf.squeeze(_apply(self._no_click_layers, user), axis=-1)
+        q_no_click = tf.squeeze(apply_layers(self._no_click_layers, user), axis=-1)
         if self._relative:
             q_items += q_no_click[:, tf.newaxis]
         return (q_items, q_no_click), network_state
 
     def _item_values(self, user, documents):
         # The last number of a document's vector is its bias.
-        users = tf.pad(_apply(self._user_layers, user), [[0, 0], [0, 1]], constant_values=1.0)
+        users = tf.pad(apply_layers(self._user_layers, user), [[0, 0], [0, 1]], constant_values=1.0)
         if self._num_documents:
             (ids,) = tf.nest.flatten(documents)
             return product_with_documents(users, self._vectors, ids, self._num_documents, self._width)
@@ -129,7 +129,7 @@ class TwoTowerQNetwork(_SlateNetwork):
         if not self._document_layers:
             return rows
         # Dense layers are faster on two axes than on three.
-        vectors = _apply(self._document_layers, tf.reshape(rows, [-1, rows.shape[-1]]))
+        vectors = apply_layers(self._document_layers, tf.reshape(rows, [-1, rows.shape[-1]]))
         return tf.reshape(vectors, tf.concat([tf.shape(rows)[:-1], [vectors.shape[-1]]], axis=0))
 
 

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import processes
 
-# Documents of a slate, of 10 candidates, by environment: those that RecSim has too.
-SLATE_SIZES = {"InterestEvolution-v1": 3, "InterestExploration-v1": 2, "LongTermSatisfaction-v1": 2}
+# Documents of a slate, of 10 candidates, by environment.
+RECSIM_SLATE_SIZES = {"InterestEvolution-v1": 3, "InterestExploration-v1": 2, "LongTermSatisfaction-v1": 2}
+SLATE_SIZES = {**RECSIM_SLATE_SIZES, "DriftingTaste-v0": 3, "PageClicks-v0": 3}
 NUM_CANDIDATES = 10
 # Whether XLA compiles, by what the report calls it.
 MODES = {"graph": False, "xla": True}

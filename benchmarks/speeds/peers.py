@@ -8,7 +8,7 @@ import statistics
 from typing import Any
 
 import processes
-from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings, simulate
+from speeds.common import NUM_CANDIDATES, RECSIM_SLATE_SIZES, Section, Settings, simulate
 
 _EVOLUTION = "InterestEvolution-v1"
 _USERS = {False: (32, 1024, 16384), True: (2, 4)}
@@ -27,7 +27,7 @@ def measure(settings: Settings) -> Section:
         rates.setdefault(name, []).append(rate)
 
     for number in range(settings.rounds):
-        for environment, slate_size in SLATE_SIZES.items():
+        for environment, slate_size in RECSIM_SLATE_SIZES.items():
             users = _USERS[settings.quick] if environment == _EVOLUTION else [large]
             for size, found in simulate(settings, environment, users, "xla")["rates"].items():
                 note(f"{environment}/{size}", found["user_steps_per_cpu_second"])
@@ -67,7 +67,7 @@ def _ratios(medians: dict[str, float], small: int, large: int) -> dict[str, floa
     if recsim:
         figures["iev_vs_recsim"] = medians[f"{_EVOLUTION}/{large}"] / recsim
         figures["iev32_vs_recsim"] = medians[f"{_EVOLUTION}/{small}"] / recsim
-        for environment in SLATE_SIZES:
+        for environment in RECSIM_SLATE_SIZES:
             if environment != _EVOLUTION:
                 figures[f"{environment}_vs_recsim"] = medians[f"{environment}/{large}"] / medians[f"{environment}/recsim"]
     for style, suffix in zip(_STYLES, ("", "_tuned"), strict=True):
@@ -84,7 +84,7 @@ def _table(medians: dict[str, float], settings: Settings) -> list[str]:
         f"Millions of user-steps per CPU second, one core, random slates, median of {settings.rounds} rounds in turns",
         f"{'':<34}" + "".join(f"{f'{size:,} users':>14}" for size in sizes),
     ]
-    for environment, slate_size in SLATE_SIZES.items():
+    for environment, slate_size in RECSIM_SLATE_SIZES.items():
         rows = [(f"{environment}, {slate_size} of {NUM_CANDIDATES}", environment)]
         if environment == _EVOLUTION:
             rows += [(f"  {name}, {style}", f"{peer}/{style}") for peer, name in _NAMES.items() for style in _STYLES]
