@@ -155,6 +155,7 @@ def _(distribution: tfd.Bernoulli):
     return 2
 
 
+@num_outcomes.register(random.public_or_private(tfd.BatchBroadcast))
 @num_outcomes.register(random.public_or_private(tfd.Masked))
 def _(distribution):
     return num_outcomes(distribution.distribution)

@@ -197,7 +197,7 @@ def categorical_from_uniform(u, probs):
 
     Args:
       u: uniforms [...] in [0, 1).
-      probs: [..., C], non-negative; they need not sum to one.
+      probs: [..., C], non-negative, with outer axes that broadcast to those of `u`; they need not sum to one.
 
     Returns:
       int32 [...], the category in [0, C). A category of weight zero is never returned.
@@ -271,6 +271,17 @@ def _(distribution: tfd.Bernoulli, seed):
 @sample.register
 def _(distribution: tfd.Categorical, seed):
     probs = distribution.probs_parameter()
+    u = uniform(batch_shape(distribution), seed, probs.dtype)
+    return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
+
+
+@sample.register(public_or_private(tfd.BatchBroadcast))
+def _(distribution, seed):
+    inner = distribution.distribution
+    if not isinstance(inner, tfd.Categorical):
+        return distribution.sample(seed=as_seed(seed))
+    # The few different tables of probabilities broadcast against the uniforms: as many tables as users would be a large constant for XLA.
+    probs = inner.probs_parameter()
     u = uniform(batch_shape(distribution), seed, probs.dtype)
     return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
 

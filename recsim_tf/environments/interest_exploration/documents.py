@@ -6,7 +6,7 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import checks, nests
+from recsim_tf.core import checks
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, per_user
 
@@ -59,17 +59,19 @@ class TopicDocuments(DocumentModel):
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        shape = [num_users, num_candidates, self.num_topics]
-        probs = tf.broadcast_to(per_user(self.topic_distribution, 3, self.dtype, table_rank=1), shape)
+        probs = per_user(self.topic_distribution, 3, self.dtype, table_rank=1)
+        topics = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users, num_candidates])
 
         def quality(cluster_id):
+            # A sum over topics, since a table for each user would be a large constant for XLA where all have the same.
+            is_topic = tf.one_hot(cluster_id, self.num_topics, dtype=self.dtype)
             loc, scale = (
-                nests.take(tf.broadcast_to(per_user(table, 2, self.dtype, table_rank=1), [num_users, self.num_topics]), cluster_id)
+                tf.reduce_sum(is_topic * per_user(table, 3, self.dtype, table_rank=1), axis=-1)
                 for table in (self.quality_loc, self.quality_scale)
             )
             return tfd.Independent(tfd.LogNormal(loc, scale), 1)
 
-        return tfd.JointDistributionNamed(Document(cluster_id=tfd.Independent(tfd.Categorical(probs=probs), 1), quality=quality))
+        return tfd.JointDistributionNamed(Document(cluster_id=tfd.Independent(topics, 1), quality=quality))
 
     def observe(self, documents):
         return documents

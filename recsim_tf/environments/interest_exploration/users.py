@@ -105,7 +105,7 @@ class InterestExplorationUsers(UserModel):
 
     def initial_draws(self, num_users):
         probs = per_user(self.user_type_distribution, 2, self.dtype, table_rank=1)
-        probs = tf.broadcast_to(probs, [num_users, self.num_user_types])
+        user_type = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users])
 
         def affinity(user_type):
             is_type = tf.one_hot(user_type, self.num_user_types, dtype=self.dtype)[:, :, tf.newaxis]
@@ -115,7 +115,7 @@ class InterestExplorationUsers(UserModel):
             )
             return tfd.Independent(tfd.LogNormal(loc, scale), 1)
 
-        return tfd.JointDistributionNamed(InitialDraw(user_type=tfd.Categorical(probs=probs), affinity=affinity))
+        return tfd.JointDistributionNamed(InitialDraw(user_type=user_type, affinity=affinity))
 
     def initial_state(self, draws):
         return UserState(affinity=draws.affinity)
