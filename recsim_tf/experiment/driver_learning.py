@@ -1,10 +1,8 @@
 """The learning loop on TF-Agents' own driver and replay buffer: the reference for the loop of `recsim_tf.experiment.learning`."""
 
-from tf_agents.agents import tf_agent
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.experiment.learning import CollectAndLearn
 from recsim_tf.experiment.replay import FrameReplay
 
@@ -40,20 +38,8 @@ class DriverLearningLoop(CollectAndLearn):
     """`LearningLoop`, with TF-Agents' `DynamicStepDriver` and `TFUniformReplayBuffer` in the place of its own step and replay.
 
     From the same seeds both collect the same frames, draw the same samples and learn the same. This one does not compile under XLA, and
-    is what the other one's speed is compared with. The arguments are those of `CollectAndLearn` without `jit_compile`.
+    is what the other one's speed is compared with. The arguments are those of `CollectAndLearn`, in graph mode.
     """
-
-    def __init__(
-        self,
-        environment: SlateEnvironment,
-        agent: tf_agent.TFAgent,
-        batch_size: int | None,
-        replay_length: int,
-        train_steps_per_iteration: int,
-        seed,
-        collect_steps_per_iteration: int = 1,
-    ):
-        super().__init__(environment, agent, batch_size, replay_length, train_steps_per_iteration, seed, collect_steps_per_iteration)
 
     def _create_replay(self, data_spec, num_users, replay_length, seed):
         return DriverReplayBuffer(data_spec, num_users, replay_length, seed)

@@ -39,7 +39,7 @@ class CollectAndLearn(tf.Module, abc.ABC):
       train_steps_per_iteration: train steps of an iteration.
       seed: of the replay, an integer or int32 [2].
       collect_steps_per_iteration: steps of all users in an iteration, before its train steps.
-      jit_compile: whether XLA compiles the calls; False and None run them in graph mode.
+      jit_compile: whether XLA compiles the calls.
 
     Raises:
       ValueError: if the replay is shorter than a sequence, or for a batch size with an agent whose attribute `on_policy` is true.
@@ -54,7 +54,7 @@ class CollectAndLearn(tf.Module, abc.ABC):
         train_steps_per_iteration: int,
         seed,
         collect_steps_per_iteration: int = 1,
-        jit_compile: bool | None = None,
+        jit_compile: bool = False,
     ):
         super().__init__(name="LearningLoop")
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
@@ -82,11 +82,11 @@ class CollectAndLearn(tf.Module, abc.ABC):
         def steps(number, state):
             return _repeat(number, lambda state: step(*state), state)
 
-        @compiled(jit_compile=bool(jit_compile))
+        @compiled(jit_compile=jit_compile)
         def collect(num_iterations):
             _assign(variables, steps(num_iterations, _read(variables)))
 
-        @compiled(jit_compile=bool(jit_compile))
+        @compiled(jit_compile=jit_compile)
         def run(num_iterations):
             # Traced by itself, the train step tells the loop the structure of its loss.
             train = tf.function(learn, autograph=False).get_concrete_function()
