@@ -114,7 +114,7 @@ def _evaluate(config, errors, run_dir) -> int:
         raise errors.UsageError(f"--explain needs an agent that values items, as SlateQ, without layers, got {parts.agent.name}{layers}")
     if not folder.restore_latest(parts.checkpoint):
         raise errors.UsageError(f"root_dir {_ROOT_DIR.value} has no checkpoint to evaluate")
-    results = train.evaluate_all(parts, evaluation)
+    results = evaluate.evaluate_all(evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy)
     print(report.results_table(results))
     if _EXPLAIN.value:
         print(evaluate.explain(parts.simulator, parts.agent))

@@ -1,6 +1,6 @@
 """Evaluation: the same users meet each policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gin
 import tensorflow as tf
@@ -59,6 +59,14 @@ def as_rollout(policy, num_users: int) -> tuple[Policy, Nest]:
     if hasattr(policy, "get_initial_state"):
         return rollout_policy(policy), policy.get_initial_state(num_users)
     return policy, ()
+
+
+def evaluate_all(
+    evaluation: Evaluation, simulator: Simulator, baselines: Sequence[tuple[str, Policy]], agent_name: str, agent_policy
+) -> list[PolicyResult]:
+    """Results of the baselines, named policies, and then of the agent, which may be one of them."""
+    policies = [*((name, policy) for name, policy in baselines if name != agent_name), (agent_name, agent_policy)]
+    return [evaluation.evaluator(name, simulator, policy)() for name, policy in policies]
 
 
 def explain(simulator: Simulator, agent, num_slates: int = 3, num_steps: int = 5, seed: int = 1) -> str:

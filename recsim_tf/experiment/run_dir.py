@@ -63,13 +63,7 @@ class RunDirectory:
         Raises:
           UsageError: if another process has claimed it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        # The lock goes with the process, however it ends.
-        with open(self.path / _LOCK, "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UsageError(f"root_dir {self.path} is in use by another process: wait for it or choose another root_dir") from error
+        with locked(self.path, _LOCK):
             write_text(self.config_file, self._config)
             yield
 
@@ -124,6 +118,23 @@ class RunDirectory:
                 "restore the file or choose another root_dir"
             ) from error
         return True
+
+
+@contextlib.contextmanager
+def locked(root_dir: Path, name: str) -> Iterator[None]:
+    """Creates the folder, and keeps a lock of a name in it inside the context.
+
+    Raises:
+      UsageError: if another process has it.
+    """
+    root_dir.mkdir(parents=True, exist_ok=True)
+    # The lock goes with the process, however it ends.
+    with open(root_dir / name, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(f"root_dir {root_dir} is in use by another process: wait for it or choose another root_dir") from error
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

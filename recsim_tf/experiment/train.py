@@ -22,7 +22,7 @@ from recsim_tf.core import random
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.experiment import report, sessions
 from recsim_tf.experiment.errors import StoppedError, UsageError
-from recsim_tf.experiment.evaluate import Evaluation
+from recsim_tf.experiment.evaluate import Evaluation, evaluate_all
 from recsim_tf.experiment.learning import LearningLoop
 from recsim_tf.experiment.metrics import PolicyResult
 from recsim_tf.experiment.run_dir import RunDirectory, write_text
@@ -271,17 +271,10 @@ def _evaluation_tags(result: PolicyResult) -> dict[str, float]:
     return {**result.tags("eval"), "StandardError/eval": result.standard_error}
 
 
-def evaluate_all(parts: Experiment, evaluation: Evaluation) -> list[PolicyResult]:
-    """Results of the baselines and of the agent, which may be one of them."""
-    baselines = [(name, policy) for name, policy in parts.baselines if name != parts.agent.name]
-    policies = [*baselines, (parts.agent.name, parts.policy)]
-    return [evaluation.evaluator(name, parts.simulator, policy)() for name, policy in policies]
-
-
 def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) -> dict[str, Any]:
     """Evaluates every policy, writes the results and prints the table."""
     path: Path = run_dir.path
-    results = evaluate_all(parts, evaluation)
+    results = evaluate_all(evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy)
     iterations, seconds = int(parts.progress.iteration), float(parts.progress.seconds)
     env_steps = iterations * parts.loop.user_steps_per_iteration
     content = {
