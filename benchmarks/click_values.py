@@ -46,7 +46,7 @@ def click_values(folder: Path, num_users: int) -> dict[str, dict[str, float]]:
     run = RunDirectory(str(folder))
     config.load([str(run.config_file)], ())
     parts = experiment()
-    if not run.restore_latest(parts.checkpoint):
+    if not run.restore_latest(parts.agent_checkpoint, whole=False):
         raise app.UsageError(f"{folder} has no checkpoint")
     simulator, policy = parts.simulator, rollout_policy(parts.agent.policy)
     state = simulator.reset(num_users, seed=1)

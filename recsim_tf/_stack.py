@@ -61,7 +61,8 @@ def import_quietly() -> None:
             import tensorflow
             import tf_agents.agents  # noqa: F401
 
-            tensorflow.constant(0)
+            # Looks for GPUs; to make a tensor would settle the devices, which `cluster` may still change.
+            tensorflow.config.list_physical_devices()
         finally:
             sys.stderr.flush()
             os.dup2(stderr, 2)

@@ -1,4 +1,4 @@
-"""The `recsim-tf` command: train, evaluate, simulate, fit."""
+"""The `recsim-tf` command: train, evaluate, simulate, fit, sweep."""
 
 import signal
 import sys
@@ -18,11 +18,18 @@ _WATCH = flags.DEFINE_bool(
 _WATCH_TIMEOUT = flags.DEFINE_float("watch_timeout", 3600.0, "evaluate --watch: seconds without a new checkpoint after which it ends.")
 _EPISODE_LOG = flags.DEFINE_string("episode_log", None, "simulate: also write sessions into this new TFRecord file.")
 
+_SWEEP_FILE = flags.DEFINE_string("sweep_file", None, "sweep: gin file of the sweep, a path or the name of a packaged sweep.")
+_ENGINE = flags.DEFINE_string("engine", "local", "sweep: what runs the trials: local, processes on this machine, or ray, Ray Tune.")
+_RAY_ADDRESS = flags.DEFINE_string("ray_address", None, "sweep --engine=ray: HOST:PORT of a Ray cluster, instead of Ray on this machine.")
+_SHARD = flags.DEFINE_string("shard", None, "sweep: i/n runs the trials whose index leaves i when divided by n.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "sweep: list the trials, and do nothing.")
+
 _COMMANDS = {
     "train": "train an agent, or go on with a run: --root_dir and --gin_file",
     "evaluate": "evaluate the agent of a run, and its baselines: --root_dir; sessions go to evaluations/sessions-ITERATION.csv in it",
     "simulate": "simulate sessions under a fixed policy: --root_dir and --gin_file",
     "fit": "fit user models to a log, or go on with a fit: --root_dir and --gin_file",
+    "sweep": "train variants with seeds, or go on with that: --root_dir and --sweep_file [--dry_run] [--engine=local|ray] [--shard=i/n]",
 }
 
 
@@ -60,8 +67,11 @@ def _run(argv: list[str]) -> int:
             raise errors.UsageError(f"--episode_log is an option of simulate, not of {command}")
         if _WATCH.value and (command != "evaluate" or _EXPLAIN.value):
             raise errors.UsageError(f"--watch is an option of evaluate without --explain, got {command}{' --explain' * _EXPLAIN.value}")
+        _check_sweep_options(errors, command)
         if command == "evaluate":
             return _evaluate(config, errors, run_dir)
+        if command == "sweep":
+            return _sweep(config, errors)
         if not _GIN_FILE.value and not _GIN_BINDINGS.value:
             raise errors.UsageError(f"--gin_file must name a config, such as one of {', '.join(config.packaged_configs())}")
         folder = run_dir.RunDirectory(_ROOT_DIR.value, config.load(_GIN_FILE.value, _GIN_BINDINGS.value))
@@ -99,7 +109,7 @@ _COMMANDS_OF_CONFIGS = {"train": _train, "simulate": _simulate, "fit": _fit}
 
 
 def _evaluate(config, errors, run_dir) -> int:
-    from recsim_tf.experiment import evaluate, report, sessions, train, watch
+    from recsim_tf.experiment import evaluate, evaluate_sweep, report, sessions, train, watch
 
     folder = run_dir.RunDirectory(_ROOT_DIR.value)
     config.load([str(folder.config_file), *_GIN_FILE.value], _GIN_BINDINGS.value)
@@ -112,14 +122,44 @@ def _evaluate(config, errors, run_dir) -> int:
     if _EXPLAIN.value and (not hasattr(parts.agent, "action_values") or parts.policy is not parts.agent.policy):
         layers = "" if parts.policy is parts.agent.policy else " above layers"
         raise errors.UsageError(f"--explain needs an agent that values items, as SlateQ, without layers, got {parts.agent.name}{layers}")
-    if not folder.restore_latest(parts.checkpoint):
+    if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise errors.UsageError(f"root_dir {_ROOT_DIR.value} has no checkpoint to evaluate")
-    results = evaluate.evaluate_all(evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy)
+    if evaluation.sweep is not None:
+        results = evaluate_sweep.evaluate_sweep(folder, parts, evaluation, evaluation.sweep)
+    else:
+        results = evaluate.evaluate_all(evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy)
     print(report.results_table(results))
     if _EXPLAIN.value:
         print(evaluate.explain(parts.simulator, parts.agent))
-    sessions.write_sessions(folder.path / "evaluations" / f"sessions-{int(parts.progress.iteration)}.csv", results)
+    if evaluation.sweep is None:
+        sessions.write_sessions(folder.path / "evaluations" / f"sessions-{int(parts.progress.iteration)}.csv", results)
     return 0
+
+
+def _check_sweep_options(errors, command: str) -> None:
+    options = (_SWEEP_FILE, _ENGINE, _RAY_ADDRESS, _SHARD, _DRY_RUN)
+    if command != "sweep" and (given := [option.name for option in options if option.present]):
+        raise errors.UsageError(f"--{given[0]} is an option of sweep, not of {command}")
+
+
+def _sweep(config, errors) -> int:
+    from recsim_tf.experiment.sweeps import files, folder, run
+
+    assert _ROOT_DIR.value is not None
+    if _GIN_FILE.value:
+        raise errors.UsageError("--gin_file is not an option of sweep: name files of its trials by sweep.gin_files in the --sweep_file")
+    if _SWEEP_FILE.value is None:
+        raise errors.UsageError(f"--sweep_file must name a sweep, such as one of {', '.join(config.packaged_sweeps())}")
+    result = run.run_sweep(
+        _ROOT_DIR.value,
+        _SWEEP_FILE.value,
+        _GIN_BINDINGS.value,
+        engine=_ENGINE.value,
+        ray_address=_RAY_ADDRESS.value,
+        shard=folder.Shard() if _SHARD.value is None else folder.Shard.parse(_SHARD.value),
+        dry_run=_DRY_RUN.value,
+    )
+    return int(result is not None and any(trial.status == files.FAILED for trial in result.trials))
 
 
 def _fail(message: str) -> int:

@@ -21,6 +21,9 @@ from tests.experiment.runs import TINY, run_command
         (["evaluate", "--root_dir=run"], "must be the folder of a run"),
         (["evaluate", "--root_dir=run", "--episode_log=log"], "--episode_log is an option of simulate, not of evaluate"),
         (["train", "--root_dir=run", f"--gin_file={TINY}", "--watch"], "--watch is an option of evaluate without --explain, got train"),
+        (["train", "--root_dir=run", f"--gin_file={TINY}", "--dry_run"], "--dry_run is an option of sweep, not of train"),
+        (["sweep", "--root_dir=run"], "--sweep_file must name a sweep, such as one of sweeps/quickstart.gin"),
+        (["sweep", "--root_dir=run", "--sweep_file=quick.gin"], "sweep_file 'quick.gin' is neither a file nor one of the packaged sweeps"),
         (["evaluate", "--root_dir=run", "--watch", "--explain"], "--watch is an option of evaluate .*got evaluate --explain"),
         (
             ["simulate", "--root_dir=run", "--gin_bindings=simulate.simulator = @interest_evolution()", f"--episode_log={TINY}"],

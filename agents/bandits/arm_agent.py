@@ -20,6 +20,7 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
+from recsim_tf.core import replicas
 
 # (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have features.
 CreateBandit = Callable[..., tf_agent.TFAgent]
@@ -103,6 +104,7 @@ class ArmAgent(tf_agent.TFAgent):
         train_step_counter: tf.Variable | None = None,
         name: str | None = None,
     ):
+        replicas.require_one(name or "a bandit")
         features = {"accepts_per_arm_features": True} if arms.per_arm_features else {}
         arm_spec = tensor_spec.BoundedTensorSpec([], tf.int32, 0, arms.num_arms - 1, "arm")
         bandit = create_bandit(ts.time_step_spec(arms.observation_spec), arm_spec, **features)

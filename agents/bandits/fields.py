@@ -1,4 +1,4 @@
-"""What a bandit needs of an environment, checked on the observation of one user."""
+"""What a bandit needs of an environment, checked on an observation of it."""
 
 import tensorflow as tf
 
@@ -8,9 +8,11 @@ from recsim_tf.core.types import Nest, Observation
 
 
 def example_observation(simulator: Simulator) -> Observation:
-    """The observation of one user at the start of a session."""
+    """An observation at the start of a session, made outside of any graph."""
+    # Above layers there is no number of users that the parameters ask for.
+    num_users = getattr(simulator, "num_users", None) or 1
     with tf.init_scope():
-        return simulator.observe(simulator.reset(1, seed=0))
+        return simulator.observe(simulator.reset(num_users, seed=0))
 
 
 def document_clusters(simulator: Simulator, observation: Observation) -> int:

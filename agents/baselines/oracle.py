@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.choice_scores import AffinityScores
 from recsim_tf.agents.slate_q.slates import exact_slate
+from recsim_tf.core.models import per_user
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 
@@ -34,9 +35,11 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
 
     def act(observation, policy_state, seed):
         del seed
-        length = tf.cast(videos.video_length, tf.float32)
-        gain = users.user_update_alpha * users.document_quality_factor * length
-        value = length - reward_per_budget * (length - gain * videos.mean_quality())
+        length, alpha, factor = (
+            per_user(parameter, 2) for parameter in (videos.video_length, users.user_update_alpha, users.document_quality_factor)
+        )
+        gain = alpha * factor * length
+        value = length - reward_per_budget * (length - gain * tf.cast(videos.mean_quality(), tf.float32))
         weights, no_click_weight = choice_scores(observation)
         values = tf.linalg.matvec(observation.documents, value)
         return exact_slate(weights, no_click_weight, values, simulator.slate_size), policy_state

@@ -14,7 +14,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
 from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.full_slate_q.slates import SlateTable
-from recsim_tf.core import random
+from recsim_tf.core import random, replicas
 
 
 class FullSlateQLoss(NamedTuple):
@@ -83,6 +83,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
         name: str = "FullSlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        if gradient_clipping is not None and replicas.number() > 1:
+            raise ValueError("gradient_clipping must be None with several replicas, of which DqnAgent clips each by itself")
         slate_size = action_spec.shape[0]
         num_candidates = int(action_spec.maximum.max()) + 1
         self._table = SlateTable(num_candidates, slate_size)

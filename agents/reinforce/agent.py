@@ -10,10 +10,11 @@ from tf_agents.trajectories import policy_step
 from tf_agents.utils import value_ops
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
-from recsim_tf.agents.averages import weighted_mean, weighted_moments
+from recsim_tf.agents.averages import part, weighted_mean, weighted_moments
+from recsim_tf.agents.descent import descend
 from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, replicas
 
 
 class ReinforceSlateLoss(NamedTuple):
@@ -148,6 +149,17 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         """Whether the experience must be the newest of the collect policy."""
         return not self._off_policy
 
+    def _train(self, experience, weights=None):
+        # As ReinforceAgent, but that gradients are clipped when those of all replicas have been added.
+        variables = [*self._actor_network.trainable_weights, *self._value_network.trainable_weights]
+        clip = self._clipped if self._gradient_clipping else None
+        loss_info = descend(lambda: self._loss(experience, weights, training=True), variables, self._optimizer, clip)
+        self.train_step_counter.assign_add(1)
+        return loss_info
+
+    def _clipped(self, gradients):
+        return [tf.clip_by_norm(gradient, self._gradient_clipping) for gradient in gradients]
+
     def _loss(self, experience, weights=None, training: bool = False):
         return self.total_loss(self._as_trajectory(experience), None, weights, training)
 
@@ -165,7 +177,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         if weights is not None:
             valid *= tf.reshape(tf.broadcast_to(tf.reshape(weights, [-1, 1]), [num_users, length - 1]), [-1])
         # Only windows that lie between sessions altogether have no decision.
-        total = tf.reduce_sum(valid)
+        total = replicas.total(tf.reduce_sum(valid))
         num_decisions = tf.where(total > 0, total, 1.0)
         if self._normalize_returns:
             mean, variance = weighted_moments(advantages, valid)
@@ -188,7 +200,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             entropy_regularization_loss=entropy_loss,
             entropy=entropy,
             value=weighted_mean(values, valid) / self._reward_scale_factor,
-            explained_variance=1.0 - tf.math.divide_no_nan(error, spread),
+            explained_variance=part(1.0 - tf.math.divide_no_nan(error, spread)),
             importance_weight=weighted_mean(importance, valid),
         )
         return tf_agent.LossInfo(policy_loss + value_loss + entropy_loss, parts)

@@ -5,6 +5,9 @@ Pure functions of log-probabilities. Their results carry no gradient: they weigh
 
 import tensorflow as tf
 
+from recsim_tf.agents.averages import weighted_mean
+from recsim_tf.core import replicas
+
 
 def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -> tf.Tensor:
     """pi(a | s) / beta(a | s), capped (section 4.4, weight capping): less variance for some bias.
@@ -24,7 +27,7 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
 
 
 def normalized_weights(weights, valid) -> tf.Tensor:
-    """Weights whose mean over the batch is one (section 4.4, normalised importance sampling); zeros where all are zero.
+    """Weights whose mean over the batch, of all replicas, is one (section 4.4, normalised importance sampling); zeros where all are zero.
 
     Args:
       weights: [...], of the whole batch.
@@ -33,7 +36,7 @@ def normalized_weights(weights, valid) -> tf.Tensor:
     Returns:
       Weights [...].
     """
-    mean = tf.math.divide_no_nan(tf.reduce_sum(weights * valid), tf.reduce_sum(valid))
+    mean = replicas.total(weighted_mean(weights, valid))
     return tf.stop_gradient(tf.math.divide_no_nan(weights, mean))
 
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import policy_step
 
-from recsim_tf.core import random
+from recsim_tf.core import random, replicas
 
 
 class DrawnSlatePolicy(tf_policy.TFPolicy):
@@ -25,7 +25,7 @@ class DrawnSlatePolicy(tf_policy.TFPolicy):
         super().__init__(time_step_spec, action_spec, clip=False, emit_log_probability=emit_log_probability, name=name)
         self._network = network
         with tf.init_scope():
-            self._seed = tf.Variable(random.as_seed(seed), trainable=False, name="seed")
+            self._seed = replicas.seed_variable(seed, name="seed")
 
     def _variables(self):
         return [*self._network.variables, self._seed]

@@ -1,5 +1,7 @@
 """SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning over slates, decomposed into item-wise values."""
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
@@ -11,12 +13,13 @@ from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
 from recsim_tf.agents import returns
-from recsim_tf.agents.averages import weighted_mean
+from recsim_tf.agents.averages import part, weighted_mean
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
+from recsim_tf.agents.descent import descend
 from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
 from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.slates import slate_optimizer
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, replicas
 
 TARGETS = ("sarsa", "myopic", "q_learning", "differential")
 
@@ -155,10 +158,12 @@ class SlateQAgent(tf_agent.TFAgent):
         self._gamma = gamma
         self._td_lambda = td_lambda
         self._session_return = _SessionReturn(session_return_tau)
-        self._average_tau = average_tau
         self._reward_scale_factor = reward_scale_factor
         self._gradient_clipping = gradient_clipping
-        self._update_target = self._target_updater(target_update_tau, target_update_period)
+        self._update_target = _updater(network, self._target_network, target_update_tau, target_update_period)
+        self._update_average = None
+        if self._average_network is not None and average_tau is not None:
+            self._update_average = _updater(network, self._average_network, average_tau, 1)
         if hasattr(optimizer, "build"):
             optimizer.build(self._trainable_weights())
 
@@ -216,29 +221,19 @@ class SlateQAgent(tf_agent.TFAgent):
             if network is not None:
                 common.soft_variables_update(self._network.variables, network.variables, tau=1.0)
 
-    def _target_updater(self, tau, period):
-        def update():
-            return common.soft_variables_update(self._network.variables, self._target_network.variables, tau)
-
-        return common.Periodically(update, period, "update_target")
-
     def _trainable_weights(self):
         choice_weights = self._choice_network.trainable_weights if self._choice_network is not None else []
         return [*self._network.trainable_weights, *choice_weights]
 
     def _train(self, experience, weights=None):
-        variables = self._trainable_weights()
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            loss_info = self._loss(experience, weights, training=True)
-        gradients = tape.gradient(loss_info.loss, variables)
+        clip = None
         if self._gradient_clipping is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._gradient_clipping)
-        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            clip = functools.partial(_clipped, largest=self._gradient_clipping)
+        loss_info = descend(lambda: self._loss(experience, weights, training=True), self._trainable_weights(), self._optimizer, clip)
         self.train_step_counter.assign_add(1)
         self._update_target()
-        if self._average_network is not None:
-            common.soft_variables_update(self._network.variables, self._average_network.variables, self._average_tau)
+        if self._update_average is not None:
+            self._update_average()
         return loss_info
 
     def _loss(self, experience: tf_trajectory.Trajectory, weights=None, training: bool = False):
@@ -274,7 +269,7 @@ class SlateQAgent(tf_agent.TFAgent):
             q_click=scale * mean_q_click,
             q_no_click=scale * weighted_mean(q_no_click, valid),
             target=scale * weighted_mean(target, valid),
-            session_return=self._session_return.value() if self._target == "differential" else tf.zeros([]),
+            session_return=part(self._session_return.value()) if self._target == "differential" else tf.zeros([]),
         )
         return tf_agent.LossInfo(td_loss + choice_loss, parts)
 
@@ -296,19 +291,28 @@ class SlateQAgent(tf_agent.TFAgent):
         return values.slate_value(slate)
 
 
+def _updater(source, target, tau: float, period: int) -> Callable[[], object]:
+    """Moves the variables of the network `target` towards those of `source`, at every call or after `period` calls."""
+    return common.Periodically(lambda: common.soft_variables_update(source.variables, target.variables, tau), period, "update")
+
+
+def _clipped(gradients, largest: float):
+    return tf.clip_by_global_norm(gradients, largest)[0]
+
+
 class _SessionReturn(tf.Module):
     """The mean return of sessions: the reward of a step, over the probability that it ends a session, both as moving averages."""
 
     def __init__(self, tau: float):
         super().__init__(name="SessionReturn")
         self._tau = tau
-        self._reward = tf.Variable(0.0, trainable=False)
-        self._ends = tf.Variable(0.0, trainable=False)
+        self._reward = replicas.variable(0.0)
+        self._ends = replicas.variable(0.0)
 
     def update(self, steps, valid) -> None:
         """Takes in trajectories [B, T] whose steps count with weights `valid`."""
         for variable, values in ((self._reward, steps.reward), (self._ends, 1 - steps.discount)):
-            variable.assign_add(self._tau * (weighted_mean(values, valid) - variable))
+            variable.assign_add(self._tau * (replicas.total(weighted_mean(values, valid)) - variable))
 
     def value(self) -> tf.Tensor:
         """Scalar, in units of reward; 0 while no session has ended."""

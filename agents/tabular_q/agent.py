@@ -12,7 +12,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
 from recsim_tf.agents.exploration import epsilon_greedy
 from recsim_tf.agents.slate_table import all_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
-from recsim_tf.core import random
+from recsim_tf.core import random, replicas
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
 
@@ -97,6 +97,7 @@ class TabularQAgent(tf_agent.TFAgent):
         name: str = "TabularQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        replicas.require_one(name)
         if exploration_policy not in EXPLORATION_POLICIES:
             raise ValueError(f"exploration_policy must be one of {', '.join(EXPLORATION_POLICIES)}, got {exploration_policy!r}")
         numbers = {"gamma": gamma, "learning_rate": learning_rate, "exploration_temperature": exploration_temperature}

@@ -13,7 +13,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.core import checks, nests, random
+from recsim_tf.core import checks, nests, random, replicas
 from recsim_tf.core.bounds import observation_bounds
 from recsim_tf.core.seats import step_seats
 from recsim_tf.core.simulator import Policy, Simulator
@@ -35,11 +35,7 @@ class _Memory(tf.Module):
 
     def __init__(self, state: EnvironmentState):
         super().__init__(name="SlateEnvironment")
-        self.state = tf.nest.map_structure(_variable, state)
-
-
-def _variable(value):
-    return tf.Variable(value, trainable=False)
+        self.state = tf.nest.map_structure(replicas.variable, state)
 
 
 @gin.configurable
@@ -56,6 +52,8 @@ class SlateEnvironment(tf_environment.TFEnvironment):
       seed: an integer or int32 [2]; it governs every draw.
       validate: whether to check the values of slates. Dtype and shape are always checked. A bad slate is a `ValueError`, except for its
         values in graph mode, where it is a `tf.errors.InvalidArgumentError` when the graph runs; XLA drops that check.
+
+    In the scope of a `tf.distribute` strategy each replica has B users of its own.
     """
 
     def __init__(self, simulator: Simulator, batch_size: int, seed=0, validate: bool = True):
@@ -71,6 +69,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         action_spec = tensor_spec.BoundedTensorSpec([simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate")
         time_step_spec = ts.time_step_spec(observation_spec(simulator, observation))
         super().__init__(time_step_spec, action_spec, batch_size)
+        replicas.on_each(self._begin_replica)
 
     @property
     def simulator(self) -> Simulator:
@@ -104,6 +103,10 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         simulator_state, transition, seed = step_seats(self._simulator, state.simulator, slate, seed)
         step_type = tf.where(left, ts.StepType.FIRST, tf.where(simulator_state.done, ts.StepType.LAST, ts.StepType.MID))
         return EnvironmentState(simulator_state, step_type, tf.cast(transition.reward, tf.float32), transition.discount, seed)
+
+    def _begin_replica(self) -> None:
+        replicas.fold(self._memory.state.seed)
+        self._reset()
 
     def _current_time_step(self):
         return self.time_step(_read(self._memory.state))
@@ -178,7 +181,7 @@ class SlatePolicy(tf_policy.TFPolicy):
         self.function = function
         self._read_variables = list(variables)
         with tf.init_scope():
-            self._seed = tf.Variable(random.as_seed(seed), trainable=False, name="seed")
+            self._seed = replicas.seed_variable(seed, name="seed")
 
     def _variables(self):
         return [*self._read_variables, self._seed]

@@ -20,8 +20,8 @@ class Noise:
     """Blocks from which numbers are taken in the order of the calls.
 
     Args:
-      blocks: flat blocks by kind and dtype, at least as long as what is taken.
-      new_seed: gives another seed, int32 [2], at each call, for what cannot be taken from blocks.
+      blocks: flat blocks by kind and dtype, at least as long as what is taken; or [S, length], the blocks of S seeds.
+      new_seed: gives another seed, int32 [2] or [S, 2], at each call, for what cannot be taken from blocks.
     """
 
     def __init__(self, blocks: Blocks, new_seed: Callable[[], tf.Tensor]):
@@ -30,11 +30,12 @@ class Noise:
         self._taken: dict[str, int] = {}
 
     def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
-        """The next numbers, in a static shape."""
+        """The next numbers in a static shape; for S seeds [S, ...]."""
         name = f"{kind}/{dtype.name}"
         first = self._taken.get(name, 0)
         self._taken[name] = end = first + math.prod(shape.as_list())
-        return tf.reshape(self._next(name, first, end, dtype), shape)
+        numbers = self._next(name, first, end, dtype)
+        return tf.reshape(numbers, [*numbers.shape[:-1], *shape])
 
     @property
     def taken(self) -> Lengths:
@@ -43,7 +44,7 @@ class Noise:
 
     def _next(self, name, first, end, dtype):
         del dtype
-        return self._blocks[name][first:end]
+        return self._blocks[name][..., first:end]
 
 
 class Meter(Noise):

@@ -5,7 +5,7 @@ the quantile function of the distribution. Graph mode and XLA therefore agree wh
 draw depends on the sampler that TensorFlow Probability happens to use.
 
 Seeds are int32 tensors of shape [2]. A seed is used once: `split_seed` makes as many new ones as are needed. Where a seed is asked for,
-`Noise` may stand, from which the same numbers are taken in turn.
+`Noise` may stand, from which the same numbers are taken in turn. In the context `paired`, seeds may be int32 [S, 2].
 """
 
 import contextlib
@@ -19,11 +19,14 @@ from collections.abc import Callable
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import nests
 from recsim_tf.core.noise import Blocks, Lengths, Meter, Noise
 
 # Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select" costs a hundred times more there.
 _algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")
 _ALGORITHMS = ("philox", "threefry", "auto_select")
+# (num_values, num_seeds) inside `paired`.
+_pairing: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar("recsim_tf_random_pairing", default=None)
 
 
 @contextlib.contextmanager
@@ -42,14 +45,39 @@ def algorithm(name: str):
         _algorithm.reset(token)
 
 
+@contextlib.contextmanager
+def paired(num_values: int, num_seeds: int = 1):
+    """Lets the same users meet V values of a parameter, with each of S seeds, side by side: row (v S + s) b + u is user u of b.
+
+    In everything traced inside the context a seed may be int32 [S, 2], one for each of the S seeds. A draw of shape [V S b, ...] is then
+    made of the S draws of shape [b, ...] that these seeds give outside of the context, and is the same for all values; with a seed of
+    shape [2] all rows of a user are the same. So single sessions (`auto_reset=False`) are those of separate runs with b users each.
+
+    Distributions that are drawn by their own `sample`, see `sample` here, cannot be paired: the first seed draws them for all rows, so
+    that values and seeds have noise of their own. Draws that users share, as those of `SharedCandidates`, are refused.
+
+    Args:
+      num_values: V.
+      num_seeds: S.
+
+    Raises:
+      ValueError: inside the context, for a draw whose first axis is not V S b long.
+    """
+    token = _pairing.set((num_values, num_seeds))
+    try:
+        yield
+    finally:
+        _pairing.reset(token)
+
+
 def as_seed(seed) -> tf.Tensor:
     """Turns a Python integer into a seed; a seed tensor passes through, and `Noise` gives a new one.
 
     Args:
-      seed: an integer in [0, 2**64), an int32 tensor of shape [2], or `Noise`.
+      seed: an integer in [0, 2**64), an int32 tensor of shape [2], or `Noise`; inside `paired` also int32 [S, 2].
 
     Returns:
-      int32 [2].
+      int32 [2] or [S, 2].
     """
     if isinstance(seed, Noise):
         return seed.new_seed()
@@ -62,29 +90,33 @@ def as_seed(seed) -> tf.Tensor:
     if seed is None:
         raise ValueError("seed must be an integer or an int32 tensor of shape [2], got None")
     seed = tf.convert_to_tensor(seed)
-    if seed.dtype != tf.int32 or seed.shape != [2]:
+    pairing = _pairing.get()
+    if seed.dtype != tf.int32 or (seed.shape != [2] and (pairing is None or seed.shape != [pairing[1], 2])):
         raise ValueError(f"seed must be an integer or an int32 tensor of shape [2], got {seed.dtype.name} {seed.shape}")
     return seed
 
 
 def split_seed(seed, n: int) -> list:
-    """Derives `n` independent seeds, each int32 [2], from one seed; `Noise` is its own `n` seeds."""
+    """Derives `n` independent seeds, each of the shape of the one seed; `Noise` is its own `n` seeds."""
     if isinstance(seed, Noise):
         return [seed] * n
-    return tf.unstack(tf.raw_ops.StatelessRandomUniformFullIntV2(shape=[n, 2], dtype=tf.int32, **_generator(seed)))
+    seeds = _for_each_seed(lambda generator: tf.raw_ops.StatelessRandomUniformFullIntV2(shape=[n, 2], dtype=tf.int32, **generator), seed)
+    return tf.unstack(seeds, axis=-2)
 
 
 def uniform(shape, seed, dtype=tf.float32) -> tf.Tensor:
     """Uniforms in [0, 1) of the given shape and dtype."""
-    if isinstance(seed, Noise) and (static := _static(shape)) is not None:
-        return seed.take("uniform", static, tf.as_dtype(dtype))
-    return tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **_generator(seed))
+    block = _block_shape(shape)
+    if isinstance(seed, Noise) and (static := _static(block)) is not None:
+        return _all_rows(seed.take("uniform", static, tf.as_dtype(dtype)), static)
+    return _all_rows(_uniform_block(block, seed, dtype), block)
 
 
 def normal(shape, seed, dtype=tf.float32) -> tf.Tensor:
     """Standard normals of the given shape and dtype."""
-    if isinstance(seed, Noise) and (static := _static(shape)) is not None:
-        return seed.take("normal", static, tf.as_dtype(dtype))
+    block = _block_shape(shape)
+    if isinstance(seed, Noise) and (static := _static(block)) is not None:
+        return _all_rows(seed.take("normal", static, tf.as_dtype(dtype)), static)
     return _normal_quantile(_open_uniform(shape, seed, dtype))
 
 
@@ -97,19 +129,20 @@ _FROM_UNIFORM = {"uniform": tf.identity, "normal": _normal_quantile}
 
 
 def draw_noise(lengths: Lengths, seed) -> Blocks:
-    """Blocks of noise of the given lengths, for `Noise`; all that has one dtype is drawn by one operation."""
+    """Blocks of noise of the given lengths, for `Noise`; all that has one dtype is drawn by one operation a seed."""
     by_dtype: dict[str, list[str]] = {}
     for name in sorted(lengths):
         by_dtype.setdefault(name.split("/")[1], []).append(name)
     blocks: dict[str, tf.Tensor] = {}
     for (dtype, names), dtype_seed in zip(by_dtype.items(), split_seed(seed, max(len(by_dtype), 1)), strict=False):
-        parts = tf.split(_open_uniform([sum(lengths[name] for name in names)], dtype_seed, dtype), [lengths[name] for name in names])
+        u = _opened(_uniform_block([sum(lengths[name] for name in names)], dtype_seed, dtype), dtype)
+        parts = tf.split(u, [lengths[name] for name in names], axis=-1)
         blocks |= {name: _FROM_UNIFORM[name.split("/")[0]](part) for name, part in zip(names, parts, strict=True)}
     return blocks
 
 
 def noise(blocks: Blocks, seed) -> Noise:
-    """`Noise` from blocks; seeds that it gives follow from `seed`, int32 [2]."""
+    """`Noise` from blocks; seeds that it gives follow from `seed`, and have its shape."""
     return Noise(blocks, _seeds_after(seed))
 
 
@@ -145,7 +178,12 @@ def gumbel(shape, seed, dtype=tf.float32) -> tf.Tensor:
 
 def uniform_integers(shape, seed, high: int) -> tf.Tensor:
     """Uniform int32 in [0, high) of the given shape."""
-    return tf.raw_ops.StatelessRandomUniformIntV2(shape=shape, minval=0, maxval=high, **_generator(seed))
+    block = _block_shape(shape)
+
+    def draw(generator):
+        return tf.raw_ops.StatelessRandomUniformIntV2(shape=block, minval=0, maxval=high, **generator)
+
+    return _all_rows(_for_each_seed(draw, seed), block)
 
 
 def uniform_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
@@ -165,9 +203,48 @@ def uniform_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.T
     return tf.stack(slate, axis=1)
 
 
-def _generator(seed) -> dict:
+def _block_shape(shape):
+    """The shape of what is drawn for a draw of that shape; inside `paired` that of the users of one value and seed."""
+    pairing = _pairing.get()
+    if pairing is None:
+        return shape
+    copies = math.prod(pairing)
+    shape = tf.convert_to_tensor(shape, tf.int32)
+    static = _static(shape)
+    if static is None:
+        return tf.concat([shape[:1] // copies, shape[1:]], axis=0)
+    if not static.rank or static[0] % copies:
+        rows = f"{pairing[0]} values * {pairing[1]} seeds * users"
+        raise ValueError(f"side by side on the user axis, the first axis of a draw must be {rows}, got the shape {static}")
+    return [static[0] // copies, *static[1:]]
+
+
+def _for_each_seed(draw, seed) -> tf.Tensor:
+    """`draw(generator)` with the generator of the seed; for seeds [S, 2] of all of them, [S, ...]."""
+    seed = as_seed(seed)
+    if seed.shape.rank == 1:
+        return draw(_generator(seed))
+    return tf.stack([draw(_generator(one)) for one in tf.unstack(seed)])
+
+
+def _all_rows(drawn, block) -> tf.Tensor:
+    """The rows of all values and seeds, from what was drawn in the shape of `_block_shape`, or [S, ...] of it for S seeds."""
+    pairing = _pairing.get()
+    if pairing is None:
+        return drawn
+    num_values, num_seeds = pairing
+    rank = len(block) if isinstance(block, list | tf.TensorShape) else block.shape[0]
+    rows, copies = (nests.merge_outer(drawn), num_values) if drawn.shape.rank > rank else (drawn, num_values * num_seeds)
+    return tf.tile(rows, [copies] + [1] * (rank - 1))
+
+
+def _uniform_block(shape, seed, dtype) -> tf.Tensor:
+    return _for_each_seed(lambda generator: tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **generator), seed)
+
+
+def _generator(seed: tf.Tensor) -> dict:
     """What the raw operations need. `tf.random.stateless_uniform` derives the same numbers from a seed with fifteen operations more."""
-    seed, name = as_seed(seed), _algorithm.get()
+    name = _algorithm.get()
     if name == "threefry":
         key, counter = tf.reshape(tf.bitcast(seed, tf.uint64), [1]), tf.zeros([1], tf.uint64)
     else:
@@ -179,7 +256,11 @@ def _open_uniform(shape, seed, dtype):
     """Uniforms in (0, 1): half a step of the generator's grid above `uniform`, so that a quantile of them is finite."""
     u = uniform(shape, seed, dtype)
     # Noise is that already.
-    return u if isinstance(seed, Noise) else u + tf.as_dtype(dtype).as_numpy_dtype(0.5 * _grid_step(dtype))
+    return u if isinstance(seed, Noise) else _opened(u, dtype)
+
+
+def _opened(u, dtype):
+    return u + tf.as_dtype(dtype).as_numpy_dtype(0.5 * _grid_step(dtype))
 
 
 def _grid_step(dtype) -> float:
@@ -227,12 +308,17 @@ def sample(distribution, seed):
 
     Args:
       distribution: a `tfd.Distribution`.
-      seed: int32 [2].
+      seed: int32 [2], inside `paired` also [S, 2].
 
     Returns:
       A draw (a nest for joint distributions) with the shape batch_shape + event_shape.
     """
-    return distribution.sample(seed=as_seed(seed))
+    return _own_sample(distribution, seed)
+
+
+def _own_sample(distribution, seed):
+    seed = as_seed(seed)
+    return distribution.sample(seed=seed if seed.shape.rank == 1 else seed[0])
 
 
 @sample.register
@@ -279,7 +365,7 @@ def _(distribution: tfd.Categorical, seed):
 def _(distribution, seed):
     inner = distribution.distribution
     if not isinstance(inner, tfd.Categorical):
-        return distribution.sample(seed=as_seed(seed))
+        return _own_sample(distribution, seed)
     # The few different tables of probabilities broadcast against the uniforms: as many tables as users would be a large constant for XLA.
     probs = inner.probs_parameter()
     u = uniform(batch_shape(distribution), seed, probs.dtype)

@@ -51,6 +51,7 @@ class Simulator(tf.Module):
       max_steps: the time limit of a session in steps, or None. A session that ends by it is truncated, not terminated.
       allow_duplicates: whether a slate may show a candidate twice (RecSim's rule); only looked at where slates are checked.
       validate: whether to check the values of slates.
+      num_users: B where a parameter of the models is a tensor [B], so that the simulator is for B users only; None for any number.
 
     Raises:
       ValueError: if slate_size, num_candidates or max_steps is out of range.
@@ -67,6 +68,7 @@ class Simulator(tf.Module):
         max_steps: int | None = None,
         allow_duplicates: bool = False,
         validate: bool = False,
+        num_users: int | None = None,
         name: str | None = None,
     ):
         super().__init__(name=name)
@@ -85,6 +87,7 @@ class Simulator(tf.Module):
         self.max_steps = max_steps
         self.allow_duplicates = allow_duplicates
         self.validate = validate
+        self.num_users = num_users
 
     # Sessions begin.
 
@@ -94,7 +97,12 @@ class Simulator(tf.Module):
         Args:
           num_users: B, a Python int.
           seed: an integer or int32 [2].
+
+        Raises:
+          ValueError: if the models' parameters are for another number of users.
         """
+        if self.num_users not in (None, num_users):
+            raise ValueError(f"num_users must be {self.num_users}, for which the models have parameters, got {num_users}")
         return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
 
     def begin(self, num_users: int, draw: Draw) -> InitialDraws:

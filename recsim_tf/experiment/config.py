@@ -13,6 +13,7 @@ from tensorflow_probability import distributions as tfd
 # Imported for the names that they give to gin files.
 from recsim_tf.experiment import fit  # noqa: F401
 from recsim_tf.experiment.errors import UsageError, one_line
+from recsim_tf.experiment.sweeps import settings, spaces  # noqa: F401
 from recsim_tf.fitting import logs
 
 # Without TF-Agents there are no agents; to fit models none are needed.
@@ -51,13 +52,29 @@ def _without_search_messages():
         logging.set_verbosity(verbosity)
 
 
+_SWEEPS = "sweeps/"
+
+
+def _packaged() -> list[str]:
+    return sorted(path.relative_to(_PACKAGED).as_posix() for path in _PACKAGED.rglob("*.gin") if not path.name.startswith("_"))
+
+
 def packaged_configs() -> list[str]:
     """Names of the experiments that are installed with recsim_tf; files with a leading underscore are parts of them."""
-    return sorted(str(path.relative_to(_PACKAGED)) for path in _PACKAGED.rglob("*.gin") if not path.name.startswith("_"))
+    return [name for name in _packaged() if not name.startswith(_SWEEPS)]
 
 
-def find_config(name: str) -> Path:
+def packaged_sweeps() -> list[str]:
+    """Names of the sweeps that are installed with recsim_tf."""
+    return [name for name in _packaged() if name.startswith(_SWEEPS)]
+
+
+def find_config(name: str, argument: str = "gin_file") -> Path:
     """The file of a path, or of a packaged name such as "quickstart.gin"; a path that exists goes first.
+
+    Args:
+      name: the path or the name.
+      argument: for the error, "gin_file", or "sweep_file" for sweeps.
 
     Raises:
       UsageError: if there is neither, with the packaged names.
@@ -67,7 +84,8 @@ def find_config(name: str) -> Path:
     packaged = _PACKAGED / name
     if packaged.is_file():
         return packaged
-    raise UsageError(f"gin_file {name!r} is neither a file nor one of the packaged configs: {', '.join(packaged_configs())}")
+    kind, names = ("sweeps", packaged_sweeps()) if argument == "sweep_file" else ("configs", packaged_configs())
+    raise UsageError(f"{argument} {name!r} is neither a file nor one of the packaged {kind}: {', '.join(names)}")
 
 
 def load(files: Sequence[str], bindings: Sequence[str]) -> str:

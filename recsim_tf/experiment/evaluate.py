@@ -1,6 +1,7 @@
 """Evaluation: the same users meet each policy."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 
 import gin
 import tensorflow as tf
@@ -11,26 +12,49 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.experiment.metrics import Measures, PolicyResult, SessionSums
+from recsim_tf.experiment.user_sweep import UserSweep
 
 
 @gin.configurable
 class Evaluation:
     """One session for each of a number of users, under a policy; the first users are the same for every policy.
 
+    Values of the environment's parameters, and seeds, can be compared in one simulation, with results for each. `recsim-tf simulate` and
+    `recsim-tf evaluate` do so; the evaluations of a training, also with `evaluate --watch`, are of its own environment and `seed`.
+
+        Evaluation.values = {"InterestEvolutionUsers.no_click_mass": (0.5, 1.0, 2.0), "UtilityVideos.max_utility": (1.0, 3.0)}
+        Evaluation.seeds = (1, 2, 3)
+
     Args:
-      num_users: sessions.
+      num_users: sessions, of each value and seed.
       max_steps: sessions still running then are cut off, and counted as unfinished.
       seed: an integer; that of the users and of all that happens.
       jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an evaluation is short.
+      values: None, or gin names of parameters, each with the values to compare; see `UserSweep`.
+      seeds: None, or the seeds to compare in place of `seed`. `sweep` is the `UserSweep` of values and seeds, or None.
+
+    Raises:
+      ValueError: for less than two users, or if values or seeds are not as `UserSweep` needs them.
     """
 
-    def __init__(self, num_users: int = 5000, max_steps: int = 2000, seed: int = 1, jit_compile: bool | None = None):
+    def __init__(
+        self,
+        num_users: int = 5000,
+        max_steps: int = 2000,
+        seed: int = 1,
+        jit_compile: bool | None = None,
+        values: Mapping[str, Sequence] | None = None,
+        seeds: Sequence[int] | None = None,
+    ):
         if num_users < 2:
             raise ValueError(f"num_users must be at least 2, for a standard error, got {num_users}")
         self.num_users = num_users
         self._max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
+        self.sweep: UserSweep | None = None
+        if values or seeds is not None:
+            self.sweep = UserSweep(values or {}, (seed,) if seeds is None else seeds, num_users)
 
     def evaluator(self, name: str, simulator: Simulator, policy, num_users: int | None = None) -> Callable[[], PolicyResult]:
         """A function that evaluates a policy as it is at the time of the call.
@@ -41,17 +65,50 @@ class Evaluation:
           policy: a rollout policy or a TF-Agents policy.
           num_users: instead of this evaluation's.
         """
-        num_users = num_users or self.num_users
+        run, measures = self._compiled(simulator, policy, num_users or self.num_users, contextlib.nullcontext)
+        return lambda: PolicyResult.from_sums(name, run(random.as_seed(self.seed)), measures.quality)
+
+    def sweep_evaluator(self, name: str, simulator: Simulator, policy) -> Callable[[], list[PolicyResult]]:
+        """A function that evaluates a policy as it is at the time of the call, with a result for every value and seed of `sweep`.
+
+        Without a sweep there is one result, that of `evaluator`.
+
+        Args:
+          name: of the policy; the results of a sweep add the value and the seed.
+          simulator: from `sweep.simulator`, if there is a sweep.
+          policy: as for `evaluator`.
+        """
+        sweep = self.sweep
+        if sweep is None:
+            evaluate_once = self.evaluator(name, simulator, policy)
+            return lambda: [evaluate_once()]
+        run, measures = self._compiled(simulator, policy, sweep.num_rows, sweep.paired)
+
+        def evaluate():
+            sums = run(sweep.seed_rows())
+            results = []
+            for index, setting in enumerate(sweep.settings):
+                rows = slice(index * sweep.num_users, (index + 1) * sweep.num_users)
+                part = SessionSums(*(leaf[rows] for leaf in sums))
+                results.append(PolicyResult.from_sums(name, part, measures.quality).of_setting(setting))
+            return results
+
+        return evaluate
+
+    def _compiled(self, simulator: Simulator, policy, num_users: int, context):
+        """A function from a seed to the sums of all sessions, traced inside `context()`, and what they measure."""
         function, policy_state = as_rollout(policy, num_users)
         with tf.init_scope():
-            measures = Measures.of(observation_spec(simulator, simulator.observe(simulator.reset(1, seed=0))).response)
+            observation = simulator.observe(simulator.reset(simulator.num_users or 1, seed=0))
+        measures = Measures.of(observation_spec(simulator, observation).response)
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed):
             zeros = SessionSums.zeros(num_users, measures.num_clusters)
-            return simulator.fold(function, num_users, self._max_steps, seed, SessionSums.add, zeros, policy_state=policy_state)
+            with context():
+                return simulator.fold(function, num_users, self._max_steps, seed, SessionSums.add, zeros, policy_state=policy_state)
 
-        return lambda: PolicyResult.from_sums(name, run(random.as_seed(self.seed)), measures.quality)
+        return run, measures
 
 
 def as_rollout(policy, num_users: int) -> tuple[Policy, Nest]:

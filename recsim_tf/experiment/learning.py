@@ -8,6 +8,7 @@ from tf_agents.agents import tf_agent
 from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.core import replicas
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Nest
 from recsim_tf.experiment.metrics import CollectMetrics, Measures
@@ -29,20 +30,25 @@ class CollectAndLearn(tf.Module, abc.ABC):
     every pair of frames. An agent that learns from T frames at a time, each pair once, needs T - 1 collect steps an iteration. What
     `collect` stores before the first sequence is not trained on.
 
+    Made in the scope of a `tf.distribute` strategy, each of its replicas has B users, a replay and metrics of its own, and trains on
+    sequences from its own replay; the agent sums their gradients. The strategy runs each step inside the loop: an update of variables
+    that the replicas share cannot be inside a loop that the strategy runs.
+
     A subclass says how users are stepped and where frames are kept.
 
     Args:
-      environment: B users.
+      environment: B users, of each replica.
       agent: trains on [batch_size, T], or on [B, T] for batch_size None.
-      batch_size: sequences of a train step, drawn from the replay; None for the newest sequence of every user.
+      batch_size: sequences of a train step of a replica, drawn from the replay; None for the newest sequence of every user.
       replay_length: frames of each user that are kept for replay, at least T.
       train_steps_per_iteration: train steps of an iteration.
       seed: of the replay, an integer or int32 [2].
       collect_steps_per_iteration: steps of all users in an iteration, before its train steps.
-      jit_compile: whether XLA compiles the calls.
+      jit_compile: whether XLA compiles the calls, with one replica.
 
     Raises:
-      ValueError: if the replay is shorter than a sequence, or for a batch size with an agent whose attribute `on_policy` is true.
+      ValueError: if the replay is shorter than a sequence, for a batch size with an agent whose attribute `on_policy` is true, or for
+        several replicas with XLA.
     """
 
     def __init__(
@@ -62,16 +68,19 @@ class CollectAndLearn(tf.Module, abc.ABC):
             raise ValueError(f"replay_length must be at least the agent's train_sequence_length={sequence_length}, got {replay_length}")
         if batch_size is not None and getattr(agent, "on_policy", False):
             raise ValueError(f"batch_size must be None for {agent.name}, which is to see the newest frames, each once, got {batch_size}")
-        self.num_users = num_users = environment.batch_size
+        if jit_compile and replicas.number() > 1:
+            raise ValueError(f"jit_compile must be False with {replicas.number()} replicas")
+        num_users = environment.batch_size
+        self._strategy = strategy = tf.distribute.get_strategy()
         self.environment = environment.memory
         self.agent = agent
         self.replay = self._create_replay(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
-        self.user_steps_per_iteration = num_users * environment.steps_per_action * collect_steps_per_iteration
+        self.user_steps_per_iteration = replicas.number() * num_users * environment.steps_per_action * collect_steps_per_iteration
         self._collect_steps_per_iteration = collect_steps_per_iteration
         self.metrics = CollectMetrics(num_users, Measures.of(environment.observation_spec().response).num_clusters)
         initial_state = agent.collect_policy.get_initial_state(num_users)
-        self._policy_state = tf.nest.map_structure(lambda value: tf.Variable(value, trainable=False), initial_state)
+        self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
         environment_variables, step = self._create_step(environment)
         variables = (environment_variables, self._policy_state)
 
@@ -82,26 +91,32 @@ class CollectAndLearn(tf.Module, abc.ABC):
         def steps(number, state):
             return _repeat(number, lambda state: step(*state), state)
 
+        def advance(*state):
+            return step(*state) if collect_steps_per_iteration == 1 else steps(collect_steps_per_iteration, state)
+
         @compiled(jit_compile=jit_compile)
         def collect(num_iterations):
-            _assign(variables, steps(num_iterations, _read(variables)))
+            strategy.run(lambda: _assign(variables, steps(num_iterations, _read(variables))))
 
         @compiled(jit_compile=jit_compile)
         def run(num_iterations):
             # Traced by itself, the train step tells the loop the structure of its loss.
-            train = tf.function(learn, autograph=False).get_concrete_function()
+            train = tf.function(lambda: strategy.run(learn), autograph=False).get_concrete_function()
 
             def iterate(carry):
                 state, loss_info = carry
-                state = step(*state) if collect_steps_per_iteration == 1 else steps(collect_steps_per_iteration, state)
+                state = strategy.run(advance, args=state)
                 for _ in range(train_steps_per_iteration):
                     loss_info = train()
                 return state, loss_info
 
-            no_loss = tf.nest.map_structure(lambda output: tf.zeros(output.shape, output.dtype), train.structured_outputs)
-            state, loss_info = _repeat(num_iterations, iterate, (_read(variables), no_loss))
-            _assign(variables, state)
-            return loss_info
+            no_loss = tf.nest.map_structure(
+                lambda output: tf.zeros(output.shape, output.dtype), train.structured_outputs, expand_composites=True
+            )
+            state = strategy.run(lambda: _read(variables))
+            state, loss_info = _repeat(num_iterations, iterate, (state, no_loss))
+            strategy.run(lambda *state: _assign(variables, state), args=state)
+            return replicas.gather_total(loss_info)
 
         self._collect = collect
         self._run = run
@@ -116,7 +131,8 @@ class CollectAndLearn(tf.Module, abc.ABC):
 
     def collect(self, num_iterations: int) -> None:
         """Steps all users `num_iterations` times without learning."""
-        self._collect(tf.constant(num_iterations))
+        with self._strategy.scope():
+            self._collect(tf.constant(num_iterations))
 
     def run(self, num_iterations: int) -> tf_agent.LossInfo:
         """Runs `num_iterations` iterations, at least one, and returns the last loss.
@@ -129,7 +145,8 @@ class CollectAndLearn(tf.Module, abc.ABC):
             raise ValueError(
                 f"the agent trains on {self._sequence_length} frames, so at least {least} must be collected first, got {collected}"
             )
-        return self._run(tf.constant(num_iterations))
+        with self._strategy.scope():
+            return self._run(tf.constant(num_iterations))
 
 
 class LearningLoop(CollectAndLearn):

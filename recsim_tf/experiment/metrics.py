@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core import replicas
 from recsim_tf.core.types import Nest, Transition
+from recsim_tf.experiment.user_sweep import Setting
 
 
 class Measures(NamedTuple):
@@ -119,6 +121,8 @@ class PolicyResult(NamedTuple):
     unfinished: int  # sessions that were cut off when the evaluation ended
     sessions: SessionSums  # of each user, as NumPy arrays
     has_quality: bool  # whether responses tell it
+    policy: str  # the name without the setting
+    setting: Setting | None = None  # of a sweep on the user axis
 
     @classmethod
     def from_sums(cls, name: str, sums: SessionSums, has_quality: bool) -> "PolicyResult":
@@ -146,7 +150,12 @@ class PolicyResult(NamedTuple):
             unfinished=int(episodes - sessions.finished.sum()),
             sessions=sessions,
             has_quality=has_quality,
+            policy=name,
         )
+
+    def of_setting(self, setting: Setting) -> "PolicyResult":
+        """The result as one of a sweep on the user axis, which its name tells."""
+        return self._replace(name=f"{self.policy} [{setting.label}]", setting=setting)
 
     def tags(self, suffix: str) -> dict[str, float]:
         """RecSim's scalar tags."""
@@ -161,8 +170,10 @@ class PolicyResult(NamedTuple):
         return _tags(scalars, self.cluster_watch_count_frac, suffix)
 
     def as_json(self) -> dict[str, Any]:
-        """All but the single sessions."""
-        return {name: value for name, value in self._asdict().items() if name not in ("sessions", "has_quality")}
+        """All but the single sessions; in a sweep on the user axis also the values by gin name, and the seed."""
+        left_out = ("sessions", "has_quality", "policy", "setting")
+        content = {name: value for name, value in self._asdict().items() if name not in left_out}
+        return content if self.setting is None else {**content, "values": self.setting.values, "seed": self.setting.seed}
 
 
 def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:
@@ -185,11 +196,12 @@ class CollectMetrics(tf.Module):
 
     def __init__(self, num_users: int, num_clusters: int = 0):
         super().__init__(name="CollectMetrics")
+        self._strategy = tf.distribute.get_strategy()
         self._num_clusters = num_clusters
         self._has_quality = False
-        self._reward = tf.Variable(tf.zeros([num_users]), trainable=False)
-        self._length = tf.Variable(tf.zeros([num_users]), trainable=False)
-        self._sums = tf.Variable(tf.zeros([len(self._totals) + num_clusters], tf.float64), trainable=False)
+        self._reward = replicas.variable(tf.zeros([num_users]))
+        self._length = replicas.variable(tf.zeros([num_users]))
+        self._sums = replicas.variable(tf.zeros([len(self._totals) + num_clusters], tf.float64))
 
     def __call__(self, trajectory) -> None:
         """Takes one frame of every user. The response in it is that to the frame before, zero in a FIRST frame."""
@@ -213,10 +225,19 @@ class CollectMetrics(tf.Module):
         self._reward.assign(running * reward)
         self._length.assign(running * length)
 
+    @tf.function(autograph=False)
+    def _read(self) -> tf.Tensor:
+        return replicas.gather_total(self._strategy.run(self._take))
+
+    def _take(self) -> tf.Tensor:
+        sums = tf.identity(self._sums)
+        self._sums.assign(tf.zeros_like(sums))
+        return sums
+
     def read_and_clear(self, seconds: float) -> dict[str, float]:
-        """RecSim's scalar tags of what was collected since the last call, which took `seconds`."""
-        sums = self._sums.numpy()
-        self._sums.assign(tf.zeros_like(self._sums))
+        """RecSim's scalar tags of what all replicas collected since the last call, which took `seconds`."""
+        with self._strategy.scope():
+            sums = self._read().numpy()
         totals = dict(zip(self._totals, sums, strict=False))
         impressions = max(totals["impressions"], 1)
         scalars = {"TimePerStep": seconds / max(totals["steps"], 1), "CTR": totals["clicks"] / impressions}

@@ -4,7 +4,7 @@ import abc
 
 import tensorflow as tf
 
-from recsim_tf.core import random
+from recsim_tf.core import random, replicas
 from recsim_tf.core.types import Nest
 
 
@@ -23,7 +23,7 @@ class FrameReplay(tf.Module, abc.ABC):
         super().__init__(name=name)
         self._batch_size = batch_size
         self._max_length = max_length
-        self._seed = tf.Variable(random.as_seed(seed), trainable=False)
+        self._seed = replicas.seed_variable(seed)
 
     @abc.abstractmethod
     def add_batch(self, frames: Nest) -> None:
@@ -83,18 +83,23 @@ class SeededReplayBuffer(FrameReplay):
 
     def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed):
         super().__init__(batch_size, max_length, seed, name="SeededReplayBuffer")
-        self._num_added = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._num_added = replicas.variable(tf.constant(0, tf.int64))
         self._frames = tf.nest.map_structure(
-            lambda spec: tf.Variable(tf.zeros([batch_size * max_length, *spec.shape], spec.dtype), trainable=False), data_spec
+            lambda spec: replicas.variable(tf.zeros([batch_size * max_length, *spec.shape], spec.dtype)), data_spec
         )
 
     def add_batch(self, frames):
         rows = self._rows(tf.range(self._batch_size, dtype=tf.int64), self._num_added)
-        tf.nest.map_structure(lambda table, leaf: table.scatter_update(tf.IndexedSlices(leaf, rows)), self._frames, frames)
+        # By handles, which are those of the replica: its variable as such has no scatter, and a gather that copies.
+        tf.nest.map_structure(
+            lambda table, leaf: tf.raw_ops.ResourceScatterUpdate(resource=table.handle, indices=rows, updates=leaf), self._frames, frames
+        )
         self._num_added.assign_add(1)
 
     def num_added(self):
         return tf.convert_to_tensor(self._num_added)
 
     def _take(self, rows):
-        return tf.nest.map_structure(lambda table: tf.gather(table, rows), self._frames)
+        return tf.nest.map_structure(
+            lambda table: tf.raw_ops.ResourceGather(resource=table.handle, indices=rows, dtype=table.dtype), self._frames
+        )

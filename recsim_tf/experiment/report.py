@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recsim_tf.experiment.metrics import PolicyResult
 from recsim_tf.plots import figure
 
@@ -85,3 +87,35 @@ def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
         axes.set_ylim(len(results) - 0.5, -0.5)
         axes.set_xlabel("mean return of a session, ± one standard error; bars: two")
         axes.set_title(f"{results[0].episodes:,} sessions a policy")
+
+
+def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
+    """Draws the mean return of every policy against the swept parameter, within two standard errors; the seeds are taken together.
+
+    Args:
+      path: of the PNG.
+      results: of a sweep on the user axis.
+
+    Returns:
+      Whether there is something to draw: one swept parameter, whose values are two or more numbers.
+    """
+    settings = [result.setting.values for result in results if result.setting is not None]
+    if len(settings[0]) != 1 or any(np.ndim(value) for values in settings for value in values.values()):
+        return False
+    (name,) = settings[0]
+    points = sorted({values[name] for values in settings})
+    if len(points) < 2:
+        return False
+    with figure(path) as axes:
+        for policy in dict.fromkeys(result.policy for result in results):
+            of_policy = [(values[name], r.sessions.reward) for r, values in zip(results, settings, strict=True) if r.policy == policy]
+            returns = [np.concatenate([rewards for swept, rewards in of_policy if swept == value]) for value in points]
+            means = np.array([sessions.mean() for sessions in returns])
+            bands = np.array([2 * sessions.std() / np.sqrt(len(sessions) - 1) for sessions in returns])
+            (line,) = axes.plot(points, means, "o-", label=policy, linewidth=2, markersize=4)
+            axes.fill_between(points, means - bands, means + bands, alpha=0.25, color=line.get_color(), linewidth=0)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+        axes.set_xlabel(name)
+        axes.set_ylabel("mean return of a session, ± two standard errors")
+        axes.set_title(f"{len(returns[0]):,} sessions a value")
+    return True

@@ -47,7 +47,7 @@ class RunDirectory:
                     f"root_dir {self.path} holds a run of another configuration, which differs in {', '.join(changed)}: "
                     f"use the same configuration (only {', '.join(_MAY_CHANGE)} may change) or another root_dir"
                 )
-        elif self.path.exists() and any(path.name != _LOCK for path in self.path.iterdir()):
+        elif self.path.exists() and any(not path.name.startswith(_LOCK) for path in self.path.iterdir()):
             raise UsageError(f"root_dir {self.path} is not empty and holds no run (no {_CONFIG}): name a new or empty folder")
         self._config = config
 
@@ -57,14 +57,18 @@ class RunDirectory:
         return self.path / _CONFIG
 
     @contextlib.contextmanager
-    def claim(self) -> Iterator[None]:
+    def claim(self, worker: int = 0) -> Iterator[None]:
         """Creates the folder, records the configuration, and keeps other processes from the folder inside the context.
+
+        Args:
+          worker: number of this process among those that have the folder together; number 0 records the configuration.
 
         Raises:
           UsageError: if another process has claimed it.
         """
-        with locked(self.path, _LOCK):
-            write_text(self.config_file, self._config)
+        with locked(self.path, f"{_LOCK}-{worker}" if worker else _LOCK):
+            if worker == 0:
+                write_text(self.config_file, self._config)
             yield
 
     def append_metrics(self, row: dict[str, Any]) -> None:
@@ -89,11 +93,32 @@ class RunDirectory:
         rows = [row for row in self.metrics() if row["iteration"] <= iteration]
         write_text(self.path / _METRICS, "".join(json.dumps(row) + "\n" for row in rows))
 
-    def checkpoint_manager(self, checkpoint: tf.train.Checkpoint, max_to_keep: int) -> tf.train.CheckpointManager:
-        return tf.train.CheckpointManager(checkpoint, str(self.path / _CHECKPOINTS), max_to_keep=max_to_keep)
+    def checkpoint_manager(self, checkpoint: tf.train.Checkpoint, max_to_keep: int, part: str = "") -> tf.train.CheckpointManager:
+        return tf.train.CheckpointManager(checkpoint, str(self.path / _CHECKPOINTS / part), max_to_keep=max_to_keep)
 
-    def restore_latest(self, checkpoint: tf.train.Checkpoint) -> bool:
+    def checkpoint_paths(self, part: str = "") -> dict[int, str]:
+        """The checkpoints of the folder by iteration, oldest first.
+
+        Args:
+          part: subfolder, for what is saved beside the run as a whole.
+
+        Raises:
+          UsageError: if the list of them cannot be read.
+        """
+        folder = self.path / _CHECKPOINTS / part
+        state = tf.train.get_checkpoint_state(str(folder))
+        if state is None:
+            if folder.is_dir() and any(path.is_file() for path in folder.iterdir()):
+                raise UsageError(f"root_dir {self.path} has checkpoints, but {folder / 'checkpoint'}, which lists them, cannot be read")
+            return {}
+        return {int(path.rpartition("-")[2]): path for path in state.all_model_checkpoint_paths}
+
+    def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
         """Restores the newest checkpoint of the folder.
+
+        Args:
+          checkpoint: takes its values.
+          whole: whether it must take all of them.
 
         Returns:
           Whether there was one.
@@ -101,23 +126,30 @@ class RunDirectory:
         Raises:
           UsageError: if it is corrupt, incomplete, or not of this configuration.
         """
-        folder = self.path / _CHECKPOINTS
-        state = tf.train.get_checkpoint_state(str(folder))
-        if state is None:
-            if folder.is_dir() and any(folder.iterdir()):
-                raise UsageError(f"root_dir {self.path} has checkpoints, but {folder / 'checkpoint'}, which lists them, cannot be read")
-            return False
-        latest = state.model_checkpoint_path
-        try:
-            status = checkpoint.restore(latest)
-            status.assert_existing_objects_matched()
+        paths = self.checkpoint_paths()
+        if paths:
+            restore(checkpoint, paths[max(paths)], whole)
+        return bool(paths)
+
+
+def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> None:
+    """Restores a checkpoint, with `whole` only if there is a place for all that it holds.
+
+    Raises:
+      UsageError: if it is corrupt, incomplete, or of another configuration.
+    """
+    try:
+        status = checkpoint.restore(path)
+        status.assert_existing_objects_matched()
+        if whole:
             status.assert_consumed()
-        except Exception as error:  # A damaged file can raise anything.
-            raise UsageError(
-                f"checkpoint {latest} is corrupt or was written by something else ({one_line(error)[:200]}): "
-                "restore the file or choose another root_dir"
-            ) from error
-        return True
+        else:
+            status.expect_partial()
+    except Exception as error:  # A damaged file can raise anything.
+        raise UsageError(
+            f"checkpoint {path} is corrupt or was written by something else ({one_line(error)[:200]}): "
+            "restore the file or choose another root_dir"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -16,9 +16,10 @@ COLUMNS = ("policy", "user", "return", "steps", "clicks", "mean_quality", "outco
 def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
     """Writes what every user did under every policy; RecSim's `returns_<steps>` file is its column `return`.
 
-    The columns: policy; user, counted from 0, the same users under every policy; return; steps; clicks; mean_quality of the clicked
-    documents, empty without a click or where responses do not tell it; and outcome: "left" where the user left, "time_limit" where the
-    simulator's time limit ended the session, "cut_off" where it was running when the evaluation ended.
+    The columns: policy, with value and seed where these were compared; user, counted from 0, the same users under every policy that met
+    them with one seed; return; steps; clicks; mean_quality of the clicked documents, empty without a click or where responses do not tell
+    it; and outcome: "left" where the user left, "time_limit" where the simulator's time limit ended the session, "cut_off" where it was
+    running when the evaluation ended.
 
     Args:
       path: of the file, which is replaced in one step. Its folder is created.

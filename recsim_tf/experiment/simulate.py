@@ -30,15 +30,19 @@ def simulate(
 ) -> dict[str, Any]:
     """Simulates one session of each user of the configured `Evaluation` and writes results.json and sessions.csv into a folder.
 
+    With `Evaluation.values` or `Evaluation.seeds` the policy has a result for each value and seed, all of which are simulated at once.
+    Where one numeric parameter is compared, values.png is drawn.
+
     Args:
       run_dir: the folder.
-      simulator: the environment.
+      simulator: the environment; to compare values it has to be configured, `simulate.simulator = @interest_evolution()`, not passed.
       policy: a baseline, of `recsim_tf.agents.baselines.BASELINES`.
       episode_log: None, or a new file for as many sessions of other users under the same policy; see `recsim_tf.adapters.episodes`.
       log_steps: sessions of the log still running then are cut off.
 
     Raises:
-      ValueError: if `log_steps` is out of range.
+      ValueError: if `log_steps` is out of range, if there are values or seeds to compare and an `episode_log`, or if the environment cannot
+        take the values.
       FileExistsError: if there is an `episode_log` already; nothing is simulated or written then.
     """
     if log_steps < 1:
@@ -46,22 +50,29 @@ def simulate(
     if episode_log is not None:
         episodes.refuse_existing(episode_log)
     evaluation = Evaluation()
+    sweep = evaluation.sweep
+    if sweep is not None and episode_log is not None:
+        raise ValueError("episode_log holds sessions of one environment and seed: leave out Evaluation.values and Evaluation.seeds")
+    if sweep is not None:
+        simulator = sweep.simulator(lambda: gin.get_bindings(simulate).get("simulator", simulator))
     baseline = baseline_policy(policy, simulator)
-    evaluator = evaluation.evaluator(policy, simulator, baseline)
+    evaluator = evaluation.sweep_evaluator(policy, simulator, baseline)
     started = time.perf_counter()
-    result = evaluator()
+    results = evaluator()
     seconds = time.perf_counter() - started
     content = {
-        "policies": [result.as_json()],
-        "simulate": {"seconds": round(seconds, 3), "user_steps": result.mean_length * result.episodes},
+        "policies": [result.as_json() for result in results],
+        "simulate": {"seconds": round(seconds, 3), "user_steps": sum(result.mean_length * result.episodes for result in results)},
     }
     with run_dir.claim():
         if episode_log is not None:
             _write_log(episode_log, simulator, baseline, evaluation, log_steps)
         write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
-        sessions.write_sessions(run_dir.path / "sessions.csv", [result])
+        sessions.write_sessions(run_dir.path / "sessions.csv", results)
         write_text(run_dir.path / "results.json", json.dumps(content, indent=2) + "\n")
-    print(report.results_table([result]))
+        if sweep is not None:
+            report.plot_values(run_dir.path / "values.png", results)
+    print(report.results_table(results))
     return content
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,14 +17,17 @@ from tqdm import tqdm
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.baselines import BASELINE_NAMES, baseline_policy
 from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
-from recsim_tf.core import random
+from recsim_tf.core import random, replicas
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.experiment import report, sessions
+from recsim_tf.experiment.checkpoints import RunCheckpoints
+from recsim_tf.experiment.cluster import cluster
 from recsim_tf.experiment.errors import StoppedError, UsageError
 from recsim_tf.experiment.evaluate import Evaluation, evaluate_all
 from recsim_tf.experiment.learning import LearningLoop
 from recsim_tf.experiment.metrics import PolicyResult
 from recsim_tf.experiment.run_dir import RunDirectory, write_text
+from recsim_tf.experiment.stopping import noting_signals
 
 # (environment, train_step_counter) -> agent
 CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
@@ -38,7 +40,8 @@ class _Progress(tf.Module):
         super().__init__(name="Progress")
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-        self.train_step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Each replica counts its own.
+        self.train_step = replicas.variable(tf.constant(0, tf.int64))
 
 
 class Experiment(NamedTuple):
@@ -49,7 +52,8 @@ class Experiment(NamedTuple):
     policy: tf_policy.TFPolicy  # the agent's, with all layers, for the simulator itself
     loop: LearningLoop
     progress: _Progress
-    checkpoint: tf.train.Checkpoint
+    checkpoint: tf.train.Checkpoint  # of the whole run
+    agent_checkpoint: tf.train.Checkpoint  # of that, what evaluations need
     baselines: Sequence[tuple[str, Policy]]  # names for the table, and policies
 
 
@@ -69,6 +73,8 @@ def experiment(
     mixed_precision: str | None = None,
 ) -> Experiment:
     """What is trained, and on what.
+
+    In the scope of a `tf.distribute` strategy the replicas share users and batches equally.
 
     Args:
       simulator: the environment.
@@ -106,14 +112,16 @@ def experiment(
     environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
     progress = _Progress()
     layered = functools.reduce(LayeredSimulator, layers, simulator)
-    environment = SlateEnvironment(layered, num_users, environment_seed, validate=simulator.validate)
+    environment = SlateEnvironment(
+        layered, replicas.share("experiment.num_users", num_users), environment_seed, validate=simulator.validate
+    )
     with _layer_policy(mixed_precision or "float32"):
         agent = create_agent(environment, progress.train_step)
     agent.initialize()
     loop = LearningLoop(
         environment,
         agent,
-        batch_size,
+        None if batch_size is None else replicas.share("experiment.batch_size", batch_size),
         replay_length,
         train_steps_per_iteration,
         replay_seed,
@@ -121,7 +129,9 @@ def experiment(
         jit_compile,
     )
     checkpoint = tf.train.Checkpoint(loop=loop, progress=progress)
-    return Experiment(simulator, agent, serve(layered, agent.policy), loop, progress, checkpoint, baseline_policies)
+    agent_checkpoint = tf.train.Checkpoint(loop=tf.train.Checkpoint(agent=agent), progress=progress)
+    policy = serve(layered, agent.policy)
+    return Experiment(simulator, agent, policy, loop, progress, checkpoint, agent_checkpoint, baseline_policies)
 
 
 @contextlib.contextmanager
@@ -135,29 +145,6 @@ def _layer_policy(name: str) -> Iterator[None]:
         tf.keras.mixed_precision.set_global_policy(policy)
 
 
-class _Stop:
-    """Notes Ctrl-C and SIGTERM, so that the loop can stop between two calls; the second Ctrl-C interrupts at once."""
-
-    def __init__(self):
-        self.signal: int | None = None
-
-    def __call__(self, number, frame):
-        del frame
-        self.signal = number
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def _noting_signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
 @gin.configurable(module="recsim_tf", denylist=["run_dir"])
 def train(
     run_dir: RunDirectory,
@@ -168,12 +155,16 @@ def train(
     eval_users: int = 1000,
     checkpoint_interval: int = 1000,
     max_checkpoints: int = 2,
-) -> dict[str, Any]:
+    strategy: str = "default",
+) -> dict[str, Any] | None:
     """Trains the agent of the configured `experiment` and writes results into a folder; goes on from the folder's checkpoint.
 
     The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's tensorboard/, and at the end
     results.json, sessions.csv, learning_curve.png and the served policy as a SavedModel in policy/. With num_iterations=0 a policy that
     does not learn is evaluated, and returns.png takes the place of the curve.
+
+    On several devices or machines each replica has its share of the users, of the replay and of a batch; gradients and metrics are summed.
+    Worker 0, the chief, evaluates and writes; the other workers write their replicas' own part of a checkpoint, and wait for the chief.
 
     Args:
       run_dir: the folder.
@@ -183,57 +174,78 @@ def train(
       eval_interval: iterations between evaluations of the served policy, for the learning curve.
       eval_users: sessions of such an evaluation.
       checkpoint_interval: iterations between checkpoints.
-      max_checkpoints: checkpoints that are kept.
+      max_checkpoints: checkpoints that are kept; with several workers at least two are.
+      strategy: "default", "mirrored", "multi_worker" or "tpu"; see `recsim_tf.experiment.cluster.cluster`.
 
     Returns:
-      The content of results.json.
+      The content of results.json; None from a worker that is not the chief.
 
     Raises:
-      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
+      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, to any worker, once a checkpoint is saved.
       UsageError: for an argument out of range, or a checkpoint that cannot be read.
+      WorkerLostError: if another worker stopped.
     """
     intervals = {"log_interval": log_interval, "eval_interval": eval_interval, "checkpoint_interval": checkpoint_interval}
     for name, value, least in (*((n, v, 1) for n, v in intervals.items()), ("warmup_iterations", warmup_iterations, 2)):
         if value < least:
             raise UsageError(f"train.{name} must be at least {least}, got {value}")
-    parts = experiment()
+    devices = cluster(strategy)
+    with devices.strategy.scope():
+        parts = experiment()
     evaluation = Evaluation()
-    restored = run_dir.restore_latest(parts.checkpoint)
-    if restored:
-        print(f"Going on from iteration {int(parts.progress.iteration):,} of {num_iterations:,} in {run_dir.path}", flush=True)
-    done = int(parts.progress.iteration)
+    checkpoints = RunCheckpoints(run_dir, parts.checkpoint, devices, max_checkpoints)
+    restored = checkpoints.restore()
+    if restored and devices.is_chief:
+        print(f"Going on from iteration {int(parts.progress.iteration.numpy()):,} of {num_iterations:,} in {run_dir.path}", flush=True)
+    done = int(parts.progress.iteration.numpy())
     if done > num_iterations:
         raise UsageError(f"train.num_iterations must be at least {done}, which the run in {run_dir.path} has reached, got {num_iterations}")
-    with run_dir.claim():
-        run_dir.rewind_metrics(done if restored else -1)
-        write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
-        stop = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints)
-        if stop.signal is not None:
-            done = int(parts.progress.iteration)
+    with run_dir.claim(devices.index), devices.watched():
+        if devices.is_chief:
+            run_dir.rewind_metrics(done if restored else -1)
+            write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
+        signal = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, checkpoints, devices)
+        if signal:
+            done = int(parts.progress.iteration.numpy())
             where = f"stopped at iteration {done:,}, with a checkpoint in {run_dir.path}" if done else "stopped before the first iteration"
-            raise StoppedError(where, stop.signal)
-        return _conclude(run_dir, parts, evaluation)
+            raise StoppedError(where, signal)
+        content = _conclude(run_dir, parts, evaluation) if devices.is_chief else None
+        # The others leave when the results are there: a worker that is gone is a lost one.
+        devices.largest(0)
+        return content
 
 
-def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, max_checkpoints) -> _Stop:
-    """Runs the remaining iterations; the iteration is always a multiple of an interval or the end when something is due."""
+def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, checkpoints, devices) -> int:
+    """Runs the remaining iterations; the iteration is always a multiple of an interval or the end when something is due.
+
+    Returns:
+      The signal that stopped it before the end, or 0.
+    """
     progress, loop = parts.progress, parts.loop
-    manager = run_dir.checkpoint_manager(parts.checkpoint, max_checkpoints)
+    done = int(progress.iteration.numpy())
     if num_iterations == 0:
         # A fixed policy: a checkpoint makes it a run that can be evaluated as any other.
-        if manager.latest_checkpoint is None:
-            manager.save(checkpoint_number=0)
-        return _Stop()
+        checkpoints.save(done)
+        return 0
     evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy, eval_users)
-    writer = tf.summary.create_file_writer(str(run_dir.path / "tensorboard"))
-    done = int(progress.iteration)
-    with _noting_signals() as stop, writer.as_default():
-        bar = tqdm(total=num_iterations, initial=done, unit="it", desc=parts.agent.name, dynamic_ncols=True, mininterval=1.0)
-        if done == 0 and num_iterations > 0:
+    bar = tqdm(
+        total=num_iterations,
+        initial=done,
+        unit="it",
+        desc=parts.agent.name,
+        dynamic_ncols=True,
+        mininterval=1.0,
+        disable=not devices.is_chief,
+    )
+    with noting_signals() as stop, _chief_writer(run_dir, devices), bar:
+        if done == 0:
             loop.collect(warmup_iterations)
             loop.metrics.read_and_clear(1.0)
-            _log(run_dir, parts, 0, _evaluation_tags(evaluate()))
-        while done < num_iterations and stop.signal is None:
+            if devices.is_chief:
+                _log(run_dir, parts, 0, _evaluation_tags(evaluate()))
+        # All workers stop where one is told to.
+        signal = devices.largest(stop.signal or 0)
+        while done < num_iterations and not signal:
             ahead = min(num_iterations - done, *(interval - done % interval for interval in intervals.values()))
             started = time.perf_counter()
             loss_info = loop.run(ahead)
@@ -242,21 +254,33 @@ def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, interv
             progress.iteration.assign(done)
             progress.seconds.assign_add(seconds)
             scalars = {**loop.metrics.read_and_clear(seconds), **_loss_tags(loss_info)}
-            if done % intervals["eval_interval"] == 0 or done == num_iterations:
-                scalars |= _evaluation_tags(evaluate())
-                bar.set_postfix_str(f"return {scalars['AverageEpisodeRewards/eval']:.1f}", refresh=False)
-            _log(run_dir, parts, done, scalars)
+            signal = devices.largest(stop.signal or 0)
+            if devices.is_chief:
+                if done % intervals["eval_interval"] == 0 or done == num_iterations:
+                    scalars |= _evaluation_tags(evaluate())
+                    bar.set_postfix_str(f"return {scalars['AverageEpisodeRewards/eval']:.1f}", refresh=False)
+                _log(run_dir, parts, done, scalars)
             bar.update(ahead)
-            if done % intervals["checkpoint_interval"] == 0 or done == num_iterations or stop.signal is not None:
-                manager.save(checkpoint_number=done)
-        bar.close()
+            if done % intervals["checkpoint_interval"] == 0 or done == num_iterations or signal:
+                checkpoints.save(done)
+    return signal
+
+
+@contextlib.contextmanager
+def _chief_writer(run_dir, devices) -> Iterator[None]:
+    """Inside, summaries of the chief go to TensorBoard."""
+    if not devices.is_chief:
+        yield
+        return
+    writer = tf.summary.create_file_writer(str(run_dir.path / "tensorboard"))
+    with writer.as_default():
+        yield
     writer.close()
-    return stop
 
 
 def _log(run_dir, parts, done: int, scalars: dict[str, float]) -> None:
     env_steps = done * parts.loop.user_steps_per_iteration
-    row = {"iteration": done, "env_steps": env_steps, "seconds": round(float(parts.progress.seconds), 3), **scalars}
+    row = {"iteration": done, "env_steps": env_steps, "seconds": round(float(parts.progress.seconds.numpy()), 3), **scalars}
     run_dir.append_metrics(row)
     for tag, value in scalars.items():
         tf.summary.scalar(tag, value, step=env_steps)
@@ -275,14 +299,14 @@ def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) 
     """Evaluates every policy, writes the results and prints the table."""
     path: Path = run_dir.path
     results = evaluate_all(evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy)
-    iterations, seconds = int(parts.progress.iteration), float(parts.progress.seconds)
+    iterations, seconds = int(parts.progress.iteration.numpy()), float(parts.progress.seconds.numpy())
     env_steps = iterations * parts.loop.user_steps_per_iteration
     content = {
         "policies": [result.as_json() for result in results],
         "train": {
             "iterations": iterations,
             "env_steps": env_steps,
-            "train_steps": int(parts.progress.train_step),
+            "train_steps": int(parts.progress.train_step.numpy()),
             "seconds": round(seconds, 1),
             "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
         },

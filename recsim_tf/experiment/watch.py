@@ -10,9 +10,9 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.experiment import sessions
-from recsim_tf.experiment.errors import UsageError, one_line
+from recsim_tf.experiment.errors import UsageError
 from recsim_tf.experiment.evaluate import Evaluation
-from recsim_tf.experiment.run_dir import RunDirectory
+from recsim_tf.experiment.run_dir import RunDirectory, restore
 from recsim_tf.experiment.train import Experiment, train
 
 
@@ -49,8 +49,8 @@ def watch(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation, num_
     writer = tf.summary.create_file_writer(str(run_dir.path / "tensorboard_evaluate"))
     evaluated = 0
     for _ in _restored(run_dir, parts, timeout):
-        iteration = int(parts.progress.iteration)
-        env_steps = iteration * parts.loop.num_users
+        iteration = int(parts.progress.iteration.numpy())
+        env_steps = iteration * parts.loop.user_steps_per_iteration
         started = time.perf_counter()
         result = evaluate()
         seconds = time.perf_counter() - started
@@ -79,10 +79,10 @@ def _restored(run_dir: RunDirectory, parts: Experiment, timeout: float) -> Itera
     """Restores each newest checkpoint in turn; one that was deleted meanwhile is passed over."""
     for path in tf.train.checkpoints_iterator(str(run_dir.path / "checkpoints"), timeout=timeout):
         try:
-            parts.checkpoint.restore(path).assert_existing_objects_matched()
-        except Exception as error:  # A damaged file can raise anything.
+            restore(parts.agent_checkpoint, path, whole=False)
+        except UsageError:
             if _is_complete(path):
-                raise UsageError(f"checkpoint {path} is corrupt or was written by something else ({one_line(error)[:200]})") from error
+                raise
             continue
         yield
 

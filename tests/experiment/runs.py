@@ -18,14 +18,14 @@ def open_run(root_dir, *bindings: str) -> RunDirectory:
     return RunDirectory(root_dir, config.load([TINY], bindings))
 
 
-def start_command(*arguments: str, cwd=None) -> subprocess.Popen:
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+def start_command(*arguments: str, cwd=None, environment=None) -> subprocess.Popen:
+    """Starts `recsim-tf *arguments`, with the variables of `environment` beside those of this process."""
     return subprocess.Popen(
         [sys.executable, "-c", _COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})},
         cwd=cwd,
     )
 

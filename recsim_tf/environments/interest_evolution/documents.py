@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import checks
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.models import DocumentModel, per_user
@@ -59,7 +60,7 @@ class UtilityVideos(_Videos):
       max_utility: mean quality of the best topic.
       quality_stddev: standard deviation of the quality around its topic's mean (RecSim calls its 0.1 a variance, but uses it so).
       video_length: watch time of a click, in the unit of the users' budget.
-      topic_quality_means: float [T], replaces the linear table.
+      topic_quality_means: float [T] or [B, T], replaces the linear table.
       dtype: tf.float32 or tf.float64.
     """
 
@@ -82,9 +83,7 @@ class UtilityVideos(_Videos):
                 f"num_topics must satisfy int(0.7 T) + int(0.3 T) == T (as 10 or 20) without topic_quality_means, got {num_topics}"
             )
         if topic_quality_means is not None:
-            shape = tf.convert_to_tensor(topic_quality_means).shape
-            if shape != [num_topics]:
-                raise ValueError(f"topic_quality_means must have shape [num_topics={num_topics}], got {shape}")
+            checks.check_table("topic_quality_means", topic_quality_means, num_topics=num_topics)
         self.num_topics = num_topics
         self.min_utility = min_utility
         self.max_utility = max_utility
@@ -94,15 +93,15 @@ class UtilityVideos(_Videos):
         self.dtype = tf.as_dtype(dtype)
 
     def mean_quality(self) -> tf.Tensor:
-        """[T]: the mean quality of each topic."""
+        """[T]: the mean quality of each topic; [B, T] where a parameter of it is [B]."""
         if self.topic_quality_means is not None:
-            return per_user(self.topic_quality_means, 1, self.dtype)
+            return per_user(self.topic_quality_means, 2, self.dtype, table_rank=1)
         num_negative = int(0.7 * self.num_topics)
-        falling = np.linspace(1.0, 0.0, num_negative)
-        rising = np.linspace(0.0, 1.0, self.num_topics - num_negative)
-        negative = per_user(self.min_utility, 1, self.dtype) * tf.constant(falling, self.dtype)
-        positive = per_user(self.max_utility, 1, self.dtype) * tf.constant(rising, self.dtype)
-        return tf.concat([negative, positive], axis=0)
+        num_positive = self.num_topics - num_negative
+        falling = np.concatenate([np.linspace(1.0, 0.0, num_negative), np.zeros(num_positive)])
+        rising = np.concatenate([np.zeros(num_negative), np.linspace(0.0, 1.0, num_positive)])
+        negative = per_user(self.min_utility, 2, self.dtype) * tf.constant(falling, self.dtype)
+        return negative + per_user(self.max_utility, 2, self.dtype) * tf.constant(rising, self.dtype)
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
@@ -115,7 +114,7 @@ class UtilityVideos(_Videos):
         return Video(features=features, cluster_id=draw, length=length)
 
     def reveal(self, documents):
-        mean = tf.reduce_sum(documents.features * self.mean_quality(), axis=-1)
+        mean = tf.reduce_sum(documents.features * per_user(self.mean_quality(), 3, self.dtype, table_rank=1), axis=-1)
         stddev = per_user(self.quality_stddev, 2, self.dtype)
         return tfd.Independent(tfd.Normal(mean, stddev), 1)
 
@@ -145,7 +144,7 @@ class PlainVideos(_Videos):
         max_feature_value: float = 1.0,
         video_length_mean=4.3,
         video_length_stddev=1.0,
-        max_video_length: float = 100.0,
+        max_video_length=100.0,
         quality=1.0,
         dtype: tf.DType = tf.float32,
         name: str = "PlainVideos",
@@ -176,7 +175,7 @@ class PlainVideos(_Videos):
             features=draw.features,
             # RecSim leaves the topic out, which breaks its own environment; the largest feature serves as one.
             cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
-            length=tf.minimum(draw.length, tf.constant(self.max_video_length, self.dtype)),
+            length=tf.minimum(draw.length, per_user(self.max_video_length, 2, self.dtype)),
         )
 
     def show(self, documents, hidden):

@@ -1,0 +1,94 @@
+"""Replicas of a `tf.distribute` strategy: what each has of its own, and what they have together.
+
+Of one program each replica runs its share of the users. What belongs to them is in variables of the replica; sums over all replicas are
+taken where a number is that of the whole. With one replica, as without a strategy, variables are ordinary ones and sums are what is
+summed.
+"""
+
+from collections.abc import Callable, Iterable
+
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.types import Nest
+
+
+def number() -> int:
+    """Replicas of the strategy in whose scope this is called."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def require_one(what: str) -> None:
+    """For what does not learn by gradients, which could be summed.
+
+    Raises:
+      ValueError: in the scope of a strategy with several replicas.
+    """
+    if number() > 1:
+        raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}: leave train.strategy at 'default'")
+
+
+def share(name: str, total: int) -> int:
+    """A replica's part of what all share.
+
+    Raises:
+      ValueError: if the replicas do not divide it.
+    """
+    if total % number():
+        raise ValueError(f"{name} must be a multiple of the number of replicas, {number()}, got {total}")
+    return total // number()
+
+
+def variable(value, name: str | None = None) -> tf.Variable:
+    """A variable, not trainable, of which each replica has its own, with the same first value."""
+    return tf.Variable(
+        value,
+        trainable=False,
+        name=name,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+def seed_variable(seed, name: str | None = None) -> tf.Variable:
+    """A variable with a seed, int32 [2], which differs between replicas."""
+    seed = variable(random.as_seed(seed), name)
+    on_each(lambda: fold(seed))
+    return seed
+
+
+def fold(seed: tf.Variable) -> None:
+    """Makes a replica's seed depend on its number among all replicas, those of other workers included."""
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    seed.assign(tf.random.experimental.stateless_fold_in(seed, replica, alg="philox"))
+
+
+def on_each(function: Callable[[], None]) -> None:
+    """Calls a function on each replica, if there are several: where there is one, nothing is to be made different."""
+    if number() > 1:
+        tf.function(lambda: tf.distribute.get_strategy().run(function), autograph=False).get_concrete_function()()
+
+
+def total(values: Nest) -> Nest:
+    """Sums over replicas of a nest of tensors, when called by each of them."""
+    return values if number() == 1 else tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def gather(value: tf.Tensor) -> tf.Tensor:
+    """The tensors [n, ...] of all replicas, one after the other, when called by each of them."""
+    return value if number() == 1 else tf.distribute.get_replica_context().all_gather(value, axis=0)
+
+
+def gather_total(values: Nest) -> Nest:
+    """The sum over replicas of what `strategy.run` returned."""
+    if number() == 1:
+        return values
+    strategy = tf.distribute.get_strategy()
+    return tf.nest.map_structure(lambda value: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None), values)
+
+
+def of_this_process(variables: Iterable[tf.Variable]) -> list[tf.Variable]:
+    """The replicas' own variables, from `variable`, as ordinary ones: those of the replicas that this process runs."""
+    strategy = tf.distribute.get_strategy()
+    found = [each for each in variables if each.synchronization == tf.VariableSynchronization.ON_READ]
+    return [single for each in found for single in strategy.experimental_local_results(each)]

@@ -1,0 +1,128 @@
+"""What a trial leaves on disk, and how it stands by that."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recsim_tf.experiment.run_dir import write_text
+from recsim_tf.experiment.sweeps.trials import Trial
+
+FINISHED = "finished"
+FAILED = "failed"
+STOPPED = "stopped"  # by a scheduler
+PENDING = "pending"  # not run, or not to its end
+
+_TRIALS = "trials"
+
+
+class Outcome(NamedTuple):
+    """How a trial stands."""
+
+    status: str
+    error: str = ""  # in one line
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the trial is not to be run again."""
+        return self.status in (FINISHED, STOPPED)
+
+
+class TrialFiles(NamedTuple):
+    """The files of one trial, all below the folder of its variant."""
+
+    root: Path  # of the sweep
+    name: str  # of the trial
+    num_iterations: int
+
+    @classmethod
+    def of(cls, root: Path, trial: Trial) -> "TrialFiles":
+        return cls(root, trial.name, trial.num_iterations)
+
+    @property
+    def run(self) -> Path:
+        """The folder of `recsim-tf train`."""
+        return self.root / _TRIALS / self.name
+
+    @property
+    def config(self) -> Path:
+        """What is trained."""
+        return self._beside(".gin")
+
+    @property
+    def log(self) -> Path:
+        """What the trial's processes printed, one after the other."""
+        return self._beside(".log")
+
+    @property
+    def _outcome(self) -> Path:
+        return self._beside(".outcome.json")
+
+    def _beside(self, suffix: str) -> Path:
+        return self.run.with_name(self.run.name + suffix)
+
+    def results(self) -> dict[str, Any] | None:
+        """The content of results.json, once the run has all its iterations."""
+        try:
+            content = json.loads((self.run / "results.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return content if content["train"]["iterations"] == self.num_iterations else None
+
+    def outcome(self) -> Outcome:
+        """How the trial stands."""
+        if self.results() is not None:
+            return Outcome(FINISHED)
+        try:
+            return Outcome(**json.loads(self._outcome.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return Outcome(PENDING)
+
+    def record(self, outcome: Outcome) -> None:
+        """Records that the trial failed, or was stopped by a scheduler."""
+        write_text(self._outcome, json.dumps(outcome._asdict()) + "\n")
+
+    def prepare(self, config: str) -> None:
+        """Writes what is to be trained, and forgets a failure."""
+        self.run.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.config, config)
+        self._outcome.unlink(missing_ok=True)
+
+
+class MetricsTail:
+    """The rows of a run's metrics.jsonl as they come, each iteration once, though a run that goes on writes some of them again.
+
+    Args:
+      run: the folder.
+    """
+
+    def __init__(self, run: Path):
+        self._path = run / "metrics.jsonl"
+        self._file: int | None = None
+        self._offset = 0
+        self._iteration = -1
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What came since the last call."""
+        try:
+            with open(self._path, "rb") as file:
+                inode = self._path.stat().st_ino
+                # A run that goes on replaces the file.
+                self._offset = self._offset if inode == self._file else 0
+                self._file = inode
+                file.seek(self._offset)
+                whole, end, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return []
+        self._offset += len(whole) + len(end)
+        rows = [row for row in map(_parsed, whole.splitlines()) if row is not None and row["iteration"] > self._iteration]
+        if rows:
+            self._iteration = rows[-1]["iteration"]
+        return rows
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """A line that a kill left half written is none."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None

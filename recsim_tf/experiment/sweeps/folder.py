@@ -1,0 +1,105 @@
+"""The folder of a sweep: which trials belong to it, and which sweeps may go on in it."""
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from recsim_tf.experiment.errors import UsageError
+from recsim_tf.experiment.run_dir import RunDirectory, locked, write_text
+from recsim_tf.experiment.sweeps.files import MetricsTail, TrialFiles
+from recsim_tf.experiment.sweeps.trials import Trial
+
+_RECORD = "trials.json"
+
+
+class Shard(NamedTuple):
+    """A part of the trials: those whose place leaves `remainder` when divided by `divisor`."""
+
+    remainder: int = 0
+    divisor: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Of "i/n".
+
+        Raises:
+          UsageError: unless 0 <= i < n.
+        """
+        remainder, _, divisor = text.partition("/")
+        if not (remainder.isdecimal() and divisor.isdecimal() and int(remainder) < int(divisor)):
+            raise UsageError(f"--shard must be i/n with 0 <= i < n, such as 0/2, got {text!r}")
+        return cls(int(remainder), int(divisor))
+
+
+class SweepDirectory:
+    """A folder that belongs to one sweep.
+
+    Args:
+      root_dir: created by `claim` if it does not exist; else it must be empty or hold this sweep, which may have got more trials or more
+        iterations since.
+      trials: of the sweep.
+
+    Raises:
+      UsageError: if the folder holds anything else. Nothing in it is changed then.
+    """
+
+    def __init__(self, root_dir: str, trials: Sequence[Trial]):
+        self.path = Path(root_dir).absolute()
+        self.trials = trials
+        self.files = {trial.name: TrialFiles.of(self.path, trial) for trial in trials}
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"root_dir {root_dir} is a file, name a folder")
+        if (self.path / _RECORD).is_file():
+            self._check_record(root_dir)
+        elif self.path.exists() and any(not path.name.startswith(".lock") for path in self.path.iterdir()):
+            raise UsageError(f"root_dir {root_dir} is not empty and holds no sweep (no {_RECORD}): name a new or empty folder")
+
+    def part(self, shard: Shard) -> list[Trial]:
+        """The trials of a shard."""
+        return list(self.trials[shard.remainder :: shard.divisor])
+
+    @contextlib.contextmanager
+    def claim(self, shard: Shard) -> Iterator[None]:
+        """Creates the folder, records the trials, and keeps other processes from the shard inside the context.
+
+        Raises:
+          UsageError: if another process has claimed it.
+        """
+        with locked(self.path, f".lock-{shard.remainder}-of-{shard.divisor}"):
+            with self.writing():
+                write_text(self.path / _RECORD, json.dumps({"trials": [trial.name for trial in self.trials]}, indent=2) + "\n")
+            yield
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Waits until no other shard writes what all shards write."""
+        with open(self.path / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _check_record(self, root_dir: str) -> None:
+        try:
+            recorded = json.loads((self.path / _RECORD).read_text(encoding="utf-8"))["trials"]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise UsageError(f"{self.path / _RECORD}, which lists the trials of the sweep, cannot be read") from error
+        missing = [name for name in recorded if name not in self.files]
+        if missing:
+            raise UsageError(
+                f"root_dir {root_dir} holds a sweep whose trial {missing[0]} is not in this one: "
+                "keep the trials that are there (more may come) or choose another root_dir"
+            )
+        for trial in self.trials:
+            self._check_run(trial)
+
+    def _check_run(self, trial: Trial) -> None:
+        """Refuses what `train` would refuse, before anything starts."""
+        run = self.files[trial.name].run
+        RunDirectory(run, trial.config)
+        done = max((row["iteration"] for row in MetricsTail(run).rows()), default=0)
+        if done > trial.num_iterations:
+            raise UsageError(
+                f"trial {trial.name}: train.num_iterations must be at least {done}, which it has reached, got {trial.num_iterations}"
+            )

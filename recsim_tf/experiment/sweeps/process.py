@@ -1,0 +1,88 @@
+"""A trial that runs, as those who started it see it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from recsim_tf.experiment.sweeps.files import FAILED, FINISHED, PENDING, Outcome, TrialFiles
+
+_ERROR = "recsim-tf: error: "
+
+
+class TrialProcess:
+    """Starts the process of a prepared trial.
+
+    Args:
+      files: of the trial.
+      threads: of TensorFlow in it.
+      folder: in which it runs, for relative paths of its configuration.
+    """
+
+    def __init__(self, files: TrialFiles, threads: int, folder: str):
+        self.files = files
+        self._stopped = False
+        self._outcome: Outcome | None = None
+        with open(files.log, "ab") as log:
+            self._log_start = log.tell()
+            # By the pipe it notices the end of this process, however that comes; in a session of its own it does not get the
+            # terminal's Ctrl-C.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "recsim_tf.experiment.sweeps.trial", str(files.run), str(files.config)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_environment(threads),
+                cwd=folder if Path(folder).is_dir() else None,
+                start_new_session=True,
+            )
+
+    def poll(self) -> Outcome | None:
+        """None while it runs; then its outcome, which is recorded if it failed."""
+        if self._outcome is None and self._process.poll() is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._outcome = self._conclude(self._process.returncode)
+        return self._outcome
+
+    def stop(self) -> None:
+        """Asks it to save a checkpoint and end."""
+        if not self._stopped and self._process.poll() is None:
+            self._stopped = True
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> Outcome:
+        """Waits for its end."""
+        self._process.wait()
+        outcome = self.poll()
+        assert outcome is not None
+        return outcome
+
+    def _conclude(self, code: int) -> Outcome:
+        if self.files.results() is not None and code == 0:
+            return Outcome(FINISHED)
+        if self._stopped:
+            return Outcome(PENDING)
+        outcome = Outcome(FAILED, self._error(code))
+        self.files.record(outcome)
+        return outcome
+
+    def _error(self, code: int) -> str:
+        with open(self.files.log, "rb") as log:
+            log.seek(self._log_start)
+            lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+        told = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+        if told:
+            return told[-1]
+        last = f": {lines[-1]}" if lines else ""
+        if code < 0:
+            return f"ended by {signal.Signals(-code).name}{last}"
+        return f"ended with exit status {code}{last}"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """One number of threads wherever the trial runs, so that its results are the same; no progress bar in the log."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    return {**quiet, **os.environ, **dict.fromkeys(names, str(threads)), "TQDM_DISABLE": "1"}

@@ -1,0 +1,153 @@
+"""What a sweep found: a row for each trial and each variant."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.experiment.run_dir import RunDirectory, write_text
+from recsim_tf.experiment.sweeps.files import FINISHED, TrialFiles
+from recsim_tf.experiment.sweeps.folder import SweepDirectory
+from recsim_tf.experiment.sweeps.statistics import Estimate, estimate
+from recsim_tf.experiment.sweeps.trials import Trial, Variant
+
+_EVALUATION = "AverageEpisodeRewards/eval"
+
+
+class TrialResult(NamedTuple):
+    """What one trial gave; a number is None where there is none."""
+
+    trial: Trial
+    status: str
+    error: str
+    folder: str  # of the run, from the sweep's
+    policies: Sequence[dict[str, Any]]  # of results.json, the agent last
+    curve: Sequence[dict[str, Any]]  # the rows of metrics.jsonl that hold an evaluation
+    measured: dict[str, float | None]  # the columns of `MEASURES`
+    operative: str  # operative_config.gin
+
+
+# Columns of sweep.csv, and where they are: in results.json of the agent and of the training, or in the last evaluation of a trial that did
+# not end.
+_MEASURES = {
+    "return": ("mean_return", _EVALUATION),
+    "standard_error": ("standard_error", "StandardError/eval"),
+    "session_length": ("mean_length", "AverageEpisodeLength/eval"),
+    "click_rate": ("click_rate", "CTR/eval"),
+    "quality": ("mean_quality", "AverageQuality/eval"),
+    "iterations": ("iterations", "iteration"),
+    "env_steps": ("env_steps", "env_steps"),
+    "seconds": ("seconds", "seconds"),
+}
+MEASURES = tuple(_MEASURES)
+
+
+class VariantResult(NamedTuple):
+    """What the finished trials of one variant gave."""
+
+    variant: Variant
+    num_trials: int
+    finished: Sequence[TrialResult]
+    estimate: Estimate | None  # of the return; None without a finished trial
+
+    def mean(self, measure: str) -> float | None:
+        """The mean of a measure over the finished trials that have it."""
+        values = [value for result in self.finished if (value := result.measured[measure]) is not None]
+        return float(np.mean(values)) if values else None
+
+
+class SweepResult(NamedTuple):
+    """All that was found so far."""
+
+    swept: Sequence[str]  # names of bindings, and "gin_file"
+    trials: Sequence[TrialResult]
+    variants: Sequence[VariantResult]  # the best first, those without a finished trial last
+    baselines: dict[str, float]  # mean returns of the other policies that all finished trials agree on
+
+
+def read_results(folder: SweepDirectory) -> SweepResult:
+    """Reads what the trials of a sweep left so far."""
+    trials = [_read(folder.path, trial, folder.files[trial.name]) for trial in folder.trials]
+    swept = list(dict.fromkeys(name for trial in folder.trials for name in trial.variant.bindings))
+    variants: dict[str, list[TrialResult]] = {}
+    for result in trials:
+        variants.setdefault(result.trial.variant.label, []).append(result)
+    summaries = sorted(map(_summary, variants.values()), key=lambda v: -np.inf if v.estimate is None else v.estimate.value, reverse=True)
+    return SweepResult(swept, trials, summaries, _baselines([result for result in trials if result.status == FINISHED]))
+
+
+def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
+    status, error = files.outcome()
+    rows = RunDirectory(files.run).metrics() if (files.run / "config.gin").is_file() else []
+    curve = [row for row in rows if _EVALUATION in row]
+    content = files.results()
+    if content is not None:
+        found = {**content["train"], **content["policies"][-1]}
+        measured = {measure: found.get(name) for measure, (name, _) in _MEASURES.items()}
+    else:
+        last = curve[-1] if curve else {}
+        measured = {measure: last.get(name) for measure, (_, name) in _MEASURES.items()}
+    operative = files.run / "operative_config.gin"
+    return TrialResult(
+        trial,
+        status,
+        error,
+        str(files.run.relative_to(root)),
+        content["policies"] if content is not None else (),
+        curve,
+        measured,
+        operative.read_text(encoding="utf-8") if operative.is_file() else "",
+    )
+
+
+def _summary(results: Sequence[TrialResult]) -> VariantResult:
+    finished = [result for result in results if result.status == FINISHED]
+    agents = [result.policies[-1] for result in finished]
+    found = estimate([agent["mean_return"] for agent in agents], [agent["standard_error"] for agent in agents]) if agents else None
+    return VariantResult(results[0].trial.variant, len(results), finished, found)
+
+
+def _baselines(finished: Sequence[TrialResult]) -> dict[str, float]:
+    if not finished:
+        return {}
+    by_trial = [{policy["name"]: policy["mean_return"] for policy in result.policies[:-1]} for result in finished]
+    return {name: value for name, value in by_trial[0].items() if all(found.get(name) == value for found in by_trial)}
+
+
+def write_tables(path: Path, result: SweepResult) -> None:
+    """Writes sweep.csv, a row for each trial, and sweep.json, which also has the variants and the baselines.
+
+    Args:
+      path: the folder.
+      result: of the sweep.
+    """
+    rows = [_row(result.swept, trial) for trial in result.trials]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path / "sweep.csv", text.getvalue())
+    variants = [
+        {
+            "variant": found.variant.label,
+            "bindings": found.variant.bindings,
+            "trials": found.num_trials,
+            "finished": len(found.finished),
+            "return": None if found.estimate is None else found.estimate._asdict(),
+            **{measure: found.mean(measure) for measure in ("session_length", "click_rate", "quality")},
+        }
+        for found in result.variants
+    ]
+    content = {"swept": result.swept, "variants": variants, "baselines": result.baselines, "trials": rows}
+    write_text(path / "sweep.json", json.dumps(content, indent=2) + "\n")
+
+
+def _row(swept: Sequence[str], result: TrialResult) -> dict[str, Any]:
+    trial = result.trial
+    bindings = {name: trial.variant.bindings.get(name) for name in swept}
+    named = {"trial": trial.name, "status": result.status, **bindings, "seed": trial.seed}
+    return {**named, **result.measured, "error": result.error, "folder": result.folder}

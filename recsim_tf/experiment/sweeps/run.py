@@ -1,0 +1,123 @@
+"""The sweep from its file to its tables."""
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from recsim_tf.experiment import config
+from recsim_tf.experiment.errors import StoppedError, UsageError
+from recsim_tf.experiment.run_dir import write_text
+from recsim_tf.experiment.sweeps.files import FAILED, TrialFiles
+from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
+from recsim_tf.experiment.sweeps.local import run_local
+from recsim_tf.experiment.sweeps.plots import write_plots
+from recsim_tf.experiment.sweeps.progress import Progress
+from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
+from recsim_tf.experiment.sweeps.settings import Sweep, ray_engine, sweep
+from recsim_tf.experiment.sweeps.summary import counts, markdown, text_table
+from recsim_tf.experiment.sweeps.trials import plan
+
+ENGINES = ("local", "ray")
+
+# Runs trials; returns None or the signal that asked to stop.
+_Engine = Callable[[Sequence[TrialFiles], Progress], int | None]
+
+
+def run_sweep(
+    root_dir: str,
+    sweep_file: str,
+    gin_bindings: Sequence[str] = (),
+    engine: str = "local",
+    ray_address: str | None = None,
+    shard: Shard = Shard(),  # noqa: B008
+    dry_run: bool = False,
+) -> SweepResult | None:
+    """Runs the trials of a sweep that are not finished, and writes the results of all into a folder; prints the table.
+
+    The folder receives trials/ with the run, the log and the configuration of each trial, and at the end sweep.csv, sweep.json, curves.png,
+    returns.png and summary.md.
+
+    Args:
+      root_dir: the folder.
+      sweep_file: a path, or the name of a packaged sweep.
+      gin_bindings: over the file.
+      engine: "local" for processes on this machine, or "ray" for Ray Tune.
+      ray_address: "HOST:PORT" of a Ray cluster; None starts Ray on this machine.
+      shard: which of the trials are run.
+      dry_run: whether to print the trials and do nothing.
+
+    Returns:
+      What was found, also by other shards; None for a dry run.
+
+    Raises:
+      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once the running trials have saved checkpoints.
+      UsageError: for bad input, before anything starts.
+    """
+    if engine not in ENGINES:
+        raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    if ray_address is not None and engine != "ray":
+        raise UsageError(f"--ray_address is an option of --engine=ray, got --engine={engine}")
+    if engine == "ray":
+        from recsim_tf.experiment.sweeps import ray_engine as ray_module
+
+        ray_module.register_schedulers()
+        if ray_address is not None:
+            ray_module.check_address(ray_address)
+    path = str(config.find_config(sweep_file, "sweep_file"))
+    config.load([path], gin_bindings)
+    settings = sweep()
+    on_ray = engine == "ray"
+    part = f"{shard.remainder}-of-{shard.divisor}"
+    run_trials = ray_module.engine(ray_engine(), settings.threads_per_trial, ray_address, part) if on_ray else _local_engine(settings)
+    folder = SweepDirectory(root_dir, plan(settings))
+    if not folder.part(shard):
+        raise UsageError(f"--shard must have a trial, got {shard.remainder}/{shard.divisor} for {len(folder.trials)} trials")
+    if dry_run:
+        _print_trials(folder, shard)
+        return None
+    with folder.claim(shard):
+        _run(folder, shard, run_trials)
+        command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
+        command += [f"--gin_bindings={binding}" for binding in gin_bindings]
+        command += ["--engine=ray"] * (engine == "ray") + [f"--ray_address={ray_address}"] * (ray_address is not None)
+        return _write(folder, shlex.join(command))
+
+
+def _local_engine(settings: Sweep) -> _Engine:
+    return lambda trials, progress: run_local(trials, settings.num_processes, settings.threads_per_trial, progress)
+
+
+def _print_trials(folder: SweepDirectory, shard: Shard) -> None:
+    part = folder.part(shard)
+    for trial in part:
+        print(f"{folder.files[trial.name].outcome().status:<8}  {trial.name}  {trial.num_iterations:,} iterations")
+    of = f" of {len(folder.trials)}" if shard.divisor > 1 else ""
+    print(f"{len(part)}{of} trials, {sum(trial.num_iterations for trial in part):,} iterations in {folder.path}")
+
+
+def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
+    part = folder.part(shard)
+    files = [folder.files[trial.name] for trial in part]
+    unsettled = [trial for trial in part if not folder.files[trial.name].outcome().is_settled]
+    for trial in unsettled:
+        folder.files[trial.name].prepare(trial.config)
+    if not unsettled:
+        return
+    with Progress(files) as progress:
+        signal = run_trials([folder.files[trial.name] for trial in unsettled], progress)
+    if signal is not None:
+        settled = sum(trial.outcome().is_settled for trial in files)
+        raise StoppedError(f"stopped with {settled} of {len(files)} trials done, the others keep their checkpoints", signal)
+
+
+def _write(folder: SweepDirectory, command: str) -> SweepResult:
+    with folder.writing():
+        result = read_results(folder)
+        write_tables(folder.path, result)
+        plots = write_plots(folder.path, result)
+        write_text(folder.path / "summary.md", markdown(result, plots, command))
+    print(text_table(result))
+    for trial in result.trials:
+        if trial.status == FAILED:
+            print(f"Failed: {trial.trial.name}: {trial.error}")
+    print(f"{counts(result)}. Results in {folder.path}")
+    return result

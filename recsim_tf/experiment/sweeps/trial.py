@@ -1,0 +1,50 @@
+"""The process of a trial: `recsim-tf train`, which stops with a checkpoint when the sweep that started it is gone.
+
+    python -m recsim_tf.experiment.sweeps.trial RUN_FOLDER CONFIG_FILE
+
+Standard input must be a pipe that the sweep holds open.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from recsim_tf import cli
+from recsim_tf.experiment.errors import UsageError
+from recsim_tf.experiment.run_dir import locked
+
+# A sweep that was killed leaves trials that are about to write a checkpoint.
+_PATIENCE_SECONDS = 120.0
+
+
+def _stop_with_the_sweep() -> None:
+    # Not by sys.stdin, whose lock the interpreter wants when it ends.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _wait_for_the_folder(run: Path) -> None:
+    """Returns once no other process is in the folder; when it takes too long, `train` says so."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with locked(run, ".lock"):
+                return
+        except UsageError:
+            time.sleep(0.1)
+
+
+def main() -> None:
+    run, config = sys.argv[1:]
+    threading.Thread(target=_stop_with_the_sweep, daemon=True).start()
+    _wait_for_the_folder(Path(run))
+    sys.argv = ["recsim-tf", "train", f"--root_dir={run}", f"--gin_file={config}"]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from recsim_tf.experiment.sweeps.files import MetricsTail, Outcome
+from recsim_tf.experiment.sweeps.folder import SweepDirectory
+from recsim_tf.experiment.sweeps.plots import write_plots
+from recsim_tf.experiment.sweeps.results import read_results, write_tables
+from recsim_tf.experiment.sweeps.statistics import estimate
+from recsim_tf.experiment.sweeps.summary import markdown, text_table, without_effect
+from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
+
+# Matplotlib warns of its own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def test_one_seed_has_the_interval_of_its_sessions():
+    found = estimate([10.0], [2.0])
+    assert (found.value, found.method) == (10.0, "one seed")
+    np.testing.assert_allclose([found.low, found.high], [10 - 1.96 * 2, 10 + 1.96 * 2], atol=1e-3)
+
+
+def test_two_and_three_seeds_have_students_interval():
+    found = estimate([1.0, 2.0, 3.0], [9.0, 9.0, 9.0])
+    # t(0.975, 2) = 4.3027, and the standard error is 1 / sqrt(3).
+    np.testing.assert_allclose([found.value, found.low, found.high], [2.0, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5], atol=1e-4)
+    assert found.method == "mean"
+    assert estimate([2.0, 2.0], [1.0, 1.0])[:3] == (2.0, 2.0, 2.0)
+
+
+def test_more_seeds_have_the_interquartile_mean_which_one_bad_seed_does_not_move():
+    good = estimate([10.0, 11.0, 12.0, 13.0], [1.0] * 4)
+    assert good[:1] + good[3:] == (11.5, "IQM")
+    assert estimate([-1000.0, 11.0, 12.0, 13.0], [1.0] * 4).value == 11.5
+    assert estimate([7.0] * 5, [1.0] * 5)[:3] == (7.0, 7.0, 7.0)
+
+
+def test_the_bootstrap_interval_covers_the_mean_about_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    found = [estimate(generator.normal(size=20), [1.0] * 20) for _ in range(200)]
+    covered = np.mean([interval.low <= 0 <= interval.high for interval in found])
+    # Four standard errors of 200 trials; the percentile bootstrap of 20 is a little short of 95%.
+    assert 0.91 - 4 * stats.binom(200, 0.93).std() / 200 < covered <= 1
+    assert estimate([1.0, 2.0, 3.0, 4.0], [1.0] * 4) == estimate([1.0, 2.0, 3.0, 4.0], [1.0] * 4)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A sweep of three variants with two seeds: one finished, one with a failure, one that was stopped or not run."""
+    variants = [{"SlateQAgent.epsilon": 0.1}, {"SlateQAgent.epsilon": 0.2}, {"SlateQAgent.epsilon": 0.3, "Adam.beta_1": 0.8}]
+    trials = plan_tiny(*variants, seeds=(0, 1))
+    folder = SweepDirectory(str(tmp_path), trials)
+    claim(folder)
+    files = [folder.files[trial.name] for trial in trials]
+    for index, value in enumerate((10.0, 12.0, 20.0)):
+        finish(files[index], trials[index].config, value, used="SlateQAgent.epsilon = 0.1")
+    for index, outcome in ((3, Outcome("failed", "it | broke")), (4, Outcome("stopped"))):
+        files[index].prepare(trials[index].config)
+        files[index].record(outcome)
+    return folder
+
+
+def test_tables_hold_every_trial_and_the_best_variant_first(folder):
+    result = read_results(folder)
+    write_tables(folder.path, result)
+    with open(folder.path / "sweep.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["finished", "finished", "finished", "failed", "stopped", "pending"]
+    assert [row["return"] for row in rows] == ["10.0", "12.0", "20.0", "", "", ""]
+    assert [row["SlateQAgent.epsilon"] for row in rows] == ["0.1", "0.1", "0.2", "0.2", "0.3", "0.3"]
+    assert [row["Adam.beta_1"] for row in rows] == ["", "", "", "", "0.8", "0.8"]
+    assert rows[3]["error"] == "it | broke"
+    assert rows[0]["folder"] == "trials/epsilon=0.1/seed-0"
+    content = json.loads((folder.path / "sweep.json").read_text())
+    assert content["swept"] == ["SlateQAgent.epsilon", "Adam.beta_1"]
+    assert content["baselines"] == {"Random": 3.0}
+    best, second, last = content["variants"]
+    assert (best["bindings"], best["finished"], best["return"]["value"]) == ({"SlateQAgent.epsilon": 0.2}, 1, 20.0)
+    assert (second["return"]["value"], second["return"]["method"], second["quality"]) == (11.0, "mean", None)
+    assert last["return"] is None
+
+
+def test_the_summary_tells_failures_and_what_the_interval_is(folder):
+    result = read_results(folder)
+    plots = write_plots(folder.path, result)
+    assert plots == ["curves.png", "returns.png"]
+    assert all((folder.path / name).read_bytes()[:4] == b"\x89PNG" for name in plots)
+    text = markdown(result, plots, "recsim-tf sweep")
+    assert "6 trials: 3 finished, 1 stopped early by the scheduler, 1 failed, 1 pending" in text
+    assert "- `epsilon=0.2/seed-1`: it | broke" in text
+    assert "Student's t interval" in text
+    assert "![curves](curves.png)" in text
+    assert text_table(result).splitlines()[2].split()[:3] == ["epsilon=0.2", "1/2", "20.00"]
+
+
+def test_a_binding_that_no_finished_trial_used_is_told(folder):
+    trial = folder.trials[5]
+    finish(folder.files[trial.name], trial.config, 1.0, used="recsim_tf.SlateQAgent.epsilon = 0.3\nother/Adam.beta_1 = 0.8")
+    result = read_results(folder)
+    assert without_effect(result) == ["Adam.beta_1"]
+    assert "Had no effect, since no finished trial used it: Adam.beta_1." in text_table(result)
+
+
+def test_rows_come_once_though_a_run_that_goes_on_writes_them_again(tmp_path):
+    metrics, tail = tmp_path / "metrics.jsonl", MetricsTail(tmp_path)
+    assert tail.rows() == []
+    metrics.write_text('{"iteration": 0}\n{"iteration": 10}\n{"iter')
+    assert [row["iteration"] for row in tail.rows()] == [0, 10]
+    assert tail.rows() == []
+    (tmp_path / "rewound").write_text('{"iteration": 0}\n')
+    (tmp_path / "rewound").replace(metrics)
+    with open(metrics, "a") as file:
+        assert tail.rows() == []
+        file.write('{"iteration": 10}\n{"iteration": 20}\n')
+    assert [row["iteration"] for row in tail.rows()] == [20]
