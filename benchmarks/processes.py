@@ -1,8 +1,11 @@
 """What benchmarks share: processes of their own, RecSim in its interpreter, the machine, the JSON file."""
 
+import contextlib
+import importlib.metadata
 import json
 import os
 import platform
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,8 +23,7 @@ def _run(python: str, script: Path, arguments: Sequence[str], one_core: bool) ->
         if one_core and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return subprocess.run([python, str(script), *arguments], preexec_fn=pin, env=environment, capture_output=True, text=True)
+    return subprocess.run([python, str(script), *arguments], preexec_fn=pin, env=environment({}), capture_output=True, text=True)
 
 
 def run_worker(script: str, task: dict[str, Any], one_core: bool) -> dict[str, Any]:
@@ -30,6 +32,60 @@ def run_worker(script: str, task: dict[str, Any], one_core: bool) -> dict[str, A
     if process.returncode:
         raise RuntimeError(f"the measuring process failed:\n{process.stderr}")
     return json.loads(process.stdout.splitlines()[-1])
+
+
+def run_workers(
+    script: str, tasks: Sequence[dict[str, Any]], cores: Sequence[Sequence[int]], environments: Sequence[dict[str, str]]
+) -> list[dict[str, Any]]:
+    """What processes of a worker script that run at the same time print, as JSON.
+
+    Args:
+      script: of this folder.
+      tasks: one for each process.
+      cores: those of each process, numbered from 0 among the cores that this process has.
+      environments: variables of each, beside those of this process.
+    """
+    have = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+    def start(task, numbers, variables):
+        pinned = {have[number % len(have)] for number in numbers} if have else set()
+        return subprocess.Popen(
+            [sys.executable, str(_HERE / script), json.dumps(task)],
+            preexec_fn=(lambda: os.sched_setaffinity(0, pinned)) if pinned else None,
+            env=environment(variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    started = [start(*each) for each in zip(tasks, cores, environments, strict=True)]
+    outputs = [process.communicate() for process in started]
+    failed = [errors for process, (_, errors) in zip(started, outputs, strict=True) if process.returncode]
+    if failed:
+        raise RuntimeError("a measuring process failed:\n" + "\n".join(failed))
+    return [json.loads(output.splitlines()[-1]) for output, _ in outputs]
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """This process's environment and some variables more."""
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+
+
+def free_addresses(number: int) -> list[str]:
+    """Addresses of this machine that nobody listens at."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(number)]
+        return [f"localhost:{server.getsockname()[1]}" for server in servers]
+
+
+def tf_config(addresses: Sequence[str], index: int) -> dict[str, str]:
+    """The environment of worker `index` of `tf.distribute`."""
+    return {"TF_CONFIG": json.dumps({"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}})}
+
+
+def version(package: str) -> str:
+    """The installed version of a package."""
+    return importlib.metadata.version(package)
 
 
 def run_peer(name: str, flag: str, python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:

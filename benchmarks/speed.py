@@ -63,7 +63,7 @@ def report(sections: Sequence[str], settings: Settings) -> tuple[dict[str, Any],
         result["figures"] |= section.figures
         result["details"][name] = section.details
         print("\n".join([*section.lines, ""]), flush=True)
-    worker = {"device": "CPU", "tensorflow": _version("tensorflow")}
+    worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
     result["machine"] = {**processes.machine(worker, load_before), "processor_name": _processor()}
     return result, [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]
 
@@ -76,12 +76,6 @@ def _bar_lines(figures: dict[str, float]) -> list[str]:
             asked = f"{'>=' if bar > 0 else '<='} {abs(bar):,}"
             lines.append(f"{name:<34} {figures[name]:>10,.2f} {asked:>10}{'' if reached else '  not reached'}")
     return lines
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
 
 
 def _processor() -> str:

@@ -27,7 +27,7 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "sweep: list the trials, and do n
 _COMMANDS = {
     "train": "train an agent, or go on with a run: --root_dir and --gin_file",
     "evaluate": "evaluate the agent of a run, and its baselines: --root_dir; sessions go to evaluations/sessions-ITERATION.csv in it",
-    "simulate": "simulate sessions under a fixed policy: --root_dir and --gin_file",
+    "simulate": "simulate sessions under a fixed policy, also with several Evaluation.values at once: --root_dir and --gin_file",
     "fit": "fit user models to a log, or go on with a fit: --root_dir and --gin_file",
     "sweep": "train variants with seeds, or go on with that: --root_dir and --sweep_file [--dry_run] [--engine=local|ray] [--shard=i/n]",
 }

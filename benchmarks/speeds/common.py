@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import processes
+from sections import Section as Section
 
 # Documents of a slate, of 10 candidates, by environment.
 RECSIM_SLATE_SIZES = {"InterestEvolution-v1": 3, "InterestExploration-v1": 2, "LongTermSatisfaction-v1": 2}
@@ -26,14 +27,6 @@ class Settings(NamedTuple):
     recsim: str | None  # interpreters of the peers
     recsim_ng: str | None
     jax: str | None
-
-
-class Section(NamedTuple):
-    """A part of the report."""
-
-    figures: dict[str, float]
-    details: dict[str, Any]
-    lines: list[str]
 
 
 def simulate(settings: Settings, environment: str, users: Sequence[int], mode: str, one_core: bool = True, **task) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def paired(num_values: int, num_seeds: int = 1):
     made of the S draws of shape [b, ...] that these seeds give outside of the context, and is the same for all values; with a seed of
     shape [2] all rows of a user are the same. So single sessions (`auto_reset=False`) are those of separate runs with b users each.
 
-    Distributions that are drawn by their own `sample`, see `sample` here, cannot be paired: the first seed draws them for all rows, so
+    Distributions without an inverse CDF in `sample`, as Beta and Gamma, cannot be paired: the first seed draws them for all rows, so
     that values and seeds have noise of their own. Draws that users share, as those of `SharedCandidates`, are refused.
 
     Args:

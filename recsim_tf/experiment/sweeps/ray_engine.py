@@ -11,7 +11,7 @@ from pathlib import Path
 import gin
 
 from recsim_tf.experiment.errors import UsageError, one_line
-from recsim_tf.experiment.sweeps.files import FAILED, STOPPED, Outcome, TrialFiles
+from recsim_tf.experiment.sweeps.files import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.settings import RaySettings
 
@@ -97,16 +97,12 @@ def _connected(address: str | None) -> Iterator[None]:
 
 
 def _tune(trials: Sequence[TrialFiles], settings: RaySettings, threads: int, name: str, progress: Progress) -> int | None:
-    import ray
     from ray import tune
 
     from recsim_tf.experiment.stopping import noting_signals
     from recsim_tf.experiment.sweeps.ray_trial import RayTrial, Watch, WhenAsked
 
-    resources = {"cpu": settings.cpus_per_trial or threads, "gpu": settings.gpus_per_trial}
-    for kind, wanted in resources.items():
-        if wanted > (there := ray.cluster_resources().get(kind.upper(), 0)):
-            raise UsageError(f"ray_engine.{kind}s_per_trial must be at most {there:g}, which Ray has, got {wanted:g}")
+    resources = _resources(settings, threads)
     storage = trials[0].root / "ray"
     # What a killed process left.
     _remove(storage, name)
@@ -118,7 +114,7 @@ def _tune(trials: Sequence[TrialFiles], settings: RaySettings, threads: int, nam
 
         def record(job: str, error: str | None) -> None:
             files = by_name[job]
-            if stop.signal is None and not files.outcome().is_settled and files.outcome().status != FAILED:
+            if stop.signal is None and files.outcome().status == PENDING:
                 files.record(Outcome(STOPPED) if error is None else Outcome(FAILED, f"Ray: {error}"))
 
         tuner = tune.Tuner(
@@ -149,6 +145,17 @@ def _tune(trials: Sequence[TrialFiles], settings: RaySettings, threads: int, nam
         finally:
             _remove(storage, name)
         return stop.signal
+
+
+def _resources(settings: RaySettings, threads: int) -> dict[str, float]:
+    """What a trial takes of Ray, which would wait for what it has not got."""
+    import ray
+
+    resources = {"cpu": settings.cpus_per_trial or threads, "gpu": settings.gpus_per_trial}
+    for kind, wanted in resources.items():
+        if wanted > (there := ray.cluster_resources().get(kind.upper(), 0)):
+            raise UsageError(f"ray_engine.{kind}s_per_trial must be at most {there:g}, which Ray has, got {wanted:g}")
+    return resources
 
 
 def _remove(storage: Path, name: str) -> None:

@@ -70,8 +70,12 @@ def resumed(killed):
     """The same sweep run to its end in two shards: its folder, its iterations, and what was there of the finished trial before."""
     root, file, done = killed
     before = snapshot(root / "trials" / "num_iterations=20" / "seed-0")
-    for remainder in (0, 1):
-        run_sweep(str(root), file, _bindings(done + 20), shard=Shard(remainder, 2))
+    bindings = [f"--gin_bindings={binding}" for binding in _bindings(done + 20)]
+    code, output, errors = run_command("sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings, "--shard=0/2")
+    assert code == 1, errors
+    assert "Failed: slate_size=9/seed-0: slate_size must be in [1, num_candidates=5], got 9" in output
+    assert "3 trials: 1 finished, 1 failed, 1 pending. Results in" in output
+    run_sweep(str(root), file, _bindings(done + 20), shard=Shard(1, 2))
     return root, done + 20, before
 
 

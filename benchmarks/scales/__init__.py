@@ -1,0 +1,1 @@
+"""Sections of `benchmarks/scaling.py` and their processes."""

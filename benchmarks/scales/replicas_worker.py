@@ -1,0 +1,70 @@
+"""One process of `benchmarks/scaling.py`: the quickstart's agent in training, timed. Prints one line of JSON.
+
+The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.experiment import config, train
+from recsim_tf.experiment.cluster import cluster
+
+
+class Task(NamedTuple):
+    """What one process measures; sizes are those of all replicas together."""
+
+    strategy: str
+    logical_cpus: int | None
+    users: int
+    batch_size: int
+    num_steps: int  # of a sequence
+    iterations: int  # of one call
+    seconds: float  # timed calls go on so long
+
+
+def measure(task: Task) -> dict[str, float]:
+    """Rates of training, after a first call that traces."""
+    bindings = [
+        f"experiment.num_users = {task.users}",
+        f"experiment.batch_size = {task.batch_size}",
+        f"experiment.replay_length = {task.num_steps + 20}",
+        f"SlateQAgent.num_steps = {task.num_steps}",
+        f"cluster.logical_cpus = {task.logical_cpus}",
+    ]
+    config.load(["quickstart.gin"], bindings)
+    devices = cluster(task.strategy)
+    with devices.strategy.scope():
+        parts = train.experiment()
+    loop = parts.loop
+    loop.collect(task.num_steps + 10)
+    loop.run(task.iterations)
+    # All workers make the same calls: they agree on how many by the time that the first one takes.
+    started = time.perf_counter()
+    loop.run(task.iterations)
+    calls = devices.largest(max(1, round(task.seconds / (time.perf_counter() - started))))
+    started = time.perf_counter()
+    for _ in range(calls):
+        loop.run(task.iterations)
+    seconds = time.perf_counter() - started
+    iterations = calls * task.iterations
+    return {
+        "env_steps_per_second": iterations * loop.user_steps_per_iteration / seconds,
+        "train_steps_per_second": iterations / seconds,
+        "parameters": int(sum(np.prod(weight.shape) for weight in parts.agent.network.trainable_weights)),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "tensorflow": tf.__version__,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Task(**json.loads(sys.argv[1])))))

@@ -1,0 +1,65 @@
+"""One process of `benchmarks/scaling.py`: a sweep on the user axis and the runs of its values, timed. Prints one line of JSON.
+
+The only argument is a `Task` as JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+
+import gin
+import numpy as np
+
+import recsim_tf
+from recsim_tf.agents.baselines import baseline_policy
+from recsim_tf.experiment.evaluate import Evaluation
+
+_PARAMETER = "InterestEvolutionUsers.no_click_mass"
+
+
+class Task(NamedTuple):
+    """What the process measures."""
+
+    values: int
+    users: int  # of each value
+    max_steps: int
+    rounds: int
+
+
+def measure(task: Task) -> dict:
+    """Seconds of both ways, round by round."""
+    values = tuple(np.linspace(0.5, 2.0, task.values).tolist())
+    sizes = {"num_users": task.users, "max_steps": task.max_steps}
+    swept = Evaluation(values={_PARAMETER: values}, **sizes)
+    simulator = swept.sweep.simulator(recsim_tf.interest_evolution)
+    together = swept.sweep_evaluator("random", simulator, baseline_policy("random", simulator))
+    alone = [_alone(value, sizes) for value in values]
+    first = [_timed(lambda: [evaluate() for evaluate in alone]), _timed(together)]
+    seconds: dict[str, list[float]] = {"alone": [], "together": []}
+    for _ in range(task.rounds):
+        seconds["alone"].append(_timed(lambda: [evaluate() for evaluate in alone]))
+        seconds["together"].append(_timed(together))
+    pairs = zip(together(), (evaluate() for evaluate in alone), strict=True)
+    same = all(np.array_equal(a.sessions.steps, b.sessions.steps) for a, b in pairs)
+    return {**seconds, "alone_first": first[0], "together_first": first[1], "same": same}
+
+
+def _alone(value: float, sizes: dict[str, int]):
+    gin.parse_config(f"{_PARAMETER} = {value!r}")
+    simulator = recsim_tf.interest_evolution()
+    return Evaluation(**sizes).evaluator("random", simulator, baseline_policy("random", simulator))
+
+
+def _timed(function) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Task(**json.loads(sys.argv[1])))))
