@@ -35,12 +35,14 @@ _ROWS = {
     "multi_worker_weak": _Row("the same, twice the users and the batch", "multi_worker", 1, replicas=2, processes=2, scale=2),
     "independent": _Row("two runs that are not connected, a core each", "default", 1, processes=2, scale=2),
 }
+_QUICK_ROWS = ("one_core", "multi_worker")
 
 
 def measure(settings: Settings) -> Section:
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in _ROWS}
+    rows = {name: _ROWS[name] for name in _QUICK_ROWS} if settings.quick else _ROWS
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in rows}
     for _ in range(settings.rounds):
-        for name, row in _ROWS.items():
+        for name, row in rows.items():
             found[name].append(_run(row, settings.quick))
     size = _SIZES[settings.quick]
     lines = [
@@ -49,7 +51,7 @@ def measure(settings: Settings) -> Section:
         f"{'':<46} {'env steps/s':>12} {'train steps/s':>14} {'x one core':>11} {'MiB a process':>14}",
     ]
     figures: dict[str, float] = {}
-    for name, row in _ROWS.items():
+    for name, row in rows.items():
         rate = statistics.median(run["env_steps_per_second"] for run in found[name])
         # A train step of the larger batches counts as several of the others.
         figures[f"{name}/env_steps_per_second"] = rate

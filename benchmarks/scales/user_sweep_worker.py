@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
@@ -29,12 +29,13 @@ class Task(NamedTuple):
     users: int  # of each value
     max_steps: int
     rounds: int
+    xla: bool
 
 
 def measure(task: Task) -> dict:
     """Seconds of both ways, round by round."""
     values = tuple(np.linspace(0.5, 2.0, task.values).tolist())
-    sizes = {"num_users": task.users, "max_steps": task.max_steps}
+    sizes = {"num_users": task.users, "max_steps": task.max_steps, "jit_compile": task.xla}
     swept = Evaluation(values={_PARAMETER: values}, **sizes)
     simulator = swept.sweep.simulator(recsim_tf.interest_evolution)
     together = swept.sweep_evaluator("random", simulator, baseline_policy("random", simulator))
@@ -49,7 +50,7 @@ def measure(task: Task) -> dict:
     return {**seconds, "alone_first": first[0], "together_first": first[1], "same": same}
 
 
-def _alone(value: float, sizes: dict[str, int]):
+def _alone(value: float, sizes: dict[str, Any]):
     gin.parse_config(f"{_PARAMETER} = {value!r}")
     simulator = recsim_tf.interest_evolution()
     return Evaluation(**sizes).evaluator("random", simulator, baseline_policy("random", simulator))

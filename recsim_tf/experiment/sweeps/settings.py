@@ -54,7 +54,7 @@ def sweep(
     for name, count in (("num_processes", num_processes), ("threads_per_trial", threads_per_trial)):
         if count is not None and (type(count) is not int or count < 1):
             raise UsageError(f"sweep.{name} must be an integer of at least 1, got {count!r}")
-    cores = len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = num_processes or cores
     return Sweep(trials, tuple(gin_files), tuple(gin_bindings), tuple(seeds), processes, threads_per_trial or max(1, cores // processes))
 
