@@ -1,6 +1,7 @@
 """Compares an agent's first update on several replicas with that on one device, from the same transitions; prints figures as JSON.
 
-Usage: replica_gradients.py STRATEGY AGENT ..., with TF_CONFIG where the strategy is "multi_worker".
+Usage: replica_gradients.py STRATEGY AGENT ..., with TF_CONFIG where the strategy is "multi_worker". With "refused" instead of agents it
+prints what is said of configurations that several replicas cannot have.
 """
 
 import json
@@ -12,6 +13,7 @@ import tensorflow as tf
 from recsim_tf.core import replicas
 from recsim_tf.experiment import config, train
 from recsim_tf.experiment.cluster import cluster
+from recsim_tf.experiment.errors import one_line
 from tests.experiment.runs import TINY
 
 NUM_USERS = 16
@@ -28,9 +30,34 @@ _AGENTS = {
 }
 
 
+_REFUSED = (
+    ("experiment.num_users = 15",),
+    ("experiment.batch_size = 15",),
+    ("experiment.jit_compile = True",),
+    ("experiment.create_agent = @create_tabular_q",),
+    ("experiment.create_agent = @create_full_slate_q", "FullSlateQAgent.gradient_clipping = 1.0"),
+)
+
+
+def refused(devices) -> list[str]:
+    """The errors of `_REFUSED`."""
+    messages = []
+    for bindings in _REFUSED:
+        config.load([TINY], bindings)
+        try:
+            with devices.strategy.scope():
+                train.experiment()
+        except ValueError as error:
+            messages.append(one_line(error))
+    return messages
+
+
 def main(strategy: str, agents: list[str]) -> None:
     config.load([], [f"cluster.logical_cpus = {2 if strategy == 'mirrored' else None}"])
     devices = cluster(strategy)
+    if agents == ["refused"]:
+        print(json.dumps(refused(devices)))
+        return
     figures = {}
     for agent in agents:
         config.load([TINY], ["SGD.learning_rate = 1.0", "InterestEvolutionUsers.time_budget = 8.0", *_AGENTS[agent]])

@@ -68,6 +68,17 @@ def test_two_processes_take_the_gradient_step_of_one():
     assert other.returncode == 0, errors
 
 
+def test_what_several_replicas_cannot_have_is_told_in_one_line():
+    output, errors = _gradients("mirrored", "refused").communicate()
+    assert json.loads(output) == [
+        "experiment.num_users must be a multiple of the number of replicas, 2, got 15",
+        "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
+        "jit_compile must be False with 2 replicas",
+        "TabularQ learns on one replica only, got a strategy of 2: leave train.strategy at 'default'",
+        "gradient_clipping must be None with several replicas, of which DqnAgent clips each by itself",
+    ], errors
+
+
 def _rows(run) -> list[dict]:
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{name: value for name, value in row.items() if name != "seconds" and "TimePerStep" not in name} for row in rows]
