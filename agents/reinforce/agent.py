@@ -10,11 +10,11 @@ from tf_agents.trajectories import policy_step
 from tf_agents.utils import value_ops
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
-from recsim_tf.agents.averages import part, weighted_mean, weighted_moments
+from recsim_tf.agents.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.descent import descend
 from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
-from recsim_tf.core import nests, random, replicas
+from recsim_tf.core import nests, random
 
 
 class ReinforceSlateLoss(NamedTuple):
@@ -177,10 +177,10 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         if weights is not None:
             valid *= tf.reshape(tf.broadcast_to(tf.reshape(weights, [-1, 1]), [num_users, length - 1]), [-1])
         # Only windows that lie between sessions altogether have no decision.
-        total = replicas.total(tf.reduce_sum(valid))
+        (total,) = batch_sums(valid)
         num_decisions = tf.where(total > 0, total, 1.0)
         if self._normalize_returns:
-            mean, variance = weighted_moments(advantages, valid)
+            ((mean, variance),) = weighted_moments(valid, total, advantages)
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
 
         distribution, _ = self._actor_network(steps.observation, training=training)
@@ -191,17 +191,17 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             distribution, steps.action, steps.is_boundary(), advantages, num_decisions, valid * importance
         )
         value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
-        entropy = weighted_mean(importance * distribution.entropy_estimate(steps.action), valid)
+        entropy = weighted_mean(importance * distribution.entropy_estimate(steps.action), valid, total)
         entropy_loss = -self._entropy_regularization * entropy
-        (_, error), (_, spread) = weighted_moments(returns - values, valid), weighted_moments(returns, valid)
+        (_, error), (_, spread) = weighted_moments(valid, total, returns - values, returns)
         parts = ReinforceSlateLoss(
             policy_gradient_loss=policy_loss,
             value_estimation_loss=value_loss,
             entropy_regularization_loss=entropy_loss,
             entropy=entropy,
-            value=weighted_mean(values, valid) / self._reward_scale_factor,
+            value=weighted_mean(values, valid, total) / self._reward_scale_factor,
             explained_variance=part(1.0 - tf.math.divide_no_nan(error, spread)),
-            importance_weight=weighted_mean(importance, valid),
+            importance_weight=weighted_mean(importance, valid, total),
         )
         return tf_agent.LossInfo(policy_loss + value_loss + entropy_loss, parts)
 

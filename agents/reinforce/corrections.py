@@ -5,8 +5,7 @@ Pure functions of log-probabilities. Their results carry no gradient: they weigh
 
 import tensorflow as tf
 
-from recsim_tf.agents.averages import weighted_mean
-from recsim_tf.core import replicas
+from recsim_tf.agents.averages import batch_sums
 
 
 def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -> tf.Tensor:
@@ -36,7 +35,8 @@ def normalized_weights(weights, valid) -> tf.Tensor:
     Returns:
       Weights [...].
     """
-    mean = replicas.total(weighted_mean(weights, valid))
+    total, weighted = batch_sums(valid, weights * valid)
+    mean = tf.math.divide_no_nan(weighted, total)
     return tf.stop_gradient(tf.math.divide_no_nan(weights, mean))
 
 

@@ -13,7 +13,7 @@ from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
 from recsim_tf.agents import returns
-from recsim_tf.agents.averages import part, weighted_mean
+from recsim_tf.agents.averages import batch_sums, part, weighted_mean
 from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.agents.descent import descend
 from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
@@ -243,32 +243,35 @@ class SlateQAgent(tf_agent.TFAgent):
         # A LAST frame is followed by another user's FIRST: that pair is no transition.
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         valid = valid if weights is None else valid * weights[:, tf.newaxis]
+        clicked = tf.cast(following.observation.response.clicked, tf.float32)
+        has_click = tf.reduce_max(clicked, axis=-1)
+        total, *totals = batch_sums(valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount))
         if training and self._target == "differential":
-            self._session_return.update(steps, valid)
+            self._session_return.update(total, *totals[1:])
         target = tf.stop_gradient(self._targets(steps, following))
-        observation, action, clicked, target, valid = nests.merge_outer(
-            (steps.observation, steps.action, following.observation.response.clicked, target, valid)
+        observation, action, clicked, has_click, target, valid = nests.merge_outer(
+            (steps.observation, steps.action, clicked, has_click, target, valid)
         )
-        clicked = tf.cast(clicked, tf.float32)
 
         # Values of the documents that were not clicked teach nothing, so only one of each slate goes through the network.
-        has_click = tf.reduce_max(clicked, axis=-1)
         chosen = losses.observation_of(observation, losses.clicked_document(action, clicked))
         (q_click, q_no_click), _ = self._network(chosen, training=training)
         q_click = tf.squeeze(q_click, axis=-1)
-        td_loss, mean_q_click = losses.td_loss(q_click, q_no_click, has_click, target, valid, self._network.learns_no_click)
+        td_loss, mean_q_click = losses.td_loss(
+            q_click, q_no_click, has_click, target, valid, self._network.learns_no_click, (total, totals[0])
+        )
         choice_loss = tf.zeros([])
         if self._choice_network is not None:
             shown = losses.observation_of(observation, action)
             (logits, no_click_logit), _ = self._choice_network(shown, training=training)
-            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, action >= 0, valid)
+            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, action >= 0, valid, total)
         scale = 1 / self._reward_scale_factor
         parts = SlateQLoss(
             td_loss=td_loss,
             choice_loss=choice_loss,
             q_click=scale * mean_q_click,
-            q_no_click=scale * weighted_mean(q_no_click, valid),
-            target=scale * weighted_mean(target, valid),
+            q_no_click=scale * weighted_mean(q_no_click, valid, total),
+            target=scale * weighted_mean(target, valid, total),
             session_return=part(self._session_return.value()) if self._target == "differential" else tf.zeros([]),
         )
         return tf_agent.LossInfo(td_loss + choice_loss, parts)
@@ -309,10 +312,10 @@ class _SessionReturn(tf.Module):
         self._reward = replicas.variable(0.0)
         self._ends = replicas.variable(0.0)
 
-    def update(self, steps, valid) -> None:
-        """Takes in trajectories [B, T] whose steps count with weights `valid`."""
-        for variable, values in ((self._reward, steps.reward), (self._ends, 1 - steps.discount)):
-            variable.assign_add(self._tau * (replicas.total(weighted_mean(values, valid)) - variable))
+    def update(self, num_steps, reward, ends) -> None:
+        """Takes in how many steps a batch has, the sum of their rewards, and how many of them end a session."""
+        for variable, value in ((self._reward, reward), (self._ends, ends)):
+            variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
 
     def value(self) -> tf.Tensor:
         """Scalar, in units of reward; 0 while no session has ended."""

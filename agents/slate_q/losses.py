@@ -41,7 +41,7 @@ def clicked_document(slate, clicked) -> tf.Tensor:
     return tf.gather(slate, tf.argmax(clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
 
 
-def td_loss(q_click, q_no_click, has_click, target, valid, learns_no_click: bool) -> tuple[tf.Tensor, tf.Tensor]:
+def td_loss(q_click, q_no_click, has_click, target, valid, learns_no_click: bool, totals=(None, None)) -> tuple[tf.Tensor, tf.Tensor]:
     """Squared error of the value of what the user did.
 
     Args:
@@ -51,16 +51,17 @@ def td_loss(q_click, q_no_click, has_click, target, valid, learns_no_click: bool
       target: [B], without gradient.
       valid: [B], weights of the transitions.
       learns_no_click: whether steps without a click count.
+      totals: `batch_sums` of valid and of valid * has_click, where they are known.
 
     Returns:
       The mean squared error and the mean value of clicked documents, scalars.
     """
     q = has_click * q_click + (1 - has_click) * q_no_click
-    weights = valid if learns_no_click else valid * has_click
-    return weighted_mean(tf.square(q - target), weights), weighted_mean(q_click, valid * has_click)
+    weights, total = (valid, totals[0]) if learns_no_click else (valid * has_click, totals[1])
+    return weighted_mean(tf.square(q - target), weights, total), weighted_mean(q_click, valid * has_click, totals[1])
 
 
-def choice_loss(logits, no_click_logit, clicked, shown, valid) -> tf.Tensor:
+def choice_loss(logits, no_click_logit, clicked, shown, valid, total=None) -> tf.Tensor:
     """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate and "no click".
 
     Args:
@@ -69,6 +70,7 @@ def choice_loss(logits, no_click_logit, clicked, shown, valid) -> tf.Tensor:
       clicked: [B, K], 1 at the click.
       shown: bool [B, K], False at empty positions.
       valid: [B], weights of the transitions.
+      total: `batch_sums` of them, where it is known.
 
     Returns:
       A scalar.
@@ -77,4 +79,4 @@ def choice_loss(logits, no_click_logit, clicked, shown, valid) -> tf.Tensor:
     # Finite, since an empty position has outcome 0 and 0 * inf is not 0.
     logits = tf.where(shown, logits, logits.dtype.min)
     log_probs = tf.nn.log_softmax(tf.concat([logits, no_click_logit[:, tf.newaxis]], axis=-1))
-    return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), valid)
+    return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), valid, total)

@@ -16,7 +16,7 @@ import tensorflow as tf
 from recsim_tf.core import replicas
 from recsim_tf.experiment.errors import UsageError, one_line
 
-# Seconds.
+# Seconds after which a worker tells whom it waits for.
 _PATIENCE = 15.0
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
@@ -174,7 +174,7 @@ def _tf_config(text: str | None) -> tuple[list[str], int]:
     try:
         content = json.loads(text)
         jobs, task = dict(content["cluster"]), content["task"]
-        workers, job, index = list(jobs["worker"]), task["type"], task["index"]
+        workers, job, index = list(jobs["worker"]), task["type"], int(task["index"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"TF_CONFIG must be like {form}, got {text!r} ({type(error).__name__}: {one_line(error)})") from error
     if list(jobs) != ["worker"] or job != "worker":
@@ -184,7 +184,7 @@ def _tf_config(text: str | None) -> tuple[list[str], int]:
             raise UsageError(f"TF_CONFIG: the address of worker {number} must be HOST:PORT, got {address!r}")
         if address in workers[:number]:
             raise UsageError(f"TF_CONFIG: workers {workers.index(address)} and {number} have one address, {address}")
-    if not isinstance(index, int) or not 0 <= index < len(workers):
+    if not 0 <= index < len(workers):
         raise UsageError(f"TF_CONFIG: worker {index} is missing from cluster.worker, which lists {len(workers)}: {', '.join(workers)}")
     return workers, index
 

@@ -13,10 +13,11 @@ import time
 
 import pytest
 
-from recsim_tf.experiment import config
+from recsim_tf.experiment import config, train
 from recsim_tf.experiment.cluster import cluster
 from recsim_tf.experiment.errors import UsageError
-from tests.experiment.runs import TINY, run_command, start_command
+from recsim_tf.experiment.evaluate import Evaluation
+from tests.experiment.runs import TINY, open_run, run_command, start_command
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -92,11 +93,10 @@ def _iteration(run) -> int:
 
 def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     several, mirrored = tmp_path / "workers", tmp_path / "mirrored"
-    addresses = _addresses(2)
+    addresses, strategy = _addresses(2), "train.strategy='multi_worker'"
 
     def start(index, num_iterations):
-        strategy = "--gin_bindings=train.strategy='multi_worker'"
-        bindings = (strategy, f"--gin_bindings=train.num_iterations={num_iterations}")
+        bindings = (f"--gin_bindings={strategy}", f"--gin_bindings=train.num_iterations={num_iterations}")
         return start_command("train", f"--root_dir={several}", f"--gin_file={TINY}", *bindings, environment=_tf_config(addresses, index))
 
     workers = [start(index, 100_000) for index in (0, 1)]
@@ -116,15 +116,18 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     assert re.match(r"Going on from iteration \d+", outputs[0][0])
     assert outputs[1][0] == ""
     bindings = ("train.strategy='mirrored'", "cluster.logical_cpus=2", f"train.num_iterations={saved + 20}")
-    code, output, _ = run_command(
+    code, _, _ = run_command(
         "train", f"--root_dir={mirrored}", f"--gin_file={TINY}", *(f"--gin_bindings={binding}" for binding in bindings)
     )
     assert code == 0
     assert _rows(several) == _rows(mirrored)
+    results = json.loads((several / "results.json").read_text())
+    assert results["policies"] == json.loads((mirrored / "results.json").read_text())["policies"]
     # An evaluation needs none of the devices.
-    code, evaluated, _ = run_command("evaluate", f"--root_dir={several}")
-    assert code == 0
-    assert evaluated.splitlines()[4] == output.splitlines()[4]
+    run = open_run(several, strategy, f"train.num_iterations={saved + 20}")
+    parts = train.experiment()
+    assert run.restore_latest(parts.agent_checkpoint, whole=False)
+    assert Evaluation().evaluator("SlateQ", parts.simulator, parts.policy)().as_json() == results["policies"][-1]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,6 @@ def test_a_cluster_that_cannot_be_is_told_in_one_line(bindings, tf_config, messa
     if tf_config is not None:
         monkeypatch.setenv("TF_CONFIG", tf_config)
     config.load([TINY], [binding for binding in bindings if binding.startswith("cluster")])
-    strategy = next((binding.split("'")[1] for binding in bindings if binding.startswith("train")), "default")
+    named = next((binding.split("'")[1] for binding in bindings if binding.startswith("train")), "default")
     with pytest.raises(UsageError, match=re.escape(message)):
-        cluster(strategy)
+        cluster(named)
