@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_DIR ?= runs/quickstart
 
-.PHONY: help train test lint wheel data clean
+.PHONY: help train test smoke lint wheel data clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
-	@echo "make test    create $(VENV), install, lint and run all tests"
+	@echo "make test    create $(VENV), install, lint and run all tests but the benchmarks'"
+	@echo "make smoke   the benchmarks' tests: a quick run of each, and what they refuse"
 	@echo "make lint    formatter, linter and type checker only"
 	@echo "make data    bring the two public data sets of benchmarks/fitting.py into data/, and print their terms"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
@@ -35,7 +36,10 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=tests/benchmarks
+
+smoke: $(VENV)/.test
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/benchmarks
 
 # pip alone: nothing of recsim_tf needs to be installed.
 data: $(BIN)/python

@@ -1,5 +1,6 @@
 """Settings of the test session, made before TensorFlow is imported."""
 
+import gc
 import os
 
 import gin
@@ -8,17 +9,20 @@ import pytest
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Test processes, and those that they start, run side by side: one thread each.
+os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 import tensorflow as tf
 
-# Test processes run side by side: one thread each.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
+# Graphs are many objects that live long: looking through them for garbage takes a twentieth of the time.
+gc.set_threshold(200_000, 50, 100)
 
 
 def pytest_collection_modifyitems(items):
     """Files whose tests start processes come first: the last to end are then short ones, and no core is idle for long."""
-    slow = ("tests/experiment/", "tests/benchmarks/", "tests/test_cli.py")
+    slow = ("tests/experiment/", "tests/test_cli.py")
     items.sort(key=lambda item: not item.nodeid.startswith(slow))
 
 
