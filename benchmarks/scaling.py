@@ -9,12 +9,12 @@ are of wall time, so nothing else should run; docs/scaling.md tells what they me
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import processes
 from absl import app, flags
 from scales import quickstart, replicas, user_sweep
 from scales.common import Settings
+from sections import measure
 
 _FLAGS = flags.FLAGS
 _SECTIONS = {"replicas": replicas.measure, "user_sweep": user_sweep.measure, "quickstart": quickstart.measure}
@@ -31,13 +31,8 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     settings = Settings(_FLAGS.quick, 1 if _FLAGS.quick else _FLAGS.rounds)
     sections = list(dict.fromkeys(_FLAGS.section))
-    result: dict[str, Any] = {"benchmark": "scaling", "quick": settings.quick, "sections": sections, "figures": {}, "details": {}}
     load_before = os.getloadavg()[0]
-    for name in sections:
-        section = _SECTIONS[name](settings)
-        result["figures"] |= section.figures
-        result["details"][name] = section.details
-        print("\n".join([*section.lines, ""]), flush=True)
+    result = {"benchmark": "scaling", "quick": settings.quick, **measure(sections, _SECTIONS, settings)}
     result["machine"] = processes.machine({"device": "CPU", "tensorflow": processes.version("tensorflow")}, load_before)
     print(processes.machine_line(result["machine"]))
     if "user_sweep_vs_runs" in result["figures"]:
@@ -45,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
         reached = "" if ratio >= _LEAST_USER_SWEEP or settings.quick else "  not reached"
         print(f"user_sweep_vs_runs {ratio:.1f}, asked: >= {_LEAST_USER_SWEEP}{reached}")
     print("\n".join(processes.load_lines(result["machine"], settings.quick)))
-    command = ["python benchmarks/scaling.py", "--json=PATH", *(f"--section={name}" for name in sections)]
+    command = ["python benchmarks/scaling.py", "--json=PATH", f"--rounds={settings.rounds}", *(f"--section={name}" for name in sections)]
     processes.write(_FLAGS.json, command + ["--quick"] * settings.quick, result)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import processes
 from absl import app, flags
+from sections import measure
 from speeds import draws, growth, memory, peers, plot, sizes, slates, training
 from speeds.common import Settings
 
@@ -56,13 +57,8 @@ for _name in ("recsim_python", "recsim_ng_python", "jax_python"):
 
 def report(sections: Sequence[str], settings: Settings) -> tuple[dict[str, Any], list[str]]:
     """Measures sections; the result for the JSON file, its figures by name, and lines for a person, which are printed as they come."""
-    result: dict[str, Any] = {"benchmark": "speed", "quick": settings.quick, "sections": list(sections), "figures": {}, "details": {}}
     load_before = os.getloadavg()[0]
-    for name in sections:
-        section = _SECTIONS[name](settings)
-        result["figures"] |= section.figures
-        result["details"][name] = section.details
-        print("\n".join([*section.lines, ""]), flush=True)
+    result = {"benchmark": "speed", "quick": settings.quick, **measure(sections, _SECTIONS, settings)}
     worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
     result["machine"] = {**processes.machine(worker, load_before), "processor_name": _processor()}
     return result, [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]

@@ -82,12 +82,7 @@ class SlateQNetwork(SlateNetwork):
         user = encoding.encode(observation.user, self._user_spec, 1)
         documents = encoding.encode(observation.documents, self._document_spec, 2)
         q_items = self._item_values(user, documents)
-        if not self._no_click_layers:
-            return (q_items, tf.zeros_like(q_items[:, 0])), network_state
-        q_no_click = tf.squeeze(apply_layers(self._no_click_layers, user), axis=-1)
-        if self._relative:
-            q_items += q_no_click[:, tf.newaxis]
-        return (q_items, q_no_click), network_state
+        return with_no_click(q_items, user, self._no_click_layers, self._relative), network_state
 
     def _item_values(self, user, documents):
         outer = tf.shape(documents)[:2]
@@ -115,6 +110,21 @@ def apply_layers(layers, inputs):
     for layer in layers:
         inputs = layer(inputs)
     return inputs
+
+
+def with_no_click(q_items, user, no_click_layers, relative: bool):
+    """Values of items [B, N] and of no click [B], which the layers find from users [B, F].
+
+    Args:
+      q_items: [B, N].
+      user: [B, F].
+      no_click_layers: none for a no-click value of zero.
+      relative: whether `q_items` are what the items are worth over no click.
+    """
+    if not no_click_layers:
+        return q_items, tf.zeros_like(q_items[:, 0])
+    q_no_click = tf.squeeze(apply_layers(no_click_layers, user), axis=-1)
+    return (q_items + q_no_click[:, tf.newaxis] if relative else q_items), q_no_click
 
 
 @gin.configurable

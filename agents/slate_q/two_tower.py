@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.agents import encoding
 from recsim_tf.agents.choice_scores import product_with_documents
-from recsim_tf.agents.slate_q.network import SlateNetwork, apply_layers
+from recsim_tf.agents.slate_q.network import SlateNetwork, apply_layers, with_no_click
 from recsim_tf.core.types import Observation
 
 
@@ -101,12 +101,7 @@ class TwoTowerQNetwork(SlateNetwork):
         if self._belief is not None:
             user = tf.concat([user, tf.cast(self._belief(observation), tf.float32)], axis=-1)
         q_items = self._item_values(user, observation.documents)
-        if not self._no_click_layers:
-            return (q_items, tf.zeros_like(q_items[:, 0])), network_state
-        q_no_click = tf.squeeze(apply_layers(self._no_click_layers, user), axis=-1)
-        if self._relative:
-            q_items += q_no_click[:, tf.newaxis]
-        return (q_items, q_no_click), network_state
+        return with_no_click(q_items, user, self._no_click_layers, self._relative), network_state
 
     def _item_values(self, user, documents):
         # The last number of a document's vector is its bias.

@@ -12,7 +12,6 @@ import processes
 from scales.common import Settings
 from sections import Section
 
-_COMMAND = "import sys; sys.argv[0] = 'recsim-tf'; from recsim_tf.cli import main; main()"
 _QUICK = ("train.num_iterations=2", "train.warmup_iterations=2", "experiment.num_users=16", "experiment.batch_size=4")
 _QUICK += ("experiment.replay_length=4", "SlateQAgent.num_steps=2", "Evaluation.num_users=16", "train.eval_users=16")
 _STRATEGIES = {
@@ -50,7 +49,7 @@ def _train(run: Path, bindings: tuple[str, ...], num_workers: int) -> None:
     addresses = processes.free_addresses(num_workers)
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, *arguments],
+            [sys.executable, "-m", "recsim_tf.cli", *arguments],
             env=processes.environment(processes.tf_config(addresses, index) if num_workers > 1 else {}),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -12,6 +12,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.errors import UsageError, one_line
+from recsim_tf.experiment.sweeps.labels import short_names
 
 # Users of each value in a trial of the tensors. Only the users' axis fits both.
 _TRIAL_USERS = (2, 3)
@@ -53,7 +54,7 @@ class UserSweep:
         self._values = {name: _checked_values(name, given) for name, given in values.items()}
         self._seeds = [random.as_seed(seed) for seed in seeds]
         self.num_users = num_users
-        shown = dict(zip(values, _short_names(list(values)), strict=True))
+        shown = short_names(values)
         self.settings = []
         for setting, seed in itertools.product(self._combinations(), seeds):
             parts = [f"{shown[name]}={value!r}" for name, value in setting.items()]
@@ -125,19 +126,6 @@ def _check_distinct(name: str, values) -> None:
     twice = [value for index, value in enumerate(values) if any(np.array_equal(value, earlier) for earlier in values[:index])]
     if twice:
         raise ValueError(f"{name} must differ, got {twice[0]} twice")
-
-
-def _short_names(names: list[str]) -> list[str]:
-    """The shortest ends of dotted names that tell them apart."""
-    parts = [name.split(".") for name in names]
-
-    def short(own):
-        for length in range(1, len(own) + 1):
-            if sum(other[-length:] == own[-length:] for other in parts) == 1:
-                return ".".join(own[-length:])
-        return ".".join(own)
-
-    return [short(own) for own in parts]
 
 
 def _column(build: Callable[[], Simulator], name: str, values: list) -> Callable[[list], np.ndarray]:

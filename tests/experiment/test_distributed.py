@@ -6,13 +6,13 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
+from benchmarks.processes import free_addresses, tf_config
 from recsim_tf.experiment import config, train
 from recsim_tf.experiment.cluster import cluster
 from recsim_tf.experiment.errors import UsageError
@@ -20,17 +20,6 @@ from recsim_tf.experiment.evaluate import Evaluation
 from tests.experiment.runs import TINY, open_run, run_command, start_command
 
 _ROOT = pathlib.Path(__file__).parents[2]
-
-
-def _addresses(number: int) -> list[str]:
-    """Addresses of this machine that are free."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(number)]
-        return [f"localhost:{server.getsockname()[1]}" for server in sockets]
-
-
-def _tf_config(addresses, index) -> dict[str, str]:
-    return {"TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})}
 
 
 def _gradients(strategy: str, *agents: str, environment=None) -> subprocess.Popen:
@@ -62,8 +51,8 @@ def test_two_devices_take_the_gradient_step_of_one():
 
 
 def test_two_processes_take_the_gradient_step_of_one():
-    addresses = _addresses(2)
-    chief, other = (_gradients("multi_worker", "slate_q", environment=_tf_config(addresses, index)) for index in (0, 1))
+    addresses = free_addresses(2)
+    chief, other = (_gradients("multi_worker", "slate_q", environment=tf_config(addresses, index)) for index in (0, 1))
     _check(chief)
     _, errors = other.communicate()
     assert other.returncode == 0, errors
@@ -93,11 +82,11 @@ def _iteration(run) -> int:
 
 def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     several, mirrored = tmp_path / "workers", tmp_path / "mirrored"
-    addresses, strategy = _addresses(2), "train.strategy='multi_worker'"
+    addresses, strategy = free_addresses(2), "train.strategy='multi_worker'"
 
     def start(index, num_iterations):
         bindings = (f"--gin_bindings={strategy}", f"--gin_bindings=train.num_iterations={num_iterations}")
-        return start_command("train", f"--root_dir={several}", f"--gin_file={TINY}", *bindings, environment=_tf_config(addresses, index))
+        return start_command("train", f"--root_dir={several}", f"--gin_file={TINY}", *bindings, environment=tf_config(addresses, index))
 
     workers = [start(index, 100_000) for index in (0, 1)]
     while _iteration(several) < 30 and all(worker.poll() is None for worker in workers):
@@ -131,7 +120,7 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bindings", "tf_config", "message"),
+    ("bindings", "given", "message"),
     [
         (["train.strategy='many'"], None, "train.strategy must be one of default, mirrored, multi_worker, tpu, got 'many'"),
         (["cluster.logical_cpus=2"], None, "cluster.logical_cpus goes with train.strategy = 'mirrored', got 'default'"),
@@ -143,13 +132,13 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
         (["train.strategy='multi_worker'"], ("a:1", "a:1", 0), "workers 0 and 1 have one address, a:1"),
     ],
 )
-def test_a_cluster_that_cannot_be_is_told_in_one_line(bindings, tf_config, message, monkeypatch):
-    if isinstance(tf_config, tuple):
-        *workers, index = tf_config
-        tf_config = _tf_config(workers, index)["TF_CONFIG"]
+def test_a_cluster_that_cannot_be_is_told_in_one_line(bindings, given, message, monkeypatch):
+    if isinstance(given, tuple):
+        *workers, index = given
+        given = tf_config(workers, index)["TF_CONFIG"]
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    if tf_config is not None:
-        monkeypatch.setenv("TF_CONFIG", tf_config)
+    if given is not None:
+        monkeypatch.setenv("TF_CONFIG", given)
     config.load([TINY], [binding for binding in bindings if binding.startswith("cluster")])
     named = next((binding.split("'")[1] for binding in bindings if binding.startswith("train")), "default")
     with pytest.raises(UsageError, match=re.escape(message)):
