@@ -1,4 +1,6 @@
-"""Packaging: `agents/` and `configs/` stand at the top of the repository and are installed inside `recsim_tf`."""
+"""Packaging: `agents/` and `configs/` stand at the top of the repository and are installed inside
+`recsim_tf`.
+"""
 
 from setuptools import find_packages, setup
 
@@ -12,4 +14,8 @@ def packages() -> list[str]:
     return found
 
 
-setup(packages=packages(), package_dir=TOP_LEVEL, package_data={"recsim_tf.configs": ["**/*.gin", "*.gin"]})
+setup(
+    packages=packages(),
+    package_dir=TOP_LEVEL,
+    package_data={"recsim_tf.configs": ["**/*.gin", "*.gin"]},
+)

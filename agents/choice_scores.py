@@ -1,7 +1,8 @@
 """What an agent believes about clicks: a weight for each candidate and one for "no click".
 
-A slate's click probabilities are taken to be proportional to these weights, P(i | A) = v_i / (sum_{j in A} v_j + v_0), so they must not
-depend on the other documents of the slate: multinomial choice.
+A slate's click probabilities are taken to be proportional to these weights, P(i | A) = v_i /
+(sum_{j in A} v_j + v_0), so they must not depend on the other documents of the slate: multinomial
+choice.
 """
 
 from collections.abc import Callable
@@ -15,16 +16,18 @@ from recsim_tf.agents.layers.users import raw_user
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Observation
 
-# Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all non-negative.
+# Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all
+# non-negative.
 ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
 
 
 @gin.configurable
 class AffinityScores:
-    """A multinomial choice model of the affinity <user, document>, both observed as vectors of the same length.
+    """A multinomial choice model of the affinity <user, document>, both observed as vectors of the
+    same length.
 
-    The defaults are the choice model of interest evolution, which RecSim's SlateQ agent is built on. What layers added to the user's
-    observation plays no part.
+    The defaults are the choice model of interest evolution, which RecSim's SlateQ agent is built
+    on. What layers added to the user's observation plays no part.
 
     Args:
       choice_model: `MultinomialProportional` or `MultinomialLogit`.
@@ -38,9 +41,16 @@ class AffinityScores:
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, documents = raw_user(observation.user), observation.documents
-        if not tf.is_tensor(user) or not tf.is_tensor(documents) or user.shape[1:] != documents.shape[2:]:
+        if (
+            not tf.is_tensor(user)
+            or not tf.is_tensor(documents)
+            or user.shape[1:] != documents.shape[2:]
+        ):
             shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))
-            raise ValueError(f"the affinity <user, document> needs vectors of one length, got user and documents of shapes {shapes}")
+            raise ValueError(
+                "the affinity <user, document> needs vectors of one length, got user and documents"
+                f" of shapes {shapes}"
+            )
         affinity = tf.linalg.matvec(documents, user)
         weights = self._choice_model(affinity, **self._parameters).weights()
         return weights[:, :-1], weights[:, -1]
@@ -48,22 +58,27 @@ class AffinityScores:
 
 @gin.configurable
 class CatalogueScores:
-    """A multinomial choice model of the affinity <user, factors> + bias to documents of a shared catalogue, observed as ids [B, N].
+    """A multinomial choice model of the affinity <user, factors> + bias to documents of a shared
+    catalogue, observed as ids [B, N].
 
-    The users of drifting taste choose by it, `CatalogueScores(documents.factors, documents.bias, belief)` with `documents` its
-    `Catalogue(ids_only=True)`. Their taste is hidden, and what they show is empty, so that there a belief must be given.
+    The users of drifting taste choose by it, `CatalogueScores(documents.factors, documents.bias,
+    belief)` with `documents` its `Catalogue(ids_only=True)`. Their taste is hidden, and what they
+    show is empty, so that there a belief must be given.
 
     Args:
-      factors: [D, F], of the document of each id in [0, D). An array, a tensor, or a variable, which is then read at each call.
+      factors: [D, F], of the document of each id in [0, D). An array, a tensor, or a variable,
+        which is then read at each call.
       bias: the same [D], or a number for all documents.
-      belief: maps the observation to users' vectors [B, F]; by default they are the user's observation, without what layers added.
+      belief: maps the observation to users' vectors [B, F]; by default they are the user's
+        observation, without what layers added.
       choice_model: `MultinomialProportional` or `MultinomialLogit`.
-      **parameters: of the choice model; by default its own, or no_click_mass 1 and min_normalizer -1 of `MultinomialProportional`, as in
-        `AffinityScores`.
+      **parameters: of the choice model; by default its own, or no_click_mass 1 and min_normalizer
+        -1 of `MultinomialProportional`, as in `AffinityScores`.
 
     Raises:
-      ValueError: for a choice model whose weights depend on the slate, or for tables of other shapes; when called, for documents that are
-        not ids, or for users that are not vectors [B, F].
+      ValueError: for a choice model whose weights depend on the slate, or for tables of other
+        shapes; when called, for documents that are not ids, or for users that are not vectors [B,
+        F].
     """
 
     def __init__(
@@ -79,7 +94,10 @@ class CatalogueScores:
         if self._factors.shape.rank != 2:
             raise ValueError(f"factors must have shape [D, F], got {self._factors.shape}")
         if self._bias.shape.rank and self._bias.shape != self._factors.shape[:1]:
-            raise ValueError(f"bias must be a number or have shape [D={self._factors.shape[0]}] of factors, got {self._bias.shape}")
+            raise ValueError(
+                f"bias must be a number or have shape [D={self._factors.shape[0]}] of factors, got"
+                f" {self._bias.shape}"
+            )
         self._belief = belief or (lambda observation: raw_user(observation.user))
         self._choice_model = choice_model
         self._parameters = _with_defaults(choice_model, parameters)
@@ -92,9 +110,14 @@ class CatalogueScores:
         num_documents, num_factors = self._factors.shape
         if not tf.is_tensor(user) or user.shape[1:] != [num_factors]:
             shapes = tf.nest.map_structure(lambda leaf: leaf.shape, user)
-            raise ValueError(f"users must be vectors [B, {num_factors}], as long as the rows of factors, got {shapes}: see `belief`")
+            raise ValueError(
+                f"users must be vectors [B, {num_factors}], as long as the rows of factors, got"
+                f" {shapes}: see `belief`"
+            )
         users = tf.pad(tf.cast(user, tf.float32), [[0, 0], [0, 1]], constant_values=1.0)
-        scores = product_with_documents(users, self._rows, leaves[0], num_documents, num_factors + 1)
+        scores = product_with_documents(
+            users, self._rows, leaves[0], num_documents, num_factors + 1
+        )
         weights = self._choice_model(scores, **self._parameters).weights()
         return weights[:, :-1], weights[:, -1]
 
@@ -102,18 +125,22 @@ class CatalogueScores:
         """float32 [..., F + 1]: factors and bias of documents [...], or of all."""
         bias = tf.broadcast_to(self._bias, self._factors.shape[:1])[:, tf.newaxis]
         tables = [tf.cast(table, tf.float32) for table in (self._factors, bias)]
-        return tf.concat([table if ids is None else tf.gather(table, ids) for table in tables], axis=-1)
+        return tf.concat(
+            [table if ids is None else tf.gather(table, ids) for table in tables], axis=-1
+        )
 
 
 def product_with_documents(users, vectors, ids, num_documents: int, width: int) -> tf.Tensor:
-    """The inner products <user, document> of candidates from a shared catalogue, without a vector for each of many candidates.
+    """The inner products <user, document> of candidates from a shared catalogue, without a vector
+    for each of many candidates.
 
-    Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that is the larger tensor, and the vectors
-    of the candidates are made and multiplied, [B, N, width].
+    Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that
+    is the larger tensor, and the vectors of the candidates are made and multiplied, [B, N, width].
 
     Args:
       users: [B, E].
-      vectors: maps ids [B, N] to the vectors of these documents [B, N, E], and, called without ids, gives those of all documents [D, E].
+      vectors: maps ids [B, N] to the vectors of these documents [B, N, E], and, called without ids,
+        gives those of all documents [D, E].
       ids: integers [B, N], in [0, D).
       num_documents: D.
       width: the numbers that `vectors` takes for one document; at least E.
@@ -138,7 +165,9 @@ class LearnedScores:
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         (logits, no_click), _ = self.network(observation)
-        weights = tf.stop_gradient(tf.nn.softmax(tf.concat([logits, no_click[:, tf.newaxis]], axis=-1)))
+        weights = tf.stop_gradient(
+            tf.nn.softmax(tf.concat([logits, no_click[:, tf.newaxis]], axis=-1))
+        )
         return weights[:, :-1], weights[:, -1]
 
 
@@ -146,19 +175,30 @@ class BeliefScores:
     """A multinomial choice model of how much users in a believed state like the documents.
 
     Args:
-      users: the user model, with `scores(state, documents)` [B, N], of documents as they are observed.
+      users: the user model, with `scores(state, documents)` [B, N], of documents as they are
+        observed.
       belief: maps the observation to a user state, a nest of [B, ...].
       choice_model: `MultinomialProportional` or `MultinomialLogit`.
-      **parameters: of the choice model; by default of the logit, no_click_mass 5, as in RecSim 0.2.4's interest exploration.
+      **parameters: of the choice model; by default of the logit, no_click_mass 5, as in RecSim
+        0.2.4's interest exploration.
 
     Raises:
-      ValueError: if the users have no `scores`, or for a choice model whose weights depend on the slate.
+      ValueError: if the users have no `scores`, or for a choice model whose weights depend on the
+        slate.
     """
 
-    def __init__(self, users: UserModel, belief: Callable[[Observation], Nest], choice_model=choice.MultinomialLogit, **parameters: Any):
+    def __init__(
+        self,
+        users: UserModel,
+        belief: Callable[[Observation], Nest],
+        choice_model=choice.MultinomialLogit,
+        **parameters: Any,
+    ):
         _check_multinomial(choice_model)
         if not hasattr(users, "scores"):
-            raise ValueError(f"users must have a method scores(state, documents), got {type(users).__name__}")
+            raise ValueError(
+                f"users must have a method scores(state, documents), got {type(users).__name__}"
+            )
         if choice_model is choice.MultinomialLogit:
             parameters = {"no_click_mass": 5.0, **parameters}
         self._scores = users.scores
@@ -174,7 +214,10 @@ class BeliefScores:
 
 def _check_multinomial(choice_model) -> None:
     if not issubclass(choice_model, choice.MultinomialProportional | choice.MultinomialLogit):
-        raise ValueError(f"choice_model must be MultinomialProportional or MultinomialLogit, got {choice_model.__name__}")
+        raise ValueError(
+            "choice_model must be MultinomialProportional or MultinomialLogit, got"
+            f" {choice_model.__name__}"
+        )
 
 
 def _with_defaults(choice_model, parameters: dict[str, Any]) -> dict[str, Any]:

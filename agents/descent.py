@@ -31,5 +31,7 @@ def descend(
     gradients = replicas.total(tape.gradient(loss_info.loss, variables))
     if clip is not None:
         gradients = clip(gradients)
-    optimizer.apply_gradients(zip(gradients, variables, strict=True), experimental_aggregate_gradients=False)
+    optimizer.apply_gradients(
+        zip(gradients, variables, strict=True), experimental_aggregate_gradients=False
+    )
     return loss_info

@@ -5,7 +5,9 @@ from tf_agents.specs import tensor_spec
 
 
 def encoded_size(spec) -> int:
-    """Length, at least 1, of the vector that `encode` makes of one observation of this nest of specs (without user or document axes)."""
+    """Length, at least 1, of the vector that `encode` makes of one observation of this nest of
+    specs (without user or document axes).
+    """
     return max(_content_size(spec), 1)
 
 
@@ -16,8 +18,9 @@ def _content_size(spec) -> int:
 def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
     """Concatenates an observation into float vectors.
 
-    Integers bounded at both ends become one-hot vectors over their range, as in RecSim's observation adapter; everything else is
-    flattened. An observation without content becomes a zero, as there; some kernels refuse vectors of length 0.
+    Integers bounded at both ends become one-hot vectors over their range, as in RecSim's
+    observation adapter; everything else is flattened. An observation without content becomes a
+    zero, as there; some kernels refuse vectors of length 0.
 
     Args:
       observation: nest of [outer axes, ...].
@@ -59,11 +62,15 @@ def _encode_leaf(leaf, spec, num_outer_axes):
 
 
 def element_spec(documents_spec):
-    """Specs of one document from specs of N candidates: drops the leading axis of each leaf and keeps its bounds."""
+    """Specs of one document from specs of N candidates: drops the leading axis of each leaf and
+    keeps its bounds.
+    """
 
     def drop(spec):
         if not isinstance(spec, tensor_spec.BoundedTensorSpec):
             return tf.TensorSpec(spec.shape[1:], spec.dtype, spec.name)
-        return tensor_spec.BoundedTensorSpec(spec.shape[1:], spec.dtype, spec.minimum.min(), spec.maximum.max(), spec.name)
+        return tensor_spec.BoundedTensorSpec(
+            spec.shape[1:], spec.dtype, spec.minimum.min(), spec.maximum.max(), spec.name
+        )
 
     return tf.nest.map_structure(drop, documents_spec)

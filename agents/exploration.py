@@ -12,7 +12,9 @@ from recsim_tf.core.simulator import Policy
 Epsilon = float | Callable[[tf.Variable], tf.Tensor]
 
 
-def epsilon_greedy(greedy: Policy, num_candidates: int, epsilon: Epsilon, train_step: tf.Variable) -> Policy:
+def epsilon_greedy(
+    greedy: Policy, num_candidates: int, epsilon: Epsilon, train_step: tf.Variable
+) -> Policy:
     """A policy that shows a user the slate of `greedy`, or with probability epsilon a uniform one.
 
     Args:
@@ -25,7 +27,9 @@ def epsilon_greedy(greedy: Policy, num_candidates: int, epsilon: Epsilon, train_
       ValueError: for a number outside [0, 1].
     """
     if not callable(epsilon) and not 0 <= epsilon <= 1:
-        raise ValueError(f"epsilon must be in [0, 1] or a function of the train step, got {epsilon}")
+        raise ValueError(
+            f"epsilon must be in [0, 1] or a function of the train step, got {epsilon}"
+        )
     if not callable(epsilon) and epsilon == 0:
         return greedy
 
@@ -45,10 +49,12 @@ def epsilon_greedy(greedy: Policy, num_candidates: int, epsilon: Epsilon, train_
 def linearly_decaying_epsilon(
     final_epsilon: float = 0.01, warmup_steps: int = 20_000, decay_steps: int = 250_000
 ) -> Callable[[tf.Variable], tf.Tensor]:
-    """Epsilon 1 during the warm-up, then a straight line down to its final value: RecSim 0.2.4's schedule, with its defaults.
+    """Epsilon 1 during the warm-up, then a straight line down to its final value: RecSim 0.2.4's
+    schedule, with its defaults.
 
-    It is final_epsilon + clip((1 - final_epsilon) (decay_steps + warmup_steps - step) / decay_steps, 0, 1 - final_epsilon). RecSim counts
-    the agent's steps in one environment, of which it trains at every fourth; here the steps are train steps.
+    It is final_epsilon + clip((1 - final_epsilon) (decay_steps + warmup_steps - step) /
+    decay_steps, 0, 1 - final_epsilon). RecSim counts the agent's steps in one environment, of which
+    it trains at every fourth; here the steps are train steps.
 
     Args:
       final_epsilon: in [0, 1].
@@ -67,7 +73,9 @@ def linearly_decaying_epsilon(
         raise ValueError(f"warmup_steps must be at least 0, got {warmup_steps}")
     if decay_steps < 1:
         raise ValueError(f"decay_steps must be at least 1, got {decay_steps}")
-    decay = tf.keras.optimizers.schedules.PolynomialDecay(1.0, decay_steps, final_epsilon, power=1.0)
+    decay = tf.keras.optimizers.schedules.PolynomialDecay(
+        1.0, decay_steps, final_epsilon, power=1.0
+    )
 
     def epsilon(train_step):
         return decay(tf.maximum(tf.cast(train_step, tf.int64) - warmup_steps, 0))

@@ -15,17 +15,19 @@ def all_slates(num_candidates: int, slate_size: int, ordered: bool = True) -> np
     Args:
       num_candidates: N.
       slate_size: K.
-      ordered: whether another order of the documents is another slate, N! / (N - K)! in all; if not, each of the N! / (N - K)! / K!
-        sets of K appears once, in ascending order.
+      ordered: whether another order of the documents is another slate, N! / (N - K)! in all; if
+        not, each of the N! / (N - K)! / K! sets of K appears once, in ascending order.
 
     Raises:
       ValueError: if there are more than 20,000.
     """
-    num_slates = math.perm(num_candidates, slate_size) if ordered else math.comb(num_candidates, slate_size)
+    num_slates = (
+        math.perm(num_candidates, slate_size) if ordered else math.comb(num_candidates, slate_size)
+    )
     if num_slates > _MAX_SLATES:
         raise ValueError(
-            f"slate_size={slate_size} of num_candidates={num_candidates} gives {num_slates:,} slates, "
-            f"an agent that goes through all slates takes at most {_MAX_SLATES:,}"
+            f"slate_size={slate_size} of num_candidates={num_candidates} gives {num_slates:,}"
+            f" slates, an agent that goes through all slates takes at most {_MAX_SLATES:,}"
         )
     choose = itertools.permutations if ordered else itertools.combinations
     return np.array(list(choose(range(num_candidates), slate_size)), np.int32)

@@ -1,12 +1,15 @@
-"""What a click is worth to a trained SlateQ agent as sessions grow older, of runs of `recsim-tf train` in interest evolution.
+"""What a click is worth to a trained SlateQ agent as sessions grow older, of runs of `recsim-tf
+train` in interest evolution.
 
     python benchmarks/click_values.py RUN_FOLDER... [--json=PATH] [--quick]
 
-Prints Q(s, click on a document of the topic) - Q(s, no click), in units of reward, mean over users who follow the agent and are still in
-session, by the step of the session. A click costs the same of the budget at any age, so these values should not change with it: what
-a click earns, less its price in budget at 1.3 reward a unit, over half a unit for no click, is "worth". An agent whose item values see
-the interests can tell the age from them, since interests move with every click. And one that looks a step ahead never sees a click
-on a good document end a session, since it gives back part of the last budget that it takes: to it, all good topics are worth the same.
+Prints Q(s, click on a document of the topic) - Q(s, no click), in units of reward, mean over users
+who follow the agent and are still in session, by the step of the session. A click costs the same of
+the budget at any age, so these values should not change with it: what a click earns, less its price
+in budget at 1.3 reward a unit, over half a unit for no click, is "worth". An agent whose item
+values see the interests can tell the age from them, since interests move with every click. And one
+that looks a step ahead never sees a click on a good document end a session, since it gives back
+part of the last budget that it takes: to it, all good topics are worth the same.
 """
 
 import json
@@ -15,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
@@ -32,12 +36,18 @@ from recsim_tf.experiment.train import experiment
 _FLAGS = flags.FLAGS
 _STEPS = (0, 30, 60, 90, 120)
 _NUM_USERS = {False: 2000, True: 20}
-# Topics in the order of their mean quality, of 20. The 16th is the second with a quality above zero.
-_GROUPS = {"worst five topics": slice(0, 5), "16th topic": slice(15, 16), "best topic": slice(19, 20)}
+# Topics in the order of their mean quality, of 20. The 16th is the second with a quality above
+# zero.
+_GROUPS = {
+    "worst five topics": slice(0, 5),
+    "16th topic": slice(15, 16),
+    "best topic": slice(19, 20),
+}
 
 
 def click_values(folder: Path, num_users: int) -> dict[str, dict[str, float]]:
-    """Mean advantage of a click over no click by group of topics and step, and how many users are left.
+    """Mean advantage of a click over no click by group of topics and step, and how many users are
+    left.
 
     Args:
       folder: of a run of a SlateQ agent in interest evolution.
@@ -56,18 +66,26 @@ def click_values(folder: Path, num_users: int) -> dict[str, dict[str, float]]:
     for step in range(max(_STEPS) + 1):
         observation = simulator.observe(state)
         if step in _STEPS:
-            advantages = parts.agent.action_values(observation._replace(documents=every_topic)).advantages
+            advantages = parts.agent.action_values(
+                observation._replace(documents=every_topic)
+            ).advantages
             advantages = tf.boolean_mask(advantages, ~state.done)
             found["users left"][str(step)] = int(advantages.shape[0])
             for name, topics in _GROUPS.items():
-                found[name][str(step)] = float(tf.reduce_mean(advantages[:, topics])) if len(advantages) else float("nan")
+                found[name][str(step)] = (
+                    float(tf.reduce_mean(advantages[:, topics]))
+                    if len(advantages)
+                    else float("nan")
+                )
         seed = random.as_seed(step)
         state, _ = simulator.step(state, policy(observation, (), seed)[0], seed)
     return found
 
 
 def worth(num_topics: int = 20, reward_per_budget: float = 1.3) -> np.ndarray:
-    """What a click on each topic is worth over no click where a unit of budget is worth `reward_per_budget`, float [T]."""
+    """What a click on each topic is worth over no click where a unit of budget is worth
+    `reward_per_budget`, float [T].
+    """
     users, videos = InterestEvolutionUsers(), UtilityVideos(num_topics)
     price = videos.video_length * (1 - users.user_update_alpha * videos.mean_quality().numpy())
     return videos.video_length - reward_per_budget * (price - users.step_penalty)
@@ -83,7 +101,12 @@ def table(result: dict[str, Any]) -> str:
     for folder, groups in result["figures"].items():
         lines.append(folder)
         for name, values in groups.items():
-            lines.append(f"  {name:<34}" + "".join(f"{values[str(step)]:>9.{0 if name == 'users left' else 2}f}" for step in _STEPS))
+            lines.append(
+                f"  {name:<34}"
+                + "".join(
+                    f"{values[str(step)]:>9.{0 if name == 'users left' else 2}f}" for step in _STEPS
+                )
+            )
     return "\n".join(lines)
 
 
@@ -95,7 +118,14 @@ def main(argv: Sequence[str]) -> None:
     print(table(result))
     if _FLAGS.json:
         Path(_FLAGS.json).write_text(
-            json.dumps({"command": "python benchmarks/click_values.py RUN_FOLDER... --json=PATH", **result}, indent=2) + "\n"
+            json.dumps(
+                {
+                    "command": "python benchmarks/click_values.py RUN_FOLDER... --json=PATH",
+                    **result,
+                },
+                indent=2,
+            )
+            + "\n"
         )
 
 

@@ -1,15 +1,19 @@
-"""Writes a compiled rollout as StableHLO, a text that any XLA runtime compiles and runs without TensorFlow.
+"""Writes a compiled rollout as StableHLO, a text that any XLA runtime compiles and runs without
+TensorFlow.
 
-    python benchmarks/export_stablehlo.py --output=PATH [--environment=InterestEvolution-v1] [--users=16384] [--steps=128]
+    python benchmarks/export_stablehlo.py --output=PATH [--environment=InterestEvolution-v1]
+    [--users=16384] [--steps=128]
         [--random=philox|threefry] [--calls=3] [--quick] [--json=PATH]
 
-The program simulates auto-reset sessions under random slates, with the environment's default slate size and number of candidates. Its
-function `main` takes the seed, int32 [2], and returns the total reward, float32 [], and the number of sessions that ended, int32 [].
-Users and steps are fixed in it, as XLA wants them; the steps are a loop. Philox is what recsim_tf draws with on accelerators, ThreeFry what
-it draws with under XLA on the CPU; both are among StableHLO's own generators.
+The program simulates auto-reset sessions under random slates, with the environment's default slate
+size and number of candidates. Its function `main` takes the seed, int32 [2], and returns the total
+reward, float32 [], and the number of sessions that ended, int32 []. Users and steps are fixed in
+it, as XLA wants them; the steps are a loop. Philox is what recsim_tf draws with on accelerators,
+ThreeFry what it draws with under XLA on the CPU; both are among StableHLO's own generators.
 
-TensorFlow alone converts the program. It also runs it, so that the first line of the file, a comment in JSON, tells what
-`benchmarks/run_stablehlo.py` (which needs JAX and no TensorFlow) should find for a seed, and the figures what rates to compare with.
+TensorFlow alone converts the program. It also runs it, so that the first line of the file, a
+comment in JSON, tells what `benchmarks/run_stablehlo.py` (which needs JAX and no TensorFlow) should
+find for a seed, and the figures what rates to compare with.
 """
 
 import json
@@ -32,15 +36,34 @@ import recsim_tf
 from recsim_tf.core import random
 
 _FLAGS = flags.FLAGS
-_USERS, _STEPS, _CALLS = ({False: full, True: quick} for full, quick in ((16384, 32), (128, 4), (3, 1)))
+_USERS, _STEPS, _CALLS = (
+    {False: full, True: quick} for full, quick in ((16384, 32), (128, 4), (3, 1))
+)
 _SEED = 0
 
 flags.DEFINE_string("output", None, "File for the program.", required=True)
-flags.DEFINE_enum("environment", "InterestEvolution-v1", recsim_tf.registered(), "What is simulated.")
-flags.DEFINE_integer("users", None, f"Users at a time; default {_USERS[False]}, of a smoke run {_USERS[True]}.", lower_bound=1)
-flags.DEFINE_integer("steps", None, f"Steps of a call; default {_STEPS[False]}, of a smoke run {_STEPS[True]}.", lower_bound=1)
+flags.DEFINE_enum(
+    "environment", "InterestEvolution-v1", recsim_tf.registered(), "What is simulated."
+)
+flags.DEFINE_integer(
+    "users",
+    None,
+    f"Users at a time; default {_USERS[False]}, of a smoke run {_USERS[True]}.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "steps",
+    None,
+    f"Steps of a call; default {_STEPS[False]}, of a smoke run {_STEPS[True]}.",
+    lower_bound=1,
+)
 flags.DEFINE_enum("random", "philox", ["philox", "threefry"], "The bit generator.")
-flags.DEFINE_integer("calls", None, f"Timed calls; default {_CALLS[False]}, of a smoke run {_CALLS[True]}.", lower_bound=1)
+flags.DEFINE_integer(
+    "calls",
+    None,
+    f"Timed calls; default {_CALLS[False]}, of a smoke run {_CALLS[True]}.",
+    lower_bound=1,
+)
 flags.DEFINE_bool("quick", False, "A smoke run: few users and steps; its figures mean nothing.")
 flags.DEFINE_string("json", None, "File for the figures.")
 
@@ -60,12 +83,19 @@ class Program(NamedTuple):
 
 
 def rollout(program: Program):
-    """A function compiled by XLA, seed int32 [2] -> (total reward float32, finished sessions int32)."""
+    """A function compiled by XLA, seed int32 [2] -> (total reward float32, finished sessions
+    int32).
+    """
     simulator = recsim_tf.make(program.environment)
 
     def policy(observation, policy_state, seed):
         del observation
-        return random.uniform_slate(program.users, simulator.num_candidates, simulator.slate_size, seed), policy_state
+        return (
+            random.uniform_slate(
+                program.users, simulator.num_candidates, simulator.slate_size, seed
+            ),
+            policy_state,
+        )
 
     def count(carry, transition):
         reward, sessions = carry
@@ -76,7 +106,13 @@ def rollout(program: Program):
     def simulate(seed):
         with random.algorithm(program.random):
             return simulator.fold(
-                policy, program.users, program.steps, seed, count, (tf.zeros([]), tf.zeros([], tf.int32)), auto_reset=True
+                policy,
+                program.users,
+                program.steps,
+                seed,
+                count,
+                (tf.zeros([]), tf.zeros([], tf.int32)),
+                auto_reset=True,
             )
 
     return simulate
@@ -95,22 +131,46 @@ def stablehlo(function, name: str) -> str:
     try:
         text = function.experimental_get_compiler_ir(*function.input_signature)(stage="stablehlo")
     except ValueError as error:
-        raise RuntimeError(f"TensorFlow {tf.__version__} did not export the function: {error}") from error
-    # What comes out of the HLO has a constant for every use and dead code. Printing it again also drops the places in Python sources.
+        raise RuntimeError(
+            f"TensorFlow {tf.__version__} did not export the function: {error}"
+        ) from error
+    # What comes out of the HLO has a constant for every use and dead code. Printing it again also
+    # drops the places in Python sources.
     text = tf.mlir.experimental.run_pass_pipeline(text, "inline,canonicalize,cse,symbol-dce")
-    # These attributes are not StableHLO's own and say nothing here; the module's name counts the functions of the process.
+    # These attributes are not StableHLO's own and say nothing here; the module's name counts the
+    # functions of the process.
     text = re.sub(r" \{mhlo\.frontend_attributes = \{[^{}]*\}\}", "", text)
-    text = re.sub(r"^module @\S+ attributes \{.*\} \{$", f"module @{name} {{", text, count=1, flags=re.MULTILINE)
-    return re.sub(r'(%\w+) = stablehlo\.constant dense<"0x(\w+)"> : tensor<([0-9x]+)xi1>', _portable_booleans, text)
+    text = re.sub(
+        r"^module @\S+ attributes \{.*\} \{$",
+        f"module @{name} {{",
+        text,
+        count=1,
+        flags=re.MULTILINE,
+    )
+    return re.sub(
+        r'(%\w+) = stablehlo\.constant dense<"0x(\w+)"> : tensor<([0-9x]+)xi1>',
+        _portable_booleans,
+        text,
+    )
 
 
 def _portable_booleans(constant: re.Match) -> str:
-    """A long boolean constant as one of bytes: how booleans are packed into hexadecimal digits depends on the version of MLIR."""
+    """A long boolean constant as one of bytes: how booleans are packed into hexadecimal digits
+    depends on the version of MLIR.
+    """
     result, digits, shape = constant.groups()
     count = math.prod(int(size) for size in shape.split("x"))
-    values = np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8), count=count, bitorder="little")
-    numbers = f'{result}_bytes = stablehlo.constant dense<"0x{values.tobytes().hex().upper()}"> : tensor<{shape}xui8>'
-    return f"{numbers}\n    {result} = stablehlo.convert {result}_bytes : (tensor<{shape}xui8>) -> tensor<{shape}xi1>"
+    values = np.unpackbits(
+        np.frombuffer(bytes.fromhex(digits), np.uint8), count=count, bitorder="little"
+    )
+    numbers = (
+        f'{result}_bytes = stablehlo.constant dense<"0x{values.tobytes().hex().upper()}"> :'
+        f" tensor<{shape}xui8>"
+    )
+    return (
+        f"{numbers}\n    {result} = stablehlo.convert {result}_bytes : (tensor<{shape}xui8>) ->"
+        f" tensor<{shape}xi1>"
+    )
 
 
 def measure(simulate, program: Program, calls: int) -> dict[str, float]:
@@ -139,7 +199,12 @@ def export(program: Program, path: Path, calls: int) -> dict[str, float]:
     text = stablehlo(simulate, re.sub(r"\W", "_", program.environment.lower()))
     export_seconds = time.perf_counter() - started
     found = measure(simulate, program, calls)
-    header = {**program._asdict(), "seed": _SEED, "reward": found["reward"], "sessions": found["sessions"]}
+    header = {
+        **program._asdict(),
+        "seed": _SEED,
+        "reward": found["reward"],
+        "sessions": found["sessions"],
+    }
     header.update(recsim_tf=recsim_tf.__version__, tensorflow=tf.__version__)
     path.write_text(f"// {json.dumps(header)}\n{text}")
     return {
@@ -155,23 +220,58 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     quick = _FLAGS.quick
-    users, steps, calls = _FLAGS.users or _USERS[quick], _FLAGS.steps or _STEPS[quick], _FLAGS.calls or _CALLS[quick]
-    program, load_before = Program(_FLAGS.environment, users, steps, _FLAGS.random), os.getloadavg()[0]
+    users, steps, calls = (
+        _FLAGS.users or _USERS[quick],
+        _FLAGS.steps or _STEPS[quick],
+        _FLAGS.calls or _CALLS[quick],
+    )
+    program, load_before = (
+        Program(_FLAGS.environment, users, steps, _FLAGS.random),
+        os.getloadavg()[0],
+    )
     figures = export(program, Path(_FLAGS.output), calls)
-    worker = {"device": tf.config.list_logical_devices()[-1].device_type, "tensorflow": tf.__version__}
+    worker = {
+        "device": tf.config.list_logical_devices()[-1].device_type,
+        "tensorflow": tf.__version__,
+    }
     machine = processes.machine(worker, load_before)
-    print(f"{program.environment}, {users:,} users, {steps:,} steps, {program.random}: {_FLAGS.output}")
-    print(f"{figures['bytes']:,} bytes, {figures['operations']:,} operations, {figures['random_draws']} of them draw random bits")
+    print(
+        f"{program.environment}, {users:,} users, {steps:,} steps, {program.random}:"
+        f" {_FLAGS.output}"
+    )
+    print(
+        f"{figures['bytes']:,} bytes, {figures['operations']:,} operations,"
+        f" {figures['random_draws']} of them draw random bits"
+    )
     print(f"seed {_SEED}: reward {figures['reward']:,.1f}, {figures['sessions']:,} sessions ended")
     cpu, wall = (figures[f"user_steps_per_{unit}_second"] / 1e6 for unit in ("cpu", "wall"))
     first = figures["first_call_seconds"]
-    print(f"TensorFlow's XLA: {cpu:.3f} million user-steps a CPU second, {wall:.3f} a wall second; first call {first:.1f} s")
+    print(
+        f"TensorFlow's XLA: {cpu:.3f} million user-steps a CPU second, {wall:.3f} a wall second;"
+        f" first call {first:.1f} s"
+    )
     print("\n".join([processes.machine_line(machine), *processes.load_lines(machine, quick)]))
     name = f"{program.environment}/{program.random}"
-    result = {"benchmark": "export_stablehlo", "quick": quick, "program": program._asdict(), "machine": machine}
+    result = {
+        "benchmark": "export_stablehlo",
+        "quick": quick,
+        "program": program._asdict(),
+        "machine": machine,
+    }
     result["figures"] = {f"{name}/{key}": value for key, value in figures.items()}
-    command = ["python benchmarks/export_stablehlo.py", "--output=PATH", "--json=PATH", f"--environment={program.environment}"]
-    command += [f"--users={users}", f"--steps={steps}", f"--random={program.random}", f"--calls={calls}", *(["--quick"] if quick else [])]
+    command = [
+        "python benchmarks/export_stablehlo.py",
+        "--output=PATH",
+        "--json=PATH",
+        f"--environment={program.environment}",
+    ]
+    command += [
+        f"--users={users}",
+        f"--steps={steps}",
+        f"--random={program.random}",
+        f"--calls={calls}",
+        *(["--quick"] if quick else []),
+    ]
     processes.write(_FLAGS.json, command, result)
 
 

@@ -1,11 +1,16 @@
 """Fits of user models to logged sessions, and what they are worth.
 
-    python benchmarks/fitting.py STUDY [--hidden] [--replications=20] [--data_dir=data] [--seed=0] [--json=PATH] [--quick]
+    python benchmarks/fitting.py STUDY [--hidden] [--replications=20] [--data_dir=data] [--seed=0]
+    [--json=PATH] [--quick]
 
-recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden from a log without the users' changes.
-movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`; `make data` brings the data.
-open_bandit: whether clicks under a random policy tell another policy's click rate, see `fits/open_bandit.py`; needs `make data` as well.
-speed: sessions a second of likelihood and gradient, by batch size and session length, and memory, see `fits/speed.py`.
+recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden
+  from a log without the users' changes.
+movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
+  `make data` brings the data.
+open_bandit: whether clicks under a random policy tell another policy's click rate, see
+  `fits/open_bandit.py`; needs `make data` as well.
+speed: sessions a second of likelihood and gradient, by batch size and session length, and memory,
+see `fits/speed.py`.
 """
 
 import json
@@ -14,7 +19,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
@@ -27,7 +33,9 @@ def _recovery() -> tuple[dict, str]:
     if _FLAGS.hidden:
         result = recovery.hidden(_FLAGS.seed, _FLAGS.quick)
         return result, recovery.hidden_table(result)
-    result = recovery.recovery(_FLAGS.seed, _FLAGS.replications or (2 if _FLAGS.quick else 20), _FLAGS.quick)
+    result = recovery.recovery(
+        _FLAGS.seed, _FLAGS.replications or (2 if _FLAGS.quick else 20), _FLAGS.quick
+    )
     return result, recovery.recovery_table(result)
 
 
@@ -47,19 +55,28 @@ def _speed() -> tuple[dict, str]:
 
 
 # Name -> a function that gives the result, with its "figures" by name, and its table.
-_STUDIES = {"recovery": _recovery, "movielens": _movielens, "open_bandit": _open_bandit, "speed": _speed}
+_STUDIES = {
+    "recovery": _recovery,
+    "movielens": _movielens,
+    "open_bandit": _open_bandit,
+    "speed": _speed,
+}
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) != 2 or argv[1] not in _STUDIES:
-        raise app.UsageError(f"name one of {', '.join(_STUDIES)}, got {' '.join(argv[1:]) or 'nothing'}")
+        raise app.UsageError(
+            f"name one of {', '.join(_STUDIES)}, got {' '.join(argv[1:]) or 'nothing'}"
+        )
     result, table = _STUDIES[argv[1]]()
     print(table)
     if _FLAGS.quick:
         print("A smoke run: these figures mean nothing.")
     if _FLAGS.json:
         options = [
-            flag.serialize() for flag in _FLAGS.get_key_flags_for_module(__name__) if flag.present and flag.name not in ("json", "data_dir")
+            flag.serialize()
+            for flag in _FLAGS.get_key_flags_for_module(__name__)
+            if flag.present and flag.name not in ("json", "data_dir")
         ]
         command = shlex.join(["python", "benchmarks/fitting.py", argv[1], *options, "--json=PATH"])
         content = {"command": command, "benchmark": "fitting", "quick": _FLAGS.quick, **result}
@@ -71,6 +88,8 @@ if __name__ == "__main__":
     flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
     flags.DEFINE_integer("replications", None, "recovery: logs, by default 20.")
-    flags.DEFINE_bool("hidden", False, "recovery: without the directions in which clicks moved the interests.")
+    flags.DEFINE_bool(
+        "hidden", False, "recovery: without the directions in which clicks moved the interests."
+    )
     flags.DEFINE_bool("quick", False, "Small logs and short fits; the figures mean nothing.")
     app.run(main)

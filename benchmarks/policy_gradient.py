@@ -2,19 +2,24 @@
 
     python benchmarks/policy_gradient.py [--json=PATH] [--plot=PATH] [--quick]
 
-Tables: sessions of three steps that are enumerated (`tabular_sessions.py`), where the exact gradient g in the policy's logits is known.
-For each temperature of the relaxation the bias |E ĝ - g| / |g| of the pathwise gradient, with its standard error, and the standard
-deviation of the gradient of one session, sqrt(tr Cov ĝ) / |g|; the same for the score function with its default baseline.
+Tables: sessions of three steps that are enumerated (`tabular_sessions.py`), where the exact
+gradient g in the policy's logits is known. For each temperature of the relaxation the bias |E ĝ -
+g| / |g| of the pathwise gradient, with its standard error, and the standard deviation of the
+gradient of one session, sqrt(tr Cov ĝ) / |g|; the same for the score function with its default
+baseline.
 
-Interest evolution, 3 of 10: Adam on the `SlatePolicyNetwork` of REINFORCE, directly by each gradient, for the same number of user-steps
-(users times steps, whether the users are still there or not). The return is of new users of the environment itself, who leave by the rule
-that the budget is spent. What was taken, and why, from single runs of one seed:
+Interest evolution, 3 of 10: Adam on the `SlatePolicyNetwork` of REINFORCE, directly by each
+gradient, for the same number of user-steps (users times steps, whether the users are still there or
+not). The return is of new users of the environment itself, who leave by the rule that the budget is
+spent. What was taken, and why, from single runs of one seed:
 
-- The learning rate is the best of 0.003, 0.01 and 0.03 for both gradients. It hardly matters to the pathwise one.
-- Sessions are simulated for 250 steps, longer than the longest of 2,000. A shorter horizon is another objective: trained on 100 steps, the
-  policy rose to 254 and then fell to 247.
-- The rule is relaxed with the margin `budget` at a temperature of 5, about one document. Anything from 1 to 20 ends within two units of
-  return, and so does any temperature of slates and choices from 0.25 to 1.
+- The learning rate is the best of 0.003, 0.01 and 0.03 for both gradients. It hardly matters to the
+  pathwise one.
+- Sessions are simulated for 250 steps, longer than the longest of 2,000. A shorter horizon is
+  another objective: trained on 100 steps, the policy rose to 254 and then fell to 247.
+- The rule is relaxed with the margin `budget` at a temperature of 5, about one document. Anything
+  from 1 to 20 ends within two units of return, and so does any temperature of slates and choices
+  from 0.25 to 1.
 - Gradients are clipped at norm 1. No run of the pathwise one diverged.
 """
 
@@ -26,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import numpy as np
 import tensorflow as tf
@@ -34,7 +40,11 @@ from absl import app, flags
 from tabular_sessions import LOGITS, NUM_STEPS, exact_return, tabular_policy, tabular_sessions
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.policy_gradient import PlackettLucePolicy, relaxed_return, score_function_return
+from recsim_tf.agents.policy_gradient import (
+    PlackettLucePolicy,
+    relaxed_return,
+    score_function_return,
+)
 from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
@@ -69,7 +79,9 @@ def tabular_figures(num_calls: int) -> dict[str, dict[str, float]]:
     simulator = tabular_sessions()
 
     def score_function(seed, policy):
-        return score_function_return(simulator, policy, simulator.rollout(policy, _SESSIONS_PER_CALL, NUM_STEPS, seed))
+        return score_function_return(
+            simulator, policy, simulator.rollout(policy, _SESSIONS_PER_CALL, NUM_STEPS, seed)
+        )
 
     def pathwise(seed, policy, temperature):
         return relaxed_return(simulator, policy, _SESSIONS_PER_CALL, NUM_STEPS, seed, temperature)
@@ -83,7 +95,11 @@ def tabular_figures(num_calls: int) -> dict[str, dict[str, float]]:
                 tape.watch(copies)
                 returns = function(seed, tabular_policy(copies), *arguments)
             errors = tape.gradient(returns, copies) - exact
-            return tf.reduce_mean(returns), tf.reduce_mean(errors, axis=0), tf.reduce_mean(tf.square(errors))
+            return (
+                tf.reduce_mean(returns),
+                tf.reduce_mean(errors, axis=0),
+                tf.reduce_mean(tf.square(errors)),
+            )
 
         def figures(*arguments):
             means = [sums(seed, *arguments) for seed in random.split_seed(0, num_calls)]
@@ -101,7 +117,10 @@ def tabular_figures(num_calls: int) -> dict[str, dict[str, float]]:
         return figures
 
     of_pathwise = moments(pathwise)
-    found = {f"tables/{PATHWISE}, temperature {value:g}": of_pathwise(tf.constant(value, tf.float64)) for value in TEMPERATURES}
+    found = {
+        f"tables/{PATHWISE}, temperature {value:g}": of_pathwise(tf.constant(value, tf.float64))
+        for value in TEMPERATURES
+    }
     return {**found, f"tables/{SCORE_FUNCTION}": moments(score_function)()}
 
 
@@ -120,17 +139,30 @@ class _Learner:
 
         def pathwise(seed):
             margin = lambda user: user.budget  # noqa: E731
-            return relaxed_return(simulator, policy, num_users, num_steps, seed, _TEMPERATURE, margin, _DEPARTURE_TEMPERATURE)
+            return relaxed_return(
+                simulator,
+                policy,
+                num_users,
+                num_steps,
+                seed,
+                _TEMPERATURE,
+                margin,
+                _DEPARTURE_TEMPERATURE,
+            )
 
         def score_function(seed):
-            return score_function_return(simulator, policy, simulator.rollout(policy, num_users, num_steps, seed))
+            return score_function_return(
+                simulator, policy, simulator.rollout(policy, num_users, num_steps, seed)
+            )
 
         def gradient_of(function):
             @compiled(jit_compile=True)
             def gradient(seed):
                 with tf.GradientTape() as tape:
                     loss = -tf.reduce_mean(function(seed))
-                return tf.clip_by_global_norm(tape.gradient(loss, self._network.trainable_variables), _GRADIENT_CLIPPING)[0]
+                return tf.clip_by_global_norm(
+                    tape.gradient(loss, self._network.trainable_variables), _GRADIENT_CLIPPING
+                )[0]
 
             return gradient
 
@@ -139,10 +171,16 @@ class _Learner:
                 return total + transition.reward
 
             return compiled(
-                lambda seed: simulator.fold(policy, num_evaluated, _MAX_STEPS, seed, add, tf.zeros([num_evaluated])), jit_compile=True
+                lambda seed: simulator.fold(
+                    policy, num_evaluated, _MAX_STEPS, seed, add, tf.zeros([num_evaluated])
+                ),
+                jit_compile=True,
             )
 
-        self._gradients = {PATHWISE: gradient_of(pathwise), SCORE_FUNCTION: gradient_of(score_function)}
+        self._gradients = {
+            PATHWISE: gradient_of(pathwise),
+            SCORE_FUNCTION: gradient_of(score_function),
+        }
         self._drawn, self._likeliest = returns_of(policy), returns_of(likeliest)
 
     def _new_network(self, seed):
@@ -152,16 +190,24 @@ class _Learner:
         return network
 
     def learn(self, kind: str, num_updates: int, seed: int) -> dict[str, Any]:
-        """The mean returns of new users, drawn slates: at the start and after each tenth of the updates."""
-        for variable, initial in zip(self._network.variables, self._new_network(seed).variables, strict=True):
+        """The mean returns of new users, drawn slates: at the start and after each tenth of the
+        updates.
+        """
+        for variable, initial in zip(
+            self._network.variables, self._new_network(seed).variables, strict=True
+        ):
             variable.assign(initial)
         optimizer = tf.keras.optimizers.Adam(_LEARNING_RATE)
         update_seed, evaluation_seed = random.split_seed(seed, 2)
         curve = [np.mean(self._drawn(evaluation_seed))]
-        for updates in np.array_split(random.split_seed(update_seed, num_updates), min(_EVALUATIONS, num_updates)):
+        for updates in np.array_split(
+            random.split_seed(update_seed, num_updates), min(_EVALUATIONS, num_updates)
+        ):
             for seed_of_update in updates:
                 gradient = self._gradients[kind](tf.constant(seed_of_update))
-                optimizer.apply_gradients(zip(gradient, self._network.trainable_variables, strict=True))
+                optimizer.apply_gradients(
+                    zip(gradient, self._network.trainable_variables, strict=True)
+                )
             drawn = self._drawn(evaluation_seed).numpy()
             curve.append(drawn.mean())
         return {
@@ -171,7 +217,9 @@ class _Learner:
         }
 
 
-def learning_figures(num_users: int, num_steps: int, num_updates: int, num_seeds: int, num_evaluated: int) -> dict[str, dict[str, Any]]:
+def learning_figures(
+    num_users: int, num_steps: int, num_updates: int, num_seeds: int, num_evaluated: int
+) -> dict[str, dict[str, Any]]:
     """Returns before, during and after training by each gradient."""
     learner, figures = _Learner(num_users, num_steps, num_evaluated), {}
     for kind in (PATHWISE, SCORE_FUNCTION):
@@ -181,12 +229,17 @@ def learning_figures(num_users: int, num_steps: int, num_updates: int, num_seeds
         figures[f"interest evolution/{kind}"] = {
             "start": float(np.mean([run["curve"][0] for run in runs])),
             "return": float(last.mean()),
-            "standard_error": math.sqrt(sum(run["standard_error"] ** 2 for run in runs)) / num_seeds,
+            "standard_error": (
+                math.sqrt(sum(run["standard_error"] ** 2 for run in runs)) / num_seeds
+            ),
             "lowest": float(last.min()),
             "highest": float(last.max()),
             "likeliest": float(np.mean([run["likeliest"] for run in runs])),
             "user_steps": num_users * num_steps * num_updates,
-            "curve_user_steps": [num_users * num_steps * num_updates * point // num_points for point in range(num_points + 1)],
+            "curve_user_steps": [
+                num_users * num_steps * num_updates * point // num_points
+                for point in range(num_points + 1)
+            ],
             "curves": [run["curve"] for run in runs],
         }
     return figures
@@ -220,30 +273,43 @@ def benchmark(quick: bool) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = [f"{'gradient in tables':<30} {'bias':>8} {'± s.e.':>8} {'st. dev. of one session':>24} {'return':>8}"]
+    lines = [
+        f"{'gradient in tables':<30} {'bias':>8} {'± s.e.':>8} {'st. dev. of one session':>24}"
+        f" {'return':>8}"
+    ]
     lines.append("-" * len(lines[0]))
-    found = {name: figure for name, figure in result["figures"].items() if name.startswith("tables/")}
+    found = {
+        name: figure for name, figure in result["figures"].items() if name.startswith("tables/")
+    }
     for name, figure in found.items():
         lines.append(
-            f"{name.split('/')[1]:<30} {figure['bias']:>8.4f} {figure['standard_error']:>8.4f} {figure['standard_deviation']:>24.2f} "
-            f"{figure['return']:>8.4f}"
+            f"{name.split('/')[1]:<30} {figure['bias']:>8.4f} {figure['standard_error']:>8.4f}"
+            f" {figure['standard_deviation']:>24.2f} {figure['return']:>8.4f}"
         )
     exact = next(iter(found.values()))["exact_return"]
-    lines += [f"{result['tabular_sessions']:,} sessions a row; relative to the exact gradient. Exact return {exact:.4f}.", ""]
+    lines += [
+        (
+            f"{result['tabular_sessions']:,} sessions a row; relative to the exact gradient. Exact"
+            f" return {exact:.4f}."
+        ),
+        "",
+    ]
     lines.append(
-        f"{'interest evolution':<20} {'start':>8} {'return':>8} {'± s.e.':>7} {'of the seeds':>16} {'likeliest slates':>17} "
-        f"{'user-steps':>11}"
+        f"{'interest evolution':<20} {'start':>8} {'return':>8} {'± s.e.':>7} {'of the seeds':>16}"
+        f" {'likeliest slates':>17} {'user-steps':>11}"
     )
     lines.append("-" * len(lines[-1]))
     for kind in (PATHWISE, SCORE_FUNCTION):
         figure = result["figures"][f"interest evolution/{kind}"]
         spread = f"{figure['lowest']:.1f} to {figure['highest']:.1f}"
         lines.append(
-            f"{kind:<20} {figure['start']:>8.1f} {figure['return']:>8.1f} {figure['standard_error']:>7.1f} {spread:>16} "
-            f"{figure['likeliest']:>17.1f} {figure['user_steps']:>11,}"
+            f"{kind:<20} {figure['start']:>8.1f} {figure['return']:>8.1f}"
+            f" {figure['standard_error']:>7.1f} {spread:>16} {figure['likeliest']:>17.1f}"
+            f" {figure['user_steps']:>11,}"
         )
     lines.append(
-        f"Means over {result['num_seeds']} seeds with {result['num_evaluated']:,} new users each, and the standard error by these."
+        f"Means over {result['num_seeds']} seeds with {result['num_evaluated']:,} new users each,"
+        " and the standard error by these."
     )
     return "\n".join(lines)
 
@@ -260,19 +326,50 @@ def plot(result: dict[str, Any], path: str) -> None:
     pathwise = [found[f"tables/{PATHWISE}, temperature {value:g}"] for value in TEMPERATURES]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     errors = [2 * point["standard_error"] for point in pathwise]
-    left.errorbar(TEMPERATURES, [point["bias"] for point in pathwise], errors, fmt="o-", color="C0", capsize=3, label="pathwise: bias")
+    left.errorbar(
+        TEMPERATURES,
+        [point["bias"] for point in pathwise],
+        errors,
+        fmt="o-",
+        color="C0",
+        capsize=3,
+        label="pathwise: bias",
+    )
     deviations = [point["standard_deviation"] for point in pathwise]
-    left.plot(TEMPERATURES, deviations, "s--", color="C0", label="pathwise: st. dev. of one session")
-    left.axhline(score["standard_deviation"], color="C1", linestyle="--", label="score function: st. dev. of one session")
-    left.set(xscale="log", yscale="log", xlabel="temperature", ylabel="relative to the exact gradient", title="Sessions in tables")
+    left.plot(
+        TEMPERATURES, deviations, "s--", color="C0", label="pathwise: st. dev. of one session"
+    )
+    left.axhline(
+        score["standard_deviation"],
+        color="C1",
+        linestyle="--",
+        label="score function: st. dev. of one session",
+    )
+    left.set(
+        xscale="log",
+        yscale="log",
+        xlabel="temperature",
+        ylabel="relative to the exact gradient",
+        title="Sessions in tables",
+    )
     left.set_xticks(TEMPERATURES, [f"{value:g}" for value in TEMPERATURES])
     left.minorticks_off()
     left.legend(fontsize=8)
     for color, kind in (("C0", PATHWISE), ("C1", SCORE_FUNCTION)):
         figures = found[f"interest evolution/{kind}"]
         for number, curve in enumerate(figures["curves"]):
-            right.plot(np.array(figures["curve_user_steps"]) / 1e6, curve, color=color, alpha=0.8, label=None if number else kind)
-    right.set(xlabel="user-steps, millions", ylabel="return of new users", title=f"Interest evolution, {result['num_seeds']} seeds")
+            right.plot(
+                np.array(figures["curve_user_steps"]) / 1e6,
+                curve,
+                color=color,
+                alpha=0.8,
+                label=None if number else kind,
+            )
+    right.set(
+        xlabel="user-steps, millions",
+        ylabel="return of new users",
+        title=f"Interest evolution, {result['num_seeds']} seeds",
+    )
     right.legend(fontsize=8)
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -281,7 +378,10 @@ def plot(result: dict[str, Any], path: str) -> None:
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    result = {"command": "python benchmarks/policy_gradient.py --json=PATH --plot=PATH", **benchmark(_FLAGS.quick)}
+    result = {
+        "command": "python benchmarks/policy_gradient.py --json=PATH --plot=PATH",
+        **benchmark(_FLAGS.quick),
+    }
     print(table(result))
     if _FLAGS.json:
         Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")

@@ -1,4 +1,6 @@
-"""What benchmarks share: processes of their own, RecSim in its interpreter, the machine, the JSON file."""
+"""What benchmarks share: processes of their own, RecSim in its interpreter, the machine, the JSON
+file.
+"""
 
 import contextlib
 import importlib.metadata
@@ -16,14 +18,22 @@ _HERE = Path(__file__).parent
 _PEER_IS_MISSING = 3
 
 
-def _run(python: str, script: Path, arguments: Sequence[str], one_core: bool) -> subprocess.CompletedProcess:
+def _run(
+    python: str, script: Path, arguments: Sequence[str], one_core: bool
+) -> subprocess.CompletedProcess:
     """Runs a script with an interpreter, pinned to a single core where the system can do that."""
 
     def pin():
         if one_core and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-    return subprocess.run([python, str(script), *arguments], preexec_fn=pin, env=environment({}), capture_output=True, text=True)
+    return subprocess.run(
+        [python, str(script), *arguments],
+        preexec_fn=pin,
+        env=environment({}),
+        capture_output=True,
+        text=True,
+    )
 
 
 def run_worker(script: str, task: dict[str, Any], one_core: bool) -> dict[str, Any]:
@@ -35,7 +45,10 @@ def run_worker(script: str, task: dict[str, Any], one_core: bool) -> dict[str, A
 
 
 def run_workers(
-    script: str, tasks: Sequence[dict[str, Any]], cores: Sequence[Sequence[int]], environments: Sequence[dict[str, str]]
+    script: str,
+    tasks: Sequence[dict[str, Any]],
+    cores: Sequence[Sequence[int]],
+    environments: Sequence[dict[str, str]],
 ) -> list[dict[str, Any]]:
     """What processes of a worker script that run at the same time print, as JSON.
 
@@ -60,7 +73,9 @@ def run_workers(
 
     started = [start(*each) for each in zip(tasks, cores, environments, strict=True)]
     outputs = [process.communicate() for process in started]
-    failed = [errors for process, (_, errors) in zip(started, outputs, strict=True) if process.returncode]
+    failed = [
+        errors for process, (_, errors) in zip(started, outputs, strict=True) if process.returncode
+    ]
     if failed:
         raise RuntimeError("a measuring process failed:\n" + "\n".join(failed))
     return [json.loads(output.splitlines()[-1]) for output, _ in outputs]
@@ -74,13 +89,19 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 def free_addresses(number: int) -> list[str]:
     """Addresses of this machine that nobody listens at."""
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(number)]
+        servers = [
+            stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(number)
+        ]
         return [f"localhost:{server.getsockname()[1]}" for server in servers]
 
 
 def tf_config(addresses: Sequence[str], index: int) -> dict[str, str]:
     """The environment of worker `index` of `tf.distribute`."""
-    return {"TF_CONFIG": json.dumps({"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}})}
+    return {
+        "TF_CONFIG": json.dumps(
+            {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}}
+        )
+    }
 
 
 def version(package: str) -> str:
@@ -88,8 +109,11 @@ def version(package: str) -> str:
     return importlib.metadata.version(package)
 
 
-def run_peer(name: str, flag: str, python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
-    """A peer's figures on one core by a script of `peers`, or None, and a line that says why there are none, else "".
+def run_peer(
+    name: str, flag: str, python: str | None, script: str, **arguments
+) -> tuple[dict[str, Any] | None, str]:
+    """A peer's figures on one core by a script of `peers`, or None, and a line that says why there
+    are none, else "".
 
     Args:
       name: of the peer, for a person.
@@ -104,21 +128,39 @@ def run_peer(name: str, flag: str, python: str | None, script: str, **arguments)
     if python is None:
         return None, f"{name}: skipped, no --{flag}"
     try:
-        process = _run(python, _HERE / "peers" / script, [f"--{flag}={value}" for flag, value in arguments.items()], one_core=True)
+        process = _run(
+            python,
+            _HERE / "peers" / script,
+            [f"--{flag}={value}" for flag, value in arguments.items()],
+            one_core=True,
+        )
     except OSError as error:
-        raise SystemExit(f"--{flag} must be an interpreter, got {python}: {error.strerror}") from error
+        raise SystemExit(
+            f"--{flag} must be an interpreter, got {python}: {error.strerror}"
+        ) from error
     if process.returncode == _PEER_IS_MISSING:
-        return None, f"{name}: skipped, that interpreter cannot import it ({process.stderr.splitlines()[-1]})"
+        return (
+            None,
+            (
+                f"{name}: skipped, that interpreter cannot import it"
+                f" ({process.stderr.splitlines()[-1]})"
+            ),
+        )
     if process.returncode:
         raise RuntimeError(f"{name} failed:\n{process.stderr}")
     return json.loads(process.stdout.splitlines()[-1]), ""
 
 
 def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
-    """RecSim's figures as `run_peer` gives them, and a line that tells of them or why there are none."""
+    """RecSim's figures as `run_peer` gives them, and a line that tells of them or why there are
+    none.
+    """
     figures, line = run_peer("RecSim", "recsim-python", python, script, **arguments)
     if figures:
-        line = f"RecSim {figures['recsim']}, Python {figures['python']}: {figures['steps_per_cpu_second']:,.0f} steps per CPU second"
+        line = (
+            f"RecSim {figures['recsim']}, Python {figures['python']}:"
+            f" {figures['steps_per_cpu_second']:,.0f} steps per CPU second"
+        )
     return figures, line
 
 
@@ -126,7 +168,9 @@ def machine(worker: dict[str, Any], load_before: float) -> dict[str, Any]:
     """Where a run took place; a worker tells its device and TensorFlow."""
     return {
         "device": worker["device"],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
         "processor": platform.machine(),
         "python": platform.python_version(),
         "tensorflow": worker["tensorflow"],
@@ -136,15 +180,22 @@ def machine(worker: dict[str, Any], load_before: float) -> dict[str, Any]:
 
 def machine_line(machine: dict[str, Any]) -> str:
     """The machine for a person."""
-    return f"{machine['device']}, {machine['cores']} cores ({machine['processor']}), TensorFlow {machine['tensorflow']}"
+    return (
+        f"{machine['device']}, {machine['cores']} cores ({machine['processor']}), TensorFlow"
+        f" {machine['tensorflow']}"
+    )
 
 
 def load_lines(machine: dict[str, Any], quick: bool) -> list[str]:
     """What to think of the figures."""
     before, after = machine["load_average"]
-    lines = [f"Load average {before:.1f} before, {after:.1f} after; this run makes at least 1. CPU seconds count all threads."]
+    lines = [
+        f"Load average {before:.1f} before, {after:.1f} after; this run makes at least 1. CPU"
+        " seconds count all threads."
+    ]
     lines.append(
-        "Other work on the machine lowers the wall rates, above all those on all cores, and where cores share caches the CPU rates."
+        "Other work on the machine lowers the wall rates, above all those on all cores, and where"
+        " cores share caches the CPU rates."
     )
     return [*lines, "A smoke run: these figures mean nothing."] if quick else lines
 

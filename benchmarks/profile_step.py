@@ -1,10 +1,13 @@
-"""What the time of a simulation's step is spent on, by TensorFlow's profiler: XLA's kernels, or graph operations, of the loop's body.
+"""What the time of a simulation's step is spent on, by TensorFlow's profiler: XLA's kernels, or
+graph operations, of the loop's body.
 
-    python benchmarks/profile_step.py [--environment=InterestEvolution-v1] [--users=16384] [--mode=xla] [--json=PATH] [--hlo=PATH]
+    python benchmarks/profile_step.py [--environment=InterestEvolution-v1] [--users=16384]
+    [--mode=xla] [--json=PATH] [--hlo=PATH]
 
-Random slates, auto-reset, one core. A kernel's name is that of its fusion in XLA's optimised program, which `--hlo` writes: there one finds
-what it computes, with the name of the TensorFlow operation. A fusion that takes long for what it does has often recomputed something of
-another fusion, or was not vectorised; docs/performance.md has cases.
+Random slates, auto-reset, one core. A kernel's name is that of its fusion in XLA's optimised
+program, which `--hlo` writes: there one finds what it computes, with the name of the TensorFlow
+operation. A fusion that takes long for what it does has often recomputed something of another
+fusion, or was not vectorised; docs/performance.md has cases.
 """
 
 import collections
@@ -16,7 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import tensorflow as tf
 from absl import app, flags
@@ -36,15 +40,25 @@ flags.DEFINE_bool("quick", False, "A smoke run with few users.")
 _ROWS = 25
 
 
-def profile(environment: str, users: int, steps: int, xla: bool, hlo: str | None) -> dict[str, float]:
-    """Nanoseconds a user-step by kernel, largest first; of those that ran in at least a quarter of the steps."""
-    task = simulation_worker.Task(environment, [users], xla, True, SLATE_SIZES[environment], NUM_CANDIDATES, 0, 0, 0, 0.0)
+def profile(
+    environment: str, users: int, steps: int, xla: bool, hlo: str | None
+) -> dict[str, float]:
+    """Nanoseconds a user-step by kernel, largest first; of those that ran in at least a quarter of
+    the steps.
+    """
+    task = simulation_worker.Task(
+        environment, [users], xla, True, SLATE_SIZES[environment], NUM_CANDIDATES, 0, 0, 0, 0.0
+    )
     simulate = simulation_worker.simulation(task, users, steps)
     simulate(random.as_seed(0))
     if hlo:
-        Path(hlo).write_text(simulate.experimental_get_compiler_ir(random.as_seed(0))(stage="optimized_hlo"))
+        Path(hlo).write_text(
+            simulate.experimental_get_compiler_ir(random.as_seed(0))(stage="optimized_hlo")
+        )
     with tempfile.TemporaryDirectory() as folder:
-        tf.profiler.experimental.start(folder, options=tf.profiler.experimental.ProfilerOptions(host_tracer_level=3))
+        tf.profiler.experimental.start(
+            folder, options=tf.profiler.experimental.ProfilerOptions(host_tracer_level=3)
+        )
         [float(result) for result in simulate(random.as_seed(1))]
         tf.profiler.experimental.stop()
         return _kernels(folder, users, steps)
@@ -64,7 +78,11 @@ def _kernels(folder: str, users: int, steps: int) -> dict[str, float]:
                     name = plane.event_metadata[event.metadata_id].name
                     spent[name] += event.duration_ps
                     times[name] += 1
-    frequent = [name for name, count in spent.most_common() if count and times[name] >= steps / 4 and not name.startswith("end: ")]
+    frequent = [
+        name
+        for name, count in spent.most_common()
+        if count and times[name] >= steps / 4 and not name.startswith("end: ")
+    ]
     return {name: spent[name] / 1e3 / (users * steps) for name in frequent}
 
 
@@ -77,12 +95,20 @@ def main(argv: Sequence[str]) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     users, steps = (4, 4) if _FLAGS.quick else (_FLAGS.users, _FLAGS.steps)
     kernels = profile(_FLAGS.environment, users, steps, MODES[_FLAGS.mode], _FLAGS.hlo)
-    print(f"{_FLAGS.environment}, {users:,} users, {_FLAGS.mode}: nanoseconds of wall time a user-step, callers with what they call")
+    print(
+        f"{_FLAGS.environment}, {users:,} users, {_FLAGS.mode}: nanoseconds of wall time a"
+        " user-step, callers with what they call"
+    )
     for name, nanoseconds in list(kernels.items())[:_ROWS]:
         print(f"{nanoseconds:>9.2f}  {name[:100]}")
     if _FLAGS.json:
         figures = {f"nanoseconds/{name}": value for name, value in kernels.items()}
-        Path(_FLAGS.json).write_text(json.dumps({"benchmark": "profile_step", "quick": _FLAGS.quick, "figures": figures}, indent=2) + "\n")
+        Path(_FLAGS.json).write_text(
+            json.dumps(
+                {"benchmark": "profile_step", "quick": _FLAGS.quick, "figures": figures}, indent=2
+            )
+            + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""RecSim's agents against each other, over several seeds: what exploration earns, and what holding a slate earns.
+"""RecSim's agents against each other, over several seeds: what exploration earns, and what holding
+a slate earns.
 
-    python benchmarks/recsim_agents.py [--table=interest_exploration] --json=PATH [--plot=PATH] [--root_dir=DIR]
+    python benchmarks/recsim_agents.py [--table=interest_exploration] --json=PATH [--plot=PATH]
+    [--root_dir=DIR]
 
-Runs `recsim-tf train` on the packaged configs of each table with five seeds, those of learning and of the users of the evaluation.
-Prints the mean return over the seeds with its standard error. The order that the RecSim white paper reports (Ie et al. 2019, arXiv
-1909.04847, section 5) is checked pair by pair: a policy is above another by two standard errors of the difference, or it is not.
-Runs are kept in `--root_dir`: what is finished is not run again.
+Runs `recsim-tf train` on the packaged configs of each table with five seeds, those of learning and
+of the users of the evaluation. Prints the mean return over the seeds with its standard error. The
+order that the RecSim white paper reports (Ie et al. 2019, arXiv 1909.04847, section 5) is checked
+pair by pair: a policy is above another by two standard errors of the difference, or it is not. Runs
+are kept in `--root_dir`: what is finished is not run again.
 """
 
 import json
@@ -70,12 +73,21 @@ def figures(returns: dict[str, dict[str, list[float]]]) -> dict[str, float]:
     for table, rows in returns.items():
         for config, values in rows.items():
             mean, error = training_runs.mean_and_error(values)
-            result[f"{table}/{config}/mean_return"], result[f"{table}/{config}/standard_error"] = mean, error
+            result[f"{table}/{config}/mean_return"], result[f"{table}/{config}/standard_error"] = (
+                mean,
+                error,
+            )
         for better, worse in TABLES[table].above:
             figures_of = [
-                {what: result[f"{table}/{config}/{what}"] for what in ("mean_return", "standard_error")} for config in (better, worse)
+                {
+                    what: result[f"{table}/{config}/{what}"]
+                    for what in ("mean_return", "standard_error")
+                }
+                for config in (better, worse)
             ]
-            result[f"{table}/{better} - {worse}/standard_errors"] = training_runs.standard_errors_between(*figures_of)
+            result[f"{table}/{better} - {worse}/standard_errors"] = (
+                training_runs.standard_errors_between(*figures_of)
+            )
     return result
 
 
@@ -86,13 +98,17 @@ def report(result: dict[str, Any]) -> str:
         table, found = TABLES[name], result["figures"]
         lines += [table.title, f"{'policy':<40} {'return':>9}   s.e.   {'by seed'}"]
         for config in sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"]):
-            mean, error = (found[f"{name}/{config}/{what}"] for what in ("mean_return", "standard_error"))
+            mean, error = (
+                found[f"{name}/{config}/{what}"] for what in ("mean_return", "standard_error")
+            )
             by_seed = "  ".join(f"{value:.1f}" for value in returns[config])
             lines.append(f"{table.rows[config]:<40} {mean:9.2f} {error:6.2f}   {by_seed}")
         for better, worse in table.above:
             distance = found[f"{name}/{better} - {worse}/standard_errors"]
             verdict = "as expected" if distance > 2 else "NOT as expected"
-            lines.append(f"  {table.rows[better]} above {table.rows[worse]}: {distance:+.1f} s.e., {verdict}")
+            lines.append(
+                f"  {table.rows[better]} above {table.rows[worse]}: {distance:+.1f} s.e., {verdict}"
+            )
         lines.append("")
     lines.append(f"Standard errors are over {result['seeds']} seeds.")
     if result["quick"]:
@@ -109,35 +125,69 @@ def plot(result: dict[str, Any], path: str) -> None:
 
     found = result["figures"]
     figure, all_axes = plt.subplots(
-        len(result["returns"]), 1, figsize=(8, 3.2 * len(result["returns"])), layout="constrained", squeeze=False
+        len(result["returns"]),
+        1,
+        figsize=(8, 3.2 * len(result["returns"])),
+        layout="constrained",
+        squeeze=False,
     )
     for axes, (name, returns) in zip(all_axes[:, 0], result["returns"].items(), strict=True):
         table = TABLES[name]
         configs = sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"])
         means = [found[f"{name}/{config}/mean_return"] for config in configs]
         errors = [2 * found[f"{name}/{config}/standard_error"] for config in configs]
-        bars = axes.barh([table.rows[config] for config in configs], means, xerr=errors, color="C0", alpha=0.75, capsize=3)
+        bars = axes.barh(
+            [table.rows[config] for config in configs],
+            means,
+            xerr=errors,
+            color="C0",
+            alpha=0.75,
+            capsize=3,
+        )
         axes.bar_label(bars, [f"{mean:.1f}" for mean in means], padding=6)
         axes.set_title(table.title, fontsize=10)
-        axes.set_xlabel(f"mean return of a session, {result['seeds']} seeds, bars of two standard errors")
+        axes.set_xlabel(
+            f"mean return of a session, {result['seeds']} seeds, bars of two standard errors"
+        )
         axes.set_xlim(0, 1.15 * max(means))
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
-def benchmark(tables: Sequence[str], seeds: int, root: Path, quick: bool, processes: int) -> dict[str, Any]:
+def benchmark(
+    tables: Sequence[str], seeds: int, root: Path, quick: bool, processes: int
+) -> dict[str, Any]:
     """Runs everything; returns the result that goes into the JSON file."""
     started = time.perf_counter()
-    tasks = [(table, config, seed) for seed in range(seeds) for table in tables for config in TABLES[table].rows]
+    tasks = [
+        (table, config, seed)
+        for seed in range(seeds)
+        for table in tables
+        for config in TABLES[table].rows
+    ]
 
     def mean_return(task):
         table, config, seed = task
         row = training_runs.Row(f"{table}/{config}.gin")
-        return training_runs.run(root / table / config / f"seed_{seed}", row, seed, quick)["mean_return"]
+        return training_runs.run(root / table / config / f"seed_{seed}", row, seed, quick)[
+            "mean_return"
+        ]
 
     found = training_runs.run_all(tasks, mean_return, processes)
-    returns = {table: {config: [found[table, config, seed] for seed in range(seeds)] for config in TABLES[table].rows} for table in tables}
-    result = {"benchmark": "recsim_agents", "quick": quick, "seeds": seeds, "returns": returns, "figures": figures(returns)}
+    returns = {
+        table: {
+            config: [found[table, config, seed] for seed in range(seeds)]
+            for config in TABLES[table].rows
+        }
+        for table in tables
+    }
+    result = {
+        "benchmark": "recsim_agents",
+        "quick": quick,
+        "seeds": seeds,
+        "returns": returns,
+        "figures": figures(returns),
+    }
     return {**result, "seconds": round(time.perf_counter() - started)}
 
 
@@ -151,7 +201,9 @@ def main(argv: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(_FLAGS.root_dir or scratch)
         result = benchmark(tables, seeds, root, _FLAGS.quick, _FLAGS.processes)
-    command = "python benchmarks/recsim_agents.py" + "".join(f" --table={table}" for table in tables if len(tables) == 1)
+    command = "python benchmarks/recsim_agents.py" + "".join(
+        f" --table={table}" for table in tables if len(tables) == 1
+    )
     result = {"command": f"{command} --json=PATH{' --quick' if _FLAGS.quick else ''}", **result}
     print(report(result))
     if _FLAGS.json:
@@ -164,7 +216,11 @@ if __name__ == "__main__":
     flags.DEFINE_enum("table", None, list(TABLES), "One of the tables; by default all.")
     flags.DEFINE_string("json", None, "File for the figures.")
     flags.DEFINE_string("plot", None, "PNG for a bar chart.")
-    flags.DEFINE_string("root_dir", None, "Folder of the runs; what it holds is not run again. By default a temporary one.")
+    flags.DEFINE_string(
+        "root_dir",
+        None,
+        "Folder of the runs; what it holds is not run again. By default a temporary one.",
+    )
     flags.DEFINE_integer("seeds", None, "Number of seeds, by default 5.")
     flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
     flags.DEFINE_bool("quick", False, "A smoke run; its figures mean nothing.")

@@ -2,7 +2,8 @@
 
     python benchmarks/recsim_parity.py [--json=PATH] [--quick]
 
-RecSim's means are of 1,000 episodes (interest evolution), 2,000 (interest exploration) and 1,500 (long-term satisfaction) of its own.
+RecSim's means are of 1,000 episodes (interest evolution), 2,000 (interest exploration) and 1,500
+(long-term satisfaction) of its own.
 """
 
 import json
@@ -36,23 +37,34 @@ def benchmark(quick: bool, seed: int) -> dict[str, Any]:
                 "standard_error": comparison.standard_error,
                 "deviation": comparison.deviation,
             }
-    return {"benchmark": "recsim_parity", "quick": quick, "users": _NUM_USERS[quick], "seed": seed, "figures": figures}
+    return {
+        "benchmark": "recsim_parity",
+        "quick": quick,
+        "users": _NUM_USERS[quick],
+        "seed": seed,
+        "figures": figures,
+    }
 
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = [f"{'environment':<24} {'slate':>5}  {'policy':<21} {'metric':<18} {'RecSim':>9} {'ours':>9} {'± s.e.':>8} {'difference':>11}"]
+    lines = [
+        f"{'environment':<24} {'slate':>5}  {'policy':<21} {'metric':<18} {'RecSim':>9} {'ours':>9}"
+        f" {'± s.e.':>8} {'difference':>11}"
+    ]
     lines.append("-" * len(lines[0]))
     for name, figure in result["figures"].items():
         environment, slate_size, policy, metric = name.split("/")
         lines.append(
-            f"{environment:<24} {slate_size:>5}  {policy:<21} {metric:<18} {figure['recsim']:>9.4g} {figure['ours']:>9.4g} "
-            f"{figure['standard_error']:>8.2g} {figure['deviation']:>+8.1f} s.e."
+            f"{environment:<24} {slate_size:>5}  {policy:<21} {metric:<18} {figure['recsim']:>9.4g}"
+            f" {figure['ours']:>9.4g} {figure['standard_error']:>8.2g} {figure['deviation']:>+8.1f}"
+            " s.e."
         )
     worst = max(abs(figure["deviation"]) for figure in result["figures"].values())
     beyond = sum(abs(figure["deviation"]) > 4 for figure in result["figures"].values())
     lines.append(
-        f"{result['users']:,} users a row. Largest difference {worst:.1f} standard errors; {beyond} of {len(result['figures'])} beyond 4."
+        f"{result['users']:,} users a row. Largest difference {worst:.1f} standard errors; {beyond}"
+        f" of {len(result['figures'])} beyond 4."
     )
     return "\n".join(lines)
 
@@ -62,7 +74,10 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     # Every case is compiled once, which TensorFlow takes for retracing.
     logging.set_verbosity(logging.ERROR)
-    result = {"command": "python benchmarks/recsim_parity.py --json=PATH", **benchmark(_FLAGS.quick, _FLAGS.seed)}
+    result = {
+        "command": "python benchmarks/recsim_parity.py --json=PATH",
+        **benchmark(_FLAGS.quick, _FLAGS.seed),
+    }
     print(table(result))
     if _FLAGS.json:
         Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")

@@ -1,4 +1,6 @@
-"""Means that were measured on RecSim 0.2.4 under fixed policies, and sessions of ours beside them."""
+"""Means that were measured on RecSim 0.2.4 under fixed policies, and sessions of ours beside
+them.
+"""
 
 import math
 from collections.abc import Callable
@@ -11,7 +13,10 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed, uniform_slate
 from recsim_tf.core.simulator import Policy, Simulator
 from recsim_tf.environments.interest_evolution import UtilityVideos, interest_evolution
-from recsim_tf.environments.interest_exploration import InterestExplorationUsers, interest_exploration
+from recsim_tf.environments.interest_exploration import (
+    InterestExplorationUsers,
+    interest_exploration,
+)
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.experiment.metrics import SessionSums
 
@@ -19,7 +24,9 @@ NUM_CANDIDATES = 10
 
 
 class Mean(NamedTuple):
-    """A mean that RecSim gave, with its standard error; None where only the mean, rounded to `rounding`, is known."""
+    """A mean that RecSim gave, with its standard error; None where only the mean, rounded to
+    `rounding`, is known.
+    """
 
     value: float
     standard_error: float | None = None
@@ -107,7 +114,10 @@ def _believed_score(observation):
 
 
 def _true_score(observation):
-    return tf.gather(observation.user, observation.documents.cluster_id, batch_dims=1) + observation.documents.quality
+    return (
+        tf.gather(observation.user, observation.documents.cluster_id, batch_dims=1)
+        + observation.documents.quality
+    )
 
 
 def _evolution_case(slate_size, policy_name, policy, returns, length, clicks, quality) -> Case:
@@ -118,7 +128,16 @@ def _evolution_case(slate_size, policy_name, policy, returns, length, clicks, qu
         "quality of clicks": Mean(quality, rounding=5e-4),
     }
     # A session without clicks lasts 400 steps, any other is shorter.
-    return Case("InterestEvolution-v1", policy_name, slate_size, _interest_evolution, policy, 401, 1000, means)
+    return Case(
+        "InterestEvolution-v1",
+        policy_name,
+        slate_size,
+        _interest_evolution,
+        policy,
+        401,
+        1000,
+        means,
+    )
 
 
 def _exploration_case(policy_name, policy, returns, clicks, quality) -> Case:
@@ -127,28 +146,58 @@ def _exploration_case(policy_name, policy, returns, clicks, quality) -> Case:
         "clicks a step": Mean(clicks, rounding=5e-5),
         "quality of clicks": Mean(quality, rounding=5e-4),
     }
-    return Case("InterestExploration-v1", policy_name, 2, _interest_exploration, policy, 50, 2000, means)
+    return Case(
+        "InterestExploration-v1", policy_name, 2, _interest_exploration, policy, 50, 2000, means
+    )
 
 
 def _satisfaction_case(policy_name, policy, returns) -> Case:
     means = {"return": Mean(*returns), "length": Mean(60.0, 0.0)}
-    return Case("LongTermSatisfaction-v1", policy_name, 2, _long_term_satisfaction, policy, 60, 1500, means)
+    return Case(
+        "LongTermSatisfaction-v1", policy_name, 2, _long_term_satisfaction, policy, 60, 1500, means
+    )
 
 
 CASES = [
     _evolution_case(2, "random", _random, (154.13, 0.35), (84.24, 0.37), 0.4628, -0.587),
-    _evolution_case(2, "top of <u, d>", _largest(_affinity), (165.71, 0.83), (66.54, 0.38), 0.6311, -0.518),
-    _evolution_case(2, "top of topic quality", _largest(_topic_quality), (280.84, 1.78), (167.50, 0.76), 0.4268, 1.730),
+    _evolution_case(
+        2, "top of <u, d>", _largest(_affinity), (165.71, 0.83), (66.54, 0.38), 0.6311, -0.518
+    ),
+    _evolution_case(
+        2,
+        "top of topic quality",
+        _largest(_topic_quality),
+        (280.84, 1.78),
+        (167.50, 0.76),
+        0.4268,
+        1.730,
+    ),
     _evolution_case(3, "random", _random, (160.41, 0.37), (71.25, 0.29), 0.5701, -0.590),
-    _evolution_case(3, "top of <u, d>", _largest(_affinity), (167.48, 0.67), (60.06, 0.28), 0.7066, -0.552),
-    _evolution_case(3, "top of topic quality", _largest(_topic_quality), (264.43, 1.15), (124.16, 0.52), 0.5433, 1.323),
+    _evolution_case(
+        3, "top of <u, d>", _largest(_affinity), (167.48, 0.67), (60.06, 0.28), 0.7066, -0.552
+    ),
+    _evolution_case(
+        3,
+        "top of topic quality",
+        _largest(_topic_quality),
+        (264.43, 1.15),
+        (124.16, 0.52),
+        0.5433,
+        1.323,
+    ),
     _exploration_case("random", _random, (11.42, 0.07), 0.2284, 1.691),
     _exploration_case("top of quality", _largest(_quality), (19.41, 0.11), 0.3881, 2.223),
     _exploration_case("greedy pCTR", _largest(_believed_score), (19.41, 0.11), 0.3881, 2.223),
     _exploration_case("oracle", _largest(_true_score), (19.69, 0.11), 0.3937, 2.158),
     _satisfaction_case("random", _random, (948.8, 4.2)),
-    _satisfaction_case("most clickbait", _largest(lambda observation: observation.documents[..., 0]), (1117.3, 4.9)),
-    _satisfaction_case("least clickbait", _largest(lambda observation: -observation.documents[..., 0]), (786.5, 3.5)),
+    _satisfaction_case(
+        "most clickbait", _largest(lambda observation: observation.documents[..., 0]), (1117.3, 4.9)
+    ),
+    _satisfaction_case(
+        "least clickbait",
+        _largest(lambda observation: -observation.documents[..., 0]),
+        (786.5, 3.5),
+    ),
 ]
 
 
@@ -158,7 +207,9 @@ def compare(case: Case, num_users: int, seed: int) -> list[Comparison]:
 
     @compiled
     def run(seed):
-        return simulator.fold(policy, num_users, case.max_steps, seed, SessionSums.add, SessionSums.zeros(num_users))
+        return simulator.fold(
+            policy, num_users, case.max_steps, seed, SessionSums.add, SessionSums.zeros(num_users)
+        )
 
     sums = SessionSums(*(part.numpy().astype(np.float64) for part in run(as_seed(seed))))
     if not sums.finished.all():
@@ -170,17 +221,28 @@ def compare(case: Case, num_users: int, seed: int) -> list[Comparison]:
         "clicks a step": (sums.clicks, sums.steps),
         "quality of clicks": (sums.quality, sums.clicks),
     }
-    return [_comparison(metric, mean, *ratios[metric], case.episodes) for metric, mean in case.means.items()]
+    return [
+        _comparison(metric, mean, *ratios[metric], case.episodes)
+        for metric, mean in case.means.items()
+    ]
 
 
-def _comparison(metric: str, reference: Mean, numerators, denominators, episodes: int) -> Comparison:
+def _comparison(
+    metric: str, reference: Mean, numerators, denominators, episodes: int
+) -> Comparison:
     """Compares a ratio of sums over sessions; its standard error is that of the delta method."""
     ratio = numerators.sum() / denominators.sum()
     one_session = np.std(numerators - ratio * denominators) / denominators.mean()
     standard_error = one_session / math.sqrt(len(numerators))
     # Where RecSim's standard error is not known, it is that of as many of our sessions.
-    reference_error = one_session / math.sqrt(episodes) if reference.standard_error is None else reference.standard_error
-    difference = max(abs(ratio - reference.value) - reference.rounding, 0.0) * np.sign(ratio - reference.value)
+    reference_error = (
+        one_session / math.sqrt(episodes)
+        if reference.standard_error is None
+        else reference.standard_error
+    )
+    difference = max(abs(ratio - reference.value) - reference.rounding, 0.0) * np.sign(
+        ratio - reference.value
+    )
     both = math.hypot(standard_error, reference_error)
     deviation = difference / both if both > 0 else (0.0 if difference == 0 else math.inf)
     return Comparison(metric, reference, float(ratio), float(standard_error), float(deviation))

@@ -2,9 +2,10 @@
 
     python benchmarks/scaling.py --json=PATH [--section=replicas ...]
 
-Sections: "replicas", training by `tf.distribute` on one core and two; "user_sweep", values of a parameter side by side on the user axis
-against as many runs; and, only if it is asked for since it takes some minutes, "quickstart", what is learned on several replicas. Figures
-are of wall time, so nothing else should run; docs/scaling.md tells what they mean.
+Sections: "replicas", training by `tf.distribute` on one core and two; "user_sweep", values of a
+parameter side by side on the user axis against as many runs; and, only if it is asked for since it
+takes some minutes, "quickstart", what is learned on several replicas. Figures are of wall time, so
+nothing else should run; docs/scaling.md tells what they mean.
 """
 
 import os
@@ -17,13 +18,21 @@ from scales.common import Settings
 from sections import measure
 
 _FLAGS = flags.FLAGS
-_SECTIONS = {"replicas": replicas.measure, "user_sweep": user_sweep.measure, "quickstart": quickstart.measure}
+_SECTIONS = {
+    "replicas": replicas.measure,
+    "user_sweep": user_sweep.measure,
+    "quickstart": quickstart.measure,
+}
 _LEAST_USER_SWEEP = 3
 
 flags.DEFINE_string("json", None, "File for the figures.")
 flags.DEFINE_bool("quick", False, "A smoke run at the smallest sizes; its figures mean nothing.")
-flags.DEFINE_multi_enum("section", ["replicas", "user_sweep"], list(_SECTIONS), "Part of the report; may be repeated.")
-flags.DEFINE_integer("rounds", 2, "In how many rounds those that are compared take turns.", lower_bound=1)
+flags.DEFINE_multi_enum(
+    "section", ["replicas", "user_sweep"], list(_SECTIONS), "Part of the report; may be repeated."
+)
+flags.DEFINE_integer(
+    "rounds", 2, "In how many rounds those that are compared take turns.", lower_bound=1
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -32,15 +41,26 @@ def main(argv: Sequence[str]) -> None:
     settings = Settings(_FLAGS.quick, 1 if _FLAGS.quick else _FLAGS.rounds)
     sections = list(dict.fromkeys(_FLAGS.section))
     load_before = os.getloadavg()[0]
-    result = {"benchmark": "scaling", "quick": settings.quick, **measure(sections, _SECTIONS, settings)}
-    result["machine"] = processes.machine({"device": "CPU", "tensorflow": processes.version("tensorflow")}, load_before)
+    result = {
+        "benchmark": "scaling",
+        "quick": settings.quick,
+        **measure(sections, _SECTIONS, settings),
+    }
+    result["machine"] = processes.machine(
+        {"device": "CPU", "tensorflow": processes.version("tensorflow")}, load_before
+    )
     print(processes.machine_line(result["machine"]))
     if "user_sweep_vs_runs" in result["figures"]:
         ratio = result["figures"]["user_sweep_vs_runs"]
         reached = "" if ratio >= _LEAST_USER_SWEEP or settings.quick else "  not reached"
         print(f"user_sweep_vs_runs {ratio:.1f}, asked: >= {_LEAST_USER_SWEEP}{reached}")
     print("\n".join(processes.load_lines(result["machine"], settings.quick)))
-    command = ["python benchmarks/scaling.py", "--json=PATH", f"--rounds={settings.rounds}", *(f"--section={name}" for name in sections)]
+    command = [
+        "python benchmarks/scaling.py",
+        "--json=PATH",
+        f"--rounds={settings.rounds}",
+        *(f"--section={name}" for name in sections),
+    ]
     processes.write(_FLAGS.json, command + ["--quick"] * settings.quick, result)
 
 

@@ -12,8 +12,12 @@ class Section(NamedTuple):
     lines: list[str]
 
 
-def measure(names: Sequence[str], sections: Mapping[str, Callable[[Any], Section]], settings) -> dict[str, Any]:
-    """Measures sections, whose lines for a person are printed as they come; the fields of a result for the JSON file."""
+def measure(
+    names: Sequence[str], sections: Mapping[str, Callable[[Any], Section]], settings
+) -> dict[str, Any]:
+    """Measures sections, whose lines for a person are printed as they come; the fields of a result
+    for the JSON file.
+    """
     figures: dict[str, float] = {}
     details = {}
     for name in names:

@@ -1,27 +1,36 @@
-"""The tables of the SlateQ paper (Ie et al. 2019, arXiv 1905.12767, section 7), and how near to the oracle an agent comes.
+"""The tables of the SlateQ paper (Ie et al. 2019, arXiv 1905.12767, section 7), and how near to the
+oracle an agent comes.
 
     python benchmarks/slateq_tables.py [--table=A|B|C] [--json=PATH] [--plot=PATH] [--root_dir=DIR]
     python benchmarks/slateq_tables.py --budget=full [--json=PATH] [--plot=PATH] [--root_dir=DIR]
 
-Interest evolution, slates of 3 of 10 candidates of 20 topics. Each row is trained by `recsim-tf train` on a packaged config with every
-seed, and evaluated on 5,000 sessions of other users for each seed; standard errors are over the seeds.
+Interest evolution, slates of 3 of 10 candidates of 20 topics. Each row is trained by `recsim-tf
+train` on a packaged config with every seed, and evaluated on 5,000 sessions of other users for each
+seed; standard errors are over the seeds.
 
---budget=paper is the paper's set-up: 300,000 user steps with an update of 32 transitions every 4 of them, a value of zero for "no click",
-gamma 1, or 0 for the myopic agents. T, G and O are top-K, greedy and exact slates, the first pair of letters in the target of
-the learning, the second in serving.
+--budget=paper is the paper's set-up: 300,000 user steps with an update of 32 transitions every 4 of
+them, a value of zero for "no click", gamma 1, or 0 for the myopic agents. T, G and O are top-K,
+greedy and exact slates, the first pair of letters in the target of the learning, the second in
+serving.
 
 - Table A: the agents know how users choose.
-- Table B: full-slate Q. The paper's actions are the C(20, 3) = 1,140 sets of topics; FSQ has an output for each set, those with a
-  repeated topic among them, which candidates can have: 1,540. RecSim's agent has the 720 ordered slates of the 10 candidates as actions,
-  valued by one network on the user and the slate's documents: another algorithm, which generalises over slates; a row of its own.
-- Table C: users follow a cascade, and the agents believe in the multinomial choice. The paper gives P = b0 b^j P(u, d) for position j, with
-  P multinomial, b0 = 1 and b = 0.65, and not what becomes of the rest. `recsim_tf.choice.PositionBiasedProportional` has four
-  readings; the rows are trained with "kept", whose return of random slates is nearest to the paper's 159.9, and the others' are printed.
+- Table B: full-slate Q. The paper's actions are the C(20, 3) = 1,140 sets of topics; FSQ has an
+  output for each set, those with a repeated topic among them, which candidates can have: 1,540.
+  RecSim's agent has the 720 ordered slates of the 10 candidates as actions, valued by one network
+  on the user and the slate's documents: another algorithm, which generalises over slates; a row of
+  its own.
+- Table C: users follow a cascade, and the agents believe in the multinomial choice. The paper gives
+  P = b0 b^j P(u, d) for position j, with P multinomial, b0 = 1 and b = 0.65, and not what becomes
+  of the rest. `recsim_tf.choice.PositionBiasedProportional` has four readings; the rows are trained
+  with "kept", whose return of random slates is nearest to the paper's 159.9, and the others' are
+  printed.
 
---budget=full goes beyond the paper with the same observation, the user's interests and the candidates' topics: the config
-quickstart.gin, what each of its ingredients gives, REINFORCE, and the oracle that knows the topics' qualities. The rows with a plus add one
-ingredient to the row above, up to `slate_q`, which adds lambda-returns; the three rows below it change one thing in it. "one step,
-slowly" is the row of averaged weights at a third of the learning rate, so that it ends before it has fallen back.
+--budget=full goes beyond the paper with the same observation, the user's interests and the
+candidates' topics: the config quickstart.gin, what each of its ingredients gives, REINFORCE, and
+the oracle that knows the topics' qualities. The rows with a plus add one ingredient to the row
+above, up to `slate_q`, which adds lambda-returns; the three rows below it change one thing in it.
+"one step, slowly" is the row of averaged weights at a third of the learning rate, so that it ends
+before it has fallen back.
 """
 
 import hashlib
@@ -39,7 +48,8 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 
-# How far from the paper's a row may be and still be called near: other schedules, other users, few seeds.
+# How far from the paper's a row may be and still be called near: other schedules, other users, few
+# seeds.
 _RETURN_TOLERANCE, _QUALITY_TOLERANCE = 0.025, 0.08
 
 _FOLDER = "interest_evolution"
@@ -50,8 +60,16 @@ _THREE = "interest_evolution.slate_size = 3"
 _QUICK = {
     "slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
     "full_slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
-    "quickstart": ("SlateQAgent.num_steps=2", "experiment.batch_size=2", "train.warmup_iterations=4"),
-    "reinforce": ("ReinforceSlateAgent.num_steps=2", "experiment.collect_steps_per_iteration=2", "train.warmup_iterations=4"),
+    "quickstart": (
+        "SlateQAgent.num_steps=2",
+        "experiment.batch_size=2",
+        "train.warmup_iterations=4",
+    ),
+    "reinforce": (
+        "ReinforceSlateAgent.num_steps=2",
+        "experiment.collect_steps_per_iteration=2",
+        "train.warmup_iterations=4",
+    ),
 }
 
 
@@ -69,16 +87,28 @@ class Table(NamedTuple):
     title: str
     rows: dict[str, Row]
     order: tuple[str, ...]  # the paper's, lowest return first
-    checks_distance: bool = False  # whether the rows should be near to the paper's figures, not only in its order
+    # whether the rows should be near to the paper's figures, not only in its order
+    checks_distance: bool = False
 
 
-def _slate_q(preset: str, paper_return: float, paper_quality: float | None = None, bindings: tuple[str, ...] = ()) -> Row:
+def _slate_q(
+    preset: str,
+    paper_return: float,
+    paper_quality: float | None = None,
+    bindings: tuple[str, ...] = (),
+) -> Row:
     bindings = (_THREE, f"create_slate_q.preset = '{preset}'", *bindings)
-    return Row(training_runs.Row(f"{_FOLDER}/slate_q_paper.gin", bindings), paper_return, paper_quality)
+    return Row(
+        training_runs.Row(f"{_FOLDER}/slate_q_paper.gin", bindings), paper_return, paper_quality
+    )
 
 
-def _random(paper_return: float | None, paper_quality: float | None = None, bindings: tuple[str, ...] = ()) -> Row:
-    return Row(training_runs.Row(f"{_FOLDER}/random.gin", (_THREE, *bindings)), paper_return, paper_quality)
+def _random(
+    paper_return: float | None, paper_quality: float | None = None, bindings: tuple[str, ...] = ()
+) -> Row:
+    return Row(
+        training_runs.Row(f"{_FOLDER}/random.gin", (_THREE, *bindings)), paper_return, paper_quality
+    )
 
 
 def _cascade(no_click: str) -> tuple[str, ...]:
@@ -94,7 +124,10 @@ def _best(*bindings: str) -> Row:
     return Row(training_runs.Row("quickstart.gin", (*bindings, "train.eval_interval = 100000")))
 
 
-_RECSIM_FULL_SLATE_Q = ("create_full_slate_q.network = @FullSlateQNetwork", "FullSlateQNetwork.hidden_units = (64, 32)")
+_RECSIM_FULL_SLATE_Q = (
+    "create_full_slate_q.network = @FullSlateQNetwork",
+    "FullSlateQNetwork.hidden_units = (64, 32)",
+)
 _KEPT = _cascade("kept")
 PAPER_TABLES = {
     "A": Table(
@@ -120,7 +153,9 @@ PAPER_TABLES = {
             "Random": _random(160.6, -0.6097),
             "FSQ": Row(training_runs.Row(f"{_FOLDER}/full_slate_q_paper.gin"), 164.2, -0.5072),
             "SARSA-TS": _slate_q("slate_topk_sarsa", 170.7, -0.5340),
-            "FSQ, RecSim's": Row(training_runs.Row(f"{_FOLDER}/full_slate_q_paper.gin", _RECSIM_FULL_SLATE_Q)),
+            "FSQ, RecSim's": Row(
+                training_runs.Row(f"{_FOLDER}/full_slate_q_paper.gin", _RECSIM_FULL_SLATE_Q)
+            ),
         },
         ("Random", "FSQ", "SARSA-TS"),
     ),
@@ -133,16 +168,27 @@ PAPER_TABLES = {
             "QL-TT-TS": _slate_q("slate_topk_topk_q", 166.5, bindings=_KEPT),
             "QL-OT-TS": _slate_q("slate_topk_optimal_q", 167.5, bindings=_KEPT),
             "QL-OT-OS": _slate_q("slate_optimal_optimal_q", 167.6, bindings=_KEPT),
-            **{f"Random, {no_click}": _random(None, bindings=_cascade(no_click)) for no_click in ("unscaled", "rest", "scan")},
+            **{
+                f"Random, {no_click}": _random(None, bindings=_cascade(no_click))
+                for no_click in ("unscaled", "rest", "scan")
+            },
         },
         ("Random", "MYOP-TS", "QL-TT-TS", "SARSA-TS", "QL-OT-TS", "QL-OT-OS"),
     ),
 }
 
-_ONE_STEP = ("SlateQAgent.num_steps = 1", "SlateQAgent.td_lambda = 0.0", "experiment.batch_size = 2048")
+_ONE_STEP = (
+    "SlateQAgent.num_steps = 1",
+    "SlateQAgent.td_lambda = 0.0",
+    "experiment.batch_size = 2048",
+)
 _TD = ("SlateQAgent.target = 'q_learning'", *_ONE_STEP)
 # Before one-step targets have fallen back.
-_SLOWLY = ("CosineDecay.initial_learning_rate = 3e-4", "SlateQAgent.target_update_tau = 0.05", "SlateQAgent.average_tau = 0.002")
+_SLOWLY = (
+    "CosineDecay.initial_learning_rate = 3e-4",
+    "SlateQAgent.target_update_tau = 0.05",
+    "SlateQAgent.average_tau = 0.002",
+)
 _SEES_USER = "SlateQNetwork.items_see_user = True"
 FULL_TABLE = Table(
     "Beyond the tables: the same observation, more users, other targets",
@@ -150,7 +196,9 @@ FULL_TABLE = Table(
         "random": _random(None),
         "QL-OT-OS": _slate_q("slate_optimal_optimal_q", 174.6, -0.3056),
         # What each ingredient adds.
-        "6 M user steps": _best(_SEES_USER, *_TD, "SlateQNetwork.no_click = 'zero'", "SlateQAgent.average_tau = None"),
+        "6 M user steps": _best(
+            _SEES_USER, *_TD, "SlateQNetwork.no_click = 'zero'", "SlateQAgent.average_tau = None"
+        ),
         "+ no-click value": _best(_SEES_USER, *_TD, "SlateQAgent.average_tau = None"),
         "+ averaged weights": _best(_SEES_USER, *_TD),
         "+ users only in no-click": _best(*_TD),
@@ -161,14 +209,18 @@ FULL_TABLE = Table(
         "last weights": _best("SlateQAgent.average_tau = None"),
         "twice as long": _best("train.num_iterations = 6000", "CosineDecay.decay_steps = 6000"),
         "one step, slowly": _best(_SEES_USER, *_TD, *_SLOWLY),
-        "reinforce": Row(training_runs.Row(f"{_FOLDER}/reinforce.gin", ("train.eval_interval = 100000",))),
+        "reinforce": Row(
+            training_runs.Row(f"{_FOLDER}/reinforce.gin", ("train.eval_interval = 100000",))
+        ),
         "oracle": Row(training_runs.Row(f"{_FOLDER}/oracle.gin", (_THREE,))),
     },
     ("random", "QL-OT-OS", "reinforce", "slate_q", "oracle"),
 )
 
 
-def figures(table: Table, results: dict[tuple[str, int], dict[str, Any]], seeds: int) -> dict[str, dict[str, float]]:
+def figures(
+    table: Table, results: dict[tuple[str, int], dict[str, Any]], seeds: int
+) -> dict[str, dict[str, float]]:
     """Figures by row name, from the results of each row and seed."""
     found: dict[str, dict[str, float]] = {}
     for name, row in table.rows.items():
@@ -185,14 +237,20 @@ def figures(table: Table, results: dict[tuple[str, int], dict[str, Any]], seeds:
         found[name] |= {what: value for what, value in paper.items() if value is not None}
     base = next(iter(table.rows))
     for name, row in table.rows.items():
-        found[name]["percent_over_random"] = 100 * (found[name]["mean_return"] / found[base]["mean_return"] - 1)
+        found[name]["percent_over_random"] = 100 * (
+            found[name]["mean_return"] / found[base]["mean_return"] - 1
+        )
         if row.paper_return is not None and table.rows[base].paper_return is not None:
-            found[name]["paper_percent_over_random"] = 100 * (row.paper_return / table.rows[base].paper_return - 1)
+            found[name]["paper_percent_over_random"] = 100 * (
+                row.paper_return / table.rows[base].paper_return - 1
+            )
     return found
 
 
 def reversed_pairs(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
-    """Adjacent pairs of the table's order that come out the other way round by more than two standard errors, in words."""
+    """Adjacent pairs of the table's order that come out the other way round by more than two
+    standard errors, in words.
+    """
     pairs = []
     for lower, higher in zip(table.order, table.order[1:], strict=False):
         distance = training_runs.standard_errors_between(found[higher], found[lower])
@@ -205,10 +263,22 @@ def far_rows(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
     """Rows further from the paper's figures than the tolerances, in words."""
     rows = []
     for name, row in table.rows.items():
-        if row.paper_return is not None and abs(found[name]["mean_return"] / row.paper_return - 1) > _RETURN_TOLERANCE:
-            rows.append(f"{name}: return off by {100 * (found[name]['mean_return'] / row.paper_return - 1):+.1f} %")
-        if row.paper_quality is not None and abs(found[name]["average_quality"] - row.paper_quality) > _QUALITY_TOLERANCE:
-            rows.append(f"{name}: average quality off by {found[name]['average_quality'] - row.paper_quality:+.3f}")
+        if (
+            row.paper_return is not None
+            and abs(found[name]["mean_return"] / row.paper_return - 1) > _RETURN_TOLERANCE
+        ):
+            rows.append(
+                f"{name}: return off by"
+                f" {100 * (found[name]['mean_return'] / row.paper_return - 1):+.1f} %"
+            )
+        if (
+            row.paper_quality is not None
+            and abs(found[name]["average_quality"] - row.paper_quality) > _QUALITY_TOLERANCE
+        ):
+            rows.append(
+                f"{name}: average quality off by"
+                f" {found[name]['average_quality'] - row.paper_quality:+.3f}"
+            )
     return rows
 
 
@@ -216,24 +286,43 @@ def report(result: dict[str, Any], table: Table) -> str:
     """The result for a person."""
     found = result["figures"]
     width = max(20, *(len(name) for name in found))
-    head = f"{'':<{width}} {'paper':>7} {'ours':>7} {'s.e.':>5}   {'over Random, %':>14}   {'average quality':>17}"
-    second = f"{'':<{width}} {'':>7} {'':>7} {'':>5}   {'paper':>7} {'ours':>6}   {'paper':>8} {'ours':>8}"
+    head = (
+        f"{'':<{width}} {'paper':>7} {'ours':>7} {'s.e.':>5}   {'over Random, %':>14}  "
+        f" {'average quality':>17}"
+    )
+    second = (
+        f"{'':<{width}} {'':>7} {'':>7} {'':>5}   {'paper':>7} {'ours':>6}   {'paper':>8}"
+        f" {'ours':>8}"
+    )
     lines = [f"{table.title}. Mean return of a session", head, second, "-" * len(head)]
     for name, figure in found.items():
         paper_return = _or_blank(figure.get("paper_return"), "7.1f")
         paper_percent = _or_blank(figure.get("paper_percent_over_random"), "7.1f")
         paper_quality = _or_blank(figure.get("paper_average_quality"), "8.3f")
         lines.append(
-            f"{name:<{width}} {paper_return} {figure['mean_return']:7.1f} {figure['standard_error']:5.1f}   "
-            f"{paper_percent} {figure['percent_over_random']:6.1f}   {paper_quality} {figure['average_quality']:8.3f}"
+            f"{name:<{width}} {paper_return} {figure['mean_return']:7.1f}"
+            f" {figure['standard_error']:5.1f}   {paper_percent}"
+            f" {figure['percent_over_random']:6.1f}   {paper_quality}"
+            f" {figure['average_quality']:8.3f}"
         )
-    lines.append(f"{result['seeds']} seeds of {result['sessions']:,} sessions each, in {result['seconds'] / 60:.0f} minutes.")
-    for what, faults in (("not in the order expected", result["reversed_pairs"]), ("far from the paper", result["far_rows"])):
+    lines.append(
+        f"{result['seeds']} seeds of {result['sessions']:,} sessions each, in"
+        f" {result['seconds'] / 60:.0f} minutes."
+    )
+    for what, faults in (
+        ("not in the order expected", result["reversed_pairs"]),
+        ("far from the paper", result["far_rows"]),
+    ):
         lines += [f"{what}: {fault}" for fault in faults]
     if not result["reversed_pairs"]:
-        lines.append(f"No pair of {' < '.join(table.order)} is reversed by more than two standard errors.")
+        lines.append(
+            f"No pair of {' < '.join(table.order)} is reversed by more than two standard errors."
+        )
     if table.checks_distance and not result["far_rows"]:
-        lines.append(f"Every row is within {_RETURN_TOLERANCE:.1%} of the paper's return and {_QUALITY_TOLERANCE} of its average quality.")
+        lines.append(
+            f"Every row is within {_RETURN_TOLERANCE:.1%} of the paper's return and"
+            f" {_QUALITY_TOLERANCE} of its average quality."
+        )
     if result["quick"]:
         lines.append("A smoke run: these figures mean nothing.")
     return "\n".join(lines)
@@ -257,14 +346,27 @@ def plot(result: dict[str, Any], table: Table, path: str) -> None:
     errors = [2 * row["standard_error"] for row in found.values()]
     axes.errorbar(means, rows, xerr=errors, fmt="o", color="C0", capsize=3, label="here")
     for position, (mean, error) in enumerate(zip(means, errors, strict=True)):
-        axes.annotate(f"{mean:.1f}", (mean + error, position), (7, 0), textcoords="offset points", va="center", fontsize=9)
-    papers = [(row["paper_return"], position) for position, row in enumerate(found.values()) if "paper_return" in row]
+        axes.annotate(
+            f"{mean:.1f}",
+            (mean + error, position),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    papers = [
+        (row["paper_return"], position)
+        for position, row in enumerate(found.values())
+        if "paper_return" in row
+    ]
     if papers:
         axes.plot(*zip(*papers, strict=True), "D", color="C1", label="SlateQ paper", markersize=5)
     axes.set_yticks(rows, list(found))
     axes.invert_yaxis()
     axes.margins(x=0.18)
-    axes.set_xlabel(f"mean return of a session over {result['seeds']} seeds, with bars of two standard errors")
+    axes.set_xlabel(
+        f"mean return of a session over {result['seeds']} seeds, with bars of two standard errors"
+    )
     axes.set_title(table.title, fontsize=10)
     axes.legend(loc="lower left", bbox_to_anchor=(1, 0), frameon=False, fontsize=9)
     axes.grid(alpha=0.3)
@@ -279,18 +381,28 @@ def benchmark(table: Table, seeds: int, root: Path, quick: bool, processes: int)
     def run(task):
         name, seed = task
         row = table.rows[name].training
-        return training_runs.run(_run_folder(root, row, seed), row, seed, quick, _QUICK.get(Path(row.config).stem, ()))
+        return training_runs.run(
+            _run_folder(root, row, seed), row, seed, quick, _QUICK.get(Path(row.config).stem, ())
+        )
 
     # The longest first, so that no core is idle at the end.
     tasks = [(name, seed) for name in reversed(table.rows) for seed in range(seeds)]
     results = training_runs.run_all(tasks, run, processes)
     found = figures(table, results, seeds)
-    result = {"benchmark": "slateq_tables", "quick": quick, "seeds": seeds, "sessions": next(iter(results.values()))["episodes"]}
+    result = {
+        "benchmark": "slateq_tables",
+        "quick": quick,
+        "seeds": seeds,
+        "sessions": next(iter(results.values()))["episodes"],
+    }
     result |= {"figures": found, "reversed_pairs": reversed_pairs(table, found)}
     result["far_rows"] = far_rows(table, found) if table.checks_distance else []
     return {
         **result,
-        "returns": {name: [results[name, seed]["mean_return"] for seed in range(seeds)] for name in table.rows},
+        "returns": {
+            name: [results[name, seed]["mean_return"] for seed in range(seeds)]
+            for name in table.rows
+        },
         "seconds": round(time.perf_counter() - started),
     }
 
@@ -308,15 +420,24 @@ def main(argv: Sequence[str]) -> None:
     if seeds < 2:
         raise app.UsageError(f"--seeds must be at least 2, for a standard error, got {seeds}")
     if _FLAGS.budget == "full" and _FLAGS["table"].present:
-        raise app.UsageError("--table goes with --budget=paper: the full budget has one table of its own")
+        raise app.UsageError(
+            "--table goes with --budget=paper: the full budget has one table of its own"
+        )
     table = FULL_TABLE if _FLAGS.budget == "full" else PAPER_TABLES[_FLAGS.table]
     if _FLAGS.quick:
         first = dict(itertools.islice(table.rows.items(), 2))
-        table = table._replace(rows=first, order=tuple(name for name in table.order if name in first))
+        table = table._replace(
+            rows=first, order=tuple(name for name in table.order if name in first)
+        )
     with tempfile.TemporaryDirectory() as scratch:
-        result = benchmark(table, seeds, Path(_FLAGS.root_dir or scratch), _FLAGS.quick, _FLAGS.processes)
+        result = benchmark(
+            table, seeds, Path(_FLAGS.root_dir or scratch), _FLAGS.quick, _FLAGS.processes
+        )
     which = "--budget=full" if _FLAGS.budget == "full" else f"--table={_FLAGS.table}"
-    command = f"python benchmarks/slateq_tables.py {which} --json=PATH{' --quick' if _FLAGS.quick else ''}"
+    command = (
+        f"python benchmarks/slateq_tables.py {which}"
+        f" --json=PATH{' --quick' if _FLAGS.quick else ''}"
+    )
     print(report(result, table))
     if _FLAGS.json:
         Path(_FLAGS.json).write_text(json.dumps({"command": command, **result}, indent=2) + "\n")
@@ -329,8 +450,14 @@ if __name__ == "__main__":
     flags.DEFINE_enum("budget", "paper", ["paper", "full"], "The paper's set-up, or beyond it.")
     flags.DEFINE_string("json", None, "File for the figures.")
     flags.DEFINE_string("plot", None, "PNG for a bar chart.")
-    flags.DEFINE_string("root_dir", None, "Folder of the runs; what it holds is not run again. By default a temporary one.")
+    flags.DEFINE_string(
+        "root_dir",
+        None,
+        "Folder of the runs; what it holds is not run again. By default a temporary one.",
+    )
     flags.DEFINE_integer("seeds", None, "Number of seeds, by default 3.")
     flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
-    flags.DEFINE_bool("quick", False, "A smoke run of the first two rows; its figures mean nothing.")
+    flags.DEFINE_bool(
+        "quick", False, "A smoke run of the first two rows; its figures mean nothing."
+    )
     app.run(main)

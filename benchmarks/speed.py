@@ -1,11 +1,13 @@
-"""How fast recsim_tf is: beside its peers, beside the time that its random numbers take, and as it grows.
+"""How fast recsim_tf is: beside its peers, beside the time that its random numbers take, and as it
+grows.
 
     python benchmarks/speed.py --json=PATH [--plot=PATH] [--section=peers ...]
         [--recsim-python=PATH] [--recsim-ng-python=PATH] [--jax-python=PATH]
 
-All figures of a run are from that run: CPU seconds over all threads of processes of their own, pinned to one core where nothing else is
-said, after a first call, which compiles; those that are compared take turns, and ratios are of medians. A peer without an interpreter is
-skipped. docs/performance.md tells how to make interpreters, and what the figures mean.
+All figures of a run are from that run: CPU seconds over all threads of processes of their own,
+pinned to one core where nothing else is said, after a first call, which compiles; those that are
+compared take turns, and ratios are of medians. A peer without an interpreter is skipped.
+docs/performance.md tells how to make interpreters, and what the figures mean.
 """
 
 import os
@@ -29,7 +31,8 @@ _SECTIONS = {
     "sizes": sizes.measure,
     "growth": growth.measure,
 }
-# Figures that the project holds itself to, and the least, or with a minus the most, that is asked of them.
+# Figures that the project holds itself to, and the least, or with a minus the most, that is asked
+# of them.
 _BARS = {
     "iev_vs_recsim": 800,
     "iev32_vs_recsim": 600,
@@ -46,8 +49,12 @@ _BARS = {
 flags.DEFINE_string("json", None, "File for the figures.")
 flags.DEFINE_string("plot", None, "PNG file for the plot.")
 flags.DEFINE_bool("quick", False, "A smoke run at the smallest sizes; its figures mean nothing.")
-flags.DEFINE_multi_enum("section", list(_SECTIONS), list(_SECTIONS), "Part of the report; may be repeated.")
-flags.DEFINE_integer("rounds", 3, "In how many rounds those that are compared take turns.", lower_bound=1)
+flags.DEFINE_multi_enum(
+    "section", list(_SECTIONS), list(_SECTIONS), "Part of the report; may be repeated."
+)
+flags.DEFINE_integer(
+    "rounds", 3, "In how many rounds those that are compared take turns.", lower_bound=1
+)
 flags.DEFINE_string("recsim_python", None, "A Python interpreter that has RecSim 0.2.4.")
 flags.DEFINE_string("recsim_ng_python", None, "A Python interpreter that has RecSim NG 0.1.2.")
 flags.DEFINE_string("jax_python", None, "A Python interpreter that has JAX.")
@@ -56,9 +63,15 @@ for _name in ("recsim_python", "recsim_ng_python", "jax_python"):
 
 
 def report(sections: Sequence[str], settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """Measures sections; the result for the JSON file, its figures by name, and lines for a person, which are printed as they come."""
+    """Measures sections; the result for the JSON file, its figures by name, and lines for a person,
+    which are printed as they come.
+    """
     load_before = os.getloadavg()[0]
-    result = {"benchmark": "speed", "quick": settings.quick, **measure(sections, _SECTIONS, settings)}
+    result = {
+        "benchmark": "speed",
+        "quick": settings.quick,
+        **measure(sections, _SECTIONS, settings),
+    }
     worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
     result["machine"] = {**processes.machine(worker, load_before), "processor_name": _processor()}
     return result, [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]
@@ -70,14 +83,19 @@ def _bar_lines(figures: dict[str, float]) -> list[str]:
         if name in figures:
             reached = figures[name] >= bar if bar > 0 else figures[name] <= -bar
             asked = f"{'>=' if bar > 0 else '<='} {abs(bar):,}"
-            lines.append(f"{name:<34} {figures[name]:>10,.2f} {asked:>10}{'' if reached else '  not reached'}")
+            lines.append(
+                f"{name:<34} {figures[name]:>10,.2f}"
+                f" {asked:>10}{'' if reached else '  not reached'}"
+            )
     return lines
 
 
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+            return next(
+                line.split(":", 1)[1].strip() for line in file if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor()
 
@@ -86,12 +104,20 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     rounds = 1 if _FLAGS.quick else _FLAGS.rounds
-    settings = Settings(_FLAGS.quick, rounds, _FLAGS.recsim_python, _FLAGS.recsim_ng_python, _FLAGS.jax_python)
+    settings = Settings(
+        _FLAGS.quick, rounds, _FLAGS.recsim_python, _FLAGS.recsim_ng_python, _FLAGS.jax_python
+    )
     sections = list(dict.fromkeys(_FLAGS.section))
     result, lines = report(sections, settings)
     command = ["python benchmarks/speed.py", "--json=PATH"]
-    command += [f"--section={section}" for section in sections] if len(sections) < len(_SECTIONS) else []
-    command += [f"--{name.replace('_', '-')}=PYTHON" for name in ("recsim_python", "recsim_ng_python", "jax_python") if _FLAGS[name].value]
+    command += (
+        [f"--section={section}" for section in sections] if len(sections) < len(_SECTIONS) else []
+    )
+    command += [
+        f"--{name.replace('_', '-')}=PYTHON"
+        for name in ("recsim_python", "recsim_ng_python", "jax_python")
+        if _FLAGS[name].value
+    ]
     command += ["--quick"] if _FLAGS.quick else []
     print("\n".join([*lines, "", *processes.load_lines(result["machine"], _FLAGS.quick)]))
     processes.write(_FLAGS.json, command, result)

@@ -1,9 +1,11 @@
-"""The two simulations of Chen et al. 2019 (arXiv 1812.02353, sections 6.1.1 and 6.1.2): off-policy and top-K correction.
+"""The two simulations of Chen et al. 2019 (arXiv 1812.02353, sections 6.1.1 and 6.1.2): off-policy
+and top-K correction.
 
     python benchmarks/topk_reinforce.py [--json=PATH] [--quick]
 
-A softmax policy over 10 items without a state learns from the actions of a behaviour policy. The paper follows samples; here every update
-is by the exact expected gradient, so there is no noise. The paper gives no learning rate or length; these are ours.
+A softmax policy over 10 items without a state learns from the actions of a behaviour policy. The
+paper follows samples; here every update is by the exact expected gradient, so there is no noise.
+The paper gives no learning rate or length; these are ours.
 """
 
 import json
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import numpy as np
 import tensorflow as tf
@@ -40,25 +43,39 @@ class Simulation(NamedTuple):
 
 
 _INDEX = np.arange(1.0, _NUM_ITEMS + 1)
-# The paper says that the behaviour favours the items of least reward, and draws it; this is a straight line down.
+# The paper says that the behaviour favours the items of least reward, and draws it; this is a
+# straight line down.
 SKEWED = Simulation(_INDEX, _INDEX[::-1] / _INDEX.sum(), 1)
-TWO_GOOD_ITEMS = Simulation(np.array([10.0, 9.0] + [1.0] * 8), np.full(_NUM_ITEMS, 1 / _NUM_ITEMS), 2)
+TWO_GOOD_ITEMS = Simulation(
+    np.array([10.0, 9.0] + [1.0] * 8), np.full(_NUM_ITEMS, 1 / _NUM_ITEMS), 2
+)
 
-# Name of the policy -> simulation, corrections, and what it must converge to where that has a closed form.
+# Name of the policy -> simulation, corrections, and what it must converge to where that has a
+# closed form.
 _BEST_OF_TEN = np.eye(_NUM_ITEMS)[-1]
 _BEST_OF_TWO = np.eye(_NUM_ITEMS)[0]
 CASES: dict[str, tuple[Simulation, frozenset[str], np.ndarray]] = {
     # The maximum of sum beta r log pi.
-    "one item/uncorrected": (SKEWED, frozenset(), SKEWED.behaviour * SKEWED.rewards / (SKEWED.behaviour @ SKEWED.rewards)),
+    "one item/uncorrected": (
+        SKEWED,
+        frozenset(),
+        SKEWED.behaviour * SKEWED.rewards / (SKEWED.behaviour @ SKEWED.rewards),
+    ),
     # The maximum of sum pi r.
     "one item/off-policy": (SKEWED, frozenset({"off_policy"}), _BEST_OF_TEN),
     "two items/off-policy": (TWO_GOOD_ITEMS, frozenset({"off_policy"}), _BEST_OF_TWO),
     # The maximum of sum r (1 - (1 - pi)^2), where 10 (1 - pi_1) = 9 (1 - pi_2).
-    "two items/off-policy, top-K": (TWO_GOOD_ITEMS, frozenset({"off_policy", "top_k"}), np.array([10 / 19, 9 / 19] + [0.0] * 8)),
+    "two items/off-policy, top-K": (
+        TWO_GOOD_ITEMS,
+        frozenset({"off_policy", "top_k"}),
+        np.array([10 / 19, 9 / 19] + [0.0] * 8),
+    ),
 }
 
 
-def learned_policy(simulation: Simulation, corrections: frozenset[str], num_updates: int) -> np.ndarray:
+def learned_policy(
+    simulation: Simulation, corrections: frozenset[str], num_updates: int
+) -> np.ndarray:
     """The probabilities float [N] after gradient ascent from the uniform policy.
 
     Args:
@@ -72,7 +89,11 @@ def learned_policy(simulation: Simulation, corrections: frozenset[str], num_upda
         with tf.GradientTape() as tape:
             tape.watch(logits)
             log_probs = tf.nn.log_softmax(logits)
-            weights = importance_weights(log_probs, tf.math.log(behaviour)) if "off_policy" in corrections else tf.ones_like(logits)
+            weights = (
+                importance_weights(log_probs, tf.math.log(behaviour))
+                if "off_policy" in corrections
+                else tf.ones_like(logits)
+            )
             if "top_k" in corrections:
                 weights *= top_k_multiplier(log_probs, simulation.slate_size)
             objective = tf.reduce_sum(behaviour * weights * rewards * log_probs)
@@ -124,14 +145,20 @@ def table(result: dict[str, Any]) -> str:
             add("  behaviour", figure["behaviour"], 3)
         add(f"  {name.split('/')[1]}", figure["probabilities"], 3)
         add("    limit", figure["limit"], 3)
-    lines.append(f"Probabilities after {result['updates']:,} updates by the exact gradient, learning rate {result['learning_rate']}.")
+    lines.append(
+        f"Probabilities after {result['updates']:,} updates by the exact gradient, learning rate"
+        f" {result['learning_rate']}."
+    )
     return "\n".join(lines)
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    result = {"command": "python benchmarks/topk_reinforce.py --json=PATH", **benchmark(_FLAGS.quick)}
+    result = {
+        "command": "python benchmarks/topk_reinforce.py --json=PATH",
+        **benchmark(_FLAGS.quick),
+    }
     print(table(result))
     if _FLAGS.json:
         Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")

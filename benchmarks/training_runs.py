@@ -1,4 +1,6 @@
-"""Tables of training runs: `recsim-tf train` on packaged configs, each in a process of its own, several at a time."""
+"""Tables of training runs: `recsim-tf train` on packaged configs, each in a process of its own,
+several at a time.
+"""
 
 import concurrent.futures
 import json
@@ -28,8 +30,11 @@ class Row(NamedTuple):
     bindings: tuple[str, ...] = ()  # gin bindings over it
 
 
-def run(folder: Path, row: Row, seed: int, quick: bool = False, quick_bindings: Sequence[str] = ()) -> dict[str, Any]:
-    """The result of the policy of one run, of results.json; the seed is that of learning and of the users of the evaluation.
+def run(
+    folder: Path, row: Row, seed: int, quick: bool = False, quick_bindings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The result of the policy of one run, of results.json; the seed is that of learning and of the
+    users of the evaluation.
 
     Args:
       folder: of the run. A finished run there is not run again, one that was interrupted goes on.
@@ -42,13 +47,26 @@ def run(folder: Path, row: Row, seed: int, quick: bool = False, quick_bindings: 
       RuntimeError: if the run fails, with the end of what it printed.
     """
     if not (folder / "results.json").exists():
-        bindings = [*row.bindings, f"experiment.seed={seed}", f"Evaluation.seed={1000 + seed}", "experiment.baselines=()"]
+        bindings = [
+            *row.bindings,
+            f"experiment.seed={seed}",
+            f"Evaluation.seed={1000 + seed}",
+            "experiment.baselines=()",
+        ]
         if quick:
             trains = "num_iterations = 0" not in (_CONFIGS / row.config).read_text()
             bindings += [binding % trains if "%" in binding else binding for binding in _QUICK]
             bindings += quick_bindings
-        arguments = [f"--root_dir={folder}", f"--gin_file={row.config}", *(f"--gin_bindings={binding}" for binding in bindings)]
-        process = subprocess.run([sys.executable, "-c", _ENTRY_POINT, "train", *arguments], capture_output=True, text=True)
+        arguments = [
+            f"--root_dir={folder}",
+            f"--gin_file={row.config}",
+            *(f"--gin_bindings={binding}" for binding in bindings),
+        ]
+        process = subprocess.run(
+            [sys.executable, "-c", _ENTRY_POINT, "train", *arguments],
+            capture_output=True,
+            text=True,
+        )
         if process.returncode:
             raise RuntimeError(f"{row.config}, seed {seed}:\n{process.stderr[-2000:]}")
     return json.loads((folder / "results.json").read_text())["policies"][-1]
@@ -75,6 +93,8 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
 
 
 def standard_errors_between(better: Mapping[str, float], worse: Mapping[str, float]) -> float:
-    """The difference of two rows' mean returns in standard errors, from their "mean_return" and "standard_error"."""
+    """The difference of two rows' mean returns in standard errors, from their "mean_return" and
+    "standard_error".
+    """
     error = math.hypot(better["standard_error"], worse["standard_error"])
     return (better["mean_return"] - worse["mean_return"]) / max(error, 1e-9)

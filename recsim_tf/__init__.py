@@ -1,7 +1,8 @@
 """recsim_tf: a TensorFlow-native, differentiable simulator of recommender systems."""
 
 # ruff: noqa: I001
-from recsim_tf import _stack  # Settles the Keras generation; before anything imports TensorFlow Probability.
+# Settles the Keras generation; before anything imports TensorFlow Probability.
+from recsim_tf import _stack
 
 from recsim_tf import choice
 from recsim_tf._version import __version__
@@ -9,14 +10,23 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel, per_user
 from recsim_tf.core.shared_candidates import SharedCandidates
 from recsim_tf.core.simulator import Policy, Simulator, click_reward
-from recsim_tf.core.types import Clicks, InitialDraws, LogProb, Observation, SimulatorState, Slate, StepDraws, Trajectory, Transition
+from recsim_tf.core.types import (
+    Clicks,
+    InitialDraws,
+    LogProb,
+    Observation,
+    SimulatorState,
+    Slate,
+    StepDraws,
+    Trajectory,
+    Transition,
+)
 from recsim_tf.environments.drifting_taste import drifting_taste
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.page_clicks import page_clicks
 from recsim_tf.registry import make, register, registered
-
 
 register("DriftingTaste-v0", drifting_taste)
 register("InterestEvolution-v1", interest_evolution)

@@ -1,7 +1,8 @@
 """Checks and settles the Keras generation before TensorFlow Probability is imported.
 
-TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the environment
-variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before that.
+TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
+environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before
+that.
 """
 
 import contextlib
@@ -28,13 +29,19 @@ def use_legacy_keras() -> None:
     """
     value = os.environ.setdefault(_FLAG, "1")
     if value.lower() not in ("1", "true"):
-        raise ImportError(f"recsim_tf needs Keras 2: set {_FLAG}=1 in the environment, got {_FLAG}={value}")
+        raise ImportError(
+            f"recsim_tf needs Keras 2: set {_FLAG}=1 in the environment, got {_FLAG}={value}"
+        )
     if _keras_3_is_active():
-        raise ImportError(f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is first used")
+        raise ImportError(
+            f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is"
+            " first used"
+        )
 
 
 def check_keras_of_imports() -> None:
-    """Checks what `from tensorflow.keras import ...` gives, on which TF-Agents builds: TensorFlow decides that when it is imported itself.
+    """Checks what `from tensorflow.keras import ...` gives, on which TF-Agents builds: TensorFlow
+    decides that when it is imported itself.
 
     Raises:
       ImportError: if it is Keras 3, in one line.
@@ -42,13 +49,17 @@ def check_keras_of_imports() -> None:
     from tensorflow.keras import layers  # noqa: F401
 
     if _keras_3_is_active():
-        raise ImportError(f"recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set {_FLAG}=1")
+        raise ImportError(
+            f"recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set {_FLAG}=1"
+        )
 
 
 def import_quietly() -> None:
-    """In the `recsim-tf` command, imports TensorFlow and TF-Agents without their start-up messages, which no log level silences.
+    """In the `recsim-tf` command, imports TensorFlow and TF-Agents without their start-up messages,
+    which no log level silences.
 
-    A program that imports recsim_tf decides for itself. An import that fails is tried again, and reported, where it is needed.
+    A program that imports recsim_tf decides for itself. An import that fails is tried again, and
+    reported, where it is needed.
     """
     if os.path.basename(sys.argv[0] if sys.argv else "") != "recsim-tf":
         return
@@ -61,7 +72,8 @@ def import_quietly() -> None:
             import tensorflow
             import tf_agents.agents  # noqa: F401
 
-            # Looks for GPUs; to make a tensor would settle the devices, which `cluster` may still change.
+            # Looks for GPUs; to make a tensor would settle the devices, which `cluster` may still
+            # change.
             tensorflow.config.list_physical_devices()
         finally:
             sys.stderr.flush()

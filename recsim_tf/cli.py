@@ -6,36 +6,77 @@ import warnings
 
 from absl import app, flags, logging
 
-_ROOT_DIR = flags.DEFINE_string("root_dir", None, "Folder of the run; created if it does not exist.")
-_GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "Gin file: a path or the name of a packaged config. May be repeated.")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "Gin binding, such as 'train.num_iterations=100'. May be repeated.")
-_EXPLAIN = flags.DEFINE_bool("explain", False, "evaluate: also print a few slates with values, click probabilities and what the user did.")
+_ROOT_DIR = flags.DEFINE_string(
+    "root_dir", None, "Folder of the run; created if it does not exist."
+)
+_GIN_FILE = flags.DEFINE_multi_string(
+    "gin_file", [], "Gin file: a path or the name of a packaged config. May be repeated."
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string(
+    "gin_bindings", [], "Gin binding, such as 'train.num_iterations=100'. May be repeated."
+)
+_EXPLAIN = flags.DEFINE_bool(
+    "explain",
+    False,
+    "evaluate: also print a few slates with values, click probabilities and what the user did.",
+)
 _WATCH = flags.DEFINE_bool(
     "watch",
     False,
-    "evaluate: evaluate the agent at every new checkpoint while another process trains; see evaluations.jsonl in the run's folder.",
+    "evaluate: evaluate the agent at every new checkpoint while another process trains; see"
+    " evaluations.jsonl in the run's folder.",
 )
-_WATCH_TIMEOUT = flags.DEFINE_float("watch_timeout", 3600.0, "evaluate --watch: seconds without a new checkpoint after which it ends.")
-_EPISODE_LOG = flags.DEFINE_string("episode_log", None, "simulate: also write sessions into this new TFRecord file.")
+_WATCH_TIMEOUT = flags.DEFINE_float(
+    "watch_timeout",
+    3600.0,
+    "evaluate --watch: seconds without a new checkpoint after which it ends.",
+)
+_EPISODE_LOG = flags.DEFINE_string(
+    "episode_log", None, "simulate: also write sessions into this new TFRecord file."
+)
 
-_SWEEP_FILE = flags.DEFINE_string("sweep_file", None, "sweep: gin file of the sweep, a path or the name of a packaged sweep.")
-_ENGINE = flags.DEFINE_string("engine", "local", "sweep: what runs the trials: local, processes on this machine, or ray, Ray Tune.")
-_RAY_ADDRESS = flags.DEFINE_string("ray_address", None, "sweep --engine=ray: HOST:PORT of a Ray cluster, instead of Ray on this machine.")
-_SHARD = flags.DEFINE_string("shard", None, "sweep: i/n runs the trials whose index leaves i when divided by n.")
+_SWEEP_FILE = flags.DEFINE_string(
+    "sweep_file", None, "sweep: gin file of the sweep, a path or the name of a packaged sweep."
+)
+_ENGINE = flags.DEFINE_string(
+    "engine",
+    "local",
+    "sweep: what runs the trials: local, processes on this machine, or ray, Ray Tune.",
+)
+_RAY_ADDRESS = flags.DEFINE_string(
+    "ray_address",
+    None,
+    "sweep --engine=ray: HOST:PORT of a Ray cluster, instead of Ray on this machine.",
+)
+_SHARD = flags.DEFINE_string(
+    "shard", None, "sweep: i/n runs the trials whose index leaves i when divided by n."
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "sweep: list the trials, and do nothing.")
 
 _COMMANDS = {
     "train": "train an agent, or go on with a run: --root_dir and --gin_file",
-    "evaluate": "evaluate the agent of a run, and its baselines: --root_dir; sessions go to evaluations/sessions-ITERATION.csv in it",
-    "simulate": "simulate sessions under a fixed policy, also with several Evaluation.values at once: --root_dir and --gin_file",
+    "evaluate": (
+        "evaluate the agent of a run, and its baselines: --root_dir; sessions go to"
+        " evaluations/sessions-ITERATION.csv in it"
+    ),
+    "simulate": (
+        "simulate sessions under a fixed policy, also with several Evaluation.values at once:"
+        " --root_dir and --gin_file"
+    ),
     "fit": "fit user models to a log, or go on with a fit: --root_dir and --gin_file",
-    "sweep": "train variants with seeds, or go on with that: --root_dir and --sweep_file [--dry_run] [--engine=local|ray] [--shard=i/n]",
+    "sweep": (
+        "train variants with seeds, or go on with that: --root_dir and --sweep_file [--dry_run]"
+        " [--engine=local|ray] [--shard=i/n]"
+    ),
 }
 
 
 def _usage() -> str:
     commands = "\n".join(f"  {name:<10} {text}" for name, text in _COMMANDS.items())
-    options = "--root_dir=DIR [--gin_file=FILE ...] [--gin_bindings=BINDING ...] [--explain] [--watch] [--episode_log=FILE]"
+    options = (
+        "--root_dir=DIR [--gin_file=FILE ...] [--gin_bindings=BINDING ...] [--explain] [--watch]"
+        " [--episode_log=FILE]"
+    )
     return f"usage: recsim-tf COMMAND {options}\n{commands}"
 
 
@@ -66,19 +107,29 @@ def _run(argv: list[str]) -> int:
         if _EPISODE_LOG.value is not None and command != "simulate":
             raise errors.UsageError(f"--episode_log is an option of simulate, not of {command}")
         if _WATCH.value and (command != "evaluate" or _EXPLAIN.value):
-            raise errors.UsageError(f"--watch is an option of evaluate without --explain, got {command}{' --explain' * _EXPLAIN.value}")
+            raise errors.UsageError(
+                "--watch is an option of evaluate without --explain, got"
+                f" {command}{' --explain' * _EXPLAIN.value}"
+            )
         _check_sweep_options(errors, command)
         if command == "evaluate":
             return _evaluate(config, errors, run_dir)
         if command == "sweep":
             return _sweep(config, errors)
         if not _GIN_FILE.value and not _GIN_BINDINGS.value:
-            raise errors.UsageError(f"--gin_file must name a config, such as one of {', '.join(config.packaged_configs())}")
-        folder = run_dir.RunDirectory(_ROOT_DIR.value, config.load(_GIN_FILE.value, _GIN_BINDINGS.value))
+            raise errors.UsageError(
+                "--gin_file must name a config, such as one of"
+                f" {', '.join(config.packaged_configs())}"
+            )
+        folder = run_dir.RunDirectory(
+            _ROOT_DIR.value, config.load(_GIN_FILE.value, _GIN_BINDINGS.value)
+        )
         _COMMANDS_OF_CONFIGS[command](folder)
         return 0
     except errors.StoppedError as stopped:
-        print(f"recsim-tf: {errors.one_line(stopped)}; run the same command to go on", file=sys.stderr)
+        print(
+            f"recsim-tf: {errors.one_line(stopped)}; run the same command to go on", file=sys.stderr
+        )
         return 128 + stopped.signal
     except KeyboardInterrupt:
         print(f"recsim-tf: {command} was interrupted; run the same command again", file=sys.stderr)
@@ -116,23 +167,37 @@ def _evaluate(config, errors, run_dir) -> int:
     parts = train.experiment()
     evaluation = evaluate.Evaluation()
     if _WATCH.value:
-        if not watch.watch(folder, parts, evaluation, watch.configured_iterations(), _WATCH_TIMEOUT.value):
-            raise errors.UsageError(f"root_dir {_ROOT_DIR.value} had no checkpoint within --watch_timeout={_WATCH_TIMEOUT.value:g} seconds")
+        if not watch.watch(
+            folder, parts, evaluation, watch.configured_iterations(), _WATCH_TIMEOUT.value
+        ):
+            raise errors.UsageError(
+                f"root_dir {_ROOT_DIR.value} had no checkpoint within"
+                f" --watch_timeout={_WATCH_TIMEOUT.value:g} seconds"
+            )
         return 0
-    if _EXPLAIN.value and (not hasattr(parts.agent, "action_values") or parts.policy is not parts.agent.policy):
+    if _EXPLAIN.value and (
+        not hasattr(parts.agent, "action_values") or parts.policy is not parts.agent.policy
+    ):
         layers = "" if parts.policy is parts.agent.policy else " above layers"
-        raise errors.UsageError(f"--explain needs an agent that values items, as SlateQ, without layers, got {parts.agent.name}{layers}")
+        raise errors.UsageError(
+            "--explain needs an agent that values items, as SlateQ, without layers, got"
+            f" {parts.agent.name}{layers}"
+        )
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise errors.UsageError(f"root_dir {_ROOT_DIR.value} has no checkpoint to evaluate")
     if evaluation.sweep is not None:
         results = evaluate_sweep.evaluate_sweep(folder, parts, evaluation, evaluation.sweep)
     else:
-        results = evaluate.evaluate_all(evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy)
+        results = evaluate.evaluate_all(
+            evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy
+        )
     print(report.results_table(results))
     if _EXPLAIN.value:
         print(evaluate.explain(parts.simulator, parts.agent))
     if evaluation.sweep is None:
-        sessions.write_sessions(folder.path / "evaluations" / f"sessions-{int(parts.progress.iteration)}.csv", results)
+        sessions.write_sessions(
+            folder.path / "evaluations" / f"sessions-{int(parts.progress.iteration)}.csv", results
+        )
     return 0
 
 
@@ -147,9 +212,14 @@ def _sweep(config, errors) -> int:
 
     assert _ROOT_DIR.value is not None
     if _GIN_FILE.value:
-        raise errors.UsageError("--gin_file is not an option of sweep: name files of its trials by sweep.gin_files in the --sweep_file")
+        raise errors.UsageError(
+            "--gin_file is not an option of sweep: name files of its trials by sweep.gin_files in"
+            " the --sweep_file"
+        )
     if _SWEEP_FILE.value is None:
-        raise errors.UsageError(f"--sweep_file must name a sweep, such as one of {', '.join(config.packaged_sweeps())}")
+        raise errors.UsageError(
+            f"--sweep_file must name a sweep, such as one of {', '.join(config.packaged_sweeps())}"
+        )
     result = run.run_sweep(
         _ROOT_DIR.value,
         _SWEEP_FILE.value,

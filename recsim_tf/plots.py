@@ -20,7 +20,9 @@ def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> It
     try:
         from matplotlib.figure import Figure
     except ImportError as missing:
-        raise ImportError("plots need matplotlib: install recsim-tf[agents] or recsim-tf[fitting]") from missing
+        raise ImportError(
+            "plots need matplotlib: install recsim-tf[agents] or recsim-tf[fitting]"
+        ) from missing
     # Not by pyplot, whose figures and display belong to the caller.
     drawn = Figure(figsize=size, layout="constrained")
     axes = drawn.subplots()

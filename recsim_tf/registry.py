@@ -43,11 +43,16 @@ def make(environment_id: str, **kwargs) -> Simulator:
       TypeError: for an argument that the environment does not have, with those that it has.
     """
     if environment_id not in _factories:
-        raise ValueError(f"environment_id must be one of {', '.join(registered())}, got {environment_id!r}")
+        raise ValueError(
+            f"environment_id must be one of {', '.join(registered())}, got {environment_id!r}"
+        )
     factory = _factories[environment_id]
     parameters = inspect.signature(factory).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     unknown = sorted(set(kwargs) - set(parameters))
     if unknown and not takes_any:
-        raise TypeError(f"{environment_id} has no argument {', '.join(unknown)}; it takes {', '.join(parameters)}")
+        raise TypeError(
+            f"{environment_id} has no argument {', '.join(unknown)}; it takes"
+            f" {', '.join(parameters)}"
+        )
     return factory(**kwargs)

@@ -16,12 +16,15 @@ import tensorflow as tf
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
-# Graphs are many objects that live long: looking through them for garbage takes a twentieth of the time.
+# Graphs are many objects that live long: looking through them for garbage takes a twentieth of the
+# time.
 gc.set_threshold(200_000, 50, 100)
 
 
 def pytest_collection_modifyitems(items):
-    """Files whose tests start processes come first: the last to end are then short ones, and no core is idle for long."""
+    """Files whose tests start processes come first: the last to end are then short ones, and no
+    core is idle for long.
+    """
     slow = ("tests/experiment/", "tests/test_cli.py")
     items.sort(key=lambda item: not item.nodeid.startswith(slow))
 

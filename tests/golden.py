@@ -9,8 +9,12 @@ _PATH = pathlib.Path(__file__).parent / "data" / "recsim_golden.json"
 
 
 def cases(*groups: str) -> list:
-    """The records of the given groups as pytest parameters, each a dict with `group`, `inputs` and `outputs`."""
+    """The records of the given groups as pytest parameters, each a dict with `group`, `inputs` and
+    `outputs`.
+    """
     records = json.loads(_PATH.read_text())["records"]
-    found = [pytest.param(record, id=record["name"]) for record in records if record["group"] in groups]
+    found = [
+        pytest.param(record, id=record["name"]) for record in records if record["group"] in groups
+    ]
     assert {parameter.values[0]["group"] for parameter in found} == set(groups)
     return found

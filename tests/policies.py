@@ -14,7 +14,8 @@ def first_positions(slate_size: int):
 
     def policy(observation, policy_state, seed):
         del seed
-        num_users = tf.shape(tf.nest.flatten(observation.documents)[0])[0]  # also where a saved policy leaves it open
+        # also where a saved policy leaves it open
+        num_users = tf.shape(tf.nest.flatten(observation.documents)[0])[0]
         return tf.tile(tf.range(slate_size)[tf.newaxis], [num_users, 1]), policy_state
 
     return policy

@@ -12,5 +12,10 @@ def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProce
     """Runs `python *arguments` without the Keras flag of the test session."""
     inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=_ROOT, env={**inherited, **environment}, capture_output=True, text=True, check=False
+        [sys.executable, *arguments],
+        cwd=_ROOT,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )

@@ -18,19 +18,34 @@ def last_line_of_error(done):
 
 def test_keras_3_by_the_environment_is_refused_in_one_line():
     done = run_python("-c", "import recsim_tf", TF_USE_LEGACY_KERAS="0")
-    expected = "ImportError: recsim_tf needs Keras 2: set TF_USE_LEGACY_KERAS=1 in the environment, got TF_USE_LEGACY_KERAS=0"
+    expected = (
+        "ImportError: recsim_tf needs Keras 2: set TF_USE_LEGACY_KERAS=1 in the environment, got"
+        " TF_USE_LEGACY_KERAS=0"
+    )
     assert last_line_of_error(done) == expected
 
 
-@pytest.mark.skipif(tf.__version__.startswith("2.15."), reason="tf.keras is Keras 2 in any case before TensorFlow 2.16")
+@pytest.mark.skipif(
+    tf.__version__.startswith("2.15."),
+    reason="tf.keras is Keras 2 in any case before TensorFlow 2.16",
+)
 def test_keras_3_in_use_is_refused_in_one_line():
     done = run_python("-c", "import tensorflow; tensorflow.keras.layers; import recsim_tf")
-    expected = "ImportError: recsim_tf needs Keras 2, but tf.keras is Keras 3: set TF_USE_LEGACY_KERAS=1 before tf.keras is first used"
+    expected = (
+        "ImportError: recsim_tf needs Keras 2, but tf.keras is Keras 3: set TF_USE_LEGACY_KERAS=1"
+        " before tf.keras is first used"
+    )
     assert last_line_of_error(done) == expected
 
 
-@pytest.mark.skipif(tf.__version__.startswith("2.15."), reason="tf.keras is Keras 2 in any case before TensorFlow 2.16")
+@pytest.mark.skipif(
+    tf.__version__.startswith("2.15."),
+    reason="tf.keras is Keras 2 in any case before TensorFlow 2.16",
+)
 def test_agents_refuse_keras_3_that_tensorflow_settled_on_at_its_import():
     done = run_python("-c", "import tensorflow; import recsim_tf; import recsim_tf.agents")
-    expected = "ImportError: recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set TF_USE_LEGACY_KERAS=1"
+    expected = (
+        "ImportError: recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set"
+        " TF_USE_LEGACY_KERAS=1"
+    )
     assert last_line_of_error(done) == expected

@@ -12,6 +12,8 @@ def test_the_example_environment_runs_as_pasted(tmp_path):
     script.write_text(example)
     process = run_python(str(script))
     assert process.returncode == 0, process.stderr
-    clicks, log_likelihood = (float(line.split()[-1]) for line in process.stdout.strip().splitlines()[-2:])
+    clicks, log_likelihood = (
+        float(line.split()[-1]) for line in process.stdout.strip().splitlines()[-2:]
+    )
     assert clicks > 1
     assert log_likelihood < 0

@@ -1,4 +1,6 @@
-"""docs/recsim_parity.md: the features of RecSim, each with its place in the code and a test that exists."""
+"""docs/recsim_parity.md: the features of RecSim, each with its place in the code and a test that
+exists.
+"""
 
 import pathlib
 import re
@@ -19,21 +21,29 @@ def _text() -> str:
 
 
 def _rows() -> list[tuple[int, list[str]]]:
-    return [(int(number), [cell.strip() for cell in cells.split("|")]) for number, cells in _ROW.findall(_text())]
+    return [
+        (int(number), [cell.strip() for cell in cells.split("|")])
+        for number, cells in _ROW.findall(_text())
+    ]
 
 
 def _is_place(place: str) -> bool:
     path, _, names = place.partition(": ")
     if not names:
         return (ROOT / path).exists()
-    return (ROOT / path).is_file() and all(re.search(rf"\b{re.escape(name)}\b", (ROOT / path).read_text()) for name in names.split(", "))
+    return (ROOT / path).is_file() and all(
+        re.search(rf"\b{re.escape(name)}\b", (ROOT / path).read_text())
+        for name in names.split(", ")
+    )
 
 
 def _is_test(test: str) -> bool:
     path, _, name = test.partition("::")
     if not path.startswith("tests/") or not (ROOT / path).is_file():
         return False
-    return bool(re.search(rf"^def {name or 'test_[a-z]+.*'}\(", (ROOT / path).read_text(), re.MULTILINE))
+    return bool(
+        re.search(rf"^def {name or 'test_[a-z]+.*'}\(", (ROOT / path).read_text(), re.MULTILINE)
+    )
 
 
 def test_there_is_a_row_for_each_of_the_90_features_and_no_cell_of_it_is_empty():
@@ -43,10 +53,14 @@ def test_there_is_a_row_for_each_of_the_90_features_and_no_cell_of_it_is_empty()
 
 
 def test_every_place_exists():
-    """A place is `file: name, name`: the names are defined or mentioned in the file; a folder has no names."""
+    """A place is `file: name, name`: the names are defined or mentioned in the file; a folder has
+    no names.
+    """
     found = [(number, _QUOTED.findall(places)) for number, (_, places, _, _) in _rows()]
     assert [number for number, places in found if not places] == []
-    assert [(number, place) for number, places in found for place in places if not _is_place(place)] == []
+    assert [
+        (number, place) for number, places in found for place in places if not _is_place(place)
+    ] == []
 
 
 def test_every_test_exists():
@@ -57,9 +71,13 @@ def test_every_test_exists():
 
 
 def test_every_gin_name_is_known():
-    """The second column of the table of names holds bindings, with or without a value, beside flags of the command."""
+    """The second column of the table of names holds bindings, with or without a value, beside flags
+    of the command.
+    """
     table = _text().split("| RecSim | recsim_tf | remark |")[1]
-    names = [name for line in table.splitlines()[2:] for name in _QUOTED.findall(line.split("|")[2])]
+    names = [
+        name for line in table.splitlines()[2:] for name in _QUOTED.findall(line.split("|")[2])
+    ]
     bindings = [name for name in names if _BINDING.match(name)]
     assert len(bindings) > 40
     assert [name for name in names if name not in bindings and not name.startswith("--")] == []

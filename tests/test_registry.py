@@ -20,12 +20,21 @@ def test_a_registered_environment_is_made_with_its_arguments(toy):
 
 
 def test_an_unknown_id_lists_the_known_ones(toy):
-    with pytest.raises(ValueError, match=r"environment_id must be one of .*InterestEvolution-v1.*, Toy-v1.*, got 'Nothing-v1'"):
+    with pytest.raises(
+        ValueError,
+        match=r"environment_id must be one of .*InterestEvolution-v1.*, Toy-v1.*, got 'Nothing-v1'",
+    ):
         recsim_tf.make("Nothing-v1")
 
 
 def test_an_unknown_argument_lists_those_allowed():
-    with pytest.raises(TypeError, match=r"InterestEvolution-v1 has no argument slates, topics; it takes slate_size, num_candidates, users"):
+    with pytest.raises(
+        TypeError,
+        match=(
+            r"InterestEvolution-v1 has no argument slates, topics; it takes slate_size,"
+            r" num_candidates, users"
+        ),
+    ):
         recsim_tf.make("InterestEvolution-v1", topics=3, slates=2)
 
 
@@ -35,6 +44,8 @@ def test_factories_that_take_any_argument_get_them_all(toy):
 
 def test_an_id_is_taken_once(toy):
     recsim_tf.register("Toy-v1", toy_simulator)
-    with pytest.raises(ValueError, match="environment_id 'Toy-v1' is registered already, choose another"):
+    with pytest.raises(
+        ValueError, match="environment_id 'Toy-v1' is registered already, choose another"
+    ):
         recsim_tf.register("Toy-v1", lambda: toy_simulator())
     assert recsim_tf.make("Toy-v1").slate_size == 2

@@ -1,8 +1,9 @@
 """Multi-armed bandits as pure functions: an index for each arm of B users at once.
 
-Shapes: `pulls` and `rewards` float [B, A], how often each arm was pulled and the sum of its rewards, each reward in [0, 1]; `total_pulls`
-float [B], the round t. Scores are [B, A]; the arm of largest score is to be pulled. Each algorithm raises a `ValueError` for fewer than two
-arms, and for pulls and rewards of different shapes.
+Shapes: `pulls` and `rewards` float [B, A], how often each arm was pulled and the sum of its
+rewards, each reward in [0, 1]; `total_pulls` float [B], the round t. Scores are [B, A]; the arm of
+largest score is to be pulled. Each algorithm raises a `ValueError` for fewer than two arms, and for
+pulls and rewards of different shapes.
 """
 
 from typing import Protocol
@@ -17,12 +18,18 @@ class BanditAlgorithm(Protocol):
     """(pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores [B, A]."""
 
     def __call__(
-        self, pulls: tf.Tensor, rewards: tf.Tensor, total_pulls: tf.Tensor, optimism_scaling: float = 1.0, seed: tf.Tensor | None = None
+        self,
+        pulls: tf.Tensor,
+        rewards: tf.Tensor,
+        total_pulls: tf.Tensor,
+        optimism_scaling: float = 1.0,
+        seed: tf.Tensor | None = None,
     ) -> tf.Tensor: ...
 
 
 def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
-    """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002, UCB1; there o = 1).
+    """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002,
+    UCB1; there o = 1).
 
     Args:
       pulls, rewards, total_pulls: see the module.
@@ -30,7 +37,8 @@ def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) 
       seed: not used.
 
     Returns:
-      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as RecSim 0.2.4).
+      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as
+      RecSim 0.2.4).
     """
     del seed
     _check_arms(pulls, rewards)
@@ -40,10 +48,12 @@ def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) 
 
 
 def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
-    """The largest q in [p, 1] with KL(p, q) <= o^2 (ln t + 3 ln ln t) / n, p = r/n (Garivier & Cappe 2011, KL-UCB with c = 3; o = 1).
+    """The largest q in [p, 1] with KL(p, q) <= o^2 (ln t + 3 ln ln t) / n, p = r/n (Garivier &
+    Cappe 2011, KL-UCB with c = 3; o = 1).
 
-    KL is the divergence of Bernoulli distributions. Where the right side is not positive, as for t = 2, the score is p. The bisection runs
-    down to the resolution of the dtype; RecSim 0.2.4 means the same but overwrites p while it searches.
+    KL is the divergence of Bernoulli distributions. Where the right side is not positive, as for t
+    = 2, the score is p. The bisection runs down to the resolution of the dtype; RecSim 0.2.4 means
+    the same but overwrites p while it searches.
 
     Args:
       pulls, rewards, total_pulls: see the module.
@@ -51,7 +61,8 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None
       seed: not used.
 
     Returns:
-      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as RecSim 0.2.4).
+      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as
+      RecSim 0.2.4).
     """
     del seed
     _check_arms(pulls, rewards)
@@ -69,15 +80,19 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None
 
     interval = (tf.zeros_like(mean), 1.0 - mean)
     num_halvings = 53 if mean.dtype == tf.float64 else 24
-    low, high = tf.while_loop(lambda *_: tf.constant(True), halve, interval, maximum_iterations=num_halvings)
+    low, high = tf.while_loop(
+        lambda *_: tf.constant(True), halve, interval, maximum_iterations=num_halvings
+    )
     excess = tf.where(bound > 0, (low + high) / 2.0, 0.0)
     return _unpulled_first(pulls, mean + excess)
 
 
 def thompson(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
-    """A draw from each arm's posterior, Beta(1 + r/o^2, 1 + (n - r)/o^2) (Thompson 1933; Chapelle & Li 2011).
+    """A draw from each arm's posterior, Beta(1 + r/o^2, 1 + (n - r)/o^2) (Thompson 1933; Chapelle &
+    Li 2011).
 
-    Sums of fractional rewards are taken as they are; `bernoulli_rewards` makes them binary where they come in, as RecSim 0.2.4 does.
+    Sums of fractional rewards are taken as they are; `bernoulli_rewards` makes them binary where
+    they come in, as RecSim 0.2.4 does.
 
     Args:
       pulls, rewards: see the module.
@@ -100,7 +115,8 @@ def thompson_posterior(pulls, rewards, optimism_scaling: float = 1.0) -> tfd.Bet
 
 
 def bernoulli_rewards(rewards, seed) -> tf.Tensor:
-    """Turns rewards in [0, 1] into draws of 0 or 1 with these means (Agrawal & Goyal 2012, Algorithm 2).
+    """Turns rewards in [0, 1] into draws of 0 or 1 with these means (Agrawal & Goyal 2012,
+    Algorithm 2).
 
     Args:
       rewards: float, of any shape.
@@ -111,7 +127,9 @@ def bernoulli_rewards(rewards, seed) -> tf.Tensor:
 
 def _check_arms(pulls, rewards):
     if pulls.shape != rewards.shape:
-        raise ValueError(f"rewards must have the shape of pulls, {pulls.shape}, got {rewards.shape}")
+        raise ValueError(
+            f"rewards must have the shape of pulls, {pulls.shape}, got {rewards.shape}"
+        )
     if pulls.shape[-1] is not None and pulls.shape[-1] < 2:
         raise ValueError(f"pulls must be of at least 2 arms, got {pulls.shape[-1]}")
 
@@ -135,7 +153,11 @@ def _bernoulli_divergence(mean, excess):
 def _unpulled_first(pulls, scores):
     unpulled = pulls <= 0
     some_unpulled = tf.reduce_any(unpulled, axis=-1, keepdims=True)
-    return tf.where(unpulled, tf.constant(float("inf"), scores.dtype), tf.where(some_unpulled, tf.zeros([], scores.dtype), scores))
+    return tf.where(
+        unpulled,
+        tf.constant(float("inf"), scores.dtype),
+        tf.where(some_unpulled, tf.zeros([], scores.dtype), scores),
+    )
 
 
 ALGORITHMS: dict[str, BanditAlgorithm] = {"ucb1": ucb1, "kl_ucb": kl_ucb, "thompson": thompson}

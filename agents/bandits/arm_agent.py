@@ -22,7 +22,8 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
 from recsim_tf.core import replicas
 
-# (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have features.
+# (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have
+# features.
 CreateBandit = Callable[..., tf_agent.TFAgent]
 
 
@@ -36,7 +37,14 @@ class ArmPolicy(tf_policy.TFPolicy):
       bandit_policy: gives arms int32 [B].
     """
 
-    def __init__(self, time_step_spec, action_spec, arms: Arms, bandit_policy: tf_policy.TFPolicy, name: str = "ArmPolicy"):
+    def __init__(
+        self,
+        time_step_spec,
+        action_spec,
+        arms: Arms,
+        bandit_policy: tf_policy.TFPolicy,
+        name: str = "ArmPolicy",
+    ):
         super().__init__(
             time_step_spec,
             action_spec,
@@ -54,18 +62,27 @@ class ArmPolicy(tf_policy.TFPolicy):
     def _action(self, time_step, policy_state, seed):
         bandit_step = time_step._replace(observation=self._arms.observe(time_step.observation))
         arm, policy_state, info = self._pull(bandit_step, policy_state, seed)
-        return policy_step.PolicyStep(self._arms.slate(arm, time_step.observation), policy_state, info)
+        return policy_step.PolicyStep(
+            self._arms.slate(arm, time_step.observation), policy_state, info
+        )
 
     def _pull(self, bandit_step, policy_state, seed):
         if bandit_step.step_type.shape[0] is not None:
             return self._bandit_policy.action(bandit_step, policy_state, seed)
 
-        # An exported policy does not know its number of users, which several of TF-Agents' bandits need.
+        # An exported policy does not know its number of users, which several of TF-Agents' bandits
+        # need.
         def pull_one(user):
-            step = self._bandit_policy.action(*tf.nest.map_structure(lambda leaf: leaf[tf.newaxis], user), seed)
+            step = self._bandit_policy.action(
+                *tf.nest.map_structure(lambda leaf: leaf[tf.newaxis], user), seed
+            )
             return tf.nest.map_structure(lambda leaf: leaf[0], step)
 
-        return tf.map_fn(pull_one, (bandit_step, policy_state), fn_output_signature=self._bandit_policy.policy_step_spec)
+        return tf.map_fn(
+            pull_one,
+            (bandit_step, policy_state),
+            fn_output_signature=self._bandit_policy.policy_step_spec,
+        )
 
     def _distribution(self, time_step, policy_state):
         """A point mass at the slate that `action` returns."""
@@ -76,19 +93,22 @@ class ArmPolicy(tf_policy.TFPolicy):
 class ArmAgent(tf_agent.TFAgent):
     """Any of TF-Agents' bandit agents, behind policies that show the slates of its arms.
 
-    What it learns is of all users together. The reward of an arm is the environment's for the whole slate; a bandit for
-    Bernoulli rewards clips it to [0, 1], as TF-Agents does. The frames between two sessions are no decisions and are left out.
+    What it learns is of all users together. The reward of an arm is the environment's for the whole
+    slate; a bandit for Bernoulli rewards clips it to [0, 1], as TF-Agents does. The frames between
+    two sessions are no decisions and are left out.
 
-    Experience is a trajectory [B, 1] or longer, and every frame is counted whenever it is trained on: it should come once, as a
-    `LearningLoop` with batch_size None gives it. TF-Agents' bandits draw from TensorFlow's own generators, which no checkpoint holds, so a
-    run that was interrupted goes on with other draws.
+    Experience is a trajectory [B, 1] or longer, and every frame is counted whenever it is trained
+    on: it should come once, as a `LearningLoop` with batch_size None gives it. TF-Agents' bandits
+    draw from TensorFlow's own generators, which no checkpoint holds, so a run that was interrupted
+    goes on with other draws.
 
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
       arms: what the arms stand for.
-      create_bandit: builds the bandit from its time step and action specs, and accepts_per_arm_features=True for arms with features. A
-        bandit that weighs rewards by the probability of an arm, as `Exp3Agent`, is for arms whose slates are always their own.
+      create_bandit: builds the bandit from its time step and action specs, and
+        accepts_per_arm_features=True for arms with features. A bandit that weighs rewards by the
+        probability of an arm, as `Exp3Agent`, is for arms whose slates are always their own.
       train_step_counter: counts train steps; by default the global step.
       name: of the agent in tables and plots, by default the bandit's class.
     """
@@ -115,7 +135,9 @@ class ArmAgent(tf_agent.TFAgent):
             time_step_spec,
             action_spec,
             ArmPolicy(time_step_spec, action_spec, arms, self.bandit.policy),
-            ArmPolicy(time_step_spec, action_spec, arms, self.bandit.collect_policy, name="CollectPolicy"),
+            ArmPolicy(
+                time_step_spec, action_spec, arms, self.bandit.collect_policy, name="CollectPolicy"
+            ),
             train_sequence_length=1,
             train_step_counter=train_step_counter,
         )
@@ -125,18 +147,23 @@ class ArmAgent(tf_agent.TFAgent):
 
     def _train(self, experience, weights=None):
         num_frames = tf.size(experience.step_type)
-        frames = tf.nest.map_structure(lambda leaf: tf.reshape(leaf, [num_frames, *leaf.shape[2:]]), experience)
+        frames = tf.nest.map_structure(
+            lambda leaf: tf.reshape(leaf, [num_frames, *leaf.shape[2:]]), experience
+        )
         decided = frames.step_type != ts.StepType.LAST
 
         def learn():
             decisions = tf.nest.map_structure(lambda leaf: tf.boolean_mask(leaf, decided), frames)
             weights_of = None
             if weights is not None:
-                of_frames = tf.broadcast_to(tf.reshape(weights, [-1, 1]), tf.shape(experience.step_type))
+                of_frames = tf.broadcast_to(
+                    tf.reshape(weights, [-1, 1]), tf.shape(experience.step_type)
+                )
                 weights_of = tf.boolean_mask(tf.reshape(of_frames, [num_frames]), decided)
             return tf.cast(self.bandit.train(self._pulls(decisions), weights_of).loss, tf.float32)
 
-        # Means over no decision at all are not numbers, and would reach the weights of a neural bandit.
+        # Means over no decision at all are not numbers, and would reach the weights of a neural
+        # bandit.
         loss = tf.cond(tf.reduce_any(decided), learn, lambda: tf.zeros([]))
         self.train_step_counter.assign_add(1)
         return tf_agent.LossInfo(loss, ())
@@ -168,8 +195,9 @@ def create_bandit_over_clusters(
     Args:
       environment: its documents have a `cluster_id` and a `quality`.
       train_step_counter: counts train steps.
-      bandit: of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent, @LinearThompsonSamplingAgent or @Exp3Agent, whose
-        other arguments come from its own gin bindings.
+      bandit: of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent,
+        @LinearThompsonSamplingAgent or @Exp3Agent, whose other arguments come from its own gin
+        bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
     return _create(environment, ClusterArms(environment), bandit, train_step_counter, name)
@@ -187,12 +215,21 @@ def create_bandit_over_documents(
     Args:
       environment: with slates of one document.
       train_step_counter: counts train steps.
-      bandit: of TF-Agents, one that takes features of arms, such as @LinearUCBAgent or @LinearThompsonSamplingAgent, whose other
-        arguments come from its own gin bindings.
+      bandit: of TF-Agents, one that takes features of arms, such as @LinearUCBAgent or
+        @LinearThompsonSamplingAgent, whose other arguments come from its own gin bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
     return _create(environment, DocumentArms(environment), bandit, train_step_counter, name)
 
 
-def _create(environment: SlateEnvironment, arms: Arms, bandit: CreateBandit, train_step_counter, name) -> ArmAgent:
-    return ArmAgent(environment.time_step_spec(), environment.action_spec(), arms, bandit, train_step_counter, name)
+def _create(
+    environment: SlateEnvironment, arms: Arms, bandit: CreateBandit, train_step_counter, name
+) -> ArmAgent:
+    return ArmAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        arms,
+        bandit,
+        train_step_counter,
+        name,
+    )

@@ -1,4 +1,6 @@
-"""What the arms of a TF-Agents bandit stand for: how an arm becomes a slate, and a slate the arm it came from."""
+"""What the arms of a TF-Agents bandit stand for: how an arm becomes a slate, and a slate the arm it
+came from.
+"""
 
 import abc
 from typing import ClassVar
@@ -39,16 +41,18 @@ class Arms(abc.ABC):
 
 
 class ClusterArms(Arms):
-    """One arm a cluster: its candidates by quality, filled up by those of the other clusters in the order of their index.
+    """One arm a cluster: its candidates by quality, filled up by those of the other clusters in the
+    order of their index.
 
-    The whole reward of a slate is that of its first document's cluster. So where a cluster has no candidate, the reward is not taken
-    for its own. The bandit sees the encoded user.
+    The whole reward of a slate is that of its first document's cluster. So where a cluster has no
+    candidate, the reward is not taken for its own. The bandit sees the encoded user.
 
     Args:
       environment: its documents have a `cluster_id` and a `quality`.
 
     Raises:
-      ValueError: if documents lack one of the fields, or if cluster ids are not integers with bounds.
+      ValueError: if documents lack one of the fields, or if cluster ids are not integers with
+        bounds.
     """
 
     def __init__(self, environment: SlateEnvironment):
@@ -65,14 +69,17 @@ class ClusterArms(Arms):
         return encoding.encode(observation.user, self._user_spec, 1)
 
     def slate(self, arm, observation):
-        return rank_clusters(tf.one_hot(arm, self.num_arms), observation.documents, self._slate_size)
+        return rank_clusters(
+            tf.one_hot(arm, self.num_arms), observation.documents, self._slate_size
+        )
 
     def arm(self, slate, observation):
         return tf.cast(nests.take(observation.documents.cluster_id, slate[:, :1])[:, 0], tf.int32)
 
 
 class DocumentArms(Arms):
-    """One arm a candidate, known by its features: the bandit sees the encoded user and the encoded documents.
+    """One arm a candidate, known by its features: the bandit sees the encoded user and the encoded
+    documents.
 
     Args:
       environment: with slates of one document.
@@ -86,7 +93,10 @@ class DocumentArms(Arms):
     def __init__(self, environment: SlateEnvironment):
         simulator = environment.simulator
         if simulator.slate_size != 1:
-            raise ValueError(f"slate_size must be 1 for a bandit over documents, which chooses one, got {simulator.slate_size}")
+            raise ValueError(
+                "slate_size must be 1 for a bandit over documents, which chooses one, got"
+                f" {simulator.slate_size}"
+            )
         self.num_arms = simulator.num_candidates
         self._user_spec = environment.observation_spec().user
         self._document_spec = encoding.element_spec(environment.observation_spec().documents)
@@ -94,14 +104,22 @@ class DocumentArms(Arms):
     @property
     def observation_spec(self):
         return {
-            bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec([encoding.encoded_size(self._user_spec)], tf.float32),
-            bandit_spec_utils.PER_ARM_FEATURE_KEY: tf.TensorSpec([self.num_arms, encoding.encoded_size(self._document_spec)], tf.float32),
+            bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec(
+                [encoding.encoded_size(self._user_spec)], tf.float32
+            ),
+            bandit_spec_utils.PER_ARM_FEATURE_KEY: tf.TensorSpec(
+                [self.num_arms, encoding.encoded_size(self._document_spec)], tf.float32
+            ),
         }
 
     def observe(self, observation):
         return {
-            bandit_spec_utils.GLOBAL_FEATURE_KEY: encoding.encode(observation.user, self._user_spec, 1),
-            bandit_spec_utils.PER_ARM_FEATURE_KEY: encoding.encode(observation.documents, self._document_spec, 2),
+            bandit_spec_utils.GLOBAL_FEATURE_KEY: encoding.encode(
+                observation.user, self._user_spec, 1
+            ),
+            bandit_spec_utils.PER_ARM_FEATURE_KEY: encoding.encode(
+                observation.documents, self._document_spec, 2
+            ),
         }
 
     def slate(self, arm, observation):

@@ -1,4 +1,6 @@
-"""Clicks as the rewards of a bandit: what a user was shown and clicked of each arm, and the arms' scores from it."""
+"""Clicks as the rewards of a bandit: what a user was shown and clicked of each arm, and the arms'
+scores from it.
+"""
 
 from typing import NamedTuple
 
@@ -13,7 +15,8 @@ class ClickCounts(NamedTuple):
 
     impressions: tf.Tensor  # float32 [B, T], documents shown of each cluster
     clicks: tf.Tensor  # float32 [B, T], clicks on them
-    started: tf.Tensor  # bool [B], whether a slate was shown, so that the next response is one to count
+    # bool [B], whether a slate was shown, so that the next response is one to count
+    started: tf.Tensor
 
 
 def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
@@ -37,8 +40,9 @@ def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
 class ClickScores:
     """Scores of arms, one a cluster, from the counts of a session.
 
-    They are the algorithm's for the user's impressions (pulls) and clicks (rewards), and the sum of the impressions (round). While a
-    user has not been shown every cluster, those shown least come first, whatever the algorithm (RecSim 0.2.4).
+    They are the algorithm's for the user's impressions (pulls) and clicks (rewards), and the sum of
+    the impressions (round). While a user has not been shown every cluster, those shown least come
+    first, whatever the algorithm (RecSim 0.2.4).
 
     Args:
       num_clusters: T.
@@ -46,7 +50,12 @@ class ClickScores:
       optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
     """
 
-    def __init__(self, num_clusters: int, algorithm: str | BanditAlgorithm = "ucb1", optimism_scaling: float = 1.0):
+    def __init__(
+        self,
+        num_clusters: int,
+        algorithm: str | BanditAlgorithm = "ucb1",
+        optimism_scaling: float = 1.0,
+    ):
         self.num_clusters = num_clusters
         self._algorithm = bandit_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
         self._optimism_scaling = optimism_scaling
@@ -59,11 +68,15 @@ class ClickScores:
 
     def initial_counts(self, batch_size: int) -> ClickCounts:
         """The counts at the start of a session."""
-        return tf.nest.map_structure(lambda spec: tf.zeros([batch_size, *spec.shape], spec.dtype), self.counts_spec)
+        return tf.nest.map_structure(
+            lambda spec: tf.zeros([batch_size, *spec.shape], spec.dtype), self.counts_spec
+        )
 
     def __call__(self, counts: ClickCounts, seed) -> tf.Tensor:
         """The clusters' scores, float32 [B, T]."""
         total = tf.reduce_sum(counts.impressions, axis=-1)
-        scores = self._algorithm(counts.impressions, counts.clicks, total, self._optimism_scaling, seed)
+        scores = self._algorithm(
+            counts.impressions, counts.clicks, total, self._optimism_scaling, seed
+        )
         some_unshown = tf.reduce_any(counts.impressions == 0, axis=-1, keepdims=True)
         return tf.where(some_unshown, -counts.impressions, scores)

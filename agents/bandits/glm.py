@@ -1,6 +1,7 @@
 """Bandits whose rewards follow a logistic model of the arm's features, for B users at once.
 
-A user's history is `features` [B, M, D] and `rewards` [B, M], in [0, 1], of up to M pulls; `mask` bool [B, M] says which entries are real.
+A user's history is `features` [B, M, D] and `rewards` [B, M], in [0, 1], of up to M pulls; `mask`
+bool [B, M] says which entries are real.
 """
 
 import math
@@ -16,17 +17,25 @@ class LogisticFit(NamedTuple):
     """A ridge-regularised logistic regression of each user's rewards."""
 
     weights: tf.Tensor  # [B, D]
-    precision: tf.Tensor  # [B, D, D], the Hessian of the negative log-posterior where the last step was taken from
+    # [B, D, D], the Hessian of the negative log-posterior where the last step was taken from
+    precision: tf.Tensor
 
 
 def fit_logistic(
-    features, rewards, mask, sigma0: float = 1.0, num_iterations: int = 20, tolerance: float = 1e-3, min_observations: int = 11
+    features,
+    rewards,
+    mask,
+    sigma0: float = 1.0,
+    num_iterations: int = 20,
+    tolerance: float = 1e-3,
+    min_observations: int = 11,
 ) -> LogisticFit:
-    """The posterior mode of w ~ N(0, sigma0^2 I), reward ~ Bernoulli(sigmoid(x . w)), by iteratively reweighted least squares.
+    """The posterior mode of w ~ N(0, sigma0^2 I), reward ~ Bernoulli(sigmoid(x . w)), by
+    iteratively reweighted least squares.
 
-    Each round solves (X^T R X + I / sigma0^2) w' = X^T (R X w - (mu - y)) with mu = sigmoid(X w) and R = diag(mu (1 - mu)), from w = 0
-    (Newton's method; Bishop 2006, section 4.3.3). A user whose step is shorter than `tolerance` takes no more. The defaults are those of
-    RecSim 0.2.4.
+    Each round solves (X^T R X + I / sigma0^2) w' = X^T (R X w - (mu - y)) with mu = sigmoid(X w)
+    and R = diag(mu (1 - mu)), from w = 0 (Newton's method; Bishop 2006, section 4.3.3). A user
+    whose step is shorter than `tolerance` takes no more. The defaults are those of RecSim 0.2.4.
 
     Args:
       features, rewards, mask: see the module.
@@ -42,8 +51,12 @@ def fit_logistic(
         logits = tf.linalg.matvec(features, weights)
         mean = tf.sigmoid(logits)
         spread = observed * mean * (1.0 - mean)
-        new_precision = prior_precision + tf.matmul(features, spread[..., tf.newaxis] * features, transpose_a=True)
-        target = tf.linalg.matvec(features, spread * logits - observed * (mean - rewards), transpose_a=True)
+        new_precision = prior_precision + tf.matmul(
+            features, spread[..., tf.newaxis] * features, transpose_a=True
+        )
+        target = tf.linalg.matvec(
+            features, spread * logits - observed * (mean - rewards), transpose_a=True
+        )
         new_weights = _solve(tf.linalg.cholesky(new_precision), target)
         step = tf.norm(new_weights - weights, axis=-1)
         weights = tf.where(active[:, tf.newaxis], new_weights, weights)
@@ -53,14 +66,23 @@ def fit_logistic(
     active = tf.reduce_sum(tf.cast(mask, tf.int32), axis=-1) >= min_observations
     weights = tf.zeros_like(tf.reduce_sum(features, axis=1))
     start = (active, weights, prior_precision + tf.zeros_like(weights)[:, :, tf.newaxis])
-    return LogisticFit(*tf.while_loop(lambda active, *_: tf.reduce_any(active), improve, start, maximum_iterations=num_iterations)[1:])
+    return LogisticFit(
+        *tf.while_loop(
+            lambda active, *_: tf.reduce_any(active),
+            improve,
+            start,
+            maximum_iterations=num_iterations,
+        )[1:]
+    )
 
 
 def ucb_glm_radius(dim: int, horizon: float, optimism_scaling: float = 1.0) -> float:
-    """The factor of the confidence radius, o (0.5 / 0.25) sqrt(dim/2 ln(1 + 2 horizon / dim) + ln horizon).
+    """The factor of the confidence radius, o (0.5 / 0.25) sqrt(dim/2 ln(1 + 2 horizon / dim) + ln
+    horizon).
 
-    The exploration parameter of UCB-GLM, (sigma / kappa) sqrt(d/2 ln(1 + 2 T / d) + ln(1 / delta)) (Li, Lu & Zhou 2017, arXiv 1703.00048),
-    with RecSim 0.2.4's sigma = 1/2, kappa = 1/4 and delta = 1 / horizon.
+    The exploration parameter of UCB-GLM, (sigma / kappa) sqrt(d/2 ln(1 + 2 T / d) + ln(1 / delta))
+    (Li, Lu & Zhou 2017, arXiv 1703.00048), with RecSim 0.2.4's sigma = 1/2, kappa = 1/4 and delta =
+    1 / horizon.
 
     Args:
       dim: D, of the features.
@@ -69,11 +91,24 @@ def ucb_glm_radius(dim: int, horizon: float, optimism_scaling: float = 1.0) -> f
     """
     if horizon < 1:
         raise ValueError(f"horizon must be at least 1, got {horizon}")
-    return optimism_scaling * 2.0 * math.sqrt(dim / 2 * math.log(1 + 2 * horizon / dim) + math.log(horizon))
+    return (
+        optimism_scaling
+        * 2.0
+        * math.sqrt(dim / 2 * math.log(1 + 2 * horizon / dim) + math.log(horizon))
+    )
 
 
-def ucb_glm(features, rewards, mask, arms, horizon: float, sigma0: float = 1.0, optimism_scaling: float = 1.0) -> tf.Tensor:
-    """UCB-GLM's scores x . w + C |x|_{V^-1}, V = sum of x x^T + I / sigma0^2 (Li, Lu & Zhou 2017, arXiv 1703.00048, Algorithm 1).
+def ucb_glm(
+    features,
+    rewards,
+    mask,
+    arms,
+    horizon: float,
+    sigma0: float = 1.0,
+    optimism_scaling: float = 1.0,
+) -> tf.Tensor:
+    """UCB-GLM's scores x . w + C |x|_{V^-1}, V = sum of x x^T + I / sigma0^2 (Li, Lu & Zhou 2017,
+    arXiv 1703.00048, Algorithm 1).
 
     Args:
       features, rewards, mask: see the module.
@@ -88,13 +123,18 @@ def ucb_glm(features, rewards, mask, arms, horizon: float, sigma0: float = 1.0, 
     fit = fit_logistic(features, rewards, mask, sigma0)
     features, _, _ = _as_observed(features, rewards, mask)
     design = tf.matmul(features, features, transpose_a=True) + _prior_precision(features, sigma0)
-    whitened = tf.linalg.triangular_solve(tf.linalg.cholesky(design), tf.linalg.matrix_transpose(arms))
+    whitened = tf.linalg.triangular_solve(
+        tf.linalg.cholesky(design), tf.linalg.matrix_transpose(arms)
+    )
     radius = ucb_glm_radius(features.shape[-1], horizon, optimism_scaling)
     return tf.linalg.matvec(arms, fit.weights) + radius * tf.norm(whitened, axis=-2)
 
 
-def glm_thompson(features, rewards, mask, arms, seed, sigma0: float = 1.0, optimism_scaling: float = 1.0) -> tf.Tensor:
-    """GLM-TS's scores x . w~ with w~ ~ N(w, o^2 G^-1), the Laplace posterior of `fit_logistic` (Chapelle & Li 2011, Algorithm 3).
+def glm_thompson(
+    features, rewards, mask, arms, seed, sigma0: float = 1.0, optimism_scaling: float = 1.0
+) -> tf.Tensor:
+    """GLM-TS's scores x . w~ with w~ ~ N(w, o^2 G^-1), the Laplace posterior of `fit_logistic`
+    (Chapelle & Li 2011, Algorithm 3).
 
     Args:
       features, rewards, mask: see the module.
@@ -118,7 +158,11 @@ def _as_observed(features, rewards, mask):
     """Features and rewards with zeros where nothing was observed, and the mask as numbers."""
     features, rewards = tf.convert_to_tensor(features), tf.convert_to_tensor(rewards)
     zero = tf.zeros([], features.dtype)
-    return tf.where(mask[..., tf.newaxis], features, zero), tf.where(mask, rewards, zero), tf.cast(mask, features.dtype)
+    return (
+        tf.where(mask[..., tf.newaxis], features, zero),
+        tf.where(mask, rewards, zero),
+        tf.cast(mask, features.dtype),
+    )
 
 
 def _prior_precision(features, sigma0):

@@ -1,4 +1,6 @@
-"""Policies to judge agents by, without anything to train; each is a policy for `Simulator.rollout`."""
+"""Policies to judge agents by, without anything to train; each is a policy for
+`Simulator.rollout`.
+"""
 
 from recsim_tf.agents.baselines.agent import BaselineAgent, create_baseline
 from recsim_tf.agents.baselines.greedy_pctr import greedy_pctr_policy

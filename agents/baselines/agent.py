@@ -1,4 +1,6 @@
-"""A baseline as an agent of TF-Agents, so that a run can evaluate it as it evaluates what learns."""
+"""A baseline as an agent of TF-Agents, so that a run can evaluate it as it evaluates what
+learns.
+"""
 
 import gin
 import tensorflow as tf
@@ -16,21 +18,32 @@ class BaselineAgent(fixed_policy_agent.FixedPolicyAgent):
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      policy: a rollout policy; one with a policy state has a `policy_state_spec`, and begins every session with zeros.
+      policy: a rollout policy; one with a policy state has a `policy_state_spec`, and begins every
+        session with zeros.
       train_step_counter: counts train steps; by default the global step.
       name: of the agent in tables and plots.
       seed: of the policy, an integer or int32 [2].
     """
 
     def __init__(
-        self, time_step_spec, action_spec, policy: Policy, train_step_counter: tf.Variable | None = None, name: str = "Baseline", seed=0
+        self,
+        time_step_spec,
+        action_spec,
+        policy: Policy,
+        train_step_counter: tf.Variable | None = None,
+        name: str = "Baseline",
+        seed=0,
     ):
         policy_state_spec = getattr(policy, "policy_state_spec", ())
 
         def slate_policy(time_step_spec, action_spec):
-            return SlatePolicy(time_step_spec, action_spec, policy, policy_state_spec=policy_state_spec, seed=seed)
+            return SlatePolicy(
+                time_step_spec, action_spec, policy, policy_state_spec=policy_state_spec, seed=seed
+            )
 
-        super().__init__(time_step_spec, action_spec, slate_policy, train_step_counter=train_step_counter)
+        super().__init__(
+            time_step_spec, action_spec, slate_policy, train_step_counter=train_step_counter
+        )
         self._display_name = name
 
     @property
@@ -46,11 +59,15 @@ class BaselineAgent(fixed_policy_agent.FixedPolicyAgent):
 
 @gin.configurable(module="recsim_tf.agents")
 def create_baseline(
-    environment: SlateEnvironment, train_step_counter: tf.Variable, policy: str = "random", name: str | None = None
+    environment: SlateEnvironment,
+    train_step_counter: tf.Variable,
+    policy: str = "random",
+    name: str | None = None,
 ) -> BaselineAgent:
     """Builds an agent that shows the slates of a baseline and does not learn.
 
-    `recsim-tf train` with `experiment.create_agent = @create_baseline` and `train.num_iterations = 0` evaluates it.
+    `recsim-tf train` with `experiment.create_agent = @create_baseline` and `train.num_iterations =
+    0` evaluates it.
 
     Args:
       environment: of the simulator that the baseline is built for.

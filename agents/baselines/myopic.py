@@ -8,7 +8,8 @@ from recsim_tf.core.simulator import Policy, Simulator
 
 
 def myopic_policy(simulator: Simulator, choice_scores: ChoiceScores | None = None) -> Policy:
-    """A policy that maximises the probability of a click: the K candidates of largest choice weight, best first.
+    """A policy that maximises the probability of a click: the K candidates of largest choice
+    weight, best first.
 
     Where every click earns the same, as in interest evolution, this maximises the next reward.
 
@@ -17,8 +18,8 @@ def myopic_policy(simulator: Simulator, choice_scores: ChoiceScores | None = Non
       choice_scores: what the agent believes about clicks, by default `AffinityScores()`.
 
     Raises:
-      ValueError: if the choice scores are not for this environment: `AffinityScores` need users and documents that are vectors of one
-        length.
+      ValueError: if the choice scores are not for this environment: `AffinityScores` need users and
+        documents that are vectors of one length.
     """
     choice_scores = choice_scores or AffinityScores()
     choice_scores(example_observation(simulator))

@@ -11,6 +11,9 @@ def random_policy(simulator: Simulator) -> Policy:
 
     def act(observation, policy_state, seed):
         num_users = tf.shape(tf.nest.flatten(observation.documents)[0])[0]
-        return random.uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, seed), policy_state
+        return (
+            random.uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, seed),
+            policy_state,
+        )
 
     return act

@@ -10,7 +10,8 @@ from recsim_tf.agents.baselines.oracle import oracle_policy
 from recsim_tf.agents.baselines.random import random_policy
 from recsim_tf.core.simulator import Policy, Simulator
 
-# Each builds its policy from the simulator. A bandit learns from the clicks of one session, and forgets them.
+# Each builds its policy from the simulator. A bandit learns from the clicks of one session, and
+# forgets them.
 BASELINES: dict[str, Callable[[Simulator], Policy]] = {
     "random": random_policy,
     "myopic": myopic_policy,

@@ -5,4 +5,11 @@ from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.full_slate_q.slates import SlateTable
 from recsim_tf.agents.full_slate_q.topic_sets import TopicSetQNetwork
 
-__all__ = ["FullSlateQAgent", "FullSlateQLoss", "FullSlateQNetwork", "SlateTable", "TopicSetQNetwork", "create_full_slate_q"]
+__all__ = [
+    "FullSlateQAgent",
+    "FullSlateQLoss",
+    "FullSlateQNetwork",
+    "SlateTable",
+    "TopicSetQNetwork",
+    "create_full_slate_q",
+]

@@ -24,9 +24,13 @@ class FullSlateQLoss(NamedTuple):
 
 
 class _SlateDqnAgent(dqn_agent.DqnAgent):
-    """The same loss as `DqnAgent` for less work: all slates are valued once, by the target network in the next state."""
+    """The same loss as `DqnAgent` for less work: all slates are valued once, by the target network
+    in the next state.
+    """
 
-    def __init__(self, time_step_spec, action_spec, network, optimizer, table: SlateTable, **arguments):
+    def __init__(
+        self, time_step_spec, action_spec, network, optimizer, table: SlateTable, **arguments
+    ):
         super().__init__(time_step_spec, action_spec, network, optimizer, **arguments)
         self._table = table
 
@@ -37,25 +41,31 @@ class _SlateDqnAgent(dqn_agent.DqnAgent):
 
     def _compute_next_q_values(self, next_time_steps, info):
         del info
-        q_values, _ = self._target_q_network(next_time_steps.observation, step_type=next_time_steps.step_type)
+        q_values, _ = self._target_q_network(
+            next_time_steps.observation, step_type=next_time_steps.step_type
+        )
         return tf.reduce_max(q_values, axis=-1)
 
 
 @gin.configurable
 class FullSlateQAgent(tf_agent.TFAgent):
-    """RecSim's full-slate Q agent: a `DqnAgent` whose actions are the numbers of slates, behind policies that show slates.
+    """RecSim's full-slate Q agent: a `DqnAgent` whose actions are the numbers of slates, behind
+    policies that show slates.
 
-    It makes no assumption on how users choose, and works in every environment. The number of slates grows as N^K.
+    It makes no assumption on how users choose, and works in every environment. The number of slates
+    grows as N^K.
 
     Experience is a trajectory [B, 2] with slates as actions.
 
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; a method `slate_value` like its own saves work.
+      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; a method
+        `slate_value` like its own saves work.
       optimizer: a Keras optimizer.
       gamma: discount of the future (RecSim 0.2.4's default).
-      epsilon: probability of a random slate in the collect policy; a number or a function of the train step.
+      epsilon: probability of a random slate in the collect policy; a number or a function of the
+        train step.
       eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
@@ -84,7 +94,10 @@ class FullSlateQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         if gradient_clipping is not None and replicas.number() > 1:
-            raise ValueError("gradient_clipping must be None with several replicas, of which DqnAgent clips each by itself")
+            raise ValueError(
+                "gradient_clipping must be None with several replicas, of which DqnAgent clips each"
+                " by itself"
+            )
         slate_size = action_spec.shape[0]
         num_candidates = int(action_spec.maximum.max()) + 1
         self._table = SlateTable(num_candidates, slate_size)
@@ -116,7 +129,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
         explore, serve = (
-            epsilon_greedy(greedy, num_candidates, probability, self._dqn.train_step_counter) for probability in (epsilon, eval_epsilon)
+            epsilon_greedy(greedy, num_candidates, probability, self._dqn.train_step_counter)
+            for probability in (epsilon, eval_epsilon)
         )
         variables = [*network.variables, self._dqn.train_step_counter]
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
@@ -124,7 +138,14 @@ class FullSlateQAgent(tf_agent.TFAgent):
             time_step_spec,
             action_spec,
             SlatePolicy(time_step_spec, action_spec, serve, variables, seed=policy_seed),
-            SlatePolicy(time_step_spec, action_spec, explore, variables, seed=collect_seed, name="CollectPolicy"),
+            SlatePolicy(
+                time_step_spec,
+                action_spec,
+                explore,
+                variables,
+                seed=collect_seed,
+                name="CollectPolicy",
+            ),
             train_sequence_length=2,
             train_step_counter=self._dqn.train_step_counter,
         )
@@ -136,7 +157,9 @@ class FullSlateQAgent(tf_agent.TFAgent):
         return _scalars(self._dqn.train(self._numbered(experience), weights))
 
     def _loss(self, experience, weights=None, training: bool = False):
-        return _scalars(self._dqn.loss(self._numbered(experience), weights, training, **self._loss_arguments))
+        return _scalars(
+            self._dqn.loss(self._numbered(experience), weights, training, **self._loss_arguments)
+        )
 
     def _numbered(self, experience):
         return experience._replace(action=self._table.number(experience.action))

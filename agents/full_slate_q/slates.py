@@ -7,7 +7,8 @@ from recsim_tf.agents.slate_table import all_slates
 
 
 class SlateTable:
-    """The N! / (N - K)! ordered slates without repetition, in lexicographic order (as in RecSim's full-slate agent).
+    """The N! / (N - K)! ordered slates without repetition, in lexicographic order (as in RecSim's
+    full-slate agent).
 
     Args:
       num_candidates: N.
@@ -32,4 +33,6 @@ class SlateTable:
 
     def number(self, slate: tf.Tensor) -> tf.Tensor:
         """int32 [...]: the numbers of full slates without repetition [..., K]."""
-        return tf.gather(tf.constant(self._numbers), tf.reduce_sum(slate * tf.constant(self._powers), axis=-1))
+        return tf.gather(
+            tf.constant(self._numbers), tf.reduce_sum(slate * tf.constant(self._powers), axis=-1)
+        )

@@ -1,4 +1,6 @@
-"""The network of full-slate Q-learning whose actions are sets of topics, as the SlateQ paper counts them."""
+"""The network of full-slate Q-learning whose actions are sets of topics, as the SlateQ paper counts
+them.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -14,12 +16,14 @@ from recsim_tf.agents.full_slate_q.slates import SlateTable
 
 @gin.configurable
 class TopicSetQNetwork(network.Network):
-    """Q-values of all ordered slates, float [B, number of slates], with one output for each set of topics that a slate can show.
+    """Q-values of all ordered slates, float [B, number of slates], with one output for each set of
+    topics that a slate can show.
 
-    A multilayer perceptron on the user's observation has an output for each multiset of K of T topics, C(T + K - 1, K) in all. Nothing
-    that is learned about a set carries over to another one, as in the full-slate Q-learning of Ie et al. 2019 (arXiv 1905.12767,
-    section 7), who count the C(T, K) sets without a repetition; here two candidates may have the same topic. Slates that differ only
-    in the order of their documents have the same value.
+    A multilayer perceptron on the user's observation has an output for each multiset of K of T
+    topics, C(T + K - 1, K) in all. Nothing that is learned about a set carries over to another one,
+    as in the full-slate Q-learning of Ie et al. 2019 (arXiv 1905.12767, section 7), who count the
+    C(T, K) sets without a repetition; here two candidates may have the same topic. Slates that
+    differ only in the order of their documents have the same value.
 
     Args:
       observation_spec: `Observation` of specs; documents are one-hot vectors of T topics.
@@ -30,27 +34,48 @@ class TopicSetQNetwork(network.Network):
       ValueError: if the documents' observation is not one vector.
     """
 
-    def __init__(self, observation_spec, slate_size: int, hidden_units: Sequence[int] = (256, 32), name: str = "TopicSetQNetwork"):
+    def __init__(
+        self,
+        observation_spec,
+        slate_size: int,
+        hidden_units: Sequence[int] = (256, 32),
+        name: str = "TopicSetQNetwork",
+    ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
         if not hidden_units:
             raise ValueError("hidden_units must name at least one layer, got none")
         documents_spec = observation_spec.documents
-        if not isinstance(documents_spec, tf.TypeSpec) or documents_spec.shape.rank != 2 or not documents_spec.dtype.is_floating:
-            raise ValueError(f"documents must be observed as one-hot vectors of topics, float [N, T], got {documents_spec}")
+        if (
+            not isinstance(documents_spec, tf.TypeSpec)
+            or documents_spec.shape.rank != 2
+            or not documents_spec.dtype.is_floating
+        ):
+            raise ValueError(
+                "documents must be observed as one-hot vectors of topics, float [N, T], got"
+                f" {documents_spec}"
+            )
         num_candidates, num_topics = documents_spec.shape
         self._user_spec = observation_spec.user
         self._slates = SlateTable(num_candidates, slate_size).slates
         self._powers = num_topics ** np.arange(slate_size, dtype=np.int32)
-        sets = np.array(list(itertools.combinations_with_replacement(range(num_topics), slate_size)), np.int32)
+        sets = np.array(
+            list(itertools.combinations_with_replacement(range(num_topics), slate_size)), np.int32
+        )
         self._set_numbers = np.zeros(num_topics**slate_size, np.int32)
         self._set_numbers[sets @ self._powers] = np.arange(len(sets))
         layers = tf.keras.layers
-        self._layers = [*(layers.Dense(n, "relu", name="hidden") for n in hidden_units), layers.Dense(len(sets), name="set_values")]
+        self._layers = [
+            *(layers.Dense(n, "relu", name="hidden") for n in hidden_units),
+            layers.Dense(len(sets), name="set_values"),
+        ]
 
     def call(self, observation, step_type=(), network_state=(), training=False):
         del step_type, training
         topics = tf.gather(_topics(observation), self._slates, axis=1)
-        return tf.gather(self._set_values(observation), self._numbers(topics), batch_dims=1), network_state
+        return (
+            tf.gather(self._set_values(observation), self._numbers(topics), batch_dims=1),
+            network_state,
+        )
 
     def slate_value(self, observation, slate: tf.Tensor) -> tf.Tensor:
         """Q-value float [B] of one slate int32 [B, K] a user."""

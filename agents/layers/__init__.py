@@ -1,4 +1,6 @@
-"""Layers between environments and agents, which stack: histories, statistics, held slates and costs of changing them."""
+"""Layers between environments and agents, which stack: histories, statistics, held slates and costs
+of changing them.
+"""
 
 from recsim_tf.agents.layers.layer import Layer, SessionSource
 from recsim_tf.agents.layers.layered import LayeredPolicy, LayeredSimulator, serve

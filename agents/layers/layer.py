@@ -1,4 +1,6 @@
-"""The layer: what may stand between an environment and an agent, as pure functions of a memory for each user."""
+"""The layer: what may stand between an environment and an agent, as pure functions of a memory for
+each user.
+"""
 
 from typing import Protocol
 
@@ -10,14 +12,16 @@ from recsim_tf.core.types import Nest, Observation
 class Layer:
     """Changes what an agent sees, shows or is rewarded for. A subclass overrides what it changes.
 
-    A layer keeps a memory of each user's session, all zeros at its start. At each step, with observation o of the environment below,
+    A layer keeps a memory of each user's session, all zeros at its start. At each step, with
+    observation o of the environment below,
 
         memory = update(memory, o)
         slate = agent(augment(memory, o))
         cost(memory, o, slate), then memory, slate = act(memory, o, slate)
 
-    and the slate goes to the environment below. `LayeredSimulator` runs this where an agent learns, so that replay holds what the agent
-    saw; `layered_policy` runs it where a policy acts on the environment itself.
+    and the slate goes to the environment below. `LayeredSimulator` runs this where an agent learns,
+    so that replay holds what the agent saw; `layered_policy` runs it where a policy acts on the
+    environment itself.
     """
 
     # Steps of the environment below for each decision of the agent.
@@ -44,7 +48,9 @@ class Layer:
         return observation_spec
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
-        """The memory [B, ...] after the environment below showed an observation, before the agent chooses."""
+        """The memory [B, ...] after the environment below showed an observation, before the agent
+        chooses.
+        """
         del observation
         return memory
 
@@ -53,13 +59,19 @@ class Layer:
         del memory
         return observation
 
-    def act(self, memory: Nest, observation: Observation, slate: tf.Tensor) -> tuple[Nest, tf.Tensor]:
-        """The memory after the agent chose a slate int32 [B, K], and the slate that is shown instead."""
+    def act(
+        self, memory: Nest, observation: Observation, slate: tf.Tensor
+    ) -> tuple[Nest, tf.Tensor]:
+        """The memory after the agent chose a slate int32 [B, K], and the slate that is shown
+        instead.
+        """
         del observation
         return memory, slate
 
     def cost(self, memory: Nest, observation: Observation, slate: tf.Tensor) -> tf.Tensor | None:
-        """What is taken off the agent's reward for choosing this slate, float32 [B], or None for nothing."""
+        """What is taken off the agent's reward for choosing this slate, float32 [B], or None for
+        nothing.
+        """
         del memory, observation, slate
         return None
 

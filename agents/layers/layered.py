@@ -26,7 +26,9 @@ class LayeredState(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What followed a slate that the agent chose, over one or more steps of the environment below."""
+    """What followed a slate that the agent chose, over one or more steps of the environment
+    below.
+    """
 
     reward: tf.Tensor  # float32 [B], discounted within the decision, less the cost
     discount: tf.Tensor  # float32 [B], 0 where the user left
@@ -35,7 +37,8 @@ class Decision(NamedTuple):
 
 
 class LayeredSimulator:
-    """A simulator as an agent above a layer meets it: `SlateEnvironment` takes it in place of the simulator, and layers stack.
+    """A simulator as an agent above a layer meets it: `SlateEnvironment` takes it in place of the
+    simulator, and layers stack.
 
     Args:
       simulator: a `Simulator`, or a `LayeredSimulator`.
@@ -53,7 +56,9 @@ class LayeredSimulator:
         self.num_candidates = simulator.num_candidates
         self.allow_duplicates = simulator.allow_duplicates
         self.resample_documents = simulator.resample_documents
-        self.steps_per_decision = layer.steps_per_decision * getattr(simulator, "steps_per_decision", 1)
+        self.steps_per_decision = layer.steps_per_decision * getattr(
+            simulator, "steps_per_decision", 1
+        )
         with tf.init_scope():
             example = simulator.observe(simulator.reset(1, seed=0))
         self.spec_below = observation_spec(simulator, example)
@@ -66,12 +71,16 @@ class LayeredSimulator:
     def reset(self, num_users: int, seed) -> LayeredState:
         """Starts a session for each of `num_users` new users."""
         below = self.below.reset(num_users, seed)
-        return LayeredState(below, self.layer.update(self._blank_memory(num_users), self.below.observe(below)))
+        return LayeredState(
+            below, self.layer.update(self._blank_memory(num_users), self.below.observe(below))
+        )
 
     def replace(self, state: LayeredState, who: tf.Tensor, seed) -> LayeredState:
         """Starts a session for a new user in the rows where `who` [B]."""
         below = self.below.replace(state.below, who, seed)
-        memory = self.layer.update(self._blank_memory(nests.batch_size(who)), self.below.observe(below))
+        memory = self.layer.update(
+            self._blank_memory(nests.batch_size(who)), self.below.observe(below)
+        )
         return LayeredState(below, nests.where(who, memory, state.memory))
 
     def observe(self, state: LayeredState) -> Observation:
@@ -98,15 +107,23 @@ class LayeredSimulator:
         loop_vars = (0, state, decision, random.as_seed(seed))
         steps = self.layer.steps_per_decision
         _, state, decision, _ = tf.while_loop(
-            lambda *_: tf.constant(True), body, loop_vars, parallel_iterations=1, maximum_iterations=steps
+            lambda *_: tf.constant(True),
+            body,
+            loop_vars,
+            parallel_iterations=1,
+            maximum_iterations=steps,
         )
         return state, decision
 
-    def _step_below(self, step, state: LayeredState, decision: Decision, slate, seed) -> tuple[LayeredState, Decision]:
+    def _step_below(
+        self, step, state: LayeredState, decision: Decision, slate, seed
+    ) -> tuple[LayeredState, Decision]:
         active = ~state.done
         memory, shown = self.layer.act(state.memory, self.below.observe(state.below), slate)
         below, transition = self.below.step(state.below, shown, seed)
-        memory = nests.where(active, self.layer.update(memory, self.below.observe(below)), state.memory)
+        memory = nests.where(
+            active, self.layer.update(memory, self.below.observe(below)), state.memory
+        )
         weight = tf.pow(tf.constant(self.layer.gamma), tf.cast(step, tf.float32))
         # The agent multiplies by gamma once more, for one step.
         discount = weight * transition.discount
@@ -124,7 +141,8 @@ class LayeredSimulator:
 class LayeredPolicy:
     """A rollout policy for the environment below a layer, from one for the environment above it.
 
-    The policy state is the pair of the layer's memory and the policy state above, so that both begin anew with each session.
+    The policy state is the pair of the layer's memory and the policy state above, so that both
+    begin anew with each session.
 
     Args:
       simulator: the layer on its simulator.
@@ -141,7 +159,9 @@ class LayeredPolicy:
         """The policy state at the start of a session."""
         return _zeros(self.policy_state_spec, batch_size)
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[tf.Tensor, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed
+    ) -> tuple[tf.Tensor, Nest]:
         """The slates int32 [B, K] that are shown, and the next policy state."""
         memory, above = policy_state
         memory = self._layer.update(memory, observation)
@@ -170,4 +190,12 @@ def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_po
         function, policy_state_spec = layered, layered.policy_state_spec
         below_spec, simulator = simulator.spec_below, simulator.below
     time_step_spec = ts.time_step_spec(below_spec)
-    return SlatePolicy(time_step_spec, policy.action_spec, function, policy.variables(), policy_state_spec, seed, name="LayeredPolicy")
+    return SlatePolicy(
+        time_step_spec,
+        policy.action_spec,
+        function,
+        policy.variables(),
+        policy_state_spec,
+        seed,
+        name="LayeredPolicy",
+    )

@@ -15,7 +15,9 @@ from recsim_tf.core.types import Nest, Observation
 
 
 class SufficientStatistics(Layer):
-    """Adds statistics to the observation of the user. A subclass says how they grow (`memory_spec`, `update`) and what the agent sees."""
+    """Adds statistics to the observation of the user. A subclass says how they grow (`memory_spec`,
+    `update`) and what the agent sees.
+    """
 
     @abc.abstractmethod
     def statistics_spec(self, observation_spec: Observation) -> Nest:
@@ -30,13 +32,16 @@ class SufficientStatistics(Layer):
         return observation_spec._replace(user=user)
 
     def augment(self, memory, observation):
-        return observation._replace(user=UserWithStatistics(observation.user, self.statistics(memory)))
+        return observation._replace(
+            user=UserWithStatistics(observation.user, self.statistics(memory))
+        )
 
 
 class History(NamedTuple):
     """Observations of the last H steps, the newest first; what was not remembered is ()."""
 
-    present: tf.Tensor  # bool [B, H]: False, and zeros in the other fields, before the start of the session
+    # bool [B, H]: False, and zeros in the other fields, before the start of the session
+    present: tf.Tensor
     user: Nest  # nest of [B, H, ...]
     documents: Nest  # nest of [B, H, N, ...]: the candidates
     response: Nest  # nest of [B, H, K, ...]: the response to the slate before that observation
@@ -56,13 +61,26 @@ class FixedLengthHistory(SufficientStatistics):
       ValueError: for a length below 1, or if nothing is to be remembered.
     """
 
-    def __init__(self, history_length: int, remember_user: bool = True, remember_response: bool = True, remember_documents: bool = False):
+    def __init__(
+        self,
+        history_length: int,
+        remember_user: bool = True,
+        remember_response: bool = True,
+        remember_documents: bool = False,
+    ):
         if history_length < 1:
             raise ValueError(f"history_length must be at least 1, got {history_length}")
         if not (remember_user or remember_response or remember_documents):
-            raise ValueError("one of remember_user, remember_response and remember_documents must be True, got False for all")
+            raise ValueError(
+                "one of remember_user, remember_response and remember_documents must be True, got"
+                " False for all"
+            )
         self._length = history_length
-        self._remembered = {"user": remember_user, "documents": remember_documents, "response": remember_response}
+        self._remembered = {
+            "user": remember_user,
+            "documents": remember_documents,
+            "response": remember_response,
+        }
 
     def memory_spec(self, observation_spec, slate_size):
         return self.statistics_spec(observation_spec)
@@ -71,7 +89,13 @@ class FixedLengthHistory(SufficientStatistics):
         def stretch(spec):
             shape = [self._length, *spec.shape]
             # Zeros stand for what was not there.
-            return tensor_spec.BoundedTensorSpec(shape, spec.dtype, spec.minimum.min(initial=0), spec.maximum.max(initial=0), spec.name)
+            return tensor_spec.BoundedTensorSpec(
+                shape,
+                spec.dtype,
+                spec.minimum.min(initial=0),
+                spec.maximum.max(initial=0),
+                spec.name,
+            )
 
         present = tensor_spec.BoundedTensorSpec([self._length], tf.bool, False, True, "present")
         return History(present, **self._select(tf.nest.map_structure(stretch, observation_spec)))
@@ -87,7 +111,10 @@ class FixedLengthHistory(SufficientStatistics):
         return tf.nest.map_structure(push, newest, memory)
 
     def _select(self, observation: Observation) -> dict[str, Nest]:
-        return {name: getattr(observation, name) if remembered else () for name, remembered in self._remembered.items()}
+        return {
+            name: getattr(observation, name) if remembered else ()
+            for name, remembered in self._remembered.items()
+        }
 
 
 class ClickStatistics(NamedTuple):
@@ -99,10 +126,11 @@ class ClickStatistics(NamedTuple):
 
 @gin.configurable(module="recsim_tf.agents")
 class ClusterClickStatistics(SufficientStatistics):
-    """Adds the impressions and clicks of each cluster in this session: RecSim's cluster click statistics layer.
+    """Adds the impressions and clicks of each cluster in this session: RecSim's cluster click
+    statistics layer.
 
-    It needs observed responses with `clicked` and an integer `cluster_id`, whose upper bound gives the number T of clusters; a
-    `ValueError` says what is missing.
+    It needs observed responses with `clicked` and an integer `cluster_id`, whose upper bound gives
+    the number T of clusters; a `ValueError` says what is missing.
     """
 
     def memory_spec(self, observation_spec, slate_size):
@@ -114,7 +142,9 @@ class ClusterClickStatistics(SufficientStatistics):
         num_clusters = _num_clusters(observation_spec)
 
         def counts(name):
-            return tensor_spec.BoundedTensorSpec([num_clusters], tf.float32, 0.0, tf.float32.max, name)
+            return tensor_spec.BoundedTensorSpec(
+                [num_clusters], tf.float32, 0.0, tf.float32.max, name
+            )
 
         return ClickStatistics(counts("impression_count"), counts("click_count"))
 
@@ -129,5 +159,8 @@ def _num_clusters(observation_spec: Observation) -> int:
     spec = observation_spec.response.cluster_id
     highest = int(spec.maximum.max())
     if not spec.dtype.is_integer or highest == spec.dtype.max:
-        raise ValueError(f"cluster_id of responses must be integers with an upper bound, got {spec.dtype.name} up to {highest}")
+        raise ValueError(
+            f"cluster_id of responses must be integers with an upper bound, got {spec.dtype.name}"
+            f" up to {highest}"
+        )
     return highest + 1

@@ -1,7 +1,9 @@
-"""Layers for users who change slowly: hold a slate, and pay for changing it (advantage amplification).
+"""Layers for users who change slowly: hold a slate, and pay for changing it (advantage
+amplification).
 
-Mladenov et al. 2019, "Advantage Amplification in Slowly Evolving Latent-State Environments" (arXiv 1905.13559): where one slate changes a
-user little, the advantage of the better one drowns in noise. Holding a slate for several steps, or charging for a change, amplifies it.
+Mladenov et al. 2019, "Advantage Amplification in Slowly Evolving Latent-State Environments" (arXiv
+1905.13559): where one slate changes a user little, the advantage of the better one drowns in noise.
+Holding a slate for several steps, or charging for a change, amplifies it.
 """
 
 from collections.abc import Callable
@@ -20,17 +22,21 @@ class HeldSlate(NamedTuple):
     """Memory of `TemporalAggregation`."""
 
     slate: tf.Tensor  # int32 [B, K]
-    age: tf.Tensor  # int32 [B], steps for which it was shown; 0 at the start of a session and when the next is due
+    # int32 [B], steps for which it was shown; 0 at the start of a session and when the next is due
+    age: tf.Tensor
 
 
 @gin.configurable(module="recsim_tf.agents")
 class TemporalAggregation(Layer):
-    """The agent chooses every `aggregation_period` steps, and its slate is held in between: RecSim's temporal aggregation layer.
+    """The agent chooses every `aggregation_period` steps, and its slate is held in between:
+    RecSim's temporal aggregation layer.
 
-    A decision earns sum_i gamma^i r_i over the n steps that it was held (fewer than the period where the session ended), and its discount
-    is gamma^(n - 1), which the agent multiplies by its own gamma: that must be the same, the discount of one step.
+    A decision earns sum_i gamma^i r_i over the n steps that it was held (fewer than the period
+    where the session ended), and its discount is gamma^(n - 1), which the agent multiplies by its
+    own gamma: that must be the same, the discount of one step.
 
-    A slate can be held only while its candidates are there, so the simulator must have `resample_documents=False`.
+    A slate can be held only while its candidates are there, so the simulator must have
+    `resample_documents=False`.
 
     Args:
       aggregation_period: steps, at least 1.
@@ -50,7 +56,10 @@ class TemporalAggregation(Layer):
 
     def check(self, simulator):
         if self.steps_per_decision > 1 and simulator.resample_documents:
-            raise ValueError("temporal aggregation holds slates, so the simulator must have resample_documents=False, got True")
+            raise ValueError(
+                "temporal aggregation holds slates, so the simulator must have"
+                " resample_documents=False, got True"
+            )
 
     def memory_spec(self, observation_spec, slate_size):
         return HeldSlate(tf.TensorSpec([slate_size], tf.int32), tf.TensorSpec([], tf.int32))
@@ -67,12 +76,15 @@ class LastSlate(NamedTuple):
     started: tf.Tensor  # bool [B]
 
 
-# (last [B, K, ...], next [B, K, ...]), one leaf of the documents' observation -> bool [B, K, ...], whether they are the same
+# (last [B, K, ...], next [B, K, ...]), one leaf of the documents' observation -> bool [B, K, ...],
+# whether they are the same
 Comparison = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def close(last: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-    """Integers are the same when they are equal, floats when they differ by at most 1e-4 (RecSim 0.2.4)."""
+    """Integers are the same when they are equal, floats when they differ by at most 1e-4 (RecSim
+    0.2.4).
+    """
     if not last.dtype.is_floating:
         return tf.equal(last, following)
     return tf.abs(last - following) <= 1e-4
@@ -80,10 +92,12 @@ def close(last: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
 
 @gin.configurable(module="recsim_tf.agents")
 class SwitchingCost(Layer):
-    """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows it the last one.
+    """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows
+    it the last one.
 
-    Slates differ if the documents at any position do. Before the first slate of a session the first K candidates stand for the last slate.
-    The cost is a means of learning: evaluations report the environment's own rewards.
+    Slates differ if the documents at any position do. Before the first slate of a session the first
+    K candidates stand for the last slate. The cost is a means of learning: evaluations report the
+    environment's own rewards.
 
     Args:
       switching_cost: in units of reward, at least 0.
@@ -103,14 +117,21 @@ class SwitchingCost(Layer):
         def documents_of_slate(spec):
             return tf.TensorSpec([slate_size, *spec.shape[1:]], spec.dtype)
 
-        return LastSlate(tf.nest.map_structure(documents_of_slate, observation_spec.documents), tf.TensorSpec([], tf.bool))
+        return LastSlate(
+            tf.nest.map_structure(documents_of_slate, observation_spec.documents),
+            tf.TensorSpec([], tf.bool),
+        )
 
     def observation_spec(self, observation_spec):
         slate_size = tf.nest.flatten(observation_spec.response)[0].shape[0]
 
         def documents_of_slate(spec):
             return type(spec)(
-                [slate_size, *spec.shape[1:]], spec.dtype, spec.minimum.min(initial=0), spec.maximum.max(initial=0), spec.name
+                [slate_size, *spec.shape[1:]],
+                spec.dtype,
+                spec.minimum.min(initial=0),
+                spec.maximum.max(initial=0),
+                spec.name,
             )
 
         last_slate = tf.nest.map_structure(documents_of_slate, observation_spec.documents)
@@ -119,7 +140,9 @@ class SwitchingCost(Layer):
     def update(self, memory, observation):
         slate_size = tf.nest.flatten(memory.documents)[0].shape[1]
         first = tf.nest.map_structure(lambda leaf: leaf[:, :slate_size], observation.documents)
-        return LastSlate(nests.where(memory.started, memory.documents, first), tf.ones_like(memory.started))
+        return LastSlate(
+            nests.where(memory.started, memory.documents, first), tf.ones_like(memory.started)
+        )
 
     def augment(self, memory, observation):
         return observation._replace(user=UserWithLastSlate(observation.user, memory.documents))
@@ -144,4 +167,6 @@ def _documents_of(observation, slate):
         shown = tf.reshape(slate >= 0, [-1, slate.shape[1], *[1] * (leaf.shape.rank - 2)])
         return tf.where(shown, leaf, tf.zeros([], leaf.dtype))
 
-    return tf.nest.map_structure(blank_empty, nests.take(observation.documents, tf.maximum(slate, 0)))
+    return tf.nest.map_structure(
+        blank_empty, nests.take(observation.documents, tf.maximum(slate, 0))
+    )

@@ -16,7 +16,8 @@ class UserWithLastSlate(NamedTuple):
     """The observation of a user above `SwitchingCost`."""
 
     original_observation: Nest  # nest of [B, ...], of the environment below
-    last_slate: Nest  # nest of [B, K, ...]: documents as they were observed, zeros at empty positions
+    # nest of [B, K, ...]: documents as they were observed, zeros at empty positions
+    last_slate: Nest
 
 
 def raw_user(user: Nest) -> Nest:

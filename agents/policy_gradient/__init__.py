@@ -1,8 +1,16 @@
-"""Gradients of the expected return of a slate policy, through the simulator: unbiased by the score function, or pathwise and relaxed."""
+"""Gradients of the expected return of a slate policy, through the simulator: unbiased by the score
+function, or pathwise and relaxed.
+"""
 
 from recsim_tf.agents.policy_gradient.policy import PlackettLucePolicy
 from recsim_tf.agents.policy_gradient.relaxed import relaxed_return
 from recsim_tf.agents.policy_gradient.relaxed_slate import relaxed_slate, relaxed_top_k
 from recsim_tf.agents.policy_gradient.score_function import score_function_return
 
-__all__ = ["PlackettLucePolicy", "relaxed_return", "relaxed_slate", "relaxed_top_k", "score_function_return"]
+__all__ = [
+    "PlackettLucePolicy",
+    "relaxed_return",
+    "relaxed_slate",
+    "relaxed_top_k",
+    "score_function_return",
+]

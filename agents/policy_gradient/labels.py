@@ -1,4 +1,6 @@
-"""Integer fields under relaxation: they may be passed on, but a mixture of documents has none to be read."""
+"""Integer fields under relaxation: they may be passed on, but a mixture of documents has none to be
+read.
+"""
 
 from typing import NoReturn
 
@@ -10,8 +12,8 @@ from recsim_tf.core.types import Nest
 class Label:
     """Stands where a mixture of documents or responses would have an integer or a bool.
 
-    Models may hand it on, as `outcome` does with the topic of a document. Whoever computes with it gets an error instead of numbers
-    that mean nothing.
+    Models may hand it on, as `outcome` does with the topic of a document. Whoever computes with it
+    gets an error instead of numbers that mean nothing.
 
     Args:
       name: of the field, for the error.
@@ -23,8 +25,9 @@ class Label:
     def refuse(self, *args, **kwargs) -> NoReturn:
         """Raises a ValueError."""
         raise ValueError(
-            f"{self._name} is an integer or bool, which has no mixture over candidates or choices, but a model or the reward computes with "
-            "it: to be relaxed they must read float fields instead, for example a one-hot encoding"
+            f"{self._name} is an integer or bool, which has no mixture over candidates or choices,"
+            " but a model or the reward computes with it: to be relaxed they must read float"
+            " fields instead, for example a one-hot encoding"
         )
 
     def __getattr__(self, name):
@@ -38,7 +41,9 @@ class Label:
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
-tf.register_tensor_conversion_function(Label, lambda value, dtype=None, name=None, as_ref=False: value.refuse())
+tf.register_tensor_conversion_function(
+    Label, lambda value, dtype=None, name=None, as_ref=False: value.refuse()
+)
 
 
 def field_name(owner: str, path: tuple) -> str:
@@ -55,5 +60,9 @@ def refuse_labels(nest: Nest) -> Nest:
 
 
 def zeros_for_labels(nest: Nest, like: Nest) -> Nest:
-    """The nest with zeros, of the dtype and shape in `like`, in the place of each `Label`: a loop carries tensors only."""
-    return tf.nest.map_structure(lambda leaf, model: tf.zeros_like(model) if isinstance(leaf, Label) else leaf, nest, like)
+    """The nest with zeros, of the dtype and shape in `like`, in the place of each `Label`: a loop
+    carries tensors only.
+    """
+    return tf.nest.map_structure(
+        lambda leaf, model: tf.zeros_like(model) if isinstance(leaf, Label) else leaf, nest, like
+    )

@@ -1,4 +1,6 @@
-"""Relaxed draws: weights over all values of a finite draw, instead of one value; and what maps make of them."""
+"""Relaxed draws: weights over all values of a finite draw, instead of one value; and what maps make
+of them.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,9 +23,11 @@ class Mixture(NamedTuple):
 
 
 def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture:
-    """Weighs each value by softmax((log-probabilities + Gumbel noise) / temperature), and so differentiably.
+    """Weighs each value by softmax((log-probabilities + Gumbel noise) / temperature), and so
+    differentiably.
 
-    The Gumbel-softmax or concrete distribution (Jang et al. 2017, arXiv 1611.01144; Maddison et al. 2017, arXiv 1611.00712).
+    The Gumbel-softmax or concrete distribution (Jang et al. 2017, arXiv 1611.01144; Maddison et al.
+    2017, arXiv 1611.00712).
 
     Args:
       distribution: of batch shape [B], with known `num_outcomes`.
@@ -34,7 +38,9 @@ def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture
     assert count is not None
     num_users = distribution.batch_shape[0]
     values = tf.tile(tf.cast(tf.range(count), distribution.dtype)[:, tf.newaxis], [1, num_users])
-    random_part = distribution.distribution if isinstance(distribution, tfd.Masked) else distribution
+    random_part = (
+        distribution.distribution if isinstance(distribution, tfd.Masked) else distribution
+    )
     log_probs = tf.transpose(random_part.log_prob(values))
     noise = random.gumbel([num_users, count], seed, log_probs.dtype)
     weights = tf.nn.softmax((log_probs + noise) / tf.cast(temperature, log_probs.dtype))
@@ -46,7 +52,8 @@ def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture
 
 
 def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
-    """Applies a map to a draw; the result for a `Mixture` is the weighted mean of those for its values.
+    """Applies a map to a draw; the result for a `Mixture` is the weighted mean of those for its
+    values.
 
     So a map that knows nothing of relaxation meets possible values only.
 
@@ -56,7 +63,8 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
       draw: a draw or a `Mixture`.
 
     Returns:
-      Nest of [B, ...], with a `Label` in the place of each integer or bool that the values may differ in.
+      Nest of [B, ...], with a `Label` in the place of each integer or bool that the values may
+      differ in.
     """
     if not isinstance(draw, Mixture):
         return function(draw)
@@ -71,7 +79,9 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
         weights = tf.reshape(draw.weights, draw.weights.shape + [1] * (stacked.shape.rank - 2))
         return tf.reduce_sum(tf.cast(weights, stacked.dtype) * stacked, axis=1)
 
-    return tree.map_structure_with_path(mean, *[function(value) for value in tf.unstack(draw.values)])
+    return tree.map_structure_with_path(
+        mean, *[function(value) for value in tf.unstack(draw.values)]
+    )
 
 
 def mix_candidates(documents: Nest, weights: tf.Tensor) -> Nest:

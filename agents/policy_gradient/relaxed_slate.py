@@ -7,7 +7,8 @@ from recsim_tf.agents.reinforce.plackett_luce import PlackettLuce
 
 
 def relaxed_slate(distribution: PlackettLuce, seed, temperature) -> tf.Tensor:
-    """A relaxed draw of a slate; as the temperature goes to zero it becomes the slate that `random.sample` draws with the same seed.
+    """A relaxed draw of a slate; as the temperature goes to zero it becomes the slate that
+    `random.sample` draws with the same seed.
 
     Args:
       distribution: of batch shape [B] over slates of K of N candidates.
@@ -21,10 +22,11 @@ def relaxed_slate(distribution: PlackettLuce, seed, temperature) -> tf.Tensor:
 
 
 def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature) -> tf.Tensor:
-    """The K largest keys in order, relaxed by successive softmax (Xie and Ermon 2019, arXiv 1901.10517, section 4).
+    """The K largest keys in order, relaxed by successive softmax (Xie and Ermon 2019, arXiv
+    1901.10517, section 4).
 
-    Position k has the weights a_k = softmax(keys_k / temperature), and keys_{k+1} = keys_k + log(1 - a_k). As the temperature goes to
-    zero the weights become one-hot.
+    Position k has the weights a_k = softmax(keys_k / temperature), and keys_{k+1} = keys_k + log(1
+    - a_k). As the temperature goes to zero the weights become one-hot.
 
     Args:
       keys: float [B, N]; one of -inf has weight zero.
@@ -32,7 +34,8 @@ def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature) -> tf.Tensor:
       temperature: positive, a number or a scalar.
 
     Returns:
-      Weights [B, K, N]; those of a position sum to one. Those of a candidate may sum to more than one at high temperatures.
+      Weights [B, K, N]; those of a position sum to one. Those of a candidate may sum to more than
+      one at high temperatures.
     """
     temperature = tf.cast(temperature, keys.dtype)
     positions = [tf.nn.softmax(keys / temperature)]
@@ -44,7 +47,20 @@ def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature) -> tf.Tensor:
 
 def _log_complement(weights):
     """log(1 - weights) of weights [B, N] that sum to one."""
-    # Next to one, 1 - a has no digits left and its gradient cancels to noise, so the largest weight's is the sum of the others.
-    largest = tf.one_hot(tf.argmax(weights, axis=-1), weights.shape[-1], on_value=True, off_value=False, dtype=tf.bool)
-    others = tf.reduce_sum(tf.where(largest, tf.zeros([], weights.dtype), weights), axis=-1, keepdims=True)
-    return tf.math.log(tf.maximum(tf.where(largest, others, 1 - weights), np.finfo(weights.dtype.as_numpy_dtype).tiny))
+    # Next to one, 1 - a has no digits left and its gradient cancels to noise, so the largest
+    # weight's is the sum of the others.
+    largest = tf.one_hot(
+        tf.argmax(weights, axis=-1),
+        weights.shape[-1],
+        on_value=True,
+        off_value=False,
+        dtype=tf.bool,
+    )
+    others = tf.reduce_sum(
+        tf.where(largest, tf.zeros([], weights.dtype), weights), axis=-1, keepdims=True
+    )
+    return tf.math.log(
+        tf.maximum(
+            tf.where(largest, others, 1 - weights), np.finfo(weights.dtype.as_numpy_dtype).tiny
+        )
+    )

@@ -9,28 +9,37 @@ from recsim_tf.core.types import Trajectory
 
 
 def score_function_return(
-    simulator: Simulator, policy: PlackettLucePolicy, trajectory: Trajectory, baseline: tf.Tensor | None = None
+    simulator: Simulator,
+    policy: PlackettLucePolicy,
+    trajectory: Trajectory,
+    baseline: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """The return of each session; the gradient of the mean is an unbiased estimate of that of the expected return.
+    """The return of each session; the gradient of the mean is an unbiased estimate of that of the
+    expected return.
 
-    REINFORCE (Williams 1992) for everything that was drawn: the log-probability of each slate under the policy, and of each draw under
-    the models, is differentiated times the reward from its step on, less a baseline. Rewards are differentiated as they stand, with the
-    draws held fixed, so parameters may also act through the reward or through the states.
+    REINFORCE (Williams 1992) for everything that was drawn: the log-probability of each slate under
+    the policy, and of each draw under the models, is differentiated times the reward from its step
+    on, less a baseline. Rewards are differentiated as they stand, with the draws held fixed, so
+    parameters may also act through the reward or through the states.
 
         trajectory = simulator.rollout(policy, num_users, num_steps, seed)
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(score_function_return(simulator, policy, trajectory))
 
-    It is unbiased for all parameters of the policy. For one of the models it is so unless the parameter acts through a jump of a map: the
-    gradient does not see that a rule of departure, `budget <= 0`, comes true at another step; that needs a hazard. The return is that of
-    the trajectory's T steps. The variance of the gradient grows with them; that of `relaxed_return` has less, and a bias.
+    It is unbiased for all parameters of the policy. For one of the models it is so unless the
+    parameter acts through a jump of a map: the gradient does not see that a rule of departure,
+    `budget <= 0`, comes true at another step; that needs a hazard. The return is that of the
+    trajectory's T steps. The variance of the gradient grows with them; that of `relaxed_return` has
+    less, and a bias.
 
     Args:
       simulator: that made the trajectory.
-      policy: at the parameters with which it drew the trajectory's slates. Only its `log_prob` is used.
+      policy: at the parameters with which it drew the trajectory's slates. Only its `log_prob` is
+        used.
       trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
-      baseline: [T, B], subtracted from the reward from each step on; it may depend on the past of its row, not on what is drawn from that
-        step on. By default the mean of the other rows, for which users must be independent; zero if there are none.
+      baseline: [T, B], subtracted from the reward from each step on; it may depend on the past of
+        its row, not on what is drawn from that step on. By default the mean of the other rows, for
+        which users must be independent; zero if there are none.
 
     Returns:
       The return of each session, [B], in the dtype of the rewards.
@@ -39,8 +48,12 @@ def score_function_return(
       ValueError: for an auto-reset trajectory, or a baseline of another shape.
     """
     if tf.nest.flatten(trajectory.newcomers):
-        raise ValueError("trajectory must hold one session a row (auto_reset=False), got an auto-reset trajectory")
-    # A rollout under the same tape would let reparameterised draws move with their parameters, and count these twice.
+        raise ValueError(
+            "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
+            " trajectory"
+        )
+    # A rollout under the same tape would let reparameterised draws move with their parameters, and
+    # count these twice.
     trajectory = tf.nest.map_structure(tf.stop_gradient, trajectory)
     rewards = trajectory.transitions.reward
     rewards_to_go = tf.cumsum(rewards, axis=0, reverse=True)
@@ -57,7 +70,9 @@ def score_function_return(
     initial = _sum(begun.log_probs, rewards.dtype) * (rewards_to_go[0] - mean_of_others[0])
 
     def add(total, step, state, transition, log_probs):
-        log_prob = _sum(log_probs, rewards.dtype) + tf.cast(policy.log_prob(simulator.observe(state), transition.slate), rewards.dtype)
+        log_prob = _sum(log_probs, rewards.dtype) + tf.cast(
+            policy.log_prob(simulator.observe(state), transition.slate), rewards.dtype
+        )
         # What is drawn for users who have left changes nothing.
         score = tf.where(transition.active, log_prob * advantages[step], 0)
         return total + transition.reward + _gradient_only(score)

@@ -1,4 +1,6 @@
-"""The policy gradient over slates: REINFORCE (Williams 1992) with a baseline, on a Plackett-Luce policy."""
+"""The policy gradient over slates: REINFORCE (Williams 1992) with a baseline, on a Plackett-Luce
+policy.
+"""
 
 from typing import NamedTuple
 
@@ -33,19 +35,24 @@ class ReinforceSlateLoss(NamedTuple):
 class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     """TF-Agents' REINFORCE on slates, with returns that may end before the session does.
 
-    Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last frame whose observation gives the value
-    that stands for all that follows. Where a user leaves within the window nothing follows; where the time limit ends a session its
-    last state's value does; the frame between two sessions is no decision. The return of a decision is the lambda-return of its window
-    (Sutton and Barto 2018, chapter 12): with `td_lambda` 1 the rewards up to the end of the session or of the window, plus the value
-    there; with smaller ones the values of earlier states weigh in, for less variance and the bias of the value network. `ReinforceAgent`
-    itself drops what belongs to sessions that do not end within the experience.
+    Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last
+    frame whose observation gives the value that stands for all that follows. Where a user leaves
+    within the window nothing follows; where the time limit ends a session its last state's value
+    does; the frame between two sessions is no decision. The return of a decision is the
+    lambda-return of its window (Sutton and Barto 2018, chapter 12): with `td_lambda` 1 the rewards
+    up to the end of the session or of the window, plus the value there; with smaller ones the
+    values of earlier states weigh in, for less variance and the bias of the value network.
+    `ReinforceAgent` itself drops what belongs to sessions that do not end within the experience.
 
-    The agent learns on-policy: `experiment.batch_size` is None, and with `experiment.collect_steps_per_iteration` equal to `num_steps`
-    every decision is learned from once. With `off_policy` it learns from replay too, or from the data of any policy that logs its
-    log-probabilities. Then each decision is weighted by pi(slate | s) / beta(slate | s), the first-order correction of
-    Chen et al. 2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states are those of beta.
+    The agent learns on-policy: `experiment.batch_size` is None, and with
+    `experiment.collect_steps_per_iteration` equal to `num_steps` every decision is learned from
+    once. With `off_policy` it learns from replay too, or from the data of any policy that logs its
+    log-probabilities. Then each decision is weighted by pi(slate | s) / beta(slate | s), the
+    first-order correction of Chen et al. 2019 (arXiv 1812.02353, section 4), which neglects that
+    the later slates and the states are those of beta.
 
-    The collect policy draws slates, the served one shows the likeliest: the K largest logits in order.
+    The collect policy draws slates, the served one shows the likeliest: the K largest logits in
+    order.
 
     Args:
       time_step_spec: of the environment.
@@ -57,11 +64,13 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
       gamma: discount of the future, in [0, 1].
       td_lambda: in [0, 1].
       value_estimation_loss_coef: weight of the squared error of the values.
-      normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train step.
+      normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train
+        step.
       entropy_regularization: weight of the policy's entropy, in nats.
       gradient_clipping: largest norm of a variable's gradient, or None.
       reward_scale_factor: multiplies rewards in the loss.
-      off_policy: whether to weigh by importance; the experience's policy_info is then TF-Agents' `PolicyInfo`, as the collect policy's.
+      off_policy: whether to weigh by importance; the experience's policy_info is then TF-Agents'
+        `PolicyInfo`, as the collect policy's.
       importance_cap: the largest importance weight, or None.
       normalize_importance: whether the weights are divided by their mean in the batch.
       seed: of the policies, an integer or int32 [2].
@@ -103,7 +112,9 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         if importance_cap is not None and not importance_cap > 0:
             raise ValueError(f"importance_cap must be above 0 or None, got {importance_cap}")
         if not off_policy and (importance_cap is not None or normalize_importance):
-            raise ValueError("importance_cap and normalize_importance go with off_policy=True, and only with it")
+            raise ValueError(
+                "importance_cap and normalize_importance go with off_policy=True, and only with it"
+            )
         super().__init__(
             time_step_spec,
             action_spec,
@@ -132,17 +143,29 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             return distribution.mode(), policy_state
 
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
-        # Again, with policies whose draws come from seeds; those of ReinforceAgent use TensorFlow's global generator.
+        # Again, with policies whose draws come from seeds; those of ReinforceAgent use TensorFlow's
+        # global generator.
         tf_agent.TFAgent.__init__(
             self,
             time_step_spec,
             action_spec,
-            SlatePolicy(time_step_spec, action_spec, likeliest, actor_network.variables, seed=policy_seed),
-            DrawnSlatePolicy(time_step_spec, action_spec, actor_network, off_policy, seed=collect_seed, name="CollectPolicy"),
+            SlatePolicy(
+                time_step_spec, action_spec, likeliest, actor_network.variables, seed=policy_seed
+            ),
+            DrawnSlatePolicy(
+                time_step_spec,
+                action_spec,
+                actor_network,
+                off_policy,
+                seed=collect_seed,
+                name="CollectPolicy",
+            ),
             train_sequence_length=num_steps + 1,
             train_step_counter=self.train_step_counter,
         )
-        self._as_trajectory = data_converter.AsTrajectory(self.data_context, sequence_length=num_steps + 1)
+        self._as_trajectory = data_converter.AsTrajectory(
+            self.data_context, sequence_length=num_steps + 1
+        )
 
     @property
     def on_policy(self) -> bool:
@@ -150,10 +173,13 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         return not self._off_policy
 
     def _train(self, experience, weights=None):
-        # As ReinforceAgent, but that gradients are clipped when those of all replicas have been added.
+        # As ReinforceAgent, but that gradients are clipped when those of all replicas have been
+        # added.
         variables = [*self._actor_network.trainable_weights, *self._value_network.trainable_weights]
         clip = self._clipped if self._gradient_clipping else None
-        loss_info = descend(lambda: self._loss(experience, weights, training=True), variables, self._optimizer, clip)
+        loss_info = descend(
+            lambda: self._loss(experience, weights, training=True), variables, self._optimizer, clip
+        )
         self.train_step_counter.assign_add(1)
         return loss_info
 
@@ -164,18 +190,30 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         return self.total_loss(self._as_trajectory(experience), None, weights, training)
 
     def total_loss(self, experience, returns, weights, training: bool = False) -> tf_agent.LossInfo:
-        """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for whole sessions, play no part."""
+        """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for
+        whole sessions, play no part.
+        """
         del returns
-        num_users, length = experience.step_type.shape[0] or tf.shape(experience.step_type)[0], self.train_sequence_length
-        values = tf.reshape(self._value_network(nests.merge_outer(experience.observation), training=training)[0], [num_users, length])
+        num_users, length = (
+            experience.step_type.shape[0] or tf.shape(experience.step_type)[0],
+            self.train_sequence_length,
+        )
+        values = tf.reshape(
+            self._value_network(nests.merge_outer(experience.observation), training=training)[0],
+            [num_users, length],
+        )
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         advantages = self._advantages(steps, tf.stop_gradient(values))
         returns = advantages + tf.stop_gradient(values[:, :-1])
-        steps, advantages, returns, values = nests.merge_outer((steps, advantages, returns, values[:, :-1]))
+        steps, advantages, returns, values = nests.merge_outer(
+            (steps, advantages, returns, values[:, :-1])
+        )
 
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         if weights is not None:
-            valid *= tf.reshape(tf.broadcast_to(tf.reshape(weights, [-1, 1]), [num_users, length - 1]), [-1])
+            valid *= tf.reshape(
+                tf.broadcast_to(tf.reshape(weights, [-1, 1]), [num_users, length - 1]), [-1]
+            )
         # Only windows that lie between sessions altogether have no decision.
         (total,) = batch_sums(valid)
         num_decisions = tf.where(total > 0, total, 1.0)
@@ -186,12 +224,23 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         distribution, _ = self._actor_network(steps.observation, training=training)
         importance = tf.ones_like(valid)
         if self._off_policy:
-            importance = self._importance(distribution.log_prob(steps.action), policy_step.get_log_probability(steps.policy_info), valid)
+            importance = self._importance(
+                distribution.log_prob(steps.action),
+                policy_step.get_log_probability(steps.policy_info),
+                valid,
+            )
         policy_loss = self.policy_gradient_loss(
-            distribution, steps.action, steps.is_boundary(), advantages, num_decisions, valid * importance
+            distribution,
+            steps.action,
+            steps.is_boundary(),
+            advantages,
+            num_decisions,
+            valid * importance,
         )
         value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
-        entropy = weighted_mean(importance * distribution.entropy_estimate(steps.action), valid, total)
+        entropy = weighted_mean(
+            importance * distribution.entropy_estimate(steps.action), valid, total
+        )
         entropy_loss = -self._entropy_regularization * entropy
         (_, error), (_, spread) = weighted_moments(valid, total, returns - values, returns)
         parts = ReinforceSlateLoss(
@@ -207,7 +256,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
 
     def _advantages(self, steps, values):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
-        # A session that ends passes nothing on, while its last value counts where the discount is not zero.
+        # A session that ends passes nothing on, while its last value counts where the discount is
+        # not zero.
         passes_on = tf.cast(~(steps.is_last() | steps.is_boundary()), tf.float32)
         return tf.transpose(
             value_ops.generalized_advantage_estimation(
@@ -221,4 +271,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
 
     def _importance(self, log_prob, behaviour_log_prob, valid):
         weights = corrections.importance_weights(log_prob, behaviour_log_prob, self._importance_cap)
-        return corrections.normalized_weights(weights, valid) if self._normalize_importance else weights
+        return (
+            corrections.normalized_weights(weights, valid)
+            if self._normalize_importance
+            else weights
+        )

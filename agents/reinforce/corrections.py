@@ -1,6 +1,8 @@
-"""Corrections of the policy gradient for off-policy data and for slates (Chen et al. 2019, arXiv 1812.02353).
+"""Corrections of the policy gradient for off-policy data and for slates (Chen et al. 2019, arXiv
+1812.02353).
 
-Pure functions of log-probabilities. Their results carry no gradient: they weigh the terms return * grad log pi(a | s).
+Pure functions of log-probabilities. Their results carry no gradient: they weigh the terms return *
+grad log pi(a | s).
 """
 
 import tensorflow as tf
@@ -26,7 +28,8 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
 
 
 def normalized_weights(weights, valid) -> tf.Tensor:
-    """Weights whose mean over the batch, of all replicas, is one (section 4.4, normalised importance sampling); zeros where all are zero.
+    """Weights whose mean over the batch, of all replicas, is one (section 4.4, normalised
+    importance sampling); zeros where all are zero.
 
     Args:
       weights: [...], of the whole batch.
@@ -41,10 +44,11 @@ def normalized_weights(weights, valid) -> tf.Tensor:
 
 
 def top_k_multiplier(log_prob, slate_size: int) -> tf.Tensor:
-    """lambda_K = K (1 - pi(a | s))^(K - 1), for a policy that shows K items drawn independently from pi (section 4.3).
+    """lambda_K = K (1 - pi(a | s))^(K - 1), for a policy that shows K items drawn independently
+    from pi (section 4.3).
 
-    It is the derivative of 1 - (1 - pi)^K, the probability that the slate holds item a, with respect to pi. A `PlackettLuce` policy
-    scores whole slates and needs no such factor.
+    It is the derivative of 1 - (1 - pi)^K, the probability that the slate holds item a, with
+    respect to pi. A `PlackettLuce` policy scores whole slates and needs no such factor.
 
     Args:
       log_prob: [...], of the items under pi.

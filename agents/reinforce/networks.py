@@ -15,8 +15,9 @@ from recsim_tf.agents.slate_q.network import SlateQNetwork
 class SlatePolicyNetwork(network.Network):
     """A `PlackettLuce` distribution over the slates of the candidates.
 
-    The logit of a candidate is a multilayer perceptron on the user's and its own observation, the item-wise network of `SlateQNetwork`.
-    Calling it with an observation of B users and N candidates gives (distribution of batch shape [B], network_state).
+    The logit of a candidate is a multilayer perceptron on the user's and its own observation, the
+    item-wise network of `SlateQNetwork`. Calling it with an observation of B users and N candidates
+    gives (distribution of batch shape [B], network_state).
 
     Args:
       observation_spec: `Observation` of specs.
@@ -24,7 +25,13 @@ class SlatePolicyNetwork(network.Network):
       hidden_units: sizes of the hidden layers.
     """
 
-    def __init__(self, observation_spec, slate_size: int, hidden_units: Sequence[int] = (64, 64), name: str = "SlatePolicyNetwork"):
+    def __init__(
+        self,
+        observation_spec,
+        slate_size: int,
+        hidden_units: Sequence[int] = (64, 64),
+        name: str = "SlatePolicyNetwork",
+    ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
         self._slate_size = slate_size
         self._logits = SlateQNetwork(observation_spec, hidden_units, no_click="zero", name="logits")
@@ -34,7 +41,11 @@ class SlatePolicyNetwork(network.Network):
         del input_tensor_spec, kwargs
         self._logits.create_variables()
         if not self.built:
-            self(tf.nest.map_structure(lambda spec: tf.zeros([1, *spec.shape], spec.dtype), self.input_tensor_spec))
+            self(
+                tf.nest.map_structure(
+                    lambda spec: tf.zeros([1, *spec.shape], spec.dtype), self.input_tensor_spec
+                )
+            )
         return tf.TensorSpec([self._slate_size], tf.int32)
 
     def call(self, observation, step_type=(), network_state=(), training=False):
@@ -44,7 +55,8 @@ class SlatePolicyNetwork(network.Network):
 
 @gin.configurable
 class StateValueNetwork(network.Network):
-    """The value of a state: a multilayer perceptron on the user's observation and the mean of the candidates'.
+    """The value of a state: a multilayer perceptron on the user's observation and the mean of the
+    candidates'.
 
     Calling it with an observation of B users gives (value float [B], network_state).
 
@@ -53,7 +65,12 @@ class StateValueNetwork(network.Network):
       hidden_units: sizes of the hidden layers.
     """
 
-    def __init__(self, observation_spec, hidden_units: Sequence[int] = (64, 64), name: str = "StateValueNetwork"):
+    def __init__(
+        self,
+        observation_spec,
+        hidden_units: Sequence[int] = (64, 64),
+        name: str = "StateValueNetwork",
+    ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
         self._user_spec = observation_spec.user
         self._document_spec = encoding.element_spec(observation_spec.documents)

@@ -9,18 +9,21 @@ from recsim_tf.core import random
 
 
 class PlackettLuce(tfd.Distribution):
-    """Ordered slates of K of N candidates, drawn position by position without replacement (Plackett 1975).
+    """Ordered slates of K of N candidates, drawn position by position without replacement (Plackett
+    1975).
 
-    Position k takes candidate i, of those that are left, with probability exp(logits[i]) / sum_{j left} exp(logits[j]). Draws are by
-    Gumbel top-K (Yellott 1977; Kool et al. 2019, arXiv 1903.06059): the K largest of logits plus independent Gumbel noise, in order.
+    Position k takes candidate i, of those that are left, with probability exp(logits[i]) / sum_{j
+    left} exp(logits[j]). Draws are by Gumbel top-K (Yellott 1977; Kool et al. 2019, arXiv
+    1903.06059): the K largest of logits plus independent Gumbel noise, in order.
 
-    Slates are int32 of event shape [K]; the batch shape is that of the logits without their last axis. Slates with a position outside
-    [0, N), as -1, or with a repetition have probability 0.
+    Slates are int32 of event shape [K]; the batch shape is that of the logits without their last
+    axis. Slates with a position outside [0, N), as -1, or with a repetition have probability 0.
 
     Args:
       logits: float [..., N].
       slate_size: K, in [1, N].
-      mask: bool [..., N] or None: False where a candidate cannot be shown. At least K must be True; this is not checked.
+      mask: bool [..., N] or None: False where a candidate cannot be shown. At least K must be True;
+        this is not checked.
 
     Raises:
       ValueError: if slate_size is out of range.
@@ -30,7 +33,9 @@ class PlackettLuce(tfd.Distribution):
         parameters = dict(locals())
         logits = tf.convert_to_tensor(logits)
         if not 1 <= slate_size <= logits.shape[-1]:
-            raise ValueError(f"slate_size must be in [1, number of logits={logits.shape[-1]}], got {slate_size}")
+            raise ValueError(
+                f"slate_size must be in [1, number of logits={logits.shape[-1]}], got {slate_size}"
+            )
         self.logits = logits
         self.slate_size = slate_size
         self.mask = mask
@@ -63,13 +68,16 @@ class PlackettLuce(tfd.Distribution):
         return tf.math.top_k(self._masked(self.logits), self.slate_size).indices
 
     def _sample_n(self, n, seed=None):
-        return self._draw(tf.concat([[n], tf.shape(self.logits)], axis=0), tfp.random.sanitize_seed(seed))
+        return self._draw(
+            tf.concat([[n], tf.shape(self.logits)], axis=0), tfp.random.sanitize_seed(seed)
+        )
 
     def _draw(self, shape, seed):
         return tf.math.top_k(self._keys(shape, seed), self.slate_size).indices
 
     def keys(self, seed) -> tf.Tensor:
-        """[..., N]: logits plus Gumbel noise, -inf where masked. The slate of `random.sample` with this seed holds the K largest in order.
+        """[..., N]: logits plus Gumbel noise, -inf where masked. The slate of `random.sample` with
+        this seed holds the K largest in order.
 
         Args:
           seed: an integer or int32 [2].
@@ -98,24 +106,27 @@ class PlackettLuce(tfd.Distribution):
         return chosen_logit - self._log_normalizer(left)
 
     def position_entropies(self, slate) -> tf.Tensor:
-        """[..., K]: the entropy of each position's choice given the earlier candidates of the slate, in nats.
+        """[..., K]: the entropy of each position's choice given the earlier candidates of the
+        slate, in nats.
 
-        Their sum over the positions, at a slate of this distribution, is an unbiased estimate of the distribution's entropy (the chain
-        rule), with far less variance than -log_prob.
+        Their sum over the positions, at a slate of this distribution, is an unbiased estimate of
+        the distribution's entropy (the chain rule), with far less variance than -log_prob.
 
         Args:
           slate: int32 [..., K], a possible slate.
         """
         _, left = self._chain(slate)
         logits, log_normalizer = self.logits[..., tf.newaxis, :], self._log_normalizer(left)
-        probs = tf.where(left, tf.exp(tf.where(left, logits - log_normalizer[..., tf.newaxis], 0.0)), 0.0)
+        probs = tf.where(
+            left, tf.exp(tf.where(left, logits - log_normalizer[..., tf.newaxis], 0.0)), 0.0
+        )
         return log_normalizer - tf.reduce_sum(tf.where(left, probs * logits, 0.0), axis=-1)
 
     def entropy_estimate(self, slate) -> tf.Tensor:
         """[...]: the sum of `position_entropies`, with a gradient that is unbiased too.
 
-        The later entropies depend on the earlier candidates, so besides their own gradient there is that of the log-probabilities of
-        these candidates, times the entropies that follow them.
+        The later entropies depend on the earlier candidates, so besides their own gradient there is
+        that of the log-probabilities of these candidates, times the entropies that follow them.
 
         Args:
           slate: int32 [..., K], drawn from this distribution.
@@ -126,7 +137,9 @@ class PlackettLuce(tfd.Distribution):
         return tf.reduce_sum(entropies + later * (log_probs - tf.stop_gradient(log_probs)), axis=-1)
 
     def _chain(self, slate):
-        """Which candidate is chosen, and which are left before, at each position: bool [..., K, N]."""
+        """Which candidate is chosen, and which are left before, at each position: bool [..., K,
+        N].
+        """
         positions = tf.range(self.logits.shape[-1], dtype=slate.dtype)
         chosen = slate[..., tf.newaxis] == positions
         left = tf.cumsum(tf.cast(chosen, tf.int32), axis=-2, exclusive=True) == 0
@@ -135,7 +148,9 @@ class PlackettLuce(tfd.Distribution):
         return chosen, left
 
     def _log_normalizer(self, left):
-        return tf.reduce_logsumexp(tf.where(left, self.logits[..., tf.newaxis, :], -np.inf), axis=-1)
+        return tf.reduce_logsumexp(
+            tf.where(left, self.logits[..., tf.newaxis, :], -np.inf), axis=-1
+        )
 
     def _valid(self, slate):
         chosen, left = self._chain(slate)

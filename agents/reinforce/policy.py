@@ -10,19 +10,34 @@ from recsim_tf.core import random, replicas
 class DrawnSlatePolicy(tf_policy.TFPolicy):
     """Shows slates drawn from the distribution that a network gives.
 
-    Randomness comes from the `seed` of `action` if it is an int32 [2] tensor, else from a variable of the policy, which a checkpoint
-    holds.
+    Randomness comes from the `seed` of `action` if it is an int32 [2] tensor, else from a variable
+    of the policy, which a checkpoint holds.
 
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
       network: gives (distribution of slates int32 [B, K], state), as `SlatePolicyNetwork`.
-      emit_log_probability: whether the policy's info is a `PolicyInfo` with the slates' log-probabilities [B].
+      emit_log_probability: whether the policy's info is a `PolicyInfo` with the slates'
+        log-probabilities [B].
       seed: an integer or int32 [2].
     """
 
-    def __init__(self, time_step_spec, action_spec, network, emit_log_probability: bool, seed=0, name: str = "DrawnSlatePolicy"):
-        super().__init__(time_step_spec, action_spec, clip=False, emit_log_probability=emit_log_probability, name=name)
+    def __init__(
+        self,
+        time_step_spec,
+        action_spec,
+        network,
+        emit_log_probability: bool,
+        seed=0,
+        name: str = "DrawnSlatePolicy",
+    ):
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            clip=False,
+            emit_log_probability=emit_log_probability,
+            name=name,
+        )
         self._network = network
         with tf.init_scope():
             self._seed = replicas.seed_variable(seed, name="seed")

@@ -1,4 +1,6 @@
-"""SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning over slates, decomposed into item-wise values."""
+"""SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning over slates, decomposed into item-wise
+values.
+"""
 
 import functools
 from collections.abc import Callable
@@ -28,65 +30,76 @@ class SlateQLoss(NamedTuple):
     """Parts of the loss, scalars."""
 
     td_loss: tf.Tensor  # mean squared temporal-difference error, in units of scaled reward
-    choice_loss: tf.Tensor  # mean negative log-likelihood of the clicks, 0 unless the choice is learned
+    # mean negative log-likelihood of the clicks, 0 unless the choice is learned
+    choice_loss: tf.Tensor
     q_click: tf.Tensor  # mean Q of the clicked documents, in units of reward
     q_no_click: tf.Tensor  # mean no-click value, in units of reward
     target: tf.Tensor  # mean target, in units of reward
-    session_return: tf.Tensor  # mean return of a session, of the differential target; 0 with other targets
+    # mean return of a session, of the differential target; 0 with other targets
+    session_return: tf.Tensor
 
 
 @gin.configurable
 class SlateQAgent(tf_agent.TFAgent):
     """SlateQ with a learned value of "no click".
 
-    The value of a slate is the mean of item-wise values Q(s, i) and of Q(s, none) under the agent's choice model. The network learns the
-    value of what the user did, a click on i or none, by regression on `r + gamma * discount * V(s')`, where V is the value of the slate
-    that the `target` names, under the target network. With `no_click="zero"` in the network, as in the paper, steps without a click
-    teach nothing. Users are taken to choose one document at most, as in the paper: of several clicks on a slate the first one counts.
+    The value of a slate is the mean of item-wise values Q(s, i) and of Q(s, none) under the agent's
+    choice model. The network learns the value of what the user did, a click on i or none, by
+    regression on `r + gamma * discount * V(s')`, where V is the value of the slate that the
+    `target` names, under the target network. With `no_click="zero"` in the network, as in the
+    paper, steps without a click teach nothing. Users are taken to choose one document at most, as
+    in the paper: of several clicks on a slate the first one counts.
 
-    What a click costs may show late: in interest evolution it shortens a session that ends a hundred steps later, and the observation does
-    not tell how much is left. One-step targets then learn from what they cannot see (the state is aliased): they credit the end to
-    the choice that happened to come last. Three things help. Lambda-returns over `num_steps` look further ahead. The differential
-    target subtracts from the reward of a step that ends a session the mean return of sessions, and uses no values of next states: an
-    average-reward formulation with sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing undiscounted
-    rewards"; Naik et al. 2024, arXiv 2405.09999, on why centred rewards learn fast). What it learns is what a choice is worth
-    over the average, within the horizon of 1 / (1 - td_lambda) steps. And item values that do not see the user, as
-    `SlateQNetwork(items_see_user=False)`, cannot tell young sessions from old ones. docs/slate_q.md has the figures.
+    What a click costs may show late: in interest evolution it shortens a session that ends a
+    hundred steps later, and the observation does not tell how much is left. One-step targets then
+    learn from what they cannot see (the state is aliased): they credit the end to the choice that
+    happened to come last. Three things help. Lambda-returns over `num_steps` look further ahead.
+    The differential target subtracts from the reward of a step that ends a session the mean return
+    of sessions, and uses no values of next states: an average-reward formulation with sessions as
+    the unit (Schwartz 1993, "A reinforcement learning method for maximizing undiscounted rewards";
+    Naik et al. 2024, arXiv 2405.09999, on why centred rewards learn fast). What it learns is what a
+    choice is worth over the average, within the horizon of 1 / (1 - td_lambda) steps. And item
+    values that do not see the user, as `SlateQNetwork(items_see_user=False)`, cannot tell young
+    sessions from old ones. docs/slate_q.md has the figures.
 
-    Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose response has a field `clicked`.
+    Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose
+    response has a field `clicked`.
 
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
       network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`.
       optimizer: a Keras optimizer.
-      choice_scores: what the agent believes about clicks, as `AffinityScores()` (the default); or "learned", to learn it from clicks by
-        `choice_network`.
+      choice_scores: what the agent believes about clicks, as `AffinityScores()` (the default); or
+        "learned", to learn it from clicks by `choice_network`.
       choice_network: as `ClickNetwork`, for choice_scores="learned".
-      target: what values the next state: "q_learning", the best slate by `target_slates`; "sarsa", the slate that was shown; "myopic",
-        nothing; or "differential", see above.
+      target: what values the next state: "q_learning", the best slate by `target_slates`; "sarsa",
+        the slate that was shown; "myopic", nothing; or "differential", see above.
       target_slates: slate optimiser in the target: "top_k", "greedy" or "exact".
       serving_slates: slate optimiser in the policies.
       gamma: discount of the future, in [0, 1].
       num_steps: transitions of a sequence, at least 1.
-      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of what the collect policy explored (as
-        Peng & Williams 1996).
-      session_return_tau: part of the way that the differential target's mean return of sessions moves at each train step.
-      epsilon: probability of a random slate in the collect policy; a number or a function of the train step, as
-        `linearly_decaying_epsilon`.
+      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
+        what the collect policy explored (as Peng & Williams 1996).
+      session_return_tau: part of the way that the differential target's mean return of sessions
+        moves at each train step.
+      epsilon: probability of a random slate in the collect policy; a number or a function of the
+        train step, as `linearly_decaying_epsilon`.
       eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
-      average_tau: part of the way that the averaged network moves at each train step, or None; the policy then serves the
-        averaged weights (Polyak averaging), the collect policy the current ones.
+      average_tau: part of the way that the averaged network moves at each train step, or None; the
+        policy then serves the averaged weights (Polyak averaging), the collect policy the current
+        ones.
       reward_scale_factor: multiplies rewards in the loss.
       gradient_clipping: largest global norm of the gradient, or None.
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
 
     Raises:
-      ValueError: for an unknown target or slate optimiser, a number out of range, missing response fields, or choice scores that are not
-        for this environment, as `AffinityScores` where users and documents are not vectors of one length.
+      ValueError: for an unknown target or slate optimiser, a number out of range, missing response
+        fields, or choice scores that are not for this environment, as `AffinityScores` where users
+        and documents are not vectors of one length.
     """
 
     def __init__(
@@ -118,7 +131,11 @@ class SlateQAgent(tf_agent.TFAgent):
         tf.Module.__init__(self, name=name)
         if target not in TARGETS:
             raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
-        for name_of, fraction in (("gamma", gamma), ("td_lambda", td_lambda), ("session_return_tau", session_return_tau)):
+        for name_of, fraction in (
+            ("gamma", gamma),
+            ("td_lambda", td_lambda),
+            ("session_return_tau", session_return_tau),
+        ):
             if not 0 <= fraction <= 1:
                 raise ValueError(f"{name_of} must be in [0, 1], got {fraction}")
         if num_steps < 1:
@@ -129,11 +146,16 @@ class SlateQAgent(tf_agent.TFAgent):
             raise ValueError(f"average_tau must be in (0, 1] or None, got {average_tau}")
         for name_of, probability in (("epsilon", epsilon), ("eval_epsilon", eval_epsilon)):
             if not callable(probability) and not 0 <= probability <= 1:
-                raise ValueError(f"{name_of} must be in [0, 1] or a function of the train step, got {probability}")
+                raise ValueError(
+                    f"{name_of} must be in [0, 1] or a function of the train step, got"
+                    f" {probability}"
+                )
         if not reward_scale_factor > 0:
             raise ValueError(f"reward_scale_factor must be above 0, got {reward_scale_factor}")
         if not hasattr(time_step_spec.observation.response, "clicked"):
-            raise ValueError("the environment's response must have a field clicked: SlateQ learns from clicks")
+            raise ValueError(
+                "the environment's response must have a field clicked: SlateQ learns from clicks"
+            )
         if (choice_scores == "learned") != (choice_network is not None):
             raise ValueError('choice_network goes with choice_scores="learned", and only with it')
         network.create_variables()
@@ -148,7 +170,9 @@ class SlateQAgent(tf_agent.TFAgent):
         if choice_network is not None:
             choice_network.create_variables()
             choice_scores = LearnedScores(choice_network)
-        self._choice_scores: ChoiceScores = AffinityScores() if choice_scores is None else choice_scores
+        self._choice_scores: ChoiceScores = (
+            AffinityScores() if choice_scores is None else choice_scores
+        )
         self._choice_scores(tensor_spec.zero_spec_nest(time_step_spec.observation, outer_dims=[1]))
         self._optimizer = optimizer
         self._target = target
@@ -160,7 +184,9 @@ class SlateQAgent(tf_agent.TFAgent):
         self._session_return = _SessionReturn(session_return_tau)
         self._reward_scale_factor = reward_scale_factor
         self._gradient_clipping = gradient_clipping
-        self._update_target = _updater(network, self._target_network, target_update_tau, target_update_period)
+        self._update_target = _updater(
+            network, self._target_network, target_update_tau, target_update_period
+        )
         self._update_average = None
         if self._average_network is not None and average_tau is not None:
             self._update_average = _updater(network, self._average_network, average_tau, 1)
@@ -168,7 +194,10 @@ class SlateQAgent(tf_agent.TFAgent):
             optimizer.build(self._trainable_weights())
 
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
-        variables = [*network.variables, *(choice_network.variables if choice_network is not None else [])]
+        variables = [
+            *network.variables,
+            *(choice_network.variables if choice_network is not None else []),
+        ]
         served = self._average_network or network
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
@@ -182,11 +211,20 @@ class SlateQAgent(tf_agent.TFAgent):
             time_step_spec,
             action_spec,
             SlatePolicy(time_step_spec, action_spec, serve, served_variables, seed=policy_seed),
-            SlatePolicy(time_step_spec, action_spec, explore, variables, seed=collect_seed, name="CollectPolicy"),
+            SlatePolicy(
+                time_step_spec,
+                action_spec,
+                explore,
+                variables,
+                seed=collect_seed,
+                name="CollectPolicy",
+            ),
             train_sequence_length=num_steps + 1,
             train_step_counter=train_step_counter,
         )
-        self._as_trajectory = data_converter.AsTrajectory(self.data_context, sequence_length=num_steps + 1)
+        self._as_trajectory = data_converter.AsTrajectory(
+            self.data_context, sequence_length=num_steps + 1
+        )
 
     @property
     def network(self):
@@ -212,7 +250,12 @@ class SlateQAgent(tf_agent.TFAgent):
     def _greedy(self, network):
         def act(observation, policy_state, seed):
             del seed
-            return self._values(network, observation).best_slate(self._serving_slates, self._slate_size), policy_state
+            return (
+                self._values(network, observation).best_slate(
+                    self._serving_slates, self._slate_size
+                ),
+                policy_state,
+            )
 
         return act
 
@@ -222,14 +265,21 @@ class SlateQAgent(tf_agent.TFAgent):
                 common.soft_variables_update(self._network.variables, network.variables, tau=1.0)
 
     def _trainable_weights(self):
-        choice_weights = self._choice_network.trainable_weights if self._choice_network is not None else []
+        choice_weights = (
+            self._choice_network.trainable_weights if self._choice_network is not None else []
+        )
         return [*self._network.trainable_weights, *choice_weights]
 
     def _train(self, experience, weights=None):
         clip = None
         if self._gradient_clipping is not None:
             clip = functools.partial(_clipped, largest=self._gradient_clipping)
-        loss_info = descend(lambda: self._loss(experience, weights, training=True), self._trainable_weights(), self._optimizer, clip)
+        loss_info = descend(
+            lambda: self._loss(experience, weights, training=True),
+            self._trainable_weights(),
+            self._optimizer,
+            clip,
+        )
         self.train_step_counter.assign_add(1)
         self._update_target()
         if self._update_average is not None:
@@ -245,7 +295,9 @@ class SlateQAgent(tf_agent.TFAgent):
         valid = valid if weights is None else valid * weights[:, tf.newaxis]
         clicked = tf.cast(following.observation.response.clicked, tf.float32)
         has_click = tf.reduce_max(clicked, axis=-1)
-        total, *totals = batch_sums(valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount))
+        total, *totals = batch_sums(
+            valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount)
+        )
         if training and self._target == "differential":
             self._session_return.update(total, *totals[1:])
         target = tf.stop_gradient(self._targets(steps, following))
@@ -253,18 +305,27 @@ class SlateQAgent(tf_agent.TFAgent):
             (steps.observation, steps.action, clicked, has_click, target, valid)
         )
 
-        # Values of the documents that were not clicked teach nothing, so only one of each slate goes through the network.
+        # Values of the documents that were not clicked teach nothing, so only one of each slate
+        # goes through the network.
         chosen = losses.observation_of(observation, losses.clicked_document(action, clicked))
         (q_click, q_no_click), _ = self._network(chosen, training=training)
         q_click = tf.squeeze(q_click, axis=-1)
         td_loss, mean_q_click = losses.td_loss(
-            q_click, q_no_click, has_click, target, valid, self._network.learns_no_click, (total, totals[0])
+            q_click,
+            q_no_click,
+            has_click,
+            target,
+            valid,
+            self._network.learns_no_click,
+            (total, totals[0]),
         )
         choice_loss = tf.zeros([])
         if self._choice_network is not None:
             shown = losses.observation_of(observation, action)
             (logits, no_click_logit), _ = self._choice_network(shown, training=training)
-            choice_loss = losses.choice_loss(logits, no_click_logit, clicked, action >= 0, valid, total)
+            choice_loss = losses.choice_loss(
+                logits, no_click_logit, clicked, action >= 0, valid, total
+            )
         scale = 1 / self._reward_scale_factor
         parts = SlateQLoss(
             td_loss=td_loss,
@@ -272,31 +333,56 @@ class SlateQAgent(tf_agent.TFAgent):
             q_click=scale * mean_q_click,
             q_no_click=scale * weighted_mean(q_no_click, valid, total),
             target=scale * weighted_mean(target, valid, total),
-            session_return=part(self._session_return.value()) if self._target == "differential" else tf.zeros([]),
+            session_return=(
+                part(self._session_return.value())
+                if self._target == "differential"
+                else tf.zeros([])
+            ),
         )
         return tf_agent.LossInfo(td_loss + choice_loss, parts)
 
     def _targets(self, steps, following):
-        """Targets [B, T], in units of scaled reward, of trajectories [B, T] of steps and of the frames after them."""
+        """Targets [B, T], in units of scaled reward, of trajectories [B, T] of steps and of the
+        frames after them.
+        """
         reward = steps.reward
         if self._target == "differential":
             reward -= (1 - steps.discount) * self._session_return.value()
         next_values = tf.zeros_like(reward)
         if self._target in ("sarsa", "q_learning"):
-            next_values = tf.reshape(self._next_value(*nests.merge_outer((following.observation, following.action))), tf.shape(reward))
+            next_values = tf.reshape(
+                self._next_value(*nests.merge_outer((following.observation, following.action))),
+                tf.shape(reward),
+            )
         discounts = self._gamma * steps.discount
-        return returns.lambda_returns(self._reward_scale_factor * reward, discounts, next_values, ~following.is_boundary(), self._td_lambda)
+        return returns.lambda_returns(
+            self._reward_scale_factor * reward,
+            discounts,
+            next_values,
+            ~following.is_boundary(),
+            self._td_lambda,
+        )
 
     def _next_value(self, observation, shown_slate):
         """Value [B] of a state under the target network, in units of scaled reward."""
         values = self._values(self._target_network, observation)
-        slate = shown_slate if self._target == "sarsa" else values.best_slate(self._target_slates, self._slate_size)
+        slate = (
+            shown_slate
+            if self._target == "sarsa"
+            else values.best_slate(self._target_slates, self._slate_size)
+        )
         return values.slate_value(slate)
 
 
 def _updater(source, target, tau: float, period: int) -> Callable[[], object]:
-    """Moves the variables of the network `target` towards those of `source`, at every call or after `period` calls."""
-    return common.Periodically(lambda: common.soft_variables_update(source.variables, target.variables, tau), period, "update")
+    """Moves the variables of the network `target` towards those of `source`, at every call or after
+    `period` calls.
+    """
+    return common.Periodically(
+        lambda: common.soft_variables_update(source.variables, target.variables, tau),
+        period,
+        "update",
+    )
 
 
 def _clipped(gradients, largest: float):
@@ -304,7 +390,9 @@ def _clipped(gradients, largest: float):
 
 
 class _SessionReturn(tf.Module):
-    """The mean return of sessions: the reward of a step, over the probability that it ends a session, both as moving averages."""
+    """The mean return of sessions: the reward of a step, over the probability that it ends a
+    session, both as moving averages.
+    """
 
     def __init__(self, tau: float):
         super().__init__(name="SessionReturn")
@@ -313,7 +401,9 @@ class _SessionReturn(tf.Module):
         self._ends = replicas.variable(0.0)
 
     def update(self, num_steps, reward, ends) -> None:
-        """Takes in how many steps a batch has, the sum of their rewards, and how many of them end a session."""
+        """Takes in how many steps a batch has, the sum of their rewards, and how many of them end a
+        session.
+        """
         for variable, value in ((self._reward, reward), (self._ends, ends)):
             variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
 

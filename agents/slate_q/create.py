@@ -23,16 +23,19 @@ def create_slate_q(
 ) -> SlateQAgent:
     """Builds a `SlateQAgent`, whose other arguments come from its own gin bindings.
 
-    The arguments that a preset names are passed on, so that they win over gin bindings of the agent. RecSim's agents also have a no-click
-    value of zero, which is the network's: `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an eval_epsilon of 0.001.
+    The arguments that a preset names are passed on, so that they win over gin bindings of the
+    agent. RecSim's agents also have a no-click value of zero, which is the network's:
+    `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an eval_epsilon of 0.001.
 
     Args:
       environment: gives the specs.
       train_step_counter: counts train steps.
       network: builds the Q-network from the observation spec.
       optimizer: builds the Keras optimizer.
-      choice_network: builds the choice network from the observation spec, for choice_scores="learned".
-      preset: one of `PRESETS`, RecSim 0.2.4's names of slate optimiser and target, such as "slate_greedy_optimal_q"; or None.
+      choice_network: builds the choice network from the observation spec, for
+        choice_scores="learned".
+      preset: one of `PRESETS`, RecSim 0.2.4's names of slate optimiser and target, such as
+        "slate_greedy_optimal_q"; or None.
       name: of the agent in tables and plots.
 
     Raises:

@@ -28,7 +28,9 @@ class SlateValues(NamedTuple):
 
     def slate_value(self, slate: tf.Tensor) -> tf.Tensor:
         """[B]: the mean value of the user's choice from a slate int32 [B, K]."""
-        return self.q_no_click + slate_advantage(self.weights, self.no_click_weight, self.advantages, slate)
+        return self.q_no_click + slate_advantage(
+            self.weights, self.no_click_weight, self.advantages, slate
+        )
 
 
 def observation_of(observation, slate):
@@ -37,11 +39,15 @@ def observation_of(observation, slate):
 
 
 def clicked_document(slate, clicked) -> tf.Tensor:
-    """int32 [B, 1]: the first document of a slate [B, K] that was clicked, or the first of the slate where none was."""
+    """int32 [B, 1]: the first document of a slate [B, K] that was clicked, or the first of the
+    slate where none was.
+    """
     return tf.gather(slate, tf.argmax(clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
 
 
-def td_loss(q_click, q_no_click, has_click, target, valid, learns_no_click: bool, totals=(None, None)) -> tuple[tf.Tensor, tf.Tensor]:
+def td_loss(
+    q_click, q_no_click, has_click, target, valid, learns_no_click: bool, totals=(None, None)
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Squared error of the value of what the user did.
 
     Args:
@@ -58,11 +64,14 @@ def td_loss(q_click, q_no_click, has_click, target, valid, learns_no_click: bool
     """
     q = has_click * q_click + (1 - has_click) * q_no_click
     weights, total = (valid, totals[0]) if learns_no_click else (valid * has_click, totals[1])
-    return weighted_mean(tf.square(q - target), weights, total), weighted_mean(q_click, valid * has_click, totals[1])
+    return weighted_mean(tf.square(q - target), weights, total), weighted_mean(
+        q_click, valid * has_click, totals[1]
+    )
 
 
 def choice_loss(logits, no_click_logit, clicked, shown, valid, total=None) -> tf.Tensor:
-    """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate and "no click".
+    """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate
+    and "no click".
 
     Args:
       logits: [B, K], of the documents shown.

@@ -4,8 +4,9 @@ With click weights v_i and no-click weight v_0, a slate A is worth
 
     value(A) = (sum_{i in A} v_i q_i + v_0 q_0) / (sum_{i in A} v_i + v_0)
 
-(Ie et al. 2019, SlateQ, arXiv 1905.12767, section 5, extended by a value q_0 of "no click"; the paper has q_0 = 0). Since value(A) - q_0 =
-sum v_i a_i / (sum v_i + v_0) with the advantage a_i = q_i - q_0, every optimiser works on advantages.
+(Ie et al. 2019, SlateQ, arXiv 1905.12767, section 5, extended by a value q_0 of "no click"; the
+paper has q_0 = 0). Since value(A) - q_0 = sum v_i a_i / (sum v_i + v_0) with the advantage a_i =
+q_i - q_0, every optimiser works on advantages.
 
 Shapes: `weights` [B, N], `no_click_weight` [B], `advantages` [B, N]; slates are int32 [B, K].
 """
@@ -20,11 +21,13 @@ SlateOptimizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]
 # guess [B] -> (slate int32 [B, K], its advantage [B])
 _Round = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-# Dinkelbach's iteration converges superlinearly, mostly in four to six rounds; this bound only guards against rounding.
+# Dinkelbach's iteration converges superlinearly, mostly in four to six rounds; this bound only
+# guards against rounding.
 _MAX_ROUNDS = 32
 
-# Groups of 16 are the fastest of 8, 12, 16, 20 and 32 for 10 of 10,000 in graph mode. They pay if there are many: with 16 for each position
-# of the slate (2,560 candidates for 10) in graph mode and under XLA, with half as many under XLA no longer.
+# Groups of 16 are the fastest of 8, 12, 16, 20 and 32 for 10 of 10,000 in graph mode. They pay if
+# there are many: with 16 for each position of the slate (2,560 candidates for 10) in graph mode and
+# under XLA, with half as many under XLA no longer.
 _GROUP_SIZE = 16
 _MANY_GROUPS = 16
 
@@ -49,13 +52,19 @@ def top_k_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Ten
 
 
 def greedy_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
-    """Adds K times the candidate that gives the best slate so far, in that order; ties go to the lower position."""
+    """Adds K times the candidate that gives the best slate so far, in that order; ties go to the
+    lower position.
+    """
     gained, total = tf.zeros_like(no_click_weight), no_click_weight
     used = tf.zeros_like(weights, tf.bool)
     slate = []
     for _ in range(slate_size):
         value = (gained[:, tf.newaxis] + weights * advantages) / (total[:, tf.newaxis] + weights)
-        best = tf.argmax(tf.where(used, tf.constant(-float("inf"), value.dtype), value), axis=-1, output_type=tf.int32)
+        best = tf.argmax(
+            tf.where(used, tf.constant(-float("inf"), value.dtype), value),
+            axis=-1,
+            output_type=tf.int32,
+        )
         chosen = tf.one_hot(best, weights.shape[1], dtype=weights.dtype)
         gained += tf.reduce_sum(chosen * weights * advantages, axis=-1)
         total += tf.reduce_sum(chosen * weights, axis=-1)
@@ -65,12 +74,15 @@ def greedy_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Te
 
 
 def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
-    """The best slate of exactly K candidates, by Dinkelbach's iteration for fractional programs (Dinkelbach 1967).
+    """The best slate of exactly K candidates, by Dinkelbach's iteration for fractional programs
+    (Dinkelbach 1967).
 
-    For a guess g of the optimal advantage, the slate that maximises sum v_i (a_i - g) is a top-K; its own advantage is the next guess,
-    which never falls. Where it stops rising the slate is optimal. Candidates are ordered by v_i (a_i - g), best first.
+    For a guess g of the optimal advantage, the slate that maximises sum v_i (a_i - g) is a top-K;
+    its own advantage is the next guess, which never falls. Where it stops rising the slate is
+    optimal. Candidates are ordered by v_i (a_i - g), best first.
 
-    Many candidates are searched in groups if N is static, see `_round_in_groups`; the slate is the same.
+    Many candidates are searched in groups if N is static, see `_round_in_groups`; the slate is the
+    same.
     """
     num_candidates = weights.shape[1]
     many = num_candidates is not None and num_candidates >= _MANY_GROUPS * _GROUP_SIZE * slate_size
@@ -104,14 +116,17 @@ def _round(weights, no_click_weight, advantages, slate_size: int) -> _Round:
 def _round_in_groups(weights, no_click_weight, advantages, slate_size: int) -> _Round:
     """A round for many candidates: the top-K is found in the K groups that have the largest maxima.
 
-    Each candidate outside these groups is beaten by K others, their maxima. The search for the groups costs most of the round, so a
-    second round follows among their members. It cannot lower the advantage, hence the slate is optimal where that does not rise.
+    Each candidate outside these groups is beaten by K others, their maxima. The search for the
+    groups costs most of the round, so a second round follows among their members. It cannot lower
+    the advantage, hence the slate is optimal where that does not rise.
     """
     num_groups = -(-weights.shape[1] // _GROUP_SIZE)
     missing = num_groups * _GROUP_SIZE - weights.shape[1]
 
     def grouped(values, filler):
-        padded = tf.pad(values, [[0, 0], [0, missing]], constant_values=tf.constant(filler, values.dtype))
+        padded = tf.pad(
+            values, [[0, 0], [0, missing]], constant_values=tf.constant(filler, values.dtype)
+        )
         return tf.reshape(padded, [-1, num_groups, _GROUP_SIZE])
 
     # The fillers of the last group are worth 1 (-inf - guess): no slate has them.
@@ -123,16 +138,26 @@ def _round_in_groups(weights, no_click_weight, advantages, slate_size: int) -> _
         groups = tf.sort(tf.math.top_k(best, slate_size).indices, axis=-1)
 
         def members(values):
-            return tf.reshape(tf.gather(values, groups, batch_dims=1), [-1, slate_size * _GROUP_SIZE])
+            return tf.reshape(
+                tf.gather(values, groups, batch_dims=1), [-1, slate_size * _GROUP_SIZE]
+            )
 
         solve_members = _round(members(weights), no_click_weight, members(advantages), slate_size)
         slate, value = solve_members(solve_members(guess)[1])
-        return tf.gather(groups, slate // _GROUP_SIZE, batch_dims=1) * _GROUP_SIZE + slate % _GROUP_SIZE, value
+        return (
+            tf.gather(groups, slate // _GROUP_SIZE, batch_dims=1) * _GROUP_SIZE
+            + slate % _GROUP_SIZE,
+            value,
+        )
 
     return solve
 
 
-OPTIMIZERS: dict[str, SlateOptimizer] = {"top_k": top_k_slate, "greedy": greedy_slate, "exact": exact_slate}
+OPTIMIZERS: dict[str, SlateOptimizer] = {
+    "top_k": top_k_slate,
+    "greedy": greedy_slate,
+    "exact": exact_slate,
+}
 
 
 def slate_optimizer(name: str) -> SlateOptimizer:

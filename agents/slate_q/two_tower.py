@@ -13,36 +13,43 @@ from recsim_tf.core.types import Observation
 
 @gin.configurable
 class TwoTowerQNetwork(SlateNetwork):
-    """Q-values of every candidate and of "no click", from a vector of the user and a vector of each document.
+    """Q-values of every candidate and of "no click", from a vector of the user and a vector of each
+    document.
 
-    The item-wise value is <f(user), g(document)> + b(document), relative to the no-click value. A perceptron f and a perceptron g that
-    meet only in an inner product are the two towers by which large catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected
-    neural modeling for large corpus item recommendations", RecSys 2019; Covington et al. 2016, "Deep neural networks for YouTube
-    recommendations", RecSys 2016, with a free vector for each document in place of g). The product says less than the perceptron of
-    `SlateQNetwork`, which sees user and document together, but it takes no hidden layer for each of the B N pairs.
+    The item-wise value is <f(user), g(document)> + b(document), relative to the no-click value. A
+    perceptron f and a perceptron g that meet only in an inner product are the two towers by which
+    large catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural modeling for
+    large corpus item recommendations", RecSys 2019; Covington et al. 2016, "Deep neural networks
+    for YouTube recommendations", RecSys 2016, with a free vector for each document in place of g).
+    The product says less than the perceptron of `SlateQNetwork`, which sees user and document
+    together, but it takes no hidden layer for each of the B N pairs.
 
-    Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D documents of the catalogue then go
-    through g once, and the values of the candidates are gathered from one matrix product [B, D]. Where the candidates are so few that this
-    would be the larger tensor, as in the loss, which asks for one document a user, they alone go through g (see
-    `product_with_documents`). Documents that are observed as features go through g for each candidate of each user.
+    Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
+    documents of the catalogue then go through g once, and the values of the candidates are gathered
+    from one matrix product [B, D]. Where the candidates are so few that this would be the larger
+    tensor, as in the loss, which asks for one document a user, they alone go through g (see
+    `product_with_documents`). Documents that are observed as features go through g for each
+    candidate of each user.
 
-    It is called as `SlateQNetwork` and gives ((q_items float [B, N], q_no_click float [B]), network_state).
+    It is called as `SlateQNetwork` and gives ((q_items float [B, N], q_no_click float [B]),
+    network_state).
 
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers of each perceptron; () for linear towers.
       embedding_size: E, length of the vectors of users and documents.
-      document_features: table [D, F] of numbers, the features of the document of each id in [0, D); it is read once and is not learned.
-        None with ids for a free vector of each document, which is learned; None where documents are observed as features.
-      belief: maps the observation to a vector [B, U] that all see beside the user's observation, as what the agent believes of a
-        hidden taste; or None.
+      document_features: table [D, F] of numbers, the features of the document of each id in [0, D);
+        it is read once and is not learned. None with ids for a free vector of each document, which
+        is learned; None where documents are observed as features.
+      belief: maps the observation to a vector [B, U] that all see beside the user's observation, as
+        what the agent believes of a hidden taste; or None.
       no_click: "learned", or "zero" for the SlateQ paper's value of zero.
-      relative: with a learned no-click value, whether the towers give the difference Q(s, i) - Q(s, none) instead of Q(s, i), see
-        `SlateQNetwork`.
+      relative: with a learned no-click value, whether the towers give the difference Q(s, i) - Q(s,
+        none) instead of Q(s, i), see `SlateQNetwork`.
 
     Raises:
-      ValueError: for an unknown no_click, an embedding_size below 1, ids without these bounds, or document_features that are no table of
-        the documents' ids.
+      ValueError: for an unknown no_click, an embedding_size below 1, ids without these bounds, or
+        document_features that are no table of the documents' ids.
     """
 
     def __init__(
@@ -71,8 +78,13 @@ class TwoTowerQNetwork(SlateNetwork):
             self._features = _feature_table(document_features, self._num_documents)
 
         def perceptron(name_of: str, outputs: int):
-            hidden = [tf.keras.layers.Dense(n, "relu", name=f"{name_of}_hidden") for n in hidden_units]
-            return [*hidden, tf.keras.layers.Dense(outputs, name=f"{name_of}_value", dtype="float32")]
+            hidden = [
+                tf.keras.layers.Dense(n, "relu", name=f"{name_of}_hidden") for n in hidden_units
+            ]
+            return [
+                *hidden,
+                tf.keras.layers.Dense(outputs, name=f"{name_of}_value", dtype="float32"),
+            ]
 
         self._user_layers = perceptron("user", embedding_size)
         self._free_vectors = []
@@ -87,7 +99,9 @@ class TwoTowerQNetwork(SlateNetwork):
             ]
         else:
             self._document_layers = perceptron("document", embedding_size + 1)
-            self._width = max(self._width, *hidden_units, 0 if self._features is None else self._features.shape[1])
+            self._width = max(
+                self._width, *hidden_units, 0 if self._features is None else self._features.shape[1]
+            )
         self._no_click_layers = perceptron("no_click", 1) if no_click == "learned" else []
 
     @property
@@ -108,8 +122,12 @@ class TwoTowerQNetwork(SlateNetwork):
         users = tf.pad(apply_layers(self._user_layers, user), [[0, 0], [0, 1]], constant_values=1.0)
         if self._num_documents:
             (ids,) = tf.nest.flatten(documents)
-            return product_with_documents(users, self._vectors, ids, self._num_documents, self._width)
-        return tf.linalg.matvec(self._through_tower(encoding.encode(documents, self._document_spec, 2)), users)
+            return product_with_documents(
+                users, self._vectors, ids, self._num_documents, self._width
+            )
+        return tf.linalg.matvec(
+            self._through_tower(encoding.encode(documents, self._document_spec, 2)), users
+        )
 
     def _vectors(self, ids=None):
         """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
@@ -117,7 +135,10 @@ class TwoTowerQNetwork(SlateNetwork):
             if not layer.built:
                 layer(tf.zeros([1], tf.int32))
         tables = [layer.embeddings for layer in self._free_vectors] or [self._features]
-        rows = [tf.convert_to_tensor(table) if ids is None else tf.gather(table, ids) for table in tables]
+        rows = [
+            tf.convert_to_tensor(table) if ids is None else tf.gather(table, ids)
+            for table in tables
+        ]
         return self._through_tower(tf.concat(rows, axis=-1))
 
     def _through_tower(self, rows):
@@ -135,16 +156,29 @@ def _num_documents(spec) -> int:
         return 0
     (spec,) = leaves
     if not encoding.num_categories(spec) or spec.minimum.min() < 0:
-        bounds = (int(end) for end in (spec.minimum.min(), spec.maximum.max())) if hasattr(spec, "minimum") else ()
-        raise ValueError(f"documents must be features, or ids with bounds 0 and D - 1, got {spec.dtype.name} with bounds {list(bounds)}")
+        bounds = (
+            (int(end) for end in (spec.minimum.min(), spec.maximum.max()))
+            if hasattr(spec, "minimum")
+            else ()
+        )
+        raise ValueError(
+            f"documents must be features, or ids with bounds 0 and D - 1, got {spec.dtype.name}"
+            f" with bounds {list(bounds)}"
+        )
     return int(spec.maximum.max()) + 1
 
 
 def _feature_table(features, num_documents: int) -> tf.Tensor:
     if not num_documents:
-        raise ValueError("document_features must be None unless documents are observed as one id, got a table for other documents")
+        raise ValueError(
+            "document_features must be None unless documents are observed as one id, got a table"
+            " for other documents"
+        )
     with tf.init_scope():
         table = tf.cast(tf.convert_to_tensor(features), tf.float32)
     if table.shape.rank != 2 or table.shape[0] != num_documents:
-        raise ValueError(f"document_features must have shape [{num_documents}, F], a row for each id, got {table.shape}")
+        raise ValueError(
+            f"document_features must have shape [{num_documents}, F], a row for each id, got"
+            f" {table.shape}"
+        )
     return table

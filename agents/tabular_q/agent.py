@@ -28,11 +28,13 @@ class TabularQLoss(NamedTuple):
 class SessionCountingPolicy(SlatePolicy):
     """A `SlatePolicy` that counts the sessions that it has begun, in a variable.
 
-    It recognises them by their FIRST steps, not by a policy state: TF-Agents' drivers begin with a fresh policy state at every call.
-    Its `function` counts nothing.
+    It recognises them by their FIRST steps, not by a policy state: TF-Agents' drivers begin with a
+    fresh policy state at every call. Its `function` counts nothing.
     """
 
-    def __init__(self, time_step_spec, action_spec, function, variables, num_sessions: tf.Variable, **kwargs):
+    def __init__(
+        self, time_step_spec, action_spec, function, variables, num_sessions: tf.Variable, **kwargs
+    ):
         super().__init__(time_step_spec, action_spec, function, variables, **kwargs)
         self._num_sessions = num_sessions
 
@@ -45,36 +47,43 @@ class SessionCountingPolicy(SlatePolicy):
 class TabularQAgent(tf_agent.TFAgent):
     """RecSim's tabular Q agent for B users who share one table.
 
-    A cell of the table is a combination of the discretised observation of the user, perhaps the response to the previous slate, and the
-    discretised documents of the slate in slate order (`SlateCells`). Unseen cells have the value 0. A transition moves its cell's value by
-    `learning_rate` towards `reward + gamma * discount * max over slates of the next Q`. The n transitions of one cell in a batch move
-    it as n such updates towards the mean of their targets: with `a = (1 - learning_rate)^n` it becomes `a * Q + (1 - a) * mean`.
+    A cell of the table is a combination of the discretised observation of the user, perhaps the
+    response to the previous slate, and the discretised documents of the slate in slate order
+    (`SlateCells`). Unseen cells have the value 0. A transition moves its cell's value by
+    `learning_rate` towards `reward + gamma * discount * max over slates of the next Q`. The n
+    transitions of one cell in a batch move it as n such updates towards the mean of their targets:
+    with `a = (1 - learning_rate)^n` it becomes `a * Q + (1 - a) * mean`.
 
-    Experience is a trajectory [B, 2] of full slates. It may be replayed: the visit counts then count replays as well.
+    Experience is a trajectory [B, 2] of full slates. It may be replayed: the visit counts then
+    count replays as well.
 
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
       gamma: discount of the future, in [0, 1]. This and the defaults below are RecSim 0.2.4's.
       learning_rate: in [0, 1]; a number or a function of the train step.
-      exploration_policy: "epsilon_greedy", a uniform slate with probability epsilon; or "min_count", the first slate of those whose cells
-        have been learned from least.
-      exploration_temperature: t of epsilon = t^n in the n-th session of a user, counted from 1. Where B users share the table, n is the
-        number of sessions begun by all of them, divided by B.
-      ordinal_slates: whether another order of the same documents is another slate; if not, slates are in candidate order.
-      ignore_response: whether the response to the previous slate (zeros at the start of a session) is no part of the cell.
-      discretization_bounds: lowest and highest edge of the intervals of observed numbers; None takes the bounds of each part of the
-        observation from its spec.
+      exploration_policy: "epsilon_greedy", a uniform slate with probability epsilon; or
+        "min_count", the first slate of those whose cells have been learned from least.
+      exploration_temperature: t of epsilon = t^n in the n-th session of a user, counted from 1.
+        Where B users share the table, n is the number of sessions begun by all of them, divided by
+        B.
+      ordinal_slates: whether another order of the same documents is another slate; if not, slates
+        are in candidate order.
+      ignore_response: whether the response to the previous slate (zeros at the start of a session)
+        is no part of the cell.
+      discretization_bounds: lowest and highest edge of the intervals of observed numbers; None
+        takes the bounds of each part of the observation from its spec.
       number_bins: number of these edges.
-      learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does not.
+      learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
+        not.
       max_cells: largest size of the table.
       hashed: whether combinations share cells by hashing where they are more than `max_cells`.
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
 
     Raises:
-      ValueError: for an unknown exploration policy, a number out of range, more than 20,000 slates, or more than `max_cells` cells
-        with hashed=False.
+      ValueError: for an unknown exploration policy, a number out of range, more than 20,000 slates,
+        or more than `max_cells` cells with hashed=False.
     """
 
     def __init__(
@@ -99,15 +108,28 @@ class TabularQAgent(tf_agent.TFAgent):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
         if exploration_policy not in EXPLORATION_POLICIES:
-            raise ValueError(f"exploration_policy must be one of {', '.join(EXPLORATION_POLICIES)}, got {exploration_policy!r}")
-        numbers = {"gamma": gamma, "learning_rate": learning_rate, "exploration_temperature": exploration_temperature}
+            raise ValueError(
+                f"exploration_policy must be one of {', '.join(EXPLORATION_POLICIES)}, got"
+                f" {exploration_policy!r}"
+            )
+        numbers = {
+            "gamma": gamma,
+            "learning_rate": learning_rate,
+            "exploration_temperature": exploration_temperature,
+        }
         for argument, value in numbers.items():
             if not callable(value) and not 0 <= value <= 1:
                 raise ValueError(f"{argument} must be in [0, 1], got {value}")
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self._slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
         self._cells = SlateCells(
-            time_step_spec.observation, slate_size, ignore_response, discretization_bounds, number_bins, max_cells, hashed
+            time_step_spec.observation,
+            slate_size,
+            ignore_response,
+            discretization_bounds,
+            number_bins,
+            max_cells,
+            hashed,
         )
         self._gamma = gamma
         self._learning_rate = learning_rate
@@ -117,9 +139,13 @@ class TabularQAgent(tf_agent.TFAgent):
         self._learn_from_last_step = learn_from_last_step
         with tf.init_scope():
             self._table = tf.Variable(tf.zeros([self._cells.num_cells]), trainable=False, name="q")
-            self._counts = tf.Variable(tf.zeros([self._cells.num_cells], tf.int64), trainable=False, name="counts")
+            self._counts = tf.Variable(
+                tf.zeros([self._cells.num_cells], tf.int64), trainable=False, name="counts"
+            )
             self._num_visited = tf.Variable(0, dtype=tf.int64, trainable=False, name="num_visited")
-            self._num_sessions = tf.Variable(0, dtype=tf.int64, trainable=False, name="num_sessions")
+            self._num_sessions = tf.Variable(
+                0, dtype=tf.int64, trainable=False, name="num_sessions"
+            )
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
 
@@ -163,8 +189,12 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf.transpose(self._q_values(observation))
 
     def visit_counts(self, observation) -> tf.Tensor:
-        """How often the cell of each of the `slates` has been learned from, for B users, int64 [B, S]."""
-        return transpose_integers(tf.gather(self._counts, self._cells.of_slates(observation, self._slates)))
+        """How often the cell of each of the `slates` has been learned from, for B users, int64 [B,
+        S].
+        """
+        return transpose_integers(
+            tf.gather(self._counts, self._cells.of_slates(observation, self._slates))
+        )
 
     def epsilon(self, num_users) -> tf.Tensor:
         """Probability of a random slate in the collect policy for B users, a scalar."""
@@ -183,11 +213,19 @@ class TabularQAgent(tf_agent.TFAgent):
     def _least_visited(self, observation, policy_state, seed):
         del seed
         counts = tf.gather(self._counts, self._cells.of_slates(observation, self._slates))
-        return tf.gather(self._slates, tf.argmin(counts, axis=0, output_type=tf.int32)), policy_state
+        return (
+            tf.gather(self._slates, tf.argmin(counts, axis=0, output_type=tf.int32)),
+            policy_state,
+        )
 
     def _explore(self, observation, policy_state, seed):
         num_users = tf.shape(tf.nest.flatten(observation)[0])[0]
-        act = epsilon_greedy(self._greedy, self._num_candidates, lambda _: self.epsilon(num_users), self.train_step_counter)
+        act = epsilon_greedy(
+            self._greedy,
+            self._num_candidates,
+            lambda _: self.epsilon(num_users),
+            self.train_step_counter,
+        )
         slate, policy_state = act(observation, policy_state, seed)
         return (slate if self._ordinal_slates else tf.sort(slate, axis=1)), policy_state
 
@@ -195,7 +233,9 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf.no_op()
 
     def _transitions(self, experience):
-        """Cells int32 [B], temporal-difference errors [B], values before the update [B], and whether to learn from each, bool [B]."""
+        """Cells int32 [B], temporal-difference errors [B], values before the update [B], and
+        whether to learn from each, bool [B].
+        """
         time_steps, policy_steps, next_time_steps = self._as_transition(experience)
         # A LAST step is followed by another user's FIRST: that pair is no transition.
         valid = ~time_steps.is_last()
@@ -214,9 +254,16 @@ class TabularQAgent(tf_agent.TFAgent):
         self._counts.scatter_add(tf.IndexedSlices(tf.cast(valid, tf.int64), cells))
         after = tf.gather(self._counts, cells)
         repeats = tf.cast(tf.maximum(after - before, 1), tf.float32)
-        rate = self._learning_rate(self.train_step_counter) if callable(self._learning_rate) else self._learning_rate
-        # Each of the n transitions of a cell adds its n-th part of the cell's move, 1 - (1 - rate)^n of the way.
-        moves = -tf.math.expm1(repeats * tf.math.log1p(-tf.cast(rate, tf.float32))) / repeats * errors
+        rate = (
+            self._learning_rate(self.train_step_counter)
+            if callable(self._learning_rate)
+            else self._learning_rate
+        )
+        # Each of the n transitions of a cell adds its n-th part of the cell's move, 1 - (1 -
+        # rate)^n of the way.
+        moves = (
+            -tf.math.expm1(repeats * tf.math.log1p(-tf.cast(rate, tf.float32))) / repeats * errors
+        )
         self._table.scatter_add(tf.IndexedSlices(moves, cells))
         # The n transitions of a cell that is new add up to 1.
         new_cells = tf.reduce_sum(tf.where(valid & (before == 0), 1.0 / repeats, 0.0))
@@ -231,7 +278,9 @@ class TabularQAgent(tf_agent.TFAgent):
         return self._loss_info(errors, values, valid)
 
     def _loss_info(self, errors, values, valid) -> tf_agent.LossInfo:
-        share = tf.cast(valid, tf.float32) / tf.maximum(tf.cast(tf.math.count_nonzero(valid), tf.float32), 1.0)
+        share = tf.cast(valid, tf.float32) / tf.maximum(
+            tf.cast(tf.math.count_nonzero(valid), tf.float32), 1.0
+        )
         parts = TabularQLoss(
             td_error=tf.reduce_sum(share * tf.abs(errors)),
             q=tf.reduce_sum(share * values),
@@ -242,11 +291,15 @@ class TabularQAgent(tf_agent.TFAgent):
 
 def _check_no_weights(weights) -> None:
     if weights is not None:
-        raise ValueError("weights must be None: the tabular agent learns from all transitions alike")
+        raise ValueError(
+            "weights must be None: the tabular agent learns from all transitions alike"
+        )
 
 
 @gin.configurable(module="recsim_tf.agents")
-def create_tabular_q(environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ") -> TabularQAgent:
+def create_tabular_q(
+    environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ"
+) -> TabularQAgent:
     """Builds a `TabularQAgent`, whose other arguments come from its own gin bindings.
 
     Args:
@@ -254,4 +307,9 @@ def create_tabular_q(environment: SlateEnvironment, train_step_counter: tf.Varia
       train_step_counter: counts train steps.
       name: of the agent in tables and plots.
     """
-    return TabularQAgent(environment.time_step_spec(), environment.action_spec(), train_step_counter=train_step_counter, name=name)
+    return TabularQAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        train_step_counter=train_step_counter,
+        name=name,
+    )

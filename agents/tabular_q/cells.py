@@ -11,7 +11,8 @@ from recsim_tf.agents.tabular_q.discretise import ObservationDigits
 from recsim_tf.core import nests
 from recsim_tf.core.types import Observation
 
-# Of the hash's random weights; the same in every process, so that a checkpoint's table keeps its meaning.
+# Of the hash's random weights; the same in every process, so that a checkpoint's table keeps its
+# meaning.
 _HASH_SEED = 20_190_911
 
 
@@ -25,16 +26,20 @@ class _Weights(NamedTuple):
 
 
 class SlateCells:
-    """Numbers the cells of a table: one for each context, the user's observation and perhaps the response, and documents of a slate.
+    """Numbers the cells of a table: one for each context, the user's observation and perhaps the
+    response, and documents of a slate.
 
-    Observations become digits (`ObservationDigits`). Where the number of combinations is at most `max_cells`, the cell is their number
-    in mixed radix, so that distinct digits have distinct cells. Otherwise digits are hashed into `max_cells` cells, by a multilinear hash
-    of 64 bits (Lemire and Kaser 2014, "Strongly universal string hashing is fast"), first those of each document and then context and
-    slate. Hashed cells may be shared by chance, with probability of about 1 / max_cells for any two combinations, and are then learned
-    as one (Weinberger et al. 2009, "Feature hashing for large scale multitask learning").
+    Observations become digits (`ObservationDigits`). Where the number of combinations is at most
+    `max_cells`, the cell is their number in mixed radix, so that distinct digits have distinct
+    cells. Otherwise digits are hashed into `max_cells` cells, by a multilinear hash of 64 bits
+    (Lemire and Kaser 2014, "Strongly universal string hashing is fast"), first those of each
+    document and then context and slate. Hashed cells may be shared by chance, with probability of
+    about 1 / max_cells for any two combinations, and are then learned as one (Weinberger et al.
+    2009, "Feature hashing for large scale multitask learning").
 
-    Either way the cell is a function of a sum of one term for the context and one for each slate position, so that the terms of a
-    document are computed once and not for each slate that it is in.
+    Either way the cell is a function of a sum of one term for the context and one for each slate
+    position, so that the terms of a document are computed once and not for each slate that it is
+    in.
 
     Args:
       observation_spec: `Observation` of bounded specs.
@@ -62,15 +67,20 @@ class SlateCells:
         if not 1 <= max_cells < 2**31:
             raise ValueError(f"max_cells must be in [1, 2**31), got {max_cells}")
         self._ignore_response = ignore_response
-        self._context = ObservationDigits(self._context_of(observation_spec), discretization_bounds, number_bins)
-        self._document = ObservationDigits(encoding.element_spec(observation_spec.documents), discretization_bounds, number_bins)
+        self._context = ObservationDigits(
+            self._context_of(observation_spec), discretization_bounds, number_bins
+        )
+        self._document = ObservationDigits(
+            encoding.element_spec(observation_spec.documents), discretization_bounds, number_bins
+        )
         num_documents = math.prod(self._document.sizes)
         num_combinations = math.prod(self._context.sizes) * num_documents**slate_size
         self.is_hashed = num_combinations > max_cells
         if self.is_hashed and not hashed:
             raise ValueError(
-                f"observations and slates make {_readable(num_combinations)} cells, more than max_cells={max_cells:,}: "
-                f"lower number_bins={number_bins}, or set hashed=True to let some of them share cells"
+                f"observations and slates make {_readable(num_combinations)} cells, more than"
+                f" max_cells={max_cells:,}: lower number_bins={number_bins}, or set hashed=True to"
+                " let some of them share cells"
             )
         self.num_cells = max_cells if self.is_hashed else num_combinations
         sizes = len(self._context.sizes), len(self._document.sizes), slate_size
@@ -92,7 +102,9 @@ class SlateCells:
         Returns:
           int32 [B] in [0, num_cells).
         """
-        terms = self._document_terms(nests.take(observation.documents, slate)) * self._constant(self._weights.position)
+        terms = self._document_terms(nests.take(observation.documents, slate)) * self._constant(
+            self._weights.position
+        )
         return self._cell(self._context_term(observation) + tf.reduce_sum(terms, axis=1))
 
     def of_slates(self, observation: Observation, slates: np.ndarray) -> tf.Tensor:
@@ -105,10 +117,14 @@ class SlateCells:
         return self._cell(total)
 
     def _context_of(self, observation):
-        return observation.user if self._ignore_response else (observation.response, observation.user)
+        return (
+            observation.user if self._ignore_response else (observation.response, observation.user)
+        )
 
     def _context_term(self, observation):
-        term = self._context.weighted_sum(self._context_of(observation), 1, self._weights.context, self._dtype)
+        term = self._context.weighted_sum(
+            self._context_of(observation), 1, self._weights.context, self._dtype
+        )
         return term + self._constant(self._weights.offset)
 
     def _document_terms(self, documents):
@@ -119,7 +135,10 @@ class SlateCells:
         if not self.is_hashed:
             return total
         # Scales 31 bits to the number of cells; a division is slower.
-        return tf.cast(tf.bitwise.right_shift(_upper_bits(total) * self.num_cells, tf.constant(31, tf.int64)), tf.int32)
+        return tf.cast(
+            tf.bitwise.right_shift(_upper_bits(total) * self.num_cells, tf.constant(31, tf.int64)),
+            tf.int32,
+        )
 
     def _constant(self, value):
         return tf.constant(value, self._dtype)
@@ -127,14 +146,17 @@ class SlateCells:
 
 def transpose_integers(matrix: tf.Tensor) -> tf.Tensor:
     """The transpose of an int32 or int64 matrix."""
-    # TensorFlow's CPU kernel for integers logs an error where the processor lacks AVX-512; floats of the same bits pass in silence.
+    # TensorFlow's CPU kernel for integers logs an error where the processor lacks AVX-512; floats
+    # of the same bits pass in silence.
     as_float = tf.float32 if matrix.dtype == tf.int32 else tf.float64
     return tf.bitcast(tf.transpose(tf.bitcast(matrix, as_float)), matrix.dtype)
 
 
 def _upper_bits(value):
     """The upper 31 of 64 bits, which are the good ones of a multilinear hash."""
-    return tf.bitwise.bitwise_and(tf.bitwise.right_shift(value, tf.constant(33, tf.int64)), tf.constant(2**31 - 1, tf.int64))
+    return tf.bitwise.bitwise_and(
+        tf.bitwise.right_shift(value, tf.constant(33, tf.int64)), tf.constant(2**31 - 1, tf.int64)
+    )
 
 
 def _place_values(sizes: tuple[int, ...]) -> np.ndarray:
@@ -145,7 +167,9 @@ def _place_values(sizes: tuple[int, ...]) -> np.ndarray:
 def _random_weights(num_context_digits: int, num_document_digits: int, slate_size: int) -> _Weights:
     num_weights = num_context_digits + num_document_digits + slate_size + 1
     raw = np.random.PCG64(_HASH_SEED).random_raw(num_weights).view(np.int64)
-    context, document, position, offset = np.split(raw, np.cumsum([num_context_digits, num_document_digits, slate_size]))
+    context, document, position, offset = np.split(
+        raw, np.cumsum([num_context_digits, num_document_digits, slate_size])
+    )
     return _Weights(context, document, position, offset[0])
 
 

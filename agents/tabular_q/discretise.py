@@ -10,33 +10,47 @@ from recsim_tf.core.types import Nest
 class ObservationDigits:
     """Turns a nest of observations into digits, one for each element of each leaf.
 
-    The digit of an integer that is bounded at both ends is its distance from the lower end. Everything else is cut into intervals by
-    `number_bins` evenly spaced edges between the bounds, both included: 0 below the first edge, up to `number_bins` from the last edge
-    on, exactly as `np.digitize` finds it in double precision.
+    The digit of an integer that is bounded at both ends is its distance from the lower end.
+    Everything else is cut into intervals by `number_bins` evenly spaced edges between the bounds,
+    both included: 0 below the first edge, up to `number_bins` from the last edge on, exactly as
+    `np.digitize` finds it in double precision.
 
     Args:
       spec: nest of bounded specs of one observation, without outer axes.
-      discretization_bounds: (lowest edge, highest edge) of every leaf that is no bounded integer; None takes the bounds of each leaf's
-        own spec.
+      discretization_bounds: (lowest edge, highest edge) of every leaf that is no bounded integer;
+        None takes the bounds of each leaf's own spec.
       number_bins: number of edges.
 
     Raises:
-      ValueError: for bounds in the wrong order, for bounds and bins that the dtype cannot tell apart, or, with
-        discretization_bounds=None, for a leaf without finite bounds.
+      ValueError: for bounds in the wrong order, for bounds and bins that the dtype cannot tell
+        apart, or, with discretization_bounds=None, for a leaf without finite bounds.
     """
 
-    def __init__(self, spec: Nest, discretization_bounds: tuple[float, float] | None, number_bins: int):
+    def __init__(
+        self, spec: Nest, discretization_bounds: tuple[float, float] | None, number_bins: int
+    ):
         if number_bins < 1:
             raise ValueError(f"number_bins must be at least 1, got {number_bins}")
-        self._leaves = [_leaf_digits(leaf, discretization_bounds, number_bins) for leaf in tf.nest.flatten(spec)]
-        self.sizes: tuple[int, ...] = tuple(leaf.size for leaf in self._leaves for _ in range(leaf.num_elements))
+        self._leaves = [
+            _leaf_digits(leaf, discretization_bounds, number_bins) for leaf in tf.nest.flatten(spec)
+        ]
+        self.sizes: tuple[int, ...] = tuple(
+            leaf.size for leaf in self._leaves for _ in range(leaf.num_elements)
+        )
 
     def __call__(self, observation: Nest, num_outer_axes: int) -> list[tf.Tensor]:
-        """The digits of each leaf, int32 [outer axes, elements of the leaf], in [0, size); `sizes` has the sizes of all leaves in a row."""
+        """The digits of each leaf, int32 [outer axes, elements of the leaf], in [0, size); `sizes`
+        has the sizes of all leaves in a row.
+        """
         leaves = zip(self._leaves, tf.nest.flatten(observation), strict=True)
-        return [_flatten_inner(digits(leaf), num_outer_axes, digits.num_elements) for digits, leaf in leaves]
+        return [
+            _flatten_inner(digits(leaf), num_outer_axes, digits.num_elements)
+            for digits, leaf in leaves
+        ]
 
-    def weighted_sum(self, observation: Nest, num_outer_axes: int, weights: np.ndarray, dtype: tf.DType) -> tf.Tensor:
+    def weighted_sum(
+        self, observation: Nest, num_outer_axes: int, weights: np.ndarray, dtype: tf.DType
+    ) -> tf.Tensor:
         """The sum of weight times digit, [outer axes]; it wraps at the ends of the dtype's range.
 
         Args:
@@ -47,13 +61,19 @@ class ObservationDigits:
         """
         total = tf.zeros(tf.shape(tf.nest.flatten(observation)[0])[:num_outer_axes], dtype)
         ends = np.cumsum([leaf.num_elements for leaf in self._leaves])
-        for digits, leaf_weights in zip(self(observation, num_outer_axes), np.split(weights, ends[:-1]), strict=True):
-            total += tf.reduce_sum(tf.cast(digits, dtype) * tf.constant(leaf_weights, dtype), axis=-1)
+        for digits, leaf_weights in zip(
+            self(observation, num_outer_axes), np.split(weights, ends[:-1]), strict=True
+        ):
+            total += tf.reduce_sum(
+                tf.cast(digits, dtype) * tf.constant(leaf_weights, dtype), axis=-1
+            )
         return total
 
 
 def _flatten_inner(tensor: tf.Tensor, num_outer_axes: int, num_elements: int) -> tf.Tensor:
-    return tf.reshape(tensor, tf.concat([tf.shape(tensor)[:num_outer_axes], [num_elements]], axis=0))
+    return tf.reshape(
+        tensor, tf.concat([tf.shape(tensor)[:num_outer_axes], [num_elements]], axis=0)
+    )
 
 
 def _leaf_digits(spec, bounds, number_bins):
@@ -83,30 +103,47 @@ class _IntervalDigits:
         self._dtype = spec.dtype if spec.dtype.is_floating else tf.float64
         low, high = (float(bound) for bound in bounds)
         if not low < high:
-            raise ValueError(f"discretization_bounds must be (low, high) with low < high, got {bounds}")
+            raise ValueError(
+                f"discretization_bounds must be (low, high) with low < high, got {bounds}"
+            )
         dtype = self._dtype.as_numpy_dtype
         exact = np.linspace(low, high, number_bins)
-        if number_bins > 1 and exact[1] - exact[0] < 8 * np.spacing(dtype(max(abs(low), abs(high)))):
-            raise ValueError(f"number_bins={number_bins} are too many between {low} and {high} for {self._dtype.name} to tell apart")
-        # Rounded upwards: a number of this dtype is at or above the rounded edge just if it is at or above the exact one.
+        if number_bins > 1 and exact[1] - exact[0] < 8 * np.spacing(
+            dtype(max(abs(low), abs(high)))
+        ):
+            raise ValueError(
+                f"number_bins={number_bins} are too many between {low} and {high} for"
+                f" {self._dtype.name} to tell apart"
+            )
+        # Rounded upwards: a number of this dtype is at or above the rounded edge just if it is at
+        # or above the exact one.
         rounded = exact.astype(dtype)
         self._edges = np.where(rounded < exact, np.nextafter(rounded, dtype(np.inf)), rounded)
-        self._low, self._high, self._edges_per_unit = dtype(low), dtype(high), dtype((number_bins - 1) / (high - low))
+        self._low, self._high, self._edges_per_unit = (
+            dtype(low),
+            dtype(high),
+            dtype((number_bins - 1) / (high - low)),
+        )
 
     def __call__(self, leaf):
         leaf = tf.cast(leaf, self._dtype)
         inside = tf.clip_by_value(leaf, self._low, self._high)
-        # Rounding errors move this by much less than half an edge, so only the nearest edge needs a comparison.
+        # Rounding errors move this by much less than half an edge, so only the nearest edge needs a
+        # comparison.
         nearest = tf.cast((inside - self._low) * self._edges_per_unit + 0.5, tf.int32)
         return nearest + tf.cast(leaf >= tf.gather(tf.constant(self._edges), nearest), tf.int32)
 
 
 def _finite_bounds(spec) -> tuple[float, float]:
-    # A spec without bounds, or with the ends of its dtype's range, has nothing to cut into intervals.
-    low, high = (float(np.min(getattr(spec, "minimum", -np.inf))), float(np.max(getattr(spec, "maximum", np.inf))))
+    # A spec without bounds, or with the ends of its dtype's range, has nothing to cut into
+    # intervals.
+    low, high = (
+        float(np.min(getattr(spec, "minimum", -np.inf))),
+        float(np.max(getattr(spec, "maximum", np.inf))),
+    )
     if low <= spec.dtype.min or high >= spec.dtype.max:
         raise ValueError(
-            f"discretization_bounds=None takes the bounds of each part of an observation, and {spec.name} has no finite ones; "
-            "give (low, high) instead"
+            "discretization_bounds=None takes the bounds of each part of an observation, and"
+            f" {spec.name} has no finite ones; give (low, high) instead"
         )
     return low, high

@@ -1,16 +1,19 @@
 """MovieLens-100K: what drifting tastes tell of the next choice.
 
-Protocol: a user's ratings in order of time, the first 80 % for training, the rest for test. An event is a choice from ten: the movie rated
-and nine movies drawn uniformly from those not rated by the user up to and including it (see `recsim_tf.fitting.logs`). The score is
-the mean negative log-likelihood of the test events' choices, in nats, and how often the likeliest movie was chosen. Every model sees what
-came before an event, and nothing after it.
+Protocol: a user's ratings in order of time, the first 80 % for training, the rest for test. An
+event is a choice from ten: the movie rated and nine movies drawn uniformly from those not rated by
+the user up to and including it (see `recsim_tf.fitting.logs`). The score is the mean negative
+log-likelihood of the test events' choices, in nats, and how often the likeliest movie was chosen.
+Every model sees what came before an event, and nothing after it.
 
-drift: `DriftingTaste-v0`, fitted by variational inference: mean-field posteriors of each movie's bias and factors, whose priors are
-regressed on genre and year, and of each user's initial taste. Everything else, the spread of the priors too, is fitted; nothing is tuned
-on a validation set. static: the same model with a gain of 0. matrix factorisation: that without the genres and years.
+drift: `DriftingTaste-v0`, fitted by variational inference: mean-field posteriors of each movie's
+bias and factors, whose priors are regressed on genre and year, and of each user's initial taste.
+Everything else, the spread of the priors too, is fitted; nothing is tuned on a validation set.
+static: the same model with a gain of 0. matrix factorisation: that without the genres and years.
 
-popularity: a logit in the logarithm of a movie's training ratings. leak rule: the same with a term for candidates that were this user's
-negatives before. Negatives that were never rated, at any time, would give the future away; these must not.
+popularity: a logit in the logarithm of a movie's training ratings. leak rule: the same with a term
+for candidates that were this user's negatives before. Negatives that were never rated, at any time,
+would give the future away; these must not.
 """
 
 import os
@@ -48,7 +51,9 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
     if not os.path.isdir(folder):
         raise SystemExit(f"data_dir has no folder ml-100k, got {data_dir}: run `make data` first")
     data = read_movielens(os.path.join(folder, "ml-100k.inter"))
-    features = movie_features(read_movies(os.path.join(folder, "ml-100k.item"), num_movies=data.num_movies))
+    features = movie_features(
+        read_movies(os.path.join(folder, "ml-100k.item"), num_movies=data.num_movies)
+    )
     if _USERS[quick]:
         data = _first_users(data, _USERS[quick])
     count = np.bincount(_chosen(data)[data.train], minlength=data.num_movies)
@@ -60,11 +65,20 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
         "leak_rule": _score(_logit(np.stack([popularity, was_negative], axis=-1), data), data),
     }
     fits: dict[str, Any] = {}
-    for name, with_features, drifts in (("matrix_factorisation", False, False), ("static", True, False), ("drift", True, True)):
+    for name, with_features, drifts in (
+        ("matrix_factorisation", False, False),
+        ("static", True, False),
+        ("drift", True, True),
+    ):
         started = time.perf_counter()
         result = fit_taste(data, features if with_features else None, drifts, seed, quick)
-        fits[name] = {"seconds": time.perf_counter() - started, "log_likelihood": result.log_likelihood}
-        predictions = predict_choices(result.simulator, data.log._replace(initial=result.initial_draws), batch_size=100)
+        fits[name] = {
+            "seconds": time.perf_counter() - started,
+            "log_likelihood": result.log_likelihood,
+        }
+        predictions = predict_choices(
+            result.simulator, data.log._replace(initial=result.initial_draws), batch_size=100
+        )
         with np.errstate(divide="ignore"):
             scores[name] = _score(np.log(predictions.probs[..., :-1]), data)
         if drifts:
@@ -84,7 +98,9 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
     }
 
 
-def fit_taste(data: MovieLensLog, features: np.ndarray | None, drifts: bool, seed: int, quick: bool) -> FitResult:
+def fit_taste(
+    data: MovieLensLog, features: np.ndarray | None, drifts: bool, seed: int, quick: bool
+) -> FitResult:
     """Fits drifting or static tastes to the training events.
 
     Args:
@@ -97,12 +113,18 @@ def fit_taste(data: MovieLensLog, features: np.ndarray | None, drifts: bool, see
     num_factors = _FACTORS[quick]
     generator = np.random.default_rng(seed)
     users = DriftingTasteUsers(num_factors, gain=0.0, decay=1.0)
-    simulator = drifting_taste(users=users, documents=Catalogue(data.num_movies, num_factors), max_steps=None)
+    simulator = drifting_taste(
+        users=users, documents=Catalogue(data.num_movies, num_factors), max_steps=None
+    )
 
     parameters = {
         "users.taste_loc": Parameter(np.zeros(num_factors)),
         "users.taste_scale": Parameter(np.full(num_factors, 0.3), "positive"),
-        "documents.bias": Parameter(np.zeros(data.num_movies), prior=hierarchical_normal((), features), posterior="mean_field"),
+        "documents.bias": Parameter(
+            np.zeros(data.num_movies),
+            prior=hierarchical_normal((), features),
+            posterior="mean_field",
+        ),
         "documents.factors": Parameter(
             0.1 * generator.standard_normal([data.num_movies, num_factors]),
             prior=hierarchical_normal([num_factors], features),
@@ -112,7 +134,9 @@ def fit_taste(data: MovieLensLog, features: np.ndarray | None, drifts: bool, see
     if drifts:
         parameters["users.gain"] = Parameter(np.full(num_factors, 0.5))
         # Memories of one choice to hundreds.
-        parameters["users.decay"] = Parameter(special.expit(np.linspace(-1, 5, num_factors)), "unit")
+        parameters["users.decay"] = Parameter(
+            special.expit(np.linspace(-1, 5, num_factors)), "unit"
+        )
     train = data.log.cut(data.train.sum(axis=1))
     steps = _PASSES[quick] * -(-train.num_sessions // _BATCH_SIZE)
     schedule = tf.keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)
@@ -150,7 +174,9 @@ def earlier_negatives(data: MovieLensLog) -> np.ndarray:
 
 
 def _logit(features: np.ndarray, data: MovieLensLog) -> np.ndarray:
-    """[S, T, K]: scores linear in features [S, T, K, M], with the weights that make the training choices likeliest."""
+    """[S, T, K]: scores linear in features [S, T, K, M], with the weights that make the training
+    choices likeliest.
+    """
     train, response = features[data.train], data.log.response[data.train]
     chosen = np.take_along_axis(train, response[:, np.newaxis, np.newaxis], axis=1)[:, 0]
 
@@ -161,36 +187,54 @@ def _logit(features: np.ndarray, data: MovieLensLog) -> np.ndarray:
 
 
 def _score(scores: np.ndarray, data: MovieLensLog) -> tuple[float, float]:
-    """Mean negative log-likelihood of test events, and the part in which the choice had the highest score."""
+    """Mean negative log-likelihood of test events, and the part in which the choice had the highest
+    score.
+    """
     scores, response = scores[data.test], data.log.response[data.test]
     log_prob = special.log_softmax(scores, axis=1)[np.arange(len(response)), response]
     # A tie is won by chance.
     best = scores == scores.max(axis=1, keepdims=True)
-    return float(-log_prob.mean()), float(np.mean(best[np.arange(len(response)), response] / best.sum(axis=1)))
+    return float(-log_prob.mean()), float(
+        np.mean(best[np.arange(len(response)), response] / best.sum(axis=1))
+    )
 
 
 def _chosen(data: MovieLensLog) -> np.ndarray:
     """int [S, T]: the movie chosen at each event."""
-    return np.take_along_axis(data.log.documents, data.log.response[..., np.newaxis], axis=2)[..., 0]
+    return np.take_along_axis(data.log.documents, data.log.response[..., np.newaxis], axis=2)[
+        ..., 0
+    ]
 
 
 def _first_users(data: MovieLensLog, number: int) -> MovieLensLog:
     rows = np.arange(number)
     log = data.log.take(rows)
-    test, rating, timestamp = (values[rows, : log.max_length] for values in (data.test, data.rating, data.timestamp))
-    return data._replace(log=log, test=test, user_ids=data.user_ids[rows], rating=rating, timestamp=timestamp)
+    test, rating, timestamp = (
+        values[rows, : log.max_length] for values in (data.test, data.rating, data.timestamp)
+    )
+    return data._replace(
+        log=log, test=test, user_ids=data.user_ids[rows], rating=rating, timestamp=timestamp
+    )
 
 
 def movielens_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     found = result["figures"]
     lines = [
-        f"MovieLens-100K, {result['users']:,} users, {result['train_events']:,} training and {result['test_events']:,} test events",
+        (
+            f"MovieLens-100K, {result['users']:,} users, {result['train_events']:,} training and"
+            f" {result['test_events']:,} test events"
+        ),
         f"{'model':<34} {'test nats a choice':>18} {'hit@1':>7} {'fit':>7}",
     ]
     for name, title in _ROWS:
         seconds = f"{found[f'{name}/seconds']:>5.0f} s" if f"{name}/seconds" in found else ""
-        lines.append(f"{title:<34} {found[name]:>18.4f} {found[f'{name}/hit_at_1']:>7.3f} {seconds:>7}")
+        lines.append(
+            f"{title:<34} {found[name]:>18.4f} {found[f'{name}/hit_at_1']:>7.3f} {seconds:>7}"
+        )
     gain = found["popularity"] - found["leak_rule"]
-    lines.append(f"Drift is worth {found['static'] - found['drift']:.3f} nats a choice, knowing a user's earlier negatives {gain:.4f}.")
+    lines.append(
+        f"Drift is worth {found['static'] - found['drift']:.3f} nats a choice, knowing a user's"
+        f" earlier negatives {gain:.4f}."
+    )
     return "\n".join(lines)

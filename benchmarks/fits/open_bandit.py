@@ -1,19 +1,23 @@
 """Open Bandit: whether clicks under a random policy tell the click rate of another policy.
 
-For each of the campaigns all, men and women `PageClicks-v0` is fitted to the log of the random policy, 10,000 impressions with some 40
-clicks. Its mean click probability over the impressions of the other log, that of Bernoulli Thompson sampling, is the predicted click rate
-of that policy; the nearest guess without a model is the random log's own rate. No fit and no scale uses the clicks of that other log.
-Intervals of 95 % are bootstrapped: those of logged rates from resampled impressions, those of predictions from fits to resampled random
-logs.
+For each of the campaigns all, men and women `PageClicks-v0` is fitted to the log of the random
+policy, 10,000 impressions with some 40 clicks. Its mean click probability over the impressions of
+the other log, that of Bernoulli Thompson sampling, is the predicted click rate of that policy; the
+nearest guess without a model is the random log's own rate. No fit and no scale uses the clicks of
+that other log. Intervals of 95 % are bootstrapped: those of logged rates from resampled
+impressions, those of predictions from fits to resampled random logs.
 
-With so few clicks the priors of the effects of positions and items matter: they are normal, with scales that are estimated from the three
-random logs together, see `page_fits.prior_scales`. A second model also knows the user's past clicks on the item, which 42 of the 30,000
-random impressions have: it lowers the held-out log-loss by less than the standard error of that, so the simpler model stands first. Both
-results were known when that was settled, and which of the two comes nearer to the logged rates is a matter of a few clicks. Features of
-users and categories of items are left out: they tell nothing here, see the logistic regression with all features.
+With so few clicks the priors of the effects of positions and items matter: they are normal, with
+scales that are estimated from the three random logs together, see `page_fits.prior_scales`. A
+second model also knows the user's past clicks on the item, which 42 of the 30,000 random
+impressions have: it lowers the held-out log-loss by less than the standard error of that, so the
+simpler model stands first. Both results were known when that was settled, and which of the two
+comes nearer to the logged rates is a matter of a few clicks. Features of users and categories of
+items are left out: they tell nothing here, see the logistic regression with all features.
 
-The held-out log-loss is that of random logs in five stratified folds, in nats an impression; scales, and the regularisation C of
-scikit-learn's logistic regression (one-hot, no scaling), are found within the training part of each fold.
+The held-out log-loss is that of random logs in five stratified folds, in nats an impression;
+scales, and the regularisation C of scikit-learn's logistic regression (one-hot, no scaling), are
+found within the training part of each fold.
 """
 
 import os
@@ -39,7 +43,11 @@ _RESAMPLES, _INNER_FOLDS = 10_000, 5
 _QUICK = (20, 280)
 # Whether they know affinities; whose predictions have intervals stands first.
 _MODELS = {"ours": False, "ours_with_affinity": True}
-_REGRESSIONS = ("logistic_regression", "logistic_regression_with_affinity", "logistic_regression_all")
+_REGRESSIONS = (
+    "logistic_regression",
+    "logistic_regression_with_affinity",
+    "logistic_regression_all",
+)
 _TITLES = {
     "constant": "random log's rate",
     "ours": "page clicks: position, item",
@@ -51,7 +59,9 @@ _TITLES = {
 
 
 def open_bandit(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
-    """Click rates of the bts policy as predicted from random logs, and held-out log-losses of random logs."""
+    """Click rates of the bts policy as predicted from random logs, and held-out log-losses of
+    random logs.
+    """
     folder = os.path.join(data_dir, "obd")
     if not os.path.isdir(folder):
         raise SystemExit(f"data_dir has no folder obd, got {data_dir}: run `make data` first")
@@ -60,12 +70,24 @@ def open_bandit(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
     for campaign in _CAMPAIGNS[quick]:
         random = read_open_bandit(folder, campaign, "random")
         bts = read_open_bandit(folder, campaign, "bts", like=random)
-        logs[campaign] = tuple(_first(log, *_QUICK) for log in (random, bts)) if quick else (random, bts)
+        logs[campaign] = (
+            tuple(_first(log, *_QUICK) for log in (random, bts)) if quick else (random, bts)
+        )
     pages = [page_fits.pages(random) for random, _ in logs.values()]
-    scales = {name: page_fits.prior_scales(pages, affinity, max_rounds=_ROUNDS[quick][0]) for name, affinity in _MODELS.items()}
-    rates = {campaign: _rates(*pair, scales, [seed, number], quick) for number, (campaign, pair) in enumerate(logs.items())}
-    losses = _held_out({campaign: random for campaign, (random, _) in logs.items()}, scales, seed, quick)
-    gain = _mean_and_error(np.concatenate([found["ours"] - found["ours_with_affinity"] for found in losses.values()]))
+    scales = {
+        name: page_fits.prior_scales(pages, affinity, max_rounds=_ROUNDS[quick][0])
+        for name, affinity in _MODELS.items()
+    }
+    rates = {
+        campaign: _rates(*pair, scales, [seed, number], quick)
+        for number, (campaign, pair) in enumerate(logs.items())
+    }
+    losses = _held_out(
+        {campaign: random for campaign, (random, _) in logs.items()}, scales, seed, quick
+    )
+    gain = _mean_and_error(
+        np.concatenate([found["ours"] - found["ours_with_affinity"] for found in losses.values()])
+    )
     figures: dict[str, float] = {}
     for name, figure in (
         ("ours", "total_error"),
@@ -73,10 +95,16 @@ def open_bandit(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
         ("constant", "total_error/constant"),
     ):
         figures[figure] = sum(abs(row[name] - row["logged"]) for row in rates.values())
-    figures |= {f"log_loss/{name}": float(np.mean([found[name] for found in losses.values()])) for name in _TITLES}
+    figures |= {
+        f"log_loss/{name}": float(np.mean([found[name] for found in losses.values()]))
+        for name in _TITLES
+    }
     for campaign, row in rates.items():
         figures |= {f"{campaign}/{name}": row[name] for name in ("logged", "constant", *_MODELS)}
-        figures |= {f"{campaign}/log_loss/{name}": float(loss.mean()) for name, loss in losses[campaign].items()}
+        figures |= {
+            f"{campaign}/log_loss/{name}": float(loss.mean())
+            for name, loss in losses[campaign].items()
+        }
     figures["seconds"] = time.perf_counter() - started
     return {
         "study": "open_bandit",
@@ -99,7 +127,10 @@ def _rates(random: OpenBanditLog, bts: OpenBanditLog, scales, seed, quick: bool)
         return float(page_fits.click_probs(fitted, shown).mean())
 
     number = log.num_sessions
-    refits = [predicted("ours", log.take(generator.integers(number, size=number))) for _ in range(_REFITS[quick])]
+    refits = [
+        predicted("ours", log.take(generator.integers(number, size=number)))
+        for _ in range(_REFITS[quick])
+    ]
     clicks = generator.binomial(len(bts.clicked), bts.clicked.mean(), _RESAMPLES)
     return {
         **{name: predicted(name, log) for name in _MODELS},
@@ -110,35 +141,60 @@ def _rates(random: OpenBanditLog, bts: OpenBanditLog, scales, seed, quick: bool)
     }
 
 
-def _held_out(logs: dict[str, OpenBanditLog], scales, seed: int, quick: bool) -> dict[str, dict[str, np.ndarray]]:
+def _held_out(
+    logs: dict[str, OpenBanditLog], scales, seed: int, quick: bool
+) -> dict[str, dict[str, np.ndarray]]:
     """By campaign and model: the log-loss [S] of each impression when it is held out."""
     splitter = StratifiedKFold(_FOLDS[quick], shuffle=True, random_state=seed)
     pages = {campaign: page_fits.pages(log) for campaign, log in logs.items()}
-    folds = {campaign: list(splitter.split(log.item, log.clicked)) for campaign, log in logs.items()}
-    probs = {campaign: {name: np.zeros(len(log.item)) for name in _TITLES} for campaign, log in logs.items()}
+    folds = {
+        campaign: list(splitter.split(log.item, log.clicked)) for campaign, log in logs.items()
+    }
+    probs = {
+        campaign: {name: np.zeros(len(log.item)) for name in _TITLES}
+        for campaign, log in logs.items()
+    }
     for fold in range(_FOLDS[quick]):
-        train = [each._replace(log=each.log.take(folds[campaign][fold][0])) for campaign, each in pages.items()]
+        train = [
+            each._replace(log=each.log.take(folds[campaign][fold][0]))
+            for campaign, each in pages.items()
+        ]
         for name, affinity in _MODELS.items():
-            # They begin at the scales of the whole logs to save time, and end where those of the training parts are.
-            own = page_fits.prior_scales(train, affinity, scales[name], max_rounds=_ROUNDS[quick][1])
+            # They begin at the scales of the whole logs to save time, and end where those of the
+            # training parts are.
+            own = page_fits.prior_scales(
+                train, affinity, scales[name], max_rounds=_ROUNDS[quick][1]
+            )
             for campaign, part in zip(pages, train, strict=True):
                 fitted = page_fits.fit_pages(part.simulator, part.log, own, affinity).simulator
                 test = folds[campaign][fold][1]
-                probs[campaign][name][test] = page_fits.click_probs(fitted, pages[campaign].log.take(test))
+                probs[campaign][name][test] = page_fits.click_probs(
+                    fitted, pages[campaign].log.take(test)
+                )
         for campaign, log in logs.items():
             rows, test = folds[campaign][fold]
             probs[campaign]["constant"][test] = log.clicked[rows].mean()
             for name, features in zip(_REGRESSIONS, _features(log), strict=True):
-                probs[campaign][name][test] = _regression(features[rows], log.clicked[rows]).predict_proba(features[test])[:, 1]
+                probs[campaign][name][test] = _regression(
+                    features[rows], log.clicked[rows]
+                ).predict_proba(features[test])[:, 1]
 
     def loss(campaign, probs):
         return -np.log(np.where(logs[campaign].clicked, probs, 1 - probs))
 
-    return {campaign: {name: loss(campaign, values) for name, values in found.items()} for campaign, found in probs.items()}
+    return {
+        campaign: {name: loss(campaign, values) for name, values in found.items()}
+        for campaign, found in probs.items()
+    }
 
 
 def _regression(features: np.ndarray, clicked: np.ndarray) -> GridSearchCV:
-    search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": np.logspace(-4, 2, 7)}, scoring="neg_log_loss", cv=_INNER_FOLDS)
+    search = GridSearchCV(
+        LogisticRegression(max_iter=1000),
+        {"C": np.logspace(-4, 2, 7)},
+        scoring="neg_log_loss",
+        cv=_INNER_FOLDS,
+    )
     with warnings.catch_warnings():
         # Hardly regularised, it is slow to converge, and not chosen.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -147,23 +203,40 @@ def _regression(features: np.ndarray, clicked: np.ndarray) -> GridSearchCV:
 
 def _features(log: OpenBanditLog) -> list[np.ndarray]:
     """[S, P] each: position and item; affinity too; the features of items and users too."""
-    position_and_item = np.concatenate([np.eye(3)[log.position], np.eye(log.num_items)[log.item]], axis=1)
-    with_affinity = np.concatenate([position_and_item, np.log1p(log.affinity)[:, np.newaxis]], axis=1)
+    position_and_item = np.concatenate(
+        [np.eye(3)[log.position], np.eye(log.num_items)[log.item]], axis=1
+    )
+    with_affinity = np.concatenate(
+        [position_and_item, np.log1p(log.affinity)[:, np.newaxis]], axis=1
+    )
     of_items = [np.eye(codes.max() + 1)[codes[log.item]] for codes in log.item_categories.T]
-    of_users = [np.eye(len(known) + 1)[codes] for codes, known in zip(log.user_features.T, log.user_categories, strict=True)]
-    everything = np.concatenate([with_affinity, log.item_numeric[log.item, np.newaxis], *of_items, *of_users], axis=1)
+    of_users = [
+        np.eye(len(known) + 1)[codes]
+        for codes, known in zip(log.user_features.T, log.user_categories, strict=True)
+    ]
+    everything = np.concatenate(
+        [with_affinity, log.item_numeric[log.item, np.newaxis], *of_items, *of_users], axis=1
+    )
     return [position_and_item, with_affinity, everything]
 
 
-def _above_constant(losses: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, dict[str, float]]]:
+def _above_constant(
+    losses: dict[str, dict[str, np.ndarray]],
+) -> dict[str, dict[str, dict[str, float]]]:
     return {
-        campaign: {name: {"log_loss": float(loss.mean()), **_mean_and_error(loss - found["constant"])} for name, loss in found.items()}
+        campaign: {
+            name: {"log_loss": float(loss.mean()), **_mean_and_error(loss - found["constant"])}
+            for name, loss in found.items()
+        }
         for campaign, found in losses.items()
     }
 
 
 def _mean_and_error(values: np.ndarray) -> dict[str, float]:
-    return {"difference": float(values.mean()), "standard_error": float(values.std() / np.sqrt(len(values)))}
+    return {
+        "difference": float(values.mean()),
+        "standard_error": float(values.std() / np.sqrt(len(values))),
+    }
 
 
 def _interval(values) -> list[float]:
@@ -172,16 +245,27 @@ def _interval(values) -> list[float]:
 
 def _first(log: OpenBanditLog, num_clicks: int, num_others: int) -> OpenBanditLog:
     """The first impressions with a click, and without."""
-    rows = np.sort(np.concatenate([np.flatnonzero(log.clicked)[:num_clicks], np.flatnonzero(~log.clicked)[:num_others]]))
+    rows = np.sort(
+        np.concatenate(
+            [np.flatnonzero(log.clicked)[:num_clicks], np.flatnonzero(~log.clicked)[:num_others]]
+        )
+    )
     by_row = ("position", "user_features", "affinity", "timestamp")
-    return log._replace(log=log.log.take(rows), **{name: getattr(log, name)[rows] for name in by_row})
+    return log._replace(
+        log=log.log.take(rows), **{name: getattr(log, name)[rows] for name in by_row}
+    )
 
 
 def open_bandit_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     figures, rates, held_out = result["figures"], result["rates"], result["held_out"]
-    lines = ["Open Bandit: click rate of the bts policy in %, predicted from random logs, with 95 % intervals"]
-    lines.append(f"{'campaign':<9} {'page clicks':>20} {'+ affinity':>11} {'logged':>20} {'random log':>11}")
+    lines = [
+        "Open Bandit: click rate of the bts policy in %, predicted from random logs, with 95 %"
+        " intervals"
+    ]
+    lines.append(
+        f"{'campaign':<9} {'page clicks':>20} {'+ affinity':>11} {'logged':>20} {'random log':>11}"
+    )
 
     def with_interval(row, name):
         low, high = row[f"{name}_interval"]
@@ -189,10 +273,20 @@ def open_bandit_table(result: dict[str, Any]) -> str:
 
     for campaign, row in rates.items():
         ours, logged = with_interval(row, "ours"), with_interval(row, "logged")
-        lines.append(f"{campaign:<9} {ours:>20} {100 * row['ours_with_affinity']:>11.3f} {logged:>20} {100 * row['constant']:>11.3f}")
-    total, affinity, constant = (100 * figures[f"total_error{suffix}"] for suffix in ("", "/with_affinity", "/constant"))
-    lines.append(f"{'distance':<9} {total:>20.3f} {affinity:>11.3f} {'':>20} {constant:>11.3f}   to the logged rates, in total")
-    scales = ", ".join(f"{name.split('.')[1]} {scale:.2f}" for name, scale in result["scales"]["ours"].items())
+        lines.append(
+            f"{campaign:<9} {ours:>20} {100 * row['ours_with_affinity']:>11.3f} {logged:>20}"
+            f" {100 * row['constant']:>11.3f}"
+        )
+    total, affinity, constant = (
+        100 * figures[f"total_error{suffix}"] for suffix in ("", "/with_affinity", "/constant")
+    )
+    lines.append(
+        f"{'distance':<9} {total:>20.3f} {affinity:>11.3f} {'':>20} {constant:>11.3f}   to the"
+        " logged rates, in total"
+    )
+    scales = ", ".join(
+        f"{name.split('.')[1]} {scale:.2f}" for name, scale in result["scales"]["ours"].items()
+    )
     lines += [
         f"Scales of effects: {scales}",
         "",
@@ -202,9 +296,15 @@ def open_bandit_table(result: dict[str, Any]) -> str:
     for name, title in _TITLES.items():
         cells = []
         for found in (losses[name] for losses in held_out.values()):
-            above = f" {1e4 * found['difference']:+.2f} ({1e4 * found['standard_error']:.2f})" if name != "constant" else ""
+            above = (
+                f" {1e4 * found['difference']:+.2f} ({1e4 * found['standard_error']:.2f})"
+                if name != "constant"
+                else ""
+            )
             cells.append(f"{1e4 * found['log_loss']:.2f}{above}")
         lines.append(f"{title:<36}" + "".join(f"{cell:>25}" for cell in cells))
     gain, error = (1e4 * result["affinity"][key] for key in ("difference", "standard_error"))
-    lines.append(f"Affinity lowers that of page clicks by {gain:.2f} ({error:.2f}) over all campaigns.")
+    lines.append(
+        f"Affinity lowers that of page clicks by {gain:.2f} ({error:.2f}) over all campaigns."
+    )
     return "\n".join(lines)

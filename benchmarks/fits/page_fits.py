@@ -1,4 +1,6 @@
-"""Fits of page clicks to impressions of Open Bandit, with scales of effects that several logs share."""
+"""Fits of page clicks to impressions of Open Bandit, with scales of effects that several logs
+share.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -17,7 +19,8 @@ _DTYPE = tf.float64
 _NUM_POSITIONS, _MAX_AFFINITY = 3, 2
 # The tables of effects whose scales are estimated.
 TABLES = ("users.position_effect", "documents.item_effect")
-# Scale of a single effect: the default of Stan's rstanarm for coefficients of a logistic regression.
+# Scale of a single effect: the default of Stan's rstanarm for coefficients of a logistic
+# regression.
 _WEAK_SCALE = 2.5
 _FIRST_SCALE, _TOLERANCE = 0.3, 0.01
 
@@ -30,7 +33,9 @@ class Pages(NamedTuple):
 
 
 def pages(impressions: OpenBanditLog) -> Pages:
-    """The environment of a log's users and items; what its users draw before they click has the log's frequencies."""
+    """The environment of a log's users and items; what its users draw before they click has the
+    log's frequencies.
+    """
     log = page_log(impressions, _MAX_AFFINITY)
     # One category more than any feature has: the unknown one.
     num_categories = max(map(len, impressions.user_categories)) + 1
@@ -50,8 +55,15 @@ def pages(impressions: OpenBanditLog) -> Pages:
     return Pages(page_clicks(users=users, documents=documents, dtype=_DTYPE), log)
 
 
-def fit_pages(simulator: Simulator, log: SessionLog, scales: Mapping[str, float], affinity: bool, errors: bool = False) -> FitResult:
-    """Intercept, positions, items and affinity by maximum a posteriori; the intercept has no prior, so that the mean is met.
+def fit_pages(
+    simulator: Simulator,
+    log: SessionLog,
+    scales: Mapping[str, float],
+    affinity: bool,
+    errors: bool = False,
+) -> FitResult:
+    """Intercept, positions, items and affinity by maximum a posteriori; the intercept has no prior,
+    so that the mean is met.
 
     Args:
       simulator: of `pages`.
@@ -62,10 +74,14 @@ def fit_pages(simulator: Simulator, log: SessionLog, scales: Mapping[str, float]
     """
     rate = log.response.sum() / log.num_sessions
     parameters = {"users.intercept": Parameter(np.log(rate))}
-    parameters |= {name: Parameter(prior=tfd.Normal(np.float64(0), scales[name])) for name in TABLES}
+    parameters |= {
+        name: Parameter(prior=tfd.Normal(np.float64(0), scales[name])) for name in TABLES
+    }
     # Where nobody has clicked before, the effect stays at the mean of its prior, 0.
     if affinity and log.hidden.any():
-        parameters["users.affinity_effect"] = Parameter(prior=tfd.Normal(np.float64(0), _WEAK_SCALE))
+        parameters["users.affinity_effect"] = Parameter(
+            prior=tfd.Normal(np.float64(0), _WEAK_SCALE)
+        )
     return fit(
         simulator,
         parameters,
@@ -78,14 +94,18 @@ def fit_pages(simulator: Simulator, log: SessionLog, scales: Mapping[str, float]
 
 
 def prior_scales(
-    found: Sequence[Pages], affinity: bool, start: Mapping[str, float] | None = None, max_rounds: int = 20
+    found: Sequence[Pages],
+    affinity: bool,
+    start: Mapping[str, float] | None = None,
+    max_rounds: int = 20,
 ) -> dict[str, float]:
     """The scale of the effects of each of `TABLES`, shared by several logs, by empirical Bayes.
 
-    It maximises Laplace's approximation of the evidence, times the scale: the limit of the gamma prior of shape 2 that keeps scales of a
-    hierarchical model off zero where a log tells little of them (Chung et al. 2013, "A nondegenerate penalized likelihood estimator for
-    variance parameters in multilevel models", Psychometrika 78). An EM round sets the square of the scale to the sum of the N effects'
-    posterior second moments over N - 1.
+    It maximises Laplace's approximation of the evidence, times the scale: the limit of the gamma
+    prior of shape 2 that keeps scales of a hierarchical model off zero where a log tells little of
+    them (Chung et al. 2013, "A nondegenerate penalized likelihood estimator for variance parameters
+    in multilevel models", Psychometrika 78). An EM round sets the square of the scale to the sum of
+    the N effects' posterior second moments over N - 1.
 
     Args:
       found: the logs.
@@ -95,10 +115,18 @@ def prior_scales(
     """
     scales = dict(start or dict.fromkeys(TABLES, _FIRST_SCALE))
     for _ in range(max_rounds):
-        fits = [fit_pages(each.simulator, each.log, scales, affinity, errors=True).estimates for each in found]
+        fits = [
+            fit_pages(each.simulator, each.log, scales, affinity, errors=True).estimates
+            for each in found
+        ]
         previous, scales = scales, {}
         for name in TABLES:
-            moments = np.concatenate([estimates[name].value ** 2 + estimates[name].standard_error ** 2 for estimates in fits])
+            moments = np.concatenate(
+                [
+                    estimates[name].value ** 2 + estimates[name].standard_error ** 2
+                    for estimates in fits
+                ]
+            )
             scales[name] = float(np.sqrt(moments.sum() / (len(moments) - 1)))
         if all(abs(scales[name] / previous[name] - 1) < _TOLERANCE for name in TABLES):
             break
@@ -108,12 +136,17 @@ def prior_scales(
 def click_probs(simulator: Simulator, log: SessionLog) -> np.ndarray:
     """[S]: the probability of a click on the one item that each page shows."""
     documents = simulator.documents.describe(tf.constant(log.documents[:, 0]), ())
-    slate = Slate(simulator.documents.show(documents, tf.constant(log.hidden[:, 0])), tf.constant(log.shown[:, 0]))
+    slate = Slate(
+        simulator.documents.show(documents, tf.constant(log.hidden[:, 0])),
+        tf.constant(log.shown[:, 0]),
+    )
     probs = simulator.users.response(tf.constant(log.initial), slate).mean()
     return tf.reduce_sum(probs, axis=1).numpy()
 
 
 def _frequencies(values: np.ndarray, number: int) -> np.ndarray:
-    """float64 [number]: how often each whole number below it occurs; one is added to each count, so that all are possible."""
+    """float64 [number]: how often each whole number below it occurs; one is added to each count, so
+    that all are possible.
+    """
     counts = np.bincount(values, minlength=number) + 1
     return counts / counts.sum()

@@ -1,15 +1,19 @@
 """Recovery: whether fits find the parameters that made a log.
 
-recovery: sessions of interest evolution under random slates of 3 of 10, with everything logged that the users draw: initial interests,
-choices, qualities, the direction in which each click moved the interests, and departures, which are a hazard here. The interest step, the
-two choice parameters, the step penalty and the budget bonus of a good document are fitted by maximum likelihood from starts that are
-off by a third. The true values are RecSim 0.2.4's, but for the smallest score, -1.25 instead of -1: at -1 some documents could not
-be chosen at all, an edge of the parameter's range. max_relative_error is of the first log; coverage counts how often the truth lies
-in the 95 % interval over all logs.
+recovery: sessions of interest evolution under random slates of 3 of 10, with everything logged that
+the users draw: initial interests, choices, qualities, the direction in which each click moved the
+interests, and departures, which are a hazard here. The interest step, the two choice parameters,
+the step penalty and the budget bonus of a good document are fitted by maximum likelihood from
+starts that are off by a third. The true values are RecSim 0.2.4's, but for the smallest score,
+-1.25 instead of -1: at -1 some documents could not be chosen at all, an edge of the parameter's
+range. max_relative_error is of the first log; coverage counts how often the truth lies in the 95 %
+interval over all logs.
 
-recovery --hidden: of the same sessions only initial interests, slates, qualities and choices are logged; users leave by RecSim's rule. The
-interest step is fitted with particle filters that sum the directions of all clicks out, by Adam on minibatches. And the filters'
-gradient is compared with that of the likelihood by enumeration of all directions, on sessions of four steps with three topics.
+recovery --hidden: of the same sessions only initial interests, slates, qualities and choices are
+logged; users leave by RecSim's rule. The interest step is fitted with particle filters that sum the
+directions of all clicks out, by Adam on minibatches. And the filters' gradient is compared with
+that of the likelihood by enumeration of all directions, on sessions of four steps with three
+topics.
 """
 
 import itertools
@@ -21,7 +25,11 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
 from recsim_tf.fitting import Parameter, fit, marginal_log_prob, simulated_log
 
 # Parameter -> the truth, the support.
@@ -46,19 +54,33 @@ _SIZES = {False: (5000, 130), True: (50, 130)}
 def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
     """Estimates from `replications` logs."""
     num_sessions, num_steps = _SIZES[quick]
-    simulator = interest_evolution(users=InterestEvolutionUsers(**{name: value for name, (value, _) in TRUTH.items()}, **_HAZARD))
-    parameters = {f"users.{name}": Parameter(_START * value, support) for name, (value, support) in TRUTH.items()}
+    simulator = interest_evolution(
+        users=InterestEvolutionUsers(
+            **{name: value for name, (value, _) in TRUTH.items()}, **_HAZARD
+        )
+    )
+    parameters = {
+        f"users.{name}": Parameter(_START * value, support)
+        for name, (value, support) in TRUTH.items()
+    }
     rows = []
     for replication in range(replications):
-        log = simulated_log(simulator, num_sessions, num_steps, [seed, replication], jit_compile=True)
+        log = simulated_log(
+            simulator, num_sessions, num_steps, [seed, replication], jit_compile=True
+        )
         started = time.perf_counter()
         result = fit(simulator, parameters, log, batch_size=1000, jit_compile=True, progress=False)
         estimates = {name.split(".")[1]: estimate for name, estimate in result.estimates.items()}
         rows.append(
             {
                 "estimates": {name: float(estimate.value) for name, estimate in estimates.items()},
-                "standard_errors": {name: float(estimate.standard_error) for name, estimate in estimates.items()},
-                "covered": {name: bool(estimate.low <= TRUTH[name][0] <= estimate.high) for name, estimate in estimates.items()},
+                "standard_errors": {
+                    name: float(estimate.standard_error) for name, estimate in estimates.items()
+                },
+                "covered": {
+                    name: bool(estimate.low <= TRUTH[name][0] <= estimate.high)
+                    for name, estimate in estimates.items()
+                },
                 "converged": result.converged,
                 "steps": log.num_steps,
                 "seconds": time.perf_counter() - started,
@@ -82,15 +104,21 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
 
 
 def hidden(seed: int, quick: bool) -> dict[str, Any]:
-    """The interest step from one log without the directions of clicks, and the particle filters' gradient beside the exact one."""
+    """The interest step from one log without the directions of clicks, and the particle filters'
+    gradient beside the exact one.
+    """
     num_sessions, num_steps = _SIZES[quick]
     truth = TRUTH[_STEP][0]
     users = InterestEvolutionUsers(min_normalizer=TRUTH["min_normalizer"][0])
     simulator = interest_evolution(users=users)
-    log = simulated_log(simulator, num_sessions, num_steps, [seed, 0], jit_compile=True, latent=("innovation",))
+    log = simulated_log(
+        simulator, num_sessions, num_steps, [seed, 0], jit_compile=True, latent=("innovation",)
+    )
     batch_size, num_passes = min(_HIDDEN_BATCH, num_sessions), _HIDDEN_PASSES[quick]
     # The steps shrink to zero, so that the noise of minibatches and filters averages out.
-    learning_rate = tf.keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, num_passes * (num_sessions // batch_size))
+    learning_rate = tf.keras.optimizers.schedules.CosineDecay(
+        _LEARNING_RATE, num_passes * (num_sessions // batch_size)
+    )
     started = time.perf_counter()
     result = fit(
         simulator,
@@ -124,22 +152,40 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
 
 
 def _filter_gradient(seed: int) -> tuple[float, float, float]:
-    """The gradient of a log-likelihood in the interest step: by particle filters with its standard error, and exact."""
+    """The gradient of a log-likelihood in the interest step: by particle filters with its standard
+    error, and exact.
+    """
     dtype = tf.float64
     num_users, num_steps, num_runs = 50, 4, 20
     step = tf.Variable(0.8, dtype=dtype)
-    users = InterestEvolutionUsers(num_features=3, alpha_y_intercept=step, min_normalizer=-1.25, dtype=dtype)
+    users = InterestEvolutionUsers(
+        num_features=3, alpha_y_intercept=step, min_normalizer=-1.25, dtype=dtype
+    )
     videos = UtilityVideos(3, topic_quality_means=(-1.0, 0.0, 1.0), dtype=dtype)
     scorer = interest_evolution(3, 3, users=users, documents=videos, dtype=dtype)
     slate = tf.tile(tf.range(3)[tf.newaxis], [num_users, 1])
-    trajectory = scorer.rollout(lambda observation, policy_state, seed: (slate, policy_state), num_users, num_steps, [seed, 1])
+    trajectory = scorer.rollout(
+        lambda observation, policy_state, seed: (slate, policy_state),
+        num_users,
+        num_steps,
+        [seed, 1],
+    )
 
     def with_directions(directions):
-        """The trajectory with the same directions for all users, but none where there was no click; and which there were."""
+        """The trajectory with the same directions for all users, but none where there was no click;
+        and which there were.
+        """
         draws = trajectory.transitions.draws
         clicked = tf.cast(draws.response < 3, tf.int32)
         innovation = clicked * tf.constant(directions)[:, tf.newaxis]
-        return trajectory._replace(transitions=trajectory.transitions._replace(draws=draws._replace(innovation=innovation))), clicked
+        return (
+            trajectory._replace(
+                transitions=trajectory.transitions._replace(
+                    draws=draws._replace(innovation=innovation)
+                )
+            ),
+            clicked,
+        )
 
     with tf.GradientTape() as tape:
         terms = []
@@ -147,7 +193,9 @@ def _filter_gradient(seed: int) -> tuple[float, float, float]:
             candidate, clicked = with_directions(directions)
             # Directions that differ only where there was no click count once.
             repeats = tf.cast(num_steps - tf.reduce_sum(clicked, axis=0), dtype)
-            terms.append(scorer.log_prob(candidate).user - repeats * tf.math.log(tf.constant(2, dtype)))
+            terms.append(
+                scorer.log_prob(candidate).user - repeats * tf.math.log(tf.constant(2, dtype))
+            )
         total = tf.reduce_sum(tf.reduce_logsumexp(tf.stack(terms), axis=0))
     exact = float(tape.gradient(total, step))
 
@@ -164,16 +212,25 @@ def _filter_gradient(seed: int) -> tuple[float, float, float]:
 def recovery_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     first, replications = result["rows"][0], result["replications"]
-    lines = [f"Interest evolution, logs of {result['sessions']:,} sessions, {first['steps']:,} steps in the first of {replications}"]
-    lines.append(f"{'parameter':<20} {'truth':>8} {'estimate':>9} {'s.e.':>8} {'error':>8}   {'95 % interval holds the truth':>30}")
+    lines = [
+        f"Interest evolution, logs of {result['sessions']:,} sessions, {first['steps']:,} steps in"
+        f" the first of {replications}"
+    ]
+    lines.append(
+        f"{'parameter':<20} {'truth':>8} {'estimate':>9} {'s.e.':>8} {'error':>8}  "
+        f" {'95 % interval holds the truth':>30}"
+    )
     for name, (truth, _) in TRUTH.items():
         lines.append(
-            f"{name:<20} {truth:>8.4f} {first['estimates'][name]:>9.4f} {first['standard_errors'][name]:>8.4f} "
-            f"{result['figures'][f'{name}/relative_error']:>8.2%}   {result['figures'][f'{name}/covered']:>21} of {replications}"
+            f"{name:<20} {truth:>8.4f} {first['estimates'][name]:>9.4f}"
+            f" {first['standard_errors'][name]:>8.4f}"
+            f" {result['figures'][f'{name}/relative_error']:>8.2%}  "
+            f" {result['figures'][f'{name}/covered']:>21} of {replications}"
         )
     lines.append(
-        f"Largest error {result['figures']['max_relative_error']:.2%}; coverage {result['figures']['pooled_coverage']:.1%} of "
-        f"{replications * len(TRUTH)}; {result['figures']['seconds_a_fit']:.0f} s a fit."
+        f"Largest error {result['figures']['max_relative_error']:.2%}; coverage"
+        f" {result['figures']['pooled_coverage']:.1%} of {replications * len(TRUTH)};"
+        f" {result['figures']['seconds_a_fit']:.0f} s a fit."
     )
     return "\n".join(lines)
 
@@ -183,11 +240,19 @@ def hidden_table(result: dict[str, Any]) -> str:
     found = result["figures"]
     return "\n".join(
         (
-            f"Interest evolution, {result['sessions']:,} sessions without the directions of clicks, "
-            f"two filters of {result['particles']} particles each",
-            f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {found['estimate']:.4f}, error {found['max_relative_error']:.2%}, "
-            f"{found['seconds']:.0f} s",
-            f"gradient on sessions of four steps: particle filter {found['gradient/particle_filter']:.4f} ± "
-            f"{found['gradient/standard_error']:.4f}, enumeration {found['gradient/enumeration']:.4f}",
+            (
+                f"Interest evolution, {result['sessions']:,} sessions without the directions of"
+                f" clicks, two filters of {result['particles']} particles each"
+            ),
+            (
+                f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {found['estimate']:.4f},"
+                f" error {found['max_relative_error']:.2%}, {found['seconds']:.0f} s"
+            ),
+            (
+                "gradient on sessions of four steps: particle filter"
+                f" {found['gradient/particle_filter']:.4f} ±"
+                f" {found['gradient/standard_error']:.4f}, enumeration"
+                f" {found['gradient/enumeration']:.4f}"
+            ),
         )
     )

@@ -1,9 +1,11 @@
-"""Speed of the likelihood of sessions with its gradient, and memory of a log that is read from disk.
+"""Speed of the likelihood of sessions with its gradient, and memory of a log that is read from
+disk.
 
-Interest evolution with everything logged, its five parameters as in the recovery. Seconds are of the CPU and medians of repeated calls
-after the first one, which compiles. Costs are those of a session or a step beside the largest batch and the longest session: equal numbers
-mean that the cost is linear. Memory is the largest resident size of a process that makes one pass through an episode log in pieces of
-250 sessions, for a log and for one four times as long.
+Interest evolution with everything logged, its five parameters as in the recovery. Seconds are of
+the CPU and medians of repeated calls after the first one, which compiles. Costs are those of a
+session or a step beside the largest batch and the longest session: equal numbers mean that the cost
+is linear. Memory is the largest resident size of a process that makes one pass through an episode
+log in pieces of 250 sessions, for a log and for one four times as long.
 """
 
 import os
@@ -34,18 +36,32 @@ _SESSIONS, _PIECE = {False: (1000, 4000), True: (20, 40)}, 250
 
 
 def speed(seed: int, quick: bool) -> dict[str, Any]:
-    """Sessions per CPU second by batch size and by length, in graph mode and under XLA, and memory by the length of the log."""
+    """Sessions per CPU second by batch size and by length, in graph mode and under XLA, and memory
+    by the length of the log.
+    """
     rows = []
     for jit_compile in (False, True):
-        for batch, length in [*((b, _LENGTH[quick]) for b in _BATCHES[quick]), *((_BATCH[quick], t) for t in _LENGTHS[quick])]:
+        for batch, length in [
+            *((b, _LENGTH[quick]) for b in _BATCHES[quick]),
+            *((_BATCH[quick], t) for t in _LENGTHS[quick]),
+        ]:
             rows.append(
-                {"xla": jit_compile, "batch": batch, "length": length, "seconds": _seconds(batch, length, jit_compile, seed, quick)}
+                {
+                    "xla": jit_compile,
+                    "batch": batch,
+                    "length": length,
+                    "seconds": _seconds(batch, length, jit_compile, seed, quick),
+                }
             )
-    memory = [{"sessions": sessions, "bytes": _peak_memory(sessions)} for sessions in _SESSIONS[quick]]
+    memory = [
+        {"sessions": sessions, "bytes": _peak_memory(sessions)} for sessions in _SESSIONS[quick]
+    ]
     best = max(row["batch"] / row["seconds"] for row in rows if row["length"] == _LENGTH[quick])
     longest = [row for row in rows if row["batch"] == _BATCH[quick] and row["xla"]][-2:]
     per_step = [row["seconds"] / row["length"] for row in longest]
-    large = [row for row in rows if row["length"] == _LENGTH[quick] and row["xla"]][: len(_BATCHES[quick])][-2:]
+    large = [row for row in rows if row["length"] == _LENGTH[quick] and row["xla"]][
+        : len(_BATCHES[quick])
+    ][-2:]
     per_session = [row["seconds"] / row["batch"] for row in large]
     return {
         "study": "speed",
@@ -76,11 +92,19 @@ def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool)
 
 def _simulator(**users):
     values = {name: value for name, (value, _) in recovery.TRUTH.items()}
-    return interest_evolution(users=InterestEvolutionUsers(**values, departure_temperature=1.0, **users))
+    return interest_evolution(
+        users=InterestEvolutionUsers(**values, departure_temperature=1.0, **users)
+    )
 
 
 def _fitted() -> FittedSimulator:
-    return FittedSimulator(_simulator(), {f"users.{name}": Parameter(value, support) for name, (value, support) in recovery.TRUTH.items()})
+    return FittedSimulator(
+        _simulator(),
+        {
+            f"users.{name}": Parameter(value, support)
+            for name, (value, support) in recovery.TRUTH.items()
+        },
+    )
 
 
 def _log_of_length(num_sessions: int, length: int, seed: int) -> SessionLog:
@@ -110,7 +134,10 @@ def _write(path: str, num_sessions: int) -> None:
     size = min(num_sessions, _PIECE)
 
     def random_slate(observation, policy_state, seed):
-        return uniform_slate(size, simulator.num_candidates, simulator.slate_size, seed), policy_state
+        return (
+            uniform_slate(size, simulator.num_candidates, simulator.slate_size, seed),
+            policy_state,
+        )
 
     rollout = tf.function(lambda seed: simulator.rollout(random_slate, size, 20, seed))
     with episodes.Writer(path, simulator) as writer:
@@ -137,17 +164,20 @@ def speed_table(result: dict[str, Any]) -> str:
         cells = []
         for xla in (False, True):
             seconds = rows[xla, batch, length]
-            cells.append(f"{batch / seconds:>9,.0f} /s {seconds / batch / length * 1e6:>8.2f} µs/step")
+            cells.append(
+                f"{batch / seconds:>9,.0f} /s {seconds / batch / length * 1e6:>8.2f} µs/step"
+            )
         lines.append(f"{batch:>9,} {length:>6} {cells[0]:>28} {cells[1]:>28}")
     small, large = result["memory"]
     found = result["figures"]
     lines.append(
-        f"Cost of a step at twice the length {found['cost_of_length']:.2f}, of a session in a batch four times as large "
-        f"{found['cost_of_batch']:.2f} (1: linear)."
+        f"Cost of a step at twice the length {found['cost_of_length']:.2f}, of a session in a batch"
+        f" four times as large {found['cost_of_batch']:.2f} (1: linear)."
     )
     lines.append(
-        f"Memory of a pass through {small['sessions']:,} and {large['sessions']:,} sessions on disk: {small['bytes'] / 2**20:,.0f} and "
-        f"{large['bytes'] / 2**20:,.0f} MiB. Seconds are of the CPU."
+        f"Memory of a pass through {small['sessions']:,} and {large['sessions']:,} sessions on"
+        f" disk: {small['bytes'] / 2**20:,.0f} and {large['bytes'] / 2**20:,.0f} MiB. Seconds are"
+        " of the CPU."
     )
     return "\n".join(lines)
 

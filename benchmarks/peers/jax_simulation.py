@@ -2,19 +2,24 @@
 
 Run by `benchmarks/speed.py` with an interpreter that has JAX (nothing of recsim_tf is needed):
 
-    python jax_simulation.py --style=idiomatic --users=32,1024,16384 --slate_size=3 --num_candidates=10 --seconds=10
+    python jax_simulation.py --style=idiomatic --users=32,1024,16384 --slate_size=3
+    --num_candidates=10 --seconds=10
 
-The same as in recsim_tf: the dynamics and defaults of InterestEvolution-v1, fresh candidates at each step, uniform slates without
-replacement, a new user in the place of each who leaves, as many steps in a call, and all draws new in each call. An environment is written
-for one user, with a key for each draw, `vmap` over users and `scan` over time; rewards and finished sessions are summed on the way. Keys
-are JAX's default, ThreeFry. The styles share the dynamics and differ in the draws:
+The same as in recsim_tf: the dynamics and defaults of InterestEvolution-v1, fresh candidates at
+each step, uniform slates without replacement, a new user in the place of each who leaves, as many
+steps in a call, and all draws new in each call. An environment is written for one user, with a key
+for each draw, `vmap` over users and `scan` over time; rewards and finished sessions are summed on
+the way. Keys are JAX's default, ThreeFry. The styles share the dynamics and differ in the draws:
 
-- idiomatic: after gymnax's environments and JAX's documentation. Each draw is a function of `jax.random` made for it, and of several the
-  fastest: topics are `randint`, the choice is `choice` with probabilities (`categorical` is as fast), and the slate is `choice` without
-  replacement, with equal probabilities given, which makes the simulation 1.4 times as fast as without them or with `permutation`. A step
-  auto-resets as in gymnax: it steps, resets, and selects the one state or the other.
-- tuned: the least time of the ways that were tried. Slates by the ranks that recsim_tf draws too, topics as floored uniforms, choices by
-  one uniform's place among the cumulative weights, and new users drawn only in steps where somebody has left.
+- idiomatic: after gymnax's environments and JAX's documentation. Each draw is a function of
+  `jax.random` made for it, and of several the fastest: topics are `randint`, the choice is `choice`
+  with probabilities (`categorical` is as fast), and the slate is `choice` without replacement, with
+  equal probabilities given, which makes the simulation 1.4 times as fast as without them or with
+  `permutation`. A step auto-resets as in gymnax: it steps, resets, and selects the one state or the
+  other.
+- tuned: the least time of the ways that were tried. Slates by the ranks that recsim_tf draws too,
+  topics as floored uniforms, choices by one uniform's place among the cumulative weights, and new
+  users drawn only in steps where somebody has left.
 
 The last line is JSON. Exits with status 3 where JAX is missing.
 """
@@ -55,7 +60,12 @@ class State(NamedTuple):
 def mean_quality():
     """The mean quality of each topic, [NUM_TOPICS]."""
     num_negative = int(0.7 * NUM_TOPICS)
-    return jnp.concatenate([jnp.linspace(MIN_UTILITY, 0.0, num_negative), jnp.linspace(0.0, MAX_UTILITY, NUM_TOPICS - num_negative)])
+    return jnp.concatenate(
+        [
+            jnp.linspace(MIN_UTILITY, 0.0, num_negative),
+            jnp.linspace(0.0, MAX_UTILITY, NUM_TOPICS - num_negative),
+        ]
+    )
 
 
 class InterestEvolution:
@@ -75,7 +85,9 @@ class InterestEvolution:
     def draw_slate(self, key):
         """A uniform slate without replacement, int32 [K]."""
         probabilities = jnp.full([self.num_candidates], 1.0 / self.num_candidates)
-        return jax.random.choice(key, self.num_candidates, [self.slate_size], replace=False, p=probabilities)
+        return jax.random.choice(
+            key, self.num_candidates, [self.slate_size], replace=False, p=probabilities
+        )
 
     def draw_choice(self, key, weights):
         """A position, int32 [], by weights."""
@@ -84,19 +96,29 @@ class InterestEvolution:
     def reset(self, key):
         """The state of a new user."""
         interests_key, topics_key = jax.random.split(key)
-        return State(self.draw_interests(interests_key), jnp.asarray(TIME_BUDGET), self.draw_topics(topics_key))
+        return State(
+            self.draw_interests(interests_key),
+            jnp.asarray(TIME_BUDGET),
+            self.draw_topics(topics_key),
+        )
 
     def transition(self, key, state, slate):
-        """Shows a slate, int32 [K], to a user; returns the next state, the reward and whether the user leaves."""
+        """Shows a slate, int32 [K], to a user; returns the next state, the reward and whether the
+        user leaves.
+        """
         quality_key, choice_key, direction_key, topics_key = jax.random.split(key, 4)
         interests, topics = state.interests, state.topics[slate]
-        quality = mean_quality()[topics] + QUALITY_STDDEV * jax.random.normal(quality_key, [self.slate_size])
+        quality = mean_quality()[topics] + QUALITY_STDDEV * jax.random.normal(
+            quality_key, [self.slate_size]
+        )
 
         # The choice: a position of the slate, or slate_size for none.
         scores = interests[topics]
         choice = self.draw_choice(choice_key, jnp.append(scores, NO_CLICK_MASS) - MIN_NORMALIZER)
         clicked, position = choice < self.slate_size, jnp.minimum(choice, self.slate_size - 1)
-        watch_time = jnp.where(clicked, jnp.minimum(jnp.maximum(state.budget, 0.0), VIDEO_LENGTH), 0.0)
+        watch_time = jnp.where(
+            clicked, jnp.minimum(jnp.maximum(state.budget, 0.0), VIDEO_LENGTH), 0.0
+        )
 
         # The drift: of the interest in the document's topic, towards it or away from it.
         document = (clicked & (jnp.arange(NUM_TOPICS) == topics[position])).astype(interests.dtype)
@@ -106,13 +128,19 @@ class InterestEvolution:
 
         gain = USER_UPDATE_ALPHA * watch_time * quality[position]
         budget = state.budget - jnp.where(clicked, watch_time - gain, STEP_PENALTY)
-        return State(jnp.clip(interests + shift, -1.0, 1.0), budget, self.draw_topics(topics_key)), watch_time, budget <= 0
+        return (
+            State(jnp.clip(interests + shift, -1.0, 1.0), budget, self.draw_topics(topics_key)),
+            watch_time,
+            budget <= 0,
+        )
 
     def step(self, key, state, slate):
         """A transition, and a new user where the user leaves."""
         step_key, reset_key = jax.random.split(key)
         state, reward, done = self.transition(step_key, state, slate)
-        state = jax.tree.map(lambda new, old: jnp.where(done, new, old), self.reset(reset_key), state)
+        state = jax.tree.map(
+            lambda new, old: jnp.where(done, new, old), self.reset(reset_key), state
+        )
         return state, reward, done
 
     def step_batch(self, key, state):
@@ -152,14 +180,18 @@ class TunedInterestEvolution(InterestEvolution):
         return self.transition(key, state, slate)
 
     def step_batch(self, key, state):
-        """As above, and new users in the place of those who leave, drawn for all where anybody does."""
+        """As above, and new users in the place of those who leave, drawn for all where anybody
+        does.
+        """
         users_key, reset_key = jax.random.split(key)
         state, reward, done = super().step_batch(users_key, state)
 
         def seat_newcomers():
             interests = jax.vmap(self.draw_interests)(jax.random.split(reset_key, done.shape[0]))
             interests = jnp.where(done[:, None], interests, state.interests)
-            return state._replace(interests=interests, budget=jnp.where(done, TIME_BUDGET, state.budget))
+            return state._replace(
+                interests=interests, budget=jnp.where(done, TIME_BUDGET, state.budget)
+            )
 
         return jax.lax.cond(jnp.any(done), seat_newcomers, lambda: state), reward, done
 
@@ -168,7 +200,9 @@ STYLES = {"idiomatic": InterestEvolution, "tuned": TunedInterestEvolution}
 
 
 def simulation(environment, num_users, num_steps):
-    """A compiled function, key -> (total reward, finished sessions), that simulates auto-reset sessions."""
+    """A compiled function, key -> (total reward, finished sessions), that simulates auto-reset
+    sessions.
+    """
 
     def step(carry, key):
         state, total, sessions = carry
@@ -187,7 +221,9 @@ def simulation(environment, num_users, num_steps):
 
 def measure(arguments, num_users):
     """Rates of one batch size."""
-    num_steps = min(max(arguments.user_steps // num_users, arguments.min_steps), arguments.max_steps)
+    num_steps = min(
+        max(arguments.user_steps // num_users, arguments.min_steps), arguments.max_steps
+    )
     environment = STYLES[arguments.style](arguments.slate_size, arguments.num_candidates)
     simulate = simulation(environment, num_users, num_steps)
 
@@ -216,18 +252,36 @@ def measure(arguments, num_users):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--style", choices=list(STYLES), default="idiomatic")
     parser.add_argument("--users", default="1024", help="batch sizes, separated by commas")
     parser.add_argument("--slate_size", type=int, default=3)
     parser.add_argument("--num_candidates", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=10.0, help="CPU seconds to measure for each batch size")
-    parser.add_argument("--user_steps", type=int, default=2**21, help="a call simulates about so many, within the bounds of its steps")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="CPU seconds to measure for each batch size"
+    )
+    parser.add_argument(
+        "--user_steps",
+        type=int,
+        default=2**21,
+        help="a call simulates about so many, within the bounds of its steps",
+    )
     parser.add_argument("--min_steps", type=int, default=128)
     parser.add_argument("--max_steps", type=int, default=4096)
     arguments = parser.parse_args()
     rates = {users: measure(arguments, int(users)) for users in arguments.users.split(",")}
-    print(json.dumps({"style": arguments.style, "rates": rates, "version": jax.__version__, "python": platform.python_version()}))
+    print(
+        json.dumps(
+            {
+                "style": arguments.style,
+                "rates": rates,
+                "version": jax.__version__,
+                "python": platform.python_version(),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

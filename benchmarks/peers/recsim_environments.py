@@ -1,4 +1,6 @@
-"""RecSim 0.2.4's environments by the names that recsim_tf gives them. Python 3.6 and later; nothing of recsim_tf is needed."""
+"""RecSim 0.2.4's environments by the names that recsim_tf gives them. Python 3.6 and later; nothing
+of recsim_tf is needed.
+"""
 
 import os
 import sys
@@ -12,12 +14,18 @@ MAX_STEPS = 27000
 
 
 def create(environment_id, slate_size, num_candidates):
-    """Returns RecSim's version and environment; exits with status `MISSING` where RecSim cannot be imported."""
+    """Returns RecSim's version and environment; exits with status `MISSING` where RecSim cannot be
+    imported.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     warnings.simplefilter("ignore")
     try:
         from pkg_resources import get_distribution
-        from recsim.environments import interest_evolution, interest_exploration, long_term_satisfaction
+        from recsim.environments import (
+            interest_evolution,
+            interest_exploration,
+            long_term_satisfaction,
+        )
     except ImportError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(MISSING)
@@ -26,5 +34,10 @@ def create(environment_id, slate_size, num_candidates):
         "InterestExploration-v1": interest_exploration,
         "LongTermSatisfaction-v1": long_term_satisfaction,
     }
-    config = {"slate_size": slate_size, "num_candidates": num_candidates, "resample_documents": True, "seed": 0}
+    config = {
+        "slate_size": slate_size,
+        "num_candidates": num_candidates,
+        "resample_documents": True,
+        "seed": 0,
+    }
     return get_distribution("recsim").version, modules[environment_id].create_environment(config)

@@ -10,7 +10,9 @@ _STEPS_BETWEEN_LOOKS = 100
 
 
 def measure(environment, agent, cpu_seconds, steps=0):
-    """Goes through sessions as RecSim's runner does, for that much CPU time and at least that many steps; returns the figures by name."""
+    """Goes through sessions as RecSim's runner does, for that much CPU time and at least that many
+    steps; returns the figures by name.
+    """
     taken, sessions, total = 0, 0, 0.0
     cpu, wall = time.process_time(), time.perf_counter()
     begin, end = getattr(agent, "begin_episode", None), getattr(agent, "end_episode", None)

@@ -1,8 +1,10 @@
 """RecSim 0.2.4's environments with its random agent: environment steps per CPU second.
 
-Run by `benchmarks/speed.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of recsim_tf is needed):
+Run by `benchmarks/speed.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of
+recsim_tf is needed):
 
-    python recsim_simulation.py --environment=InterestEvolution-v1 --slate_size=3 --num_candidates=10 --seconds=10
+    python recsim_simulation.py --environment=InterestEvolution-v1 --slate_size=3
+    --num_candidates=10 --seconds=10
 
 Prints one line of JSON. Exits with status 3 where RecSim is missing.
 """
@@ -22,7 +24,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=10.0, help="CPU seconds to measure")
     arguments = parser.parse_args()
 
-    version, environment = recsim_environments.create(arguments.environment, arguments.slate_size, arguments.num_candidates)
+    version, environment = recsim_environments.create(
+        arguments.environment, arguments.slate_size, arguments.num_candidates
+    )
     from recsim.agents.random_agent import RandomAgent
 
     agent = RandomAgent(environment.action_space, random_seed=0)

@@ -1,15 +1,19 @@
 """RecSim 0.2.4's agents in training: environment steps per CPU second.
 
-Run by `benchmarks/speed.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of recsim_tf is needed):
+Run by `benchmarks/speed.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of
+recsim_tf is needed):
 
-    python recsim_training.py --agent=slate_q --environment=InterestEvolution-v1 --slate_size=2 --num_candidates=10 --seconds=30
+    python recsim_training.py --agent=slate_q --environment=InterestEvolution-v1 --slate_size=2
+    --num_candidates=10 --seconds=30
 
-Agents have RecSim's defaults; the neural ones replay 32 transitions every 4 steps. RecSim creates their layers anew at each call, so that
-every candidate has weights of its own; `--weights=shared` gives all candidates those of one network of the same size, as it is meant to
-be, `--weights=shipped` leaves that as it is. Only the beginning is shortened: agents learn from step
-`--min_replay_history` on instead of 20,000, and explore with the final probability 0.01 from twice that step on instead of 270,000. The
-figures are of the steps after that, as are all but the first hundredth of the 25 million steps of RecSim's training runs. Prints one line
-of JSON. Exits with status 3 where RecSim is missing.
+Agents have RecSim's defaults; the neural ones replay 32 transitions every 4 steps. RecSim creates
+their layers anew at each call, so that every candidate has weights of its own; `--weights=shared`
+gives all candidates those of one network of the same size, as it is meant to be,
+`--weights=shipped` leaves that as it is. Only the beginning is shortened: agents learn from step
+`--min_replay_history` on instead of 20,000, and explore with the final probability 0.01 from twice
+that step on instead of 270,000. The figures are of the steps after that, as are all but the first
+hundredth of the 25 million steps of RecSim's training runs. Prints one line of JSON. Exits with
+status 3 where RecSim is missing.
 """
 
 import argparse
@@ -32,7 +36,10 @@ def shared_network(user, document, scope):
 
 def create_agent(name, environment, min_replay_history, weights):
     """Returns RecSim's agent; the neural ones bring a session of TensorFlow 1."""
-    spaces = {"observation_space": environment.observation_space, "action_space": environment.action_space}
+    spaces = {
+        "observation_space": environment.observation_space,
+        "action_space": environment.action_space,
+    }
     if name == "tabular_q":
         from recsim.agents.tabular_q_agent import TabularQAgent
 
@@ -46,9 +53,14 @@ def create_agent(name, environment, min_replay_history, weights):
         dqn_agent.recsim_dqn_network = shared_network
     tf.logging.set_verbosity(tf.logging.ERROR)
     session = tf.Session("", config=tf.ConfigProto(allow_soft_placement=True))
-    beginning = {"min_replay_history": min_replay_history, "epsilon_decay_period": min_replay_history}
+    beginning = {
+        "min_replay_history": min_replay_history,
+        "epsilon_decay_period": min_replay_history,
+    }
     if name == "slate_q":
-        agent = slate_decomp_q_agent.create_agent("slate_topk_topk_q", session, **beginning, **spaces)
+        agent = slate_decomp_q_agent.create_agent(
+            "slate_topk_topk_q", session, **beginning, **spaces
+        )
     else:
         agent = full_slate_q_agent.FullSlateQAgent(session, **beginning, **spaces)
     session.run(tf.global_variables_initializer())
@@ -57,7 +69,9 @@ def create_agent(name, environment, min_replay_history, weights):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agent", choices=["slate_q", "tabular_q", "full_slate_q"], default="slate_q")
+    parser.add_argument(
+        "--agent", choices=["slate_q", "tabular_q", "full_slate_q"], default="slate_q"
+    )
     parser.add_argument("--environment", default="InterestEvolution-v1")
     parser.add_argument("--slate_size", type=int, default=2)
     parser.add_argument("--num_candidates", type=int, default=10)
@@ -66,8 +80,12 @@ def main():
     parser.add_argument("--weights", choices=["shared", "shipped"], default="shared")
     arguments = parser.parse_args()
 
-    version, environment = recsim_environments.create(arguments.environment, arguments.slate_size, arguments.num_candidates)
-    agent = create_agent(arguments.agent, environment, arguments.min_replay_history, arguments.weights)
+    version, environment = recsim_environments.create(
+        arguments.environment, arguments.slate_size, arguments.num_candidates
+    )
+    agent = create_agent(
+        arguments.agent, environment, arguments.min_replay_history, arguments.weights
+    )
     measure(environment, agent, 0.0, steps=2 * arguments.min_replay_history)
     print(json.dumps({**measure(environment, agent, arguments.seconds), "recsim": version}))
 

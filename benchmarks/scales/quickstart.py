@@ -1,4 +1,6 @@
-"""The quickstart's result on one device, on two logical devices and by two processes: three runs of the command."""
+"""The quickstart's result on one device, on two logical devices and by two processes: three runs of
+the command.
+"""
 
 import json
 import subprocess
@@ -12,8 +14,18 @@ import processes
 from scales.common import Settings
 from sections import Section
 
-_QUICK = ("train.num_iterations=2", "train.warmup_iterations=2", "experiment.num_users=16", "experiment.batch_size=4")
-_QUICK += ("experiment.replay_length=4", "SlateQAgent.num_steps=2", "Evaluation.num_users=16", "train.eval_users=16")
+_QUICK = (
+    "train.num_iterations=2",
+    "train.warmup_iterations=2",
+    "experiment.num_users=16",
+    "experiment.batch_size=4",
+)
+_QUICK += (
+    "experiment.replay_length=4",
+    "SlateQAgent.num_steps=2",
+    "Evaluation.num_users=16",
+    "train.eval_users=16",
+)
 _STRATEGIES = {
     "default": ("one device", ()),
     "mirrored": ("two logical devices", ("train.strategy='mirrored'", "cluster.logical_cpus=2")),
@@ -24,11 +36,18 @@ _STRATEGIES = {
 def measure(settings: Settings) -> Section:
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    lines = ["The quickstart, 3,000 iterations", f"{'':<24} {'return':>16} {'oracle':>8} {'seconds of training':>20} {'in all':>8}"]
+    lines = [
+        "The quickstart, 3,000 iterations",
+        f"{'':<24} {'return':>16} {'oracle':>8} {'seconds of training':>20} {'in all':>8}",
+    ]
     for name, (text, bindings) in _STRATEGIES.items():
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            _train(Path(folder) / "run", bindings + (_QUICK if settings.quick else ()), 2 if name == "multi_worker" else 1)
+            _train(
+                Path(folder) / "run",
+                bindings + (_QUICK if settings.quick else ()),
+                2 if name == "multi_worker" else 1,
+            )
             results = json.loads((Path(folder) / "run" / "results.json").read_text())
         *_, oracle, agent = results["policies"]
         seconds = time.perf_counter() - started
@@ -37,20 +56,31 @@ def measure(settings: Settings) -> Section:
         figures[f"quickstart/{name}_standard_error"] = agent["standard_error"]
         trained = results["train"]["seconds"]
         cells = (
-            f"{agent['mean_return']:8.2f} ± {agent['standard_error']:5.2f} {oracle['mean_return']:8.2f} {trained:>20,.0f} {seconds:>8,.0f}"
+            f"{agent['mean_return']:8.2f} ± {agent['standard_error']:5.2f}"
+            f" {oracle['mean_return']:8.2f} {trained:>20,.0f} {seconds:>8,.0f}"
         )
         lines.append(f"{text:<24} {cells}")
-    lines.append("± is one standard error over sessions; between seeds the quickstart's returns have a standard deviation of about 3.")
+    lines.append(
+        "± is one standard error over sessions; between seeds the quickstart's returns have a"
+        " standard deviation of about 3."
+    )
     return Section(figures, details, lines)
 
 
 def _train(run: Path, bindings: tuple[str, ...], num_workers: int) -> None:
-    arguments = ["train", f"--root_dir={run}", "--gin_file=quickstart.gin", *(f"--gin_bindings={binding}" for binding in bindings)]
+    arguments = [
+        "train",
+        f"--root_dir={run}",
+        "--gin_file=quickstart.gin",
+        *(f"--gin_bindings={binding}" for binding in bindings),
+    ]
     addresses = processes.free_addresses(num_workers)
     workers = [
         subprocess.Popen(
             [sys.executable, "-m", "recsim_tf.cli", *arguments],
-            env=processes.environment(processes.tf_config(addresses, index) if num_workers > 1 else {}),
+            env=processes.environment(
+                processes.tf_config(addresses, index) if num_workers > 1 else {}
+            ),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

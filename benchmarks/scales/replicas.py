@@ -1,7 +1,9 @@
-"""Training of the quickstart's agent on one core and two, as one process, as logical devices and as processes.
+"""Training of the quickstart's agent on one core and two, as one process, as logical devices and as
+processes.
 
-"Strong" keeps the users and the batch of the whole, "weak" those of a replica. Wall time, after a first call that traces. Two runs that
-have nothing to do with each other, each on a core of its own, show what the machine has to give; a sweep's trials run like that.
+"Strong" keeps the users and the batch of the whole, "weak" those of a replica. Wall time, after a
+first call that traces. Two runs that have nothing to do with each other, each on a core of its own,
+show what the machine has to give; a sweep's trials run like that.
 """
 
 import statistics
@@ -20,7 +22,8 @@ _SIZES = {
 class _Row(NamedTuple):
     text: str
     strategy: str
-    cores: int  # on which the run is, as many as there are; a run of several processes has one for each
+    # on which the run is, as many as there are; a run of several processes has one for each
+    cores: int
     replicas: int = 1
     processes: int = 1
     scale: int = 1  # of users and batch, in sizes of one device
@@ -30,10 +33,21 @@ _ROWS = {
     "one_core": _Row("one device, one core", "default", 1),
     "two_cores": _Row("one device, two cores", "default", 2),
     "mirrored": _Row("two logical devices, two cores", "mirrored", 2, replicas=2),
-    "mirrored_weak": _Row("the same, twice the users and the batch", "mirrored", 2, replicas=2, scale=2),
+    "mirrored_weak": _Row(
+        "the same, twice the users and the batch", "mirrored", 2, replicas=2, scale=2
+    ),
     "multi_worker": _Row("two processes, a core each", "multi_worker", 1, replicas=2, processes=2),
-    "multi_worker_weak": _Row("the same, twice the users and the batch", "multi_worker", 1, replicas=2, processes=2, scale=2),
-    "independent": _Row("two runs that are not connected, a core each", "default", 1, processes=2, scale=2),
+    "multi_worker_weak": _Row(
+        "the same, twice the users and the batch",
+        "multi_worker",
+        1,
+        replicas=2,
+        processes=2,
+        scale=2,
+    ),
+    "independent": _Row(
+        "two runs that are not connected, a core each", "default", 1, processes=2, scale=2
+    ),
 }
 _QUICK_ROWS = ("one_core", "multi_worker")
 
@@ -46,9 +60,15 @@ def measure(settings: Settings) -> Section:
             found[name].append(_run(row, settings.quick))
     size = _SIZES[settings.quick]
     lines = [
-        f"SlateQ in training, {size['users']:,} users and {size['batch_size']} sequences of {size['num_steps']} steps a device, wall time, "
-        f"median of {settings.rounds} rounds in turns",
-        f"{'':<46} {'env steps/s':>12} {'train steps/s':>14} {'x one core':>11} {'MiB a process':>14}",
+        (
+            f"SlateQ in training, {size['users']:,} users and {size['batch_size']} sequences of"
+            f" {size['num_steps']} steps a device, wall time, median of {settings.rounds} rounds in"
+            " turns"
+        ),
+        (
+            f"{'':<46} {'env steps/s':>12} {'train steps/s':>14} {'x one core':>11}"
+            f" {'MiB a process':>14}"
+        ),
     ]
     figures: dict[str, float] = {}
     for name, row in rows.items():
@@ -58,10 +78,15 @@ def measure(settings: Settings) -> Section:
         figures[f"{name}_vs_one_core"] = ratio = rate / figures["one_core/env_steps_per_second"]
         train_steps = statistics.median(run["train_steps_per_second"] for run in found[name])
         memory = max(run["peak_mib"] for run in found[name])
-        lines.append(f"{row.text:<46} {rate:>12,.0f} {train_steps:>14,.1f} {ratio:>11.2f} {memory:>14,.0f}")
+        lines.append(
+            f"{row.text:<46} {rate:>12,.0f} {train_steps:>14,.1f} {ratio:>11.2f} {memory:>14,.0f}"
+        )
     parameters = found["multi_worker"][0]["parameters"]
     figures["bytes_per_update"] = 4 * parameters
-    lines.append(f"An update sums {parameters:,} gradients, {4 * parameters / 2**20:.2f} MiB, over the replicas.")
+    lines.append(
+        f"An update sums {parameters:,} gradients, {4 * parameters / 2**20:.2f} MiB, over the"
+        " replicas."
+    )
     return Section(figures, found, lines)
 
 
@@ -69,12 +94,26 @@ def _run(row: _Row, quick: bool) -> dict[str, Any]:
     """The rates of all processes together."""
     size = _SIZES[quick]
     per_process = row.scale if row.strategy != "default" else 1
-    task = {**size, "users": per_process * size["users"], "batch_size": per_process * size["batch_size"]}
-    task |= {"strategy": row.strategy, "logical_cpus": row.replicas if row.strategy == "mirrored" else None}
+    task = {
+        **size,
+        "users": per_process * size["users"],
+        "batch_size": per_process * size["batch_size"],
+    }
+    task |= {
+        "strategy": row.strategy,
+        "logical_cpus": row.replicas if row.strategy == "mirrored" else None,
+    }
     addresses = processes.free_addresses(row.processes)
-    environments = [processes.tf_config(addresses, index) if row.strategy == "multi_worker" else {} for index in range(row.processes)]
-    cores = [[index] if row.cores == 1 else list(range(row.cores)) for index in range(row.processes)]
-    runs = processes.run_workers("scales/replicas_worker.py", [task] * row.processes, cores, environments)
+    environments = [
+        processes.tf_config(addresses, index) if row.strategy == "multi_worker" else {}
+        for index in range(row.processes)
+    ]
+    cores = [
+        [index] if row.cores == 1 else list(range(row.cores)) for index in range(row.processes)
+    ]
+    runs = processes.run_workers(
+        "scales/replicas_worker.py", [task] * row.processes, cores, environments
+    )
     together = dict(runs[0])
     if row.strategy == "default":
         together["env_steps_per_second"] = sum(run["env_steps_per_second"] for run in runs)

@@ -1,4 +1,5 @@
-"""One process of `benchmarks/scaling.py`: the quickstart's agent in training, timed. Prints one line of JSON.
+"""One process of `benchmarks/scaling.py`: the quickstart's agent in training, timed. Prints one
+line of JSON.
 
 The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
 """
@@ -11,7 +12,8 @@ import time
 from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import numpy as np
 import tensorflow as tf
@@ -60,7 +62,9 @@ def measure(task: Task) -> dict[str, float]:
     return {
         "env_steps_per_second": iterations * loop.user_steps_per_iteration / seconds,
         "train_steps_per_second": iterations / seconds,
-        "parameters": int(sum(np.prod(weight.shape) for weight in parts.agent.network.trainable_weights)),
+        "parameters": int(
+            sum(np.prod(weight.shape) for weight in parts.agent.network.trainable_weights)
+        ),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "tensorflow": tf.__version__,
     }

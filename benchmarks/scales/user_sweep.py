@@ -1,6 +1,8 @@
-"""Values of a parameter side by side on the user axis against as many runs of one value each, start-up and tracing excluded.
+"""Values of a parameter side by side on the user axis against as many runs of one value each,
+start-up and tracing excluded.
 
-Both ways in graph mode, in which `simulate` and `evaluate` run on a CPU, and under XLA, whose compiling takes longer than it saves here.
+Both ways in graph mode, in which `simulate` and `evaluate` run on a CPU, and under XLA, whose
+compiling takes longer than it saves here.
 """
 
 import statistics
@@ -20,9 +22,15 @@ def measure(settings: Settings) -> Section:
     size = _SIZES[settings.quick]
     rounds = 2 * settings.rounds + 1
     lines = [
-        f"{size['values']} values of {size['users']} users each, interest evolution, random slates, sessions to their ends, one core, "
-        f"median of {rounds} rounds in turns, seconds",
-        f"{'':<12} {'at once':>9} {'one by one':>11} {'times':>6}   {'with first calls: at once':>26} {'one by one':>11} {'times':>6}",
+        (
+            f"{size['values']} values of {size['users']} users each, interest evolution, random"
+            f" slates, sessions to their ends, one core, median of {rounds} rounds in turns,"
+            " seconds"
+        ),
+        (
+            f"{'':<12} {'at once':>9} {'one by one':>11} {'times':>6}  "
+            f" {'with first calls: at once':>26} {'one by one':>11} {'times':>6}"
+        ),
     ]
     figures: dict[str, float] = {}
     details = {}
@@ -30,16 +38,35 @@ def measure(settings: Settings) -> Section:
         task = {**size, "rounds": rounds, "xla": mode == "xla"}
         (found,) = processes.run_workers("scales/user_sweep_worker.py", [task], [[0]], [{}])
         if not found["same"]:
-            raise RuntimeError("the sessions of a value at once with others are not those of the value alone")
+            raise RuntimeError(
+                "the sessions of a value at once with others are not those of the value alone"
+            )
         together, alone = statistics.median(found["together"]), statistics.median(found["alone"])
-        first_together, first_alone = found["together_first"] + together, found["alone_first"] + alone
-        figures |= {f"user_sweep/{mode}/at_once_seconds": together, f"user_sweep/{mode}/one_by_one_seconds": alone}
-        figures |= {f"user_sweep_vs_runs/{mode}": alone / together, f"user_sweep_vs_runs/{mode}_with_tracing": first_alone / first_together}
+        first_together, first_alone = (
+            found["together_first"] + together,
+            found["alone_first"] + alone,
+        )
+        figures |= {
+            f"user_sweep/{mode}/at_once_seconds": together,
+            f"user_sweep/{mode}/one_by_one_seconds": alone,
+        }
+        figures |= {
+            f"user_sweep_vs_runs/{mode}": alone / together,
+            f"user_sweep_vs_runs/{mode}_with_tracing": first_alone / first_together,
+        }
         details[mode] = found
-        cells = f"{together:>9.3f} {alone:>11.3f} {alone / together:>6.1f}   {first_together:>26.2f} {first_alone:>11.2f}"
+        cells = (
+            f"{together:>9.3f} {alone:>11.3f} {alone / together:>6.1f}   {first_together:>26.2f}"
+            f" {first_alone:>11.2f}"
+        )
         lines.append(f"{text:<12} {cells} {first_alone / first_together:>6.1f}")
     figures["user_sweep_vs_runs"] = figures["user_sweep_vs_runs/graph"]
-    figures["user_sweep_xla_vs_graph_runs"] = figures["user_sweep/graph/one_by_one_seconds"] / figures["user_sweep/xla/at_once_seconds"]
+    figures["user_sweep_xla_vs_graph_runs"] = (
+        figures["user_sweep/graph/one_by_one_seconds"] / figures["user_sweep/xla/at_once_seconds"]
+    )
     lines.append("First calls trace or compile.")
-    lines.append(f"At once under XLA is {figures['user_sweep_xla_vs_graph_runs']:.1f} times as fast as one by one in graph mode.")
+    lines.append(
+        f"At once under XLA is {figures['user_sweep_xla_vs_graph_runs']:.1f} times as fast as one"
+        " by one in graph mode."
+    )
     return Section(figures, details, lines)

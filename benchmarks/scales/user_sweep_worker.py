@@ -1,4 +1,5 @@
-"""One process of `benchmarks/scaling.py`: a sweep on the user axis and the runs of its values, timed. Prints one line of JSON.
+"""One process of `benchmarks/scaling.py`: a sweep on the user axis and the runs of its values,
+timed. Prints one line of JSON.
 
 The only argument is a `Task` as JSON.
 """
@@ -10,7 +11,8 @@ import time
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import gin
 import numpy as np

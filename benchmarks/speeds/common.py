@@ -7,7 +7,11 @@ import processes
 from sections import Section as Section
 
 # Documents of a slate, of 10 candidates, by environment.
-RECSIM_SLATE_SIZES = {"InterestEvolution-v1": 3, "InterestExploration-v1": 2, "LongTermSatisfaction-v1": 2}
+RECSIM_SLATE_SIZES = {
+    "InterestEvolution-v1": 3,
+    "InterestExploration-v1": 2,
+    "LongTermSatisfaction-v1": 2,
+}
 SLATE_SIZES = {**RECSIM_SLATE_SIZES, "DriftingTaste-v0": 3, "PageClicks-v0": 3}
 NUM_CANDIDATES = 10
 # Whether XLA compiles, by what the report calls it.
@@ -29,7 +33,14 @@ class Settings(NamedTuple):
     jax: str | None
 
 
-def simulate(settings: Settings, environment: str, users: Sequence[int], mode: str, one_core: bool = True, **task) -> dict[str, Any]:
+def simulate(
+    settings: Settings,
+    environment: str,
+    users: Sequence[int],
+    mode: str,
+    one_core: bool = True,
+    **task,
+) -> dict[str, Any]:
     """Rates of an environment under random slates, of each batch size, from a process of their own.
 
     Args:

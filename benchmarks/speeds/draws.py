@@ -10,11 +10,19 @@ _STEPS = {False: 2**21, True: 8}
 
 
 def measure(settings: Settings) -> Section:
-    """`step_vs_draws` is of the largest batch; the policy, random slates, is in the step and its noise is not in the draws."""
+    """`step_vs_draws` is of the largest batch; the policy, random slates, is in the step and its
+    noise is not in the draws.
+    """
     figures, details = {}, {}
     lines = [
-        "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA, one core",
-        f"{'users':>8} {'step':>8} {'draws':>8} {'in a block':>11} {'by kind':>9} {'step / draws':>13}",
+        (
+            "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10,"
+            " XLA, one core"
+        ),
+        (
+            f"{'users':>8} {'step':>8} {'draws':>8} {'in a block':>11} {'by kind':>9}"
+            f" {'step / draws':>13}"
+        ),
     ]
     for users in _USERS[settings.quick]:
         task = {
@@ -26,11 +34,22 @@ def measure(settings: Settings) -> Section:
             "num_topics": 20,
             "cpu_seconds": 0.0 if settings.quick else 2.0,
         }
-        runs = [processes.run_worker("speeds/draws_worker.py", task, True) for _ in range(settings.rounds)]
+        runs = [
+            processes.run_worker("speeds/draws_worker.py", task, True)
+            for _ in range(settings.rounds)
+        ]
         details[str(users)] = runs
         step, draws, block, kinds = (
-            statistics.median(run[name] for run in runs) for name in ("step", "draws", "draws_in_a_block", "draws_by_kind")
+            statistics.median(run[name] for run in runs)
+            for name in ("step", "draws", "draws_in_a_block", "draws_by_kind")
         )
-        figures |= {f"step_ns/{users}": step, f"draws_ns/{users}": draws, "step_vs_draws": step / draws}
-        lines.append(f"{users:>8,} {step:>8.1f} {draws:>8.1f} {block:>11.1f} {kinds:>9.1f} {step / draws:>13.2f}")
+        figures |= {
+            f"step_ns/{users}": step,
+            f"draws_ns/{users}": draws,
+            "step_vs_draws": step / draws,
+        }
+        lines.append(
+            f"{users:>8,} {step:>8.1f} {draws:>8.1f} {block:>11.1f} {kinds:>9.1f}"
+            f" {step / draws:>13.2f}"
+        )
     return Section(figures, details, lines)

@@ -1,10 +1,12 @@
-"""One process of `benchmarks/speed.py`: the time of a step against the time of its draws. Prints one line of JSON.
+"""One process of `benchmarks/speed.py`: the time of a step against the time of its draws. Prints
+one line of JSON.
 
-The floor of a step of interest evolution is the time to draw what it must: N topics, two uniforms (which document, which direction) and K
-standard normals (qualities) for each user, by as few raw stateless operations as it takes, of flat shape, which XLA on the CPU
-vectorises. Two ways are measured, of which the faster counts: one operation a kind, or one uniform block mapped by quantiles. The policy's
-own noise is not in it, nor are newcomers. Steps and draws take turns; figures are medians over calls. The only argument is a `Task`, as
-JSON.
+The floor of a step of interest evolution is the time to draw what it must: N topics, two uniforms
+(which document, which direction) and K standard normals (qualities) for each user, by as few raw
+stateless operations as it takes, of flat shape, which XLA on the CPU vectorises. Two ways are
+measured, of which the faster counts: one operation a kind, or one uniform block mapped by
+quantiles. The policy's own noise is not in it, nor are newcomers. Steps and draws take turns;
+figures are medians over calls. The only argument is a `Task`, as JSON.
 """
 
 import json
@@ -16,7 +18,8 @@ import time
 from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import simulation_worker
 import tensorflow as tf
@@ -40,17 +43,30 @@ class Task(NamedTuple):
 def _kinds(task: Task, seed):
     """One operation for each kind of draw."""
     topic_seed, uniform_seed, normal_seed = random.split_seed(seed, 3)
-    topics = random.uniform_integers([task.users * task.num_candidates], topic_seed, task.num_topics)
+    topics = random.uniform_integers(
+        [task.users * task.num_candidates], topic_seed, task.num_topics
+    )
     normals = random.normal([task.users * task.slate_size], normal_seed)
     return topics, random.uniform([2 * task.users], uniform_seed), normals
 
 
 def _block(task: Task, seed):
     """One uniform block, mapped."""
-    ends = [task.users * count for count in (task.num_candidates, task.num_candidates + 2, task.num_candidates + 2 + task.slate_size)]
+    ends = [
+        task.users * count
+        for count in (
+            task.num_candidates,
+            task.num_candidates + 2,
+            task.num_candidates + 2 + task.slate_size,
+        )
+    ]
     u = random.uniform([ends[-1]], seed)
     topics = tf.cast(u[: ends[0]] * task.num_topics, tf.int32)
-    return topics, u[ends[0] : ends[1]], math.sqrt(2.0) * tf.math.erfinv(2.0 * u[ends[1] :] + (2.0**-23 - 1.0))
+    return (
+        topics,
+        u[ends[0] : ends[1]],
+        math.sqrt(2.0) * tf.math.erfinv(2.0 * u[ends[1] :] + (2.0**-23 - 1.0)),
+    )
 
 
 def draws(task: Task, draw):
@@ -64,7 +80,9 @@ def draws(task: Task, draw):
             return step + 1, seed, draw(task, draw_seed)
 
         loop_vars = (0, seed, tf.nest.map_structure(tf.zeros_like, draw(task, seed)))
-        last = tf.while_loop(lambda *_: True, body, loop_vars, parallel_iterations=1, maximum_iterations=task.steps)[2]
+        last = tf.while_loop(
+            lambda *_: True, body, loop_vars, parallel_iterations=1, maximum_iterations=task.steps
+        )[2]
         return [tf.reduce_sum(tf.cast(leaf, tf.float32)) for leaf in last]
 
     return run
@@ -73,7 +91,16 @@ def draws(task: Task, draw):
 def measure(task: Task) -> dict[str, float]:
     """Nanoseconds of CPU time a user-step of each program."""
     simulated = simulation_worker.Task(
-        "InterestEvolution-v1", [task.users], task.xla, True, task.slate_size, task.num_candidates, 0, 0, 0, 0.0
+        "InterestEvolution-v1",
+        [task.users],
+        task.xla,
+        True,
+        task.slate_size,
+        task.num_candidates,
+        0,
+        0,
+        0,
+        0.0,
     )
     programs = {
         "step": simulation_worker.simulation(simulated, task.users, task.steps),
@@ -90,8 +117,15 @@ def measure(task: Task) -> dict[str, float]:
             started = time.process_time()
             [float(result) for result in run(random.as_seed(calls))]
             times[name].append(time.process_time() - started)
-    figures = {name: 1e9 * statistics.median(seconds) / (task.users * task.steps) for name, seconds in times.items()}
-    return {**figures, "draws": min(figures["draws_by_kind"], figures["draws_in_a_block"]), "calls": calls}
+    figures = {
+        name: 1e9 * statistics.median(seconds) / (task.users * task.steps)
+        for name, seconds in times.items()
+    }
+    return {
+        **figures,
+        "draws": min(figures["draws_by_kind"], figures["draws_in_a_block"]),
+        "calls": calls,
+    }
 
 
 def main() -> None:

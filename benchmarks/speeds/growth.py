@@ -1,4 +1,6 @@
-"""How the time of a user-step grows with candidates, slate size, users and horizon: interest evolution, random slates, XLA, one core."""
+"""How the time of a user-step grows with candidates, slate size, users and horizon: interest
+evolution, random slates, XLA, one core.
+"""
 
 from typing import Any
 
@@ -23,12 +25,18 @@ _MANY_CANDIDATES = 100
 def measure(settings: Settings) -> Section:
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    lines = [f"Nanoseconds of CPU time a user-step, {_USERS[settings.quick]:,} users, slates of 3 of {NUM_CANDIDATES}, as one thing varies"]
+    lines = [
+        f"Nanoseconds of CPU time a user-step, {_USERS[settings.quick]:,} users, slates of 3 of"
+        f" {NUM_CANDIDATES}, as one thing varies"
+    ]
     for swept, values in _SWEEPS[settings.quick].items():
         cells = []
         for value in values:
             users = value if swept == "users" else _USERS[settings.quick]
-            task: dict[str, Any] = {"cpu_seconds": 0.01 if settings.quick else 1.0, "min_steps": 2 if settings.quick else 8}
+            task: dict[str, Any] = {
+                "cpu_seconds": 0.01 if settings.quick else 1.0,
+                "min_steps": 2 if settings.quick else 8,
+            }
             if swept == "num_candidates":
                 task |= {"num_candidates": value}
             elif swept == "slate_size":
@@ -37,7 +45,9 @@ def measure(settings: Settings) -> Section:
                 task |= {"user_steps": users * value, "min_steps": value, "max_steps": value}
             found = simulate(settings, _ENVIRONMENT, [users], "xla", **task)["rates"][str(users)]
             details[f"{swept}/{value}"] = found
-            figures[f"growth/{swept}/{value}"] = nanoseconds = 1e9 / found["user_steps_per_cpu_second"]
+            figures[f"growth/{swept}/{value}"] = nanoseconds = (
+                1e9 / found["user_steps_per_cpu_second"]
+            )
             cells.append(f"{value:,}: {nanoseconds:,.0f}")
         lines.append(f"{swept.replace('_', ' '):<16}" + "   ".join(f"{cell:>16}" for cell in cells))
     return Section(figures, details, lines)

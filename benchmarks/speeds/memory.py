@@ -1,8 +1,11 @@
-"""Memory of a user: the growth of a process's peak between two batch sizes, interest evolution, 10 candidates."""
+"""Memory of a user: the growth of a process's peak between two batch sizes, interest evolution, 10
+candidates.
+"""
 
 from speeds.common import MODES, Section, Settings, simulate
 
-# Large enough that the simulation, not the compiler, sets the peak; long enough that sessions end and newcomers come.
+# Large enough that the simulation, not the compiler, sets the peak; long enough that sessions end
+# and newcomers come.
 _USERS = {False: (131072, 524288, 1048576), True: (64, 128, 256)}
 _STEPS = {False: 64, True: 2}
 
@@ -13,19 +16,31 @@ def measure(settings: Settings) -> Section:
     task = {"user_steps": 0, "min_steps": steps, "max_steps": steps, "cpu_seconds": 0.0}
     figures, details = {}, {}
     lines = [
-        "Peak memory of a process, MiB, and bytes that one more user takes, interest evolution, 3 of 10",
-        f"{'mode':<6}" + "".join(f"{f'{users:,} users':>17}" for users in _USERS[settings.quick]) + f"{'bytes a user':>14}",
+        (
+            "Peak memory of a process, MiB, and bytes that one more user takes, interest evolution,"
+            " 3 of 10"
+        ),
+        f"{'mode':<6}"
+        + "".join(f"{f'{users:,} users':>17}" for users in _USERS[settings.quick])
+        + f"{'bytes a user':>14}",
     ]
     for mode in MODES:
         peaks = {}
         for users in _USERS[settings.quick]:
             # TensorFlow's own memory is in all peaks, and goes with the difference.
-            peaks[users] = 1024 * simulate(settings, "InterestEvolution-v1", [users], mode, **task)["peak_memory_kib"]
+            peaks[users] = (
+                1024
+                * simulate(settings, "InterestEvolution-v1", [users], mode, **task)[
+                    "peak_memory_kib"
+                ]
+            )
         small, large = min(peaks), max(peaks)
         figures[f"bytes_per_user/{mode}"] = (peaks[large] - peaks[small]) / (large - small)
         details[mode] = peaks
         lines.append(
-            f"{mode:<6}" + "".join(f"{peak / 2**20:>17,.0f}" for peak in peaks.values()) + f"{figures[f'bytes_per_user/{mode}']:>14,.0f}"
+            f"{mode:<6}"
+            + "".join(f"{peak / 2**20:>17,.0f}" for peak in peaks.values())
+            + f"{figures[f'bytes_per_user/{mode}']:>14,.0f}"
         )
     figures["bytes_per_user"] = figures["bytes_per_user/xla"]
     return Section(figures, details, lines)

@@ -1,7 +1,9 @@
-"""Simulation against peers, which take turns on one core: figures are ratios of medians over the rounds.
+"""Simulation against peers, which take turns on one core: figures are ratios of medians over the
+rounds.
 
-Of JAX and RecSim NG there are two programs each, see `peers`: "idiomatic", as a user of that library writes it from its documentation, with
-which the ratios without a suffix are; and "tuned", with every trick of recsim_tf that the library allows.
+Of JAX and RecSim NG there are two programs each, see `peers`: "idiomatic", as a user of that
+library writes it from its documentation, with which the ratios without a suffix are; and "tuned",
+with every trick of recsim_tf that the library allows.
 """
 
 import statistics
@@ -34,24 +36,40 @@ def measure(settings: Settings) -> Section:
             slates = {"slate_size": slate_size, "num_candidates": NUM_CANDIDATES}
             seconds = _SECONDS[settings.quick]
             recsim, line = processes.run_recsim(
-                settings.recsim, "recsim_simulation.py", environment=environment, seconds=seconds["recsim"], **slates
+                settings.recsim,
+                "recsim_simulation.py",
+                environment=environment,
+                seconds=seconds["recsim"],
+                **slates,
             )
             lines += [line] if number == 0 and not recsim and environment == _EVOLUTION else []
             if recsim:
                 note(f"{environment}/recsim", recsim["steps_per_cpu_second"])
                 details.setdefault(f"{environment}/recsim", []).append(recsim)
             if environment == _EVOLUTION:
-                for peer, python, name in (("jax", settings.jax, "JAX"), ("recsim_ng", settings.recsim_ng, "RecSim NG")):
+                for peer, python, name in (
+                    ("jax", settings.jax, "JAX"),
+                    ("recsim_ng", settings.recsim_ng, "RecSim NG"),
+                ):
                     for style in _STYLES:
-                        arguments = {**slates, "style": style, "users": ",".join(map(str, users)), "seconds": seconds["others"]}
+                        arguments = {
+                            **slates,
+                            "style": style,
+                            "users": ",".join(map(str, users)),
+                            "seconds": seconds["others"],
+                        }
                         arguments |= _QUICK if settings.quick else {}
                         flag = f"{peer.replace('_', '-')}-python"
-                        found, line = processes.run_peer(name, flag, python, f"{peer}_simulation.py", **arguments)
+                        found, line = processes.run_peer(
+                            name, flag, python, f"{peer}_simulation.py", **arguments
+                        )
                         lines += [line] if number == 0 and line and style == _STYLES[0] else []
                         if found:
                             details.setdefault(f"{peer}/{style}", []).append(found)
                             for size, measured in found["rates"].items():
-                                note(f"{peer}/{style}/{size}", measured["user_steps_per_cpu_second"])
+                                note(
+                                    f"{peer}/{style}/{size}", measured["user_steps_per_cpu_second"]
+                                )
     medians = {name: statistics.median(values) for name, values in rates.items()}
     details["rates"] = rates
     return Section(_ratios(medians, small, large), details, [*_table(medians, settings), *lines])
@@ -61,7 +79,14 @@ def _ratios(medians: dict[str, float], small: int, large: int) -> dict[str, floa
     figures = {f"{name}/user_steps_per_cpu_second": rate for name, rate in medians.items()}
 
     def best(prefix):
-        return max((rate for name, rate in medians.items() if name.startswith(prefix) and name[len(prefix) :].isdigit()), default=0)
+        return max(
+            (
+                rate
+                for name, rate in medians.items()
+                if name.startswith(prefix) and name[len(prefix) :].isdigit()
+            ),
+            default=0,
+        )
 
     recsim = medians.get(f"{_EVOLUTION}/recsim")
     if recsim:
@@ -69,31 +94,49 @@ def _ratios(medians: dict[str, float], small: int, large: int) -> dict[str, floa
         figures["iev32_vs_recsim"] = medians[f"{_EVOLUTION}/{small}"] / recsim
         for environment in RECSIM_SLATE_SIZES:
             if environment != _EVOLUTION:
-                figures[f"{environment}_vs_recsim"] = medians[f"{environment}/{large}"] / medians[f"{environment}/recsim"]
+                figures[f"{environment}_vs_recsim"] = (
+                    medians[f"{environment}/{large}"] / medians[f"{environment}/recsim"]
+                )
     for style, suffix in zip(_STYLES, ("", "_tuned"), strict=True):
         if best(f"jax/{style}/"):
             figures[f"iev_vs_jax{suffix}"] = best(f"{_EVOLUTION}/") / best(f"jax/{style}/")
         if f"recsim_ng/{style}/{large}" in medians:
-            figures[f"iev_vs_recsim_ng{suffix}"] = medians[f"{_EVOLUTION}/{large}"] / medians[f"recsim_ng/{style}/{large}"]
+            figures[f"iev_vs_recsim_ng{suffix}"] = (
+                medians[f"{_EVOLUTION}/{large}"] / medians[f"recsim_ng/{style}/{large}"]
+            )
     return figures
 
 
 def _table(medians: dict[str, float], settings: Settings) -> list[str]:
     sizes = _USERS[settings.quick]
     lines = [
-        f"Millions of user-steps per CPU second, one core, random slates, median of {settings.rounds} rounds in turns",
+        (
+            "Millions of user-steps per CPU second, one core, random slates, median of"
+            f" {settings.rounds} rounds in turns"
+        ),
         f"{'':<34}" + "".join(f"{f'{size:,} users':>14}" for size in sizes),
     ]
     for environment, slate_size in RECSIM_SLATE_SIZES.items():
         rows = [(f"{environment}, {slate_size} of {NUM_CANDIDATES}", environment)]
         if environment == _EVOLUTION:
-            rows += [(f"  {name}, {style}", f"{peer}/{style}") for peer, name in _NAMES.items() for style in _STYLES]
+            rows += [
+                (f"  {name}, {style}", f"{peer}/{style}")
+                for peer, name in _NAMES.items()
+                for style in _STYLES
+            ]
         for title, prefix in rows:
             cells = [medians.get(f"{prefix}/{size}") for size in sizes]
             if any(cells):
-                lines.append((f"{title:<34}" + "".join(f"{cell / 1e6:>14.2f}" if cell else f"{'':>14}" for cell in cells)).rstrip())
+                lines.append(
+                    (
+                        f"{title:<34}"
+                        + "".join(f"{cell / 1e6:>14.2f}" if cell else f"{'':>14}" for cell in cells)
+                    ).rstrip()
+                )
         if f"{environment}/recsim" in medians:
-            lines.append(f"{'  RecSim, one user':<34}{medians[f'{environment}/recsim'] / 1e6:>14.4f}")
+            lines.append(
+                f"{'  RecSim, one user':<34}{medians[f'{environment}/recsim'] / 1e6:>14.4f}"
+            )
     return lines
 
 

@@ -1,4 +1,5 @@
-"""One process of `benchmarks/speed.py`: measures an environment with random slates and prints one line of JSON.
+"""One process of `benchmarks/speed.py`: measures an environment with random slates and prints one
+line of JSON.
 
 The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
 """
@@ -35,20 +36,37 @@ class Task(NamedTuple):
 
 
 def simulation(task: Task, num_users: int, num_steps: int):
-    """A compiled function, seed -> (total reward, finished sessions), that simulates auto-reset sessions."""
-    simulator = recsim_tf.make(task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates)
+    """A compiled function, seed -> (total reward, finished sessions), that simulates auto-reset
+    sessions.
+    """
+    simulator = recsim_tf.make(
+        task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
+    )
 
     def policy(observation, policy_state, seed):
         del observation
-        return random.uniform_slate(num_users, task.num_candidates, task.slate_size, seed), policy_state
+        return (
+            random.uniform_slate(num_users, task.num_candidates, task.slate_size, seed),
+            policy_state,
+        )
 
     def count(carry, transition):
         reward, sessions = carry
-        return reward + tf.reduce_sum(transition.reward), sessions + tf.reduce_sum(tf.cast(transition.terminated, tf.int32))
+        return reward + tf.reduce_sum(transition.reward), sessions + tf.reduce_sum(
+            tf.cast(transition.terminated, tf.int32)
+        )
 
     @compiled(jit_compile=task.xla)
     def simulate(seed):
-        return simulator.fold(policy, num_users, num_steps, seed, count, (tf.zeros([]), tf.zeros([], tf.int32)), auto_reset=True)
+        return simulator.fold(
+            policy,
+            num_users,
+            num_steps,
+            seed,
+            count,
+            (tf.zeros([]), tf.zeros([], tf.int32)),
+            auto_reset=True,
+        )
 
     return simulate
 

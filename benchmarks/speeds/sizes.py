@@ -1,4 +1,6 @@
-"""Simulation by batch size, in graph mode and under XLA: rates, tracing, compiling, and what the execution policy makes of them."""
+"""Simulation by batch size, in graph mode and under XLA: rates, tracing, compiling, and what the
+execution policy makes of them.
+"""
 
 import math
 from typing import Any
@@ -10,12 +12,20 @@ _MIDDLE = {False: 16384, True: 4}
 
 
 def measure(settings: Settings) -> Section:
-    """`policy_regret` is the largest ratio of graph mode's rate to XLA's, which the policy takes for long simulations."""
+    """`policy_regret` is the largest ratio of graph mode's rate to XLA's, which the policy takes
+    for long simulations.
+    """
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
     lines = [
-        "Millions of user-steps per CPU second on one core, by batch size; seconds to trace, and of the first call, with its compilation",
-        f"{'environment':<24} {'mode':<6} {'users':>10} {'rate':>8} {'trace':>7} {'first call':>11} {'XLA pays after':>15}",
+        (
+            "Millions of user-steps per CPU second on one core, by batch size; seconds to trace,"
+            " and of the first call, with its compilation"
+        ),
+        (
+            f"{'environment':<24} {'mode':<6} {'users':>10} {'rate':>8} {'trace':>7}"
+            f" {'first call':>11} {'XLA pays after':>15}"
+        ),
     ]
     regret = 0.0
     for environment in SLATE_SIZES:
@@ -30,32 +40,53 @@ def measure(settings: Settings) -> Section:
                 pays = ""
                 if mode == "xla":
                     other = found["graph"][str(users)]
-                    regret = max(regret, other["user_steps_per_cpu_second"] / rates["user_steps_per_cpu_second"])
-                    after = figures[f"{environment}/xla_pays_after/{users}"] = _break_even(other, rates)
+                    regret = max(
+                        regret,
+                        other["user_steps_per_cpu_second"] / rates["user_steps_per_cpu_second"],
+                    )
+                    after = figures[f"{environment}/xla_pays_after/{users}"] = _break_even(
+                        other, rates
+                    )
                     pays = f"{after / 1e6:.1f} M" if math.isfinite(after) else "never"
                 lines.append(
-                    f"{environment:<24} {mode:<6} {users:>10,} {rates['user_steps_per_cpu_second'] / 1e6:>8.3f}"
-                    f" {rates['trace_seconds']:>7.1f} {rates['first_call_seconds']:>11.1f} {pays:>15}".rstrip()
+                    f"{environment:<24} {mode:<6} {users:>10,}"
+                    f" {rates['user_steps_per_cpu_second'] / 1e6:>8.3f}"
+                    f" {rates['trace_seconds']:>7.1f} {rates['first_call_seconds']:>11.1f}"
+                    f" {pays:>15}".rstrip()
                 )
     figures["policy_regret"] = regret
     figures["two_cores"] = _two_cores(settings)
     lines += [
         "",
-        f"Execution policy: XLA for what it pays for (last column, in user-steps). Graph mode at its best has {regret:.2f} of XLA's rate.",
-        f"Two cores against one, interest evolution, {_MIDDLE[settings.quick]:,} users, XLA, wall time: {figures['two_cores']:.2f} times.",
+        (
+            "Execution policy: XLA for what it pays for (last column, in user-steps). Graph mode"
+            f" at its best has {regret:.2f} of XLA's rate."
+        ),
+        (
+            f"Two cores against one, interest evolution, {_MIDDLE[settings.quick]:,} users, XLA,"
+            f" wall time: {figures['two_cores']:.2f} times."
+        ),
     ]
     return Section(figures, details, lines)
 
 
 def _rates(settings: Settings, environment: str, mode: str) -> dict[str, Any]:
-    return simulate(settings, environment, _USERS[settings.quick], mode, min_steps=4 if settings.quick else 16)["rates"]
+    return simulate(
+        settings, environment, _USERS[settings.quick], mode, min_steps=4 if settings.quick else 16
+    )["rates"]
 
 
 def _break_even(graph: dict[str, float], xla: dict[str, float]) -> float:
-    """User-steps after which XLA has made up for its compilation; the first call does a call's work."""
+    """User-steps after which XLA has made up for its compilation; the first call does a call's
+    work.
+    """
 
     def start(rates, steps):
-        return rates["trace_seconds"] + rates["first_call_seconds"] - steps / rates["user_steps_per_cpu_second"]
+        return (
+            rates["trace_seconds"]
+            + rates["first_call_seconds"]
+            - steps / rates["user_steps_per_cpu_second"]
+        )
 
     saved = 1 / graph["user_steps_per_cpu_second"] - 1 / xla["user_steps_per_cpu_second"]
     steps = graph["user_steps_per_call"]
@@ -65,7 +96,9 @@ def _break_even(graph: dict[str, float], xla: dict[str, float]) -> float:
 def _two_cores(settings: Settings) -> float:
     users = _MIDDLE[settings.quick]
     one, two = (
-        simulate(settings, "InterestEvolution-v1", [users], "xla", one_core)["rates"][str(users)]["user_steps_per_wall_second"]
+        simulate(settings, "InterestEvolution-v1", [users], "xla", one_core)["rates"][str(users)][
+            "user_steps_per_wall_second"
+        ]
         for one_core in (True, False)
     )
     return two / one

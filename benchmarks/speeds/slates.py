@@ -13,13 +13,21 @@ _DOCUMENTS = ("one_hot", "dense")
 
 
 def measure(settings: Settings) -> Section:
-    """`exact_vs_topk` is the larger over the kinds of documents, of the execution in which the exact slates take less time."""
+    """`exact_vs_topk` is the larger over the kinds of documents, of the execution in which the
+    exact slates take less time.
+    """
     sizes = _SIZES[settings.quick]
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
     lines = [
-        f"Exact slates against top-K alone, {sizes['slate_size']} of {sizes['num_candidates']:,}, {sizes['users']:,} users, one core",
-        f"{'documents':<10} {'mode':<6} {'exact, ms':>10} {'top-K, ms':>10} {'ratio':>7} {'rounds':>7}",
+        (
+            f"Exact slates against top-K alone, {sizes['slate_size']} of"
+            f" {sizes['num_candidates']:,}, {sizes['users']:,} users, one core"
+        ),
+        (
+            f"{'documents':<10} {'mode':<6} {'exact, ms':>10} {'top-K, ms':>10} {'ratio':>7}"
+            f" {'rounds':>7}"
+        ),
     ]
     ratios = []
     for documents in _DOCUMENTS:
@@ -27,10 +35,13 @@ def measure(settings: Settings) -> Section:
         for mode, xla in MODES.items():
             task = {**sizes, "documents": documents, "xla": xla, "one_core": True}
             found[mode] = processes.run_worker("speeds/slates_worker.py", task, True)
-            exact, top_k = (1e3 * found[mode][f"{name}_cpu_seconds_per_call"] for name in ("exact", "top_k"))
+            exact, top_k = (
+                1e3 * found[mode][f"{name}_cpu_seconds_per_call"] for name in ("exact", "top_k")
+            )
             figures[f"exact_vs_topk/{documents}/{mode}"] = exact / top_k
             lines.append(
-                f"{documents:<10} {mode:<6} {exact:>10.1f} {top_k:>10.1f} {exact / top_k:>7.2f} {found[mode]['mean_rounds']:>7.1f}"
+                f"{documents:<10} {mode:<6} {exact:>10.1f} {top_k:>10.1f} {exact / top_k:>7.2f}"
+                f" {found[mode]['mean_rounds']:>7.1f}"
             )
         details[documents] = found
         fastest = min(found, key=lambda mode: found[mode]["exact_cpu_seconds_per_call"])

@@ -1,7 +1,8 @@
 """One process that measures slate optimisers on a shared catalogue, and prints one line of JSON.
 
-The parent pins the process to a core before it starts. The only argument is a `Task` as JSON. Choice weights are those of interest
-evolution's proportional choice, advantages are standard normal.
+The parent pins the process to a core before it starts. The only argument is a `Task` as JSON.
+Choice weights are those of interest evolution's proportional choice, advantages are standard
+normal.
 """
 
 import json
@@ -13,7 +14,8 @@ import time
 from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import numpy as np
 import tensorflow as tf
@@ -62,11 +64,15 @@ def problem(task: Task) -> Problem:
 
 
 def rounds(inputs: Problem, slate_size: int) -> np.ndarray:
-    """Rounds over all candidates that Dinkelbach's plain iteration takes, the one that confirms the slate included, int [B]."""
+    """Rounds over all candidates that Dinkelbach's plain iteration takes, the one that confirms the
+    slate included, int [B].
+    """
 
     def solve(guess):
         advantages = inputs.advantages - guess[:, tf.newaxis]
-        return slate_advantage(*inputs, top_k_slate(inputs.weights, inputs.no_click_weight, advantages, slate_size)).numpy()
+        return slate_advantage(
+            *inputs, top_k_slate(inputs.weights, inputs.no_click_weight, advantages, slate_size)
+        ).numpy()
 
     value = solve(tf.zeros_like(inputs.no_click_weight))
     rising = np.ones(len(value), bool)
@@ -85,10 +91,16 @@ def measure(task: Task) -> dict[str, float]:
     optimizers = {"exact": exact_slate, "top_k": top_k_slate}
     # The optimiser is a default argument, as a closure would see the last one.
     functions = {
-        name: compiled(lambda *values, optimizer=optimizer: optimizer(*values, task.slate_size), jit_compile=task.xla)
+        name: compiled(
+            lambda *values, optimizer=optimizer: optimizer(*values, task.slate_size),
+            jit_compile=task.xla,
+        )
         for name, optimizer in optimizers.items()
     }
-    advantage = {name: float(tf.reduce_mean(slate_advantage(*inputs, function(*inputs)))) for name, function in functions.items()}
+    advantage = {
+        name: float(tf.reduce_mean(slate_advantage(*inputs, function(*inputs))))
+        for name, function in functions.items()
+    }
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(task.calls):
         for name, function in functions.items():

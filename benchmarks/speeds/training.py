@@ -1,10 +1,12 @@
 """Agents in training against RecSim's own agents, which take turns on one core.
 
-Each iteration steps 1,024 users once, 2 of 10 candidates, and trains once on 8 replayed transitions for each of these steps, which is the
-ratio of RecSim's neural agents (32 transitions every 4 steps; its tabular agent learns from each transition once). Agents have their
-defaults, and networks of RecSim's size (256, 32) where no other is named. "slate_q" is SlateQ as configs/quickstart.gin trains it, on
-sequences, and "slate_q_one_step" is one-step Q-learning with a target network. RecSim's neural agents have one network for all candidates.
-The learning loop is measured in graph mode, under XLA, and with TF-Agents' driver and replay buffer, which is its reference.
+Each iteration steps 1,024 users once, 2 of 10 candidates, and trains once on 8 replayed transitions
+for each of these steps, which is the ratio of RecSim's neural agents (32 transitions every 4 steps;
+its tabular agent learns from each transition once). Agents have their defaults, and networks of
+RecSim's size (256, 32) where no other is named. "slate_q" is SlateQ as configs/quickstart.gin
+trains it, on sequences, and "slate_q_one_step" is one-step Q-learning with a target network.
+RecSim's neural agents have one network for all candidates. The learning loop is measured in graph
+mode, under XLA, and with TF-Agents' driver and replay buffer, which is its reference.
 """
 
 import statistics
@@ -42,7 +44,10 @@ _SIZES = {
     False: {"users": 1024, "replay_length": 20, "iterations": 10, "cpu_seconds": 8.0},
     True: {"users": 16, "replay_length": 3, "iterations": 2, "cpu_seconds": 0.01},
 }
-_RECSIM_SIZES = {False: {"seconds": 10, "min_replay_history": 500}, True: {"seconds": 0.1, "min_replay_history": 50}}
+_RECSIM_SIZES = {
+    False: {"seconds": 10, "min_replay_history": 500},
+    True: {"seconds": 0.1, "min_replay_history": 50},
+}
 
 
 def measure(settings: Settings) -> Section:
@@ -50,9 +55,14 @@ def measure(settings: Settings) -> Section:
     details: dict[str, Any] = {}
     users = _SIZES[settings.quick]["users"]
     lines = [
-        f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED} replayed transitions a step, one core, "
-        f"median of {settings.rounds} rounds in turns",
-        f"{'agent':<17} {'environment':<22} {'network':<8} {'env steps/CPU second':>21} {'train steps':>12} {'RecSim':>7} {'x RecSim':>9}",
+        (
+            f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED}"
+            f" replayed transitions a step, one core, median of {settings.rounds} rounds in turns"
+        ),
+        (
+            f"{'agent':<17} {'environment':<22} {'network':<8} {'env steps/CPU second':>21}"
+            f" {'train steps':>12} {'RecSim':>7} {'x RecSim':>9}"
+        ),
     ]
     line = ""
     for name in list(_ROWS)[:1] if settings.quick else _ROWS:
@@ -72,16 +82,26 @@ def measure(settings: Settings) -> Section:
             recsims += [recsim] if recsim else []
         details[name] = {"ours": ours, "recsim": recsims}
         rate, train_rate = (
-            statistics.median(found[figure] for found in ours) for figure in ("steps_per_cpu_second", "train_steps_per_cpu_second")
+            statistics.median(found[figure] for found in ours)
+            for figure in ("steps_per_cpu_second", "train_steps_per_cpu_second")
         )
-        figures |= {f"{name}/env_steps_per_cpu_second": rate, f"{name}/train_steps_per_cpu_second": train_rate}
+        figures |= {
+            f"{name}/env_steps_per_cpu_second": rate,
+            f"{name}/train_steps_per_cpu_second": train_rate,
+        }
         comparison = ""
         if recsims:
             other = statistics.median(found["steps_per_cpu_second"] for found in recsims)
-            figures |= {f"{name}/recsim/env_steps_per_cpu_second": other, _ratio_name(name): rate / other}
+            figures |= {
+                f"{name}/recsim/env_steps_per_cpu_second": other,
+                _ratio_name(name): rate / other,
+            }
             comparison = f"{other:>7,.0f} {rate / other:>9.1f}"
         network = "-".join(map(str, row.hidden_units)) or "none"
-        lines.append(f"{name:<17} {row.environment:<22} {network:<8} {rate:>21,.0f} {train_rate:>12,.1f} {comparison}".rstrip())
+        lines.append(
+            f"{name:<17} {row.environment:<22} {network:<8} {rate:>21,.0f} {train_rate:>12,.1f}"
+            f" {comparison}".rstrip()
+        )
     # The line of a peer that is there tells its rate, which the table does.
     lines += [*([] if recsims else [line]), "", *_engines(settings, figures, details)]
     return Section(figures, details, lines)
@@ -89,22 +109,42 @@ def measure(settings: Settings) -> Section:
 
 def _engines(settings: Settings, figures: dict[str, float], details: dict[str, Any]) -> list[str]:
     """The learning loop against its reference."""
-    task = {**_ROWS["slate_q"]._asdict(), **_SLATES, **_SIZES[settings.quick], "replayed": _REPLAYED}
+    task = {
+        **_ROWS["slate_q"]._asdict(),
+        **_SLATES,
+        **_SIZES[settings.quick],
+        "replayed": _REPLAYED,
+    }
     engines = [engine for engine in _ENGINES if not (settings.quick and engine == "xla")]
     runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
     for _ in range(settings.rounds):
         for engine in engines:
-            runs[engine].append(processes.run_worker("speeds/training_worker.py", {**task, "engine": engine}, True))
+            runs[engine].append(
+                processes.run_worker("speeds/training_worker.py", {**task, "engine": engine}, True)
+            )
     details["engines"] = runs
-    rates = {engine: statistics.median(run["steps_per_cpu_second"] for run in found) for engine, found in runs.items()}
-    first = {engine: statistics.median(run["first_call_seconds"] for run in found) for engine, found in runs.items()}
-    figures |= {f"slate_q/{engine}/env_steps_per_cpu_second": rate for engine, rate in rates.items()}
+    rates = {
+        engine: statistics.median(run["steps_per_cpu_second"] for run in found)
+        for engine, found in runs.items()
+    }
+    first = {
+        engine: statistics.median(run["first_call_seconds"] for run in found)
+        for engine, found in runs.items()
+    }
+    figures |= {
+        f"slate_q/{engine}/env_steps_per_cpu_second": rate for engine, rate in rates.items()
+    }
     figures["loop_vs_driver"] = rates["direct"] / rates["driver"]
     if "xla" in rates:
         figures["loop_xla_vs_graph"] = rates["xla"] / rates["direct"]
-    cells = [f"{_ENGINES[engine]} {rates[engine]:,.0f} (first calls {first[engine]:.1f} s)" for engine in engines]
+    cells = [
+        f"{_ENGINES[engine]} {rates[engine]:,.0f} (first calls {first[engine]:.1f} s)"
+        for engine in engines
+    ]
     return ["The learning loop of slate_q, env steps per CPU second: " + ", ".join(cells)]
 
 
 def _ratio_name(row: str) -> str:
-    return {"slate_q": "slateq_vs_recsim", "slate_q_one_step": "slateq_one_step_vs_recsim"}.get(row, f"{row}_vs_recsim")
+    return {"slate_q": "slateq_vs_recsim", "slate_q_one_step": "slateq_one_step_vs_recsim"}.get(
+        row, f"{row}_vs_recsim"
+    )

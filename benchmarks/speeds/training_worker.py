@@ -10,7 +10,8 @@ import time
 from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TensorFlow is imported before recsim_tf, which would settle it.
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import gin
 import tensorflow as tf
@@ -39,29 +40,47 @@ class Task(NamedTuple):
     cpu_seconds: float  # timed calls go on so long
     num_steps: int = 1  # transitions of a sequence that the agent learns from
     bindings: tuple[str, ...] = ()  # gin bindings of the agent
-    engine: str = "direct"  # the loop: "direct", "xla" or, with TF-Agents' driver and replay buffer, "driver"
+    # the loop: "direct", "xla" or, with TF-Agents' driver and replay buffer, "driver"
+    engine: str = "direct"
 
 
 def create_agent(task: Task, environment: SlateEnvironment):
     """The agent with its defaults."""
     train_step = tf.Variable(0, dtype=tf.int64)
     if task.agent == "slate_q":
-        return create_slate_q(environment, train_step, lambda spec: SlateQNetwork(spec, task.hidden_units))
+        return create_slate_q(
+            environment, train_step, lambda spec: SlateQNetwork(spec, task.hidden_units)
+        )
     if task.agent == "tabular_q":
         return create_tabular_q(environment, train_step)
-    return create_full_slate_q(environment, train_step, lambda spec, slate_size: FullSlateQNetwork(spec, slate_size, task.hidden_units))
+    return create_full_slate_q(
+        environment,
+        train_step,
+        lambda spec, slate_size: FullSlateQNetwork(spec, slate_size, task.hidden_units),
+    )
 
 
 def measure(task: Task) -> dict[str, float]:
     """Rates of training, after a first call that compiles."""
-    gin.parse_config([*task.bindings, *([f"SlateQAgent.num_steps = {task.num_steps}"] if task.agent == "slate_q" else [])])
-    simulator = recsim_tf.make(task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates)
+    gin.parse_config(
+        [
+            *task.bindings,
+            *([f"SlateQAgent.num_steps = {task.num_steps}"] if task.agent == "slate_q" else []),
+        ]
+    )
+    simulator = recsim_tf.make(
+        task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
+    )
     environment = SlateEnvironment(simulator, task.users, validate=False)
     agent = create_agent(task, environment)
     agent.initialize()
     sequences = max(task.replayed * task.users // task.num_steps, 1)
     arguments = (environment, agent, sequences, task.replay_length + task.num_steps, 1, 0)
-    loop = DriverLearningLoop(*arguments) if task.engine == "driver" else LearningLoop(*arguments, jit_compile=task.engine == "xla")
+    loop = (
+        DriverLearningLoop(*arguments)
+        if task.engine == "driver"
+        else LearningLoop(*arguments, jit_compile=task.engine == "xla")
+    )
     started = time.perf_counter()
     loop.collect(task.replay_length + task.num_steps)
     loop.run(1)

@@ -1,14 +1,16 @@
 """The simulator as a Gymnasium environment: of one user, and of many as a vector environment.
 
-Observations are dicts with RecSim's keys `user`, `doc` and `response`. Documents have no names: the first axis of everything in `doc` is
-their position among the candidates, so that the spaces stay the same from step to step. Fields of a NamedTuple are entries of a dict.
-Before the first slate of a session the response is zeros, where RecSim has None.
+Observations are dicts with RecSim's keys `user`, `doc` and `response`. Documents have no names: the
+first axis of everything in `doc` is their position among the candidates, so that the spaces stay
+the same from step to step. Fields of a NamedTuple are entries of a dict. Before the first slate of
+a session the response is zeros, where RecSim has None.
 
-An action is a slate of candidate positions, an integer array [K]. It may be shorter, or hold -1 where a position is empty. As in RecSim
-a document may be shown twice, unless the simulator has `validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`.
+An action is a slate of candidate positions, an integer array [K]. It may be shorter, or hold -1
+where a position is empty. As in RecSim a document may be shown twice, unless the simulator has
+`validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`.
 
-`info["response"]` of a step is the whole response to its slate, as arrays [K, ...], also what agents do not see of it. RecSim's metrics
-of a session follow from it and the reward.
+`info["response"]` of a step is the whole response to its slate, as arrays [K, ...], also what
+agents do not see of it. RecSim's metrics of a session follow from it and the reward.
 """
 
 from collections.abc import Callable
@@ -32,7 +34,9 @@ try:
     from gymnasium.vector import AutoresetMode, VectorEnv
     from gymnasium.vector.utils import batch_space
 except ImportError as missing:
-    raise ImportError("recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install recsim-tf[gymnasium]") from missing
+    raise ImportError(
+        "recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install recsim-tf[gymnasium]"
+    ) from missing
 
 
 class _Session:
@@ -63,11 +67,24 @@ class _Session:
 
         def advance(state, slate, seed):
             state, transition, seed = step_seats(simulator, state, slate, seed)
-            response = nests.where(transition.active, transition.response, nests.zeros_like(transition.response))
-            return state, seed, simulator.observe(state), transition._replace(draws=(), response=response)
+            response = nests.where(
+                transition.active, transition.response, nests.zeros_like(transition.response)
+            )
+            return (
+                state,
+                seed,
+                simulator.observe(state),
+                transition._replace(draws=(), response=response),
+            )
 
-        self._begin, self._begin_again, self._advance = compiled(begin), compiled(begin_again), compiled(advance)
-        self.observation_spec: Observation = self._begin.get_concrete_function(self._seed).structured_outputs[-1]
+        self._begin, self._begin_again, self._advance = (
+            compiled(begin),
+            compiled(begin_again),
+            compiled(advance),
+        )
+        self.observation_spec: Observation = self._begin.get_concrete_function(
+            self._seed
+        ).structured_outputs[-1]
 
     @property
     def done(self) -> np.ndarray:
@@ -77,7 +94,9 @@ class _Session:
         return self._state.done.numpy()
 
     def reset(self, seed: int | None) -> Observation:
-        """Starts new sessions; persistent candidates and the corpus stay, unless there is a seed."""
+        """Starts new sessions; persistent candidates and the corpus stay, unless there is a
+        seed.
+        """
         if self._state is None or seed is not None:
             start = self._seed if seed is None else random.as_seed(seed)
             self._state, self._seed, observation = self._begin(start)
@@ -93,7 +112,9 @@ class _Session:
         slate = tf.where(left[:, np.newaxis], tf.range(simulator.slate_size), slate)
         allow_duplicates = simulator.allow_duplicates or not simulator.validate
         slate = checks.check_slate_values(slate, simulator.num_candidates, allow_duplicates)
-        self._state, self._seed, observation, transition = self._advance(self._state, slate, self._seed)
+        self._state, self._seed, observation, transition = self._advance(
+            self._state, slate, self._seed
+        )
         return observation, transition
 
 
@@ -101,12 +122,13 @@ class _Session:
 class GymnasiumEnvironment(gymnasium.Env):
     """One simulated user as a Gymnasium environment.
 
-    A user who leaves is `terminated`, the time limit is `truncated`; a step after that is a `gymnasium.error.ResetNeeded`. A reset brings
-    another user; persistent candidates (`resample_documents=False`) and the corpus stay, as in RecSim, unless it is given a seed.
+    A user who leaves is `terminated`, the time limit is `truncated`; a step after that is a
+    `gymnasium.error.ResetNeeded`. A reset brings another user; persistent candidates
+    (`resample_documents=False`) and the corpus stay, as in RecSim, unless it is given a seed.
 
-        environment = GymnasiumEnvironment(recsim_tf.make("InterestEvolution-v1"))
-        observation, info = environment.reset(seed=0)
-        observation, reward, terminated, truncated, info = environment.step(environment.action_space.sample())
+        environment = GymnasiumEnvironment(recsim_tf.make("InterestEvolution-v1")) observation, info
+        = environment.reset(seed=0) observation, reward, terminated, truncated, info =
+        environment.step(environment.action_space.sample())
 
     Args:
       simulator: the simulator.
@@ -142,8 +164,9 @@ class GymnasiumEnvironment(gymnasium.Env):
 class GymnasiumVectorEnvironment(VectorEnv):
     """B simulated users as a Gymnasium vector environment, stepped at once.
 
-    Autoreset is NEXT_STEP: the step in which a user leaves, or is out of time, has their own last observation; the next one ignores the
-    action for that user and has a new user's first observation, with reward zero. There `info["_response"]`, bool [B], is false.
+    Autoreset is NEXT_STEP: the step in which a user leaves, or is out of time, has their own last
+    observation; the next one ignores the action for that user and has a new user's first
+    observation, with reward zero. There `info["_response"]`, bool [B], is false.
 
     Args:
       simulator: the simulator.
@@ -151,7 +174,10 @@ class GymnasiumVectorEnvironment(VectorEnv):
       seed: an integer, which governs every draw until a reset is given another.
     """
 
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}  # noqa: RUF012
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+        "render_modes": [],
+    }
 
     def __init__(self, simulator: Simulator, num_envs: int, seed: int = 0):
         if num_envs < 1:
@@ -159,7 +185,9 @@ class GymnasiumVectorEnvironment(VectorEnv):
         self.simulator = simulator
         self.num_envs = num_envs
         self._session = _Session(simulator, num_envs, seed)
-        self.single_observation_space = _observation_space(simulator, self._session.observation_spec)
+        self.single_observation_space = _observation_space(
+            simulator, self._session.observation_spec
+        )
         self.single_action_space = _action_space(simulator)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -195,14 +223,28 @@ def _leaf_space(spec: tf.TensorSpec, bounds: Bounds) -> spaces.Space:
     if spec.dtype.is_integer and None not in bounds:
         low, high = (np.broadcast_to(end, shape) for end in bounds)
         number = high.astype(np.int64) - low + 1
-        return spaces.MultiDiscrete(number, dtype, start=low) if shape else spaces.Discrete(int(number), start=int(low))
+        return (
+            spaces.MultiDiscrete(number, dtype, start=low)
+            if shape
+            else spaces.Discrete(int(number), start=int(low))
+        )
     ends = (spec.dtype.min, spec.dtype.max) if spec.dtype.is_integer else (-np.inf, np.inf)
-    low, high = (end if declared is None else declared for declared, end in zip(bounds, ends, strict=True))
-    return spaces.Box(np.broadcast_to(low, shape).astype(dtype), np.broadcast_to(high, shape).astype(dtype), dtype=dtype)
+    low, high = (
+        end if declared is None else declared for declared, end in zip(bounds, ends, strict=True)
+    )
+    return spaces.Box(
+        np.broadcast_to(low, shape).astype(dtype),
+        np.broadcast_to(high, shape).astype(dtype),
+        dtype=dtype,
+    )
 
 
 def _recsim_keys(observation: Observation) -> dict[str, Nest]:
-    return {"user": observation.user, "doc": observation.documents, "response": observation.response}
+    return {
+        "user": observation.user,
+        "doc": observation.documents,
+        "response": observation.response,
+    }
 
 
 def _observed(observation: Observation, row=...) -> dict[str, Any]:
@@ -218,7 +260,9 @@ def _by_name(nest: Nest, leaf: Callable, of_dict: Callable, of_tuple: Callable) 
     if hasattr(nest, "_asdict"):
         nest = nest._asdict()
     if isinstance(nest, dict):
-        return of_dict({name: _by_name(part, leaf, of_dict, of_tuple) for name, part in nest.items()})
+        return of_dict(
+            {name: _by_name(part, leaf, of_dict, of_tuple) for name, part in nest.items()}
+        )
     if isinstance(nest, (tuple, list)):
         return of_tuple([_by_name(part, leaf, of_dict, of_tuple) for part in nest])
     return leaf(nest)

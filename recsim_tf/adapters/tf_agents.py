@@ -42,16 +42,20 @@ class _Memory(tf.Module):
 class SlateEnvironment(tf_environment.TFEnvironment):
     """A TF-Agents environment over B simulated users at once.
 
-    Observations are `Observation(user, documents, response)` with the users as batch axis, actions are slates of candidate positions,
-    int32 [B, K]; position -1 leaves a slot empty. A user who leaves gets a LAST step with their own observation; the next step ignores
-    the action for that user and gives a new user's FIRST. Leaving has discount 0; the time limit has LAST with discount 1.
+    Observations are `Observation(user, documents, response)` with the users as batch axis, actions
+    are slates of candidate positions, int32 [B, K]; position -1 leaves a slot empty. A user who
+    leaves gets a LAST step with their own observation; the next step ignores the action for that
+    user and gives a new user's FIRST. Leaving has discount 0; the time limit has LAST with discount
+    1.
 
     Args:
-      simulator: the simulator, or what has its methods and attributes and an `observation_spec()`, as a `LayeredSimulator`.
+      simulator: the simulator, or what has its methods and attributes and an `observation_spec()`,
+        as a `LayeredSimulator`.
       batch_size: B, the number of users.
       seed: an integer or int32 [2]; it governs every draw.
-      validate: whether to check the values of slates. Dtype and shape are always checked. A bad slate is a `ValueError`, except for its
-        values in graph mode, where it is a `tf.errors.InvalidArgumentError` when the graph runs; XLA drops that check.
+      validate: whether to check the values of slates. Dtype and shape are always checked. A bad
+        slate is a `ValueError`, except for its values in graph mode, where it is a
+        `tf.errors.InvalidArgumentError` when the graph runs; XLA drops that check.
 
     In the scope of a `tf.distribute` strategy each replica has B users of its own.
     """
@@ -66,7 +70,9 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             state = simulator.reset(batch_size, first_seed)
             observation = simulator.observe(state)
             self._memory = _Memory(_first(state, seed, batch_size))
-        action_spec = tensor_spec.BoundedTensorSpec([simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate")
+        action_spec = tensor_spec.BoundedTensorSpec(
+            [simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate"
+        )
         time_step_spec = ts.time_step_spec(observation_spec(simulator, observation))
         super().__init__(time_step_spec, action_spec, batch_size)
         replicas.on_each(self._begin_replica)
@@ -77,7 +83,9 @@ class SlateEnvironment(tf_environment.TFEnvironment):
 
     @property
     def steps_per_action(self) -> int:
-        """Steps of each user that an action takes, more than one under a layer that holds slates."""
+        """Steps of each user that an action takes, more than one under a layer that holds
+        slates.
+        """
         return getattr(self._simulator, "steps_per_decision", 1)
 
     @property
@@ -87,7 +95,9 @@ class SlateEnvironment(tf_environment.TFEnvironment):
 
     def time_step(self, state: EnvironmentState) -> ts.TimeStep:
         """What an agent sees of a state."""
-        return ts.TimeStep(state.step_type, state.reward, state.discount, self._simulator.observe(state.simulator))
+        return ts.TimeStep(
+            state.step_type, state.reward, state.discount, self._simulator.observe(state.simulator)
+        )
 
     def advance(self, state: EnvironmentState, action: tf.Tensor) -> EnvironmentState:
         """A step as a pure function: takes slates int32 [B, K] and returns the next state."""
@@ -96,13 +106,27 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         # The action for a user who has left is ignored, so it need not be valid.
         slate = tf.where(left[:, tf.newaxis], tf.range(self._simulator.slate_size), slate)
         if self._validate:
-            slate = checks.check_slate_values(slate, self._simulator.num_candidates, self._simulator.allow_duplicates)
+            slate = checks.check_slate_values(
+                slate, self._simulator.num_candidates, self._simulator.allow_duplicates
+            )
         # Nothing of the next state may be known where the slate is refused.
         with tf.control_dependencies([slate]):
             seed = tf.identity(state.seed)
-        simulator_state, transition, seed = step_seats(self._simulator, state.simulator, slate, seed)
-        step_type = tf.where(left, ts.StepType.FIRST, tf.where(simulator_state.done, ts.StepType.LAST, ts.StepType.MID))
-        return EnvironmentState(simulator_state, step_type, tf.cast(transition.reward, tf.float32), transition.discount, seed)
+        simulator_state, transition, seed = step_seats(
+            self._simulator, state.simulator, slate, seed
+        )
+        step_type = tf.where(
+            left,
+            ts.StepType.FIRST,
+            tf.where(simulator_state.done, ts.StepType.LAST, ts.StepType.MID),
+        )
+        return EnvironmentState(
+            simulator_state,
+            step_type,
+            tf.cast(transition.reward, tf.float32),
+            transition.discount,
+            seed,
+        )
 
     def _begin_replica(self) -> None:
         replicas.fold(self._memory.state.seed)
@@ -115,19 +139,33 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         state = _read(self._memory.state)
         seed, reset_seed = random.split_seed(state.seed, 2)
         everybody = tf.ones([self.batch_size], tf.bool)
-        return self._remember(_first(self._simulator.replace(state.simulator, everybody, reset_seed), seed, self.batch_size))
+        return self._remember(
+            _first(
+                self._simulator.replace(state.simulator, everybody, reset_seed),
+                seed,
+                self.batch_size,
+            )
+        )
 
     def _step(self, action):
         return self._remember(self.advance(_read(self._memory.state), action))
 
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
-        tf.nest.map_structure(lambda variable, value: variable.assign(value), self._memory.state, state)
+        tf.nest.map_structure(
+            lambda variable, value: variable.assign(value), self._memory.state, state
+        )
         return self.time_step(state)
 
 
 def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> EnvironmentState:
     """Users at the start of their sessions."""
-    return EnvironmentState(state, tf.fill([num_users], ts.StepType.FIRST), tf.zeros([num_users]), tf.ones([num_users]), seed)
+    return EnvironmentState(
+        state,
+        tf.fill([num_users], ts.StepType.FIRST),
+        tf.zeros([num_users]),
+        tf.ones([num_users]),
+        seed,
+    )
 
 
 def _read(variables: Nest) -> Nest:
@@ -147,16 +185,20 @@ def observation_spec(simulator: Simulator, observation: Observation) -> Observat
     def spec(path, leaf, leaf_bounds):
         low = leaf.dtype.min if leaf_bounds.low is None else leaf_bounds.low
         high = leaf.dtype.max if leaf_bounds.high is None else leaf_bounds.high
-        return tensor_spec.BoundedTensorSpec(leaf.shape[1:], leaf.dtype, low, high, name="/".join(map(str, path)))
+        return tensor_spec.BoundedTensorSpec(
+            leaf.shape[1:], leaf.dtype, low, high, name="/".join(map(str, path))
+        )
 
-    return tree.map_structure_with_path_up_to(observation, spec, observation, observation_bounds(simulator, observation))
+    return tree.map_structure_with_path_up_to(
+        observation, spec, observation, observation_bounds(simulator, observation)
+    )
 
 
 class SlatePolicy(tf_policy.TFPolicy):
     """A rollout policy, a pure function, as a TF-Agents policy.
 
-    Randomness comes from the `seed` of `action` if it is an int32 [2] tensor, else from a variable of the policy, which a checkpoint
-    holds.
+    Randomness comes from the `seed` of `action` if it is an int32 [2] tensor, else from a variable
+    of the policy, which a checkpoint holds.
 
     Args:
       time_step_spec: of the environment.
@@ -177,7 +219,14 @@ class SlatePolicy(tf_policy.TFPolicy):
         seed=0,
         name: str = "SlatePolicy",
     ):
-        super().__init__(time_step_spec, action_spec, policy_state_spec, automatic_state_reset=True, clip=False, name=name)
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            policy_state_spec,
+            automatic_state_reset=True,
+            clip=False,
+            name=name,
+        )
         self.function = function
         self._read_variables = list(variables)
         with tf.init_scope():
@@ -200,9 +249,11 @@ class SlatePolicy(tf_policy.TFPolicy):
 
 
 def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:
-    """Makes any TF-Agents policy a policy for `Simulator.rollout` and `Simulator.fold`; one that already is passes through.
+    """Makes any TF-Agents policy a policy for `Simulator.rollout` and `Simulator.fold`; one that
+    already is passes through.
 
-    A policy's state is reset by the simulator where it seats a new user, so every step is presented as MID.
+    A policy's state is reset by the simulator where it seats a new user, so every step is presented
+    as MID.
     """
     if not hasattr(policy, "action"):
         return policy
@@ -213,7 +264,10 @@ def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:
         del seed
         num_users = nests.batch_size(observation)
         step_type = tf.fill([num_users], ts.StepType.MID)
-        step = policy.action(ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation), policy_state)
+        step = policy.action(
+            ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation),
+            policy_state,
+        )
         return tf.cast(step.action, tf.int32), step.state
 
     return function

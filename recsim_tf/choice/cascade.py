@@ -9,21 +9,37 @@ from recsim_tf.choice.distribution import ChoiceDistribution
 
 
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
-    """Probabilities [..., K + 1] of a first click at each position, and of none, from those of a click where the scan arrives [..., K]."""
+    """Probabilities [..., K + 1] of a first click at each position, and of none, from those of a
+    click where the scan arrives [..., K].
+    """
     # The gradient of `tf.math.cumprod` is NaN where a click is certain, that of a product is not.
     positions = tf.range(click_if_reached.shape[-1])
     earlier = positions < positions[:, tf.newaxis]
-    reached = tf.reduce_prod(tf.where(earlier, (1 - click_if_reached)[..., tf.newaxis, :], 1), axis=-1)
-    return tf.concat([reached * click_if_reached, reached[..., -1:] * (1 - click_if_reached[..., -1:])], axis=-1)
+    reached = tf.reduce_prod(
+        tf.where(earlier, (1 - click_if_reached)[..., tf.newaxis, :], 1), axis=-1
+    )
+    return tf.concat(
+        [reached * click_if_reached, reached[..., -1:] * (1 - click_if_reached[..., -1:])], axis=-1
+    )
 
 
 class CascadeChoice(ChoiceDistribution, abc.ABC):
     """P(click i | reached i) = attention_prob * score_scaling * value[i].
 
-    As in RecSim 0.2.4 the attention is constant for every examined position; it decays only because earlier clicks end the scan.
+    As in RecSim 0.2.4 the attention is constant for every examined position; it decays only because
+    earlier clicks end the scan.
     """
 
-    def __init__(self, scores, score_scaling, attention_prob, mask, validate: bool, parameters: dict, name: str):
+    def __init__(
+        self,
+        scores,
+        score_scaling,
+        attention_prob,
+        mask,
+        validate: bool,
+        parameters: dict,
+        name: str,
+    ):
         if isinstance(attention_prob, (int, float)) and not 0 <= attention_prob <= 1:
             raise ValueError(f"attention_prob must be in [0, 1], got {attention_prob}")
         if isinstance(score_scaling, (int, float)) and score_scaling < 0:
@@ -47,8 +63,14 @@ class CascadeChoice(ChoiceDistribution, abc.ABC):
         return [
             ((attention_prob >= 0) & (attention_prob <= 1), "attention_prob must be in [0, 1]"),
             (self._parameter(self._score_scaling) >= 0, "score_scaling must be at least 0"),
-            (self._real(scaled >= 0), "scores must be at least min_normalizer: a cascade probability is negative"),
-            (self._real(scaled <= 1), "scores are too large for score_scaling: a cascade probability is above 1"),
+            (
+                self._real(scaled >= 0),
+                "scores must be at least min_normalizer: a cascade probability is negative",
+            ),
+            (
+                self._real(scaled <= 1),
+                "scores are too large for score_scaling: a cascade probability is above 1",
+            ),
         ]
 
 
@@ -66,7 +88,15 @@ class ExponentialCascade(CascadeChoice):
 
     parameter_names = ("score_scaling", "attention_prob")
 
-    def __init__(self, scores, score_scaling, attention_prob=1.0, mask=None, validate: bool = False, name: str = "ExponentialCascade"):
+    def __init__(
+        self,
+        scores,
+        score_scaling,
+        attention_prob=1.0,
+        mask=None,
+        validate: bool = False,
+        name: str = "ExponentialCascade",
+    ):
         parameters = {
             "scores": scores,
             "score_scaling": score_scaling,
@@ -87,7 +117,8 @@ class ProportionalCascade(CascadeChoice):
 
     Args:
       scores: float [..., K].
-      score_scaling: scalar or [B], at least 0; score_scaling * (scores - min_normalizer) must not exceed 1.
+      score_scaling: scalar or [B], at least 0; score_scaling * (scores - min_normalizer) must not
+        exceed 1.
       min_normalizer: scalar or [B], at most the smallest score.
       attention_prob: scalar or [B], in [0, 1] (RecSim 0.2.4 default 1).
       mask: bool [..., K], False at empty positions.

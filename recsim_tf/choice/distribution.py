@@ -14,26 +14,36 @@ from recsim_tf.core.models import per_user
 class ChoiceDistribution(tfd.Distribution, abc.ABC):
     """Over the outcomes 0..K: position 0..K-1 of the slate, or K for "no click".
 
-    Batch shape [...] is that of `scores` [..., K] without its last axis; the event is a scalar int32. A subclass defines `weights`,
-    and names in `parameter_names` the keyword arguments that a user model may hand it besides `scores`, `mask` and `validate`.
+    Batch shape [...] is that of `scores` [..., K] without its last axis; the event is a scalar
+    int32. A subclass defines `weights`, and names in `parameter_names` the keyword arguments that a
+    user model may hand it besides `scores`, `mask` and `validate`.
 
     Args:
       scores: float [..., K], how much the user likes each document of the slate.
       mask: bool [..., K], False at empty positions, which are never chosen; None if there are none.
-      validate: whether to check the scores. In eager mode an invalid score is a `ValueError`, in graph mode a
-        `tf.errors.InvalidArgumentError` at run time; XLA drops the check.
+      validate: whether to check the scores. In eager mode an invalid score is a `ValueError`, in
+        graph mode a `tf.errors.InvalidArgumentError` at run time; XLA drops the check.
     """
 
     parameter_names: tuple[str, ...] = ()
 
     def __init__(self, scores, mask, validate: bool, parameters: dict, name: str):
         self._scores = tf.convert_to_tensor(scores)
-        if not self._scores.dtype.is_floating or self._scores.shape.rank is None or self._scores.shape.rank < 1:
-            raise ValueError(f"scores must be a float tensor [..., K], got {self._scores.dtype.name} {self._scores.shape}")
+        if (
+            not self._scores.dtype.is_floating
+            or self._scores.shape.rank is None
+            or self._scores.shape.rank < 1
+        ):
+            raise ValueError(
+                f"scores must be a float tensor [..., K], got {self._scores.dtype.name}"
+                f" {self._scores.shape}"
+            )
         if mask is not None:
             mask = tf.convert_to_tensor(mask)
             if mask.dtype != tf.bool or mask.shape[-1] != self._scores.shape[-1]:
-                raise ValueError(f"mask must be bool {self._scores.shape}, got {mask.dtype.name} {mask.shape}")
+                raise ValueError(
+                    f"mask must be bool {self._scores.shape}, got {mask.dtype.name} {mask.shape}"
+                )
             # Whatever stands at an empty position must not reach a gradient.
             self._scores = tf.where(mask, self._scores, tf.zeros([], self._scores.dtype))
         self._mask = mask
@@ -46,7 +56,9 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
             name=name,
         )
         if validate:
-            self._scores = checks.checked(self._scores, [(tf.math.is_finite(self._scores), "scores must be finite")])
+            self._scores = checks.checked(
+                self._scores, [(tf.math.is_finite(self._scores), "scores must be finite")]
+            )
             self._scores = checks.checked(self._scores, self._conditions())
 
     @classmethod
@@ -60,7 +72,9 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
 
     @abc.abstractmethod
     def weights(self) -> tf.Tensor:
-        """RecSim's scores: non-negative and proportional to the probabilities, float [..., K+1], the last for "no click"."""
+        """RecSim's scores: non-negative and proportional to the probabilities, float [..., K+1],
+        the last for "no click".
+        """
 
     @property
     def probs(self) -> tf.Tensor:
@@ -77,8 +91,15 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
         return log_weights - tf.math.log(tf.reduce_sum(weights, axis=-1, keepdims=True))
 
     def score_alone(self) -> tf.Tensor:
-        """RecSim's expected utility of each document: its weight on a slate of its own, float [..., K]."""
-        parameters = {**self.parameters, "scores": self._scores[..., tf.newaxis], "mask": None, "validate": False}
+        """RecSim's expected utility of each document: its weight on a slate of its own, float [...,
+        K].
+        """
+        parameters = {
+            **self.parameters,
+            "scores": self._scores[..., tf.newaxis],
+            "mask": None,
+            "validate": False,
+        }
         for name in self.parameter_names:
             value = tf.convert_to_tensor(parameters[name])
             parameters[name] = value[..., tf.newaxis] if value.shape.rank else parameters[name]
@@ -88,7 +109,11 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
         """A scalar or [B] parameter, shaped to broadcast against the scores."""
         rank = self._scores.shape.rank
         value = tf.convert_to_tensor(value, dtype_hint=self._scores.dtype)
-        return per_user(value, rank, self._scores.dtype) if value.shape.rank <= 1 else value[..., tf.newaxis]
+        return (
+            per_user(value, rank, self._scores.dtype)
+            if value.shape.rank <= 1
+            else value[..., tf.newaxis]
+        )
 
     def _real(self, condition: tf.Tensor) -> tf.Tensor:
         """A condition [..., K] on the scores, required only at positions that hold a document."""
@@ -99,7 +124,11 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
         return []
 
     def _mask_out(self, values: tf.Tensor, fill: float) -> tf.Tensor:
-        return values if self._mask is None else tf.where(self._mask, values, tf.constant(fill, values.dtype))
+        return (
+            values
+            if self._mask is None
+            else tf.where(self._mask, values, tf.constant(fill, values.dtype))
+        )
 
     def _with_no_click(self, values: tf.Tensor, no_click: tf.Tensor) -> tf.Tensor:
         """Appends the value of "no click", broadcast to [..., 1], to values [..., K]."""
@@ -121,7 +150,9 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
         chosen = tf.equal(value[..., tf.newaxis], tf.range(self.slate_size + 1))
         inside = (value >= 0) & (value <= self.slate_size)
         log_probs = self.log_probs
-        log_prob = tf.reduce_sum(tf.where(chosen, log_probs, tf.zeros([], log_probs.dtype)), axis=-1)
+        log_prob = tf.reduce_sum(
+            tf.where(chosen, log_probs, tf.zeros([], log_probs.dtype)), axis=-1
+        )
         return tf.where(inside, log_prob, -float("inf"))
 
     def _mode(self):
@@ -155,14 +186,18 @@ def users_choice(users, scores: tf.Tensor, mask: tf.Tensor) -> tfd.Distribution:
     """The choice that a user model makes from a slate.
 
     Args:
-      users: has the attribute `choice_model`, which builds a distribution from `scores`, `mask` and the parameters that it names in its
-        `parameter_names`. They are attributes of `users`; where there is none, or None, the choice model's default holds.
+      users: has the attribute `choice_model`, which builds a distribution from `scores`, `mask` and
+        the parameters that it names in its `parameter_names`. They are attributes of `users`; where
+        there is none, or None, the choice model's default holds.
       scores: float [B, K].
       mask: bool [B, K].
 
     Raises:
       TypeError: if the choice model has no default for a parameter that is missing.
     """
-    parameters = {name: getattr(users, name, None) for name in getattr(users.choice_model, "parameter_names", ())}
+    parameters = {
+        name: getattr(users, name, None)
+        for name in getattr(users.choice_model, "parameter_names", ())
+    }
     given = {name: value for name, value in parameters.items() if value is not None}
     return users.choice_model(scores, mask=mask, **given)

@@ -1,4 +1,6 @@
-"""Ranges that models declare for what they let an agent see; adapters turn them into bounded specs and spaces."""
+"""Ranges that models declare for what they let an agent see; adapters turn them into bounded specs
+and spaces.
+"""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 

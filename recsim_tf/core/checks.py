@@ -1,4 +1,6 @@
-"""Checks of what comes in at the edges: one line that names the argument, what was got and what is allowed."""
+"""Checks of what comes in at the edges: one line that names the argument, what was got and what is
+allowed.
+"""
 
 from collections.abc import Sequence
 
@@ -17,7 +19,8 @@ def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
       Operations to put under `tf.control_dependencies`; empty in eager mode. XLA drops them.
 
     Raises:
-      ValueError: in eager mode. In graph mode a violation is a `tf.errors.InvalidArgumentError` when the graph runs.
+      ValueError: in eager mode. In graph mode a violation is a `tf.errors.InvalidArgumentError`
+        when the graph runs.
     """
     if tf.executing_eagerly():
         if not bool(tf.reduce_all(condition)):
@@ -28,7 +31,9 @@ def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
 
 def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> tf.Tensor:
     """Returns the tensor, after its (condition, message) pairs have been checked."""
-    with tf.control_dependencies([op for condition, message in conditions for op in check(condition, message)]):
+    with tf.control_dependencies(
+        [op for condition, message in conditions for op in check(condition, message)]
+    ):
         return tf.identity(tensor)
 
 
@@ -49,7 +54,8 @@ def check_table(name: str, table, **axes: int) -> None:
 
     Args:
       name: the argument's name.
-      table: numbers, a tensor or a variable, of the axes' lengths, or of those after an axis of users [B].
+      table: numbers, a tensor or a variable, of the axes' lengths, or of those after an axis of
+        users [B].
       **axes: name and length of each axis, in order.
 
     Raises:
@@ -70,7 +76,9 @@ def _table_shape(name: str, table) -> tf.TensorShape:
 
 
 def check_probabilities(name: str, probabilities) -> None:
-    """Requires numbers [..., C] to be non-negative and to sum to one; tensors and variables, whose values may be unknown, pass."""
+    """Requires numbers [..., C] to be non-negative and to sum to one; tensors and variables, whose
+    values may be unknown, pass.
+    """
     if not isinstance(probabilities, (list, tuple, np.ndarray)):
         return
     values = np.asarray(probabilities, np.float64)
@@ -92,20 +100,40 @@ def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.
     slate = tf.convert_to_tensor(slate)
     if slate.dtype not in (tf.int32, tf.int64):
         raise ValueError(f"slate must have dtype int32 or int64, got {slate.dtype.name}")
-    if slate.shape.rank != 2 or slate.shape[0] != num_users or slate.shape[1] is None or slate.shape[1] > slate_size:
-        raise ValueError(f"slate must have shape [{num_users}, k] with k <= slate_size={slate_size}, got {slate.shape}")
+    if (
+        slate.shape.rank != 2
+        or slate.shape[0] != num_users
+        or slate.shape[1] is None
+        or slate.shape[1] > slate_size
+    ):
+        raise ValueError(
+            f"slate must have shape [{num_users}, k] with k <= slate_size={slate_size}, got"
+            f" {slate.shape}"
+        )
     slate = tf.cast(slate, tf.int32)
     return tf.pad(slate, [[0, 0], [0, slate_size - slate.shape[1]]], constant_values=-1)
 
 
 def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: bool) -> tf.Tensor:
-    """Checks the positions of an int32 slate [B, K]; see `check` for how a violation is reported."""
+    """Checks the positions of an int32 slate [B, K]; see `check` for how a violation is
+    reported.
+    """
     in_range = (slate >= -1) & (slate < num_candidates)
-    conditions = [(in_range, f"slate must hold candidate positions in [0, {num_candidates}), or -1 for an empty position")]
+    conditions = [
+        (
+            in_range,
+            (
+                f"slate must hold candidate positions in [0, {num_candidates}), or -1 for an empty"
+                " position"
+            ),
+        )
+    ]
     if not allow_duplicates:
         ranked = tf.sort(slate, axis=-1)
         repeated = (ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)
-        conditions.append((~repeated, "slate must not show a document twice (allow_duplicates=False)"))
+        conditions.append(
+            (~repeated, "slate must not show a document twice (allow_duplicates=False)")
+        )
     return checked(slate, conditions)
 
 
@@ -123,4 +151,7 @@ def check_fields(owner: str, nest, *names: str) -> None:
     missing = [name for name in names if not hasattr(nest, name)]
     if missing:
         got = ", ".join(getattr(nest, "_fields", ())) or type(nest).__name__
-        raise ValueError(f"observed {owner} must have the fields {', '.join(names)}, got {got} without {', '.join(missing)}")
+        raise ValueError(
+            f"observed {owner} must have the fields {', '.join(names)}, got {got} without"
+            f" {', '.join(missing)}"
+        )

@@ -9,7 +9,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 
-# A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to 0.1 %.
+# A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to
+# 0.1 %.
 _MAX_CATEGORIES = 2**13
 
 
@@ -22,7 +23,13 @@ class UniformCategories(tfd.Distribution):
       dtype: float dtype of `log_prob`.
     """
 
-    def __init__(self, num_categories: int, batch_shape=(), dtype: tf.DType = tf.float32, name: str = "UniformCategories"):
+    def __init__(
+        self,
+        num_categories: int,
+        batch_shape=(),
+        dtype: tf.DType = tf.float32,
+        name: str = "UniformCategories",
+    ):
         parameters = dict(locals())
         if num_categories < 1:
             raise ValueError(f"num_categories must be at least 1, got {num_categories}")
@@ -60,7 +67,9 @@ class UniformCategories(tfd.Distribution):
         return tf.where(inside, log_prob, tf.constant(-math.inf, self._log_prob_dtype))
 
     def _sample_n(self, n, seed=None):
-        return self._draw(tf.concat([[n], self._batch_shape_tensor()], axis=0), tfp.random.sanitize_seed(seed))
+        return self._draw(
+            tf.concat([[n], self._batch_shape_tensor()], axis=0), tfp.random.sanitize_seed(seed)
+        )
 
     def _draw(self, shape, seed):
         if self.num_categories > _MAX_CATEGORIES:
@@ -76,8 +85,8 @@ def _(distribution: UniformCategories, seed):
 class Shared(tfd.Distribution):
     """One draw that all users share: every row of [B, ...] is the same.
 
-    A quantity that is drawn once is scored once: `log_prob` gives the first row the log-probability of the draw and zero to the others.
-    The rows of its argument are taken to be equal.
+    A quantity that is drawn once is scored once: `log_prob` gives the first row the log-probability
+    of the draw and zero to the others. The rows of its argument are taken to be equal.
 
     Args:
       distribution: of batch shape [1]; may be joint, of any nest.
@@ -117,7 +126,9 @@ class Shared(tfd.Distribution):
         def first_row(leaf, event_shape):
             return tf.gather(leaf, [0], axis=leaf.shape.rank - event_shape.rank - 1)
 
-        log_prob = self.distribution.log_prob(tf.nest.map_structure(first_row, value, self.event_shape))
+        log_prob = self.distribution.log_prob(
+            tf.nest.map_structure(first_row, value, self.event_shape)
+        )
         return tf.pad(log_prob, [[0, 0]] * (log_prob.shape.rank - 1) + [[0, self.num_users - 1]])
 
     def _sample_n(self, n, seed=None):
@@ -134,7 +145,9 @@ def _(distribution: Shared, seed):
 
 @functools.singledispatch
 def num_outcomes(distribution: tfd.Distribution) -> int | None:
-    """C, if a draw is one of 0..C-1, and C is known; else None. Register further finite families with `num_outcomes.register`."""
+    """C, if a draw is one of 0..C-1, and C is known; else None. Register further finite families
+    with `num_outcomes.register`.
+    """
     del distribution
     return None
 

@@ -8,18 +8,21 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 
-# On a CPU core XLA takes some two seconds more to compile a rollout than graph mode takes to trace it, and saves 0.1 to 0.5 microseconds
-# a user-step (benchmarks/speed.py): the two are even after some ten million.
+# On a CPU core XLA takes some two seconds more to compile a rollout than graph mode takes to trace
+# it, and saves 0.1 to 0.5 microseconds a user-step (benchmarks/speed.py): the two are even after
+# some ten million.
 _WORTHWHILE_USER_STEPS = 10_000_000
 
 
 @gin.configurable(module="recsim_tf")
 def prefers_xla(user_steps: float, least: float = _WORTHWHILE_USER_STEPS) -> bool:
-    """The execution policy: whether a simulation is done sooner with XLA than in graph mode, compiling included.
+    """The execution policy: whether a simulation is done sooner with XLA than in graph mode,
+    compiling included.
 
     Args:
       user_steps: how much is simulated by all calls together, users times steps.
-      least: from how many user-steps on XLA is taken where there is only a CPU; on GPUs and TPUs it always is.
+      least: from how many user-steps on XLA is taken where there is only a CPU; on GPUs and TPUs it
+        always is.
     """
     return not _only_cpu() or user_steps >= least
 
@@ -28,12 +31,14 @@ def prefers_xla(user_steps: float, least: float = _WORTHWHILE_USER_STEPS) -> boo
 def compiled(function=None, *, jit_compile: bool | None = False, user_steps: float = math.inf):
     """Compiles a function as a `tf.function` with the random algorithm that is fast there.
 
-    Graph mode draws with Philox. Under XLA on the CPU ThreeFry is the fast one; on GPUs and TPUs Philox stays. The two algorithms give
-    different numbers of the same distribution; each is reproducible from its seed.
+    Graph mode draws with Philox. Under XLA on the CPU ThreeFry is the fast one; on GPUs and TPUs
+    Philox stays. The two algorithms give different numbers of the same distribution; each is
+    reproducible from its seed.
 
     Args:
       function: takes and returns nests of tensors.
-      jit_compile: whether to compile with XLA, for which all shapes must be static; None for what `prefers_xla` says.
+      jit_compile: whether to compile with XLA, for which all shapes must be static; None for what
+        `prefers_xla` says.
       user_steps: for that, how much is simulated by all calls together.
 
     Returns:

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from recsim_tf.core.types import Nest
 
-# Below this many candidates, comparing every slate position with every candidate is faster than a gather under XLA.
+# Below this many candidates, comparing every slate position with every candidate is faster than a
+# gather under XLA.
 _MAX_ONE_HOT = 64
 
 
@@ -17,7 +18,9 @@ def where(mask: tf.Tensor, if_true: Nest, if_false: Nest) -> Nest:
     """Chooses whole rows: `if_true` where `mask` [B], else `if_false`, on nests of [B, ...]."""
 
     def choose(true_leaf, false_leaf):
-        return tf.where(tf.reshape(mask, [-1] + [1] * (true_leaf.shape.rank - 1)), true_leaf, false_leaf)
+        return tf.where(
+            tf.reshape(mask, [-1] + [1] * (true_leaf.shape.rank - 1)), true_leaf, false_leaf
+        )
 
     return tf.nest.map_structure(choose, if_true, if_false)
 
@@ -39,7 +42,9 @@ def _take_leaf(leaf, positions):
     num_candidates = leaf.shape[1]
     if leaf.shape.rank == 2 and leaf.dtype != tf.bool and num_candidates <= _MAX_ONE_HOT:
         chosen = positions[:, :, tf.newaxis] == tf.range(num_candidates, dtype=positions.dtype)
-        return tf.reduce_sum(tf.where(chosen, leaf[:, tf.newaxis, :], tf.zeros([], leaf.dtype)), axis=-1)
+        return tf.reduce_sum(
+            tf.where(chosen, leaf[:, tf.newaxis, :], tf.zeros([], leaf.dtype)), axis=-1
+        )
     return tf.gather(leaf, positions, batch_dims=1)
 
 

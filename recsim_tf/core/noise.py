@@ -1,9 +1,10 @@
 """Standard noise that is drawn ahead: one flat block of each kind for everything that a step draws.
 
-A block stands where a seed stands: the functions of `core.random` take the next numbers from it instead of drawing. That costs one random
-operation a kind instead of one a draw. Above all a loop can carry blocks. XLA on the CPU fuses an operation into whatever reads it, which
-keeps random bits and quantile functions from being computed in vector registers, three to five times slower; what a loop carries it
-computes for its own sake.
+A block stands where a seed stands: the functions of `core.random` take the next numbers from it
+instead of drawing. That costs one random operation a kind instead of one a draw. Above all a loop
+can carry blocks. XLA on the CPU fuses an operation into whatever reads it, which keeps random bits
+and quantile functions from being computed in vector registers, three to five times slower; what a
+loop carries it computes for its own sake.
 """
 
 import math
@@ -11,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-# A kind of noise ("uniform" or "normal") and the name of its dtype, as "normal/float32", to the flat block, or to its length.
+# A kind of noise ("uniform" or "normal") and the name of its dtype, as "normal/float32", to the
+# flat block, or to its length.
 Blocks = Mapping[str, tf.Tensor]
 Lengths = Mapping[str, int]
 
@@ -20,8 +22,10 @@ class Noise:
     """Blocks from which numbers are taken in the order of the calls.
 
     Args:
-      blocks: flat blocks by kind and dtype, at least as long as what is taken; or [S, length], the blocks of S seeds.
-      new_seed: gives another seed, int32 [2] or [S, 2], at each call, for what cannot be taken from blocks.
+      blocks: flat blocks by kind and dtype, at least as long as what is taken; or [S, length], the
+        blocks of S seeds.
+      new_seed: gives another seed, int32 [2] or [S, 2], at each call, for what cannot be taken from
+        blocks.
     """
 
     def __init__(self, blocks: Blocks, new_seed: Callable[[], tf.Tensor]):

@@ -1,8 +1,8 @@
 """Replicas of a `tf.distribute` strategy: what each has of its own, and what they have together.
 
-Of one program each replica runs its share of the users. What belongs to them is in variables of the replica; sums over all replicas are
-taken where a number is that of the whole. With one replica, as without a strategy, variables are ordinary ones and sums are what is
-summed.
+Of one program each replica runs its share of the users. What belongs to them is in variables of the
+replica; sums over all replicas are taken where a number is that of the whole. With one replica, as
+without a strategy, variables are ordinary ones and sums are what is summed.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,7 +25,10 @@ def require_one(what: str) -> None:
       ValueError: in the scope of a strategy with several replicas.
     """
     if number() > 1:
-        raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}: leave train.strategy at 'default'")
+        raise ValueError(
+            f"{what} learns on one replica only, got a strategy of {number()}: leave train.strategy"
+            " at 'default'"
+        )
 
 
 def share(name: str, total: int) -> int:
@@ -35,7 +38,9 @@ def share(name: str, total: int) -> int:
       ValueError: if the replicas do not divide it.
     """
     if total % number():
-        raise ValueError(f"{name} must be a multiple of the number of replicas, {number()}, got {total}")
+        raise ValueError(
+            f"{name} must be a multiple of the number of replicas, {number()}, got {total}"
+        )
     return total // number()
 
 
@@ -58,20 +63,30 @@ def seed_variable(seed, name: str | None = None) -> tf.Variable:
 
 
 def fold(seed: tf.Variable) -> None:
-    """Makes a replica's seed depend on its number among all replicas, those of other workers included."""
+    """Makes a replica's seed depend on its number among all replicas, those of other workers
+    included.
+    """
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     seed.assign(tf.random.experimental.stateless_fold_in(seed, replica, alg="philox"))
 
 
 def on_each(function: Callable[[], None]) -> None:
-    """Calls a function on each replica, if there are several: where there is one, nothing is to be made different."""
+    """Calls a function on each replica, if there are several: where there is one, nothing is to be
+    made different.
+    """
     if number() > 1:
-        tf.function(lambda: tf.distribute.get_strategy().run(function), autograph=False).get_concrete_function()()
+        tf.function(
+            lambda: tf.distribute.get_strategy().run(function), autograph=False
+        ).get_concrete_function()()
 
 
 def total(values: Nest) -> Nest:
     """Sums over replicas of a nest of tensors, when called by each of them."""
-    return values if number() == 1 else tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+    return (
+        values
+        if number() == 1
+        else tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+    )
 
 
 def gather(value: tf.Tensor) -> tf.Tensor:
@@ -84,11 +99,17 @@ def gather_total(values: Nest) -> Nest:
     if number() == 1:
         return values
     strategy = tf.distribute.get_strategy()
-    return tf.nest.map_structure(lambda value: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None), values)
+    return tf.nest.map_structure(
+        lambda value: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None), values
+    )
 
 
 def of_this_process(variables: Iterable[tf.Variable]) -> list[tf.Variable]:
-    """The replicas' own variables, from `variable`, as ordinary ones: those of the replicas that this process runs."""
+    """The replicas' own variables, from `variable`, as ordinary ones: those of the replicas that
+    this process runs.
+    """
     strategy = tf.distribute.get_strategy()
-    found = [each for each in variables if each.synchronization == tf.VariableSynchronization.ON_READ]
+    found = [
+        each for each in variables if each.synchronization == tf.VariableSynchronization.ON_READ
+    ]
     return [single for each in found for single in strategy.experimental_local_results(each)]

@@ -13,7 +13,9 @@ from recsim_tf.core.types import Nest
 
 
 class SharedDraw(NamedTuple):
-    """Draws of candidates with hidden attributes; leading axes [B, N] or [B, K], every row the same."""
+    """Draws of candidates with hidden attributes; leading axes [B, N] or [B, K], every row the
+    same.
+    """
 
     documents: Nest  # draws of the wrapped model's candidates
     hidden: Nest  # draws of their hidden attributes
@@ -30,12 +32,14 @@ class SharedDocuments(NamedTuple):
 class SharedCandidates(DocumentModel):
     """Shows the same N candidates to all B users of a step, RecSim 0.2.4's `MultiUserEnvironment`.
 
-    The candidates and their hidden attributes are drawn once for all users, so that two users who are shown the same document meet the
-    same hidden attributes. `log_prob` counts each set once, for the first user, while that user is in session; the `documents` part of
-    the other users is zero.
+    The candidates and their hidden attributes are drawn once for all users, so that two users who
+    are shown the same document meet the same hidden attributes. `log_prob` counts each set once,
+    for the first user, while that user is in session; the `documents` part of the other users is
+    zero.
 
-    A simulator of these documents runs until all users have left (`Simulator.fold`); who leaves earlier is frozen meanwhile. In
-    `Simulator.replace`, newcomers get a set of their own until the next step.
+    A simulator of these documents runs until all users have left (`Simulator.fold`); who leaves
+    earlier is frozen meanwhile. In `Simulator.replace`, newcomers get a set of their own until the
+    next step.
 
         documents = recsim_tf.SharedCandidates(UtilityVideos())
         simulator = recsim_tf.interest_evolution(documents=documents)
@@ -44,13 +48,17 @@ class SharedCandidates(DocumentModel):
       documents: the document model, without corpus state.
 
     Raises:
-      ValueError: if the model has a corpus state, a parameter [B], or candidates that depend on the users.
+      ValueError: if the model has a corpus state, a parameter [B], or candidates that depend on the
+        users.
     """
 
     def __init__(self, documents: DocumentModel, name: str = "SharedCandidates"):
         super().__init__(name=name)
         if documents.initial_draws(1) is not None:
-            raise ValueError(f"documents must have no corpus state to be shared by users, got {type(documents).__name__}")
+            raise ValueError(
+                "documents must have no corpus state to be shared by users, got"
+                f" {type(documents).__name__}"
+            )
         self.documents = documents
         self._hides = self._probe()
 
@@ -59,7 +67,9 @@ class SharedCandidates(DocumentModel):
         drawn = self._candidates(num_candidates)
         if not self._hides:
             return Shared(drawn, num_users)
-        return Shared(tfd.JointDistributionNamed(SharedDraw(documents=drawn, hidden=self._reveal)), num_users)
+        return Shared(
+            tfd.JointDistributionNamed(SharedDraw(documents=drawn, hidden=self._reveal)), num_users
+        )
 
     def describe(self, draw, corpus):
         if not self._hides:
@@ -83,10 +93,15 @@ class SharedCandidates(DocumentModel):
         return self.documents.reveal(self.documents.describe(documents, ()))
 
     def _probe(self) -> bool:
-        """Whether documents have hidden attributes; draws a candidate, to find out whether that can be done without users."""
+        """Whether documents have hidden attributes; draws a candidate, to find out whether that can
+        be done without users.
+        """
         seed = random.as_seed(0)
         name = type(self.documents).__name__
-        message = f"documents must not depend on the users who share them (no parameter [B], no use of `user`), got {name}"
+        message = (
+            "documents must not depend on the users who share them (no parameter [B], no use of"
+            f" `user`), got {name}"
+        )
         try:
             draws = candidate = random.sample(self._candidates(1), seed)
             distribution = self._reveal(candidate)

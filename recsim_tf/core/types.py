@@ -1,6 +1,7 @@
 """The records that pass between the simulator, its models and its callers.
 
-B is the number of users, N of candidates a user, K of slate positions, T of steps. "Nest" means any structure of tensors.
+B is the number of users, N of candidates a user, K of slate positions, T of steps. "Nest" means any
+structure of tensors.
 """
 
 from typing import Any, NamedTuple
@@ -28,7 +29,8 @@ class Observation(NamedTuple):
 
     user: Nest  # nest of [B, ...]
     documents: Nest  # nest of [B, N, ...]: the candidates
-    response: Nest  # nest of [B, K, ...]: the response to the previous slate, zeros at the start of a session
+    # nest of [B, K, ...]: the response to the previous slate, zeros at the start of a session
+    response: Nest
 
 
 class SimulatorState(NamedTuple):
@@ -69,13 +71,17 @@ class Transition(NamedTuple):
     draws: StepDraws
     response: Nest  # nest of [B, K, ...]
     reward: tf.Tensor  # [B]
-    active: tf.Tensor  # bool [B]: the user was in session when the step began; the rest of the row counts only there
+    # bool [B]: the user was in session when the step began; the rest of the row counts only there
+    active: tf.Tensor
     terminated: tf.Tensor  # bool [B]: the user left at this step
-    truncated: tf.Tensor  # bool [B]: the time limit ended the session at this step, the user would have stayed
+    # bool [B]: the time limit ended the session at this step, the user would have stayed
+    truncated: tf.Tensor
 
     @property
     def discount(self) -> tf.Tensor:
-        """float32 [B], TF-Agents' discount: 0 where the user left, 1 elsewhere, also at the time limit."""
+        """float32 [B], TF-Agents' discount: 0 where the user left, 1 elsewhere, also at the time
+        limit.
+        """
         return 1.0 - tf.cast(self.terminated, tf.float32)
 
 
@@ -84,7 +90,9 @@ class Trajectory(NamedTuple):
 
     initial: InitialDraws  # [B, ...]
     transitions: Transition  # [T, B, ...]
-    newcomers: Any  # InitialDraws [T, B, ...] of an auto-reset rollout, valid where a session ended at that step; else ()
+    # InitialDraws [T, B, ...] of an auto-reset rollout, valid where a session ended at that step;
+    # else ()
+    newcomers: Any
 
 
 class LogProb(NamedTuple):

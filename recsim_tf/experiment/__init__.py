@@ -1,1 +1,3 @@
-"""Experiments: training, evaluation and simulation as gin-configured runs in a folder. Needs the extra `recsim-tf[agents]`."""
+"""Experiments: training, evaluation and simulation as gin-configured runs in a folder. Needs the
+extra `recsim-tf[agents]`.
+"""

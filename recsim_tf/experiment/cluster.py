@@ -35,7 +35,9 @@ class Cluster:
       index: of this worker; number 0 is the chief, who writes what the run leaves.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy, addresses: Sequence[str] = (), index: int = 0):
+    def __init__(
+        self, strategy: tf.distribute.Strategy, addresses: Sequence[str] = (), index: int = 0
+    ):
         self.strategy = strategy
         self.addresses = addresses
         self.index = index
@@ -49,7 +51,9 @@ class Cluster:
         return self.index == 0
 
     def largest(self, number: int) -> int:
-        """The largest of the non-negative numbers of all workers, each of which must call this: they wait for each other."""
+        """The largest of the non-negative numbers of all workers, each of which must call this:
+        they wait for each other.
+        """
         if self.num_workers == 1:
             return number
         with self.strategy.scope():
@@ -70,13 +74,18 @@ class Cluster:
             if not lost:
                 raise
             raise WorkerLostError(
-                f"{_names(self.addresses, lost)} stopped or cannot be reached: run the same command on all workers to go on"
+                f"{_names(self.addresses, lost)} stopped or cannot be reached: run the same command"
+                " on all workers to go on"
             ) from error
 
     def _lost(self, message: str) -> list[int]:
-        """Workers that do not answer; else those that an error names, which may have been started again."""
+        """Workers that do not answer; else those that an error names, which may have been started
+        again.
+        """
         others = [index for index in range(self.num_workers) if index != self.index]
-        return _silent(self.addresses, self.index) or [index for index in others if re.search(rf"/task:{index}\b", message)]
+        return _silent(self.addresses, self.index) or [
+            index for index in others if re.search(rf"/task:{index}\b", message)
+        ]
 
 
 def _names(addresses: Sequence[str], workers: Sequence[int]) -> str:
@@ -85,26 +94,35 @@ def _names(addresses: Sequence[str], workers: Sequence[int]) -> str:
 
 def _silent(addresses: Sequence[str], index: int) -> list[int]:
     """The workers, but `index`, that do not answer."""
-    return [worker for worker, address in enumerate(addresses) if worker != index and not _answers(address)]
+    return [
+        worker
+        for worker, address in enumerate(addresses)
+        if worker != index and not _answers(address)
+    ]
 
 
 def _meet(addresses: Sequence[str], index: int, timeout: float) -> None:
     """Waits until all workers are there.
 
-    TensorFlow would wait without a word, and deaf to signals. Here a worker answers at its address until it has an answer from all others;
-    from then on TensorFlow's server answers there.
+    TensorFlow would wait without a word, and deaf to signals. Here a worker answers at its address
+    until it has an answer from all others; from then on TensorFlow's server answers there.
     """
     port = int(addresses[index].rpartition(":")[2])
     try:
         listener = socket.create_server(("", port))
     except OSError as error:
-        raise UsageError(f"TF_CONFIG: the port of worker {index}, {addresses[index]}, cannot be opened: {error.strerror}") from error
+        raise UsageError(
+            f"TF_CONFIG: the port of worker {index}, {addresses[index]}, cannot be opened:"
+            f" {error.strerror}"
+        ) from error
     with listener:
         started = told = time.monotonic()
         while missing := _silent(addresses, index):
             names = _names(addresses, missing)
             if time.monotonic() - started > timeout:
-                raise UsageError(f"{names} did not start within cluster.start_timeout = {timeout:g} seconds")
+                raise UsageError(
+                    f"{names} did not start within cluster.start_timeout = {timeout:g} seconds"
+                )
             if time.monotonic() - told > _PATIENCE:
                 told = time.monotonic()
                 print(f"recsim-tf: waiting for {names}", file=sys.stderr, flush=True)
@@ -121,25 +139,37 @@ def _answers(address: str) -> bool:
 
 
 @gin.configurable(module="recsim_tf", denylist=["strategy"])
-def cluster(strategy: str = "default", logical_cpus: int | None = None, start_timeout: float = 600.0, tpu: str = "") -> Cluster:
-    """Connects to the devices of a run. TensorFlow must not have been used in this process, except for "default".
+def cluster(
+    strategy: str = "default",
+    logical_cpus: int | None = None,
+    start_timeout: float = 600.0,
+    tpu: str = "",
+) -> Cluster:
+    """Connects to the devices of a run. TensorFlow must not have been used in this process, except
+    for "default".
 
     Args:
-      strategy: one of `STRATEGIES`. "default": one device. "mirrored": all GPUs of this machine, or its CPU. "multi_worker": all GPUs, or
-        the CPU, of each of several machines, with a process on each. The environment variable TF_CONFIG tells it the addresses of all and
-        its own number, as {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}. "tpu": all
-        cores of a TPU or of a slice.
-      logical_cpus: for "mirrored", as how many devices the CPU counts; to try a run of several replicas without GPUs.
-      start_timeout: for "multi_worker", seconds after which a worker gives up waiting for the others.
+      strategy: one of `STRATEGIES`. "default": one device. "mirrored": all GPUs of this machine, or
+        its CPU. "multi_worker": all GPUs, or the CPU, of each of several machines, with a process
+        on each. The environment variable TF_CONFIG tells it the addresses of all and its own
+        number, as {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",
+        "index": 0}}. "tpu": all cores of a TPU or of a slice.
+      logical_cpus: for "mirrored", as how many devices the CPU counts; to try a run of several
+        replicas without GPUs.
+      start_timeout: for "multi_worker", seconds after which a worker gives up waiting for the
+        others.
       tpu: name or address of the TPU; "" for the machine's own.
 
     Raises:
-      UsageError: for an unknown strategy, a TF_CONFIG that lacks something, or workers or a TPU that do not answer.
+      UsageError: for an unknown strategy, a TF_CONFIG that lacks something, or workers or a TPU
+        that do not answer.
     """
     if strategy not in STRATEGIES:
         raise UsageError(f"train.strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
     if logical_cpus is not None and strategy != "mirrored":
-        raise UsageError(f"cluster.logical_cpus goes with train.strategy = 'mirrored', got {strategy!r}")
+        raise UsageError(
+            f"cluster.logical_cpus goes with train.strategy = 'mirrored', got {strategy!r}"
+        )
     if strategy == "mirrored":
         return Cluster(tf.distribute.MirroredStrategy(_devices(logical_cpus)))
     if strategy == "multi_worker":
@@ -159,8 +189,10 @@ def _devices(logical_cpus: int | None) -> list[str]:
     if logical_cpus is not None:
         if logical_cpus < 1:
             raise UsageError(f"cluster.logical_cpus must be at least 1 or None, got {logical_cpus}")
-        (cpu, *_) = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus)
+        cpu, *_ = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus
+        )
         return [f"CPU:{number}" for number in range(logical_cpus)]
     gpus = tf.config.list_logical_devices("GPU")
     return [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
@@ -168,7 +200,10 @@ def _devices(logical_cpus: int | None) -> list[str]:
 
 def _tf_config(text: str | None) -> tuple[list[str], int]:
     """The addresses of all workers and the number of this one."""
-    form = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
+    form = (
+        '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",'
+        ' "index": 0}}'
+    )
     if not text:
         raise UsageError(f"TF_CONFIG must be set for train.strategy = 'multi_worker', as {form}")
     try:
@@ -176,16 +211,30 @@ def _tf_config(text: str | None) -> tuple[list[str], int]:
         jobs, task = dict(content["cluster"]), content["task"]
         workers, job, index = list(jobs["worker"]), task["type"], int(task["index"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"TF_CONFIG must be like {form}, got {text!r} ({type(error).__name__}: {one_line(error)})") from error
+        raise UsageError(
+            f"TF_CONFIG must be like {form}, got {text!r} ({type(error).__name__}:"
+            f" {one_line(error)})"
+        ) from error
     if list(jobs) != ["worker"] or job != "worker":
-        raise UsageError(f"TF_CONFIG must have workers only, got the jobs {', '.join(jobs)} and the task's type {job!r}")
+        raise UsageError(
+            f"TF_CONFIG must have workers only, got the jobs {', '.join(jobs)} and the task's type"
+            f" {job!r}"
+        )
     for number, address in enumerate(workers):
         if not isinstance(address, str) or not re.fullmatch(r"[^\s:/]+:\d+", address):
-            raise UsageError(f"TF_CONFIG: the address of worker {number} must be HOST:PORT, got {address!r}")
+            raise UsageError(
+                f"TF_CONFIG: the address of worker {number} must be HOST:PORT, got {address!r}"
+            )
         if address in workers[:number]:
-            raise UsageError(f"TF_CONFIG: workers {workers.index(address)} and {number} have one address, {address}")
+            raise UsageError(
+                f"TF_CONFIG: workers {workers.index(address)} and {number} have one address,"
+                f" {address}"
+            )
     if not 0 <= index < len(workers):
-        raise UsageError(f"TF_CONFIG: worker {index} is missing from cluster.worker, which lists {len(workers)}: {', '.join(workers)}")
+        raise UsageError(
+            f"TF_CONFIG: worker {index} is missing from cluster.worker, which lists {len(workers)}:"
+            f" {', '.join(workers)}"
+        )
     return workers, index
 
 
@@ -195,5 +244,7 @@ def _tpu_strategy(tpu: str) -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        raise UsageError(f"cluster.tpu {tpu!r} does not answer as a TPU: {one_line(error)[:200]}") from error
+        raise UsageError(
+            f"cluster.tpu {tpu!r} does not answer as a TPU: {one_line(error)[:200]}"
+        ) from error
     return tf.distribute.TPUStrategy(resolver)

@@ -18,7 +18,14 @@ from recsim_tf.fitting import logs
 
 # Without TF-Agents there are no agents; to fit models none are needed.
 with contextlib.suppress(ModuleNotFoundError):
-    from recsim_tf.agents import bandits, baselines, full_slate_q, reinforce, slate_q, tabular_q  # noqa: F401
+    from recsim_tf.agents import (  # noqa: F401
+        bandits,
+        baselines,
+        full_slate_q,
+        reinforce,
+        slate_q,
+        tabular_q,
+    )
     from recsim_tf.experiment import simulate, train  # noqa: F401
 
 for _external in (
@@ -30,7 +37,15 @@ for _external in (
     tf.keras.optimizers.schedules.PolynomialDecay,
 ):
     gin.external_configurable(_external, module="keras")
-for _external in (tfd.Beta, tfd.Exponential, tfd.Gamma, tfd.HalfNormal, tfd.LogNormal, tfd.Normal, tfd.Uniform):
+for _external in (
+    tfd.Beta,
+    tfd.Exponential,
+    tfd.Gamma,
+    tfd.HalfNormal,
+    tfd.LogNormal,
+    tfd.Normal,
+    tfd.Uniform,
+):
     gin.external_configurable(_external, module="tfd")
 for _external in (logs.from_table, logs.page_log, logs.read_movielens, logs.read_open_bandit):
     gin.external_configurable(_external, module="recsim_tf")
@@ -56,11 +71,17 @@ _SWEEPS = "sweeps/"
 
 
 def _packaged() -> list[str]:
-    return sorted(path.relative_to(_PACKAGED).as_posix() for path in _PACKAGED.rglob("*.gin") if not path.name.startswith("_"))
+    return sorted(
+        path.relative_to(_PACKAGED).as_posix()
+        for path in _PACKAGED.rglob("*.gin")
+        if not path.name.startswith("_")
+    )
 
 
 def packaged_configs() -> list[str]:
-    """Names of the experiments that are installed with recsim_tf; files with a leading underscore are parts of them."""
+    """Names of the experiments that are installed with recsim_tf; files with a leading underscore
+    are parts of them.
+    """
     return [name for name in _packaged() if not name.startswith(_SWEEPS)]
 
 
@@ -70,7 +91,8 @@ def packaged_sweeps() -> list[str]:
 
 
 def find_config(name: str, argument: str = "gin_file") -> Path:
-    """The file of a path, or of a packaged name such as "quickstart.gin"; a path that exists goes first.
+    """The file of a path, or of a packaged name such as "quickstart.gin"; a path that exists goes
+    first.
 
     Args:
       name: the path or the name.
@@ -84,8 +106,14 @@ def find_config(name: str, argument: str = "gin_file") -> Path:
     packaged = _PACKAGED / name
     if packaged.is_file():
         return packaged
-    kind, names = ("sweeps", packaged_sweeps()) if argument == "sweep_file" else ("configs", packaged_configs())
-    raise UsageError(f"{argument} {name!r} is neither a file nor one of the packaged {kind}: {', '.join(names)}")
+    kind, names = (
+        ("sweeps", packaged_sweeps())
+        if argument == "sweep_file"
+        else ("configs", packaged_configs())
+    )
+    raise UsageError(
+        f"{argument} {name!r} is neither a file nor one of the packaged {kind}: {', '.join(names)}"
+    )
 
 
 def load(files: Sequence[str], bindings: Sequence[str]) -> str:

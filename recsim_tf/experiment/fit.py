@@ -33,16 +33,25 @@ _LARGEST = 100
 
 
 @gin.configurable(module="recsim_tf")
-def episode_log(path: str = gin.REQUIRED, simulator: Simulator = gin.REQUIRED, sessions_at_once: int | None = None):
+def episode_log(
+    path: str = gin.REQUIRED,
+    simulator: Simulator = gin.REQUIRED,
+    sessions_at_once: int | None = None,
+):
     """The log of an episode file.
 
     Args:
       path: of the file, as `recsim-tf simulate --episode_log` writes it.
       simulator: of the same models and sizes as that of the log.
-      sessions_at_once: None to read the file into memory; a number to read that many sessions at a time, in each pass.
+      sessions_at_once: None to read the file into memory; a number to read that many sessions at a
+        time, in each pass.
     """
     found = episodes.read(path, simulator)
-    return from_episodes(found) if sessions_at_once is None else stream_episodes(found, sessions_at_once)
+    return (
+        from_episodes(found)
+        if sessions_at_once is None
+        else stream_episodes(found, sessions_at_once)
+    )
 
 
 @gin.configurable(module="recsim_tf", denylist=["run_dir"])
@@ -57,23 +66,26 @@ def run_fit(
     num_replicates: int = 100,
     posterior: bool = False,
 ) -> dict[str, Any]:
-    """Fits parameters of a simulator's models to a log as `fit` is configured, checks the fit, and writes all of it into a folder.
+    """Fits parameters of a simulator's models to a log as `fit` is configured, checks the fit, and
+    writes all of it into a folder.
 
-    The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/, results.json, report.html, and the
-    fitted model in model/, see `recsim_tf.fitting.save_model`. A fit that was stopped goes on from its checkpoint; one that has ended is
-    not repeated.
+    The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/,
+    results.json, report.html, and the fitted model in model/, see `recsim_tf.fitting.save_model`. A
+    fit that was stopped goes on from its checkpoint; one that has ended is not repeated.
 
     Args:
       run_dir: the folder.
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.no_click_mass": @Parameter()}.
-      log: a `SessionLog` or a `SessionStream`, or what has one as its field `log`, as readers give it. The report is of a stream's first
-        piece.
-      held_out: part of the sessions that the fit does not see, for early stopping and for the checks; None to check on those that it saw.
+      log: a `SessionLog` or a `SessionStream`, or what has one as its field `log`, as readers give
+        it. The report is of a stream's first piece.
+      held_out: part of the sessions that the fit does not see, for early stopping and for the
+        checks; None to check on those that it saw.
       truth: true values of parameters by name, where they are known.
       title: of the report and the model card.
       num_replicates: simulations of the log for the posterior-predictive checks.
-      posterior: whether to draw parameters from their posterior by NUTS too, as `sample_parameters` is configured; into posterior.npz.
+      posterior: whether to draw parameters from their posterior by NUTS too, as `sample_parameters`
+        is configured; into posterior.npz.
 
     Returns:
       The content of results.json.
@@ -88,7 +100,10 @@ def run_fit(
         return content
     log = getattr(log, "log", log)
     if not isinstance(log, SessionLog | SessionStream):
-        raise UsageError(f"run_fit.log must be a SessionLog, a SessionStream or have one as its log, got {type(log).__name__}")
+        raise UsageError(
+            "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got"
+            f" {type(log).__name__}"
+        )
     if posterior and isinstance(log, SessionStream):
         raise UsageError("run_fit.posterior must be False for a log in pieces, got True")
     validation = None
@@ -109,7 +124,8 @@ def run_fit(
         content = _content(result, log, validation, checks.figures(), seconds)
         if posterior:
             content["posterior"] = _write_posterior(
-                run_dir.path / "posterior.npz", sample_parameters(simulator, parameters, log, start=result)
+                run_dir.path / "posterior.npz",
+                sample_parameters(simulator, parameters, log, start=result),
             )
         # One that an interrupted run has written is of the same fit.
         if not (run_dir.path / "model").exists():
@@ -118,7 +134,11 @@ def run_fit(
                 result,
                 build=repr(gin.query_parameter("run_fit.simulator")),
                 title=title,
-                data={"sessions": log.num_sessions, "steps": log.num_steps, "slate size": shown.slate_size},
+                data={
+                    "sessions": log.num_sessions,
+                    "steps": log.num_steps,
+                    "slate size": shown.slate_size,
+                },
                 fitting={
                     "method": result.method,
                     "confidence": result.confidence,
@@ -133,13 +153,19 @@ def run_fit(
     return content
 
 
-def _content(result: FitResult, log, validation, checks: dict[str, Any], seconds: float) -> dict[str, Any]:
+def _content(
+    result: FitResult, log, validation, checks: dict[str, Any], seconds: float
+) -> dict[str, Any]:
     estimates: dict[str, Any] = {}
     for name, estimate in result.estimates.items():
         if estimate.value.size <= _LARGEST:
             estimates[name] = {key: _plain(value) for key, value in estimate._asdict().items()}
         else:
-            estimates[name] = {"shape": list(estimate.value.shape), "mean": float(estimate.value.mean()), "sd": float(estimate.value.std())}
+            estimates[name] = {
+                "shape": list(estimate.value.shape),
+                "mean": float(estimate.value.mean()),
+                "sd": float(estimate.value.std()),
+            }
     return {
         "estimates": estimates,
         "sessions": log.num_sessions,
@@ -186,32 +212,59 @@ def _card_checks(checks) -> dict[str, Any]:
         found[f"log-likelihood a choice, {where} sessions"] = float(checks.choices.model.value)
         found["the same of the frequencies of positions"] = float(checks.choices.frequencies.value)
     if checks.calibration is not None:
-        found[f"expected calibration error, {where} sessions"] = float(checks.calibration.expected_error)
-    extreme = [name for name, statistic in checks.predictive.statistics.items() if statistic.p_value < 0.05]
-    found["posterior-predictive statistics with p < 0.05"] = f"{len(extreme)} of {len(checks.predictive.statistics)}"
+        found[f"expected calibration error, {where} sessions"] = float(
+            checks.calibration.expected_error
+        )
+    extreme = [
+        name for name, statistic in checks.predictive.statistics.items() if statistic.p_value < 0.05
+    ]
+    found["posterior-predictive statistics with p < 0.05"] = (
+        f"{len(extreme)} of {len(checks.predictive.statistics)}"
+    )
     return found
 
 
 def estimates_table(content: Mapping[str, Any]) -> str:
-    """A table of the estimates with their intervals, and the log-likelihoods, as text; of the content of results.json."""
+    """A table of the estimates with their intervals, and the log-likelihoods, as text; of the
+    content of results.json.
+    """
     width = max(len("  posterior by NUTS"), *(len(name) for name in content["estimates"]))
-    lines = [f"{'parameter':<{width}}  {'estimate':>10}  {'s.e.':>9}  {content['confidence']:.0%} interval"]
+    lines = [
+        f"{'parameter':<{width}}  {'estimate':>10}  {'s.e.':>9}  {content['confidence']:.0%}"
+        " interval"
+    ]
     lines.append("-" * (len(lines[0]) + 8))
     for name, estimate in content["estimates"].items():
         value = estimate.get("value")
         if not isinstance(value, float):
-            lines.append(f"{name:<{width}}  a table {estimate.get('shape', list(np.shape(value)))}, see the model")
+            lines.append(
+                f"{name:<{width}}  a table {estimate.get('shape', list(np.shape(value)))}, see the"
+                " model"
+            )
             continue
-        interval = "" if estimate["low"] is None else f"[{estimate['low']:.4g}, {estimate['high']:.4g}]"
+        interval = (
+            "" if estimate["low"] is None else f"[{estimate['low']:.4g}, {estimate['high']:.4g}]"
+        )
         error = "" if estimate["standard_error"] is None else f"{estimate['standard_error']:.3g}"
         lines.append(f"{name:<{width}}  {value:>10.5g}  {error:>9}  {interval}")
         drawn = content.get("posterior", {}).get(name)
         if drawn is not None:
-            spread = f"R-hat {drawn['r_hat']:.3f}, {drawn['effective_sample_size']:,.0f} effective draws"
-            lines.append(f"{'  posterior by NUTS':<{width}}  {drawn['mean']:>10.5g}  {drawn['sd']:>9.3g}  {spread}")
-    lines.append(f"Log-likelihood a step: {content['log_likelihood_per_step']:.5f} over {content['sessions']:,} sessions fitted")
+            spread = (
+                f"R-hat {drawn['r_hat']:.3f}, {drawn['effective_sample_size']:,.0f} effective draws"
+            )
+            lines.append(
+                f"{'  posterior by NUTS':<{width}}  {drawn['mean']:>10.5g}  {drawn['sd']:>9.3g} "
+                f" {spread}"
+            )
+    lines.append(
+        f"Log-likelihood a step: {content['log_likelihood_per_step']:.5f} over"
+        f" {content['sessions']:,} sessions fitted"
+    )
     if content["held_out_log_likelihood_per_step"] is not None:
-        lines[-1] += f", {content['held_out_log_likelihood_per_step']:.5f} over {content['held_out_sessions']:,} held out"
+        lines[-1] += (
+            f", {content['held_out_log_likelihood_per_step']:.5f} over"
+            f" {content['held_out_sessions']:,} held out"
+        )
     if content["diverged"]:
         lines.append("The fit diverged: these are the last finite parameters.")
     elif not content["converged"]:

@@ -1,6 +1,7 @@
 """What is measured about sessions, under RecSim's names where they exist.
 
-A step shows a slate, and a slate is one impression, however many documents it holds: rates are per step, as in RecSim 0.2.4.
+A step shows a slate, and a slate is one impression, however many documents it holds: rates are per
+step, as in RecSim 0.2.4.
 """
 
 import math
@@ -15,14 +16,18 @@ from recsim_tf.experiment.user_sweep import Setting
 
 
 class Measures(NamedTuple):
-    """What the responses of an environment tell about clicked documents, beside that they were clicked."""
+    """What the responses of an environment tell about clicked documents, beside that they were
+    clicked.
+    """
 
     num_clusters: int = 0  # C: of an integer field `cluster_id` with an upper bound, else 0
     quality: bool = False  # whether there is a field `quality`
 
     @classmethod
     def of(cls, response_spec: Nest) -> "Measures":
-        """From the bounded specs of an observed response, `environment.observation_spec().response`."""
+        """From the bounded specs of an observed response,
+        `environment.observation_spec().response`.
+        """
         spec = getattr(response_spec, "cluster_id", None)
         num_clusters = 0
         if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
@@ -31,9 +36,11 @@ class Measures(NamedTuple):
 
 
 def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
-    """RecSim's `cluster_watch_count_frac`: clicks on each cluster, and steps without a click, as fractions of the steps.
+    """RecSim's `cluster_watch_count_frac`: clicks on each cluster, and steps without a click, as
+    fractions of the steps.
 
-    Every cluster has its value, also one without a click, for which RecSim writes none: curves have no holes.
+    Every cluster has its value, also one without a click, for which RecSim writes none: curves have
+    no holes.
 
     Args:
       cluster_clicks: [C], one for each cluster; with C = 0 the result is empty.
@@ -42,7 +49,9 @@ def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -
     """
     if not len(cluster_clicks):
         return {}
-    counts = {f"cluster_{cluster}": clicks for cluster, clicks in enumerate(cluster_clicks)} | {"no_click": no_click}
+    counts = {f"cluster_{cluster}": clicks for cluster, clicks in enumerate(cluster_clicks)} | {
+        "no_click": no_click
+    }
     return {name: float(count / max(steps, 1)) for name, count in counts.items()}
 
 
@@ -63,12 +72,16 @@ def _count(response: Nest, num_clusters: int) -> _Counts:
     if hasattr(response, "quality"):
         quality = tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
     if num_clusters:
-        cluster_clicks = tf.reduce_sum(clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1)
+        cluster_clicks = tf.reduce_sum(
+            clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1
+        )
     return _Counts(clicks, tf.cast(clicks == 0, tf.float32), quality, cluster_clicks)
 
 
 class SessionSums(NamedTuple):
-    """Sums over the sessions of B users, float32 [B] but for `cluster_clicks`; a carry for `Simulator.fold`."""
+    """Sums over the sessions of B users, float32 [B] but for `cluster_clicks`; a carry for
+    `Simulator.fold`.
+    """
 
     reward: tf.Tensor
     steps: tf.Tensor
@@ -81,7 +94,9 @@ class SessionSums(NamedTuple):
 
     @classmethod
     def zeros(cls, num_users: int, num_clusters: int = 0) -> "SessionSums":
-        """The sums before the first step; with `num_clusters`, C, clicks are counted by cluster, see `Measures`."""
+        """The sums before the first step; with `num_clusters`, C, clicks are counted by cluster,
+        see `Measures`.
+        """
         rows = {name: tf.zeros([num_users]) for name in cls._fields if name != "cluster_clicks"}
         return cls(**rows, cluster_clicks=tf.zeros([num_users, num_clusters]))
 
@@ -117,7 +132,8 @@ class PolicyResult(NamedTuple):
     length_standard_error: float
     click_rate: float  # clicks a step
     mean_quality: float | None  # of clicked documents; None without clicks or qualities
-    cluster_watch_count_frac: dict[str, float]  # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
+    # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
+    cluster_watch_count_frac: dict[str, float]
     unfinished: int  # sessions that were cut off when the evaluation ended
     sessions: SessionSums  # of each user, as NumPy arrays
     has_quality: bool  # whether responses tell it
@@ -145,8 +161,12 @@ class PolicyResult(NamedTuple):
             mean_length=float(sessions.steps.mean()),
             length_standard_error=float(sessions.steps.std() / root),
             click_rate=float(clicks / max(steps, 1)),
-            mean_quality=float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None,
-            cluster_watch_count_frac=watch_fractions(sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps),
+            mean_quality=(
+                float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None
+            ),
+            cluster_watch_count_frac=watch_fractions(
+                sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps
+            ),
             unfinished=int(episodes - sessions.finished.sum()),
             sessions=sessions,
             has_quality=has_quality,
@@ -170,29 +190,49 @@ class PolicyResult(NamedTuple):
         return _tags(scalars, self.cluster_watch_count_frac, suffix)
 
     def as_json(self) -> dict[str, Any]:
-        """All but the single sessions; in a sweep on the user axis also the values by gin name, and the seed."""
+        """All but the single sessions; in a sweep on the user axis also the values by gin name, and
+        the seed.
+        """
         left_out = ("sessions", "has_quality", "policy", "setting")
         content = {name: value for name, value in self._asdict().items() if name not in left_out}
-        return content if self.setting is None else {**content, "values": self.setting.values, "seed": self.setting.seed}
+        return (
+            content
+            if self.setting is None
+            else {**content, "values": self.setting.values, "seed": self.setting.seed}
+        )
 
 
 def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:
-    scalars = scalars | {f"cluster_watch_count_frac/{name}": fraction for name, fraction in fractions.items()}
+    scalars = scalars | {
+        f"cluster_watch_count_frac/{name}": fraction for name, fraction in fractions.items()
+    }
     return {f"{tag}/{suffix}": float(value) for tag, value in scalars.items()}
 
 
 class CollectMetrics(tf.Module):
-    """An observer of a TF-Agents driver: the sessions that end, and the steps, since it was last read.
+    """An observer of a TF-Agents driver: the sessions that end, and the steps, since it was last
+    read.
 
-    A step's response comes with the frame after it. So rates of clicks are per response that has come, and the time is per step that was
-    taken; the two counts differ by the users' last steps only.
+    A step's response comes with the frame after it. So rates of clicks are per response that has
+    come, and the time is per step that was taken; the two counts differ by the users' last steps
+    only.
 
     Args:
       num_users: B.
       num_clusters: C, see `Measures`; 0 counts no clicks by cluster.
     """
 
-    _totals = ("episodes", "reward", "squared_reward", "length", "steps", "impressions", "clicks", "no_click", "quality")
+    _totals = (
+        "episodes",
+        "reward",
+        "squared_reward",
+        "length",
+        "steps",
+        "impressions",
+        "clicks",
+        "no_click",
+        "quality",
+    )
 
     def __init__(self, num_users: int, num_clusters: int = 0):
         super().__init__(name="CollectMetrics")
@@ -204,20 +244,36 @@ class CollectMetrics(tf.Module):
         self._sums = replicas.variable(tf.zeros([len(self._totals) + num_clusters], tf.float64))
 
     def __call__(self, trajectory) -> None:
-        """Takes one frame of every user. The response in it is that to the frame before, zero in a FIRST frame."""
+        """Takes one frame of every user. The response in it is that to the frame before, zero in a
+        FIRST frame.
+        """
         response = trajectory.observation.response
-        # The structure of a response is known when this is traced, which is before anything can be read.
+        # The structure of a response is known when this is traced, which is before anything can be
+        # read.
         self._has_quality = hasattr(response, "quality")
         ends = tf.cast(trajectory.is_boundary(), tf.float64)
         running = tf.cast(~trajectory.is_boundary(), tf.float32)
         answered = tf.cast(~trajectory.is_first(), tf.float64)
         reward = self._reward + running * trajectory.reward
         length = self._length + running
-        counts = tf.nest.map_structure(lambda count: tf.cast(count, tf.float64), _count(response, self._num_clusters))
+        counts = tf.nest.map_structure(
+            lambda count: tf.cast(count, tf.float64), _count(response, self._num_clusters)
+        )
         returns = tf.cast(reward, tf.float64)
         parts = (
-            *(ends, ends * returns, ends * returns**2, ends * tf.cast(length, tf.float64), tf.cast(running, tf.float64)),
-            *(answered, answered * counts.clicks, answered * counts.no_click, answered * counts.quality),
+            *(
+                ends,
+                ends * returns,
+                ends * returns**2,
+                ends * tf.cast(length, tf.float64),
+                tf.cast(running, tf.float64),
+            ),
+            *(
+                answered,
+                answered * counts.clicks,
+                answered * counts.no_click,
+                answered * counts.quality,
+            ),
         )
         totals = tf.reduce_sum(tf.stack(parts), axis=1)
         by_cluster = tf.reduce_sum(answered[:, tf.newaxis] * counts.cluster_clicks, axis=0)
@@ -235,17 +291,28 @@ class CollectMetrics(tf.Module):
         return sums
 
     def read_and_clear(self, seconds: float) -> dict[str, float]:
-        """RecSim's scalar tags of what all replicas collected since the last call, which took `seconds`."""
+        """RecSim's scalar tags of what all replicas collected since the last call, which took
+        `seconds`.
+        """
         with self._strategy.scope():
             sums = self._read().numpy()
         totals = dict(zip(self._totals, sums, strict=False))
         impressions = max(totals["impressions"], 1)
-        scalars = {"TimePerStep": seconds / max(totals["steps"], 1), "CTR": totals["clicks"] / impressions}
+        scalars = {
+            "TimePerStep": seconds / max(totals["steps"], 1),
+            "CTR": totals["clicks"] / impressions,
+        }
         if self._has_quality and totals["clicks"] > 0:
             scalars["AverageQuality"] = totals["quality"] / totals["clicks"]
         if totals["episodes"] > 0:
             mean = totals["reward"] / totals["episodes"]
             scalars["AverageEpisodeRewards"] = mean
             scalars["AverageEpisodeLength"] = totals["length"] / totals["episodes"]
-            scalars["StdEpisodeRewards"] = math.sqrt(max(totals["squared_reward"] / totals["episodes"] - mean**2, 0))
-        return _tags(scalars, watch_fractions(sums[len(self._totals) :], totals["no_click"], impressions), "train")
+            scalars["StdEpisodeRewards"] = math.sqrt(
+                max(totals["squared_reward"] / totals["episodes"] - mean**2, 0)
+            )
+        return _tags(
+            scalars,
+            watch_fractions(sums[len(self._totals) :], totals["no_click"], impressions),
+            "train",
+        )

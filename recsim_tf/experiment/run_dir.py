@@ -24,8 +24,10 @@ class RunDirectory:
     """A folder that belongs to one configuration.
 
     Args:
-      root_dir: created by `claim` if it does not exist; else it must be empty or hold a run of the same configuration.
-      config: the configuration's text, from `config.load`; None takes the folder's own, which must be there.
+      root_dir: created by `claim` if it does not exist; else it must be empty or hold a run of the
+        same configuration.
+      config: the configuration's text, from `config.load`; None takes the folder's own, which must
+        be there.
 
     Raises:
       UsageError: if the folder holds anything else. Nothing in it is changed then.
@@ -38,17 +40,25 @@ class RunDirectory:
         recorded = self.config_file
         if config is None:
             if not recorded.is_file():
-                raise UsageError(f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}")
+                raise UsageError(
+                    f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
+                )
             config = recorded.read_text(encoding="utf-8")
         elif recorded.is_file():
             changed = _differences(recorded.read_text(encoding="utf-8"), config)
             if changed:
                 raise UsageError(
-                    f"root_dir {self.path} holds a run of another configuration, which differs in {', '.join(changed)}: "
-                    f"use the same configuration (only {', '.join(_MAY_CHANGE)} may change) or another root_dir"
+                    f"root_dir {self.path} holds a run of another configuration, which differs in"
+                    f" {', '.join(changed)}: use the same configuration (only"
+                    f" {', '.join(_MAY_CHANGE)} may change) or another root_dir"
                 )
-        elif self.path.exists() and any(not path.name.startswith(_LOCK) for path in self.path.iterdir()):
-            raise UsageError(f"root_dir {self.path} is not empty and holds no run (no {_CONFIG}): name a new or empty folder")
+        elif self.path.exists() and any(
+            not path.name.startswith(_LOCK) for path in self.path.iterdir()
+        ):
+            raise UsageError(
+                f"root_dir {self.path} is not empty and holds no run (no {_CONFIG}): name a new or"
+                " empty folder"
+            )
         self._config = config
 
     @property
@@ -58,10 +68,12 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def claim(self, worker: int = 0) -> Iterator[None]:
-        """Creates the folder, records the configuration, and keeps other processes from the folder inside the context.
+        """Creates the folder, records the configuration, and keeps other processes from the folder
+        inside the context.
 
         Args:
-          worker: number of this process among those that have the folder together; number 0 records the configuration.
+          worker: number of this process among those that have the folder together; number 0 records
+            the configuration.
 
         Raises:
           UsageError: if another process has claimed it.
@@ -89,12 +101,18 @@ class RunDirectory:
         return rows
 
     def rewind_metrics(self, iteration: int) -> None:
-        """Drops the lines written after the checkpoint of `iteration`: they will be written again."""
+        """Drops the lines written after the checkpoint of `iteration`: they will be written
+        again.
+        """
         rows = [row for row in self.metrics() if row["iteration"] <= iteration]
         write_text(self.path / _METRICS, "".join(json.dumps(row) + "\n" for row in rows))
 
-    def checkpoint_manager(self, checkpoint: tf.train.Checkpoint, max_to_keep: int, part: str = "") -> tf.train.CheckpointManager:
-        return tf.train.CheckpointManager(checkpoint, str(self.path / _CHECKPOINTS / part), max_to_keep=max_to_keep)
+    def checkpoint_manager(
+        self, checkpoint: tf.train.Checkpoint, max_to_keep: int, part: str = ""
+    ) -> tf.train.CheckpointManager:
+        return tf.train.CheckpointManager(
+            checkpoint, str(self.path / _CHECKPOINTS / part), max_to_keep=max_to_keep
+        )
 
     def checkpoint_paths(self, part: str = "") -> dict[int, str]:
         """The checkpoints of the folder by iteration, oldest first.
@@ -109,7 +127,10 @@ class RunDirectory:
         state = tf.train.get_checkpoint_state(str(folder))
         if state is None:
             if folder.is_dir() and any(path.is_file() for path in folder.iterdir()):
-                raise UsageError(f"root_dir {self.path} has checkpoints, but {folder / 'checkpoint'}, which lists them, cannot be read")
+                raise UsageError(
+                    f"root_dir {self.path} has checkpoints, but {folder / 'checkpoint'}, which"
+                    " lists them, cannot be read"
+                )
             return {}
         return {int(path.rpartition("-")[2]): path for path in state.all_model_checkpoint_paths}
 
@@ -147,8 +168,8 @@ def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> N
             status.expect_partial()
     except Exception as error:  # A damaged file can raise anything.
         raise UsageError(
-            f"checkpoint {path} is corrupt or was written by something else ({one_line(error)[:200]}): "
-            "restore the file or choose another root_dir"
+            f"checkpoint {path} is corrupt or was written by something else"
+            f" ({one_line(error)[:200]}): restore the file or choose another root_dir"
         ) from error
 
 
@@ -165,7 +186,10 @@ def locked(root_dir: Path, name: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UsageError(f"root_dir {root_dir} is in use by another process: wait for it or choose another root_dir") from error
+            raise UsageError(
+                f"root_dir {root_dir} is in use by another process: wait for it or choose another"
+                " root_dir"
+            ) from error
         yield
 
 
@@ -180,7 +204,11 @@ def _differences(old: str, new: str) -> list[str]:
     """Names of the bindings in which two configurations differ."""
     old_bindings, new_bindings = dict(_bindings(old)), dict(_bindings(new))
     names = sorted(set(old_bindings) | set(new_bindings))
-    return [name for name in names if name not in _MAY_CHANGE and old_bindings.get(name) != new_bindings.get(name)]
+    return [
+        name
+        for name in names
+        if name not in _MAY_CHANGE and old_bindings.get(name) != new_bindings.get(name)
+    ]
 
 
 def _bindings(config: str) -> Iterable[tuple[str, str]]:

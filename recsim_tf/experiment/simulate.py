@@ -28,21 +28,25 @@ def simulate(
     episode_log: str | None = None,
     log_steps: int = 500,
 ) -> dict[str, Any]:
-    """Simulates one session of each user of the configured `Evaluation` and writes results.json and sessions.csv into a folder.
+    """Simulates one session of each user of the configured `Evaluation` and writes results.json and
+    sessions.csv into a folder.
 
-    With `Evaluation.values` or `Evaluation.seeds` the policy has a result for each value and seed, all of which are simulated at once.
-    Where one numeric parameter is compared, values.png is drawn.
+    With `Evaluation.values` or `Evaluation.seeds` the policy has a result for each value and seed,
+    all of which are simulated at once. Where one numeric parameter is compared, values.png is
+    drawn.
 
     Args:
       run_dir: the folder.
-      simulator: the environment; to compare values it has to be configured, `simulate.simulator = @interest_evolution()`, not passed.
+      simulator: the environment; to compare values it has to be configured, `simulate.simulator =
+        @interest_evolution()`, not passed.
       policy: a baseline, of `recsim_tf.agents.baselines.BASELINES`.
-      episode_log: None, or a new file for as many sessions of other users under the same policy; see `recsim_tf.adapters.episodes`.
+      episode_log: None, or a new file for as many sessions of other users under the same policy;
+        see `recsim_tf.adapters.episodes`.
       log_steps: sessions of the log still running then are cut off.
 
     Raises:
-      ValueError: if `log_steps` is out of range, if there are values or seeds to compare and an `episode_log`, or if the environment cannot
-        take the values.
+      ValueError: if `log_steps` is out of range, if there are values or seeds to compare and an
+        `episode_log`, or if the environment cannot take the values.
       FileExistsError: if there is an `episode_log` already; nothing is simulated or written then.
     """
     if log_steps < 1:
@@ -52,7 +56,10 @@ def simulate(
     evaluation = Evaluation()
     sweep = evaluation.sweep
     if sweep is not None and episode_log is not None:
-        raise ValueError("episode_log holds sessions of one environment and seed: leave out Evaluation.values and Evaluation.seeds")
+        raise ValueError(
+            "episode_log holds sessions of one environment and seed: leave out Evaluation.values"
+            " and Evaluation.seeds"
+        )
     if sweep is not None:
         simulator = sweep.simulator(lambda: gin.get_bindings(simulate).get("simulator", simulator))
     baseline = baseline_policy(policy, simulator)
@@ -62,7 +69,10 @@ def simulate(
     seconds = time.perf_counter() - started
     content = {
         "policies": [result.as_json() for result in results],
-        "simulate": {"seconds": round(seconds, 3), "user_steps": sum(result.mean_length * result.episodes for result in results)},
+        "simulate": {
+            "seconds": round(seconds, 3),
+            "user_steps": sum(result.mean_length * result.episodes for result in results),
+        },
     }
     with run_dir.claim():
         if episode_log is not None:
@@ -76,8 +86,13 @@ def simulate(
     return content
 
 
-def _write_log(path: str, simulator: Simulator, policy, evaluation: Evaluation, num_steps: int) -> None:
-    sizes = [min(_USERS_AT_ONCE, evaluation.num_users - start) for start in range(0, evaluation.num_users, _USERS_AT_ONCE)]
+def _write_log(
+    path: str, simulator: Simulator, policy, evaluation: Evaluation, num_steps: int
+) -> None:
+    sizes = [
+        min(_USERS_AT_ONCE, evaluation.num_users - start)
+        for start in range(0, evaluation.num_users, _USERS_AT_ONCE)
+    ]
     # The evaluation splits its seed in two.
     log_seed = random.split_seed(evaluation.seed, 3)[2]
 

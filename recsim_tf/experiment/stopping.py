@@ -15,7 +15,9 @@ class Stop:
         del frame
         self.signal = number
         # The second one interrupts at once.
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
 
 
 @contextlib.contextmanager

@@ -78,22 +78,28 @@ def experiment(
 
     Args:
       simulator: the environment.
-      create_agent: builds the agent from the TF-Agents environment and a variable that counts train steps.
-      layers: stand between the environment and the agent, the first one next to the environment; see `recsim_tf.agents.layers`. What is
-        logged of the training is what the agent meets above them; evaluations are of the environment itself.
+      create_agent: builds the agent from the TF-Agents environment and a variable that counts train
+        steps.
+      layers: stand between the environment and the agent, the first one next to the environment;
+        see `recsim_tf.agents.layers`. What is logged of the training is what the agent meets above
+        them; evaluations are of the environment itself.
       num_users: users that are simulated at once.
-      batch_size: transitions of a train step, or sequences of them where the agent learns from sequences, drawn from the replay; None for
-        the newest of every user, which agents need that learn on-policy or count what they see, as bandits.
+      batch_size: transitions of a train step, or sequences of them where the agent learns from
+        sequences, drawn from the replay; None for the newest of every user, which agents need that
+        learn on-policy or count what they see, as bandits.
       replay_length: steps of each user that are kept for replay, at least 2.
       train_steps_per_iteration: train steps of an iteration.
-      collect_steps_per_iteration: steps of all users in an iteration, before its train steps; agents that learn from each stretch of steps
-        once, as `ReinforceSlateAgent`, need more than one.
-      baselines: policies to compare with, of `recsim_tf.agents.baselines.BASELINES`: "random", "myopic", "oracle"; "greedy_pctr", "ucb1",
-        "kl_ucb", "thompson" where documents have clusters.
+      collect_steps_per_iteration: steps of all users in an iteration, before its train steps;
+        agents that learn from each stretch of steps once, as `ReinforceSlateAgent`, need more than
+        one.
+      baselines: policies to compare with, of `recsim_tf.agents.baselines.BASELINES`: "random",
+        "myopic", "oracle"; "greedy_pctr", "ucb1", "kl_ucb", "thompson" where documents have
+        clusters.
       seed: an integer, of everything random.
-      jit_compile: whether XLA compiles the learning loop, for accelerators above all. It draws other numbers than graph mode does.
-      mixed_precision: None, or "mixed_bfloat16" for networks whose hidden layers compute in bfloat16, for accelerators; weights and values
-        stay float32.
+      jit_compile: whether XLA compiles the learning loop, for accelerators above all. It draws
+        other numbers than graph mode does.
+      mixed_precision: None, or "mixed_bfloat16" for networks whose hidden layers compute in
+        bfloat16, for accelerators; weights and values stay float32.
     """
     for name, value, least in (
         ("num_users", num_users, 1),
@@ -105,15 +111,22 @@ def experiment(
         if value < least:
             raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
     if mixed_precision not in (None, "mixed_bfloat16"):
-        raise UsageError(f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}")
-    baseline_policies = [(BASELINE_NAMES.get(name, name), baseline_policy(name, simulator)) for name in baselines]
+        raise UsageError(
+            f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"
+        )
+    baseline_policies = [
+        (BASELINE_NAMES.get(name, name), baseline_policy(name, simulator)) for name in baselines
+    ]
     # Keras initialises weights from global generators.
     tf.keras.utils.set_random_seed(seed % 2**32)
     environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
     progress = _Progress()
     layered = functools.reduce(LayeredSimulator, layers, simulator)
     environment = SlateEnvironment(
-        layered, replicas.share("experiment.num_users", num_users), environment_seed, validate=simulator.validate
+        layered,
+        replicas.share("experiment.num_users", num_users),
+        environment_seed,
+        validate=simulator.validate,
     )
     with _layer_policy(mixed_precision or "float32"):
         agent = create_agent(environment, progress.train_step)
@@ -131,7 +144,9 @@ def experiment(
     checkpoint = tf.train.Checkpoint(loop=loop, progress=progress)
     agent_checkpoint = tf.train.Checkpoint(loop=tf.train.Checkpoint(agent=agent), progress=progress)
     policy = serve(layered, agent.policy)
-    return Experiment(simulator, agent, policy, loop, progress, checkpoint, agent_checkpoint, baseline_policies)
+    return Experiment(
+        simulator, agent, policy, loop, progress, checkpoint, agent_checkpoint, baseline_policies
+    )
 
 
 @contextlib.contextmanager
@@ -157,14 +172,17 @@ def train(
     max_checkpoints: int = 2,
     strategy: str = "default",
 ) -> dict[str, Any] | None:
-    """Trains the agent of the configured `experiment` and writes results into a folder; goes on from the folder's checkpoint.
+    """Trains the agent of the configured `experiment` and writes results into a folder; goes on
+    from the folder's checkpoint.
 
-    The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's tensorboard/, and at the end
-    results.json, sessions.csv, learning_curve.png and the served policy as a SavedModel in policy/. With num_iterations=0 a policy that
-    does not learn is evaluated, and returns.png takes the place of the curve.
+    The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's
+    tensorboard/, and at the end results.json, sessions.csv, learning_curve.png and the served
+    policy as a SavedModel in policy/. With num_iterations=0 a policy that does not learn is
+    evaluated, and returns.png takes the place of the curve.
 
-    On several devices or machines each replica has its share of the users, of the replay and of a batch; gradients and metrics are summed.
-    Worker 0, the chief, evaluates and writes; the other workers write their replicas' own part of a checkpoint, and wait for the chief.
+    On several devices or machines each replica has its share of the users, of the replay and of a
+    batch; gradients and metrics are summed. Worker 0, the chief, evaluates and writes; the other
+    workers write their replicas' own part of a checkpoint, and wait for the chief.
 
     Args:
       run_dir: the folder.
@@ -175,7 +193,8 @@ def train(
       eval_users: sessions of such an evaluation.
       checkpoint_interval: iterations between checkpoints.
       max_checkpoints: checkpoints that are kept; with several workers at least two are.
-      strategy: "default", "mirrored", "multi_worker" or "tpu"; see `recsim_tf.experiment.cluster.cluster`.
+      strategy: "default", "mirrored", "multi_worker" or "tpu"; see
+        `recsim_tf.experiment.cluster.cluster`.
 
     Returns:
       The content of results.json; None from a worker that is not the chief.
@@ -185,8 +204,15 @@ def train(
       UsageError: for an argument out of range, or a checkpoint that cannot be read.
       WorkerLostError: if another worker stopped.
     """
-    intervals = {"log_interval": log_interval, "eval_interval": eval_interval, "checkpoint_interval": checkpoint_interval}
-    for name, value, least in (*((n, v, 1) for n, v in intervals.items()), ("warmup_iterations", warmup_iterations, 2)):
+    intervals = {
+        "log_interval": log_interval,
+        "eval_interval": eval_interval,
+        "checkpoint_interval": checkpoint_interval,
+    }
+    for name, value, least in (
+        *((n, v, 1) for n, v in intervals.items()),
+        ("warmup_iterations", warmup_iterations, 2),
+    ):
         if value < least:
             raise UsageError(f"train.{name} must be at least {least}, got {value}")
     devices = cluster(strategy)
@@ -196,18 +222,39 @@ def train(
     checkpoints = RunCheckpoints(run_dir, parts.checkpoint, devices, max_checkpoints)
     restored = checkpoints.restore()
     if restored and devices.is_chief:
-        print(f"Going on from iteration {int(parts.progress.iteration.numpy()):,} of {num_iterations:,} in {run_dir.path}", flush=True)
+        print(
+            f"Going on from iteration {int(parts.progress.iteration.numpy()):,} of"
+            f" {num_iterations:,} in {run_dir.path}",
+            flush=True,
+        )
     done = int(parts.progress.iteration.numpy())
     if done > num_iterations:
-        raise UsageError(f"train.num_iterations must be at least {done}, which the run in {run_dir.path} has reached, got {num_iterations}")
+        raise UsageError(
+            f"train.num_iterations must be at least {done}, which the run in {run_dir.path} has"
+            f" reached, got {num_iterations}"
+        )
     with run_dir.claim(devices.index), devices.watched():
         if devices.is_chief:
             run_dir.rewind_metrics(done if restored else -1)
             write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
-        signal = _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, checkpoints, devices)
+        signal = _learn(
+            run_dir,
+            parts,
+            evaluation,
+            num_iterations,
+            warmup_iterations,
+            intervals,
+            eval_users,
+            checkpoints,
+            devices,
+        )
         if signal:
             done = int(parts.progress.iteration.numpy())
-            where = f"stopped at iteration {done:,}, with a checkpoint in {run_dir.path}" if done else "stopped before the first iteration"
+            where = (
+                f"stopped at iteration {done:,}, with a checkpoint in {run_dir.path}"
+                if done
+                else "stopped before the first iteration"
+            )
             raise StoppedError(where, signal)
         content = _conclude(run_dir, parts, evaluation) if devices.is_chief else None
         # The others leave when the results are there: a worker that is gone is a lost one.
@@ -215,8 +262,19 @@ def train(
         return content
 
 
-def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, intervals, eval_users, checkpoints, devices) -> int:
-    """Runs the remaining iterations; the iteration is always a multiple of an interval or the end when something is due.
+def _learn(
+    run_dir,
+    parts,
+    evaluation,
+    num_iterations,
+    warmup_iterations,
+    intervals,
+    eval_users,
+    checkpoints,
+    devices,
+) -> int:
+    """Runs the remaining iterations; the iteration is always a multiple of an interval or the end
+    when something is due.
 
     Returns:
       The signal that stopped it before the end, or 0.
@@ -246,7 +304,10 @@ def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, interv
         # All workers stop where one is told to.
         signal = devices.largest(stop.signal or 0)
         while done < num_iterations and not signal:
-            ahead = min(num_iterations - done, *(interval - done % interval for interval in intervals.values()))
+            ahead = min(
+                num_iterations - done,
+                *(interval - done % interval for interval in intervals.values()),
+            )
             started = time.perf_counter()
             loss_info = loop.run(ahead)
             seconds = time.perf_counter() - started
@@ -258,7 +319,9 @@ def _learn(run_dir, parts, evaluation, num_iterations, warmup_iterations, interv
             if devices.is_chief:
                 if done % intervals["eval_interval"] == 0 or done == num_iterations:
                     scalars |= _evaluation_tags(evaluate())
-                    bar.set_postfix_str(f"return {scalars['AverageEpisodeRewards/eval']:.1f}", refresh=False)
+                    bar.set_postfix_str(
+                        f"return {scalars['AverageEpisodeRewards/eval']:.1f}", refresh=False
+                    )
                 _log(run_dir, parts, done, scalars)
             bar.update(ahead)
             if done % intervals["checkpoint_interval"] == 0 or done == num_iterations or signal:
@@ -280,7 +343,12 @@ def _chief_writer(run_dir, devices) -> Iterator[None]:
 
 def _log(run_dir, parts, done: int, scalars: dict[str, float]) -> None:
     env_steps = done * parts.loop.user_steps_per_iteration
-    row = {"iteration": done, "env_steps": env_steps, "seconds": round(float(parts.progress.seconds.numpy()), 3), **scalars}
+    row = {
+        "iteration": done,
+        "env_steps": env_steps,
+        "seconds": round(float(parts.progress.seconds.numpy()), 3),
+        **scalars,
+    }
     run_dir.append_metrics(row)
     for tag, value in scalars.items():
         tf.summary.scalar(tag, value, step=env_steps)
@@ -288,7 +356,10 @@ def _log(run_dir, parts, done: int, scalars: dict[str, float]) -> None:
 
 def _loss_tags(loss_info) -> dict[str, float]:
     parts = loss_info.extra._asdict() if hasattr(loss_info.extra, "_asdict") else {}
-    return {"Losses/Loss": float(loss_info.loss), **{f"Losses/{name}": float(value) for name, value in parts.items()}}
+    return {
+        "Losses/Loss": float(loss_info.loss),
+        **{f"Losses/{name}": float(value) for name, value in parts.items()},
+    }
 
 
 def _evaluation_tags(result: PolicyResult) -> dict[str, float]:
@@ -298,8 +369,13 @@ def _evaluation_tags(result: PolicyResult) -> dict[str, float]:
 def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) -> dict[str, Any]:
     """Evaluates every policy, writes the results and prints the table."""
     path: Path = run_dir.path
-    results = evaluate_all(evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy)
-    iterations, seconds = int(parts.progress.iteration.numpy()), float(parts.progress.seconds.numpy())
+    results = evaluate_all(
+        evaluation, parts.simulator, parts.baselines, parts.agent.name, parts.policy
+    )
+    iterations, seconds = (
+        int(parts.progress.iteration.numpy()),
+        float(parts.progress.seconds.numpy()),
+    )
     env_steps = iterations * parts.loop.user_steps_per_iteration
     content = {
         "policies": [result.as_json() for result in results],
@@ -316,6 +392,10 @@ def _conclude(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation) 
     report.write_plots(path, run_dir.metrics(), results, parts.agent.name)
     policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(path / "policy"))
     print(report.results_table(results))
-    trained = f"Trained for {iterations:,} iterations, {env_steps:,} user steps, in {seconds:,.0f} s. " if iterations else ""
+    trained = (
+        f"Trained for {iterations:,} iterations, {env_steps:,} user steps, in {seconds:,.0f} s. "
+        if iterations
+        else ""
+    )
     print(f"{trained}Results in {path}")
     return content

@@ -1,4 +1,6 @@
-"""Sweeps on the user axis: values of an environment's parameters, and seeds, side by side in one simulation."""
+"""Sweeps on the user axis: values of an environment's parameters, and seeds, side by side in one
+simulation.
+"""
 
 import contextlib
 import itertools
@@ -27,24 +29,28 @@ class Setting(NamedTuple):
 
 
 class UserSweep:
-    """Values of parameters and seeds, each combination of which has users of its own on the user axis.
+    """Values of parameters and seeds, each combination of which has users of its own on the user
+    axis.
 
-    Row (v S + s) b + u is user u of b, with value v and seed s of S; of several parameters the values are all combinations, the last
-    parameter fastest. All values meet the same users and the same noise, and the sessions of a value and a seed are those of a simulation
-    of their own, but for what `random.paired` excepts.
+    Row (v S + s) b + u is user u of b, with value v and seed s of S; of several parameters the
+    values are all combinations, the last parameter fastest. All values meet the same users and the
+    same noise, and the sessions of a value and a seed are those of a simulation of their own, but
+    for what `random.paired` excepts.
 
-        sweep = UserSweep({"InterestEvolutionUsers.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2), num_users=1000)
-        simulator = sweep.simulator(recsim_tf.interest_evolution)
-        with sweep.paired():
+        sweep = UserSweep({"InterestEvolutionUsers.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2),
+        num_users=1000) simulator = sweep.simulator(recsim_tf.interest_evolution) with
+        sweep.paired():
             trajectory = simulator.rollout(policy, sweep.num_rows, num_steps, sweep.seed_rows())
 
     Args:
-      values: gin names of parameters of the environment's models, each with its values: numbers, or tables of one shape. May be empty.
+      values: gin names of parameters of the environment's models, each with its values: numbers, or
+        tables of one shape. May be empty.
       seeds: integers.
       num_users: b, users of each value and seed.
 
     Raises:
-      ValueError: if there is nothing to compare, if a value occurs twice, or if values are not numbers.
+      ValueError: if there is nothing to compare, if a value occurs twice, or if values are not
+        numbers.
     """
 
     def __init__(self, values: Mapping[str, Sequence], seeds: Sequence[int], num_users: int):
@@ -71,19 +77,24 @@ class UserSweep:
         return tf.stack(self._seeds)
 
     def paired(self) -> contextlib.AbstractContextManager:
-        """The context in which the simulation has to be traced, or run eagerly; see `random.paired`."""
+        """The context in which the simulation has to be traced, or run eagerly; see
+        `random.paired`.
+        """
         return random.paired(len(self.settings) // len(self._seeds), len(self._seeds))
 
     def simulator(self, build: Callable[[], Simulator]) -> Simulator:
         """The simulator of all rows, its swept parameters float32 tensors [num_rows, ...].
 
-        Each value is tried first in a simulator of its own. The caller's gin configuration stays as it is.
+        Each value is tried first in a simulator of its own. The caller's gin configuration stays as
+        it is.
 
         Args:
-          build: builds the simulator anew, its models by gin-configurable constructors, as `recsim_tf.interest_evolution`.
+          build: builds the simulator anew, its models by gin-configurable constructors, as
+            `recsim_tf.interest_evolution`.
 
         Raises:
-          UsageError: for an unknown parameter, a value that the models refuse, or a parameter that no model keeps for each user.
+          UsageError: for an unknown parameter, a value that the models refuse, or a parameter that
+            no model keeps for each user.
         """
         if not self._values:
             return build()
@@ -98,11 +109,17 @@ class UserSweep:
                 with _refused(setting):
                     simulator.reset(1, seed=0)
             times = len(self._seeds) * self.num_users
-            rows = {name: _repeated(column([setting[name] for setting in combinations]), times) for name, column in columns.items()}
+            rows = {
+                name: _repeated(column([setting[name] for setting in combinations]), times)
+                for name, column in columns.items()
+            }
             return _built(build, rows, self.num_rows)
 
     def _combinations(self) -> list[dict[str, Any]]:
-        return [dict(zip(self._values, values, strict=True)) for values in itertools.product(*self._values.values())]
+        return [
+            dict(zip(self._values, values, strict=True))
+            for values in itertools.product(*self._values.values())
+        ]
 
 
 def _checked_values(name: str, values) -> list:
@@ -123,13 +140,20 @@ def _checked_values(name: str, values) -> list:
 def _check_distinct(name: str, values) -> None:
     if not isinstance(values, list | tuple | np.ndarray) or not len(values):
         raise ValueError(f"{name} must be a tuple of at least one, got {values!r}")
-    twice = [value for index, value in enumerate(values) if any(np.array_equal(value, earlier) for earlier in values[:index])]
+    twice = [
+        value
+        for index, value in enumerate(values)
+        if any(np.array_equal(value, earlier) for earlier in values[:index])
+    ]
     if twice:
         raise ValueError(f"{name} must differ, got {twice[0]} twice")
 
 
-def _column(build: Callable[[], Simulator], name: str, values: list) -> Callable[[list], np.ndarray]:
-    """How values of a parameter become a column [values, ...] that the models take with a row for each user.
+def _column(
+    build: Callable[[], Simulator], name: str, values: list
+) -> Callable[[list], np.ndarray]:
+    """How values of a parameter become a column [values, ...] that the models take with a row for
+    each user.
 
     Where a model takes a number or a vector, the column of numbers is [values, 1].
     """
@@ -140,11 +164,12 @@ def _column(build: Callable[[], Simulator], name: str, values: list) -> Callable
             for num_users in _TRIAL_USERS:
                 _try_rows(build, name, _repeated(column(values), num_users))
             return column
-        except Exception as refused:  # What a model makes of a tensor that it does not expect can raise anything.
+        # What a model makes of a tensor that it does not expect can raise anything.
+        except Exception as refused:
             error = refused
     raise UsageError(
-        f"values: {name} is no parameter that the environment's models keep for each user, as a sweep on the user axis needs: "
-        "compare its values with recsim-tf sweep"
+        f"values: {name} is no parameter that the environment's models keep for each user, as a"
+        " sweep on the user axis needs: compare its values with recsim-tf sweep"
     ) from error
 
 
@@ -180,7 +205,9 @@ def _refused(setting: dict[str, Any]) -> Iterator[None]:
         yield
     except Exception as error:  # Models can raise anything.
         shown = ", ".join(f"{name}={value!r}" for name, value in setting.items())
-        raise UsageError(f"values: the environment does not take {shown}: {one_line(error)}") from error
+        raise UsageError(
+            f"values: the environment does not take {shown}: {one_line(error)}"
+        ) from error
 
 
 def _try_rows(build: Callable[[], Simulator], name: str, rows: tf.Tensor) -> None:
@@ -188,14 +215,18 @@ def _try_rows(build: Callable[[], Simulator], name: str, rows: tf.Tensor) -> Non
     simulator = _built(build, {name: rows}, len(rows))
     slate = np.tile(np.arange(simulator.slate_size, dtype=np.int32), [len(rows), 1])
     # Nothing is run: the shapes decide.
-    trial = tf.function(lambda: simulator.step(simulator.reset(len(rows), seed=0), slate, seed=0), autograph=False)
+    trial = tf.function(
+        lambda: simulator.step(simulator.reset(len(rows), seed=0), slate, seed=0), autograph=False
+    )
     trial.get_concrete_function()
 
 
 def _built(build: Callable[[], Simulator], rows: dict[str, tf.Tensor], num_rows: int) -> Simulator:
     with _bound({**rows, "Simulator.num_users": num_rows}):
         simulator = build()
-    kept = [value for module in (simulator, *simulator.submodules) for value in vars(module).values()]
+    kept = [
+        value for module in (simulator, *simulator.submodules) for value in vars(module).values()
+    ]
     for name, tensor in rows.items():
         if not any(value is tensor for value in kept):
             raise UsageError(f"no model keeps {name}")
@@ -216,7 +247,9 @@ def _bound(bindings: Mapping[str, Any]) -> Iterator[None]:
             gin.bind_parameter(name, value)
         yield
     finally:
-        for table, content in zip((*of_calls, gin.config._SINGLETONS), (*kept, singletons), strict=True):
+        for table, content in zip(
+            (*of_calls, gin.config._SINGLETONS), (*kept, singletons), strict=True
+        ):
             table.clear()
             table.update(content)
         gin.config._set_config_is_locked(was_locked)

@@ -22,13 +22,20 @@ def configured_iterations() -> int:
     return gin.get_bindings(train).get("num_iterations", default)
 
 
-def watch(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation, num_iterations: int, timeout: float = 3600.0) -> int:
+def watch(
+    run_dir: RunDirectory,
+    parts: Experiment,
+    evaluation: Evaluation,
+    num_iterations: int,
+    timeout: float = 3600.0,
+) -> int:
     """Evaluates the agent at every new checkpoint of a run, RecSim's `EvalRunner`.
 
-    Only the newest checkpoint is looked at: those that come and go during an evaluation are left out. All of them meet the same users.
-    The process that trains is not held up: this one takes no lock, and writes only evaluations.jsonl, TensorBoard's
-    tensorboard_evaluate/ and evaluations/agent_sessions-<iteration>.csv into the folder. A later call begins with the newest checkpoint
-    again, and adds to what is there.
+    Only the newest checkpoint is looked at: those that come and go during an evaluation are left
+    out. All of them meet the same users. The process that trains is not held up: this one takes no
+    lock, and writes only evaluations.jsonl, TensorBoard's tensorboard_evaluate/ and
+    evaluations/agent_sessions-<iteration>.csv into the folder. A later call begins with the newest
+    checkpoint again, and adds to what is there.
 
     Args:
       run_dir: the folder.
@@ -41,7 +48,8 @@ def watch(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation, num_
       The number of evaluated checkpoints.
 
     Raises:
-      UsageError: if `timeout` is not a positive number, or for a checkpoint that is there and cannot be read.
+      UsageError: if `timeout` is not a positive number, or for a checkpoint that is there and
+        cannot be read.
     """
     if not 0 < timeout < math.inf:
         raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
@@ -55,18 +63,27 @@ def watch(run_dir: RunDirectory, parts: Experiment, evaluation: Evaluation, num_
         result = evaluate()
         seconds = time.perf_counter() - started
         steps = max(result.mean_length * result.episodes, 1)
-        scalars = {**result.tags("eval"), "StandardError/eval": result.standard_error, "TimePerStep/eval": seconds / steps}
+        scalars = {
+            **result.tags("eval"),
+            "StandardError/eval": result.standard_error,
+            "TimePerStep/eval": seconds / steps,
+        }
         with writer.as_default():
             for tag, value in scalars.items():
                 tf.summary.scalar(tag, value, step=env_steps)
         writer.flush()
-        sessions.write_sessions(run_dir.path / "evaluations" / f"agent_sessions-{iteration}.csv", [result])
+        sessions.write_sessions(
+            run_dir.path / "evaluations" / f"agent_sessions-{iteration}.csv", [result]
+        )
         with open(run_dir.path / "evaluations.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"iteration": iteration, "env_steps": env_steps, **scalars}) + "\n")
+            file.write(
+                json.dumps({"iteration": iteration, "env_steps": env_steps, **scalars}) + "\n"
+            )
         evaluated += 1
         print(
-            f"{result.name} at iteration {iteration:,}: return {result.mean_return:.2f} ± {result.standard_error:.2f}, "
-            f"session length {result.mean_length:.2f}, click rate {result.click_rate:.4f}",
+            f"{result.name} at iteration {iteration:,}: return {result.mean_return:.2f} ±"
+            f" {result.standard_error:.2f}, session length {result.mean_length:.2f}, click rate"
+            f" {result.click_rate:.4f}",
             flush=True,
         )
         if iteration >= num_iterations:

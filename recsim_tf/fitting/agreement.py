@@ -10,14 +10,16 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.parameters import with_values
 from recsim_tf.fitting.saved_config import own_configuration
 
-# A number of users that is nobody's number of sessions: parameters of each session do not go with it.
+# A number of users that is nobody's number of sessions: parameters of each session do not go with
+# it.
 _NUM_USERS, _NUM_STEPS = 7, 4
 # Arrays above are described by their shape.
 _MAX_PRINTED = 8
 
 
 def check_same(fitted: Simulator, rebuilt: Simulator, values: Mapping[str, np.ndarray]) -> None:
-    """Requires a simulator that was built again to be the fitted one: the same models, the same numbers, the same trajectory.
+    """Requires a simulator that was built again to be the fitted one: the same models, the same
+    numbers, the same trajectory.
 
     Args:
       fitted: of `FitResult`.
@@ -30,36 +32,47 @@ def check_same(fitted: Simulator, rebuilt: Simulator, values: Mapping[str, np.nd
     differences = [
         difference
         for name in ("users", "documents")
-        for difference in _differences(name, type(getattr(fitted, name)), type(getattr(rebuilt, name)))
+        for difference in _differences(
+            name, type(getattr(fitted, name)), type(getattr(rebuilt, name))
+        )
     ]
     if not differences:
         with own_configuration():
             rebuilt = with_values(rebuilt, values)
         differences = list(_differences("the simulator", fitted, rebuilt))
     if differences:
-        raise ValueError(f"config must build the simulator that was fitted, but {'; '.join(differences)}")
+        raise ValueError(
+            f"config must build the simulator that was fitted, but {'; '.join(differences)}"
+        )
     expected = tf.nest.flatten(_rollout(fitted))
     # As where it will be loaded.
     with own_configuration():
         found = tf.nest.flatten(_rollout(rebuilt))
-    if not all(np.array_equal(one, other, equal_nan=one.dtype.is_floating) for one, other in zip(expected, found, strict=True)):
+    if not all(
+        np.array_equal(one, other, equal_nan=one.dtype.is_floating)
+        for one, other in zip(expected, found, strict=True)
+    ):
         raise ValueError(
-            "config must build the simulator that was fitted, but with the same numbers it simulates otherwise: what gin binds for "
-            "functions that are called while users are simulated is not part of a model, make it an argument of the model"
+            "config must build the simulator that was fitted, but with the same numbers it"
+            " simulates otherwise: what gin binds for functions that are called while users are"
+            " simulated is not part of a model, make it an argument of the model"
         )
 
 
 def _rollout(simulator: Simulator):
     def policy(observation, policy_state, seed):
         del observation
-        return random.uniform_slate(_NUM_USERS, simulator.num_candidates, simulator.slate_size, seed), policy_state
+        return (
+            random.uniform_slate(_NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
+            policy_state,
+        )
 
     try:
         return simulator.rollout(policy, _NUM_USERS, _NUM_STEPS, seed=0)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
-            f"the simulator must simulate any number of users, so no parameter may have a value for each session; with {_NUM_USERS} users: "
-            f"{' '.join(str(error).split())[:200]}"
+            "the simulator must simulate any number of users, so no parameter may have a value for"
+            f" each session; with {_NUM_USERS} users: {' '.join(str(error).split())[:200]}"
         ) from error
 
 
@@ -70,8 +83,14 @@ def _differences(name: str, fitted, rebuilt) -> Iterator[str]:
             return
     elif isinstance(fitted, tf.Module) and type(fitted) is type(rebuilt):
         prefix = "" if isinstance(fitted, Simulator) else f"{name}."
-        for key in sorted(key for key in vars(fitted).keys() | vars(rebuilt).keys() if not _is_of_every_module(key)):
-            yield from _differences(f"{prefix}{key}", getattr(fitted, key, None), getattr(rebuilt, key, None))
+        for key in sorted(
+            key
+            for key in vars(fitted).keys() | vars(rebuilt).keys()
+            if not _is_of_every_module(key)
+        ):
+            yield from _differences(
+                f"{prefix}{key}", getattr(fitted, key, None), getattr(rebuilt, key, None)
+            )
         return
     elif _described(fitted) == _described(rebuilt):
         return
@@ -80,7 +99,9 @@ def _differences(name: str, fitted, rebuilt) -> Iterator[str]:
 
 def _is_of_every_module(attribute: str) -> bool:
     """Whether TensorFlow keeps it: a module's name, and what it tracks for checkpoints."""
-    return attribute in ("_name", "_scope_name", "_name_scope") or attribute.startswith(("_self_", "_obj_reference_counts"))
+    return attribute in ("_name", "_scope_name", "_name_scope") or attribute.startswith(
+        ("_self_", "_obj_reference_counts")
+    )
 
 
 def _numbers(value) -> np.ndarray | None:
@@ -105,4 +126,6 @@ def _described(value) -> str:
         return f"an array {list(array.shape)}" if array.size > _MAX_PRINTED else str(array.tolist())
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    return repr(value) if value is None or isinstance(value, (str, tf.DType)) else type(value).__name__
+    return (
+        repr(value) if value is None or isinstance(value, (str, tf.DType)) else type(value).__name__
+    )

@@ -16,16 +16,23 @@ _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
 
 
 def observed_information(
-    fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog | SessionStream, kind: str
+    fitted: FittedSimulator,
+    likelihood: LogLikelihood,
+    simulator: Simulator,
+    log: SessionLog | SessionStream,
+    kind: str,
 ) -> np.ndarray:
-    """[P, P]: the observed information on the unconstrained variables at their values, with that of the priors.
+    """[P, P]: the observed information on the unconstrained variables at their values, with that of
+    the priors.
 
-    "scores" is the sum of the outer products of the sessions' scores, their gradients of the log-likelihood (Berndt et al. 1974,
-    "Estimation and inference in nonlinear structural models"); the parameters must be scalars. "curvature" is the negative second
-    derivative, as differences of gradients over half a standard error to either side.
+    "scores" is the sum of the outer products of the sessions' scores, their gradients of the
+    log-likelihood (Berndt et al. 1974, "Estimation and inference in nonlinear structural models");
+    the parameters must be scalars. "curvature" is the negative second derivative, as differences of
+    gradients over half a standard error to either side.
 
-    Where models have kinks, as where a user watches what is left of the budget, scores are the better choice: second derivatives at a
-    point leave the kinks out, and differences meet few of them.
+    Where models have kinks, as where a user watches what is left of the budget, scores are the
+    better choice: second derivatives at a point leave the kinks out, and differences meet few of
+    them.
 
     Args:
       fitted: the parameters; its variables keep their values.
@@ -34,7 +41,11 @@ def observed_information(
       log: the sessions.
       kind: "scores" or "curvature".
     """
-    prior = _curvature(fitted, lambda: flatten(fitted.log_prior_and_gradients()[1]), np.full(len(fitted.flat()), 1e-3))
+    prior = _curvature(
+        fitted,
+        lambda: flatten(fitted.log_prior_and_gradients()[1]),
+        np.full(len(fitted.flat()), 1e-3),
+    )
     if kind == "scores":
         scores = session_scores(fitted, simulator, log, likelihood.batch_size)
         return scores.T @ scores + prior
@@ -42,15 +53,24 @@ def observed_information(
     def gradient():
         return flatten(likelihood.total()[1])
 
-    first = np.diag(_curvature(fitted, gradient, _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)) + prior)
+    first = np.diag(
+        _curvature(fitted, gradient, _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)) + prior
+    )
     errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
-    return _curvature(fitted, gradient, np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)) + prior
+    return (
+        _curvature(fitted, gradient, np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP))
+        + prior
+    )
 
 
-def session_scores(fitted: FittedSimulator, simulator: Simulator, log: SessionLog | SessionStream, batch_size: int) -> np.ndarray:
-    """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained variables, all of them scalars.
+def session_scores(
+    fitted: FittedSimulator, simulator: Simulator, log: SessionLog | SessionStream, batch_size: int
+) -> np.ndarray:
+    """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained variables,
+    all of them scalars.
 
-    Every session has copies of the parameters, so that one backward pass gives the scores of a batch.
+    Every session has copies of the parameters, so that one backward pass gives the scores of a
+    batch.
     """
     size = min(batch_size, log.num_sessions)
     copies = {
@@ -62,11 +82,17 @@ def session_scores(fitted: FittedSimulator, simulator: Simulator, log: SessionLo
     parts = []
     for batch in likelihood.batches():
         _, gradients = likelihood.value_and_gradients(batch)
-        parts.append(np.stack([gradient.numpy() for gradient in gradients], axis=1)[batch.weights.numpy() > 0])
+        parts.append(
+            np.stack([gradient.numpy() for gradient in gradients], axis=1)[
+                batch.weights.numpy() > 0
+            ]
+        )
     return np.concatenate(parts).astype(np.float64)
 
 
-def _curvature(fitted: FittedSimulator, gradient: Callable[[], np.ndarray], steps: np.ndarray) -> np.ndarray:
+def _curvature(
+    fitted: FittedSimulator, gradient: Callable[[], np.ndarray], steps: np.ndarray
+) -> np.ndarray:
     """[P, P]: minus the difference quotient of a gradient [P] of the variables, made symmetric."""
     center = fitted.flat()
 
@@ -75,7 +101,10 @@ def _curvature(fitted: FittedSimulator, gradient: Callable[[], np.ndarray], step
         return gradient()
 
     try:
-        rows = [(gradient_at(center + step) - gradient_at(center - step)) / (2 * step[i]) for i, step in enumerate(np.diag(steps))]
+        rows = [
+            (gradient_at(center + step) - gradient_at(center - step)) / (2 * step[i])
+            for i, step in enumerate(np.diag(steps))
+        ]
     finally:
         fitted.assign_flat(center)
     return -(np.array(rows) + np.array(rows).T) / 2

@@ -13,19 +13,26 @@ _WHAT = "fit.json"
 
 
 class SearchState:
-    """All that a search needs to go on: the variables, the best of their values, and where it stands.
+    """All that a search needs to go on: the variables, the best of their values, and where it
+    stands.
 
     Args:
       variables: that are searched over; a search begins at their values.
       optimizer: of Keras, or None.
     """
 
-    def __init__(self, variables: Sequence[tf.Variable], optimizer: tf.keras.optimizers.Optimizer | None = None):
+    def __init__(
+        self,
+        variables: Sequence[tf.Variable],
+        optimizer: tf.keras.optimizers.Optimizer | None = None,
+    ):
         self._variables = list(variables)
         self._best = [tf.Variable(variable) for variable in variables]
         # A string, since its fields are of many kinds.
         self._record = tf.Variable("", name="record")
-        self.checkpoint = tf.train.Checkpoint(variables=self._variables, best=self._best, record=self._record)
+        self.checkpoint = tf.train.Checkpoint(
+            variables=self._variables, best=self._best, record=self._record
+        )
         if optimizer is not None:
             self.checkpoint.optimizer = optimizer
         self.number = 0
@@ -47,7 +54,15 @@ class SearchState:
         return [variable.numpy() for variable in self._best]
 
     def write_record(self) -> None:
-        fields = ("number", "objective", "best_step", "finished", "converged", "diverged", "history")
+        fields = (
+            "number",
+            "objective",
+            "best_step",
+            "finished",
+            "converged",
+            "diverged",
+            "history",
+        )
         self._record.assign(json.dumps({name: getattr(self, name) for name in fields}))
 
     def read_record(self) -> None:
@@ -59,7 +74,8 @@ class Journal:
     """The folder of a fit.
 
     Args:
-      folder: for checkpoints/ and tensorboard/; None to write nothing down. If it has checkpoints of the same fit, that goes on.
+      folder: for checkpoints/ and tensorboard/; None to write nothing down. If it has checkpoints
+        of the same fit, that goes on.
       what: tells fits apart, as JSON.
       interval: steps between checkpoints.
 
@@ -80,9 +96,16 @@ class Journal:
         text = json.dumps(what, indent=2, sort_keys=True) + "\n"
         if described.is_file():
             before = json.loads(described.read_text(encoding="utf-8"))
-            changed = sorted(name for name in {*before, *json.loads(text)} if before.get(name) != json.loads(text).get(name))
+            changed = sorted(
+                name
+                for name in {*before, *json.loads(text)}
+                if before.get(name) != json.loads(text).get(name)
+            )
             if changed:
-                raise ValueError(f"folder {self._folder} holds another fit, which differs in {', '.join(changed)}: choose another folder")
+                raise ValueError(
+                    f"folder {self._folder} holds another fit, which differs in"
+                    f" {', '.join(changed)}: choose another folder"
+                )
         self._folder.mkdir(parents=True, exist_ok=True)
         described.write_text(text, encoding="utf-8")
 
@@ -90,7 +113,9 @@ class Journal:
         """Sets a search to its newest checkpoint, if there is one."""
         if self._folder is None:
             return
-        self._managers[start] = tf.train.CheckpointManager(state.checkpoint, str(self._folder / "checkpoints" / f"start_{start}"), 1)
+        self._managers[start] = tf.train.CheckpointManager(
+            state.checkpoint, str(self._folder / "checkpoints" / f"start_{start}"), 1
+        )
         latest = self._managers[start].latest_checkpoint
         if latest is None:
             return
@@ -99,9 +124,14 @@ class Journal:
             state.read_record()
         except Exception as error:  # A damaged file can raise anything.
             reason = str(error).splitlines()[0][:200]
-            raise ValueError(f"checkpoint {latest} is damaged ({reason}): remove {self._folder / 'checkpoints'} to begin again") from error
+            raise ValueError(
+                f"checkpoint {latest} is damaged ({reason}): remove {self._folder / 'checkpoints'}"
+                " to begin again"
+            ) from error
 
-    def save(self, start: int, state: SearchState, history: list[dict[str, float]], now: bool = False) -> None:
+    def save(
+        self, start: int, state: SearchState, history: list[dict[str, float]], now: bool = False
+    ) -> None:
         """Writes a checkpoint where one is due, or now."""
         if self._folder is not None and (now or len(history) % self._interval == 0):
             state.write_record()
@@ -112,7 +142,9 @@ class Journal:
         if self._folder is None:
             return
         if start not in self._writers:
-            self._writers[start] = tf.summary.create_file_writer(str(self._folder / "tensorboard" / f"start_{start}"))
+            self._writers[start] = tf.summary.create_file_writer(
+                str(self._folder / "tensorboard" / f"start_{start}")
+            )
         with self._writers[start].as_default():
             for name, value in row.items():
                 if name != "step":

@@ -1,4 +1,6 @@
-"""Latent classes of users: finite initial draws that the log lacks, which are summed out exactly."""
+"""Latent classes of users: finite initial draws that the log lacks, which are summed out
+exactly.
+"""
 
 from typing import NamedTuple
 
@@ -36,14 +38,27 @@ def find_latent_class(users: UserModel, initial: Nest) -> LatentClass | None:
     if isinstance(initial, tuple) and initial == ():
         count = num_outcomes(distribution)
         return None if count is None else LatentClass(None, count)
-    missing = [name for name in getattr(initial, "_fields", ()) if isinstance(getattr(initial, name), tuple)]
-    drawn = [name for name in missing if tf.nest.flatten(getattr(distribution.event_shape, name, ()))]
+    missing = [
+        name
+        for name in getattr(initial, "_fields", ())
+        if isinstance(getattr(initial, name), tuple)
+    ]
+    drawn = [
+        name for name in missing if tf.nest.flatten(getattr(distribution.event_shape, name, ()))
+    ]
     if not drawn:
         return None
-    part = getattr(distribution.model, drawn[0]) if isinstance(distribution, tfd.JointDistributionNamed) else None
+    part = (
+        getattr(distribution.model, drawn[0])
+        if isinstance(distribution, tfd.JointDistributionNamed)
+        else None
+    )
     count = num_outcomes(part) if isinstance(part, tfd.Distribution) else None
     if len(drawn) > 1 or count is None:
-        raise ValueError(f"the log's initial draws must have {', '.join(drawn)}: only one field may be missing, of a finite distribution")
+        raise ValueError(
+            f"the log's initial draws must have {', '.join(drawn)}: only one field may be missing,"
+            " of a finite distribution"
+        )
     return LatentClass(drawn[0], count)
 
 

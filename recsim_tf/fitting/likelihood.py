@@ -20,7 +20,8 @@ from recsim_tf.fitting.particle_filter import marginal_log_prob
 
 
 def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:
-    """[S]: the log-likelihood of each session's logged draws, those of the users; documents and slates are given.
+    """[S]: the log-likelihood of each session's logged draws, those of the users; documents and
+    slates are given.
 
     Args:
       simulator: its models score the log, differentiably in their parameters.
@@ -39,17 +40,21 @@ class Batch(NamedTuple):
 
 
 class LogLikelihood:
-    """Log-likelihoods of a log's sessions and their gradients, by batches of one size in compiled functions.
+    """Log-likelihoods of a log's sessions and their gradients, by batches of one size in compiled
+    functions.
 
     Args:
       fitted: its models score the log.
-      log: with everything that its user model draws, in memory or in pieces. A finite part of the initial draws, as the type of a user, may
-        be missing; it is summed out.
+      log: with everything that its user model draws, in memory or in pieces. A finite part of the
+        initial draws, as the type of a user, may be missing; it is summed out.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
       jit_compile: whether to compile with XLA.
-      num_particles: None where innovations were logged; else they are summed out by particle filters, see `marginal_log_prob`.
-      seed: of the particle filter and of draws from posteriors, an integer; the same for every call that is not given another.
-      initial_posterior: None where initial draws were logged; else their posterior, and what is computed is a lower bound.
+      num_particles: None where innovations were logged; else they are summed out by particle
+        filters, see `marginal_log_prob`.
+      seed: of the particle filter and of draws from posteriors, an integer; the same for every call
+        that is not given another.
+      initial_posterior: None where initial draws were logged; else their posterior, and what is
+        computed is a lower bound.
     """
 
     def __init__(
@@ -68,19 +73,29 @@ class LogLikelihood:
             raise ValueError("the log must have at least one session, got none")
         self.num_sessions, self.num_steps = log.num_sessions, log.num_steps
         self.batch_size = batch_size = min(batch_size, log.num_sessions)
-        self.variables = fitted.variables + ([] if initial_posterior is None else initial_posterior.variables)
+        self.variables = fitted.variables + (
+            [] if initial_posterior is None else initial_posterior.variables
+        )
         self._dtype = self.variables[0].dtype
         self._seed = random.as_seed(seed)
         scorer = scoring_simulator(fitted.simulator)
         spec = session_spec(scorer, batch_size)
         first = next(log.pieces()) if isinstance(log, SessionStream) else log
-        latent_class = None if initial_posterior is not None else find_latent_class(scorer.users, first.initial)
+        latent_class = (
+            None
+            if initial_posterior is not None
+            else find_latent_class(scorer.users, first.initial)
+        )
 
         def prepared(piece: SessionLog) -> tuple[np.ndarray, Trajectory]:
             if latent_class is not None:
-                piece = piece._replace(initial=latent_class.put(piece.initial, placeholder(piece.num_sessions)))
+                piece = piece._replace(
+                    initial=latent_class.put(piece.initial, placeholder(piece.num_sessions))
+                )
             latent, latent_initial = num_particles is not None, initial_posterior is not None
-            return piece.length, as_trajectory(piece, scorer, batch_size, latent, latent_initial, spec)
+            return piece.length, as_trajectory(
+                piece, scorer, batch_size, latent, latent_initial, spec
+            )
 
         held = None if isinstance(log, SessionStream) else [prepared(log)]
 
@@ -106,38 +121,54 @@ class LogLikelihood:
             if latent_class is None:
                 return score_one(sessions) + bonus
             initials = [
-                latent_class.put(sessions.initial.user, tf.fill([batch_size], number)) for number in range(latent_class.num_classes)
+                latent_class.put(sessions.initial.user, tf.fill([batch_size], number))
+                for number in range(latent_class.num_classes)
             ]
-            scores = [score_one(sessions._replace(initial=sessions.initial._replace(user=initial))) for initial in initials]
+            scores = [
+                score_one(sessions._replace(initial=sessions.initial._replace(user=initial)))
+                for initial in initials
+            ]
             return tf.reduce_logsumexp(tf.stack(scores), axis=0)
 
         def value_and_gradients(batch: Batch, seed):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(self.variables)
-                total = tf.reduce_sum(tf.where(batch.weights > 0, score(batch, seed), 0) * batch.weights)
-            gradients = tape.gradient(total, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+                total = tf.reduce_sum(
+                    tf.where(batch.weights > 0, score(batch, seed), 0) * batch.weights
+                )
+            gradients = tape.gradient(
+                total, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
             return total, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
         wrap = compiled(jit_compile=jit_compile)
         self._score, self._value_and_gradients = wrap(score), wrap(value_and_gradients)
 
     def batches(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
-        """Batches that go once through the log; the last one of each of its pieces is filled up with weights of zero.
+        """Batches that go once through the log; the last one of each of its pieces is filled up
+        with weights of zero.
 
         Args:
-          generator: None for the order of the log; else sessions are taken at random, those of like lengths together so that little time
-            is spent on steps after their ends.
+          generator: None for the order of the log; else sessions are taken at random, those of like
+            lengths together so that little time is spent on steps after their ends.
         """
         first = 0
         for length, trajectory in self._pieces():
             order = np.arange(len(length))
             # Lengths within a tenth or so of each other are alike.
-            order = order if generator is None else np.argsort(length * np.exp(0.1 * generator.standard_normal(len(length))))
+            order = (
+                order
+                if generator is None
+                else np.argsort(length * np.exp(0.1 * generator.standard_normal(len(length))))
+            )
             starts = np.arange(0, len(length), self.batch_size)
             for start in starts if generator is None else generator.permutation(starts):
                 rows = np.resize(order[start : start + self.batch_size], self.batch_size)
                 weights = np.arange(start, start + self.batch_size) < len(length)
-                yield Batch(take_sessions(trajectory, tf.constant(rows, tf.int32)), *self._constants(first + rows, weights))
+                yield Batch(
+                    take_sessions(trajectory, tf.constant(rows, tf.int32)),
+                    *self._constants(first + rows, weights),
+                )
             first += len(length)
 
     def value_and_gradients(self, batch: Batch, seed=None) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -147,19 +178,31 @@ class LogLikelihood:
           batch: one of `batches`.
           seed: an integer or int32 [2]; None for the same in all calls.
         """
-        return self._value_and_gradients(batch, self._seed if seed is None else random.as_seed(seed))
+        return self._value_and_gradients(
+            batch, self._seed if seed is None else random.as_seed(seed)
+        )
 
     def by_session(self) -> np.ndarray:
         """[S]: each session's log-likelihood."""
-        return np.concatenate([self._score(batch, self._seed).numpy()[batch.weights.numpy() > 0] for batch in self.batches()])
+        return np.concatenate(
+            [
+                self._score(batch, self._seed).numpy()[batch.weights.numpy() > 0]
+                for batch in self.batches()
+            ]
+        )
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The sum over all sessions, and its gradients."""
-        total, gradients = 0.0, [np.zeros(variable.shape, np.float64) for variable in self.variables]
+        total, gradients = (
+            0.0,
+            [np.zeros(variable.shape, np.float64) for variable in self.variables],
+        )
         for batch in self.batches():
             value, parts = self._value_and_gradients(batch, self._seed)
             total += float(value)
-            gradients = [gradient + part.numpy() for gradient, part in zip(gradients, parts, strict=True)]
+            gradients = [
+                gradient + part.numpy() for gradient, part in zip(gradients, parts, strict=True)
+            ]
         return total, gradients
 
     def _constants(self, rows: np.ndarray, weights: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:

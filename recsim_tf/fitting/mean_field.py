@@ -1,7 +1,9 @@
-"""Mean-field posteriors: independent normals of unconstrained values, whose parameters are variables.
+"""Mean-field posteriors: independent normals of unconstrained values, whose parameters are
+variables.
 
-Kucukelbir et al. 2017, "Automatic differentiation variational inference" (JMLR 18): the expected log-likelihood less the divergence of the
-posterior from the prior is a lower bound on the log of the evidence, and its gradient goes through draws of the posterior.
+Kucukelbir et al. 2017, "Automatic differentiation variational inference" (JMLR 18): the expected
+log-likelihood less the divergence of the posterior from the prior is a lower bound on the log of
+the evidence, and its gradient goes through draws of the posterior.
 """
 
 import contextlib
@@ -13,7 +15,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 
-# Standard deviations to begin with: a search begins near its start, and doubt comes in as the prior asks for it.
+# Standard deviations to begin with: a search begins near its start, and doubt comes in as the prior
+# asks for it.
 START_SCALE = 0.05
 
 
@@ -38,8 +41,11 @@ class MeanField:
         return random.sample(self.distribution(), random.as_seed(seed))
 
 
-def divergence(posterior: MeanField, prior: tfd.Distribution, bijector: tfb.Bijector, seed) -> tf.Tensor:
-    """Scalar: KL(posterior || prior), exact where TFP knows it for normals, else estimated without bias from one draw.
+def divergence(
+    posterior: MeanField, prior: tfd.Distribution, bijector: tfb.Bijector, seed
+) -> tf.Tensor:
+    """Scalar: KL(posterior || prior), exact where TFP knows it for normals, else estimated without
+    bias from one draw.
 
     Args:
       posterior: of unconstrained elements.

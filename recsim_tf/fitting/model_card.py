@@ -1,4 +1,6 @@
-"""The card of a saved model: what it is, what it was fitted to, how, and how well, for people to read."""
+"""The card of a saved model: what it is, what it was fitted to, how, and how well, for people to
+read.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,19 +21,34 @@ def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | 
     """A mapping of names to single figures or short texts, as JSON can hold it.
 
     Raises:
-      ValueError: for anything that could be a row of the log: arrays, lists, texts of several lines.
+      ValueError: for anything that could be a row of the log: arrays, lists, texts of several
+        lines.
     """
     found = {}
     for name, value in (values or {}).items():
-        value = value.item() if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0) else value
+        value = (
+            value.item()
+            if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+            else value
+        )
         if not isinstance(value, (str, bool, int, float)) or "\n" in f"{name}{value}":
-            raise ValueError(f"{argument}[{name!r}] must be a number or a text of one line, got {type(value).__name__} {str(value)[:40]!r}")
-        found[str(name)] = str(value) if isinstance(value, float) and not np.isfinite(value) else value
+            raise ValueError(
+                f"{argument}[{name!r}] must be a number or a text of one line, got"
+                f" {type(value).__name__} {str(value)[:40]!r}"
+            )
+        found[str(name)] = (
+            str(value) if isinstance(value, float) and not np.isfinite(value) else value
+        )
     return found
 
 
 def model_card(
-    metadata: Mapping[str, Any], estimates: Mapping[str, Estimate], config: str, intended_use: str = "", limits: str = "", licence: str = ""
+    metadata: Mapping[str, Any],
+    estimates: Mapping[str, Estimate],
+    config: str,
+    intended_use: str = "",
+    limits: str = "",
+    licence: str = "",
 ) -> str:
     """Markdown.
 
@@ -46,15 +63,27 @@ def model_card(
             [
                 f"# {metadata['title']}",
                 *_warnings(metadata["fit"]),
-                "A simulator of users of a recommender system, fitted to logged sessions. This folder holds its parameters, their "
-                "uncertainty and the configuration that builds it; it holds no session of the log.",
+                (
+                    "A simulator of users of a recommender system, fitted to logged sessions. This"
+                    " folder holds its parameters, their uncertainty and the configuration that"
+                    " builds it; it holds no session of the log."
+                ),
                 "## Use",
                 "In Python:",
-                '```python\nfrom recsim_tf.fitting import load_model\n\nsimulator = load_model("path/of/this/folder").simulator\n'
-                "state = simulator.reset(num_users=1000, seed=0)\n```",
+                (
+                    "```python\nfrom recsim_tf.fitting import load_model\n\nsimulator ="
+                    ' load_model("path/of/this/folder").simulator\nstate ='
+                    " simulator.reset(num_users=1000, seed=0)\n```"
+                ),
                 "In a gin file:",
-                '```\nexperiment.simulator = @load_simulator()\nload_simulator.folder = "path/of/this/folder"\n```',
-                "Loading imports the modules, and calls the functions and classes, that `config.gin` names.",
+                (
+                    "```\nexperiment.simulator = @load_simulator()\nload_simulator.folder ="
+                    ' "path/of/this/folder"\n```'
+                ),
+                (
+                    "Loading imports the modules, and calls the functions and classes, that"
+                    " `config.gin` names."
+                ),
                 "## Model",
                 _figures(metadata["model"]),
                 "`config.gin`, with the values before the fit:",
@@ -86,16 +115,26 @@ def _warnings(fit: Figures) -> list[str]:
 
 
 def _figures(values: Figures) -> str:
-    return _table(("", ""), [(name, _text(value)) for name, value in values.items()]) if values else _NOT_STATED
+    return (
+        _table(("", ""), [(name, _text(value)) for name, value in values.items()])
+        if values
+        else _NOT_STATED
+    )
 
 
 def _parameters(estimates: Mapping[str, Estimate]) -> str:
     rows: list[Sequence[str]] = []
     for name, estimate in estimates.items():
-        columns = [np.asarray(column) for column in (estimate.value, estimate.standard_error, estimate.low, estimate.high)]
+        columns = [
+            np.asarray(column)
+            for column in (estimate.value, estimate.standard_error, estimate.low, estimate.high)
+        ]
         value, error = columns[:2]
         if value.size > _MAX_ROWS:
-            summary = f"mean {_text(value.mean())}, standard deviation {_text(value.std())}, {_text(value.min())} to {_text(value.max())}"
+            summary = (
+                f"mean {_text(value.mean())}, standard deviation {_text(value.std())},"
+                f" {_text(value.min())} to {_text(value.max())}"
+            )
             typical = f"median {_text(np.nanmedian(error))}" if np.isfinite(error).any() else _NONE
             rows.append((f"{name} {list(value.shape)}", summary, typical, _NONE, _NONE))
             continue
@@ -111,10 +150,20 @@ def _text(value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str) or np.isfinite(value):
-        return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+        return (
+            value
+            if isinstance(value, str)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else f"{value:.6g}"
+        )
     return _NONE
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    lines = [
+        header,
+        ["---"] * len(header),
+        *([cell.replace("|", "\\|") for cell in row] for row in rows),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -13,7 +13,8 @@ from recsim_tf.core.execution import compiled
 # Of burn-in; the rest of it runs with the adapted step size.
 _PART_THAT_ADAPTS = 0.8
 _FIRST_STEP_SIZE = 0.5
-# A path of 255 steps is far beyond what standard units need; while step sizes adapt, all chains wait for the longest.
+# A path of 255 steps is far beyond what standard units need; while step sizes adapt, all chains
+# wait for the longest.
 _MAX_TREE_DEPTH = 8
 
 
@@ -21,7 +22,8 @@ class Chains(NamedTuple):
     """N draws of C chains in D dimensions."""
 
     positions: np.ndarray  # [N, C, D]
-    acceptance_rate: np.ndarray  # [C], mean over the draws; the step size is adapted to make it 0.75
+    # [C], mean over the draws; the step size is adapted to make it 0.75
+    acceptance_rate: np.ndarray
     step_size: np.ndarray  # [C]
     num_divergent: np.ndarray  # int [C], draws at which the energy was off by more than 1000
 
@@ -35,10 +37,12 @@ def sample_chains(
     jit_compile: bool,
     progress: bool,
 ) -> Chains:
-    """Draws from densities over the reals (Hoffman and Gelman 2014, JMLR 15), each chain with a step size of its own.
+    """Draws from densities over the reals (Hoffman and Gelman 2014, JMLR 15), each chain with a
+    step size of its own.
 
     Args:
-      log_density: maps positions [C, D] to log-densities [C], which may be different ones; -inf where there is none.
+      log_density: maps positions [C, D] to log-densities [C], which may be different ones; -inf
+        where there is none.
       start: [C, D], best in units in which the densities have standard deviations of about 1.
       num_samples: draws of each chain, at least 4.
       num_burnin_steps: draws before them, which adapt the step sizes and are left out; at least 1.
@@ -53,7 +57,9 @@ def sample_chains(
     wrap = compiled(jit_compile=jit_compile)
     step_size = tf.fill([start.shape[0], 1], tf.cast(_FIRST_STEP_SIZE, start.dtype))
     sampler = tfp.mcmc.NoUTurnSampler(log_density, step_size, max_tree_depth=_MAX_TREE_DEPTH)
-    kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(sampler, num_adaptation_steps=int(_PART_THAT_ADAPTS * num_burnin_steps))
+    kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
+        sampler, num_adaptation_steps=int(_PART_THAT_ADAPTS * num_burnin_steps)
+    )
 
     def one_step(position, results, seed):
         seed, step_seed = random.split_seed(seed, 2)
@@ -63,7 +69,9 @@ def sample_chains(
     position, results, seed = start, wrap(kernel.bootstrap_results)(start), random.as_seed(seed)
     impossible = np.flatnonzero(~np.isfinite(results.inner_results.target_log_prob))
     if len(impossible):
-        raise ValueError(f"the log-density is not finite at the start of chains {impossible.tolist()}")
+        raise ValueError(
+            f"the log-density is not finite at the start of chains {impossible.tolist()}"
+        )
     positions, acceptance, divergent = [], [], []
     for step in _steps(num_burnin_steps + num_samples, progress):
         position, results, seed = one_step(position, results, seed)
@@ -80,19 +88,30 @@ def sample_chains(
 
 
 def check_numbers(num_samples: int, num_burnin_steps: int) -> None:
-    """Raises a ValueError for numbers that `sample_chains` does not take, for callers with work to do before it."""
-    for name, number, least in (("num_samples", num_samples, 4), ("num_burnin_steps", num_burnin_steps, 1)):
+    """Raises a ValueError for numbers that `sample_chains` does not take, for callers with work to
+    do before it.
+    """
+    for name, number, least in (
+        ("num_samples", num_samples, 4),
+        ("num_burnin_steps", num_burnin_steps, 1),
+    ):
         if number < least:
             raise ValueError(f"{name} must be at least {least}, got {number}")
 
 
 def potential_scale_reduction(samples: np.ndarray) -> np.ndarray:
-    """[...]: split R-hat of samples [N, C, ...] of C chains, 1 where they agree (Gelman et al., Bayesian Data Analysis, section 11.4)."""
-    return tfp.mcmc.potential_scale_reduction(tf.constant(samples), independent_chain_ndims=1, split_chains=True).numpy()
+    """[...]: split R-hat of samples [N, C, ...] of C chains, 1 where they agree (Gelman et al.,
+    Bayesian Data Analysis, section 11.4).
+    """
+    return tfp.mcmc.potential_scale_reduction(
+        tf.constant(samples), independent_chain_ndims=1, split_chains=True
+    ).numpy()
 
 
 def effective_sample_size(samples: np.ndarray) -> np.ndarray:
-    """[...]: the independent samples that samples [N, C, ...] of C chains are worth for their mean (the same, section 11.5)."""
+    """[...]: the independent samples that samples [N, C, ...] of C chains are worth for their mean
+    (the same, section 11.5).
+    """
     cross_chain_dims = 1 if samples.shape[1] > 1 else None
     sizes = tfp.mcmc.effective_sample_size(
         tf.constant(samples), filter_beyond_positive_pairs=True, cross_chain_dims=cross_chain_dims

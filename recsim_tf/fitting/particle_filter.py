@@ -13,23 +13,29 @@ from recsim_tf.core.types import Nest, Slate, Trajectory
 _NUM_FILTERS = 2
 
 
-def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particles: int, seed) -> tf.Tensor:
+def marginal_log_prob(
+    simulator: Simulator, trajectory: Trajectory, num_particles: int, seed
+) -> tf.Tensor:
     """Estimates the log-likelihood of sessions with the innovations summed out, [B].
 
-    Each session has two independent particle filters. A filter's particles are states of its user that follow different innovations. A
-    step weighs them by the logged response, lets every one draw an innovation, and weighs them by the logged departure where leaving is a
-    hazard (Gordon et al. 1993). Where the effective number of a session's particles has fallen below half of them, those of this session
-    are resampled, systematically (Doucet & Johansen 2011, "A tutorial on particle filtering and smoothing", section 3): each resampling
-    adds noise that later steps keep.
+    Each session has two independent particle filters. A filter's particles are states of its user
+    that follow different innovations. A step weighs them by the logged response, lets every one
+    draw an innovation, and weighs them by the logged departure where leaving is a hazard (Gordon et
+    al. 1993). Where the effective number of a session's particles has fallen below half of them,
+    those of this session are resampled, systematically (Doucet & Johansen 2011, "A tutorial on
+    particle filtering and smoothing", section 3): each resampling adds noise that later steps keep.
 
-    A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance, and that grows with the effect of the
-    innovations: a fit would find it too small. The gradient of log Z is biased in the same way. So the two filters are combined by a
-    jackknife, 2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2, which takes away the part of both biases that falls as 1 / num_particles
-    (Nowozin 2018, "Debiasing evidence approximations", ICLR).
+    A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance, and
+    that grows with the effect of the
+    innovations: a fit would find it too small. The gradient of log Z is biased in the same way. So
+    the two filters are combined by a jackknife, 2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2, which
+    takes away the part of both biases that falls as 1 / num_particles (Nowozin 2018, "Debiasing
+    evidence approximations", ICLR).
 
-    The gradient holds for parameters that act through the probability of a discrete innovation too: each is proposed from its own
-    distribution at the present parameters, taken as constant, and weighed by its probability over that of the proposal, a weight of one
-    that has a gradient; and resampling keeps the weights' gradients (Scibior et al. 2021, arXiv 2106.10314).
+    The gradient holds for parameters that act through the probability of a discrete innovation too:
+    each is proposed from its own distribution at the present parameters, taken as constant, and
+    weighed by its probability over that of the proposal, a weight of one that has a gradient; and
+    resampling keeps the weights' gradients (Scibior et al. 2021, arXiv 2106.10314).
 
     Args:
       simulator: its models score the sessions; parameters are scalars or tables, not [B].
@@ -46,9 +52,16 @@ def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particle
     if num_particles < 1:
         raise ValueError(f"num_particles must be at least 1, got {num_particles}")
     num_steps, num_users = trajectory.transitions.reward.shape
-    initial = log_prob_per_user("user", simulator.users.initial_draws(num_users), trajectory.initial.user)
-    particles = _copies(simulator.initial_state(trajectory.initial).user, num_particles * _NUM_FILTERS)
-    log_weights = tf.fill([num_particles, _NUM_FILTERS, num_users], -tf.math.log(tf.cast(num_particles, initial.dtype)))
+    initial = log_prob_per_user(
+        "user", simulator.users.initial_draws(num_users), trajectory.initial.user
+    )
+    particles = _copies(
+        simulator.initial_state(trajectory.initial).user, num_particles * _NUM_FILTERS
+    )
+    log_weights = tf.fill(
+        [num_particles, _NUM_FILTERS, num_users],
+        -tf.math.log(tf.cast(num_particles, initial.dtype)),
+    )
 
     def body(step, particles, log_weights, totals, seed):
         seed, innovation_seed, resampling_seed = random.split_seed(seed, 3)
@@ -58,15 +71,31 @@ def marginal_log_prob(simulator: Simulator, trajectory: Trajectory, num_particle
         particles, log_weights = _resample(particles, log_weights - log_means, resampling_seed)
         return step + 1, particles, log_weights, totals + log_means, seed
 
-    end = tf.math.count_nonzero(tf.reduce_any(trajectory.transitions.active, axis=1), dtype=tf.int32)
-    loop_vars = (0, particles, log_weights, tf.zeros([_NUM_FILTERS, num_users], initial.dtype), random.as_seed(seed))
-    totals = tf.while_loop(lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps)[3]
-    log_mean = tf.reduce_logsumexp(totals, axis=0) - tf.math.log(tf.cast(_NUM_FILTERS, initial.dtype))
+    end = tf.math.count_nonzero(
+        tf.reduce_any(trajectory.transitions.active, axis=1), dtype=tf.int32
+    )
+    loop_vars = (
+        0,
+        particles,
+        log_weights,
+        tf.zeros([_NUM_FILTERS, num_users], initial.dtype),
+        random.as_seed(seed),
+    )
+    totals = tf.while_loop(
+        lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps
+    )[3]
+    log_mean = tf.reduce_logsumexp(totals, axis=0) - tf.math.log(
+        tf.cast(_NUM_FILTERS, initial.dtype)
+    )
     return initial + 2 * log_mean - tf.reduce_mean(totals, axis=0)
 
 
-def _move(simulator: Simulator, trajectory: Trajectory, step, particles: Nest, seed) -> tuple[Nest, tf.Tensor]:
-    """Particles [P * R * B, ...] after a step of the trajectory, and the logs [P * R * B] of the factors of their weights."""
+def _move(
+    simulator: Simulator, trajectory: Trajectory, step, particles: Nest, seed
+) -> tuple[Nest, tf.Tensor]:
+    """Particles [P * R * B, ...] after a step of the trajectory, and the logs [P * R * B] of the
+    factors of their weights.
+    """
     users, transition = simulator.users, nests.at_step(trajectory.transitions, step)
     num_copies = nests.batch_size(particles) // transition.active.shape[0]
     slate = _copies(_slate(simulator, trajectory, step), num_copies)
@@ -78,54 +107,87 @@ def _move(simulator: Simulator, trajectory: Trajectory, step, particles: Nest, s
     log_factors += log_ratio
     departure = users.departure(moved)
     if isinstance(departure, tfd.Distribution):
-        log_factors += log_prob_per_user("departure", departure, _copies(transition.draws.departure, num_copies))
+        log_factors += log_prob_per_user(
+            "departure", departure, _copies(transition.draws.departure, num_copies)
+        )
     active = _copies(transition.active, num_copies)
     return nests.where(active, moved, particles), tf.where(active, log_factors, 0)
 
 
 def _resample(particles: Nest, log_weights: tf.Tensor, seed) -> tuple[Nest, tf.Tensor]:
-    """Particles [P * R * B, ...] and their normalized log-weights [P, R, B], resampled where a filter's weights have become uneven.
+    """Particles [P * R * B, ...] and their normalized log-weights [P, R, B], resampled where a
+    filter's weights have become uneven.
 
-    Systematically, as `tfp.experimental.mcmc.resample_systematic` does, which sorts and takes most of a step's time under XLA. The
-    kernel `tfp.experimental.mcmc.SequentialMonteCarlo` cannot choose by session where particles have more axes than their weights.
+    Systematically, as `tfp.experimental.mcmc.resample_systematic` does, which sorts and takes most
+    of a step's time under XLA. The kernel `tfp.experimental.mcmc.SequentialMonteCarlo` cannot
+    choose by session where particles have more axes than their weights.
     """
     num_particles, *filters = log_weights.shape
     constant = tf.stop_gradient(log_weights)
     uneven = mcmc.ess_below_threshold(mcmc.WeightedParticles((), constant))
     cumulative = tf.cumsum(tf.transpose(tf.exp(constant), [1, 2, 0]), axis=-1)
-    points = (tf.range(num_particles, dtype=constant.dtype) + random.uniform([*filters, 1], seed, constant.dtype)) / num_particles
+    points = (
+        tf.range(num_particles, dtype=constant.dtype)
+        + random.uniform([*filters, 1], seed, constant.dtype)
+    ) / num_particles
     # Without the last sum, which rounding may leave below the last point.
-    ancestors = tf.transpose(tf.searchsorted(cumulative[..., :-1] / cumulative[..., -1:], points, side="right"), [2, 0, 1])
+    ancestors = tf.transpose(
+        tf.searchsorted(cumulative[..., :-1] / cumulative[..., -1:], points, side="right"),
+        [2, 0, 1],
+    )
     rows = tf.reshape(tf.range(log_weights.shape.num_elements()), log_weights.shape)
-    chosen = tf.reshape(tf.where(uneven, rows[:1] + ancestors * rows[0].shape.num_elements(), rows), [-1])
-    even = _take(tf.reshape(log_weights - constant, [-1]), chosen) - tf.math.log(tf.cast(num_particles, constant.dtype))
-    return _take(particles, chosen), tf.where(uneven, tf.reshape(even, log_weights.shape), log_weights)
+    chosen = tf.reshape(
+        tf.where(uneven, rows[:1] + ancestors * rows[0].shape.num_elements(), rows), [-1]
+    )
+    even = _take(tf.reshape(log_weights - constant, [-1]), chosen) - tf.math.log(
+        tf.cast(num_particles, constant.dtype)
+    )
+    return _take(particles, chosen), tf.where(
+        uneven, tf.reshape(even, log_weights.shape), log_weights
+    )
 
 
 def _take(nest: Nest, rows: tf.Tensor) -> Nest:
-    return tf.nest.map_structure(lambda leaf: tf.ensure_shape(tf.gather(leaf, rows), leaf.shape), nest)
+    return tf.nest.map_structure(
+        lambda leaf: tf.ensure_shape(tf.gather(leaf, rows), leaf.shape), nest
+    )
 
 
 def _copies(nest: Nest, number: int) -> Nest:
     """A nest of [B, ...] so many times, [number * B, ...]."""
-    return tf.nest.map_structure(lambda leaf: tf.tile(leaf, [number, *[1] * (leaf.shape.rank - 1)]), nest)
+    return tf.nest.map_structure(
+        lambda leaf: tf.tile(leaf, [number, *[1] * (leaf.shape.rank - 1)]), nest
+    )
 
 
 def _slate(simulator: Simulator, trajectory: Trajectory, step) -> Slate:
-    """What users met at a step; candidates are the documents that were logged, and the corpus has no state."""
+    """What users met at a step; candidates are the documents that were logged, and the corpus has
+    no state.
+    """
     later = nests.at_step(trajectory.transitions.draws.candidates, tf.maximum(step - 1, 0))
-    candidates = tf.nest.map_structure(lambda first, after: tf.where(step == 0, first, after), trajectory.initial.candidates, later)
+    candidates = tf.nest.map_structure(
+        lambda first, after: tf.where(step == 0, first, after), trajectory.initial.candidates, later
+    )
     transition = nests.at_step(trajectory.transitions, step)
-    documents = simulator.documents.describe(nests.take(candidates, tf.maximum(transition.slate, 0)), ())
-    return Slate(simulator.documents.show(documents, transition.draws.hidden), transition.slate >= 0)
+    documents = simulator.documents.describe(
+        nests.take(candidates, tf.maximum(transition.slate, 0)), ()
+    )
+    return Slate(
+        simulator.documents.show(documents, transition.draws.hidden), transition.slate >= 0
+    )
 
 
 def _propose(distribution: tfd.Distribution | None, seed) -> tuple[Nest, tf.Tensor | float]:
-    """A draw of an innovation [B], and the log of its probability over that of its proposal, [B] or a number."""
+    """A draw of an innovation [B], and the log of its probability over that of its proposal, [B] or
+    a number.
+    """
     if distribution is None:
         return (), 0.0
     draw = random.sample(distribution, seed)
-    if all(kind == tfd.FULLY_REPARAMETERIZED for kind in tf.nest.flatten(distribution.reparameterization_type)):
+    if all(
+        kind == tfd.FULLY_REPARAMETERIZED
+        for kind in tf.nest.flatten(distribution.reparameterization_type)
+    ):
         return draw, 0.0
     draw = tf.nest.map_structure(tf.stop_gradient, draw)
     log_prob = log_prob_per_user("innovation", distribution, draw)

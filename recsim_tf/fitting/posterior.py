@@ -28,11 +28,13 @@ class ParameterPosterior(NamedTuple):
     """Draws from a posterior distribution, by C chains of N draws, and how far to trust them."""
 
     samples: dict[str, np.ndarray]  # [C, N, ...], the parameters' values in their own supports
-    r_hat: dict[str, np.ndarray]  # in the parameter's shape; above 1.01 the chains do not agree yet: draw more
+    # in the parameter's shape; above 1.01 the chains do not agree yet: draw more
+    r_hat: dict[str, np.ndarray]
     effective_sample_size: dict[str, np.ndarray]  # in the parameter's shape, of all chains together
     acceptance_rate: np.ndarray  # [C]
     step_size: np.ndarray  # [C], in standard errors
-    num_divergent: np.ndarray  # int [C], draws that went astray; where there are any, regions may have been missed
+    # int [C], draws that went astray; where there are any, regions may have been missed
+    num_divergent: np.ndarray
 
 
 @gin.configurable(module="recsim_tf", denylist=["log", "start"])
@@ -49,11 +51,13 @@ def sample_parameters(
     seed: int = 0,
     progress: bool = True,
 ) -> ParameterPosterior:
-    """Draws parameters of a simulator's models from their posterior distribution by the No-U-Turn Sampler.
+    """Draws parameters of a simulator's models from their posterior distribution by the No-U-Turn
+    Sampler.
 
-    The density is that of the values: the likelihood of all sessions, as in `fit`, times the priors. A parameter without a prior has a flat
-    one over the values of its support, which is improper where that is unbounded. Chains move in the unconstrained parameters, with the
-    Jacobian of the bijectors, in units of the observed information at the mode.
+    The density is that of the values: the likelihood of all sessions, as in `fit`, times the
+    priors. A parameter without a prior has a flat one over the values of its support, which is
+    improper where that is unbounded. Chains move in the unconstrained parameters, with the Jacobian
+    of the bijectors, in units of the observed information at the mode.
 
     Args:
       simulator: the models, with the values of all parameters that are not sampled.
@@ -62,31 +66,53 @@ def sample_parameters(
       num_samples: draws of each chain, at least 4.
       num_burnin_steps: draws before them that adapt the step size, at least 1.
       num_chains: that start around the mode, spread as the information tells.
-      start: values near the mode by name, or what `fit` found; None to call `fit`. A short search for the mode sets out from there.
+      start: values near the mode by name, or what `fit` found; None to call `fit`. A short search
+        for the mode sets out from there.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
-      jit_compile: whether to compile the chains with XLA, which takes some seconds and makes draws several times faster.
+      jit_compile: whether to compile the chains with XLA, which takes some seconds and makes draws
+        several times faster.
       seed: of the chains, an integer.
       progress: whether to show progress bars.
 
     Raises:
-      ValueError: for an argument out of range, a log that lacks what the models draw, a start that lacks a parameter, or a parameter of
-        which neither the log nor a prior tells anything; or where the density is not finite at the start.
+      ValueError: for an argument out of range, a log that lacks what the models draw, a start that
+        lacks a parameter, or a parameter of which neither the log nor a prior tells anything; or
+        where the density is not finite at the start.
     """
     if num_chains < 1:
         raise ValueError(f"num_chains must be at least 1, got {num_chains}")
     nuts.check_numbers(num_samples, num_burnin_steps)
     if start is None:
-        start = fit(simulator, parameters, log, batch_size=batch_size, standard_errors=None, progress=progress)
-    values = {name: estimate.value for name, estimate in start.estimates.items()} if isinstance(start, FitResult) else start
+        start = fit(
+            simulator,
+            parameters,
+            log,
+            batch_size=batch_size,
+            standard_errors=None,
+            progress=progress,
+        )
+    values = (
+        {name: estimate.value for name, estimate in start.estimates.items()}
+        if isinstance(start, FitResult)
+        else start
+    )
     missing = [name for name in parameters if name not in values]
     if missing:
-        raise ValueError(f"start must have a value for each parameter, got none for {', '.join(missing)}")
-    started = {name: Parameter(values[name], parameter.bijector, parameter.prior) for name, parameter in parameters.items()}
+        raise ValueError(
+            f"start must have a value for each parameter, got none for {', '.join(missing)}"
+        )
+    started = {
+        name: Parameter(values[name], parameter.bijector, parameter.prior)
+        for name, parameter in parameters.items()
+    }
     fitted = FittedSimulator(simulator, started, getattr(simulator.users, "dtype", tf.float32))
     likelihood = LogLikelihood(fitted, log, batch_size)
     log_density = _log_density(fitted, simulator, log, likelihood.batch_size)
     fitted.assign_flat(_mode(log_density, fitted.flat()))
-    center, scale = tf.constant(fitted.flat()), tf.constant(_scale(fitted, likelihood, simulator, log))
+    center, scale = (
+        tf.constant(fitted.flat()),
+        tf.constant(_scale(fitted, likelihood, simulator, log)),
+    )
 
     def unconstrained(positions):
         return center + tf.linalg.matvec(scale, positions)
@@ -96,58 +122,90 @@ def sample_parameters(
 
     spread = tf.constant(np.random.default_rng(seed).standard_normal([num_chains, len(center)]))
     # Where a chain would start at impossible parameters it starts at the center.
-    spread = nests.where(tf.math.is_finite(compiled(whitened)(spread)), spread, tf.zeros_like(spread))
-    chains = nuts.sample_chains(whitened, spread, num_samples, num_burnin_steps, seed, jit_compile, progress)
-    samples = {name: value.numpy() for name, value in _values(fitted, unconstrained(tf.constant(chains.positions))).items()}
+    spread = nests.where(
+        tf.math.is_finite(compiled(whitened)(spread)), spread, tf.zeros_like(spread)
+    )
+    chains = nuts.sample_chains(
+        whitened, spread, num_samples, num_burnin_steps, seed, jit_compile, progress
+    )
+    samples = {
+        name: value.numpy()
+        for name, value in _values(fitted, unconstrained(tf.constant(chains.positions))).items()
+    }
     return ParameterPosterior(
         samples={name: np.swapaxes(value, 0, 1) for name, value in samples.items()},
         r_hat={name: nuts.potential_scale_reduction(value) for name, value in samples.items()},
-        effective_sample_size={name: nuts.effective_sample_size(value) for name, value in samples.items()},
+        effective_sample_size={
+            name: nuts.effective_sample_size(value) for name, value in samples.items()
+        },
         acceptance_rate=chains.acceptance_rate,
         step_size=chains.step_size,
         num_divergent=chains.num_divergent,
     )
 
 
-def _scale(fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog) -> np.ndarray:
-    """[P, P]: a root of the inverse of the observed information, which makes standard units of the unconstrained parameters."""
+def _scale(
+    fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog
+) -> np.ndarray:
+    """[P, P]: a root of the inverse of the observed information, which makes standard units of the
+    unconstrained parameters.
+    """
     kind = "curvature" if any(variable.shape.rank for variable in fitted.variables) else "scores"
     information = observed_information(fitted, likelihood, simulator, log, kind)
     names = np.repeat(fitted.names, [int(np.prod(variable.shape)) for variable in fitted.variables])
     unknown = sorted(set(names[np.diag(information) == 0]))
     if unknown:
-        raise ValueError(f"neither the log nor a prior tells anything about {', '.join(unknown)}: give a prior, or leave it out")
+        raise ValueError(
+            f"neither the log nor a prior tells anything about {', '.join(unknown)}: give a prior,"
+            " or leave it out"
+        )
     curvatures, axes = np.linalg.eigh(information)
     # Along an axis without a curvature the bijector's own unit has to do.
-    curvatures = np.where(curvatures > len(curvatures) * np.finfo(np.float64).eps * curvatures.max(), curvatures, 1)
+    curvatures = np.where(
+        curvatures > len(curvatures) * np.finfo(np.float64).eps * curvatures.max(), curvatures, 1
+    )
     return axes / np.sqrt(curvatures)
 
 
 def _unpack(fitted: FittedSimulator, flat: tf.Tensor) -> dict[str, tf.Tensor]:
     """The unconstrained parameters [..., P] by name, in their shapes."""
     shapes = [variable.shape.as_list() for variable in fitted.variables]
-    parts = tf.split(tf.cast(flat, fitted.variables[0].dtype), [int(np.prod(shape)) for shape in shapes], axis=-1)
+    parts = tf.split(
+        tf.cast(flat, fitted.variables[0].dtype), [int(np.prod(shape)) for shape in shapes], axis=-1
+    )
     leading = flat.shape.as_list()[:-1]
-    return {name: tf.reshape(part, leading + shape) for name, part, shape in zip(fitted.names, parts, shapes, strict=True)}
+    return {
+        name: tf.reshape(part, leading + shape)
+        for name, part, shape in zip(fitted.names, parts, shapes, strict=True)
+    }
 
 
 def _values(fitted: FittedSimulator, flat: tf.Tensor) -> dict[str, tf.Tensor]:
     """The parameters' values by name, from their unconstrained ones [..., P]."""
-    return {name: fitted.parameters[name].bijector.forward(part) for name, part in _unpack(fitted, flat).items()}
+    return {
+        name: fitted.parameters[name].bijector.forward(part)
+        for name, part in _unpack(fitted, flat).items()
+    }
 
 
 def _log_prior(fitted: FittedSimulator, flat: tf.Tensor) -> tf.Tensor:
-    """float64 scalar: the log-density of the unconstrained parameters [P] under the priors of the values."""
+    """float64 scalar: the log-density of the unconstrained parameters [P] under the priors of the
+    values.
+    """
     total = tf.zeros([], tf.float64)
     for name, part in _unpack(fitted, flat).items():
         bijector, prior = fitted.parameters[name].bijector, fitted.parameters[name].prior
-        total += tf.cast(bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank), tf.float64)
+        total += tf.cast(
+            bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank), tf.float64
+        )
         if prior is not None:
             total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
     return total
 
 
-def _log_likelihood(fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int) -> _Density:
+def _log_likelihood(
+    fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int
+) -> _Density:
     """The log-likelihood of all sessions, summed in float64 over batches within the graph."""
     trajectory = as_trajectory(log, scoring_simulator(simulator), batch_size)
 
@@ -157,8 +215,12 @@ def _log_likelihood(fitted: FittedSimulator, simulator: Simulator, log: SessionL
             with tf.GradientTape() as tape:
                 tape.watch(flat)
                 scorer = scoring_simulator(with_attributes(simulator, _values(fitted, flat)))
-                log_prob = scorer.log_prob(take_sessions(trajectory, tf.minimum(rows, log.num_sessions - 1))).user
-                part = tf.reduce_sum(tf.where(rows < log.num_sessions, tf.cast(log_prob, tf.float64), 0))
+                log_prob = scorer.log_prob(
+                    take_sessions(trajectory, tf.minimum(rows, log.num_sessions - 1))
+                ).user
+                part = tf.reduce_sum(
+                    tf.where(rows < log.num_sessions, tf.cast(log_prob, tf.float64), 0)
+                )
             return first + batch_size, total + part, gradient + tape.gradient(part, flat)
 
         loop_vars = (0, tf.zeros([], tf.float64), tf.zeros_like(flat))
@@ -167,8 +229,12 @@ def _log_likelihood(fitted: FittedSimulator, simulator: Simulator, log: SessionL
     return value_and_gradient
 
 
-def _log_density(fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The function that maps unconstrained parameters [C, P] to the log-densities of their posterior [C], -inf where impossible."""
+def _log_density(
+    fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The function that maps unconstrained parameters [C, P] to the log-densities of their
+    posterior [C], -inf where impossible.
+    """
     log_likelihood = _log_likelihood(fitted, simulator, log, batch_size)
 
     def value_and_gradient(flat):
@@ -181,25 +247,34 @@ def _log_density(fitted: FittedSimulator, simulator: Simulator, log: SessionLog,
         possible = tf.math.is_finite(value + prior)
         return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient, 0)
 
-    # The gradient is summed batch by batch beside the value, so that memory does not grow with the log.
+    # The gradient is summed batch by batch beside the value, so that memory does not grow with the
+    # log.
     @tf.custom_gradient
     def log_density(flat):
-        values, gradients = tf.map_fn(value_and_gradient, flat, fn_output_signature=(tf.float64, tf.float64))
+        values, gradients = tf.map_fn(
+            value_and_gradient, flat, fn_output_signature=(tf.float64, tf.float64)
+        )
         return values, lambda upstream: upstream[:, tf.newaxis] * gradients
 
     return log_density
 
 
 def _mode(log_density: Callable[[tf.Tensor], tf.Tensor], start: np.ndarray) -> np.ndarray:
-    """[P]: a better place than a start [P]. A maximum of the likelihood may lie at infinity; with the Jacobian it does not."""
+    """[P]: a better place than a start [P]. A maximum of the likelihood may lie at infinity; with
+    the Jacobian it does not.
+    """
 
     @compiled
     def loss_and_gradient(flat):
-        return tfp.math.value_and_gradient(lambda position: -log_density(position[tf.newaxis])[0], flat)
+        return tfp.math.value_and_gradient(
+            lambda position: -log_density(position[tf.newaxis])[0], flat
+        )
 
     first, gradient = loss_and_gradient(tf.constant(start))
     if not np.isfinite(first):
-        raise ValueError("the log-density of the parameters is not finite at the start: start elsewhere")
+        raise ValueError(
+            "the log-density of the parameters is not finite at the start: start elsewhere"
+        )
     # The first step is along the gradient: in these units it is a small one in every parameter.
     scale = 1 / np.maximum(np.abs(gradient), 1)
 

@@ -9,11 +9,15 @@ from tensorflow_probability import distributions as tfd
 
 
 @gin.configurable(module="recsim_tf")
-def hierarchical_normal(shape=(), features: np.ndarray | None = None, scale: float = 0.5) -> tfd.Normal:
-    """A normal prior of the rows of a table, which the rows share: what is learned of many tells of those with little data.
+def hierarchical_normal(
+    shape=(), features: np.ndarray | None = None, scale: float = 0.5
+) -> tfd.Normal:
+    """A normal prior of the rows of a table, which the rows share: what is learned of many tells of
+    those with little data.
 
-    For a `Parameter` with posterior="mean_field". With features the prior's loc is linear in them, a regression of the table on what is
-    known of its rows (Agarwal & Chen 2009, "Regression-based latent factor models").
+    For a `Parameter` with posterior="mean_field". With features the prior's loc is linear in them,
+    a regression of the table on what is known of its rows (Agarwal & Chen 2009, "Regression-based
+    latent factor models").
 
     Args:
       shape: of a row of the table, as [F]; () where a row is a number.
@@ -21,7 +25,8 @@ def hierarchical_normal(shape=(), features: np.ndarray | None = None, scale: flo
       scale: where the search for the standard deviation begins, positive.
 
     Returns:
-      A Normal, [D, ...] with features, else of the shape of a row, with trainable loc, from zero, and scale.
+      A Normal, [D, ...] with features, else of the shape of a row, with trainable loc, from zero,
+      and scale.
 
     Raises:
       ValueError: for features that are not a table, or a scale that is not positive.
@@ -29,12 +34,16 @@ def hierarchical_normal(shape=(), features: np.ndarray | None = None, scale: flo
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
     shape = tuple(shape)
-    scales = tfp.util.TransformedVariable(tf.fill(shape, float(scale)), tfb.Exp(), name="prior_scale")
+    scales = tfp.util.TransformedVariable(
+        tf.fill(shape, float(scale)), tfb.Exp(), name="prior_scale"
+    )
     if features is None:
         return tfd.Normal(tf.Variable(tf.zeros(shape), name="prior_loc"), scales)
     features = np.asarray(features, np.float32)
     if features.ndim != 2 or not features.size:
         raise ValueError(f"features must have a shape [D, M], got {list(features.shape)}")
     weights = tf.Variable(tf.zeros([features.shape[1], *shape]), name="prior_weights")
-    loc = tfp.util.DeferredTensor(weights, lambda weights: tf.tensordot(features, weights, 1), shape=[len(features), *shape])
+    loc = tfp.util.DeferredTensor(
+        weights, lambda weights: tf.tensordot(features, weights, 1), shape=[len(features), *shape]
+    )
     return tfd.Normal(loc, scales)

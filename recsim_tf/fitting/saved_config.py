@@ -15,16 +15,20 @@ def saved_model(simulator: Simulator = gin.REQUIRED) -> Simulator:
 
 
 def needed_config(config: str, build: str) -> str:
-    """The part of a configuration that builds a simulator, as gin text: what is bound for anything else is left out.
+    """The part of a configuration that builds a simulator, as gin text: what is bound for anything
+    else is left out.
 
-    The text binds `saved_model.simulator` to the builder and imports the modules that define what it names.
+    The text binds `saved_model.simulator` to the builder and imports the modules that define what
+    it names.
 
     Args:
       config: gin text.
-      build: the builder's gin name, such as "interest_evolution", or a reference to it, such as "@interest_evolution()".
+      build: the builder's gin name, such as "interest_evolution", or a reference to it, such as
+        "@interest_evolution()".
 
     Raises:
-      ValueError: if gin cannot read or build it, or if it names something that is defined in a script.
+      ValueError: if gin cannot read or build it, or if it names something that is defined in a
+        script.
     """
     reference = build if build.startswith(("@", "%")) else f"@{build}()"
     with own_configuration():
@@ -39,24 +43,39 @@ def needed_config(config: str, build: str) -> str:
         named = {selector for _, selector in called} | {
             reference.configurable.selector for reference in gin.config.iterate_references(bindings)
         }
-        modules = {gin.get_configurable(selector).__module__: selector for selector in sorted(named)}
+        modules = {
+            gin.get_configurable(selector).__module__: selector for selector in sorted(named)
+        }
         if "__main__" in modules:
-            raise ValueError(f"{modules['__main__']} is defined in a script, which nobody else can import: move it into a module")
-        _parse("\n".join(f"import {module}" for module in sorted(modules) if module.split(".")[0] not in ("gin", "recsim_tf")), "config")
+            raise ValueError(
+                f"{modules['__main__']} is defined in a script, which nobody else can import: move"
+                " it into a module"
+            )
+        _parse(
+            "\n".join(
+                f"import {module}"
+                for module in sorted(modules)
+                if module.split(".")[0] not in ("gin", "recsim_tf")
+            ),
+            "config",
+        )
         return gin.config_str()
 
 
 def build_simulator(config: str, source: str) -> Simulator:
-    """Builds the simulator of a configuration from `needed_config`; the caller's configuration has no part in it and stays as it is.
+    """Builds the simulator of a configuration from `needed_config`; the caller's configuration has
+    no part in it and stays as it is.
 
-    It imports the modules and calls the configurables that the text names, and runs nothing else. Not for several threads at once, as gin.
+    It imports the modules and calls the configurables that the text names, and runs nothing else.
+    Not for several threads at once, as gin.
 
     Args:
       config: gin text.
       source: what it is, for errors.
 
     Raises:
-      ValueError: if a module cannot be imported, a name is unknown, or the models do not take what is bound.
+      ValueError: if a module cannot be imported, a name is unknown, or the models do not take what
+        is bound.
     """
     with own_configuration():
         _parse(config, source)
@@ -65,16 +84,26 @@ def build_simulator(config: str, source: str) -> Simulator:
 
 def imported_modules(config: str) -> list[str]:
     """The modules that gin text from `needed_config` imports."""
-    return [line.split()[1] for line in config.splitlines() if line.startswith(("import ", "from ")) and "__gin__" not in line]
+    return [
+        line.split()[1]
+        for line in config.splitlines()
+        if line.startswith(("import ", "from ")) and "__gin__" not in line
+    ]
 
 
 @contextlib.contextmanager
 def own_configuration() -> Iterator[None]:
     """An empty gin configuration; after the context the caller's is there again.
 
-    gin has no public way to do this. Its text would lose bound objects, and clearing loses singletons and the operative configuration.
+    gin has no public way to do this. Its text would lose bound objects, and clearing loses
+    singletons and the operative configuration.
     """
-    tables = (gin.config._CONFIG, gin.config._IMPORTS, gin.config._SINGLETONS, gin.config._OPERATIVE_CONFIG)
+    tables = (
+        gin.config._CONFIG,
+        gin.config._IMPORTS,
+        gin.config._SINGLETONS,
+        gin.config._OPERATIVE_CONFIG,
+    )
     kept = [table.copy() for table in tables]
     was_locked = gin.config_is_locked()
     try:
@@ -95,10 +124,14 @@ def _parse(config: str, source: str) -> None:
     try:
         gin.parse_config(config)
     except ImportError as error:
-        raise ValueError(f"{source} needs a module that must be installed or put on the path: {_one_line(error)}") from error
+        raise ValueError(
+            f"{source} needs a module that must be installed or put on the path: {_one_line(error)}"
+        ) from error
     except (ValueError, SyntaxError, NameError, AttributeError, KeyError, OSError) as error:
         imports = "".join(f", {module}" for module in imported_modules(config))
-        raise ValueError(f"{source} cannot be read with recsim_tf{imports}: {_one_line(error)}") from error
+        raise ValueError(
+            f"{source} cannot be read with recsim_tf{imports}: {_one_line(error)}"
+        ) from error
 
 
 def _built(source: str) -> Simulator:

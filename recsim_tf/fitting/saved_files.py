@@ -31,7 +31,13 @@ def refuse_existing(folder: str | os.PathLike) -> None:
         raise FileExistsError(f"folder {folder} exists already, name a new or an empty one")
 
 
-def write(folder: str | os.PathLike, metadata: Mapping[str, Any], config: str, estimates: Mapping[str, Estimate], card: str) -> None:
+def write(
+    folder: str | os.PathLike,
+    metadata: Mapping[str, Any],
+    config: str,
+    estimates: Mapping[str, Estimate],
+    card: str,
+) -> None:
     """Writes the files into a new or empty folder, all of them or none.
 
     Args:
@@ -69,13 +75,22 @@ def read(folder: str | os.PathLike) -> tuple[dict[str, Any], str, dict[str, Esti
     for name, digest in metadata["sha256"].items():
         contents[name] = _read(folder / name)
         if _digest(contents[name]) != digest:
-            raise ValueError(f"{folder / name} is damaged or was changed: its SHA-256 is not the one in {_METADATA}")
-    return metadata, contents[CONFIG].decode(), _unpacked(contents[_PARAMETERS], metadata["parameters"], folder / _PARAMETERS)
+            raise ValueError(
+                f"{folder / name} is damaged or was changed: its SHA-256 is not the one in"
+                f" {_METADATA}"
+            )
+    return (
+        metadata,
+        contents[CONFIG].decode(),
+        _unpacked(contents[_PARAMETERS], metadata["parameters"], folder / _PARAMETERS),
+    )
 
 
 def _packed(estimates: Mapping[str, Estimate]) -> bytes:
     arrays: dict[str, Any] = {
-        f"{name}.{field}": np.asarray(v) for name, e in estimates.items() for field, v in zip(Estimate._fields, e, strict=True)
+        f"{name}.{field}": np.asarray(v)
+        for name, e in estimates.items()
+        for field, v in zip(Estimate._fields, e, strict=True)
     }
     for name, array in arrays.items():
         if array.dtype.kind != "f":
@@ -93,9 +108,13 @@ def _unpacked(content: bytes, expected: Mapping[str, Any], path: Path) -> dict[s
                 found[name] = Estimate(*(arrays[f"{name}.{field}"] for field in Estimate._fields))
                 for array in found[name]:
                     if list(array.shape) != description["shape"]:
-                        raise ValueError(f"{name} has shape {list(array.shape)}, not {description['shape']}")
+                        raise ValueError(
+                            f"{name} has shape {list(array.shape)}, not {description['shape']}"
+                        )
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} does not hold the parameters that {_METADATA} lists: {error}") from error
+        raise ValueError(
+            f"{path} does not hold the parameters that {_METADATA} lists: {error}"
+        ) from error
     return found
 
 
@@ -107,10 +126,20 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("format"), int):
         raise ValueError(f"{path} is damaged: it has no format")
     if metadata["format"] > _FORMAT:
-        raise ValueError(f"{path} has format {metadata['format']}, and recsim_tf {__version__} reads up to {_FORMAT}: install a newer one")
+        raise ValueError(
+            f"{path} has format {metadata['format']}, and recsim_tf {__version__} reads up to"
+            f" {_FORMAT}: install a newer one"
+        )
     digests = metadata.get("sha256")
-    if not isinstance(metadata.get("parameters"), dict) or not isinstance(digests, dict) or set(digests) != {CONFIG, _PARAMETERS}:
-        raise ValueError(f"{path} is damaged: it must list parameters, and the sha256 of {CONFIG} and {_PARAMETERS}")
+    if (
+        not isinstance(metadata.get("parameters"), dict)
+        or not isinstance(digests, dict)
+        or set(digests) != {CONFIG, _PARAMETERS}
+    ):
+        raise ValueError(
+            f"{path} is damaged: it must list parameters, and the sha256 of {CONFIG} and"
+            f" {_PARAMETERS}"
+        )
     return metadata
 
 

@@ -1,4 +1,6 @@
-"""Searches for the maximum of a log-likelihood and log-prior, by L-BFGS on all sessions or by a Keras optimizer on minibatches."""
+"""Searches for the maximum of a log-likelihood and log-prior, by L-BFGS on all sessions or by a
+Keras optimizer on minibatches.
+"""
 
 import warnings
 from typing import NamedTuple
@@ -13,7 +15,9 @@ from recsim_tf.fitting.parameters import FittedSimulator, flatten
 
 # The part of the first gradient that is left where a search has ended well.
 _FLAT = 1e-3
-_DIVERGED = "the fit diverged: the log-likelihood is not finite; these are the last finite parameters"
+_DIVERGED = (
+    "the fit diverged: the log-likelihood is not finite; these are the last finite parameters"
+)
 
 
 class Found(NamedTuple):
@@ -69,7 +73,9 @@ class Search:
             return self._found(state)
         fitted.assign(state.best_values()[: len(fitted.variables)])
         begin = fitted.flat()
-        bar = progress_bar(desc="L-BFGS", unit=" evaluations", disable=not self._progress, initial=len(history))
+        bar = progress_bar(
+            desc="L-BFGS", unit=" evaluations", disable=not self._progress, initial=len(history)
+        )
 
         def objective(flat):
             fitted.assign_flat(flat)
@@ -88,7 +94,9 @@ class Search:
         state.objective = -np.inf
         first_value, first_gradient = objective(begin)
         if not (np.isfinite(first_value) and np.isfinite(first_gradient).all()):
-            raise ValueError(f"the log-likelihood is not finite at the start, {fitted.values()}: start elsewhere")
+            raise ValueError(
+                f"the log-likelihood is not finite at the start, {fitted.values()}: start elsewhere"
+            )
         # The first step is along the gradient: in these units it is a small one in every parameter.
         scale = 1 / np.maximum(np.abs(first_gradient), 1)
         worst, last_finite = 0.0, np.zeros_like(begin)
@@ -102,23 +110,37 @@ class Search:
                 worst, last_finite = max(worst, loss), scaled
             else:
                 # Where the models are impossible the line search meets a wall, and turns back.
-                loss, gradient = 2 * worst + 1, (scaled - last_finite) / np.linalg.norm(scaled - last_finite)
+                loss, gradient = (
+                    2 * worst + 1,
+                    (scaled - last_finite) / np.linalg.norm(scaled - last_finite),
+                )
             return tf.constant(loss, tf.float64), tf.constant(gradient, tf.float64)
 
         found = tfp.optimizer.lbfgs_minimize(
-            negative, tf.zeros(begin.shape, tf.float64), tolerance=tolerance, max_iterations=self._max_steps, f_relative_tolerance=1e-10
+            negative,
+            tf.zeros(begin.shape, tf.float64),
+            tolerance=tolerance,
+            max_iterations=self._max_steps,
+            f_relative_tolerance=1e-10,
         )
         bar.close()
         fitted.assign_flat(begin + scale * found.position.numpy())
         state.keep(first_value - float(found.objective_value), len(history))
         # Where float32 tells no better from worse, the line search gives up.
-        flattened = np.max(np.abs(found.objective_gradient)) < _FLAT * np.max(np.abs(first_gradient * scale))
-        state.finish(converged=bool(found.converged or (found.failed and flattened)), diverged=False)
+        flattened = np.max(np.abs(found.objective_gradient)) < _FLAT * np.max(
+            np.abs(first_gradient * scale)
+        )
+        state.finish(
+            converged=bool(found.converged or (found.failed and flattened)), diverged=False
+        )
         self._journal.save(start, state, history, now=True)
         return self._found(state)
 
-    def minibatches(self, start: int, optimizer: tf.keras.optimizers.Optimizer, patience: int, seed: int) -> Found:
-        """Passes through the log by minibatches; a search that was stopped goes on as if it had not been.
+    def minibatches(
+        self, start: int, optimizer: tf.keras.optimizers.Optimizer, patience: int, seed: int
+    ) -> Found:
+        """Passes through the log by minibatches; a search that was stopped goes on as if it had not
+        been.
 
         Args:
           start: number of the search.
@@ -130,7 +152,9 @@ class Search:
         state = SearchState(variables, optimizer)
         self._journal.restore(start, state)
         history = state.history
-        passes = progress_bar(total=self._max_steps, initial=state.number, desc="Passes", disable=not self._progress)
+        passes = progress_bar(
+            total=self._max_steps, initial=state.number, desc="Passes", disable=not self._progress
+        )
         while state.number < self._max_steps and not state.finished:
             generator = np.random.default_rng([seed, start, state.number])
             total = 0.0
@@ -154,7 +178,9 @@ class Search:
             row = {"step": state.number, "log_likelihood": total / likelihood.num_steps}
             objective = row["log_likelihood"]
             if self._validation is not None:
-                objective = row["held_out"] = self._validation.total()[0] / self._validation.num_steps
+                objective = row["held_out"] = (
+                    self._validation.total()[0] / self._validation.num_steps
+                )
             history.append(row)
             self._journal.scalars(start, row)
             if np.isfinite(objective) and objective > state.objective:
@@ -165,14 +191,20 @@ class Search:
             if state.number - state.best_step >= patience:
                 state.finish(converged=True, diverged=False)
             state.number += 1
-            self._journal.save(start, state, history, now=state.finished or state.number == self._max_steps)
+            self._journal.save(
+                start, state, history, now=state.finished or state.number == self._max_steps
+            )
             passes.update()
-            passes.set_postfix_str(f"{'held-out ' if self._validation else ''}log-likelihood a step {objective:.5f}")
+            passes.set_postfix_str(
+                f"{'held-out ' if self._validation else ''}log-likelihood a step {objective:.5f}"
+            )
         passes.close()
         return self._found(state)
 
     def _found(self, state: SearchState) -> Found:
-        return Found(state.best_values(), state.objective, state.history, state.converged, state.diverged)
+        return Found(
+            state.best_values(), state.objective, state.history, state.converged, state.diverged
+        )
 
 
 def progress_bar(*args, **kwargs):
@@ -180,5 +212,7 @@ def progress_bar(*args, **kwargs):
     try:
         from tqdm import tqdm
     except ImportError as missing:
-        raise ImportError("recsim_tf.fitting.fit needs tqdm: install recsim-tf[fitting]") from missing
+        raise ImportError(
+            "recsim_tf.fitting.fit needs tqdm: install recsim-tf[fitting]"
+        ) from missing
     return tqdm(*args, **kwargs)

@@ -14,7 +14,12 @@ _USERS_AT_ONCE = 1000
 
 @gin.configurable(module="recsim_tf")
 def simulated_log(
-    simulator: Simulator, num_sessions: int = 1000, num_steps: int = 100, seed=0, jit_compile: bool = False, latent: tuple[str, ...] = ()
+    simulator: Simulator,
+    num_sessions: int = 1000,
+    num_steps: int = 100,
+    seed=0,
+    jit_compile: bool = False,
+    latent: tuple[str, ...] = (),
 ) -> SessionLog:
     """The log of sessions under uniformly random slates.
 
@@ -39,15 +44,25 @@ def simulated_log(
 
     def random_slate(observation, policy_state, seed):
         del observation
-        return uniform_slate(at_once, simulator.num_candidates, simulator.slate_size, seed), policy_state
+        return (
+            uniform_slate(at_once, simulator.num_candidates, simulator.slate_size, seed),
+            policy_state,
+        )
 
     @compiled(jit_compile=jit_compile)
     def simulate(seed):
         return simulator.rollout(random_slate, at_once, num_steps, seed)
 
     pieces = [simulate(piece) for piece in split_seed(seed, -(-num_sessions // at_once))]
-    initial = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces))
-    transitions = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces))
+    initial = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces)
+    )
+    transitions = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces)
+    )
     log = from_trajectory(pieces[0]._replace(initial=initial, transitions=transitions))
     log = log.take(range(num_sessions))
-    return log._replace(initial=() if "initial" in latent else log.initial, innovation=() if "innovation" in latent else log.innovation)
+    return log._replace(
+        initial=() if "initial" in latent else log.initial,
+        innovation=() if "innovation" in latent else log.innovation,
+    )

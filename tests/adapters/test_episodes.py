@@ -17,13 +17,21 @@ NUM_USERS, NUM_STEPS = 3, 4
 
 
 def rollout(simulator, num_users=NUM_USERS, num_steps=NUM_STEPS, seed=3, **arguments):
-    return simulator.rollout(uniform_random(simulator.slate_size), num_users, num_steps, seed, **arguments)
+    return simulator.rollout(
+        uniform_random(simulator.slate_size), num_users, num_steps, seed, **arguments
+    )
 
 
 def short_sessions(**arguments):
-    """Interest evolution of sessions of different lengths, the longest of them cut off by the time limit."""
-    users = InterestEvolutionUsers(time_budget=12.0, step_penalty=1.0, dtype=arguments.get("dtype", tf.float32))
-    return recsim_tf.interest_evolution(slate_size=2, num_candidates=4, users=users, max_steps=5, **arguments)
+    """Interest evolution of sessions of different lengths, the longest of them cut off by the time
+    limit.
+    """
+    users = InterestEvolutionUsers(
+        time_budget=12.0, step_penalty=1.0, dtype=arguments.get("dtype", tf.float32)
+    )
+    return recsim_tf.interest_evolution(
+        slate_size=2, num_candidates=4, users=users, max_steps=5, **arguments
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +65,9 @@ def write_records(path, serialized) -> str:
 
 def assert_same_bits(one, other):
     tree.assert_same_structure(one, other)
-    for (path, leaf), other_leaf in zip(tree.flatten_with_path(one), tree.flatten(other), strict=True):
+    for (path, leaf), other_leaf in zip(
+        tree.flatten_with_path(one), tree.flatten(other), strict=True
+    ):
         leaf, other_leaf = np.asarray(leaf), np.asarray(other_leaf)
         assert (leaf.dtype, leaf.shape) == (other_leaf.dtype, other_leaf.shape), path
         assert leaf.tobytes() == other_leaf.tobytes(), path
@@ -71,16 +81,24 @@ def assert_same_sessions(trajectory, expected):
     transitions = trajectory.transitions
     np.testing.assert_array_equal(transitions.active, active[:num_steps])
     for_active = tf.nest.map_structure(lambda leaf: leaf.numpy()[active[:num_steps]], transitions)
-    assert_same_bits(for_active, tf.nest.map_structure(lambda leaf: leaf.numpy()[active], expected.transitions))
+    assert_same_bits(
+        for_active, tf.nest.map_structure(lambda leaf: leaf.numpy()[active], expected.transitions)
+    )
     for leaf in (transitions.reward, transitions.terminated, transitions.truncated):
         assert not leaf.numpy()[~active[:num_steps]].any()
     assert trajectory.newcomers == ()
 
 
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
-@pytest.mark.parametrize("arguments", [{}, {"dtype": tf.float64, "resample_documents": False}], ids=["float32", "float64, persistent"])
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"dtype": tf.float64, "resample_documents": False}],
+    ids=["float32", "float64, persistent"],
+)
 def test_every_environment_comes_back_bit_for_bit(tmp_path, environment_id, arguments):
-    simulator = recsim_tf.make(environment_id, slate_size=2, num_candidates=3, max_steps=3, **arguments)
+    simulator = recsim_tf.make(
+        environment_id, slate_size=2, num_candidates=3, max_steps=3, **arguments
+    )
     trajectory = rollout(simulator)
     episodes.write(tmp_path / "log", simulator, trajectory)
     again = episodes.read(tmp_path / "log", simulator).trajectory()
@@ -97,7 +115,9 @@ def test_sessions_of_different_lengths_come_back(log, simulator, trajectory):
 
 
 def test_log_prob_and_its_gradients_are_those_of_the_original(tmp_path):
-    """Also for log-normal draws, where zeros after the end of a session would give NaN, and with a parameter for each user."""
+    """Also for log-normal draws, where zeros after the end of a session would give NaN, and with a
+    parameter for each user.
+    """
     users = LongTermSatisfactionUsers(time_budget=tf.constant([2.0, 4.0, 3.0]))
     simulator = recsim_tf.long_term_satisfaction(slate_size=2, num_candidates=3, users=users)
     trajectory = rollout(simulator)
@@ -131,11 +151,17 @@ def test_the_dataset_has_one_element_a_session(log, simulator, trajectory):
             return leaf[:length, user]
 
         transitions = tf.nest.map_structure(row, trajectory.transitions)
-        assert_same_bits(session.initial, tf.nest.map_structure(lambda leaf, user=user: leaf[user], trajectory.initial))
+        assert_same_bits(
+            session.initial,
+            tf.nest.map_structure(lambda leaf, user=user: leaf[user], trajectory.initial),
+        )
         assert_same_bits(session.draws, transitions.draws)
         assert_same_bits(session.response, transitions.response)
         assert_same_bits((session.slate, session.reward), (transitions.slate, transitions.reward))
-        assert_same_bits((session.is_terminal, session.is_truncated), (transitions.terminated, transitions.truncated))
+        assert_same_bits(
+            (session.is_terminal, session.is_truncated),
+            (transitions.terminated, transitions.truncated),
+        )
         for step in range(length):
             observation = simulator.observe(nests.at_step(states, step))
             np.testing.assert_allclose(session.user[step], observation.user[user], rtol=1e-6)
@@ -145,16 +171,24 @@ def test_the_dataset_has_one_element_a_session(log, simulator, trajectory):
 def test_each_response_feature_has_only_its_own_field(log):
     """RecSim 0.2.4 writes the whole response under each field's name."""
     lists = tf.train.SequenceExample.FromString(records(log)[0]).feature_lists.feature_list
-    expected = {"response/clicked": "float_list", "response/quality": "float_list", "response/cluster_id": "int64_list"}
+    expected = {
+        "response/clicked": "float_list",
+        "response/quality": "float_list",
+        "response/cluster_id": "int64_list",
+    }
     for name, kind in expected.items():
-        assert [len(getattr(feature, kind).value) for feature in lists[name].feature] == [2] * len(lists["reward"].feature)
+        assert [len(getattr(feature, kind).value) for feature in lists[name].feature] == [2] * len(
+            lists["reward"].feature
+        )
 
 
 def test_the_features_are_those_of_the_documentation(log):
     example = tf.train.SequenceExample.FromString(records(log)[0])
     assert sorted(example.context.feature) == ["initial/candidates", "initial/user", "is_last"]
     draws = ["draws/candidates", "draws/hidden", "draws/innovation", "draws/response"]
-    response = [f"response/{field}" for field in ("clicked", "cluster_id", "liked", "quality", "watch_time")]
+    response = [
+        f"response/{field}" for field in ("clicked", "cluster_id", "liked", "quality", "watch_time")
+    ]
     rest = ["documents", "is_terminal", "is_truncated", *response, "reward", "slate", "user"]
     assert sorted(example.feature_lists.feature_list) == sorted([*draws, *rest])
 
@@ -168,7 +202,9 @@ def test_pieces_are_joined_in_one_file(tmp_path, simulator, trajectory):
     assert again.transitions.reward.shape == [5, 10]
     for piece, num_steps, who in zip(pieces, (5, 2), (slice(0, 8), slice(8, 10)), strict=True):
         initial = tf.nest.map_structure(lambda leaf, who=who: leaf[who], again.initial)
-        transitions = tf.nest.map_structure(lambda leaf, who=who, end=num_steps: leaf[:end, who], again.transitions)
+        transitions = tf.nest.map_structure(
+            lambda leaf, who=who, end=num_steps: leaf[:end, who], again.transitions
+        )
         assert_same_sessions(again._replace(initial=initial, transitions=transitions), piece)
     assert np.isfinite(simulator.log_prob(again).total).all()
 
@@ -181,13 +217,17 @@ def test_hazards_and_nests_of_dicts_come_back(tmp_path):
     class Users(recsim_tf.UserModel):
         def initial_draws(self, num_users):
             zeros = tf.zeros([num_users])
-            return tfd.JointDistributionNamed(Draws(mood=tfd.Normal(zeros, 1.0), age=tfd.Normal(zeros, 2.0)))
+            return tfd.JointDistributionNamed(
+                Draws(mood=tfd.Normal(zeros, 1.0), age=tfd.Normal(zeros, 2.0))
+            )
 
         def initial_state(self, draws):
             return {"mood": draws.mood, "age": draws.age}
 
         def response(self, state, slate):
-            return recsim_tf.choice.MultinomialLogit(slate.documents, no_click_mass=0.0, mask=slate.mask)
+            return recsim_tf.choice.MultinomialLogit(
+                slate.documents, no_click_mass=0.0, mask=slate.mask
+            )
 
         def departure(self, state):
             return tfd.Bernoulli(probs=tf.fill(state["mood"].shape, 0.4))
@@ -208,13 +248,25 @@ def test_hazards_and_nests_of_dicts_come_back(tmp_path):
     log = episodes.read(tmp_path / "log", simulator)
     assert_same_sessions(log.trajectory(), trajectory)
     assert_same_bits(simulator.log_prob(log.trajectory()), simulator.log_prob(trajectory))
-    lists = tf.train.SequenceExample.FromString(records(tmp_path / "log")[0]).feature_lists.feature_list
-    assert {"user/mood", "user/nested/0", "user/nested/1", "documents/tempo", "draws/departure"} <= set(lists)
+    lists = tf.train.SequenceExample.FromString(
+        records(tmp_path / "log")[0]
+    ).feature_lists.feature_list
+    assert {
+        "user/mood",
+        "user/nested/0",
+        "user/nested/1",
+        "documents/tempo",
+        "draws/departure",
+    } <= set(lists)
     assert next(iter(log.dataset())).user["nested"][1].dtype == tf.bool
 
 
-@pytest.mark.parametrize("num_bytes", [0, 5, 100, -1], ids=["nothing", "in a header", "in a record", "all but a byte"])
-def test_a_file_cut_short_gives_the_sessions_before(tmp_path, log, simulator, trajectory, num_bytes):
+@pytest.mark.parametrize(
+    "num_bytes", [0, 5, 100, -1], ids=["nothing", "in a header", "in a record", "all but a byte"]
+)
+def test_a_file_cut_short_gives_the_sessions_before(
+    tmp_path, log, simulator, trajectory, num_bytes
+):
     """`num_bytes` of the third record are left, or all but one."""
     path, whole = tmp_path / "cut", log.read_bytes()
     serialized = records(log)
@@ -229,7 +281,9 @@ def test_a_file_cut_short_gives_the_sessions_before(tmp_path, log, simulator, tr
     assert (error.path, error.record, error.episodes.num_sessions) == (str(path), 2, 2)
     assert str(error).startswith(f"{path}, record 2: the file ")
     assert len(list(error.episodes.dataset())) == 2
-    np.testing.assert_array_equal(error.episodes.trajectory().initial.user, trajectory.initial.user[:2])
+    np.testing.assert_array_equal(
+        error.episodes.trajectory().initial.user, trajectory.initial.user[:2]
+    )
 
 
 def test_a_damaged_record_gives_the_sessions_before(tmp_path, log, simulator):
@@ -237,7 +291,9 @@ def test_a_damaged_record_gives_the_sessions_before(tmp_path, log, simulator):
     write_records(path, records(log)[:1])
     content[len(path.read_bytes()) + 50] ^= 1
     path.write_bytes(content)
-    with pytest.raises(episodes.ReadError, match="record 1: the file is damaged or cut short here") as raised:
+    with pytest.raises(
+        episodes.ReadError, match="record 1: the file is damaged or cut short here"
+    ) as raised:
         episodes.read(path, simulator)
     assert len(list(raised.value.episodes.dataset())) == 1
 
@@ -259,7 +315,9 @@ def test_a_foreign_record_is_named(tmp_path, log, simulator, record, reason):
 def test_a_foreign_file_is_named(tmp_path, simulator):
     path = tmp_path / "notes.txt"
     path.write_text("not a record " * 10)
-    with pytest.raises(episodes.ReadError, match=r"notes\.txt, record 0: .*no TFRecord file") as raised:
+    with pytest.raises(
+        episodes.ReadError, match=r"notes\.txt, record 0: .*no TFRecord file"
+    ) as raised:
         episodes.read(path, simulator)
     with pytest.raises(ValueError, match="no sessions"):
         raised.value.episodes.trajectory()
@@ -272,7 +330,10 @@ def test_a_foreign_file_is_named(tmp_path, simulator):
     [
         (lambda: recsim_tf.interest_exploration(), "feature initial/user/user_type is missing"),
         (lambda: short_sessions(resample_documents=False), "feature initial/hidden is missing"),
-        (lambda: short_sessions(dtype=tf.float64), "feature initial/user must be a bytes_list for float64, got float_list"),
+        (
+            lambda: short_sessions(dtype=tf.float64),
+            "feature initial/user must be a bytes_list for float64, got float_list",
+        ),
         (
             lambda: recsim_tf.interest_evolution(slate_size=3, num_candidates=4),
             r"feature slate must have 3 values for the shape \[3\], got 2",
@@ -298,7 +359,9 @@ def test_an_unknown_feature_is_named(tmp_path, log, simulator):
 def test_a_feature_of_fewer_steps_is_named(tmp_path, log, simulator):
     example = tf.train.SequenceExample.FromString(records(log)[0])
     del example.feature_lists.feature_list["user"].feature[0]
-    with pytest.raises(episodes.ReadError, match=r"record 0: feature user has \d steps, but reward has \d"):
+    with pytest.raises(
+        episodes.ReadError, match=r"record 0: feature user has \d steps, but reward has \d"
+    ):
         episodes.read(write_records(tmp_path / "log", [example.SerializeToString()]), simulator)
 
 
@@ -318,7 +381,10 @@ def test_nothing_is_left_of_a_log_that_failed(tmp_path, simulator, trajectory):
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    with pytest.raises(ValueError, match="a log needs a session"), episodes.Writer(tmp_path / "log", simulator):
+    with (
+        pytest.raises(ValueError, match="a log needs a session"),
+        episodes.Writer(tmp_path / "log", simulator),
+    ):
         pass
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")

@@ -20,9 +20,13 @@ SLATE = np.array([4, 1])
 
 
 def short_sessions(**arguments):
-    """Interest evolution of sessions of different lengths, some of them cut off by the time limit."""
+    """Interest evolution of sessions of different lengths, some of them cut off by the time
+    limit.
+    """
     users = InterestEvolutionUsers(time_budget=9.0)
-    return recsim_tf.interest_evolution(SLATE_SIZE, NUM_CANDIDATES, users=users, max_steps=6, **arguments)
+    return recsim_tf.interest_evolution(
+        SLATE_SIZE, NUM_CANDIDATES, users=users, max_steps=6, **arguments
+    )
 
 
 def vector_environment(**arguments):
@@ -40,11 +44,17 @@ def assert_equal(one, other):
 
 
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
-@pytest.mark.parametrize("arguments", [{}, {"dtype": tf.float64, "resample_documents": False}], ids=["float32", "float64, persistent"])
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"dtype": tf.float64, "resample_documents": False}],
+    ids=["float32", "float64, persistent"],
+)
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is -?infinity")
 def test_gymnasium_s_own_checker_passes_every_environment(environment_id, arguments):
     # There is nothing to render.
-    check_env(GymnasiumEnvironment(recsim_tf.make(environment_id, **arguments)), skip_render_check=True)
+    check_env(
+        GymnasiumEnvironment(recsim_tf.make(environment_id, **arguments)), skip_render_check=True
+    )
 
 
 def test_the_spaces_have_recsim_s_keys_and_the_models_bounds():
@@ -72,7 +82,9 @@ class OddUsers(recsim_tf.UserModel):
         return InterestEvolutionUsers(num_features=2).initial_draws(num_users)
 
     def response(self, state, slate):
-        return recsim_tf.choice.MultinomialLogit(tf.zeros(slate.mask.shape), no_click_mass=0.0, mask=slate.mask)
+        return recsim_tf.choice.MultinomialLogit(
+            tf.zeros(slate.mask.shape), no_click_mass=0.0, mask=slate.mask
+        )
 
     def observe(self, state):
         whole = tf.cast(state[:, 0] * 3, tf.int32) - 7
@@ -80,7 +92,9 @@ class OddUsers(recsim_tf.UserModel):
 
     def observation_bounds(self):
         bounds = recsim_tf.Bounds
-        return Oddities(count=bounds(-10, -4), kinds=({"sign": bounds()}, bounds(None, 0), bounds(-1.0, None)))
+        return Oddities(
+            count=bounds(-10, -4), kinds=({"sign": bounds()}, bounds(None, 0), bounds(-1.0, None))
+        )
 
 
 def test_spaces_hold_the_observations_of_any_nest():
@@ -127,11 +141,20 @@ def test_a_session_is_the_simulator_s():
         for field, value in transition.response._asdict().items():
             np.testing.assert_allclose(observation["response"][field], value[0], rtol=1e-5)
         np.testing.assert_allclose(reward, transition.reward[0], rtol=1e-6)
-        assert (terminated, truncated) == (bool(transition.terminated[0]), bool(transition.truncated[0]))
+        assert (terminated, truncated) == (
+            bool(transition.terminated[0]),
+            bool(transition.truncated[0]),
+        )
     assert_equal(info["response"], observation["response"])
 
 
-@pytest.mark.parametrize("build", [GymnasiumEnvironment, lambda simulator, seed=0: GymnasiumVectorEnvironment(simulator, 2, seed)])
+@pytest.mark.parametrize(
+    "build",
+    [
+        GymnasiumEnvironment,
+        lambda simulator, seed=0: GymnasiumVectorEnvironment(simulator, 2, seed),
+    ],
+)
 def test_a_seed_governs_all_that_follows(build):
     def session(environment, seed):
         first, _ = environment.reset(seed=seed)
@@ -151,18 +174,24 @@ def test_leaving_is_terminated_and_the_time_limit_truncated():
     truncated = GymnasiumEnvironment(toy_simulator(limit=9.0, max_steps=2))
     terminated = GymnasiumEnvironment(toy_simulator(limit=2.0, max_steps=2))
     for environment, flags in ((truncated, (False, True)), (terminated, (True, False))):
-        with pytest.raises(gymnasium.error.ResetNeeded, match=r"there is no session: call reset\(\)"):
+        with pytest.raises(
+            gymnasium.error.ResetNeeded, match=r"there is no session: call reset\(\)"
+        ):
             environment.step(SLATE)
         for _ in range(2):
             environment.reset()
             assert environment.step([1, 0])[2:4] == (False, False)
             assert environment.step([1, 0])[2:4] == flags
-            with pytest.raises(gymnasium.error.ResetNeeded, match=r"the session has ended: call reset\(\)"):
+            with pytest.raises(
+                gymnasium.error.ResetNeeded, match=r"the session has ended: call reset\(\)"
+            ):
                 environment.step([1, 0])
 
 
 def test_persistent_candidates_stay_until_a_seed_is_given():
-    environment = GymnasiumEnvironment(recsim_tf.interest_exploration(num_candidates=5, resample_documents=False))
+    environment = GymnasiumEnvironment(
+        recsim_tf.interest_exploration(num_candidates=5, resample_documents=False)
+    )
     first, _ = environment.reset(seed=0)
     assert_equal(environment.step([0, 1, 2])[0]["doc"], first["doc"])
     assert_equal(environment.reset()[0]["doc"], first["doc"])
@@ -170,9 +199,13 @@ def test_persistent_candidates_stay_until_a_seed_is_given():
 
 
 def test_info_has_what_agents_do_not_see_of_the_response():
-    """RecSim's long-term satisfaction shows at most 100 of the engagement, and rewards all of it."""
+    """RecSim's long-term satisfaction shows at most 100 of the engagement, and rewards all of
+    it.
+    """
     users = LongTermSatisfactionUsers(choc_mean=20.0, kale_mean=20.0)
-    environment = GymnasiumEnvironment(recsim_tf.long_term_satisfaction(SLATE_SIZE, NUM_CANDIDATES, users=users))
+    environment = GymnasiumEnvironment(
+        recsim_tf.long_term_satisfaction(SLATE_SIZE, NUM_CANDIDATES, users=users)
+    )
     environment.reset(seed=0)
     observation, reward, _, _, info = environment.step(SLATE)
     assert observation["response"]["engagement"].max() == 100
@@ -211,7 +244,10 @@ def test_bad_slates_are_refused_and_change_nothing(slate, message):
     assert_equal(environment.step(SLATE), other.step(SLATE))
 
 
-@pytest.mark.parametrize("build", [GymnasiumEnvironment, lambda simulator: GymnasiumVectorEnvironment(simulator, NUM_USERS)])
+@pytest.mark.parametrize(
+    "build",
+    [GymnasiumEnvironment, lambda simulator: GymnasiumVectorEnvironment(simulator, NUM_USERS)],
+)
 def test_steps_are_compiled_once(build):
     traces = []
 
@@ -221,7 +257,10 @@ def test_steps_are_compiled_once(build):
 
     environment = build(short_sessions(reward_fn=reward))
     environment.reset(seed=0)
-    slates = (np.broadcast_to(SLATE, environment.action_space.shape), np.zeros(environment.action_space.shape, np.int32))
+    slates = (
+        np.broadcast_to(SLATE, environment.action_space.shape),
+        np.zeros(environment.action_space.shape, np.int32),
+    )
     environment.step(slates[0])
     num_traces = len(traces)
     assert num_traces >= 1
@@ -242,7 +281,10 @@ def vector_steps():
 
 def test_a_vector_environment_resets_at_the_next_step(vector_steps):
     observation, reward, terminated, truncated, info = vector_steps
-    assert GymnasiumVectorEnvironment.metadata["autoreset_mode"] == gymnasium.vector.AutoresetMode.NEXT_STEP
+    assert (
+        GymnasiumVectorEnvironment.metadata["autoreset_mode"]
+        == gymnasium.vector.AutoresetMode.NEXT_STEP
+    )
     assert terminated.any()
     assert truncated.any()
     assert not (terminated & truncated).any()
@@ -305,6 +347,11 @@ def test_there_must_be_an_environment():
 
 
 def test_the_extra_is_named_where_gymnasium_is_missing():
-    done = run_python("-c", "import sys; sys.modules['gymnasium'] = None; import recsim_tf.adapters.gymnasium")
-    expected = "ImportError: recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install recsim-tf[gymnasium]"
+    done = run_python(
+        "-c", "import sys; sys.modules['gymnasium'] = None; import recsim_tf.adapters.gymnasium"
+    )
+    expected = (
+        "ImportError: recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install"
+        " recsim-tf[gymnasium]"
+    )
     assert done.stderr.strip().splitlines()[-1] == expected

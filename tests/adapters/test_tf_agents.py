@@ -13,7 +13,11 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
 from recsim_tf.agents.baselines import random_policy
 from recsim_tf.core import random
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
 from tests.policies import first_positions
 
 NUM_USERS, SLATE_SIZE, NUM_CANDIDATES, BUDGET = 8, 2, 6, 9.0
@@ -23,7 +27,9 @@ SLATE = np.tile(np.int32([4, 1]), [NUM_USERS, 1])
 def simulator(time_budget=BUDGET, **kwargs):
     """Short sessions: about three clicks."""
     users = InterestEvolutionUsers(num_features=10, time_budget=time_budget)
-    return interest_evolution(SLATE_SIZE, NUM_CANDIDATES, users=users, documents=UtilityVideos(num_topics=10), **kwargs)
+    return interest_evolution(
+        SLATE_SIZE, NUM_CANDIDATES, users=users, documents=UtilityVideos(num_topics=10), **kwargs
+    )
 
 
 def environment(seed=3, **kwargs):
@@ -69,13 +75,29 @@ def test_specs_are_named_and_bounded_by_what_the_models_declare():
         "response/quality",
         "response/cluster_id",
     ]
-    assert all(isinstance(spec, tensor_spec.BoundedTensorSpec) for spec in tf.nest.flatten((observation, action)))
-    assert (observation.user.shape, observation.documents.shape, observation.response.clicked.shape) == ([10], [6, 10], [2])
+    assert all(
+        isinstance(spec, tensor_spec.BoundedTensorSpec)
+        for spec in tf.nest.flatten((observation, action))
+    )
+    assert (
+        observation.user.shape,
+        observation.documents.shape,
+        observation.response.clicked.shape,
+    ) == ([10], [6, 10], [2])
     assert (observation.user.minimum, observation.user.maximum) == (-1, 1)
-    assert (observation.response.cluster_id.minimum, observation.response.cluster_id.maximum) == (0, 9)
+    assert (observation.response.cluster_id.minimum, observation.response.cluster_id.maximum) == (
+        0,
+        9,
+    )
     assert observation.response.cluster_id.dtype == tf.int32
     assert observation.response.quality.minimum == tf.float32.min
-    assert (action.name, action.shape, action.dtype, action.minimum, action.maximum) == ("slate", [2], tf.int32, 0, 5)
+    assert (action.name, action.shape, action.dtype, action.minimum, action.maximum) == (
+        "slate",
+        [2],
+        tf.int32,
+        0,
+        5,
+    )
 
 
 def test_observations_lie_within_their_specs(session_steps):
@@ -98,7 +120,9 @@ def test_sessions_begin_with_first_at_construction_and_at_reset():
         assert_equal(time_step.step_type, np.full(NUM_USERS, ts.StepType.FIRST))
         assert_equal(time_step.reward, np.zeros(NUM_USERS))
         assert_equal(time_step.discount, np.ones(NUM_USERS))
-        tf.nest.map_structure(lambda leaf: assert_equal(leaf, np.zeros_like(leaf)), time_step.observation.response)
+        tf.nest.map_structure(
+            lambda leaf: assert_equal(leaf, np.zeros_like(leaf)), time_step.observation.response
+        )
     assert differs(constructed, reset)
     assert_equal(env.current_time_step(), reset)
     after = step(tf.constant(SLATE))
@@ -137,9 +161,13 @@ def test_the_step_after_last_seats_a_new_user_without_reward():
         assert_equal(time_step.reward.numpy()[left], np.zeros(left.sum()))
         assert_equal(time_step.discount.numpy()[left], np.ones(left.sum()))
         tf.nest.map_structure(
-            lambda leaf, left=left: assert_equal(leaf.numpy()[left], 0 * leaf.numpy()[left]), time_step.observation.response
+            lambda leaf, left=left: assert_equal(leaf.numpy()[left], 0 * leaf.numpy()[left]),
+            time_step.observation.response,
         )
-        assert_equal(env.memory.state.simulator.user.budget.numpy()[left], np.full(left.sum(), np.float32(BUDGET)))
+        assert_equal(
+            env.memory.state.simulator.user.budget.numpy()[left],
+            np.full(left.sum(), np.float32(BUDGET)),
+        )
         assert_equal(env.memory.state.simulator.num_steps.numpy()[left], np.zeros(left.sum()))
         assert_equal(env.memory.state.simulator.user.budget.numpy() <= 0, time_step.is_last())
         seated += left.sum()
@@ -155,7 +183,9 @@ def test_the_action_for_a_user_who_has_left_is_ignored_valid_or_not():
     seen = np.zeros(NUM_USERS, bool)
     for _ in range(25):
         time_step = step(tf.constant(SLATE))
-        assert_equal(time_step, other_step(tf.constant(np.where(left[:, np.newaxis], ignored, SLATE))))
+        assert_equal(
+            time_step, other_step(tf.constant(np.where(left[:, np.newaxis], ignored, SLATE)))
+        )
         seen |= left
         left = time_step.is_last().numpy()
     assert seen.all()
@@ -166,13 +196,18 @@ def test_users_who_stay_are_untouched_by_the_replacement_of_others():
     step, pure = stepper(env), env.simulator
     compared = 0
     for _ in range(25):
-        left, state = env.memory.state.simulator.done.numpy(), tf.nest.map_structure(tf.convert_to_tensor, env.memory.state.simulator)
+        left, state = (
+            env.memory.state.simulator.done.numpy(),
+            tf.nest.map_structure(tf.convert_to_tensor, env.memory.state.simulator),
+        )
         step_seed = random.split_seed(env.memory.state.seed, 3)[1]
         time_step = step(tf.constant(SLATE))
         if left.any():
             expected = pure.observe(pure.step(state, tf.constant(SLATE), step_seed)[0])
             tf.nest.map_structure(
-                lambda got, want, left=left: np.testing.assert_allclose(got.numpy()[~left], want.numpy()[~left], atol=1e-6),
+                lambda got, want, left=left: np.testing.assert_allclose(
+                    got.numpy()[~left], want.numpy()[~left], atol=1e-6
+                ),
                 time_step.observation,
                 expected,
             )
@@ -182,7 +217,9 @@ def test_users_who_stay_are_untouched_by_the_replacement_of_others():
 
 def test_the_time_limit_has_last_with_discount_one():
     steps = run(environment(time_budget=200.0, max_steps=3), 8)
-    expected = [ts.StepType.FIRST, ts.StepType.MID, ts.StepType.MID, ts.StepType.LAST] * 2 + [ts.StepType.FIRST]
+    expected = [ts.StepType.FIRST, ts.StepType.MID, ts.StepType.MID, ts.StepType.LAST] * 2 + [
+        ts.StepType.FIRST
+    ]
     assert_equal(steps.step_type, np.tile(np.int32(expected)[:, np.newaxis], [1, NUM_USERS]))
     assert_equal(steps.discount, np.ones([9, NUM_USERS]))
 
@@ -194,7 +231,9 @@ def test_a_user_who_leaves_at_the_time_limit_has_discount_zero():
     for _ in range(5):
         time_step = step(tf.constant(SLATE))
         assert_equal(time_step.is_last(), np.ones(NUM_USERS, bool))
-        assert_equal(time_step.discount, np.where(env.memory.state.simulator.user.budget > 0, 1.0, 0.0))
+        assert_equal(
+            time_step.discount, np.where(env.memory.state.simulator.user.budget > 0, 1.0, 0.0)
+        )
         discounts.append(time_step.discount)
         step(tf.constant(SLATE))
     assert set(np.ravel(discounts)) == {0.0, 1.0}
@@ -223,7 +262,10 @@ def test_an_environment_restored_from_a_checkpoint_goes_on_identically(tmp_path)
         (np.float32(SLATE), "slate must have dtype int32 or int64, got float32"),
         (SLATE[0], r"slate must have shape \[8, k\] with k <= slate_size=2, got \(2,\)"),
         (SLATE[:7], r"slate must have shape \[8, k\] with k <= slate_size=2, got \(7, 2\)"),
-        (np.tile(np.int32([0, 1, 2]), [NUM_USERS, 1]), r"slate must have shape \[8, k\] with k <= slate_size=2, got \(8, 3\)"),
+        (
+            np.tile(np.int32([0, 1, 2]), [NUM_USERS, 1]),
+            r"slate must have shape \[8, k\] with k <= slate_size=2, got \(8, 3\)",
+        ),
     ],
     ids=["dtype", "rank", "batch", "too long"],
 )
@@ -235,8 +277,14 @@ def test_a_slate_of_the_wrong_form_is_a_value_error_in_either_mode(slate, messag
 
 
 INVALID_SLATES = {
-    "too large": ([6, 1], r"slate must hold candidate positions in \[0, 6\), or -1 for an empty position"),
-    "negative": ([0, -2], r"slate must hold candidate positions in \[0, 6\), or -1 for an empty position"),
+    "too large": (
+        [6, 1],
+        r"slate must hold candidate positions in \[0, 6\), or -1 for an empty position",
+    ),
+    "negative": (
+        [0, -2],
+        r"slate must hold candidate positions in \[0, 6\), or -1 for an empty position",
+    ),
     "duplicate": ([3, 3], r"slate must not show a document twice \(allow_duplicates=False\)"),
 }
 INVALID_CASES = [pytest.param(*case, id=name) for name, case in INVALID_SLATES.items()]
@@ -260,7 +308,12 @@ def test_invalid_positions_fail_at_run_time_in_a_graph_and_change_nothing(row, m
 
 def test_short_slates_int64_and_permitted_duplicates_are_accepted():
     env = environment(allow_duplicates=True)
-    for slate in (np.int64(SLATE), SLATE[:, :1], np.where(SLATE == 1, -1, SLATE), np.full_like(SLATE, 5)):
+    for slate in (
+        np.int64(SLATE),
+        SLATE[:, :1],
+        np.where(SLATE == 1, -1, SLATE),
+        np.full_like(SLATE, 5),
+    ):
         time_step = env.step(tf.constant(slate))
         assert time_step.observation.response.clicked.shape == [NUM_USERS, SLATE_SIZE]
 
@@ -272,16 +325,24 @@ def test_the_batch_size_must_be_positive(batch_size):
 
 
 def replay_buffer(env, policy, max_length):
-    return tf_uniform_replay_buffer.TFUniformReplayBuffer(policy.trajectory_spec, env.batch_size, max_length)
+    return tf_uniform_replay_buffer.TFUniformReplayBuffer(
+        policy.trajectory_spec, env.batch_size, max_length
+    )
 
 
 def slate_policy(env, **kwargs):
-    return SlatePolicy(env.time_step_spec(), env.action_spec(), random_policy(env.simulator), **kwargs)
+    return SlatePolicy(
+        env.time_step_spec(), env.action_spec(), random_policy(env.simulator), **kwargs
+    )
 
 
 def assert_pairs_are_transitions(pairs):
-    """Checks that replayed pairs [S, 2] tell one story: what was shown, what the user did of it, and what it earned."""
-    first, second = (tf.nest.map_structure(lambda leaf, i=i: leaf.numpy()[:, i], pairs) for i in (0, 1))
+    """Checks that replayed pairs [S, 2] tell one story: what was shown, what the user did of it,
+    and what it earned.
+    """
+    first, second = (
+        tf.nest.map_structure(lambda leaf, i=i: leaf.numpy()[:, i], pairs) for i in (0, 1)
+    )
     boundary = first.step_type == ts.StepType.LAST
     inside = ~boundary
     assert boundary.any()
@@ -302,7 +363,9 @@ def test_a_driver_and_a_replay_buffer_run_in_one_graph_with_a_loop():
     env = environment()
     policy = slate_policy(env)
     buffer = replay_buffer(env, policy, max_length=40)
-    driver = dynamic_step_driver.DynamicStepDriver(env, policy, [buffer.add_batch], num_steps=2 * NUM_USERS)
+    driver = dynamic_step_driver.DynamicStepDriver(
+        env, policy, [buffer.add_batch], num_steps=2 * NUM_USERS
+    )
 
     @tf.function(autograph=False)
     def collect():
@@ -311,7 +374,11 @@ def test_a_driver_and_a_replay_buffer_run_in_one_graph_with_a_loop():
 
         loop_vars = (0, env.current_time_step(), policy.get_initial_state(NUM_USERS))
         _, time_step, _ = tf.while_loop(lambda *_: True, body, loop_vars, maximum_iterations=20)
-        return time_step, buffer.get_next(sample_batch_size=200, num_steps=2)[0], buffer.num_frames()
+        return (
+            time_step,
+            buffer.get_next(sample_batch_size=200, num_steps=2)[0],
+            buffer.num_frames(),
+        )
 
     time_step, pairs, num_frames = collect()
     assert num_frames == 40 * NUM_USERS
@@ -323,12 +390,17 @@ def test_an_episode_driver_runs_whole_sessions():
     env = environment()
     policy = slate_policy(env)
     buffer = replay_buffer(env, policy, max_length=200)
-    driver = dynamic_episode_driver.DynamicEpisodeDriver(env, policy, [buffer.add_batch], num_episodes=2 * NUM_USERS)
+    driver = dynamic_episode_driver.DynamicEpisodeDriver(
+        env, policy, [buffer.add_batch], num_episodes=2 * NUM_USERS
+    )
     tf.function(driver.run, autograph=False)()
     frames = buffer.gather_all()
     # Each session of the driver ends in a boundary frame, LAST then FIRST.
     assert (frames.step_type.numpy() == ts.StepType.LAST).sum() >= 2 * NUM_USERS
-    pairs = tf.nest.map_structure(lambda leaf: tf.concat([leaf[:, t : t + 2] for t in range(leaf.shape[1] - 1)], axis=0), frames)
+    pairs = tf.nest.map_structure(
+        lambda leaf: tf.concat([leaf[:, t : t + 2] for t in range(leaf.shape[1] - 1)], axis=0),
+        frames,
+    )
     assert_pairs_are_transitions(pairs)
 
 
@@ -380,7 +452,12 @@ def test_a_slate_policy_keeps_its_state_within_a_session():
         slate, _ = first_positions(SLATE_SIZE)(observation, (), seed)
         return slate, count + 1
 
-    policy = SlatePolicy(env.time_step_spec(), env.action_spec(), counting, policy_state_spec=tf.TensorSpec([], tf.int32))
+    policy = SlatePolicy(
+        env.time_step_spec(),
+        env.action_spec(),
+        counting,
+        policy_state_spec=tf.TensorSpec([], tf.int32),
+    )
     action, step = tf.function(policy.action, autograph=False), stepper(env)
     state = policy.get_initial_state(NUM_USERS)
     time_step = env.current_time_step()
@@ -410,8 +487,12 @@ def test_a_policy_of_the_simulator_passes_through():
 def test_a_policy_of_tf_agents_runs_in_a_rollout():
     pure = simulator(allow_duplicates=True, validate=True)
     env = SlateEnvironment(pure, NUM_USERS)
-    policy = rollout_policy(random_tf_policy.RandomTFPolicy(env.time_step_spec(), env.action_spec()))
-    rollout = tf.function(lambda seed: pure.rollout(policy, NUM_USERS, 30, seed, auto_reset=True), autograph=False)
+    policy = rollout_policy(
+        random_tf_policy.RandomTFPolicy(env.time_step_spec(), env.action_spec())
+    )
+    rollout = tf.function(
+        lambda seed: pure.rollout(policy, NUM_USERS, 30, seed, auto_reset=True), autograph=False
+    )
     slates = rollout(tf.constant([0, 1])).transitions.slate.numpy()
     assert slates.shape == (30, NUM_USERS, SLATE_SIZE)
     assert set(slates.ravel()) == set(range(NUM_CANDIDATES))
@@ -426,9 +507,13 @@ def test_a_stateful_policy_of_tf_agents_keeps_and_resets_its_state_in_a_rollout(
         return types.SimpleNamespace(action=tf.cast(slate, tf.int64), state=count + 1)
 
     policy = rollout_policy(types.SimpleNamespace(action=action))
-    transitions = pure.rollout(policy, NUM_USERS, 20, 0, auto_reset=True, policy_state=tf.zeros([NUM_USERS], tf.int32)).transitions
+    transitions = pure.rollout(
+        policy, NUM_USERS, 20, 0, auto_reset=True, policy_state=tf.zeros([NUM_USERS], tf.int32)
+    ).transitions
     count = np.zeros(NUM_USERS, np.int32)
-    for slate, terminated in zip(transitions.slate.numpy(), transitions.terminated.numpy(), strict=True):
+    for slate, terminated in zip(
+        transitions.slate.numpy(), transitions.terminated.numpy(), strict=True
+    ):
         assert_equal(slate[:, 0], count % NUM_CANDIDATES)
         count = np.where(terminated, 0, count + 1)
 

@@ -52,15 +52,21 @@ def test_the_encoded_size_is_the_length_of_the_vector():
 
 def test_documents_are_encoded_one_by_one():
     documents = tf.nest.map_structure(lambda leaf: tf.stack([leaf, leaf[::-1], leaf]), VALUES)
-    np.testing.assert_array_equal(encoding.encode(documents, SPEC, 2), np.stack([ENCODED, ENCODED[::-1], ENCODED]))
+    np.testing.assert_array_equal(
+        encoding.encode(documents, SPEC, 2), np.stack([ENCODED, ENCODED[::-1], ENCODED])
+    )
 
 
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
 @pytest.mark.parametrize("ends", ["neither", "low", "high"])
 def test_integers_without_both_bounds_stay_numbers(dtype, ends):
-    spec = bounded([], dtype, -5 if ends == "low" else dtype.min, 5 if ends == "high" else dtype.max)
+    spec = bounded(
+        [], dtype, -5 if ends == "low" else dtype.min, 5 if ends == "high" else dtype.max
+    )
     assert encoding.encoded_size(spec) == 1
-    np.testing.assert_array_equal(encoding.encode(tf.constant([4, -2], dtype), spec, 1), [[4], [-2]])
+    np.testing.assert_array_equal(
+        encoding.encode(tf.constant([4, -2], dtype), spec, 1), [[4], [-2]]
+    )
 
 
 def test_the_spec_of_one_document_keeps_dtype_and_bounds():

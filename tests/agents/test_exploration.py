@@ -10,7 +10,13 @@ from recsim_tf.experiment import config
 def test_epsilon_falls_in_a_straight_line_after_the_warm_up():
     # RecSim 0.2.4's defaults and values.
     epsilon = linearly_decaying_epsilon()
-    for step, value in ((0, 1.0), (20_000, 1.0), (145_000, 0.505), (270_000, 0.01), (10_000_000, 0.01)):
+    for step, value in (
+        (0, 1.0),
+        (20_000, 1.0),
+        (145_000, 0.505),
+        (270_000, 0.01),
+        (10_000_000, 0.01),
+    ):
         np.testing.assert_allclose(epsilon(tf.constant(step, tf.int64)), value, rtol=1e-5)
 
 
@@ -25,7 +31,13 @@ def test_epsilon_is_recsims_formula(step):
 
 
 def test_it_can_be_bound_in_a_gin_file():
-    loaded = config.load([], ["SlateQAgent.epsilon = @linearly_decaying_epsilon()", "linearly_decaying_epsilon.decay_steps = 7"])
+    loaded = config.load(
+        [],
+        [
+            "SlateQAgent.epsilon = @linearly_decaying_epsilon()",
+            "linearly_decaying_epsilon.decay_steps = 7",
+        ],
+    )
     assert "linearly_decaying_epsilon.decay_steps = 7" in loaded
 
 

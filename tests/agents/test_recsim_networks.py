@@ -13,16 +13,23 @@ from recsim_tf.experiment import config
 OPTIMIZERS = {
     "adam": ("Adam", {"learning_rate": 0.001}),
     "sgd": ("SGD", {"learning_rate": 0.001}),
-    "rmsprop": ("RMSprop", {"learning_rate": 0.00025, "rho": 0.95, "momentum": 0.0, "epsilon": 1e-5, "centered": True}),
+    "rmsprop": (
+        "RMSprop",
+        {"learning_rate": 0.00025, "rho": 0.95, "momentum": 0.0, "epsilon": 1e-5, "centered": True},
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def environment():
-    return SlateEnvironment(recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=4), 3)
+    return SlateEnvironment(
+        recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=4), 3
+    )
 
 
-@pytest.mark.parametrize("create", [create_slate_q, create_full_slate_q], ids=["SlateQ", "FullSlateQ"])
+@pytest.mark.parametrize(
+    "create", [create_slate_q, create_full_slate_q], ids=["SlateQ", "FullSlateQ"]
+)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_recsims_optimizers_can_be_bound(environment, create, name, monkeypatch):
     kind, arguments = OPTIMIZERS[name]
@@ -30,10 +37,16 @@ def test_recsims_optimizers_can_be_bound(environment, create, name, monkeypatch)
     config.load([], [f"{create.__name__}.optimizer = @{kind}", *bindings])
     built = []
     build = getattr(tf.keras.optimizers, kind).build
-    monkeypatch.setattr(getattr(tf.keras.optimizers, kind), "build", lambda self, weights: (built.append(self), build(self, weights)))
+    monkeypatch.setattr(
+        getattr(tf.keras.optimizers, kind),
+        "build",
+        lambda self, weights: (built.append(self), build(self, weights)),
+    )
     create(environment, tf.Variable(0, dtype=tf.int64))
     (optimizer,) = built
-    assert {argument: optimizer.get_config()[argument] for argument in arguments} == pytest.approx(arguments)
+    assert {argument: optimizer.get_config()[argument] for argument in arguments} == pytest.approx(
+        arguments
+    )
 
 
 def kernel_shapes(network):
@@ -43,7 +56,9 @@ def kernel_shapes(network):
 
 def test_the_network_of_full_slate_q_is_recsims(environment):
     # A user and two documents of 20 numbers each, first layers apart.
-    assert kernel_shapes(FullSlateQNetwork(environment.observation_spec(), 2)) == [(20, 256)] * 3 + [(256, 32), (32, 1)]
+    assert kernel_shapes(FullSlateQNetwork(environment.observation_spec(), 2)) == [
+        (20, 256)
+    ] * 3 + [(256, 32), (32, 1)]
 
 
 def test_the_network_of_slate_q_can_be_recsims(environment):

@@ -25,12 +25,16 @@ def by_definition(td_lambda):
 @pytest.mark.parametrize("td_lambda", [0.0, 0.7, 1.0])
 def test_returns_are_those_of_the_definition(td_lambda):
     arguments = [tf.constant(argument) for argument in (REWARDS, DISCOUNTS, NEXT_VALUES, CONTINUES)]
-    np.testing.assert_allclose(lambda_returns(*arguments, td_lambda), by_definition(td_lambda), rtol=1e-12)
+    np.testing.assert_allclose(
+        lambda_returns(*arguments, td_lambda), by_definition(td_lambda), rtol=1e-12
+    )
 
 
 def test_with_lambda_1_they_are_discounted_sums_and_with_0_one_step_targets():
     arguments = [tf.constant(argument) for argument in (REWARDS, DISCOUNTS, NEXT_VALUES, CONTINUES)]
-    np.testing.assert_allclose(lambda_returns(*arguments, 1.0)[0, 0], 1 + 0.9 * (2 + 0.9 * (3 + 0.9 * (4 + 0.9 * 40))))
+    np.testing.assert_allclose(
+        lambda_returns(*arguments, 1.0)[0, 0], 1 + 0.9 * (2 + 0.9 * (3 + 0.9 * (4 + 0.9 * 40)))
+    )
     np.testing.assert_allclose(lambda_returns(*arguments, 0.0), REWARDS + DISCOUNTS * NEXT_VALUES)
 
 

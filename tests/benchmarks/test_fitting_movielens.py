@@ -21,14 +21,23 @@ def data_dir(tmp_path):
         ratings += [f"{user}\t{movie}\t4\t{time}" for time, movie in enumerate(movies)]
     (folder / "ml-100k.inter").write_text("\n".join(ratings) + "\n")
     movies = ["item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq"]
-    movies += [f"{movie}\tTitle\t{1990 + movie % 8}\t{'Drama' if movie % 2 else 'War Drama'}" for movie in range(1, NUM_MOVIES + 1)]
+    movies += [
+        f"{movie}\tTitle\t{1990 + movie % 8}\t{'Drama' if movie % 2 else 'War Drama'}"
+        for movie in range(1, NUM_MOVIES + 1)
+    ]
     (folder / "ml-100k.item").write_text("\n".join(movies) + "\n")
     return tmp_path
 
 
 def test_a_quick_run_scores_every_model(tmp_path, data_dir):
     figures = tmp_path / "figures.json"
-    process = run_python("benchmarks/fitting.py", "movielens", "--quick", f"--data_dir={data_dir}", f"--json={figures}")
+    process = run_python(
+        "benchmarks/fitting.py",
+        "movielens",
+        "--quick",
+        f"--data_dir={data_dir}",
+        f"--json={figures}",
+    )
     assert process.returncode == 0, process.stderr
     content = json.loads(figures.read_text())
     assert (content["train_events"], content["test_events"]) == (NUM_USERS * 12, NUM_USERS * 3)
@@ -44,4 +53,7 @@ def test_a_quick_run_scores_every_model(tmp_path, data_dir):
 def test_missing_data_are_told_in_one_line(tmp_path):
     process = run_python("benchmarks/fitting.py", "movielens", f"--data_dir={tmp_path}")
     assert process.returncode == 1
-    assert process.stderr.strip().splitlines()[-1] == f"data_dir has no folder ml-100k, got {tmp_path}: run `make data` first"
+    assert (
+        process.stderr.strip().splitlines()[-1]
+        == f"data_dir has no folder ml-100k, got {tmp_path}: run `make data` first"
+    )

@@ -21,8 +21,13 @@ def write_campaign(folder, policy):
         "click": generator.random(NUM_ROWS) < 0.2,
         "propensity_score": 1 / NUM_ITEMS,
     }
-    columns |= {f"user_feature_{number}": codes[generator.integers(3, size=NUM_ROWS)] for number in range(4)}
-    columns |= {f"user-item_affinity_{item}": generator.integers(2, size=NUM_ROWS) for item in range(NUM_ITEMS)}
+    columns |= {
+        f"user_feature_{number}": codes[generator.integers(3, size=NUM_ROWS)] for number in range(4)
+    }
+    columns |= {
+        f"user-item_affinity_{item}": generator.integers(2, size=NUM_ROWS)
+        for item in range(NUM_ITEMS)
+    }
     pd.DataFrame(columns).astype({"click": int}).to_csv(place / "men.csv")
     items = {"item_id": range(NUM_ITEMS), "item_feature_0": [-1.0, 0.0, 0.5, 0.5]}
     items |= {f"item_feature_{number}": ["p", "q", "p", "q"] for number in (1, 2, 3)}
@@ -33,7 +38,13 @@ def test_a_quick_run_prints_and_writes_its_figures(tmp_path):
     for policy in ("random", "bts"):
         write_campaign(tmp_path, policy)
     figures = tmp_path / "figures.json"
-    process = run_python("benchmarks/fitting.py", "open_bandit", "--quick", f"--data_dir={tmp_path}", f"--json={figures}")
+    process = run_python(
+        "benchmarks/fitting.py",
+        "open_bandit",
+        "--quick",
+        f"--data_dir={tmp_path}",
+        f"--json={figures}",
+    )
     assert process.returncode == 0, process.stderr
     content = json.loads(figures.read_text())
     assert content["command"] == "python benchmarks/fitting.py open_bandit --quick --json=PATH"
@@ -47,4 +58,7 @@ def test_a_quick_run_prints_and_writes_its_figures(tmp_path):
 def test_a_missing_data_set_is_one_line_that_tells_how_to_get_it(tmp_path):
     process = run_python("benchmarks/fitting.py", "open_bandit", f"--data_dir={tmp_path}")
     assert process.returncode == 1
-    assert process.stderr.strip().splitlines()[-1] == f"data_dir has no folder obd, got {tmp_path}: run `make data` first"
+    assert (
+        process.stderr.strip().splitlines()[-1]
+        == f"data_dir has no folder obd, got {tmp_path}: run `make data` first"
+    )

@@ -6,7 +6,11 @@ import pytest
 
 from benchmarks import get_data
 
-FILES = {"obp/dataset/obd/random/men/men.csv": "a,b\n", "obp/dataset/obd/.DS_Store": "x", "obp/other.csv": "c\n"}
+FILES = {
+    "obp/dataset/obd/random/men/men.csv": "a,b\n",
+    "obp/dataset/obd/.DS_Store": "x",
+    "obp/other.csv": "c\n",
+}
 
 
 @pytest.fixture
@@ -29,7 +33,11 @@ def known(tmp_path, monkeypatch):
 
 def test_data_alone_is_unpacked_with_its_terms(known, tmp_path):
     get_data.fetch(known, tmp_path / "data")
-    files = {str(path.relative_to(tmp_path / "data")) for path in (tmp_path / "data").rglob("*") if path.is_file()}
+    files = {
+        str(path.relative_to(tmp_path / "data"))
+        for path in (tmp_path / "data").rglob("*")
+        if path.is_file()
+    }
     assert files == {"obd/random/men/men.csv", "obd/TERMS.txt"}
     assert "CC BY 4.0" in (tmp_path / "data/obd/TERMS.txt").read_text()
 
@@ -43,7 +51,9 @@ def test_nothing_is_left_of_a_package_that_is_not_the_known_one(known, tmp_path)
 
 
 def test_nothing_is_left_where_pip_fails(known, tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda command, check: subprocess.CompletedProcess(command, 1))
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, check: subprocess.CompletedProcess(command, 1)
+    )
     with pytest.raises(ValueError, match="pip could not download it"):
         get_data.fetch(known, tmp_path / "data")
     assert list((tmp_path / "data").iterdir()) == []

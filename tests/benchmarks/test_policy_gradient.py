@@ -7,10 +7,14 @@ from tests.processes import run_python
 
 def test_a_quick_run_prints_and_writes_both_gradients(tmp_path):
     figures, image = tmp_path / "figures.json", tmp_path / "plot.png"
-    process = run_python("benchmarks/policy_gradient.py", "--quick", f"--json={figures}", f"--plot={image}")
+    process = run_python(
+        "benchmarks/policy_gradient.py", "--quick", f"--json={figures}", f"--plot={image}"
+    )
     assert process.returncode == 0, process.stderr
     content = json.loads(figures.read_text())["figures"]
-    pathwise = [f"tables/pathwise, temperature {temperature}" for temperature in (4, 2, 1, 0.5, 0.25, 0.125)]
+    pathwise = [
+        f"tables/pathwise, temperature {temperature}" for temperature in (4, 2, 1, 0.5, 0.25, 0.125)
+    ]
     training = ["interest evolution/pathwise", "interest evolution/score function"]
     assert list(content) == [*pathwise, "tables/score function", *training]
     for name, figure in content.items():
@@ -18,7 +22,11 @@ def test_a_quick_run_prints_and_writes_both_gradients(tmp_path):
             assert figure["standard_error"] > 0
     warm, cool = content[pathwise[0]], content[pathwise[2]]
     assert warm["bias"] > cool["bias"] > 4 * cool["standard_error"]
-    assert warm["standard_deviation"] < cool["standard_deviation"] < content["tables/score function"]["standard_deviation"]
+    assert (
+        warm["standard_deviation"]
+        < cool["standard_deviation"]
+        < content["tables/score function"]["standard_deviation"]
+    )
     score_function = content["tables/score function"]
     assert score_function["bias"] < 4 * score_function["standard_error"]
     assert score_function["return"] == pytest.approx(score_function["exact_return"], abs=0.02)

@@ -8,7 +8,14 @@ def test_a_quick_run_measures_replicas_and_a_sweep_whose_sessions_are_those_of_t
     process = run_python("benchmarks/scaling.py", "--quick", f"--json={path}")
     assert process.returncode == 0, process.stderr
     figures = json.loads(path.read_text())["figures"]
-    assert figures["multi_worker_vs_one_core"] == figures["multi_worker/env_steps_per_second"] / figures["one_core/env_steps_per_second"]
-    assert figures["user_sweep_vs_runs"] == figures["user_sweep/graph/one_by_one_seconds"] / figures["user_sweep/graph/at_once_seconds"]
+    assert (
+        figures["multi_worker_vs_one_core"]
+        == figures["multi_worker/env_steps_per_second"] / figures["one_core/env_steps_per_second"]
+    )
+    assert (
+        figures["user_sweep_vs_runs"]
+        == figures["user_sweep/graph/one_by_one_seconds"]
+        / figures["user_sweep/graph/at_once_seconds"]
+    )
     assert "two processes, a core each" in process.stdout
     assert "user_sweep_vs_runs" in process.stdout

@@ -5,7 +5,13 @@ from tests.processes import run_python
 
 def test_a_quick_run_of_a_table_prints_writes_and_draws_rows(tmp_path):
     figures, image = tmp_path / "figures.json", tmp_path / "plot.png"
-    process = run_python("benchmarks/slateq_tables.py", "--quick", "--table=B", f"--json={figures}", f"--plot={image}")
+    process = run_python(
+        "benchmarks/slateq_tables.py",
+        "--quick",
+        "--table=B",
+        f"--json={figures}",
+        f"--plot={image}",
+    )
     assert process.returncode == 0, process.stderr
     found = json.loads(figures.read_text())["figures"]
     assert list(found) == ["Random", "FSQ"]

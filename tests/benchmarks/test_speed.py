@@ -30,9 +30,16 @@ def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word(tmp_path):
 
 
 def test_an_interpreter_that_is_not_there_is_refused(tmp_path):
-    process = run_python("benchmarks/speed.py", "--quick", "--section=training", f"--recsim-python={tmp_path / 'python'}")
+    process = run_python(
+        "benchmarks/speed.py",
+        "--quick",
+        "--section=training",
+        f"--recsim-python={tmp_path / 'python'}",
+    )
     assert process.returncode
-    assert process.stderr.splitlines()[-1].startswith("--recsim-python must be an interpreter, got ")
+    assert process.stderr.splitlines()[-1].startswith(
+        "--recsim-python must be an interpreter, got "
+    )
 
 
 @pytest.mark.parametrize("environment", ["InterestExploration-v1", "LongTermSatisfaction-v1"])

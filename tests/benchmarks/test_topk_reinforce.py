@@ -14,7 +14,10 @@ def test_each_policy_converges_to_what_its_correction_maximises(name):
 
 
 def test_without_correction_the_policy_prefers_what_the_behaviour_shows_and_with_it_the_best_item():
-    policies = [learned_policy(*CASES[name][:2], 5_000) for name in ("one item/uncorrected", "one item/off-policy")]
+    policies = [
+        learned_policy(*CASES[name][:2], 5_000)
+        for name in ("one item/uncorrected", "one item/off-policy")
+    ]
     rewards = CASES["one item/uncorrected"][0].rewards
     uncorrected, corrected = (policy @ rewards for policy in policies)
     np.testing.assert_allclose(uncorrected, 5.5, atol=0.01)
@@ -22,7 +25,10 @@ def test_without_correction_the_policy_prefers_what_the_behaviour_shows_and_with
 
 
 def test_only_the_top_k_correction_keeps_the_second_item():
-    standard, top_k = (learned_policy(*CASES[f"two items/{name}"][:2], 5_000) for name in ("off-policy", "off-policy, top-K"))
+    standard, top_k = (
+        learned_policy(*CASES[f"two items/{name}"][:2], 5_000)
+        for name in ("off-policy", "off-policy, top-K")
+    )
     assert standard[1] < 1e-3
     assert top_k[1] > 0.45
     assert top_k[2:].max() < 1e-3

@@ -16,12 +16,24 @@ PARAMETERS = {
     choice.MultinomialLogit: {"no_click_mass": 0.4},
     choice.MultinomialProportional: {"min_normalizer": -1.5, "no_click_mass": 0.7},
     choice.ExponentialCascade: {"score_scaling": 0.3, "attention_prob": 0.8},
-    choice.ProportionalCascade: {"score_scaling": 0.3, "min_normalizer": -1.5, "attention_prob": 0.8},
-    choice.PositionBiasedProportional: {"min_normalizer": -1.5, "no_click_mass": 0.7, "attention_decay": 0.65},
+    choice.ProportionalCascade: {
+        "score_scaling": 0.3,
+        "min_normalizer": -1.5,
+        "attention_prob": 0.8,
+    },
+    choice.PositionBiasedProportional: {
+        "min_normalizer": -1.5,
+        "no_click_mass": 0.7,
+        "attention_decay": 0.65,
+    },
 }
-CASES = [pytest.param(model, parameters, id=model.__name__) for model, parameters in PARAMETERS.items()]
+CASES = [
+    pytest.param(model, parameters, id=model.__name__) for model, parameters in PARAMETERS.items()
+]
 PARAMETER_CASES = [
-    pytest.param(model, name, id=f"{model.__name__}-{name}") for model, parameters in PARAMETERS.items() for name in parameters
+    pytest.param(model, name, id=f"{model.__name__}-{name}")
+    for model, parameters in PARAMETERS.items()
+    for name in parameters
 ]
 
 
@@ -46,7 +58,9 @@ def test_probabilities_sum_to_one_and_log_prob_is_their_logarithm(model, paramet
     distribution = model(tf.constant(SCORES, tf.float64), **parameters)
     np.testing.assert_allclose(tf.reduce_sum(distribution.probs, -1), 1.0, rtol=1e-12)
     outcomes = tf.tile(tf.range(4)[:, tf.newaxis], [1, 2])
-    np.testing.assert_allclose(distribution.log_prob(outcomes), np.log(distribution.probs).T, rtol=1e-12)
+    np.testing.assert_allclose(
+        distribution.log_prob(outcomes), np.log(distribution.probs).T, rtol=1e-12
+    )
     np.testing.assert_allclose(distribution.log_probs, np.log(distribution.probs), rtol=1e-12)
 
 
@@ -95,7 +109,11 @@ def test_masked_positions_are_never_chosen(model, parameters):
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_a_short_slate_has_the_probabilities_of_its_documents_alone(model, parameters):
-    padded = model(tf.constant([[0.3, 0.9, 7.0]], tf.float64), mask=tf.constant([[True, True, False]]), **parameters)
+    padded = model(
+        tf.constant([[0.3, 0.9, 7.0]], tf.float64),
+        mask=tf.constant([[True, True, False]]),
+        **parameters,
+    )
     short = model(tf.constant([[0.3, 0.9]], tf.float64), **parameters)
     np.testing.assert_allclose(tf.gather(padded.probs, [0, 1, 3], axis=-1), short.probs, rtol=1e-12)
 
@@ -144,7 +162,9 @@ def test_the_default_logit_makes_a_click_certain():
 def test_a_parameter_for_each_user_gives_the_rows_of_scalar_parameters(model, name):
     parameters = PARAMETERS[model]
     values = [parameters[name], parameters[name] - 0.1]
-    batched = model(tf.constant(SCORES, tf.float64), **{**parameters, name: tf.constant(values, tf.float64)})
+    batched = model(
+        tf.constant(SCORES, tf.float64), **{**parameters, name: tf.constant(values, tf.float64)}
+    )
     assert batched.batch_shape == [2]
     for row, value in enumerate(values):
         alone = model(tf.constant(SCORES, tf.float64), **{**parameters, name: value})
@@ -165,7 +185,11 @@ def test_gradients_with_respect_to_parameters_are_those_of_finite_differences(mo
     with tf.GradientTape() as tape:
         value = total(variable)
     gradient = tape.gradient(value, variable)
-    np.testing.assert_allclose(gradient, finite_difference(lambda v: total(tf.constant(v, tf.float64)), parameters[name]), rtol=1e-6)
+    np.testing.assert_allclose(
+        gradient,
+        finite_difference(lambda v: total(tf.constant(v, tf.float64)), parameters[name]),
+        rtol=1e-6,
+    )
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
@@ -183,7 +207,9 @@ def test_gradients_with_respect_to_scores_are_those_of_finite_differences(model,
     for index in np.ndindex(2, 3):
         direction = np.zeros((2, 3))
         direction[index] = 1
-        expected = finite_difference(lambda size, direction=direction: total(scores + size * direction), 0.0)
+        expected = finite_difference(
+            lambda size, direction=direction: total(scores + size * direction), 0.0
+        )
         np.testing.assert_allclose(gradient[index], expected, rtol=1e-6, atol=1e-9)
 
 
@@ -200,20 +226,44 @@ def test_gradients_with_respect_to_scores_are_those_of_finite_differences(model,
 )
 def test_score_alone_is_the_weight_of_a_slate_of_one(model, expected):
     scores = tf.constant(SCORES, tf.float64)
-    np.testing.assert_allclose(model(scores, **PARAMETERS[model]).score_alone(), expected(np.array(SCORES)), rtol=1e-12)
+    np.testing.assert_allclose(
+        model(scores, **PARAMETERS[model]).score_alone(), expected(np.array(SCORES)), rtol=1e-12
+    )
     masked = model(scores, mask=tf.constant([[True, False, True]] * 2), **PARAMETERS[model])
-    np.testing.assert_allclose(masked.score_alone()[:, ::2], expected(np.array(SCORES))[:, ::2], rtol=1e-12)
+    np.testing.assert_allclose(
+        masked.score_alone()[:, ::2], expected(np.array(SCORES))[:, ::2], rtol=1e-12
+    )
 
 
 PROPORTIONAL = functools.partial(choice.MultinomialProportional, min_normalizer=-1.0)
 CASCADE = functools.partial(choice.ProportionalCascade, min_normalizer=-1.0, score_scaling=0.5)
 INVALID = {
-    "negative proportional weight": (PROPORTIONAL, [0.5, -1.5], {}, "a proportional weight is negative"),
-    "negative no-click weight": (PROPORTIONAL, [0.5, 0.5], {"no_click_mass": -2.0}, "no_click_mass must be at least min_normalizer"),
-    "all proportional weights zero": (PROPORTIONAL, [-1.0, -1.0], {"no_click_mass": -1.0}, "some outcome must be possible"),
+    "negative proportional weight": (
+        PROPORTIONAL,
+        [0.5, -1.5],
+        {},
+        "a proportional weight is negative",
+    ),
+    "negative no-click weight": (
+        PROPORTIONAL,
+        [0.5, 0.5],
+        {"no_click_mass": -2.0},
+        "no_click_mass must be at least min_normalizer",
+    ),
+    "all proportional weights zero": (
+        PROPORTIONAL,
+        [-1.0, -1.0],
+        {"no_click_mass": -1.0},
+        "some outcome must be possible",
+    ),
     "NaN score": (PROPORTIONAL, [0.5, np.nan], {}, "scores must be finite"),
     "infinite score": (choice.MultinomialLogit, [0.5, np.inf], {}, "scores must be finite"),
-    "NaN no-click logit": (choice.MultinomialLogit, [0.5, 0.1], {"no_click_mass": np.nan}, "no_click_mass must be finite or -inf"),
+    "NaN no-click logit": (
+        choice.MultinomialLogit,
+        [0.5, 0.1],
+        {"no_click_mass": np.nan},
+        "no_click_mass must be finite or -inf",
+    ),
     "empty slate with a certain click": (
         choice.MultinomialLogit,
         [0.5, 0.1],
@@ -221,7 +271,12 @@ INVALID = {
         "some outcome must be possible",
     ),
     "negative cascade probability": (CASCADE, [0.5, -1.5], {}, "a cascade probability is negative"),
-    "two negative cascade probabilities": (CASCADE, [-2.0, -1.5], {}, "a cascade probability is negative"),
+    "two negative cascade probabilities": (
+        CASCADE,
+        [-2.0, -1.5],
+        {},
+        "a cascade probability is negative",
+    ),
     "cascade probability above one": (CASCADE, [0.5, 1.5], {}, "a cascade probability is above 1"),
     "exponential cascade probability above one": (
         functools.partial(choice.ExponentialCascade, score_scaling=0.5),
@@ -229,8 +284,18 @@ INVALID = {
         {},
         "a cascade probability is above 1",
     ),
-    "attention above one": (CASCADE, [0.5, 0.5], {"attention_prob": tf.constant(1.5)}, "attention_prob must be in"),
-    "negative scaling": (CASCADE, [0.5, 0.5], {"score_scaling": tf.constant(-0.5)}, "score_scaling must be at least 0"),
+    "attention above one": (
+        CASCADE,
+        [0.5, 0.5],
+        {"attention_prob": tf.constant(1.5)},
+        "attention_prob must be in",
+    ),
+    "negative scaling": (
+        CASCADE,
+        [0.5, 0.5],
+        {"score_scaling": tf.constant(-0.5)},
+        "score_scaling must be at least 0",
+    ),
 }
 INVALID_CASES = [pytest.param(*case, id=name) for name, case in INVALID.items()]
 
@@ -262,12 +327,21 @@ def test_validation_ignores_padded_positions(model, parameters, padding):
     np.testing.assert_allclose(tf.reduce_sum(probs, -1), 1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize("model", [choice.ExponentialCascade, functools.partial(choice.ProportionalCascade, min_normalizer=-1.0)])
+@pytest.mark.parametrize(
+    "model",
+    [choice.ExponentialCascade, functools.partial(choice.ProportionalCascade, min_normalizer=-1.0)],
+)
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"attention_prob": 1.1, "score_scaling": 0.1}, r"attention_prob must be in \[0, 1\], got 1.1"),
-        ({"attention_prob": -0.1, "score_scaling": 0.1}, r"attention_prob must be in \[0, 1\], got -0.1"),
+        (
+            {"attention_prob": 1.1, "score_scaling": 0.1},
+            r"attention_prob must be in \[0, 1\], got 1.1",
+        ),
+        (
+            {"attention_prob": -0.1, "score_scaling": 0.1},
+            r"attention_prob must be in \[0, 1\], got -0.1",
+        ),
         ({"score_scaling": -0.1}, "score_scaling must be at least 0, got -0.1"),
     ],
 )
@@ -299,7 +373,9 @@ def test_eager_graph_and_xla_agree(model, parameters):
     eager, graph = draw(scores), tf.function(draw, autograph=False)(scores)
     np.testing.assert_array_equal(eager[0], graph[0])
     np.testing.assert_allclose(eager[1], graph[1], rtol=1e-6)
-    score = tf.function(lambda s, c: model(s, **parameters).log_prob(c), autograph=False, jit_compile=True)
+    score = tf.function(
+        lambda s, c: model(s, **parameters).log_prob(c), autograph=False, jit_compile=True
+    )
     np.testing.assert_allclose(score(scores, graph[0]), graph[1], rtol=1e-5)
 
 
@@ -307,14 +383,19 @@ def test_eager_graph_and_xla_agree(model, parameters):
 def test_a_users_choice_takes_the_parameters_that_it_names_from_the_users(model, parameters):
     users = types.SimpleNamespace(choice_model=model, **parameters)
     mask = tf.constant([[True, True, False]] * 2)
-    np.testing.assert_array_equal(choice.users_choice(users, SCORES, mask).probs, model(SCORES, mask=mask, **parameters).probs)
+    np.testing.assert_array_equal(
+        choice.users_choice(users, SCORES, mask).probs, model(SCORES, mask=mask, **parameters).probs
+    )
 
 
 def test_a_users_choice_leaves_defaults_to_the_choice_model():
     mask = tf.ones([2, 3], tf.bool)
-    users = types.SimpleNamespace(choice_model=choice.MultinomialProportional, min_normalizer=-1.0, no_click_mass=None)
+    users = types.SimpleNamespace(
+        choice_model=choice.MultinomialProportional, min_normalizer=-1.0, no_click_mass=None
+    )
     np.testing.assert_array_equal(
-        choice.users_choice(users, SCORES, mask).probs, choice.MultinomialProportional(SCORES, min_normalizer=-1.0).probs
+        choice.users_choice(users, SCORES, mask).probs,
+        choice.MultinomialProportional(SCORES, min_normalizer=-1.0).probs,
     )
     del users.min_normalizer
     with pytest.raises(TypeError, match="min_normalizer"):

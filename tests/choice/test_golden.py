@@ -13,15 +13,21 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(tf.float64, 1e-9), (tf.float32, 1e-5)], ids=["float64", "float32"])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(tf.float64, 1e-9), (tf.float32, 1e-5)], ids=["float64", "float32"]
+)
 @pytest.mark.parametrize("record", golden.cases(*MODELS))
 def test_weights_and_probabilities_are_those_of_recsim(record, dtype, tolerance):
     inputs, outputs = dict(record["inputs"]), record["outputs"]
-    model = MODELS[record["group"]](tf.constant([inputs.pop("scores")], dtype), validate=True, **inputs)
+    model = MODELS[record["group"]](
+        tf.constant([inputs.pop("scores")], dtype), validate=True, **inputs
+    )
     tiny = np.finfo(dtype.as_numpy_dtype).tiny
     weights = [*outputs["unnormalized_scores"], outputs["unnormalized_no_click"]]
     probs = [*outputs["probs"], outputs["prob_no_click"]]
     np.testing.assert_allclose(model.weights()[0], weights, rtol=tolerance, atol=tiny)
     np.testing.assert_allclose(model.probs[0], probs, rtol=tolerance, atol=tiny)
     possible = np.array(probs) > tiny
-    np.testing.assert_allclose(np.exp(model.log_probs[0])[possible], np.array(probs)[possible], rtol=10 * tolerance)
+    np.testing.assert_allclose(
+        np.exp(model.log_probs[0])[possible], np.array(probs)[possible], rtol=10 * tolerance
+    )

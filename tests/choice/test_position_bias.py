@@ -25,7 +25,9 @@ def test_each_reading_gives_the_probabilities_of_its_formula(no_click):
 
 @pytest.mark.parametrize("no_click", ["kept", "unscaled", "rest"])
 def test_without_decay_the_choice_is_multinomial(no_click):
-    np.testing.assert_allclose(choice_of(no_click, 1.0).probs, MultinomialProportional(SCORES, 0.0, 1.0).probs, rtol=1e-12)
+    np.testing.assert_allclose(
+        choice_of(no_click, 1.0).probs, MultinomialProportional(SCORES, 0.0, 1.0).probs, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("no_click", PROBS)
@@ -37,11 +39,15 @@ def test_an_empty_slate_is_never_clicked(no_click):
 @pytest.mark.parametrize("no_click", PROBS)
 def test_a_decay_of_each_user_is_that_of_the_row(no_click):
     both = choice_of(no_click, tf.constant([0.5, 1.0], tf.float64), tf.tile(SCORES, [2, 1]))
-    np.testing.assert_allclose(both.probs, [choice_of(no_click, decay).probs[0] for decay in (0.5, 1.0)], rtol=1e-12)
+    np.testing.assert_allclose(
+        both.probs, [choice_of(no_click, decay).probs[0] for decay in (0.5, 1.0)], rtol=1e-12
+    )
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match="no_click must be one of kept, unscaled, rest, scan, got 'null'"):
+    with pytest.raises(
+        ValueError, match="no_click must be one of kept, unscaled, rest, scan, got 'null'"
+    ):
         choice_of("null")
     with pytest.raises(ValueError, match=r"attention_decay must be in \[0, 1\], got 1.5"):
         choice_of("kept", 1.5)

@@ -7,7 +7,11 @@ import tensorflow as tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
 from tests.policies import uniform_random
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE = 6, 8, 2
@@ -25,7 +29,9 @@ def small_simulator() -> Simulator:
 
 def rollout(simulator: Simulator, seed, auto_reset: bool = False):
     """A short rollout of a random policy."""
-    return simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, auto_reset=auto_reset)
+    return simulator.rollout(
+        uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, auto_reset=auto_reset
+    )
 
 
 def digest(nest) -> str:

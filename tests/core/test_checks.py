@@ -5,7 +5,10 @@ import tensorflow as tf
 from recsim_tf.core.checks import check_probabilities, check_table, table_length
 
 
-@pytest.mark.parametrize("table", [[[1, 2, 3], [4, 5, 6]], np.zeros([2, 3]), tf.Variable(np.zeros([2, 3])), tf.zeros([7, 2, 3])])
+@pytest.mark.parametrize(
+    "table",
+    [[[1, 2, 3], [4, 5, 6]], np.zeros([2, 3]), tf.Variable(np.zeros([2, 3])), tf.zeros([7, 2, 3])],
+)
 def test_tables_may_have_an_axis_of_users_before_their_own(table):
     check_table("table", table, rows=2, columns=3)
 
@@ -30,13 +33,20 @@ def test_the_length_of_a_table_is_that_of_its_last_axis():
         table_length("table", 0.5)
 
 
-@pytest.mark.parametrize("function", [table_length, lambda *arguments: check_table(*arguments, rows=2, columns=3)])
+@pytest.mark.parametrize(
+    "function", [table_length, lambda *arguments: check_table(*arguments, rows=2, columns=3)]
+)
 def test_the_rows_of_a_table_have_one_length(function):
-    with pytest.raises(ValueError, match=r"table must have rows of one length, got \[\[1\.0, 2\.0\], \[1\.0\]\]"):
+    with pytest.raises(
+        ValueError, match=r"table must have rows of one length, got \[\[1\.0, 2\.0\], \[1\.0\]\]"
+    ):
         function("table", [[1.0, 2.0], [1.0]])
 
 
-@pytest.mark.parametrize("probabilities", [(0.3, 0.7), [[0.5, 0.5], [1.0, 0.0]], np.full(3, 1 / 3), tf.Variable([2.0, 3.0])])
+@pytest.mark.parametrize(
+    "probabilities",
+    [(0.3, 0.7), [[0.5, 0.5], [1.0, 0.0]], np.full(3, 1 / 3), tf.Variable([2.0, 3.0])],
+)
 def test_probabilities_sum_to_one_where_their_values_are_known(probabilities):
     check_probabilities("probs", probabilities)
 

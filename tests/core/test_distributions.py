@@ -19,7 +19,9 @@ def test_categories_are_uniform_and_reach_both_ends_of_the_range(num_categories)
     # A tenth of the range holds a tenth of the draws, within 4 standard errors.
     tenths = np.histogram(draws, bins=np.linspace(0, num_categories, 11))[0] / len(draws)
     expected = np.diff(np.ceil(np.linspace(0, num_categories, 11))) / num_categories
-    assert (np.abs(tenths - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(draws)) + 1e-12).all()
+    assert (
+        np.abs(tenths - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(draws)) + 1e-12
+    ).all()
 
 
 def test_a_small_number_of_categories_has_equal_frequencies():
@@ -56,7 +58,9 @@ def test_there_must_be_a_category():
 
 def test_more_categories_than_a_float_can_tell_apart_are_all_reached():
     draws = random.sample(UniformCategories(2**26, [20_000]), random.as_seed(1)).numpy()
-    assert np.abs(np.bincount(draws % 8, minlength=8) / len(draws) - 1 / 8).max() <= 4 * np.sqrt(1 / 8 * 7 / 8 / len(draws))
+    assert np.abs(np.bincount(draws % 8, minlength=8) / len(draws) - 1 / 8).max() <= 4 * np.sqrt(
+        1 / 8 * 7 / 8 / len(draws)
+    )
 
 
 NUM_USERS = 3
@@ -68,7 +72,9 @@ def one_set():
     def size(category):
         return tfd.Independent(tfd.LogNormal(tf.cast(category, tf.float32), 1.0), 1)
 
-    return tfd.JointDistributionNamed({"category": tfd.Independent(UniformCategories(7, [1, 4]), 1), "size": size})
+    return tfd.JointDistributionNamed(
+        {"category": tfd.Independent(UniformCategories(7, [1, 4]), 1), "size": size}
+    )
 
 
 def test_a_shared_draw_is_one_draw_by_inverse_cdf_in_every_row():
@@ -90,7 +96,9 @@ def test_a_shared_draw_is_scored_once_whatever_the_sample_shape():
     np.testing.assert_allclose(log_prob[:, :1], one_set().log_prob(first_rows), rtol=1e-6)
     assert log_prob[:, 0].all()
     np.testing.assert_array_equal(log_prob[:, 1:], np.zeros([5, NUM_USERS - 1]))
-    np.testing.assert_allclose(shared.log_prob(tf.nest.map_structure(lambda leaf: leaf[2], draws)), log_prob[2], rtol=1e-6)
+    np.testing.assert_allclose(
+        shared.log_prob(tf.nest.map_structure(lambda leaf: leaf[2], draws)), log_prob[2], rtol=1e-6
+    )
 
 
 def test_the_families_with_finitely_many_outcomes_are_known():

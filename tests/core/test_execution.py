@@ -4,7 +4,15 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from tests.core.rollout_digest import NUM_STEPS, NUM_USERS, SLATE_SIZE, digest, graph_rollout, rollout, small_simulator
+from tests.core.rollout_digest import (
+    NUM_STEPS,
+    NUM_USERS,
+    SLATE_SIZE,
+    digest,
+    graph_rollout,
+    rollout,
+    small_simulator,
+)
 from tests.policies import uniform_random
 from tests.processes import run_python
 
@@ -25,7 +33,9 @@ def functions(request, simulator):
 
     def fold(seed):
         initial = (tf.zeros([NUM_USERS]), tf.zeros([NUM_USERS], tf.int32))
-        return simulator.fold(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, count, initial)
+        return simulator.fold(
+            uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, count, initial
+        )
 
     methods = {
         "reset": lambda seed: simulator.reset(NUM_USERS, seed),
@@ -64,11 +74,15 @@ def test_everything_compiles_and_nothing_is_traced_again_for_another_seed(functi
         assert trajectory.transitions.reward.shape == [NUM_STEPS, NUM_USERS]
         assert functions["auto_reset_rollout"](seed).transitions.active.numpy().all()
         reward, num_steps = functions["fold"](seed)
-        np.testing.assert_allclose(reward, tf.reduce_sum(trajectory.transitions.reward, 0), rtol=1e-6)
+        np.testing.assert_allclose(
+            reward, tf.reduce_sum(trajectory.transitions.reward, 0), rtol=1e-6
+        )
         np.testing.assert_array_equal(num_steps, np.sum(trajectory.transitions.active, 0))
         assert np.isfinite(functions["log_prob"](trajectory).total).all()
         assert functions["replay"](trajectory).user.budget.shape == [NUM_STEPS, NUM_USERS]
-    assert {name: function.experimental_get_tracing_count() for name, function in functions.items()} == dict.fromkeys(functions, 1)
+    assert {
+        name: function.experimental_get_tracing_count() for name, function in functions.items()
+    } == dict.fromkeys(functions, 1)
 
 
 def test_seeds_decide_the_trajectory(functions):
@@ -79,7 +93,9 @@ def test_seeds_decide_the_trajectory(functions):
 
 
 def test_the_same_draws_give_the_same_states_and_scores(simulator, functions, graph_trajectory):
-    expected = compiled(lambda trajectory: (simulator.replay(trajectory), simulator.log_prob(trajectory)))(graph_trajectory)
+    expected = compiled(
+        lambda trajectory: (simulator.replay(trajectory), simulator.log_prob(trajectory))
+    )(graph_trajectory)
     actual = functions["replay"](graph_trajectory), functions["log_prob"](graph_trajectory)
     assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 

@@ -6,7 +6,11 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
 from tests.core.toy import ToyDocuments, ToyUsers, toy_simulator
 from tests.policies import first_positions, uniform_random
 
@@ -20,7 +24,9 @@ def simulator_with(resample_documents=True, **user_arguments):
     return interest_evolution(
         slate_size=SLATE_SIZE,
         num_candidates=NUM_CANDIDATES,
-        users=InterestEvolutionUsers(num_features=NUM_TOPICS, time_budget=TIME_BUDGET, dtype=tf.float64, **user_arguments),
+        users=InterestEvolutionUsers(
+            num_features=NUM_TOPICS, time_budget=TIME_BUDGET, dtype=tf.float64, **user_arguments
+        ),
         documents=UtilityVideos(num_topics=NUM_TOPICS, dtype=tf.float64),
         resample_documents=resample_documents,
         dtype=tf.float64,
@@ -28,11 +34,17 @@ def simulator_with(resample_documents=True, **user_arguments):
 
 
 def user_arguments(hazard):
-    return {name: value for name, value in PARAMETERS.items() if hazard or name != "departure_temperature"}
+    return {
+        name: value
+        for name, value in PARAMETERS.items()
+        if hazard or name != "departure_temperature"
+    }
 
 
 def rollout(simulator, seed=0):
-    return compiled(lambda seed: simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed))(as_seed(seed))
+    return compiled(
+        lambda seed: simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed)
+    )(as_seed(seed))
 
 
 def log_normal_density(x, mean, stddev):
@@ -41,7 +53,9 @@ def log_normal_density(x, mean, stddev):
 
 def by_hand(trajectory, hazard, resample_documents):
     """The parts of the log-probability of each session, with the states recomputed in NumPy."""
-    initial, steps = tf.nest.map_structure(lambda leaf: leaf.numpy(), (trajectory.initial, trajectory.transitions))
+    initial, steps = tf.nest.map_structure(
+        lambda leaf: leaf.numpy(), (trajectory.initial, trajectory.transitions)
+    )
     quality_means = np.concatenate([np.linspace(-3, 0, 7), np.linspace(0, 3, 3)])
     parts = {name: np.zeros(NUM_USERS) for name in (*SESSION_PARTS, "documents")}
     for user in range(NUM_USERS):
@@ -50,13 +64,21 @@ def by_hand(trajectory, hazard, resample_documents):
         parts["initial"][user] = -NUM_TOPICS * np.log(2)
         parts["documents"][user] = -NUM_CANDIDATES * np.log(NUM_TOPICS)
         if not resample_documents:
-            parts["documents"][user] += log_normal_density(initial.hidden[user], quality_means[candidates], 0.1).sum()
+            parts["documents"][user] += log_normal_density(
+                initial.hidden[user], quality_means[candidates], 0.1
+            ).sum()
         for step in range(NUM_STEPS):
             slate = steps.slate[step, user]
             topics = candidates[slate]
-            quality = steps.draws.hidden[step, user] if resample_documents else initial.hidden[user][slate]
+            quality = (
+                steps.draws.hidden[step, user]
+                if resample_documents
+                else initial.hidden[user][slate]
+            )
             if resample_documents:
-                parts["documents"][user] += log_normal_density(quality, quality_means[topics], 0.1).sum()
+                parts["documents"][user] += log_normal_density(
+                    quality, quality_means[topics], 0.1
+                ).sum()
             weights = np.append(interests[topics] + 1, PARAMETERS["no_click_mass"] + 1)
             chosen = steps.draws.response[step, user]
             parts["response"][user] += np.log(weights[chosen] / weights.sum())
@@ -67,8 +89,14 @@ def by_hand(trajectory, hazard, resample_documents):
                 towards = (interests[topic] + 1) / 2
                 positive = steps.draws.innovation[step, user] == 1
                 parts["innovation"][user] += np.log(towards if positive else 1 - towards)
-                drift = PARAMETERS["alpha_y_intercept"] * (1 - abs(interests[topic])) * (1 - interests[topic])
-                interests[topic] = np.clip(interests[topic] + (drift if positive else -drift), -1, 1)
+                drift = (
+                    PARAMETERS["alpha_y_intercept"]
+                    * (1 - abs(interests[topic]))
+                    * (1 - interests[topic])
+                )
+                interests[topic] = np.clip(
+                    interests[topic] + (drift if positive else -drift), -1, 1
+                )
                 budget += -watch_time + 0.9 / 3.4 * watch_time * quality[chosen]
             if resample_documents:
                 candidates = steps.draws.candidates[step, user]
@@ -84,7 +112,9 @@ def by_hand(trajectory, hazard, resample_documents):
     return parts
 
 
-@pytest.mark.parametrize("resample_documents", [True, False], ids=["new candidates", "persistent candidates"])
+@pytest.mark.parametrize(
+    "resample_documents", [True, False], ids=["new candidates", "persistent candidates"]
+)
 @pytest.mark.parametrize("hazard", [False, True], ids=["rule", "hazard"])
 def test_log_prob_is_the_sum_over_the_draws_of_active_steps(hazard, resample_documents):
     simulator = simulator_with(resample_documents, **user_arguments(hazard))
@@ -113,7 +143,9 @@ def scores_of(simulator, trajectory, variables, jit_compile=False):
 
 
 def central_differences(function, variable, step=1e-5):
-    """[B]: the difference quotient of a function [B] in a variable whose entries act on their own row only."""
+    """[B]: the difference quotient of a function [B] in a variable whose entries act on their own
+    row only.
+    """
     value = variable.numpy()
     variable.assign(value + step)
     above = function().numpy()
@@ -125,7 +157,9 @@ def central_differences(function, variable, step=1e-5):
 
 @pytest.mark.parametrize("hazard", [False, True], ids=["rule", "hazard"])
 def test_gradients_are_those_of_finite_differences(hazard):
-    variables = {name: tf.Variable(value, dtype=tf.float64) for name, value in user_arguments(hazard).items()}
+    variables = {
+        name: tf.Variable(value, dtype=tf.float64) for name, value in user_arguments(hazard).items()
+    }
     simulator = simulator_with(**variables)
     trajectory = rollout(simulator)
     value, gradients = scores_of(simulator, trajectory, variables)
@@ -139,7 +173,10 @@ def test_gradients_are_those_of_finite_differences(hazard):
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 def test_one_backward_pass_scores_every_session_through_copies_of_a_parameter(jit_compile):
-    variables = {name: tf.Variable(tf.fill([NUM_USERS], tf.constant(value, tf.float64))) for name, value in PARAMETERS.items()}
+    variables = {
+        name: tf.Variable(tf.fill([NUM_USERS], tf.constant(value, tf.float64)))
+        for name, value in PARAMETERS.items()
+    }
     simulator = simulator_with(**variables)
     trajectory = rollout(simulator)
     _, gradients = scores_of(simulator, trajectory, variables, jit_compile)
@@ -164,7 +201,13 @@ def test_a_rule_gives_no_gradient_to_the_budget_and_scores_no_departure():
 def test_auto_reset_trajectories_are_refused():
     simulator = toy_simulator()
     trajectory = simulator.rollout(first_positions(2), 2, 3, seed=0, auto_reset=True)
-    with pytest.raises(ValueError, match=r"trajectory must hold one session a row \(auto_reset=False\), got an auto-reset trajectory"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"trajectory must hold one session a row \(auto_reset=False\), got an auto-reset"
+            r" trajectory"
+        ),
+    ):
         simulator.log_prob(trajectory)
 
 
@@ -178,8 +221,13 @@ def test_the_draws_of_a_corpus_are_scored():
     for step in range(2):
         values = trajectory.transitions.response.value[step]
         expected += tf.reduce_sum(tfd.Normal(values, 0.1).log_prob(draws.hidden[step]), -1)
-    means = [states.user.level[0], *(states.user.level[0] + level + 1000.0 * level for level in (1.0, 2.0))]
-    for mean, candidates in zip(means, [trajectory.initial.candidates, *draws.candidates[:2]], strict=True):
+    means = [
+        states.user.level[0],
+        *(states.user.level[0] + level + 1000.0 * level for level in (1.0, 2.0)),
+    ]
+    for mean, candidates in zip(
+        means, [trajectory.initial.candidates, *draws.candidates[:2]], strict=True
+    ):
         expected += tf.reduce_sum(tfd.Normal(mean[:, tf.newaxis], 1e-4).log_prob(candidates), -1)
     np.testing.assert_allclose(log_prob.documents, expected, rtol=1e-4)
     ratings = tfd.Normal(states.user.level[:2], 0.1).log_prob(draws.response[:2])
@@ -213,16 +261,31 @@ class UsersWithoutBatchShape(ToyUsers):
     [
         (
             "initial",
-            r"the distribution of user must have one batch axis, the users, got .* \(3, 1\): wrap it in tfd.Indep",
+            (
+                r"the distribution of user must have one batch axis, the users, got .* \(3, 1\):"
+                r" wrap it in tfd.Indep"
+            ),
         ),
-        ("response", r"the distribution of response must have one batch axis, the users, got .* \(3, 1\): wrap it in tfd.Independent"),
+        (
+            "response",
+            (
+                r"the distribution of response must have one batch axis, the users, got .* \(3,"
+                r" 1\): wrap it in tfd.Independent"
+            ),
+        ),
     ],
 )
 def test_a_distribution_that_is_not_one_per_user_is_named(stage, message):
     def reward(response):
         return tf.reduce_sum(response.clicked, axis=1)
 
-    simulator = Simulator(UsersWithoutBatchShape(stage), ToyDocuments(), slate_size=2, num_candidates=4, reward_fn=reward)
+    simulator = Simulator(
+        UsersWithoutBatchShape(stage),
+        ToyDocuments(),
+        slate_size=2,
+        num_candidates=4,
+        reward_fn=reward,
+    )
     trajectory = simulator.rollout(first_positions(2), 3, 2, seed=0)
     with pytest.raises(ValueError, match=message):
         simulator.log_prob(trajectory)

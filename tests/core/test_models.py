@@ -6,7 +6,9 @@ import tensorflow_probability as tfp
 from recsim_tf.core.models import DocumentModel, UserModel, per_user
 
 
-@pytest.mark.parametrize("parameter", [2, 2.0, np.float64(2), tf.constant(2.0), tf.Variable(2.0), tf.constant(2)])
+@pytest.mark.parametrize(
+    "parameter", [2, 2.0, np.float64(2), tf.constant(2.0), tf.Variable(2.0), tf.constant(2)]
+)
 def test_a_scalar_parameter_stays_a_scalar_of_the_dtype(parameter):
     value = per_user(parameter, 3, tf.float64)
     assert (value.dtype, value.shape) == (tf.float64, [])
@@ -32,7 +34,9 @@ def test_a_transformed_variable_stays_learnable():
     variable = tfp.util.TransformedVariable(2.0, tfp.bijectors.Exp())
     with tf.GradientTape() as tape:
         value = per_user(variable, 2)
-    np.testing.assert_allclose(tape.gradient(value, variable.trainable_variables[0]), 2.0, rtol=1e-6)
+    np.testing.assert_allclose(
+        tape.gradient(value, variable.trainable_variables[0]), 2.0, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("base", [UserModel, DocumentModel])

@@ -15,7 +15,9 @@ class Leaves(NamedTuple):
 
 def leaves(num_candidates):
     numbers = tf.random.stateless_uniform([3, num_candidates], [0, 1])
-    return Leaves(numbers, numbers > 0.5, tf.random.stateless_normal([3, num_candidates, 2], [0, 2]))
+    return Leaves(
+        numbers, numbers > 0.5, tf.random.stateless_normal([3, num_candidates, 2], [0, 2])
+    )
 
 
 @pytest.mark.parametrize("num_candidates", [5, 64, 65])

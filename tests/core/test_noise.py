@@ -33,10 +33,14 @@ def test_numbers_are_taken_in_turn_from_the_block_of_their_kind_and_dtype(noise)
 
 
 def test_distributions_are_mapped_from_the_noise(noise):
-    np.testing.assert_allclose(random.sample(tfd.Uniform([0.0, 10.0], [1.0, 20.0]), noise), [0.1, 14.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        random.sample(tfd.Uniform([0.0, 10.0], [1.0, 20.0]), noise), [0.1, 14.0], rtol=1e-6
+    )
     np.testing.assert_allclose(random.sample(tfd.Normal([5.0, 5.0], 2.0), noise), [3.0, 5.0])
     np.testing.assert_array_equal(random.sample(tfd.Bernoulli(probs=[0.5, 0.5]), noise), [0, 0])
-    np.testing.assert_allclose(random.sample(tfd.LogNormal([0.0], 1.0), noise), [math.exp(2.0)], rtol=1e-6)
+    np.testing.assert_allclose(
+        random.sample(tfd.LogNormal([0.0], 1.0), noise), [math.exp(2.0)], rtol=1e-6
+    )
 
 
 def test_a_split_of_noise_is_the_noise_and_as_a_seed_it_is_new_each_time(noise):
@@ -83,10 +87,16 @@ def test_blocks_have_their_lengths_and_distributions():
 def test_quantiles_of_the_outermost_noise_are_finite():
     # The ends of the grid of a drawn block, which keeps half a step from 0 and 1.
     ends = tf.constant([2.0**-24, 1 - 2.0**-24])
-    normal = random.sample(tfd.TruncatedNormal([0.0, 0.0], 1.0, -9.0, 9.0), random.noise({"uniform/float32": ends}, SEED))
+    normal = random.sample(
+        tfd.TruncatedNormal([0.0, 0.0], 1.0, -9.0, 9.0),
+        random.noise({"uniform/float32": ends}, SEED),
+    )
     assert np.all(np.abs(normal) < 6)
     assert np.all(np.isfinite(random.gumbel([2], random.noise({"uniform/float32": ends}, SEED))))
-    categories = random.sample(tfd.Categorical(probs=[[1.0, 0.0], [0.0, 1.0]]), random.noise({"uniform/float32": ends}, SEED))
+    categories = random.sample(
+        tfd.Categorical(probs=[[1.0, 0.0], [0.0, 1.0]]),
+        random.noise({"uniform/float32": ends}, SEED),
+    )
     np.testing.assert_array_equal(categories, [0, 1])
     one = random.noise({"uniform/float32": ends[1:]}, SEED)
     np.testing.assert_array_equal(random.sample(tfd.Categorical(probs=[[1.0, 0.0]]), one), [0])
@@ -101,12 +111,20 @@ def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environme
     meter = random.meter()
 
     def advance(state, noise):
-        return simulator._advance(state, slate, lambda stage, distribution, who=None: random.sample(distribution, noise), auto_reset=True)
+        return simulator._advance(
+            state,
+            slate,
+            lambda stage, distribution, who=None: random.sample(distribution, noise),
+            auto_reset=True,
+        )
 
     advance(state, meter)
     blocks = random.draw_noise(meter.taken, SEED)
     found = [
-        compiled(lambda state, blocks: advance(state, random.noise(blocks, SEED)), jit_compile=xla)(state, blocks) for xla in (False, True)
+        compiled(lambda state, blocks: advance(state, random.noise(blocks, SEED)), jit_compile=xla)(
+            state, blocks
+        )
+        for xla in (False, True)
     ]
     for graph, xla in zip(*map(tf.nest.flatten, found), strict=True):
         if graph.dtype.is_floating:
@@ -119,7 +137,12 @@ def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environme
 def test_every_newcomer_is_another_user(xla):
     # Sessions of two steps: each row needs six newcomers, many more than a stock has.
     simulator = toy_simulator(limit=2.0)
-    run = compiled(lambda seed: simulator.rollout(first_positions(simulator.slate_size), 5, 12, seed, auto_reset=True), jit_compile=xla)
+    run = compiled(
+        lambda seed: simulator.rollout(
+            first_positions(simulator.slate_size), 5, 12, seed, auto_reset=True
+        ),
+        jit_compile=xla,
+    )
     trajectory = run(SEED)
     ended = (trajectory.transitions.terminated | trajectory.transitions.truncated).numpy()
     assert ended.sum() == 5 * 6

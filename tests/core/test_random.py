@@ -19,7 +19,9 @@ class Pair(NamedTuple):
 
 
 def ks_statistic(draws, cdf):
-    """sqrt(n) times the largest distance between the empirical and the given distribution function."""
+    """sqrt(n) times the largest distance between the empirical and the given distribution
+    function.
+    """
     ordered = np.sort(np.asarray(draws, np.float64))
     values = np.asarray(cdf(ordered), np.float64)
     steps = np.arange(len(ordered) + 1) / len(ordered)
@@ -44,7 +46,9 @@ CONTINUOUS = {
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize(("family", "parameters"), CONTINUOUS.values(), ids=CONTINUOUS)
 def test_continuous_families_have_the_distribution_of_tfp(family, parameters, dtype):
-    parameters = {name: tf.fill([NUM_DRAWS], tf.constant(value, dtype)) for name, value in parameters.items()}
+    parameters = {
+        name: tf.fill([NUM_DRAWS], tf.constant(value, dtype)) for name, value in parameters.items()
+    }
     draws = random.sample(family(**parameters), random.as_seed(1))
     assert draws.dtype == dtype
     assert draws.shape == [NUM_DRAWS]
@@ -57,37 +61,55 @@ def test_continuous_families_have_the_distribution_of_tfp(family, parameters, dt
 def test_normal_draws_are_finite_and_symmetric_at_the_extreme_uniforms(dtype, monkeypatch):
     step = 2.0 ** (-23 if dtype == tf.float32 else -52)
     monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, 1.0 - step], dtype))
-    low, high = random.sample(tfd.Normal(tf.zeros([2], dtype), tf.constant(1, dtype)), random.as_seed(0)).numpy()
+    low, high = random.sample(
+        tfd.Normal(tf.zeros([2], dtype), tf.constant(1, dtype)), random.as_seed(0)
+    ).numpy()
     assert -9 < low < -5
     np.testing.assert_allclose(high, -low, rtol=0.02)
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
-def test_gumbel_noise_has_its_distribution_and_is_finite_at_the_extreme_uniforms(dtype, monkeypatch):
+def test_gumbel_noise_has_its_distribution_and_is_finite_at_the_extreme_uniforms(
+    dtype, monkeypatch
+):
     draws = random.gumbel([NUM_DRAWS], random.as_seed(1), dtype)
     assert draws.dtype == dtype
     assert ks_statistic(draws, lambda x: np.exp(-np.exp(-x))) < KS_BOUND
     step = 2.0 ** (-23 if dtype == tf.float32 else -52)
     monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, step, 1.0 - step], dtype))
-    np.testing.assert_allclose(random.gumbel([3], random.as_seed(0), dtype), [-np.log(step / 2), -np.log(step), -np.log(-np.log(step))])
+    np.testing.assert_allclose(
+        random.gumbel([3], random.as_seed(0), dtype),
+        [-np.log(step / 2), -np.log(step), -np.log(-np.log(step))],
+    )
 
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize(("low", "high"), [(-5.0, -3.0), (3.0, 5.0), (-20.0, 20.0)])
-def test_truncated_normal_draws_stay_within_their_ends_and_keep_the_distribution(low, high, jit_compile):
+def test_truncated_normal_draws_stay_within_their_ends_and_keep_the_distribution(
+    low, high, jit_compile
+):
     distribution = tfd.TruncatedNormal(tf.zeros([NUM_DRAWS]), 1.0, low, high)
-    draws = tf.function(random.sample, jit_compile=jit_compile, autograph=False)(distribution, random.as_seed(1)).numpy()
+    draws = tf.function(random.sample, jit_compile=jit_compile, autograph=False)(
+        distribution, random.as_seed(1)
+    ).numpy()
     assert low <= draws.min() < draws.max() <= high
     normal = tfd.Normal(np.float64(0), np.float64(1))
     below = normal.cdf(np.float64(low))
-    assert ks_statistic(draws, lambda x: (normal.cdf(x) - below) / (normal.cdf(np.float64(high)) - below)) < KS_BOUND
+    assert (
+        ks_statistic(
+            draws, lambda x: (normal.cdf(x) - below) / (normal.cdf(np.float64(high)) - below)
+        )
+        < KS_BOUND
+    )
 
 
 def test_truncated_normal_draws_are_finite_at_the_extreme_uniforms_and_differentiable(monkeypatch):
     monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, 1.0 - 2.0**-23]))
     scale = tf.Variable([0.1, 0.1])
     with tf.GradientTape() as tape:
-        draws = random.sample(tfd.TruncatedNormal(tf.zeros([2]), scale, -1.0, 1.0), random.as_seed(0))
+        draws = random.sample(
+            tfd.TruncatedNormal(tf.zeros([2]), scale, -1.0, 1.0), random.as_seed(0)
+        )
     np.testing.assert_allclose(draws, [-0.53, 0.53], atol=0.02)
     np.testing.assert_allclose(tape.gradient(draws, scale), draws / scale, rtol=0.01)
 
@@ -97,7 +119,9 @@ def test_bernoulli_draws_have_their_probabilities(parameterisation):
     probs = np.array([0.0, 0.2, 0.9, 1.0], np.float32)
     with np.errstate(divide="ignore"):
         value = probs if parameterisation == "probs" else np.log(probs) - np.log1p(-probs)
-    distribution = tfd.Bernoulli(**{parameterisation: tf.tile(tf.constant(value)[tf.newaxis], [NUM_DRAWS, 1])})
+    distribution = tfd.Bernoulli(
+        **{parameterisation: tf.tile(tf.constant(value)[tf.newaxis], [NUM_DRAWS, 1])}
+    )
     draws = random.sample(distribution, random.as_seed(2))
     assert draws.dtype == tf.int32
     for column, prob in enumerate(probs):
@@ -110,7 +134,9 @@ def test_categorical_draws_have_their_probabilities(parameterisation):
     probs = np.array([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
     with np.errstate(divide="ignore"):
         value = probs if parameterisation == "probs" else np.log(probs)
-    distribution = tfd.Categorical(**{parameterisation: tf.tile(tf.constant(value, tf.float32)[tf.newaxis], [NUM_DRAWS, 1])})
+    distribution = tfd.Categorical(
+        **{parameterisation: tf.tile(tf.constant(value, tf.float32)[tf.newaxis], [NUM_DRAWS, 1])}
+    )
     draws = random.sample(distribution, random.as_seed(3)).numpy()
     assert draws.dtype == np.int32
     for category, prob in enumerate(probs):
@@ -134,28 +160,39 @@ def test_categories_of_weight_zero_are_never_drawn_from_the_extreme_uniforms(dty
         ]
     )
     draw = tf.function(random.categorical_from_uniform, jit_compile=jit_compile, autograph=False)
-    drawn = draw(tf.tile(u, [1, len(weights)]), tf.constant(np.tile(weights, [4, 1, 1]), dtype)).numpy()
+    drawn = draw(
+        tf.tile(u, [1, len(weights)]), tf.constant(np.tile(weights, [4, 1, 1]), dtype)
+    ).numpy()
     for row, weight in enumerate(weights):
         assert (weight[drawn[:, row]] > 0).all()
 
 
 def test_the_inverse_of_a_categorical_splits_the_unit_interval_in_order():
     u = tf.constant([0.0, 0.19, 0.21, 0.49, 0.51, 0.99])
-    np.testing.assert_array_equal(random.categorical_from_uniform(u, tf.tile([[2.0, 3.0, 5.0]], [6, 1])), [0, 0, 1, 1, 2, 2])
+    np.testing.assert_array_equal(
+        random.categorical_from_uniform(u, tf.tile([[2.0, 3.0, 5.0]], [6, 1])), [0, 0, 1, 1, 2, 2]
+    )
 
 
 def test_independent_draws_every_member():
-    distribution = tfd.Independent(tfd.Normal(tf.zeros([NUM_DRAWS // 4, 4]), tf.constant([1.0, 2.0, 3.0, 4.0])), 1)
+    distribution = tfd.Independent(
+        tfd.Normal(tf.zeros([NUM_DRAWS // 4, 4]), tf.constant([1.0, 2.0, 3.0, 4.0])), 1
+    )
     draws = random.sample(distribution, random.as_seed(4))
     assert draws.shape == [NUM_DRAWS // 4, 4]
     scaled = tf.reshape(draws / tf.constant([1.0, 2.0, 3.0, 4.0]), [-1])
-    assert ks_statistic(scaled, lambda x: tfd.Normal(np.float64(0), np.float64(1)).cdf(x)) < KS_BOUND
+    assert (
+        ks_statistic(scaled, lambda x: tfd.Normal(np.float64(0), np.float64(1)).cdf(x)) < KS_BOUND
+    )
 
 
 def test_masked_draws_the_safe_value_where_invalid():
     valid = tf.constant([True, False] * 5)
     inside = tfd.Normal(tf.zeros([10]), 1.0)
-    draws = random.sample(tfd.Masked(inside, valid, safe_sample_fn=lambda d: tf.fill(d.batch_shape, -7.0)), random.as_seed(5))
+    draws = random.sample(
+        tfd.Masked(inside, valid, safe_sample_fn=lambda d: tf.fill(d.batch_shape, -7.0)),
+        random.as_seed(5),
+    )
     expected = random.sample(inside, random.as_seed(5))
     np.testing.assert_array_equal(draws, np.where(valid, expected, -7.0))
 
@@ -163,7 +200,9 @@ def test_masked_draws_the_safe_value_where_invalid():
 def test_masked_draws_of_vectors_follow_the_mask_of_their_row():
     valid = tf.constant([True, False, True])
     inside = tfd.Independent(tfd.Normal(tf.zeros([3, 2]), 1.0), 1)
-    draws = random.sample(tfd.Masked(inside, valid, safe_sample_fn=lambda d: tf.zeros([3, 2])), random.as_seed(5)).numpy()
+    draws = random.sample(
+        tfd.Masked(inside, valid, safe_sample_fn=lambda d: tf.zeros([3, 2])), random.as_seed(5)
+    ).numpy()
     np.testing.assert_array_equal((draws != 0).all(-1), valid)
 
 
@@ -191,7 +230,9 @@ def test_fields_of_a_joint_may_depend_on_each_other(model):
 
 
 def test_fields_of_a_joint_have_streams_of_their_own():
-    joint = tfd.JointDistributionNamed(Pair(tfd.Normal(tf.zeros([8]), 1.0), tfd.Normal(tf.zeros([8]), 1.0)))
+    joint = tfd.JointDistributionNamed(
+        Pair(tfd.Normal(tf.zeros([8]), 1.0), tfd.Normal(tf.zeros([8]), 1.0))
+    )
     draws = random.sample(joint, random.as_seed(6))
     assert not np.isin(draws.first, draws.second).any()
 
@@ -211,7 +252,9 @@ def test_more_families_can_be_registered():
 
 def test_draws_depend_on_the_seed_alone():
     distribution = tfd.Normal(tf.zeros([5]), 1.0)
-    first, again, other = (random.sample(distribution, random.as_seed(seed)).numpy() for seed in (1, 1, 2))
+    first, again, other = (
+        random.sample(distribution, random.as_seed(seed)).numpy() for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).all()
 
@@ -233,7 +276,10 @@ def test_integers_become_seeds_without_collisions(seed):
         (None, "seed must be an integer or an int32 tensor of shape .* got None"),
         (1.5, "seed must be an integer or an int32 tensor of shape .* got float32"),
         ([1, 2, 3], "seed must be an integer or an int32 tensor of shape .* got int32"),
-        (tf.constant([1, 2], tf.int64), "seed must be an integer or an int32 tensor of shape .* got int64"),
+        (
+            tf.constant([1, 2], tf.int64),
+            "seed must be an integer or an int32 tensor of shape .* got int64",
+        ),
     ],
 )
 def test_what_is_no_seed_is_refused(seed, message):
@@ -263,7 +309,10 @@ def test_uniform_integers_are_uniform():
 
 def test_an_unknown_algorithm_is_refused():
     with (
-        pytest.raises(ValueError, match="algorithm must be one of philox, threefry, auto_select, got 'mt19937'"),
+        pytest.raises(
+            ValueError,
+            match="algorithm must be one of philox, threefry, auto_select, got 'mt19937'",
+        ),
         random.algorithm("mt19937"),
     ):
         pass
@@ -277,7 +326,9 @@ def test_the_algorithm_is_that_of_the_innermost_context():
         with random.algorithm("threefry"):
             return draw()
 
-    philox, threefry = (tf.function(f, jit_compile=True, autograph=False)().numpy() for f in (draw, with_threefry))
+    philox, threefry = (
+        tf.function(f, jit_compile=True, autograph=False)().numpy() for f in (draw, with_threefry)
+    )
     assert (philox != threefry).all()
     with random.algorithm("auto_select"), random.algorithm("philox"):
         inner = draw()

@@ -40,7 +40,9 @@ DRAWS = {
         tf.shape(tf.zeros([num_users]))[0], 9, 4, seed
     ),
     "joint distribution": lambda num_users, seed: random.sample(_joint(num_users), seed),
-    "after a split": lambda num_users, seed: [random.uniform([num_users], one) for one in random.split_seed(seed, 3)],
+    "after a split": lambda num_users, seed: [
+        random.uniform([num_users], one) for one in random.split_seed(seed, 3)
+    ],
 }
 
 
@@ -49,7 +51,9 @@ def _seed_rows():
 
 
 def _assert_blocks(rows, blocks):
-    """The draws of all rows are the blocks of the seeds, for every value, up to the last bit of logarithms."""
+    """The draws of all rows are the blocks of the seeds, for every value, up to the last bit of
+    logarithms.
+    """
     for leaf, *of_seeds in zip(tf.nest.flatten(rows), *map(tf.nest.flatten, blocks), strict=True):
         np.testing.assert_allclose(leaf, np.concatenate(of_seeds * NUM_VALUES), rtol=1e-6)
 
@@ -78,12 +82,18 @@ def test_noise_drawn_ahead_is_that_of_each_seed_alone():
         meter = random.meter()
         for noise in (meter, None):
             noise = noise or random.noise(random.draw_noise(meter.taken, seed), seed)
-            draws = random.sample(_joint(num_users), noise), random.uniform([num_users], noise), random.sample(_joint(num_users), noise)
+            draws = (
+                random.sample(_joint(num_users), noise),
+                random.uniform([num_users], noise),
+                random.sample(_joint(num_users), noise),
+            )
         return draws, random.split_seed(noise.new_seed(), 1)[0]
 
     with random.paired(NUM_VALUES, len(SEEDS)):
         rows, next_seed = taken(NUM_ROWS, _seed_rows())
-    blocks, next_seeds = zip(*(taken(NUM_USERS, random.as_seed(seed)) for seed in SEEDS), strict=True)
+    blocks, next_seeds = zip(
+        *(taken(NUM_USERS, random.as_seed(seed)) for seed in SEEDS), strict=True
+    )
     _assert_blocks(rows, blocks)
     np.testing.assert_array_equal(next_seed, next_seeds)
 
@@ -119,7 +129,9 @@ def test_draws_without_the_users_axis_are_refused():
     ):
         with (
             random.paired(NUM_VALUES, len(SEEDS)),
-            pytest.raises(ValueError, match=r"first axis of a draw must be 3 values \* 2 seeds \* users"),
+            pytest.raises(
+                ValueError, match=r"first axis of a draw must be 3 values \* 2 seeds \* users"
+            ),
         ):
             draw(_seed_rows())
 

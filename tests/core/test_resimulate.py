@@ -40,7 +40,11 @@ def test_stages_that_are_named_are_drawn_anew_and_the_others_keep_their_draws():
     assert np.any(first.active != other.active)
     for name in ("hidden", "candidates"):
         for one, logged in zip(
-            *(tf.nest.flatten(getattr(draws, name)) for draws in (first.draws, trajectory.transitions.draws)), strict=True
+            *(
+                tf.nest.flatten(getattr(draws, name))
+                for draws in (first.draws, trajectory.transitions.draws)
+            ),
+            strict=True,
         ):
             np.testing.assert_array_equal(one, logged)
 

@@ -8,7 +8,11 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.adapters import episodes
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, PlainVideos, UtilityVideos
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    PlainVideos,
+    UtilityVideos,
+)
 from recsim_tf.environments.interest_exploration import TopicDocuments
 from tests.core.toy import ToyDocuments
 from tests.policies import first_positions, uniform_random
@@ -18,27 +22,40 @@ NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES = 4, 6, 2, 5
 
 def simulator(documents=None, **arguments):
     """Interest evolution in which the users leave after 2, 3, 4 and 5 steps if nobody clicks."""
-    users = InterestEvolutionUsers(time_budget=tf.constant([2.0, 3.0, 4.0, 5.0]), step_penalty=1.0, no_click_mass=1e6)
+    users = InterestEvolutionUsers(
+        time_budget=tf.constant([2.0, 3.0, 4.0, 5.0]), step_penalty=1.0, no_click_mass=1e6
+    )
     documents = recsim_tf.SharedCandidates(documents or UtilityVideos())
-    return recsim_tf.interest_evolution(SLATE_SIZE, NUM_CANDIDATES, users=users, documents=documents, **arguments)
+    return recsim_tf.interest_evolution(
+        SLATE_SIZE, NUM_CANDIDATES, users=users, documents=documents, **arguments
+    )
 
 
 def patient_simulator(**arguments):
     """Nobody leaves, and all watch something at nearly every step."""
     users = InterestEvolutionUsers(time_budget=1e6, no_click_mass=0.0)
     return recsim_tf.interest_evolution(
-        SLATE_SIZE, NUM_CANDIDATES, users=users, documents=recsim_tf.SharedCandidates(UtilityVideos()), **arguments
+        SLATE_SIZE,
+        NUM_CANDIDATES,
+        users=users,
+        documents=recsim_tf.SharedCandidates(UtilityVideos()),
+        **arguments,
     )
 
 
 def rollout(simulator, policy=None, jit_compile=False, **arguments):
     policy = policy or uniform_random(SLATE_SIZE)
-    return compiled(lambda: simulator.rollout(policy, NUM_USERS, NUM_STEPS, 0, **arguments), jit_compile=jit_compile)()
+    return compiled(
+        lambda: simulator.rollout(policy, NUM_USERS, NUM_STEPS, 0, **arguments),
+        jit_compile=jit_compile,
+    )()
 
 
 def assert_rows_are_equal(nest, axis):
     for leaf in tf.nest.flatten(nest):
-        np.testing.assert_array_equal(leaf, np.broadcast_to(np.take(leaf, [0], axis=axis), leaf.shape))
+        np.testing.assert_array_equal(
+            leaf, np.broadcast_to(np.take(leaf, [0], axis=axis), leaf.shape)
+        )
 
 
 def specs(nest):
@@ -56,7 +73,9 @@ class SecretiveDocuments(TopicDocuments):
     def reveal(self, documents):
         grade = tfd.Normal(documents.quality, 1.0)
         mood = tfd.Uniform(tf.zeros_like(documents.quality), 1.0)
-        return tfd.JointDistributionNamed(Secrets(grade=tfd.Independent(grade, 1), mood=tfd.Independent(mood, 1)))
+        return tfd.JointDistributionNamed(
+            Secrets(grade=tfd.Independent(grade, 1), mood=tfd.Independent(mood, 1))
+        )
 
     def show(self, documents, hidden):
         return documents._replace(quality=hidden.grade + hidden.mood)
@@ -70,14 +89,20 @@ def test_all_users_see_one_set_and_another_one_each_step(jit_compile, auto_reset
     assert drawn.hidden == ()
     assert_rows_are_equal(trajectory.initial.candidates, axis=0)
     assert_rows_are_equal(drawn.candidates, axis=1)
-    qualities = np.concatenate([trajectory.initial.candidates.hidden[:1, 0], drawn.candidates.hidden[:, 0, 0]])
+    qualities = np.concatenate(
+        [trajectory.initial.candidates.hidden[:1, 0], drawn.candidates.hidden[:, 0, 0]]
+    )
     assert len(set(qualities)) == NUM_STEPS + 1
 
 
 @pytest.mark.parametrize("documents", [PlainVideos, TopicDocuments, SecretiveDocuments])
 def test_documents_of_any_kind_are_shared(documents):
-    environment = recsim_tf.interest_evolution if documents is PlainVideos else recsim_tf.interest_exploration
-    shared = environment(SLATE_SIZE, NUM_CANDIDATES, documents=recsim_tf.SharedCandidates(documents()))
+    environment = (
+        recsim_tf.interest_evolution if documents is PlainVideos else recsim_tf.interest_exploration
+    )
+    shared = environment(
+        SLATE_SIZE, NUM_CANDIDATES, documents=recsim_tf.SharedCandidates(documents())
+    )
     alone = environment(SLATE_SIZE, NUM_CANDIDATES, documents=documents())
     observation = shared.observe(shared.reset(NUM_USERS, 0))
     assert_rows_are_equal(observation.documents, axis=0)
@@ -89,10 +114,15 @@ def test_documents_of_any_kind_are_shared(documents):
 @pytest.mark.parametrize("resample_documents", [True, False])
 def test_two_users_who_are_shown_a_document_meet_the_same_quality(resample_documents):
     trajectory = rollout(patient_simulator(resample_documents=resample_documents))
-    slate, quality = trajectory.transitions.slate.numpy(), trajectory.transitions.response.quality.numpy()
+    slate, quality = (
+        trajectory.transitions.slate.numpy(),
+        trajectory.transitions.response.quality.numpy(),
+    )
     met: dict = {}
     for (step, user, k), position in np.ndenumerate(slate):
-        met.setdefault((step if resample_documents else 0, position), set()).add(quality[step, user, k])
+        met.setdefault((step if resample_documents else 0, position), set()).add(
+            quality[step, user, k]
+        )
     assert len(met) > 1
     assert all(len(qualities) == 1 for qualities in met.values())
     assert len(set.union(*met.values())) == len(met)
@@ -122,7 +152,9 @@ def test_the_documents_part_of_log_prob_is_that_of_one_set(jit_compile):
     topics = np.concatenate([draws[0].documents[:1], draws[1].documents[:, 0]])
     qualities = np.concatenate([draws[0].hidden[:1], draws[1].hidden[:, 0]])
     mean = UtilityVideos().mean_quality().numpy()[topics]
-    expected = np.sum(-np.log(20) - np.log(0.1 * np.sqrt(2 * np.pi)) - ((qualities - mean) / 0.1) ** 2 / 2)
+    expected = np.sum(
+        -np.log(20) - np.log(0.1 * np.sqrt(2 * np.pi)) - ((qualities - mean) / 0.1) ** 2 / 2
+    )
     np.testing.assert_allclose(log_prob.documents, [expected, 0, 0, 0], rtol=1e-4)
     assert np.isfinite(log_prob.total).all()
 
@@ -133,12 +165,17 @@ def test_the_users_parts_of_log_prob_are_those_of_each_user():
     own = recsim_tf.interest_evolution(SLATE_SIZE, NUM_CANDIDATES, users=shared.users)
     trajectory = rollout(shared)
     initial, transitions = trajectory.initial, trajectory.transitions
-    draws = transitions.draws._replace(hidden=transitions.response.quality, candidates=transitions.draws.candidates.documents)
+    draws = transitions.draws._replace(
+        hidden=transitions.response.quality, candidates=transitions.draws.candidates.documents
+    )
     alone = trajectory._replace(
-        initial=initial._replace(candidates=initial.candidates.documents), transitions=transitions._replace(draws=draws)
+        initial=initial._replace(candidates=initial.candidates.documents),
+        transitions=transitions._replace(draws=draws),
     )
     assert transitions.response.clicked.numpy().any()
-    np.testing.assert_allclose(shared.log_prob(trajectory).user, own.log_prob(alone).user, rtol=1e-6)
+    np.testing.assert_allclose(
+        shared.log_prob(trajectory).user, own.log_prob(alone).user, rtol=1e-6
+    )
 
 
 def test_parameters_of_the_documents_have_gradients():
@@ -161,7 +198,9 @@ def test_users_who_have_left_freeze_while_the_others_go_on():
     for user in range(NUM_USERS - 1):
         end = active[:, user].sum()
         for frozen in (interests, candidates):
-            np.testing.assert_array_equal(frozen[end:, user], np.broadcast_to(frozen[end, user], frozen[end:, user].shape))
+            np.testing.assert_array_equal(
+                frozen[end:, user], np.broadcast_to(frozen[end, user], frozen[end:, user].shape)
+            )
         going_on = candidates[end:5, -1]
         assert len(np.unique(going_on, axis=0)) == 5 - end
 
@@ -197,13 +236,18 @@ def test_sessions_come_back_from_a_log(tmp_path, resample_documents):
 
 
 def test_a_corpus_state_is_refused():
-    with pytest.raises(ValueError, match="documents must have no corpus state to be shared by users, got ToyDocuments"):
+    with pytest.raises(
+        ValueError,
+        match="documents must have no corpus state to be shared by users, got ToyDocuments",
+    ):
         recsim_tf.SharedCandidates(ToyDocuments())
 
 
 class PersonalDocuments(TopicDocuments):
     def candidates(self, num_users, num_candidates, corpus, user):
-        return tfd.Independent(tfd.Normal(tf.tile(user.affinity[:, :1], [1, num_candidates]), 1.0), 1)
+        return tfd.Independent(
+            tfd.Normal(tf.tile(user.affinity[:, :1], [1, num_candidates]), 1.0), 1
+        )
 
 
 @pytest.mark.parametrize(
@@ -217,5 +261,10 @@ class PersonalDocuments(TopicDocuments):
     ids=["user", "hidden attributes", "documents", "candidates"],
 )
 def test_documents_that_depend_on_users_are_refused(documents):
-    with pytest.raises(ValueError, match=r"documents must not depend on the users who share them .*, got \w+(Documents|Videos)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"documents must not depend on the users who share them .*, got \w+(Documents|Videos)"
+        ),
+    ):
         recsim_tf.SharedCandidates(documents)

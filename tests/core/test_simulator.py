@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
 from tests.core.toy import CORPUS_UNIT, toy_simulator
 from tests.policies import first_positions, uniform_random
 
@@ -42,7 +46,10 @@ def test_a_step_goes_response_user_corpus_departure_candidates():
     # The response is of the user as they were, to the documents that were on offer.
     np.testing.assert_array_equal(transition.response.level, np.tile(level[:, np.newaxis], 2))
     np.testing.assert_allclose(transition.draws.response, level, atol=0.6)
-    np.testing.assert_array_equal(transition.response.value, np.take_along_axis(state.candidates.numpy(), SLATE.numpy(), axis=1))
+    np.testing.assert_array_equal(
+        transition.response.value,
+        np.take_along_axis(state.candidates.numpy(), SLATE.numpy(), axis=1),
+    )
     np.testing.assert_array_equal(next_state.user.level, level + 1)
     # The corpus reads the response.
     np.testing.assert_array_equal(next_state.corpus.seen, level)
@@ -50,7 +57,9 @@ def test_a_step_goes_response_user_corpus_departure_candidates():
     # Below 1 before the update, at least 1 after it.
     assert transition.terminated.numpy().all()
     # New candidates are for the updated corpus and user, also at the last step.
-    np.testing.assert_allclose(next_state.candidates - CORPUS_UNIT, np.tile(level[:, np.newaxis] + 1, 4), atol=1e-3)
+    np.testing.assert_allclose(
+        next_state.candidates - CORPUS_UNIT, np.tile(level[:, np.newaxis] + 1, 4), atol=1e-3
+    )
     assert_equal(next_state.response, transition.response)
     np.testing.assert_array_equal(next_state.num_steps, np.ones(3))
 
@@ -60,7 +69,9 @@ def test_a_session_starts_with_a_blank_response_and_no_steps():
     assert_equal(state.response, tf.nest.map_structure(np.zeros_like, state.response))
     np.testing.assert_array_equal(state.num_steps, np.zeros(3))
     np.testing.assert_array_equal(state.done, np.zeros(3))
-    np.testing.assert_allclose(state.candidates, np.tile(state.user.level[:, tf.newaxis], 4), atol=1e-3)
+    np.testing.assert_allclose(
+        state.candidates, np.tile(state.user.level[:, tf.newaxis], 4), atol=1e-3
+    )
 
 
 def test_observations_hold_what_the_models_show():
@@ -72,7 +83,9 @@ def test_observations_hold_what_the_models_show():
 
 def test_agents_see_what_the_users_show_of_a_response_and_rewards_are_of_the_whole():
     simulator = toy_simulator()
-    simulator.users.observe_response = lambda response: response._replace(clicked=response.clicked / 2)
+    simulator.users.observe_response = lambda response: response._replace(
+        clicked=response.clicked / 2
+    )
     state, transition = simulator.step(simulator.reset(3, seed=0), SLATE, seed=1)
     np.testing.assert_array_equal(simulator.observe(state).response.clicked, np.full([3, 2], 0.5))
     np.testing.assert_array_equal(transition.response.clicked, np.ones([3, 2]))
@@ -86,13 +99,24 @@ def test_users_who_left_stay_as_they_are():
         state, transition = simulator.step(states[-1], SLATE, seed)
         states.append(state)
         transitions.append(transition)
-    np.testing.assert_array_equal([t.active for t in transitions], [[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
-    np.testing.assert_array_equal([t.terminated for t in transitions], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
-    np.testing.assert_array_equal([t.reward for t in transitions], 2 * np.array([t.active for t in transitions]))
+    np.testing.assert_array_equal(
+        [t.active for t in transitions], [[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    )
+    np.testing.assert_array_equal(
+        [t.terminated for t in transitions], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    )
+    np.testing.assert_array_equal(
+        [t.reward for t in transitions], 2 * np.array([t.active for t in transitions])
+    )
     assert not np.any([t.truncated for t in transitions])
     for row, length in enumerate([1, 2, 3]):
         for later in states[length:]:
-            assert_equal(*(tf.nest.map_structure(lambda leaf, row=row: leaf[row], state) for state in (later, states[length])))
+            assert_equal(
+                *(
+                    tf.nest.map_structure(lambda leaf, row=row: leaf[row], state)
+                    for state in (later, states[length])
+                )
+            )
     assert_equal(states[5], states[3])
 
 
@@ -110,12 +134,19 @@ def test_replacing_seats_new_users_in_the_rows_asked_for():
     who = tf.constant([False, True, False])
     replaced = simulator.replace(state, who, seed=2)
     for row in (0, 2):
-        assert_equal(*(tf.nest.map_structure(lambda leaf, row=row: leaf[row], nest) for nest in (replaced, state)))
+        assert_equal(
+            *(
+                tf.nest.map_structure(lambda leaf, row=row: leaf[row], nest)
+                for nest in (replaced, state)
+            )
+        )
     assert 0 <= replaced.user.level[1] < 1
     assert replaced.num_steps[1] == 0
     assert_equal(tf.nest.map_structure(lambda leaf: leaf[1], replaced.response), [np.zeros(2)] * 5)
     assert_equal(replaced.corpus, state.corpus)
-    np.testing.assert_allclose(replaced.candidates[1] - CORPUS_UNIT, np.full(4, replaced.user.level[1]), atol=1e-3)
+    np.testing.assert_allclose(
+        replaced.candidates[1] - CORPUS_UNIT, np.full(4, replaced.user.level[1]), atol=1e-3
+    )
     ended = state._replace(done=tf.constant([True, True, True]))
     assert simulator.replace(ended, who, seed=2).done.numpy().tolist() == [True, False, True]
     persistent = toy_simulator(resample_documents=False)
@@ -129,7 +160,9 @@ def test_replacing_seats_new_users_in_the_rows_asked_for():
 
 def test_auto_reset_seats_a_newcomer_in_the_same_step():
     simulator = toy_simulator(limit=LIMITS)
-    trajectory = simulator.rollout(count_steps, 3, 6, seed=0, auto_reset=True, policy_state=tf.zeros([3], tf.int32))
+    trajectory = simulator.rollout(
+        count_steps, 3, 6, seed=0, auto_reset=True, policy_state=tf.zeros([3], tf.int32)
+    )
     transitions, states = trajectory.transitions, simulator.replay(trajectory)
     ends = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1], [1, 1, 0], [1, 0, 0], [1, 1, 1]])
     np.testing.assert_array_equal(transitions.terminated, ends)
@@ -140,19 +173,31 @@ def test_auto_reset_seats_a_newcomer_in_the_same_step():
     np.testing.assert_array_equal(transitions.slate[:, :, 0], steps)
     # A newcomer has seen no slate; their level is what was drawn.
     np.testing.assert_array_equal(states.response.clicked[:, :, 0], steps > 0)
-    np.testing.assert_array_equal(states.user.level[1:][ends[:-1] == 1], trajectory.newcomers[:-1][ends[:-1] == 1])
+    np.testing.assert_array_equal(
+        states.user.level[1:][ends[:-1] == 1], trajectory.newcomers[:-1][ends[:-1] == 1]
+    )
     assert not states.done.numpy().any()
     # The candidates are the newcomer's, of a corpus that goes on.
     updates = np.arange(6)[:, np.newaxis]
-    np.testing.assert_allclose(states.candidates[:, :, 0] - CORPUS_UNIT * updates, states.user.level, atol=1e-2)
+    np.testing.assert_allclose(
+        states.candidates[:, :, 0] - CORPUS_UNIT * updates, states.user.level, atol=1e-2
+    )
 
 
 def test_auto_reset_starts_new_sessions_after_truncation():
     simulator = toy_simulator(limit=10.0, max_steps=2)
-    trajectory = simulator.rollout(count_steps, 2, 4, seed=0, auto_reset=True, policy_state=tf.zeros([2], tf.int32))
-    np.testing.assert_array_equal(trajectory.transitions.truncated, [[0, 0], [1, 1], [0, 0], [1, 1]])
-    np.testing.assert_array_equal(trajectory.transitions.slate[:, :, 0], [[0, 0], [1, 1], [0, 0], [1, 1]])
-    np.testing.assert_array_equal(simulator.replay(trajectory).num_steps, [[0, 0], [1, 1], [0, 0], [1, 1]])
+    trajectory = simulator.rollout(
+        count_steps, 2, 4, seed=0, auto_reset=True, policy_state=tf.zeros([2], tf.int32)
+    )
+    np.testing.assert_array_equal(
+        trajectory.transitions.truncated, [[0, 0], [1, 1], [0, 0], [1, 1]]
+    )
+    np.testing.assert_array_equal(
+        trajectory.transitions.slate[:, :, 0], [[0, 0], [1, 1], [0, 0], [1, 1]]
+    )
+    np.testing.assert_array_equal(
+        simulator.replay(trajectory).num_steps, [[0, 0], [1, 1], [0, 0], [1, 1]]
+    )
 
 
 @pytest.mark.parametrize("auto_reset", [False, True])
@@ -165,8 +210,14 @@ def test_persistent_candidates_and_their_hidden_attributes_stay_for_ever(auto_re
         np.testing.assert_array_equal(states.candidates[step], trajectory.initial.candidates)
         np.testing.assert_array_equal(states.hidden[step], trajectory.initial.hidden)
         slate = transitions.slate[step].numpy()
-        np.testing.assert_array_equal(transitions.response.value[step], np.take_along_axis(states.candidates[step].numpy(), slate, 1))
-        np.testing.assert_array_equal(transitions.response.hidden[step], np.take_along_axis(states.hidden[step].numpy(), slate, 1))
+        np.testing.assert_array_equal(
+            transitions.response.value[step],
+            np.take_along_axis(states.candidates[step].numpy(), slate, 1),
+        )
+        np.testing.assert_array_equal(
+            transitions.response.hidden[step],
+            np.take_along_axis(states.hidden[step].numpy(), slate, 1),
+        )
 
 
 def test_new_candidates_come_at_each_step_by_default():
@@ -190,7 +241,9 @@ def test_short_slates_are_padded_and_their_empty_positions_are_not_chosen():
 
 def test_empty_positions_may_stand_anywhere():
     simulator = small_interest_evolution(validate=True)
-    _, transition = simulator.step(simulator.reset(200, seed=0), tf.tile([[-1, 2]], [200, 1]), seed=1)
+    _, transition = simulator.step(
+        simulator.reset(200, seed=0), tf.tile([[-1, 2]], [200, 1]), seed=1
+    )
     clicked = transition.response.clicked.numpy()
     assert clicked[:, 1].any()
     assert not clicked[:, 0].any()
@@ -206,10 +259,22 @@ def test_int64_slates_are_taken():
     ("slate", "message"),
     [
         (tf.zeros([3, 2]), "slate must have dtype int32 or int64, got float32"),
-        (tf.zeros([3], tf.int32), r"slate must have shape \[3, k\] with k <= slate_size=2, got \(3,\)"),
-        (tf.zeros([3, 2, 1], tf.int32), r"slate must have shape \[3, k\] with k <= slate_size=2, got \(3, 2, 1\)"),
-        (tf.zeros([4, 2], tf.int32), r"slate must have shape \[3, k\] with k <= slate_size=2, got \(4, 2\)"),
-        (tf.zeros([3, 3], tf.int32), r"slate must have shape \[3, k\] with k <= slate_size=2, got \(3, 3\)"),
+        (
+            tf.zeros([3], tf.int32),
+            r"slate must have shape \[3, k\] with k <= slate_size=2, got \(3,\)",
+        ),
+        (
+            tf.zeros([3, 2, 1], tf.int32),
+            r"slate must have shape \[3, k\] with k <= slate_size=2, got \(3, 2, 1\)",
+        ),
+        (
+            tf.zeros([4, 2], tf.int32),
+            r"slate must have shape \[3, k\] with k <= slate_size=2, got \(4, 2\)",
+        ),
+        (
+            tf.zeros([3, 3], tf.int32),
+            r"slate must have shape \[3, k\] with k <= slate_size=2, got \(3, 3\)",
+        ),
     ],
     ids=["dtype", "vector", "rank", "users", "too long"],
 )
@@ -226,8 +291,14 @@ def test_slates_of_the_wrong_format_are_refused_always(slate, message, validate)
 @pytest.mark.parametrize(
     ("slate", "message"),
     [
-        ([[0, 1], [0, 4], [0, 1]], r"slate must hold candidate positions in \[0, 4\), or -1 for an empty position"),
-        ([[0, 1], [0, -2], [0, 1]], r"slate must hold candidate positions in \[0, 4\), or -1 for an empty position"),
+        (
+            [[0, 1], [0, 4], [0, 1]],
+            r"slate must hold candidate positions in \[0, 4\), or -1 for an empty position",
+        ),
+        (
+            [[0, 1], [0, -2], [0, 1]],
+            r"slate must hold candidate positions in \[0, 4\), or -1 for an empty position",
+        ),
         ([[0, 1], [3, 3], [0, 1]], "slate must not show a document twice"),
     ],
     ids=["above", "below", "twice"],
@@ -258,7 +329,10 @@ def test_empty_positions_are_no_duplicates():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"slate_size": 12, "num_candidates": 10}, r"slate_size must be in \[1, num_candidates=10\], got 12"),
+        (
+            {"slate_size": 12, "num_candidates": 10},
+            r"slate_size must be in \[1, num_candidates=10\], got 12",
+        ),
         ({"slate_size": 0}, r"slate_size must be in \[1, num_candidates=4\], got 0"),
         ({"num_candidates": 0}, "num_candidates must be at least 1, got 0"),
         ({"max_steps": 0}, "max_steps must be at least 1 or None, got 0"),
@@ -280,10 +354,16 @@ def test_fold_sees_the_transitions_of_the_rollout(auto_reset):
 
     def remember(carry, transition):
         step, memory = carry
-        return step + 1, tf.nest.map_structure(lambda array, leaf: array.write(step, leaf), memory, transition)
+        return step + 1, tf.nest.map_structure(
+            lambda array, leaf: array.write(step, leaf), memory, transition
+        )
 
-    memory = tf.nest.map_structure(lambda leaf: tf.TensorArray(leaf.dtype, 4, element_shape=leaf.shape[1:]), transitions)
-    num_steps, memory = simulator.fold(uniform_random(2), **arguments, function=remember, initial=(0, memory))
+    memory = tf.nest.map_structure(
+        lambda leaf: tf.TensorArray(leaf.dtype, 4, element_shape=leaf.shape[1:]), transitions
+    )
+    num_steps, memory = simulator.fold(
+        uniform_random(2), **arguments, function=remember, initial=(0, memory)
+    )
     # Without newcomers, it ends with the last user, who leaves at step 3.
     assert num_steps == (4 if auto_reset else 3)
     for leaf, array in zip(tf.nest.flatten(transitions), tf.nest.flatten(memory), strict=True):
@@ -291,7 +371,13 @@ def test_fold_sees_the_transitions_of_the_rollout(auto_reset):
 
 
 @pytest.mark.parametrize("auto_reset", [False, True])
-@pytest.mark.parametrize("make", [small_interest_evolution, lambda **kw: toy_simulator(limit=tf.constant([1.0, 2.0, 3.0, 3.0]), **kw)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        small_interest_evolution,
+        lambda **kw: toy_simulator(limit=tf.constant([1.0, 2.0, 3.0, 3.0]), **kw),
+    ],
+)
 @pytest.mark.parametrize("resample_documents", [False, True])
 def test_replay_recomputes_what_the_policy_saw(make, auto_reset, resample_documents):
     simulator = make(resample_documents=resample_documents)
@@ -305,7 +391,9 @@ def test_replay_recomputes_what_the_policy_saw(make, auto_reset, resample_docume
     states = simulator.replay(trajectory)
     # The first call only gives the loop its shapes.
     for step, observation in enumerate(observations[1:]):
-        replayed = simulator.observe(tf.nest.map_structure(lambda leaf, step=step: leaf[step], states))
+        replayed = simulator.observe(
+            tf.nest.map_structure(lambda leaf, step=step: leaf[step], states)
+        )
         assert_equal(replayed, observation)
     assert len(observations) == 6
 
@@ -320,7 +408,9 @@ def test_a_rollout_is_the_steps_from_its_initial_state():
             trajectory.transitions.response.level[step, :, 0],
             state.user.level,
         )
-        state, _ = simulator.step(state, first_positions(2)(simulator.observe(state), (), None)[0], seed=step)
+        state, _ = simulator.step(
+            state, first_positions(2)(simulator.observe(state), (), None)[0], seed=step
+        )
 
 
 def test_a_corpus_with_state_goes_through_a_rollout():
@@ -328,7 +418,14 @@ def test_a_corpus_with_state_goes_through_a_rollout():
     trajectory = simulator.rollout(first_positions(2), 3, 4, seed=0)
     states = simulator.replay(trajectory)
     level = states.user.level[0].numpy()
-    np.testing.assert_array_equal(states.corpus.num_updates, [[0, 0, 0], [1, 1, 1], [1, 2, 2], [1, 2, 3]])
-    seen = [[0, 0, 0], level, [level[0], *(2 * level[1:] + 1)], [level[0], 2 * level[1] + 1, 3 * level[2] + 3]]
+    np.testing.assert_array_equal(
+        states.corpus.num_updates, [[0, 0, 0], [1, 1, 1], [1, 2, 2], [1, 2, 3]]
+    )
+    seen = [
+        [0, 0, 0],
+        level,
+        [level[0], *(2 * level[1:] + 1)],
+        [level[0], 2 * level[1] + 1, 3 * level[2] + 3],
+    ]
     np.testing.assert_allclose(states.corpus.seen, seen, rtol=1e-6)
     np.testing.assert_array_equal(states.corpus.offset, np.tile(trajectory.initial.corpus, [4, 1]))

@@ -1,4 +1,6 @@
-"""A guard of speed that needs no clock: how many operations a step has, and that nothing is traced twice."""
+"""A guard of speed that needs no clock: how many operations a step has, and that nothing is traced
+twice.
+"""
 
 import json
 from pathlib import Path
@@ -15,17 +17,24 @@ NUM_USERS, NUM_STEPS = 8, 4
 
 
 def simulation(environment_id):
-    """A compiled function from a seed to the total reward of auto-reset sessions with random slates."""
+    """A compiled function from a seed to the total reward of auto-reset sessions with random
+    slates.
+    """
     simulator = recsim_tf.make(environment_id)
 
     def policy(observation, policy_state, seed):
         del observation
-        return uniform_slate(NUM_USERS, simulator.num_candidates, simulator.slate_size, seed), policy_state
+        return (
+            uniform_slate(NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
+            policy_state,
+        )
 
     def add(total, transition):
         return total + tf.reduce_sum(transition.reward)
 
-    return compiled(lambda seed: simulator.fold(policy, NUM_USERS, NUM_STEPS, seed, add, 0.0, auto_reset=True))
+    return compiled(
+        lambda seed: simulator.fold(policy, NUM_USERS, NUM_STEPS, seed, add, 0.0, auto_reset=True)
+    )
 
 
 def operations_of_a_step(function) -> int:
@@ -34,7 +43,12 @@ def operations_of_a_step(function) -> int:
     bodies = {function.signature.name: function for function in definition.library.function}
 
     def count(name):
-        called = [attr.func.name for node in bodies[name].node_def for attr in node.attr.values() if attr.func.name]
+        called = [
+            attr.func.name
+            for node in bodies[name].node_def
+            for attr in node.attr.values()
+            if attr.func.name
+        ]
         return len(bodies[name].node_def) + sum(map(count, called))
 
     [loop] = [node for node in definition.node if node.op in ("While", "StatelessWhile")]
@@ -45,7 +59,8 @@ def operations_of_a_step(function) -> int:
 def test_a_step_has_no_more_operations_than_recorded_and_is_traced_once(environment_id):
     function = simulation(environment_id)
     found = operations_of_a_step(function)
-    # Releases of TensorFlow and TensorFlow Probability differ by a few. Where a step has lost more, or needs more, record it anew.
+    # Releases of TensorFlow and TensorFlow Probability differ by a few. Where a step has lost more,
+    # or needs more, record it anew.
     assert 0.9 * RECORDED[environment_id] <= found <= 1.05 * RECORDED[environment_id]
     for seed in range(3):
         function(as_seed(seed))

@@ -1,4 +1,6 @@
-"""Models small enough to be followed by hand: every quantity tells from which state it was computed."""
+"""Models small enough to be followed by hand: every quantity tells from which state it was
+computed.
+"""
 
 from typing import NamedTuple
 
@@ -40,7 +42,9 @@ class ShownDocument(NamedTuple):
 
 
 class ToyUsers(UserModel):
-    """Users who leave when their level reaches `limit`, a number or [B]: after exactly `limit` steps."""
+    """Users who leave when their level reaches `limit`, a number or [B]: after exactly `limit`
+    steps.
+    """
 
     def __init__(self, limit=3.0):
         super().__init__()
@@ -78,17 +82,23 @@ class ToyUsers(UserModel):
 
 
 class ToyDocuments(DocumentModel):
-    """A corpus that remembers what it saw; candidates tell the states of corpus and user that they were drawn for."""
+    """A corpus that remembers what it saw; candidates tell the states of corpus and user that they
+    were drawn for.
+    """
 
     def initial_draws(self, num_users):
         return tfd.Normal(tf.zeros([num_users]), 1.0)
 
     def initial_state(self, draws):
-        return CorpusState(offset=draws, seen=tf.zeros_like(draws), num_updates=tf.zeros_like(draws))
+        return CorpusState(
+            offset=draws, seen=tf.zeros_like(draws), num_updates=tf.zeros_like(draws)
+        )
 
     def candidates(self, num_users, num_candidates, corpus, user):
         mean = CORPUS_UNIT * corpus.num_updates + user.level
-        return tfd.Independent(tfd.Normal(tf.tile(mean[:, tf.newaxis], [1, num_candidates]), 1e-4), 1)
+        return tfd.Independent(
+            tfd.Normal(tf.tile(mean[:, tf.newaxis], [1, num_candidates]), 1e-4), 1
+        )
 
     def describe(self, draw, corpus):
         return ToyDocument(draw)
@@ -100,7 +110,9 @@ class ToyDocuments(DocumentModel):
         return ShownDocument(documents.value, hidden)
 
     def update(self, corpus, slate, response):
-        return CorpusState(corpus.offset, corpus.seen + response.level[:, 0], corpus.num_updates + 1)
+        return CorpusState(
+            corpus.offset, corpus.seen + response.level[:, 0], corpus.num_updates + 1
+        )
 
     def observe(self, documents):
         return documents.value

@@ -1,4 +1,6 @@
-"""RecSim's small sequential MDP, a fixture whose optimal values are known: six states, four kinds of documents, position 0 is consumed."""
+"""RecSim's small sequential MDP, a fixture whose optimal values are known: six states, four kinds
+of documents, position 0 is consumed.
+"""
 
 from typing import NamedTuple
 
@@ -30,7 +32,9 @@ class Response(NamedTuple):
 
 
 class SequentialUsers(UserModel):
-    """Users in one of six states, int32 [B], who start in state 0 unless `starting_probs` [6] say otherwise, and never leave."""
+    """Users in one of six states, int32 [B], who start in state 0 unless `starting_probs` [6] say
+    otherwise, and never leave.
+    """
 
     def __init__(self, starting_probs=STARTING_PROBS, jump_probs=JUMP_PROBS, dtype=tf.float32):
         super().__init__()
@@ -47,13 +51,17 @@ class SequentialUsers(UserModel):
 
     def outcome(self, state, slate, draw):
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
-        rewards = tf.gather_nd(tf.constant(REWARDS, self.dtype), tf.stack([slate.documents[:, 0], state], axis=-1))
+        rewards = tf.gather_nd(
+            tf.constant(REWARDS, self.dtype), tf.stack([slate.documents[:, 0], state], axis=-1)
+        )
         return Response(clicked=clicked, reward=clicked * rewards[:, tf.newaxis])
 
     def innovation(self, state, slate, response):
         probs = per_user(self.jump_probs, 2, self.dtype, table_rank=1)
         jump = tfd.Categorical(probs=tf.broadcast_to(probs, [state.shape[0], len(JUMP_PROBS)]))
-        return tfd.Masked(jump, state < 4, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype))
+        return tfd.Masked(
+            jump, state < 4, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype)
+        )
 
     def update(self, state, slate, response, innovation):
         return (state + slate.documents[:, 0] + 1 + innovation) % NUM_STATES
@@ -82,7 +90,9 @@ class SequentialDocuments(DocumentModel):
         return Bounds(0, NUM_ACTIONS - 1)
 
 
-def sequential(slate_size=1, num_candidates=4, starting_probs=STARTING_PROBS, dtype=tf.float32, **arguments):
+def sequential(
+    slate_size=1, num_candidates=4, starting_probs=STARTING_PROBS, dtype=tf.float32, **arguments
+):
     """A simulator of the MDP; the reward is that of position 0."""
     if num_candidates < NUM_ACTIONS:
         raise ValueError(f"num_candidates must be at least {NUM_ACTIONS}, got {num_candidates}")

@@ -29,8 +29,18 @@ class Environment(NamedTuple):
     documents: tuple[str, ...] = ()  # through its documents part
 
     def make(self, **arguments) -> Simulator:
-        arguments = {"slate_size": SLATE_SIZE, "num_candidates": NUM_CANDIDATES, "max_steps": MAX_STEPS, **self.arguments, **arguments}
-        return recsim_tf.make(self.environment_id, **arguments) if self.environment_id else sequential(**arguments)
+        arguments = {
+            "slate_size": SLATE_SIZE,
+            "num_candidates": NUM_CANDIDATES,
+            "max_steps": MAX_STEPS,
+            **self.arguments,
+            **arguments,
+        }
+        return (
+            recsim_tf.make(self.environment_id, **arguments)
+            if self.environment_id
+            else sequential(**arguments)
+        )
 
 
 _SATISFACTION_PARAMETERS = (
@@ -43,7 +53,9 @@ _SATISFACTION_PARAMETERS = (
     "kale_stddev",
 )
 ENVIRONMENTS = {
-    "drifting taste": Environment("DriftingTaste-v0", {}, ("taste_loc", "taste_scale", "gain", "decay")),
+    "drifting taste": Environment(
+        "DriftingTaste-v0", {}, ("taste_loc", "taste_scale", "gain", "decay")
+    ),
     "interest evolution": Environment(
         "InterestEvolution-v1",
         {},
@@ -58,12 +70,19 @@ ENVIRONMENTS = {
     ),
     "long-term satisfaction": Environment("LongTermSatisfaction-v1", {}, _SATISFACTION_PARAMETERS),
     "long-term satisfaction, tutorial": Environment(
-        "LongTermSatisfaction-v1", {"tutorial": True}, (*_SATISFACTION_PARAMETERS, "observation_stddev")
+        "LongTermSatisfaction-v1",
+        {"tutorial": True},
+        (*_SATISFACTION_PARAMETERS, "observation_stddev"),
     ),
     "page clicks": Environment(
-        "PageClicks-v0", {}, ("intercept", "position_effect", "feature_probs", "feature_effect"), ("affinity_probs",)
+        "PageClicks-v0",
+        {},
+        ("intercept", "position_effect", "feature_probs", "feature_effect"),
+        ("affinity_probs",),
     ),
-    "sequential": Environment(None, {"starting_probs": [1 / 6] * 6}, ("starting_probs", "jump_probs")),
+    "sequential": Environment(
+        None, {"starting_probs": [1 / 6] * 6}, ("starting_probs", "jump_probs")
+    ),
 }
 
 
@@ -74,7 +93,11 @@ def environment(request) -> Environment:
 
 def rollout(simulator, **arguments):
     """A compiled function from a seed to a trajectory of random slates."""
-    return compiled(lambda seed: simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, **arguments))
+    return compiled(
+        lambda seed: simulator.rollout(
+            uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, **arguments
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +124,9 @@ def env(simulator) -> SlateEnvironment:
 
 @pytest.fixture(scope="module")
 def time_steps(env):
-    """Steps of a fixed slate from the start of a session over its end into the next, and one after a reset."""
+    """Steps of a fixed slate from the start of a session over its end into the next, and one after
+    a reset.
+    """
     step = tf.function(env.step, autograph=False)
     return [env.current_time_step(), *(step(SLATE) for _ in range(MAX_STEPS + 2)), env.reset()]
 
@@ -112,7 +137,9 @@ def leaves_equal(one, other):
 
 
 def test_every_registered_environment_is_checked():
-    assert {case.environment_id for case in ENVIRONMENTS.values()} - {None} == set(recsim_tf.registered())
+    assert {case.environment_id for case in ENVIRONMENTS.values()} - {None} == set(
+        recsim_tf.registered()
+    )
 
 
 def test_specs_are_named_and_bounded(env):
@@ -121,7 +148,11 @@ def test_specs_are_named_and_bounded(env):
     assert all(names)
     assert len(set(names)) == len(names)
     assert all(isinstance(spec, tensor_spec.BoundedTensorSpec) for spec in specs)
-    assert (action_spec.name, action_spec.shape, action_spec.dtype) == ("slate", [SLATE_SIZE], tf.int32)
+    assert (action_spec.name, action_spec.shape, action_spec.dtype) == (
+        "slate",
+        [SLATE_SIZE],
+        tf.int32,
+    )
     assert (action_spec.minimum, action_spec.maximum) == (0, NUM_CANDIDATES - 1)
 
 
@@ -173,13 +204,21 @@ def test_nothing_is_traced_twice(simulator, run, score):
     for seed in range(3):
         score(run(as_seed(seed)))
         state, _ = step(state, SLATE, as_seed(seed))
-    assert [function.experimental_get_tracing_count() for function in (run, score, step)] == [1, 1, 1]
+    assert [function.experimental_get_tracing_count() for function in (run, score, step)] == [
+        1,
+        1,
+        1,
+    ]
 
 
 def test_floats_are_float32_and_the_log_probability_is_finite(run, score):
     trajectory = run(as_seed(0))
     log_prob = score(trajectory)
-    assert {leaf.dtype for leaf in tf.nest.flatten((trajectory, log_prob))} <= {tf.float32, tf.int32, tf.bool}
+    assert {leaf.dtype for leaf in tf.nest.flatten((trajectory, log_prob))} <= {
+        tf.float32,
+        tf.int32,
+        tf.bool,
+    }
     assert all(np.isfinite(part).all() for part in log_prob)
 
 
@@ -192,7 +231,9 @@ def test_every_float_may_be_float64_and_every_shape_is_static(environment):
         state, transition = simulator.step(simulator.reset(NUM_USERS, seed), SLATE, seed)
         trajectory = simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed)
         log_prob = simulator.log_prob(trajectory)
-        traced.extend(tf.nest.flatten((state, transition, simulator.observe(state), trajectory, log_prob)))
+        traced.extend(
+            tf.nest.flatten((state, transition, simulator.observe(state), trajectory, log_prob))
+        )
         return log_prob
 
     log_prob = everything(as_seed(0))
@@ -218,7 +259,10 @@ def test_step_rollout_and_log_prob_compile_under_xla(simulator, score):
 def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment):
     simulator = environment.make(dtype=tf.float64)
     variables = []
-    for model, names in ((simulator.users, environment.users), (simulator.documents, environment.documents)):
+    for model, names in (
+        (simulator.users, environment.users),
+        (simulator.documents, environment.documents),
+    ):
         for name in names:
             variables.append(tf.Variable(getattr(model, name), dtype=tf.float64, name=name))
             setattr(model, name, variables[-1])
@@ -227,7 +271,9 @@ def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment):
     def score(trajectory):
         with tf.GradientTape() as tape:
             log_prob = simulator.log_prob(trajectory)
-            parts = [log_prob.user] * len(environment.users) + [log_prob.documents] * len(environment.documents)
+            parts = [log_prob.user] * len(environment.users) + [log_prob.documents] * len(
+                environment.documents
+            )
             values = [tf.reduce_sum(part) for part in parts]
             total = log_prob.total
         return values, tape.gradient(total, variables)
@@ -243,4 +289,6 @@ def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment):
         variable.assign(value)
         expected = (differences[0] - differences[1]) / 2e-6
         assert abs(expected) > 1e-4, variable.name
-        np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=1e-4, err_msg=variable.name)
+        np.testing.assert_allclose(
+            np.sum(gradient * direction), expected, rtol=1e-4, err_msg=variable.name
+        )

@@ -5,7 +5,13 @@ import tensorflow as tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Slate
-from tests.environments.sequential import JUMP_PROBS, NUM_ACTIONS, NUM_STATES, SequentialUsers, sequential
+from tests.environments.sequential import (
+    JUMP_PROBS,
+    NUM_ACTIONS,
+    NUM_STATES,
+    SequentialUsers,
+    sequential,
+)
 from tests.policies import first_positions
 
 OPTIMAL_VALUES = {
@@ -16,17 +22,27 @@ OPTIMAL_VALUES = {
 
 
 def tables():
-    """Rewards [action, state] and transition probabilities [action, state, next state], as the models give them."""
+    """Rewards [action, state] and transition probabilities [action, state, next state], as the
+    models give them.
+    """
     users = SequentialUsers(dtype=tf.float64)
     state = tf.tile(tf.range(NUM_STATES), [NUM_ACTIONS])
-    slate = Slate(tf.repeat(tf.range(NUM_ACTIONS), NUM_STATES)[:, tf.newaxis], mask=tf.ones([len(state), 1], tf.bool))
+    slate = Slate(
+        tf.repeat(tf.range(NUM_ACTIONS), NUM_STATES)[:, tf.newaxis],
+        mask=tf.ones([len(state), 1], tf.bool),
+    )
     response = users.outcome(state, slate, tf.zeros_like(state))
     innovation = users.innovation(state, slate, response)
     transitions = np.zeros([len(state), NUM_STATES])
     for jump in range(len(JUMP_PROBS)):
         # Without a draw, the jump is zero.
-        prob = tf.where(innovation.validity_mask, innovation.distribution.prob(jump), float(jump == 0))
-        transitions += prob.numpy()[:, np.newaxis] * np.eye(NUM_STATES)[users.update(state, slate, response, jump)]
+        prob = tf.where(
+            innovation.validity_mask, innovation.distribution.prob(jump), float(jump == 0)
+        )
+        transitions += (
+            prob.numpy()[:, np.newaxis]
+            * np.eye(NUM_STATES)[users.update(state, slate, response, jump)]
+        )
     rewards = tf.reshape(response.reward, [NUM_ACTIONS, NUM_STATES]).numpy()
     return rewards, transitions.reshape([NUM_ACTIONS, NUM_STATES, NUM_STATES])
 
@@ -43,14 +59,18 @@ def test_value_iteration_gives_the_known_optimal_values(discount):
 def test_sessions_follow_the_transition_probabilities():
     _, transitions = tables()
     simulator = sequential(num_candidates=5, starting_probs=[1 / 6] * 6)
-    trajectory = compiled(lambda seed: simulator.rollout(first_positions(1), 2000, 6, seed))(as_seed(0))
+    trajectory = compiled(lambda seed: simulator.rollout(first_positions(1), 2000, 6, seed))(
+        as_seed(0)
+    )
     states = simulator.replay(trajectory).user.numpy()
     assert not trajectory.transitions.terminated.numpy().any()
     for state in range(NUM_STATES):
         after = states[1:][states[:-1] == state]
         share = np.bincount(after, minlength=NUM_STATES) / len(after)
         expected = transitions[0, state]
-        assert (np.abs(share - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(after)) + 1e-12).all()
+        assert (
+            np.abs(share - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(after)) + 1e-12
+        ).all()
 
 
 def test_every_action_must_be_on_offer():

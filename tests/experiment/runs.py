@@ -20,7 +20,9 @@ def open_run(root_dir, *bindings: str) -> RunDirectory:
 
 
 def start_command(*arguments: str, cwd=None, environment=None) -> subprocess.Popen:
-    """Starts `recsim-tf *arguments`, with the variables of `environment` beside those of this process."""
+    """Starts `recsim-tf *arguments`, with the variables of `environment` beside those of this
+    process.
+    """
     return subprocess.Popen(
         [sys.executable, "-c", _COMMAND, *arguments],
         stdout=subprocess.PIPE,
@@ -57,7 +59,8 @@ print(json.dumps(results))
 
 
 def run_commands(*commands: list[str], cwd) -> list[tuple[int, str, str, list[str]]]:
-    """Runs `recsim-tf` with each list of arguments, one after the other in one process, which starts faster than one for each.
+    """Runs `recsim-tf` with each list of arguments, one after the other in one process, which
+    starts faster than one for each.
 
     Returns:
       For each its exit code, output, error output and what is in the folder `cwd` then.
@@ -71,4 +74,8 @@ def run_commands(*commands: list[str], cwd) -> list[tuple[int, str, str, list[st
 
 def snapshot(folder: pathlib.Path) -> dict[str, bytes]:
     """Contents of all files of a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

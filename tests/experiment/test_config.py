@@ -20,11 +20,15 @@ def test_a_path_is_found():
 
 
 def test_unknown_file_lists_the_packaged_names():
-    with pytest.raises(UsageError, match=r"gin_file 'nowhere.gin' is neither a file nor .*quickstart.gin"):
+    with pytest.raises(
+        UsageError, match=r"gin_file 'nowhere.gin' is neither a file nor .*quickstart.gin"
+    ):
         config.load(["nowhere.gin"], [])
 
 
-@pytest.mark.parametrize("binding", ["nothing.at_all = 1", "train.no_such_argument = 1", "train.num_iterations ="])
+@pytest.mark.parametrize(
+    "binding", ["nothing.at_all = 1", "train.no_such_argument = 1", "train.num_iterations ="]
+)
 def test_bad_bindings_are_one_line_errors(binding):
     with pytest.raises(UsageError, match=r"^gin configuration: ") as caught:
         config.load([TINY], [binding])
@@ -32,4 +36,6 @@ def test_bad_bindings_are_one_line_errors(binding):
 
 
 def test_the_same_bindings_give_the_same_text():
-    assert config.load([TINY], ["train.num_iterations = 3"]) == config.load([TINY], ["train.num_iterations = 3"])
+    assert config.load([TINY], ["train.num_iterations = 3"]) == config.load(
+        [TINY], ["train.num_iterations = 3"]
+    )

@@ -26,7 +26,12 @@ def _gradients(strategy: str, *agents: str, environment=None) -> subprocess.Pope
     return subprocess.Popen(
         [sys.executable, "-m", "tests.experiment.replica_gradients", strategy, *agents],
         cwd=_ROOT,
-        env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "CUDA_VISIBLE_DEVICES": "", **(environment or {})},
+        env={
+            **os.environ,
+            "TF_USE_LEGACY_KERAS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            **(environment or {}),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -47,12 +52,19 @@ def _check(process: subprocess.Popen) -> dict:
 
 
 def test_two_devices_take_the_gradient_step_of_one():
-    assert set(_check(_gradients("mirrored", "slate_q", "reinforce", "full_slate_q"))) == {"slate_q", "reinforce", "full_slate_q"}
+    assert set(_check(_gradients("mirrored", "slate_q", "reinforce", "full_slate_q"))) == {
+        "slate_q",
+        "reinforce",
+        "full_slate_q",
+    }
 
 
 def test_two_processes_take_the_gradient_step_of_one():
     addresses = free_addresses(2)
-    chief, other = (_gradients("multi_worker", "slate_q", environment=tf_config(addresses, index)) for index in (0, 1))
+    chief, other = (
+        _gradients("multi_worker", "slate_q", environment=tf_config(addresses, index))
+        for index in (0, 1)
+    )
     _check(chief)
     _, errors = other.communicate()
     assert other.returncode == 0, errors
@@ -64,14 +76,27 @@ def test_what_several_replicas_cannot_have_is_told_in_one_line():
         "experiment.num_users must be a multiple of the number of replicas, 2, got 15",
         "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
         "jit_compile must be False with 2 replicas",
-        "TabularQ learns on one replica only, got a strategy of 2: leave train.strategy at 'default'",
-        "gradient_clipping must be None with several replicas, of which DqnAgent clips each by itself",
+        (
+            "TabularQ learns on one replica only, got a strategy of 2: leave train.strategy at"
+            " 'default'"
+        ),
+        (
+            "gradient_clipping must be None with several replicas, of which DqnAgent clips each by"
+            " itself"
+        ),
     ], errors
 
 
 def _rows(run) -> list[dict]:
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in row.items() if name != "seconds" and "TimePerStep" not in name} for row in rows]
+    return [
+        {
+            name: value
+            for name, value in row.items()
+            if name != "seconds" and "TimePerStep" not in name
+        }
+        for row in rows
+    ]
 
 
 def _iteration(run) -> int:
@@ -85,8 +110,17 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     addresses, strategy = free_addresses(2), "train.strategy='multi_worker'"
 
     def start(index, num_iterations):
-        bindings = (f"--gin_bindings={strategy}", f"--gin_bindings=train.num_iterations={num_iterations}")
-        return start_command("train", f"--root_dir={several}", f"--gin_file={TINY}", *bindings, environment=tf_config(addresses, index))
+        bindings = (
+            f"--gin_bindings={strategy}",
+            f"--gin_bindings=train.num_iterations={num_iterations}",
+        )
+        return start_command(
+            "train",
+            f"--root_dir={several}",
+            f"--gin_file={TINY}",
+            *bindings,
+            environment=tf_config(addresses, index),
+        )
 
     workers = [start(index, 100_000) for index in (0, 1)]
     while _iteration(several) < 30 and all(worker.poll() is None for worker in workers):
@@ -95,8 +129,13 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     workers[1].communicate()
     _, errors = workers[0].communicate()
     assert workers[0].returncode == 2
-    assert errors.splitlines()[-1].startswith(f"recsim-tf: error: worker 1 ({addresses[1]}) stopped"), errors
-    saved = max(int(path.stem.rpartition("-")[2]) for path in (several / "checkpoints" / "worker-1").glob("ckpt-*.index"))
+    assert errors.splitlines()[-1].startswith(
+        f"recsim-tf: error: worker 1 ({addresses[1]}) stopped"
+    ), errors
+    saved = max(
+        int(path.stem.rpartition("-")[2])
+        for path in (several / "checkpoints" / "worker-1").glob("ckpt-*.index")
+    )
 
     # Saved at once by both, or but by one of them.
     workers = [start(index, saved + 20) for index in (0, 1)]
@@ -104,9 +143,16 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     assert [worker.returncode for worker in workers] == [0, 0], outputs
     assert re.match(r"Going on from iteration \d+", outputs[0][0])
     assert outputs[1][0] == ""
-    bindings = ("train.strategy='mirrored'", "cluster.logical_cpus=2", f"train.num_iterations={saved + 20}")
+    bindings = (
+        "train.strategy='mirrored'",
+        "cluster.logical_cpus=2",
+        f"train.num_iterations={saved + 20}",
+    )
     code, _, _ = run_command(
-        "train", f"--root_dir={mirrored}", f"--gin_file={TINY}", *(f"--gin_bindings={binding}" for binding in bindings)
+        "train",
+        f"--root_dir={mirrored}",
+        f"--gin_file={TINY}",
+        *(f"--gin_bindings={binding}" for binding in bindings),
     )
     assert code == 0
     assert _rows(several) == _rows(mirrored)
@@ -116,20 +162,47 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     run = open_run(several, strategy, f"train.num_iterations={saved + 20}")
     parts = train.experiment()
     assert run.restore_latest(parts.agent_checkpoint, whole=False)
-    assert Evaluation().evaluator("SlateQ", parts.simulator, parts.policy)().as_json() == results["policies"][-1]
+    assert (
+        Evaluation().evaluator("SlateQ", parts.simulator, parts.policy)().as_json()
+        == results["policies"][-1]
+    )
 
 
 @pytest.mark.parametrize(
     ("bindings", "given", "message"),
     [
-        (["train.strategy='many'"], None, "train.strategy must be one of default, mirrored, multi_worker, tpu, got 'many'"),
-        (["cluster.logical_cpus=2"], None, "cluster.logical_cpus goes with train.strategy = 'mirrored', got 'default'"),
-        (["train.strategy='multi_worker'"], None, "TF_CONFIG must be set for train.strategy = 'multi_worker'"),
+        (
+            ["train.strategy='many'"],
+            None,
+            "train.strategy must be one of default, mirrored, multi_worker, tpu, got 'many'",
+        ),
+        (
+            ["cluster.logical_cpus=2"],
+            None,
+            "cluster.logical_cpus goes with train.strategy = 'mirrored', got 'default'",
+        ),
+        (
+            ["train.strategy='multi_worker'"],
+            None,
+            "TF_CONFIG must be set for train.strategy = 'multi_worker'",
+        ),
         (["train.strategy='multi_worker'"], "{", "TF_CONFIG must be like"),
         (["train.strategy='multi_worker'"], '{"cluster": {"worker": ["a:1"]}}', "KeyError: 'task'"),
-        (["train.strategy='multi_worker'"], ("a:1", "a:2", 2), "worker 2 is missing from cluster.worker, which lists 2: a:1, a:2"),
-        (["train.strategy='multi_worker'"], ("a:1", "b", 0), "the address of worker 1 must be HOST:PORT, got 'b'"),
-        (["train.strategy='multi_worker'"], ("a:1", "a:1", 0), "workers 0 and 1 have one address, a:1"),
+        (
+            ["train.strategy='multi_worker'"],
+            ("a:1", "a:2", 2),
+            "worker 2 is missing from cluster.worker, which lists 2: a:1, a:2",
+        ),
+        (
+            ["train.strategy='multi_worker'"],
+            ("a:1", "b", 0),
+            "the address of worker 1 must be HOST:PORT, got 'b'",
+        ),
+        (
+            ["train.strategy='multi_worker'"],
+            ("a:1", "a:1", 0),
+            "workers 0 and 1 have one address, a:1",
+        ),
     ],
 )
 def test_a_cluster_that_cannot_be_is_told_in_one_line(bindings, given, message, monkeypatch):
@@ -140,6 +213,8 @@ def test_a_cluster_that_cannot_be_is_told_in_one_line(bindings, given, message, 
     if given is not None:
         monkeypatch.setenv("TF_CONFIG", given)
     config.load([TINY], [binding for binding in bindings if binding.startswith("cluster")])
-    named = next((binding.split("'")[1] for binding in bindings if binding.startswith("train")), "default")
+    named = next(
+        (binding.split("'")[1] for binding in bindings if binding.startswith("train")), "default"
+    )
     with pytest.raises(UsageError, match=re.escape(message)):
         cluster(named)

@@ -33,7 +33,9 @@ def reinforce(environment, counter):
 
 
 def full_slate_q(environment, counter):
-    return create_full_slate_q(environment, counter, lambda spec, slate_size: FullSlateQNetwork(spec, slate_size, (4,)))
+    return create_full_slate_q(
+        environment, counter, lambda spec, slate_size: FullSlateQNetwork(spec, slate_size, (4,))
+    )
 
 
 def evolution():
@@ -45,11 +47,17 @@ def exploration():
 
 
 def held_slates():
-    pure = interest_exploration(slate_size=1, num_candidates=4, max_steps=SESSION_STEPS, resample_documents=False)
+    pure = interest_exploration(
+        slate_size=1, num_candidates=4, max_steps=SESSION_STEPS, resample_documents=False
+    )
     return LayeredSimulator(LayeredSimulator(pure, TemporalAggregation(2)), FixedLengthHistory(2))
 
 
-SEQUENCES = ("SlateQAgent.target = 'differential'", "SlateQAgent.num_steps = 3", "SlateQAgent.average_tau = 0.1")
+SEQUENCES = (
+    "SlateQAgent.target = 'differential'",
+    "SlateQAgent.num_steps = 3",
+    "SlateQAgent.average_tau = 0.1",
+)
 # simulator, agent, gin bindings, batch size, collect steps of an iteration
 CASES = {
     "slate_q": (evolution, slate_q, (), 8, 2),
@@ -67,7 +75,16 @@ def loop_of(name, loop_type=LearningLoop, **arguments):
     environment = SlateEnvironment(simulator(), NUM_USERS, seed=3)
     agent = create(environment, tf.Variable(0, dtype=tf.int64))
     agent.initialize()
-    return loop_type(environment, agent, batch_size, REPLAY_LENGTH, 1, seed=5, collect_steps_per_iteration=collect_steps, **arguments)
+    return loop_type(
+        environment,
+        agent,
+        batch_size,
+        REPLAY_LENGTH,
+        1,
+        seed=5,
+        collect_steps_per_iteration=collect_steps,
+        **arguments,
+    )
 
 
 def run(loop):
@@ -81,12 +98,23 @@ def run(loop):
 def test_the_loop_collects_samples_and_learns_what_the_driver_does(name):
     loop, driver_loop = loop_of(name), loop_of(name, DriverLearningLoop)
     results, driver_results = run(loop), run(driver_loop)
-    # The frames, and the state of the users after them, agree bit for bit; weights to the rounding of another graph.
-    for equal in (lambda loop: loop.replay.latest(REPLAY_LENGTH), lambda loop: loop.environment.state, lambda loop: loop._policy_state):
+    # The frames, and the state of the users after them, agree bit for bit; weights to the rounding
+    # of another graph.
+    for equal in (
+        lambda loop: loop.replay.latest(REPLAY_LENGTH),
+        lambda loop: loop.environment.state,
+        lambda loop: loop._policy_state,
+    ):
         tf.nest.map_structure(np.testing.assert_array_equal, equal(loop), equal(driver_loop))
     assert loop.replay.num_added() > REPLAY_LENGTH
     np.testing.assert_array_equal(loop.replay._seed, driver_loop.replay._seed)
-    tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), results, driver_results)
+    tf.nest.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), results, driver_results
+    )
     assert len(loop.agent.variables) > 0
-    for variable, driver_variable in zip(loop.agent.variables, driver_loop.agent.variables, strict=True):
-        np.testing.assert_allclose(variable, driver_variable, rtol=1e-4, atol=1e-6, err_msg=variable.name)
+    for variable, driver_variable in zip(
+        loop.agent.variables, driver_loop.agent.variables, strict=True
+    ):
+        np.testing.assert_allclose(
+            variable, driver_variable, rtol=1e-4, atol=1e-6, err_msg=variable.name
+        )

@@ -41,9 +41,17 @@ def config(tmp_path):
 
 def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, config):
     run = tmp_path / "run"
-    options = ("run_fit.posterior = True", "sample_parameters.num_samples = 50", "sample_parameters.num_burnin_steps = 20")
-    bindings = [f"--gin_bindings={option}" for option in (*options, "sample_parameters.jit_compile = False")]
-    code, output, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
+    options = (
+        "run_fit.posterior = True",
+        "sample_parameters.num_samples = 50",
+        "sample_parameters.num_burnin_steps = 20",
+    )
+    bindings = [
+        f"--gin_bindings={option}" for option in (*options, "sample_parameters.jit_compile = False")
+    ]
+    code, output, errors = run_command(
+        "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
+    )
     assert code == 0, errors
     content = json.loads((run / "results.json").read_text())
     estimate = content["estimates"]["users.no_click_mass"]
@@ -57,18 +65,32 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     assert loaded.simulator.users.no_click_mass == pytest.approx(estimate["value"])
     assert loaded.simulator.users.time_budget == 10.0
 
-    assert content["posterior"]["users.no_click_mass"]["sd"] == pytest.approx(estimate["standard_error"], rel=0.5)
+    assert content["posterior"]["users.no_click_mass"]["sd"] == pytest.approx(
+        estimate["standard_error"], rel=0.5
+    )
     assert np.load(run / "posterior.npz")["users.no_click_mass"].shape == (2, 50)
 
-    code, output, errors = run_command("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
+    code, output, errors = run_command(
+        "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
+    )
     assert code == 0, errors
     assert "had ended already" in output
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
-    options = {"method": "'adam'", "max_steps": 6, "batch_size": 10, "checkpoint_interval": 1, "standard_errors": None, "progress": False}
-    run = RunDirectory(tmp_path / "run", load([str(config)], [f"fit.{name} = {value}" for name, value in options.items()]))
+    options = {
+        "method": "'adam'",
+        "max_steps": 6,
+        "batch_size": 10,
+        "checkpoint_interval": 1,
+        "standard_errors": None,
+        "progress": False,
+    }
+    run = RunDirectory(
+        tmp_path / "run",
+        load([str(config)], [f"fit.{name} = {value}" for name, value in options.items()]),
+    )
     original, calls = LogLikelihood.value_and_gradients, iter(range(12))
 
     def interrupted(self, *arguments):
@@ -83,19 +105,36 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
     assert not (run.path / "results.json").exists()
     run_fit(run)
     events = [
-        event for file in (run.path / "tensorboard" / "start_0").iterdir() for event in tf.compat.v1.train.summary_iterator(str(file))
+        event
+        for file in (run.path / "tensorboard" / "start_0").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(file))
     ]
-    steps = [event.step for event in events for value in event.summary.value if value.tag == "Fit/log_likelihood"]
+    steps = [
+        event.step
+        for event in events
+        for value in event.summary.value
+        if value.tag == "Fit/log_likelihood"
+    ]
     assert sorted(steps) == list(range(6)), "no pass was repeated"
 
 
 @pytest.mark.parametrize(
     ("bindings", "message"),
     [
-        (["run_fit.log = 3"], "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got int"),
-        (["run_fit.parameters = {'users.mass': @Parameter()}"], "InterestEvolutionUsers has no parameter 'mass'"),
         (
-            ["run_fit.log = @episode_log()", "episode_log.path = 'nowhere'", "episode_log.simulator = @interest_evolution()"],
+            ["run_fit.log = 3"],
+            "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got int",
+        ),
+        (
+            ["run_fit.parameters = {'users.mass': @Parameter()}"],
+            "InterestEvolutionUsers has no parameter 'mass'",
+        ),
+        (
+            [
+                "run_fit.log = @episode_log()",
+                "episode_log.path = 'nowhere'",
+                "episode_log.simulator = @interest_evolution()",
+            ],
             "there is no episode log nowhere",
         ),
     ],

@@ -10,7 +10,11 @@ from tests.experiment.runs import open_run, run_command
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
-_BASELINE = ("experiment.create_agent = @create_baseline", "create_baseline.policy = 'oracle'", "train.num_iterations = 0")
+_BASELINE = (
+    "experiment.create_agent = @create_baseline",
+    "create_baseline.policy = 'oracle'",
+    "train.num_iterations = 0",
+)
 _RESULTS = ("results.json", "sessions.csv", "config.gin", "returns.png")
 
 
@@ -24,7 +28,9 @@ def test_a_fixed_policy_leaves_its_results_and_the_same_again(tmp_path, capsys):
     assert not (tmp_path / "learning_curve.png").exists()
     with open(tmp_path / "sessions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["policy"], row["user"]) for row in rows] == [(name, f"{user}") for name in ("Random", "Oracle") for user in range(64)]
+    assert [(row["policy"], row["user"]) for row in rows] == [
+        (name, f"{user}") for name in ("Random", "Oracle") for user in range(64)
+    ]
     before = {name: (tmp_path / name).read_bytes() for name in _RESULTS}
     assert train.train(open_run(tmp_path, *_BASELINE)) == results
     assert {name: (tmp_path / name).read_bytes() for name in _RESULTS} == before

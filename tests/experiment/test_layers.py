@@ -26,7 +26,9 @@ BINDINGS = (
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their own dependencies.
-def test_an_agent_above_layers_is_trained_evaluated_and_exported_for_the_environment_below(tmp_path):
+def test_an_agent_above_layers_is_trained_evaluated_and_exported_for_the_environment_below(
+    tmp_path,
+):
     run_dir = RunDirectory(tmp_path / "run", config.load([], BINDINGS))
     results = train.train(run_dir)
     assert [policy["name"] for policy in results["policies"]] == ["Random", "FullSlateQ"]
@@ -39,4 +41,6 @@ def test_an_agent_above_layers_is_trained_evaluated_and_exported_for_the_environ
     assert seen.raw_observation.sufficient_statistics.present.shape == [2]
     exported = tf.saved_model.load(str(run_dir.path / "policy"))
     observation = parts.simulator.observe(parts.simulator.reset(3, seed=0))
-    assert exported.action(ts.restart(observation, batch_size=3), exported.get_initial_state(3)).action.shape == [3, 1]
+    assert exported.action(
+        ts.restart(observation, batch_size=3), exported.get_initial_state(3)
+    ).action.shape == [3, 1]

@@ -16,25 +16,48 @@ NUM_USERS, SESSION_STEPS = 3, 4
 class Recorder(tf_agent.TFAgent):
     """Keeps the experience of its train steps, up to `capacity` of them."""
 
-    def __init__(self, environment, sequence_length, policy=None, policy_state_spec=(), capacity=32):
+    def __init__(
+        self, environment, sequence_length, policy=None, policy_state_spec=(), capacity=32
+    ):
         tf.Module.__init__(self, name="Recorder")
         specs = (environment.time_step_spec(), environment.action_spec())
-        policy = SlatePolicy(*specs, policy or random_policy(environment.simulator), policy_state_spec=policy_state_spec)
-        super().__init__(*specs, policy, policy, sequence_length, train_step_counter=tf.Variable(0, dtype=tf.int64))
+        policy = SlatePolicy(
+            *specs,
+            policy or random_policy(environment.simulator),
+            policy_state_spec=policy_state_spec,
+        )
+        super().__init__(
+            *specs,
+            policy,
+            policy,
+            sequence_length,
+            train_step_counter=tf.Variable(0, dtype=tf.int64),
+        )
         length = sequence_length or 1
         self.records = tf.nest.map_structure(
-            lambda spec: tf.Variable(tf.zeros([capacity, NUM_USERS, length, *spec.shape], spec.dtype)), policy.trajectory_spec
+            lambda spec: tf.Variable(
+                tf.zeros([capacity, NUM_USERS, length, *spec.shape], spec.dtype)
+            ),
+            policy.trajectory_spec,
         )
 
     def _train(self, experience, weights=None):
         step = self.train_step_counter
-        tf.nest.map_structure(lambda record, value: record.scatter_update(tf.IndexedSlices(value, step)), self.records, experience)
+        tf.nest.map_structure(
+            lambda record, value: record.scatter_update(tf.IndexedSlices(value, step)),
+            self.records,
+            experience,
+        )
         step.assign_add(1)
         return tf_agent.LossInfo(tf.reduce_sum(experience.reward), ())
 
 
 def loop_and_agent(sequence_length, batch_size=None, replay_length=3, seed=7, **kwargs):
-    environment = SlateEnvironment(interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS), NUM_USERS, seed=seed)
+    environment = SlateEnvironment(
+        interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS),
+        NUM_USERS,
+        seed=seed,
+    )
     agent = Recorder(environment, sequence_length, **kwargs)
     return LearningLoop(environment, agent, batch_size, replay_length, 1, seed=0), agent
 
@@ -43,12 +66,15 @@ def frames_of(seed, num_frames, sequence_length):
     """What the environment gives the same agent, [num_frames, B, ...], frame by frame."""
     loop, _ = loop_and_agent(sequence_length, replay_length=num_frames, seed=seed)
     loop.collect(num_frames)
-    return tf.nest.map_structure(lambda leaf: np.swapaxes(leaf.numpy(), 0, 1), loop.replay.latest(num_frames))
+    return tf.nest.map_structure(
+        lambda leaf: np.swapaxes(leaf.numpy(), 0, 1), loop.replay.latest(num_frames)
+    )
 
 
 @pytest.mark.parametrize("sequence_length", [None, 1, 2, 3])
 def test_on_policy_every_train_step_takes_the_newest_frames_of_every_user_in_order(sequence_length):
-    # The replay of 3 frames wraps around several times, and all users meet the ends of their sessions together.
+    # The replay of 3 frames wraps around several times, and all users meet the ends of their
+    # sessions together.
     warmup, iterations, length = 4, 17, sequence_length or 1
     loop, agent = loop_and_agent(sequence_length)
     loop.collect(warmup)
@@ -78,14 +104,20 @@ def test_with_a_batch_size_the_frames_are_drawn_from_the_replay():
 
 
 def test_a_replay_shorter_than_the_sequence_is_refused():
-    with pytest.raises(ValueError, match="replay_length must be at least the agent's train_sequence_length=3, got 2"):
+    with pytest.raises(
+        ValueError,
+        match="replay_length must be at least the agent's train_sequence_length=3, got 2",
+    ):
         loop_and_agent(3, replay_length=2)
 
 
 def test_a_sequence_must_have_been_collected_before_learning():
     loop, _ = loop_and_agent(3)
     loop.collect(1)
-    with pytest.raises(ValueError, match="the agent trains on 3 frames, so at least 2 must be collected first, got 1"):
+    with pytest.raises(
+        ValueError,
+        match="the agent trains on 3 frames, so at least 2 must be collected first, got 1",
+    ):
         loop.run(1)
     loop.collect(1)
     loop.run(1)
@@ -99,12 +131,15 @@ def test_the_state_of_the_collect_policy_lasts_from_iteration_to_iteration():
     for _ in range(2 * SESSION_STEPS + 2):
         loop.run(1)
         impressions.append(tf.reduce_sum(loop._policy_state.impressions, axis=1).numpy().tolist())
-    # A session has four steps and a frame for its last observation; the counts begin anew in the next.
+    # A session has four steps and a frame for its last observation; the counts begin anew in the
+    # next.
     assert impressions == [[2.0 * (frame % 5)] * NUM_USERS for frame in range(10)]
 
 
 def test_the_state_of_the_collect_policy_is_in_the_checkpoint(tmp_path):
-    bandit = ClusterBandit(interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS))
+    bandit = ClusterBandit(
+        interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS)
+    )
     arguments = {"policy": bandit, "policy_state_spec": bandit.policy_state_spec}
     loop, _ = loop_and_agent(1, **arguments)
     loop.run(3)

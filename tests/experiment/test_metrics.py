@@ -29,12 +29,19 @@ def _sums(**changes):
 
 def test_policy_result_is_what_the_sums_say():
     result = PolicyResult.from_sums("p", _sums(), has_quality=True)
-    assert (result.mean_return, result.mean_length, result.episodes, result.unfinished) == (4.0, 2.5, 4, 1)
+    assert (result.mean_return, result.mean_length, result.episodes, result.unfinished) == (
+        4.0,
+        2.5,
+        4,
+        1,
+    )
     assert result.standard_error == pytest.approx(np.std([4, 8, 0, 4], ddof=1) / 2)
     assert result.click_rate == pytest.approx(0.4)
     assert result.mean_quality == pytest.approx(-0.1)
     # Ten steps; the cluster that nobody clicked is there as well.
-    assert result.cluster_watch_count_frac == pytest.approx({"cluster_0": 0.2, "cluster_1": 0.2, "cluster_2": 0.0, "no_click": 0.6})
+    assert result.cluster_watch_count_frac == pytest.approx(
+        {"cluster_0": 0.2, "cluster_1": 0.2, "cluster_2": 0.0, "no_click": 0.6}
+    )
 
 
 def test_tags_are_recsims_with_the_population_standard_deviation():
@@ -64,12 +71,21 @@ def test_a_mean_quality_of_zero_is_a_quality():
 
 @pytest.mark.parametrize(
     ("name", "num_clusters", "has_quality"),
-    [("InterestEvolution-v1", 20, True), ("InterestExploration-v1", 2, True), ("LongTermSatisfaction-v1", 0, False)],
+    [
+        ("InterestEvolution-v1", 20, True),
+        ("InterestExploration-v1", 2, True),
+        ("LongTermSatisfaction-v1", 0, False),
+    ],
 )
 def test_environments_tell_their_clusters_and_qualities(name, num_clusters, has_quality):
     simulator = recsim_tf.make(name)
-    assert Measures.of(SlateEnvironment(simulator, 1).observation_spec().response) == (num_clusters, has_quality)
-    result = Evaluation(num_users=4, max_steps=3).evaluator("p", simulator, random_policy(simulator))()
+    assert Measures.of(SlateEnvironment(simulator, 1).observation_spec().response) == (
+        num_clusters,
+        has_quality,
+    )
+    result = Evaluation(num_users=4, max_steps=3).evaluator(
+        "p", simulator, random_policy(simulator)
+    )()
     assert len(result.cluster_watch_count_frac) == (num_clusters + 1 if num_clusters else 0)
     assert (result.mean_quality is not None) == (has_quality and result.click_rate > 0)
 
@@ -83,26 +99,44 @@ def test_clusters_without_an_upper_bound_are_not_counted():
 
 
 def test_session_sums_equal_a_count_over_a_trajectory():
-    simulator = recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=5, max_steps=None)
+    simulator = recsim_tf.make(
+        "InterestEvolution-v1", slate_size=2, num_candidates=5, max_steps=None
+    )
     policy, num_steps = random_policy(simulator), 90
-    result = Evaluation(num_users=8, max_steps=num_steps, seed=3).evaluator("p", simulator, policy)()
+    result = Evaluation(num_users=8, max_steps=num_steps, seed=3).evaluator(
+        "p", simulator, policy
+    )()
     steps = simulator.rollout(policy, 8, num_steps, 3).transitions
-    active, clicked = steps.active.numpy(), steps.response.clicked.numpy() * steps.active.numpy()[..., np.newaxis]
+    active, clicked = (
+        steps.active.numpy(),
+        steps.response.clicked.numpy() * steps.active.numpy()[..., np.newaxis],
+    )
     cluster_id = steps.response.cluster_id.numpy()
-    expected = [[clicked[:, user][cluster_id[:, user] == cluster].sum() for cluster in range(20)] for user in range(8)]
+    expected = [
+        [clicked[:, user][cluster_id[:, user] == cluster].sum() for cluster in range(20)]
+        for user in range(8)
+    ]
     assert not active.all()
     np.testing.assert_array_equal(result.sessions.cluster_clicks, expected)
-    np.testing.assert_array_equal(result.sessions.no_click, (active & (clicked.sum(-1) == 0)).sum(0))
+    np.testing.assert_array_equal(
+        result.sessions.no_click, (active & (clicked.sum(-1) == 0)).sum(0)
+    )
     assert sum(result.cluster_watch_count_frac.values()) == pytest.approx(1)
 
 
 def test_collected_metrics_equal_a_count_over_the_stored_frames():
     simulator = recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=5, max_steps=7)
     environment = SlateEnvironment(simulator, 6, seed=4)
-    policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), random_policy(simulator))
+    policy = SlatePolicy(
+        environment.time_step_spec(), environment.action_spec(), random_policy(simulator)
+    )
     metrics = CollectMetrics(6, Measures.of(environment.observation_spec().response).num_clusters)
-    replay = tf_uniform_replay_buffer.TFUniformReplayBuffer(policy.trajectory_spec, 6, max_length=40)
-    driver = dynamic_step_driver.DynamicStepDriver(environment, policy, [replay.add_batch, metrics], num_steps=1)
+    replay = tf_uniform_replay_buffer.TFUniformReplayBuffer(
+        policy.trajectory_spec, 6, max_length=40
+    )
+    driver = dynamic_step_driver.DynamicStepDriver(
+        environment, policy, [replay.add_batch, metrics], num_steps=1
+    )
     for _ in range(24):
         driver.run()
     scalars = metrics.read_and_clear(seconds=3.0)
@@ -112,7 +146,10 @@ def test_collected_metrics_equal_a_count_over_the_stored_frames():
     returns = []
     for user in range(6):
         ends = np.flatnonzero(boundary[user])
-        returns += [rewards[user, start:end].sum() for start, end in zip([0, *(ends + 1)], ends, strict=False)]
+        returns += [
+            rewards[user, start:end].sum()
+            for start, end in zip([0, *(ends + 1)], ends, strict=False)
+        ]
     steps = (~boundary).sum()
     assert scalars["AverageEpisodeRewards/train"] == pytest.approx(np.mean(returns))
     assert scalars["StdEpisodeRewards/train"] == pytest.approx(np.std(returns))
@@ -123,7 +160,10 @@ def test_collected_metrics_equal_a_count_over_the_stored_frames():
     impressions = (~frames.is_first().numpy()).sum()
     assert scalars["CTR/train"] == pytest.approx(clicks.sum() / impressions)
     cluster_id = frames.observation.response.cluster_id.numpy()
-    fractions = {f"cluster_{cluster}": clicks[cluster_id == cluster].sum() / impressions for cluster in range(20)}
+    fractions = {
+        f"cluster_{cluster}": clicks[cluster_id == cluster].sum() / impressions
+        for cluster in range(20)
+    }
     fractions["no_click"] = 1 - clicks.sum() / impressions
     for name, fraction in fractions.items():
         assert scalars[f"cluster_watch_count_frac/{name}/train"] == pytest.approx(fraction)
@@ -136,7 +176,13 @@ def test_a_collected_quality_of_zero_is_a_quality():
     simulator = recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=5)
     observation = simulator.observe(simulator.reset(2, seed=0))
     response = observation.response._replace(clicked=tf.constant([[1.0, 0.0], [0.0, 0.0]]))
-    frame = trajectory.mid(observation._replace(response=response), tf.zeros([2, 2], tf.int32), (), tf.zeros([2]), tf.ones([2]))
+    frame = trajectory.mid(
+        observation._replace(response=response),
+        tf.zeros([2, 2], tf.int32),
+        (),
+        tf.zeros([2]),
+        tf.ones([2]),
+    )
     metrics = CollectMetrics(2)
     metrics(frame)
     assert metrics.read_and_clear(1.0)["AverageQuality/train"] == 0

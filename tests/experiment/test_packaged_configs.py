@@ -24,7 +24,10 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
     command = "fit" if name in FITS else "train"
-    assert f"Run: recsim-tf {command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}" in head
+    assert (
+        f"Run: recsim-tf {command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}"
+        in head
+    )
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -38,14 +41,22 @@ def test_the_experiment_is_built(name):
 @pytest.mark.parametrize("name", FITS)
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_the_fit_runs(tmp_path, name):
-    sizes = {"simulated_log.num_sessions": 50, "simulated_log.num_steps": 80, "fit.max_steps": 2, "run_fit.num_replicates": 20}
+    sizes = {
+        "simulated_log.num_sessions": 50,
+        "simulated_log.num_steps": 80,
+        "fit.max_steps": 2,
+        "run_fit.num_replicates": 20,
+    }
     bindings = [f"{name} = {value}" for name, value in sizes.items()]
-    content = fit.run_fit(RunDirectory(str(tmp_path), config.load([name], [*bindings, "fit.jit_compile = False"])))
+    content = fit.run_fit(
+        RunDirectory(str(tmp_path), config.load([name], [*bindings, "fit.jit_compile = False"]))
+    )
     assert content["sessions"] == 40
     assert (tmp_path / "report.html").is_file()
 
 
-@pytest.mark.filterwarnings("ignore")  # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.
+# TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.
+@pytest.mark.filterwarnings("ignore")
 def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
     bindings = (
         *_SMALL,

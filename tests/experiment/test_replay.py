@@ -8,7 +8,11 @@ from recsim_tf.experiment.replay import SeededReplayBuffer
 def _filled(num_frames, seed=3, num_users=4, max_length=5):
     replay = SeededReplayBuffer(tf.TensorSpec([2], tf.float32), num_users, max_length, seed)
     for time in range(num_frames):
-        replay.add_batch(tf.stack([tf.fill([num_users], float(time)), tf.range(num_users, dtype=tf.float32)], axis=1))
+        replay.add_batch(
+            tf.stack(
+                [tf.fill([num_users], float(time)), tf.range(num_users, dtype=tf.float32)], axis=1
+            )
+        )
     return replay
 
 
@@ -21,7 +25,11 @@ def test_samples_are_consecutive_frames_of_one_user():
 
 def test_samples_are_uniform_over_users_and_the_kept_times():
     frames = _filled(12).sample(16000, num_steps=2).numpy()[:, 0]
-    counts = {(time, user): np.sum((frames[:, 0] == time) & (frames[:, 1] == user)) for time in range(7, 11) for user in range(4)}
+    counts = {
+        (time, user): np.sum((frames[:, 0] == time) & (frames[:, 1] == user))
+        for time in range(7, 11)
+        for user in range(4)
+    }
     assert sum(counts.values()) == 16000
     # 16 cells of 1000: four standard errors are 4 * sqrt(1000 * 15 / 16) = 122.
     assert all(abs(count - 1000) < 122 for count in counts.values())

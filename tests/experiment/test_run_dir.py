@@ -10,7 +10,9 @@ def test_a_run_may_be_extended_but_not_changed(tmp_path):
         pass
     before = snapshot(tmp_path)
     open_run(tmp_path, "train.num_iterations = 100000")
-    with pytest.raises(UsageError, match=r"differs in SlateQAgent.gamma, experiment.num_users") as caught:
+    with pytest.raises(
+        UsageError, match=r"differs in SlateQAgent.gamma, experiment.num_users"
+    ) as caught:
         open_run(tmp_path, "experiment.num_users = 32", "SlateQAgent.gamma = 0.5")
     assert "\n" not in str(caught.value)
     assert snapshot(tmp_path) == before
@@ -26,7 +28,11 @@ def test_a_changed_value_over_several_lines_is_noticed(tmp_path):
 
 
 def test_a_folder_serves_one_process_at_a_time(tmp_path):
-    with open_run(tmp_path).claim(), pytest.raises(UsageError, match="in use by another process"), open_run(tmp_path).claim():
+    with (
+        open_run(tmp_path).claim(),
+        pytest.raises(UsageError, match="in use by another process"),
+        open_run(tmp_path).claim(),
+    ):
         pass
     with open_run(tmp_path).claim():
         pass

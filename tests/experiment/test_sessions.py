@@ -9,7 +9,9 @@ from recsim_tf.experiment.sessions import write_sessions
 
 
 def _evaluate(simulator, num_users, max_steps, name="Random"):
-    return Evaluation(num_users=num_users, max_steps=max_steps).evaluator(name, simulator, random_policy(simulator))()
+    return Evaluation(num_users=num_users, max_steps=max_steps).evaluator(
+        name, simulator, random_policy(simulator)
+    )()
 
 
 def _rows(path):
@@ -19,16 +21,24 @@ def _rows(path):
 
 def test_rows_add_up_to_the_result(tmp_path):
     result = _evaluate(recsim_tf.make("InterestEvolution-v1"), num_users=30, max_steps=70)
-    write_sessions(tmp_path / "new folder" / "sessions.csv", [result, result._replace(name='Other, "quoted"')])
+    write_sessions(
+        tmp_path / "new folder" / "sessions.csv", [result, result._replace(name='Other, "quoted"')]
+    )
     rows = _rows(tmp_path / "new folder" / "sessions.csv")
     assert [row["policy"] for row in rows] == ["Random"] * 30 + ['Other, "quoted"'] * 30
     rows = rows[:30]
     assert [int(row["user"]) for row in rows] == list(range(30))
-    returns, steps, clicks = (np.array([float(row[name]) for row in rows]) for name in ("return", "steps", "clicks"))
-    np.testing.assert_array_equal(returns.astype(np.float32), result.sessions.reward.astype(np.float32))
+    returns, steps, clicks = (
+        np.array([float(row[name]) for row in rows]) for name in ("return", "steps", "clicks")
+    )
+    np.testing.assert_array_equal(
+        returns.astype(np.float32), result.sessions.reward.astype(np.float32)
+    )
     assert steps.mean() == result.mean_length
     assert np.isclose(clicks.sum() / steps.sum(), result.click_rate)
-    quality = sum(float(row["mean_quality"]) * float(row["clicks"]) for row in rows if row["mean_quality"])
+    quality = sum(
+        float(row["mean_quality"]) * float(row["clicks"]) for row in rows if row["mean_quality"]
+    )
     assert np.isclose(quality / clicks.sum(), result.mean_quality)
     outcomes = [row["outcome"] for row in rows]
     assert set(outcomes) == {"left", "cut_off"}
@@ -36,11 +46,20 @@ def test_rows_add_up_to_the_result(tmp_path):
     assert all((row["outcome"] == "cut_off") <= (row["steps"] == "70") for row in rows)
 
 
-def test_time_limits_are_told_from_departures_and_quality_is_empty_where_responses_lack_it(tmp_path):
-    result = _evaluate(recsim_tf.make("LongTermSatisfaction-v1", max_steps=10), num_users=3, max_steps=100)
+def test_time_limits_are_told_from_departures_and_quality_is_empty_where_responses_lack_it(
+    tmp_path,
+):
+    result = _evaluate(
+        recsim_tf.make("LongTermSatisfaction-v1", max_steps=10), num_users=3, max_steps=100
+    )
     write_sessions(tmp_path / "sessions.csv", [result])
     for row in _rows(tmp_path / "sessions.csv"):
-        assert (row["steps"], row["clicks"], row["mean_quality"], row["outcome"]) == ("10", "10", "", "time_limit")
+        assert (row["steps"], row["clicks"], row["mean_quality"], row["outcome"]) == (
+            "10",
+            "10",
+            "",
+            "time_limit",
+        )
 
 
 def test_a_user_without_a_click_has_no_quality(tmp_path):

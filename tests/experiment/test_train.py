@@ -43,7 +43,11 @@ def test_metrics_are_logged_under_recsims_names(finished):
     rows = RunDirectory(folder).metrics()
     assert [row["iteration"] for row in rows] == [0, 10, 20, 30, 40]
     assert {"CTR/train", "TimePerStep/train", "Losses/Loss", "Losses/td_loss"} <= set(rows[-1])
-    assert {"AverageEpisodeRewards/eval", "AverageEpisodeLength/eval", "StdEpisodeRewards/eval"} <= set(rows[-1])
+    assert {
+        "AverageEpisodeRewards/eval",
+        "AverageEpisodeLength/eval",
+        "StdEpisodeRewards/eval",
+    } <= set(rows[-1])
 
 
 def test_the_exported_policy_acts_on_any_number_of_users(finished):
@@ -85,7 +89,9 @@ def test_a_bad_checkpoint_is_an_error_and_stays_as_it_is(finished, tmp_path, dam
         for path in checkpoints.glob("*.data*"):
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif damage == "foreign":
-        manager = tf.train.CheckpointManager(tf.train.Checkpoint(x=tf.Variable(1.0)), str(checkpoints), max_to_keep=1)
+        manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(x=tf.Variable(1.0)), str(checkpoints), max_to_keep=1
+        )
         manager.save(checkpoint_number=99)
     else:
         (checkpoints / "checkpoint").unlink()
@@ -101,7 +107,10 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         ("train.log_interval = 0", "train.log_interval must be at least 1"),
         ("train.warmup_iterations = 1", "train.warmup_iterations must be at least 2"),
         ("experiment.replay_length = 1", "experiment.replay_length must be at least 2"),
-        ("experiment.baselines = ('clairvoyant',)", "baseline must be one of random, myopic, oracle"),
+        (
+            "experiment.baselines = ('clairvoyant',)",
+            "baseline must be one of random, myopic, oracle",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             train.train(open_run(tmp_path / "run", binding))
@@ -115,7 +124,10 @@ def _wait_for_checkpoint(folder, process):
 
 
 def _without_times(rows):
-    return [{key: value for key, value in row.items() if key not in ("seconds", "TimePerStep/train")} for row in rows]
+    return [
+        {key: value for key, value in row.items() if key not in ("seconds", "TimePerStep/train")}
+        for row in rows
+    ]
 
 
 def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
@@ -131,14 +143,23 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
     code, output, errors = run_command("train", f"--root_dir={killed}", *arguments)
     assert code == 0, errors
     assert "Going on from iteration" in output
-    results, expected = (json.loads((folder / "results.json").read_text()) for folder in (killed, whole))
+    results, expected = (
+        json.loads((folder / "results.json").read_text()) for folder in (killed, whole)
+    )
     assert results["policies"] == expected["policies"]
-    assert _without_times(RunDirectory(killed).metrics()) == _without_times(RunDirectory(whole).metrics())
+    assert _without_times(RunDirectory(killed).metrics()) == _without_times(
+        RunDirectory(whole).metrics()
+    )
 
 
 def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     folder = tmp_path / "run"
-    process = start_command("train", f"--root_dir={folder}", f"--gin_file={TINY}", "--gin_bindings=train.num_iterations = 1000000")
+    process = start_command(
+        "train",
+        f"--root_dir={folder}",
+        f"--gin_file={TINY}",
+        "--gin_bindings=train.num_iterations = 1000000",
+    )
     _wait_for_checkpoint(folder, process)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The folder of a finished run of 40 iterations with checkpoints at 20 and 40, and its results."""
+    """The folder of a finished run of 40 iterations with checkpoints at 20 and 40, and its
+    results.
+    """
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, train.train(open_run(folder))
 
@@ -48,7 +50,10 @@ def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, c
     assert (line["iteration"], line["env_steps"]) == (40, 640)
     assert line["AverageEpisodeRewards/eval"] == expected["mean_return"]
     assert line["TimePerStep/eval"] > 0
-    assert line["cluster_watch_count_frac/no_click/eval"] == expected["cluster_watch_count_frac"]["no_click"]
+    assert (
+        line["cluster_watch_count_frac/no_click/eval"]
+        == expected["cluster_watch_count_frac"]["no_click"]
+    )
     with open(folder / "evaluations" / "agent_sessions-40.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     with open(folder / "sessions.csv", newline="") as file:
@@ -59,7 +64,9 @@ def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, c
     assert {name: after[name] for name in before} == before
 
 
-def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(finished, tmp_path, monkeypatch):
+def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
+    finished, tmp_path, monkeypatch
+):
     folder = _copy(finished[0], tmp_path / "run")
     checkpoints = folder / "checkpoints"
     paths = [str(checkpoints / f"ckpt-{iteration}") for iteration in (20, 30, 20, 40)]
@@ -91,7 +98,9 @@ def test_it_ends_when_no_checkpoint_comes(finished, tmp_path):
 
 def test_a_timeout_out_of_range_is_named(finished):
     for timeout in (0.0, -1.0, float("inf"), float("nan")):
-        with pytest.raises(UsageError, match=f"watch_timeout must be a positive number of seconds, got {timeout}"):
+        with pytest.raises(
+            UsageError, match=f"watch_timeout must be a positive number of seconds, got {timeout}"
+        ):
             _watch(finished[0], timeout=timeout)
 
 
@@ -102,12 +111,18 @@ def test_the_end_is_that_of_the_configuration(tmp_path):
 
 def test_a_run_is_watched_while_another_process_trains_it(tmp_path):
     folder = tmp_path / "run"
-    arguments = (f"--gin_file={TINY}", "--gin_bindings=train.num_iterations = 400", "--gin_bindings=train.max_checkpoints = 1")
+    arguments = (
+        f"--gin_file={TINY}",
+        "--gin_bindings=train.num_iterations = 400",
+        "--gin_bindings=train.max_checkpoints = 1",
+    )
     process = start_command("train", f"--root_dir={folder}", *arguments)
     while not (folder / "checkpoints" / "checkpoint").exists():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.02)
-    code, output, errors = run_command("evaluate", f"--root_dir={folder}", "--watch", "--watch_timeout=60")
+    code, output, errors = run_command(
+        "evaluate", f"--root_dir={folder}", "--watch", "--watch_timeout=60"
+    )
     _, train_errors = process.communicate()
     assert process.returncode == 0, train_errors
     assert code == 0, errors

@@ -7,40 +7,77 @@ from recsim_tf.core.random import uniform_slate
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
-from recsim_tf.environments.interest_exploration import InterestExplorationUsers, interest_exploration
-from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers, long_term_satisfaction
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
+from recsim_tf.environments.interest_exploration import (
+    InterestExplorationUsers,
+    interest_exploration,
+)
+from recsim_tf.environments.long_term_satisfaction import (
+    LongTermSatisfactionUsers,
+    long_term_satisfaction,
+)
 
 
-def rollout(simulator: Simulator, num_users: int = 20, num_steps: int = 6, seed: int = 0, size: int | None = None) -> Trajectory:
+def rollout(
+    simulator: Simulator,
+    num_users: int = 20,
+    num_steps: int = 6,
+    seed: int = 0,
+    size: int | None = None,
+) -> Trajectory:
     """Sessions with slates of `size` random documents, by default full ones."""
 
     def policy(observation, policy_state, seed):
         slate = uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, seed)
-        return tf.where(tf.range(simulator.slate_size) < (size or simulator.slate_size), slate, -1), policy_state
+        return (
+            tf.where(tf.range(simulator.slate_size) < (size or simulator.slate_size), slate, -1),
+            policy_state,
+        )
 
     return simulator.rollout(policy, num_users, num_steps, seed)
 
 
-def evolution(dtype=tf.float64, resample_documents=True, topic_quality_means=None, **users) -> Simulator:
-    """Interest evolution with short sessions, and with few topics where their qualities are given."""
+def evolution(
+    dtype=tf.float64, resample_documents=True, topic_quality_means=None, **users
+) -> Simulator:
+    """Interest evolution with short sessions, and with few topics where their qualities are
+    given.
+    """
     num_topics = len(topic_quality_means or range(20))
     arguments = {"num_features": num_topics, "time_budget": 10.0, "min_normalizer": -1.25, **users}
     model = InterestEvolutionUsers(**arguments, dtype=dtype)
     videos = UtilityVideos(num_topics, topic_quality_means=topic_quality_means, dtype=dtype)
-    return interest_evolution(3, 5, users=model, documents=videos, resample_documents=resample_documents, dtype=dtype)
+    return interest_evolution(
+        3, 5, users=model, documents=videos, resample_documents=resample_documents, dtype=dtype
+    )
 
 
 def exploration(dtype=tf.float64, **users) -> Simulator:
-    return interest_exploration(slate_size=2, num_candidates=4, users=InterestExplorationUsers(dtype=dtype, **users), dtype=dtype)
+    return interest_exploration(
+        slate_size=2,
+        num_candidates=4,
+        users=InterestExplorationUsers(dtype=dtype, **users),
+        dtype=dtype,
+    )
 
 
 def satisfaction(dtype=tf.float64, **users) -> Simulator:
-    return long_term_satisfaction(slate_size=2, num_candidates=4, users=LongTermSatisfactionUsers(dtype=dtype, **users), dtype=dtype)
+    return long_term_satisfaction(
+        slate_size=2,
+        num_candidates=4,
+        users=LongTermSatisfactionUsers(dtype=dtype, **users),
+        dtype=dtype,
+    )
 
 
 def drifting(dtype=tf.float64) -> Simulator:
-    """Drifting taste in which a choice may fail to come, with tables of their own for all that an item has."""
+    """Drifting taste in which a choice may fail to come, with tables of their own for all that an
+    item has.
+    """
     factors, pull = np.random.default_rng(0).standard_normal([2, 5, 2])
     users = DriftingTasteUsers(2, gain=[0.3, 0.1], decay=[0.8, 0.5], no_click_mass=0.5, dtype=dtype)
     items = Catalogue(5, 2, bias=np.linspace(-1, 1, 5), factors=factors, pull=pull, dtype=dtype)

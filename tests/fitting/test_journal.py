@@ -8,7 +8,10 @@ from recsim_tf.fitting import Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood import LogLikelihood
 from tests.fitting.sessions import HAZARD, evolution
 
-PARAMETERS = {"users.no_click_mass": Parameter(2.0), "users.step_penalty": Parameter(0.8, "positive")}
+PARAMETERS = {
+    "users.no_click_mass": Parameter(2.0),
+    "users.step_penalty": Parameter(0.8, "positive"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +20,22 @@ def log():
 
 
 def run(log, folder=None, method="adam", max_steps=6, **arguments):
-    arguments = {"batch_size": 25, "standard_errors": None, "progress": False, "checkpoint_interval": 2, **arguments}
-    return fit(evolution(**HAZARD), PARAMETERS, log, method=method, max_steps=max_steps, folder=folder, **arguments)
+    arguments = {
+        "batch_size": 25,
+        "standard_errors": None,
+        "progress": False,
+        "checkpoint_interval": 2,
+        **arguments,
+    }
+    return fit(
+        evolution(**HAZARD),
+        PARAMETERS,
+        log,
+        method=method,
+        max_steps=max_steps,
+        folder=folder,
+        **arguments,
+    )
 
 
 def interrupt(monkeypatch, calls: int):
@@ -49,24 +66,36 @@ def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypa
 def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
     first = run(log, tmp_path, "lbfgs", max_steps=50)
     monkeypatch.setattr(LogLikelihood, "batches", None, raising=True)
-    monkeypatch.setattr(LogLikelihood, "total", lambda self: (first.log_likelihood, [np.ones(()), np.ones(())]))
+    monkeypatch.setattr(
+        LogLikelihood, "total", lambda self: (first.log_likelihood, [np.ones(()), np.ones(())])
+    )
     again = run(log, tmp_path, "lbfgs", max_steps=50)
     assert again.history == first.history
-    assert again.estimates["users.step_penalty"].value == first.estimates["users.step_penalty"].value
+    assert (
+        again.estimates["users.step_penalty"].value == first.estimates["users.step_penalty"].value
+    )
 
 
 def test_the_folder_has_curves_for_tensorboard(tmp_path, log):
     found = run(log, tmp_path)
     (file,) = (tmp_path / "tensorboard" / "start_0").iterdir()
     events = list(tf.compat.v1.train.summary_iterator(str(file)))
-    steps = [event.step for event in events for value in event.summary.value if value.tag == "Fit/log_likelihood"]
+    steps = [
+        event.step
+        for event in events
+        for value in event.summary.value
+        if value.tag == "Fit/log_likelihood"
+    ]
     assert steps == [row["step"] for row in found.history]
 
 
 def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
     run(log, tmp_path)
     before = json.loads((tmp_path / "fit.json").read_text())
-    with pytest.raises(ValueError, match="holds another fit, which differs in batch_size, seed: choose another folder"):
+    with pytest.raises(
+        ValueError,
+        match="holds another fit, which differs in batch_size, seed: choose another folder",
+    ):
         run(log, tmp_path, batch_size=30, seed=1)
     assert json.loads((tmp_path / "fit.json").read_text()) == before
 

@@ -14,7 +14,9 @@ DISTRIBUTION = "users.user_type_distribution"
 
 @pytest.fixture(scope="module")
 def log():
-    simulator = exploration(user_type_distribution=(0.2, 0.8), affinity_scale=((0.3, 0.3), (0.3, 0.3)))
+    simulator = exploration(
+        user_type_distribution=(0.2, 0.8), affinity_scale=((0.3, 0.3), (0.3, 0.3))
+    )
     return simulator, from_trajectory(rollout(simulator, num_users=300, num_steps=2))
 
 
@@ -24,18 +26,28 @@ def test_a_user_type_that_was_not_logged_is_summed_out(log):
     fitted = FittedSimulator(simulator, {DISTRIBUTION: Parameter([0.5, 0.5])}, tf.float64)
     found = LogLikelihood(fitted, latent, 100).by_session()
     by_type = [
-        session_log_prob(fitted.simulator, complete._replace(initial=complete.initial._replace(user_type=np.full(300, number, np.int32))))
+        session_log_prob(
+            fitted.simulator,
+            complete._replace(
+                initial=complete.initial._replace(user_type=np.full(300, number, np.int32))
+            ),
+        )
         for number in range(2)
     ]
     np.testing.assert_allclose(found, np.logaddexp(*by_type), rtol=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore:`newshape` keyword argument:DeprecationWarning")  # TFP calls NumPy so.
+# TFP calls NumPy so.
+@pytest.mark.filterwarnings("ignore:`newshape` keyword argument:DeprecationWarning")
 def test_the_share_of_a_latent_type_is_found(log):
     simulator, complete = log
     latent = complete._replace(initial=complete.initial._replace(user_type=()))
     # The softmax keeps probabilities on the simplex.
-    parameters = {"users.user_type_distribution": Parameter([0.5, 0.5], tfb.SoftmaxCentered(), tfd.Dirichlet(np.ones(2)))}
+    parameters = {
+        "users.user_type_distribution": Parameter(
+            [0.5, 0.5], tfb.SoftmaxCentered(), tfd.Dirichlet(np.ones(2))
+        )
+    }
     estimate = fit(simulator, parameters, latent, progress=False).estimates[DISTRIBUTION]
     assert abs(estimate.value[0] - 0.2) < 4 * estimate.standard_error[0]
     # The two shares are one number, which is less sure than if the types had been seen.
@@ -46,5 +58,10 @@ def test_the_share_of_a_latent_type_is_found(log):
 def test_what_is_not_finite_cannot_be_summed_out(log):
     simulator, complete = log
     latent = complete._replace(initial=complete.initial._replace(affinity=()))
-    with pytest.raises(ValueError, match="the log's initial draws must have affinity: only one field may be missing, of a finite"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "the log's initial draws must have affinity: only one field may be missing, of a finite"
+        ),
+    ):
         fit(simulator, {"users.no_click_mass": Parameter()}, latent, progress=False)

@@ -14,7 +14,11 @@ from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 NUM_STEPS = 4
 # Few topics and large steps of the interests, so that the directions matter.
 USERS = {**HAZARD, "alpha_y_intercept": 0.8, "topic_quality_means": (-1.0, 0.0, 1.0)}
-PARAMETERS = {"users.alpha_y_intercept": Parameter(), "users.no_click_mass": Parameter(), "users.user_update_alpha": Parameter()}
+PARAMETERS = {
+    "users.alpha_y_intercept": Parameter(),
+    "users.no_click_mass": Parameter(),
+    "users.user_update_alpha": Parameter(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +37,17 @@ def exact(fitted, log):
     with tf.GradientTape() as tape:
         terms = []
         for directions in itertools.product([0, 1], repeat=NUM_STEPS):
-            innovation = np.tile(np.array(directions, np.int32)[: log.max_length], (log.num_sessions, 1))
+            innovation = np.tile(
+                np.array(directions, np.int32)[: log.max_length], (log.num_sessions, 1)
+            )
             # Without a click there is no direction: both count the same there, and after the end.
             clicked = (log.response < log.slate_size) & log.active
-            log_prob = session_log_prob(fitted.simulator, log._replace(innovation=np.where(clicked, innovation, 0)))
-            terms.append(log_prob - tf.math.log(tf.constant(2.0, tf.float64)) * (NUM_STEPS - clicked.sum(1)))
+            log_prob = session_log_prob(
+                fitted.simulator, log._replace(innovation=np.where(clicked, innovation, 0))
+            )
+            terms.append(
+                log_prob - tf.math.log(tf.constant(2.0, tf.float64)) * (NUM_STEPS - clicked.sum(1))
+            )
         value = tf.reduce_logsumexp(tf.stack(terms), axis=0)
     return value.numpy(), np.array(tape.gradient(value, fitted.variables))
 
@@ -61,7 +71,9 @@ def test_the_likelihood_and_its_gradient_are_those_of_enumeration(fitted, log, e
     values, gradients = estimates(fitted, log, num_particles=1000, num_runs=20)
     for found, expected in zip((values, gradients), exact, strict=True):
         standard_error = found.std(0, ddof=1) / np.sqrt(len(found))
-        np.testing.assert_array_less(np.abs(found.mean(0) - expected), 4 * standard_error + 2e-3 * np.abs(expected).max())
+        np.testing.assert_array_less(
+            np.abs(found.mean(0) - expected), 4 * standard_error + 2e-3 * np.abs(expected).max()
+        )
     # The interest step acts through the directions, and through nothing else that was logged.
     assert abs(exact[1][0]) > 0.1
 
@@ -76,7 +88,10 @@ def test_few_particles_are_enough_for_an_estimate_without_bias(fitted, log, exac
 
 
 def test_more_particles_have_less_spread(fitted, log):
-    few, many = (estimates(fitted, log, num_particles, num_runs=10)[0].std(0).mean() for num_particles in (10, 1000))
+    few, many = (
+        estimates(fitted, log, num_particles, num_runs=10)[0].std(0).mean()
+        for num_particles in (10, 1000)
+    )
     assert many < 0.3 * few
 
 
@@ -90,14 +105,19 @@ def test_only_sessions_with_uneven_weights_are_resampled():
     np.testing.assert_array_equal(number[:, 0], range(4))
     # Systematic resampling gives a particle of weight w floor(P w) or ceil(P w) descendants.
     assert np.sum(number[:, 1] == 1) in (3, 4)
-    np.testing.assert_allclose(tf.exp(after)[:, 0], np.stack([weights[:, 0], np.full(4, 0.25)], axis=1))
+    np.testing.assert_allclose(
+        tf.exp(after)[:, 0], np.stack([weights[:, 0], np.full(4, 0.25)], axis=1)
+    )
 
 
 def test_the_same_seed_gives_the_same_estimate_and_another_seed_another(log):
     scorer = scoring_simulator(evolution(**USERS))
     trajectory = as_trajectory(log, scorer, log.num_sessions, latent=True)
     one, again, other = (
-        compiled(lambda seed: marginal_log_prob(scorer, trajectory, 10, seed))(tf.constant([1, seed])) for seed in (2, 2, 3)
+        compiled(lambda seed: marginal_log_prob(scorer, trajectory, 10, seed))(
+            tf.constant([1, seed])
+        )
+        for seed in (2, 2, 3)
     )
     np.testing.assert_array_equal(one, again)
     assert (one != other).numpy().any()

@@ -62,26 +62,41 @@ def log():
 
 
 def exact(log, session, initial, innovation):
-    """Means and covariance of the latents, (initial, innovations of the steps), by linear regression on the ratings."""
+    """Means and covariance of the latents, (initial, innovations of the steps), by linear
+    regression on the ratings.
+    """
     length = log.length[session]
     # A rating is the initial level, the innovations before it, and noise.
     design = np.hstack([np.ones([length, 1]), np.tril(np.ones([length, length]), -1)])
     ratings = log.response[session, :length]
     latent = np.array([initial] + [innovation] * length)
     known = np.concatenate(
-        [[0.0] if initial else log.initial[session, np.newaxis], *[[0.0] * length if innovation else log.innovation[session, :length]]]
+        [
+            [0.0] if initial else log.initial[session, np.newaxis],
+            *[[0.0] * length if innovation else log.innovation[session, :length]],
+        ]
     )
     ratings = ratings - design @ np.where(latent, 0, known)
     design = design[:, latent]
-    precision = design.T @ design / RATING**2 + np.diag(np.array([LEVEL**-2] + [STEP**-2] * length)[latent])
+    precision = design.T @ design / RATING**2 + np.diag(
+        np.array([LEVEL**-2] + [STEP**-2] * length)[latent]
+    )
     covariance = np.linalg.inv(precision)
     return covariance @ design.T @ ratings / RATING**2, covariance
 
 
-@pytest.mark.parametrize(("initial", "innovation"), [(True, False), (False, True), (True, True)], ids=["initial", "innovation", "both"])
+@pytest.mark.parametrize(
+    ("initial", "innovation"),
+    [(True, False), (False, True), (True, True)],
+    ids=["initial", "innovation", "both"],
+)
 def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovation):
-    latent = log._replace(initial=() if initial else log.initial, innovation=() if innovation else log.innovation)
-    posterior = sample_sessions(rating(), latent, num_samples=400, num_burnin_steps=150, jit_compile=False, progress=False)
+    latent = log._replace(
+        initial=() if initial else log.initial, innovation=() if innovation else log.innovation
+    )
+    posterior = sample_sessions(
+        rating(), latent, num_samples=400, num_burnin_steps=150, jit_compile=False, progress=False
+    )
     assert (posterior.r_hat < 1.1).all()
     assert (posterior.num_divergent == 0).all()
     for session in range(NUM_USERS):
@@ -97,7 +112,9 @@ def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovatio
         size = posterior.effective_sample_size[session]
         variance = np.diag(covariance)
         np.testing.assert_array_less(np.abs(found.mean(0) - mean), 4 * np.sqrt(variance / size))
-        np.testing.assert_array_less(np.abs(found.var(0) - variance), 4 * variance * np.sqrt(2 / size))
+        np.testing.assert_array_less(
+            np.abs(found.var(0) - variance), 4 * variance * np.sqrt(2 / size)
+        )
         if innovation:
             assert not posterior.innovation[:, session, length:].any()
 
@@ -108,7 +125,8 @@ def test_bounded_and_joint_latents_stay_within_their_supports():
     posterior = sample_sessions(simulator, log._replace(initial=()), 100, 50, progress=False)
     assert posterior.initial.exposure.shape == posterior.initial.noise.shape == (100, 4)
     assert ((posterior.initial.exposure > 0) & (posterior.initial.exposure < 1)).all()
-    # Sessions tell nothing about the noise of an observation and, with this small sensitivity, about the exposure: it stays uniform.
+    # Sessions tell nothing about the noise of an observation and, with this small sensitivity,
+    # about the exposure: it stays uniform.
     assert posterior.initial.noise.std() == pytest.approx(0.1, rel=0.3)
     assert posterior.initial.exposure.std() == pytest.approx(12**-0.5, rel=0.3)
     assert posterior.innovation == ()
@@ -116,7 +134,9 @@ def test_bounded_and_joint_latents_stay_within_their_supports():
 
 def test_the_same_seed_gives_the_same_draws(log):
     def draws():
-        return sample_sessions(rating(), log._replace(initial=()), 4, 2, jit_compile=False, seed=1, progress=False).initial
+        return sample_sessions(
+            rating(), log._replace(initial=()), 4, 2, jit_compile=False, seed=1, progress=False
+        ).initial
 
     np.testing.assert_array_equal(draws(), draws())
 
@@ -125,12 +145,23 @@ def test_the_same_seed_gives_the_same_draws(log):
     ("simulator", "latent", "message"),
     [
         (rating(), [], "the log must lack the initial draws or the innovations, got all"),
-        (exploration(), ["innovation"], "the log must lack the initial draws or the innovations, got all"),
-        (exploration(), ["initial"], "latent initial draws must be continuous, got JointDistributionNamed"),
+        (
+            exploration(),
+            ["innovation"],
+            "the log must lack the initial draws or the innovations, got all",
+        ),
+        (
+            exploration(),
+            ["initial"],
+            "latent initial draws must be continuous, got JointDistributionNamed",
+        ),
         (
             evolution(),
             ["innovation"],
-            "latent innovations must be continuous, got MaskedBernoulli: for discrete ones use num_particles of fit",
+            (
+                "latent innovations must be continuous, got MaskedBernoulli: for discrete ones use"
+                " num_particles of fit"
+            ),
         ),
         (
             satisfaction(observation_stddev=0.1),

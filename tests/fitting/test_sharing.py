@@ -45,7 +45,10 @@ def result():
     gin.parse_config(CONFIG)
     simulator = interest_evolution()
     log = from_trajectory(rollout(simulator, NUM_SESSIONS))
-    parameters = {"users.no_click_mass": Parameter(support="positive"), "users.user_update_alpha": Parameter()}
+    parameters = {
+        "users.no_click_mass": Parameter(support="positive"),
+        "users.user_update_alpha": Parameter(),
+    }
     return fit(simulator, parameters, log, progress=False)
 
 
@@ -59,13 +62,18 @@ def folder(tmp_path, result):
 def with_estimates(result, simulator, **values):
     """A result of other models, with estimates that were not fitted."""
     named = {name.replace("_", ".", 1): np.asarray(value) for name, value in values.items()}
-    estimates = {name: Estimate(value, np.full_like(value, np.nan), value - 1, value + 1) for name, value in named.items()}
+    estimates = {
+        name: Estimate(value, np.full_like(value, np.nan), value - 1, value + 1)
+        for name, value in named.items()
+    }
     return result._replace(simulator=with_values(simulator, named), estimates=estimates)
 
 
 @pytest.fixture
 def own_folder(tmp_path, result, monkeypatch):
-    """A folder with a model of a module that is not recsim_tf's, and its result; the module is in tmp_path / "modules"."""
+    """A folder with a model of a module that is not recsim_tf's, and its result; the module is in
+    tmp_path / "modules".
+    """
     modules = tmp_path / "modules"
     modules.mkdir()
     (modules / "shared_models.py").write_text(
@@ -78,7 +86,11 @@ def own_folder(tmp_path, result, monkeypatch):
     monkeypatch.syspath_prepend(str(modules))
     with gin.config.interactive_mode():
         shared_models = importlib.import_module("shared_models")
-    fitted = with_estimates(result, interest_exploration(2, 4, users=shared_models.BoredUsers()), users_no_click_mass=np.float32(2.1))
+    fitted = with_estimates(
+        result,
+        interest_exploration(2, 4, users=shared_models.BoredUsers()),
+        users_no_click_mass=np.float32(2.1),
+    )
     config = """
         interest_exploration.slate_size = 2
         interest_exploration.num_candidates = 4
@@ -100,13 +112,23 @@ def test_another_process_simulates_the_same_trajectories(folder, result, own_fol
     """
     own, own_result = own_folder
     other = run_python("-c", code, str(folder), str(own), PYTHONPATH=str(own.parent / "modules"))
-    assert other.stdout.split() == [digest(rollout(each.simulator, seed=5)) for each in (result, own_result)], other.stderr
+    assert other.stdout.split() == [
+        digest(rollout(each.simulator, seed=5)) for each in (result, own_result)
+    ], other.stderr
 
 
 def test_a_missing_module_is_named(own_folder, monkeypatch):
     own, _ = own_folder
-    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(own.parent / "modules")])
-    with pytest.raises(ValueError, match=r"own/config.gin needs a module that must be installed .*: No module named 'shared_models'$"):
+    monkeypatch.setattr(
+        sys, "path", [path for path in sys.path if path != str(own.parent / "modules")]
+    )
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"own/config.gin needs a module that must be installed .*: No module named"
+            r" 'shared_models'$"
+        ),
+    ):
         load_model(own)
 
 
@@ -120,9 +142,17 @@ def test_parameters_and_their_uncertainty_come_back_bit_for_bit(folder, result):
 
 
 def test_tables_of_parameters_are_shared(tmp_path, result):
-    simulator = drifting_taste(3, 5, DriftingTasteUsers(32, dtype=tf.float64), Catalogue(1682, 32, dtype=tf.float64))
+    simulator = drifting_taste(
+        3, 5, DriftingTasteUsers(32, dtype=tf.float64), Catalogue(1682, 32, dtype=tf.float64)
+    )
     factors = np.random.default_rng(0).standard_normal([1682, 32])
-    fitted = with_estimates(result, simulator, documents_factors=factors, users_gain=np.linspace(0, 1, 32), users_decay=0.7)
+    fitted = with_estimates(
+        result,
+        simulator,
+        documents_factors=factors,
+        users_gain=np.linspace(0, 1, 32),
+        users_decay=0.7,
+    )
     config = """
         import recsim_tf.environments.drifting_taste
         drifting_taste.slate_size = 3
@@ -142,13 +172,17 @@ def test_tables_of_parameters_are_shared(tmp_path, result):
     np.testing.assert_array_equal(loaded.simulator.documents.factors, factors)
     assert loaded.simulator.documents.factors.dtype == np.float64
     assert digest(rollout(loaded.simulator)) == digest(rollout(fitted.simulator))
-    assert "| documents.factors [1682, 32] | mean " in (tmp_path / "model" / "MODEL_CARD.md").read_text()
+    assert (
+        "| documents.factors [1682, 32] | mean "
+        in (tmp_path / "model" / "MODEL_CARD.md").read_text()
+    )
 
 
 def test_the_callers_configuration_has_no_part_in_it_and_stays(folder, result):
     bound = object()
     gin.parse_config(
-        "InterestEvolutionUsers.time_budget = 99.0\nshort/InterestEvolutionUsers.step_penalty = 7.0\nbudget = 3.0\nParameter.start = 1.0"
+        "InterestEvolutionUsers.time_budget = 99.0\nshort/InterestEvolutionUsers.step_penalty ="
+        " 7.0\nbudget = 3.0\nParameter.start = 1.0"
     )
     gin.bind_parameter("interest_evolution.reward_fn", bound)
     gin.finalize()
@@ -167,7 +201,10 @@ def test_the_callers_configuration_stays_also_where_loading_fails(folder, tmp_pa
     gin.parse_config("interest_evolution.slate_size = 3")
     gin.finalize()
     (folder / "config.gin").write_text("broken")
-    for refused in (lambda: load_model(folder), lambda: save_model(tmp_path / "new", result, build="nothing")):
+    for refused in (
+        lambda: load_model(folder),
+        lambda: save_model(tmp_path / "new", result, build="nothing"),
+    ):
         with pytest.raises(ValueError, match=r"."):
             refused()
         assert gin.query_parameter("interest_evolution.slate_size") == 3
@@ -193,21 +230,54 @@ def test_the_present_configuration_is_the_default_and_only_what_builds_is_saved(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"config": CONFIG + "\ninterest_evolution.slate_size = 3"}, "simulator that was fitted, but slate_size is 3 there, not 2"),
+        (
+            {"config": CONFIG + "\ninterest_evolution.slate_size = 3"},
+            "simulator that was fitted, but slate_size is 3 there, not 2",
+        ),
         ({"config": CONFIG + "\nbudget = 20.0"}, "but users.time_budget is 20.0 there, not 10.0"),
-        ({"config": CONFIG + "\ninterest_evolution.reward_fn = @click_reward"}, r"reward_fn is .*click_reward there, not .*watch_time_rew"),
-        ({"build": "interest_exploration"}, r"users is .*InterestExplorationUsers there, not .*InterestEvolutionUsers"),
-        ({"build": "my_environment"}, "build='my_environment' cannot be read .*No configurable matching"),
-        ({"build": "InterestEvolutionUsers"}, "config must build a Simulator, got InterestEvolutionUsers"),
-        ({"config": "import no_such_module"}, "config needs a module that must be installed .* No module named 'no_such_module'"),
-        ({"config": "interest_evolution.slate_size = 0"}, "config does not build a simulator: slate_size must be in"),
-        ({"data": {"sessions": np.zeros(3)}}, r"data\['sessions'\] must be a number or a text of one line, got ndarray"),
-        ({"checks": {"rows": "1,2\n3,4"}}, r"checks\['rows'\] must be a number or a text of one line, got str"),
+        (
+            {"config": CONFIG + "\ninterest_evolution.reward_fn = @click_reward"},
+            r"reward_fn is .*click_reward there, not .*watch_time_rew",
+        ),
+        (
+            {"build": "interest_exploration"},
+            r"users is .*InterestExplorationUsers there, not .*InterestEvolutionUsers",
+        ),
+        (
+            {"build": "my_environment"},
+            "build='my_environment' cannot be read .*No configurable matching",
+        ),
+        (
+            {"build": "InterestEvolutionUsers"},
+            "config must build a Simulator, got InterestEvolutionUsers",
+        ),
+        (
+            {"config": "import no_such_module"},
+            "config needs a module that must be installed .* No module named 'no_such_module'",
+        ),
+        (
+            {"config": "interest_evolution.slate_size = 0"},
+            "config does not build a simulator: slate_size must be in",
+        ),
+        (
+            {"data": {"sessions": np.zeros(3)}},
+            r"data\['sessions'\] must be a number or a text of one line, got ndarray",
+        ),
+        (
+            {"checks": {"rows": "1,2\n3,4"}},
+            r"checks\['rows'\] must be a number or a text of one line, got str",
+        ),
     ],
 )
-def test_what_is_not_the_fitted_model_is_refused_before_anything_is_written(tmp_path, result, changes, message):
+def test_what_is_not_the_fitted_model_is_refused_before_anything_is_written(
+    tmp_path, result, changes, message
+):
     with pytest.raises(ValueError, match=message):
-        save_model(tmp_path / "model", result, **{"build": "interest_evolution", "config": CONFIG, **changes})
+        save_model(
+            tmp_path / "model",
+            result,
+            **{"build": "interest_evolution", "config": CONFIG, **changes},
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -217,7 +287,9 @@ def weighted_clicks(response, weight=1.0):
 
 
 def test_bindings_that_act_while_users_are_simulated_are_refused(tmp_path, result):
-    gin.parse_config(CONFIG + "\ninterest_evolution.reward_fn = @weighted_clicks\nweighted_clicks.weight = 2.0")
+    gin.parse_config(
+        CONFIG + "\ninterest_evolution.reward_fn = @weighted_clicks\nweighted_clicks.weight = 2.0"
+    )
     fitted = with_estimates(result, interest_evolution(), users_no_click_mass=np.float32(1))
     with pytest.raises(ValueError, match="it simulates otherwise: what gin binds for functions"):
         save_model(tmp_path / "model", fitted, build="interest_evolution")
@@ -225,7 +297,9 @@ def test_bindings_that_act_while_users_are_simulated_are_refused(tmp_path, resul
 
 def test_a_parameter_with_a_value_for_each_session_is_refused(tmp_path, result):
     gin.parse_config(CONFIG)
-    fitted = with_estimates(result, interest_evolution(), users_no_click_mass=np.ones(NUM_SESSIONS, np.float32))
+    fitted = with_estimates(
+        result, interest_evolution(), users_no_click_mass=np.ones(NUM_SESSIONS, np.float32)
+    )
     with pytest.raises(ValueError, match="no parameter may have a value for each session"):
         save_model(tmp_path / "model", fitted, build="interest_evolution")
 
@@ -244,10 +318,17 @@ def test_an_empty_folder_is_taken(tmp_path, result):
 
 
 def test_no_row_of_the_log_is_in_the_folder(folder, result):
-    assert sorted(os.listdir(folder)) == ["MODEL_CARD.md", "config.gin", "model.json", "parameters.npz"]
+    assert sorted(os.listdir(folder)) == [
+        "MODEL_CARD.md",
+        "config.gin",
+        "model.json",
+        "parameters.npz",
+    ]
     with np.load(folder / "parameters.npz", allow_pickle=False) as arrays:
         shapes = {name: array.shape for name, array in arrays.items()}
-    assert shapes == {f"{name}.{field}": () for name in result.estimates for field in Estimate._fields}
+    assert shapes == {
+        f"{name}.{field}": () for name in result.estimates for field in Estimate._fields
+    }
     assert sum(path.stat().st_size for path in folder.iterdir()) < 10_000
 
 
@@ -267,9 +348,18 @@ def test_missing_and_damaged_files_are_named(folder, name):
     [
         ({"format": 2}, r"model.json has format 2, and recsim_tf \S+ reads up to 1"),
         ({"format": None}, "model.json is damaged: it has no format"),
-        ({"sha256": {"../other": ""}}, "model.json is damaged: it must list parameters, and the sha256"),
-        ({"parameters": {"users.gain": {"shape": []}}}, r"parameters.npz does not hold the parameters that model.json lists: .*users.gain"),
-        ({"parameters": {"users.no_click_mass": {"shape": [2]}}}, r"users.no_click_mass has shape \[\], not \[2\]"),
+        (
+            {"sha256": {"../other": ""}},
+            "model.json is damaged: it must list parameters, and the sha256",
+        ),
+        (
+            {"parameters": {"users.gain": {"shape": []}}},
+            r"parameters.npz does not hold the parameters that model.json lists: .*users.gain",
+        ),
+        (
+            {"parameters": {"users.no_click_mass": {"shape": [2]}}},
+            r"users.no_click_mass has shape \[\], not \[2\]",
+        ),
     ],
 )
 def test_metadata_that_cannot_be_right_is_named(folder, changes, message):

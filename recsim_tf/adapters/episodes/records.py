@@ -30,7 +30,9 @@ def _kind(dtype: tf.DType) -> str:
         return "float_list"
     if dtype.is_bool or (dtype.is_integer and dtype != tf.uint64):
         return "int64_list"
-    raise ValueError(f"a log holds floats, booleans and integers of up to 64 bits with a sign, got {dtype.name}")
+    raise ValueError(
+        f"a log holds floats, booleans and integers of up to 64 bits with a sign, got {dtype.name}"
+    )
 
 
 def example_of(named: dict[str, np.ndarray], user: int, length: int) -> tf.train.SequenceExample:
@@ -47,7 +49,10 @@ def example_of(named: dict[str, np.ndarray], user: int, length: int) -> tf.train
             context[name] = _features(leaf[user : user + 1])[0]
         else:
             lists[name] = tf.train.FeatureList(feature=_features(leaf[:length, user]))
-    return tf.train.SequenceExample(context=tf.train.Features(feature=context), feature_lists=tf.train.FeatureLists(feature_list=lists))
+    return tf.train.SequenceExample(
+        context=tf.train.Features(feature=context),
+        feature_lists=tf.train.FeatureLists(feature_list=lists),
+    )
 
 
 def _features(rows: np.ndarray) -> list[tf.train.Feature]:
@@ -55,14 +60,25 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
     kind = _kind(tf.as_dtype(rows.dtype))
     rows = rows.reshape(len(rows), int(np.prod(rows.shape[1:])))
     if kind == "bytes_list":
-        return [tf.train.Feature(bytes_list=tf.train.BytesList(value=[row.astype("<f8").tobytes()])) for row in rows]
+        return [
+            tf.train.Feature(bytes_list=tf.train.BytesList(value=[row.astype("<f8").tobytes()]))
+            for row in rows
+        ]
     if kind == "float_list":
-        return [tf.train.Feature(float_list=tf.train.FloatList(value=row)) for row in rows.astype(np.float32).tolist()]
-    return [tf.train.Feature(int64_list=tf.train.Int64List(value=row)) for row in rows.astype(np.int64).tolist()]
+        return [
+            tf.train.Feature(float_list=tf.train.FloatList(value=row))
+            for row in rows.astype(np.float32).tolist()
+        ]
+    return [
+        tf.train.Feature(int64_list=tf.train.Int64List(value=row))
+        for row in rows.astype(np.int64).tolist()
+    ]
 
 
 def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
-    """What keeps a record from being a session of the spec, or "", and whether it is marked as the last session."""
+    """What keeps a record from being a session of the spec, or "", and whether it is marked as the
+    last session.
+    """
     try:
         example = tf.train.SequenceExample.FromString(serialized)
     except DecodeError:
@@ -78,7 +94,13 @@ def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
             if problem:
                 return f"feature {name} {problem}: not a session of this simulator", False
         if not is_context(name) and len(features) != len(lists["reward"].feature):
-            return f"feature {name} has {len(features)} steps, but reward has {len(lists['reward'].feature)}", False
+            return (
+                (
+                    f"feature {name} has {len(features)} steps, but reward has"
+                    f" {len(lists['reward'].feature)}"
+                ),
+                False,
+            )
     unknown = sorted({*context, *lists} - {*leaves, IS_LAST})
     if unknown:
         return f"feature {unknown[0]} is unknown: not a session of this simulator", False
@@ -88,7 +110,9 @@ def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
 def _mismatch(feature: tf.train.Feature, leaf: tf.TensorSpec) -> str:
     kind, size = _kind(leaf.dtype), leaf.shape.num_elements()
     if feature.WhichOneof("kind") != kind:
-        return f"must be a {kind} for {leaf.dtype.name}, got {feature.WhichOneof('kind') or 'nothing'}"
+        return (
+            f"must be a {kind} for {leaf.dtype.name}, got {feature.WhichOneof('kind') or 'nothing'}"
+        )
     values: Any = getattr(feature, kind).value
     if kind == "bytes_list":
         values = values[0] if len(values) == 1 else b""

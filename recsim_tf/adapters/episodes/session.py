@@ -24,7 +24,8 @@ class Session(NamedTuple):
 
 
 def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
-    """The shapes and dtypes of a simulator's sessions: a `Session` of `tf.TensorSpec` without the time axis.
+    """The shapes and dtypes of a simulator's sessions: a `Session` of `tf.TensorSpec` without the
+    time axis.
 
     Args:
       simulator: the simulator.
@@ -35,9 +36,13 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
     @compiled
     def trace(seed):
         slate = first_positions(simulator, num_users)
-        trajectory = simulator.rollout(lambda observation, policy_state, seed: (slate, policy_state), num_users, 1, seed)
+        trajectory = simulator.rollout(
+            lambda observation, policy_state, seed: (slate, policy_state), num_users, 1, seed
+        )
         observation = simulator.observe(simulator.initial_state(trajectory.initial))
-        initial, user, documents = _row_specs((trajectory.initial, observation.user, observation.documents), num_axes=1)
+        initial, user, documents = _row_specs(
+            (trajectory.initial, observation.user, observation.documents), num_axes=1
+        )
         transition = _row_specs(trajectory.transitions, num_axes=2)
         specs.append(
             Session(
@@ -58,7 +63,9 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
 
 
 def _row_specs(nest: Nest, num_axes: int) -> Nest:
-    return tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape[num_axes:], leaf.dtype), nest)
+    return tf.nest.map_structure(
+        lambda leaf: tf.TensorSpec(leaf.shape[num_axes:], leaf.dtype), nest
+    )
 
 
 def first_positions(simulator: Simulator, num_users: int) -> tf.Tensor:

@@ -17,7 +17,8 @@ from recsim_tf.core.types import Trajectory
 
 
 class Writer:
-    """Writes a log in pieces; the file appears whole when the context ends without an error, else not at all.
+    """Writes a log in pieces; the file appears whole when the context ends without an error, else
+    not at all.
 
         with episodes.Writer(path, simulator) as writer:
             writer.add(trajectory)
@@ -74,10 +75,14 @@ class Writer:
           trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
 
         Raises:
-          ValueError: for an auto-reset trajectory, whose rows hold several sessions, and for a dtype that has no place in a log.
+          ValueError: for an auto-reset trajectory, whose rows hold several sessions, and for a
+            dtype that has no place in a log.
         """
         if tf.nest.flatten(trajectory.newcomers):
-            raise ValueError("trajectory must hold one session a row (auto_reset=False), got an auto-reset trajectory")
+            raise ValueError(
+                "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
+                " trajectory"
+            )
         lengths = tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0).numpy()
         sessions = self._sessions(trajectory, lengths.max())
         named = {name_of(path): leaf for path, leaf in tree.flatten_with_path(sessions)}
@@ -125,7 +130,8 @@ class Writer:
 
 
 def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory) -> None:
-    """Writes the sessions of a trajectory into a new file, one after the other, only the steps in which the user was active.
+    """Writes the sessions of a trajectory into a new file, one after the other, only the steps in
+    which the user was active.
 
     Args:
       path: the file; its folder is created if it does not exist.

@@ -1,4 +1,6 @@
-"""Drifting taste: users who choose from a shared catalogue by a taste that drifts towards what they choose. Made to be fitted to logs."""
+"""Drifting taste: users who choose from a shared catalogue by a taste that drifts towards what they
+choose. Made to be fitted to logs.
+"""
 
 from recsim_tf.environments.drifting_taste.documents import Catalogue, Item
 from recsim_tf.environments.drifting_taste.environment import drifting_taste

@@ -26,9 +26,10 @@ class Item(NamedTuple):
 class Catalogue(DocumentModel):
     """D items that all users share; candidates are drawn uniformly with replacement.
 
-    All three tables may be arrays, tensors or variables, and have gradients through the `response` part of `log_prob`. The table of pulls
-    may be the factors themselves (None): then a choice moves the taste towards the item. Learned apart from them it may also lead to what
-    is usually chosen next.
+    All three tables may be arrays, tensors or variables, and have gradients through the `response`
+    part of `log_prob`. The table of pulls may be the factors themselves (None): then a choice moves
+    the taste towards the item. Learned apart from them it may also lead to what is usually chosen
+    next.
 
     Args:
       num_items: D.
@@ -37,8 +38,9 @@ class Catalogue(DocumentModel):
       factors: [D, F]; None draws them from Normal(0, 1) with `seed`.
       pull: [D, F]; None for `factors`.
       seed: of `factors`, an integer.
-      ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of `Item`s. They look the tables up for
-        themselves, and features are gathered for shown items only, [B, K, F] and not [B, N, F].
+      ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of
+        `Item`s. They look the tables up for themselves, and features are gathered for shown items
+        only, [B, K, F] and not [B, N, F].
       dtype: tf.float32 or tf.float64.
 
     Raises:
@@ -65,7 +67,11 @@ class Catalogue(DocumentModel):
         self.num_factors = num_factors
         self.dtype = tf.as_dtype(dtype)
         if factors is None:
-            factors = np.random.default_rng(seed).standard_normal([num_items, num_factors]).astype(self.dtype.as_numpy_dtype)
+            factors = (
+                np.random.default_rng(seed)
+                .standard_normal([num_items, num_factors])
+                .astype(self.dtype.as_numpy_dtype)
+            )
         checks.check_table("factors", factors, num_items=num_items, num_factors=num_factors)
         if pull is not None:
             checks.check_table("pull", pull, num_items=num_items, num_factors=num_factors)
@@ -78,7 +84,9 @@ class Catalogue(DocumentModel):
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        return tfd.Independent(UniformCategories(self.num_items, [num_users, num_candidates], self.dtype), 1)
+        return tfd.Independent(
+            UniformCategories(self.num_items, [num_users, num_candidates], self.dtype), 1
+        )
 
     def describe(self, draw, corpus):
         del corpus
@@ -93,7 +101,11 @@ class Catalogue(DocumentModel):
 
     def observation_bounds(self):
         ids = Bounds(0, self.num_items - 1)
-        return ids if self.ids_only else Item(item_id=ids, bias=Bounds(), factors=Bounds(), pull=Bounds())
+        return (
+            ids
+            if self.ids_only
+            else Item(item_id=ids, bias=Bounds(), factors=Bounds(), pull=Bounds())
+        )
 
     def _items(self, draw) -> Item:
         factors = tf.gather(self._table(self.factors), draw)

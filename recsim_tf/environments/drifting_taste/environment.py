@@ -22,11 +22,15 @@ def drifting_taste(
     validate: bool = False,
     dtype: tf.DType = tf.float32,
 ) -> Simulator:
-    """Drifting taste, "DriftingTaste-v0": users choose from a shared catalogue by a hidden taste, which drifts towards what they choose.
+    """Drifting taste, "DriftingTaste-v0": users choose from a shared catalogue by a hidden taste,
+    which drifts towards what they choose.
 
-    Observation: `user` [B, 0], nothing; `documents` the `item_id` int32 [B, N], `bias` [B, N], `factors` and `pull` [B, N, F] of each
-    candidate, or the ids alone with `Catalogue(ids_only=True)`; `response` to the last slate: `clicked` [B, K] and `item_id` int32 [B, K].
-    Reward: number of choices, 0 or 1. Users do not leave: a session ends by the time limit, as truncated.
+    Observation: `user` [B, 0], nothing; `documents` the `item_id` int32 [B, N], `bias` [B, N],
+    `factors` and `pull` [B, N, F] of each candidate, or the ids alone with
+    `Catalogue(ids_only=True)`; `response` to the last slate: `clicked` [B, K] and `item_id` int32
+    [B, K].
+    Reward: number of choices, 0 or 1. Users do not leave: a session ends by the time limit, as
+      truncated.
 
         simulator = recsim_tf.make("DriftingTaste-v0", slate_size=5, num_candidates=20)
         state = simulator.reset(num_users=1000, seed=0)
@@ -50,7 +54,9 @@ def drifting_taste(
     documents = documents or Catalogue(dtype=dtype)
     of_users, of_documents = (getattr(model, "num_factors", None) for model in (users, documents))
     if None not in (of_users, of_documents) and of_users != of_documents:
-        raise ValueError(f"documents must have the num_factors={of_users} of users, got {of_documents}")
+        raise ValueError(
+            f"documents must have the num_factors={of_users} of users, got {of_documents}"
+        )
     return Simulator(
         users=users,
         documents=documents,

@@ -1,8 +1,10 @@
 """Users whose taste drifts towards what they choose.
 
-The choice is that of a matrix factorisation with a softmax over the slate (Rendle et al. 2009, "BPR", compares pairs instead); a taste that
-moves with every choice stands in the line of Koren 2010, "Collaborative filtering with temporal dynamics", and of the leaky memories of
-session-based recommenders. The hierarchical prior of tastes is that of Salakhutdinov & Mnih 2008, "Probabilistic matrix factorization".
+The choice is that of a matrix factorisation with a softmax over the slate (Rendle et al. 2009,
+"BPR", compares pairs instead); a taste that moves with every choice stands in the line of Koren
+2010, "Collaborative filtering with temporal dynamics", and of the leaky memories of session-based
+recommenders. The hierarchical prior of tastes is that of Salakhutdinov & Mnih 2008, "Probabilistic
+matrix factorization".
 """
 
 from collections.abc import Callable
@@ -33,13 +35,17 @@ class Response(NamedTuple):
 
 @gin.configurable
 class DriftingTasteUsers(UserModel):
-    """Users who choose by bias + <initial taste + drift, factors>, and whose drift follows what they choose.
+    """Users who choose by bias + <initial taste + drift, factors>, and whose drift follows what
+    they choose.
 
-    The initial taste is drawn for each user from Normal(taste_loc, taste_scale), the hierarchical prior. A choice of item d makes the drift
-    `decay * drift + gain * pull[d]`; a step without a choice leaves it as it is. `decay` and `gain` may be vectors [F], so that some
-    factors are remembered for long and others not. With a gain of 0 the user is that of a static matrix factorisation. Users do not leave.
+    The initial taste is drawn for each user from Normal(taste_loc, taste_scale), the hierarchical
+    prior. A choice of item d makes the drift `decay * drift + gain * pull[d]`; a step without a
+    choice leaves it as it is. `decay` and `gain` may be vectors [F], so that some factors are
+    remembered for long and others not. With a gain of 0 the user is that of a static matrix
+    factorisation. Users do not leave.
 
-    Gradients flow to all numeric parameters. They may be numbers, vectors [F] or [B, F], or variables; those of the choice also [B].
+    Gradients flow to all numeric parameters. They may be numbers, vectors [F] or [B, F], or
+    variables; those of the choice also [B].
 
     Args:
       num_factors: F.
@@ -47,9 +53,10 @@ class DriftingTasteUsers(UserModel):
       taste_scale: standard deviation of initial tastes, positive.
       gain: how far a choice moves the drift.
       decay: in [0, 1], what is left of the drift after the next choice.
-      choice_model: builds the choice distribution from `scores`, `mask` and those of the parameters below that it names in its
-        `parameter_names`.
-      no_click_mass: choice parameter; None for the default of the choice model, with `MultinomialLogit` a choice is then certain.
+      choice_model: builds the choice distribution from `scores`, `mask` and those of the parameters
+        below that it names in its `parameter_names`.
+      no_click_mass: choice parameter; None for the default of the choice model, with
+        `MultinomialLogit` a choice is then certain.
       dtype: tf.float32 or tf.float64.
 
     Raises:
@@ -82,7 +89,10 @@ class DriftingTasteUsers(UserModel):
 
     def initial_draws(self, num_users):
         shape = [num_users, self.num_factors]
-        loc, scale = (tf.broadcast_to(self._vector(value), shape) for value in (self.taste_loc, self.taste_scale))
+        loc, scale = (
+            tf.broadcast_to(self._vector(value), shape)
+            for value in (self.taste_loc, self.taste_scale)
+        )
         return tfd.Independent(tfd.Normal(loc, scale), 1)
 
     def initial_state(self, draws):
@@ -98,15 +108,21 @@ class DriftingTasteUsers(UserModel):
 
     def outcome(self, state, slate, draw):
         del state
-        return Response(clicked=tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype), item_id=slate.documents.item_id)
+        return Response(
+            clicked=tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype),
+            item_id=slate.documents.item_id,
+        )
 
     def update(self, state, slate, response, innovation):
         del innovation
         clicked = response.clicked[:, :, tf.newaxis]
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
-        # Where nothing is chosen nothing decays; written with click weights, so that it takes relaxed choices too.
+        # Where nothing is chosen nothing decays; written with click weights, so that it takes
+        # relaxed choices too.
         forgotten = (1 - self._vector(self.decay)) * tf.reduce_sum(clicked, axis=1)
-        return state._replace(drift=state.drift * (1 - forgotten) + self._vector(self.gain) * chosen)
+        return state._replace(
+            drift=state.drift * (1 - forgotten) + self._vector(self.gain) * chosen
+        )
 
     def departure(self, state):
         return tf.zeros([state.drift.shape[0]], tf.bool)

@@ -1,4 +1,6 @@
-"""Documents of interest evolution: videos with a topic, a length, and a quality that shows only when they are watched."""
+"""Documents of interest evolution: videos with a topic, a length, and a quality that shows only
+when they are watched.
+"""
 
 from typing import NamedTuple
 
@@ -49,16 +51,20 @@ class _Videos(DocumentModel):
 
 @gin.configurable
 class UtilityVideos(_Videos):
-    """Videos of one topic each, with a quality around the topic's mean: RecSim 0.2.4's `UtilityModelVideoSampler`.
+    """Videos of one topic each, with a quality around the topic's mean: RecSim 0.2.4's
+    `UtilityModelVideoSampler`.
 
-    The topic is uniform over T topics and is the one-hot feature vector. The quality is N(mean[topic], quality_stddev). The means rise
-    linearly from `min_utility` to 0 over the first 70 % of the topics and from 0 to `max_utility` over the rest.
+    The topic is uniform over T topics and is the one-hot feature vector. The quality is
+    N(mean[topic], quality_stddev). The means rise linearly from `min_utility` to 0 over the first
+    70 % of the topics and from 0 to `max_utility` over the rest.
 
     Args:
-      num_topics: T, such that int(0.7 T) + int(0.3 T) == T (as 10 or 20), unless `topic_quality_means` is given.
+      num_topics: T, such that int(0.7 T) + int(0.3 T) == T (as 10 or 20), unless
+        `topic_quality_means` is given.
       min_utility: mean quality of the worst topic.
       max_utility: mean quality of the best topic.
-      quality_stddev: standard deviation of the quality around its topic's mean (RecSim calls its 0.1 a variance, but uses it so).
+      quality_stddev: standard deviation of the quality around its topic's mean (RecSim calls its
+        0.1 a variance, but uses it so).
       video_length: watch time of a click, in the unit of the users' budget.
       topic_quality_means: float [T] or [B, T], replaces the linear table.
       dtype: tf.float32 or tf.float64.
@@ -78,9 +84,13 @@ class UtilityVideos(_Videos):
         super().__init__(name=name)
         if num_topics < 1:
             raise ValueError(f"num_topics must be at least 1, got {num_topics}")
-        if topic_quality_means is None and int(0.7 * num_topics) + int(0.3 * num_topics) != num_topics:
+        if (
+            topic_quality_means is None
+            and int(0.7 * num_topics) + int(0.3 * num_topics) != num_topics
+        ):
             raise ValueError(
-                f"num_topics must satisfy int(0.7 T) + int(0.3 T) == T (as 10 or 20) without topic_quality_means, got {num_topics}"
+                "num_topics must satisfy int(0.7 T) + int(0.3 T) == T (as 10 or 20) without"
+                f" topic_quality_means, got {num_topics}"
             )
         if topic_quality_means is not None:
             checks.check_table("topic_quality_means", topic_quality_means, num_topics=num_topics)
@@ -101,11 +111,15 @@ class UtilityVideos(_Videos):
         falling = np.concatenate([np.linspace(1.0, 0.0, num_negative), np.zeros(num_positive)])
         rising = np.concatenate([np.zeros(num_negative), np.linspace(0.0, 1.0, num_positive)])
         negative = per_user(self.min_utility, 2, self.dtype) * tf.constant(falling, self.dtype)
-        return negative + per_user(self.max_utility, 2, self.dtype) * tf.constant(rising, self.dtype)
+        return negative + per_user(self.max_utility, 2, self.dtype) * tf.constant(
+            rising, self.dtype
+        )
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        return tfd.Independent(UniformCategories(self.num_topics, [num_users, num_candidates], self.dtype), 1)
+        return tfd.Independent(
+            UniformCategories(self.num_topics, [num_users, num_candidates], self.dtype), 1
+        )
 
     def describe(self, draw, corpus):
         del corpus
@@ -114,24 +128,30 @@ class UtilityVideos(_Videos):
         return Video(features=features, cluster_id=draw, length=length)
 
     def reveal(self, documents):
-        mean = tf.reduce_sum(documents.features * per_user(self.mean_quality(), 3, self.dtype, table_rank=1), axis=-1)
+        mean = tf.reduce_sum(
+            documents.features * per_user(self.mean_quality(), 3, self.dtype, table_rank=1), axis=-1
+        )
         stddev = per_user(self.quality_stddev, 2, self.dtype)
         return tfd.Independent(tfd.Normal(mean, stddev), 1)
 
     def show(self, documents, hidden):
-        return ShownVideo(documents.features, documents.cluster_id, documents.length, quality=hidden)
+        return ShownVideo(
+            documents.features, documents.cluster_id, documents.length, quality=hidden
+        )
 
 
 @gin.configurable
 class PlainVideos(_Videos):
-    """Videos with dense uniform features, random lengths and quality 1: RecSim 0.2.4's `IEvVideoSampler`.
+    """Videos with dense uniform features, random lengths and quality 1: RecSim 0.2.4's
+    `IEvVideoSampler`.
 
     Args:
       num_features: F.
       min_feature_value: lower end of the features.
       max_feature_value: upper end of the features.
       video_length_mean: mean of the length before it is capped.
-      video_length_stddev: standard deviation of the length before it is capped; a negative length is possible, as in RecSim.
+      video_length_stddev: standard deviation of the length before it is capped; a negative length
+        is possible, as in RecSim.
       max_video_length: longest video.
       quality: of every video.
       dtype: tf.float32 or tf.float64.
@@ -151,7 +171,10 @@ class PlainVideos(_Videos):
     ):
         super().__init__(name=name)
         if not min_feature_value < max_feature_value:
-            raise ValueError(f"min_feature_value must be below max_feature_value={max_feature_value}, got {min_feature_value}")
+            raise ValueError(
+                f"min_feature_value must be below max_feature_value={max_feature_value}, got"
+                f" {min_feature_value}"
+            )
         self.num_features = num_features
         self.min_feature_value = min_feature_value
         self.max_feature_value = max_feature_value
@@ -163,17 +186,25 @@ class PlainVideos(_Videos):
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        low = tf.fill([num_users, num_candidates, self.num_features], tf.constant(self.min_feature_value, self.dtype))
+        low = tf.fill(
+            [num_users, num_candidates, self.num_features],
+            tf.constant(self.min_feature_value, self.dtype),
+        )
         features = tfd.Uniform(low, tf.constant(self.max_feature_value, self.dtype))
-        mean = tf.broadcast_to(per_user(self.video_length_mean, 2, self.dtype), [num_users, num_candidates])
+        mean = tf.broadcast_to(
+            per_user(self.video_length_mean, 2, self.dtype), [num_users, num_candidates]
+        )
         length = tfd.Normal(mean, per_user(self.video_length_stddev, 2, self.dtype))
-        return tfd.JointDistributionNamed(PlainDraw(features=tfd.Independent(features, 2), length=tfd.Independent(length, 1)))
+        return tfd.JointDistributionNamed(
+            PlainDraw(features=tfd.Independent(features, 2), length=tfd.Independent(length, 1))
+        )
 
     def describe(self, draw, corpus):
         del corpus
         return Video(
             features=draw.features,
-            # RecSim leaves the topic out, which breaks its own environment; the largest feature serves as one.
+            # RecSim leaves the topic out, which breaks its own environment; the largest feature
+            # serves as one.
             cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
             length=tf.minimum(draw.length, per_user(self.max_video_length, 2, self.dtype)),
         )

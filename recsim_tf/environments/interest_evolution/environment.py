@@ -6,7 +6,10 @@ import tensorflow as tf
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution.documents import UtilityVideos
-from recsim_tf.environments.interest_evolution.users import InterestEvolutionUsers, watch_time_reward
+from recsim_tf.environments.interest_evolution.users import (
+    InterestEvolutionUsers,
+    watch_time_reward,
+)
 
 
 @gin.configurable
@@ -22,10 +25,12 @@ def interest_evolution(
     validate: bool = False,
     dtype: tf.DType = tf.float32,
 ) -> Simulator:
-    """Interest evolution, "InterestEvolution-v1": users' interests drift with what they watch, within a budget of time.
+    """Interest evolution, "InterestEvolution-v1": users' interests drift with what they watch,
+    within a budget of time.
 
-    Observation: `user` [B, 20] interests, `documents` [B, N, 20] one-hot topics, `response` the response to the last slate. Reward: time
-    watched. A session ends when the user's budget is spent.
+    Observation: `user` [B, 20] interests, `documents` [B, N, 20] one-hot topics, `response` the
+    response to the last slate. Reward: time watched. A session ends when the user's budget is
+    spent.
 
         simulator = recsim_tf.make("InterestEvolution-v1", slate_size=3, num_candidates=10)
         state = simulator.reset(num_users=1000, seed=0)

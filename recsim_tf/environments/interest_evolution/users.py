@@ -1,7 +1,8 @@
-"""Users of interest evolution: observable interests that drift, and a time budget that good documents stretch.
+"""Users of interest evolution: observable interests that drift, and a time budget that good
+documents stretch.
 
-Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019, "RecSim" (arXiv 1909.04847) and
-"SlateQ" (arXiv 1905.12767), section 6.
+Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
+"RecSim" (arXiv 1909.04847) and "SlateQ" (arXiv 1905.12767), section 6.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from recsim_tf import choice
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel, per_user
 
-# Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities have NaN gradients.
+# Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities
+# have NaN gradients.
 _MIN_PROB = 1e-6
 
 
@@ -38,23 +40,27 @@ class Response(NamedTuple):
 
 @gin.configurable
 class InterestEvolutionUsers(UserModel):
-    """Users with interests u in [-1, 1]^F who choose by <u, document> and leave when their time budget is spent.
+    """Users with interests u in [-1, 1]^F who choose by <u, document> and leave when their time
+    budget is spent.
 
-    A click on a document d of quality q and watch time w = min(budget, length) moves the interests by
-    `alpha * d * (d - u)`, alpha = y0 - (y0 / x0) |u|, towards d with probability <(u + 1) / 2, d> and away from it otherwise, and
-    changes the budget by `-w + user_update_alpha * w * (user_quality_factor * score + document_quality_factor * q)`. A step without a
-    click costs `step_penalty`. The user leaves when the budget is not positive.
+    A click on a document d of quality q and watch time w = min(budget, length) moves the interests
+    by `alpha * d * (d - u)`, alpha = y0 - (y0 / x0) |u|, towards d with probability <(u + 1) / 2,
+    d> and away from it otherwise, and changes the budget by `-w + user_update_alpha * w *
+    (user_quality_factor * score + document_quality_factor * q)`. A step without a click costs
+    `step_penalty`. The user leaves when the budget is not positive.
 
-    The update is written with click weights, so it also takes relaxed (fractional) choices. Gradients flow to every numeric
-    parameter through `log_prob` of rollouts; those of the interest update and of the budget act through the unrolled state. With the
-    rule for leaving, the budget's parameters have no gradient; with a `departure_temperature` they have.
+    The update is written with click weights, so it also takes relaxed (fractional) choices.
+    Gradients flow to every numeric parameter through `log_prob` of rollouts; those of the interest
+    update and of the budget act through the unrolled state. With the rule for leaving, the budget's
+    parameters have no gradient; with a `departure_temperature` they have.
 
-    Defaults are RecSim 0.2.4's utility model. Every numeric parameter may be a number, a [B] tensor or a variable.
+    Defaults are RecSim 0.2.4's utility model. Every numeric parameter may be a number, a [B] tensor
+    or a variable.
 
     Args:
       num_features: F, the dimension of interests.
-      choice_model: builds the choice distribution from `scores`, `mask` and those of the four choice parameters below that it names in
-        its `parameter_names`.
+      choice_model: builds the choice distribution from `scores`, `mask` and those of the four
+        choice parameters below that it names in its `parameter_names`.
       no_click_mass: choice parameter.
       min_normalizer: choice parameter, the smallest possible score.
       attention_prob: choice parameter of the cascades.
@@ -66,8 +72,8 @@ class InterestEvolutionUsers(UserModel):
       document_quality_factor: weight of the document's quality in its utility.
       alpha_x_intercept: x0, the size of an interest at which it no longer moves.
       alpha_y_intercept: y0, the step of an interest at zero.
-      departure_temperature: None makes leaving a rule, budget <= 0; a positive number T makes it a hazard, the user leaves after each
-        step with probability sigmoid(-budget / T).
+      departure_temperature: None makes leaving a rule, budget <= 0; a positive number T makes it a
+        hazard, the user leaves after each step with probability sigmoid(-budget / T).
       dtype: tf.float32, or tf.float64 for gradient checks.
     """
 
@@ -111,10 +117,12 @@ class InterestEvolutionUsers(UserModel):
 
     @classmethod
     def plain(cls, **overrides) -> "InterestEvolutionUsers":
-        """RecSim 0.2.4's plain user distribution (`IEvUserDistributionSampler`), with any argument overridden.
+        """RecSim 0.2.4's plain user distribution (`IEvUserDistributionSampler`), with any argument
+        overridden.
 
-        RecSim's fields without effect (keep_interact_prob, min_doc_utility, the id sets) are left out. The scores of dense documents, as
-        `PlainVideos`, go below `min_normalizer`: give those a `choice_model` without one, as `choice.MultinomialLogit`.
+        RecSim's fields without effect (keep_interact_prob, min_doc_utility, the id sets) are left
+        out. The scores of dense documents, as `PlainVideos`, go below `min_normalizer`: give those
+        a `choice_model` without one, as `choice.MultinomialLogit`.
         """
         constants = {
             "attention_prob": 0.9,
@@ -148,26 +156,35 @@ class InterestEvolutionUsers(UserModel):
         )
 
     def innovation(self, state, slate, response):
-        """The direction of the drift, 1 towards the clicked document and 0 away from it; there is none without a click."""
+        """The direction of the drift, 1 towards the clicked document and 0 away from it; there is
+        none without a click.
+        """
         clicked = tf.reduce_sum(response.clicked, axis=1)
         document = _clicked_sum(response.clicked, slate.documents.features)
         towards = tf.reduce_sum((state.interests + 1) / 2 * document, axis=1)
         towards = tf.clip_by_value(towards, _MIN_PROB, 1 - _MIN_PROB)
         somebody_clicked = clicked > 0
         direction = tfd.Bernoulli(probs=tf.where(somebody_clicked, towards, 0.5))
-        return tfd.Masked(direction, somebody_clicked, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype))
+        return tfd.Masked(
+            direction, somebody_clicked, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype)
+        )
 
     def update(self, state, slate, response, innovation):
         features, clicked = slate.documents.features, response.clicked
         interests = state.interests
         intercept = self._parameter(self.alpha_y_intercept, 2)
-        alpha = intercept - intercept / self._parameter(self.alpha_x_intercept, 2) * tf.abs(interests)
+        alpha = intercept - intercept / self._parameter(self.alpha_x_intercept, 2) * tf.abs(
+            interests
+        )
         shift = _clicked_sum(clicked, features**2) - interests * _clicked_sum(clicked, features)
         sign = 2 * tf.cast(innovation, self.dtype)[:, tf.newaxis] - 1
 
         gain = self._parameter(self.user_update_alpha) * self._utility(state, slate, response)
         without_click = 1 - tf.reduce_sum(clicked, axis=1)
-        spent = tf.reduce_sum(response.watch_time, axis=1) + self._parameter(self.step_penalty) * without_click
+        spent = (
+            tf.reduce_sum(response.watch_time, axis=1)
+            + self._parameter(self.step_penalty) * without_click
+        )
         return UserState(
             interests=tf.clip_by_value(interests + sign * alpha * shift, -1, 1),
             budget=state.budget - spent + gain,
@@ -195,14 +212,21 @@ class InterestEvolutionUsers(UserModel):
         )
 
     def _choice(self, state, slate):
-        scores = tf.reduce_sum(slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1)
+        scores = tf.reduce_sum(
+            slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1
+        )
         return choice.users_choice(self, scores, slate.mask)
 
     def _utility(self, state, slate, response):
         """Watch time of the clicked document times its utility, [B]."""
         utility = self._parameter(self.document_quality_factor, 2) * slate.documents.quality
-        if not (isinstance(self.user_quality_factor, (int, float)) and self.user_quality_factor == 0):
-            utility += self._parameter(self.user_quality_factor, 2) * self._choice(state, slate).score_alone()
+        if not (
+            isinstance(self.user_quality_factor, (int, float)) and self.user_quality_factor == 0
+        ):
+            utility += (
+                self._parameter(self.user_quality_factor, 2)
+                * self._choice(state, slate).score_alone()
+            )
         return tf.reduce_sum(response.watch_time * utility, axis=1)
 
     def _parameter(self, value, rank: int = 1):
@@ -216,5 +240,7 @@ def _clicked_sum(clicked, values):
 
 @gin.configurable(module="recsim_tf")
 def watch_time_reward(response: Response) -> tf.Tensor:
-    """[B]: time watched, RecSim's `clicked_watchtime_reward`. The watch time of a position that is not clicked is zero."""
+    """[B]: time watched, RecSim's `clicked_watchtime_reward`. The watch time of a position that is
+    not clicked is zero.
+    """
     return tf.reduce_sum(response.watch_time, axis=-1)

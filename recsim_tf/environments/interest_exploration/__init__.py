@@ -1,8 +1,15 @@
-"""Interest exploration: users with hidden, static affinities to topics, of which the better made one draws most clicks at first."""
+"""Interest exploration: users with hidden, static affinities to topics, of which the better made
+one draws most clicks at first.
+"""
 
 from recsim_tf.environments.interest_exploration.documents import Document, TopicDocuments
 from recsim_tf.environments.interest_exploration.environment import interest_exploration
-from recsim_tf.environments.interest_exploration.users import InitialDraw, InterestExplorationUsers, Response, UserState
+from recsim_tf.environments.interest_exploration.users import (
+    InitialDraw,
+    InterestExplorationUsers,
+    Response,
+    UserState,
+)
 
 __all__ = [
     "Document",

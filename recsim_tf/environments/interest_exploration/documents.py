@@ -20,13 +20,16 @@ class Document(NamedTuple):
 
 @gin.configurable
 class TopicDocuments(DocumentModel):
-    """Documents of T topics with log-normal qualities: RecSim 0.2.4's `IETopicDocumentSampler`, with its defaults.
+    """Documents of T topics with log-normal qualities: RecSim 0.2.4's `IETopicDocumentSampler`,
+    with its defaults.
 
-    The topic is drawn from `topic_distribution`, the quality from LogNormal(quality_loc[topic], quality_scale[topic]). As in RecSim, which
-    calls them mean and standard deviation of the quality, these are the parameters of the underlying normal: by default the mean qualities
-    are exp(0.805) = 2.24 and exp(0.205) = 1.23. Agents see both attributes.
+    The topic is drawn from `topic_distribution`, the quality from LogNormal(quality_loc[topic],
+    quality_scale[topic]). As in RecSim, which calls them mean and standard deviation of the
+    quality, these are the parameters of the underlying normal: by default the mean qualities are
+    exp(0.805) = 2.24 and exp(0.205) = 1.23. Agents see both attributes.
 
-    The parameters may be numbers, tensors or variables, also [B, T], and have gradients through the `documents` part of `log_prob`.
+    The parameters may be numbers, tensors or variables, also [B, T], and have gradients through the
+    `documents` part of `log_prob`.
 
     Args:
       topic_distribution: [T], probabilities of the topics.
@@ -35,7 +38,8 @@ class TopicDocuments(DocumentModel):
       dtype: tf.float32 or tf.float64.
 
     Raises:
-      ValueError: if the lengths disagree, or if the probabilities are numbers that do not sum to one.
+      ValueError: if the lengths disagree, or if the probabilities are numbers that do not sum to
+        one.
     """
 
     def __init__(
@@ -63,7 +67,8 @@ class TopicDocuments(DocumentModel):
         topics = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users, num_candidates])
 
         def quality(cluster_id):
-            # A sum over topics, since a table for each user would be a large constant for XLA where all have the same.
+            # A sum over topics, since a table for each user would be a large constant for XLA where
+            # all have the same.
             is_topic = tf.one_hot(cluster_id, self.num_topics, dtype=self.dtype)
             loc, scale = (
                 tf.reduce_sum(is_topic * per_user(table, 3, self.dtype, table_rank=1), axis=-1)
@@ -71,7 +76,9 @@ class TopicDocuments(DocumentModel):
             )
             return tfd.Independent(tfd.LogNormal(loc, scale), 1)
 
-        return tfd.JointDistributionNamed(Document(cluster_id=tfd.Independent(topics, 1), quality=quality))
+        return tfd.JointDistributionNamed(
+            Document(cluster_id=tfd.Independent(topics, 1), quality=quality)
+        )
 
     def observe(self, documents):
         return documents

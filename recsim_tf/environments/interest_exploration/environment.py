@@ -22,17 +22,19 @@ def interest_exploration(
     validate: bool = False,
     dtype: tf.DType = tf.float32,
 ) -> Simulator:
-    """Interest exploration, "InterestExploration-v1": what the user likes is hidden, and the better made topic hides it further.
+    """Interest exploration, "InterestExploration-v1": what the user likes is hidden, and the better
+    made topic hides it further.
 
-    Observation: `user` [B, 0], nothing; `documents` the topic `cluster_id` int32 [B, N] in [0, T) and the `quality` [B, N] of each;
-    `response` the response to the last slate: `clicked` [B, K], `quality` [B, K], `cluster_id` int32 [B, K]. Reward: number of clicks, 0
-    or 1. Users do not leave: a session ends by the time limit, as truncated.
+    Observation: `user` [B, 0], nothing; `documents` the topic `cluster_id` int32 [B, N] in [0, T)
+    and the `quality` [B, N] of each; `response` the response to the last slate: `clicked` [B, K],
+    `quality` [B, K], `cluster_id` int32 [B, K]. Reward: number of clicks, 0 or 1. Users do not
+    leave: a session ends by the time limit, as truncated.
 
-        simulator = recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=15, max_steps=50)
-        state = simulator.reset(num_users=1000, seed=0)
+        simulator = recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=15,
+        max_steps=50) state = simulator.reset(num_users=1000, seed=0)
 
-    With the defaults, to show what is well made is nearly the best that can be done (as in RecSim); there is more to explore where the
-    types differ more in `InterestExplorationUsers.affinity_loc`.
+    With the defaults, to show what is well made is nearly the best that can be done (as in RecSim);
+    there is more to explore where the types differ more in `InterestExplorationUsers.affinity_loc`.
 
     Args:
       slate_size: K.
@@ -53,7 +55,9 @@ def interest_exploration(
     documents = documents or TopicDocuments(dtype=dtype)
     of_users, of_documents = (getattr(model, "num_topics", None) for model in (users, documents))
     if None not in (of_users, of_documents) and of_users != of_documents:
-        raise ValueError(f"documents must have the num_topics={of_users} of users, got {of_documents}")
+        raise ValueError(
+            f"documents must have the num_topics={of_users} of users, got {of_documents}"
+        )
     return Simulator(
         users=users,
         documents=documents,

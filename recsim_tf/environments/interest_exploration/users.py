@@ -1,6 +1,8 @@
-"""Users of interest exploration: hidden affinities to topics, which depend on a hidden type and do not change.
+"""Users of interest exploration: hidden affinities to topics, which depend on a hidden type and do
+not change.
 
-Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019, "RecSim" (arXiv 1909.04847).
+Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
+"RecSim" (arXiv 1909.04847).
 """
 
 from collections.abc import Callable
@@ -41,26 +43,30 @@ class Response(NamedTuple):
 class InterestExplorationUsers(UserModel):
     """Users of G types who choose by affinity[topic] + quality, do not change and do not leave.
 
-    The type g is drawn from `user_type_distribution`, the affinity to each topic t from LogNormal(affinity_loc[g, t],
-    affinity_scale[g, t]). As in RecSim, which calls them mean and standard deviation of the affinity, these are the parameters of the
-    underlying normal. Agents see nothing of a user but the responses.
+    The type g is drawn from `user_type_distribution`, the affinity to each topic t from
+    LogNormal(affinity_loc[g, t], affinity_scale[g, t]). As in RecSim, which calls them mean and
+    standard deviation of the affinity, these are the parameters of the underlying normal. Agents
+    see nothing of a user but the responses.
 
-    Gradients flow to the parameters of the affinities and types through the `initial` part of `log_prob`, and to those of the choice model
-    through its `response` part. Defaults are RecSim 0.2.4's `IEClusterUserSampler` and `IEUserModel`. A choice parameter may be a number, a
-    [B] tensor or a variable; the tables may be numbers, tensors or variables, also with a leading axis [B].
+    Gradients flow to the parameters of the affinities and types through the `initial` part of
+    `log_prob`, and to those of the choice model through its `response` part. Defaults are RecSim
+    0.2.4's `IEClusterUserSampler` and `IEUserModel`. A choice parameter may be a number, a [B]
+    tensor or a variable; the tables may be numbers, tensors or variables, also with a leading axis
+    [B].
 
     Args:
       user_type_distribution: [G], probabilities of the types.
       affinity_loc: [G, T], mean of the logarithm of the affinity.
       affinity_scale: [G, T], standard deviation of the logarithm of the affinity.
-      choice_model: builds the choice distribution from `scores`, `mask` and those of the two choice parameters below that it names in its
-        `parameter_names`.
+      choice_model: builds the choice distribution from `scores`, `mask` and those of the two choice
+        parameters below that it names in its `parameter_names`.
       no_click_mass: choice parameter; for the default choice model it is a logit, as in RecSim.
       min_normalizer: choice parameter, the smallest possible score.
       dtype: tf.float32, or tf.float64 for gradient checks.
 
     Raises:
-      ValueError: if the shapes disagree, or if the probabilities are numbers that do not sum to one.
+      ValueError: if the shapes disagree, or if the probabilities are numbers that do not sum to
+        one.
     """
 
     def __init__(
@@ -78,7 +84,9 @@ class InterestExplorationUsers(UserModel):
         self.num_user_types = checks.table_length("user_type_distribution", user_type_distribution)
         self.num_topics = checks.table_length("affinity_loc", affinity_loc)
         axes = {"num_user_types": self.num_user_types, "num_topics": self.num_topics}
-        checks.check_table("user_type_distribution", user_type_distribution, num_user_types=self.num_user_types)
+        checks.check_table(
+            "user_type_distribution", user_type_distribution, num_user_types=self.num_user_types
+        )
         checks.check_probabilities("user_type_distribution", user_type_distribution)
         checks.check_table("affinity_loc", affinity_loc, **axes)
         checks.check_table("affinity_scale", affinity_scale, **axes)
@@ -94,12 +102,15 @@ class InterestExplorationUsers(UserModel):
         """The prior mean of the affinity to each topic, [T].
 
         Args:
-          log_scale: True is RecSim's `avg_affinity_given_topic`, the mean of `affinity_loc` over the types, (0.52, 0.28) by default. False
-            is the mean of the affinities themselves, (1.75, 1.38).
+          log_scale: True is RecSim's `avg_affinity_given_topic`, the mean of `affinity_loc` over
+            the types, (0.52, 0.28) by default. False is the mean of the affinities themselves,
+            (1.75, 1.38).
         """
         means = per_user(self.affinity_loc, 3, self.dtype, table_rank=2)
         if not log_scale:
-            means = tf.exp(means + per_user(self.affinity_scale, 3, self.dtype, table_rank=2) ** 2 / 2)
+            means = tf.exp(
+                means + per_user(self.affinity_scale, 3, self.dtype, table_rank=2) ** 2 / 2
+            )
         probs = per_user(self.user_type_distribution, 2, self.dtype, table_rank=1)
         return tf.reduce_sum(probs[..., tf.newaxis] * means, axis=-2)
 
@@ -121,7 +132,9 @@ class InterestExplorationUsers(UserModel):
         return UserState(affinity=draws.affinity)
 
     def scores(self, state: UserState, documents) -> tf.Tensor:
-        """How much users like documents [B, N], float [B, N]: affinity to the topic plus quality."""
+        """How much users like documents [B, N], float [B, N]: affinity to the topic plus
+        quality.
+        """
         return nests.take(state.affinity, documents.cluster_id) + documents.quality
 
     def response(self, state, slate):
@@ -130,11 +143,17 @@ class InterestExplorationUsers(UserModel):
     def outcome(self, state, slate, draw):
         del state
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
-        return Response(clicked=clicked, quality=slate.documents.quality, cluster_id=slate.documents.cluster_id)
+        return Response(
+            clicked=clicked, quality=slate.documents.quality, cluster_id=slate.documents.cluster_id
+        )
 
     def observe(self, state):
         """Nothing: [B, 0]."""
         return state.affinity[:, :0]
 
     def response_bounds(self):
-        return Response(clicked=Bounds(0.0, 1.0), quality=Bounds(0.0, None), cluster_id=Bounds(0, self.num_topics - 1))
+        return Response(
+            clicked=Bounds(0.0, 1.0),
+            quality=Bounds(0.0, None),
+            cluster_id=Bounds(0, self.num_topics - 1),
+        )

@@ -18,21 +18,32 @@ class Document(NamedTuple):
 
 @gin.configurable
 class ClickbaitDocuments(DocumentModel):
-    """Documents with a uniform clickbait score c, RecSim 0.2.4's `LTSDocumentSampler`; agents see c, or the kaleness 1 - c.
+    """Documents with a uniform clickbait score c, RecSim 0.2.4's `LTSDocumentSampler`; agents see
+    c, or the kaleness 1 - c.
 
     Args:
       show_kaleness: whether agents see 1 - c, as in RecSim's tutorial, instead of c.
       dtype: tf.float32 or tf.float64.
     """
 
-    def __init__(self, show_kaleness: bool = False, dtype: tf.DType = tf.float32, name: str = "ClickbaitDocuments"):
+    def __init__(
+        self,
+        show_kaleness: bool = False,
+        dtype: tf.DType = tf.float32,
+        name: str = "ClickbaitDocuments",
+    ):
         super().__init__(name=name)
         self.show_kaleness = show_kaleness
         self.dtype = tf.as_dtype(dtype)
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        return tfd.Independent(tfd.Uniform(tf.zeros([num_users, num_candidates], self.dtype), tf.constant(1, self.dtype)), 1)
+        return tfd.Independent(
+            tfd.Uniform(
+                tf.zeros([num_users, num_candidates], self.dtype), tf.constant(1, self.dtype)
+            ),
+            1,
+        )
 
     def describe(self, draw, corpus):
         del corpus

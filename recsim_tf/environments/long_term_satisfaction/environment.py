@@ -1,4 +1,6 @@
-"""The long-term-satisfaction environment: the defaults of RecSim, or of its tutorial, in one call."""
+"""The long-term-satisfaction environment: the defaults of RecSim, or of its tutorial, in one
+call.
+"""
 
 import gin
 import tensorflow as tf
@@ -6,7 +8,10 @@ import tensorflow as tf
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.long_term_satisfaction.documents import ClickbaitDocuments
-from recsim_tf.environments.long_term_satisfaction.users import LongTermSatisfactionUsers, engagement_reward
+from recsim_tf.environments.long_term_satisfaction.users import (
+    LongTermSatisfactionUsers,
+    engagement_reward,
+)
 
 
 @gin.configurable
@@ -23,24 +28,28 @@ def long_term_satisfaction(
     validate: bool = False,
     dtype: tf.DType = tf.float32,
 ) -> Simulator:
-    """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and everything less later.
+    """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and everything
+    less later.
 
-    Observation: `user` [B, 0], nothing; `documents` [B, N, 1] clickbait in [0, 1]; `response` the response to the last slate: `clicked`
-    [B, K], `engagement` [B, K] cut to [0, 100]. Reward: engagement, not cut. The user consumes position 0, so the other positions have no
-    effect. A session ends when the time budget is spent, after 60 steps.
+    Observation: `user` [B, 0], nothing; `documents` [B, N, 1] clickbait in [0, 1]; `response` the
+    response to the last slate: `clicked` [B, K], `engagement` [B, K] cut to [0, 100]. Reward:
+    engagement, not cut. The user consumes position 0, so the other positions have no effect. A
+    session ends when the time budget is spent, after 60 steps.
 
         simulator = recsim_tf.make("LongTermSatisfaction-v1", slate_size=1)
         state = simulator.reset(num_users=1000, seed=0)
 
-    With `tutorial=True`, RecSim's tutorial variant: the user chooses from the whole slate, `user` [B, 1] is the satisfaction with noise,
-    and `documents` [B, N, 1] the kaleness, 1 - clickbait.
+    With `tutorial=True`, RecSim's tutorial variant: the user chooses from the whole slate, `user`
+    [B, 1] is the satisfaction with noise, and `documents` [B, N, 1] the kaleness, 1 - clickbait.
 
     Args:
       slate_size: K.
       num_candidates: N.
       tutorial: whether the default models are those of RecSim's tutorial.
-      users: the user model, default `LongTermSatisfactionUsers(dtype=dtype)` or `LongTermSatisfactionUsers.tutorial(dtype=dtype)`.
-      documents: the document model, default `ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype)`.
+      users: the user model, default `LongTermSatisfactionUsers(dtype=dtype)` or
+        `LongTermSatisfactionUsers.tutorial(dtype=dtype)`.
+      documents: the document model, default `ClickbaitDocuments(show_kaleness=tutorial,
+        dtype=dtype)`.
       reward_fn: maps a response to the reward [B]; `engagement_reward` or `recsim_tf.click_reward`.
       resample_documents: whether each step brings new candidates.
       max_steps: time limit of a session, None for no limit.
@@ -49,7 +58,11 @@ def long_term_satisfaction(
       dtype: tf.float32 or tf.float64, of the default models.
     """
     if users is None:
-        users = LongTermSatisfactionUsers.tutorial(dtype=dtype) if tutorial else LongTermSatisfactionUsers(dtype=dtype)
+        users = (
+            LongTermSatisfactionUsers.tutorial(dtype=dtype)
+            if tutorial
+            else LongTermSatisfactionUsers(dtype=dtype)
+        )
     return Simulator(
         users=users,
         documents=documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype),

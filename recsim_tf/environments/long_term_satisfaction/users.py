@@ -1,7 +1,8 @@
 """Users of long-term satisfaction: engaged by clickbait now, and less satisfied by it later.
 
-Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019, "RecSim" (arXiv 1909.04847), and, with the
-options of `LongTermSatisfactionUsers.tutorial`, in RecSim's tutorial on environments.
+Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
+"RecSim" (arXiv 1909.04847), and, with the options of `LongTermSatisfactionUsers.tutorial`, in
+RecSim's tutorial on environments.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,8 @@ class Draws(NamedTuple):
     """Draws at the start of a session, and in each update."""
 
     exposure: tf.Tensor  # [B]: at the start in [0, 1); in an update the noise of the exposure
-    noise: tf.Tensor  # [B], in [-1, 1], of the satisfaction that is observed next, or () where it is not observed
+    # [B], in [-1, 1], of the satisfaction that is observed next, or () where it is not observed
+    noise: tf.Tensor
 
 
 class ResponseDraw(NamedTuple):
@@ -55,21 +57,26 @@ class Response(NamedTuple):
 class LongTermSatisfactionUsers(UserModel):
     """Users whose engagement depends on their satisfaction, which depends on what they consumed.
 
-    With net positive exposure x and satisfaction s = sigmoid(sensitivity * x), a document of clickbait c gives the engagement
-    LogNormal(s * (c * choc_mean + (1 - c) * kale_mean), c * choc_stddev + (1 - c) * kale_stddev): the satisfaction multiplies the mean of
-    the logarithm. Then x becomes `memory_discount * x - 2 (c - 1/2) + N(0, innovation_stddev)`. Each step takes one unit of the time
-    budget, and the user leaves when nothing is left of it. A user starts with x uniform in +-1/2 / (1 - memory_discount), as in RecSim's
-    code (its tutorial says twice that).
+    With net positive exposure x and satisfaction s = sigmoid(sensitivity * x), a document of
+    clickbait c gives the engagement LogNormal(s * (c * choc_mean + (1 - c) * kale_mean), c *
+    choc_stddev + (1 - c) * kale_stddev): the satisfaction multiplies the mean of the logarithm.
+    Then x becomes `memory_discount * x - 2 (c - 1/2) + N(0, innovation_stddev)`. Each step takes
+    one unit of the time budget, and the user leaves when nothing is left of it. A user starts with
+    x uniform in +-1/2 / (1 - memory_discount), as in RecSim's code (its tutorial says twice that).
 
-    By default the user consumes position 0, whatever else is on the slate, and agents see nothing of the user. With a `choice_model` the
-    user chooses by the scores c. Where nothing is consumed, because position 0 is empty or nothing was chosen, the engagement is zero and
-    the exposure stays; RecSim has no such case. The update is written with click weights, so it also takes relaxed (fractional) choices.
+    By default the user consumes position 0, whatever else is on the slate, and agents see nothing
+    of the user. With a `choice_model` the user chooses by the scores c. Where nothing is consumed,
+    because position 0 is empty or nothing was chosen, the engagement is zero and the exposure
+    stays; RecSim has no such case. The update is written with click weights, so it also takes
+    relaxed (fractional) choices.
 
-    Gradients flow to every numeric parameter but `time_budget` through `log_prob` of rollouts; those of the exposure act through the
-    unrolled state. Rewards are differentiable in them too: an engagement is a reparameterised draw.
+    Gradients flow to every numeric parameter but `time_budget` through `log_prob` of rollouts;
+    those of the exposure act through the unrolled state. Rewards are differentiable in them too: an
+    engagement is a reparameterised draw.
 
-    Defaults are RecSim 0.2.4's `LTSStaticUserSampler`. With its small sensitivity satisfaction stays within 0.49 and 0.51, so that the most
-    clickbait earns the most. Every numeric parameter may be a number, a [B] tensor or a variable.
+    Defaults are RecSim 0.2.4's `LTSStaticUserSampler`. With its small sensitivity satisfaction
+    stays within 0.49 and 0.51, so that the most clickbait earns the most. Every numeric parameter
+    may be a number, a [B] tensor or a variable.
 
     Args:
       memory_discount: part of the exposure that is remembered, in [0, 1).
@@ -80,11 +87,13 @@ class LongTermSatisfactionUsers(UserModel):
       kale_mean: mean of the logarithm of the engagement without clickbait, at satisfaction 1.
       kale_stddev: standard deviation of that logarithm.
       time_budget: steps of a session.
-      choice_model: None, or builds the choice distribution from `scores`, `mask` and those of the two choice parameters below that it
-        names in its `parameter_names`.
-      no_click_mass: choice parameter; the default makes a click certain with `choice.MultinomialLogit`.
+      choice_model: None, or builds the choice distribution from `scores`, `mask` and those of the
+        two choice parameters below that it names in its `parameter_names`.
+      no_click_mass: choice parameter; the default makes a click certain with
+        `choice.MultinomialLogit`.
       min_normalizer: choice parameter, the smallest possible score.
-      observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the noise with which agents see satisfaction.
+      observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the
+        noise with which agents see satisfaction.
       dtype: tf.float32, or tf.float64 for gradient checks.
 
     Raises:
@@ -129,10 +138,15 @@ class LongTermSatisfactionUsers(UserModel):
     def tutorial(cls, **overrides) -> "LongTermSatisfactionUsers":
         """The users of RecSim's tutorial on environments, with any argument overridden.
 
-        They remember more, choose from the whole slate by a multinomial logit of the clickbait, and show their satisfaction with noise.
-        This is the tutorial's text; in its code both signs of the kaleness are exchanged.
+        They remember more, choose from the whole slate by a multinomial logit of the clickbait, and
+        show their satisfaction with noise. This is the tutorial's text; in its code both signs of
+        the kaleness are exchanged.
         """
-        constants = {"memory_discount": 0.9, "choice_model": choice.MultinomialLogit, "observation_stddev": 0.1}
+        constants = {
+            "memory_discount": 0.9,
+            "choice_model": choice.MultinomialLogit,
+            "observation_stddev": 0.1,
+        }
         return cls(**{**constants, **overrides})
 
     def satisfaction(self, state: UserState) -> tf.Tensor:
@@ -146,7 +160,9 @@ class LongTermSatisfactionUsers(UserModel):
     def initial_state(self, draws):
         uniform, noise = (draws, ()) if self.observation_stddev is None else draws
         budget = tf.broadcast_to(self._parameter(self.time_budget), uniform.shape)
-        return UserState((uniform - 0.5) / (1 - self._parameter(self.memory_discount)), budget, noise)
+        return UserState(
+            (uniform - 0.5) / (1 - self._parameter(self.memory_discount)), budget, noise
+        )
 
     def response(self, state, slate):
         if self.choice_model is None:
@@ -160,15 +176,21 @@ class LongTermSatisfactionUsers(UserModel):
 
     def outcome(self, state, slate, draw):
         del state
-        position, engagement = (tf.zeros_like(draw, tf.int32), draw) if self.choice_model is None else draw
+        position, engagement = (
+            (tf.zeros_like(draw, tf.int32), draw) if self.choice_model is None else draw
+        )
         clicked = tf.cast(_consumed(slate, position), self.dtype)
         return Response(clicked=clicked, engagement=clicked * engagement[:, tf.newaxis])
 
     def innovation(self, state, slate, response):
-        """The noise of the exposure and, where the satisfaction is observed, the noise of the next observation of it."""
+        """The noise of the exposure and, where the satisfaction is observed, the noise of the next
+        observation of it.
+        """
         del slate, response
         num_users = nests.batch_size(state)
-        exposure = tfd.Normal(tf.zeros([num_users], self.dtype), self._parameter(self.innovation_stddev))
+        exposure = tfd.Normal(
+            tf.zeros([num_users], self.dtype), self._parameter(self.innovation_stddev)
+        )
         return self._with_noise(exposure, num_users)
 
     def update(self, state, slate, response, innovation):
@@ -189,7 +211,9 @@ class LongTermSatisfactionUsers(UserModel):
         return (self.satisfaction(state) + state.noise)[:, tf.newaxis]
 
     def observe_response(self, response):
-        return response._replace(engagement=tf.clip_by_value(response.engagement, 0, _MAX_OBSERVED_ENGAGEMENT))
+        return response._replace(
+            engagement=tf.clip_by_value(response.engagement, 0, _MAX_OBSERVED_ENGAGEMENT)
+        )
 
     def observation_bounds(self):
         """RecSim's declared range of the tutorial's noisy satisfaction."""
@@ -199,19 +223,27 @@ class LongTermSatisfactionUsers(UserModel):
         return Response(clicked=Bounds(0.0, 1.0), engagement=Bounds(0.0, _MAX_OBSERVED_ENGAGEMENT))
 
     def _engagement(self, state, slate, position):
-        """The distribution of the engagement with the document at a position [B]; there is none where nothing is consumed."""
+        """The distribution of the engagement with the document at a position [B]; there is none
+        where nothing is consumed.
+        """
         consumed = tf.reduce_any(_consumed(slate, position), axis=1)
-        clickbait = nests.take(slate.documents.clickbait, tf.minimum(position, slate.mask.shape[1] - 1)[:, tf.newaxis])[:, 0]
+        clickbait = nests.take(
+            slate.documents.clickbait, tf.minimum(position, slate.mask.shape[1] - 1)[:, tf.newaxis]
+        )[:, 0]
 
         def mixed(choc, kale):
             return clickbait * self._parameter(choc) + (1 - clickbait) * self._parameter(kale)
 
         loc = mixed(self.choc_mean, self.kale_mean) * self.satisfaction(state)
         engagement = tfd.LogNormal(loc, mixed(self.choc_stddev, self.kale_stddev))
-        return tfd.Masked(engagement, consumed, safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype))
+        return tfd.Masked(
+            engagement, consumed, safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype)
+        )
 
     def _with_noise(self, exposure, num_users):
-        """The joint distribution of draws of the exposure and of the noise of the observation, if there is one."""
+        """The joint distribution of draws of the exposure and of the noise of the observation, if
+        there is one.
+        """
         if self.observation_stddev is None:
             return exposure
         limit = tf.constant(_MAX_NOISE, self.dtype)
@@ -231,5 +263,7 @@ def _consumed(slate, position):
 
 @gin.configurable(module="recsim_tf")
 def engagement_reward(response: Response) -> tf.Tensor:
-    """[B]: engagement, uncut, RecSim's `clicked_engagement_reward`. That of a position that is not consumed is zero."""
+    """[B]: engagement, uncut, RecSim's `clicked_engagement_reward`. That of a position that is not
+    consumed is zero.
+    """
     return tf.reduce_sum(response.engagement, axis=-1)

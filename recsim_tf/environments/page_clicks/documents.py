@@ -42,26 +42,33 @@ class ShownItem(NamedTuple):
 class PageItems(DocumentModel):
     """D items that all users share; candidates are drawn uniformly with replacement.
 
-    The appeal of an item is item_effect[d] + the effects of its categories + numeric_effect * numeric[d]. How often the user has clicked
-    on it before, the affinity, is hidden until it is shown, and drawn for each item shown from `affinity_probs`.
+    The appeal of an item is item_effect[d] + the effects of its categories + numeric_effect *
+    numeric[d]. How often the user has clicked on it before, the affinity, is hidden until it is
+    shown, and drawn for each item shown from `affinity_probs`.
 
-    The effects may be numbers, tables, tensors or variables, also with a leading axis [B], and have gradients through the `response` part
-    of `log_prob`; `affinity_probs` through its `documents` part.
+    The effects may be numbers, tables, tensors or variables, also with a leading axis [B], and have
+    gradients through the `response` part of `log_prob`; `affinity_probs` through its `documents`
+    part.
 
     Args:
       num_items: D.
-      item_effect: [D], or a number for all items; None draws them from Normal(0, `item_scale`) with `seed`.
-      item_scale: 0.3 is the scale of items' effects in the random logs of Open Bandit, see `benchmarks/fits/open_bandit.py`.
-      categories: whole numbers [D, G], the category of each item by each of G classifications, in [0, C); None for G = 0.
+      item_effect: [D], or a number for all items; None draws them from Normal(0, `item_scale`) with
+        `seed`.
+      item_scale: 0.3 is the scale of items' effects in the random logs of Open Bandit, see
+        `benchmarks/fits/open_bandit.py`.
+      categories: whole numbers [D, G], the category of each item by each of G classifications, in
+        [0, C); None for G = 0.
       category_effect: [G, C], or a number for all.
       numeric: [D], a feature of the items; None for zeros.
       numeric_effect: the effect of a unit of it.
-      affinity_probs: [A + 1], probabilities of affinities from 0 to A; by default those of Open Bandit's random logs.
+      affinity_probs: [A + 1], probabilities of affinities from 0 to A; by default those of Open
+        Bandit's random logs.
       seed: of `item_effect`, an integer.
       dtype: tf.float32 or tf.float64.
 
     Raises:
-      ValueError: if a number is out of range, a shape is wrong, or probabilities are numbers that do not sum to one.
+      ValueError: if a number is out of range, a shape is wrong, or probabilities are numbers that
+        do not sum to one.
     """
 
     def __init__(
@@ -85,14 +92,28 @@ class PageItems(DocumentModel):
         self.dtype = tf.as_dtype(dtype)
         floats = self.dtype.as_numpy_dtype
         if item_effect is None:
-            item_effect = np.random.default_rng(seed).normal(0.0, item_scale, num_items).astype(floats)
-        self.categories = np.zeros([num_items, 0], np.int32) if categories is None else np.asarray(categories)
-        self.numeric = np.zeros(num_items, floats) if numeric is None else np.asarray(numeric, floats)
-        if self.categories.ndim != 2 or len(self.categories) != num_items or not np.issubdtype(self.categories.dtype, np.integer):
+            item_effect = (
+                np.random.default_rng(seed).normal(0.0, item_scale, num_items).astype(floats)
+            )
+        self.categories = (
+            np.zeros([num_items, 0], np.int32) if categories is None else np.asarray(categories)
+        )
+        self.numeric = (
+            np.zeros(num_items, floats) if numeric is None else np.asarray(numeric, floats)
+        )
+        if (
+            self.categories.ndim != 2
+            or len(self.categories) != num_items
+            or not np.issubdtype(self.categories.dtype, np.integer)
+        ):
             shape = f"{self.categories.dtype} {list(self.categories.shape)}"
-            raise ValueError(f"categories must be whole numbers of shape [num_items={num_items}, G], got {shape}")
+            raise ValueError(
+                f"categories must be whole numbers of shape [num_items={num_items}, G], got {shape}"
+            )
         if self.numeric.shape != (num_items,):
-            raise ValueError(f"numeric must have shape [num_items={num_items}], got {list(self.numeric.shape)}")
+            raise ValueError(
+                f"numeric must have shape [num_items={num_items}], got {list(self.numeric.shape)}"
+            )
         if tf.convert_to_tensor(item_effect).shape.rank:
             checks.check_table("item_effect", item_effect, num_items=num_items)
         self.num_categories = int(self.categories.max(initial=-1)) + 1
@@ -100,9 +121,17 @@ class PageItems(DocumentModel):
             raise ValueError(f"categories must be at least 0, got {self.categories.min()}")
         if tf.convert_to_tensor(category_effect).shape.rank:
             num_effects = checks.table_length("category_effect", category_effect)
-            checks.check_table("category_effect", category_effect, classifications=self.categories.shape[1], categories=num_effects)
+            checks.check_table(
+                "category_effect",
+                category_effect,
+                classifications=self.categories.shape[1],
+                categories=num_effects,
+            )
             if num_effects < self.num_categories:
-                raise ValueError(f"category_effect must have an effect for each of {self.num_categories} categories, got {num_effects}")
+                raise ValueError(
+                    f"category_effect must have an effect for each of {self.num_categories}"
+                    f" categories, got {num_effects}"
+                )
         self.max_affinity = checks.table_length("affinity_probs", affinity_probs) - 1
         checks.check_table("affinity_probs", affinity_probs, affinities=self.max_affinity + 1)
         checks.check_probabilities("affinity_probs", affinity_probs)
@@ -113,7 +142,9 @@ class PageItems(DocumentModel):
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        return tfd.Independent(UniformCategories(self.num_items, [num_users, num_candidates], self.dtype), 1)
+        return tfd.Independent(
+            UniformCategories(self.num_items, [num_users, num_candidates], self.dtype), 1
+        )
 
     def describe(self, draw, corpus):
         del corpus
@@ -139,7 +170,9 @@ class PageItems(DocumentModel):
 
     def observation_bounds(self):
         categories = Bounds(0, max(self.num_categories - 1, 0))
-        return ObservedItem(item_id=Bounds(0, self.num_items - 1), categories=categories, numeric=Bounds())
+        return ObservedItem(
+            item_id=Bounds(0, self.num_items - 1), categories=categories, numeric=Bounds()
+        )
 
     def _item_effects(self, item_id):
         table = tf.cast(tf.convert_to_tensor(self.item_effect, dtype_hint=self.dtype), self.dtype)

@@ -20,4 +20,6 @@ def summed_effects(table, codes: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     num_classifications, num_categories = table.shape[-2:]
     flat = tf.reshape(table, [*table.shape[:-2], num_classifications * num_categories])
     positions = codes + tf.range(num_classifications) * num_categories
-    return tf.reduce_sum(tf.gather(flat, positions, batch_dims=flat.shape.rank - 1, axis=-1), axis=-1)
+    return tf.reduce_sum(
+        tf.gather(flat, positions, batch_dims=flat.shape.rank - 1, axis=-1), axis=-1
+    )

@@ -22,11 +22,14 @@ def page_clicks(
     validate: bool = False,
     dtype: tf.DType = tf.float32,
 ) -> Simulator:
-    """Page clicks, "PageClicks-v0": users meet pages of items, and click on each position or not. Made to be fitted to logs.
+    """Page clicks, "PageClicks-v0": users meet pages of items, and click on each position or not.
+    Made to be fitted to logs.
 
-    Observation: `user` the features int32 [B, F]; `documents` the `item_id` int32 [B, N], `categories` int32 [B, N, G] and `numeric`
-    [B, N] of each candidate; `response` to the last page: `clicked` [B, K] and `item_id` int32 [B, K]. Reward: number of clicks, 0 to K.
-    Users neither change nor leave: a session ends by the time limit, by default after ten pages, as truncated.
+    Observation: `user` the features int32 [B, F]; `documents` the `item_id` int32 [B, N],
+    `categories` int32 [B, N, G] and `numeric` [B, N] of each candidate; `response` to the last
+    page: `clicked` [B, K] and `item_id` int32 [B, K]. Reward: number of clicks, 0 to K. Users
+    neither change nor leave: a session ends by the time limit, by default after ten pages, as
+    truncated.
 
         simulator = recsim_tf.make("PageClicks-v0", num_candidates=20)
         state = simulator.reset(num_users=1000, seed=0)
@@ -49,7 +52,10 @@ def page_clicks(
     users = users or PageClickUsers(dtype=dtype)
     position_effect = tf.convert_to_tensor(getattr(users, "position_effect", 0.0))
     if position_effect.shape.rank and position_effect.shape[-1] != slate_size:
-        raise ValueError(f"position_effect of the users must have slate_size={slate_size} effects, got {position_effect.shape[-1]}")
+        raise ValueError(
+            f"position_effect of the users must have slate_size={slate_size} effects, got"
+            f" {position_effect.shape[-1]}"
+        )
     return Simulator(
         users=users,
         documents=documents or PageItems(dtype=dtype),

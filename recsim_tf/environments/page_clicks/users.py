@@ -1,8 +1,9 @@
 """Users of pages, who click on each item shown or not.
 
-The examination of a position and the attraction of an item are factors of the odds here, not of the probability as in the position-based
-model (Craswell et al. 2008, "An experimental comparison of click position-bias models"): a logistic regression, which is how Saito et al.
-2020, "Open Bandit Dataset and Pipeline" (arXiv 2008.07146), predict the clicks of that data set.
+The examination of a position and the attraction of an item are factors of the odds here, not of the
+probability as in the position-based model (Craswell et al. 2008, "An experimental comparison of
+click position-bias models"): a logistic regression, which is how Saito et al. 2020, "Open Bandit
+Dataset and Pipeline" (arXiv 2008.07146), predict the clicks of that data set.
 """
 
 from typing import NamedTuple
@@ -31,17 +32,21 @@ class Response(NamedTuple):
 
 @gin.configurable
 class PageClickUsers(UserModel):
-    """Users with F categorical features who click on each position of a page independently, do not change and do not leave.
+    """Users with F categorical features who click on each position of a page independently, do not
+    change and do not leave.
 
-    A shown item is clicked with the odds exp(intercept + position_effect[k] + appeal + effects of the user's features +
-    affinity_effect * log(1 + affinity)); an empty position never. The response's draw is int32 [B, K], 1 for a click; the initial draw and
-    the state are the features, int32 [B, F]. Agents see them.
+    A shown item is clicked with the odds exp(intercept + position_effect[k] + appeal + effects of
+    the user's features + affinity_effect * log(1 + affinity)); an empty position never. The
+    response's draw is int32 [B, K], 1 for a click; the initial draw and the state are the features,
+    int32 [B, F]. Agents see them.
 
-    All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis [B], and have gradients: `feature_probs`
-    through the `initial` part of `log_prob`, the others through its `response` part.
+    All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis
+    [B], and have gradients: `feature_probs` through the `initial` part of `log_prob`, the others
+    through its `response` part.
 
     Args:
-      feature_probs: [F, C], probabilities of the categories of each feature, padded with zeros where a feature has fewer than C.
+      feature_probs: [F, C], probabilities of the categories of each feature, padded with zeros
+        where a feature has fewer than C.
       feature_effect: [F, C], or a number for all.
       intercept: -5.4 is a click rate of 0.45 %, that of Open Bandit's random logs.
       position_effect: [K], or a number for all positions.
@@ -49,7 +54,8 @@ class PageClickUsers(UserModel):
       dtype: tf.float32 or tf.float64.
 
     Raises:
-      ValueError: if the shapes disagree, or if the probabilities are numbers that do not sum to one.
+      ValueError: if the shapes disagree, or if the probabilities are numbers that do not sum to
+        one.
     """
 
     def __init__(
@@ -66,7 +72,9 @@ class PageClickUsers(UserModel):
         self.num_categories = checks.table_length("feature_probs", feature_probs)
         shape = tf.convert_to_tensor(feature_probs).shape
         if shape.rank < 2:
-            raise ValueError(f"feature_probs must have shape [F, C], or one for each user, got {shape}")
+            raise ValueError(
+                f"feature_probs must have shape [F, C], or one for each user, got {shape}"
+            )
         self.num_features = shape[-2]
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
         checks.check_table("feature_probs", feature_probs, **axes)
@@ -87,12 +95,15 @@ class PageClickUsers(UserModel):
 
     def response(self, state, slate):
         shown = slate.documents
-        of_user = per_user(self.intercept, 1, self.dtype) + summed_effects(self.feature_effect, state, self.dtype)
+        of_user = per_user(self.intercept, 1, self.dtype) + summed_effects(
+            self.feature_effect, state, self.dtype
+        )
         logits = (
             of_user[:, tf.newaxis]
             + per_user(self.position_effect, 2, self.dtype, table_rank=1)
             + shown.item.appeal
-            + per_user(self.affinity_effect, 2, self.dtype) * tf.math.log1p(tf.cast(shown.affinity, self.dtype))
+            + per_user(self.affinity_effect, 2, self.dtype)
+            * tf.math.log1p(tf.cast(shown.affinity, self.dtype))
         )
         return tfd.Independent(tfd.Bernoulli(logits=tf.where(slate.mask, logits, _NEVER)), 1)
 

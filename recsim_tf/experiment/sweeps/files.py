@@ -89,7 +89,8 @@ class TrialFiles(NamedTuple):
 
 
 class MetricsTail:
-    """The rows of a run's metrics.jsonl as they come, each iteration once, though a run that goes on writes some of them again.
+    """The rows of a run's metrics.jsonl as they come, each iteration once, though a run that goes
+    on writes some of them again.
 
     Args:
       run: the folder.
@@ -114,7 +115,11 @@ class MetricsTail:
         except FileNotFoundError:
             return []
         self._offset += len(whole) + len(end)
-        rows = [row for row in map(_parsed, whole.splitlines()) if row is not None and row["iteration"] > self._iteration]
+        rows = [
+            row
+            for row in map(_parsed, whole.splitlines())
+            if row is not None and row["iteration"] > self._iteration
+        ]
         if rows:
             self._iteration = rows[-1]["iteration"]
         return rows

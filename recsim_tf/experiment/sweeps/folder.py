@@ -38,8 +38,8 @@ class SweepDirectory:
     """A folder that belongs to one sweep.
 
     Args:
-      root_dir: created by `claim` if it does not exist; else it must be empty or hold this sweep, which may have got more trials or more
-        iterations since.
+      root_dir: created by `claim` if it does not exist; else it must be empty or hold this sweep,
+        which may have got more trials or more iterations since.
       trials: of the sweep.
 
     Raises:
@@ -54,8 +54,13 @@ class SweepDirectory:
             raise UsageError(f"root_dir {root_dir} is a file, name a folder")
         if (self.path / _RECORD).is_file():
             self._check_record(root_dir)
-        elif self.path.exists() and any(not path.name.startswith(".lock") for path in self.path.iterdir()):
-            raise UsageError(f"root_dir {root_dir} is not empty and holds no sweep (no {_RECORD}): name a new or empty folder")
+        elif self.path.exists() and any(
+            not path.name.startswith(".lock") for path in self.path.iterdir()
+        ):
+            raise UsageError(
+                f"root_dir {root_dir} is not empty and holds no sweep (no {_RECORD}): name a new or"
+                " empty folder"
+            )
 
     def part(self, shard: Shard) -> list[Trial]:
         """The trials of a shard."""
@@ -63,14 +68,18 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def claim(self, shard: Shard) -> Iterator[None]:
-        """Creates the folder, records the trials, and keeps other processes from the shard inside the context.
+        """Creates the folder, records the trials, and keeps other processes from the shard inside
+        the context.
 
         Raises:
           UsageError: if another process has claimed it.
         """
         with locked(self.path, f".lock-{shard.remainder}-of-{shard.divisor}"):
             with self.writing():
-                write_text(self.path / _RECORD, json.dumps({"trials": [trial.name for trial in self.trials]}, indent=2) + "\n")
+                write_text(
+                    self.path / _RECORD,
+                    json.dumps({"trials": [trial.name for trial in self.trials]}, indent=2) + "\n",
+                )
             yield
 
     @contextlib.contextmanager
@@ -84,7 +93,9 @@ class SweepDirectory:
         try:
             recorded = json.loads((self.path / _RECORD).read_text(encoding="utf-8"))["trials"]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise UsageError(f"{self.path / _RECORD}, which lists the trials of the sweep, cannot be read") from error
+            raise UsageError(
+                f"{self.path / _RECORD}, which lists the trials of the sweep, cannot be read"
+            ) from error
         missing = [name for name in recorded if name not in self.files]
         if missing:
             raise UsageError(
@@ -101,5 +112,6 @@ class SweepDirectory:
         done = max((row["iteration"] for row in MetricsTail(run).rows()), default=0)
         if done > trial.num_iterations:
             raise UsageError(
-                f"trial {trial.name}: train.num_iterations must be at least {done}, which it has reached, got {trial.num_iterations}"
+                f"trial {trial.name}: train.num_iterations must be at least {done}, which it has"
+                f" reached, got {trial.num_iterations}"
             )

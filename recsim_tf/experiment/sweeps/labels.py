@@ -13,10 +13,20 @@ _WITHOUT_BINDINGS = "base"
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """The shortest last part of each binding's name that no other name ends with: "target" of "SlateQAgent.target"."""
+    """The shortest last part of each binding's name that no other name ends with: "target" of
+    "SlateQAgent.target".
+    """
     names = list(dict.fromkeys(names))
     return {
-        name: next((end for end in _ends(name) if not any(end in _ends(other) for other in names if other != name)), name) for name in names
+        name: next(
+            (
+                end
+                for end in _ends(name)
+                if not any(end in _ends(other) for other in names if other != name)
+            ),
+            name,
+        )
+        for name in names
     }
 
 
@@ -27,7 +37,12 @@ def variant_label(bindings: Bindings, short: dict[str, str]) -> str:
       bindings: of the variant.
       short: of `short_names`.
     """
-    label = ",".join(f"{_safe(short[name])}={_safe(value_text(value))}" for name, value in bindings.items()) or _WITHOUT_BINDINGS
+    label = (
+        ",".join(
+            f"{_safe(short[name])}={_safe(value_text(value))}" for name, value in bindings.items()
+        )
+        or _WITHOUT_BINDINGS
+    )
     if len(label) <= _LONGEST:
         return label
     digest = hashlib.sha256(repr(bindings).encode()).hexdigest()[:8]

@@ -12,7 +12,9 @@ from recsim_tf.experiment.sweeps.progress import Progress
 _POLL_SECONDS = 0.1
 
 
-def run_local(trials: Sequence[TrialFiles], num_processes: int, threads: int, progress: Progress) -> int | None:
+def run_local(
+    trials: Sequence[TrialFiles], num_processes: int, threads: int, progress: Progress
+) -> int | None:
     """Runs prepared trials to their ends, in their order.
 
     Args:
@@ -22,7 +24,8 @@ def run_local(trials: Sequence[TrialFiles], num_processes: int, threads: int, pr
       progress: is kept up to date.
 
     Returns:
-      None, or the signal that asked to stop, once the running trials have saved checkpoints and ended.
+      None, or the signal that asked to stop, once the running trials have saved checkpoints and
+      ended.
     """
     waiting, running = list(reversed(trials)), list[TrialProcess]()
     with noting_signals() as stop:

@@ -26,10 +26,16 @@ class TrialProcess:
         self._outcome: Outcome | None = None
         with open(files.log, "ab") as log:
             self._log_start = log.tell()
-            # By the pipe it notices the end of this process, however that comes; in a session of its own it does not get the
-            # terminal's Ctrl-C.
+            # By the pipe it notices the end of this process, however that comes; in a session of
+            # its own it does not get the terminal's Ctrl-C.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "recsim_tf.experiment.sweeps.trial", str(files.run), str(files.config)],
+                [
+                    sys.executable,
+                    "-m",
+                    "recsim_tf.experiment.sweeps.trial",
+                    str(files.run),
+                    str(files.config),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -71,7 +77,11 @@ class TrialProcess:
     def _error(self, code: int) -> str:
         with open(self.files.log, "rb") as log:
             log.seek(self._log_start)
-            lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+            lines = [
+                line.strip()
+                for line in log.read().decode(errors="replace").splitlines()
+                if line.strip()
+            ]
         told = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
         if told:
             return told[-1]
@@ -82,7 +92,9 @@ class TrialProcess:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """One number of threads wherever the trial runs, so that its results are the same; no progress bar in the log."""
+    """One number of threads wherever the trial runs, so that its results are the same; no progress
+    bar in the log.
+    """
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     return {**quiet, **os.environ, **dict.fromkeys(names, str(threads)), "TQDM_DISABLE": "1"}

@@ -24,7 +24,13 @@ class Progress:
         self._statuses: dict[str, str] = {}
         self._next = 0.0
         total = sum(trial.num_iterations for trial in self._files)
-        self._bar = tqdm(total=total, unit="it", desc=f"{len(self._files)} trials", dynamic_ncols=True, mininterval=_SECONDS)
+        self._bar = tqdm(
+            total=total,
+            unit="it",
+            desc=f"{len(self._files)} trials",
+            dynamic_ncols=True,
+            mininterval=_SECONDS,
+        )
 
     def __enter__(self) -> "Progress":
         self.update(force=True)

@@ -40,7 +40,10 @@ def register_schedulers() -> None:
         from ray.tune import schedulers
     except ModuleNotFoundError as error:
         raise UsageError("--engine=ray needs Ray Tune: install recsim-tf[ray]") from error
-    for name, scheduler in (("ASHAScheduler", schedulers.ASHAScheduler), ("MedianStoppingRule", schedulers.MedianStoppingRule)):
+    for name, scheduler in (
+        ("ASHAScheduler", schedulers.ASHAScheduler),
+        ("MedianStoppingRule", schedulers.MedianStoppingRule),
+    ):
         with contextlib.suppress(ValueError):  # A second sweep of the process.
             gin.external_configurable(scheduler, name=name, module="ray")
 
@@ -60,7 +63,9 @@ def check_address(address: str) -> None:
         raise UsageError(f"--ray_address {address} does not answer: {one_line(error)}") from error
 
 
-def engine(settings: RaySettings, threads: int, address: str | None, name: str) -> Callable[[Sequence[TrialFiles], Progress], int | None]:
+def engine(
+    settings: RaySettings, threads: int, address: str | None, name: str
+) -> Callable[[Sequence[TrialFiles], Progress], int | None]:
     """A function that runs prepared trials by Ray Tune.
 
     Args:
@@ -75,7 +80,10 @@ def engine(settings: RaySettings, threads: int, address: str | None, name: str) 
     from ray.tune.schedulers import TrialScheduler
 
     if settings.scheduler is not None and not isinstance(settings.scheduler, TrialScheduler):
-        raise UsageError(f"ray_engine.scheduler must be a scheduler of Ray Tune, such as @ASHAScheduler(), got {settings.scheduler!r}")
+        raise UsageError(
+            "ray_engine.scheduler must be a scheduler of Ray Tune, such as @ASHAScheduler(), got"
+            f" {settings.scheduler!r}"
+        )
 
     def run(trials: Sequence[TrialFiles], progress: Progress) -> int | None:
         with _connected(address):
@@ -89,14 +97,21 @@ def _connected(address: str | None) -> Iterator[None]:
     import ray
 
     # A cluster has its dashboard, or none.
-    ray.init(address=address or "local", include_dashboard=None if address else False, logging_level=logging.ERROR, log_to_driver=False)
+    ray.init(
+        address=address or "local",
+        include_dashboard=None if address else False,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def _tune(trials: Sequence[TrialFiles], settings: RaySettings, threads: int, name: str, progress: Progress) -> int | None:
+def _tune(
+    trials: Sequence[TrialFiles], settings: RaySettings, threads: int, name: str, progress: Progress
+) -> int | None:
     from ray import tune
 
     from recsim_tf.experiment.stopping import noting_signals
@@ -108,14 +123,21 @@ def _tune(trials: Sequence[TrialFiles], settings: RaySettings, threads: int, nam
     _remove(storage, name)
     flag = storage / name / "stop"
     by_name = {files.name: files for files in trials}
-    shared = {"root": str(trials[0].root), "threads": threads, "folder": os.getcwd(), "flag": str(flag)}
+    shared = {
+        "root": str(trials[0].root),
+        "threads": threads,
+        "folder": os.getcwd(),
+        "flag": str(flag),
+    }
     jobs = [{"name": files.name, "num_iterations": files.num_iterations} for files in trials]
     with noting_signals() as stop:
 
         def record(job: str, error: str | None) -> None:
             files = by_name[job]
             if stop.signal is None and files.outcome().status == PENDING:
-                files.record(Outcome(STOPPED) if error is None else Outcome(FAILED, f"Ray: {error}"))
+                files.record(
+                    Outcome(STOPPED) if error is None else Outcome(FAILED, f"Ray: {error}")
+                )
 
         tuner = tune.Tuner(
             tune.with_resources(RayTrial, resources),
@@ -154,7 +176,10 @@ def _resources(settings: RaySettings, threads: int) -> dict[str, float]:
     resources = {"cpu": settings.cpus_per_trial or threads, "gpu": settings.gpus_per_trial}
     for kind, wanted in resources.items():
         if wanted > (there := ray.cluster_resources().get(kind.upper(), 0)):
-            raise UsageError(f"ray_engine.{kind}s_per_trial must be at most {there:g}, which Ray has, got {wanted:g}")
+            raise UsageError(
+                f"ray_engine.{kind}s_per_trial must be at most {there:g}, which Ray has, got"
+                f" {wanted:g}"
+            )
     return resources
 
 

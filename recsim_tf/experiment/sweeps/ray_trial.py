@@ -18,7 +18,9 @@ _POLL_SECONDS = 0.1
 
 
 class RayTrial(tune.Trainable):
-    """Starts the process that the local engine starts, and reports the evaluations in its metrics.jsonl to Tune as they come."""
+    """Starts the process that the local engine starts, and reports the evaluations in its
+    metrics.jsonl to Tune as they come.
+    """
 
     def setup(self, config: dict[str, Any]) -> None:
         job = config["job"]
@@ -36,11 +38,17 @@ class RayTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Waits for the next evaluation, or for the end of the trial: its last evaluation is reported when its results are there."""
+        """Waits for the next evaluation, or for the end of the trial: its last evaluation is
+        reported when its results are there.
+        """
         while True:
             outcome = self._process.poll()
-            self._rows.extend(row for row in self._tail.rows() if "AverageEpisodeRewards/eval" in row)
-            if self._rows and (self._rows[0]["iteration"] < self._files.num_iterations or outcome is not None):
+            self._rows.extend(
+                row for row in self._tail.rows() if "AverageEpisodeRewards/eval" in row
+            )
+            if self._rows and (
+                self._rows[0]["iteration"] < self._files.num_iterations or outcome is not None
+            ):
                 self._last = self._rows.popleft()
                 return {**self._last, "done": outcome is not None and not self._rows}
             if outcome is not None:
@@ -56,7 +64,8 @@ class RayTrial(tune.Trainable):
 
 
 class WhenAsked(tune.Stopper):
-    """Ends all trials once a signal came; a file tells their actors, which may be waiting for an evaluation.
+    """Ends all trials once a signal came; a file tells their actors, which may be waiting for an
+    evaluation.
 
     Args:
       stop: notes the signal.
@@ -101,4 +110,7 @@ class Watch(tune.Callback):
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
         error = trial.get_error()
-        self._record(trial.config["job"]["name"], one_line(error)[:300] if error is not None else "the trial was lost")
+        self._record(
+            trial.config["job"]["name"],
+            one_line(error)[:300] if error is not None else "the trial was lost",
+        )

@@ -31,8 +31,8 @@ class TrialResult(NamedTuple):
     operative: str  # operative_config.gin
 
 
-# Columns of sweep.csv, and where they are: in results.json of the agent and of the training, or in the last evaluation of a trial that did
-# not end.
+# Columns of sweep.csv, and where they are: in results.json of the agent and of the training, or in
+# the last evaluation of a trial that did not end.
 _MEASURES = {
     "return": ("mean_return", _EVALUATION),
     "standard_error": ("standard_error", "StandardError/eval"),
@@ -56,7 +56,9 @@ class VariantResult(NamedTuple):
 
     def mean(self, measure: str) -> float | None:
         """The mean of a measure over the finished trials that have it."""
-        values = [value for result in self.finished if (value := result.measured[measure]) is not None]
+        values = [
+            value for result in self.finished if (value := result.measured[measure]) is not None
+        ]
         return float(np.mean(values)) if values else None
 
 
@@ -66,7 +68,8 @@ class SweepResult(NamedTuple):
     swept: Sequence[str]  # names of bindings, and "gin_file"
     trials: Sequence[TrialResult]
     variants: Sequence[VariantResult]  # the best first, those without a finished trial last
-    baselines: dict[str, float]  # mean returns of the other policies that all finished trials agree on
+    # mean returns of the other policies that all finished trials agree on
+    baselines: dict[str, float]
 
 
 def read_results(folder: SweepDirectory) -> SweepResult:
@@ -76,8 +79,17 @@ def read_results(folder: SweepDirectory) -> SweepResult:
     variants: dict[str, list[TrialResult]] = {}
     for result in trials:
         variants.setdefault(result.trial.variant.label, []).append(result)
-    summaries = sorted(map(_summary, variants.values()), key=lambda v: -np.inf if v.estimate is None else v.estimate.value, reverse=True)
-    return SweepResult(swept, trials, summaries, _baselines([result for result in trials if result.status == FINISHED]))
+    summaries = sorted(
+        map(_summary, variants.values()),
+        key=lambda v: -np.inf if v.estimate is None else v.estimate.value,
+        reverse=True,
+    )
+    return SweepResult(
+        swept,
+        trials,
+        summaries,
+        _baselines([result for result in trials if result.status == FINISHED]),
+    )
 
 
 def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
@@ -107,19 +119,34 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
 def _summary(results: Sequence[TrialResult]) -> VariantResult:
     finished = [result for result in results if result.status == FINISHED]
     agents = [result.policies[-1] for result in finished]
-    found = estimate([agent["mean_return"] for agent in agents], [agent["standard_error"] for agent in agents]) if agents else None
+    found = (
+        estimate(
+            [agent["mean_return"] for agent in agents],
+            [agent["standard_error"] for agent in agents],
+        )
+        if agents
+        else None
+    )
     return VariantResult(results[0].trial.variant, len(results), finished, found)
 
 
 def _baselines(finished: Sequence[TrialResult]) -> dict[str, float]:
     if not finished:
         return {}
-    by_trial = [{policy["name"]: policy["mean_return"] for policy in result.policies[:-1]} for result in finished]
-    return {name: value for name, value in by_trial[0].items() if all(found.get(name) == value for found in by_trial)}
+    by_trial = [
+        {policy["name"]: policy["mean_return"] for policy in result.policies[:-1]}
+        for result in finished
+    ]
+    return {
+        name: value
+        for name, value in by_trial[0].items()
+        if all(found.get(name) == value for found in by_trial)
+    }
 
 
 def write_tables(path: Path, result: SweepResult) -> None:
-    """Writes sweep.csv, a row for each trial, and sweep.json, which also has the variants and the baselines.
+    """Writes sweep.csv, a row for each trial, and sweep.json, which also has the variants and the
+    baselines.
 
     Args:
       path: the folder.
@@ -138,11 +165,19 @@ def write_tables(path: Path, result: SweepResult) -> None:
             "trials": found.num_trials,
             "finished": len(found.finished),
             "return": None if found.estimate is None else found.estimate._asdict(),
-            **{measure: found.mean(measure) for measure in ("session_length", "click_rate", "quality")},
+            **{
+                measure: found.mean(measure)
+                for measure in ("session_length", "click_rate", "quality")
+            },
         }
         for found in result.variants
     ]
-    content = {"swept": result.swept, "variants": variants, "baselines": result.baselines, "trials": rows}
+    content = {
+        "swept": result.swept,
+        "variants": variants,
+        "baselines": result.baselines,
+        "trials": rows,
+    }
     write_text(path / "sweep.json", json.dumps(content, indent=2) + "\n")
 
 

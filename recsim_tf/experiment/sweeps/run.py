@@ -31,10 +31,11 @@ def run_sweep(
     shard: Shard = Shard(),  # noqa: B008
     dry_run: bool = False,
 ) -> SweepResult | None:
-    """Runs the trials of a sweep that are not finished, and writes the results of all into a folder; prints the table.
+    """Runs the trials of a sweep that are not finished, and writes the results of all into a
+    folder; prints the table.
 
-    The folder receives trials/ with the run, the log and the configuration of each trial, and at the end sweep.csv, sweep.json, curves.png,
-    returns.png and summary.md.
+    The folder receives trials/ with the run, the log and the configuration of each trial, and at
+    the end sweep.csv, sweep.json, curves.png, returns.png and summary.md.
 
     Args:
       root_dir: the folder.
@@ -49,7 +50,8 @@ def run_sweep(
       What was found, also by other shards; None for a dry run.
 
     Raises:
-      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once the running trials have saved checkpoints.
+      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once the running trials have saved
+        checkpoints.
       UsageError: for bad input, before anything starts.
     """
     if engine not in ENGINES:
@@ -67,10 +69,17 @@ def run_sweep(
     settings = sweep()
     on_ray = engine == "ray"
     part = f"{shard.remainder}-of-{shard.divisor}"
-    run_trials = ray_module.engine(ray_engine(), settings.threads_per_trial, ray_address, part) if on_ray else _local_engine(settings)
+    run_trials = (
+        ray_module.engine(ray_engine(), settings.threads_per_trial, ray_address, part)
+        if on_ray
+        else _local_engine(settings)
+    )
     folder = SweepDirectory(root_dir, plan(settings))
     if not folder.part(shard):
-        raise UsageError(f"--shard must have a trial, got {shard.remainder}/{shard.divisor} for {len(folder.trials)} trials")
+        raise UsageError(
+            f"--shard must have a trial, got {shard.remainder}/{shard.divisor} for"
+            f" {len(folder.trials)} trials"
+        )
     if dry_run:
         _print_trials(folder, shard)
         return None
@@ -78,20 +87,30 @@ def run_sweep(
         _run(folder, shard, run_trials)
         command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
         command += [f"--gin_bindings={binding}" for binding in gin_bindings]
-        command += ["--engine=ray"] * (engine == "ray") + [f"--ray_address={ray_address}"] * (ray_address is not None)
+        command += ["--engine=ray"] * (engine == "ray") + [f"--ray_address={ray_address}"] * (
+            ray_address is not None
+        )
         return _write(folder, shlex.join(command))
 
 
 def _local_engine(settings: Sweep) -> _Engine:
-    return lambda trials, progress: run_local(trials, settings.num_processes, settings.threads_per_trial, progress)
+    return lambda trials, progress: run_local(
+        trials, settings.num_processes, settings.threads_per_trial, progress
+    )
 
 
 def _print_trials(folder: SweepDirectory, shard: Shard) -> None:
     part = folder.part(shard)
     for trial in part:
-        print(f"{folder.files[trial.name].outcome().status:<8}  {trial.name}  {trial.num_iterations:,} iterations")
+        print(
+            f"{folder.files[trial.name].outcome().status:<8}  {trial.name} "
+            f" {trial.num_iterations:,} iterations"
+        )
     of = f" of {len(folder.trials)}" if shard.divisor > 1 else ""
-    print(f"{len(part)}{of} trials, {sum(trial.num_iterations for trial in part):,} iterations in {folder.path}")
+    print(
+        f"{len(part)}{of} trials, {sum(trial.num_iterations for trial in part):,} iterations in"
+        f" {folder.path}"
+    )
 
 
 def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
@@ -106,7 +125,11 @@ def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
         signal = run_trials([folder.files[trial.name] for trial in unsettled], progress)
     if signal is not None:
         settled = sum(trial.outcome().is_settled for trial in files)
-        raise StoppedError(f"stopped with {settled} of {len(files)} trials done, the others keep their checkpoints", signal)
+        raise StoppedError(
+            f"stopped with {settled} of {len(files)} trials done, the others keep their"
+            " checkpoints",
+            signal,
+        )
 
 
 def _write(folder: SweepDirectory, command: str) -> SweepResult:

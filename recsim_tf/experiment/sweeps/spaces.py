@@ -1,4 +1,6 @@
-"""What a sweep tries: each variant is a set of gin bindings over those that all its trials share."""
+"""What a sweep tries: each variant is a set of gin bindings over those that all its trials
+share.
+"""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -25,7 +27,8 @@ def grid(choices: Mapping[str, Sequence[Any]] = gin.REQUIRED) -> list[Bindings]:
     """All combinations of the values of some bindings.
 
     Args:
-      choices: the values of each binding. They are Python literals; a string that begins with "@" or "%" is a reference or a macro of gin.
+      choices: the values of each binding. They are Python literals; a string that begins with "@"
+        or "%" is a reference or a macro of gin.
 
     Raises:
       UsageError: if there is no binding, or a binding without a value.
@@ -33,30 +36,41 @@ def grid(choices: Mapping[str, Sequence[Any]] = gin.REQUIRED) -> list[Bindings]:
     _check_choices("grid.choices", choices)
     for name, values in choices.items():
         _check_values("grid.choices", name, values)
-    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    return [
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    ]
 
 
 @gin.configurable(module="recsim_tf")
-def random_search(choices: Mapping[str, Any] = gin.REQUIRED, num_trials: int = gin.REQUIRED, seed: int = 0) -> list[Bindings]:
-    """Distinct variants whose values are drawn at random. The first ones stay as they are when `num_trials` grows.
+def random_search(
+    choices: Mapping[str, Any] = gin.REQUIRED, num_trials: int = gin.REQUIRED, seed: int = 0
+) -> list[Bindings]:
+    """Distinct variants whose values are drawn at random. The first ones stay as they are when
+    `num_trials` grows.
 
     Args:
-      choices: of each binding, a tuple of values that are equally likely, or a scalar distribution of TFP such as `@tfd.Uniform()`, whose
-        draws are rounded to four significant digits.
+      choices: of each binding, a tuple of values that are equally likely, or a scalar distribution
+        of TFP such as `@tfd.Uniform()`, whose draws are rounded to four significant digits.
       num_trials: the number of variants.
       seed: an integer, at least 0.
 
     Raises:
-      UsageError: if there is no binding, a binding without a value, or fewer distinct variants than `num_trials`.
+      UsageError: if there is no binding, a binding without a value, or fewer distinct variants than
+        `num_trials`.
     """
     _check_choices("random_search.choices", choices)
     for name, values in choices.items():
         if not isinstance(values, tfd.Distribution):
             _check_values("random_search.choices", name, values)
         elif list(values.batch_shape) + list(values.event_shape):
-            raise UsageError(f"random_search.choices[{name!r}] must be a distribution over numbers, got one of shape {values.batch_shape}")
+            raise UsageError(
+                f"random_search.choices[{name!r}] must be a distribution over numbers, got one of"
+                f" shape {values.batch_shape}"
+            )
     if not isinstance(num_trials, int) or num_trials < 1:
-        raise UsageError(f"random_search.num_trials must be an integer of at least 1, got {num_trials!r}")
+        raise UsageError(
+            f"random_search.num_trials must be an integer of at least 1, got {num_trials!r}"
+        )
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"random_search.seed must be an integer of at least 0, got {seed!r}")
     generator = np.random.default_rng(seed)
@@ -67,7 +81,10 @@ def random_search(choices: Mapping[str, Any] = gin.REQUIRED, num_trials: int = g
             variants.append(variant)
         if len(variants) == num_trials:
             return variants
-    raise UsageError(f"random_search.num_trials must be at most the number of distinct variants, {len(variants)}, got {num_trials}")
+    raise UsageError(
+        "random_search.num_trials must be at most the number of distinct variants,"
+        f" {len(variants)}, got {num_trials}"
+    )
 
 
 @gin.configurable(module="recsim_tf")
@@ -80,8 +97,14 @@ def listed(trials: Sequence[Bindings] = gin.REQUIRED) -> list[Bindings]:
     Raises:
       UsageError: if there is none, or one that is not a dictionary.
     """
-    if not isinstance(trials, (tuple, list)) or not trials or not all(isinstance(variant, Mapping) for variant in trials):
-        raise UsageError(f"listed.trials must be a non-empty tuple of dictionaries of bindings, got {trials!r}")
+    if (
+        not isinstance(trials, (tuple, list))
+        or not trials
+        or not all(isinstance(variant, Mapping) for variant in trials)
+    ):
+        raise UsageError(
+            f"listed.trials must be a non-empty tuple of dictionaries of bindings, got {trials!r}"
+        )
     return [dict(variant) for variant in trials]
 
 
@@ -97,7 +120,9 @@ def log_uniform(low: float = gin.REQUIRED, high: float = gin.REQUIRED) -> tfd.Di
       UsageError: for other bounds.
     """
     if not 0 < low < high:
-        raise UsageError(f"log_uniform.low and high must be positive and increasing, got {low} and {high}")
+        raise UsageError(
+            f"log_uniform.low and high must be positive and increasing, got {low} and {high}"
+        )
     return tfd.TransformedDistribution(tfd.Uniform(np.log(low), np.log(high)), tfb.Exp())
 
 
@@ -110,9 +135,14 @@ def _draw(values: Any, generator: np.random.Generator) -> Any:
 
 def _check_choices(argument: str, choices: Any) -> None:
     if not isinstance(choices, Mapping) or not choices:
-        raise UsageError(f"{argument} must be a dictionary of at least one binding and its values, got {choices!r}")
+        raise UsageError(
+            f"{argument} must be a dictionary of at least one binding and its values, got"
+            f" {choices!r}"
+        )
 
 
 def _check_values(argument: str, name: str, values: Any) -> None:
     if not isinstance(values, (tuple, list)) or not values:
-        raise UsageError(f"{argument}[{name!r}] must be a non-empty tuple of values, got {values!r}")
+        raise UsageError(
+            f"{argument}[{name!r}] must be a non-empty tuple of values, got {values!r}"
+        )

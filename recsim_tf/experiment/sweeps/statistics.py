@@ -16,9 +16,14 @@ MEAN = "mean"
 INTERQUARTILE_MEAN = "IQM"
 # In words, for a table's notes.
 METHODS = {
-    MEAN_OF_SESSIONS: "the mean of one seed's sessions, ± 1.96 standard errors: it says nothing about other seeds",
+    MEAN_OF_SESSIONS: (
+        "the mean of one seed's sessions, ± 1.96 standard errors: it says nothing about other seeds"
+    ),
     MEAN: "the mean over seeds, with Student's t interval of 95%",
-    INTERQUARTILE_MEAN: "the interquartile mean over seeds, with a percentile-bootstrap interval of 95% (Agarwal et al. 2021)",
+    INTERQUARTILE_MEAN: (
+        "the interquartile mean over seeds, with a percentile-bootstrap interval of 95% (Agarwal et"
+        " al. 2021)"
+    ),
 }
 
 
@@ -34,17 +39,21 @@ class Estimate(NamedTuple):
 def estimate(values: Sequence[float], standard_errors: Sequence[float]) -> Estimate:
     """What is to be expected of a seed.
 
-    From four seeds on it is the interquartile mean with a percentile bootstrap over seeds, as Agarwal et al. 2021 (arXiv 2108.13264)
-    recommend for few seeds; with two or three the mean with Student's t interval.
+    From four seeds on it is the interquartile mean with a percentile bootstrap over seeds, as
+    Agarwal et al. 2021 (arXiv 2108.13264) recommend for few seeds; with two or three the mean with
+    Student's t interval.
 
     Args:
       values: of at least one seed.
-      standard_errors: of the values, from the sessions of each evaluation; taken where there is one seed only.
+      standard_errors: of the values, from the sessions of each evaluation; taken where there is one
+        seed only.
     """
     sample = np.asarray(values, np.float64)
     if len(sample) == 1:
         margin = stats.norm.ppf((1 + _CONFIDENCE) / 2) * standard_errors[0]
-        return Estimate(float(sample[0]), float(sample[0] - margin), float(sample[0] + margin), MEAN_OF_SESSIONS)
+        return Estimate(
+            float(sample[0]), float(sample[0] - margin), float(sample[0] + margin), MEAN_OF_SESSIONS
+        )
     if len(sample) < _LEAST_FOR_QUARTILES:
         mean, error = sample.mean(), stats.sem(sample)
         margin = stats.t.ppf((1 + _CONFIDENCE) / 2, len(sample) - 1) * error
@@ -57,7 +66,12 @@ def estimate(values: Sequence[float], standard_errors: Sequence[float]) -> Estim
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Estimate(float(_interquartile_mean(sample)), float(interval.low), float(interval.high), INTERQUARTILE_MEAN)
+    return Estimate(
+        float(_interquartile_mean(sample)),
+        float(interval.low),
+        float(interval.high),
+        INTERQUARTILE_MEAN,
+    )
 
 
 def _interquartile_mean(sample: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -7,7 +7,16 @@ from recsim_tf.experiment.sweeps.results import SweepResult, VariantResult
 from recsim_tf.experiment.sweeps.statistics import METHODS
 from recsim_tf.experiment.sweeps.trials import GIN_FILE
 
-_COLUMNS = ("variant", "seeds", "return", "95% interval", "statistic", "session length", "click rate", "quality")
+_COLUMNS = (
+    "variant",
+    "seeds",
+    "return",
+    "95% interval",
+    "statistic",
+    "session length",
+    "click rate",
+    "quality",
+)
 
 
 def text_table(result: SweepResult) -> str:
@@ -16,7 +25,10 @@ def text_table(result: SweepResult) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = []
     for row in rows:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        cells = [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
         lines.append("  ".join(cells).rstrip())
     lines.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
     return "\n".join([*lines, *notes(result)])
@@ -24,10 +36,15 @@ def text_table(result: SweepResult) -> str:
 
 def notes(result: SweepResult) -> list[str]:
     """What the table does not say by itself, a line each."""
-    methods = {variant.estimate.method for variant in result.variants if variant.estimate is not None}
+    methods = {
+        variant.estimate.method for variant in result.variants if variant.estimate is not None
+    }
     lines = [f"{method}: {words}." for method, words in METHODS.items() if method in methods]
     if result.baselines:
-        lines.append(f"Other policies: {', '.join(f'{name} {value:.2f}' for name, value in result.baselines.items())}.")
+        lines.append(
+            "Other policies:"
+            f" {', '.join(f'{name} {value:.2f}' for name, value in result.baselines.items())}."
+        )
     idle = without_effect(result)
     if idle:
         lines.append(f"Had no effect, since no finished trial used it: {', '.join(idle)}.")
@@ -37,16 +54,29 @@ def notes(result: SweepResult) -> list[str]:
 def counts(result: SweepResult) -> str:
     """How many trials there are of each status."""
     statuses = [trial.status for trial in result.trials]
-    words = {FINISHED: "finished", STOPPED: "stopped early by the scheduler", FAILED: "failed", PENDING: "pending"}
-    told = [f"{statuses.count(status)} {word}" for status, word in words.items() if status in statuses]
+    words = {
+        FINISHED: "finished",
+        STOPPED: "stopped early by the scheduler",
+        FAILED: "failed",
+        PENDING: "pending",
+    }
+    told = [
+        f"{statuses.count(status)} {word}" for status, word in words.items() if status in statuses
+    ]
     return f"{len(statuses)} trials: {', '.join(told)}"
 
 
 def without_effect(result: SweepResult) -> list[str]:
-    """Swept bindings of which the operative configuration of no finished trial that has them tells."""
+    """Swept bindings of which the operative configuration of no finished trial that has them
+    tells.
+    """
     idle = []
     for name in result.swept:
-        texts = [trial.operative for trial in result.trials if trial.status == FINISHED and name in trial.trial.variant.bindings]
+        texts = [
+            trial.operative
+            for trial in result.trials
+            if trial.status == FINISHED and name in trial.trial.variant.bindings
+        ]
         if name != GIN_FILE and texts and not any(_mentions(text, name) for text in texts):
             idle.append(name)
     return idle
@@ -60,16 +90,41 @@ def markdown(result: SweepResult, plots: Sequence[str], command: str) -> str:
       plots: names of files beside it.
       command: that runs the sweep.
     """
-    lines = ["# Sweep", "", f"{counts(result)}.", "", _markdown_row(_COLUMNS), "|---|" + "---:|" * (len(_COLUMNS) - 1)]
+    lines = [
+        "# Sweep",
+        "",
+        f"{counts(result)}.",
+        "",
+        _markdown_row(_COLUMNS),
+        "|---|" + "---:|" * (len(_COLUMNS) - 1),
+    ]
     lines += [_markdown_row(_cells(variant)) for variant in result.variants]
     lines += ["", *(f"- {note}" for note in notes(result)), ""]
     lines += [f"![{name.removesuffix('.png')}]({name})\n" for name in plots]
-    for status, title in ((FAILED, "Failed"), (STOPPED, "Stopped early by the scheduler"), (PENDING, "Pending")):
+    for status, title in (
+        (FAILED, "Failed"),
+        (STOPPED, "Stopped early by the scheduler"),
+        (PENDING, "Pending"),
+    ):
         trials = [trial for trial in result.trials if trial.status == status]
         if trials:
-            lines += [f"## {title}", "", *(f"- `{trial.trial.name}`{': ' * bool(trial.error)}{trial.error}" for trial in trials), ""]
+            lines += [
+                f"## {title}",
+                "",
+                *(
+                    f"- `{trial.trial.name}`{': ' * bool(trial.error)}{trial.error}"
+                    for trial in trials
+                ),
+                "",
+            ]
     lines += ["## Again", "", f"    {command}", ""]
-    lines += ["It runs what has failed or is pending, and nothing that is there. `sweep.csv` has a row for each trial.", ""]
+    lines += [
+        (
+            "It runs what has failed or is pending, and nothing that is there. `sweep.csv` has a"
+            " row for each trial."
+        ),
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -78,7 +133,9 @@ def _cells(variant: VariantResult) -> tuple[str, ...]:
     found = variant.estimate
     if found is None:
         return (variant.variant.label, seeds, *("" for _ in _COLUMNS[2:]))
-    length, rate, quality = (variant.mean(measure) for measure in ("session_length", "click_rate", "quality"))
+    length, rate, quality = (
+        variant.mean(measure) for measure in ("session_length", "click_rate", "quality")
+    )
     return (
         variant.variant.label,
         seeds,
@@ -96,11 +153,17 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether an operative configuration sets a binding; either may name the module of what is bound."""
+    """Whether an operative configuration sets a binding; either may name the module of what is
+    bound.
+    """
     scope, _, rest = name.rpartition("/")
     for line in text.splitlines():
         told, equals, _ = line.partition(" =")
         told_scope, _, told_rest = told.rpartition("/")
-        if equals and told_scope == scope and (f".{told_rest}".endswith(f".{rest}") or f".{rest}".endswith(f".{told_rest}")):
+        if (
+            equals
+            and told_scope == scope
+            and (f".{told_rest}".endswith(f".{rest}") or f".{rest}".endswith(f".{told_rest}"))
+        ):
             return True
     return False

@@ -1,4 +1,5 @@
-"""The process of a trial: `recsim-tf train`, which stops with a checkpoint when the sweep that started it is gone.
+"""The process of a trial: `recsim-tf train`, which stops with a checkpoint when the sweep that
+started it is gone.
 
     python -m recsim_tf.experiment.sweeps.trial RUN_FOLDER CONFIG_FILE
 

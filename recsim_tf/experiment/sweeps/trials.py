@@ -42,17 +42,26 @@ def plan(sweep: Sweep) -> list[Trial]:
     """The trials of a sweep, by variant and then by seed. Loads their configurations into gin.
 
     Raises:
-      UsageError: if a configuration does not load, two trials have one folder, or a variant sets the seed.
+      UsageError: if a configuration does not load, two trials have one folder, or a variant sets
+        the seed.
     """
     short = short_names(name for bindings in sweep.variants for name in bindings)
-    short_files = short_names(_stem(name) for bindings in sweep.variants for name in _files(bindings))
+    short_files = short_names(
+        _stem(name) for bindings in sweep.variants for name in _files(bindings)
+    )
     by_label: dict[str, Variant] = {}
     for bindings in sweep.variants:
-        shown = bindings | ({GIN_FILE: [short_files[_stem(name)] for name in _files(bindings)]} if GIN_FILE in bindings else {})
+        shown = bindings | (
+            {GIN_FILE: [short_files[_stem(name)] for name in _files(bindings)]}
+            if GIN_FILE in bindings
+            else {}
+        )
         variant = Variant(variant_label(shown, short), bindings)
         if variant.label in by_label:
             same = by_label[variant.label].bindings
-            raise UsageError(f"two trials would have the folder {variant.label}: {same!r} and {bindings!r}")
+            raise UsageError(
+                f"two trials would have the folder {variant.label}: {same!r} and {bindings!r}"
+            )
         by_label[variant.label] = variant
     return [_trial(sweep, variant, seed) for variant in by_label.values() for seed in sweep.seeds]
 
@@ -88,7 +97,10 @@ def _check_names(bindings: Bindings, text: str) -> None:
     for name in bindings:
         if "." not in name:
             if f"%{name}" not in text:
-                raise UsageError(f"{name!r} is neither a binding, such as 'SlateQAgent.target', nor a macro that the configuration uses")
+                raise UsageError(
+                    f"{name!r} is neither a binding, such as 'SlateQAgent.target', nor a macro that"
+                    " the configuration uses"
+                )
             continue
         key = ParsedBindingKey.parse(name)
         binding = (key.scope, key.complete_selector, key.arg_name)
@@ -107,9 +119,16 @@ def _gin_text(name: str, value: Any) -> str:
         parts = ", ".join(_gin_text(name, part) for part in value)
         return f"[{parts}]" if isinstance(value, list) else f"({parts}{',' * (len(value) == 1)})"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {_gin_text(name, part)}" for key, part in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{key!r}: {_gin_text(name, part)}" for key, part in value.items())
+            + "}"
+        )
     try:
         ast.literal_eval(repr(value))
     except (ValueError, SyntaxError) as error:
-        raise UsageError(f"{name} must be a Python literal, or a reference in quotes such as '@Adam', got {value!r}") from error
+        raise UsageError(
+            f"{name} must be a Python literal, or a reference in quotes such as '@Adam', got"
+            f" {value!r}"
+        ) from error
     return repr(value)

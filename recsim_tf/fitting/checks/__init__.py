@@ -1,10 +1,17 @@
-"""Checks of fits: predictions of choices, their calibration, posterior-predictive simulation and the recovery of known parameters."""
+"""Checks of fits: predictions of choices, their calibration, posterior-predictive simulation and
+the recovery of known parameters.
+"""
 
 from recsim_tf.fitting.checks.calibration import Calibration, calibrate
 from recsim_tf.fitting.checks.choices import ChoiceScores, score_choices
 from recsim_tf.fitting.checks.clusters import Mean
 from recsim_tf.fitting.checks.fit_checks import FitChecks, check_fit
-from recsim_tf.fitting.checks.predictive import Histogram, PredictiveCheck, Statistic, predictive_check
+from recsim_tf.fitting.checks.predictive import (
+    Histogram,
+    PredictiveCheck,
+    Statistic,
+    predictive_check,
+)
 from recsim_tf.fitting.checks.recovery import Recovered, RecoverySummary, recover, summarise
 
 __all__ = [

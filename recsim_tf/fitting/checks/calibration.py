@@ -11,21 +11,26 @@ from recsim_tf.fitting.predictions import ChoicePredictions
 
 
 class Calibration(NamedTuple):
-    """Predicted and observed click rates of the positions shown, in Q bins of predictions, from low to high."""
+    """Predicted and observed click rates of the positions shown, in Q bins of predictions, from low
+    to high.
+    """
 
     predicted: np.ndarray  # float64 [Q], mean prediction of the bin
     observed: np.ndarray  # float64 [Q], click rate of the bin
-    standard_error: np.ndarray  # float64 [Q], of observed - predicted, between sessions; NaN for one session
+    # float64 [Q], of observed - predicted, between sessions; NaN for one session
+    standard_error: np.ndarray
     num_shown: np.ndarray  # int64 [Q], predictions in the bin
-    expected_error: float  # mean of |observed - predicted| over all positions shown, the expected calibration error
+    # mean of |observed - predicted| over all positions shown, the expected calibration error
+    expected_error: float
     noise: float  # what that mean comes to for perfect predictions and these standard errors
 
 
 def calibrate(predictions: ChoicePredictions, log: SessionLog, num_bins: int = 10) -> Calibration:
     """Compares predicted click probabilities with clicks, over all positions shown at all steps.
 
-    Bins hold about equally many predictions, and fewer of them are made where predictions repeat. The expected calibration error is
-    that of Naeini et al. 2015, "Obtaining well calibrated probabilities using Bayesian binning", with these bins.
+    Bins hold about equally many predictions, and fewer of them are made where predictions repeat.
+    The expected calibration error is that of Naeini et al. 2015, "Obtaining well calibrated
+    probabilities using Bayesian binning", with these bins.
 
     Args:
       predictions: of `predict_choices` for this log.
@@ -49,7 +54,9 @@ def calibrate(predictions: ChoicePredictions, log: SessionLog, num_bins: int = 1
     for number in np.unique(bins[counted]):
         inside = counted & (bins == number)
         gap = mean_by_session(clicked - probs, inside)
-        rows.append((probs[inside].mean(), clicked[inside].mean(), gap.standard_error, inside.sum()))
+        rows.append(
+            (probs[inside].mean(), clicked[inside].mean(), gap.standard_error, inside.sum())
+        )
     predicted, observed, error, num_shown = (np.array(column) for column in zip(*rows, strict=True))
     weights = num_shown / num_shown.sum()
     return Calibration(

@@ -16,27 +16,35 @@ class ChoiceScores(NamedTuple):
     uniform: Mean  # of all outcomes alike
     frequencies: Mean  # of how often each position was clicked in this log
     gain: Mean  # of the model over the frequencies, paired by step
-    hit_rate: Mean | None  # how often the likeliest outcome came, where one of K + 1 outcomes comes; else None
+    # how often the likeliest outcome came, where one of K + 1 outcomes comes; else None
+    hit_rate: Mean | None
     impossible: int  # steps whose response the model takes for impossible
     num_sessions: int
     num_steps: int
 
 
 def is_one_of_k(predictions: ChoicePredictions, log: SessionLog) -> bool:
-    """Whether one position or none is chosen at a step; if not, positions are clicked independently."""
+    """Whether one position or none is chosen at a step; if not, positions are clicked
+    independently.
+    """
     return predictions.probs.shape[2] == log.slate_size + 1
 
 
 def logged_clicks(predictions: ChoicePredictions, log: SessionLog) -> np.ndarray:
     """bool [S, T, K]: the positions clicked."""
     response = np.asarray(log.response)
-    return response[..., np.newaxis] == np.arange(log.slate_size) if is_one_of_k(predictions, log) else response > 0
+    return (
+        response[..., np.newaxis] == np.arange(log.slate_size)
+        if is_one_of_k(predictions, log)
+        else response > 0
+    )
 
 
 def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScores:
     """Scores predictions of a log beside two guesses.
 
-    The guesses know which positions hold a document. The frequencies are those of the same log, so that they have an advantage.
+    The guesses know which positions hold a document. The frequencies are those of the same log, so
+    that they have an advantage.
 
     Args:
       predictions: of `predict_choices` for this log.
@@ -49,7 +57,9 @@ def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScor
     gain = np.where(possible, predictions.log_prob, 0) - frequencies
     hit_rate = None
     if is_one_of_k(predictions, log):
-        hit_rate = mean_by_session((np.argmax(predictions.probs, axis=-1) == log.response).astype(np.float64), active)
+        hit_rate = mean_by_session(
+            (np.argmax(predictions.probs, axis=-1) == log.response).astype(np.float64), active
+        )
     impossible = int(np.sum(~possible & active))
     return ChoiceScores(
         model=mean_by_session(predictions.log_prob, active),
@@ -68,7 +78,9 @@ def _score_choice(predictions: ChoicePredictions, log: SessionLog) -> tuple[np.n
     response = np.asarray(log.response)
     possible = np.concatenate([log.shown, np.ones_like(log.shown[..., :1])], axis=-1)
     frequencies = np.bincount(response[log.active], minlength=log.slate_size + 1) / log.num_steps
-    return -np.log(possible.sum(axis=-1)), np.log(frequencies[response]) - np.log(possible @ frequencies)
+    return -np.log(possible.sum(axis=-1)), np.log(frequencies[response]) - np.log(
+        possible @ frequencies
+    )
 
 
 def _score_clicks(predictions: ChoicePredictions, log: SessionLog) -> tuple[np.ndarray, np.ndarray]:

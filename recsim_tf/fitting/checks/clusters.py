@@ -1,4 +1,6 @@
-"""Means over steps, whose errors come from sessions: the steps of one session are not independent."""
+"""Means over steps, whose errors come from sessions: the steps of one session are not
+independent.
+"""
 
 from typing import NamedTuple
 
@@ -13,9 +15,11 @@ class Mean(NamedTuple):
 
 
 def mean_by_session(values: np.ndarray, counted: np.ndarray) -> Mean:
-    """The mean of what is counted, with a standard error that is robust to dependence within sessions.
+    """The mean of what is counted, with a standard error that is robust to dependence within
+    sessions.
 
-    The mean is a ratio of sums over sessions, and its error that of a ratio estimator (Cochran 1977, "Sampling Techniques", equation 6.13).
+    The mean is a ratio of sums over sessions, and its error that of a ratio estimator (Cochran
+    1977, "Sampling Techniques", equation 6.13).
 
     Args:
       values: float [S, ...].
@@ -28,4 +32,6 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray) -> Mean:
     if num_sessions < 2 or not np.isfinite(mean):
         return Mean(mean, float("nan"))
     residuals = np.sum(values - mean, axis=axes, where=counted, dtype=np.float64)
-    return Mean(mean, float(np.sqrt(num_sessions / (num_sessions - 1) * np.sum(residuals**2)) / count))
+    return Mean(
+        mean, float(np.sqrt(num_sessions / (num_sessions - 1) * np.sum(residuals**2)) / count)
+    )

@@ -20,20 +20,30 @@ class FitChecks(NamedTuple):
     choices: ChoiceScores | None  # None where choices cannot be predicted
     calibration: Calibration | None  # None where choices cannot be predicted
     unpredictable: str  # why choices cannot be predicted; empty where they are
-    choices_are_held_out: bool  # whether both are of held-out sessions, or of those that were fitted
+    # whether both are of held-out sessions, or of those that were fitted
+    choices_are_held_out: bool
     predictive: PredictiveCheck  # of the sessions that were fitted
     recovery: list[Recovered]  # empty where the truth is not known
 
     def figures(self) -> dict[str, Any]:
-        """The figures of all checks as JSON takes them, None for those that are not finite: for a model card, without rows of the log."""
+        """The figures of all checks as JSON takes them, None for those that are not finite: for a
+        model card, without rows of the log.
+        """
         found: dict[str, Any] = {"choices": None, "calibration": None}
         if self.choices is not None:
             scores = self.choices._asdict()
-            means = {name: value and value._asdict() for name, value in scores.items() if not isinstance(value, int)}
+            means = {
+                name: value and value._asdict()
+                for name, value in scores.items()
+                if not isinstance(value, int)
+            }
             counts = {name: value for name, value in scores.items() if isinstance(value, int)}
             found["choices"] = {"held_out": self.choices_are_held_out, **means, **counts}
         if self.calibration is not None:
-            found["calibration"] = {"held_out": self.choices_are_held_out, **self.calibration._asdict()}
+            found["calibration"] = {
+                "held_out": self.choices_are_held_out,
+                **self.calibration._asdict(),
+            }
         found["predictive"] = {
             "num_sessions": self.predictive.num_sessions,
             "num_replicates": self.predictive.num_replicates,
@@ -64,13 +74,14 @@ def check_fit(
     seed: int = 0,
     jit_compile: bool = False,
 ) -> FitChecks:
-    """Checks a fit on the sessions that were fitted, and its predictions on those that were held out.
+    """Checks a fit on the sessions that were fitted, and its predictions on those that were held
+    out.
 
     Args:
       result: of `fit`.
       log: the sessions that were fitted.
-      held_out_log: other sessions; without them predictions are checked on those that were fitted. `log.split(held_out, seed)` gives both
-        as `fit` splits them.
+      held_out_log: other sessions; without them predictions are checked on those that were fitted.
+        `log.split(held_out, seed)` gives both as `fit` splits them.
       truth: true values by the name of the parameter, where they are known.
       num_bins: of the calibration.
       num_replicates: simulations of the log for the posterior-predictive checks.
@@ -79,7 +90,8 @@ def check_fit(
       jit_compile: whether simulations are compiled with XLA.
 
     Raises:
-      ValueError: for an argument out of range, or a log that lacks what the models need to be simulated.
+      ValueError: for an argument out of range, or a log that lacks what the models need to be
+        simulated.
     """
     predicted = log if held_out_log is None else held_out_log
     scores, calibration, unpredictable = None, None, ""
@@ -88,13 +100,18 @@ def check_fit(
     except ValueError as reason:
         unpredictable = str(reason)
     else:
-        scores, calibration = score_choices(predictions, predicted), calibrate(predictions, predicted, num_bins)
+        scores, calibration = (
+            score_choices(predictions, predicted),
+            calibrate(predictions, predicted, num_bins),
+        )
     return FitChecks(
         choices=scores,
         calibration=calibration,
         unpredictable=unpredictable,
         choices_are_held_out=held_out_log is not None,
-        predictive=predictive_check(result.simulator, log, num_replicates, batch_size, seed, jit_compile),
+        predictive=predictive_check(
+            result.simulator, log, num_replicates, batch_size, seed, jit_compile
+        ),
         recovery=[] if truth is None else recover(truth, result.estimates),
     )
 

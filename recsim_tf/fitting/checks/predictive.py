@@ -1,4 +1,6 @@
-"""Posterior-predictive checks: whether sessions simulated by the fitted models look like the logged ones."""
+"""Posterior-predictive checks: whether sessions simulated by the fitted models look like the logged
+ones.
+"""
 
 from typing import NamedTuple
 
@@ -38,8 +40,13 @@ class Statistic(NamedTuple):
 
     @property
     def p_value(self) -> float:
-        """Two-sided: twice the part of simulations that lie as far out as the log, which counts as one of them; at least 2 / (R + 1)."""
-        above, below = int(np.sum(self.replicated >= self.observed)), int(np.sum(self.replicated <= self.observed))
+        """Two-sided: twice the part of simulations that lie as far out as the log, which counts as
+        one of them; at least 2 / (R + 1).
+        """
+        above, below = (
+            int(np.sum(self.replicated >= self.observed)),
+            int(np.sum(self.replicated <= self.observed)),
+        )
         return min(1.0, 2 * (1 + min(above, below)) / (1 + len(self.replicated)))
 
 
@@ -58,7 +65,10 @@ class Histogram(NamedTuple):
 
     def survival(self) -> "Histogram":
         """With the part of the whole that reaches each bin in the place of the part in it."""
-        observed, replicated = (np.cumsum(parts[..., ::-1], axis=-1)[..., ::-1] for parts in (self.observed, self.replicated))
+        observed, replicated = (
+            np.cumsum(parts[..., ::-1], axis=-1)[..., ::-1]
+            for parts in (self.observed, self.replicated)
+        )
         return self._replace(observed=observed, replicated=replicated)
 
 
@@ -73,19 +83,28 @@ class PredictiveCheck(NamedTuple):
 
 
 def predictive_check(
-    simulator: Simulator, log: SessionLog, num_replicates: int = 100, batch_size: int = 1000, seed: int = 0, jit_compile: bool = False
+    simulator: Simulator,
+    log: SessionLog,
+    num_replicates: int = 100,
+    batch_size: int = 1000,
+    seed: int = 0,
+    jit_compile: bool = False,
 ) -> PredictiveCheck:
-    """Simulates logged sessions again, see `Resimulation`, and compares what they come to with the log.
+    """Simulates logged sessions again, see `Resimulation`, and compares what they come to with the
+    log.
 
-    The parameters are those of the simulator in all replicates: their uncertainty is left out, so that the intervals are a little narrow
-    where parameters are uncertain. Compared are click rates by position, session lengths, clicks, and the simulator's reward, called
-    engagement (Gelman, Meng and Stern 1996, "Posterior predictive assessment of model fitness via realized discrepancies").
+    The parameters are those of the simulator in all replicates: their uncertainty is left out, so
+    that the intervals are a little narrow where parameters are uncertain. Compared are click rates
+    by position, session lengths, clicks, and the simulator's reward, called engagement (Gelman,
+    Meng and Stern 1996, "Posterior predictive assessment of model fitness via realized
+    discrepancies").
 
     Args:
       simulator: fitted; its parameters are scalars or tables, not [B].
       log: the sessions.
       num_replicates: R, at least 20.
-      batch_size: sessions that are simulated at once; the memory of the device grows with it, and not with the log.
+      batch_size: sessions that are simulated at once; the memory of the device grows with it, and
+        not with the log.
       seed: of the simulations.
       jit_compile: whether to compile with XLA.
 
@@ -115,9 +134,13 @@ def predictive_check(
                 edges[name] = bin_edges(np.concatenate([logged_samples[name], values]))
             parts[name].append(shares(values, edges[name]))
     return PredictiveCheck(
-        statistics={name: Statistic(value, np.array(found[name])) for name, value in logged_statistics.items()},
+        statistics={
+            name: Statistic(value, np.array(found[name]))
+            for name, value in logged_statistics.items()
+        },
         histograms={
-            name: Histogram(edges[name], shares(values, edges[name]), np.array(parts[name])) for name, values in logged_samples.items()
+            name: Histogram(edges[name], shares(values, edges[name]), np.array(parts[name]))
+            for name, values in logged_samples.items()
         },
         num_sessions=log.num_sessions,
         num_replicates=num_replicates,
@@ -131,19 +154,32 @@ def _contents(observed: Outcomes, users_leave: bool, engagement_is_known: bool) 
     return Contents(positions, length=users_leave, engagement=engagement_is_known and differs)
 
 
-def _notes(sessions: Resimulation, log: SessionLog, contents: Contents, engagement_is_known: bool) -> list[str]:
+def _notes(
+    sessions: Resimulation, log: SessionLog, contents: Contents, engagement_is_known: bool
+) -> list[str]:
     notes = []
     if contents.length:
         notes.append(
-            "A simulated user who stays for longer than logged is shown slates of random steps of the same session again, until step "
-            f"{log.max_length:,}, where the longest session of the log ends. A session that the log cuts is cut at the same step."
+            "A simulated user who stays for longer than logged is shown slates of random steps of"
+            f" the same session again, until step {log.max_length:,}, where the longest session of"
+            " the log ends. A session that the log cuts is cut at the same step."
         )
     else:
-        notes.append("In these models nobody leaves: every simulated session has its logged length, which is not checked.")
+        notes.append(
+            "In these models nobody leaves: every simulated session has its logged length, which is"
+            " not checked."
+        )
     if sessions.initial_is_latent:
-        notes.append("The initial draws of users were not logged, and are drawn anew in each simulation.")
+        notes.append(
+            "The initial draws of users were not logged, and are drawn anew in each simulation."
+        )
     if not engagement_is_known:
-        notes.append("The engagement of the log depends on innovations that were not logged, so it is not checked.")
+        notes.append(
+            "The engagement of the log depends on innovations that were not logged, so it is not"
+            " checked."
+        )
     elif not contents.engagement:
-        notes.append("The reward is the number of clicks, so there is no other engagement to check.")
+        notes.append(
+            "The reward is the number of clicks, so there is no other engagement to check."
+        )
     return notes

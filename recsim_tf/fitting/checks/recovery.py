@@ -37,11 +37,14 @@ class RecoverySummary(NamedTuple):
     intervals: int  # of which `covered` hold the truth
 
 
-def recover(truth: Mapping[str, Any], estimates: Mapping[str, Estimate] | Sequence[Mapping[str, Estimate]]) -> list[Recovered]:
+def recover(
+    truth: Mapping[str, Any], estimates: Mapping[str, Estimate] | Sequence[Mapping[str, Estimate]]
+) -> list[Recovered]:
     """Puts estimates beside the truth, one row an element of a parameter and a replication.
 
     Args:
-      truth: true values by the name of the parameter, numbers or arrays; parameters that are not named are left out.
+      truth: true values by the name of the parameter, numbers or arrays; parameters that are not
+        named are left out.
       estimates: of `FitResult`, of one fit or of several fits to logs of the same truth.
 
     Raises:
@@ -52,10 +55,16 @@ def recover(truth: Mapping[str, Any], estimates: Mapping[str, Estimate] | Sequen
     for replication, fitted in enumerate(replications):
         for name, value in truth.items():
             if name not in fitted:
-                raise ValueError(f"truth must name parameters that were fitted, {', '.join(fitted)}, got {name!r}")
+                raise ValueError(
+                    f"truth must name parameters that were fitted, {', '.join(fitted)}, got"
+                    f" {name!r}"
+                )
             estimate, value = fitted[name], np.asarray(value, np.float64)
             if value.shape != np.shape(estimate.value):
-                raise ValueError(f"the truth of {name} must have the shape {list(np.shape(estimate.value))}, got {list(value.shape)}")
+                raise ValueError(
+                    f"the truth of {name} must have the shape {list(np.shape(estimate.value))}, got"
+                    f" {list(value.shape)}"
+                )
             for index in np.ndindex(value.shape):
                 one = (float(np.asarray(field)[index]) for field in (value, *estimate))
                 rows.append(_recovered(name, index, replication, *one))
@@ -67,7 +76,10 @@ def summarise(rows: Sequence[Recovered]) -> list[RecoverySummary]:
     found = []
     for name in dict.fromkeys(row.parameter for row in rows):
         mine = [row for row in rows if row.parameter == name]
-        errors, z_scores = np.array([row.estimate - row.truth for row in mine]), np.array([row.z_score for row in mine])
+        errors, z_scores = (
+            np.array([row.estimate - row.truth for row in mine]),
+            np.array([row.z_score for row in mine]),
+        )
         found.append(
             RecoverySummary(
                 parameter=name,
@@ -85,7 +97,9 @@ def summarise(rows: Sequence[Recovered]) -> list[RecoverySummary]:
     return found
 
 
-def _recovered(name, index, replication, truth: float, estimate: float, error: float, low: float, high: float) -> Recovered:
+def _recovered(
+    name, index, replication, truth: float, estimate: float, error: float, low: float, high: float
+) -> Recovered:
     return Recovered(
         parameter=name,
         element=index,

@@ -29,9 +29,11 @@ class Outcomes(NamedTuple):
 class Resimulation:
     """A log's sessions under a simulator: as they were, and simulated again.
 
-    A session is simulated with its logged slates, documents and initial draws; responses, innovations and departures are drawn. A user
-    who stays for longer than logged is shown slates of their own session again, see `continued`, until the longest session of the log
-    ends; a session that the log cuts is cut at the same step. Where the models let nobody leave, every session has its logged length.
+    A session is simulated with its logged slates, documents and initial draws; responses,
+    innovations and departures are drawn. A user who stays for longer than logged is shown slates of
+    their own session again, see `continued`, until the longest session of the log ends; a session
+    that the log cuts is cut at the same step. Where the models let nobody leave, every session has
+    its logged length.
 
     Args:
       simulator: with parameters that are scalars or tables, not [B].
@@ -43,23 +45,37 @@ class Resimulation:
       ValueError: if the log lacks documents, hidden attributes or responses that the models draw.
     """
 
-    def __init__(self, simulator: Simulator, log: SessionLog, batch_size: int = 1000, jit_compile: bool = False):
+    def __init__(
+        self,
+        simulator: Simulator,
+        log: SessionLog,
+        batch_size: int = 1000,
+        jit_compile: bool = False,
+    ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         scorer = scoring_simulator(simulator)
         spec = session_spec(scorer)
         self._log, self._size = log, min(batch_size, log.num_sessions)
         self.users_leave = _users_leave(scorer)
-        self.innovations_are_latent = bool(tf.nest.flatten(spec.draws.innovation)) and not tf.nest.flatten(log.innovation)
+        self.innovations_are_latent = bool(
+            tf.nest.flatten(spec.draws.innovation)
+        ) and not tf.nest.flatten(log.innovation)
         self.initial_is_latent = not tf.nest.flatten(log.initial)
         if self.initial_is_latent:
             drawn = random.sample(scorer.users.initial_draws(log.num_sessions), random.as_seed(0))
             log = log._replace(initial=tf.nest.map_structure(lambda leaf: leaf.numpy(), drawn))
-        trajectory = as_trajectory(continued(log), scorer, self._size, latent=self.innovations_are_latent)
-        horizon = np.where(log.departed & self.users_leave, log.max_length, log.length).astype(np.int32)
+        trajectory = as_trajectory(
+            continued(log), scorer, self._size, latent=self.innovations_are_latent
+        )
+        horizon = np.where(log.departed & self.users_leave, log.max_length, log.length).astype(
+            np.int32
+        )
 
         def run(rows, seed, stages, is_observed):
-            """Sums over steps of left, clicks, shown, each [B, ...], and reward and whether it counts by step, each [T, B]."""
+            """Sums over steps of left, clicks, shown, each [B, ...], and reward and whether it
+            counts by step, each [T, B].
+            """
             sessions = take_sessions(trajectory, rows)
             initial_seed, seed = random.split_seed(seed, 2)
             if self.initial_is_latent:
@@ -69,7 +85,8 @@ class Resimulation:
 
             def add(carry, step, transition):
                 left, clicks, shown, rewards, counts = carry
-                # What is observed counts as the log says, also where a rule of the models would end the session elsewhere.
+                # What is observed counts as the log says, also where a rule of the models would end
+                # the session elsewhere.
                 counted = (step < last) if is_observed else (step < last) & transition.active
                 reward, clicked = scorer.reward_fn(transition.response), transition.response.clicked
                 return (
@@ -88,7 +105,9 @@ class Resimulation:
                 tf.TensorArray(spec.reward.dtype, log.max_length, element_shape=shape[:1]),
                 tf.TensorArray(tf.bool, log.max_length, element_shape=shape[:1]),
             )
-            left, clicks, shown, rewards, counts = scorer.resimulate(sessions, stages, seed, add, carry)
+            left, clicks, shown, rewards, counts = scorer.resimulate(
+                sessions, stages, seed, add, carry
+            )
             return left, clicks, shown, rewards.stack(), counts.stack()
 
         wrap = compiled(jit_compile=jit_compile)
@@ -97,7 +116,9 @@ class Resimulation:
         self._simulate = wrap(lambda rows, seed: run(rows, seed, _DRAWN, False))
 
     def observed(self, seed=0) -> Outcomes:
-        """The logged sessions, their rewards computed again; `seed` is that of innovations that were not logged."""
+        """The logged sessions, their rewards computed again; `seed` is that of innovations that
+        were not logged.
+        """
         return self._outcomes(self._observe, seed)._replace(left=self._log.departed)
 
     def simulated(self, seed) -> Outcomes:
@@ -110,19 +131,29 @@ class Resimulation:
         for start, part_seed in zip(starts, random.split_seed(seed, len(starts)), strict=True):
             rows = np.minimum(np.arange(start, start + self._size), self._log.num_sessions - 1)
             left, clicks, shown, rewards, counts = function(tf.constant(rows, tf.int32), part_seed)
-            outcomes = Outcomes(counts.numpy().sum(axis=0), left.numpy(), clicks.numpy(), shown.numpy(), rewards.numpy().T)
+            outcomes = Outcomes(
+                counts.numpy().sum(axis=0),
+                left.numpy(),
+                clicks.numpy(),
+                shown.numpy(),
+                rewards.numpy().T,
+            )
             parts.append([values[: self._log.num_sessions - start] for values in outcomes])
         return Outcomes(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 def _users_leave(simulator: Simulator) -> bool:
-    """Whether departures hang on the users: a rule that gives False whatever their state is, lets nobody leave."""
+    """Whether departures hang on the users: a rule that gives False whatever their state is, lets
+    nobody leave.
+    """
     found = []
 
     @compiled
     def trace(seed):
         departure = simulator.users.departure(simulator.reset(1, seed).user)
-        constant = None if isinstance(departure, tfd.Distribution) else tf.get_static_value(departure)
+        constant = (
+            None if isinstance(departure, tfd.Distribution) else tf.get_static_value(departure)
+        )
         found.append(constant is None or bool(np.any(constant)))
 
     trace.get_concrete_function(tf.TensorSpec([2], tf.int32))
@@ -132,10 +163,16 @@ def _users_leave(simulator: Simulator) -> bool:
 def continued(log: SessionLog, seed: int = 0) -> SessionLog:
     """The log with slates after the end of each session, those of random steps of the same session.
 
-    The last slate again and again would not do: a good or a bad one would make lengths differ more than those of the log.
+    The last slate again and again would not do: a good or a bad one would make lengths differ more
+    than those of the log.
     """
     rows, steps = np.arange(log.num_sessions)[:, np.newaxis], np.arange(log.max_length)
-    earlier = np.random.default_rng(seed).integers(0, log.length[:, np.newaxis], log.shown.shape[:2])
+    earlier = np.random.default_rng(seed).integers(
+        0, log.length[:, np.newaxis], log.shown.shape[:2]
+    )
     steps = np.where(log.active, steps, earlier)
-    slates = {name: tf.nest.map_structure(lambda leaf: leaf[rows, steps], getattr(log, name)) for name in ("documents", "shown", "hidden")}
+    slates = {
+        name: tf.nest.map_structure(lambda leaf: leaf[rows, steps], getattr(log, name))
+        for name in ("documents", "shown", "hidden")
+    }
     return log._replace(**slates)

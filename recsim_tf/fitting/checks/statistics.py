@@ -1,4 +1,6 @@
-"""What posterior-predictive checks compare: statistics of sessions and the distributions behind them."""
+"""What posterior-predictive checks compare: statistics of sessions and the distributions behind
+them.
+"""
 
 from typing import NamedTuple
 
@@ -46,7 +48,9 @@ def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:
-    """float64 [Q + 1]: the edges of bins for values [n], a bin for each whole number where that suffices."""
+    """float64 [Q + 1]: the edges of bins for values [n], a bin for each whole number where that
+    suffices.
+    """
     values = values.astype(np.float64)
     low, high = values.min(), values.max()
     if high - low <= _MAX_UNIT_BINS and np.all(values == np.round(values)):

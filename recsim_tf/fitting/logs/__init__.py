@@ -1,4 +1,5 @@
-"""Logged sessions, and how they are read: from rollouts, tables, episode logs, the Open Bandit Dataset and MovieLens.
+"""Logged sessions, and how they are read: from rollouts, tables, episode logs, the Open Bandit
+Dataset and MovieLens.
 
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """

@@ -8,13 +8,15 @@ from recsim_tf.fitting.logs.session_stream import SessionStream
 
 
 def from_episodes(episodes: Episodes) -> SessionLog:
-    """The log of the sessions of an episode file, in the order of the file: the same that the rollout itself gives.
+    """The log of the sessions of an episode file, in the order of the file: the same that the
+    rollout itself gives.
 
     Args:
       episodes: as `recsim_tf.adapters.episodes.read` opens it.
 
     Returns:
-      S = `episodes.num_sessions` sessions with everything that the simulator's models drew; T is the longest one's length.
+      S = `episodes.num_sessions` sessions with everything that the simulator's models drew; T is
+      the longest one's length.
 
     Raises:
       ValueError: if there are no sessions.
@@ -23,11 +25,13 @@ def from_episodes(episodes: Episodes) -> SessionLog:
 
 
 def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
-    """The same log in pieces that are read from the file in each pass, so that memory does not grow with it.
+    """The same log in pieces that are read from the file in each pass, so that memory does not grow
+    with it.
 
     Args:
       episodes: as `recsim_tf.adapters.episodes.read` opens it.
-      sessions_at_once: sessions of a piece. Minibatches are taken at random within a piece: sessions should stand in no order in the file.
+      sessions_at_once: sessions of a piece. Minibatches are taken at random within a piece:
+        sessions should stand in no order in the file.
 
     Raises:
       ValueError: if there are no sessions, or `sessions_at_once` is below 1.
@@ -36,6 +40,8 @@ def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> Session
         raise ValueError(f"sessions_at_once must be at least 1, got {sessions_at_once}")
 
     def pieces() -> Iterator[SessionLog]:
-        return (from_trajectory(trajectory) for trajectory in episodes.trajectories(sessions_at_once))
+        return (
+            from_trajectory(trajectory) for trajectory in episodes.trajectories(sessions_at_once)
+        )
 
     return SessionStream(pieces)

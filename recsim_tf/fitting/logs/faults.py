@@ -1,4 +1,6 @@
-"""Faults in the rows of a table: the first one is raised, or the sessions that have one are marked where the caller allows dropping."""
+"""Faults in the rows of a table: the first one is raised, or the sessions that have one are marked
+where the caller allows dropping.
+"""
 
 from typing import Any
 
@@ -21,7 +23,9 @@ class Faults:
         self._faulty = np.zeros(sessions.max(initial=-1) + 1, bool)
         self.dropped: dict[str, int] = {}  # sessions by the first reason found
 
-    def refuse(self, bad: np.ndarray, rows: np.ndarray, column: str, allowed: str, reason: str) -> None:
+    def refuse(
+        self, bad: np.ndarray, rows: np.ndarray, column: str, allowed: str, reason: str
+    ) -> None:
         """Raises for the first bad row, or marks the sessions of all bad rows.
 
         Args:
@@ -38,7 +42,10 @@ class Faults:
             return
         if not self._drop:
             row = rows[bad].min()
-            raise ValueError(f"row {row}, column {column!r} must {allowed}, got {_plain(self._frame[column].iloc[row])}")
+            raise ValueError(
+                f"row {row}, column {column!r} must {allowed}, got"
+                f" {_plain(self._frame[column].iloc[row])}"
+            )
         sessions = np.unique(self._sessions[rows[bad]])
         fresh = sessions[~self._faulty[sessions]]
         self._faulty[fresh] = True

@@ -17,19 +17,23 @@ def pandas() -> Any:
     try:
         return importlib.import_module("pandas")
     except ImportError as missing:
-        raise ImportError("recsim_tf.fitting.logs needs pandas 2: install recsim-tf[fitting]") from missing
+        raise ImportError(
+            "recsim_tf.fitting.logs needs pandas 2: install recsim-tf[fitting]"
+        ) from missing
 
 
 def as_frame(table: Any) -> Any:
     """A table as a DataFrame with at least one row.
 
     Args:
-      table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv (also .csv.gz, .csv.zip), .parquet or .pq.
+      table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv (also .csv.gz,
+        .csv.zip), .parquet or .pq.
 
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: if pandas, or pyarrow for Parquet, is not installed.
-      ValueError: for another type of table or file, a file that cannot be read as what its name says, and a table without rows.
+      ValueError: for another type of table or file, a file that cannot be read as what its name
+        says, and a table without rows.
     """
     pd = pandas()
     if isinstance(table, str | os.PathLike):
@@ -39,9 +43,15 @@ def as_frame(table: Any) -> Any:
     elif type(table).__module__.split(".")[0] == "pyarrow" and hasattr(table, "to_pandas"):
         frame = table.to_pandas()
     else:
-        raise ValueError(f"table must be a pandas DataFrame, a pyarrow Table or a path, got {type(table).__name__}")
+        raise ValueError(
+            "table must be a pandas DataFrame, a pyarrow Table or a path, got"
+            f" {type(table).__name__}"
+        )
     if frame.empty:
-        raise ValueError(f"table must have at least one row and one column, got {frame.shape[0]} rows and {frame.shape[1]} columns")
+        raise ValueError(
+            f"table must have at least one row and one column, got {frame.shape[0]} rows and"
+            f" {frame.shape[1]} columns"
+        )
     return frame
 
 
@@ -69,13 +79,18 @@ def _read(pd: Any, path: str) -> Any:
     if path.endswith(_CSV):
         return read_separated(path)
     if not path.endswith(_PARQUET):
-        raise ValueError(f"the name of a table's file must end in one of {', '.join(_CSV + _PARQUET)}, got {path}")
+        raise ValueError(
+            f"the name of a table's file must end in one of {', '.join(_CSV + _PARQUET)}, got"
+            f" {path}"
+        )
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     try:
         arrow = importlib.import_module("pyarrow")
     except ImportError as missing:
-        raise ImportError("recsim_tf.fitting.logs needs pyarrow for Parquet: install recsim-tf[fitting]") from missing
+        raise ImportError(
+            "recsim_tf.fitting.logs needs pyarrow for Parquet: install recsim-tf[fitting]"
+        ) from missing
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except arrow.ArrowException as error:

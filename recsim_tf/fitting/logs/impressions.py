@@ -10,7 +10,18 @@ from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs import parsing
 from recsim_tf.fitting.logs.faults import Faults
 
-_ROLES = ("session", "step", "timestamp", "position", "document", "clicked", "chosen_document", "engagement", "propensity", "departed")
+_ROLES = (
+    "session",
+    "step",
+    "timestamp",
+    "position",
+    "document",
+    "clicked",
+    "chosen_document",
+    "engagement",
+    "propensity",
+    "departed",
+)
 UNKNOWN = -2
 _MAX_POSITION = 2**31
 
@@ -25,7 +36,9 @@ class Impressions(NamedTuple):
     position: np.ndarray  # int64, from 0
     document: np.ndarray  # int64, position in the vocabulary
     clicked: Nest  # bool
-    chosen: Nest  # int64, the document chosen in this slate, -1 for none, UNKNOWN for one that is not in the vocabulary
+    # int64, the document chosen in this slate, -1 for none, UNKNOWN for one that is not in the
+    # vocabulary
+    chosen: Nest
     engagement: Nest  # float32
     propensity: Nest  # float32
     departed: Nest  # bool
@@ -43,19 +56,28 @@ def check_columns(frame: Any, columns: Mapping[str, str], attributes: Sequence[s
     """
     unknown = [role for role in columns if role not in _ROLES]
     if unknown:
-        raise ValueError(f"columns must map some of {', '.join(_ROLES)} to names of columns, got {unknown[0]!r}")
+        raise ValueError(
+            f"columns must map some of {', '.join(_ROLES)} to names of columns, got {unknown[0]!r}"
+        )
     missing = [role for role in ("session", "position", "document") if role not in columns]
     if missing:
         raise ValueError(f"columns must name a column for {missing[0]!r}, got {dict(columns)}")
     if "step" not in columns and "timestamp" not in columns:
-        raise ValueError(f"columns must name a column for 'step' or 'timestamp', got {dict(columns)}")
+        raise ValueError(
+            f"columns must name a column for 'step' or 'timestamp', got {dict(columns)}"
+        )
     if ("clicked" in columns) == ("chosen_document" in columns):
-        raise ValueError(f"columns must name a column for one of 'clicked' and 'chosen_document', got {dict(columns)}")
+        raise ValueError(
+            "columns must name a column for one of 'clicked' and 'chosen_document', got"
+            f" {dict(columns)}"
+        )
     for name in (*columns.values(), *attributes):
         count = list(frame.columns).count(name)
         if count != 1:
             problem = "is missing" if not count else f"stands there {count} times"
-            raise ValueError(f"column {name!r} {problem}: the table has {', '.join(map(str, frame.columns))}")
+            raise ValueError(
+                f"column {name!r} {problem}: the table has {', '.join(map(str, frame.columns))}"
+            )
 
 
 def parse(
@@ -93,19 +115,32 @@ def parse(
 
     def flag(role):
         """The column of a role as bool [R], or () where there is none."""
-        values = number(role, lambda value: np.isin(value, (0, 1)), "be 0 or 1", f"invalid {role}", parsing.flags)
+        values = number(
+            role,
+            lambda value: np.isin(value, (0, 1)),
+            "be 0 or 1",
+            f"invalid {role}",
+            parsing.flags,
+        )
         return values if isinstance(values, tuple) else values == 1
 
     step = number("step", _is_whole, "be a whole number", "invalid step")
     timestamp: Nest = ()
     if "timestamp" in columns:
         timestamp, valid = parsing.timestamps(frame[columns["timestamp"]])
-        refuse(~valid, columns["timestamp"], "be a number or a date (ISO 8601)", "invalid timestamp")
+        refuse(
+            ~valid, columns["timestamp"], "be a number or a date (ISO 8601)", "invalid timestamp"
+        )
 
     def is_position(value):
         return _is_whole(value) & (value >= first_position) & (value < _MAX_POSITION)
 
-    position = number("position", is_position, f"be a whole number of at least {first_position}", "invalid position")
+    position = number(
+        "position",
+        is_position,
+        f"be a whole number of at least {first_position}",
+        "invalid position",
+    )
     document, vocabulary = parsing.codes(frame[columns["document"]], document_ids, ordered=True)
     known = "be a document id" if document_ids is None else "be one of document_ids"
     refuse(document < 0, columns["document"], known, "invalid document")
@@ -126,14 +161,30 @@ def parse(
     if "propensity" in columns:
         column = columns["propensity"]
         propensity = parsing.as_float32(parsing.numbers(frame[column]))
-        refuse(~((propensity > 0) & (propensity <= 1)), column, "be in (0, 1] as float32", "invalid propensity")
+        refuse(
+            ~((propensity > 0) & (propensity <= 1)),
+            column,
+            "be in (0, 1] as float32",
+            "invalid propensity",
+        )
     departed = flag("departed")
     values = []
     for name in attributes:
         values.append(parsing.as_float32(parsing.numbers(frame[name])))
         refuse(~np.isfinite(values[-1]), name, "be a finite number", f"invalid {name}")
     everything = Impressions(
-        rows, sessions, step, timestamp, position, document, clicked, chosen, engagement, propensity, departed, tuple(values)
+        rows,
+        sessions,
+        step,
+        timestamp,
+        position,
+        document,
+        clicked,
+        chosen,
+        engagement,
+        propensity,
+        departed,
+        tuple(values),
     )
     sound = everything.take(faults.sound(rows))
     return sound._replace(position=sound.position.astype(np.int64) - first_position), vocabulary

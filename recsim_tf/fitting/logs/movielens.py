@@ -15,12 +15,15 @@ _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 
 
 class MovieLensLog(NamedTuple):
-    """S users of up to T ratings, one session a user in order of user id; each rating is a choice from K movies.
+    """S users of up to T ratings, one session a user in order of user id; each rating is a choice
+    from K movies.
 
     Steps after the end of a session repeat its last one, but for `test`, which is False there.
     """
 
-    log: SessionLog  # `documents` are int32 movie ids minus 1, `response` int32 the position of the movie rated; nobody leaves
+    # `documents` are int32 movie ids minus 1, `response` int32 the position of the movie rated;
+    # nobody leaves
+    log: SessionLog
     test: np.ndarray  # bool [S, T], the last events of each user
     user_ids: np.ndarray  # int64 [S]
     rating: np.ndarray  # float32 [S, T], stars of the movie chosen
@@ -53,17 +56,21 @@ def read_movielens(
 ) -> MovieLensLog:
     """Reads MovieLens-100K (Harper & Konstan 2015, ACM TiiS 5(4), 19) as choices from slates.
 
-    A user's events are ordered by time, ties by `numpy.random.default_rng(seed)`, one number for each line of the file. The slate of an
-    event is the movie rated and `num_negatives` movies that the user had not rated up to and including it: ids from 1 to `num_movies`,
-    drawn one after the other by another `default_rng(seed)` through all events in the order of user id, time and tie; rated and repeated
-    ones are rejected. A movie that the user rates later can be a negative, since one that could not would give the future away.
+    A user's events are ordered by time, ties by `numpy.random.default_rng(seed)`, one number for
+    each line of the file. The slate of an event is the movie rated and `num_negatives` movies that
+    the user had not rated up to and including it: ids from 1 to `num_movies`, drawn one after the
+    other by another `default_rng(seed)` through all events in the order of user id, time and tie;
+    rated and repeated ones are rejected. A movie that the user rates later can be a negative, since
+    one that could not would give the future away.
 
-    The movie rated stands at a position drawn by `default_rng(position_seed)`, the negatives around it as they were drawn, so that no
-    position tells of the choice. The first `floor(train_fraction * events)` of each user are for training, the rest for test.
+    The movie rated stands at a position drawn by `default_rng(position_seed)`, the negatives around
+    it as they were drawn, so that no position tells of the choice. The first `floor(train_fraction
+    * events)` of each user are for training, the rest for test.
 
     Args:
-      path: `ml-100k.inter`, tab-separated with the header `user_id:token item_id:token rating:float timestamp:float` in any order of
-        columns, or `u.data`, the same columns in this order without a header.
+      path: `ml-100k.inter`, tab-separated with the header `user_id:token item_id:token rating:float
+        timestamp:float` in any order of columns, or `u.data`, the same columns in this order
+        without a header.
       num_movies: D.
       num_negatives: K - 1.
       train_fraction: in (0, 1].
@@ -73,8 +80,9 @@ def read_movielens(
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas.
-      ValueError: for an argument out of range, a missing column or a bad value, with its row, counted from 0 at the first line of data, and
-        column; and for a user who has rated too many movies for `num_negatives` others.
+      ValueError: for an argument out of range, a missing column or a bad value, with its row,
+        counted from 0 at the first line of data, and column; and for a user who has rated too many
+        movies for `num_negatives` others.
     """
     if num_negatives < 1:
         raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
@@ -85,7 +93,9 @@ def read_movielens(
     order = np.lexsort((ties, events.timestamp, events.user))
     events = _Events(*(values[order] for values in events))
     negatives = sample_negatives(events.user, events.movie, num_movies, num_negatives, seed)
-    user_ids, begin, row, length = np.unique(events.user, return_index=True, return_inverse=True, return_counts=True)
+    user_ids, begin, row, length = np.unique(
+        events.user, return_index=True, return_inverse=True, return_counts=True
+    )
     step = np.arange(len(row)) - begin[row]
     num_slots = num_negatives + 1
     position = np.random.default_rng(position_seed).integers(num_slots, size=len(row))
@@ -113,7 +123,14 @@ def read_movielens(
     log = repeat_last_step(log)
     num_train = np.floor(train_fraction * length + 1e-9).astype(np.int64)
     test = log.active & (np.arange(log.max_length) >= num_train[:, np.newaxis])
-    return MovieLensLog(log._replace(hidden=(), innovation=()), test, user_ids, log.hidden, log.innovation, num_movies)
+    return MovieLensLog(
+        log._replace(hidden=(), innovation=()),
+        test,
+        user_ids,
+        log.hidden,
+        log.innovation,
+        num_movies,
+    )
 
 
 def _read(path: str, num_movies: int) -> _Events:
@@ -123,7 +140,9 @@ def _read(path: str, num_movies: int) -> _Events:
 
     def column(name, is_allowed, allowed):
         values = parsing.numbers(frame[name])
-        faults.refuse(~(np.isfinite(values) & is_allowed(values)), rows, name, allowed, f"invalid {name}")
+        faults.refuse(
+            ~(np.isfinite(values) & is_allowed(values)), rows, name, allowed, f"invalid {name}"
+        )
         return values
 
     def whole(values):
@@ -131,11 +150,15 @@ def _read(path: str, num_movies: int) -> _Events:
 
     user = column("user_id", whole, "be a whole number")
     movie = column(
-        "item_id", lambda values: whole(values) & (values >= 1) & (values <= num_movies), f"be a whole number in [1, {num_movies}]"
+        "item_id",
+        lambda values: whole(values) & (values >= 1) & (values <= num_movies),
+        f"be a whole number in [1, {num_movies}]",
     )
     rating = column("rating", lambda values: values > 0, "be a number of stars")
     timestamp = column("timestamp", lambda values: values >= 0, "be in seconds since 1970")
-    return _Events(user.astype(np.int64), movie.astype(np.int64), rating, timestamp.astype(np.int64))
+    return _Events(
+        user.astype(np.int64), movie.astype(np.int64), rating, timestamp.astype(np.int64)
+    )
 
 
 def _frame(path: str) -> Any:
@@ -144,7 +167,9 @@ def _frame(path: str) -> Any:
     frame = read_separated(path, sep="\t", header=0 if has_header else None)
     if not has_header:
         if frame.shape[1] != len(_COLUMNS):
-            raise ValueError(f"{path} must have the columns {', '.join(_COLUMNS)}, got {frame.shape[1]} columns")
+            raise ValueError(
+                f"{path} must have the columns {', '.join(_COLUMNS)}, got {frame.shape[1]} columns"
+            )
         frame.columns = pandas().Index(_COLUMNS)
     frame = frame.rename(columns=lambda name: str(name).split(":")[0])
     for name in _COLUMNS:

@@ -21,7 +21,8 @@ class MovieFeatures(NamedTuple):
 
 
 def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeatures:
-    """Reads `ml-100k.item`: tab-separated with the header `item_id:token movie_title:token_seq release_year:token class:token_seq`.
+    """Reads `ml-100k.item`: tab-separated with the header `item_id:token movie_title:token_seq
+    release_year:token class:token_seq`.
 
     Args:
       path: the file.
@@ -30,8 +31,8 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas.
-      ValueError: for a missing column, or a movie id that is out of range or there twice, with its row, counted from 0 at the first line of
-        data.
+      ValueError: for a missing column, or a movie id that is out of range or there twice, with its
+        row, counted from 0 at the first line of data.
     """
     path = os.fspath(path)
     # A title may hold a quotation mark.
@@ -44,8 +45,16 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
     faults = Faults(frame, rows)
     movie = parsing.numbers(frame["item_id"])
     in_range = (np.floor(movie) == movie) & (movie >= 1) & (movie <= num_movies)
-    faults.refuse(~in_range, rows, "item_id", f"be a whole number in [1, {num_movies}]", "invalid item_id")
-    faults.refuse(frame["item_id"].duplicated().to_numpy(), rows, "item_id", "differ from the other movies", "duplicate movie")
+    faults.refuse(
+        ~in_range, rows, "item_id", f"be a whole number in [1, {num_movies}]", "invalid item_id"
+    )
+    faults.refuse(
+        frame["item_id"].duplicated().to_numpy(),
+        rows,
+        "item_id",
+        "differ from the other movies",
+        "duplicate movie",
+    )
     index = movie.astype(np.int64) - 1
     indicators = frame["class"].fillna("").str.get_dummies(sep=" ")
     genres = np.zeros((num_movies, indicators.shape[1]), bool)

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 
-def sample_negatives(user: np.ndarray, movie: np.ndarray, num_movies: int, num_negatives: int, seed: int) -> np.ndarray:
-    """Movies that each event's user had not rated up to and including it, int64 [N, num_negatives] of ids from 1 to `num_movies`.
+def sample_negatives(
+    user: np.ndarray, movie: np.ndarray, num_movies: int, num_negatives: int, seed: int
+) -> np.ndarray:
+    """Movies that each event's user had not rated up to and including it, int64 [N, num_negatives]
+    of ids from 1 to `num_movies`.
 
     Args:
       user: int64 [N], with the events of a user beside each other in order.
@@ -29,7 +32,8 @@ def sample_negatives(user: np.ndarray, movie: np.ndarray, num_movies: int, num_n
         rated.add(chosen)
         if num_movies - len(rated) < num_negatives:
             raise ValueError(
-                f"num_negatives={num_negatives} must be left of num_movies={num_movies}, but user {who} has rated {len(rated)}"
+                f"num_negatives={num_negatives} must be left of num_movies={num_movies}, but user"
+                f" {who} has rated {len(rated)}"
             )
         found: list[int] = []
         while len(found) < num_negatives:

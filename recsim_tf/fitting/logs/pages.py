@@ -9,15 +9,17 @@ _NUM_POSITIONS = 3
 
 
 def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> SessionLog:
-    """Each impression as a session of one page, on which one item is shown at its position and the two others are empty.
+    """Each impression as a session of one page, on which one item is shown at its position and the
+    two others are empty.
 
     Args:
       impressions: S impressions, as `read_open_bandit` reads them.
       max_affinity: affinities are whole numbers in [0, max_affinity]; larger ones count as it.
 
     Returns:
-      A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids int32 [S, 1, 3], 0 where nothing is shown;
-      `hidden` affinities int32 [S, 1, 3]; `response` int32 [S, 1, 3], 1 for a click; `propensity` as it was.
+      A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids
+      int32 [S, 1, 3], 0 where nothing is shown; `hidden` affinities int32 [S, 1, 3]; `response`
+      int32 [S, 1, 3], 1 for a click; `propensity` as it was.
     """
 
     def at_position(values):

@@ -14,21 +14,29 @@ _STEPS = ("documents", "shown", "hidden", "response", "innovation", "propensity"
 
 
 class SessionLog(NamedTuple):
-    """S sessions of up to T steps with slates of K documents, as NumPy arrays; `()` stands for what was not logged.
+    """S sessions of up to T steps with slates of K documents, as NumPy arrays; `()` stands for what
+    was not logged.
 
-    Everything is held as the simulator's models draw it, so that a log is scored by the distributions that simulate. Steps after the end
-    of a session repeat its last step, so that they are possible under the models; they do not count.
+    Everything is held as the simulator's models draw it, so that a log is scored by the
+    distributions that simulate. Steps after the end of a session repeat its last step, so that they
+    are possible under the models; they do not count.
     """
 
     length: np.ndarray  # int32 [S], steps of each session, at least 1
-    departed: np.ndarray  # bool [S], the user left after the last step; if not, the log ends before the session does
+    # bool [S], the user left after the last step; if not, the log ends before the session does
+    departed: np.ndarray
     initial: Nest  # nest of [S, ...]: the users' initial draws
-    documents: Nest  # nest of [S, T, K, ...]: the documents shown, as `DocumentModel.candidates` draws them, such as ids
+    # nest of [S, T, K, ...]: the documents shown, as `DocumentModel.candidates` draws them, such as
+    # ids
+    documents: Nest
     shown: np.ndarray  # bool [S, T, K], False at the empty positions of a short slate
-    hidden: Nest  # nest of [S, T, K, ...]: draws of the attributes that are hidden until documents are shown
-    response: Nest  # nest of [S, T, ...]: draws of the response, such as the position chosen, or K for "no click"
+    # nest of [S, T, K, ...]: draws of the attributes that are hidden until documents are shown
+    hidden: Nest
+    # nest of [S, T, ...]: draws of the response, such as the position chosen, or K for "no click"
+    response: Nest
     innovation: Nest  # nest of [S, T, ...]: draws of the users' change
-    propensity: Nest = ()  # float32 [S, T], in (0, 1]: probability of the slate under the policy that showed it
+    # float32 [S, T], in (0, 1]: probability of the slate under the policy that showed it
+    propensity: Nest = ()
 
     @property
     def num_sessions(self) -> int:
@@ -60,31 +68,42 @@ class SessionLog(NamedTuple):
         longest = int(self.length[rows].max(initial=1))
 
         initial = tf.nest.map_structure(lambda leaf: leaf[rows], self.initial)
-        taken = self._replace(length=self.length[rows], departed=self.departed[rows], initial=initial)
+        taken = self._replace(
+            length=self.length[rows], departed=self.departed[rows], initial=initial
+        )
         return taken._of_steps(lambda leaf: leaf[rows][:, :longest])
 
     def pad(self, max_length: int) -> "SessionLog":
-        """The log with T = `max_length`, not below its own: last steps of sessions are repeated, as everywhere."""
+        """The log with T = `max_length`, not below its own: last steps of sessions are repeated, as
+        everywhere.
+        """
         if max_length < self.max_length:
-            raise ValueError(f"max_length must be at least that of the log, {self.max_length}, got {max_length}")
+            raise ValueError(
+                f"max_length must be at least that of the log, {self.max_length}, got {max_length}"
+            )
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
         return self._of_steps(lambda leaf: leaf[:, steps])
 
     def cut(self, length: np.ndarray) -> "SessionLog":
-        """The first steps of each session: int [S] of at least 1, up to `self.length`. A session that is cut has not departed yet.
+        """The first steps of each session: int [S] of at least 1, up to `self.length`. A session
+        that is cut has not departed yet.
 
         Raises:
           ValueError: for a length out of range.
         """
         length = np.asarray(length, np.int32)
         if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
-            raise ValueError("length must hold a number of steps for each session, from 1 to those that it has")
+            raise ValueError(
+                "length must hold a number of steps for each session, from 1 to those that it has"
+            )
         cut = self._replace(length=length, departed=self.departed & (length == self.length))
         return repeat_last_step(cut)._of_steps(lambda leaf: leaf[:, : length.max()])
 
     def _of_steps(self, function) -> "SessionLog":
         """The log with a function applied to all arrays [S, T, ...]."""
-        return self._replace(**{name: tf.nest.map_structure(function, getattr(self, name)) for name in _STEPS})
+        return self._replace(
+            **{name: tf.nest.map_structure(function, getattr(self, name)) for name in _STEPS}
+        )
 
     def split(self, held_out: float, seed: int = 0) -> tuple["SessionLog", "SessionLog"]:
         """Two logs of whole sessions, the second with about that part of them.
@@ -115,13 +134,18 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
       ValueError: for an auto-reset trajectory.
     """
     if tf.nest.flatten(trajectory.newcomers):
-        raise ValueError("trajectory must hold one session a row (auto_reset=False), got an auto-reset trajectory")
+        raise ValueError(
+            "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
+            " trajectory"
+        )
     transitions, draws = trajectory.transitions, trajectory.transitions.draws
     positions = tf.maximum(transitions.slate, 0)
     resampled = bool(tf.nest.flatten(draws.candidates))
 
     def candidates_of(first, later):
-        """[T, B, N, ...]: the candidates of each step, from those of the first and of the steps after each."""
+        """[T, B, N, ...]: the candidates of each step, from those of the first and of the steps
+        after each.
+        """
         num_steps = positions.shape[0]
         return (
             tf.concat([first[tf.newaxis], later[:-1]], axis=0)
@@ -133,10 +157,16 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
         return tf.gather(candidates, positions, batch_dims=2)
 
     later = draws.candidates if resampled else trajectory.initial.candidates
-    documents = tf.nest.map_structure(lambda first, after: shown(candidates_of(first, after)), trajectory.initial.candidates, later)
+    documents = tf.nest.map_structure(
+        lambda first, after: shown(candidates_of(first, after)),
+        trajectory.initial.candidates,
+        later,
+    )
     hidden = draws.hidden
     if not resampled:
-        hidden = tf.nest.map_structure(lambda first: shown(candidates_of(first, first)), trajectory.initial.hidden)
+        hidden = tf.nest.map_structure(
+            lambda first: shown(candidates_of(first, first)), trajectory.initial.hidden
+        )
     log = SessionLog(
         length=tf.reduce_sum(tf.cast(transitions.active, tf.int32), axis=0).numpy(),
         departed=tf.reduce_any(transitions.terminated, axis=0).numpy(),
@@ -159,8 +189,16 @@ def repeat_last_step(log: SessionLog) -> SessionLog:
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
-    """A simulator of the same models for logs, in which the candidates are the documents that were shown."""
-    return Simulator(simulator.users, simulator.documents, simulator.slate_size, simulator.slate_size, simulator.reward_fn)
+    """A simulator of the same models for logs, in which the candidates are the documents that were
+    shown.
+    """
+    return Simulator(
+        simulator.users,
+        simulator.documents,
+        simulator.slate_size,
+        simulator.slate_size,
+        simulator.reward_fn,
+    )
 
 
 def as_trajectory(
@@ -171,13 +209,15 @@ def as_trajectory(
     latent_initial: bool = False,
     spec: Session | None = None,
 ) -> Trajectory:
-    """The log as a trajectory [T, S, ...] of a `scoring_simulator`, whose log-probability is that of the log.
+    """The log as a trajectory [T, S, ...] of a `scoring_simulator`, whose log-probability is that
+    of the log.
 
     Args:
       log: with everything that the simulator's user model draws.
       simulator: as `scoring_simulator` makes it.
       num_users: sessions that will be scored at once; a parameter may have a value for each.
-      latent: whether innovations are latent; those of the trajectory are then zeros that stand for nothing.
+      latent: whether innovations are latent; those of the trajectory are then zeros that stand for
+        nothing.
       latent_initial: the same for initial draws.
       spec: `session_spec(simulator, num_users)`, where it is known.
 
@@ -185,22 +225,35 @@ def as_trajectory(
       ValueError: if the log lacks what the models draw, or has another slate size.
     """
     if log.slate_size != simulator.slate_size:
-        raise ValueError(f"the log must have slates of slate_size={simulator.slate_size} documents, got {log.slate_size}")
+        raise ValueError(
+            f"the log must have slates of slate_size={simulator.slate_size} documents, got"
+            f" {log.slate_size}"
+        )
     spec = spec or session_spec(simulator, num_users)
     by_step = {
         "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
         "response": _matching("response", log.response, spec.draws.response),
-        "innovation": _zeros(log, spec.draws.innovation) if latent else _matching("innovation", log.innovation, spec.draws.innovation),
+        "innovation": (
+            _zeros(log, spec.draws.innovation)
+            if latent
+            else _matching("innovation", log.innovation, spec.draws.innovation)
+        ),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
     if latent_initial:
-        initial = tf.nest.map_structure(lambda leaf: tf.zeros([log.num_sessions, *leaf.shape], leaf.dtype), spec.initial.user)
+        initial = tf.nest.map_structure(
+            lambda leaf: tf.zeros([log.num_sessions, *leaf.shape], leaf.dtype), spec.initial.user
+        )
     else:
         initial = _matching("initial", log.initial, spec.initial.user)
     is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
-    next_documents = tf.nest.map_structure(lambda leaf: tf.concat([leaf[:, 1:], leaf[:, -1:]], axis=1), documents)
-    departure = tf.nest.map_structure(lambda leaf: tf.cast(terminated, leaf.dtype), spec.draws.departure)
+    next_documents = tf.nest.map_structure(
+        lambda leaf: tf.concat([leaf[:, 1:], leaf[:, -1:]], axis=1), documents
+    )
+    departure = tf.nest.map_structure(
+        lambda leaf: tf.cast(terminated, leaf.dtype), spec.draws.departure
+    )
     transitions = Transition(
         slate=tf.where(tf.convert_to_tensor(log.shown), tf.range(log.slate_size), -1),
         draws=StepDraws(departure=departure, candidates=next_documents, **by_step),
@@ -211,11 +264,15 @@ def as_trajectory(
         truncated=is_last & ~terminated,
     )
     first = tf.nest.map_structure(lambda leaf: leaf[:, 0], documents)
-    return Trajectory(InitialDraws(initial, (), first, ()), tf.nest.map_structure(_steps_first, transitions), ())
+    return Trajectory(
+        InitialDraws(initial, (), first, ()), tf.nest.map_structure(_steps_first, transitions), ()
+    )
 
 
 def _zeros(log: SessionLog, spec: Nest) -> Nest:
-    return tf.nest.map_structure(lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec)
+    return tf.nest.map_structure(
+        lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec
+    )
 
 
 def _matching(name: str, nest: Nest, spec: Nest) -> Nest:
@@ -225,8 +282,12 @@ def _matching(name: str, nest: Nest, spec: Nest) -> Nest:
     found, wanted = tf.nest.flatten(nest), tf.nest.flatten(spec)
     if len(found) != len(wanted):
         fields = ", ".join(f"{leaf.dtype.name} {list(leaf.shape)}" for leaf in wanted)
-        raise ValueError(f"the log's {name} must hold what the models draw, {fields}, got {len(found)} arrays")
-    return tf.nest.pack_sequence_as(spec, [tf.cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)])
+        raise ValueError(
+            f"the log's {name} must hold what the models draw, {fields}, got {len(found)} arrays"
+        )
+    return tf.nest.pack_sequence_as(
+        spec, [tf.cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
+    )
 
 
 def _steps_first(leaf):

@@ -6,10 +6,12 @@ from recsim_tf.fitting.logs.session_log import SessionLog
 
 
 class SessionStream:
-    """A log in pieces that are made anew in each pass, so that memory does not grow with the number of sessions.
+    """A log in pieces that are made anew in each pass, so that memory does not grow with the number
+    of sessions.
 
     Args:
-      pieces: makes an iterable of logs, the same in every call: with the same fields and slate size, each of any number of sessions.
+      pieces: makes an iterable of logs, the same in every call: with the same fields and slate
+        size, each of any number of sessions.
 
     Raises:
       ValueError: if there is no session.

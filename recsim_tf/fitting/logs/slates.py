@@ -1,4 +1,6 @@
-"""Impressions in the order of sessions, steps and positions: what can be judged of whole slates and sessions."""
+"""Impressions in the order of sessions, steps and positions: what can be judged of whole slates and
+sessions.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -25,17 +27,29 @@ class Slates(NamedTuple):
         return self if sound.all() else _located(self.impressions.take(sound))
 
 
-def check_table_order(impressions: Impressions, columns: Mapping[str, str], faults: Faults) -> Impressions:
-    """Refuses timestamps that decrease within a session where they alone tell the order of steps."""
+def check_table_order(
+    impressions: Impressions, columns: Mapping[str, str], faults: Faults
+) -> Impressions:
+    """Refuses timestamps that decrease within a session where they alone tell the order of
+    steps.
+    """
     index = np.argsort(impressions.session, kind="stable")
     session, timestamp = impressions.session[index], impressions.timestamp[index]
     decreases = np.zeros(len(index), bool)
     decreases[1:] = (session[1:] == session[:-1]) & (timestamp[1:] < timestamp[:-1])
-    faults.refuse(decreases, impressions.row[index], columns["timestamp"], _IN_ORDER, "timestamps out of order")
+    faults.refuse(
+        decreases,
+        impressions.row[index],
+        columns["timestamp"],
+        _IN_ORDER,
+        "timestamps out of order",
+    )
     return impressions.take(faults.sound(impressions.row))
 
 
-def arrange(impressions: Impressions, columns: Mapping[str, str], slate_size: int | None, faults: Faults) -> tuple[Slates, int]:
+def arrange(
+    impressions: Impressions, columns: Mapping[str, str], slate_size: int | None, faults: Faults
+) -> tuple[Slates, int]:
     """Sorts impressions into slates, and refuses what cannot be a slate or a session.
 
     Args:
@@ -48,16 +62,35 @@ def arrange(impressions: Impressions, columns: Mapping[str, str], slate_size: in
       the slates of the sessions without a fault, and K.
     """
     order = impressions.step if "step" in columns else impressions.timestamp
-    slates = _located(impressions.take(np.lexsort((impressions.position, order, impressions.session))))
+    slates = _located(
+        impressions.take(np.lexsort((impressions.position, order, impressions.session)))
+    )
     shown = slates.impressions
     repeated = np.zeros(len(shown.row), bool)
-    repeated[1:] = (slates.slate[1:] == slates.slate[:-1]) & (shown.position[1:] == shown.position[:-1])
-    faults.refuse(repeated, shown.row, columns["position"], "differ from the other positions of its slate", "duplicate position")
+    repeated[1:] = (slates.slate[1:] == slates.slate[:-1]) & (
+        shown.position[1:] == shown.position[:-1]
+    )
+    faults.refuse(
+        repeated,
+        shown.row,
+        columns["position"],
+        "differ from the other positions of its slate",
+        "duplicate position",
+    )
     slates = slates.without_faults(faults)
     shown = slates.impressions
     largest = int(np.bincount(slates.slate).max(initial=0)) if slate_size is None else slate_size
-    allowed = f"be one of the first slate_size={largest} positions (set first_position or slate_size for others)"
-    faults.refuse(shown.position >= largest, shown.row, columns["position"], allowed, "position outside the slate")
+    allowed = (
+        f"be one of the first slate_size={largest} positions (set first_position or slate_size for"
+        " others)"
+    )
+    faults.refuse(
+        shown.position >= largest,
+        shown.row,
+        columns["position"],
+        allowed,
+        "position outside the slate",
+    )
     _check_times(slates, columns, faults)
     _check_choice(slates, columns, faults)
     _check_constant(slates.first, shown, "propensity", "slate", columns, faults)
@@ -74,8 +107,18 @@ def _located(impressions: Impressions) -> Slates:
     new_slate[1:] |= order[1:] != order[:-1]
     index = np.arange(len(session))
     first = np.maximum.accumulate(np.where(new_slate, index, 0))
-    picked = impressions.clicked if isinstance(impressions.clicked, np.ndarray) else impressions.document == impressions.chosen
-    return Slates(impressions, np.cumsum(new_slate) - 1, first, np.maximum.accumulate(np.where(new_session, index, 0)), picked)
+    picked = (
+        impressions.clicked
+        if isinstance(impressions.clicked, np.ndarray)
+        else impressions.document == impressions.chosen
+    )
+    return Slates(
+        impressions,
+        np.cumsum(new_slate) - 1,
+        first,
+        np.maximum.accumulate(np.where(new_session, index, 0)),
+        picked,
+    )
 
 
 def _check_times(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
@@ -90,7 +133,9 @@ def _check_times(slates: Slates, columns: Mapping[str, str], faults: Faults) -> 
     session = shown.session[begins]
     decreases = np.zeros(len(begins), bool)
     decreases[1:] = (session[1:] == session[:-1]) & (earliest[1:] < earliest[:-1])
-    faults.refuse(decreases, shown.row[begins], columns["timestamp"], _IN_ORDER, "timestamps out of order")
+    faults.refuse(
+        decreases, shown.row[begins], columns["timestamp"], _IN_ORDER, "timestamps out of order"
+    )
 
 
 def _check_choice(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
@@ -98,23 +143,52 @@ def _check_choice(slates: Slates, columns: Mapping[str, str], faults: Faults) ->
     before = np.cumsum(picked) - picked
     again = picked & (before > before[slates.first])
     if "clicked" in columns:
-        faults.refuse(again, shown.row, columns["clicked"], "be 1 in at most one row of a slate", "more than one choice")
+        faults.refuse(
+            again,
+            shown.row,
+            columns["clicked"],
+            "be 1 in at most one row of a slate",
+            "more than one choice",
+        )
     else:
         column = columns["chosen_document"]
         differs = shown.chosen != shown.chosen[slates.first]
-        faults.refuse(differs, shown.row, column, "be the same in all rows of a slate", "chosen document differs")
+        faults.refuse(
+            differs,
+            shown.row,
+            column,
+            "be the same in all rows of a slate",
+            "chosen document differs",
+        )
         counts = np.bincount(slates.slate, weights=picked, minlength=1)[slates.slate]
         absent = (shown.chosen != -1) & ((counts == 0) | (shown.chosen == UNKNOWN))
-        faults.refuse(absent, shown.row, column, "be a document of its slate", "chosen document not shown")
-        faults.refuse(again, shown.row, column, "be shown once in its slate", "chosen document shown twice")
+        faults.refuse(
+            absent, shown.row, column, "be a document of its slate", "chosen document not shown"
+        )
+        faults.refuse(
+            again, shown.row, column, "be shown once in its slate", "chosen document shown twice"
+        )
     if "engagement" in columns:
         missing = picked & ~np.isfinite(shown.engagement)
         allowed = "be a finite number where a document is chosen"
         faults.refuse(missing, shown.row, columns["engagement"], allowed, "invalid engagement")
 
 
-def _check_constant(first: np.ndarray, shown: Impressions, role: str, unit: str, columns: Mapping[str, str], faults: Faults) -> None:
+def _check_constant(
+    first: np.ndarray,
+    shown: Impressions,
+    role: str,
+    unit: str,
+    columns: Mapping[str, str],
+    faults: Faults,
+) -> None:
     if role in columns:
         values = getattr(shown, role)
         differs = values != values[first]
-        faults.refuse(differs, shown.row, columns[role], f"be the same in all rows of a {unit}", f"{role} differs")
+        faults.refuse(
+            differs,
+            shown.row,
+            columns[role],
+            f"be the same in all rows of a {unit}",
+            f"{role} differs",
+        )

@@ -19,20 +19,23 @@ def findings(checks: FitChecks) -> list[str]:
     if checks.choices is not None:
         gain = checks.choices.gain
         found.append(
-            f"Choices: on {'held-out' if checks.choices_are_held_out else 'fitted'} sessions the model's log-likelihood a step is "
-            f"{signed(gain.value)} ± {fixed(gain.standard_error)} nats from that of the click frequencies of the positions."
+            f"Choices: on {'held-out' if checks.choices_are_held_out else 'fitted'} sessions the"
+            f" model's log-likelihood a step is {signed(gain.value)} ± {fixed(gain.standard_error)}"
+            " nats from that of the click frequencies of the positions."
         )
     if checks.calibration is not None:
         found.append(
-            f"Calibration: predicted click probabilities are off by {fixed(checks.calibration.expected_error)} on average; perfect "
-            f"predictions would show about {fixed(checks.calibration.noise)}."
+            "Calibration: predicted click probabilities are off by"
+            f" {fixed(checks.calibration.expected_error)} on average; perfect predictions would"
+            f" show about {fixed(checks.calibration.noise)}."
         )
     statistics = checks.predictive.statistics
     small = sum(statistic.p_value < _SMALL_P for statistic in statistics.values())
     worst = max(statistics, key=lambda name: abs(statistics[name].z_score))
     found.append(
-        f"Posterior-predictive checks: {small} of {len(statistics)} statistics have p < {_SMALL_P}, where chance alone gives about "
-        f"{_SMALL_P * len(statistics):.1f}. The furthest from its prediction is {label(worst)}, z = {signed(statistics[worst].z_score, 1)}."
+        f"Posterior-predictive checks: {small} of {len(statistics)} statistics have p < {_SMALL_P},"
+        f" where chance alone gives about {_SMALL_P * len(statistics):.1f}. The furthest from its"
+        f" prediction is {label(worst)}, z = {signed(statistics[worst].z_score, 1)}."
     )
     return [paragraph(text) for text in found]
 
@@ -42,11 +45,15 @@ def choices(checks: FitChecks) -> list[str]:
     scores = checks.choices
     if scores is None:
         return [_unpredictable(checks)]
-    held_out = "held out from the fit" if checks.choices_are_held_out else "those of the fit; none were held out"
+    held_out = (
+        "held out from the fit"
+        if checks.choices_are_held_out
+        else "those of the fit; none were held out"
+    )
     parts = [
         paragraph(
-            f"{scores.num_sessions:,} sessions of {scores.num_steps:,} steps, {held_out}. Each response is predicted from all that was "
-            "logged before it."
+            f"{scores.num_sessions:,} sessions of {scores.num_steps:,} steps, {held_out}. Each"
+            " response is predicted from all that was logged before it."
         ),
         table(
             ["", "log-likelihood a step (nats)", "standard error"],
@@ -60,10 +67,22 @@ def choices(checks: FitChecks) -> list[str]:
     ]
     if scores.hit_rate is not None:
         hits, error = scores.hit_rate
-        parts.append(paragraph(f"The likeliest of the outcomes, “no click” among them, came in {hits:.2%} ± {error:.2%} of the steps."))
+        parts.append(
+            paragraph(
+                f"The likeliest of the outcomes, “no click” among them, came in {hits:.2%} ±"
+                f" {error:.2%} of the steps."
+            )
+        )
     if scores.impossible:
-        parts.append(paragraph(f"The model takes the responses of {scores.impossible:,} steps for impossible."))
-    note = "Standard errors are between sessions. The frequencies are those of these same sessions, which gives them an advantage."
+        parts.append(
+            paragraph(
+                f"The model takes the responses of {scores.impossible:,} steps for impossible."
+            )
+        )
+    note = (
+        "Standard errors are between sessions. The frequencies are those of these same sessions,"
+        " which gives them an advantage."
+    )
     return [*parts, paragraph(note, note=True)]
 
 
@@ -73,37 +92,69 @@ def calibration(checks: FitChecks) -> list[str]:
     if found is None:
         return [_unpredictable(checks)]
     caption = (
-        f"Click probabilities of {int(found.num_shown.sum()):,} documents shown, in bins of about equal size. Mean distance from the "
-        f"diagonal (expected calibration error): {fixed(found.expected_error)}; perfect predictions would show about {fixed(found.noise)}."
+        f"Click probabilities of {int(found.num_shown.sum()):,} documents shown, in bins of about"
+        " equal size. Mean distance from the diagonal (expected calibration error):"
+        f" {fixed(found.expected_error)}; perfect predictions would show about"
+        f" {fixed(found.noise)}."
     )
-    return [plot(figures.calibration_plot(found), "Observed against predicted click rates", caption)]
+    return [
+        plot(figures.calibration_plot(found), "Observed against predicted click rates", caption)
+    ]
 
 
 def predictive(check: PredictiveCheck) -> list[str]:
     """Simulated sessions beside logged ones."""
     intro = (
-        f"The {check.num_sessions:,} fitted sessions, simulated again {check.num_replicates:,} times at the estimates under the slates "
-        "that were logged; responses, innovations and departures are drawn. The parameters' uncertainty is left out."
+        f"The {check.num_sessions:,} fitted sessions, simulated again {check.num_replicates:,}"
+        " times at the estimates under the slates that were logged; responses, innovations and"
+        " departures are drawn. The parameters' uncertainty is left out."
     )
     rows = [
-        (label(name), s.observed, s.predicted, *s.interval, signed(s.z_score, 1), fixed(s.p_value, 3))
+        (
+            label(name),
+            s.observed,
+            s.predicted,
+            *s.interval,
+            signed(s.z_score, 1),
+            fixed(s.p_value, 3),
+        )
         for name, s in check.statistics.items()
     ]
     images = []
     if any(name.startswith("click_rate/") for name in check.statistics):
-        images.append(plot(figures.click_rate_plot(check), "Click rates by position", "Click rates by position."))
+        images.append(
+            plot(
+                figures.click_rate_plot(check),
+                "Click rates by position",
+                "Click rates by position.",
+            )
+        )
     for name, histogram in check.histograms.items():
         if name == "session_length":
-            images.append(plot(figures.survival_plot(histogram), "Session lengths", "Session lengths: the share that reaches each step."))
+            images.append(
+                plot(
+                    figures.survival_plot(histogram),
+                    "Session lengths",
+                    "Session lengths: the share that reaches each step.",
+                )
+            )
         else:
             quantity = _QUANTITIES[name]
             png = figures.histogram_plot(quantity, histogram)
-            images.append(plot(png, f"Distribution of the {quantity}", f"Distribution of the {quantity}."))
+            images.append(
+                plot(png, f"Distribution of the {quantity}", f"Distribution of the {quantity}.")
+            )
     note = (
-        f"p is two-sided and at least {fixed(2 / (check.num_replicates + 1), 3)} with so many simulations; z is the distance from the "
-        f"prediction in standard deviations of the simulations. Of many statistics some have a small p by chance. {' '.join(check.notes)}"
+        f"p is two-sided and at least {fixed(2 / (check.num_replicates + 1), 3)} with so many"
+        " simulations; z is the distance from the prediction in standard deviations of the"
+        f" simulations. Of many statistics some have a small p by chance. {' '.join(check.notes)}"
     )
-    return [paragraph(intro), table(["", "log", "predicted", "95 % from", "to", "z", "p"], rows), plots(images), paragraph(note, note=True)]
+    return [
+        paragraph(intro),
+        table(["", "log", "predicted", "95 % from", "to", "z", "p"], rows),
+        plots(images),
+        paragraph(note, note=True),
+    ]
 
 
 def _unpredictable(checks: FitChecks) -> str:

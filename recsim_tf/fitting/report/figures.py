@@ -14,7 +14,9 @@ _PERCENT_95 = "95 % of simulations"
 
 
 def learning_curve(history: Sequence[dict[str, float]], by_pass: bool) -> bytes:
-    """The log-likelihood a step through the search, of L-BFGS by evaluation or of minibatches by pass."""
+    """The log-likelihood a step through the search, of L-BFGS by evaluation or of minibatches by
+    pass.
+    """
     png = io.BytesIO()
     with figure(png, _WIDE) as axes:
         steps = [row["step"] for row in history]
@@ -22,7 +24,13 @@ def learning_curve(history: Sequence[dict[str, float]], by_pass: bool) -> bytes:
         marker = "." if len(steps) < 100 else ""
         axes.plot(steps, values, marker=marker, color=_MODEL, label="fitted sessions")
         if "held_out" in history[0]:
-            axes.plot(steps, [row["held_out"] for row in history], marker=marker, color="C1", label="held-out sessions")
+            axes.plot(
+                steps,
+                [row["held_out"] for row in history],
+                marker=marker,
+                color="C1",
+                label="held-out sessions",
+            )
             axes.legend(frameon=False)
         gain = np.max(values, where=np.isfinite(values), initial=values[0]) - values[0]
         if gain > 0:
@@ -37,7 +45,9 @@ def parameter_histogram(name: str, values: np.ndarray) -> bytes:
     """The elements of a parameter that is a large table."""
     png = io.BytesIO()
     with figure(png, _HALF) as axes:
-        axes.hist(np.ravel(values), bins=min(40, max(10, int(np.sqrt(np.size(values))))), color=_MODEL)
+        axes.hist(
+            np.ravel(values), bins=min(40, max(10, int(np.sqrt(np.size(values))))), color=_MODEL
+        )
         axes.set_xlabel(name)
         axes.set_ylabel("elements")
     return png.getvalue()
@@ -49,8 +59,23 @@ def calibration_plot(calibration: Calibration) -> bytes:
     with figure(png, (5.4, 4.6)) as axes:
         errors = np.nan_to_num(2 * calibration.standard_error)
         top = 1.08 * max(calibration.predicted.max(), (calibration.observed + errors).max())
-        axes.plot([0, top], [0, top], color="grey", linestyle="--", linewidth=1, label="perfect calibration")
-        axes.errorbar(calibration.predicted, calibration.observed, errors, fmt="o", capsize=3, color=_MODEL, label="± 2 standard errors")
+        axes.plot(
+            [0, top],
+            [0, top],
+            color="grey",
+            linestyle="--",
+            linewidth=1,
+            label="perfect calibration",
+        )
+        axes.errorbar(
+            calibration.predicted,
+            calibration.observed,
+            errors,
+            fmt="o",
+            capsize=3,
+            color=_MODEL,
+            label="± 2 standard errors",
+        )
         axes.set_xlim(0, top)
         axes.set_ylim(0, top)
         axes.set_xlabel("predicted click probability")
@@ -62,7 +87,11 @@ def calibration_plot(calibration: Calibration) -> bytes:
 def click_rate_plot(check: PredictiveCheck) -> bytes:
     """Click rates by position, of the log and of the simulations."""
     prefix = "click_rate/position_"
-    found = {int(name.removeprefix(prefix)): statistic for name, statistic in check.statistics.items() if name.startswith(prefix)}
+    found = {
+        int(name.removeprefix(prefix)): statistic
+        for name, statistic in check.statistics.items()
+        if name.startswith(prefix)
+    }
     png = io.BytesIO()
     with figure(png, _HALF) as axes:
         positions = list(found)
@@ -87,7 +116,9 @@ def survival_plot(histogram: Histogram) -> bytes:
     steps = np.arange(1, len(survival.observed) + 1)
     png = io.BytesIO()
     with figure(png, _HALF) as axes:
-        axes.fill_between(steps, low, high, step="mid", color=_MODEL, alpha=0.4, linewidth=0, label=_PERCENT_95)
+        axes.fill_between(
+            steps, low, high, step="mid", color=_MODEL, alpha=0.4, linewidth=0, label=_PERCENT_95
+        )
         axes.step(steps, survival.observed, where="mid", color=_LOG, linewidth=1, label="log")
         axes.set_ylim(0, 1.05)
         axes.set_xlabel("step")
@@ -102,7 +133,16 @@ def histogram_plot(label: str, histogram: Histogram) -> bytes:
     edges = histogram.edges
     png = io.BytesIO()
     with figure(png, _HALF) as axes:
-        axes.stairs(high, edges, baseline=low, fill=True, color=_MODEL, alpha=0.4, linewidth=0, label=_PERCENT_95)
+        axes.stairs(
+            high,
+            edges,
+            baseline=low,
+            fill=True,
+            color=_MODEL,
+            alpha=0.4,
+            linewidth=0,
+            label=_PERCENT_95,
+        )
         axes.stairs(histogram.observed, edges, color=_LOG, linewidth=1, label="log")
         axes.set_ylim(bottom=0)
         axes.set_xlabel(label)

@@ -27,17 +27,26 @@ def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None)
         ("slate size", log.slate_size),
         ("sessions fitted", log.num_sessions),
         ("steps fitted", log.num_steps),
-        ("steps of a session: median, largest", f"{np.median(log.length):,.0f}, {log.max_length:,}"),
+        (
+            "steps of a session: median, largest",
+            f"{np.median(log.length):,.0f}, {log.max_length:,}",
+        ),
         ("sessions that end because the user leaves", f"{np.mean(log.departed):.1%}"),
         ("sessions held out", None if held_out_log is None else held_out_log.num_sessions),
         ("parameters fitted", len(result.estimates)),
         ("numbers in them", num_elements),
-        ("search", "diverged; the estimates are the last finite ones" if result.diverged else search),
+        (
+            "search",
+            "diverged; the estimates are the last finite ones" if result.diverged else search,
+        ),
         ("log-likelihood of the fitted sessions", fixed(result.log_likelihood, 2)),
         ("the same a step", fixed(result.log_likelihood / log.num_steps)),
         ("log-likelihood a step of the held-out sessions", fixed(result.held_out_log_likelihood)),
     ]
-    note = "The log-likelihood is that of everything that users drew: responses, innovations and departures."
+    note = (
+        "The log-likelihood is that of everything that users drew: responses, innovations and"
+        " departures."
+    )
     return [table(["", "value"], rows), paragraph(note, note=True)]
 
 
@@ -49,16 +58,43 @@ def parameters(estimates: Mapping[str, Estimate], confidence: float) -> list[str
             large[name] = estimate
             continue
         for index in np.ndindex(np.shape(estimate.value)):
-            rows.append((element(name, index), *(float(np.asarray(field)[index]) for field in estimate)))
+            rows.append(
+                (element(name, index), *(float(np.asarray(field)[index]) for field in estimate))
+            )
     parts = []
     if rows:
-        parts.append(table(["parameter", "estimate", "standard error", "interval from", "to"], rows))
+        parts.append(
+            table(["parameter", "estimate", "standard error", "interval from", "to"], rows)
+        )
     if large:
-        columns = ["parameter", "shape", "smallest", "mean", "largest", "standard deviation", "mean standard error"]
-        parts.append(table(columns, [_summed_up(name, estimate) for name, estimate in large.items()]))
-        images = {name: figures.parameter_histogram(name, estimate.value) for name, estimate in large.items()}
-        parts.append(plots([plot(png, f"Histogram of {name}", f"{name}: values of its elements.") for name, png in images.items()]))
-    note = f"Standard errors are those of the observed information or of a posterior, where there are any. Intervals: {confidence:.0%}."
+        columns = [
+            "parameter",
+            "shape",
+            "smallest",
+            "mean",
+            "largest",
+            "standard deviation",
+            "mean standard error",
+        ]
+        parts.append(
+            table(columns, [_summed_up(name, estimate) for name, estimate in large.items()])
+        )
+        images = {
+            name: figures.parameter_histogram(name, estimate.value)
+            for name, estimate in large.items()
+        }
+        parts.append(
+            plots(
+                [
+                    plot(png, f"Histogram of {name}", f"{name}: values of its elements.")
+                    for name, png in images.items()
+                ]
+            )
+        )
+    note = (
+        "Standard errors are those of the observed information or of a posterior, where there are"
+        f" any. Intervals: {confidence:.0%}."
+    )
     return [*parts, paragraph(note, note=True)]
 
 
@@ -67,18 +103,43 @@ def learning_curve(result: FitResult) -> list[str]:
     if not result.history:
         return [paragraph("The search ended before its first pass was over.")]
     png = figures.learning_curve(result.history, by_pass=result.method == "adam")
-    return [plot(png, "Log-likelihood a step through the search", "Log-likelihood a step through the best of the fit's searches.")]
+    return [
+        plot(
+            png,
+            "Log-likelihood a step through the search",
+            "Log-likelihood a step through the best of the fit's searches.",
+        )
+    ]
 
 
 def recovery(rows: Sequence[Recovered]) -> list[str]:
-    """Estimates beside the truth: by element where there are few, and by parameter where that has several."""
+    """Estimates beside the truth: by element where there are few, and by parameter where that has
+    several.
+    """
     parts = []
     if len(rows) <= _MAX_RECOVERED:
-        columns = ["parameter", "truth", "estimate", "standard error", "relative error", "z", "in the interval"]
+        columns = [
+            "parameter",
+            "truth",
+            "estimate",
+            "standard error",
+            "relative error",
+            "z",
+            "in the interval",
+        ]
         parts.append(table(columns, [_recovered(row) for row in rows]))
     several = [found for found in summarise(rows) if found.num_estimates > 1]
     if several:
-        columns = ["parameter", "estimates", "mean error", "r.m.s. error", "mean standard error", "mean z", "r.m.s. z", "in the interval"]
+        columns = [
+            "parameter",
+            "estimates",
+            "mean error",
+            "r.m.s. error",
+            "mean standard error",
+            "mean z",
+            "r.m.s. z",
+            "in the interval",
+        ]
         summaries = [
             (
                 *(found.parameter, found.num_estimates, found.mean_error, found.rms_error),
@@ -88,16 +149,34 @@ def recovery(rows: Sequence[Recovered]) -> list[str]:
             for found in several
         ]
         parts.append(table(columns, summaries))
-    note = "z is the error in standard errors; over many parameters its root mean square is about 1 where standard errors are right."
+    note = (
+        "z is the error in standard errors; over many parameters its root mean square is about 1"
+        " where standard errors are right."
+    )
     return [*parts, paragraph(note, note=True)]
 
 
 def _summed_up(name: str, estimate: Estimate) -> tuple:
-    value, error = np.asarray(estimate.value, np.float64), np.asarray(estimate.standard_error, np.float64)
+    value, error = (
+        np.asarray(estimate.value, np.float64),
+        np.asarray(estimate.standard_error, np.float64),
+    )
     shape = " by ".join(f"{size:,}" for size in value.shape)
-    return (name, shape, *map(float, (value.min(), value.mean(), value.max(), value.std(), error.mean())))
+    return (
+        name,
+        shape,
+        *map(float, (value.min(), value.mean(), value.max(), value.std(), error.mean())),
+    )
 
 
 def _recovered(row: Recovered) -> tuple:
     error = None if np.isnan(row.relative_error) else f"{signed(100 * row.relative_error, 2)} %"
-    return element(row.parameter, row.element), row.truth, row.estimate, row.standard_error, error, signed(row.z_score, 2), row.covered
+    return (
+        element(row.parameter, row.element),
+        row.truth,
+        row.estimate,
+        row.standard_error,
+        error,
+        signed(row.z_score, 2),
+        row.covered,
+    )

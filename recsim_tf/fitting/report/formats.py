@@ -7,7 +7,9 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: Any) -> str:
-    """A cell of a table: texts as they are, counts with separators, other numbers with four digits, a dash for what is missing."""
+    """A cell of a table: texts as they are, counts with separators, other numbers with four digits,
+    a dash for what is missing.
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "\N{EN DASH}"
     if isinstance(value, bool):
@@ -26,7 +28,11 @@ def fixed(value: float | None, digits: int = 4) -> str:
 
 def signed(value: float, digits: int = 4) -> str:
     """With its sign and so many decimals."""
-    return number(None) if math.isnan(value) else _typeset(f"{round(value, digits) + 0.0:+,.{digits}f}")
+    return (
+        number(None)
+        if math.isnan(value)
+        else _typeset(f"{round(value, digits) + 0.0:+,.{digits}f}")
+    )
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

@@ -19,22 +19,26 @@ _PAGE = Template("""\
 body { max-width: 58rem; margin: 2.5rem auto; padding: 0 1.5rem; color: #1a1a1a; background: #fff;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
-h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid #ccc; }
+h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; padding-bottom: .25rem;
+  border-bottom: 1px solid #ccc; }
 p { margin: .6rem 0; max-width: 46rem; }
 nav, footer, figcaption, p.note { color: #555; font-size: .9rem; }
 nav a { color: inherit; margin-right: 1rem; }
 div.table { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; border-top: 1.5px solid #1a1a1a; border-bottom: 1.5px solid #1a1a1a;
+table { border-collapse: collapse; border-top: 1.5px solid #1a1a1a;
+  border-bottom: 1.5px solid #1a1a1a;
   font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .9rem; text-align: right; white-space: nowrap; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: .2rem; }
 td:first-child { white-space: normal; }
 thead th { border-bottom: 1px solid #1a1a1a; font-weight: 600; }
-div.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem 1.5rem; }
+div.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr));
+  gap: 1rem 1.5rem; }
 figure { margin: 1rem 0; }
 figure img { display: block; max-width: 100%; height: auto; }
 footer { margin-top: 3rem; border-top: 1px solid #ccc; padding-top: .5rem; }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; } figure, table { break-inside: avoid; } nav { display: none; } }
+@media print { body { margin: 0; max-width: none; font-size: 11pt; }
+  figure, table { break-inside: avoid; } nav { display: none; } }
 </style>
 </head>
 <body>
@@ -53,11 +57,19 @@ $sections
 
 def page(title: str, sections: Sequence[tuple[str, str, Sequence[str]]], footer: str) -> str:
     """A page of sections (identifier, heading, parts as HTML)."""
-    contents = " ".join(f'<a href="#{identifier}">{escape(heading)}</a>' for identifier, heading, _ in sections)
+    contents = " ".join(
+        f'<a href="#{identifier}">{escape(heading)}</a>' for identifier, heading, _ in sections
+    )
     bodies = []
     for identifier, heading, parts in sections:
-        bodies.append(f'<section id="{identifier}">\n<h2>{escape(heading)}</h2>\n' + "\n".join(parts) + "\n</section>")
-    return _PAGE.substitute(title=escape(title), contents=contents, sections="\n".join(bodies), footer=escape(footer))
+        bodies.append(
+            f'<section id="{identifier}">\n<h2>{escape(heading)}</h2>\n'
+            + "\n".join(parts)
+            + "\n</section>"
+        )
+    return _PAGE.substitute(
+        title=escape(title), contents=contents, sections="\n".join(bodies), footer=escape(footer)
+    )
 
 
 def paragraph(text: str, note: bool = False) -> str:
@@ -73,8 +85,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     try:
         import pandas as pd
     except ImportError as missing:
-        raise ImportError("recsim_tf.fitting.report needs pandas 2: install recsim-tf[fitting]") from missing
-    frame = pd.DataFrame([[number(value) for value in row] for row in rows], columns=columns, dtype=object)
+        raise ImportError(
+            "recsim_tf.fitting.report needs pandas 2: install recsim-tf[fitting]"
+        ) from missing
+    frame = pd.DataFrame(
+        [[number(value) for value in row] for row in rows], columns=columns, dtype=object
+    )
     with pd.option_context("display.max_colwidth", None):
         return f'<div class="table">\n{frame.to_html(index=False, border=0, escape=True)}\n</div>'
 

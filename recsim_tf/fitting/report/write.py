@@ -25,7 +25,8 @@ def write_report(
     overwrite: bool = False,
     **checks: Any,
 ) -> dict[str, Any]:
-    """Checks a fit and writes one HTML file about it, with its plots inside, without scripts and links to elsewhere.
+    """Checks a fit and writes one HTML file about it, with its plots inside, without scripts and
+    links to elsewhere.
 
     Args:
       path: of the file.
@@ -58,10 +59,20 @@ def write_report(
     return found.figures()
 
 
-def render(result: FitResult, log: SessionLog, held_out_log: SessionLog | None, checks: FitChecks, title: str) -> str:
+def render(
+    result: FitResult,
+    log: SessionLog,
+    held_out_log: SessionLog | None,
+    checks: FitChecks,
+    title: str,
+) -> str:
     """The HTML of a report, from checks that `check_fit` made of the same."""
     parts = [
-        ("summary", "Summary", [*fit_sections.summary(result, log, held_out_log), *check_sections.findings(checks)]),
+        (
+            "summary",
+            "Summary",
+            [*fit_sections.summary(result, log, held_out_log), *check_sections.findings(checks)],
+        ),
         ("parameters", "Parameters", fit_sections.parameters(result.estimates, result.confidence)),
         ("learning-curve", "Learning curve", fit_sections.learning_curve(result)),
         ("choices", "Predicted choices", check_sections.choices(checks)),
@@ -69,5 +80,7 @@ def render(result: FitResult, log: SessionLog, held_out_log: SessionLog | None, 
         ("predictive", "Posterior-predictive checks", check_sections.predictive(checks.predictive)),
     ]
     if checks.recovery:
-        parts.append(("recovery", "Recovery of known parameters", fit_sections.recovery(checks.recovery)))
+        parts.append(
+            ("recovery", "Recovery of known parameters", fit_sections.recovery(checks.recovery))
+        )
     return page(title, parts, f"recsim_tf {__version__}, TensorFlow {tf.__version__}")

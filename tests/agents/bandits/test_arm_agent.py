@@ -10,10 +10,17 @@ from tf_agents.trajectories import StepType
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.bandits import create_bandit_over_clusters, create_bandit_over_documents, rank_clusters
+from recsim_tf.agents.bandits import (
+    create_bandit_over_clusters,
+    create_bandit_over_documents,
+    rank_clusters,
+)
 from recsim_tf.agents.baselines import random_policy
 from recsim_tf.environments.interest_evolution import interest_evolution
-from recsim_tf.environments.interest_exploration import InterestExplorationUsers, interest_exploration
+from recsim_tf.environments.interest_exploration import (
+    InterestExplorationUsers,
+    interest_exploration,
+)
 from recsim_tf.experiment import config, train
 from recsim_tf.experiment.evaluate import Evaluation
 from recsim_tf.experiment.learning import LearningLoop
@@ -26,7 +33,11 @@ CREATE = {"clusters": create_bandit_over_clusters, "documents": create_bandit_ov
 
 def three_mixed_topics(slate_size):
     """Topics of which none is all clicks or none."""
-    users = InterestExplorationUsers(affinity_loc=[[1.0, 0.2, 0.3], [0.1, 1.0, 1.2]], affinity_scale=[[0.1] * 3] * 2, no_click_mass=4.0)
+    users = InterestExplorationUsers(
+        affinity_loc=[[1.0, 0.2, 0.3], [0.1, 1.0, 1.2]],
+        affinity_scale=[[0.1] * 3] * 2,
+        no_click_mass=4.0,
+    )
     return three_topics(users=users, slate_size=slate_size, max_steps=SESSION_STEPS, validate=True)
 
 
@@ -45,7 +56,8 @@ def learned(kind, num_iterations=22, **kwargs):
     loop = LearningLoop(environment, agent, None, num_iterations, 1, seed=0)
     loop.run(num_iterations)
     frames = tf.nest.map_structure(
-        lambda leaf: leaf.numpy().reshape(NUM_USERS * num_iterations, *leaf.shape[2:]), loop.replay.latest(num_iterations)
+        lambda leaf: leaf.numpy().reshape(NUM_USERS * num_iterations, *leaf.shape[2:]),
+        loop.replay.latest(num_iterations),
     )
     decided = frames.step_type != StepType.LAST
     # All users meet the ends of their sessions together.
@@ -55,7 +67,9 @@ def learned(kind, num_iterations=22, **kwargs):
 
 def test_the_statistics_of_bernoulli_thompson_sampling_are_sums_over_all_decisions():
     agent, decisions = learned("clusters")
-    cluster = decisions.observation.documents.cluster_id[np.arange(len(decisions.action)), decisions.action[:, 0]]
+    cluster = decisions.observation.documents.cluster_id[
+        np.arange(len(decisions.action)), decisions.action[:, 0]
+    ]
     assert set(decisions.reward) == {0.0, 1.0}
     for arm in range(3):
         of_arm = decisions.reward[cluster == arm]
@@ -67,13 +81,18 @@ def test_the_statistics_of_bernoulli_thompson_sampling_are_sums_over_all_decisio
 def features(decisions):
     """User, topic one-hot and quality of what was shown."""
     rows = np.arange(len(decisions.action))
-    cluster, quality = (leaf[rows, decisions.action[:, 0]] for leaf in decisions.observation.documents)
+    cluster, quality = (
+        leaf[rows, decisions.action[:, 0]] for leaf in decisions.observation.documents
+    )
     # The user is not seen, which is one feature of zero.
     return np.column_stack([np.zeros_like(quality), np.eye(3)[cluster], quality])
 
 
 def test_lin_ucb_shows_the_largest_upper_bound_of_sums_over_all_decisions():
-    agent, decisions = learned("documents", bandit=lambda *args, **kwargs: lin_ucb_agent.LinearUCBAgent(*args, alpha=0.5, **kwargs))
+    agent, decisions = learned(
+        "documents",
+        bandit=lambda *args, **kwargs: lin_ucb_agent.LinearUCBAgent(*args, alpha=0.5, **kwargs),
+    )
     shown = features(decisions)
     np.testing.assert_allclose(agent.bandit.cov_matrix[0], shown.T @ shown, rtol=1e-5)
     np.testing.assert_allclose(agent.bandit.data_vector[0], decisions.reward @ shown, rtol=1e-5)
@@ -83,9 +102,13 @@ def test_lin_ucb_shows_the_largest_upper_bound_of_sums_over_all_decisions():
     inverse = np.linalg.inv(shown.T @ shown + np.eye(5))
     theta = inverse @ (decisions.reward @ shown)
     cluster, quality = observation.documents
-    arms = np.concatenate([np.zeros([40, 8, 1]), np.eye(3)[cluster], quality[..., np.newaxis]], axis=2)
+    arms = np.concatenate(
+        [np.zeros([40, 8, 1]), np.eye(3)[cluster], quality[..., np.newaxis]], axis=2
+    )
     bounds = arms @ theta + 0.5 * np.sqrt(np.einsum("bnd,de,bne->bn", arms, inverse, arms))
-    np.testing.assert_allclose(np.take_along_axis(bounds, slate, axis=1)[:, 0], bounds.max(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(
+        np.take_along_axis(bounds, slate, axis=1)[:, 0], bounds.max(axis=1), rtol=1e-4
+    )
 
 
 def test_the_slate_of_a_cluster_is_its_best_documents_and_then_the_others():
@@ -93,8 +116,12 @@ def test_the_slate_of_a_cluster_is_its_best_documents_and_then_the_others():
     observation = environment.reset().observation
     arms, pulled = agent._arms, tf.range(200) % 3
     slate = arms.slate(pulled, observation)
-    np.testing.assert_array_equal(slate, rank_clusters(tf.one_hot(pulled, 3), observation.documents, 2))
-    has_candidates = (observation.documents.cluster_id.numpy() == pulled.numpy()[:, np.newaxis]).any(axis=1)
+    np.testing.assert_array_equal(
+        slate, rank_clusters(tf.one_hot(pulled, 3), observation.documents, 2)
+    )
+    has_candidates = (
+        observation.documents.cluster_id.numpy() == pulled.numpy()[:, np.newaxis]
+    ).any(axis=1)
     assert not has_candidates.all()
     of_slate = arms.arm(slate, observation).numpy()
     np.testing.assert_array_equal(of_slate == pulled, has_candidates)
@@ -112,9 +139,14 @@ def test_frames_between_sessions_leave_the_statistics_as_they_are():
     assert (loop.replay.latest(1).step_type.numpy() == StepType.LAST).all()
     assert before == [variable.numpy() for variable in agent.bandit.alpha + agent.bandit.beta]
     frame = loop.replay.latest(1)
-    frame = frame._replace(step_type=tf.constant([[2], [1], [2], [0], [2]]), reward=tf.ones([NUM_USERS, 1]))
+    frame = frame._replace(
+        step_type=tf.constant([[2], [1], [2], [0], [2]]), reward=tf.ones([NUM_USERS, 1])
+    )
     agent.train(frame)
-    assert sum(variable.numpy() for variable in agent.bandit.alpha + agent.bandit.beta) == sum(before) + 2
+    assert (
+        sum(variable.numpy() for variable in agent.bandit.alpha + agent.bandit.beta)
+        == sum(before) + 2
+    )
 
 
 def test_weights_are_those_of_the_frames():
@@ -122,7 +154,9 @@ def test_weights_are_those_of_the_frames():
     loop = LearningLoop(environment, agent, None, 5, 1, seed=0)
     loop.collect(1)
     frame = loop.replay.latest(1)
-    frame = frame._replace(step_type=tf.constant([[2], [1], [1], [0], [2]]), reward=tf.ones([NUM_USERS, 1]))
+    frame = frame._replace(
+        step_type=tf.constant([[2], [1], [1], [0], [2]]), reward=tf.ones([NUM_USERS, 1])
+    )
     agent.train(frame, weights=tf.constant([9.0, 0.0, 1.0, 4.0, 9.0]))
     shown = frame.policy_info.chosen_arm_features[:, 0].numpy()
     np.testing.assert_allclose(agent.bandit.data_vector[0][1:], shown[2] + 4 * shown[3], rtol=1e-5)
@@ -151,16 +185,25 @@ def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
     variables = [variable.numpy() for variable in agent.bandit.variables]
     loop = LearningLoop(environment, agent, None, 3, 1, seed=0)
     assert np.isfinite(loop.run(7).loss)
-    assert any((before != now.numpy()).any() for before, now in zip(variables, agent.bandit.variables, strict=True))
+    assert any(
+        (before != now.numpy()).any()
+        for before, now in zip(variables, agent.bandit.variables, strict=True)
+    )
     assert all(np.isfinite(variable.numpy()).all() for variable in agent.bandit.variables)
 
 
 @pytest.mark.parametrize("kind", CREATE)
 def test_what_is_learned_beats_random_slates(kind):
-    environment, agent = build(kind, num_users=32, simulator=functools.partial(interest_exploration, num_candidates=4, max_steps=10))
+    environment, agent = build(
+        kind,
+        num_users=32,
+        simulator=functools.partial(interest_exploration, num_candidates=4, max_steps=10),
+    )
     LearningLoop(environment, agent, None, 2, 1, seed=0).run(100)
     pure, evaluation = environment.simulator, Evaluation(num_users=1000, max_steps=10)
-    of_agent, of_random = (evaluation.evaluator("", pure, policy)() for policy in (agent.policy, random_policy(pure)))
+    of_agent, of_random = (
+        evaluation.evaluator("", pure, policy)() for policy in (agent.policy, random_policy(pure))
+    )
     standard_error = np.hypot(of_agent.standard_error, of_random.standard_error)
     assert of_agent.mean_return - of_random.mean_return > 5 * standard_error
 
@@ -186,20 +229,32 @@ def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind
     folder = tmp_path / "run"
     train.train(RunDirectory(folder, config.load([], bindings)))
     results = json.loads((folder / "results.json").read_text())
-    assert results["policies"][1]["name"] == {"clusters": "BernoulliThompsonSamplingAgent", "documents": "LinearUCBAgent"}[kind]
+    assert (
+        results["policies"][1]["name"]
+        == {"clusters": "BernoulliThompsonSamplingAgent", "documents": "LinearUCBAgent"}[kind]
+    )
     assert results["train"]["train_steps"] == 4
     exported = tf.saved_model.load(str(folder / "policy"))
     slate_size = 1 if kind == "documents" else 2
-    time_step = SlateEnvironment(interest_exploration(slate_size=slate_size, num_candidates=4), 7).current_time_step()
+    time_step = SlateEnvironment(
+        interest_exploration(slate_size=slate_size, num_candidates=4), 7
+    ).current_time_step()
     assert exported.action(time_step).action.shape == [7, slate_size]
 
 
 def test_what_does_not_fit_is_refused_at_construction():
     counter = tf.Variable(0, dtype=tf.int64)
-    with pytest.raises(ValueError, match="slate_size must be 1 for a bandit over documents, which chooses one, got 3"):
+    with pytest.raises(
+        ValueError,
+        match="slate_size must be 1 for a bandit over documents, which chooses one, got 3",
+    ):
         create_bandit_over_documents(SlateEnvironment(interest_exploration(), 2), counter)
-    with pytest.raises(ValueError, match="observed documents must have the fields cluster_id, quality"):
+    with pytest.raises(
+        ValueError, match="observed documents must have the fields cluster_id, quality"
+    ):
         create_bandit_over_clusters(SlateEnvironment(interest_evolution(), 2), counter)
     environment, agent = build("clusters")
-    with pytest.raises(ValueError, match=r"batch_size must be None for BernoulliThompsonSamplingAgent, .* got 16"):
+    with pytest.raises(
+        ValueError, match=r"batch_size must be None for BernoulliThompsonSamplingAgent, .* got 16"
+    ):
         LearningLoop(environment, agent, 16, 5, 1, seed=0)

@@ -18,7 +18,9 @@ def histories():
     generator = np.random.default_rng(0)
     shape = (len(NUM_OBSERVATIONS), max(NUM_OBSERVATIONS))
     features = generator.normal(size=(*shape, DIM))
-    rewards = (generator.uniform(size=shape) < sigmoid(features @ [1.5, -1.0, 0.3])).astype(np.float64)
+    rewards = (generator.uniform(size=shape) < sigmoid(features @ [1.5, -1.0, 0.3])).astype(
+        np.float64
+    )
     mask = np.arange(shape[1]) < np.array(NUM_OBSERVATIONS)[:, np.newaxis]
     return np.where(mask[..., np.newaxis], features, np.nan), np.where(mask, rewards, np.nan), mask
 
@@ -33,7 +35,9 @@ def reference_fit(features, rewards, sigma0, num_iterations=20, tolerance=1e-3):
         spread = np.diag(mean * (1 - mean))
         precision = features.T @ spread @ features + np.eye(DIM) / sigma0**2
         previous = weights
-        weights = np.linalg.solve(precision, features.T @ (spread @ features @ weights - (mean - rewards)))
+        weights = np.linalg.solve(
+            precision, features.T @ (spread @ features @ weights - (mean - rewards))
+        )
         if np.linalg.norm(weights - previous) < tolerance:
             break
     return weights, precision
@@ -46,7 +50,9 @@ def test_the_fit_is_that_of_iterated_least_squares(dtype, tolerance, jit_compile
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def fit():
-        return fit_logistic(tf.constant(features, dtype), tf.constant(rewards, dtype), tf.constant(mask), sigma0=2.0)
+        return fit_logistic(
+            tf.constant(features, dtype), tf.constant(rewards, dtype), tf.constant(mask), sigma0=2.0
+        )
 
     weights, precision = fit()
     for user, count in enumerate(NUM_OBSERVATIONS):
@@ -57,7 +63,9 @@ def test_the_fit_is_that_of_iterated_least_squares(dtype, tolerance, jit_compile
 
 def test_the_fit_is_a_mode_of_the_posterior():
     features, rewards, mask = histories()
-    weights, _ = fit_logistic(tf.constant(features), tf.constant(rewards), tf.constant(mask), sigma0=2.0, tolerance=1e-9)
+    weights, _ = fit_logistic(
+        tf.constant(features), tf.constant(rewards), tf.constant(mask), sigma0=2.0, tolerance=1e-9
+    )
     for user in np.flatnonzero(np.array(NUM_OBSERVATIONS) > 10):
         count = NUM_OBSERVATIONS[user]
         x, y, w = features[user, :count], rewards[user, :count], weights.numpy()[user]
@@ -66,8 +74,12 @@ def test_the_fit_is_a_mode_of_the_posterior():
 
 def test_the_number_of_rounds_is_limited():
     features, rewards, mask = histories()
-    weights, _ = fit_logistic(tf.constant(features), tf.constant(rewards), tf.constant(mask), num_iterations=1)
-    np.testing.assert_allclose(weights[-1], reference_fit(features[-1], rewards[-1], 1.0, num_iterations=1)[0], rtol=1e-9)
+    weights, _ = fit_logistic(
+        tf.constant(features), tf.constant(rewards), tf.constant(mask), num_iterations=1
+    )
+    np.testing.assert_allclose(
+        weights[-1], reference_fit(features[-1], rewards[-1], 1.0, num_iterations=1)[0], rtol=1e-9
+    )
 
 
 def test_the_radius_of_ucb_glm_is_that_of_recsim():
@@ -80,23 +92,37 @@ def test_the_radius_of_ucb_glm_is_that_of_recsim():
 def test_ucb_glm_adds_the_radius_to_the_predicted_logit():
     features, rewards, mask = histories()
     arms = np.random.default_rng(1).normal(size=(len(NUM_OBSERVATIONS), 4, DIM))
-    scores = ucb_glm(tf.constant(features), tf.constant(rewards), tf.constant(mask), tf.constant(arms), horizon=100, sigma0=2.0)
+    scores = ucb_glm(
+        tf.constant(features),
+        tf.constant(rewards),
+        tf.constant(mask),
+        tf.constant(arms),
+        horizon=100,
+        sigma0=2.0,
+    )
     for user, count in enumerate(NUM_OBSERVATIONS):
         x = features[user, :count]
         weights, _ = reference_fit(x, rewards[user, :count], sigma0=2.0)
         inverse = np.linalg.inv(x.T @ x + np.eye(DIM) / 4)
         width = np.sqrt(np.einsum("ad,de,ae->a", arms[user], inverse, arms[user]))
-        np.testing.assert_allclose(scores[user], arms[user] @ weights + ucb_glm_radius(3, 100) * width, rtol=1e-9)
+        np.testing.assert_allclose(
+            scores[user], arms[user] @ weights + ucb_glm_radius(3, 100) * width, rtol=1e-9
+        )
 
 
 def test_glm_thompson_draws_have_the_moments_of_the_laplace_posterior():
     num_users, count = 20_000, NUM_OBSERVATIONS[-1]
     features, rewards, _ = (part[-1:] for part in histories())
     weights, precision = reference_fit(features[0], rewards[0], sigma0=2.0)
-    repeated = [tf.constant(np.repeat(part.astype(np.float32), num_users, 0)) for part in (features, rewards)]
+    repeated = [
+        tf.constant(np.repeat(part.astype(np.float32), num_users, 0))
+        for part in (features, rewards)
+    ]
     arms = tf.eye(DIM, batch_shape=[num_users])
     mask = tf.ones([num_users, count], tf.bool)
-    draws = glm_thompson(*repeated, mask, arms, random.as_seed(2), sigma0=2.0, optimism_scaling=0.5).numpy()
+    draws = glm_thompson(
+        *repeated, mask, arms, random.as_seed(2), sigma0=2.0, optimism_scaling=0.5
+    ).numpy()
     covariance = 0.25 * np.linalg.inv(precision)
     deviation = np.sqrt(np.diag(covariance))
     assert (np.abs(draws.mean(0) - weights) < 4 * deviation / np.sqrt(num_users)).all()

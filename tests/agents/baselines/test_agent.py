@@ -18,9 +18,13 @@ ENVIRONMENT_OF = {"myopic": interest_evolution, "oracle": interest_evolution}
 
 
 def create(policy, num_users=6, **kwargs):
-    pure = ENVIRONMENT_OF.get(policy, interest_exploration)(slate_size=2, num_candidates=5, max_steps=6)
+    pure = ENVIRONMENT_OF.get(policy, interest_exploration)(
+        slate_size=2, num_candidates=5, max_steps=6
+    )
     environment = SlateEnvironment(pure, num_users, seed=1)
-    return environment, create_baseline(environment, tf.Variable(0, dtype=tf.int64), policy, **kwargs)
+    return environment, create_baseline(
+        environment, tf.Variable(0, dtype=tf.int64), policy, **kwargs
+    )
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -31,7 +35,10 @@ def test_a_baseline_is_an_agent_with_its_results_and_its_name(name):
     assert agent.name == BASELINE_NAMES[name]
     of_agent = evaluation.evaluator("", pure, agent.policy)()
     of_policy = evaluation.evaluator("", pure, baseline_policy(name, pure))()
-    assert (of_agent.mean_return, of_agent.click_rate) == (of_policy.mean_return, of_policy.click_rate)
+    assert (of_agent.mean_return, of_agent.click_rate) == (
+        of_policy.mean_return,
+        of_policy.click_rate,
+    )
     assert of_agent.click_rate > 0
 
 
@@ -46,8 +53,11 @@ def test_training_changes_nothing_and_counts_its_steps(batch_size):
     loop.collect(2)
     assert loop.run(7).loss == 0
     assert agent.train_step_counter == 7
-    # Two slots a step, in sessions of six steps and one frame for the last observation: nine frames end two steps into the second.
-    np.testing.assert_array_equal(tf.reduce_sum(loop._policy_state.impressions, axis=1), np.full(6, 2.0))
+    # Two slots a step, in sessions of six steps and one frame for the last observation: nine frames
+    # end two steps into the second.
+    np.testing.assert_array_equal(
+        tf.reduce_sum(loop._policy_state.impressions, axis=1), np.full(6, 2.0)
+    )
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their own dependencies.
@@ -81,14 +91,27 @@ def test_a_run_of_no_iterations_evaluates_a_baseline_and_exports_it(tmp_path, na
 def test_an_unsuited_environment_is_refused_when_the_agent_is_created():
     environment, _ = create("random")
     counter = tf.Variable(0, dtype=tf.int64)
-    with pytest.raises(ValueError, match=r"the affinity <user, document> needs vectors of one length, got user and documents of shapes"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"the affinity <user, document> needs vectors of one length, got user and documents of"
+            r" shapes"
+        ),
+    ):
         create_baseline(environment, counter, "myopic")
-    with pytest.raises(ValueError, match="the oracle needs interest evolution with UtilityVideos, got TopicDocuments"):
+    with pytest.raises(
+        ValueError,
+        match="the oracle needs interest evolution with UtilityVideos, got TopicDocuments",
+    ):
         create_baseline(environment, counter, "oracle")
     environment, _ = create("oracle")
-    with pytest.raises(ValueError, match="belief must be given for users other than InterestExplorationUsers"):
+    with pytest.raises(
+        ValueError, match="belief must be given for users other than InterestExplorationUsers"
+    ):
         create_baseline(environment, counter, "greedy_pctr")
-    with pytest.raises(ValueError, match="observed documents must have the fields cluster_id, quality"):
+    with pytest.raises(
+        ValueError, match="observed documents must have the fields cluster_id, quality"
+    ):
         create_baseline(environment, counter, "ucb1")
     with pytest.raises(ValueError, match="baseline must be one of random, myopic"):
         create_baseline(environment, counter, "best")

@@ -13,7 +13,10 @@ NUM_USERS = 20
 
 
 def expected_slates(observation, affinity, slate_size):
-    scores = np.take_along_axis(affinity, observation.documents.cluster_id.numpy(), axis=1) + observation.documents.quality.numpy()
+    scores = (
+        np.take_along_axis(affinity, observation.documents.cluster_id.numpy(), axis=1)
+        + observation.documents.quality.numpy()
+    )
     return np.argsort(-scores, axis=1)[:, :slate_size]
 
 
@@ -30,15 +33,22 @@ def test_it_ranks_by_mean_affinity_plus_quality():
 
 @pytest.mark.parametrize(
     ("choice_model", "parameters"),
-    [(choice.MultinomialLogit, {"no_click_mass": 1.0}), (choice.MultinomialProportional, {"min_normalizer": -1.0})],
+    [
+        (choice.MultinomialLogit, {"no_click_mass": 1.0}),
+        (choice.MultinomialProportional, {"min_normalizer": -1.0}),
+    ],
     ids=["logit", "proportional"],
 )
 def test_it_believes_what_it_is_given(choice_model, parameters):
     pure = interest_exploration()
     observation = pure.observe(pure.reset(NUM_USERS, 0))
     affinity = np.random.default_rng(0).uniform(0, 3, (NUM_USERS, 2)).astype(np.float32)
-    policy = greedy_pctr_policy(pure, lambda observation: UserState(tf.constant(affinity)), choice_model, **parameters)
-    np.testing.assert_array_equal(policy(observation, (), None)[0], expected_slates(observation, affinity, 3))
+    policy = greedy_pctr_policy(
+        pure, lambda observation: UserState(tf.constant(affinity)), choice_model, **parameters
+    )
+    np.testing.assert_array_equal(
+        policy(observation, (), None)[0], expected_slates(observation, affinity, 3)
+    )
 
 
 def test_it_beats_random_slates_in_interest_exploration():
@@ -46,7 +56,11 @@ def test_it_beats_random_slates_in_interest_exploration():
 
     def returns(name):
         policy = baseline_policy(name, pure)
-        run = compiled(lambda seed: tf.reduce_sum(pure.rollout(policy, num_users, 20, seed).transitions.reward, axis=0))
+        run = compiled(
+            lambda seed: tf.reduce_sum(
+                pure.rollout(policy, num_users, 20, seed).transitions.reward, axis=0
+            )
+        )
         return run(random.as_seed(1)).numpy()
 
     difference = returns("greedy_pctr") - returns("random")
@@ -54,12 +68,24 @@ def test_it_beats_random_slates_in_interest_exploration():
 
 
 def test_users_of_whom_it_has_no_belief_are_refused():
-    with pytest.raises(ValueError, match="belief must be given for users other than InterestExplorationUsers, got None"):
+    with pytest.raises(
+        ValueError,
+        match="belief must be given for users other than InterestExplorationUsers, got None",
+    ):
         baseline_policy("greedy_pctr", interest_evolution())
-    with pytest.raises(ValueError, match=r"users must have a method scores\(state, documents\), got InterestEvolutionUsers"):
+    with pytest.raises(
+        ValueError,
+        match=r"users must have a method scores\(state, documents\), got InterestEvolutionUsers",
+    ):
         greedy_pctr_policy(interest_evolution(), belief=lambda observation: observation.user)
 
 
 def test_a_cascade_is_refused():
-    with pytest.raises(ValueError, match="choice_model must be MultinomialProportional or MultinomialLogit, got ExponentialCascade"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "choice_model must be MultinomialProportional or MultinomialLogit, got"
+            " ExponentialCascade"
+        ),
+    ):
         greedy_pctr_policy(interest_exploration(), choice_model=choice.ExponentialCascade)

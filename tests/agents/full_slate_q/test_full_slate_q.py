@@ -16,17 +16,29 @@ from recsim_tf.core.random import as_seed
 NUM_USERS = 6
 
 
-@pytest.fixture(scope="module", params=["InterestEvolution-v1", "InterestExploration-v1", "LongTermSatisfaction-v1"])
+@pytest.fixture(
+    scope="module",
+    params=["InterestEvolution-v1", "InterestExploration-v1", "LongTermSatisfaction-v1"],
+)
 def environment(request):
-    return SlateEnvironment(recsim_tf.make(request.param, slate_size=2, num_candidates=4), NUM_USERS, seed=1)
+    return SlateEnvironment(
+        recsim_tf.make(request.param, slate_size=2, num_candidates=4), NUM_USERS, seed=1
+    )
 
 
-def make_agent(environment, optimizer=None, network=FullSlateQNetwork, **arguments) -> FullSlateQAgent:
+def make_agent(
+    environment, optimizer=None, network=FullSlateQNetwork, **arguments
+) -> FullSlateQAgent:
     network = network(environment.observation_spec(), 2, hidden_units=(8, 4))
     counter = tf.Variable(0, dtype=tf.int64)
     optimizer = optimizer or tf.keras.optimizers.SGD(0.01)
     agent = FullSlateQAgent(
-        environment.time_step_spec(), environment.action_spec(), network, optimizer, train_step_counter=counter, **arguments
+        environment.time_step_spec(),
+        environment.action_spec(),
+        network,
+        optimizer,
+        train_step_counter=counter,
+        **arguments,
     )
     agent.initialize()
     return agent
@@ -53,7 +65,10 @@ def test_slates_are_numbered_in_lexicographic_order():
 
 
 def test_too_many_slates_are_refused():
-    with pytest.raises(ValueError, match=r"slate_size=4 of num_candidates=20 gives 116,280 slates, .* at most 20,000"):
+    with pytest.raises(
+        ValueError,
+        match=r"slate_size=4 of num_candidates=20 gives 116,280 slates, .* at most 20,000",
+    ):
         SlateTable(20, 4)
 
 
@@ -64,7 +79,11 @@ def test_the_value_of_a_slate_is_the_perceptron_on_the_user_and_its_documents_in
     assert q.shape == [NUM_USERS, 12]
     # Another order of the candidates gives the same values to the same slates.
     order = tf.constant([2, 0, 3, 1])
-    shuffled = observation._replace(documents=tf.nest.map_structure(lambda leaf: tf.gather(leaf, order, axis=1), observation.documents))
+    shuffled = observation._replace(
+        documents=tf.nest.map_structure(
+            lambda leaf: tf.gather(leaf, order, axis=1), observation.documents
+        )
+    )
     q_shuffled, _ = network(shuffled)
     table = SlateTable(4, 2)
     same_documents = table.number(tf.gather(order, table.slate(tf.range(12))))
@@ -84,7 +103,9 @@ def test_the_loss_is_the_huber_loss_of_the_shown_slate(environment):
     agent = make_agent(environment, gamma=0.5, epsilon=1.0)
     experience = pairs(environment, agent)
     table, network = SlateTable(4, 2), agent._dqn._q_network
-    first, second = (tf.nest.map_structure(lambda leaf, t=t: leaf[:, t], experience) for t in (0, 1))
+    first, second = (
+        tf.nest.map_structure(lambda leaf, t=t: leaf[:, t], experience) for t in (0, 1)
+    )
     q, next_q = network(first.observation)[0], network(second.observation)[0]
     chosen = tf.gather(q, table.number(first.action), batch_dims=1)
     target = first.reward + 0.5 * first.discount * tf.reduce_max(next_q, axis=1)
@@ -100,8 +121,13 @@ def test_a_network_without_slate_value_is_trained_alike(environment):
         def slate_value(self):
             raise AttributeError("slate_value")
 
-    agents = [make_agent(environment, network=network, epsilon=1.0, gamma=0.5) for network in (FullSlateQNetwork, Plain)]
-    for variable, value in zip(agents[1]._dqn._q_network.variables, agents[0]._dqn._q_network.variables, strict=True):
+    agents = [
+        make_agent(environment, network=network, epsilon=1.0, gamma=0.5)
+        for network in (FullSlateQNetwork, Plain)
+    ]
+    for variable, value in zip(
+        agents[1]._dqn._q_network.variables, agents[0]._dqn._q_network.variables, strict=True
+    ):
         variable.assign(value)
     for agent in agents:
         agent.initialize()
@@ -124,8 +150,11 @@ def test_training_compiles_under_xla_lowers_the_loss_and_does_not_retrace(enviro
 
 
 def test_it_learns_which_kind_of_document_to_show():
-    # Least clickbait earns least: after training on random slates the served slates begin with more than average clickbait.
-    environment = SlateEnvironment(recsim_tf.make("LongTermSatisfaction-v1", slate_size=1, num_candidates=4), 256, seed=3)
+    # Least clickbait earns least: after training on random slates the served slates begin with more
+    # than average clickbait.
+    environment = SlateEnvironment(
+        recsim_tf.make("LongTermSatisfaction-v1", slate_size=1, num_candidates=4), 256, seed=3
+    )
     network = FullSlateQNetwork(environment.observation_spec(), 1, hidden_units=(16,))
     agent = FullSlateQAgent(
         environment.time_step_spec(),
@@ -155,12 +184,19 @@ def test_it_learns_which_kind_of_document_to_show():
 
 
 def test_the_served_policy_explores_with_eval_epsilon():
-    environment = SlateEnvironment(recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4), 2000, seed=0)
+    environment = SlateEnvironment(
+        recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4), 2000, seed=0
+    )
     counter = tf.Variable(0, dtype=tf.int64)
     network = FullSlateQNetwork(environment.observation_spec(), 2, (4,))
     optimizer = tf.keras.optimizers.Adam()
     agent = FullSlateQAgent(
-        environment.time_step_spec(), environment.action_spec(), network, optimizer, eval_epsilon=1.0, train_step_counter=counter
+        environment.time_step_spec(),
+        environment.action_spec(),
+        network,
+        optimizer,
+        eval_epsilon=1.0,
+        train_step_counter=counter,
     )
     slates = agent.policy.action(environment.reset()).action.numpy()
     # Uniform over the 12 slates: 167 of each, with a standard error of 12.4.

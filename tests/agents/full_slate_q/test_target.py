@@ -11,11 +11,21 @@ from tests.agents.full_slate_q.test_full_slate_q import NUM_USERS, make_agent, p
 
 
 def test_the_next_slate_is_valued_by_a_target_network_that_is_copied_each_period():
-    environment = SlateEnvironment(recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=4), NUM_USERS, seed=1)
+    environment = SlateEnvironment(
+        recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=4), NUM_USERS, seed=1
+    )
     period = 3
-    agent = make_agent(environment, tf.keras.optimizers.SGD(0.1), gamma=1.0, epsilon=1.0, target_update_period=period)
+    agent = make_agent(
+        environment,
+        tf.keras.optimizers.SGD(0.1),
+        gamma=1.0,
+        epsilon=1.0,
+        target_update_period=period,
+    )
     experience = pairs(environment, agent)
-    first, second = (tf.nest.map_structure(lambda leaf, t=t: leaf[:, t], experience) for t in (0, 1))
+    first, second = (
+        tf.nest.map_structure(lambda leaf, t=t: leaf[:, t], experience) for t in (0, 1)
+    )
     network, number = agent._dqn._q_network, SlateTable(4, 2).number(first.action)
     target = network.copy(name="Target")
     target.create_variables()

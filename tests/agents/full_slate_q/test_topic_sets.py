@@ -13,7 +13,9 @@ NUM_USERS = 8
 
 @pytest.fixture(scope="module")
 def environment():
-    return SlateEnvironment(recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=6), NUM_USERS, seed=1)
+    return SlateEnvironment(
+        recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=6), NUM_USERS, seed=1
+    )
 
 
 def test_slates_have_the_value_of_their_set_of_topics(environment):
@@ -29,7 +31,9 @@ def test_slates_have_the_value_of_their_set_of_topics(environment):
     slates = SlateTable(6, 2).slates
     assert any(len(set(row)) < 6 for row in topics), "no candidates share a topic"
     for user in range(NUM_USERS):
-        expected = [outputs[user, sets.index(tuple(sorted(topics[user, slate])))] for slate in slates]
+        expected = [
+            outputs[user, sets.index(tuple(sorted(topics[user, slate])))] for slate in slates
+        ]
         np.testing.assert_allclose(values[user], expected, rtol=1e-5)
 
 
@@ -39,10 +43,16 @@ def test_the_value_of_one_slate_is_that_among_all(environment):
     values, _ = network(observation)
     table = SlateTable(6, 2)
     numbers = tf.range(NUM_USERS) * 3
-    np.testing.assert_allclose(network.slate_value(observation, table.slate(numbers)), tf.gather(values, numbers, batch_dims=1), rtol=1e-6)
+    np.testing.assert_allclose(
+        network.slate_value(observation, table.slate(numbers)),
+        tf.gather(values, numbers, batch_dims=1),
+        rtol=1e-6,
+    )
 
 
 def test_documents_without_topics_are_refused():
-    environment = SlateEnvironment(recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4), NUM_USERS, seed=1)
+    environment = SlateEnvironment(
+        recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4), NUM_USERS, seed=1
+    )
     with pytest.raises(ValueError, match="documents must be observed as one-hot vectors of topics"):
         TopicSetQNetwork(environment.observation_spec(), 2)

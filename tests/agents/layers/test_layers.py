@@ -20,7 +20,10 @@ NUM_USERS = 6
 
 
 def make_simulator(environment_id="InterestExploration-v1", **kwargs):
-    return recsim_tf.make(environment_id, **{"slate_size": 2, "num_candidates": 5, "resample_documents": False, **kwargs})
+    return recsim_tf.make(
+        environment_id,
+        **{"slate_size": 2, "num_candidates": 5, "resample_documents": False, **kwargs},
+    )
 
 
 def step_through(simulator, slates, seed=3):
@@ -28,7 +31,9 @@ def step_through(simulator, slates, seed=3):
     state = simulator.reset(NUM_USERS, seed)
     observations, decisions = [simulator.observe(state)], []
     for number, slate in enumerate(slates):
-        state, decision = simulator.step(state, tf.constant([slate] * NUM_USERS), random.as_seed(number))
+        state, decision = simulator.step(
+            state, tf.constant([slate] * NUM_USERS), random.as_seed(number)
+        )
         observations.append(simulator.observe(state))
         decisions.append(decision)
     return observations, decisions
@@ -41,22 +46,33 @@ def test_history_holds_the_last_observations_newest_first():
     simulator = make_simulator("InterestEvolution-v1", resample_documents=True)
     slates = [[0, 1], [2, 3], [1, 4], [0, 2]]
     raw, _ = step_through(simulator, slates)
-    seen, _ = step_through(layers.LayeredSimulator(simulator, layers.FixedLengthHistory(3, remember_documents=True)), slates)
+    seen, _ = step_through(
+        layers.LayeredSimulator(simulator, layers.FixedLengthHistory(3, remember_documents=True)),
+        slates,
+    )
     for step, observation in enumerate(seen):
         history = observation.user.sufficient_statistics
         remembered = [raw[step - age] if age <= step else None for age in range(3)]
-        np.testing.assert_array_equal(history.present, [[past is not None for past in remembered]] * NUM_USERS)
+        np.testing.assert_array_equal(
+            history.present, [[past is not None for past in remembered]] * NUM_USERS
+        )
         for age, past in enumerate(remembered):
             for name in ("user", "documents", "response"):
-                entries = tf.nest.map_structure(lambda leaf, age=age: leaf[:, age], getattr(history, name))
+                entries = tf.nest.map_structure(
+                    lambda leaf, age=age: leaf[:, age], getattr(history, name)
+                )
                 expected = getattr(raw[0] if past is None else past, name)
-                expected = tf.nest.map_structure(tf.zeros_like, expected) if past is None else expected
+                expected = (
+                    tf.nest.map_structure(tf.zeros_like, expected) if past is None else expected
+                )
                 tf.nest.map_structure(np.testing.assert_array_equal, entries, expected)
         np.testing.assert_array_equal(observation.user.raw_observation, raw[step].user)
 
 
 def test_history_remembers_only_what_it_is_told_to():
-    layered = layers.LayeredSimulator(make_simulator(), layers.FixedLengthHistory(2, remember_user=False))
+    layered = layers.LayeredSimulator(
+        make_simulator(), layers.FixedLengthHistory(2, remember_user=False)
+    )
     history = layered.observe(layered.reset(NUM_USERS, 0)).user.sufficient_statistics
     assert history.user == ()
     assert history.documents == ()
@@ -67,7 +83,10 @@ def test_history_remembers_only_what_it_is_told_to():
     ("kwargs", "message"),
     [
         ({"history_length": 0}, "history_length must be at least 1, got 0"),
-        ({"history_length": 1, "remember_user": False, "remember_response": False}, "one of remember_user"),
+        (
+            {"history_length": 1, "remember_user": False, "remember_response": False},
+            "one of remember_user",
+        ),
     ],
 )
 def test_history_rejects_what_would_remember_nothing(kwargs, message):
@@ -82,22 +101,38 @@ def test_click_statistics_count_impressions_and_clicks_by_cluster():
     simulator = make_simulator("InterestExploration-v1", resample_documents=True)
     slates = [[0, 1], [2, 3], [1, 4]]
     raw, _ = step_through(simulator, slates)
-    seen, _ = step_through(layers.LayeredSimulator(simulator, layers.ClusterClickStatistics()), slates)
+    seen, _ = step_through(
+        layers.LayeredSimulator(simulator, layers.ClusterClickStatistics()), slates
+    )
     impressions, clicks = np.zeros([2, NUM_USERS, 2])
     for step, observation in enumerate(seen):
         if step:
             for user in range(NUM_USERS):
-                for cluster, clicked in zip(raw[step].response.cluster_id[user], raw[step].response.clicked[user], strict=True):
+                for cluster, clicked in zip(
+                    raw[step].response.cluster_id[user],
+                    raw[step].response.clicked[user],
+                    strict=True,
+                ):
                     impressions[user, int(cluster)] += 1
                     clicks[user, int(cluster)] += float(clicked)
-        np.testing.assert_array_equal(observation.user.sufficient_statistics.impression_count, impressions)
+        np.testing.assert_array_equal(
+            observation.user.sufficient_statistics.impression_count, impressions
+        )
         np.testing.assert_array_equal(observation.user.sufficient_statistics.click_count, clicks)
     assert clicks.sum() > 0
 
 
 def test_click_statistics_name_the_field_that_an_environment_lacks():
-    with pytest.raises(ValueError, match="observed responses must have the fields clicked, cluster_id, got clicked, engagement without"):
-        layers.LayeredSimulator(make_simulator("LongTermSatisfaction-v1"), layers.ClusterClickStatistics())
+    with pytest.raises(
+        ValueError,
+        match=(
+            "observed responses must have the fields clicked, cluster_id, got clicked, engagement"
+            " without"
+        ),
+    ):
+        layers.LayeredSimulator(
+            make_simulator("LongTermSatisfaction-v1"), layers.ClusterClickStatistics()
+        )
 
 
 # Temporal aggregation.
@@ -127,8 +162,12 @@ def test_a_decision_holds_the_slate_and_discounts_its_rewards():
 def test_a_user_who_leaves_within_a_decision_ends_it():
     # Users of this budget leave at their second step.
     users = LongTermSatisfactionUsers(time_budget=2.0)
-    layered = layers.LayeredSimulator(make_simulator("LongTermSatisfaction-v1", users=users), layers.TemporalAggregation(3))
-    state, decision = layered.step(layered.reset(NUM_USERS, 0), tf.constant([[0, 1]] * NUM_USERS), random.as_seed(1))
+    layered = layers.LayeredSimulator(
+        make_simulator("LongTermSatisfaction-v1", users=users), layers.TemporalAggregation(3)
+    )
+    state, decision = layered.step(
+        layered.reset(NUM_USERS, 0), tf.constant([[0, 1]] * NUM_USERS), random.as_seed(1)
+    )
     np.testing.assert_array_equal(decision.discount, np.zeros(NUM_USERS))
     np.testing.assert_array_equal(decision.terminated, np.ones(NUM_USERS, bool))
     _, after = layered.step(state, tf.constant([[0, 1]] * NUM_USERS), random.as_seed(2))
@@ -140,7 +179,9 @@ def test_a_policy_holds_its_slate_for_the_period_and_begins_anew_with_a_user():
     simulator = make_simulator("LongTermSatisfaction-v1", users=users)
     layered = layers.LayeredSimulator(simulator, layers.TemporalAggregation(3))
     policy = layers.LayeredPolicy(layered, random_policy(simulator))
-    trajectory = simulator.rollout(policy, 50, 10, seed=0, auto_reset=True, policy_state=policy.get_initial_state(50))
+    trajectory = simulator.rollout(
+        policy, 50, 10, seed=0, auto_reset=True, policy_state=policy.get_initial_state(50)
+    )
     slate = trajectory.transitions.slate.numpy()
     held = (slate[1:] == slate[:-1]).all(axis=(1, 2))
     # Sessions of five steps: decisions at steps 0, 3 and 5, 8.
@@ -154,7 +195,9 @@ def test_a_policy_holds_its_slate_for_the_period_and_begins_anew_with_a_user():
         (lambda: layers.TemporalAggregation(2, gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
         (lambda: layers.SwitchingCost(-1.0), "switching_cost must be at least 0, got -1.0"),
         (
-            lambda: layers.LayeredSimulator(make_simulator(resample_documents=True), layers.TemporalAggregation(2)),
+            lambda: layers.LayeredSimulator(
+                make_simulator(resample_documents=True), layers.TemporalAggregation(2)
+            ),
             "must have resample_documents=False, got True",
         ),
     ],
@@ -171,8 +214,12 @@ def test_a_change_of_slate_costs_and_the_last_slate_is_seen():
     simulator = make_simulator("LongTermSatisfaction-v1", slate_size=2)
     slates = [[0, 1], [2, 1], [2, 1], [1, 2]]
     raw, transitions = step_through(simulator, slates)
-    seen, decisions = step_through(layers.LayeredSimulator(simulator, layers.SwitchingCost(7.0)), slates)
-    for transition, decision, cost in zip(transitions, decisions, [0.0, 7.0, 0.0, 7.0], strict=True):
+    seen, decisions = step_through(
+        layers.LayeredSimulator(simulator, layers.SwitchingCost(7.0)), slates
+    )
+    for transition, decision, cost in zip(
+        transitions, decisions, [0.0, 7.0, 0.0, 7.0], strict=True
+    ):
         np.testing.assert_allclose(decision.reward, transition.reward - cost, rtol=1e-5)
     # Before the first slate the first candidates stand for it.
     for step, last in enumerate([[0, 1], *slates]):
@@ -180,7 +227,9 @@ def test_a_change_of_slate_costs_and_the_last_slate_is_seen():
 
 
 def test_an_empty_position_is_another_slate():
-    layered = layers.LayeredSimulator(make_simulator("LongTermSatisfaction-v1"), layers.SwitchingCost(3.0))
+    layered = layers.LayeredSimulator(
+        make_simulator("LongTermSatisfaction-v1"), layers.SwitchingCost(3.0)
+    )
     memory = layered.reset(NUM_USERS, 0).memory
     observation = layered.below.observe(layered.below.reset(NUM_USERS, 0))
     cost = layered.layer.cost(memory, observation, tf.constant([[0, 1], [0, -1]] * 3))
@@ -225,7 +274,9 @@ def test_layers_stack_and_step_in_one_graph_without_retracing():
     for number in range(5):
         time_step = step(tf.constant([[number, (number + 1) % 5]] * NUM_USERS))
         step_types.append(int(time_step.step_type[0]))
-        impressions = time_step.observation.user.original_observation.sufficient_statistics.impression_count
+        impressions = (
+            time_step.observation.user.original_observation.sufficient_statistics.impression_count
+        )
         # Of 3, 6 and 7 steps with two documents each; a new session has none.
         assert float(tf.reduce_sum(impressions[0])) == [6, 12, 14, 0, 6][number]
     assert step_types == [1, 1, 2, 0, 1]
@@ -238,12 +289,17 @@ def test_layers_compile_with_xla():
     @tf.function(jit_compile=True, autograph=False)
     def step(seed):
         seeds = random.split_seed(seed, 2)
-        state, decision = layered.step(layered.reset(NUM_USERS, seeds[0]), tf.constant([[4, 3]] * NUM_USERS), seeds[1])
+        state, decision = layered.step(
+            layered.reset(NUM_USERS, seeds[0]), tf.constant([[4, 3]] * NUM_USERS), seeds[1]
+        )
         return decision.reward, layered.observe(state)
 
     reward, observation = step(random.as_seed(0))
     assert np.isfinite(reward).all()
-    assert observation.user.original_observation.sufficient_statistics.impression_count.shape == [NUM_USERS, 2]
+    assert observation.user.original_observation.sufficient_statistics.impression_count.shape == [
+        NUM_USERS,
+        2,
+    ]
 
 
 def test_the_observation_has_the_declared_spec():
@@ -251,7 +307,10 @@ def test_the_observation_has_the_declared_spec():
     environment = SlateEnvironment(layered, NUM_USERS, seed=0)
     observation = environment.reset().observation
     tf.nest.map_structure(
-        lambda leaf, spec: (leaf.shape[1:].assert_is_compatible_with(spec.shape), leaf.dtype == spec.dtype or pytest.fail(spec.name)),
+        lambda leaf, spec: (
+            leaf.shape[1:].assert_is_compatible_with(spec.shape),
+            leaf.dtype == spec.dtype or pytest.fail(spec.name),
+        ),
         observation,
         environment.observation_spec(),
     )
@@ -289,11 +348,15 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
 def test_a_served_policy_is_saved_for_any_number_of_users(tmp_path):
     layered = stacked(make_simulator())
     environment = SlateEnvironment(layered, NUM_USERS)
-    policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), policies.first_positions(2))
+    policy = SlatePolicy(
+        environment.time_step_spec(), environment.action_spec(), policies.first_positions(2)
+    )
     served = layers.serve(layered, policy)
     policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))
-    time_step = ts.restart(layered.below.below.below.below.observe(make_simulator().reset(3, 0)), batch_size=3)
+    time_step = ts.restart(
+        layered.below.below.below.below.observe(make_simulator().reset(3, 0)), batch_size=3
+    )
     step = loaded.action(time_step, loaded.get_initial_state(3))
     np.testing.assert_array_equal(step.action, [[0, 1]] * 3)
 
@@ -301,14 +364,21 @@ def test_a_served_policy_is_saved_for_any_number_of_users(tmp_path):
 def test_without_layers_a_policy_is_served_as_it_is():
     simulator = make_simulator()
     environment = SlateEnvironment(simulator, NUM_USERS)
-    policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), random_policy(simulator))
+    policy = SlatePolicy(
+        environment.time_step_spec(), environment.action_spec(), random_policy(simulator)
+    )
     assert layers.serve(simulator, policy) is policy
 
 
 def test_slate_q_takes_the_affinity_of_the_user_below_the_layers():
     simulator = make_simulator("InterestEvolution-v1", resample_documents=False)
-    layered = layers.LayeredSimulator(layers.LayeredSimulator(simulator, layers.FixedLengthHistory(2)), layers.SwitchingCost())
-    below, above = simulator.observe(simulator.reset(NUM_USERS, 3)), layered.observe(layered.reset(NUM_USERS, 3))
+    layered = layers.LayeredSimulator(
+        layers.LayeredSimulator(simulator, layers.FixedLengthHistory(2)), layers.SwitchingCost()
+    )
+    below, above = (
+        simulator.observe(simulator.reset(NUM_USERS, 3)),
+        layered.observe(layered.reset(NUM_USERS, 3)),
+    )
     for expected, got in zip(AffinityScores()(below), AffinityScores()(above), strict=True):
         np.testing.assert_array_equal(got, expected)
     environment = SlateEnvironment(layered, NUM_USERS)

@@ -34,14 +34,20 @@ def test_impossible_outcomes_have_no_weight_and_leave_the_gradient_finite():
     scores = tf.constant([[0.5, -0.3]])
     with tf.GradientTape() as tape:
         tape.watch(scores)
-        weights = relaxed_sample(choice.MultinomialLogit(scores, mask=[[True, False]]), random.as_seed(0), 0.1).weights
+        weights = relaxed_sample(
+            choice.MultinomialLogit(scores, mask=[[True, False]]), random.as_seed(0), 0.1
+        ).weights
         first = weights[0, 0]
     np.testing.assert_array_equal(weights, [[1.0, 0.0, 0.0]])
     assert np.isfinite(tape.gradient(first, scores)).all()
 
 
 def test_a_masked_draw_has_its_safe_value():
-    distribution = tfd.Masked(tfd.Bernoulli(probs=[0.5, 0.5]), [True, False], safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype))
+    distribution = tfd.Masked(
+        tfd.Bernoulli(probs=[0.5, 0.5]),
+        [True, False],
+        safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype),
+    )
     weights = relaxed_sample(distribution, random.as_seed(0), 1.0).weights
     assert 0 < weights[0, 0] < 1
     np.testing.assert_array_equal(weights[1], [0.0, 1.0])
@@ -53,10 +59,16 @@ def test_a_map_of_a_mixture_is_the_mean_of_its_maps_and_integers_become_labels()
     def outcome(draw):
         return {"clicked": tf.one_hot(draw, 2), "position": draw, "shown": shown}
 
-    mean = apply("response", outcome, Mixture(tf.constant([[0, 0], [1, 1]]), tf.constant([[0.25, 0.75], [1.0, 0.0]])))
+    mean = apply(
+        "response",
+        outcome,
+        Mixture(tf.constant([[0, 0], [1, 1]]), tf.constant([[0.25, 0.75], [1.0, 0.0]])),
+    )
     np.testing.assert_allclose(mean["clicked"], [[0.25, 0.75], [1.0, 0.0]])
     assert mean["shown"] is shown
-    with pytest.raises(ValueError, match=r"response.position is an integer or bool, which has no mixture"):
+    with pytest.raises(
+        ValueError, match=r"response.position is an integer or bool, which has no mixture"
+    ):
         tf.cast(mean["position"], tf.float32)
     assert apply("response", outcome, tf.constant([1, 0]))["position"].numpy().tolist() == [1, 0]
 
@@ -82,5 +94,7 @@ def test_candidates_mix_in_their_float_fields():
     ],
 )
 def test_whoever_computes_with_a_label_gets_an_error_that_names_the_field(compute):
-    with pytest.raises(ValueError, match=r"documents.id is an integer or bool.*must read float fields"):
+    with pytest.raises(
+        ValueError, match=r"documents.id is an integer or bool.*must read float fields"
+    ):
         compute(Label("documents.id"))

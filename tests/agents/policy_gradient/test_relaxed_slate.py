@@ -35,10 +35,13 @@ def test_the_weights_of_a_position_sum_to_one_and_masked_candidates_have_none(te
 
 
 def test_by_hand():
-    # softmax of log(1, 2, 5) at temperature 1 is 1/8, 2/8, 5/8; then the weights are 1 * 7/8, 2 * 6/8, 5 * 3/8.
+    # softmax of log(1, 2, 5) at temperature 1 is 1/8, 2/8, 5/8; then the weights are 1 * 7/8, 2 *
+    # 6/8, 5 * 3/8.
     weights = relaxed_top_k(tf.math.log([[1.0, 2.0, 5.0]]), 2, 1.0)
     second = np.array([7.0, 12.0, 15.0])
-    np.testing.assert_allclose(weights[0], [[1 / 8, 2 / 8, 5 / 8], second / second.sum()], rtol=1e-6)
+    np.testing.assert_allclose(
+        weights[0], [[1 / 8, 2 / 8, 5 / 8], second / second.sum()], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
@@ -46,7 +49,9 @@ def test_gradients_are_those_of_finite_differences(temperature):
     keys = tf.constant(LOGITS[np.newaxis])
     cotangent = np.random.default_rng(0).normal(size=[1, 3, 5])
     theoretical, numerical = tf.test.compute_gradient(
-        lambda keys: tf.reduce_sum(cotangent * relaxed_top_k(keys, 3, temperature)), [keys], delta=1e-6
+        lambda keys: tf.reduce_sum(cotangent * relaxed_top_k(keys, 3, temperature)),
+        [keys],
+        delta=1e-6,
     )
     np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-5, atol=1e-8)
 
@@ -60,7 +65,9 @@ def test_float32_keeps_the_gradient_where_a_weight_is_next_to_one(temperature):
     def gradient(keys):
         with tf.GradientTape() as tape:
             tape.watch(keys)
-            total = tf.reduce_sum(tf.cast(cotangent, keys.dtype) * relaxed_top_k(keys, 3, temperature))
+            total = tf.reduce_sum(
+                tf.cast(cotangent, keys.dtype) * relaxed_top_k(keys, 3, temperature)
+            )
         return tape.gradient(total, keys)
 
     exact = gradient(values).numpy()

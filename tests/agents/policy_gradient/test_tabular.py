@@ -5,7 +5,14 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.tabular_sessions import LOGITS, NUM_STEPS, TABLES, exact_return, tabular_policy, tabular_sessions
+from benchmarks.tabular_sessions import (
+    LOGITS,
+    NUM_STEPS,
+    TABLES,
+    exact_return,
+    tabular_policy,
+    tabular_sessions,
+)
 from recsim_tf.agents.policy_gradient import relaxed_return, score_function_return
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
@@ -22,11 +29,14 @@ def exact_gradient(parameter=LOGITS, function=lambda logits: exact_return(logits
 
 
 def sampler(function):
-    """(seed, number of batches, *arguments) -> the returns and gradients [number, ...] of `function(seed, logits copies, *arguments)`."""
+    """(seed, number of batches, *arguments) -> the returns and gradients [number, ...] of
+    `function(seed, logits copies, *arguments)`.
+    """
 
     @compiled(jit_compile=True)
     def batch(seed, *arguments):
-        logits = tf.tile(tf.constant(LOGITS)[tf.newaxis], [NUM_USERS, 1, 1])  # so that one backward pass gives each session's gradient
+        # so that one backward pass gives each session's gradient
+        logits = tf.tile(tf.constant(LOGITS)[tf.newaxis], [NUM_USERS, 1, 1])
         with tf.GradientTape() as tape:
             tape.watch(logits)
             returns = function(seed, logits, *arguments)
@@ -42,7 +52,9 @@ def sampler(function):
 def by_score_function(simulator, num_steps=NUM_STEPS):
     def function(seed, logits, *baseline):
         policy = tabular_policy(logits)
-        return score_function_return(simulator, policy, simulator.rollout(policy, NUM_USERS, num_steps, seed), *baseline)
+        return score_function_return(
+            simulator, policy, simulator.rollout(policy, NUM_USERS, num_steps, seed), *baseline
+        )
 
     return sampler(function)
 
@@ -59,9 +71,13 @@ def assert_mean(samples, expected, num_standard_errors=4.0):
 
 def test_the_enumerated_return_is_that_of_sessions_and_its_gradient_that_of_finite_differences():
     simulator, policy = tabular_sessions(), tabular_policy(tf.constant(LOGITS))
-    rewards = compiled(lambda: simulator.rollout(policy, NUM_USERS, NUM_STEPS, seed=1).transitions.reward)()
+    rewards = compiled(
+        lambda: simulator.rollout(policy, NUM_USERS, NUM_STEPS, seed=1).transitions.reward
+    )()
     assert_mean(np.sum(rewards, axis=0), exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())
-    theoretical, numerical = tf.test.compute_gradient(lambda logits: exact_return(logits, NUM_STEPS), [tf.constant(LOGITS)], delta=1e-5)
+    theoretical, numerical = tf.test.compute_gradient(
+        lambda logits: exact_return(logits, NUM_STEPS), [tf.constant(LOGITS)], delta=1e-5
+    )
     np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-5, atol=1e-9)
 
 
@@ -70,12 +86,16 @@ def test_the_score_function_gradient_is_that_of_the_exact_return_within_its_stan
     assert_mean(returns, exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())
     assert_mean(gradients, exact_gradient())
     # The test has power: the standard error is a small part of the gradient.
-    assert np.linalg.norm(gradients.std(axis=0)) / np.sqrt(len(gradients)) < 0.05 * np.linalg.norm(exact_gradient())
+    assert np.linalg.norm(gradients.std(axis=0)) / np.sqrt(len(gradients)) < 0.05 * np.linalg.norm(
+        exact_gradient()
+    )
 
 
 def test_slates_and_draws_after_the_end_of_a_session_have_no_part_in_the_score_function_gradient():
     simulator, num_steps = tabular_sessions(max_steps=3), 5
-    trajectory = compiled(simulator.rollout)(tabular_policy(tf.constant(LOGITS)), 40, num_steps, seed=0)
+    trajectory = compiled(simulator.rollout)(
+        tabular_policy(tf.constant(LOGITS)), 40, num_steps, seed=0
+    )
     active = trajectory.transitions.active
     assert 0.1 < np.mean(active[:3]) < 0.9
 
@@ -84,7 +104,9 @@ def test_slates_and_draws_after_the_end_of_a_session_have_no_part_in_the_score_f
 
     transitions = trajectory.transitions
     slate = exchanged(transitions.slate, transitions.slate[:, :, ::-1])
-    draws = tf.nest.map_structure(lambda leaf: exchanged(leaf, tf.zeros_like(leaf)), transitions.draws)
+    draws = tf.nest.map_structure(
+        lambda leaf: exchanged(leaf, tf.zeros_like(leaf)), transitions.draws
+    )
     assert np.any(draws.response != transitions.draws.response)
 
     @compiled
@@ -97,11 +119,17 @@ def test_slates_and_draws_after_the_end_of_a_session_have_no_part_in_the_score_f
         return tape.gradient(returns, logits)
 
     expected = gradient(transitions.slate, transitions.draws)
-    np.testing.assert_allclose(gradient(slate, draws._replace(candidates=transitions.draws.candidates)), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        gradient(slate, draws._replace(candidates=transitions.draws.candidates)),
+        expected,
+        rtol=1e-12,
+    )
 
 
-def test_a_baseline_of_the_past_changes_the_variance_and_not_the_mean_of_the_score_function_gradient():
-    baseline = tf.linspace(tf.constant(5.0, tf.float64), 1.0, NUM_STEPS)[:, tf.newaxis] * tf.ones([1, NUM_USERS], tf.float64)
+def test_a_baseline_of_the_past_changes_the_variance_of_the_score_function_not_its_mean():
+    baseline = tf.linspace(tf.constant(5.0, tf.float64), 1.0, NUM_STEPS)[:, tf.newaxis] * tf.ones(
+        [1, NUM_USERS], tf.float64
+    )
     _, gradients = by_score_function(tabular_sessions())(1, 10, baseline)
     assert_mean(gradients, exact_gradient())
     _, by_default = score_function_samples()
@@ -114,7 +142,9 @@ def test_the_score_function_gradient_holds_for_the_parameters_of_the_models():
     parameters = np.zeros(len(names))
 
     def moved(parameters):
-        """Each parameter moves one table; a user's copy would need tables of their own, so that the standard error is over batches."""
+        """Each parameter moves one table; a user's copy would need tables of their own, so that the
+        standard error is over batches.
+        """
         tables = {}
         for parameter, name in zip(tf.unstack(parameters), names, strict=True):
             table = getattr(TABLES, name)
@@ -135,7 +165,9 @@ def test_the_score_function_gradient_holds_for_the_parameters_of_the_models():
         return tape.gradient(value, point)
 
     gradients = np.array([gradient(seed) for seed in random.split_seed(2, num_batches)])
-    expected = exact_gradient(parameters, lambda point: exact_return(tf.constant(LOGITS), NUM_STEPS, moved(point)))
+    expected = exact_gradient(
+        parameters, lambda point: exact_return(tf.constant(LOGITS), NUM_STEPS, moved(point))
+    )
     assert_mean(gradients, expected)
     assert (gradients.std(axis=0) / np.sqrt(num_batches) < 0.3 * np.abs(expected)).all()
 
@@ -145,11 +177,17 @@ def test_the_pathwise_gradient_is_that_of_finite_differences_of_the_relaxed_retu
 
     @compiled
     def value(logits, temperature):
-        return tf.reduce_mean(relaxed_return(simulator, tabular_policy(logits), 50, NUM_STEPS, seed=3, temperature=temperature))
+        return tf.reduce_mean(
+            relaxed_return(
+                simulator, tabular_policy(logits), 50, NUM_STEPS, seed=3, temperature=temperature
+            )
+        )
 
     for temperature in (0.2, 1.0):
         temperature = tf.constant(temperature, tf.float64)
-        gradients = tf.test.compute_gradient(functools.partial(value, temperature=temperature), [tf.constant(LOGITS)], delta=1e-5)
+        gradients = tf.test.compute_gradient(
+            functools.partial(value, temperature=temperature), [tf.constant(LOGITS)], delta=1e-5
+        )
         (theoretical,), (numerical,) = gradients
         np.testing.assert_allclose(theoretical, numerical, rtol=1e-5, atol=1e-9)
         assert np.abs(theoretical).min() > 1e-4
@@ -160,13 +198,17 @@ def test_the_bias_of_the_pathwise_gradient_shrinks_with_the_temperature():
 
     @sampler
     def sample(seed, logits, temperature):
-        return relaxed_return(simulator, tabular_policy(logits), NUM_USERS, NUM_STEPS, seed, temperature)
+        return relaxed_return(
+            simulator, tabular_policy(logits), NUM_USERS, NUM_STEPS, seed, temperature
+        )
 
     biases, errors = [], []
     for temperature, num_batches in ((4.0, 1), (1.0, 2), (0.5, 5), (0.2, 40)):
         _, gradients = sample(0, num_batches, tf.constant(temperature, tf.float64))
         biases.append(np.linalg.norm(gradients.mean(axis=0) - exact) / np.linalg.norm(exact))
-        errors.append(np.linalg.norm(gradients.std(axis=0)) / np.sqrt(len(gradients)) / np.linalg.norm(exact))
+        errors.append(
+            np.linalg.norm(gradients.std(axis=0)) / np.sqrt(len(gradients)) / np.linalg.norm(exact)
+        )
     for warm, cold in ((0, 1), (1, 2), (2, 3)):
         assert biases[cold] + 4 * np.hypot(errors[cold], errors[warm]) < biases[warm]
     assert biases[-1] < 0.15
@@ -189,9 +231,15 @@ def test_departures_by_a_hazard_are_weighted_exactly():
         simulator = tabular_sessions(tables._replace(hazards=hazard), max_steps=max_steps)
         with tf.GradientTape() as tape:
             returns = relaxed_return(simulator, policy, 5, num_steps=4, seed=0)
-        np.testing.assert_allclose(returns, 0.7 * np.sum(0.8 ** np.arange(expected_steps)), rtol=1e-12)
+        np.testing.assert_allclose(
+            returns, 0.7 * np.sum(0.8 ** np.arange(expected_steps)), rtol=1e-12
+        )
         steps = np.arange(1, expected_steps)
-        np.testing.assert_allclose(tape.gradient(returns, hazard), [-5 * 0.7 * np.sum(steps * 0.8 ** (steps - 1))], rtol=1e-12)
+        np.testing.assert_allclose(
+            tape.gradient(returns, hazard),
+            [-5 * 0.7 * np.sum(steps * 0.8 ** (steps - 1))],
+            rtol=1e-12,
+        )
 
 
 def test_graph_and_xla_agree():
@@ -205,6 +253,8 @@ def test_graph_and_xla_agree():
             returns = score_function_return(simulator, tabular_policy(logits), trajectory)
         return returns, tape.gradient(returns, logits)
 
-    graph, xla = (compiled(returns_and_gradient, jit_compile=jit_compile)() for jit_compile in (False, True))
+    graph, xla = (
+        compiled(returns_and_gradient, jit_compile=jit_compile)() for jit_compile in (False, True)
+    )
     for graph_leaf, xla_leaf in zip(graph, xla, strict=True):
         np.testing.assert_allclose(xla_leaf, graph_leaf, rtol=1e-9)

@@ -6,9 +6,25 @@ from tf_agents.networks import network
 from tf_agents.trajectories import policy_step, trajectory
 
 from recsim_tf.agents.reinforce import ReinforceSlateAgent, SlatePolicyNetwork, StateValueNetwork
-from tests.agents.slate_q.experience import ACTION_SPEC, FIRST, LAST, MID, OBSERVATION_SPEC, TIME_STEP_SPEC, observation
+from tests.agents.slate_q.experience import (
+    ACTION_SPEC,
+    FIRST,
+    LAST,
+    MID,
+    OBSERVATION_SPEC,
+    TIME_STEP_SPEC,
+    observation,
+)
 
-__all__ = ["ACTION_SPEC", "FIRST", "LAST", "MID", "OBSERVATION_SPEC", "TIME_STEP_SPEC", "observation"]
+__all__ = [
+    "ACTION_SPEC",
+    "FIRST",
+    "LAST",
+    "MID",
+    "OBSERVATION_SPEC",
+    "TIME_STEP_SPEC",
+    "observation",
+]
 
 
 class FirstFeature(network.Network):
@@ -51,14 +67,24 @@ def sequences(step_types, rewards, discounts, slates=None, values=None, log_prob
     frames = num_users * length
     flat = observation(frames, seed)
     if values is not None:
-        flat = flat._replace(user=tf.concat([np.reshape(np.float32(values), [-1, 1]), flat.user[:, 1:]], axis=1))
+        flat = flat._replace(
+            user=tf.concat([np.reshape(np.float32(values), [-1, 1]), flat.user[:, 1:]], axis=1)
+        )
     if slates is None:
-        slates = np.random.default_rng(seed + 1).permuted(np.tile(np.arange(4), [frames, 1]), axis=1)[:, :2]
+        slates = np.random.default_rng(seed + 1).permuted(
+            np.tile(np.arange(4), [frames, 1]), axis=1
+        )[:, :2]
     return trajectory.Trajectory(
         step_type=tf.constant(step_types[:, :-1]),
-        observation=tf.nest.map_structure(lambda leaf: tf.reshape(leaf, [num_users, length, *leaf.shape[1:]]), flat),
+        observation=tf.nest.map_structure(
+            lambda leaf: tf.reshape(leaf, [num_users, length, *leaf.shape[1:]]), flat
+        ),
         action=tf.reshape(tf.constant(slates, tf.int32), [num_users, length, 2]),
-        policy_info=() if log_probs is None else policy_step.PolicyInfo(log_probability=tf.constant(log_probs, tf.float32)),
+        policy_info=(
+            ()
+            if log_probs is None
+            else policy_step.PolicyInfo(log_probability=tf.constant(log_probs, tf.float32))
+        ),
         next_step_type=tf.constant(step_types[:, 1:]),
         reward=tf.constant(rewards, tf.float32),
         discount=tf.constant(discounts, tf.float32),

@@ -8,20 +8,53 @@ from recsim_tf.agents.reinforce import PlackettLuce
 from recsim_tf.agents.slate_table import all_slates
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from tests.agents.reinforce.experience import FIRST, LAST, MID, FirstFeature, make_agent, observation, sequences
+from tests.agents.reinforce.experience import (
+    FIRST,
+    LAST,
+    MID,
+    FirstFeature,
+    make_agent,
+    observation,
+    sequences,
+)
 
-# Four users of three decisions each: one stays, one leaves, one is cut off by the time limit, and a newcomer follows each of these.
-STEP_TYPES = [[MID, MID, MID, MID, MID], [MID, LAST, FIRST, MID, MID], [MID, MID, LAST, FIRST, MID], [LAST, FIRST, MID, MID, MID]]
-REWARDS = [[1.0, 2.0, 4.0, 99.0], [1.0, 77.0, 4.0, 99.0], [1.0, 2.0, 77.0, 99.0], [77.0, 2.0, 4.0, 99.0]]
+# Four users of three decisions each: one stays, one leaves, one is cut off by the time limit, and a
+# newcomer follows each of these.
+STEP_TYPES = [
+    [MID, MID, MID, MID, MID],
+    [MID, LAST, FIRST, MID, MID],
+    [MID, MID, LAST, FIRST, MID],
+    [LAST, FIRST, MID, MID, MID],
+]
+REWARDS = [
+    [1.0, 2.0, 4.0, 99.0],
+    [1.0, 77.0, 4.0, 99.0],
+    [1.0, 2.0, 77.0, 99.0],
+    [77.0, 2.0, 4.0, 99.0],
+]
 DISCOUNTS = [[1.0, 1.0, 1.0, 9.0], [0.0, 1.0, 1.0, 9.0], [1.0, 1.0, 1.0, 9.0], [1.0, 1.0, 1.0, 9.0]]
-VALUES = [[0.5, 0.25, -0.5, 0.75], [0.5, 0.25, -0.5, 0.75], [0.5, 0.25, -0.5, 0.75], [0.5, 0.25, -0.5, 0.75]]
+VALUES = [
+    [0.5, 0.25, -0.5, 0.75],
+    [0.5, 0.25, -0.5, 0.75],
+    [0.5, 0.25, -0.5, 0.75],
+    [0.5, 0.25, -0.5, 0.75],
+]
 VALID = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0], [0, 1, 1]], np.float32)
-EXPERIENCE = {"step_types": STEP_TYPES, "rewards": REWARDS, "discounts": DISCOUNTS, "values": VALUES}
-# Rewards up to the end of the session or the window, and the value there: zero where the user left, and that of the last
-# state where the time limit cut the session off.
-RETURNS_OF_WINDOWS = np.float32([[7.75, 6.75, 4.75], [1.0, 0.0, 4.75], [2.5, 1.5, 0.0], [0.0, 6.75, 4.75]])
+EXPERIENCE = {
+    "step_types": STEP_TYPES,
+    "rewards": REWARDS,
+    "discounts": DISCOUNTS,
+    "values": VALUES,
+}
+# Rewards up to the end of the session or the window, and the value there: zero where the user left,
+# and that of the last state where the time limit cut the session off.
+RETURNS_OF_WINDOWS = np.float32(
+    [[7.75, 6.75, 4.75], [1.0, 0.0, 4.75], [2.5, 1.5, 0.0], [0.0, 6.75, 4.75]]
+)
 # One reward and the next state's value.
-RETURNS_OF_STEPS = np.float32([[1.25, 1.5, 4.75], [1.0, 0.0, 4.75], [1.25, 1.5, 0.0], [0.0, 1.5, 4.75]])
+RETURNS_OF_STEPS = np.float32(
+    [[1.25, 1.5, 4.75], [1.0, 0.0, 4.75], [1.25, 1.5, 0.0], [0.0, 1.5, 4.75]]
+)
 
 
 def returns_of(agent, experience):
@@ -30,44 +63,68 @@ def returns_of(agent, experience):
     return VALID * (agent._advantages(steps, values) + values[:, :-1])
 
 
-@pytest.mark.parametrize(("td_lambda", "expected"), [(1.0, RETURNS_OF_WINDOWS), (0.0, RETURNS_OF_STEPS)])
-def test_returns_stop_at_the_end_of_a_session_and_go_on_with_the_value_at_the_end_of_the_window(td_lambda, expected):
+@pytest.mark.parametrize(
+    ("td_lambda", "expected"), [(1.0, RETURNS_OF_WINDOWS), (0.0, RETURNS_OF_STEPS)]
+)
+def test_returns_stop_at_the_end_of_a_session_and_go_on_with_the_value_at_the_end_of_the_window(
+    td_lambda, expected
+):
     agent = make_agent(FirstFeature(), num_steps=3, td_lambda=td_lambda)
     np.testing.assert_allclose(returns_of(agent, sequences(**EXPERIENCE)), expected, atol=1e-6)
 
 
 def test_returns_are_discounted_mixed_by_lambda_and_scaled():
     gamma, td_lambda, scale = 0.9, 0.6, 0.5
-    agent = make_agent(FirstFeature(), num_steps=3, gamma=gamma, td_lambda=td_lambda, reward_scale_factor=scale)
+    agent = make_agent(
+        FirstFeature(), num_steps=3, gamma=gamma, td_lambda=td_lambda, reward_scale_factor=scale
+    )
     values, rewards = np.array(VALUES[0]), scale * np.array(REWARDS[0])
     expected = np.zeros(4)
     expected[3] = values[3]
     for step in (2, 1, 0):
-        expected[step] = rewards[step] + gamma * ((1 - td_lambda) * values[step + 1] + td_lambda * expected[step + 1])
-    np.testing.assert_allclose(returns_of(agent, sequences(**EXPERIENCE))[0], expected[:3], rtol=1e-6)
+        expected[step] = rewards[step] + gamma * (
+            (1 - td_lambda) * values[step + 1] + td_lambda * expected[step + 1]
+        )
+    np.testing.assert_allclose(
+        returns_of(agent, sequences(**EXPERIENCE))[0], expected[:3], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("normalize", [False, True])
 def test_the_loss_is_that_of_the_formulas_over_the_decisions(normalize):
     agent = make_agent(
-        FirstFeature(), num_steps=3, normalize_advantages=normalize, value_estimation_loss_coef=0.3, entropy_regularization=0.2
+        FirstFeature(),
+        num_steps=3,
+        normalize_advantages=normalize,
+        value_estimation_loss_coef=0.3,
+        entropy_regularization=0.2,
     )
     experience = sequences(**EXPERIENCE)
     parts = agent.loss(experience).extra
-    first = tf.nest.map_structure(lambda leaf: tf.reshape(leaf[:, :-1], [12, *leaf.shape[2:]]), experience)
+    first = tf.nest.map_structure(
+        lambda leaf: tf.reshape(leaf[:, :-1], [12, *leaf.shape[2:]]), experience
+    )
     distribution, _ = agent._actor_network(first.observation)
     valid = VALID.ravel() > 0
     errors = (RETURNS_OF_WINDOWS - np.array(VALUES)[:, :-1]).ravel()[valid]
     advantages = (errors - errors.mean()) / errors.std() if normalize else errors
     log_probs = distribution.log_prob(first.action).numpy()[valid]
     entropy = distribution.position_entropies(first.action).numpy().sum(-1)[valid].mean()
-    np.testing.assert_allclose(parts.policy_gradient_loss, -np.mean(advantages * log_probs), atol=1e-5)
+    np.testing.assert_allclose(
+        parts.policy_gradient_loss, -np.mean(advantages * log_probs), atol=1e-5
+    )
     np.testing.assert_allclose(parts.value_estimation_loss, 0.3 * np.mean(errors**2), rtol=1e-5)
     np.testing.assert_allclose(parts.entropy, entropy, rtol=1e-5)
     np.testing.assert_allclose(parts.entropy_regularization_loss, -0.2 * entropy, rtol=1e-5)
-    loss = parts.policy_gradient_loss + parts.value_estimation_loss + parts.entropy_regularization_loss
+    loss = (
+        parts.policy_gradient_loss + parts.value_estimation_loss + parts.entropy_regularization_loss
+    )
     np.testing.assert_allclose(agent.loss(experience).loss, loss, rtol=1e-5)
-    np.testing.assert_allclose(parts.explained_variance, 1 - errors.var() / RETURNS_OF_WINDOWS.ravel()[valid].var(), rtol=1e-4)
+    np.testing.assert_allclose(
+        parts.explained_variance,
+        1 - errors.var() / RETURNS_OF_WINDOWS.ravel()[valid].var(),
+        rtol=1e-4,
+    )
 
 
 def test_frames_between_sessions_and_the_action_of_the_last_frame_teach_nothing():
@@ -80,21 +137,33 @@ def test_frames_between_sessions_and_the_action_of_the_last_frame_teach_nothing(
         discount=tf.where(unused, 0.5, experience.discount),
         action=tf.where(unused[..., tf.newaxis], tf.constant([3, 1]), experience.action),
     )
-    tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), agent.loss(experience), agent.loss(changed))
+    tf.nest.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5),
+        agent.loss(experience),
+        agent.loss(changed),
+    )
 
 
 def test_experience_without_any_decision_changes_nothing():
     agent = make_agent(num_steps=1, entropy_regularization=0.1)
     before = [variable.numpy() for variable in agent._actor_network.variables]
     agent.train(sequences([[LAST, FIRST, MID]] * 2, [[9.0, 9.0]] * 2, [[1.0, 1.0]] * 2))
-    tf.nest.map_structure(np.testing.assert_array_equal, before, [variable.numpy() for variable in agent._actor_network.variables])
+    tf.nest.map_structure(
+        np.testing.assert_array_equal,
+        before,
+        [variable.numpy() for variable in agent._actor_network.variables],
+    )
 
 
 def test_users_of_weight_zero_teach_nothing():
     agent = make_agent(num_steps=3)
     experience = sequences(**EXPERIENCE)
     half = tf.nest.map_structure(lambda leaf: leaf[:2], experience)
-    np.testing.assert_allclose(agent.loss(experience, weights=tf.constant([1.0, 1.0, 0.0, 0.0])).loss, agent.loss(half).loss, rtol=1e-5)
+    np.testing.assert_allclose(
+        agent.loss(experience, weights=tf.constant([1.0, 1.0, 0.0, 0.0])).loss,
+        agent.loss(half).loss,
+        rtol=1e-5,
+    )
 
 
 # One decision in the same state for each of the 12 slates; the user leaves after it.
@@ -110,7 +179,11 @@ def every_slate(log_probs=None):
         np.stack([SLATES, SLATES], axis=1),
         log_probs=log_probs,
     )
-    return experience._replace(observation=tf.nest.map_structure(lambda leaf: tf.repeat(leaf[:1], 12, axis=0), experience.observation))
+    return experience._replace(
+        observation=tf.nest.map_structure(
+            lambda leaf: tf.repeat(leaf[:1], 12, axis=0), experience.observation
+        )
+    )
 
 
 def policy_gradient(agent, experience, weights=None):
@@ -133,14 +206,22 @@ def test_on_policy_the_expected_gradient_is_that_of_the_expected_reward():
     agent = make_agent(num_steps=1, normalize_advantages=False)
     experience = every_slate()
     probs, expected = reward_and_gradient(agent, experience)
-    # Weights that are the probabilities make the mean over all slates the expectation, here over their sum of one.
-    for gradient, exact in zip(policy_gradient(agent, experience, tf.constant(probs)), expected, strict=True):
+    # Weights that are the probabilities make the mean over all slates the expectation, here over
+    # their sum of one.
+    for gradient, exact in zip(
+        policy_gradient(agent, experience, tf.constant(probs)), expected, strict=True
+    ):
         np.testing.assert_allclose(-gradient, exact, atol=1e-5)
 
 
 @pytest.mark.parametrize("normalize_importance", [False, True])
 def test_off_policy_the_expected_gradient_is_that_of_the_expected_reward(normalize_importance):
-    agent = make_agent(num_steps=1, normalize_advantages=False, off_policy=True, normalize_importance=normalize_importance)
+    agent = make_agent(
+        num_steps=1,
+        normalize_advantages=False,
+        off_policy=True,
+        normalize_importance=normalize_importance,
+    )
     experience = every_slate(log_probs=np.full([12, 2], -np.log(12)))
     _, expected = reward_and_gradient(agent, experience)
     for gradient, exact in zip(policy_gradient(agent, experience), expected, strict=True):
@@ -152,7 +233,13 @@ def test_uncorrected_the_gradient_on_data_of_another_policy_is_another():
     experience = every_slate()
     _, expected = reward_and_gradient(agent, experience)
     gradients = policy_gradient(agent, experience)
-    assert max(np.abs(-gradient - exact).max() for gradient, exact in zip(gradients, expected, strict=True)) > 1e-2
+    assert (
+        max(
+            np.abs(-gradient - exact).max()
+            for gradient, exact in zip(gradients, expected, strict=True)
+        )
+        > 1e-2
+    )
 
 
 def test_importance_weights_are_capped():
@@ -171,19 +258,30 @@ def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_pol
     step = time_step()
     distribution, _ = agent._actor_network(step.observation)
     assert isinstance(distribution, PlackettLuce)
-    np.testing.assert_array_equal(agent.policy.action(step).action, np.argsort(-distribution.logits, axis=1)[:, :2])
+    np.testing.assert_array_equal(
+        agent.policy.action(step).action, np.argsort(-distribution.logits, axis=1)[:, :2]
+    )
     seed = random.as_seed(5)
-    np.testing.assert_array_equal(agent.collect_policy.action(step, seed=seed).action, random.sample(distribution, seed))
-    first, second = agent.collect_policy.action(step).action, agent.collect_policy.action(step).action
+    np.testing.assert_array_equal(
+        agent.collect_policy.action(step, seed=seed).action, random.sample(distribution, seed)
+    )
+    first, second = (
+        agent.collect_policy.action(step).action,
+        agent.collect_policy.action(step).action,
+    )
     assert (first != second).numpy().any()
     assert agent.collect_policy.action(step).info == ()
-    np.testing.assert_array_equal(agent.collect_policy.distribution(step).action.logits, distribution.logits)
+    np.testing.assert_array_equal(
+        agent.collect_policy.distribution(step).action.logits, distribution.logits
+    )
 
 
 def test_agents_with_the_same_seed_draw_the_same_slates():
     agents = [make_agent(seed=seed) for seed in (1, 1, 2)]
     for agent in agents[1:]:
-        for variable, value in zip(agent._actor_network.variables, agents[0]._actor_network.variables, strict=True):
+        for variable, value in zip(
+            agent._actor_network.variables, agents[0]._actor_network.variables, strict=True
+        ):
             variable.assign(value)
     slates = [agent.collect_policy.action(time_step()).action.numpy() for agent in agents]
     np.testing.assert_array_equal(slates[0], slates[1])
@@ -195,14 +293,21 @@ def test_off_policy_the_collect_policy_logs_the_log_probabilities_of_its_slates(
     step = time_step()
     decided = agent.collect_policy.action(step)
     distribution, _ = agent._actor_network(step.observation)
-    np.testing.assert_allclose(decided.info.log_probability, distribution.log_prob(decided.action), rtol=1e-6)
+    np.testing.assert_allclose(
+        decided.info.log_probability, distribution.log_prob(decided.action), rtol=1e-6
+    )
     assert agent.collect_data_spec.policy_info.log_probability.shape == []
     assert not agent.on_policy
     assert make_agent().on_policy
 
 
 def test_training_compiles_under_xla_raises_what_is_rewarded_and_does_not_retrace():
-    agent = make_agent(optimizer=tf.keras.optimizers.Adam(0.02), num_steps=1, entropy_regularization=0.001, off_policy=True)
+    agent = make_agent(
+        optimizer=tf.keras.optimizers.Adam(0.02),
+        num_steps=1,
+        entropy_regularization=0.001,
+        off_policy=True,
+    )
     experience = every_slate(log_probs=np.full([12, 2], -np.log(12)))
     train = compiled(agent.train, jit_compile=True)
     for _ in range(150):
@@ -211,7 +316,9 @@ def test_training_compiles_under_xla_raises_what_is_rewarded_and_does_not_retrac
     assert int(agent.train_step_counter) == 150
     probs, _ = reward_and_gradient(agent, experience)
     # Item-wise logits can put their whole weight on any slate of two.
-    assert probs @ SLATE_REWARDS > SLATE_REWARDS.mean() + 0.8 * (SLATE_REWARDS.max() - SLATE_REWARDS.mean())
+    assert probs @ SLATE_REWARDS > SLATE_REWARDS.mean() + 0.8 * (
+        SLATE_REWARDS.max() - SLATE_REWARDS.mean()
+    )
 
 
 def test_experience_must_have_one_frame_more_than_decisions():
@@ -226,7 +333,10 @@ def test_experience_must_have_one_frame_more_than_decisions():
         ({"gamma": 1.5}, r"gamma must be in \[0, 1\], got 1.5"),
         ({"td_lambda": -0.5}, r"td_lambda must be in \[0, 1\], got -0.5"),
         ({"reward_scale_factor": 0}, "reward_scale_factor must be above 0, got 0"),
-        ({"off_policy": True, "importance_cap": 0}, "importance_cap must be above 0 or None, got 0"),
+        (
+            {"off_policy": True, "importance_cap": 0},
+            "importance_cap must be above 0 or None, got 0",
+        ),
         ({"importance_cap": 2.0}, "go with off_policy=True, and only with it"),
     ],
 )

@@ -16,19 +16,37 @@ from tests.experiment.test_learning import NUM_USERS, SESSION_STEPS, Recorder, f
 NUM_STEPS = 4
 
 
-def loop_of(agent, environment, batch_size=None, replay_length=NUM_STEPS + 1, collect_steps=NUM_STEPS):
-    return LearningLoop(environment, agent, batch_size, replay_length, 1, seed=0, collect_steps_per_iteration=collect_steps)
+def loop_of(
+    agent, environment, batch_size=None, replay_length=NUM_STEPS + 1, collect_steps=NUM_STEPS
+):
+    return LearningLoop(
+        environment,
+        agent,
+        batch_size,
+        replay_length,
+        1,
+        seed=0,
+        collect_steps_per_iteration=collect_steps,
+    )
 
 
 def make_agent(environment, bindings=(), learning_rate=1e-3) -> ReinforceSlateAgent:
     config.load([], [f"ReinforceSlateAgent.num_steps = {NUM_STEPS}", *bindings])
-    agent = create_reinforce(environment, tf.Variable(0, dtype=tf.int64), optimizer=lambda: tf.keras.optimizers.Adam(learning_rate))
+    agent = create_reinforce(
+        environment,
+        tf.Variable(0, dtype=tf.int64),
+        optimizer=lambda: tf.keras.optimizers.Adam(learning_rate),
+    )
     agent.initialize()
     return agent
 
 
 def exploration(num_users=NUM_USERS):
-    return SlateEnvironment(interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS), num_users, seed=7)
+    return SlateEnvironment(
+        interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS),
+        num_users,
+        seed=7,
+    )
 
 
 def test_with_as_many_collect_steps_as_decisions_every_pair_of_frames_is_trained_on_once():
@@ -44,14 +62,21 @@ def test_with_as_many_collect_steps_as_decisions_every_pair_of_frames_is_trained
     frames = frames_of(7, 1 + iterations * NUM_STEPS, NUM_STEPS + 1)
     for iteration in range(iterations):
         first = iteration * NUM_STEPS
-        expected = np.swapaxes(frames.observation.documents.quality[first : first + NUM_STEPS + 1], 0, 1)
-        np.testing.assert_array_equal(recorder.records.observation.documents.quality[iteration], expected)
+        expected = np.swapaxes(
+            frames.observation.documents.quality[first : first + NUM_STEPS + 1], 0, 1
+        )
+        np.testing.assert_array_equal(
+            recorder.records.observation.documents.quality[iteration], expected
+        )
 
 
 def test_the_first_train_step_needs_one_frame_before_the_collect_steps():
     environment = exploration()
     loop = loop_of(make_agent(environment), environment)
-    with pytest.raises(ValueError, match="the agent trains on 5 frames, so at least 1 must be collected first, got 0"):
+    with pytest.raises(
+        ValueError,
+        match="the agent trains on 5 frames, so at least 1 must be collected first, got 0",
+    ):
         loop.run(1)
 
 
@@ -60,7 +85,9 @@ def test_on_policy_the_replay_is_not_drawn_from_and_off_policy_it_is():
     with pytest.raises(ValueError, match=r"batch_size must be None for REINFORCE, .* got 8"):
         loop_of(make_agent(environment), environment, batch_size=8)
     agent = make_agent(
-        environment, ["ReinforceSlateAgent.off_policy = True", "ReinforceSlateAgent.importance_cap = 2.0"], learning_rate=0.1
+        environment,
+        ["ReinforceSlateAgent.off_policy = True", "ReinforceSlateAgent.importance_cap = 2.0"],
+        learning_rate=0.1,
     )
     loop = loop_of(agent, environment, batch_size=8, replay_length=40, collect_steps=1)
     loop.collect(NUM_STEPS)
@@ -86,11 +113,16 @@ def test_it_learns_to_lengthen_sessions_in_interest_evolution():
     tf.keras.utils.set_random_seed(0)
     simulator = interest_evolution(slate_size=3, num_candidates=10)
     environment = SlateEnvironment(simulator, 512, seed=1)
-    bindings = [f"ReinforceSlateAgent.{name}" for name in ("num_steps = 10", "td_lambda = 0.8", "reward_scale_factor = 0.05")]
+    bindings = [
+        f"ReinforceSlateAgent.{name}"
+        for name in ("num_steps = 10", "td_lambda = 0.8", "reward_scale_factor = 0.05")
+    ]
     agent = make_agent(environment, bindings, learning_rate=3e-3)
     loop = loop_of(agent, environment, replay_length=11, collect_steps=10)
     loop.collect(1)
-    evaluate = Evaluation(num_users=500).evaluator("REINFORCE", simulator, rollout_policy(agent.policy))
+    evaluate = Evaluation(num_users=500).evaluator(
+        "REINFORCE", simulator, rollout_policy(agent.policy)
+    )
     before = evaluate()
     loop.run(80)
     after = evaluate()

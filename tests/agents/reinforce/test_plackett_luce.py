@@ -31,7 +31,9 @@ def exact_entropy(probs):
 
 
 @pytest.mark.parametrize("slate_size", [1, 2, 3, 5])
-def test_the_probabilities_of_all_ordered_slates_are_the_products_of_choices_and_sum_to_one(slate_size):
+def test_the_probabilities_of_all_ordered_slates_are_the_products_of_choices_and_sum_to_one(
+    slate_size,
+):
     distribution = PlackettLuce(tf.constant(LOGITS), slate_size)
     probs = np.exp(distribution.log_prob(all_slates(5, slate_size)))
     np.testing.assert_allclose(probs, exact_probs(LOGITS, slate_size), rtol=1e-12)
@@ -41,8 +43,12 @@ def test_the_probabilities_of_all_ordered_slates_are_the_products_of_choices_and
 def test_log_prob_by_hand():
     # Weights 1, 2, 3: P(third, first) = 3/6 * 1/3, P(second, third) = 2/6 * 3/4.
     distribution = PlackettLuce(tf.math.log([1.0, 2.0, 3.0]), 2)
-    np.testing.assert_allclose(distribution.log_prob([[2, 0], [1, 2]]), np.log([1 / 6, 1 / 4]), rtol=1e-6)
-    np.testing.assert_allclose(distribution.position_log_probs(tf.constant([2, 0])), np.log([1 / 2, 1 / 3]), rtol=1e-6)
+    np.testing.assert_allclose(
+        distribution.log_prob([[2, 0], [1, 2]]), np.log([1 / 6, 1 / 4]), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        distribution.position_log_probs(tf.constant([2, 0])), np.log([1 / 2, 1 / 3]), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("slate", [[0, 0], [-1, 1], [1, -1], [5, 1], [2, 0]])
@@ -74,7 +80,9 @@ def test_draws_have_the_exact_frequencies(mask):
     expected = exact_probs(LOGITS, 2, mask)
     frequencies = np.array([(draws == slate).all(-1).mean() for slate in all_slates(5, 2)])
     np.testing.assert_array_equal(frequencies[expected == 0], 0.0)
-    assert (np.abs(frequencies - expected) <= 4 * np.sqrt(expected * (1 - expected) / num_draws)).all()
+    assert (
+        np.abs(frequencies - expected) <= 4 * np.sqrt(expected * (1 - expected) / num_draws)
+    ).all()
 
 
 def test_shapes_dtypes_and_sampling_by_seed():
@@ -115,7 +123,9 @@ def test_the_entropy_estimate_is_unbiased_and_so_is_its_gradient(slate_size, mas
         log_probs = distribution.log_prob(slates)
         entropy = -tf.reduce_sum(tf.exp(log_probs) * log_probs)
     np.testing.assert_allclose(mean, exact_entropy(probs), rtol=1e-12)
-    np.testing.assert_allclose(tape.gradient(mean, logits), tape.gradient(entropy, logits), atol=1e-12)
+    np.testing.assert_allclose(
+        tape.gradient(mean, logits), tape.gradient(entropy, logits), atol=1e-12
+    )
 
 
 def test_gradients_are_those_of_finite_differences():
@@ -134,7 +144,9 @@ def test_the_order_of_the_candidates_plays_no_part():
     order = np.array([4, 2, 0, 1, 3])
     for slate in itertools.islice(itertools.permutations(range(5), 3), 5):
         permuted = PlackettLuce(LOGITS[order], 3).log_prob(slate)
-        np.testing.assert_allclose(permuted, PlackettLuce(LOGITS, 3).log_prob(order[list(slate)]), rtol=1e-12)
+        np.testing.assert_allclose(
+            permuted, PlackettLuce(LOGITS, 3).log_prob(order[list(slate)]), rtol=1e-12
+        )
 
 
 def test_graph_and_xla_agree():
@@ -143,7 +155,12 @@ def test_graph_and_xla_agree():
     def everything():
         distribution = PlackettLuce(logits, 3)
         slate = random.sample(distribution, random.as_seed(5))
-        return distribution.log_prob([2, 0, 1]), distribution.mode(), distribution.entropy_estimate(tf.tile([[2, 0, 1]], [7, 1])), slate
+        return (
+            distribution.log_prob([2, 0, 1]),
+            distribution.mode(),
+            distribution.entropy_estimate(tf.tile([[2, 0, 1]], [7, 1])),
+            slate,
+        )
 
     graph, xla = (compiled(everything, jit_compile=jit_compile)() for jit_compile in (False, True))
     for graph_leaf, xla_leaf in zip(graph[:3], xla[:3], strict=True):
@@ -153,5 +170,7 @@ def test_graph_and_xla_agree():
 
 @pytest.mark.parametrize("slate_size", [0, 6])
 def test_the_slate_size_is_checked(slate_size):
-    with pytest.raises(ValueError, match=rf"slate_size must be in \[1, number of logits=5\], got {slate_size}"):
+    with pytest.raises(
+        ValueError, match=rf"slate_size must be in \[1, number of logits=5\], got {slate_size}"
+    ):
         PlackettLuce(LOGITS, slate_size)

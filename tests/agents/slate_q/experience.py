@@ -1,4 +1,6 @@
-"""Experience of SlateQ made by hand: users and documents are vectors, 2 of 4 are shown, the response holds clicks only."""
+"""Experience of SlateQ made by hand: users and documents are vectors, 2 of 4 are shown, the
+response holds clicks only.
+"""
 
 from typing import NamedTuple
 
@@ -11,7 +13,9 @@ from tf_agents.trajectories import trajectory
 from recsim_tf.core.types import Observation
 
 NUM_FEATURES, NUM_CANDIDATES, SLATE_SIZE = 3, 4, 2
-FIRST, MID, LAST = (int(step_type) for step_type in (ts.StepType.FIRST, ts.StepType.MID, ts.StepType.LAST))
+FIRST, MID, LAST = (
+    int(step_type) for step_type in (ts.StepType.FIRST, ts.StepType.MID, ts.StepType.LAST)
+)
 
 
 class Clicks(NamedTuple):
@@ -50,16 +54,24 @@ def observation(num_users, seed, clicked=None):
     return Observation(
         user=tf.constant(rng.uniform(-1, 1, [num_users, NUM_FEATURES]), tf.float32),
         documents=tf.constant(documents, tf.float32),
-        response=Clicks(tf.zeros([num_users, SLATE_SIZE]) if clicked is None else tf.constant(clicked, tf.float32)),
+        response=Clicks(
+            tf.zeros([num_users, SLATE_SIZE])
+            if clicked is None
+            else tf.constant(clicked, tf.float32)
+        ),
     )
 
 
 def batch(names=tuple(ROWS), seed=0):
     """The rows of those names as experience [B, 2]."""
     rows = [ROWS[name] for name in names]
-    clicked = [[float(click == position) for position in range(SLATE_SIZE)] for _, _, click, _, _ in rows]
+    clicked = [
+        [float(click == position) for position in range(SLATE_SIZE)] for _, _, click, _, _ in rows
+    ]
     rng = np.random.default_rng(seed)
-    slates = rng.permuted(np.tile(np.arange(NUM_CANDIDATES), [2 * len(rows), 1]), axis=1)[:, :SLATE_SIZE]
+    slates = rng.permuted(np.tile(np.arange(NUM_CANDIDATES), [2 * len(rows), 1]), axis=1)[
+        :, :SLATE_SIZE
+    ]
     now, later = observation(len(rows), seed + 1), observation(len(rows), seed + 2, clicked)
 
     def pair(first, second, dtype):
@@ -86,5 +98,7 @@ def replaced(experience, step, row, **observation_parts):
     """Experience with other parts of the observation at one step of one row."""
     parts = experience.observation._asdict()
     for name, value in observation_parts.items():
-        parts[name] = tf.tensor_scatter_nd_update(parts[name], [[row, step]], [tf.constant(value, tf.float32)])
+        parts[name] = tf.tensor_scatter_nd_update(
+            parts[name], [[row, step]], [tf.constant(value, tf.float32)]
+        )
     return experience._replace(observation=Observation(**parts))

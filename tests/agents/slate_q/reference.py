@@ -15,7 +15,9 @@ def slate_value(weights, no_click_weight, q_items, q_no_click, slate):
 def best_value(weights, no_click_weight, q_items, q_no_click, slate_size):
     """The largest value of any slate of exactly that size."""
     slates = itertools.combinations(range(len(weights)), slate_size)
-    return max(slate_value(weights, no_click_weight, q_items, q_no_click, slate) for slate in slates)
+    return max(
+        slate_value(weights, no_click_weight, q_items, q_no_click, slate) for slate in slates
+    )
 
 
 def best_values(weights, no_click_weight, q_items, q_no_click, slate_size):

@@ -8,11 +8,24 @@ from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.agents.choice_scores import AffinityScores
-from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, losses, slate_optimizer
+from recsim_tf.agents.slate_q import (
+    ClickNetwork,
+    SlateQAgent,
+    SlateQNetwork,
+    losses,
+    slate_optimizer,
+)
 from recsim_tf.core.execution import compiled
 from tests.agents.slate_q import experience as made
 from tests.agents.slate_q import reference
-from tests.agents.slate_q.experience import ACTION_SPEC, LAST, NUM_CANDIDATES, OBSERVATION_SPEC, SLATE_SIZE, TIME_STEP_SPEC
+from tests.agents.slate_q.experience import (
+    ACTION_SPEC,
+    LAST,
+    NUM_CANDIDATES,
+    OBSERVATION_SPEC,
+    SLATE_SIZE,
+    TIME_STEP_SPEC,
+)
 
 NUM_SLATES = NUM_CANDIDATES * (NUM_CANDIDATES - 1)
 
@@ -34,7 +47,12 @@ def slate_q(network=None, learning_rate=0.05, **kwargs):
     """An agent whose target network has the weights of its network."""
     optimizer = tf.keras.optimizers.SGD(learning_rate)
     agent = SlateQAgent(
-        TIME_STEP_SPEC, ACTION_SPEC, network or random_network(), optimizer, train_step_counter=tf.Variable(0, dtype=tf.int64), **kwargs
+        TIME_STEP_SPEC,
+        ACTION_SPEC,
+        network or random_network(),
+        optimizer,
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
+        **kwargs,
     )
     agent.initialize()
     return agent
@@ -71,7 +89,11 @@ def hand_calculation(experience, network, target_network, target, gamma=0.9, sca
     else:
         next_value = 0.0
     _, _, q_items, q_no_click = choice_values(now.observation, network)
-    return scale * now.reward.numpy() + gamma * now.discount.numpy() * next_value, q_items, q_no_click
+    return (
+        scale * now.reward.numpy() + gamma * now.discount.numpy() * next_value,
+        q_items,
+        q_no_click,
+    )
 
 
 NO_CLICKS = {
@@ -85,14 +107,23 @@ NO_CLICKS = {
 @pytest.mark.parametrize("target", ["q_learning", "sarsa", "myopic"])
 def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
     experience = made.batch()
-    agent, target_network = agent_with_another_target(NO_CLICKS[no_click], target=target, gamma=0.9, reward_scale_factor=0.5)
-    expected, q_items, q_no_click = hand_calculation(experience, agent.network, target_network, target, scale=0.5)
-    slate, clicked = experience.action[:, 0].numpy(), experience.observation.response.clicked[:, 1].numpy()
+    agent, target_network = agent_with_another_target(
+        NO_CLICKS[no_click], target=target, gamma=0.9, reward_scale_factor=0.5
+    )
+    expected, q_items, q_no_click = hand_calculation(
+        experience, agent.network, target_network, target, scale=0.5
+    )
+    slate, clicked = (
+        experience.action[:, 0].numpy(),
+        experience.observation.response.clicked[:, 1].numpy(),
+    )
     valid = experience.step_type[:, 0].numpy() != LAST
     has_click = clicked.any(-1)
     counts = valid & has_click if no_click == "zero" else valid
     loss, parts = agent.loss(experience)
-    np.testing.assert_allclose(loss, reference.td_loss(q_items, q_no_click, slate, clicked, expected, counts), rtol=1e-5)
+    np.testing.assert_allclose(
+        loss, reference.td_loss(q_items, q_no_click, slate, clicked, expected, counts), rtol=1e-5
+    )
     np.testing.assert_allclose(parts.td_loss, loss)
     assert parts.choice_loss == 0
     # The parts are in units of reward, which counts half here.
@@ -107,20 +138,31 @@ def test_the_target_uses_the_slates_of_its_own_optimiser():
     for name in ("top_k", "greedy"):
         agent, target_network = agent_with_another_target(target_slates=name)
         later = made.step_of(experience, 1).observation
-        values = losses.SlateValues(*(tf.constant(value) for value in choice_values(later, target_network)))
+        values = losses.SlateValues(
+            *(tf.constant(value) for value in choice_values(later, target_network))
+        )
         slate = values.best_slate(slate_optimizer(name), SLATE_SIZE).numpy()
         next_value = reference.slate_values(*(value.numpy() for value in values), slate)
         valid = experience.step_type[:, 0].numpy() != LAST
         target = experience.reward[:, 0] + experience.discount[:, 0] * next_value
-        np.testing.assert_allclose(agent.loss(experience).extra.target, target.numpy()[valid].mean(), rtol=1e-5)
+        np.testing.assert_allclose(
+            agent.loss(experience).extra.target, target.numpy()[valid].mean(), rtol=1e-5
+        )
 
 
 def test_weights_of_transitions_weigh_their_errors():
     agent = slate_q()
     names = list(made.ROWS)
     weights = tf.constant([1.0, 2.0, 0.0, 0.5, 3.0, 7.0, 1.5])
-    alone = {name: agent.loss(made.batch(), weights=tf.one_hot(names.index(name), 7)).loss for name in names}
-    used = {name: weight for name, weight in zip(names, weights.numpy(), strict=True) if name != "boundary"}
+    alone = {
+        name: agent.loss(made.batch(), weights=tf.one_hot(names.index(name), 7)).loss
+        for name in names
+    }
+    used = {
+        name: weight
+        for name, weight in zip(names, weights.numpy(), strict=True)
+        if name != "boundary"
+    }
     expected = sum(weight * alone[name] for name, weight in used.items()) / sum(used.values())
     np.testing.assert_allclose(agent.loss(made.batch(), weights=weights).loss, expected, rtol=1e-5)
     assert alone["boundary"] == 0
@@ -129,13 +171,18 @@ def test_weights_of_transitions_weigh_their_errors():
 def changed(experience, name, step, rows=tuple(made.ROWS)):
     """Experience with another user and other documents at one step of the row of that name."""
     other = made.observation(1, seed=99)
-    return made.replaced(experience, step, rows.index(name), user=other.user[0], documents=other.documents[0])
+    return made.replaced(
+        experience, step, rows.index(name), user=other.user[0], documents=other.documents[0]
+    )
 
 
 def test_the_pair_of_a_last_step_and_the_next_first_is_no_transition():
     agent, experience = slate_q(), made.batch()
     loss = agent.loss(experience).loss
-    other = experience._replace(reward=experience.reward * tf.constant([[-3.0 if name == "boundary" else 1.0] for name in made.ROWS]))
+    other = experience._replace(
+        reward=experience.reward
+        * tf.constant([[-3.0 if name == "boundary" else 1.0] for name in made.ROWS])
+    )
     for step in (0, 1):
         other = changed(other, "boundary", step)
     np.testing.assert_array_equal(agent.loss(other).loss, loss)
@@ -154,7 +201,10 @@ def test_only_discount_zero_stops_bootstrapping(target):
 @pytest.mark.parametrize("target", ["q_learning", "sarsa"])
 def test_the_target_is_the_value_of_the_next_state_and_not_of_the_current_one(target):
     agent, experience = slate_q(target=target), made.batch()
-    current, later = agent.loss(changed(experience, "click", step=0)), agent.loss(changed(experience, "click", step=1))
+    current, later = (
+        agent.loss(changed(experience, "click", step=0)),
+        agent.loss(changed(experience, "click", step=1)),
+    )
     expected = agent.loss(experience).extra
     assert current.extra.target == expected.target
     assert current.extra.q_click != expected.q_click
@@ -164,7 +214,9 @@ def test_the_target_is_the_value_of_the_next_state_and_not_of_the_current_one(ta
 
 def test_steps_without_a_click_teach_nothing_where_the_no_click_value_is_zero():
     experience = made.batch()
-    rewarded = experience._replace(reward=experience.reward + [[50.0 if "no click" in name else 0.0] for name in made.ROWS])
+    rewarded = experience._replace(
+        reward=experience.reward + [[50.0 if "no click" in name else 0.0] for name in made.ROWS]
+    )
     for arguments, teaches in [({"no_click": "zero"}, False), ({}, True)]:
         agent = slate_q(random_network(**arguments))
         assert (agent.loss(rewarded).loss != agent.loss(experience).loss) == teaches
@@ -179,7 +231,8 @@ def test_a_batch_that_teaches_nothing_has_loss_zero_and_leaves_the_weights():
 
 
 def test_no_gradient_flows_through_the_target():
-    # With one weight set in network and target, the gradient must be that with the target held fixed.
+    # With one weight set in network and target, the gradient must be that with the target held
+    # fixed.
     experience, network, learning_rate = made.batch(["click", "no click"]), random_network(), 0.1
     agent = slate_q(network, learning_rate=learning_rate, gamma=1.0)
     target, _, _ = hand_calculation(experience, network, network, "q_learning", gamma=1.0)
@@ -203,12 +256,17 @@ def test_gradients_are_clipped_to_a_global_norm():
     agent = slate_q(network, learning_rate=1.0, gradient_clipping=0.01)
     before = [weight.numpy() for weight in network.trainable_weights]
     agent.train(made.batch())
-    steps = [weight.numpy() - value for weight, value in zip(network.trainable_weights, before, strict=True)]
+    steps = [
+        weight.numpy() - value
+        for weight, value in zip(network.trainable_weights, before, strict=True)
+    ]
     np.testing.assert_allclose(np.sqrt(sum((step**2).sum() for step in steps)), 0.01, rtol=1e-3)
 
 
 def mean_target(experience, target_network):
-    target, _, _ = hand_calculation(experience, target_network, target_network, "q_learning", gamma=1.0)
+    target, _, _ = hand_calculation(
+        experience, target_network, target_network, "q_learning", gamma=1.0
+    )
     return target[experience.step_type[:, 0].numpy() != LAST].mean()
 
 
@@ -218,14 +276,21 @@ def test_a_hard_target_update_copies_the_network_each_period():
     train = compiled(agent.train)
     target_network = random_network()
     for step in range(1, 2 * period + 2):
-        np.testing.assert_allclose(train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4)
+        np.testing.assert_allclose(
+            train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
+        )
         if step % period == 0:
             target_network.set_weights(network.get_weights())
 
 
 def moved(average, network, tau):
     """Moves the weights of `average` that part of the way to those of `network`."""
-    average.set_weights([(1 - tau) * a + tau * n for a, n in zip(average.get_weights(), network.get_weights(), strict=True)])
+    average.set_weights(
+        [
+            (1 - tau) * a + tau * n
+            for a, n in zip(average.get_weights(), network.get_weights(), strict=True)
+        ]
+    )
 
 
 def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
@@ -234,7 +299,9 @@ def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
     train = compiled(agent.train)
     target_network = random_network()
     for _ in range(4):
-        np.testing.assert_allclose(train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4)
+        np.testing.assert_allclose(
+            train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
+        )
         moved(target_network, network, 0.3)
 
 
@@ -254,7 +321,9 @@ def test_the_policy_serves_averaged_weights_and_the_collect_policy_current_ones(
         slate = policy.action(time_step(observation)).action.numpy()
         served = choice_values(observation, serving)
         best = reference.best_values(*served, SLATE_SIZE)
-        np.testing.assert_allclose(reference.slate_values(*served, slate), best, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            reference.slate_values(*served, slate), best, rtol=1e-4, atol=1e-5
+        )
 
 
 def test_slateq_is_an_agent_of_tf_agents():
@@ -276,7 +345,9 @@ def test_the_policy_shows_the_best_slate_and_always_the_same():
     np.testing.assert_array_equal(slates[0], slates[2])
     values = choice_values(observation, agent.network)
     expected = reference.best_values(*values, SLATE_SIZE)
-    np.testing.assert_allclose(reference.slate_values(*values, slates[0]), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        reference.slate_values(*values, slates[0]), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_the_policy_uses_the_serving_optimiser():
@@ -345,7 +416,10 @@ def test_epsilon_may_be_a_function_of_the_train_step():
 
 def test_the_seed_decides_what_the_collect_policy_explores():
     step = time_step(made.observation(100, seed=4))
-    one, same, other = (slate_q(epsilon=1.0, seed=seed).collect_policy.action(step).action.numpy() for seed in (1, 1, 2))
+    one, same, other = (
+        slate_q(epsilon=1.0, seed=seed).collect_policy.action(step).action.numpy()
+        for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
@@ -376,7 +450,9 @@ def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
     tracings = []
     for _ in range(4):
         expected, got = eager.train(experience), train(experience)
-        tf.nest.map_structure(lambda e, g: np.testing.assert_allclose(g, e, rtol=1e-4, atol=1e-4), expected, got)
+        tf.nest.map_structure(
+            lambda e, g: np.testing.assert_allclose(g, e, rtol=1e-4, atol=1e-4), expected, got
+        )
         tracings.append(train.experimental_get_tracing_count())
     # An optimizer without `build` makes its variables in the first call, which traces twice.
     assert tracings[0] <= 2
@@ -386,12 +462,23 @@ def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
 
 def test_an_agent_restored_from_a_checkpoint_goes_on_identically(tmp_path):
     def agent(seed):
-        return slate_q(random_network(seed), target_update_tau=1.0, target_update_period=3, average_tau=0.2, epsilon=0.5, seed=seed)
+        return slate_q(
+            random_network(seed),
+            target_update_tau=1.0,
+            target_update_period=3,
+            average_tau=0.2,
+            epsilon=0.5,
+            seed=seed,
+        )
 
     def go_on(agent):
         losses = [agent.train(made.batch()).loss.numpy() for _ in range(4)]
         step = time_step(made.observation(50, seed=6))
-        return losses, agent.policy.action(step).action.numpy(), agent.collect_policy.action(step).action.numpy()
+        return (
+            losses,
+            agent.policy.action(step).action.numpy(),
+            agent.collect_policy.action(step).action.numpy(),
+        )
 
     one, other = agent(1), agent(2)
     one.train(made.batch())
@@ -412,18 +499,27 @@ def test_learned_choice_scores_are_those_of_their_network_and_it_learns_by_likel
     shown = np.exp(reference.shown(logits.numpy(), now.action.numpy()))
     total = shown.sum(-1) + np.exp(no_click_logit)
     clicked = later.observation.response.clicked.numpy()
-    probability = np.where(clicked.any(-1), (clicked * shown).sum(-1), np.exp(no_click_logit)) / total
+    probability = (
+        np.where(clicked.any(-1), (clicked * shown).sum(-1), np.exp(no_click_logit)) / total
+    )
     valid = now.step_type.numpy() != LAST
     loss, parts = agent.loss(experience)
     np.testing.assert_allclose(parts.choice_loss, -np.log(probability)[valid].mean(), rtol=1e-5)
     np.testing.assert_allclose(loss, parts.td_loss + parts.choice_loss, rtol=1e-6)
     weights, no_click_weight = agent.choice_scores(now.observation)
-    np.testing.assert_allclose(weights / no_click_weight[:, tf.newaxis], np.exp(logits - no_click_logit[:, tf.newaxis]), rtol=1e-4)
+    np.testing.assert_allclose(
+        weights / no_click_weight[:, tf.newaxis],
+        np.exp(logits - no_click_logit[:, tf.newaxis]),
+        rtol=1e-4,
+    )
 
 
 def test_empty_positions_take_no_part_in_the_choice_loss():
     logits, no_click_logit = tf.Variable([[0.3, 9.0], [0.5, -0.2]]), tf.Variable([0.1, 0.4])
-    clicked, shown = tf.constant([[1.0, 0.0], [0.0, 0.0]]), tf.constant([[True, False], [True, True]])
+    clicked, shown = (
+        tf.constant([[1.0, 0.0], [0.0, 0.0]]),
+        tf.constant([[True, False], [True, True]]),
+    )
     with tf.GradientTape() as tape:
         loss = losses.choice_loss(logits, no_click_logit, clicked, shown, tf.ones([2]))
     first = np.exp(0.3) / (np.exp(0.3) + np.exp(0.1))
@@ -438,35 +534,68 @@ class Ratings(NamedTuple):
     rating: tf.TensorSpec
 
 
-WITHOUT_CLICKS = ts.time_step_spec(OBSERVATION_SPEC._replace(response=Ratings(tf.TensorSpec([SLATE_SIZE], tf.float32))))
+WITHOUT_CLICKS = ts.time_step_spec(
+    OBSERVATION_SPEC._replace(response=Ratings(tf.TensorSpec([SLATE_SIZE], tf.float32)))
+)
 
-WITHOUT_VECTORS = ts.time_step_spec(OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32)))
+WITHOUT_VECTORS = ts.time_step_spec(
+    OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))
+)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"target": "monte_carlo"}, "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'"),
-        ({"target_slates": "best"}, "slate optimizer must be one of top_k, greedy, exact, got 'best'"),
-        ({"serving_slates": "best"}, "slate optimizer must be one of top_k, greedy, exact, got 'best'"),
+        (
+            {"target": "monte_carlo"},
+            "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
+        ),
+        (
+            {"target_slates": "best"},
+            "slate optimizer must be one of top_k, greedy, exact, got 'best'",
+        ),
+        (
+            {"serving_slates": "best"},
+            "slate optimizer must be one of top_k, greedy, exact, got 'best'",
+        ),
         ({"gamma": 1.1}, r"gamma must be in \[0, 1\], got 1.1"),
         ({"gamma": -0.1}, r"gamma must be in \[0, 1\], got -0.1"),
         ({"epsilon": 1.5}, r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5"),
-        ({"eval_epsilon": -0.1}, r"eval_epsilon must be in \[0, 1\] or a function of the train step, got -0.1"),
+        (
+            {"eval_epsilon": -0.1},
+            r"eval_epsilon must be in \[0, 1\] or a function of the train step, got -0.1",
+        ),
         (
             {"time_step_spec": WITHOUT_VECTORS},
-            "the affinity <user, document> needs vectors of one length, got user and documents of shapes",
+            (
+                "the affinity <user, document> needs vectors of one length, got user and documents"
+                " of shapes"
+            ),
         ),
         ({"target_update_tau": 0.0}, r"target_update_tau must be in \(0, 1\], got 0.0"),
         ({"target_update_tau": 1.5}, r"target_update_tau must be in \(0, 1\], got 1.5"),
         ({"reward_scale_factor": 0.0}, r"reward_scale_factor must be above 0, got 0.0"),
         ({"average_tau": 0.0}, r"average_tau must be in \(0, 1\] or None, got 0.0"),
-        ({"time_step_spec": WITHOUT_CLICKS}, "the environment's response must have a field clicked"),
-        ({"choice_scores": "learned"}, 'choice_network goes with choice_scores="learned", and only with it'),
-        ({"choice_network": ClickNetwork(OBSERVATION_SPEC, (4,))}, 'choice_network goes with choice_scores="learned", and only with it'),
+        (
+            {"time_step_spec": WITHOUT_CLICKS},
+            "the environment's response must have a field clicked",
+        ),
+        (
+            {"choice_scores": "learned"},
+            'choice_network goes with choice_scores="learned", and only with it',
+        ),
+        (
+            {"choice_network": ClickNetwork(OBSERVATION_SPEC, (4,))},
+            'choice_network goes with choice_scores="learned", and only with it',
+        ),
     ],
 )
 def test_arguments_of_the_agent_are_checked(arguments, message):
     arguments = {"time_step_spec": TIME_STEP_SPEC, **arguments}
     with pytest.raises(ValueError, match=message):
-        SlateQAgent(action_spec=ACTION_SPEC, network=random_network(), optimizer=tf.keras.optimizers.SGD(), **arguments)
+        SlateQAgent(
+            action_spec=ACTION_SPEC,
+            network=random_network(),
+            optimizer=tf.keras.optimizers.SGD(),
+            **arguments,
+        )

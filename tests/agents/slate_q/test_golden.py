@@ -25,7 +25,9 @@ def test_slates_and_their_values_are_those_of_recsim(record, jit_compile):
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def select():
-        slates = {name: values.best_slate(slate_optimizer(name), inputs["slate_size"]) for name in SLATES}
+        slates = {
+            name: values.best_slate(slate_optimizer(name), inputs["slate_size"]) for name in SLATES
+        }
         return slates, {name: values.slate_value(slate) for name, slate in slates.items()}
 
     slates, slate_values = select()
@@ -39,12 +41,26 @@ def test_slates_and_their_values_are_those_of_recsim(record, jit_compile):
 @pytest.mark.parametrize("record", golden.cases("slateq_target"))
 def test_targets_are_those_of_recsim(record):
     inputs, outputs = record["inputs"], record["outputs"]
-    observation = Observation(user=tf.constant(inputs["next_user"]), documents=tf.constant(inputs["next_docs"]), response=())
+    observation = Observation(
+        user=tf.constant(inputs["next_user"]),
+        documents=tf.constant(inputs["next_docs"]),
+        response=(),
+    )
     weights, no_click_weight = AffinityScores()(observation)
     next_slate = tf.constant(inputs["next_slate"])
-    values = SlateValues(weights, no_click_weight, tf.constant(inputs["next_q_values"]), tf.zeros_like(no_click_weight))
-    slates = {name: values.best_slate(slate_optimizer(name), next_slate.shape[1]) for name in SLATES}
+    values = SlateValues(
+        weights,
+        no_click_weight,
+        tf.constant(inputs["next_q_values"]),
+        tf.zeros_like(no_click_weight),
+    )
+    slates = {
+        name: values.best_slate(slate_optimizer(name), next_slate.shape[1]) for name in SLATES
+    }
     discount = 1 - np.array(inputs["terminal"])
-    for recsim, slate in {"sarsa": next_slate, **{SLATES[name]: slate for name, slate in slates.items()}}.items():
+    for recsim, slate in {
+        "sarsa": next_slate,
+        **{SLATES[name]: slate for name, slate in slates.items()},
+    }.items():
         target = inputs["reward"] + inputs["gamma"] * discount * values.slate_value(slate)
         np.testing.assert_allclose(target, outputs[f"target_{recsim}"], rtol=1e-5)

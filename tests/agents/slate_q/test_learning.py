@@ -18,15 +18,20 @@ from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos, interest_evolution
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
 
 
 class Clicks(NamedTuple):
     clicked: tf.Tensor
 
 
-# A decision process with two states of the user and two documents, of which one is shown. An outcome is a click on document 0, on
-# document 1, or none. Document 0 pays at once, document 1 leads to state 1, which pays more.
+# A decision process with two states of the user and two documents, of which one is shown. An
+# outcome is a click on document 0, on document 1, or none. Document 0 pays at once, document 1
+# leads to state 1, which pays more.
 CHOICE_WEIGHTS = np.float32([[2.0, 1.0], [1.0, 3.0]])  # [state, document]; no click weighs 1
 REWARD = np.float32([[1.0, 0.0, -0.1], [3.0, 1.0, 0.2]])  # [state, outcome]
 NEXT_STATE = np.array([[0, 1, 0], [0, 1, 1]])
@@ -55,8 +60,12 @@ def optimal_values(no_click_is_zero=False):
 
 
 def process_experience():
-    """Every transition of the process once, with discounts that are its probabilities of survival."""
-    state, slate, outcome = (axis.ravel() for axis in np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"))
+    """Every transition of the process once, with discounts that are its probabilities of
+    survival.
+    """
+    state, slate, outcome = (
+        axis.ravel() for axis in np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")
+    )
     # The second outcome of each slate is no click.
     outcome = np.where(outcome == 0, slate, LAST_OUTCOME)
     num_pairs = len(state)
@@ -90,11 +99,17 @@ def train_steps(agent, next_batch, num_steps):
         agent.train(next_batch(step))
         return step + 1
 
-    loop = compiled(lambda: tf.while_loop(lambda step: step < num_steps, body, [0]), jit_compile=True)
+    loop = compiled(
+        lambda: tf.while_loop(lambda step: step < num_steps, body, [0]), jit_compile=True
+    )
     loop()
 
 
-@pytest.mark.parametrize("arguments", [{}, {"relative": False}, {"no_click": "zero"}], ids=["relative", "absolute", "zero"])
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"relative": False}, {"no_click": "zero"}],
+    ids=["relative", "absolute", "zero"],
+)
 def test_q_learning_converges_to_the_values_of_value_iteration(arguments):
     tf.random.set_seed(1)
     agent = SlateQAgent(
@@ -125,19 +140,32 @@ NUM_USERS, NUM_STEPS, BATCH = 512, 60, 256
 @pytest.fixture(scope="module")
 def environment():
     users = InterestEvolutionUsers(num_features=len(QUALITY), time_budget=60.0)
-    pure = interest_evolution(2, 5, users=users, documents=UtilityVideos(len(QUALITY), topic_quality_means=QUALITY))
+    pure = interest_evolution(
+        2, 5, users=users, documents=UtilityVideos(len(QUALITY), topic_quality_means=QUALITY)
+    )
     return SlateEnvironment(pure, NUM_USERS, seed=1)
 
 
 @pytest.fixture(scope="module")
 def random_pairs(environment):
     """Experience [M, 2] of random slates."""
-    policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), random_policy(environment.simulator))
-    buffer = tf_uniform_replay_buffer.TFUniformReplayBuffer(policy.trajectory_spec, NUM_USERS, NUM_STEPS)
-    driver = dynamic_step_driver.DynamicStepDriver(environment, policy, [buffer.add_batch], num_steps=NUM_STEPS * NUM_USERS)
+    policy = SlatePolicy(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        random_policy(environment.simulator),
+    )
+    buffer = tf_uniform_replay_buffer.TFUniformReplayBuffer(
+        policy.trajectory_spec, NUM_USERS, NUM_STEPS
+    )
+    driver = dynamic_step_driver.DynamicStepDriver(
+        environment, policy, [buffer.add_batch], num_steps=NUM_STEPS * NUM_USERS
+    )
     tf.function(driver.run, autograph=False)()
     frames = buffer.gather_all()
-    return tf.nest.map_structure(lambda leaf: tf.reshape(tf.stack([leaf[:, :-1], leaf[:, 1:]], 2), [-1, 2, *leaf.shape[2:]]), frames)
+    return tf.nest.map_structure(
+        lambda leaf: tf.reshape(tf.stack([leaf[:, :-1], leaf[:, 1:]], 2), [-1, 2, *leaf.shape[2:]]),
+        frames,
+    )
 
 
 def sampler(pairs):
@@ -169,7 +197,9 @@ def test_learned_choice_scores_come_close_to_the_true_choice(environment, random
     def probabilities(scores):
         """Of a click on each of the first two candidates, shown together."""
         weights, no_click_weight = scores(observation)
-        return (weights[:, :2] / (tf.reduce_sum(weights[:, :2], -1) + no_click_weight)[:, tf.newaxis]).numpy()
+        return (
+            weights[:, :2] / (tf.reduce_sum(weights[:, :2], -1) + no_click_weight)[:, tf.newaxis]
+        ).numpy()
 
     truth = probabilities(AffinityScores())
     before = np.abs(probabilities(agent.choice_scores) - truth).mean()
@@ -179,7 +209,9 @@ def test_learned_choice_scores_come_close_to_the_true_choice(environment, random
     assert error < before / 3
 
 
-def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates(environment, random_pairs):
+def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates(
+    environment, random_pairs
+):
     tf.random.set_seed(3)
     agent = SlateQAgent(
         environment.time_step_spec(),
@@ -196,7 +228,14 @@ def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates(envir
 
     def returns(policy):
         def run(seed):
-            return pure.fold(policy, num_users, 300, seed, lambda total, transition: total + transition.reward, tf.zeros([num_users]))
+            return pure.fold(
+                policy,
+                num_users,
+                300,
+                seed,
+                lambda total, transition: total + transition.reward,
+                tf.zeros([num_users]),
+            )
 
         return compiled(run)(random.as_seed(4)).numpy()
 

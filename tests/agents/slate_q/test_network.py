@@ -21,7 +21,9 @@ def test_weights_are_shared_by_candidates(name):
     (q_items, q_no_click), _ = network(OBSERVATION)
     assert (q_items.shape, q_no_click.shape) == ([5, NUM_CANDIDATES], [5])
     order = [2, 0, 3, 1]
-    (permuted, permuted_no_click), _ = network(OBSERVATION._replace(documents=tf.gather(OBSERVATION.documents, order, axis=1)))
+    (permuted, permuted_no_click), _ = network(
+        OBSERVATION._replace(documents=tf.gather(OBSERVATION.documents, order, axis=1))
+    )
     np.testing.assert_allclose(permuted, tf.gather(q_items, order, axis=1), rtol=1e-6)
     np.testing.assert_array_equal(permuted_no_click, q_no_click)
     (few, _), _ = network(OBSERVATION._replace(documents=OBSERVATION.documents[:, 1:3]))
@@ -41,7 +43,9 @@ def test_the_variables_are_made_once_and_all_of_them_matter_to_one_copy_only(nam
     for variable in network.variables:
         variable.assign_add(tf.ones_like(variable))
     tf.nest.map_structure(np.testing.assert_array_equal, copy(OBSERVATION)[0], before)
-    assert [variable.shape for variable in copy.variables] == [variable.shape for variable in network.variables]
+    assert [variable.shape for variable in copy.variables] == [
+        variable.shape for variable in network.variables
+    ]
 
 
 def shift_no_click(network, shift):
@@ -49,14 +53,18 @@ def shift_no_click(network, shift):
     bias.assign_add([shift])
 
 
-@pytest.mark.parametrize(("name", "items_move"), [("relative", True), ("absolute", False), ("clicks", False)])
+@pytest.mark.parametrize(
+    ("name", "items_move"), [("relative", True), ("absolute", False), ("clicks", False)]
+)
 def test_only_relative_item_values_move_with_the_no_click_value(name, items_move):
     network = NETWORKS[name]()
     (q_items, q_no_click), _ = network(OBSERVATION)
     shift_no_click(network, 3.0)
     (moved_items, moved_no_click), _ = network(OBSERVATION)
     np.testing.assert_allclose(moved_no_click - q_no_click, np.full(5, 3.0), rtol=1e-5)
-    np.testing.assert_allclose(moved_items - q_items, np.full([5, NUM_CANDIDATES], 3.0 if items_move else 0.0), rtol=1e-5)
+    np.testing.assert_allclose(
+        moved_items - q_items, np.full([5, NUM_CANDIDATES], 3.0 if items_move else 0.0), rtol=1e-5
+    )
 
 
 def test_the_first_layer_acts_on_user_and_document_as_one_vector():
@@ -70,7 +78,9 @@ def test_the_first_layer_acts_on_user_and_document_as_one_vector():
 
     kernel = np.concatenate([named("user/kernel"), named("document/kernel")])
     user = np.tile(OBSERVATION.user.numpy()[:, np.newaxis], [1, NUM_CANDIDATES, 1])
-    hidden = np.maximum(np.concatenate([user, OBSERVATION.documents], axis=-1) @ kernel + named("user/bias"), 0)
+    hidden = np.maximum(
+        np.concatenate([user, OBSERVATION.documents], axis=-1) @ kernel + named("user/bias"), 0
+    )
     expected = hidden @ named("item_value/kernel") + named("item_value/bias")
     np.testing.assert_allclose(q_items, expected[..., 0], rtol=1e-5, atol=1e-6)
 

@@ -8,7 +8,8 @@ from recsim_tf.agents.slate_q import PRESETS, SlateQAgent, create_slate_q, prese
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.experiment import config
 
-# RecSim 0.2.4's names: slate optimiser, target, slate optimiser in the target, and whether it is myopic.
+# RecSim 0.2.4's names: slate optimiser, target, slate optimiser in the target, and whether it is
+# myopic.
 RECSIM = {
     "dp_random": ("greedy", "sarsa", None, False),
     "slate_topk_sarsa": ("top_k", "sarsa", None, False),
@@ -36,7 +37,12 @@ def create(environment, **kwargs):
 
 def test_the_presets_are_recsims_ten():
     described = {
-        name: (preset["serving_slates"], preset["target"], preset.get("target_slates"), preset.get("gamma") == 0)
+        name: (
+            preset["serving_slates"],
+            preset["target"],
+            preset.get("target_slates"),
+            preset.get("gamma") == 0,
+        )
         for name, preset in PRESETS.items()
     }
     assert described == RECSIM
@@ -67,17 +73,28 @@ def test_dp_random_is_random_in_training_and_serving(environment):
 
 
 def test_a_preset_wins_over_bindings_of_the_agent_and_leaves_the_others(environment):
-    config.load([], ["create_slate_q.preset = 'myopic_slate_topk_sarsa'", "SlateQAgent.gamma = 0.9", "SlateQAgent.epsilon = 0.0"])
+    config.load(
+        [],
+        [
+            "create_slate_q.preset = 'myopic_slate_topk_sarsa'",
+            "SlateQAgent.gamma = 0.9",
+            "SlateQAgent.epsilon = 0.0",
+        ],
+    )
     agent = create(environment)
     assert agent._gamma == 0
     time_step = environment.current_time_step()
-    np.testing.assert_array_equal(agent.policy.action(time_step).action, agent.collect_policy.action(time_step).action)
+    np.testing.assert_array_equal(
+        agent.policy.action(time_step).action, agent.collect_policy.action(time_step).action
+    )
     gin.clear_config()
     assert create(environment)._gamma == 1
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones(environment):
-    with pytest.raises(ValueError, match=f"preset must be one of {', '.join(RECSIM)}, got 'slate_optimal_sarsa'"):
+    with pytest.raises(
+        ValueError, match=f"preset must be one of {', '.join(RECSIM)}, got 'slate_optimal_sarsa'"
+    ):
         create(environment, preset="slate_optimal_sarsa")
 
 

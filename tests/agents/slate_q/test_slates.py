@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.agents.slate_q import exact_slate, greedy_slate, slate_advantage, slate_optimizer, top_k_slate
+from recsim_tf.agents.slate_q import (
+    exact_slate,
+    greedy_slate,
+    slate_advantage,
+    slate_optimizer,
+    top_k_slate,
+)
 from recsim_tf.agents.slate_q.losses import SlateValues
 from recsim_tf.core.execution import compiled
 from tests.agents.slate_q import reference
@@ -31,10 +37,22 @@ def instances(num_candidates, kind, seed=0):
         no_click_weight *= 0
     elif kind == "large common value":
         q_items, q_no_click = q_items + 1e4, q_no_click + 1e4
-    return SlateValues(*(tf.constant(value, tf.float64) for value in (weights, no_click_weight, q_items, q_no_click)))
+    return SlateValues(
+        *(
+            tf.constant(value, tf.float64)
+            for value in (weights, no_click_weight, q_items, q_no_click)
+        )
+    )
 
 
-KINDS = ["plain", "all advantages negative", "zero weights", "ties", "certain click", "large common value"]
+KINDS = [
+    "plain",
+    "all advantages negative",
+    "zero weights",
+    "ties",
+    "certain click",
+    "large common value",
+]
 
 
 def best_pairs(values):
@@ -52,12 +70,19 @@ def best_pairs(values):
 def plain_exact_slate(values, slate_size):
     """Dinkelbach's iteration with a full sort in each round, one user at a time: int [B, K]."""
     slates = []
-    rows = zip(values.weights.numpy(), values.no_click_weight.numpy(), values.advantages.numpy(), strict=True)
+    rows = zip(
+        values.weights.numpy(),
+        values.no_click_weight.numpy(),
+        values.advantages.numpy(),
+        strict=True,
+    )
     for weights, no_click_weight, advantages in rows:
         guess = 0.0
         for turn in itertools.count():
             slate = np.argsort(-weights * (advantages - guess), kind="stable")[:slate_size]
-            value = np.sum(weights[slate] * advantages[slate]) / (np.sum(weights[slate]) + no_click_weight)
+            value = np.sum(weights[slate] * advantages[slate]) / (
+                np.sum(weights[slate]) + no_click_weight
+            )
             if turn and value <= guess:
                 break
             guess = value
@@ -84,7 +109,9 @@ def test_the_exact_slate_is_the_best_of_all_slates(kind, num_candidates, slate_s
 
 def test_the_exact_slate_is_the_best_in_single_precision():
     values = instances(7, "plain")
-    slate = SlateValues(*(tf.cast(value, tf.float32) for value in values)).best_slate(exact_slate, 3)
+    slate = SlateValues(*(tf.cast(value, tf.float32) for value in values)).best_slate(
+        exact_slate, 3
+    )
     best = reference.best_values(*(value.numpy() for value in values), 3)
     np.testing.assert_allclose(values.slate_value(slate), best, rtol=1e-5, atol=1e-5)
 
@@ -106,7 +133,8 @@ def test_the_exact_slate_is_ordered_by_its_gain_over_the_slate_value(num_candida
     assert (np.diff(np.take_along_axis(gain.numpy(), slate.numpy(), axis=1)) <= 1e-12).all()
 
 
-# The first numbers of candidates that are searched in groups of 16: 16 groups for each position of the slate.
+# The first numbers of candidates that are searched in groups of 16: 16 groups for each position of
+# the slate.
 GROUPED = {1: 256, 2: 512, 3: 768}
 
 
@@ -116,7 +144,9 @@ def test_the_exact_slate_of_many_candidates_is_the_best_of_all_slates(kind, num_
     values = instances(num_candidates, kind)
     slate = values.best_slate(exact_slate, 2)
     assert_slates(slate, num_candidates, 2)
-    np.testing.assert_allclose(values.slate_value(slate), best_pairs(values), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        values.slate_value(slate), best_pairs(values), rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("kind", ["plain", "all advantages negative", "certain click"])
@@ -129,19 +159,32 @@ def test_the_search_in_groups_gives_the_slate_of_the_plain_iteration(kind, num_c
 @pytest.mark.parametrize("decreasing", [False, True])
 def test_sorted_candidates_whose_best_share_a_group_are_found(decreasing):
     values = instances(GROUPED[3] + 5, "plain")
-    order = tf.argsort(values.weights * values.advantages, direction="DESCENDING" if decreasing else "ASCENDING")
-    values = values._replace(**{name: tf.gather(getattr(values, name), order, batch_dims=1) for name in ("weights", "q_items")})
+    order = tf.argsort(
+        values.weights * values.advantages, direction="DESCENDING" if decreasing else "ASCENDING"
+    )
+    values = values._replace(
+        **{
+            name: tf.gather(getattr(values, name), order, batch_dims=1)
+            for name in ("weights", "q_items")
+        }
+    )
     np.testing.assert_array_equal(values.best_slate(exact_slate, 3), plain_exact_slate(values, 3))
 
 
 def test_weights_of_very_different_sizes_do_not_mislead_the_search_in_groups():
     values = instances(GROUPED[2], "plain")
     values = values._replace(weights=tf.exp(10 * (values.weights - 1)))
-    np.testing.assert_allclose(values.slate_value(values.best_slate(exact_slate, 2)), best_pairs(values), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        values.slate_value(values.best_slate(exact_slate, 2)),
+        best_pairs(values),
+        rtol=1e-12,
+        atol=1e-12,
+    )
 
 
 def test_the_best_of_many_candidates_worked_by_hand():
-    # Alone, 100 is worth 4 / 5 and 255 is worth 2.6 / 3, though v a is 4 and 2.6; the others are worth 0.5 / 2.
+    # Alone, 100 is worth 4 / 5 and 255 is worth 2.6 / 3, though v a is 4 and 2.6; the others are
+    # worth 0.5 / 2.
     weights, advantages = np.ones([1, 256], np.float32), np.full([1, 256], 0.5, np.float32)
     weights[0, [100, 255]], advantages[0, [100, 255]] = [4, 2], [1, 1.3]
     inputs = (weights, np.ones([1], np.float32), advantages)
@@ -153,7 +196,10 @@ def test_the_best_of_many_candidates_worked_by_hand():
 @pytest.mark.parametrize("num_candidates", [GROUPED[3], GROUPED[3] + 1])
 def test_of_many_equal_candidates_the_first_are_shown(num_candidates, advantage):
     weights = tf.ones([2, num_candidates])
-    assert exact_slate(weights, tf.ones([2]), advantage * weights, 3).numpy().tolist() == [[0, 1, 2]] * 2
+    assert (
+        exact_slate(weights, tf.ones([2]), advantage * weights, 3).numpy().tolist()
+        == [[0, 1, 2]] * 2
+    )
 
 
 def test_of_many_candidates_tied_for_the_last_position_the_first_is_shown():
@@ -167,7 +213,9 @@ def test_of_many_candidates_tied_for_the_last_position_the_first_is_shown():
 def test_all_candidates_are_shown_if_the_slate_is_as_large():
     values = instances(GROUPED[1] + 1, "plain")
     slate = values.best_slate(exact_slate, GROUPED[1] + 1)
-    np.testing.assert_array_equal(np.sort(slate, axis=-1), np.tile(np.arange(GROUPED[1] + 1), [NUM_INSTANCES, 1]))
+    np.testing.assert_array_equal(
+        np.sort(slate, axis=-1), np.tile(np.arange(GROUPED[1] + 1), [NUM_INSTANCES, 1])
+    )
 
 
 @pytest.mark.parametrize("shape", [[None, GROUPED[3] + 1], [None, None], [NUM_INSTANCES, None]])
@@ -188,13 +236,18 @@ def test_undefined_values_still_give_different_candidates(jit_compile):
 
 
 def test_slates_of_the_simple_optimisers_worked_by_hand():
-    # v a = (2, 2.5, 0.9, 1): top-k takes 1 then 0. Greedy: alone they are worth 1/2, 2.5/7, 0.9/2.1, 1/3, so 0 is first; with it
-    # (2 + 2.5) / 9, (2 + 0.9) / 4.1, (2 + 1) / 5, so 2 is second.
+    # v a = (2, 2.5, 0.9, 1): top-k takes 1 then 0. Greedy: alone they are worth 1/2, 2.5/7,
+    # 0.9/2.1, 1/3, so 0 is first; with it (2 + 2.5) / 9, (2 + 0.9) / 4.1, (2 + 1) / 5, so 2 is
+    # second.
     weights, no_click = tf.constant([[2.0, 5.0, 0.1, 1.0]]), tf.constant([2.0])
     advantages = tf.constant([[1.0, 0.5, 9.0, 1.0]])
     assert top_k_slate(weights, no_click, advantages, 2).numpy().tolist() == [[1, 0]]
     assert greedy_slate(weights, no_click, advantages, 2).numpy().tolist() == [[0, 2]]
-    np.testing.assert_allclose(slate_advantage(weights, no_click, advantages, tf.constant([[0, 2]])), [2.9 / 4.1], rtol=1e-6)
+    np.testing.assert_allclose(
+        slate_advantage(weights, no_click, advantages, tf.constant([[0, 2]])),
+        [2.9 / 4.1],
+        rtol=1e-6,
+    )
     assert set(exact_slate(weights, no_click, advantages, 2).numpy()[0]) == {0, 2}
 
 
@@ -231,15 +284,21 @@ def test_the_value_of_a_slate_counts_its_documents_and_no_click():
     values = instances(5, "plain")
     slate = np.random.default_rng(1).integers(-1, 5, [NUM_INSTANCES, 3]).astype(np.int32)
     expected = reference.slate_values(*(value.numpy() for value in values), slate)
-    np.testing.assert_allclose(values.slate_value(tf.constant(slate)), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        values.slate_value(tf.constant(slate)), expected, rtol=1e-12, atol=1e-12
+    )
 
 
 def test_an_empty_slate_is_worth_no_click():
     values = instances(5, "plain")
-    np.testing.assert_allclose(values.slate_value(tf.fill([NUM_INSTANCES, 3], -1)), values.q_no_click)
+    np.testing.assert_allclose(
+        values.slate_value(tf.fill([NUM_INSTANCES, 3], -1)), values.q_no_click
+    )
 
 
 def test_an_unknown_optimiser_is_refused_with_the_known_ones():
     assert [slate_optimizer(name) for name in OPTIMIZERS] == list(OPTIMIZERS.values())
-    with pytest.raises(ValueError, match="slate optimizer must be one of top_k, greedy, exact, got 'best'"):
+    with pytest.raises(
+        ValueError, match="slate optimizer must be one of top_k, greedy, exact, got 'best'"
+    ):
         slate_optimizer("best")

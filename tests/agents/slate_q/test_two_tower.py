@@ -1,4 +1,6 @@
-"""The Q-network of two towers, on its own and in SlateQ on drifting taste, whose candidates are observed as ids."""
+"""The Q-network of two towers, on its own and in SlateQ on drifting taste, whose candidates are
+observed as ids.
+"""
 
 import functools
 
@@ -20,7 +22,9 @@ from tests.agents.slate_q.experience import Clicks
 
 NUM_USERS, NUM_DOCUMENTS, NUM_FEATURES, EMBEDDING_SIZE = 5, 40, 3, 4
 close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
-FEATURES = np.random.default_rng(0).standard_normal([NUM_DOCUMENTS, NUM_FEATURES]).astype(np.float32)
+FEATURES = (
+    np.random.default_rng(0).standard_normal([NUM_DOCUMENTS, NUM_FEATURES]).astype(np.float32)
+)
 
 
 def observation_spec(documents) -> Observation:
@@ -42,14 +46,19 @@ def observation(num_candidates=20, seed=0) -> Observation:
     rng = np.random.default_rng(seed)
     return Observation(
         user=tf.constant(rng.uniform(-1, 1, [NUM_USERS, 2]), tf.float32),
-        documents=tf.constant(rng.integers(NUM_DOCUMENTS, size=[NUM_USERS, num_candidates]), tf.int32),
+        documents=tf.constant(
+            rng.integers(NUM_DOCUMENTS, size=[NUM_USERS, num_candidates]), tf.int32
+        ),
         response=Clicks(tf.zeros([NUM_USERS, 2])),
     )
 
 
 def two_tower(**arguments) -> TwoTowerQNetwork:
     documents = arguments.pop("documents", IDS)
-    network = TwoTowerQNetwork(observation_spec(documents), **{"hidden_units": (6, 5), "embedding_size": EMBEDDING_SIZE, **arguments})
+    network = TwoTowerQNetwork(
+        observation_spec(documents),
+        **{"hidden_units": (6, 5), "embedding_size": EMBEDDING_SIZE, **arguments},
+    )
     network.create_variables()
     rng = np.random.default_rng(1)
     for variable in network.variables:
@@ -66,7 +75,11 @@ NETWORKS = {
 def perceptron(network, name, inputs):
     """The perceptron of that name, layer by layer."""
     kernels, biases = (
-        [variable.numpy() for variable in network.variables if f"{name}_" in variable.name and f"/{part}" in variable.name]
+        [
+            variable.numpy()
+            for variable in network.variables
+            if f"{name}_" in variable.name and f"/{part}" in variable.name
+        ]
         for part in ("kernel", "bias")
     )
     for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
@@ -115,7 +128,9 @@ def test_a_belief_is_seen_beside_the_user():
     network = two_tower(belief=lambda seen: seen.response.clicked)
     seen = observation()
     (q_items, q_no_click), _ = network(seen)
-    (other_items, other_no_click), _ = network(seen._replace(response=Clicks(tf.ones([NUM_USERS, 2]))))
+    (other_items, other_no_click), _ = network(
+        seen._replace(response=Clicks(tf.ones([NUM_USERS, 2])))
+    )
     assert np.abs(other_no_click - q_no_click).min() > 1e-3
     assert np.ptp((other_items - q_items).numpy(), axis=1).min() > 1e-3
 
@@ -133,7 +148,9 @@ def test_only_relative_values_move_with_the_no_click_value(relative):
     (q_items, _), _ = network(observation())
     (bias,) = [variable for variable in network.variables if "no_click_value/bias" in variable.name]
     bias.assign_add([3.0])
-    np.testing.assert_allclose(network(observation())[0][0] - q_items, np.full(q_items.shape, 3.0 * relative), atol=1e-4)
+    np.testing.assert_allclose(
+        network(observation())[0][0] - q_items, np.full(q_items.shape, 3.0 * relative), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -141,7 +158,9 @@ def test_a_copy_has_the_variables_of_the_network_and_values_of_its_own(name):
     network = NETWORKS[name]()
     copy = network.copy(name="Copy")
     copy.create_variables()
-    assert [variable.shape for variable in copy.variables] == [variable.shape for variable in network.variables]
+    assert [variable.shape for variable in copy.variables] == [
+        variable.shape for variable in network.variables
+    ]
     before = copy(observation())[0]
     for variable in network.variables:
         variable.assign_add(tf.ones_like(variable))
@@ -155,7 +174,9 @@ def test_gradients_reach_all_variables(name, num_candidates):
     with tf.GradientTape() as tape:
         (q_items, _), _ = network(observation(num_candidates))
         loss = tf.reduce_sum(tf.square(q_items))
-    for variable, gradient in zip(network.trainable_variables, tape.gradient(loss, network.trainable_variables), strict=True):
+    for variable, gradient in zip(
+        network.trainable_variables, tape.gradient(loss, network.trainable_variables), strict=True
+    ):
         assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.name
 
 
@@ -171,12 +192,35 @@ def test_xla_gives_the_same_values(name):
     [
         (IDS, {"no_click": "none"}, "no_click must be learned or zero, got 'none'"),
         (IDS, {"embedding_size": 0}, "embedding_size must be at least 1, got 0"),
-        (tf.TensorSpec([20], tf.int32), {}, r"documents must be features, or ids with bounds 0 and D - 1, got int32 with bounds \[\]"),
+        (
+            tf.TensorSpec([20], tf.int32),
+            {},
+            (
+                r"documents must be features, or ids with bounds 0 and D - 1, got int32 with bounds"
+                r" \[\]"
+            ),
+        ),
         (bounded_ids(-1, 9), {}, r"documents must be .*, got int32 with bounds \[-1, 9\]"),
-        (bounded_ids(0, tf.int32.max), {}, r"documents must be .*, got int32 with bounds \[0, 2147483647\]"),
-        (IDS, {"document_features": FEATURES[:-1]}, r"document_features must have shape \[40, F\], a row for each id, got \(39, 3\)"),
-        (IDS, {"document_features": FEATURES[:, 0]}, r"document_features must have shape \[40, F\], a row for each id, got \(40,\)"),
-        ((IDS, IDS), {"document_features": FEATURES}, "document_features must be None unless documents are observed as one id"),
+        (
+            bounded_ids(0, tf.int32.max),
+            {},
+            r"documents must be .*, got int32 with bounds \[0, 2147483647\]",
+        ),
+        (
+            IDS,
+            {"document_features": FEATURES[:-1]},
+            r"document_features must have shape \[40, F\], a row for each id, got \(39, 3\)",
+        ),
+        (
+            IDS,
+            {"document_features": FEATURES[:, 0]},
+            r"document_features must have shape \[40, F\], a row for each id, got \(40,\)",
+        ),
+        (
+            (IDS, IDS),
+            {"document_features": FEATURES},
+            "document_features must be None unless documents are observed as one id",
+        ),
     ],
 )
 def test_arguments_of_the_network_are_checked(documents, arguments, message):
@@ -198,27 +242,61 @@ def test_catalogue_scores_are_the_affinity_scores_of_the_same_documents(model, n
     tf.nest.map_structure(close, weights, AffinityScores(model, **parameters)(as_vectors))
 
 
-@pytest.mark.parametrize("bias", [0.5, np.linspace(-1, 1, NUM_DOCUMENTS), tf.Variable(tf.linspace(0.0, 1.0, NUM_DOCUMENTS))])
+@pytest.mark.parametrize(
+    "bias",
+    [0.5, np.linspace(-1, 1, NUM_DOCUMENTS), tf.Variable(tf.linspace(0.0, 1.0, NUM_DOCUMENTS))],
+)
 def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_taste(bias):
     users = DriftingTasteUsers(NUM_FEATURES, no_click_mass=1.0)
     items = Catalogue(NUM_DOCUMENTS, NUM_FEATURES, bias, FEATURES, ids_only=True)
     simulator = drifting_taste(2, 6, users, items)
     state = simulator.reset(4, 0)
-    scores = CatalogueScores(items.factors, items.bias, lambda seen: state.user.initial_taste, no_click_mass=1.0)
+    scores = CatalogueScores(
+        items.factors, items.bias, lambda seen: state.user.initial_taste, no_click_mass=1.0
+    )
     weights, no_click_weight = scores(simulator.observe(state))
-    expected = users.response(state.user, Slate(items.show(state.candidates, ()), tf.ones([4, 6], tf.bool))).probs
+    expected = users.response(
+        state.user, Slate(items.show(state.candidates, ()), tf.ones([4, 6], tf.bool))
+    ).probs
     close(tf.concat([weights, no_click_weight[:, tf.newaxis]], axis=1), expected)
 
 
 @pytest.mark.parametrize(
     ("arguments", "seen", "message"),
     [
-        ({"factors": FEATURES[:, 0]}, observation(), r"factors must have shape \[D, F\], got \(40,\)"),
-        ({"bias": FEATURES[:3, 0]}, observation(), r"bias must be a number or have shape \[D=40\] of factors, got \(3,\)"),
-        ({"choice_model": choice.ExponentialCascade}, observation(), "choice_model must be MultinomialProportional or MultinomialLogit"),
-        ({}, observation(), r"users must be vectors \[B, 3\], as long as the rows of factors, got \(5, 2\): see `belief`"),
-        ({}, observation()._replace(documents=tf.zeros([5, 20, 3])), r"documents must be ids \[B, N\], got float32 \(5, 20, 3\)"),
-        ({}, observation()._replace(user=(tf.zeros([5]), tf.zeros([5, 3]))), "users must be vectors"),
+        (
+            {"factors": FEATURES[:, 0]},
+            observation(),
+            r"factors must have shape \[D, F\], got \(40,\)",
+        ),
+        (
+            {"bias": FEATURES[:3, 0]},
+            observation(),
+            r"bias must be a number or have shape \[D=40\] of factors, got \(3,\)",
+        ),
+        (
+            {"choice_model": choice.ExponentialCascade},
+            observation(),
+            "choice_model must be MultinomialProportional or MultinomialLogit",
+        ),
+        (
+            {},
+            observation(),
+            (
+                r"users must be vectors \[B, 3\], as long as the rows of factors, got \(5, 2\): see"
+                r" `belief`"
+            ),
+        ),
+        (
+            {},
+            observation()._replace(documents=tf.zeros([5, 20, 3])),
+            r"documents must be ids \[B, N\], got float32 \(5, 20, 3\)",
+        ),
+        (
+            {},
+            observation()._replace(user=(tf.zeros([5]), tf.zeros([5, 3]))),
+            "users must be vectors",
+        ),
     ],
 )
 def test_catalogue_scores_refuse_what_does_not_fit(arguments, seen, message):
@@ -239,10 +317,15 @@ def environment_of(num_items=60, num_candidates=30, num_users=8, **arguments) ->
 
 
 def last_choice(factors):
-    """A belief of tastes [B, F]: the factors of what a user chose last, zeros where that was nothing."""
+    """A belief of tastes [B, F]: the factors of what a user chose last, zeros where that was
+    nothing.
+    """
 
     def belief(seen):
-        return tf.reduce_sum(seen.response.clicked[:, :, tf.newaxis] * tf.gather(factors, seen.response.item_id), axis=1)
+        return tf.reduce_sum(
+            seen.response.clicked[:, :, tf.newaxis] * tf.gather(factors, seen.response.item_id),
+            axis=1,
+        )
 
     return belief
 
@@ -251,7 +334,11 @@ def agent_of(environment, features=True, hidden_units=(16,), **arguments) -> Sla
     documents = environment.simulator.documents
     belief = last_choice(documents.factors)
     network = TwoTowerQNetwork(
-        environment.observation_spec(), hidden_units, 8, document_features=documents.factors if features else None, belief=belief
+        environment.observation_spec(),
+        hidden_units,
+        8,
+        document_features=documents.factors if features else None,
+        belief=belief,
     )
     agent = SlateQAgent(
         environment.time_step_spec(),
@@ -273,7 +360,9 @@ def collected(environment, policy):
     later = environment.step(step.action)
     frames = [
         trajectory.from_transition(time_step, step, later),
-        trajectory.from_transition(later, policy.action(later), environment.step(policy.action(later).action)),
+        trajectory.from_transition(
+            later, policy.action(later), environment.step(policy.action(later).action)
+        ),
     ]
     return tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames)
 
@@ -295,16 +384,14 @@ def test_slate_q_learns_a_batch_of_drifting_taste(features, jit_compile):
 
 
 def test_slate_q_with_two_towers_comes_from_a_configuration():
-    gin.parse_config(
-        """
+    gin.parse_config("""
         create_slate_q.network = @TwoTowerQNetwork
         TwoTowerQNetwork.hidden_units = (8,)
         TwoTowerQNetwork.embedding_size = 4
         SlateQAgent.choice_scores = "learned"
         create_slate_q.choice_network = @ClickLogits/TwoTowerQNetwork
         ClickLogits/TwoTowerQNetwork.relative = False
-        """
-    )
+        """)
     environment = environment_of()
     agent = create_slate_q(environment, tf.Variable(0, dtype=tf.int64))
     batch = collected(environment, agent.collect_policy)
@@ -314,7 +401,10 @@ def test_slate_q_with_two_towers_comes_from_a_configuration():
 def node_shapes(concrete_function):
     """(name, shape) of every tensor of a graph and of the functions that it calls."""
     graph = concrete_function.graph.as_graph_def(add_shapes=True)
-    for node in [*graph.node, *(node for function in graph.library.function for node in function.node_def)]:
+    for node in [
+        *graph.node,
+        *(node for function in graph.library.function for node in function.node_def),
+    ]:
         for shape in node.attr["_output_shapes"].list.shape:
             yield f"{node.name} ({node.op})", tf.TensorShape(shape)
 
@@ -344,12 +434,18 @@ def test_no_tensor_holds_a_vector_for_each_of_many_candidates(features):
         state, transition = environment.simulator.step(state, slate, seed)
         return environment.simulator.observe(state), transition.reward
 
-    served = compiled(lambda time_step: agent.policy.action(time_step).action).get_concrete_function(time_step)
+    served = compiled(
+        lambda time_step: agent.policy.action(time_step).action
+    ).get_concrete_function(time_step)
     simulated = compiled(simulate).get_concrete_function(tf.TensorSpec([2], tf.int32))
     functions = [served, simulated]
     if features:
         # Gradients of free vectors are sparse, without static shapes.
-        functions.append(compiled(agent.train).get_concrete_function(collected(environment, agent.collect_policy)))
+        functions.append(
+            compiled(agent.train).get_concrete_function(
+                collected(environment, agent.collect_policy)
+            )
+        )
     for function in functions:
         size, name = largest(function)
         # Vectors of 8 numbers for each candidate of each user would be 8 times as many.
@@ -359,5 +455,7 @@ def test_no_tensor_holds_a_vector_for_each_of_many_candidates(features):
 def test_a_vector_for_each_candidate_would_be_found():
     users = DriftingTasteUsers(8)
     simulator = drifting_taste(SLATE_SIZE, MANY, users, Catalogue(MANY, 8))
-    observe = compiled(lambda: simulator.observe(simulator.reset(8, 0)).documents).get_concrete_function()
+    observe = compiled(
+        lambda: simulator.observe(simulator.reset(8, 0)).documents
+    ).get_concrete_function()
     assert largest(observe)[0] == 8 * MANY * 8

@@ -1,4 +1,6 @@
-"""Experience of the tabular agent made by hand: users 0 to 2, documents 0 or 1, slates of 2 of 3, a response of clicks."""
+"""Experience of the tabular agent made by hand: users 0 to 2, documents 0 or 1, slates of 2 of 3, a
+response of clicks.
+"""
 
 from typing import NamedTuple
 
@@ -11,12 +13,16 @@ from recsim_tf.agents.tabular_q import TabularQAgent
 from recsim_tf.core.types import Clicks, Observation
 
 NUM_CANDIDATES, SLATE_SIZE = 3, 2
-FIRST, MID, LAST = (int(step_type) for step_type in (ts.StepType.FIRST, ts.StepType.MID, ts.StepType.LAST))
+FIRST, MID, LAST = (
+    int(step_type) for step_type in (ts.StepType.FIRST, ts.StepType.MID, ts.StepType.LAST)
+)
 
 OBSERVATION_SPEC = Observation(
     user=tensor_spec.BoundedTensorSpec([], tf.int32, 0, 2, "user"),
     documents=tensor_spec.BoundedTensorSpec([NUM_CANDIDATES], tf.int32, 0, 1, "documents"),
-    response=Clicks(tensor_spec.BoundedTensorSpec([SLATE_SIZE], tf.float32, 0.0, 1.0, "response/clicked")),
+    response=Clicks(
+        tensor_spec.BoundedTensorSpec([SLATE_SIZE], tf.float32, 0.0, 1.0, "response/clicked")
+    ),
 )
 TIME_STEP_SPEC = ts.time_step_spec(OBSERVATION_SPEC)
 ACTION_SPEC = tensor_spec.BoundedTensorSpec([SLATE_SIZE], tf.int32, 0, NUM_CANDIDATES - 1, "slate")
@@ -37,14 +43,18 @@ class Row(NamedTuple):
 
 
 def make_agent(**arguments) -> TabularQAgent:
-    agent = TabularQAgent(TIME_STEP_SPEC, ACTION_SPEC, train_step_counter=tf.Variable(0, dtype=tf.int64), **arguments)
+    agent = TabularQAgent(
+        TIME_STEP_SPEC, ACTION_SPEC, train_step_counter=tf.Variable(0, dtype=tf.int64), **arguments
+    )
     agent.initialize()
     return agent
 
 
 def observe(users, documents) -> Observation:
     """Observations of users and their documents, before any response."""
-    return Observation(tf.constant(users), tf.constant(documents), Clicks(tf.zeros([len(users), SLATE_SIZE])))
+    return Observation(
+        tf.constant(users), tf.constant(documents), Clicks(tf.zeros([len(users), SLATE_SIZE]))
+    )
 
 
 def batch(*rows: Row) -> trajectory.Trajectory:
@@ -54,7 +64,10 @@ def batch(*rows: Row) -> trajectory.Trajectory:
         return tf.stack([tf.constant(first, dtype), tf.constant(second, dtype)], axis=1)
 
     columns = Row(*map(list, zip(*rows, strict=True)))
-    now, later = observe(columns.user, columns.documents), observe(columns.next_user, columns.next_documents)
+    now, later = (
+        observe(columns.user, columns.documents),
+        observe(columns.next_user, columns.next_documents),
+    )
     nothing = [0] * len(rows)
     return trajectory.Trajectory(
         step_type=pairs(columns.step_type, columns.next_step_type, tf.int32),

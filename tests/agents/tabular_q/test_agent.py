@@ -12,7 +12,17 @@ from recsim_tf.agents.tabular_q import TabularQAgent, create_tabular_q
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.experiment.learning import LearningLoop
-from tests.agents.tabular_q.experience import ACTION_SPEC, FIRST, LAST, MID, TIME_STEP_SPEC, Row, batch, make_agent, observe
+from tests.agents.tabular_q.experience import (
+    ACTION_SPEC,
+    FIRST,
+    LAST,
+    MID,
+    TIME_STEP_SPEC,
+    Row,
+    batch,
+    make_agent,
+    observe,
+)
 
 OBSERVATION = observe([0, 1, 2], [[0, 1, 1], [0, 0, 1], [1, 1, 1]])
 # Positions 0 and 1 of user 0 are the documents (0, 1), of user 1 (0, 0).
@@ -21,7 +31,9 @@ ROW = Row()
 
 def values(agent, row):
     """Q of the row's slate, and the largest Q that follows."""
-    first, second = agent.q_values(observe([row.user, row.next_user], [row.documents, row.next_documents])).numpy()
+    first, second = agent.q_values(
+        observe([row.user, row.next_user], [row.documents, row.next_documents])
+    ).numpy()
     return first[agent.slates.tolist().index(list(row.slate))], second.max()
 
 
@@ -38,7 +50,9 @@ def teach(agent, *rows, times=1):
 def test_it_is_an_agent_whose_slates_are_combinations_or_permutations():
     assert isinstance(make_agent(), tf_agent.TFAgent)
     np.testing.assert_array_equal(make_agent().slates, list(itertools.combinations(range(3), 2)))
-    np.testing.assert_array_equal(make_agent(ordinal_slates=True).slates, list(itertools.permutations(range(3), 2)))
+    np.testing.assert_array_equal(
+        make_agent(ordinal_slates=True).slates, list(itertools.permutations(range(3), 2))
+    )
 
 
 def test_one_transition_moves_one_cell_towards_its_target():
@@ -59,7 +73,9 @@ def test_the_cell_is_that_of_the_documents_in_slate_order():
     teach(agent, ROW._replace(slate=(0, 2)))
     # The documents are 0, 1, 1: position 1 holds the same document as position 2.
     q = agent.q_values(observe([0], [[0, 1, 1]]))[0]
-    np.testing.assert_allclose(q, [0.1 if slate in ([0, 1], [0, 2]) else 0.0 for slate in agent.slates.tolist()], rtol=1e-6)
+    np.testing.assert_allclose(
+        q, [0.1 if slate in ([0, 1], [0, 2]) else 0.0 for slate in agent.slates.tolist()], rtol=1e-6
+    )
 
 
 def test_transitions_of_one_cell_move_it_as_many_updates_towards_their_mean():
@@ -105,7 +121,11 @@ def test_the_ends_of_sessions(case, target):
 
 def test_the_last_transition_of_a_session_can_be_left_out_as_in_recsim():
     agent = make_agent(learn_from_last_step=False)
-    teach(agent, ROW._replace(next_step_type=LAST, discount=0.0), ROW._replace(next_step_type=LAST, discount=1.0))
+    teach(
+        agent,
+        ROW._replace(next_step_type=LAST, discount=0.0),
+        ROW._replace(next_step_type=LAST, discount=1.0),
+    )
     assert not np.any(agent._table)
     assert not np.any(agent._counts)
     teach(agent, ROW._replace(step_type=MID))
@@ -113,7 +133,9 @@ def test_the_last_transition_of_a_session_can_be_left_out_as_in_recsim():
 
 
 def test_the_learning_rate_may_follow_the_train_step():
-    agent = make_agent(gamma=0.0, learning_rate=lambda step: 1.0 / (tf.cast(step, tf.float32) + 1.0))
+    agent = make_agent(
+        gamma=0.0, learning_rate=lambda step: 1.0 / (tf.cast(step, tf.float32) + 1.0)
+    )
     for reward in (4.0, 1.0, 10.0):
         teach(agent, ROW._replace(reward=reward))
     assert learned(agent, ROW) == pytest.approx(5.0)
@@ -121,7 +143,11 @@ def test_the_learning_rate_may_follow_the_train_step():
 
 def test_the_loss_tells_what_a_train_step_saw_and_changes_nothing():
     agent = make_agent(gamma=0.0, learning_rate=0.5)
-    rows = [ROW._replace(reward=4.0), ROW._replace(user=2, reward=-1.0), ROW._replace(step_type=LAST, next_step_type=FIRST)]
+    rows = [
+        ROW._replace(reward=4.0),
+        ROW._replace(user=2, reward=-1.0),
+        ROW._replace(step_type=LAST, next_step_type=FIRST),
+    ]
     teach(agent, rows[0])
     expected = agent.loss(batch(*rows))
     assert float(expected.loss) == pytest.approx((2.0**2 + 1.0) / 2)
@@ -150,8 +176,12 @@ def test_min_count_shows_the_first_of_the_least_visited_slates():
     teach(agent, ROW)
     teach(agent, ROW._replace(user=1, documents=(0, 0, 1), slate=(0, 1)), times=2)
     teach(agent, ROW._replace(user=1, documents=(0, 0, 1), slate=(0, 2)))
-    np.testing.assert_array_equal(agent.visit_counts(OBSERVATION), [[1, 1, 0], [2, 1, 1], [0, 0, 0]])
-    np.testing.assert_array_equal(agent.collect_policy.action(ts.restart(OBSERVATION, 3)).action, [[1, 2], [0, 2], [0, 1]])
+    np.testing.assert_array_equal(
+        agent.visit_counts(OBSERVATION), [[1, 1, 0], [2, 1, 1], [0, 0, 0]]
+    )
+    np.testing.assert_array_equal(
+        agent.collect_policy.action(ts.restart(OBSERVATION, 3)).action, [[1, 2], [0, 2], [0, 1]]
+    )
 
 
 @pytest.mark.parametrize("ordinal_slates", [False, True])
@@ -168,8 +198,15 @@ def test_exploring_slates_are_uniform_over_all_slates(ordinal_slates):
 
 def test_epsilon_decays_with_the_sessions_of_a_user():
     agent = make_agent(exploration_temperature=0.5)
-    first, middle, last = (ts.TimeStep(tf.fill([3], kind), tf.zeros([3]), tf.ones([3]), OBSERVATION) for kind in (FIRST, MID, LAST))
-    for steps, epsilon in [((first, middle, middle, last), 0.5), ((first, last), 0.25), ((first,), 0.125)]:
+    first, middle, last = (
+        ts.TimeStep(tf.fill([3], kind), tf.zeros([3]), tf.ones([3]), OBSERVATION)
+        for kind in (FIRST, MID, LAST)
+    )
+    for steps, epsilon in [
+        ((first, middle, middle, last), 0.5),
+        ((first, last), 0.25),
+        ((first,), 0.125),
+    ]:
         for time_step in steps:
             agent.collect_policy.action(time_step)
         assert float(agent.epsilon(3)) == pytest.approx(epsilon)
@@ -186,7 +223,8 @@ def test_epsilon_decays_with_the_sessions_of_a_user():
 def test_the_collect_policy_explores_with_probability_epsilon():
     agent = make_agent(exploration_temperature=0.25)
     num_users = 20_000
-    # The value of the last slate is the largest, so that a greedy slate is told from two of three random ones.
+    # The value of the last slate is the largest, so that a greedy slate is told from two of three
+    # random ones.
     teach(agent, ROW._replace(slate=(1, 2)))
     time_step = ts.restart(observe([0] * num_users, [[0, 1, 1]] * num_users), num_users)
     for session in (1, 2):
@@ -200,10 +238,16 @@ def test_the_collect_policy_explores_with_probability_epsilon():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(exploration_policy="softmax"), "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'"),
+        (
+            dict(exploration_policy="softmax"),
+            "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'",
+        ),
         (dict(gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
         (dict(learning_rate=-0.1), r"learning_rate must be in \[0, 1\], got -0.1"),
-        (dict(exploration_temperature=2.0), r"exploration_temperature must be in \[0, 1\], got 2.0"),
+        (
+            dict(exploration_temperature=2.0),
+            r"exploration_temperature must be in \[0, 1\], got 2.0",
+        ),
         (dict(max_cells=11), "make 12 cells, more than max_cells=11"),
     ],
 )
@@ -218,7 +262,10 @@ def test_weights_are_refused():
 
 
 def test_training_under_xla_is_training_in_the_graph():
-    rows = [ROW._replace(reward=float(reward), user=reward % 3, slate=(0, 1 + reward % 2)) for reward in range(8)]
+    rows = [
+        ROW._replace(reward=float(reward), user=reward % 3, slate=(0, 1 + reward % 2))
+        for reward in range(8)
+    ]
     agents = [make_agent(), make_agent()]
     for agent, jit_compile in zip(agents, (False, True), strict=True):
         train = compiled(agent.train, jit_compile=jit_compile)
@@ -230,11 +277,20 @@ def test_training_under_xla_is_training_in_the_graph():
 
 
 def learning_loop(name, **arguments):
-    environment = SlateEnvironment(recsim_tf.make(name, slate_size=2, num_candidates=4, max_steps=3), 16, seed=1)
+    environment = SlateEnvironment(
+        recsim_tf.make(name, slate_size=2, num_candidates=4, max_steps=3), 16, seed=1
+    )
     counter = tf.Variable(0, dtype=tf.int64)
-    agent = TabularQAgent(environment.time_step_spec(), environment.action_spec(), train_step_counter=counter, **arguments)
+    agent = TabularQAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        train_step_counter=counter,
+        **arguments,
+    )
     agent.initialize()
-    return LearningLoop(environment, agent, batch_size=64, replay_length=10, train_steps_per_iteration=1, seed=2)
+    return LearningLoop(
+        environment, agent, batch_size=64, replay_length=10, train_steps_per_iteration=1, seed=2
+    )
 
 
 CASES = {
@@ -252,7 +308,9 @@ def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing
     info = loop.run(6)
     assert loop._run.experimental_get_tracing_count() == 1
     assert np.any(loop.agent._table)
-    assert float(info.extra.visited) * loop.agent.cells.num_cells == pytest.approx(np.count_nonzero(loop.agent._counts))
+    assert float(info.extra.visited) * loop.agent.cells.num_cells == pytest.approx(
+        np.count_nonzero(loop.agent._counts)
+    )
     # 14 steps, of which every fourth seats new users.
     assert int(loop.agent.num_sessions) == 16 * 4
 
@@ -272,7 +330,11 @@ def test_a_checkpoint_keeps_what_was_learned(tmp_path):
     restored.run(5)
     np.testing.assert_array_equal(loop.agent._table, restored.agent._table)
     assert int(loop.agent.num_sessions) == int(restored.agent.num_sessions) == 48
-    assert int(loop.agent._num_visited) == int(restored.agent._num_visited) == np.count_nonzero(loop.agent._counts)
+    assert (
+        int(loop.agent._num_visited)
+        == int(restored.agent._num_visited)
+        == np.count_nonzero(loop.agent._counts)
+    )
 
 
 def test_it_is_created_from_an_environment():

@@ -15,14 +15,18 @@ from tests.agents.tabular_q.experience import OBSERVATION_SPEC
 # Of one observation; another value makes the tables of old checkpoints void.
 GOLDEN_CELL = 3_326_657
 
-SPEC = OBSERVATION_SPEC._replace(response=Clicks(tensor_spec.BoundedTensorSpec([2], tf.int32, 0, 1)))
+SPEC = OBSERVATION_SPEC._replace(
+    response=Clicks(tensor_spec.BoundedTensorSpec([2], tf.int32, 0, 1))
+)
 
 
 def all_combinations():
     """Each user, response, and pair of documents once."""
     users, *clicks_and_documents = zip(*itertools.product(range(3), *[range(2)] * 4), strict=True)
     parts = np.array(clicks_and_documents, np.int32).T
-    return Observation(tf.constant(users), tf.constant(parts[:, 2:]), Clicks(tf.constant(parts[:, :2])))
+    return Observation(
+        tf.constant(users), tf.constant(parts[:, 2:]), Clicks(tf.constant(parts[:, :2]))
+    )
 
 
 def first_pair(observation):
@@ -48,16 +52,23 @@ def test_an_ignored_response_is_no_part_of_the_cell():
 
 def test_more_cells_than_allowed_are_refused_with_their_number():
     assert SlateCells(SPEC, 2, max_cells=12).num_cells == 12
-    with pytest.raises(ValueError, match=r"make 12 cells, more than max_cells=11: lower number_bins=100, or set hashed=True"):
+    with pytest.raises(
+        ValueError,
+        match=r"make 12 cells, more than max_cells=11: lower number_bins=100, or set hashed=True",
+    ):
         SlateCells(SPEC, 2, max_cells=11)
     environment = SlateEnvironment(recsim_tf.make("InterestEvolution-v1"), 1)
-    with pytest.raises(ValueError, match=r"make about 10\^\d+ cells, more than max_cells=4,194,304"):
+    with pytest.raises(
+        ValueError, match=r"make about 10\^\d+ cells, more than max_cells=4,194,304"
+    ):
         SlateCells(environment.observation_spec(), environment.action_spec().shape[0])
 
 
 def test_hashing_is_exact_where_the_cells_suffice():
     observation = all_combinations()
-    found = SlateCells(SPEC, 2, ignore_response=False, max_cells=48, hashed=True).of_slate(observation, first_pair(observation))
+    found = SlateCells(SPEC, 2, ignore_response=False, max_cells=48, hashed=True).of_slate(
+        observation, first_pair(observation)
+    )
     assert len(set(found.numpy())) == 48
 
 
@@ -68,19 +79,34 @@ def test_a_table_of_impossible_size_is_refused(max_cells):
 
 
 @pytest.mark.parametrize("ignore_response", [True, False])
-@pytest.mark.parametrize("name", ["InterestEvolution-v1", "InterestExploration-v1", "LongTermSatisfaction-v1"])
+@pytest.mark.parametrize(
+    "name", ["InterestEvolution-v1", "InterestExploration-v1", "LongTermSatisfaction-v1"]
+)
 def test_the_cells_of_all_slates_are_those_of_each_slate(name, ignore_response):
     environment = SlateEnvironment(recsim_tf.make(name, slate_size=3, num_candidates=5), 7, seed=1)
-    environment.step(environment.step(tf.tile([[0, 1, 2]], [7, 1])) and tf.tile([[2, 1, 4]], [7, 1]))
+    environment.step(
+        environment.step(tf.tile([[0, 1, 2]], [7, 1])) and tf.tile([[2, 1, 4]], [7, 1])
+    )
     observation = environment.current_time_step().observation
-    cells = SlateCells(environment.observation_spec(), 3, ignore_response, number_bins=20, max_cells=1000, hashed=True)
+    cells = SlateCells(
+        environment.observation_spec(),
+        3,
+        ignore_response,
+        number_bins=20,
+        max_cells=1000,
+        hashed=True,
+    )
     assert cells.is_hashed
     slates = all_slates(5, 3)
     for jit_compile in (False, True):
-        found = tf.function(lambda: cells.of_slates(observation, slates), jit_compile=jit_compile, autograph=False)()
+        found = tf.function(
+            lambda: cells.of_slates(observation, slates), jit_compile=jit_compile, autograph=False
+        )()
         assert found.shape == [60, 7]
         for row, slate in zip(found, slates, strict=True):
-            np.testing.assert_array_equal(row, cells.of_slate(observation, tf.tile([slate], [7, 1])))
+            np.testing.assert_array_equal(
+                row, cells.of_slate(observation, tf.tile([slate], [7, 1]))
+            )
 
 
 def float_observations(num_users, num_candidates=2):
@@ -90,7 +116,10 @@ def float_observations(num_users, num_candidates=2):
         documents=tensor_spec.BoundedTensorSpec([num_candidates, 5], tf.float32, 0.0, 1.0),
         response=(),
     )
-    user, documents = rng.uniform(size=[num_users, 5]), rng.uniform(size=[num_users, num_candidates, 5])
+    user, documents = (
+        rng.uniform(size=[num_users, 5]),
+        rng.uniform(size=[num_users, num_candidates, 5]),
+    )
     return spec, Observation(tf.constant(user, tf.float32), tf.constant(documents, tf.float32), ())
 
 
@@ -125,5 +154,7 @@ def test_the_hash_tells_the_user_the_documents_and_their_order_apart():
 def test_the_hash_is_the_same_in_every_process():
     spec, _ = float_observations(1)
     cells = SlateCells(spec, 2, discretization_bounds=None, hashed=True)
-    observation = Observation(tf.constant([[0.1, 0.3, 0.5, 0.7, 0.9]]), tf.constant([[[0.2] * 5, [0.8] * 5]]), ())
+    observation = Observation(
+        tf.constant([[0.1, 0.3, 0.5, 0.7, 0.9]]), tf.constant([[[0.2] * 5, [0.8] * 5]]), ()
+    )
     assert cells.of_slate(observation, tf.constant([[0, 1]])).numpy() == GOLDEN_CELL

@@ -20,7 +20,8 @@ def bounded(shape, dtype, low, high, name="quality"):
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
 @pytest.mark.parametrize(
-    ("bounds", "number_bins"), [((0, 10), 100), ((-1.0, 1.0), 7), ((0.1, 0.7), 1000), ((1000.0, 1001.0), 50), ((0, 10), 1)]
+    ("bounds", "number_bins"),
+    [((0, 10), 100), ((-1.0, 1.0), 7), ((0.1, 0.7), 1000), ((1000.0, 1001.0), 50), ((0, 10), 1)],
 )
 def test_the_digits_of_numbers_are_those_of_numpy(bounds, number_bins, dtype, jit_compile):
     kind = dtype.as_numpy_dtype
@@ -28,12 +29,16 @@ def test_the_digits_of_numbers_are_those_of_numpy(bounds, number_bins, dtype, ji
     near = edges.astype(kind)
     # Next to zero lie numbers that TensorFlow takes for zero.
     tiny = np.where(near == 0, np.finfo(kind).tiny, 0)
-    neighbours = [np.nextafter(near, kind(end)) + sign * tiny for end, sign in ((np.inf, 1), (-np.inf, -1))]
+    neighbours = [
+        np.nextafter(near, kind(end)) + sign * tiny for end, sign in ((np.inf, 1), (-np.inf, -1))
+    ]
     random = np.random.default_rng(0).uniform(bounds[0] - 1, bounds[1] + 1, 500)
     values = np.concatenate([near, *neighbours, random, [-np.inf, -1e30, 1e30, np.inf]])
     values = values.astype(kind)
     digits = ObservationDigits(bounded([], dtype, -5.0, 5.0), bounds, number_bins)
-    (found,) = tf.function(lambda: digits(tf.constant(values), 1), jit_compile=jit_compile, autograph=False)()
+    (found,) = tf.function(
+        lambda: digits(tf.constant(values), 1), jit_compile=jit_compile, autograph=False
+    )()
     np.testing.assert_array_equal(found[:, 0], np.digitize(values.astype(np.float64), edges))
     assert digits.sizes == (number_bins + 1,)
     assert (found[:, 0].numpy().min(), found[:, 0].numpy().max()) == (0, number_bins)
@@ -43,7 +48,10 @@ def test_bounded_integers_are_their_own_digits_and_each_element_has_one():
     spec = Parts(topic=bounded([2], tf.int32, 3, 6), vector=bounded([3], tf.float32, -1.0, 1.0))
     digits = ObservationDigits(spec, (0, 10), 11)
     assert digits.sizes == (4, 4, 12, 12, 12)
-    values = Parts(topic=tf.constant([[3, 6], [5, 4]]), vector=tf.constant([[-1.0, 0.0, 0.5], [1.0, 9.9, 10.0]]))
+    values = Parts(
+        topic=tf.constant([[3, 6], [5, 4]]),
+        vector=tf.constant([[-1.0, 0.0, 0.5], [1.0, 9.9, 10.0]]),
+    )
     topic, vector = digits(values, 1)
     np.testing.assert_array_equal(topic, [[0, 3], [2, 1]])
     np.testing.assert_array_equal(vector, [[0, 1, 1], [2, 10, 11]])
@@ -53,25 +61,37 @@ def test_bounded_integers_are_their_own_digits_and_each_element_has_one():
 
 def test_integers_outside_their_bounds_take_the_nearest_digit():
     # The zeros before the first response of a session, where ids begin at 3.
-    (found,) = ObservationDigits(bounded([], tf.int64, 3, 6), (0, 10), 11)(tf.constant([0, 9], tf.int64), 1)
+    (found,) = ObservationDigits(bounded([], tf.int64, 3, 6), (0, 10), 11)(
+        tf.constant([0, 9], tf.int64), 1
+    )
     np.testing.assert_array_equal(found, [[0], [3]])
 
 
 def test_integers_without_bounds_are_cut_into_intervals():
-    (found,) = ObservationDigits(tf.TensorSpec([], tf.int32), (0, 10), 6)(tf.constant([-1, 0, 1, 2, 10, 2**31 - 1]), 1)
+    (found,) = ObservationDigits(tf.TensorSpec([], tf.int32), (0, 10), 6)(
+        tf.constant([-1, 0, 1, 2, 10, 2**31 - 1]), 1
+    )
     np.testing.assert_array_equal(found[:, 0], [0, 1, 1, 2, 6, 6])
 
 
 def test_each_part_can_be_cut_by_its_own_bounds():
-    spec = Parts(topic=bounded([], tf.float32, 0.0, 1.0), vector=bounded([2], tf.float32, -2.0, 2.0))
-    topic, vector = ObservationDigits(spec, None, 3)(Parts(tf.constant([0.5]), tf.constant([[0.5, -0.1]])), 1)
+    spec = Parts(
+        topic=bounded([], tf.float32, 0.0, 1.0), vector=bounded([2], tf.float32, -2.0, 2.0)
+    )
+    topic, vector = ObservationDigits(spec, None, 3)(
+        Parts(tf.constant([0.5]), tf.constant([[0.5, -0.1]])), 1
+    )
     np.testing.assert_array_equal(topic, [[2]])
     np.testing.assert_array_equal(vector, [[2, 1]])
 
 
-@pytest.mark.parametrize("spec", [bounded([], tf.float32, 0.0, tf.float32.max), tf.TensorSpec([], tf.float32, "quality")])
+@pytest.mark.parametrize(
+    "spec", [bounded([], tf.float32, 0.0, tf.float32.max), tf.TensorSpec([], tf.float32, "quality")]
+)
 def test_a_part_without_bounds_of_its_own_is_refused(spec):
-    with pytest.raises(ValueError, match=r"^discretization_bounds=None .* quality has no finite ones"):
+    with pytest.raises(
+        ValueError, match=r"^discretization_bounds=None .* quality has no finite ones"
+    ):
         ObservationDigits(spec, None, 10)
 
 

@@ -21,7 +21,12 @@ def environment_of(num_users, **arguments):
 
 def make_agent(environment, **arguments):
     counter = tf.Variable(0, dtype=tf.int64)
-    return TabularQAgent(environment.time_step_spec(), environment.action_spec(), train_step_counter=counter, **arguments)
+    return TabularQAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        train_step_counter=counter,
+        **arguments,
+    )
 
 
 def optimal_q(gamma):
@@ -37,7 +42,9 @@ def learned_q(agent):
 
 
 def all_transitions():
-    """Experience [M, 2] that holds ten transitions of each state and action, as many of each as the probabilities say."""
+    """Experience [M, 2] that holds ten transitions of each state and action, as many of each as the
+    probabilities say.
+    """
     rewards, transitions = tables()
     rows = [
         (state, action, next_state, rewards[action, state])
@@ -63,7 +70,8 @@ def all_transitions():
 
 @pytest.mark.parametrize("gamma", OPTIMAL_VALUES)
 def test_batches_of_all_transitions_lead_to_the_optimal_values(gamma):
-    # The mean over a cell's transitions is then its expectation, so that no noise is left to average out.
+    # The mean over a cell's transitions is then its expectation, so that no noise is left to
+    # average out.
     agent = make_agent(environment_of(1), gamma=gamma)
     experience = all_transitions()
     assert experience.reward.shape[0] == 10 * NUM_STATES * NUM_ACTIONS
@@ -84,7 +92,9 @@ def test_sessions_of_random_slates_lead_to_the_optimal_values():
     environment = environment_of(1024, max_steps=40)
     schedule = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 300, 1e-4)
     agent = make_agent(environment, gamma=0.5, learning_rate=schedule, exploration_temperature=1.0)
-    loop = LearningLoop(environment, agent, batch_size=4096, replay_length=400, train_steps_per_iteration=1, seed=5)
+    loop = LearningLoop(
+        environment, agent, batch_size=4096, replay_length=400, train_steps_per_iteration=1, seed=5
+    )
     loop.collect(100)
     loop.run(300)
     # Over seeds, the largest of the 24 errors was about 0.08; values differ by up to 17.

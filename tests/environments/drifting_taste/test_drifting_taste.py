@@ -23,8 +23,13 @@ def test_choices_are_a_softmax_of_bias_and_taste():
 
 
 def test_drift_decays_towards_what_is_chosen_and_rests_without_a_choice():
-    users, items = DriftingTasteUsers(2, gain=[0.1, 0.2], decay=[0.5, 1.0], no_click_mass=0.0), catalogue()
-    state = users.initial_state(tf.zeros([2, 2]))._replace(drift=tf.constant([[2.0, 2.0], [2.0, 2.0]]))
+    users, items = (
+        DriftingTasteUsers(2, gain=[0.1, 0.2], decay=[0.5, 1.0], no_click_mass=0.0),
+        catalogue(),
+    )
+    state = users.initial_state(tf.zeros([2, 2]))._replace(
+        drift=tf.constant([[2.0, 2.0], [2.0, 2.0]])
+    )
     slate = Slate(items.describe(tf.constant([[3, 0], [3, 0]]), ()), tf.ones([2, 2], tf.bool))
     response = users.outcome(state, slate, tf.constant([0, 2]))
     moved = users.update(state, slate, response, ())
@@ -33,7 +38,10 @@ def test_drift_decays_towards_what_is_chosen_and_rests_without_a_choice():
 
 
 def test_a_pull_of_its_own_moves_the_taste_elsewhere_than_the_factors():
-    users, items = DriftingTasteUsers(2, gain=1.0, decay=1.0), catalogue(pull=np.float32([[0, 7], [0, 0], [0, 0], [0, 0]]))
+    users, items = (
+        DriftingTasteUsers(2, gain=1.0, decay=1.0),
+        catalogue(pull=np.float32([[0, 7], [0, 0], [0, 0], [0, 0]])),
+    )
     state = users.initial_state(tf.zeros([1, 2]))
     slate = Slate(items.describe(tf.constant([[0]]), ()), tf.ones([1, 1], tf.bool))
     moved = users.update(state, slate, users.outcome(state, slate, tf.constant([0])), ())
@@ -44,19 +52,29 @@ def test_a_static_taste_is_a_gain_of_zero():
     users = DriftingTasteUsers(2, gain=0.0, decay=1.0)
     simulator = drifting_taste(2, 4, users=users, documents=catalogue())
     slate = tf.tile([[0, 1]], [5, 1])
-    trajectory = simulator.rollout(lambda observation, policy_state, seed: (slate, policy_state), 5, 4, seed=0)
+    trajectory = simulator.rollout(
+        lambda observation, policy_state, seed: (slate, policy_state), 5, 4, seed=0
+    )
     np.testing.assert_array_equal(simulator.replay(trajectory).user.drift, np.zeros([4, 5, 2]))
 
 
 def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():
-    simulators = [drifting_taste(2, 4, DriftingTasteUsers(2), catalogue(ids_only=ids_only)) for ids_only in (False, True)]
+    simulators = [
+        drifting_taste(2, 4, DriftingTasteUsers(2), catalogue(ids_only=ids_only))
+        for ids_only in (False, True)
+    ]
     slate = tf.tile([[3, 1]], [5, 1])
-    items, ids = (simulator.observe(simulator.reset(5, seed=0)).documents for simulator in simulators)
+    items, ids = (
+        simulator.observe(simulator.reset(5, seed=0)).documents for simulator in simulators
+    )
     assert (ids.shape, ids.dtype) == ([5, 4], tf.int32)
     np.testing.assert_array_equal(ids, items.item_id)
     bounds = simulators[1].documents.observation_bounds()
     assert (bounds.low, bounds.high) == (0, 3)
-    trajectories = [simulator.rollout(lambda seen, policy_state, seed: (slate, policy_state), 5, 4, seed=1) for simulator in simulators]
+    trajectories = [
+        simulator.rollout(lambda seen, policy_state, seed: (slate, policy_state), 5, 4, seed=1)
+        for simulator in simulators
+    ]
     tf.nest.map_structure(np.testing.assert_array_equal, *trajectories)
 
 
@@ -65,10 +83,16 @@ def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():
     [
         (lambda: DriftingTasteUsers(0), "num_factors must be at least 1, got 0"),
         (lambda: Catalogue(0), "num_items must be at least 1, got 0"),
-        (lambda: Catalogue(4, 3, factors=FACTORS), r"factors must have shape \[num_items=4, num_factors=3\]"),
+        (
+            lambda: Catalogue(4, 3, factors=FACTORS),
+            r"factors must have shape \[num_items=4, num_factors=3\]",
+        ),
         (lambda: Catalogue(4, 2, bias=[1.0, 2.0]), r"bias must have shape \[num_items=4\]"),
         (lambda: Catalogue(4, 2, pull=FACTORS[:2]), "pull must have shape"),
-        (lambda: drifting_taste(users=DriftingTasteUsers(3)), "documents must have the num_factors=3 of users, got 16"),
+        (
+            lambda: drifting_taste(users=DriftingTasteUsers(3)),
+            "documents must have the num_factors=3 of users, got 16",
+        ),
     ],
 )
 def test_bad_arguments_are_named(make, message):

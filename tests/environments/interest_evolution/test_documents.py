@@ -10,14 +10,18 @@ def test_topics_are_uniform_and_hidden_quality_is_drawn_around_their_means():
     videos = UtilityVideos(num_topics=10)
     candidates = videos.candidates(4, 6, (), None)
     assert (candidates.batch_shape, candidates.event_shape) == ([4], [6])
-    np.testing.assert_allclose(candidates.log_prob(tf.zeros([4, 6], tf.int32)), np.full(4, -6 * np.log(10)), rtol=1e-6)
+    np.testing.assert_allclose(
+        candidates.log_prob(tf.zeros([4, 6], tf.int32)), np.full(4, -6 * np.log(10)), rtol=1e-6
+    )
     documents = videos.describe(random.sample(candidates, random.as_seed(0)), ())
     hidden = videos.reveal(documents)
     assert (hidden.batch_shape, hidden.event_shape) == ([4], [6])
     quality = random.sample(hidden, random.as_seed(1))
     shown = videos.show(documents, quality)
     np.testing.assert_array_equal(shown.quality, quality)
-    np.testing.assert_allclose(quality, videos.mean_quality().numpy()[documents.cluster_id], atol=0.5)
+    np.testing.assert_allclose(
+        quality, videos.mean_quality().numpy()[documents.cluster_id], atol=0.5
+    )
 
 
 def test_agents_see_features_only():
@@ -53,7 +57,10 @@ def test_tables_and_limits_may_differ_between_users():
     [
         ({"num_topics": 0}, "num_topics must be at least 1, got 0"),
         ({"num_topics": 5}, r"num_topics must satisfy .* got 5"),
-        ({"num_topics": 3, "topic_quality_means": [1.0]}, r"topic_quality_means must have shape \[num_topics=3\], or .* got \(1,\)"),
+        (
+            {"num_topics": 3, "topic_quality_means": [1.0]},
+            r"topic_quality_means must have shape \[num_topics=3\], or .* got \(1,\)",
+        ),
     ],
 )
 def test_tables_of_the_wrong_size_are_refused(arguments, message):
@@ -83,5 +90,7 @@ def test_plain_videos_cap_their_length_and_have_quality_one():
 
 
 def test_the_range_of_plain_features_must_not_be_empty():
-    with pytest.raises(ValueError, match=r"min_feature_value must be below max_feature_value=1\.0, got 1\.0"):
+    with pytest.raises(
+        ValueError, match=r"min_feature_value must be below max_feature_value=1\.0, got 1\.0"
+    ):
         PlainVideos(min_feature_value=1.0)

@@ -5,7 +5,11 @@ import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, PlainVideos, interest_evolution
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    PlainVideos,
+    interest_evolution,
+)
 from tests.policies import first_positions
 
 
@@ -17,13 +21,24 @@ def test_defaults_are_those_of_the_recsim_factory():
     assert observation.response.clicked.shape == [4, 3]
     assert simulator.resample_documents
     assert simulator.max_steps is None
-    state, transition = simulator.step(simulator.reset(4, seed=0), tf.zeros([4, 1], tf.int32), seed=1)
-    np.testing.assert_array_equal(transition.reward, 4 * tf.reduce_sum(transition.response.clicked, -1))
+    state, transition = simulator.step(
+        simulator.reset(4, seed=0), tf.zeros([4, 1], tf.int32), seed=1
+    )
+    np.testing.assert_array_equal(
+        transition.reward, 4 * tf.reduce_sum(transition.response.clicked, -1)
+    )
     np.testing.assert_array_equal(state.num_steps, np.ones(4))
 
 
 def test_arguments_reach_the_simulator():
-    simulator = interest_evolution(2, 5, reward_fn=recsim_tf.click_reward, resample_documents=False, max_steps=7, dtype=tf.float64)
+    simulator = interest_evolution(
+        2,
+        5,
+        reward_fn=recsim_tf.click_reward,
+        resample_documents=False,
+        max_steps=7,
+        dtype=tf.float64,
+    )
     _, transition = simulator.step(simulator.reset(3, seed=0), tf.zeros([3, 2], tf.int32), seed=1)
     assert (simulator.slate_size, simulator.num_candidates, simulator.max_steps) == (2, 5, 7)
     assert transition.draws.candidates == ()
@@ -34,7 +49,9 @@ def test_arguments_reach_the_simulator():
 def test_plain_users_and_videos_run():
     users = InterestEvolutionUsers.plain(choice_model=choice.MultinomialLogit)
     simulator = interest_evolution(users=users, documents=PlainVideos())
-    trajectory = compiled(lambda seed: simulator.rollout(first_positions(3), 16, 40, seed))(as_seed(1))
+    trajectory = compiled(lambda seed: simulator.rollout(first_positions(3), 16, 40, seed))(
+        as_seed(1)
+    )
     states = compiled(simulator.replay)(trajectory)
     transitions = trajectory.transitions
     assert transitions.terminated.numpy().any(axis=0).all()
@@ -43,7 +60,9 @@ def test_plain_users_and_videos_run():
     spent = transitions.reward + (1.0 - tf.reduce_sum(transitions.response.clicked, -1))
     after = states.user.budget[:-1] - spent[:-1]
     active = transitions.active[1:].numpy()
-    np.testing.assert_allclose(after.numpy()[active], states.user.budget[1:].numpy()[active], atol=1e-4)
+    np.testing.assert_allclose(
+        after.numpy()[active], states.user.budget[1:].numpy()[active], atol=1e-4
+    )
     np.testing.assert_array_equal(transitions.response.quality, np.ones([40, 16, 3]))
     assert np.abs(states.user.interests).max() <= 1
     log_prob = compiled(simulator.log_prob)(trajectory)

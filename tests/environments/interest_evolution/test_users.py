@@ -6,7 +6,11 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core.types import Slate
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UserState, watch_time_reward
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UserState,
+    watch_time_reward,
+)
 from recsim_tf.environments.interest_evolution.documents import ShownVideo
 
 STATE = UserState(interests=tf.constant([[0.5, -0.2], [0.1, 0.9]]), budget=tf.constant([10.0, 1.0]))
@@ -25,7 +29,9 @@ USERS = InterestEvolutionUsers(num_features=2)
 def test_interests_start_uniform_in_the_unit_cube_with_a_full_budget():
     draws = USERS.initial_draws(3)
     assert (draws.batch_shape, draws.event_shape) == ([3], [2])
-    np.testing.assert_allclose(draws.log_prob(tf.zeros([3, 2])), np.full(3, 2 * np.log(0.5)), rtol=1e-6)
+    np.testing.assert_allclose(
+        draws.log_prob(tf.zeros([3, 2])), np.full(3, 2 * np.log(0.5)), rtol=1e-6
+    )
     state = USERS.initial_state(tf.constant([[0.1, -0.3]] * 3))
     np.testing.assert_array_equal(state.interests, np.float32([[0.1, -0.3]] * 3))
     np.testing.assert_array_equal(state.budget, [200.0] * 3)
@@ -34,7 +40,9 @@ def test_interests_start_uniform_in_the_unit_cube_with_a_full_budget():
 def test_watch_time_ends_with_the_budget():
     response = USERS.outcome(STATE, SLATE, tf.constant([0, 0]))
     np.testing.assert_array_equal(response.watch_time, [[4.0, 0.0], [1.0, 0.0]])
-    overdrawn = USERS.outcome(STATE._replace(budget=tf.constant([-1.0, 0.0])), SLATE, tf.constant([0, 0]))
+    overdrawn = USERS.outcome(
+        STATE._replace(budget=tf.constant([-1.0, 0.0])), SLATE, tf.constant([0, 0])
+    )
     np.testing.assert_array_equal(overdrawn.watch_time, np.zeros([2, 2]))
 
 
@@ -64,14 +72,25 @@ def test_innovations_at_the_edge_of_the_interests_have_finite_gradients():
 
 def test_a_relaxed_choice_moves_the_user_by_the_weighted_effects_of_its_clicks():
     users = InterestEvolutionUsers(num_features=2, dtype=tf.float64)
-    state, slate = tf.nest.map_structure(lambda leaf: tf.cast(leaf, tf.float64) if leaf.dtype.is_floating else leaf, (STATE, SLATE))
-    hard = [users.update(state, slate, users.outcome(state, slate, tf.constant([k, k])), tf.constant([1, 1])) for k in range(3)]
+    state, slate = tf.nest.map_structure(
+        lambda leaf: tf.cast(leaf, tf.float64) if leaf.dtype.is_floating else leaf, (STATE, SLATE)
+    )
+    hard = [
+        users.update(
+            state, slate, users.outcome(state, slate, tf.constant([k, k])), tf.constant([1, 1])
+        )
+        for k in range(3)
+    ]
     weights = [0.2, 0.3, 0.5]
     clicked = tf.constant([weights[:2]] * 2, tf.float64)
     watch_time = clicked * tf.minimum(state.budget[:, tf.newaxis], slate.documents.length)
-    response = users.outcome(state, slate, tf.constant([2, 2]))._replace(clicked=clicked, watch_time=watch_time)
+    response = users.outcome(state, slate, tf.constant([2, 2]))._replace(
+        clicked=clicked, watch_time=watch_time
+    )
     relaxed = users.update(state, slate, response, tf.constant([1, 1]))
-    expected = tf.nest.map_structure(lambda *states: sum(w * s for w, s in zip(weights, states, strict=True)), *hard)
+    expected = tf.nest.map_structure(
+        lambda *states: sum(w * s for w, s in zip(weights, states, strict=True)), *hard
+    )
     np.testing.assert_allclose(relaxed.interests, expected.interests, rtol=1e-12)
     np.testing.assert_allclose(relaxed.budget, expected.budget, rtol=1e-12)
 
@@ -89,12 +108,23 @@ def test_leaving_is_a_rule_by_default_and_a_hazard_with_a_temperature():
     [
         (choice.MultinomialLogit, [np.exp(0.5), np.exp(-0.2), np.exp(1.0)]),
         (choice.MultinomialProportional, [1.5, 0.8, 2.0]),
-        (choice.ExponentialCascade, [0.65 * 0.05 * np.exp(0.5), (1 - 0.65 * 0.05 * np.exp(0.5)) * 0.65 * 0.05 * np.exp(-0.2)]),
-        (choice.ProportionalCascade, [0.65 * 0.05 * 1.5, (1 - 0.65 * 0.05 * 1.5) * 0.65 * 0.05 * 0.8]),
+        (
+            choice.ExponentialCascade,
+            [
+                0.65 * 0.05 * np.exp(0.5),
+                (1 - 0.65 * 0.05 * np.exp(0.5)) * 0.65 * 0.05 * np.exp(-0.2),
+            ],
+        ),
+        (
+            choice.ProportionalCascade,
+            [0.65 * 0.05 * 1.5, (1 - 0.65 * 0.05 * 1.5) * 0.65 * 0.05 * 0.8],
+        ),
     ],
 )
 def test_every_choice_model_gets_the_parameters_that_it_names(model, weights):
-    probs = InterestEvolutionUsers(num_features=2, choice_model=model).response(STATE, SLATE).probs[0]
+    probs = (
+        InterestEvolutionUsers(num_features=2, choice_model=model).response(STATE, SLATE).probs[0]
+    )
     expected = weights / np.sum(weights) if len(weights) == 3 else [*weights, 1 - sum(weights)]
     np.testing.assert_allclose(probs, expected, rtol=1e-5)
 
@@ -121,7 +151,9 @@ def test_a_parameter_for_each_user_sweeps_over_users():
         user_quality_factor=0.5,
     )
     np.testing.assert_array_equal(swept.initial_state(STATE.interests).budget, [200.0, 50.0])
-    np.testing.assert_allclose(swept.response(STATE, SLATE).probs[1], alone.response(STATE, SLATE).probs[1], rtol=1e-6)
+    np.testing.assert_allclose(
+        swept.response(STATE, SLATE).probs[1], alone.response(STATE, SLATE).probs[1], rtol=1e-6
+    )
     for draw in (1, 2):
         states = []
         for users in (swept, alone):

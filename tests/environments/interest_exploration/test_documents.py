@@ -10,7 +10,9 @@ def test_qualities_are_log_normal_around_those_of_the_topic():
     documents = Document(cluster_id=tf.constant([[0, 1]]), quality=tf.constant([[2.0, 1.5]]))
     candidates = TopicDocuments().candidates(1, 2, (), None)
     z = (np.log([2.0, 1.5]) - [0.8, 0.2]) / 0.1
-    expected = np.log([0.2, 0.8]) - 0.5 * z**2 - np.log(np.array([2.0, 1.5]) * 0.1 * np.sqrt(2 * np.pi))
+    expected = (
+        np.log([0.2, 0.8]) - 0.5 * z**2 - np.log(np.array([2.0, 1.5]) * 0.1 * np.sqrt(2 * np.pi))
+    )
     np.testing.assert_allclose(candidates.log_prob(documents), [expected.sum()], rtol=1e-5)
 
 
@@ -34,9 +36,18 @@ def test_agents_see_topics_and_qualities():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"quality_loc": [0.8]}, r"quality_loc must have shape \[num_topics=2\], or one for each user, got \(1,\)"),
-        ({"quality_scale": [0.1, 0.1, 0.1]}, r"quality_scale must have shape \[num_topics=2\], or one for each user, got \(3,\)"),
-        ({"topic_distribution": (0.2, -0.2, 1.0)}, r"topic_distribution must be non-negative and sum to 1, got \(0\.2, -0\.2, 1\.0\)"),
+        (
+            {"quality_loc": [0.8]},
+            r"quality_loc must have shape \[num_topics=2\], or one for each user, got \(1,\)",
+        ),
+        (
+            {"quality_scale": [0.1, 0.1, 0.1]},
+            r"quality_scale must have shape \[num_topics=2\], or one for each user, got \(3,\)",
+        ),
+        (
+            {"topic_distribution": (0.2, -0.2, 1.0)},
+            r"topic_distribution must be non-negative and sum to 1, got \(0\.2, -0\.2, 1\.0\)",
+        ),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(arguments, message):

@@ -6,12 +6,20 @@ import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.types import Slate
-from recsim_tf.environments.interest_exploration import Document, InitialDraw, InterestExplorationUsers, UserState
+from recsim_tf.environments.interest_exploration import (
+    Document,
+    InitialDraw,
+    InterestExplorationUsers,
+    UserState,
+)
 
 USERS = InterestExplorationUsers()
 STATE = UserState(affinity=tf.constant([[1.0, 2.0], [0.5, 0.1]]))
 SLATE = Slate(
-    Document(cluster_id=tf.constant([[0, 1, 1], [1, 0, 0]]), quality=tf.constant([[1.0, 0.5, 2.0], [0.2, 0.4, 3.0]])),
+    Document(
+        cluster_id=tf.constant([[0, 1, 1], [1, 0, 0]]),
+        quality=tf.constant([[1.0, 0.5, 2.0], [0.2, 0.4, 3.0]]),
+    ),
     mask=tf.constant([[True, True, True], [True, True, False]]),
 )
 
@@ -36,7 +44,10 @@ def test_drawn_users_have_the_means_of_their_distribution():
     share = np.mean(draws.user_type)
     assert abs(share - 0.7) < 4 * np.sqrt(0.3 * 0.7 / num_users)
     standard_error = np.std(draws.affinity, axis=0) / np.sqrt(num_users)
-    assert (np.abs(np.mean(draws.affinity, axis=0) - USERS.mean_affinity(log_scale=False)) < 4 * standard_error).all()
+    assert (
+        np.abs(np.mean(draws.affinity, axis=0) - USERS.mean_affinity(log_scale=False))
+        < 4 * standard_error
+    ).all()
 
 
 def test_the_prior_mean_is_that_of_the_logarithms_as_in_recsim_or_that_of_the_affinities():
@@ -69,9 +80,13 @@ def test_users_neither_change_nor_leave_nor_show_anything():
 
 
 def test_other_choice_models_get_the_parameters_that_they_name():
-    users = InterestExplorationUsers(choice_model=choice.MultinomialProportional, no_click_mass=1.0, min_normalizer=-1.0)
+    users = InterestExplorationUsers(
+        choice_model=choice.MultinomialProportional, no_click_mass=1.0, min_normalizer=-1.0
+    )
     weights = np.array([3.0, 3.5, 5.0, 2.0])
-    np.testing.assert_allclose(users.response(STATE, SLATE).probs[0], weights / weights.sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        users.response(STATE, SLATE).probs[0], weights / weights.sum(), rtol=1e-5
+    )
 
 
 def test_a_table_for_each_user_sweeps_over_users():
@@ -85,9 +100,21 @@ def test_a_table_for_each_user_sweeps_over_users():
     draws = InitialDraw(user_type=tf.constant([1, 0]), affinity=STATE.affinity)
     for row in range(2):
         alone = InterestExplorationUsers(**{name: table[row] for name, table in tables.items()})
-        np.testing.assert_allclose(swept.initial_draws(2).log_prob(draws)[row], alone.initial_draws(2).log_prob(draws)[row], rtol=1e-6)
-        np.testing.assert_allclose(swept.response(STATE, SLATE).probs[row], alone.response(STATE, SLATE).probs[row], rtol=1e-6)
-        np.testing.assert_allclose(swept.mean_affinity(log_scale=False)[row], alone.mean_affinity(log_scale=False), rtol=1e-6)
+        np.testing.assert_allclose(
+            swept.initial_draws(2).log_prob(draws)[row],
+            alone.initial_draws(2).log_prob(draws)[row],
+            rtol=1e-6,
+        )
+        np.testing.assert_allclose(
+            swept.response(STATE, SLATE).probs[row],
+            alone.response(STATE, SLATE).probs[row],
+            rtol=1e-6,
+        )
+        np.testing.assert_allclose(
+            swept.mean_affinity(log_scale=False)[row],
+            alone.mean_affinity(log_scale=False),
+            rtol=1e-6,
+        )
 
 
 @pytest.mark.parametrize(
@@ -95,13 +122,28 @@ def test_a_table_for_each_user_sweeps_over_users():
     [
         (
             {"affinity_loc": [[0.1, 0.7]]},
-            r"affinity_loc must have shape \[num_user_types=2, num_topics=2\], or one for each user, got \(1, 2\)",
+            (
+                r"affinity_loc must have shape \[num_user_types=2, num_topics=2\], or one for each"
+                r" user, got \(1, 2\)"
+            ),
         ),
-        ({"affinity_scale": [[0.1], [0.1]]}, r"affinity_scale must have shape \[num_user_types=2, num_topics=2\], .* got \(2, 1\)"),
-        ({"user_type_distribution": [1.0]}, r"affinity_loc must have shape \[num_user_types=1, num_topics=2\], .* got \(2, 2\)"),
+        (
+            {"affinity_scale": [[0.1], [0.1]]},
+            r"affinity_scale must have shape \[num_user_types=2, num_topics=2\], .* got \(2, 1\)",
+        ),
+        (
+            {"user_type_distribution": [1.0]},
+            r"affinity_loc must have shape \[num_user_types=1, num_topics=2\], .* got \(2, 2\)",
+        ),
         ({"affinity_loc": [[0.1, 0.7], [0.1]]}, r"affinity_loc must have rows of one length, got"),
-        ({"user_type_distribution": 1.0}, r"user_type_distribution must be a table, got the number 1\.0"),
-        ({"user_type_distribution": [0.5, 0.6]}, r"user_type_distribution must be non-negative and sum to 1, got \[0\.5, 0\.6\]"),
+        (
+            {"user_type_distribution": 1.0},
+            r"user_type_distribution must be a table, got the number 1\.0",
+        ),
+        (
+            {"user_type_distribution": [0.5, 0.6]},
+            r"user_type_distribution must be non-negative and sum to 1, got \[0\.5, 0\.6\]",
+        ),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(arguments, message):

@@ -5,7 +5,10 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers, long_term_satisfaction
+from recsim_tf.environments.long_term_satisfaction import (
+    LongTermSatisfactionUsers,
+    long_term_satisfaction,
+)
 from tests.policies import first_positions, uniform_random
 
 
@@ -24,11 +27,20 @@ def test_the_tutorial_shows_kaleness_and_noisy_satisfaction():
     state = simulator.reset(4, seed=0)
     observation = simulator.observe(state)
     np.testing.assert_array_equal(observation.documents[..., 0], 1 - state.candidates)
-    np.testing.assert_array_equal(observation.user[:, 0], simulator.users.satisfaction(state.user) + state.user.noise)
+    np.testing.assert_array_equal(
+        observation.user[:, 0], simulator.users.satisfaction(state.user) + state.user.noise
+    )
 
 
 def test_arguments_reach_the_simulator():
-    simulator = long_term_satisfaction(2, 5, reward_fn=recsim_tf.click_reward, resample_documents=False, max_steps=7, dtype=tf.float64)
+    simulator = long_term_satisfaction(
+        2,
+        5,
+        reward_fn=recsim_tf.click_reward,
+        resample_documents=False,
+        max_steps=7,
+        dtype=tf.float64,
+    )
     _, transition = simulator.step(simulator.reset(3, seed=0), tf.zeros([3, 1], tf.int32), seed=1)
     assert (simulator.slate_size, simulator.num_candidates, simulator.max_steps) == (2, 5, 7)
     assert transition.draws.candidates == ()
@@ -38,14 +50,22 @@ def test_arguments_reach_the_simulator():
 @pytest.mark.parametrize("tutorial", [False, True], ids=["default", "tutorial"])
 def test_sessions_last_exactly_the_time_budget_and_every_step_consumes_one_document(tutorial):
     simulator = long_term_satisfaction(tutorial=tutorial)
-    transitions = compiled(lambda seed: simulator.rollout(uniform_random(3), 32, 61, seed))(as_seed(1)).transitions
+    transitions = compiled(lambda seed: simulator.rollout(uniform_random(3), 32, 61, seed))(
+        as_seed(1)
+    ).transitions
     np.testing.assert_array_equal(np.argmax(transitions.terminated, axis=0), np.full(32, 59))
-    np.testing.assert_array_equal(tf.reduce_sum(transitions.response.clicked, -1)[:60], np.ones([60, 32]))
+    np.testing.assert_array_equal(
+        tf.reduce_sum(transitions.response.clicked, -1)[:60], np.ones([60, 32])
+    )
 
 
 def test_rewards_exceed_what_is_observed_of_large_engagements():
-    simulator = long_term_satisfaction(users=LongTermSatisfactionUsers(choc_mean=12.0, kale_mean=12.0))
-    state, transition = simulator.step(simulator.reset(64, seed=0), tf.zeros([64, 1], tf.int32), seed=1)
+    simulator = long_term_satisfaction(
+        users=LongTermSatisfactionUsers(choc_mean=12.0, kale_mean=12.0)
+    )
+    state, transition = simulator.step(
+        simulator.reset(64, seed=0), tf.zeros([64, 1], tf.int32), seed=1
+    )
     observed = simulator.observe(state).response.engagement
     large = transition.reward.numpy() > 100
     assert large.any()
@@ -60,7 +80,11 @@ def test_rewards_are_differentiable_in_the_parameters_of_exposure_and_engagement
     @compiled
     def mean_return(seed):
         with tf.GradientTape() as tape:
-            value = tf.reduce_mean(tf.reduce_sum(simulator.rollout(first_positions(3), 8, 5, seed).transitions.reward, 0))
+            value = tf.reduce_mean(
+                tf.reduce_sum(
+                    simulator.rollout(first_positions(3), 8, 5, seed).transitions.reward, 0
+                )
+            )
         return value, tape.gradient(value, sensitivity)
 
     _, gradient = mean_return(as_seed(0))

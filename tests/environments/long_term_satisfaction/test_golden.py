@@ -3,10 +3,23 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core.types import Slate
-from recsim_tf.environments.long_term_satisfaction import Document, LongTermSatisfactionUsers, UserState, engagement_reward
+from recsim_tf.environments.long_term_satisfaction import (
+    Document,
+    LongTermSatisfactionUsers,
+    UserState,
+    engagement_reward,
+)
 from tests import golden
 
-PARAMETERS = ("memory_discount", "sensitivity", "innovation_stddev", "choc_mean", "choc_stddev", "kale_mean", "kale_stddev")
+PARAMETERS = (
+    "memory_discount",
+    "sensitivity",
+    "innovation_stddev",
+    "choc_mean",
+    "choc_stddev",
+    "kale_mean",
+    "kale_stddev",
+)
 
 
 def float64(values):
@@ -14,8 +27,12 @@ def float64(values):
 
 
 def users_and_state(inputs):
-    users = LongTermSatisfactionUsers(dtype=tf.float64, **{name: inputs[name] for name in PARAMETERS})
-    return users, UserState(float64([inputs["net_positive_exposure"]]), float64([inputs["time_budget"]]), noise=())
+    users = LongTermSatisfactionUsers(
+        dtype=tf.float64, **{name: inputs[name] for name in PARAMETERS}
+    )
+    return users, UserState(
+        float64([inputs["net_positive_exposure"]]), float64([inputs["time_budget"]]), noise=()
+    )
 
 
 def slate_of(clickbait):
@@ -36,8 +53,12 @@ def test_a_step_of_the_user_model_is_that_of_recsim(record):
     assert_close(engagement.loc, expected["log_engagement_mean"])
     assert_close(engagement.scale, expected["log_engagement_stddev"])
 
-    response = users.outcome(state, slate, tf.exp(engagement.loc + engagement.scale * inputs["z_engagement"]))
-    np.testing.assert_array_equal(response.clicked[0], np.arange(len(inputs["clickbait_scores"])) == expected["clicked"])
+    response = users.outcome(
+        state, slate, tf.exp(engagement.loc + engagement.scale * inputs["z_engagement"])
+    )
+    np.testing.assert_array_equal(
+        response.clicked[0], np.arange(len(inputs["clickbait_scores"])) == expected["clicked"]
+    )
     assert_close(response.engagement[:, 0], expected["engagement"])
     assert_close(engagement_reward(response), expected["reward"])
     assert_close(users.observe_response(response).engagement[:, 0], expected["engagement_observed"])

@@ -26,20 +26,31 @@ def test_the_appeal_is_the_sum_of_the_effects_of_item_categories_and_feature():
 
 
 def test_items_without_features_have_the_effect_of_the_item_alone():
-    np.testing.assert_allclose(PageItems(3, [0.5, -0.5, 0.0]).describe(IDS, ()).appeal[0], [0.5, -0.5, 0, 0])
+    np.testing.assert_allclose(
+        PageItems(3, [0.5, -0.5, 0.0]).describe(IDS, ()).appeal[0], [0.5, -0.5, 0, 0]
+    )
     np.testing.assert_allclose(PageItems(3, 0.25).describe(IDS, ()).appeal, np.full([2, 4], 0.25))
 
 
 def test_tables_sweep_over_users():
-    swept = PageItems(3, [[0.5, -0.5, 0.0], [1.0, 2.0, 3.0]], numeric=ITEMS.numeric, numeric_effect=tf.constant([0.0, 0.5]))
-    np.testing.assert_allclose(swept.describe(IDS, ()).appeal, [[0.5, -0.5, 0, 0], [2, 2, 1.5, 1.5]])
+    swept = PageItems(
+        3,
+        [[0.5, -0.5, 0.0], [1.0, 2.0, 3.0]],
+        numeric=ITEMS.numeric,
+        numeric_effect=tf.constant([0.0, 0.5]),
+    )
+    np.testing.assert_allclose(
+        swept.describe(IDS, ()).appeal, [[0.5, -0.5, 0, 0], [2, 2, 1.5, 1.5]]
+    )
 
 
 def test_affinity_is_hidden_until_an_item_is_shown():
     items = ITEMS.describe(IDS, ())
     assert ITEMS.observe(items)._fields == ("item_id", "categories", "numeric")
     np.testing.assert_allclose(
-        ITEMS.reveal(items).log_prob(tf.constant([[0, 0, 0, 1], [1, 1, 0, 0]])), np.log([0.75**3 * 0.25, 0.75**2 / 16]), rtol=1e-5
+        ITEMS.reveal(items).log_prob(tf.constant([[0, 0, 0, 1], [1, 1, 0, 0]])),
+        np.log([0.75**3 * 0.25, 0.75**2 / 16]),
+        rtol=1e-5,
     )
     assert ITEMS.show(items, tf.ones([2, 4], tf.int32)).affinity.shape == [2, 4]
 
@@ -55,7 +66,10 @@ def test_candidates_are_uniform_over_the_catalogue():
     [
         ({"num_items": 0}, "num_items must be at least 1, got 0"),
         ({"item_effect": [1.0, 2.0]}, r"item_effect must have shape \[num_items=3\]"),
-        ({"categories": [[0.5], [0.0], [1.0]]}, r"categories must be whole numbers of shape \[num_items=3, G\], got float64 \[3, 1\]"),
+        (
+            {"categories": [[0.5], [0.0], [1.0]]},
+            r"categories must be whole numbers of shape \[num_items=3, G\], got float64 \[3, 1\]",
+        ),
         ({"categories": [[0], [-1], [1]]}, "categories must be at least 0, got -1"),
         (
             {"categories": [[0], [2], [1]], "category_effect": [[0.0, 1.0]]},

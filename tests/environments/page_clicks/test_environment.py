@@ -56,7 +56,9 @@ def log_of(simulated, num_users: int):
         slate, policy_state = uniform_random(3)(observation, policy_state, slate_seed)
         return tf.where(uniform(slate.shape, gap_seed) < 0.8, slate, -1), policy_state
 
-    return from_trajectory(compiled(lambda seed: simulated.rollout(policy, num_users, 1, seed))(as_seed(1)))
+    return from_trajectory(
+        compiled(lambda seed: simulated.rollout(policy, num_users, 1, seed))(as_seed(1))
+    )
 
 
 def test_defaults_are_pages_of_three_positions():
@@ -72,7 +74,9 @@ def test_defaults_are_pages_of_three_positions():
 
 
 def test_positions_must_be_those_of_the_page():
-    with pytest.raises(ValueError, match="position_effect of the users must have slate_size=3 effects, got 2"):
+    with pytest.raises(
+        ValueError, match="position_effect of the users must have slate_size=3 effects, got 2"
+    ):
         page_clicks(users=PageClickUsers(position_effect=[0.0, 1.0]))
 
 
@@ -92,7 +96,9 @@ def test_the_gradient_of_every_parameter_is_that_of_finite_differences():
         setattr(simulated, model, copy.copy(getattr(simulated, model)))
     for name in names:
         model, attribute = name.split(".")
-        variables[name] = tf.Variable(getattr(getattr(simulated, model), attribute), dtype=tf.float64)
+        variables[name] = tf.Variable(
+            getattr(getattr(simulated, model), attribute), dtype=tf.float64
+        )
         setattr(getattr(simulated, model), attribute, variables[name])
 
     @compiled
@@ -118,7 +124,9 @@ def test_the_gradient_of_every_parameter_is_that_of_finite_differences():
             expected[index] = (ends[0] - ends[1]) / 2e-5
         variable.assign(value)
         assert np.any(expected), name
-        np.testing.assert_allclose(tf.convert_to_tensor(gradients[name]), expected, rtol=1e-5, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(
+            tf.convert_to_tensor(gradients[name]), expected, rtol=1e-5, atol=1e-5, err_msg=name
+        )
 
 
 def test_a_fit_finds_the_parameters_that_made_a_log():
@@ -132,5 +140,8 @@ def test_a_fit_finds_the_parameters_that_made_a_log():
     assert result.converged
     for name, estimate in result.estimates.items():
         model, attribute = name.split(".")
-        errors = np.abs(estimate.value - getattr(getattr(truth, model), attribute)) / estimate.standard_error
+        errors = (
+            np.abs(estimate.value - getattr(getattr(truth, model), attribute))
+            / estimate.standard_error
+        )
         assert np.all(errors < 4), name

@@ -16,15 +16,28 @@ USERS = PageClickUsers(
 )
 STATE = tf.constant([[0, 2], [1, 0]])
 APPEAL, AFFINITY = np.float32([[0.3, 0.0, -0.2], [1.0, 0.5, 0.0]]), np.int32([[0, 1, 0], [0, 0, 3]])
-ITEM = Item(tf.constant([[0, 1, 2], [2, 1, 0]]), tf.zeros([2, 3, 0], tf.int32), tf.zeros([2, 3]), tf.constant(APPEAL))
+ITEM = Item(
+    tf.constant([[0, 1, 2], [2, 1, 0]]),
+    tf.zeros([2, 3, 0], tf.int32),
+    tf.zeros([2, 3]),
+    tf.constant(APPEAL),
+)
 SHOWN = ShownItem(ITEM, tf.constant(AFFINITY))
 FULL = Slate(SHOWN, tf.ones([2, 3], tf.bool))
 GAPS = Slate(SHOWN, tf.constant([[False, True, False], [True, False, True]]))
-LOGITS = -1.0 + np.array([[0.1 + 0.5], [0.2 - 0.3]]) + np.array([0.0, -0.5, -1.0]) + APPEAL + 2.0 * np.log1p(AFFINITY)
+LOGITS = (
+    -1.0
+    + np.array([[0.1 + 0.5], [0.2 - 0.3]])
+    + np.array([0.0, -0.5, -1.0])
+    + APPEAL
+    + 2.0 * np.log1p(AFFINITY)
+)
 
 
 def test_the_odds_of_a_click_are_the_product_of_all_effects():
-    np.testing.assert_allclose(USERS.response(STATE, FULL).mean(), 1 / (1 + np.exp(-LOGITS)), rtol=1e-5)
+    np.testing.assert_allclose(
+        USERS.response(STATE, FULL).mean(), 1 / (1 + np.exp(-LOGITS)), rtol=1e-5
+    )
 
 
 def test_positions_are_clicked_independently():
@@ -36,7 +49,9 @@ def test_positions_are_clicked_independently():
 def test_an_empty_position_is_never_clicked_and_scores_nothing():
     response = USERS.response(STATE, GAPS)
     shown = GAPS.mask.numpy()
-    np.testing.assert_allclose(response.mean(), np.where(shown, 1 / (1 + np.exp(-LOGITS)), 0), rtol=1e-5)
+    np.testing.assert_allclose(
+        response.mean(), np.where(shown, 1 / (1 + np.exp(-LOGITS)), 0), rtol=1e-5
+    )
     clicked = np.array([[0, 1, 0], [1, 0, 0]])
     expected = np.sum(np.where(shown, clicked * LOGITS - np.log1p(np.exp(LOGITS)), 0), axis=1)
     np.testing.assert_allclose(response.log_prob(clicked), expected, rtol=1e-5)
@@ -58,8 +73,13 @@ def test_features_are_drawn_with_their_probabilities_and_stay():
     draws = random.sample(USERS.initial_draws(num_users), random.as_seed(0)).numpy()
     for feature, probs in enumerate(USERS.feature_probs):
         share = np.bincount(draws[:, feature], minlength=3) / num_users
-        assert (np.abs(share - probs) <= 4 * np.sqrt(np.multiply(probs, np.subtract(1, probs)) / num_users)).all()
-    np.testing.assert_allclose(USERS.initial_draws(2).log_prob(STATE), np.log([0.5 * 0.5, 0.5 * 0.2]), rtol=1e-5)
+        assert (
+            np.abs(share - probs)
+            <= 4 * np.sqrt(np.multiply(probs, np.subtract(1, probs)) / num_users)
+        ).all()
+    np.testing.assert_allclose(
+        USERS.initial_draws(2).log_prob(STATE), np.log([0.5 * 0.5, 0.5 * 0.2]), rtol=1e-5
+    )
     np.testing.assert_array_equal(USERS.observe(USERS.initial_state(STATE)), STATE)
     assert not np.any(USERS.departure(STATE))
 
@@ -73,7 +93,9 @@ def test_parameters_sweep_over_users():
         affinity_effect=tf.constant([2.0, 0.0]),
     )
     logits = np.stack([LOGITS[0], APPEAL[1]])
-    np.testing.assert_allclose(users.response(STATE, FULL).mean(), 1 / (1 + np.exp(-logits)), rtol=1e-5)
+    np.testing.assert_allclose(
+        users.response(STATE, FULL).mean(), 1 / (1 + np.exp(-logits)), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +103,10 @@ def test_parameters_sweep_over_users():
     [
         ({"feature_probs": [0.5, 0.5]}, r"feature_probs must have shape \[F, C\]"),
         ({"feature_probs": [[0.5, 0.6]]}, "feature_probs must be non-negative and sum to 1"),
-        ({"feature_effect": [[0.0, 1.0]]}, r"feature_effect must have shape \[num_features=4, num_categories=4\]"),
+        (
+            {"feature_effect": [[0.0, 1.0]]},
+            r"feature_effect must have shape \[num_features=4, num_categories=4\]",
+        ),
     ],
 )
 def test_wrong_tables_are_refused(arguments, message):

@@ -30,11 +30,22 @@ def finish(files: TrialFiles, config: str, mean_return: float, used: str = "") -
     write_text(files.run / "config.gin", config)
     write_text(files.run / "operative_config.gin", used)
     rows = [
-        {"iteration": i, "env_steps": 16 * i, "AverageEpisodeRewards/eval": mean_return * i / 40, "StandardError/eval": 1.0}
+        {
+            "iteration": i,
+            "env_steps": 16 * i,
+            "AverageEpisodeRewards/eval": mean_return * i / 40,
+            "StandardError/eval": 1.0,
+        }
         for i in (0, 20, 40)
     ]
     write_text(files.run / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    agent = {"mean_return": mean_return, "standard_error": 0.5, "mean_length": 60.0, "click_rate": 0.5, "mean_quality": None}
+    agent = {
+        "mean_return": mean_return,
+        "standard_error": 0.5,
+        "mean_length": 60.0,
+        "click_rate": 0.5,
+        "mean_quality": None,
+    }
     content = {
         "policies": [{"name": "Random", "mean_return": 3.0}, {"name": "SlateQ", **agent}],
         "train": {"iterations": files.num_iterations, "env_steps": 640, "seconds": 2.0},
@@ -44,4 +55,6 @@ def finish(files: TrialFiles, config: str, mean_return: float, used: str = "") -
 
 def rows_without_times(root: Path) -> list[dict]:
     """The trials of sweep.json."""
-    return [{**row, "seconds": None} for row in json.loads((root / "sweep.json").read_text())["trials"]]
+    return [
+        {**row, "seconds": None} for row in json.loads((root / "sweep.json").read_text())["trials"]
+    ]

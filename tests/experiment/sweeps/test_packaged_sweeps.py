@@ -17,7 +17,10 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     head = config.find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
-    assert f"Run: recsim-tf sweep --root_dir=runs/{name.removesuffix('.gin')} --sweep_file={name}" in head
+    assert (
+        f"Run: recsim-tf sweep --root_dir=runs/{name.removesuffix('.gin')} --sweep_file={name}"
+        in head
+    )
 
 
 @pytest.mark.parametrize("name", config.packaged_sweeps())

@@ -26,7 +26,11 @@ def test_one_seed_has_the_interval_of_its_sessions():
 def test_two_and_three_seeds_have_students_interval():
     found = estimate([1.0, 2.0, 3.0], [9.0, 9.0, 9.0])
     # t(0.975, 2) = 4.3027, and the standard error is 1 / sqrt(3).
-    np.testing.assert_allclose([found.value, found.low, found.high], [2.0, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5], atol=1e-4)
+    np.testing.assert_allclose(
+        [found.value, found.low, found.high],
+        [2.0, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5],
+        atol=1e-4,
+    )
     assert found.method == "mean"
     assert estimate([2.0, 2.0], [1.0, 1.0])[:3] == (2.0, 2.0, 2.0)
 
@@ -49,8 +53,14 @@ def test_the_bootstrap_interval_covers_the_mean_about_as_often_as_it_says():
 
 @pytest.fixture
 def folder(tmp_path):
-    """A sweep of three variants with two seeds: one finished, one with a failure, one that was stopped or not run."""
-    variants = [{"SlateQAgent.epsilon": 0.1}, {"SlateQAgent.epsilon": 0.2}, {"SlateQAgent.epsilon": 0.3, "Adam.beta_1": 0.8}]
+    """A sweep of three variants with two seeds: one finished, one with a failure, one that was
+    stopped or not run.
+    """
+    variants = [
+        {"SlateQAgent.epsilon": 0.1},
+        {"SlateQAgent.epsilon": 0.2},
+        {"SlateQAgent.epsilon": 0.3, "Adam.beta_1": 0.8},
+    ]
     trials = plan_tiny(*variants, seeds=(0, 1))
     folder = SweepDirectory(str(tmp_path), trials)
     claim(folder)
@@ -68,9 +78,23 @@ def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     write_tables(folder.path, result)
     with open(folder.path / "sweep.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["status"] for row in rows] == ["finished", "finished", "finished", "failed", "stopped", "pending"]
+    assert [row["status"] for row in rows] == [
+        "finished",
+        "finished",
+        "finished",
+        "failed",
+        "stopped",
+        "pending",
+    ]
     assert [row["return"] for row in rows] == ["10.0", "12.0", "20.0", "", "", ""]
-    assert [row["SlateQAgent.epsilon"] for row in rows] == ["0.1", "0.1", "0.2", "0.2", "0.3", "0.3"]
+    assert [row["SlateQAgent.epsilon"] for row in rows] == [
+        "0.1",
+        "0.1",
+        "0.2",
+        "0.2",
+        "0.3",
+        "0.3",
+    ]
     assert [row["Adam.beta_1"] for row in rows] == ["", "", "", "", "0.8", "0.8"]
     assert rows[3]["error"] == "it | broke"
     assert rows[0]["folder"] == "trials/epsilon=0.1/seed-0"
@@ -78,8 +102,16 @@ def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     assert content["swept"] == ["SlateQAgent.epsilon", "Adam.beta_1"]
     assert content["baselines"] == {"Random": 3.0}
     best, second, last = content["variants"]
-    assert (best["bindings"], best["finished"], best["return"]["value"]) == ({"SlateQAgent.epsilon": 0.2}, 1, 20.0)
-    assert (second["return"]["value"], second["return"]["method"], second["quality"]) == (11.0, "mean", None)
+    assert (best["bindings"], best["finished"], best["return"]["value"]) == (
+        {"SlateQAgent.epsilon": 0.2},
+        1,
+        20.0,
+    )
+    assert (second["return"]["value"], second["return"]["method"], second["quality"]) == (
+        11.0,
+        "mean",
+        None,
+    )
     assert last["return"] is None
 
 
@@ -98,7 +130,12 @@ def test_the_summary_tells_failures_and_what_the_interval_is(folder):
 
 def test_a_binding_that_no_finished_trial_used_is_told(folder):
     trial = folder.trials[5]
-    finish(folder.files[trial.name], trial.config, 1.0, used="recsim_tf.SlateQAgent.epsilon = 0.3\nother/Adam.beta_1 = 0.8")
+    finish(
+        folder.files[trial.name],
+        trial.config,
+        1.0,
+        used="recsim_tf.SlateQAgent.epsilon = 0.3\nother/Adam.beta_1 = 0.8",
+    )
     result = read_results(folder)
     assert without_effect(result) == ["Adam.beta_1"]
     assert "Had no effect, since no finished trial used it: Adam.beta_1." in text_table(result)

@@ -1,4 +1,6 @@
-"""Sweeps from their file to their tables: trials in processes of their own, killed and run again, and by Ray."""
+"""Sweeps from their file to their tables: trials in processes of their own, killed and run again,
+and by Ray.
+"""
 
 import json
 import signal
@@ -27,12 +29,21 @@ _BAD = '{"interest_evolution.slate_size": 9}'
 def _sweep_file(folder: Path, *variants: str, more: str = "") -> str:
     """Short, long and failing trials, whose bindings are the same in every sweep."""
     file = folder / "sweep.gin"
-    file.write_text(f"sweep.gin_files = ({TINY!r},)\nsweep.trials = @listed()\nlisted.trials = ({', '.join(variants)},)\n{more}")
+    file.write_text(
+        f"sweep.gin_files = ({TINY!r},)\nsweep.trials = @listed()\nlisted.trials ="
+        f" ({', '.join(variants)},)\n{more}"
+    )
     return str(file)
 
 
 def _bindings(num_iterations: int) -> list[str]:
-    return ["sweep.num_processes = 2", f"sweep.gin_bindings = ('train.num_iterations = {num_iterations}', 'train.log_interval = 20')"]
+    return [
+        "sweep.num_processes = 2",
+        (
+            f"sweep.gin_bindings = ('train.num_iterations = {num_iterations}', 'train.log_interval"
+            " = 20')"
+        ),
+    ]
 
 
 def _wait_until(condition, process=None) -> None:
@@ -55,13 +66,23 @@ def _is_free(run: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """A sweep that SIGKILL ended when its short trial was finished and its long one was running: its folder, file and iterations so far."""
+    """A sweep that SIGKILL ended when its short trial was finished and its long one was running:
+    its folder, file and iterations so far.
+    """
     folder = tmp_path_factory.mktemp("killed")
     root, file = folder / "sweep", _sweep_file(folder, _SHORT, _LONG, _BAD)
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]
     process = start_command("sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings)
-    short, long = root / "trials" / "num_iterations=20" / "seed-0", root / "trials" / "base" / "seed-0"
-    _wait_until(lambda: (short / "results.json").exists() and (long / "checkpoints" / "checkpoint").exists(), process)
+    short, long = (
+        root / "trials" / "num_iterations=20" / "seed-0",
+        root / "trials" / "base" / "seed-0",
+    )
+    _wait_until(
+        lambda: (
+            (short / "results.json").exists() and (long / "checkpoints" / "checkpoint").exists()
+        ),
+        process,
+    )
     _wait_until(lambda: _is_free(short), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -71,13 +92,19 @@ def killed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def resumed(killed):
-    """The same sweep run to its end in two shards: its folder, its iterations, and what was there of the finished trial before."""
+    """The same sweep run to its end in two shards: its folder, its iterations, and what was there
+    of the finished trial before.
+    """
     root, file, done = killed
     before = snapshot(root / "trials" / "num_iterations=20" / "seed-0")
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(done + 20)]
-    code, output, errors = run_command("sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings, "--shard=0/2")
+    code, output, errors = run_command(
+        "sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings, "--shard=0/2"
+    )
     assert code == 1, errors
-    assert "Failed: slate_size=9/seed-0: slate_size must be in [1, num_candidates=5], got 9" in output
+    assert (
+        "Failed: slate_size=9/seed-0: slate_size must be in [1, num_candidates=5], got 9" in output
+    )
     assert "3 trials: 1 finished, 1 failed, 1 pending. Results in" in output
     run_sweep(str(root), file, _bindings(done + 20), shard=Shard(1, 2))
     return root, done + 20, before
@@ -88,7 +115,12 @@ def test_a_killed_sweep_goes_on_with_what_is_not_finished(resumed):
     assert snapshot(root / "trials" / "num_iterations=20" / "seed-0") == before
     log = (root / "trials" / "base" / "seed-0.log").read_text()
     assert f"Going on from iteration {num_iterations - 20:,} of {num_iterations:,}" in log
-    assert json.loads((root / "trials" / "base" / "seed-0" / "results.json").read_text())["train"]["iterations"] == num_iterations
+    assert (
+        json.loads((root / "trials" / "base" / "seed-0" / "results.json").read_text())["train"][
+            "iterations"
+        ]
+        == num_iterations
+    )
 
 
 def test_a_failed_trial_is_told_and_the_others_go_on(resumed):
@@ -104,12 +136,16 @@ def test_a_failed_trial_is_told_and_the_others_go_on(resumed):
     assert f"- `slate_size=9/seed-0`: {error}" in (root / "summary.md").read_text()
 
 
-def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(resumed, tmp_path, capsys):
+def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
+    resumed, tmp_path, capsys
+):
     resumed_root, num_iterations, _ = resumed
     root = tmp_path / "sweep"
     scheduler = 'ray_engine.scheduler = @ASHAScheduler()\nASHAScheduler.time_attr = "iteration"\n'
     # It judges once, where the other trials end.
-    scheduler += f"ASHAScheduler.max_t = {num_iterations}\nASHAScheduler.grace_period = {num_iterations}\n"
+    scheduler += (
+        f"ASHAScheduler.max_t = {num_iterations}\nASHAScheduler.grace_period = {num_iterations}\n"
+    )
     endless = '{"SlateQAgent.epsilon": 0.3, "train.num_iterations": 100_000_000}'
     file = _sweep_file(tmp_path, _LONG, _BAD, endless, more=scheduler)
     run_sweep(str(root), file, _bindings(num_iterations), engine="ray")
@@ -127,7 +163,10 @@ def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(resum
     ours = _sweep_file(tmp_path, _LONG, _BAD, endless)
     run_sweep(str(root), ours, _bindings(num_iterations), shard=Shard(2, 3))
     assert snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000") == before
-    assert "3 trials: 1 finished, 1 stopped early by the scheduler, 1 failed" in capsys.readouterr().out
+    assert (
+        "3 trials: 1 finished, 1 stopped early by the scheduler, 1 failed"
+        in capsys.readouterr().out
+    )
 
 
 def test_sigterm_stops_the_trials_with_checkpoints(tmp_path):
@@ -139,18 +178,29 @@ def test_sigterm_stops_the_trials_with_checkpoints(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM
-    assert "stopped with 0 of 1 trials done, the others keep their checkpoints; run the same command to go on" in errors.splitlines()[-1]
+    assert (
+        "stopped with 0 of 1 trials done, the others keep their checkpoints; run the same command"
+        " to go on" in errors.splitlines()[-1]
+    )
     assert _is_free(run)
     assert "stopped at iteration" in (root / "trials" / "base" / "seed-0.log").read_text()
     assert not (root / "trials" / "base" / "seed-0.outcome.json").exists()
 
 
 def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path):
-    sweep = ["sweep", "--root_dir=sweep", "--sweep_file=sweeps/quickstart.gin", "--gin_bindings=sweep.seeds = (7,)"]
+    sweep = [
+        "sweep",
+        "--root_dir=sweep",
+        "--sweep_file=sweeps/quickstart.gin",
+        "--gin_bindings=sweep.seeds = (7,)",
+    ]
     code, output, errors = run_command(*sweep, "--dry_run", cwd=tmp_path)
     assert code == 0, errors
     first, second, total = output.splitlines()
-    assert (first.split()[:2], second.split()[:2]) == (["pending", "target=differential/seed-7"], ["pending", "target=sarsa/seed-7"])
+    assert (first.split()[:2], second.split()[:2]) == (
+        ["pending", "target=differential/seed-7"],
+        ["pending", "target=sarsa/seed-7"],
+    )
     assert total.startswith("2 trials, 600 iterations")
     assert list(tmp_path.iterdir()) == []
 
@@ -160,16 +210,44 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path):
     [
         ("sweep.seeds = ()", {}, r"sweep.seeds must be a non-empty tuple of integers, got \(\)"),
         ("sweep.seeds = (1, 1)", {}, r"sweep.seeds must be distinct, got \(1, 1\)"),
-        ("sweep.gin_files = 'tiny.gin'", {}, "sweep.gin_files must be a tuple of strings, got 'tiny.gin'"),
-        ("sweep.num_processes = 0", {}, "sweep.num_processes must be an integer of at least 1, got 0"),
-        ("grid.nothing = 0", {}, "gin configuration: .*'grid' doesn't have a parameter named 'nothing'"),
-        ("listed.trials = ({'train.nothing': 1},)", {}, "trial nothing=1: gin configuration: .*doesn't have a parameter named 'nothing'"),
+        (
+            "sweep.gin_files = 'tiny.gin'",
+            {},
+            "sweep.gin_files must be a tuple of strings, got 'tiny.gin'",
+        ),
+        (
+            "sweep.num_processes = 0",
+            {},
+            "sweep.num_processes must be an integer of at least 1, got 0",
+        ),
+        (
+            "grid.nothing = 0",
+            {},
+            "gin configuration: .*'grid' doesn't have a parameter named 'nothing'",
+        ),
+        (
+            "listed.trials = ({'train.nothing': 1},)",
+            {},
+            "trial nothing=1: gin configuration: .*doesn't have a parameter named 'nothing'",
+        ),
         ("", {"engine": "cloud"}, "--engine must be one of local, ray, got 'cloud'"),
         ("", {"ray_address": "localhost:1"}, "--ray_address is an option of --engine=ray"),
-        ("", {"engine": "ray", "ray_address": "localhost"}, "--ray_address must be HOST:PORT, got 'localhost'"),
+        (
+            "",
+            {"engine": "ray", "ray_address": "localhost"},
+            "--ray_address must be HOST:PORT, got 'localhost'",
+        ),
         ("", {"shard": Shard(1, 2)}, "--shard must have a trial, got 1/2 for 1 trials"),
-        ("ray_engine.cpus_per_trial = 0", {"engine": "ray"}, "ray_engine.cpus_per_trial must be positive, got 0"),
-        ("ray_engine.scheduler = 'asha'", {"engine": "ray"}, "ray_engine.scheduler must be a scheduler of Ray Tune"),
+        (
+            "ray_engine.cpus_per_trial = 0",
+            {"engine": "ray"},
+            "ray_engine.cpus_per_trial must be positive, got 0",
+        ),
+        (
+            "ray_engine.scheduler = 'asha'",
+            {"engine": "ray"},
+            "ray_engine.scheduler must be a scheduler of Ray Tune",
+        ),
     ],
 )
 def test_bad_input_is_named_before_anything_starts(tmp_path, binding, options, message):
@@ -183,8 +261,15 @@ def test_a_ray_cluster_that_does_not_answer_is_told_at_once(tmp_path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # Nothing listens there.
         address = f"127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(UsageError, match=rf"--ray_address {address} does not answer: .*refused"):
-            run_sweep(str(tmp_path / "sweep"), _sweep_file(tmp_path, _LONG), engine="ray", ray_address=address)
+        with pytest.raises(
+            UsageError, match=rf"--ray_address {address} does not answer: .*refused"
+        ):
+            run_sweep(
+                str(tmp_path / "sweep"),
+                _sweep_file(tmp_path, _LONG),
+                engine="ray",
+                ray_address=address,
+            )
 
 
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):

@@ -9,7 +9,12 @@ from recsim_tf.experiment.sweeps.spaces import grid, listed, log_uniform, random
 
 def test_a_grid_is_the_product():
     variants = grid({"A.x": (1, 2), "B.y": ("u", "v")})
-    assert variants == [{"A.x": 1, "B.y": "u"}, {"A.x": 1, "B.y": "v"}, {"A.x": 2, "B.y": "u"}, {"A.x": 2, "B.y": "v"}]
+    assert variants == [
+        {"A.x": 1, "B.y": "u"},
+        {"A.x": 1, "B.y": "v"},
+        {"A.x": 2, "B.y": "u"},
+        {"A.x": 2, "B.y": "v"},
+    ]
 
 
 def test_random_values_are_in_range_rounded_and_stay_when_there_are_more():
@@ -27,12 +32,20 @@ def test_random_values_are_in_range_rounded_and_stay_when_there_are_more():
 
 def test_random_variants_are_distinct():
     assert sorted(variant["A.x"] for variant in random_search({"A.x": (1, 2, 3)}, 3)) == [1, 2, 3]
-    with pytest.raises(UsageError, match="num_trials must be at most the number of distinct variants, 3, got 4"):
+    with pytest.raises(
+        UsageError, match="num_trials must be at most the number of distinct variants, 3, got 4"
+    ):
         random_search({"A.x": (1, 2, 3)}, 4)
 
 
 def test_spaces_are_configured_by_gin():
-    gin.parse_config(["rate/log_uniform.low = 0.1", "rate/log_uniform.high = 0.2", "random_search.num_trials = 1"])
+    gin.parse_config(
+        [
+            "rate/log_uniform.low = 0.1",
+            "rate/log_uniform.high = 0.2",
+            "random_search.num_trials = 1",
+        ]
+    )
     gin.parse_config(['random_search.choices = {"A.x": @rate/log_uniform()}'])
     assert 0.1 <= random_search()[0]["A.x"] <= 0.2
 
@@ -41,12 +54,27 @@ def test_spaces_are_configured_by_gin():
     ("build", "message"),
     [
         (lambda: grid({}), "grid.choices must be a dictionary of at least one binding"),
-        (lambda: grid({"A.x": ()}), r"grid.choices\['A.x'\] must be a non-empty tuple of values, got \(\)"),
-        (lambda: grid({"A.x": "abc"}), r"grid.choices\['A.x'\] must be a non-empty tuple of values, got 'abc'"),
-        (lambda: random_search({"A.x": (1,)}, 0), "random_search.num_trials must be an integer of at least 1, got 0"),
-        (lambda: random_search({"A.x": tfd.Uniform([0.0, 1.0], 2.0)}, 1), "must be a distribution over numbers"),
+        (
+            lambda: grid({"A.x": ()}),
+            r"grid.choices\['A.x'\] must be a non-empty tuple of values, got \(\)",
+        ),
+        (
+            lambda: grid({"A.x": "abc"}),
+            r"grid.choices\['A.x'\] must be a non-empty tuple of values, got 'abc'",
+        ),
+        (
+            lambda: random_search({"A.x": (1,)}, 0),
+            "random_search.num_trials must be an integer of at least 1, got 0",
+        ),
+        (
+            lambda: random_search({"A.x": tfd.Uniform([0.0, 1.0], 2.0)}, 1),
+            "must be a distribution over numbers",
+        ),
         (lambda: listed(()), "listed.trials must be a non-empty tuple of dictionaries"),
-        (lambda: log_uniform(0.0, 1.0), "log_uniform.low and high must be positive and increasing, got 0.0 and 1.0"),
+        (
+            lambda: log_uniform(0.0, 1.0),
+            "log_uniform.low and high must be positive and increasing, got 0.0 and 1.0",
+        ),
     ],
 )
 def test_bad_spaces_are_named(build, message):

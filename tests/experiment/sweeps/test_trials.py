@@ -10,8 +10,22 @@ from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
 
 
 def test_names_are_the_shortest_that_tell_bindings_apart():
-    names = ["SlateQAgent.target", "Adam.learning_rate", "SGD.learning_rate", "a/train.x", "b/train.x", "gin_file"]
-    assert list(short_names(names).values()) == ["target", "Adam.learning_rate", "SGD.learning_rate", "a/train.x", "b/train.x", "gin_file"]
+    names = [
+        "SlateQAgent.target",
+        "Adam.learning_rate",
+        "SGD.learning_rate",
+        "a/train.x",
+        "b/train.x",
+        "gin_file",
+    ]
+    assert list(short_names(names).values()) == [
+        "target",
+        "Adam.learning_rate",
+        "SGD.learning_rate",
+        "a/train.x",
+        "b/train.x",
+        "gin_file",
+    ]
 
 
 def test_labels_are_safe_distinct_and_not_too_long():
@@ -25,10 +39,19 @@ def test_labels_are_safe_distinct_and_not_too_long():
 
 
 def test_a_trial_is_the_configuration_of_an_ordinary_run():
-    first, second = plan_tiny({"SlateQAgent.target": "sarsa", "SlateQNetwork.hidden_units": (4,)}, seeds=(3, 5))
-    bindings = ['SlateQAgent.target = "sarsa"', "SlateQNetwork.hidden_units = (4,)", "experiment.seed = 3"]
+    first, second = plan_tiny(
+        {"SlateQAgent.target": "sarsa", "SlateQNetwork.hidden_units": (4,)}, seeds=(3, 5)
+    )
+    bindings = [
+        'SlateQAgent.target = "sarsa"',
+        "SlateQNetwork.hidden_units = (4,)",
+        "experiment.seed = 3",
+    ]
     assert first.config == config.load([TINY], bindings)
-    assert (first.name, second.name) == ("target=sarsa,hidden_units=4/seed-3", "target=sarsa,hidden_units=4/seed-5")
+    assert (first.name, second.name) == (
+        "target=sarsa,hidden_units=4/seed-3",
+        "target=sarsa,hidden_units=4/seed-5",
+    )
     assert first.num_iterations == 40
 
 
@@ -42,17 +65,34 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
         "experiment.layers": ("@FixedLengthHistory()",),
     }
     (trial,) = plan_tiny(variant)
-    assert trial.variant.label == "gin_file=sarsa,exploration=0.3,optimizer=Adam,layers=FixedLengthHistory"
-    for line in ("exploration = 0.3", "SlateQAgent.target = 'sarsa'", "optimizer = @Adam", "layers = (@FixedLengthHistory(),)"):
+    assert (
+        trial.variant.label
+        == "gin_file=sarsa,exploration=0.3,optimizer=Adam,layers=FixedLengthHistory"
+    )
+    for line in (
+        "exploration = 0.3",
+        "SlateQAgent.target = 'sarsa'",
+        "optimizer = @Adam",
+        "layers = (@FixedLengthHistory(),)",
+    ):
         assert line in trial.config
 
 
 @pytest.mark.parametrize(
     ("variants", "message"),
     [
-        ([{"SlateQAgent.tarjet": 1}], "trial tarjet=1: gin configuration: .*doesn't have a parameter named 'tarjet'"),
+        (
+            [{"SlateQAgent.tarjet": 1}],
+            "trial tarjet=1: gin configuration: .*doesn't have a parameter named 'tarjet'",
+        ),
         ([{"nothing.x": 1}], "trial x=1: gin configuration: No configurable matching 'nothing'"),
-        ([{"nothing": 1}], "'nothing' is neither a binding, such as 'SlateQAgent.target', nor a macro that the configuration uses"),
+        (
+            [{"nothing": 1}],
+            (
+                "'nothing' is neither a binding, such as 'SlateQAgent.target', nor a macro that the"
+                " configuration uses"
+            ),
+        ),
         ([{"recsim_tf.experiment.seed": 1}], "recsim_tf.experiment.seed is swept by sweep.seeds"),
         ([{"train.num_iterations": 1, "recsim_tf.train.num_iterations": 2}], "are one binding"),
         ([{"SlateQAgent.target": object()}], "must be a Python literal, or a reference in quotes"),
@@ -73,9 +113,13 @@ def test_shards_share_the_trials(tmp_path):
     trials = plan_tiny({}, {"SlateQAgent.epsilon": 0.3}, seeds=(0, 1, 2))
     folder = SweepDirectory(str(tmp_path / "sweep"), trials)
     parts = [folder.part(Shard.parse(text)) for text in ("0/4", "1/4", "2/4", "3/4")]
-    assert sorted(trial.name for part in parts for trial in part) == sorted(trial.name for trial in trials)
+    assert sorted(trial.name for part in parts for trial in part) == sorted(
+        trial.name for trial in trials
+    )
     for text in ("1", "2/2", "-1/2", "a/b", "0/0"):
-        with pytest.raises(UsageError, match=r"--shard must be i/n with 0 <= i < n, such as 0/2, got"):
+        with pytest.raises(
+            UsageError, match=r"--shard must be i/n with 0 <= i < n, such as 0/2, got"
+        ):
             Shard.parse(text)
 
 
@@ -89,29 +133,50 @@ def test_a_sweep_may_grow_and_may_not_lose_what_is_there(tmp_path):
     before = snapshot(root)
 
     longer = plan_tiny(
-        {"SlateQAgent.epsilon": 0.3}, {"SlateQAgent.epsilon": 0.4}, seeds=(0, 1), gin_bindings=("train.num_iterations = 60",)
+        {"SlateQAgent.epsilon": 0.3},
+        {"SlateQAgent.epsilon": 0.4},
+        seeds=(0, 1),
+        gin_bindings=("train.num_iterations = 60",),
     )
     grown = SweepDirectory(str(root), longer)
     assert [files.outcome().status for files in grown.files.values()] == ["pending"] * 4
-    with pytest.raises(UsageError, match=r"holds a sweep whose trial epsilon=0.3/seed-0 is not in this one"):
+    with pytest.raises(
+        UsageError, match=r"holds a sweep whose trial epsilon=0.3/seed-0 is not in this one"
+    ):
         SweepDirectory(str(root), plan_tiny({"SlateQAgent.epsilon": 0.4}))
     with pytest.raises(UsageError, match=r"differs in SlateQAgent.average_tau"):
-        SweepDirectory(str(root), plan_tiny({"SlateQAgent.epsilon": 0.3}, gin_bindings=("SlateQAgent.average_tau = 0.5",)))
-    with pytest.raises(UsageError, match=r"trial epsilon=0.3/seed-0: train.num_iterations must be at least 40, .* got 20"):
-        SweepDirectory(str(root), plan_tiny({"SlateQAgent.epsilon": 0.3}, gin_bindings=("train.num_iterations = 20",)))
+        SweepDirectory(
+            str(root),
+            plan_tiny(
+                {"SlateQAgent.epsilon": 0.3}, gin_bindings=("SlateQAgent.average_tau = 0.5",)
+            ),
+        )
+    with pytest.raises(
+        UsageError,
+        match=r"trial epsilon=0.3/seed-0: train.num_iterations must be at least 40, .* got 20",
+    ):
+        SweepDirectory(
+            str(root),
+            plan_tiny({"SlateQAgent.epsilon": 0.3}, gin_bindings=("train.num_iterations = 20",)),
+        )
     assert snapshot(root) == before
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     trials = plan_tiny({})
-    with RunDirectory(tmp_path / "run", trials[0].config).claim(), pytest.raises(UsageError, match="is not empty and holds no sweep"):
+    with (
+        RunDirectory(tmp_path / "run", trials[0].config).claim(),
+        pytest.raises(UsageError, match="is not empty and holds no sweep"),
+    ):
         SweepDirectory(str(tmp_path / "run"), trials)
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="is a file"):
         SweepDirectory(str(tmp_path / "file"), trials)
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "trials.json").write_text("{")
-    with pytest.raises(UsageError, match=r"trials.json, which lists the trials of the sweep, cannot be read"):
+    with pytest.raises(
+        UsageError, match=r"trials.json, which lists the trials of the sweep, cannot be read"
+    ):
         SweepDirectory(str(tmp_path / "damaged"), trials)
 
 
@@ -120,5 +185,8 @@ def test_a_shard_belongs_to_one_process_at_a_time(tmp_path):
     with folder.claim(Shard(0, 2)):
         with folder.claim(Shard(1, 2)):
             pass
-        with pytest.raises(UsageError, match="is in use by another process"), folder.claim(Shard(0, 2)):
+        with (
+            pytest.raises(UsageError, match="is in use by another process"),
+            folder.claim(Shard(0, 2)),
+        ):
             pass

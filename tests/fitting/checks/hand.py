@@ -11,14 +11,20 @@ def log_of(response, length, shown=None, slate_size=2) -> SessionLog:
     response, length = np.asarray(response), np.asarray(length, np.int32)
     if shown is None:
         shown = np.ones([*response.shape[:2], slate_size], bool)
-    return SessionLog(length, np.ones(len(length), bool), (), (), np.asarray(shown), (), response, ())
+    return SessionLog(
+        length, np.ones(len(length), bool), (), (), np.asarray(shown), (), response, ()
+    )
 
 
 def choice_predictions(probs, log: SessionLog) -> ChoicePredictions:
     """Of one of K + 1 outcomes, the same at every step for probs [K + 1]."""
-    probs = np.broadcast_to(np.asarray(probs, np.float64), [*log.response.shape, log.slate_size + 1])
+    probs = np.broadcast_to(
+        np.asarray(probs, np.float64), [*log.response.shape, log.slate_size + 1]
+    )
     with np.errstate(divide="ignore"):
-        return ChoicePredictions(probs, np.log(np.take_along_axis(probs, log.response[..., np.newaxis], axis=-1)[..., 0]))
+        return ChoicePredictions(
+            probs, np.log(np.take_along_axis(probs, log.response[..., np.newaxis], axis=-1)[..., 0])
+        )
 
 
 def click_predictions(probs, log: SessionLog) -> ChoicePredictions:

@@ -7,7 +7,8 @@ from tests.fitting.checks.hand import choice_predictions, click_predictions, log
 
 
 def test_bins_and_errors_are_those_worked_out_by_hand():
-    # Predictions 0.1 and 0.3 at the two positions of each of four sessions; clicks at 0, 1, 1 and none.
+    # Predictions 0.1 and 0.3 at the two positions of each of four sessions; clicks at 0, 1, 1 and
+    # none.
     log = log_of([[0], [1], [1], [2]], [1, 1, 1, 1])
     found = calibrate(choice_predictions([0.1, 0.3, 0.6], log), log, num_bins=2)
     np.testing.assert_allclose(found.predicted, [0.1, 0.3])
@@ -15,12 +16,18 @@ def test_bins_and_errors_are_those_worked_out_by_hand():
     np.testing.assert_array_equal(found.num_shown, [4, 4])
     np.testing.assert_allclose(found.expected_error, (0.15 + 0.2) / 2)
     # Residuals around the gap: 0.75 and three of -0.25; four of ±0.5.
-    np.testing.assert_allclose(found.standard_error, [np.std([1, 0, 0, 0], ddof=1) / 2, np.std([1, 1, 0, 0], ddof=1) / 2])
+    np.testing.assert_allclose(
+        found.standard_error, [np.std([1, 0, 0, 0], ddof=1) / 2, np.std([1, 1, 0, 0], ddof=1) / 2]
+    )
     np.testing.assert_allclose(found.noise, np.mean(found.standard_error) * np.sqrt(2 / np.pi))
 
 
 def test_empty_positions_and_steps_after_the_end_do_not_count():
-    log = log_of([[[1, 0], [1, 1]], [[0, 0], [0, 0]]], [1, 2], shown=[[[True, False], [True, True]], [[True, True], [True, False]]])
+    log = log_of(
+        [[[1, 0], [1, 1]], [[0, 0], [0, 0]]],
+        [1, 2],
+        shown=[[[True, False], [True, True]], [[True, True], [True, False]]],
+    )
     found = calibrate(click_predictions([0.2, 0.4], log), log, num_bins=10)
     np.testing.assert_allclose(found.predicted, [0.2, 0.4])
     np.testing.assert_array_equal(found.num_shown, [3, 1])
@@ -30,7 +37,9 @@ def test_empty_positions_and_steps_after_the_end_do_not_count():
 def test_one_prediction_makes_one_bin():
     log = log_of([[0], [2]], [1, 1])
     found = calibrate(choice_predictions([0.25, 0.25, 0.5], log), log)
-    np.testing.assert_allclose([found.predicted[0], found.observed[0], found.expected_error], [0.25, 0.25, 0], atol=1e-15)
+    np.testing.assert_allclose(
+        [found.predicted[0], found.observed[0], found.expected_error], [0.25, 0.25, 0], atol=1e-15
+    )
 
 
 def test_true_probabilities_are_calibrated_and_stretched_ones_are_not():

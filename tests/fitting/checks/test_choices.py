@@ -9,7 +9,9 @@ def test_choices_are_scored_beside_both_guesses_worked_out_by_hand():
     # Four steps count: outcomes 0, 2, 2 and 1; the last step of the second session does not.
     log = log_of([[0, 2, 2], [1, 1, 1]], [3, 1])
     scores = score_choices(choice_predictions([0.3, 0.2, 0.5], log), log)
-    np.testing.assert_allclose(scores.model.value, (np.log(0.3) + 2 * np.log(0.5) + np.log(0.2)) / 4)
+    np.testing.assert_allclose(
+        scores.model.value, (np.log(0.3) + 2 * np.log(0.5) + np.log(0.2)) / 4
+    )
     np.testing.assert_allclose(scores.uniform, [-np.log(3), 0], atol=1e-15)
     np.testing.assert_allclose(scores.frequencies.value, (2 * np.log(0.25) + 2 * np.log(0.5)) / 4)
     np.testing.assert_allclose(scores.gain.value, scores.model.value - scores.frequencies.value)
@@ -20,7 +22,11 @@ def test_choices_are_scored_beside_both_guesses_worked_out_by_hand():
 
 
 def test_guesses_know_which_positions_are_empty():
-    log = log_of([[0, 2], [1, 2]], [2, 2], shown=[[[True, False], [True, True]], [[True, True], [False, False]]])
+    log = log_of(
+        [[0, 2], [1, 2]],
+        [2, 2],
+        shown=[[[True, False], [True, True]], [[True, True], [False, False]]],
+    )
     scores = score_choices(choice_predictions([0.3, 0.2, 0.5], log), log)
     # Frequencies 1/4, 1/4 and 1/2; the first step can only be 0 or 2, the last one is sure.
     logged = [np.log(0.25 / 0.75), np.log(0.5), np.log(0.25), 0]
@@ -31,10 +37,14 @@ def test_guesses_know_which_positions_are_empty():
 def test_independent_clicks_are_scored_by_position():
     log = log_of([[[1, 0], [1, 1]], [[0, 0], [0, 0]]], [2, 1])
     scores = score_choices(click_predictions([0.5, 0.25], log), log)
-    np.testing.assert_allclose(scores.model.value, (3 * np.log(0.5) + 2 * np.log(0.75) + np.log(0.25)) / 3)
+    np.testing.assert_allclose(
+        scores.model.value, (3 * np.log(0.5) + 2 * np.log(0.75) + np.log(0.25)) / 3
+    )
     np.testing.assert_allclose(scores.uniform.value, -2 * np.log(2))
     # Rates 2/3 and 1/3 over the three steps that count.
-    np.testing.assert_allclose(scores.frequencies.value, 2 * (2 * np.log(2 / 3) + np.log(1 / 3)) / 3)
+    np.testing.assert_allclose(
+        scores.frequencies.value, 2 * (2 * np.log(2 / 3) + np.log(1 / 3)) / 3
+    )
     assert scores.hit_rate is None
 
 
@@ -51,5 +61,7 @@ def test_standard_errors_are_those_of_sessions():
     alone = mean_by_session(values, np.ones([50, 1], bool))
     np.testing.assert_allclose(alone, [values.mean(), values.std(ddof=1) / np.sqrt(50)])
     # Steps that repeat tell nothing new.
-    np.testing.assert_allclose(mean_by_session(np.repeat(values, 4, axis=1), np.ones([50, 4], bool)), alone)
+    np.testing.assert_allclose(
+        mean_by_session(np.repeat(values, 4, axis=1), np.ones([50, 4], bool)), alone
+    )
     assert np.isnan(mean_by_session(values[:1], np.ones([1, 1], bool)).standard_error)

@@ -35,10 +35,17 @@ def test_the_models_that_made_a_log_pass(true_check):
 
 def test_other_models_fail(log):
     found = predictive_check(evolution(no_click_mass=4.0, **HAZARD), log, NUM_REPLICATES).statistics
-    for name in ("click_rate/position_0", "clicks_per_step/mean", "clicks_per_session/mean", "engagement_per_step/mean"):
+    for name in (
+        "click_rate/position_0",
+        "clicks_per_step/mean",
+        "clicks_per_session/mean",
+        "engagement_per_step/mean",
+    ):
         assert found[name].p_value == 2 / (NUM_REPLICATES + 1)
         assert found[name].z_score > 4
-    patient = predictive_check(evolution(**{**HAZARD, "time_budget": 20.0}), log, NUM_REPLICATES).statistics
+    patient = predictive_check(
+        evolution(**{**HAZARD, "time_budget": 20.0}), log, NUM_REPLICATES
+    ).statistics
     assert patient["session_length/mean"].z_score < -5
     assert abs(patient["click_rate/position_0"].z_score) < 3.5
 
@@ -48,9 +55,13 @@ def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log):
     observed = sessions.observed()
     np.testing.assert_array_equal(observed.length, log.length)
     np.testing.assert_array_equal(observed.left, log.departed)
-    np.testing.assert_allclose(observed.reward, tf.transpose(trajectory.transitions.reward), rtol=1e-12)
+    np.testing.assert_allclose(
+        observed.reward, tf.transpose(trajectory.transitions.reward), rtol=1e-12
+    )
     clicked = tf.where(
-        trajectory.transitions.active[..., tf.newaxis, tf.newaxis], trajectory.transitions.response.clicked[..., tf.newaxis], 0
+        trajectory.transitions.active[..., tf.newaxis, tf.newaxis],
+        trajectory.transitions.response.clicked[..., tf.newaxis],
+        0,
     )
     np.testing.assert_allclose(observed.clicks, tf.reduce_sum(clicked, axis=[0, 3]))
     np.testing.assert_array_equal(observed.shown, np.repeat(log.length[:, np.newaxis], 3, axis=1))
@@ -62,7 +73,9 @@ def test_simulations_are_reproducible_and_differ_by_seed(log):
     np.testing.assert_array_equal(first.reward, second.reward)
     assert np.any(first.length != other.length)
     # One session many times, in two batches: each time it has draws of its own.
-    outcomes = Resimulation(evolution(**HAZARD), log.take(np.zeros(40, int)), batch_size=20).simulated(1)
+    outcomes = Resimulation(
+        evolution(**HAZARD), log.take(np.zeros(40, int)), batch_size=20
+    ).simulated(1)
     assert len(np.unique(outcomes.length)) > 2
     assert np.any(outcomes.clicks[:20] != outcomes.clicks[20:])
 
@@ -70,10 +83,14 @@ def test_simulations_are_reproducible_and_differ_by_seed(log):
 def test_sessions_go_on_with_slates_of_their_own(log):
     longer = continued(log)
     session = int(np.flatnonzero(log.length == 5)[0])
-    for one, logged in zip(tf.nest.flatten(longer.documents), tf.nest.flatten(log.documents), strict=True):
+    for one, logged in zip(
+        tf.nest.flatten(longer.documents), tf.nest.flatten(log.documents), strict=True
+    ):
         np.testing.assert_array_equal(one[log.active], logged[log.active])
         own = logged[session, :5]
-        assert all(np.any(np.all(later == own, axis=tuple(range(1, own.ndim)))) for later in one[session])
+        assert all(
+            np.any(np.all(later == own, axis=tuple(range(1, own.ndim)))) for later in one[session]
+        )
     assert len(np.unique(longer.hidden[session, 5:], axis=0)) > 1
 
 
@@ -96,15 +113,23 @@ def test_models_that_nobody_leaves_keep_the_logged_lengths():
 def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logged(log, true_check):
     # The choice moves the interests in a direction that was not logged, but not what is watched.
     check = predictive_check(evolution(**HAZARD), log._replace(innovation=()), 20)
-    assert check.statistics["engagement_per_session/mean"].observed == true_check.statistics["engagement_per_session/mean"].observed
+    assert (
+        check.statistics["engagement_per_session/mean"].observed
+        == true_check.statistics["engagement_per_session/mean"].observed
+    )
 
     class Coupled(type(evolution().users)):
         def outcome(self, state, slate, draw):
             response = super().outcome(state, slate, draw)
-            return response._replace(watch_time=response.watch_time * tf.reduce_sum(state.interests, axis=1)[:, tf.newaxis])
+            return response._replace(
+                watch_time=response.watch_time
+                * tf.reduce_sum(state.interests, axis=1)[:, tf.newaxis]
+            )
 
     simulator = evolution(**HAZARD)
-    simulator.users = Coupled(20, min_normalizer=-1.25, time_budget=10.0, dtype=tf.float64, **HAZARD)
+    simulator.users = Coupled(
+        20, min_normalizer=-1.25, time_budget=10.0, dtype=tf.float64, **HAZARD
+    )
     check = predictive_check(simulator, log._replace(innovation=()), 20)
     assert not any("engagement" in name for name in check.statistics)
     assert any("innovations that were not logged" in note for note in check.notes)
@@ -136,7 +161,9 @@ def test_p_values_count_the_log_as_one_of_the_simulations():
 
 
 def test_survival_is_the_part_that_reaches_a_bin():
-    histogram = Histogram(np.arange(4) + 0.5, np.array([0.5, 0.25, 0.25]), np.array([[0.0, 0.0, 1.0]]))
+    histogram = Histogram(
+        np.arange(4) + 0.5, np.array([0.5, 0.25, 0.25]), np.array([[0.0, 0.0, 1.0]])
+    )
     np.testing.assert_allclose(histogram.survival().observed, [1, 0.5, 0.25])
     np.testing.assert_allclose(histogram.survival().replicated, [[1, 1, 1]])
 

@@ -11,7 +11,9 @@ from tests.policies import uniform_random
 
 def test_log_of_an_episode_file_is_that_of_its_rollout(tmp_path):
     users = InterestEvolutionUsers(time_budget=12.0, step_penalty=1.0)
-    simulator = recsim_tf.interest_evolution(slate_size=2, num_candidates=4, users=users, max_steps=5)
+    simulator = recsim_tf.interest_evolution(
+        slate_size=2, num_candidates=4, users=users, max_steps=5
+    )
     trajectory = simulator.rollout(uniform_random(2), 8, 5, 0)
     path = tmp_path / "episodes.tfrecord"
     episodes.write(path, simulator, trajectory)

@@ -9,7 +9,11 @@ NUM_ITEMS = 3
 
 def impressions(**replaced) -> pd.DataFrame:
     columns = {
-        "timestamp": ["2019-11-24 00:00:34.762830+00:00", "2019-11-24 00:00:35+00:00", "2019-11-25 00:00:34.762830+00:00"],
+        "timestamp": [
+            "2019-11-24 00:00:34.762830+00:00",
+            "2019-11-24 00:00:35+00:00",
+            "2019-11-25 00:00:34.762830+00:00",
+        ],
         "item_id": [2, 0, 2],
         "position": [3, 1, 2],
         "click": [0, 1, 0],
@@ -19,7 +23,10 @@ def impressions(**replaced) -> pd.DataFrame:
         "user_feature_2": ["c", "b", "a"],
         "user_feature_3": ["x", "y", "y"],
     }
-    affinities = {f"user-item_affinity_{item}": [item + 0.1, item + 0.2, item + 0.3] for item in range(NUM_ITEMS)}
+    affinities = {
+        f"user-item_affinity_{item}": [item + 0.1, item + 0.2, item + 0.3]
+        for item in range(NUM_ITEMS)
+    }
     return pd.DataFrame(columns | affinities | replaced)
 
 
@@ -52,7 +59,11 @@ def test_impressions_become_sessions_of_one_item(tmp_path):
     assert log.shown.shape == (3, 1, 1)
     assert log.shown.all()
     assert not log.departed.any()
-    assert [leaf.dtype for leaf in (log.documents, log.response, log.propensity)] == [np.int32, np.int32, np.float32]
+    assert [leaf.dtype for leaf in (log.documents, log.response, log.propensity)] == [
+        np.int32,
+        np.int32,
+        np.float32,
+    ]
 
 
 def test_features_are_what_a_click_model_reads(tmp_path):
@@ -61,7 +72,12 @@ def test_features_are_what_a_click_model_reads(tmp_path):
     np.testing.assert_array_equal(read.clicked, [False, True, False])
     np.testing.assert_array_equal(read.position, [2, 0, 1])
     np.testing.assert_array_equal(read.user_features, [[0, 0, 2, 0], [1, 0, 1, 1], [0, 0, 0, 1]])
-    assert [list(categories) for categories in read.user_categories] == [["x", "y"], ["x"], ["a", "b", "c"], ["x", "y"]]
+    assert [list(categories) for categories in read.user_categories] == [
+        ["x", "y"],
+        ["x"],
+        ["a", "b", "c"],
+        ["x", "y"],
+    ]
     np.testing.assert_array_equal(read.affinity, np.float32([2.1, 0.2, 2.3]))
     np.testing.assert_array_equal(read.item_numeric, np.float32([0.25, -0.5, 1.0]))
     np.testing.assert_array_equal(read.item_categories, [[0, 0, 0], [1, 0, 1], [1, 0, 2]])
@@ -71,7 +87,9 @@ def test_features_are_what_a_click_model_reads(tmp_path):
 
 def test_codes_agree_between_policies(tmp_path):
     random = read_open_bandit(write(tmp_path), "men")
-    hashed = ITEMS.assign(item_feature_1=["P", "Q", "P"], item_feature_2="z", item_feature_3=["1", "2", "0"])
+    hashed = ITEMS.assign(
+        item_feature_1=["P", "Q", "P"], item_feature_2="z", item_feature_3=["1", "2", "0"]
+    )
     write(tmp_path, impressions(user_feature_0=["y", "new", "y"]), hashed, policy="bts")
     bts = read_open_bandit(tmp_path, "men", "bts", like=random)
     np.testing.assert_array_equal(bts.user_features[:, 0], [1, 2, 1])
@@ -95,7 +113,9 @@ def test_fault_is_named_by_row_and_column(tmp_path, column, value, allowed):
     frame = impressions()
     frame[column] = frame[column].astype(object)
     frame.loc[1, column] = value
-    with pytest.raises(ValueError, match=rf"^row 1, column '{column}' must {allowed}.*, got [^\n]*$"):
+    with pytest.raises(
+        ValueError, match=rf"^row 1, column '{column}' must {allowed}.*, got [^\n]*$"
+    ):
         read_open_bandit(write(tmp_path, frame), "men")
 
 
@@ -110,5 +130,7 @@ def test_other_folders_are_refused(tmp_path):
         read_open_bandit(write(tmp_path, impressions().drop(columns="click")), "men")
     with pytest.raises(ValueError, match="must have at least one row, got 0"):
         read_open_bandit(write(tmp_path, impressions().iloc[:0]), "men")
-    with pytest.raises(ValueError, match=r"^row 2, column 'item_id' must differ from the other items, got 0"):
+    with pytest.raises(
+        ValueError, match=r"^row 2, column 'item_id' must differ from the other items, got 0"
+    ):
         read_open_bandit(write(tmp_path, items=ITEMS.assign(item_id=[1, 0, 0])), "men")

@@ -19,7 +19,9 @@ def test_each_impression_is_a_page_with_one_item_at_its_position(tmp_path):
 
 def test_the_log_is_scored_by_the_one_position_that_was_shown(tmp_path):
     read = read_open_bandit(write(tmp_path), "men")
-    users = PageClickUsers(feature_probs=[[0.25] * 4] * 4, intercept=-1.0, position_effect=[0.0, 0.5, 1.0])
+    users = PageClickUsers(
+        feature_probs=[[0.25] * 4] * 4, intercept=-1.0, position_effect=[0.0, 0.5, 1.0]
+    )
     simulator = page_clicks(users=users, documents=PageItems(NUM_ITEMS, [0.0, 0.0, 0.5]))
     logits = -1.0 + np.array([1.5, 0.0, 1.0])
     expected = np.where(read.clicked, logits, 0) - np.log1p(np.exp(logits)) + 4 * np.log(0.25)

@@ -19,7 +19,11 @@ class Users(UserModel):
         return tfd.Uniform(tf.zeros([num_users]), 1.0)
 
     def response(self, state, slate):
-        return MultinomialLogit(tf.gather(tf.constant(SCORES, tf.float32), slate.documents), no_click_mass=0.0, mask=slate.mask)
+        return MultinomialLogit(
+            tf.gather(tf.constant(SCORES, tf.float32), slate.documents),
+            no_click_mass=0.0,
+            mask=slate.mask,
+        )
 
     def observe(self, state):
         return state
@@ -36,12 +40,20 @@ class Documents(DocumentModel):
 def test_table_is_scored_by_the_models_that_simulate():
     """Short slates, short sessions and "no click"."""
     table = pd.DataFrame(
-        [("a", 0, 0, "x", 1), ("a", 0, 1, "z", 0), ("a", 1, 1, "y", 1), ("b", 0, 0, "z", 0), ("b", 0, 1, "y", 0)],
+        [
+            ("a", 0, 0, "x", 1),
+            ("a", 0, 1, "z", 0),
+            ("a", 1, 1, "y", 1),
+            ("b", 0, 0, "z", 0),
+            ("b", 0, 1, "y", 0),
+        ],
         columns=["session", "step", "position", "document", "clicked"],
     )
     log = from_table(table, {name: name for name in table}).log
     log = log._replace(initial=np.zeros(2, np.float32))
-    simulator = Simulator(Users(), Documents(), slate_size=2, num_candidates=3, reward_fn=click_reward)
+    simulator = Simulator(
+        Users(), Documents(), slate_size=2, num_candidates=3, reward_fn=click_reward
+    )
     x, y, z = np.exp(SCORES)
     expected = [np.log(x / (x + z + 1)) + np.log(y / (y + 1)), np.log(1 / (z + y + 1))]
     np.testing.assert_allclose(session_log_prob(simulator, log), expected, rtol=1e-5)

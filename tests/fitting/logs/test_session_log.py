@@ -19,7 +19,9 @@ SIMULATORS = {
 def test_a_log_has_the_log_likelihood_of_its_trajectory(simulator, size):
     trajectory = rollout(simulator, size=size)
     log = from_trajectory(trajectory)
-    np.testing.assert_allclose(session_log_prob(simulator, log), simulator.log_prob(trajectory).user, rtol=1e-12)
+    np.testing.assert_allclose(
+        session_log_prob(simulator, log), simulator.log_prob(trajectory).user, rtol=1e-12
+    )
 
 
 def test_a_log_holds_what_was_shown_and_how_sessions_ended():
@@ -37,7 +39,10 @@ def test_a_log_holds_what_was_shown_and_how_sessions_ended():
     session = int(np.argmax(log.length))
     for step in range(log.length[session]):
         candidates = states.candidates[step, session].numpy()
-        np.testing.assert_array_equal(log.documents[session, step], candidates[trajectory.transitions.slate[step, session].numpy()])
+        np.testing.assert_array_equal(
+            log.documents[session, step],
+            candidates[trajectory.transitions.slate[step, session].numpy()],
+        )
 
 
 def test_sessions_that_are_taken_keep_their_log_likelihood():
@@ -46,7 +51,11 @@ def test_sessions_that_are_taken_keep_their_log_likelihood():
     rows = np.flatnonzero(log.length < log.max_length)[::-1]
     taken = log.take(rows)
     assert taken.max_length == log.length[rows].max() < log.max_length
-    np.testing.assert_allclose(session_log_prob(simulator, taken), session_log_prob(simulator, log).numpy()[rows], rtol=1e-12)
+    np.testing.assert_allclose(
+        session_log_prob(simulator, taken),
+        session_log_prob(simulator, log).numpy()[rows],
+        rtol=1e-12,
+    )
 
 
 def test_a_split_shares_out_whole_sessions():
@@ -64,14 +73,21 @@ def test_a_split_shares_out_whole_sessions():
 
 def test_a_log_that_lacks_what_the_models_draw_is_refused():
     log = from_trajectory(rollout(evolution()))
-    with pytest.raises(ValueError, match=r"the log's innovation must hold what the models draw, int32 \[\], got 0 arrays"):
+    with pytest.raises(
+        ValueError,
+        match=r"the log's innovation must hold what the models draw, int32 \[\], got 0 arrays",
+    ):
         session_log_prob(evolution(), log._replace(innovation=()))
-    with pytest.raises(ValueError, match="the log must have slates of slate_size=2 documents, got 3"):
+    with pytest.raises(
+        ValueError, match="the log must have slates of slate_size=2 documents, got 3"
+    ):
         session_log_prob(exploration(), log)
 
 
 def test_auto_reset_trajectories_are_refused():
     simulator = evolution()
-    trajectory = simulator.rollout(lambda o, s, seed: (tf.tile([[0, 1, 2]], [4, 1]), s), 4, 3, seed=0, auto_reset=True)
+    trajectory = simulator.rollout(
+        lambda o, s, seed: (tf.tile([[0, 1, 2]], [4, 1]), s), 4, 3, seed=0, auto_reset=True
+    )
     with pytest.raises(ValueError, match=r"one session a row \(auto_reset=False\)"):
         from_trajectory(trajectory)

@@ -8,7 +8,10 @@ from recsim_tf.fitting.logs import from_episodes, stream_episodes
 from recsim_tf.fitting.parameters import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout
 
-PARAMETERS = {"users.no_click_mass": Parameter(2.0), "users.alpha_y_intercept": Parameter(0.5, "positive")}
+PARAMETERS = {
+    "users.no_click_mass": Parameter(2.0),
+    "users.alpha_y_intercept": Parameter(0.5, "positive"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +52,19 @@ def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
 
 def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS, simulator.users.dtype)
-    batches = list(LogLikelihood(fitted, stream_episodes(file, 20), 8).batches(np.random.default_rng(0)))
+    batches = list(
+        LogLikelihood(fitted, stream_episodes(file, 20), 8).batches(np.random.default_rng(0))
+    )
     rows = np.concatenate([batch.rows.numpy()[batch.weights.numpy() > 0] for batch in batches])
     assert sorted(rows) == list(range(50))
     assert list(rows) != sorted(rows)
 
 
 def test_a_fit_of_a_stream_goes_where_that_of_the_log_does(file, simulator):
-    found = [fit(simulator, PARAMETERS, log, max_steps=4, progress=False) for log in (from_episodes(file), stream_episodes(file, 20))]
+    found = [
+        fit(simulator, PARAMETERS, log, max_steps=4, progress=False)
+        for log in (from_episodes(file), stream_episodes(file, 20))
+    ]
     for name in PARAMETERS:
         one, other = (result.estimates[name] for result in found)
         assert abs(one.value - other.value) < 1e-3 * one.standard_error
@@ -68,7 +76,10 @@ def test_bad_streams_are_told(file, simulator):
         stream_episodes(file, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         SessionStream(lambda: [])
-    with pytest.raises(ValueError, match=r"held_out must be a log of its own, or None, where the log is in pieces, got 0\.1"):
+    with pytest.raises(
+        ValueError,
+        match=r"held_out must be a log of its own, or None, where the log is in pieces, got 0\.1",
+    ):
         fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1, progress=False)
 
 
@@ -78,7 +89,9 @@ def test_a_log_may_be_cut_and_padded(simulator):
     cut = log.cut(length)
     assert cut.max_length == length.max()
     assert not cut.departed[length < log.length].any()
-    np.testing.assert_array_equal(cut.response[cut.active], log.response[np.arange(8) < length[:, np.newaxis]])
+    np.testing.assert_array_equal(
+        cut.response[cut.active], log.response[np.arange(8) < length[:, np.newaxis]]
+    )
     padded = cut.pad(20)
     np.testing.assert_array_equal(padded.response[:, -1], cut.response[np.arange(10), length - 1])
     with pytest.raises(ValueError, match="max_length must be at least that of the log"):

@@ -9,12 +9,25 @@ import pytest
 
 from recsim_tf.fitting.logs import from_table
 
-COLUMNS = {"session": "user", "step": "visit", "position": "slot", "document": "video", "clicked": "click"}
-EVERYTHING = COLUMNS | {"engagement": "minutes", "propensity": "probability", "timestamp": "time", "departed": "left"}
+COLUMNS = {
+    "session": "user",
+    "step": "visit",
+    "position": "slot",
+    "document": "video",
+    "clicked": "click",
+}
+EVERYTHING = COLUMNS | {
+    "engagement": "minutes",
+    "propensity": "probability",
+    "timestamp": "time",
+    "departed": "left",
+}
 
 
 def table(**replaced) -> pd.DataFrame:
-    """Two sessions: user b of two steps, the second with a short slate, and user a of one; rows of b first."""
+    """Two sessions: user b of two steps, the second with a short slate, and user a of one; rows of
+    b first.
+    """
     columns = {
         "user": ["b", "b", "b", "a", "a"],
         "visit": [3, 3, 7, 0, 0],
@@ -53,11 +66,17 @@ def test_rows_become_padded_sessions():
     np.testing.assert_array_equal(log.length, [2, 1])
     np.testing.assert_array_equal(log.departed, [False, True])
     np.testing.assert_array_equal(log.documents, [[[2, 0], [0, 1]], [[1, 2], [1, 2]]])
-    np.testing.assert_array_equal(log.shown, [[[True, True], [False, True]], [[True, True], [True, True]]])
+    np.testing.assert_array_equal(
+        log.shown, [[[True, True], [False, True]], [[True, True], [True, True]]]
+    )
     np.testing.assert_array_equal(log.response, [[1, 1], [2, 2]])
     np.testing.assert_array_equal(log.propensity, np.float32([[0.5, 0.25], [1, 1]]))
-    np.testing.assert_array_equal(log.hidden, np.float32([[[0.3, 0.1], [0, 0.2]], [[0.2, 0.3], [0.2, 0.3]]]))
-    np.testing.assert_array_equal(read.engagement, np.float32([[[0, 2.5], [0, 4]], [[0, 0], [0, 0]]]))
+    np.testing.assert_array_equal(
+        log.hidden, np.float32([[[0.3, 0.1], [0, 0.2]], [[0.2, 0.3], [0.2, 0.3]]])
+    )
+    np.testing.assert_array_equal(
+        read.engagement, np.float32([[[0, 2.5], [0, 4]], [[0, 0], [0, 0]]])
+    )
     assert [leaf.dtype for leaf in (log.length, log.documents, log.response)] == [np.int32] * 3
     assert log.initial == log.innovation == ()
     assert read.dropped == {}
@@ -91,7 +110,12 @@ def test_every_kind_of_table_gives_the_same_log(tmp_path):
     table().to_csv(tmp_path / "log.csv", index=False)
     arrow = pa.Table.from_pandas(table())
     pa.parquet.write_table(arrow, tmp_path / "log.parquet")
-    for source in (arrow, tmp_path / "log.csv", str(tmp_path / "log.parquet"), table().astype(str).replace("nan", None)):
+    for source in (
+        arrow,
+        tmp_path / "log.csv",
+        str(tmp_path / "log.parquet"),
+        table().astype(str).replace("nan", None),
+    ):
         read = from_table(source, EVERYTHING)
         np.testing.assert_array_equal(read.log.documents, expected.log.documents)
         np.testing.assert_array_equal(read.log.response, expected.log.response)
@@ -109,12 +133,23 @@ def test_flags_may_be_truth_values_also_as_text():
 
 
 def test_chosen_document_stands_for_clicks():
-    columns = {role: name for role, name in EVERYTHING.items() if role != "clicked"} | {"chosen_document": "choice"}
-    assert_same(from_table(table(choice=[10, 10, 20, None, None]), columns), from_table(table(), EVERYTHING))
+    columns = {role: name for role, name in EVERYTHING.items() if role != "clicked"} | {
+        "chosen_document": "choice"
+    }
+    assert_same(
+        from_table(table(choice=[10, 10, 20, None, None]), columns), from_table(table(), EVERYTHING)
+    )
 
 
 def test_vocabulary_slate_size_and_first_position_can_be_given():
-    read = from_table(table(slot=[1, 2, 2, 1, 2]), COLUMNS, document_ids=[30, 20, 10, 40], slate_size=3, first_position=1, departed=False)
+    read = from_table(
+        table(slot=[1, 2, 2, 1, 2]),
+        COLUMNS,
+        document_ids=[30, 20, 10, 40],
+        slate_size=3,
+        first_position=1,
+        departed=False,
+    )
     np.testing.assert_array_equal(read.log.documents[0], [[0, 2, 0], [0, 1, 0]])
     np.testing.assert_array_equal(read.log.response, [[1, 1], [3, 3]])
     assert list(read.document_ids) == [30, 20, 10, 40]
@@ -123,7 +158,9 @@ def test_vocabulary_slate_size_and_first_position_can_be_given():
 
 def test_several_attributes_keep_their_order():
     read = from_table(table(age=[5.0, 4.0, 3.0, 2.0, 1.0]), COLUMNS, attributes=["quality", "age"])
-    np.testing.assert_array_equal([leaf[0, 0, 0] for leaf in read.log.hidden], np.float32([0.3, 5.0]))
+    np.testing.assert_array_equal(
+        [leaf[0, 0, 0] for leaf in read.log.hidden], np.float32([0.3, 5.0])
+    )
 
 
 # What is wrong, the row and column that must be named, what was got and the name of the fault.
@@ -158,23 +195,37 @@ FAULTS = [
 
 @pytest.mark.parametrize(("frame", "row", "column", "got", "reason"), FAULTS)
 def test_fault_is_named_by_row_and_column(frame, row, column, got, reason):
-    with pytest.raises(ValueError, match=rf"^row {row}, column '{column}' must .*, got {got}.*$") as error:
+    with pytest.raises(
+        ValueError, match=rf"^row {row}, column '{column}' must .*, got {got}.*$"
+    ) as error:
         from_table(frame, EVERYTHING, attributes=["quality"])
     assert "\n" not in str(error.value)
 
 
 def test_types_of_columns_do_not_matter():
     expected = from_table(table(), EVERYTHING)
-    for frame in (table().astype("category"), table().convert_dtypes(), table().convert_dtypes(dtype_backend="pyarrow")):
+    for frame in (
+        table().astype("category"),
+        table().convert_dtypes(),
+        table().convert_dtypes(dtype_backend="pyarrow"),
+    ):
         assert_same(from_table(frame, EVERYTHING), expected)
 
 
 @pytest.mark.parametrize(("frame", "row", "column", "got", "reason"), FAULTS)
-def test_sessions_with_a_fault_can_be_dropped_and_are_counted(frame, row, column, got, reason, caplog):
+def test_sessions_with_a_fault_can_be_dropped_and_are_counted(
+    frame, row, column, got, reason, caplog
+):
     with caplog.at_level(logging.WARNING):
-        read = from_table(frame, EVERYTHING, attributes=["quality"], drop_invalid=True, slate_size=2)
+        read = from_table(
+            frame, EVERYTHING, attributes=["quality"], drop_invalid=True, slate_size=2
+        )
     assert read.dropped == {reason: 1}
-    assert list(read.session_ids) == ["b" if row > 2 else "a"] if reason != "missing session id" else ["b", "a"]
+    assert (
+        list(read.session_ids) == ["b" if row > 2 else "a"]
+        if reason != "missing session id"
+        else ["b", "a"]
+    )
     assert f"sessions dropped: {reason} 1" in caplog.text
     assert len(read.log.length) == len(read.session_ids)
 
@@ -188,26 +239,36 @@ def test_sessions_with_a_fault_can_be_dropped_and_are_counted(frame, row, column
     ],
 )
 def test_chosen_document_must_be_shown(choice, row, reason):
-    columns = {role: name for role, name in COLUMNS.items() if role != "clicked"} | {"chosen_document": "choice"}
+    columns = {role: name for role, name in COLUMNS.items() if role != "clicked"} | {
+        "chosen_document": "choice"
+    }
     with pytest.raises(ValueError, match=f"^row {row}, column 'choice' must"):
         from_table(table(choice=choice), columns)
     assert from_table(table(choice=choice), columns, drop_invalid=True).dropped == {reason: 1}
 
 
 def test_chosen_document_must_be_shown_once():
-    columns = {role: name for role, name in COLUMNS.items() if role != "clicked"} | {"chosen_document": "choice"}
-    with pytest.raises(ValueError, match=r"^row 1, column 'choice' must be shown once in its slate, got 10"):
+    columns = {role: name for role, name in COLUMNS.items() if role != "clicked"} | {
+        "chosen_document": "choice"
+    }
+    with pytest.raises(
+        ValueError, match=r"^row 1, column 'choice' must be shown once in its slate, got 10"
+    ):
         from_table(table(video=[10, 10, 20, 20, 30], choice=[10, 10, 20, None, None]), columns)
 
 
 def test_document_outside_the_vocabulary_is_named():
-    with pytest.raises(ValueError, match=r"^row 0, column 'video' must be one of document_ids, got 30"):
+    with pytest.raises(
+        ValueError, match=r"^row 0, column 'video' must be one of document_ids, got 30"
+    ):
         from_table(table(), COLUMNS, document_ids=[10, 20])
 
 
 def test_timestamps_out_of_order_are_named_without_steps():
     columns = {role: name for role, name in EVERYTHING.items() if role != "step"}
-    with pytest.raises(ValueError, match=r"^row 2, column 'time' must not decrease within a session, got 9"):
+    with pytest.raises(
+        ValueError, match=r"^row 2, column 'time' must not decrease within a session, got 9"
+    ):
         from_table(changed("time", 2, 9), columns)
 
 
@@ -216,7 +277,11 @@ def test_each_session_is_dropped_once_with_its_first_fault():
     frame.loc[1, "slot"] = 0
     frame.loc[3, "probability"] = 2
     with pytest.raises(
-        ValueError, match=r"^table must have a session without a fault, got none: 2 of 2 sessions dropped: invalid propensity 2"
+        ValueError,
+        match=(
+            r"^table must have a session without a fault, got none: 2 of 2 sessions dropped:"
+            r" invalid propensity 2"
+        ),
     ):
         from_table(frame, EVERYTHING, drop_invalid=True)
 
@@ -227,8 +292,14 @@ def test_each_session_is_dropped_once_with_its_first_fault():
         ({**COLUMNS, "document": "film"}, "column 'film' is missing: the table has user, visit"),
         ({**COLUMNS, "price": "minutes"}, "columns must map some of .*, got 'price'"),
         ({"session": "user"}, "columns must name a column for 'position'"),
-        ({role: name for role, name in COLUMNS.items() if role != "step"}, "columns must name a column for 'step' or 'timestamp'"),
-        ({**COLUMNS, "chosen_document": "video"}, "columns must name a column for one of 'clicked' and 'chosen_document'"),
+        (
+            {role: name for role, name in COLUMNS.items() if role != "step"},
+            "columns must name a column for 'step' or 'timestamp'",
+        ),
+        (
+            {**COLUMNS, "chosen_document": "video"},
+            "columns must name a column for one of 'clicked' and 'chosen_document'",
+        ),
     ],
 )
 def test_columns_must_be_there(columns, message):
@@ -237,9 +308,14 @@ def test_columns_must_be_there(columns, message):
 
 
 def test_what_is_no_table_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="table must have at least one row and one column, got 0 rows and 10 columns"):
+    with pytest.raises(
+        ValueError,
+        match="table must have at least one row and one column, got 0 rows and 10 columns",
+    ):
         from_table(table().iloc[:0], COLUMNS)
-    with pytest.raises(ValueError, match="table must be a pandas DataFrame, a pyarrow Table or a path, got list"):
+    with pytest.raises(
+        ValueError, match="table must be a pandas DataFrame, a pyarrow Table or a path, got list"
+    ):
         from_table([1], COLUMNS)
     with pytest.raises(ValueError, match=r"the name of a table's file must end in one of \.csv"):
         from_table("log.json", COLUMNS)
@@ -272,5 +348,7 @@ def test_missing_pandas_names_the_extra(monkeypatch):
 def test_missing_pyarrow_names_the_extra(monkeypatch, tmp_path):
     (tmp_path / "log.parquet").touch()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"needs pyarrow for Parquet: install recsim-tf\[fitting\]"):
+    with pytest.raises(
+        ImportError, match=r"needs pyarrow for Parquet: install recsim-tf\[fitting\]"
+    ):
         from_table(tmp_path / "log.parquet", COLUMNS)

@@ -60,14 +60,28 @@ def log():
 
 @pytest.fixture(scope="module")
 def result(log):
-    return fit(evolution(**HAZARD), {name: Parameter(1.5, "positive") for name in TRUTH}, log, held_out=0.25, progress=False)
+    return fit(
+        evolution(**HAZARD),
+        {name: Parameter(1.5, "positive") for name in TRUTH},
+        log,
+        held_out=0.25,
+        progress=False,
+    )
 
 
 @pytest.fixture(scope="module")
 def written(result, log, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "fit.html"
     train, held_out = log.split(0.25)
-    figures = write_report(path, result, train, held_out_log=held_out, truth=TRUTH, title="Fit <of> users & more", num_replicates=20)
+    figures = write_report(
+        path,
+        result,
+        train,
+        held_out_log=held_out,
+        truth=TRUTH,
+        title="Fit <of> users & more",
+        num_replicates=20,
+    )
     return path, figures
 
 
@@ -77,10 +91,13 @@ def test_a_report_is_one_page_with_every_section_and_its_plots_inside(written):
     assert page.sections == [*SECTIONS, "recovery"]
     assert not page.tags & {"script", "link", "iframe"}
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in page.addresses)
-    # The search, the calibration, click rates, lengths, clicks, and engagement by session and by step.
+    # The search, the calibration, click rates, lengths, clicks, and engagement by session and by
+    # step.
     assert len(page.images) == 7
     for image in page.images:
-        assert base64.b64decode(image.removeprefix("data:image/png;base64,"), validate=True).startswith(b"\x89PNG")
+        assert base64.b64decode(
+            image.removeprefix("data:image/png;base64,"), validate=True
+        ).startswith(b"\x89PNG")
     assert page.text.count("Fit <of> users & more") == 2
     assert list(path.parent.iterdir()) == [path]
 
@@ -88,9 +105,17 @@ def test_a_report_is_one_page_with_every_section_and_its_plots_inside(written):
 def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result):
     path, figures = written
     text = Page(path.read_text(encoding="utf-8")).text
-    for piece in ("InterestEvolutionUsers", "sessions fitted 90", "sessions held out 30", "search converged", "held out from the fit"):
+    for piece in (
+        "InterestEvolutionUsers",
+        "sessions fitted 90",
+        "sessions held out 30",
+        "search converged",
+        "held out from the fit",
+    ):
         assert piece in text
-    assert f"users.no_click_mass {float(result.estimates['users.no_click_mass'].value):#.4g}" in text
+    assert (
+        f"users.no_click_mass {float(result.estimates['users.no_click_mass'].value):#.4g}" in text
+    )
     assert signed(figures["choices"]["gain"]["value"]) in text
     assert fixed(figures["calibration"]["expected_error"]) in text
 
@@ -102,7 +127,13 @@ def test_figures_are_those_of_the_checks_as_json_takes_them(written):
     assert figures["choices"]["num_sessions"] == 30
     assert figures["choices"]["frequencies"]["value"] < figures["choices"]["model"]["value"] < 0
     assert figures["predictive"]["num_sessions"] == 90
-    assert set(figures["predictive"]["statistics"]["session_length/mean"]) == {"observed", "predicted", "interval", "z_score", "p_value"}
+    assert set(figures["predictive"]["statistics"]["session_length/mean"]) == {
+        "observed",
+        "predicted",
+        "interval",
+        "z_score",
+        "p_value",
+    }
     (recovered,) = figures["recovery"]
     assert recovered["parameter"] == "users.no_click_mass"
     assert recovered["max_relative_error"] < 0.5
@@ -125,7 +156,9 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(written, result, log
 def test_a_report_says_why_choices_were_not_predicted(tmp_path):
     simulator = satisfaction(time_budget=4.0)
     log = from_trajectory(rollout(simulator, 40, 6))
-    result = fit(simulator, {"users.choc_mean": Parameter()}, log, standard_errors=None, progress=False)
+    result = fit(
+        simulator, {"users.choc_mean": Parameter()}, log, standard_errors=None, progress=False
+    )
     figures = write_report(tmp_path / "fit.html", result, log, num_replicates=20)
     assert figures["choices"] is None
     text = Page((tmp_path / "fit.html").read_text(encoding="utf-8")).text
@@ -147,7 +180,10 @@ def test_large_parameters_are_summed_up_with_a_histogram():
 
 def test_recovery_of_a_large_parameter_is_summed_up():
     truth = np.linspace(1, 2, 50)
-    rows = recover({"users.factors": truth}, {"users.factors": Estimate(truth + 0.1, np.full(50, 0.1), truth - 0.1, truth + 0.3)})
+    rows = recover(
+        {"users.factors": truth},
+        {"users.factors": Estimate(truth + 0.1, np.full(50, 0.1), truth - 0.1, truth + 0.3)},
+    )
     page = Page("\n".join(recovery(rows)))
     assert "users.factors 50 0.1000 0.1000 0.1000 1.000 1.000 50 of 50" in page.text
     assert "[0]" not in page.text
