@@ -1,21 +1,11 @@
-"""Packaging: `agents/` and `configs/` stand at the top of the repository and are installed inside
-`recsim_tf`.
-"""
+"""Packaging: `recsim_tf/agents` and `recsim_tf/configs` are links to the folders at the top."""
 
-from setuptools import find_packages, setup
-
-TOP_LEVEL = {"recsim_tf.agents": "agents", "recsim_tf.configs": "configs"}
-
-
-def packages() -> list[str]:
-    found = find_packages(include=["recsim_tf", "recsim_tf.*"])
-    for package, folder in TOP_LEVEL.items():
-        found += [package, *(f"{package}.{name}" for name in find_packages(folder))]
-    return found
-
+from setuptools import find_namespace_packages, setup
 
 setup(
-    packages=packages(),
-    package_dir=TOP_LEVEL,
-    package_data={"recsim_tf.configs": ["**/*.gin", "*.gin"]},
+    # The folders of `configs` hold gin files alone, without an `__init__.py`.
+    # With this an editable install is a path that type checkers and editors follow.
+    package_dir={"": "."},
+    packages=find_namespace_packages(include=["recsim_tf", "recsim_tf.*"]),
+    package_data={"recsim_tf": ["py.typed"], "recsim_tf.configs": ["**/*.gin"]},
 )
