@@ -18,7 +18,7 @@ from recsim_tf.environments.interest_exploration import (
     interest_exploration,
 )
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
-from recsim_tf.experiment.metrics import SessionSums
+from recsim_tf.experiment.evaluation.measures import SessionSums
 
 NUM_CANDIDATES = 10
 

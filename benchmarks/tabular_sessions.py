@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.agents.policy_gradient import PlackettLucePolicy
-from recsim_tf.agents.reinforce import PlackettLuce
-from recsim_tf.agents.slate_table import all_slates
+from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.choice import MultinomialLogit
+from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.policies import PlackettLucePolicy
 
 DTYPE = tf.float64
 

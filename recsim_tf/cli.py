@@ -85,10 +85,12 @@ def _import_experiment(command: str):
     logging.set_verbosity(logging.ERROR)
     warnings.filterwarnings("ignore")
     if command != "fit":
-        from recsim_tf.experiment import simulate, train  # noqa: F401
-    from recsim_tf.experiment import config, errors, run_dir
+        from recsim_tf.experiment import simulate  # noqa: F401
+        from recsim_tf.experiment.training import train  # noqa: F401
+    from recsim_tf.experiment import config
+    from recsim_tf.experiment.runs import errors, folder
 
-    return config, errors, run_dir
+    return config, errors, folder
 
 
 def _run(argv: list[str]) -> int:
@@ -139,7 +141,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _train(folder) -> None:
-    from recsim_tf.experiment import train
+    from recsim_tf.experiment.training import train
 
     train.train(folder)
 
@@ -151,16 +153,18 @@ def _simulate(folder) -> None:
 
 
 def _fit(folder) -> None:
-    from recsim_tf.experiment import fit
+    from recsim_tf.experiment import fitting
 
-    fit.run_fit(folder)
+    fitting.run_fit(folder)
 
 
 _COMMANDS_OF_CONFIGS = {"train": _train, "simulate": _simulate, "fit": _fit}
 
 
 def _evaluate(config, errors, run_dir) -> int:
-    from recsim_tf.experiment import evaluate, evaluate_sweep, report, sessions, train, watch
+    from recsim_tf.experiment.evaluation import evaluate_sweep, report, sessions, watch
+    from recsim_tf.experiment.evaluation import evaluation as evaluate
+    from recsim_tf.experiment.training import train
 
     folder = run_dir.RunDirectory(_ROOT_DIR.value)
     config.load([str(folder.config_file), *_GIN_FILE.value], _GIN_BINDINGS.value)

@@ -5,7 +5,7 @@ import pytest
 
 import recsim_tf
 from recsim_tf.adapters import episodes
-from tests.experiment.runs import TINY, run_command, run_commands
+from tests.experiment.tiny_runs import TINY, run_command, run_commands
 
 _BAD_INPUT: list[tuple[list[str], str]] = [
     (["train", f"--gin_file={TINY}"], "--root_dir must name the folder"),

@@ -5,7 +5,8 @@ exists.
 import pathlib
 import re
 
-from recsim_tf.experiment import config, train
+from recsim_tf.experiment import config
+from recsim_tf.experiment.training import train
 
 ROOT = pathlib.Path(__file__).parent.parent
 _ROW = re.compile(r"^\| (\d+) \|(.*)\|$", re.MULTILINE)

@@ -18,9 +18,9 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
+from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
-from recsim_tf.core import replicas
 
 # (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have
 # features.

@@ -9,11 +9,11 @@ import tensorflow as tf
 from tf_agents.bandits.specs import utils as bandit_spec_utils
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents import encoding
-from recsim_tf.agents.bandits import fields
-from recsim_tf.agents.bandits.cluster import rank_clusters
+from recsim_tf.agents.shared import encoding
 from recsim_tf.core import nests
 from recsim_tf.core.types import Nest, Observation
+from recsim_tf.policies import fields
+from recsim_tf.policies.clusters import rank_clusters
 
 
 class Arms(abc.ABC):

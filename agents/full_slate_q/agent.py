@@ -10,11 +10,12 @@ from tf_agents.agents.dqn import dqn_agent
 from tf_agents.specs import tensor_spec
 from tf_agents.utils import common
 
+from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
-from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.full_slate_q.slates import SlateTable
-from recsim_tf.core import random, replicas
+from recsim_tf.agents.shared.exploration import Epsilon, epsilon_greedy
+from recsim_tf.core import random
 
 
 class FullSlateQLoss(NamedTuple):

@@ -6,8 +6,8 @@ import gin
 import tensorflow as tf
 from tf_agents.networks import network
 
-from recsim_tf.agents import encoding
 from recsim_tf.agents.full_slate_q.slates import SlateTable
+from recsim_tf.agents.shared import encoding
 
 
 @gin.configurable

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.slate_table import all_slates
+from recsim_tf.agents.shared.slate_table import all_slates
 
 
 class SlateTable:

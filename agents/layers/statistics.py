@@ -7,11 +7,11 @@ import gin
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
-from recsim_tf.agents.bandits.cluster import ClickCounts, update_counts
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.agents.layers.users import UserWithStatistics
-from recsim_tf.core import checks
+from recsim_tf.core import validation
 from recsim_tf.core.types import Nest, Observation
+from recsim_tf.policies.clusters import ClickCounts, update_counts
 
 
 class SufficientStatistics(Layer):
@@ -134,7 +134,7 @@ class ClusterClickStatistics(SufficientStatistics):
     """
 
     def memory_spec(self, observation_spec, slate_size):
-        checks.check_fields("responses", observation_spec.response, "clicked", "cluster_id")
+        validation.check_fields("responses", observation_spec.response, "clicked", "cluster_id")
         counts = tf.TensorSpec([_num_clusters(observation_spec)], tf.float32)
         return ClickCounts(impressions=counts, clicks=counts, started=tf.TensorSpec([], tf.bool))
 

@@ -10,12 +10,10 @@ from recsim_tf.agents.reinforce.corrections import (
 )
 from recsim_tf.agents.reinforce.create import create_reinforce
 from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
-from recsim_tf.agents.reinforce.plackett_luce import PlackettLuce
 from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
 
 __all__ = [
     "DrawnSlatePolicy",
-    "PlackettLuce",
     "ReinforceSlateAgent",
     "ReinforceSlateLoss",
     "SlatePolicyNetwork",

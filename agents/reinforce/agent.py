@@ -12,10 +12,10 @@ from tf_agents.trajectories import policy_step
 from tf_agents.utils import value_ops
 
 from recsim_tf.adapters.tf_agents import SlatePolicy
-from recsim_tf.agents.averages import batch_sums, part, weighted_mean, weighted_moments
-from recsim_tf.agents.descent import descend
 from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
+from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
+from recsim_tf.agents.shared.descent import descend
 from recsim_tf.core import nests, random
 
 

@@ -7,7 +7,7 @@ grad log pi(a | s).
 
 import tensorflow as tf
 
-from recsim_tf.agents.averages import batch_sums
+from recsim_tf.agents.shared.averages import batch_sums
 
 
 def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -> tf.Tensor:

@@ -6,9 +6,9 @@ import gin
 import tensorflow as tf
 from tf_agents.networks import network
 
-from recsim_tf.agents import encoding
-from recsim_tf.agents.reinforce.plackett_luce import PlackettLuce
+from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.slate_q.network import SlateQNetwork
+from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 
 
 @gin.configurable

@@ -4,7 +4,8 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import policy_step
 
-from recsim_tf.core import random, replicas
+from recsim_tf import replicas
+from recsim_tf.core import random
 
 
 class DrawnSlatePolicy(tf_policy.TFPolicy):

@@ -4,13 +4,6 @@ from recsim_tf.agents.slate_q.agent import SlateQAgent, SlateQLoss
 from recsim_tf.agents.slate_q.create import create_slate_q
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.presets import PRESETS, preset_arguments
-from recsim_tf.agents.slate_q.slates import (
-    exact_slate,
-    greedy_slate,
-    slate_advantage,
-    slate_optimizer,
-    top_k_slate,
-)
 from recsim_tf.agents.slate_q.two_tower import TwoTowerQNetwork
 
 __all__ = [
@@ -21,10 +14,5 @@ __all__ = [
     "SlateQNetwork",
     "TwoTowerQNetwork",
     "create_slate_q",
-    "exact_slate",
-    "greedy_slate",
     "preset_arguments",
-    "slate_advantage",
-    "slate_optimizer",
-    "top_k_slate",
 ]

@@ -13,15 +13,16 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import trajectory as tf_trajectory
 from tf_agents.utils import common
 
+from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlatePolicy
-from recsim_tf.agents import returns
-from recsim_tf.agents.averages import batch_sums, part, weighted_mean
-from recsim_tf.agents.choice_scores import AffinityScores, ChoiceScores, LearnedScores
-from recsim_tf.agents.descent import descend
-from recsim_tf.agents.exploration import Epsilon, epsilon_greedy
+from recsim_tf.agents.shared import returns
+from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean
+from recsim_tf.agents.shared.descent import descend
+from recsim_tf.agents.shared.exploration import Epsilon, epsilon_greedy
 from recsim_tf.agents.slate_q import losses
-from recsim_tf.agents.slate_q.slates import slate_optimizer
-from recsim_tf.core import nests, random, replicas
+from recsim_tf.core import nests, random
+from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores, LearnedScores
+from recsim_tf.policies.slates import slate_optimizer
 
 TARGETS = ("sarsa", "myopic", "q_learning", "differential")
 

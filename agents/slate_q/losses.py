@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from recsim_tf.agents.averages import weighted_mean
-from recsim_tf.agents.slate_q.slates import SlateOptimizer, slate_advantage
+from recsim_tf.agents.shared.averages import weighted_mean
 from recsim_tf.core import nests
+from recsim_tf.policies.slates import SlateOptimizer, slate_advantage
 
 
 class SlateValues(NamedTuple):

@@ -6,7 +6,7 @@ import gin
 import tensorflow as tf
 from tf_agents.networks import network
 
-from recsim_tf.agents import encoding
+from recsim_tf.agents.shared import encoding
 
 
 class SlateNetwork(network.Network):

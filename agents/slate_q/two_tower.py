@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents import encoding
-from recsim_tf.agents.choice_scores import product_with_documents
+from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.slate_q.network import SlateNetwork, apply_layers, with_no_click
 from recsim_tf.core.types import Observation
+from recsim_tf.policies.beliefs import product_with_documents
 
 
 @gin.configurable

@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 
+from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
-from recsim_tf.agents.exploration import epsilon_greedy
-from recsim_tf.agents.slate_table import all_slates
+from recsim_tf.agents.shared.exploration import epsilon_greedy
+from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
-from recsim_tf.core import random, replicas
+from recsim_tf.core import random
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
 

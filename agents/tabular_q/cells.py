@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents import encoding
+from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.tabular_q.discretise import ObservationDigits
 from recsim_tf.core import nests
 from recsim_tf.core.types import Observation

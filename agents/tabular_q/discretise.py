@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents import encoding
+from recsim_tf.agents.shared import encoding
 from recsim_tf.core.types import Nest
 
 

@@ -26,9 +26,9 @@ from scipy import optimize, special
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import FitResult, Parameter, fit
+from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.logs import MovieFeatures, MovieLensLog, read_movielens, read_movies
-from recsim_tf.fitting.predictions import predict_choices
-from recsim_tf.fitting.priors import hierarchical_normal
+from recsim_tf.fitting.parameters.priors import hierarchical_normal
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 0.03
 # Full and quick.

@@ -24,9 +24,9 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core.random import split_seed, uniform_slate
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
 from recsim_tf.fitting import Parameter, SessionLog, simulated_log
-from recsim_tf.fitting.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs import stream_episodes
-from recsim_tf.fitting.parameters import FittedSimulator
+from recsim_tf.fitting.parameters.parameter import FittedSimulator
 
 # Full and quick.
 _BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}

@@ -18,8 +18,9 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.experiment import config, train
-from recsim_tf.experiment.cluster import cluster
+from recsim_tf.experiment import config
+from recsim_tf.experiment.training import train
+from recsim_tf.experiment.training.devices import cluster
 
 
 class Task(NamedTuple):

@@ -18,8 +18,8 @@ import gin
 import numpy as np
 
 import recsim_tf
-from recsim_tf.agents.baselines import baseline_policy
-from recsim_tf.experiment.evaluate import Evaluation
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.policies import baseline_policy
 
 _PARAMETER = "InterestEvolutionUsers.no_click_mass"
 

@@ -20,8 +20,8 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.slate_q import exact_slate, slate_advantage, top_k_slate
 from recsim_tf.core.execution import compiled
+from recsim_tf.policies import exact_slate, slate_advantage, top_k_slate
 
 _NUM_TOPICS = 20
 # RecSim 0.2.4: scores from -1, and a no-click mass of 1 that is shifted with them.

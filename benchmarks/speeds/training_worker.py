@@ -21,8 +21,8 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.agents.tabular_q import create_tabular_q
-from recsim_tf.experiment.driver_learning import DriverLearningLoop
-from recsim_tf.experiment.learning import LearningLoop
+from recsim_tf.experiment.training.loop import LearningLoop
+from tests.experiment.training.driver_learning import DriverLearningLoop
 
 
 class Task(NamedTuple):

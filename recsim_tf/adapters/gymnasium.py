@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from recsim_tf.core import checks, nests, random
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import Bounds, observation_bounds
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.seats import step_seats
@@ -108,10 +108,10 @@ class _Session:
         """Observation and transition; who has left before is replaced, whatever the slate."""
         left = self.done
         simulator = self._simulator
-        slate = checks.check_slate_format(slates, self._num_users, simulator.slate_size)
+        slate = validation.check_slate_format(slates, self._num_users, simulator.slate_size)
         slate = tf.where(left[:, np.newaxis], tf.range(simulator.slate_size), slate)
         allow_duplicates = simulator.allow_duplicates or not simulator.validate
-        slate = checks.check_slate_values(slate, simulator.num_candidates, allow_duplicates)
+        slate = validation.check_slate_values(slate, simulator.num_candidates, allow_duplicates)
         self._state, self._seed, observation, transition = self._advance(
             self._state, slate, self._seed
         )

@@ -13,7 +13,8 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.core import checks, nests, random, replicas
+from recsim_tf import replicas
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import observation_bounds
 from recsim_tf.core.seats import step_seats
 from recsim_tf.core.simulator import Policy, Simulator
@@ -101,12 +102,12 @@ class SlateEnvironment(tf_environment.TFEnvironment):
 
     def advance(self, state: EnvironmentState, action: tf.Tensor) -> EnvironmentState:
         """A step as a pure function: takes slates int32 [B, K] and returns the next state."""
-        slate = checks.check_slate_format(action, self.batch_size, self._simulator.slate_size)
+        slate = validation.check_slate_format(action, self.batch_size, self._simulator.slate_size)
         left = state.simulator.done
         # The action for a user who has left is ignored, so it need not be valid.
         slate = tf.where(left[:, tf.newaxis], tf.range(self._simulator.slate_size), slate)
         if self._validate:
-            slate = checks.check_slate_values(
+            slate = validation.check_slate_values(
                 slate, self._simulator.num_candidates, self._simulator.allow_duplicates
             )
         # Nothing of the next state may be known where the slate is refused.

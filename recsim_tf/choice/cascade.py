@@ -5,7 +5,7 @@ import abc
 import gin
 import tensorflow as tf
 
-from recsim_tf.choice.distribution import ChoiceDistribution
+from recsim_tf.choice.base import ChoiceDistribution
 
 
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:

@@ -3,7 +3,7 @@
 import gin
 import tensorflow as tf
 
-from recsim_tf.choice.distribution import ChoiceDistribution
+from recsim_tf.choice.base import ChoiceDistribution
 
 
 @gin.configurable

@@ -3,8 +3,8 @@
 import gin
 import tensorflow as tf
 
+from recsim_tf.choice.base import ChoiceDistribution
 from recsim_tf.choice.cascade import first_click
-from recsim_tf.choice.distribution import ChoiceDistribution
 from recsim_tf.choice.multinomial import MultinomialProportional
 
 NO_CLICK_READINGS = ("kept", "unscaled", "rest", "scan")

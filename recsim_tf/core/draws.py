@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.noise import Blocks, Lengths
+from recsim_tf.core.random.noise import Blocks, Lengths
 from recsim_tf.core.types import Nest
 
 # A stage's distribution to its draw: (name of the stage, distribution, who). Where `who`, bool [B],

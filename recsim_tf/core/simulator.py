@@ -8,7 +8,7 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import checks, nests, random
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.draws import Ahead, Draw, Recorded, Sampled
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
@@ -558,9 +558,9 @@ class Simulator(tf.Module):
           seated already, else ().
         """
         num_users = nests.batch_size(state.done)
-        slate = checks.check_slate_format(slate, num_users, self.slate_size)
+        slate = validation.check_slate_format(slate, num_users, self.slate_size)
         if self.validate:
-            slate = checks.check_slate_values(slate, self.num_candidates, self.allow_duplicates)
+            slate = validation.check_slate_values(slate, self.num_candidates, self.allow_duplicates)
         shown, hidden = self._show(state, slate, draw)
         response_draw = draw("response", self.users.response(state.user, shown))
         response = self.users.outcome(state.user, shown, response_draw)

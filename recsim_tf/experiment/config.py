@@ -11,8 +11,9 @@ from absl import logging
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
-from recsim_tf.experiment import fit  # noqa: F401
-from recsim_tf.experiment.errors import UsageError, one_line
+from recsim_tf import policies  # noqa: F401
+from recsim_tf.experiment import fitting  # noqa: F401
+from recsim_tf.experiment.runs.errors import UsageError, one_line
 from recsim_tf.experiment.sweeps import settings, spaces  # noqa: F401
 from recsim_tf.fitting import logs
 
@@ -20,13 +21,15 @@ from recsim_tf.fitting import logs
 with contextlib.suppress(ModuleNotFoundError):
     from recsim_tf.agents import (  # noqa: F401
         bandits,
-        baselines,
+        baseline_agent,
         full_slate_q,
+        layers,
         reinforce,
         slate_q,
         tabular_q,
     )
-    from recsim_tf.experiment import simulate, train  # noqa: F401
+    from recsim_tf.experiment import simulate  # noqa: F401
+    from recsim_tf.experiment.training import train  # noqa: F401
 
 for _external in (
     tf.keras.optimizers.Adam,

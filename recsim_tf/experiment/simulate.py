@@ -8,13 +8,13 @@ from typing import Any
 import gin
 
 from recsim_tf.adapters import episodes
-from recsim_tf.agents.baselines import baseline_policy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment import report, sessions
-from recsim_tf.experiment.evaluate import Evaluation, as_rollout
-from recsim_tf.experiment.run_dir import RunDirectory, write_text
+from recsim_tf.experiment.evaluation import report, sessions
+from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
+from recsim_tf.experiment.runs.folder import RunDirectory, write_text
+from recsim_tf.policies import baseline_policy
 
 # A log is simulated and written in pieces, so that memory does not grow with the number of users.
 _USERS_AT_ONCE = 500
@@ -39,7 +39,7 @@ def simulate(
       run_dir: the folder.
       simulator: the environment; to compare values it has to be configured, `simulate.simulator =
         @interest_evolution()`, not passed.
-      policy: a baseline, of `recsim_tf.agents.baselines.BASELINES`.
+      policy: a baseline, of `recsim_tf.policies.BASELINES`.
       episode_log: None, or a new file for as many sessions of other users under the same policy;
         see `recsim_tf.adapters.episodes`.
       log_steps: sessions of the log still running then are cut off.

@@ -1,19 +1,19 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
 from recsim_tf.fitting.checks import check_fit
-from recsim_tf.fitting.fit import Estimate, FitResult, fit
-from recsim_tf.fitting.likelihood import session_log_prob
+from recsim_tf.fitting.checks.predictions import ChoicePredictions, predict_choices
+from recsim_tf.fitting.estimate.fit import Estimate, FitResult, fit
+from recsim_tf.fitting.likelihood.likelihood import session_log_prob
+from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
 from recsim_tf.fitting.logs.session_stream import SessionStream
-from recsim_tf.fitting.parameters import Parameter, with_values
-from recsim_tf.fitting.particle_filter import marginal_log_prob
-from recsim_tf.fitting.posterior import ParameterPosterior, sample_parameters
-from recsim_tf.fitting.predictions import ChoicePredictions, predict_choices
-from recsim_tf.fitting.priors import hierarchical_normal
+from recsim_tf.fitting.logs.simulated import simulated_log
+from recsim_tf.fitting.parameters.parameter import Parameter, with_values
+from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.fitting.report import write_report
-from recsim_tf.fitting.session_posterior import SessionPosterior, sample_sessions
-from recsim_tf.fitting.sharing import LoadedModel, load_model, load_simulator, save_model
-from recsim_tf.fitting.simulated import simulated_log
+from recsim_tf.fitting.sampling.parameters import ParameterPosterior, sample_parameters
+from recsim_tf.fitting.sampling.sessions import SessionPosterior, sample_sessions
+from recsim_tf.fitting.saving.save_load import LoadedModel, load_model, load_simulator, save_model
 
 __all__ = [
     "ChoicePredictions",

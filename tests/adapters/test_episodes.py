@@ -11,7 +11,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core import nests
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from tests.policies import uniform_random
+from tests.rollout_policies import uniform_random
 
 NUM_USERS, NUM_STEPS = 3, 4
 

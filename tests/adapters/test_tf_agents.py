@@ -11,14 +11,14 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
-from recsim_tf.agents.baselines import random_policy
 from recsim_tf.core import random
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UtilityVideos,
     interest_evolution,
 )
-from tests.policies import first_positions
+from recsim_tf.policies import random_policy
+from tests.rollout_policies import first_positions
 
 NUM_USERS, SLATE_SIZE, NUM_CANDIDATES, BUDGET = 8, 2, 6, 9.0
 SLATE = np.tile(np.int32([4, 1]), [NUM_USERS, 1])

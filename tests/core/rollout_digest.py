@@ -12,7 +12,7 @@ from recsim_tf.environments.interest_evolution import (
     UtilityVideos,
     interest_evolution,
 )
-from tests.policies import uniform_random
+from tests.rollout_policies import uniform_random
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE = 6, 8, 2
 

@@ -13,8 +13,8 @@ from tests.core.rollout_digest import (
     rollout,
     small_simulator,
 )
-from tests.policies import uniform_random
 from tests.processes import run_python
+from tests.rollout_policies import uniform_random
 
 SEED = random.as_seed(11)
 

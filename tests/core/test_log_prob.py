@@ -12,7 +12,7 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from tests.core.toy import ToyDocuments, ToyUsers, toy_simulator
-from tests.policies import first_positions, uniform_random
+from tests.rollout_policies import first_positions, uniform_random
 
 NUM_USERS, NUM_STEPS, NUM_TOPICS, NUM_CANDIDATES, SLATE_SIZE = 5, 7, 10, 6, 2
 TIME_BUDGET = 9.0

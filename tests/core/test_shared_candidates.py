@@ -15,7 +15,7 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.environments.interest_exploration import TopicDocuments
 from tests.core.toy import ToyDocuments
-from tests.policies import first_positions, uniform_random
+from tests.rollout_policies import first_positions, uniform_random
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES = 4, 6, 2, 5
 

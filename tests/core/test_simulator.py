@@ -8,7 +8,7 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from tests.core.toy import CORPUS_UNIT, toy_simulator
-from tests.policies import first_positions, uniform_random
+from tests.rollout_policies import first_positions, uniform_random
 
 LIMITS = tf.constant([1.0, 2.0, 3.0])
 SLATE = tf.constant([[1, 3], [0, 2], [2, 1]])

@@ -14,7 +14,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
 from tests.environments.sequential import sequential
-from tests.policies import uniform_random
+from tests.rollout_policies import uniform_random
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES, MAX_STEPS = 6, 5, 2, 5, 3
 SLATE = np.tile(np.int32([0, 1]), [NUM_USERS, 1])

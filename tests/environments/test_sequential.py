@@ -12,7 +12,7 @@ from tests.environments.sequential import (
     SequentialUsers,
     sequential,
 )
-from tests.policies import first_positions
+from tests.rollout_policies import first_positions
 
 OPTIMAL_VALUES = {
     0.0: (-10, 1, 1, 4, 0, 5),

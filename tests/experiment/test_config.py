@@ -1,8 +1,8 @@
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.errors import UsageError
-from tests.experiment.runs import TINY
+from recsim_tf.experiment.runs.errors import UsageError
+from tests.experiment.tiny_runs import TINY
 
 
 def test_quickstart_is_found_by_name():

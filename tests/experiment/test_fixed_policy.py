@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from recsim_tf.experiment import train
-from tests.experiment.runs import open_run, run_command
+from recsim_tf.experiment.training import train
+from tests.experiment.tiny_runs import open_run, run_command
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")

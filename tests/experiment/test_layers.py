@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.experiment import config, train
-from recsim_tf.experiment.run_dir import RunDirectory
+from recsim_tf.experiment import config
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.training import train
 
 BINDINGS = (
     "experiment.simulator = @interest_exploration()",

@@ -2,8 +2,9 @@
 
 import pytest
 
-from recsim_tf.experiment import config, fit, train
-from recsim_tf.experiment.run_dir import RunDirectory
+from recsim_tf.experiment import config, fitting
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.training import train
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
@@ -48,7 +49,7 @@ def test_the_fit_runs(tmp_path, name):
         "run_fit.num_replicates": 20,
     }
     bindings = [f"{name} = {value}" for name, value in sizes.items()]
-    content = fit.run_fit(
+    content = fitting.run_fit(
         RunDirectory(str(tmp_path), config.load([name], [*bindings, "fit.jit_compile = False"]))
     )
     assert content["sessions"] == 40

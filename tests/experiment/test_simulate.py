@@ -7,7 +7,7 @@ import pytest
 import recsim_tf
 from recsim_tf.adapters import episodes
 from recsim_tf.experiment import config, simulate
-from recsim_tf.experiment.run_dir import RunDirectory
+from recsim_tf.experiment.runs.folder import RunDirectory
 
 
 def test_an_episode_log_is_written_in_pieces_of_different_users(tmp_path, monkeypatch):

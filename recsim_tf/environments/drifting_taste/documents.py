@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import checks
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.models import DocumentModel
@@ -72,11 +72,11 @@ class Catalogue(DocumentModel):
                 .standard_normal([num_items, num_factors])
                 .astype(self.dtype.as_numpy_dtype)
             )
-        checks.check_table("factors", factors, num_items=num_items, num_factors=num_factors)
+        validation.check_table("factors", factors, num_items=num_items, num_factors=num_factors)
         if pull is not None:
-            checks.check_table("pull", pull, num_items=num_items, num_factors=num_factors)
+            validation.check_table("pull", pull, num_items=num_items, num_factors=num_factors)
         if tf.convert_to_tensor(bias).shape.rank:
-            checks.check_table("bias", bias, num_items=num_items)
+            validation.check_table("bias", bias, num_items=num_items)
         self.bias = bias
         self.factors = factors
         self.pull = pull

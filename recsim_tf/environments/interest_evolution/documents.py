@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import checks
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.models import DocumentModel, per_user
@@ -93,7 +93,9 @@ class UtilityVideos(_Videos):
                 f" topic_quality_means, got {num_topics}"
             )
         if topic_quality_means is not None:
-            checks.check_table("topic_quality_means", topic_quality_means, num_topics=num_topics)
+            validation.check_table(
+                "topic_quality_means", topic_quality_means, num_topics=num_topics
+            )
         self.num_topics = num_topics
         self.min_utility = min_utility
         self.max_utility = max_utility

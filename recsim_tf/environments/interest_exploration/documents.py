@@ -6,7 +6,7 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import checks
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, per_user
 
@@ -51,11 +51,11 @@ class TopicDocuments(DocumentModel):
         name: str = "TopicDocuments",
     ):
         super().__init__(name=name)
-        self.num_topics = checks.table_length("topic_distribution", topic_distribution)
-        checks.check_table("topic_distribution", topic_distribution, num_topics=self.num_topics)
-        checks.check_probabilities("topic_distribution", topic_distribution)
-        checks.check_table("quality_loc", quality_loc, num_topics=self.num_topics)
-        checks.check_table("quality_scale", quality_scale, num_topics=self.num_topics)
+        self.num_topics = validation.table_length("topic_distribution", topic_distribution)
+        validation.check_table("topic_distribution", topic_distribution, num_topics=self.num_topics)
+        validation.check_probabilities("topic_distribution", topic_distribution)
+        validation.check_table("quality_loc", quality_loc, num_topics=self.num_topics)
+        validation.check_table("quality_scale", quality_scale, num_topics=self.num_topics)
         self.topic_distribution = topic_distribution
         self.quality_loc = quality_loc
         self.quality_scale = quality_scale

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.core import checks, nests
+from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel, per_user
 
@@ -81,15 +81,17 @@ class InterestExplorationUsers(UserModel):
         name: str = "InterestExplorationUsers",
     ):
         super().__init__(name=name)
-        self.num_user_types = checks.table_length("user_type_distribution", user_type_distribution)
-        self.num_topics = checks.table_length("affinity_loc", affinity_loc)
+        self.num_user_types = validation.table_length(
+            "user_type_distribution", user_type_distribution
+        )
+        self.num_topics = validation.table_length("affinity_loc", affinity_loc)
         axes = {"num_user_types": self.num_user_types, "num_topics": self.num_topics}
-        checks.check_table(
+        validation.check_table(
             "user_type_distribution", user_type_distribution, num_user_types=self.num_user_types
         )
-        checks.check_probabilities("user_type_distribution", user_type_distribution)
-        checks.check_table("affinity_loc", affinity_loc, **axes)
-        checks.check_table("affinity_scale", affinity_scale, **axes)
+        validation.check_probabilities("user_type_distribution", user_type_distribution)
+        validation.check_table("affinity_loc", affinity_loc, **axes)
+        validation.check_table("affinity_scale", affinity_scale, **axes)
         self.user_type_distribution = user_type_distribution
         self.affinity_loc = affinity_loc
         self.affinity_scale = affinity_scale

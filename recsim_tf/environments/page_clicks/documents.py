@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import checks
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.models import DocumentModel, per_user
@@ -115,13 +115,13 @@ class PageItems(DocumentModel):
                 f"numeric must have shape [num_items={num_items}], got {list(self.numeric.shape)}"
             )
         if tf.convert_to_tensor(item_effect).shape.rank:
-            checks.check_table("item_effect", item_effect, num_items=num_items)
+            validation.check_table("item_effect", item_effect, num_items=num_items)
         self.num_categories = int(self.categories.max(initial=-1)) + 1
         if self.categories.min(initial=0) < 0:
             raise ValueError(f"categories must be at least 0, got {self.categories.min()}")
         if tf.convert_to_tensor(category_effect).shape.rank:
-            num_effects = checks.table_length("category_effect", category_effect)
-            checks.check_table(
+            num_effects = validation.table_length("category_effect", category_effect)
+            validation.check_table(
                 "category_effect",
                 category_effect,
                 classifications=self.categories.shape[1],
@@ -132,9 +132,9 @@ class PageItems(DocumentModel):
                     f"category_effect must have an effect for each of {self.num_categories}"
                     f" categories, got {num_effects}"
                 )
-        self.max_affinity = checks.table_length("affinity_probs", affinity_probs) - 1
-        checks.check_table("affinity_probs", affinity_probs, affinities=self.max_affinity + 1)
-        checks.check_probabilities("affinity_probs", affinity_probs)
+        self.max_affinity = validation.table_length("affinity_probs", affinity_probs) - 1
+        validation.check_table("affinity_probs", affinity_probs, affinities=self.max_affinity + 1)
+        validation.check_probabilities("affinity_probs", affinity_probs)
         self.item_effect = item_effect
         self.category_effect = category_effect
         self.numeric_effect = numeric_effect

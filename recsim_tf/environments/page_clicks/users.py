@@ -12,7 +12,7 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import checks
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel, per_user
 from recsim_tf.environments.page_clicks.effects import summed_effects
@@ -69,7 +69,7 @@ class PageClickUsers(UserModel):
         name: str = "PageClickUsers",
     ):
         super().__init__(name=name)
-        self.num_categories = checks.table_length("feature_probs", feature_probs)
+        self.num_categories = validation.table_length("feature_probs", feature_probs)
         shape = tf.convert_to_tensor(feature_probs).shape
         if shape.rank < 2:
             raise ValueError(
@@ -77,10 +77,10 @@ class PageClickUsers(UserModel):
             )
         self.num_features = shape[-2]
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
-        checks.check_table("feature_probs", feature_probs, **axes)
-        checks.check_probabilities("feature_probs", feature_probs)
+        validation.check_table("feature_probs", feature_probs, **axes)
+        validation.check_probabilities("feature_probs", feature_probs)
         if tf.convert_to_tensor(feature_effect).shape.rank:
-            checks.check_table("feature_effect", feature_effect, **axes)
+            validation.check_table("feature_effect", feature_effect, **axes)
         self.feature_probs = feature_probs
         self.feature_effect = feature_effect
         self.intercept = intercept

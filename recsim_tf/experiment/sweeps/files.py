@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsim_tf.experiment.run_dir import write_text
+from recsim_tf.experiment.runs.folder import write_text
 from recsim_tf.experiment.sweeps.trials import Trial
 
 FINISHED = "finished"

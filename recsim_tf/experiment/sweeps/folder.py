@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from recsim_tf.experiment.errors import UsageError
-from recsim_tf.experiment.run_dir import RunDirectory, locked, write_text
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import RunDirectory, locked, write_text
 from recsim_tf.experiment.sweeps.files import MetricsTail, TrialFiles
 from recsim_tf.experiment.sweeps.trials import Trial
 

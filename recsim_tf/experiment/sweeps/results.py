@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.experiment.run_dir import RunDirectory, write_text
+from recsim_tf.experiment.runs.folder import RunDirectory, write_text
 from recsim_tf.experiment.sweeps.files import FINISHED, TrialFiles
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.statistics import Estimate, estimate

@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.errors import StoppedError, UsageError
-from recsim_tf.experiment.run_dir import write_text
+from recsim_tf.experiment.runs.errors import StoppedError, UsageError
+from recsim_tf.experiment.runs.folder import write_text
+from recsim_tf.experiment.sweeps.engines.local import run_local
 from recsim_tf.experiment.sweeps.files import FAILED, TrialFiles
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
-from recsim_tf.experiment.sweeps.local import run_local
 from recsim_tf.experiment.sweeps.plots import write_plots
 from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
@@ -59,7 +59,7 @@ def run_sweep(
     if ray_address is not None and engine != "ray":
         raise UsageError(f"--ray_address is an option of --engine=ray, got --engine={engine}")
     if engine == "ray":
-        from recsim_tf.experiment.sweeps import ray_engine as ray_module
+        from recsim_tf.experiment.sweeps.engines import ray_engine as ray_module
 
         ray_module.register_schedulers()
         if ray_address is not None:

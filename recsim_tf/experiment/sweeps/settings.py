@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import gin
 
-from recsim_tf.experiment.errors import UsageError
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.spaces import Bindings
 
 

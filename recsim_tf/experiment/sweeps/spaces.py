@@ -11,7 +11,7 @@ import numpy as np
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.experiment.errors import UsageError
+from recsim_tf.experiment.runs.errors import UsageError
 
 # Names of gin bindings, such as "SlateQAgent.target", and their values; "gin_file" names files.
 Bindings = dict[str, Any]

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from recsim_tf import cli
-from recsim_tf.experiment.errors import UsageError
-from recsim_tf.experiment.run_dir import locked
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import locked
 
 # A sweep that was killed leaves trials that are about to write a checkpoint.
 _PATIENCE_SECONDS = 120.0

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from gin.config import ParsedBindingKey
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.errors import UsageError
+from recsim_tf.experiment.evaluation.watch import configured_iterations
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.labels import short_names, variant_label
 from recsim_tf.experiment.sweeps.settings import Sweep
 from recsim_tf.experiment.sweeps.spaces import Bindings
-from recsim_tf.experiment.watch import configured_iterations
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")

@@ -6,8 +6,8 @@ import numpy as np
 
 from recsim_tf.fitting.checks.choices import logged_clicks
 from recsim_tf.fitting.checks.clusters import mean_by_session
+from recsim_tf.fitting.checks.predictions import ChoicePredictions
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.predictions import ChoicePredictions
 
 
 class Calibration(NamedTuple):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.fitting.checks.clusters import Mean, mean_by_session
+from recsim_tf.fitting.checks.predictions import ChoicePredictions
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.predictions import ChoicePredictions
 
 
 class ChoiceScores(NamedTuple):

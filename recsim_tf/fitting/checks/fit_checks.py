@@ -7,11 +7,11 @@ import numpy as np
 
 from recsim_tf.fitting.checks.calibration import Calibration, calibrate
 from recsim_tf.fitting.checks.choices import ChoiceScores, score_choices
+from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.checks.predictive import PredictiveCheck, predictive_check
 from recsim_tf.fitting.checks.recovery import Recovered, recover, summarise
-from recsim_tf.fitting.fit import FitResult
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.predictions import predict_choices
 
 
 class FitChecks(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.fit import Estimate
+from recsim_tf.fitting.estimate.fit import Estimate
 
 
 class Recovered(NamedTuple):

@@ -10,7 +10,7 @@ from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.likelihood import take_sessions
+from recsim_tf.fitting.likelihood.likelihood import take_sessions
 from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
 
 _DRAWN = ("response", "innovation", "departure")

@@ -4,14 +4,14 @@ Dataset and MovieLens.
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
+from recsim_tf.fitting.logs.datasets.movielens.movies import MovieFeatures, read_movies
+from recsim_tf.fitting.logs.datasets.movielens.ratings import MovieLensLog, read_movielens
+from recsim_tf.fitting.logs.datasets.open_bandit.impressions import OpenBanditLog, read_open_bandit
+from recsim_tf.fitting.logs.datasets.open_bandit.pages import page_log
 from recsim_tf.fitting.logs.episodes import from_episodes, stream_episodes
-from recsim_tf.fitting.logs.movielens import MovieLensLog, read_movielens
-from recsim_tf.fitting.logs.movies import MovieFeatures, read_movies
-from recsim_tf.fitting.logs.open_bandit import OpenBanditLog, read_open_bandit
-from recsim_tf.fitting.logs.pages import page_log
 from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
 from recsim_tf.fitting.logs.session_stream import SessionStream
-from recsim_tf.fitting.logs.table import TableLog, from_table
+from recsim_tf.fitting.logs.tables.table import TableLog, from_table
 
 __all__ = [
     "MovieFeatures",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recsim_tf.fitting.checks import Recovered, summarise
-from recsim_tf.fitting.fit import Estimate, FitResult
+from recsim_tf.fitting.estimate.fit import Estimate, FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.report import figures
 from recsim_tf.fitting.report.formats import element, fixed, signed

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf._version import __version__
 from recsim_tf.fitting.checks import FitChecks, check_fit
-from recsim_tf.fitting.fit import FitResult
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.report import check_sections, fit_sections
 from recsim_tf.fitting.report.html import page

@@ -10,22 +10,19 @@ from tf_agents.trajectories import StepType
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.bandits import (
-    create_bandit_over_clusters,
-    create_bandit_over_documents,
-    rank_clusters,
-)
-from recsim_tf.agents.baselines import random_policy
+from recsim_tf.agents.bandits import create_bandit_over_clusters, create_bandit_over_documents
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
     interest_exploration,
 )
-from recsim_tf.experiment import config, train
-from recsim_tf.experiment.evaluate import Evaluation
-from recsim_tf.experiment.learning import LearningLoop
-from recsim_tf.experiment.run_dir import RunDirectory
-from tests.agents.bandits.test_cluster import three_topics
+from recsim_tf.experiment import config
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.training import train
+from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.policies import random_policy, rank_clusters
+from tests.policies.test_clusters import three_topics
 
 NUM_USERS, SESSION_STEPS = 5, 4
 CREATE = {"clusters": create_bandit_over_clusters, "documents": create_bandit_over_documents}

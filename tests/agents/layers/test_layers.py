@@ -9,11 +9,11 @@ from tf_agents.trajectories import time_step as ts
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
 from recsim_tf.agents import layers
-from recsim_tf.agents.baselines import random_policy
-from recsim_tf.agents.choice_scores import AffinityScores
 from recsim_tf.agents.slate_q import create_slate_q
 from recsim_tf.core import random
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from recsim_tf.policies import random_policy
+from recsim_tf.policies.beliefs import AffinityScores
 from tests import policies
 
 NUM_USERS = 6

@@ -4,9 +4,9 @@ import tensorflow as tf
 from tf_agents.agents.reinforce import reinforce_agent
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.agents.reinforce import PlackettLuce
-from recsim_tf.agents.slate_table import all_slates
+from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import random
+from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.execution import compiled
 from tests.agents.reinforce.experience import (
     FIRST,

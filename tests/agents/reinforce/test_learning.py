@@ -9,9 +9,9 @@ from recsim_tf.agents.reinforce import ReinforceSlateAgent, create_reinforce
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
-from recsim_tf.experiment.evaluate import Evaluation
-from recsim_tf.experiment.learning import LearningLoop
-from tests.experiment.test_learning import NUM_USERS, SESSION_STEPS, Recorder, frames_of
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.training.loop import LearningLoop
+from tests.experiment.training.test_loop import NUM_USERS, SESSION_STEPS, Recorder, frames_of
 
 NUM_STEPS = 4
 

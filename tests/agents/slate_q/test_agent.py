@@ -7,15 +7,10 @@ from tf_agents.agents import tf_agent
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.agents.choice_scores import AffinityScores
-from recsim_tf.agents.slate_q import (
-    ClickNetwork,
-    SlateQAgent,
-    SlateQNetwork,
-    losses,
-    slate_optimizer,
-)
+from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, losses
 from recsim_tf.core.execution import compiled
+from recsim_tf.policies import slate_optimizer
+from recsim_tf.policies.beliefs import AffinityScores
 from tests.agents.slate_q import experience as made
 from tests.agents.slate_q import reference
 from tests.agents.slate_q.experience import (

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.agents.choice_scores import AffinityScores
 from recsim_tf.agents.slate_q.losses import SlateValues
-from recsim_tf.agents.slate_q.slates import slate_optimizer
 from recsim_tf.core.types import Observation
+from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.slates import slate_optimizer
 from tests import golden
 
 # RecSim's names of the optimisers.

@@ -12,8 +12,6 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
-from recsim_tf.agents.baselines import myopic_policy, random_policy
-from recsim_tf.agents.choice_scores import AffinityScores
 from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
@@ -23,6 +21,8 @@ from recsim_tf.environments.interest_evolution import (
     UtilityVideos,
     interest_evolution,
 )
+from recsim_tf.policies import myopic_policy, random_policy
+from recsim_tf.policies.beliefs import AffinityScores
 
 
 class Clicks(NamedTuple):

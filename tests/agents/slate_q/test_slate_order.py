@@ -1,6 +1,6 @@
 import tensorflow as tf
 
-from recsim_tf.agents.slate_q import greedy_slate
+from recsim_tf.policies import greedy_slate
 
 
 def test_greedy_slates_are_in_the_order_of_selection():

@@ -13,11 +13,11 @@ from tf_agents.trajectories import trajectory
 
 from recsim_tf import choice
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.choice_scores import AffinityScores, CatalogueScores
 from recsim_tf.agents.slate_q import SlateQAgent, TwoTowerQNetwork, create_slate_q
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation, Slate
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
+from recsim_tf.policies.beliefs import AffinityScores, CatalogueScores
 from tests.agents.slate_q.experience import Clicks
 
 NUM_USERS, NUM_DOCUMENTS, NUM_FEATURES, EMBEDDING_SIZE = 5, 40, 3, 4

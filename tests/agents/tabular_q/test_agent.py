@@ -11,7 +11,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
 from recsim_tf.agents.tabular_q import TabularQAgent, create_tabular_q
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.experiment.learning import LearningLoop
+from recsim_tf.experiment.training.loop import LearningLoop
 from tests.agents.tabular_q.experience import (
     ACTION_SPEC,
     FIRST,

@@ -7,7 +7,7 @@ from tf_agents.specs import tensor_spec
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.slate_table import all_slates
+from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.tabular_q import SlateCells
 from recsim_tf.core.types import Clicks, Observation
 from tests.agents.tabular_q.experience import OBSERVATION_SPEC

@@ -10,7 +10,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.tabular_q import TabularQAgent
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation
-from recsim_tf.experiment.learning import LearningLoop
+from recsim_tf.experiment.training.loop import LearningLoop
 from tests.environments.sequential import NUM_ACTIONS, NUM_STATES, Response, sequential
 from tests.environments.test_sequential import OPTIMAL_VALUES, tables
 

@@ -10,7 +10,7 @@ from recsim_tf.environments.interest_evolution import (
     PlainVideos,
     interest_evolution,
 )
-from tests.policies import first_positions
+from tests.rollout_policies import first_positions
 
 
 def test_defaults_are_those_of_the_recsim_factory():

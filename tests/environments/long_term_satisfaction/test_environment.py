@@ -9,7 +9,7 @@ from recsim_tf.environments.long_term_satisfaction import (
     LongTermSatisfactionUsers,
     long_term_satisfaction,
 )
-from tests.policies import first_positions, uniform_random
+from tests.rollout_policies import first_positions, uniform_random
 
 
 def test_defaults_are_those_of_the_recsim_factory():

@@ -11,7 +11,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed, split_seed, uniform
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
-from tests.policies import uniform_random
+from tests.rollout_policies import uniform_random
 
 NUM_ITEMS = 5
 # Scales of the truth, and of the priors of the fit.

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from recsim_tf.experiment.run_dir import write_text
+from recsim_tf.experiment.runs.folder import write_text
 from recsim_tf.experiment.sweeps.files import TrialFiles
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.settings import Sweep
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trials import Trial, plan
-from tests.experiment.runs import TINY
+from tests.experiment.tiny_runs import TINY
 
 
 def plan_tiny(*variants: Bindings, seeds=(0,), gin_bindings=()) -> list[Trial]:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from recsim_tf.experiment.errors import UsageError
-from recsim_tf.experiment.run_dir import RunDirectory, locked
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import RunDirectory, locked
 from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
-from tests.experiment.runs import TINY, run_command, snapshot, start_command
 from tests.experiment.sweeps.sweeps import rows_without_times
+from tests.experiment.tiny_runs import TINY, run_command, snapshot, start_command
 
 # Matplotlib and Ray warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.experiment.errors import UsageError
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.spaces import grid, listed, log_uniform, random_search
 
 

@@ -1,12 +1,12 @@
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.errors import UsageError
-from recsim_tf.experiment.run_dir import RunDirectory
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.labels import short_names, variant_label
-from tests.experiment.runs import TINY, snapshot
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
+from tests.experiment.tiny_runs import TINY, snapshot
 
 
 def test_names_are_the_shortest_that_tell_bindings_apart():

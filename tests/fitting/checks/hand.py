@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsim_tf.fitting import SessionLog
-from recsim_tf.fitting.predictions import ChoicePredictions
+from recsim_tf.fitting.checks.predictions import ChoicePredictions
 
 
 def log_of(response, length, shown=None, slate_size=2) -> SessionLog:

@@ -6,7 +6,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.fitting.logs import from_episodes
 from recsim_tf.fitting.logs.session_log import from_trajectory
-from tests.policies import uniform_random
+from tests.rollout_policies import uniform_random
 
 
 def test_log_of_an_episode_file_is_that_of_its_rollout(tmp_path):

@@ -3,9 +3,9 @@ import pytest
 
 from recsim_tf.adapters import episodes
 from recsim_tf.fitting import Parameter, SessionStream, fit, from_trajectory
-from recsim_tf.fitting.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs import from_episodes, stream_episodes
-from recsim_tf.fitting.parameters import FittedSimulator
+from recsim_tf.fitting.parameters.parameter import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout
 
 PARAMETERS = {

@@ -1,0 +1,1 @@
+"""Evaluation of policies: sessions of fresh users, measures of them, comparisons of values."""

@@ -1,0 +1,318 @@
+"""What is measured about sessions, under RecSim's names where they exist.
+
+A step shows a slate, and a slate is one impression, however many documents it holds: rates are per
+step, as in RecSim 0.2.4.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf import replicas
+from recsim_tf.core.types import Nest, Transition
+from recsim_tf.experiment.evaluation.comparison import Setting
+
+
+class Measures(NamedTuple):
+    """What the responses of an environment tell about clicked documents, beside that they were
+    clicked.
+    """
+
+    num_clusters: int = 0  # C: of an integer field `cluster_id` with an upper bound, else 0
+    quality: bool = False  # whether there is a field `quality`
+
+    @classmethod
+    def of(cls, response_spec: Nest) -> "Measures":
+        """From the bounded specs of an observed response,
+        `environment.observation_spec().response`.
+        """
+        spec = getattr(response_spec, "cluster_id", None)
+        num_clusters = 0
+        if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
+            num_clusters = int(np.max(spec.maximum)) + 1
+        return cls(num_clusters, hasattr(response_spec, "quality"))
+
+
+def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
+    """RecSim's `cluster_watch_count_frac`: clicks on each cluster, and steps without a click, as
+    fractions of the steps.
+
+    Every cluster has its value, also one without a click, for which RecSim writes none: curves have
+    no holes.
+
+    Args:
+      cluster_clicks: [C], one for each cluster; with C = 0 the result is empty.
+      no_click: steps without a click.
+      steps: all steps; without any the fractions are zero.
+    """
+    if not len(cluster_clicks):
+        return {}
+    counts = {f"cluster_{cluster}": clicks for cluster, clicks in enumerate(cluster_clicks)} | {
+        "no_click": no_click
+    }
+    return {name: float(count / max(steps, 1)) for name, count in counts.items()}
+
+
+class _Counts(NamedTuple):
+    """What one step of B users adds to the sums; the user was there."""
+
+    clicks: tf.Tensor  # [B]
+    no_click: tf.Tensor  # [B], 1 where nothing was clicked
+    quality: tf.Tensor  # [B], of clicked documents, zero where the response has no field `quality`
+    cluster_clicks: tf.Tensor  # [B, C]
+
+
+def _count(response: Nest, num_clusters: int) -> _Counts:
+    clicked = tf.cast(response.clicked, tf.float32)
+    clicks = tf.reduce_sum(clicked, axis=-1)
+    quality = tf.zeros_like(clicks)
+    cluster_clicks = clicks[:, tf.newaxis] * tf.zeros([num_clusters])
+    if hasattr(response, "quality"):
+        quality = tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
+    if num_clusters:
+        cluster_clicks = tf.reduce_sum(
+            clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1
+        )
+    return _Counts(clicks, tf.cast(clicks == 0, tf.float32), quality, cluster_clicks)
+
+
+class SessionSums(NamedTuple):
+    """Sums over the sessions of B users, float32 [B] but for `cluster_clicks`; a carry for
+    `Simulator.fold`.
+    """
+
+    reward: tf.Tensor
+    steps: tf.Tensor
+    clicks: tf.Tensor
+    no_click: tf.Tensor  # steps without a click
+    quality: tf.Tensor  # of clicked documents, zero where the response has no field `quality`
+    left: tf.Tensor  # 1 where the user left
+    time_limit: tf.Tensor  # 1 where the simulator's time limit ended the session
+    cluster_clicks: tf.Tensor  # [B, C]
+
+    @classmethod
+    def zeros(cls, num_users: int, num_clusters: int = 0) -> "SessionSums":
+        """The sums before the first step; with `num_clusters`, C, clicks are counted by cluster,
+        see `Measures`.
+        """
+        rows = {name: tf.zeros([num_users]) for name in cls._fields if name != "cluster_clicks"}
+        return cls(**rows, cluster_clicks=tf.zeros([num_users, num_clusters]))
+
+    @property
+    def finished(self) -> tf.Tensor:
+        """[B]: 1 where the session has ended."""
+        return self.left + self.time_limit
+
+    def add(self, transition: Transition) -> "SessionSums":
+        """Adds one step."""
+        active = tf.cast(transition.active, tf.float32)
+        counts = _count(transition.response, self.cluster_clicks.shape[1])
+        return SessionSums(
+            reward=self.reward + tf.cast(transition.reward, tf.float32),
+            steps=self.steps + active,
+            clicks=self.clicks + active * counts.clicks,
+            no_click=self.no_click + active * counts.no_click,
+            quality=self.quality + active * counts.quality,
+            left=self.left + tf.cast(transition.terminated, tf.float32),
+            time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
+            cluster_clicks=self.cluster_clicks + active[:, tf.newaxis] * counts.cluster_clicks,
+        )
+
+
+class PolicyResult(NamedTuple):
+    """What sessions under one policy gave."""
+
+    name: str
+    mean_return: float
+    standard_error: float  # of mean_return
+    episodes: int
+    mean_length: float  # steps a session
+    length_standard_error: float
+    click_rate: float  # clicks a step
+    mean_quality: float | None  # of clicked documents; None without clicks or qualities
+    # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
+    cluster_watch_count_frac: dict[str, float]
+    unfinished: int  # sessions that were cut off when the evaluation ended
+    sessions: SessionSums  # of each user, as NumPy arrays
+    has_quality: bool  # whether responses tell it
+    policy: str  # the name without the setting
+    setting: Setting | None = None  # of a sweep on the user axis
+
+    @classmethod
+    def from_sums(cls, name: str, sums: SessionSums, has_quality: bool) -> "PolicyResult":
+        """Summarises sessions.
+
+        Args:
+          name: of the policy.
+          sums: of its sessions.
+          has_quality: whether responses tell it, see `Measures`.
+        """
+        sessions = SessionSums(*(np.asarray(part, np.float64) for part in sums))
+        episodes = len(sessions.reward)
+        root = math.sqrt(max(episodes - 1, 1))
+        steps, clicks = sessions.steps.sum(), sessions.clicks.sum()
+        return cls(
+            name=name,
+            mean_return=float(sessions.reward.mean()),
+            standard_error=float(sessions.reward.std() / root),
+            episodes=episodes,
+            mean_length=float(sessions.steps.mean()),
+            length_standard_error=float(sessions.steps.std() / root),
+            click_rate=float(clicks / max(steps, 1)),
+            mean_quality=(
+                float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None
+            ),
+            cluster_watch_count_frac=watch_fractions(
+                sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps
+            ),
+            unfinished=int(episodes - sessions.finished.sum()),
+            sessions=sessions,
+            has_quality=has_quality,
+            policy=name,
+        )
+
+    def of_setting(self, setting: Setting) -> "PolicyResult":
+        """The result as one of a sweep on the user axis, which its name tells."""
+        return self._replace(name=f"{self.policy} [{setting.label}]", setting=setting)
+
+    def tags(self, suffix: str) -> dict[str, float]:
+        """RecSim's scalar tags."""
+        scalars = {
+            "AverageEpisodeRewards": self.mean_return,
+            "AverageEpisodeLength": self.mean_length,
+            "StdEpisodeRewards": self.standard_error * math.sqrt(max(self.episodes - 1, 1)),
+            "CTR": self.click_rate,
+        }
+        if self.mean_quality is not None:
+            scalars["AverageQuality"] = self.mean_quality
+        return _tags(scalars, self.cluster_watch_count_frac, suffix)
+
+    def as_json(self) -> dict[str, Any]:
+        """All but the single sessions; in a sweep on the user axis also the values by gin name, and
+        the seed.
+        """
+        left_out = ("sessions", "has_quality", "policy", "setting")
+        content = {name: value for name, value in self._asdict().items() if name not in left_out}
+        return (
+            content
+            if self.setting is None
+            else {**content, "values": self.setting.values, "seed": self.setting.seed}
+        )
+
+
+def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:
+    scalars = scalars | {
+        f"cluster_watch_count_frac/{name}": fraction for name, fraction in fractions.items()
+    }
+    return {f"{tag}/{suffix}": float(value) for tag, value in scalars.items()}
+
+
+class CollectMetrics(tf.Module):
+    """An observer of a TF-Agents driver: the sessions that end, and the steps, since it was last
+    read.
+
+    A step's response comes with the frame after it. So rates of clicks are per response that has
+    come, and the time is per step that was taken; the two counts differ by the users' last steps
+    only.
+
+    Args:
+      num_users: B.
+      num_clusters: C, see `Measures`; 0 counts no clicks by cluster.
+    """
+
+    _totals = (
+        "episodes",
+        "reward",
+        "squared_reward",
+        "length",
+        "steps",
+        "impressions",
+        "clicks",
+        "no_click",
+        "quality",
+    )
+
+    def __init__(self, num_users: int, num_clusters: int = 0):
+        super().__init__(name="CollectMetrics")
+        self._strategy = tf.distribute.get_strategy()
+        self._num_clusters = num_clusters
+        self._has_quality = False
+        self._reward = replicas.variable(tf.zeros([num_users]))
+        self._length = replicas.variable(tf.zeros([num_users]))
+        self._sums = replicas.variable(tf.zeros([len(self._totals) + num_clusters], tf.float64))
+
+    def __call__(self, trajectory) -> None:
+        """Takes one frame of every user. The response in it is that to the frame before, zero in a
+        FIRST frame.
+        """
+        response = trajectory.observation.response
+        # The structure of a response is known when this is traced, which is before anything can be
+        # read.
+        self._has_quality = hasattr(response, "quality")
+        ends = tf.cast(trajectory.is_boundary(), tf.float64)
+        running = tf.cast(~trajectory.is_boundary(), tf.float32)
+        answered = tf.cast(~trajectory.is_first(), tf.float64)
+        reward = self._reward + running * trajectory.reward
+        length = self._length + running
+        counts = tf.nest.map_structure(
+            lambda count: tf.cast(count, tf.float64), _count(response, self._num_clusters)
+        )
+        returns = tf.cast(reward, tf.float64)
+        parts = (
+            *(
+                ends,
+                ends * returns,
+                ends * returns**2,
+                ends * tf.cast(length, tf.float64),
+                tf.cast(running, tf.float64),
+            ),
+            *(
+                answered,
+                answered * counts.clicks,
+                answered * counts.no_click,
+                answered * counts.quality,
+            ),
+        )
+        totals = tf.reduce_sum(tf.stack(parts), axis=1)
+        by_cluster = tf.reduce_sum(answered[:, tf.newaxis] * counts.cluster_clicks, axis=0)
+        self._sums.assign_add(tf.concat([totals, by_cluster], axis=0))
+        self._reward.assign(running * reward)
+        self._length.assign(running * length)
+
+    @tf.function(autograph=False)
+    def _read(self) -> tf.Tensor:
+        return replicas.gather_total(self._strategy.run(self._take))
+
+    def _take(self) -> tf.Tensor:
+        sums = tf.identity(self._sums)
+        self._sums.assign(tf.zeros_like(sums))
+        return sums
+
+    def read_and_clear(self, seconds: float) -> dict[str, float]:
+        """RecSim's scalar tags of what all replicas collected since the last call, which took
+        `seconds`.
+        """
+        with self._strategy.scope():
+            sums = self._read().numpy()
+        totals = dict(zip(self._totals, sums, strict=False))
+        impressions = max(totals["impressions"], 1)
+        scalars = {
+            "TimePerStep": seconds / max(totals["steps"], 1),
+            "CTR": totals["clicks"] / impressions,
+        }
+        if self._has_quality and totals["clicks"] > 0:
+            scalars["AverageQuality"] = totals["quality"] / totals["clicks"]
+        if totals["episodes"] > 0:
+            mean = totals["reward"] / totals["episodes"]
+            scalars["AverageEpisodeRewards"] = mean
+            scalars["AverageEpisodeLength"] = totals["length"] / totals["episodes"]
+            scalars["StdEpisodeRewards"] = math.sqrt(
+                max(totals["squared_reward"] / totals["episodes"] - mean**2, 0)
+            )
+        return _tags(
+            scalars,
+            watch_fractions(sums[len(self._totals) :], totals["no_click"], impressions),
+            "train",
+        )

@@ -1,0 +1,272 @@
+"""Fits of user models to logs as runs in folders: the fit, its checks, and a model to share."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+
+from recsim_tf.adapters import episodes
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import RunDirectory, write_text
+from recsim_tf.fitting import (
+    FitResult,
+    Parameter,
+    ParameterPosterior,
+    SessionLog,
+    SessionStream,
+    check_fit,
+    fit,
+    sample_parameters,
+    save_model,
+)
+from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.fitting.report import render
+
+_RESULTS = "results.json"
+# Elements of a table that results.json lists; larger ones are in the model.
+_LARGEST = 100
+
+
+@gin.configurable(module="recsim_tf")
+def episode_log(
+    path: str = gin.REQUIRED,
+    simulator: Simulator = gin.REQUIRED,
+    sessions_at_once: int | None = None,
+):
+    """The log of an episode file.
+
+    Args:
+      path: of the file, as `recsim-tf simulate --episode_log` writes it.
+      simulator: of the same models and sizes as that of the log.
+      sessions_at_once: None to read the file into memory; a number to read that many sessions at a
+        time, in each pass.
+    """
+    found = episodes.read(path, simulator)
+    return (
+        from_episodes(found)
+        if sessions_at_once is None
+        else stream_episodes(found, sessions_at_once)
+    )
+
+
+@gin.configurable(module="recsim_tf", denylist=["run_dir"])
+def run_fit(
+    run_dir: RunDirectory,
+    simulator: Simulator = gin.REQUIRED,
+    parameters: Mapping[str, Parameter] = gin.REQUIRED,
+    log: Any = gin.REQUIRED,
+    held_out: float | None = None,
+    truth: Mapping[str, Any] | None = None,
+    title: str = "Fit of a user model",
+    num_replicates: int = 100,
+    posterior: bool = False,
+) -> dict[str, Any]:
+    """Fits parameters of a simulator's models to a log as `fit` is configured, checks the fit, and
+    writes all of it into a folder.
+
+    The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/,
+    results.json, report.html, and the fitted model in model/, see `recsim_tf.fitting.save_model`. A
+    fit that was stopped goes on from its checkpoint; one that has ended is not repeated.
+
+    Args:
+      run_dir: the folder.
+      simulator: the models, with the values of all parameters that are not fitted.
+      parameters: by name, as {"users.no_click_mass": @Parameter()}.
+      log: a `SessionLog` or a `SessionStream`, or what has one as its field `log`, as readers give
+        it. The report is of a stream's first piece.
+      held_out: part of the sessions that the fit does not see, for early stopping and for the
+        checks; None to check on those that it saw.
+      truth: true values of parameters by name, where they are known.
+      title: of the report and the model card.
+      num_replicates: simulations of the log for the posterior-predictive checks.
+      posterior: whether to draw parameters from their posterior by NUTS too, as `sample_parameters`
+        is configured; into posterior.npz.
+
+    Returns:
+      The content of results.json.
+
+    Raises:
+      UsageError: if a part is asked to be held out of a stream, or a posterior given one.
+    """
+    finished = run_dir.path / _RESULTS
+    if finished.is_file():
+        content = json.loads(finished.read_text(encoding="utf-8"))
+        print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
+        return content
+    log = getattr(log, "log", log)
+    if not isinstance(log, SessionLog | SessionStream):
+        raise UsageError(
+            "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got"
+            f" {type(log).__name__}"
+        )
+    if posterior and isinstance(log, SessionStream):
+        raise UsageError("run_fit.posterior must be False for a log in pieces, got True")
+    validation = None
+    if held_out is not None:
+        if isinstance(log, SessionStream):
+            raise UsageError(f"run_fit.held_out must be None for a log in pieces, got {held_out}")
+        log, validation = log.split(held_out)
+    with run_dir.claim():
+        started = time.perf_counter()
+        result = fit(simulator, parameters, log, held_out=validation, folder=run_dir.path)
+        seconds = time.perf_counter() - started
+        write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
+        shown = next(log.pieces()) if isinstance(log, SessionStream) else log
+        if result.initial_draws != ():
+            shown = shown._replace(initial=result.initial_draws)
+        checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
+        write_text(run_dir.path / "report.html", render(result, shown, validation, checks, title))
+        content = _content(result, log, validation, checks.figures(), seconds)
+        if posterior:
+            content["posterior"] = _write_posterior(
+                run_dir.path / "posterior.npz",
+                sample_parameters(simulator, parameters, log, start=result),
+            )
+        # One that an interrupted run has written is of the same fit.
+        if not (run_dir.path / "model").exists():
+            save_model(
+                run_dir.path / "model",
+                result,
+                build=repr(gin.query_parameter("run_fit.simulator")),
+                title=title,
+                data={
+                    "sessions": log.num_sessions,
+                    "steps": log.num_steps,
+                    "slate size": shown.slate_size,
+                },
+                fitting={
+                    "method": result.method,
+                    "confidence": result.confidence,
+                    "log-likelihood a step": content["log_likelihood_per_step"],
+                    "seconds": round(seconds, 1),
+                },
+                checks=_card_checks(checks),
+            )
+        write_text(finished, json.dumps(content, indent=2) + "\n")
+    print(estimates_table(content))
+    print(f"Fitted in {seconds:,.0f} s. Report, model and results in {run_dir.path}")
+    return content
+
+
+def _content(
+    result: FitResult, log, validation, checks: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    estimates: dict[str, Any] = {}
+    for name, estimate in result.estimates.items():
+        if estimate.value.size <= _LARGEST:
+            estimates[name] = {key: _plain(value) for key, value in estimate._asdict().items()}
+        else:
+            estimates[name] = {
+                "shape": list(estimate.value.shape),
+                "mean": float(estimate.value.mean()),
+                "sd": float(estimate.value.std()),
+            }
+    return {
+        "estimates": estimates,
+        "sessions": log.num_sessions,
+        "steps": log.num_steps,
+        "log_likelihood_per_step": result.log_likelihood / log.num_steps,
+        "held_out_sessions": None if validation is None else validation.num_sessions,
+        "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
+        "converged": result.converged,
+        "diverged": result.diverged,
+        "confidence": result.confidence,
+        "seconds": round(seconds, 1),
+        "checks": checks,
+    }
+
+
+def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any]:
+    """Writes the draws [C, N, ...] by name, and sums them up."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **posterior.samples)  # type: ignore[arg-type]
+    return {
+        name: {
+            "mean": _plain(draws.mean(axis=(0, 1))),
+            "sd": _plain(draws.std(axis=(0, 1))),
+            "r_hat": _plain(posterior.r_hat[name]),
+            "effective_sample_size": _plain(posterior.effective_sample_size[name]),
+        }
+        for name, draws in posterior.samples.items()
+        if draws[0, 0].size <= _LARGEST
+    }
+
+
+def _plain(values: np.ndarray) -> Any:
+    """A number or nested lists of them as JSON takes them, None for what is not finite."""
+    plain = np.asarray(values, np.float64).astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
+
+
+def _card_checks(checks) -> dict[str, Any]:
+    """Single figures of the checks for the model card."""
+    found: dict[str, Any] = {}
+    where = "held-out" if checks.choices_are_held_out else "fitted"
+    if checks.choices is not None:
+        found[f"log-likelihood a choice, {where} sessions"] = float(checks.choices.model.value)
+        found["the same of the frequencies of positions"] = float(checks.choices.frequencies.value)
+    if checks.calibration is not None:
+        found[f"expected calibration error, {where} sessions"] = float(
+            checks.calibration.expected_error
+        )
+    extreme = [
+        name for name, statistic in checks.predictive.statistics.items() if statistic.p_value < 0.05
+    ]
+    found["posterior-predictive statistics with p < 0.05"] = (
+        f"{len(extreme)} of {len(checks.predictive.statistics)}"
+    )
+    return found
+
+
+def estimates_table(content: Mapping[str, Any]) -> str:
+    """A table of the estimates with their intervals, and the log-likelihoods, as text; of the
+    content of results.json.
+    """
+    width = max(len("  posterior by NUTS"), *(len(name) for name in content["estimates"]))
+    lines = [
+        f"{'parameter':<{width}}  {'estimate':>10}  {'s.e.':>9}  {content['confidence']:.0%}"
+        " interval"
+    ]
+    lines.append("-" * (len(lines[0]) + 8))
+    for name, estimate in content["estimates"].items():
+        value = estimate.get("value")
+        if not isinstance(value, float):
+            lines.append(
+                f"{name:<{width}}  a table {estimate.get('shape', list(np.shape(value)))}, see the"
+                " model"
+            )
+            continue
+        interval = (
+            "" if estimate["low"] is None else f"[{estimate['low']:.4g}, {estimate['high']:.4g}]"
+        )
+        error = "" if estimate["standard_error"] is None else f"{estimate['standard_error']:.3g}"
+        lines.append(f"{name:<{width}}  {value:>10.5g}  {error:>9}  {interval}")
+        drawn = content.get("posterior", {}).get(name)
+        if drawn is not None:
+            spread = (
+                f"R-hat {drawn['r_hat']:.3f}, {drawn['effective_sample_size']:,.0f} effective draws"
+            )
+            lines.append(
+                f"{'  posterior by NUTS':<{width}}  {drawn['mean']:>10.5g}  {drawn['sd']:>9.3g} "
+                f" {spread}"
+            )
+    lines.append(
+        f"Log-likelihood a step: {content['log_likelihood_per_step']:.5f} over"
+        f" {content['sessions']:,} sessions fitted"
+    )
+    if content["held_out_log_likelihood_per_step"] is not None:
+        lines[-1] += (
+            f", {content['held_out_log_likelihood_per_step']:.5f} over"
+            f" {content['held_out_sessions']:,} held out"
+        )
+    if content["diverged"]:
+        lines.append("The fit diverged: these are the last finite parameters.")
+    elif not content["converged"]:
+        lines.append("The fit has not converged: raise fit.max_steps in another folder.")
+    return "\n".join(lines)

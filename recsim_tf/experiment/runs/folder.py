@@ -1,0 +1,229 @@
+"""The folder of a run: which configuration it belongs to, its metrics, and its checkpoints."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from recsim_tf.experiment.runs.errors import UsageError, one_line
+
+_CONFIG = "config.gin"
+_METRICS = "metrics.jsonl"
+_LOCK = ".lock"
+_CHECKPOINTS = "checkpoints"
+# What may differ between calls of one run: how far it goes.
+_MAY_CHANGE = ("train.num_iterations",)
+
+
+class RunDirectory:
+    """A folder that belongs to one configuration.
+
+    Args:
+      root_dir: created by `claim` if it does not exist; else it must be empty or hold a run of the
+        same configuration.
+      config: the configuration's text, from `config.load`; None takes the folder's own, which must
+        be there.
+
+    Raises:
+      UsageError: if the folder holds anything else. Nothing in it is changed then.
+    """
+
+    def __init__(self, root_dir: str | os.PathLike, config: str | None = None):
+        self.path = Path(root_dir)
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"root_dir {self.path} is a file, name a folder")
+        recorded = self.config_file
+        if config is None:
+            if not recorded.is_file():
+                raise UsageError(
+                    f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
+                )
+            config = recorded.read_text(encoding="utf-8")
+        elif recorded.is_file():
+            changed = _differences(recorded.read_text(encoding="utf-8"), config)
+            if changed:
+                raise UsageError(
+                    f"root_dir {self.path} holds a run of another configuration, which differs in"
+                    f" {', '.join(changed)}: use the same configuration (only"
+                    f" {', '.join(_MAY_CHANGE)} may change) or another root_dir"
+                )
+        elif self.path.exists() and any(
+            not path.name.startswith(_LOCK) for path in self.path.iterdir()
+        ):
+            raise UsageError(
+                f"root_dir {self.path} is not empty and holds no run (no {_CONFIG}): name a new or"
+                " empty folder"
+            )
+        self._config = config
+
+    @property
+    def config_file(self) -> Path:
+        """The recorded configuration."""
+        return self.path / _CONFIG
+
+    @contextlib.contextmanager
+    def claim(self, worker: int = 0) -> Iterator[None]:
+        """Creates the folder, records the configuration, and keeps other processes from the folder
+        inside the context.
+
+        Args:
+          worker: number of this process among those that have the folder together; number 0 records
+            the configuration.
+
+        Raises:
+          UsageError: if another process has claimed it.
+        """
+        with locked(self.path, f"{_LOCK}-{worker}" if worker else _LOCK):
+            if worker == 0:
+                write_text(self.config_file, self._config)
+            yield
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """Adds a line to metrics.jsonl."""
+        with open(self.path / _METRICS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; a last line that a kill left half written is skipped."""
+        if not (self.path / _METRICS).is_file():
+            return []
+        rows = []
+        for line in (self.path / _METRICS).read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return rows
+
+    def rewind_metrics(self, iteration: int) -> None:
+        """Drops the lines written after the checkpoint of `iteration`: they will be written
+        again.
+        """
+        rows = [row for row in self.metrics() if row["iteration"] <= iteration]
+        write_text(self.path / _METRICS, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def checkpoint_manager(
+        self, checkpoint: tf.train.Checkpoint, max_to_keep: int, part: str = ""
+    ) -> tf.train.CheckpointManager:
+        return tf.train.CheckpointManager(
+            checkpoint, str(self.path / _CHECKPOINTS / part), max_to_keep=max_to_keep
+        )
+
+    def checkpoint_paths(self, part: str = "") -> dict[int, str]:
+        """The checkpoints of the folder by iteration, oldest first.
+
+        Args:
+          part: subfolder, for what is saved beside the run as a whole.
+
+        Raises:
+          UsageError: if the list of them cannot be read.
+        """
+        folder = self.path / _CHECKPOINTS / part
+        state = tf.train.get_checkpoint_state(str(folder))
+        if state is None:
+            if folder.is_dir() and any(path.is_file() for path in folder.iterdir()):
+                raise UsageError(
+                    f"root_dir {self.path} has checkpoints, but {folder / 'checkpoint'}, which"
+                    " lists them, cannot be read"
+                )
+            return {}
+        return {int(path.rpartition("-")[2]): path for path in state.all_model_checkpoint_paths}
+
+    def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
+        """Restores the newest checkpoint of the folder.
+
+        Args:
+          checkpoint: takes its values.
+          whole: whether it must take all of them.
+
+        Returns:
+          Whether there was one.
+
+        Raises:
+          UsageError: if it is corrupt, incomplete, or not of this configuration.
+        """
+        paths = self.checkpoint_paths()
+        if paths:
+            restore(checkpoint, paths[max(paths)], whole)
+        return bool(paths)
+
+
+def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> None:
+    """Restores a checkpoint, with `whole` only if there is a place for all that it holds.
+
+    Raises:
+      UsageError: if it is corrupt, incomplete, or of another configuration.
+    """
+    try:
+        status = checkpoint.restore(path)
+        status.assert_existing_objects_matched()
+        if whole:
+            status.assert_consumed()
+        else:
+            status.expect_partial()
+    except Exception as error:  # A damaged file can raise anything.
+        raise UsageError(
+            f"checkpoint {path} is corrupt or was written by something else"
+            f" ({one_line(error)[:200]}): restore the file or choose another root_dir"
+        ) from error
+
+
+@contextlib.contextmanager
+def locked(root_dir: Path, name: str) -> Iterator[None]:
+    """Creates the folder, and keeps a lock of a name in it inside the context.
+
+    Raises:
+      UsageError: if another process has it.
+    """
+    root_dir.mkdir(parents=True, exist_ok=True)
+    # The lock goes with the process, however it ends.
+    with open(root_dir / name, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"root_dir {root_dir} is in use by another process: wait for it or choose another"
+                " root_dir"
+            ) from error
+        yield
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces a file in one step, so that a kill leaves the old or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _differences(old: str, new: str) -> list[str]:
+    """Names of the bindings in which two configurations differ."""
+    old_bindings, new_bindings = dict(_bindings(old)), dict(_bindings(new))
+    names = sorted(set(old_bindings) | set(new_bindings))
+    return [
+        name
+        for name in names
+        if name not in _MAY_CHANGE and old_bindings.get(name) != new_bindings.get(name)
+    ]
+
+
+def _bindings(config: str) -> Iterable[tuple[str, str]]:
+    """(name, value) pairs of a configuration's text, whose long values go over several lines."""
+    name = None
+    value: list[str] = []
+    for line in config.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        if line[0].isspace() and name is not None:
+            value.append(line.strip())
+            continue
+        if name is not None:
+            yield name, " ".join(value)
+        name, _, first = line.partition("=")
+        name, value = name.strip(), [first.strip()]
+    if name is not None:
+        yield name, " ".join(value)

@@ -1,0 +1,116 @@
+"""A trial in the hands of Ray Tune."""
+
+import collections
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from recsim_tf.experiment.runs.errors import one_line
+from recsim_tf.experiment.runs.stopping import Stop
+from recsim_tf.experiment.sweeps.files import MetricsTail, TrialFiles
+from recsim_tf.experiment.sweeps.process import TrialProcess
+from recsim_tf.experiment.sweeps.progress import Progress
+
+_POLL_SECONDS = 0.1
+
+
+class RayTrial(tune.Trainable):
+    """Starts the process that the local engine starts, and reports the evaluations in its
+    metrics.jsonl to Tune as they come.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        job = config["job"]
+        self._files = TrialFiles(Path(config["root"]), job["name"], job["num_iterations"])
+        self._flag = Path(config["flag"])
+        self._tail = MetricsTail(self._files.run)
+        self._rows: collections.deque[dict[str, Any]] = collections.deque()
+        self._last: dict[str, Any] = {}
+        self._process = TrialProcess(self._files, config["threads"], config["folder"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Another trial in the same actor, which has TensorFlow loaded."""
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Waits for the next evaluation, or for the end of the trial: its last evaluation is
+        reported when its results are there.
+        """
+        while True:
+            outcome = self._process.poll()
+            self._rows.extend(
+                row for row in self._tail.rows() if "AverageEpisodeRewards/eval" in row
+            )
+            if self._rows and (
+                self._rows[0]["iteration"] < self._files.num_iterations or outcome is not None
+            ):
+                self._last = self._rows.popleft()
+                return {**self._last, "done": outcome is not None and not self._rows}
+            if outcome is not None:
+                return {**self._last, "done": True}
+            if self._flag.exists():
+                self._process.stop()
+            time.sleep(_POLL_SECONDS)
+
+    def cleanup(self) -> None:
+        """Ends the process, which saves a checkpoint."""
+        self._process.stop()
+        self._process.wait()
+
+
+class WhenAsked(tune.Stopper):
+    """Ends all trials once a signal came; a file tells their actors, which may be waiting for an
+    evaluation.
+
+    Args:
+      stop: notes the signal.
+      flag: the file, on a file system that all nodes share.
+    """
+
+    def __init__(self, stop: Stop, flag: Path):
+        self._stop = stop
+        self._flag = flag
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        if self._stop.signal is None:
+            return False
+        self._flag.touch()
+        return True
+
+
+class Watch(tune.Callback):
+    """Follows Tune for the progress, and for how trials end.
+
+    Args:
+      progress: is kept up to date.
+      record: is called with the name of each trial that ended, and the error of Ray or None.
+    """
+
+    def __init__(self, progress: Progress, record: Callable[[str, str | None], None]):
+        self._progress = progress
+        self._record = record
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles what it could restore; we restore nothing from it.
+        return {}
+
+    def on_step_end(self, iteration, trials, **info) -> None:
+        self._progress.update()
+
+    def on_trial_complete(self, iteration, trials, trial, **info) -> None:
+        self._record(trial.config["job"]["name"], None)
+
+    def on_trial_error(self, iteration, trials, trial, **info) -> None:
+        error = trial.get_error()
+        self._record(
+            trial.config["job"]["name"],
+            one_line(error)[:300] if error is not None else "the trial was lost",
+        )

@@ -1,0 +1,1 @@
+"""Training of an agent: its parts, the learning loop, the replay, checkpoints and devices."""

@@ -1,0 +1,250 @@
+"""Where a run computes: on one device, on several, or on several machines, by `tf.distribute`."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import gin
+import tensorflow as tf
+
+from recsim_tf import replicas
+from recsim_tf.experiment.runs.errors import UsageError, one_line
+
+# Seconds after which a worker tells whom it waits for.
+_PATIENCE = 15.0
+
+STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
+
+
+class WorkerLostError(RuntimeError):
+    """Other workers of a run stopped or cannot be reached."""
+
+
+class Cluster:
+    """The devices of a run and the processes, its workers, that run them.
+
+    Args:
+      strategy: under which the parts of the run are made.
+      addresses: of all workers; empty where there is only this process.
+      index: of this worker; number 0 is the chief, who writes what the run leaves.
+    """
+
+    def __init__(
+        self, strategy: tf.distribute.Strategy, addresses: Sequence[str] = (), index: int = 0
+    ):
+        self.strategy = strategy
+        self.addresses = addresses
+        self.index = index
+
+    @property
+    def num_workers(self) -> int:
+        return max(len(self.addresses), 1)
+
+    @property
+    def is_chief(self) -> bool:
+        return self.index == 0
+
+    def largest(self, number: int) -> int:
+        """The largest of the non-negative numbers of all workers, each of which must call this:
+        they wait for each other.
+        """
+        if self.num_workers == 1:
+            return number
+        with self.strategy.scope():
+            everyone = self.strategy.run(lambda: replicas.gather(tf.constant([number])))
+            return int(tf.reduce_max(self.strategy.experimental_local_results(everyone)[0]))
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Inside, the loss of another worker is told in one line.
+
+        Raises:
+          WorkerLostError: names the workers.
+        """
+        try:
+            yield
+        except tf.errors.OpError as error:
+            lost = self._lost(str(error)) if self.num_workers > 1 else []
+            if not lost:
+                raise
+            raise WorkerLostError(
+                f"{_names(self.addresses, lost)} stopped or cannot be reached: run the same command"
+                " on all workers to go on"
+            ) from error
+
+    def _lost(self, message: str) -> list[int]:
+        """Workers that do not answer; else those that an error names, which may have been started
+        again.
+        """
+        others = [index for index in range(self.num_workers) if index != self.index]
+        return _silent(self.addresses, self.index) or [
+            index for index in others if re.search(rf"/task:{index}\b", message)
+        ]
+
+
+def _names(addresses: Sequence[str], workers: Sequence[int]) -> str:
+    return ", ".join(f"worker {worker} ({addresses[worker]})" for worker in workers)
+
+
+def _silent(addresses: Sequence[str], index: int) -> list[int]:
+    """The workers, but `index`, that do not answer."""
+    return [
+        worker
+        for worker, address in enumerate(addresses)
+        if worker != index and not _answers(address)
+    ]
+
+
+def _meet(addresses: Sequence[str], index: int, timeout: float) -> None:
+    """Waits until all workers are there.
+
+    TensorFlow would wait without a word, and deaf to signals. Here a worker answers at its address
+    until it has an answer from all others; from then on TensorFlow's server answers there.
+    """
+    port = int(addresses[index].rpartition(":")[2])
+    try:
+        listener = socket.create_server(("", port))
+    except OSError as error:
+        raise UsageError(
+            f"TF_CONFIG: the port of worker {index}, {addresses[index]}, cannot be opened:"
+            f" {error.strerror}"
+        ) from error
+    with listener:
+        started = told = time.monotonic()
+        while missing := _silent(addresses, index):
+            names = _names(addresses, missing)
+            if time.monotonic() - started > timeout:
+                raise UsageError(
+                    f"{names} did not start within cluster.start_timeout = {timeout:g} seconds"
+                )
+            if time.monotonic() - told > _PATIENCE:
+                told = time.monotonic()
+                print(f"recsim-tf: waiting for {names}", file=sys.stderr, flush=True)
+            time.sleep(0.2)
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=3):
+            return True
+    except OSError:
+        return False
+
+
+@gin.configurable(module="recsim_tf", denylist=["strategy"])
+def cluster(
+    strategy: str = "default",
+    logical_cpus: int | None = None,
+    start_timeout: float = 600.0,
+    tpu: str = "",
+) -> Cluster:
+    """Connects to the devices of a run. TensorFlow must not have been used in this process, except
+    for "default".
+
+    Args:
+      strategy: one of `STRATEGIES`. "default": one device. "mirrored": all GPUs of this machine, or
+        its CPU. "multi_worker": all GPUs, or the CPU, of each of several machines, with a process
+        on each. The environment variable TF_CONFIG tells it the addresses of all and its own
+        number, as {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",
+        "index": 0}}. "tpu": all cores of a TPU or of a slice.
+      logical_cpus: for "mirrored", as how many devices the CPU counts; to try a run of several
+        replicas without GPUs.
+      start_timeout: for "multi_worker", seconds after which a worker gives up waiting for the
+        others.
+      tpu: name or address of the TPU; "" for the machine's own.
+
+    Raises:
+      UsageError: for an unknown strategy, a TF_CONFIG that lacks something, or workers or a TPU
+        that do not answer.
+    """
+    if strategy not in STRATEGIES:
+        raise UsageError(f"train.strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
+    if logical_cpus is not None and strategy != "mirrored":
+        raise UsageError(
+            f"cluster.logical_cpus goes with train.strategy = 'mirrored', got {strategy!r}"
+        )
+    if strategy == "mirrored":
+        return Cluster(tf.distribute.MirroredStrategy(_devices(logical_cpus)))
+    if strategy == "multi_worker":
+        addresses, index = _tf_config(os.environ.get("TF_CONFIG"))
+        _meet(addresses, index, start_timeout)
+        on_termination = signal.getsignal(signal.SIGTERM)
+        workers = tf.distribute.MultiWorkerMirroredStrategy()
+        # TensorFlow takes the signal as a notice of preemption, and would go on.
+        signal.signal(signal.SIGTERM, on_termination)
+        return Cluster(workers, addresses, index)
+    if strategy == "tpu":
+        return Cluster(_tpu_strategy(tpu))
+    return Cluster(tf.distribute.get_strategy())
+
+
+def _devices(logical_cpus: int | None) -> list[str]:
+    if logical_cpus is not None:
+        if logical_cpus < 1:
+            raise UsageError(f"cluster.logical_cpus must be at least 1 or None, got {logical_cpus}")
+        cpu, *_ = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus
+        )
+        return [f"CPU:{number}" for number in range(logical_cpus)]
+    gpus = tf.config.list_logical_devices("GPU")
+    return [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+
+
+def _tf_config(text: str | None) -> tuple[list[str], int]:
+    """The addresses of all workers and the number of this one."""
+    form = (
+        '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",'
+        ' "index": 0}}'
+    )
+    if not text:
+        raise UsageError(f"TF_CONFIG must be set for train.strategy = 'multi_worker', as {form}")
+    try:
+        content = json.loads(text)
+        jobs, task = dict(content["cluster"]), content["task"]
+        workers, job, index = list(jobs["worker"]), task["type"], int(task["index"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"TF_CONFIG must be like {form}, got {text!r} ({type(error).__name__}:"
+            f" {one_line(error)})"
+        ) from error
+    if list(jobs) != ["worker"] or job != "worker":
+        raise UsageError(
+            f"TF_CONFIG must have workers only, got the jobs {', '.join(jobs)} and the task's type"
+            f" {job!r}"
+        )
+    for number, address in enumerate(workers):
+        if not isinstance(address, str) or not re.fullmatch(r"[^\s:/]+:\d+", address):
+            raise UsageError(
+                f"TF_CONFIG: the address of worker {number} must be HOST:PORT, got {address!r}"
+            )
+        if address in workers[:number]:
+            raise UsageError(
+                f"TF_CONFIG: workers {workers.index(address)} and {number} have one address,"
+                f" {address}"
+            )
+    if not 0 <= index < len(workers):
+        raise UsageError(
+            f"TF_CONFIG: worker {index} is missing from cluster.worker, which lists {len(workers)}:"
+            f" {', '.join(workers)}"
+        )
+    return workers, index
+
+
+def _tpu_strategy(tpu: str) -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise UsageError(
+            f"cluster.tpu {tpu!r} does not answer as a TPU: {one_line(error)[:200]}"
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)

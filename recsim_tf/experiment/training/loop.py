@@ -1,0 +1,239 @@
+"""The learning loop: collection, replay and training in one compiled function."""
+
+import abc
+from collections.abc import Callable
+
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.trajectories import trajectory
+
+from recsim_tf import replicas
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.types import Nest
+from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
+from recsim_tf.experiment.training.replay import FrameReplay, SeededReplayBuffer
+
+# (state of the environment, state of the collect policy) -> both, after one step of all users; it
+# stores and counts their frames.
+Step = Callable[[Nest, Nest], tuple[Nest, Nest]]
+
+
+class CollectAndLearn(tf.Module, abc.ABC):
+    """Steps all users, stores what happened, and trains on it, as often as one call asks.
+
+    Python takes no part between the iterations of a call. All state is in variables, which a
+    `tf.train.Checkpoint` of this module holds. Between calls they are in step with each other; a
+    call that fails leaves them as far as each of them had come.
+
+    A train step takes sequences of T = `agent.train_sequence_length` frames, of one frame where the
+    agent leaves the length open. They are drawn from the replay; or, for agents that learn
+    on-policy or count what they see, as bandits do, they are the newest T frames of every user,
+    each once. With one train step an iteration, an agent with T = 1 then meets every frame exactly
+    once, and one with T = 2 every pair of frames. An agent that learns from T frames at a time,
+    each pair once, needs T - 1 collect steps an iteration. What `collect` stores before the first
+    sequence is not trained on.
+
+    Made in the scope of a `tf.distribute` strategy, each of its replicas has B users, a replay and
+    metrics of its own, and trains on sequences from its own replay; the agent sums their gradients.
+    The strategy runs each step inside the loop: an update of variables that the replicas share
+    cannot be inside a loop that the strategy runs.
+
+    A subclass says how users are stepped and where frames are kept.
+
+    Args:
+      environment: B users, of each replica.
+      agent: trains on [batch_size, T], or on [B, T] for batch_size None.
+      batch_size: sequences of a train step of a replica, drawn from the replay; None for the newest
+        sequence of every user.
+      replay_length: frames of each user that are kept for replay, at least T.
+      train_steps_per_iteration: train steps of an iteration.
+      seed: of the replay, an integer or int32 [2].
+      collect_steps_per_iteration: steps of all users in an iteration, before its train steps.
+      jit_compile: whether XLA compiles the calls, with one replica.
+
+    Raises:
+      ValueError: if the replay is shorter than a sequence, for a batch size with an agent whose
+        attribute `on_policy` is true, or for several replicas with XLA.
+    """
+
+    def __init__(
+        self,
+        environment: SlateEnvironment,
+        agent: tf_agent.TFAgent,
+        batch_size: int | None,
+        replay_length: int,
+        train_steps_per_iteration: int,
+        seed,
+        collect_steps_per_iteration: int = 1,
+        jit_compile: bool = False,
+    ):
+        super().__init__(name="LearningLoop")
+        self._sequence_length = sequence_length = agent.train_sequence_length or 1
+        if replay_length < sequence_length:
+            raise ValueError(
+                "replay_length must be at least the agent's"
+                f" train_sequence_length={sequence_length}, got {replay_length}"
+            )
+        if batch_size is not None and getattr(agent, "on_policy", False):
+            raise ValueError(
+                f"batch_size must be None for {agent.name}, which is to see the newest frames, each"
+                f" once, got {batch_size}"
+            )
+        if jit_compile and replicas.number() > 1:
+            raise ValueError(f"jit_compile must be False with {replicas.number()} replicas")
+        num_users = environment.batch_size
+        self._strategy = strategy = tf.distribute.get_strategy()
+        self.environment = environment.memory
+        self.agent = agent
+        self.replay = self._create_replay(agent.collect_data_spec, num_users, replay_length, seed)
+        # At most: a session that ends within a decision cuts it short.
+        self.user_steps_per_iteration = (
+            replicas.number()
+            * num_users
+            * environment.steps_per_action
+            * collect_steps_per_iteration
+        )
+        self._collect_steps_per_iteration = collect_steps_per_iteration
+        self.metrics = CollectMetrics(
+            num_users, Measures.of(environment.observation_spec().response).num_clusters
+        )
+        initial_state = agent.collect_policy.get_initial_state(num_users)
+        self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
+        environment_variables, step = self._create_step(environment)
+        variables = (environment_variables, self._policy_state)
+
+        def learn():
+            frames = (
+                self.replay.latest(sequence_length)
+                if batch_size is None
+                else self.replay.sample(batch_size, sequence_length)
+            )
+            return agent.train(frames)
+
+        def steps(number, state):
+            return _repeat(number, lambda state: step(*state), state)
+
+        def advance(*state):
+            return (
+                step(*state)
+                if collect_steps_per_iteration == 1
+                else steps(collect_steps_per_iteration, state)
+            )
+
+        @compiled(jit_compile=jit_compile)
+        def collect(num_iterations):
+            strategy.run(lambda: _assign(variables, steps(num_iterations, _read(variables))))
+
+        @compiled(jit_compile=jit_compile)
+        def run(num_iterations):
+            # Traced by itself, the train step tells the loop the structure of its loss.
+            train = tf.function(
+                lambda: strategy.run(learn), autograph=False
+            ).get_concrete_function()
+
+            def iterate(carry):
+                state, loss_info = carry
+                state = strategy.run(advance, args=state)
+                for _ in range(train_steps_per_iteration):
+                    loss_info = train()
+                return state, loss_info
+
+            no_loss = tf.nest.map_structure(
+                lambda output: tf.zeros(output.shape, output.dtype),
+                train.structured_outputs,
+                expand_composites=True,
+            )
+            state = strategy.run(lambda: _read(variables))
+            state, loss_info = _repeat(num_iterations, iterate, (state, no_loss))
+            strategy.run(lambda *state: _assign(variables, state), args=state)
+            return replicas.gather_total(loss_info)
+
+        self._collect = collect
+        self._run = run
+
+    @abc.abstractmethod
+    def _create_replay(
+        self, data_spec: Nest, num_users: int, replay_length: int, seed
+    ) -> FrameReplay:
+        """The replay."""
+
+    @abc.abstractmethod
+    def _create_step(self, environment: SlateEnvironment) -> tuple[Nest, Step]:
+        """The variables of the environment that a call reads when it begins and assigns when it
+        ends, and the step of all users.
+        """
+
+    def collect(self, num_iterations: int) -> None:
+        """Steps all users `num_iterations` times without learning."""
+        with self._strategy.scope():
+            self._collect(tf.constant(num_iterations))
+
+    def run(self, num_iterations: int) -> tf_agent.LossInfo:
+        """Runs `num_iterations` iterations, at least one, and returns the last loss.
+
+        Raises:
+          ValueError: if the first train step would find fewer frames than a sequence has.
+        """
+        least, collected = (
+            self._sequence_length - self._collect_steps_per_iteration,
+            int(self.replay.num_added()),
+        )
+        if collected < least:
+            raise ValueError(
+                f"the agent trains on {self._sequence_length} frames, so at least {least} must be"
+                f" collected first, got {collected}"
+            )
+        with self._strategy.scope():
+            return self._run(tf.constant(num_iterations))
+
+
+class LearningLoop(CollectAndLearn):
+    """`CollectAndLearn` in functions of tensors, which compile under XLA as in graph mode; see
+    there for arguments and errors.
+
+    A call carries the users and the state of the collect policy as tensors. Frames, metrics, seeds
+    and what the agent learns stay in variables, which graph mode updates where they lie and XLA
+    carries itself. With `jit_compile` all shapes must be static, slates are not checked, and the
+    draws are others than in graph mode, of the same distribution.
+
+    From the same seeds `DriverLearningLoop`, on TF-Agents' driver and replay buffer, collects the
+    same frames and learns the same.
+    """
+
+    def _create_replay(self, data_spec, num_users, replay_length, seed):
+        return SeededReplayBuffer(data_spec, num_users, replay_length, seed)
+
+    def _create_step(self, environment):
+        policy = self.agent.collect_policy
+
+        def step(state, policy_state):
+            time_step = environment.time_step(state)
+            action_step = policy.action(time_step, policy_state)
+            state = environment.advance(state, action_step.action)
+            frames = trajectory.from_transition(
+                time_step, action_step, environment.time_step(state)
+            )
+            self.replay.add_batch(frames)
+            self.metrics(frames)
+            return state, action_step.state
+
+        return environment.memory.state, step
+
+
+def _repeat(number, function: Callable[[Nest], Nest], carry: Nest) -> Nest:
+    """`function` of its own result, `number` times."""
+    return tf.while_loop(
+        lambda i, _: i < number,
+        lambda i, carry: (i + 1, function(carry)),
+        (0, carry),
+        parallel_iterations=1,
+    )[1]
+
+
+def _read(variables: Nest) -> Nest:
+    return tf.nest.map_structure(tf.convert_to_tensor, variables)
+
+
+def _assign(variables: Nest, values: Nest) -> None:
+    tf.nest.map_structure(lambda variable, value: variable.assign(value), variables, values)

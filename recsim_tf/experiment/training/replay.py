@@ -1,0 +1,127 @@
+"""Replay buffers whose sampling can be checkpointed, and which give what came last."""
+
+import abc
+
+import tensorflow as tf
+
+from recsim_tf import replicas
+from recsim_tf.core import random
+from recsim_tf.core.types import Nest
+
+
+class FrameReplay(tf.Module, abc.ABC):
+    """Frames of B users, of which the newest are kept, and the rule by which they are drawn.
+
+    Frames lie in rows, user by user: row `user * max_length + time % max_length`. A subclass stores
+    them.
+
+    Args:
+      batch_size: B, the frames that are added at a time, one a user.
+      max_length: frames that are kept for each user.
+      seed: an integer or int32 [2]; it is kept in a variable, so that an interrupted run goes on
+        with the same samples.
+    """
+
+    def __init__(self, batch_size: int, max_length: int, seed, name: str):
+        super().__init__(name=name)
+        self._batch_size = batch_size
+        self._max_length = max_length
+        self._seed = replicas.seed_variable(seed)
+
+    @abc.abstractmethod
+    def add_batch(self, frames: Nest) -> None:
+        """Stores one frame of every user, a nest of [B, ...]."""
+
+    @abc.abstractmethod
+    def num_added(self) -> tf.Tensor:
+        """Frames of each user that were ever added, int64 scalar."""
+
+    @abc.abstractmethod
+    def _take(self, rows: tf.Tensor) -> Nest:
+        """The frames [S, T, ...] in rows int64 [S, T]."""
+
+    def sample(self, sample_batch_size: int, num_steps: int = 2) -> Nest:
+        """Frames of `num_steps` consecutive steps of uniformly chosen users and times,
+        [sample_batch_size, num_steps, ...].
+
+        At least `num_steps` frames must have been added.
+        """
+        next_seed, time_seed, user_seed = random.split_seed(self._seed, 3)
+        self._seed.assign(next_seed)
+        added = self.num_added()
+        oldest = tf.maximum(added - self._max_length, 0)
+        starts = tf.cast(added - oldest - num_steps + 1, tf.float32)
+        shape = [sample_batch_size]
+        times = oldest + tf.cast(random.uniform(shape, time_seed) * starts, tf.int64)
+        users = tf.cast(random.uniform_integers(shape, user_seed, self._batch_size), tf.int64)
+        return self._read(users, times, num_steps)
+
+    def latest(self, num_steps: int = 1) -> Nest:
+        """The newest `num_steps` frames of every user, oldest first, [B, num_steps, ...].
+
+        At least `num_steps` frames must have been added.
+        """
+        users = tf.range(self._batch_size, dtype=tf.int64)
+        return self._read(
+            users, tf.fill([self._batch_size], self.num_added() - num_steps), num_steps
+        )
+
+    def _read(self, users, times, num_steps: int) -> Nest:
+        """Frames of `num_steps` steps from `times` [S] on, of `users` [S]."""
+        return self._take(
+            self._rows(
+                users[:, tf.newaxis], times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
+            )
+        )
+
+    def _rows(self, users, times) -> tf.Tensor:
+        return times % self._max_length + users * self._max_length
+
+
+class SeededReplayBuffer(FrameReplay):
+    """A uniform replay buffer that graph mode and XLA alike update where it lies.
+
+    Its rows are variables, written by a scatter and read by a gather of whole rows. XLA carries
+    such variables through a loop itself. Tensors that a `tf.while_loop` carries would be copied
+    whole at each write in graph mode.
+
+    Args:
+      data_spec: spec of one frame of one user.
+      batch_size: B, the frames that are added at a time, one a user.
+      max_length: frames that are kept for each user.
+      seed: an integer or int32 [2].
+    """
+
+    def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed):
+        super().__init__(batch_size, max_length, seed, name="SeededReplayBuffer")
+        self._num_added = replicas.variable(tf.constant(0, tf.int64))
+        self._frames = tf.nest.map_structure(
+            lambda spec: replicas.variable(
+                tf.zeros([batch_size * max_length, *spec.shape], spec.dtype)
+            ),
+            data_spec,
+        )
+
+    def add_batch(self, frames):
+        rows = self._rows(tf.range(self._batch_size, dtype=tf.int64), self._num_added)
+        # By handles, which are those of the replica: its variable as such has no scatter, and a
+        # gather that copies.
+        tf.nest.map_structure(
+            lambda table, leaf: tf.raw_ops.ResourceScatterUpdate(
+                resource=table.handle, indices=rows, updates=leaf
+            ),
+            self._frames,
+            frames,
+        )
+        self._num_added.assign_add(1)
+
+    def num_added(self):
+        return tf.convert_to_tensor(self._num_added)
+
+    def _take(self, rows):
+        return tf.nest.map_structure(
+            lambda table: tf.raw_ops.ResourceGather(
+                resource=table.handle, indices=rows, dtype=table.dtype
+            ),
+            self._frames,
+        )

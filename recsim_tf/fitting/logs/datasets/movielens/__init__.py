@@ -1,0 +1,1 @@
+"""MovieLens: ratings, and the features of movies."""

@@ -1,0 +1,180 @@
+"""MovieLens ratings as logged sessions, with slates by sampled negatives."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.fitting.logs.datasets.movielens.negatives import sample_negatives
+from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs.tables import parsing
+from recsim_tf.fitting.logs.tables.faults import Faults
+from recsim_tf.fitting.logs.tables.frames import pandas, read_separated
+
+_COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
+
+
+class MovieLensLog(NamedTuple):
+    """S users of up to T ratings, one session a user in order of user id; each rating is a choice
+    from K movies.
+
+    Steps after the end of a session repeat its last one, but for `test`, which is False there.
+    """
+
+    # `documents` are int32 movie ids minus 1, `response` int32 the position of the movie rated;
+    # nobody leaves
+    log: SessionLog
+    test: np.ndarray  # bool [S, T], the last events of each user
+    user_ids: np.ndarray  # int64 [S]
+    rating: np.ndarray  # float32 [S, T], stars of the movie chosen
+    timestamp: np.ndarray  # int64 [S, T], seconds since 1970
+    num_movies: int  # D
+
+    @property
+    def train(self) -> np.ndarray:
+        """bool [S, T]: the steps that count and are not test."""
+        return self.log.active & ~self.test
+
+
+class _Events(NamedTuple):
+    """Ratings, [N] each."""
+
+    user: np.ndarray
+    movie: np.ndarray
+    rating: np.ndarray
+    timestamp: np.ndarray
+
+
+def read_movielens(
+    path: str | os.PathLike,
+    *,
+    num_movies: int = 1682,
+    num_negatives: int = 9,
+    train_fraction: float = 0.8,
+    seed: int = 0,
+    position_seed: int = 1,
+) -> MovieLensLog:
+    """Reads MovieLens-100K (Harper & Konstan 2015, ACM TiiS 5(4), 19) as choices from slates.
+
+    A user's events are ordered by time, ties by `numpy.random.default_rng(seed)`, one number for
+    each line of the file. The slate of an event is the movie rated and `num_negatives` movies that
+    the user had not rated up to and including it: ids from 1 to `num_movies`, drawn one after the
+    other by another `default_rng(seed)` through all events in the order of user id, time and tie;
+    rated and repeated ones are rejected. A movie that the user rates later can be a negative, since
+    one that could not would give the future away.
+
+    The movie rated stands at a position drawn by `default_rng(position_seed)`, the negatives around
+    it as they were drawn, so that no position tells of the choice. The first `floor(train_fraction
+    * events)` of each user are for training, the rest for test.
+
+    Args:
+      path: `ml-100k.inter`, tab-separated with the header `user_id:token item_id:token rating:float
+        timestamp:float` in any order of columns, or `u.data`, the same columns in this order
+        without a header.
+      num_movies: D.
+      num_negatives: K - 1.
+      train_fraction: in (0, 1].
+      seed: of ties and negatives.
+      position_seed: of the positions.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ImportError: without pandas.
+      ValueError: for an argument out of range, a missing column or a bad value, with its row,
+        counted from 0 at the first line of data, and column; and for a user who has rated too many
+        movies for `num_negatives` others.
+    """
+    if num_negatives < 1:
+        raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
+    if not 0 < train_fraction <= 1:
+        raise ValueError(f"train_fraction must be in (0, 1], got {train_fraction}")
+    events = _read(os.fspath(path), num_movies)
+    ties = np.random.default_rng(seed).random(len(events.user))
+    order = np.lexsort((ties, events.timestamp, events.user))
+    events = _Events(*(values[order] for values in events))
+    negatives = sample_negatives(events.user, events.movie, num_movies, num_negatives, seed)
+    user_ids, begin, row, length = np.unique(
+        events.user, return_index=True, return_inverse=True, return_counts=True
+    )
+    step = np.arange(len(row)) - begin[row]
+    num_slots = num_negatives + 1
+    position = np.random.default_rng(position_seed).integers(num_slots, size=len(row))
+    slates = np.empty((len(row), num_slots), np.int32)
+    is_chosen = np.arange(num_slots) == position[:, np.newaxis]
+    slates[is_chosen] = events.movie
+    slates[~is_chosen] = negatives.ravel()
+
+    def by_step(values, dtype):
+        padded = np.zeros((len(user_ids), length.max(), *values.shape[1:]), dtype)
+        padded[row, step] = values
+        return padded
+
+    log = SessionLog(
+        length=length.astype(np.int32),
+        departed=np.zeros(len(user_ids), bool),
+        initial=(),
+        documents=by_step(slates - 1, np.int32),
+        shown=np.ones((len(user_ids), length.max(), num_slots), bool),
+        hidden=by_step(events.rating, np.float32),
+        response=by_step(position, np.int32),
+        innovation=by_step(events.timestamp, np.int64),
+    )
+    # Rating and time are padded with the log.
+    log = repeat_last_step(log)
+    num_train = np.floor(train_fraction * length + 1e-9).astype(np.int64)
+    test = log.active & (np.arange(log.max_length) >= num_train[:, np.newaxis])
+    return MovieLensLog(
+        log._replace(hidden=(), innovation=()),
+        test,
+        user_ids,
+        log.hidden,
+        log.innovation,
+        num_movies,
+    )
+
+
+def _read(path: str, num_movies: int) -> _Events:
+    frame = _frame(path)
+    rows = np.arange(len(frame))
+    faults = Faults(frame, rows)
+
+    def column(name, is_allowed, allowed):
+        values = parsing.numbers(frame[name])
+        faults.refuse(
+            ~(np.isfinite(values) & is_allowed(values)), rows, name, allowed, f"invalid {name}"
+        )
+        return values
+
+    def whole(values):
+        return np.floor(values) == values
+
+    user = column("user_id", whole, "be a whole number")
+    movie = column(
+        "item_id",
+        lambda values: whole(values) & (values >= 1) & (values <= num_movies),
+        f"be a whole number in [1, {num_movies}]",
+    )
+    rating = column("rating", lambda values: values > 0, "be a number of stars")
+    timestamp = column("timestamp", lambda values: values >= 0, "be in seconds since 1970")
+    return _Events(
+        user.astype(np.int64), movie.astype(np.int64), rating, timestamp.astype(np.int64)
+    )
+
+
+def _frame(path: str) -> Any:
+    head = read_separated(path, sep="\t", header=None, nrows=1)
+    has_header = not np.isfinite(parsing.numbers(head.iloc[0])).any()
+    frame = read_separated(path, sep="\t", header=0 if has_header else None)
+    if not has_header:
+        if frame.shape[1] != len(_COLUMNS):
+            raise ValueError(
+                f"{path} must have the columns {', '.join(_COLUMNS)}, got {frame.shape[1]} columns"
+            )
+        frame.columns = pandas().Index(_COLUMNS)
+    frame = frame.rename(columns=lambda name: str(name).split(":")[0])
+    for name in _COLUMNS:
+        if list(frame.columns).count(name) != 1:
+            raise ValueError(f"column {name!r} is missing: {path} has {', '.join(frame.columns)}")
+    if frame.empty:
+        raise ValueError(f"{path} must have at least one rating, got 0")
+    return frame

@@ -1,0 +1,1 @@
+"""The Open Bandit Dataset: impressions, and the pages that they make up."""

@@ -1,0 +1,201 @@
+"""The Open Bandit Dataset as logged sessions."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.tables import parsing
+from recsim_tf.fitting.logs.tables.faults import Faults
+from recsim_tf.fitting.logs.tables.frames import pandas, read_separated
+
+CAMPAIGNS = ("all", "men", "women")
+POLICIES = ("random", "bts")
+_NUM_POSITIONS = 3
+_USER_FEATURES = tuple(f"user_feature_{number}" for number in range(4))
+_ITEM_CATEGORIES = tuple(f"item_feature_{number}" for number in range(1, 4))
+
+
+class OpenBanditLog(NamedTuple):
+    """S impressions, each a session of one step and a slate of one item, and what a click model may
+    know of them.
+    """
+
+    # `documents` int32 item ids, `response` int32 0 for a click and 1 for none, `propensity`;
+    # nobody leaves
+    log: SessionLog
+    # int32 [S], where on the page the item stood: 0, 1 or 2 from left to right
+    position: np.ndarray
+    # int32 [S, 4], positions in `user_categories`; their number where it is none of them
+    user_features: np.ndarray
+    user_categories: tuple[np.ndarray, ...]  # 4 arrays of hashes, sorted
+    # float32 [S], the user's past clicks on the item shown, as the data set counts them
+    affinity: np.ndarray
+    timestamp: np.ndarray  # datetime64[ns] [S], UTC
+    item_numeric: np.ndarray  # float32 [D], item feature 0
+    # int32 [D, 3], codes of item features 1 to 3, numbered in order of item id
+    item_categories: np.ndarray
+
+    @property
+    def item(self) -> np.ndarray:
+        """int32 [S]: the item shown."""
+        return self.log.documents[:, 0, 0]
+
+    @property
+    def clicked(self) -> np.ndarray:
+        """bool [S]."""
+        return self.log.response[:, 0] == 0
+
+    @property
+    def num_items(self) -> int:
+        """D."""
+        return len(self.item_numeric)
+
+
+def read_open_bandit(
+    folder: str | os.PathLike,
+    campaign: str = "all",
+    policy: str = "random",
+    like: OpenBanditLog | None = None,
+) -> OpenBanditLog:
+    """Reads one log of the Open Bandit Dataset (Saito et al. 2020, arXiv 2008.07146), impressions
+    in the order of the file.
+
+    A row is one item at one of three positions of a page; rows of the same page are not marked, so
+    that each is a session. The propensity is the probability that the policy showed this item at
+    this position.
+
+    Features of users and items are hashes. Those of items differ between the folders of the two
+    policies, but group the same items: their codes, numbered in order of item id, agree. Those of
+    users are the same in both, but not all of them occur in each.
+
+    Args:
+      folder: the data set; it has a folder `POLICY/CAMPAIGN` with `CAMPAIGN.csv` and
+        `item_context.csv`.
+      campaign: "all", "men" or "women", the items on offer.
+      policy: "random", uniform, or "bts", Bernoulli Thompson sampling.
+      like: a log whose `user_categories` are used for the codes of users, such as that of the other
+        policy; by default those of this log.
+
+    Raises:
+      FileNotFoundError: if one of the files is not there.
+      ImportError: without pandas.
+      ValueError: for another campaign or policy; a missing column; a bad value, with its row,
+        counted from 0 at the first row of data, and column.
+    """
+    if campaign not in CAMPAIGNS:
+        raise ValueError(f"campaign must be one of {', '.join(CAMPAIGNS)}, got {campaign!r}")
+    if policy not in POLICIES:
+        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    place = os.path.join(os.fspath(folder), policy, campaign)
+    item_numeric, item_categories = _read_items(os.path.join(place, "item_context.csv"))
+    num_items = len(item_numeric)
+    affinities = [f"user-item_affinity_{item}" for item in range(num_items)]
+    path = os.path.join(place, f"{campaign}.csv")
+    columns = (
+        "timestamp",
+        "item_id",
+        "position",
+        "click",
+        "propensity_score",
+        *_USER_FEATURES,
+        *affinities,
+    )
+    frame, faults = _read(path, columns)
+    rows = np.arange(len(frame))
+    item = _whole(frame, faults, "item_id", 0, num_items - 1)
+    position = _whole(frame, faults, "position", 1, _NUM_POSITIONS)
+    click = _whole(frame, faults, "click", 0, 1)
+    propensity = parsing.as_float32(parsing.numbers(frame["propensity_score"]))
+    faults.refuse(
+        ~((propensity > 0) & (propensity <= 1)),
+        rows,
+        "propensity_score",
+        "be in (0, 1]",
+        "invalid propensity",
+    )
+    time, valid = parsing.timestamps(frame["timestamp"])
+    faults.refuse(~valid, rows, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
+    features, categories = [], []
+    for number, name in enumerate(_USER_FEATURES):
+        faults.refuse(
+            frame[name].isna().to_numpy(), rows, name, "be a hash", "invalid user feature"
+        )
+        codes, known = parsing.codes(
+            frame[name], None if like is None else like.user_categories[number], ordered=True
+        )
+        features.append(np.where(codes < 0, len(known), codes))
+        categories.append(known)
+    affinity = np.zeros(len(frame))
+    for number, name in enumerate(affinities):
+        values = parsing.numbers(frame[name])
+        faults.refuse(~(values >= 0), rows, name, "be a number of at least 0", "invalid affinity")
+        affinity = np.where(item == number, values, affinity)
+    log = SessionLog(
+        length=np.ones(len(frame), np.int32),
+        departed=np.zeros(len(frame), bool),
+        initial=(),
+        documents=item[:, np.newaxis, np.newaxis],
+        shown=np.ones((len(frame), 1, 1), bool),
+        hidden=(),
+        response=1 - click[:, np.newaxis],
+        innovation=(),
+        propensity=propensity[:, np.newaxis],
+    )
+    return OpenBanditLog(
+        log=log,
+        position=position - 1,
+        user_features=np.stack(features, axis=1).astype(np.int32),
+        user_categories=tuple(categories),
+        affinity=parsing.as_float32(affinity),
+        timestamp=time.astype("datetime64[ns]"),
+        item_numeric=item_numeric,
+        item_categories=item_categories,
+    )
+
+
+def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [D] and int32 [D, 3], by item id."""
+    frame, faults = _read(path, ("item_id", "item_feature_0", *_ITEM_CATEGORIES))
+    rows = np.arange(len(frame))
+    item = _whole(frame, faults, "item_id", 0, len(frame) - 1)
+    repeated = frame["item_id"].duplicated().to_numpy()
+    faults.refuse(repeated, rows, "item_id", "differ from the other items", "duplicate item")
+    numeric = parsing.numbers(frame["item_feature_0"])
+    faults.refuse(
+        ~np.isfinite(numeric), rows, "item_feature_0", "be a finite number", "invalid item feature"
+    )
+    order = np.argsort(item)
+    categories = []
+    for name in _ITEM_CATEGORIES:
+        faults.refuse(
+            frame[name].isna().to_numpy(), rows, name, "be a hash", "invalid item feature"
+        )
+        categories.append(pandas().factorize(frame[name].iloc[order])[0])
+    return parsing.as_float32(numeric[order]), np.stack(categories, axis=1).astype(np.int32)
+
+
+def _read(path: str, columns: tuple[str, ...]) -> tuple[Any, Faults]:
+    """The file, which has these columns and at least one row, and its faults."""
+    frame = read_separated(path)
+    for name in columns:
+        if name not in frame.columns:
+            raise ValueError(f"column {name!r} is missing in {path}")
+    if frame.empty:
+        raise ValueError(f"{path} must have at least one row, got 0")
+    return frame, Faults(frame, np.arange(len(frame)))
+
+
+def _whole(frame: Any, faults: Faults, name: str, low: int, high: int) -> np.ndarray:
+    """int32 [R], whole numbers in [low, high]."""
+    values = parsing.numbers(frame[name])
+    valid = (np.floor(values) == values) & (values >= low) & (values <= high)
+    faults.refuse(
+        ~valid,
+        np.arange(len(frame)),
+        name,
+        f"be a whole number in [{low}, {high}]",
+        f"invalid {name}",
+    )
+    return values.astype(np.int32)

@@ -1,0 +1,1 @@
+"""Logs from tables, CSV and Parquet."""

@@ -1,0 +1,194 @@
+"""The rows of a table, parsed: what can be judged of each row by itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest
+from recsim_tf.fitting.logs.tables import parsing
+from recsim_tf.fitting.logs.tables.faults import Faults
+
+_ROLES = (
+    "session",
+    "step",
+    "timestamp",
+    "position",
+    "document",
+    "clicked",
+    "chosen_document",
+    "engagement",
+    "propensity",
+    "departed",
+)
+UNKNOWN = -2
+_MAX_POSITION = 2**31
+
+
+class Impressions(NamedTuple):
+    """M documents shown, [M] each; `()` stands for what the table lacks."""
+
+    row: np.ndarray  # int64, the row of the table
+    session: np.ndarray  # int64
+    step: Nest  # float64, whole numbers
+    timestamp: Nest  # float64 or int64
+    position: np.ndarray  # int64, from 0
+    document: np.ndarray  # int64, position in the vocabulary
+    clicked: Nest  # bool
+    # int64, the document chosen in this slate, -1 for none, UNKNOWN for one that is not in the
+    # vocabulary
+    chosen: Nest
+    engagement: Nest  # float32
+    propensity: Nest  # float32
+    departed: Nest  # bool
+    attributes: tuple  # of float32
+
+    def take(self, index: np.ndarray) -> "Impressions":
+        return tf.nest.map_structure(lambda leaf: leaf[index], self)
+
+
+def check_columns(frame: Any, columns: Mapping[str, str], attributes: Sequence[str]) -> None:
+    """Checks that the roles of columns are complete, and that the table has the columns.
+
+    Raises:
+      ValueError: in one line, if not.
+    """
+    unknown = [role for role in columns if role not in _ROLES]
+    if unknown:
+        raise ValueError(
+            f"columns must map some of {', '.join(_ROLES)} to names of columns, got {unknown[0]!r}"
+        )
+    missing = [role for role in ("session", "position", "document") if role not in columns]
+    if missing:
+        raise ValueError(f"columns must name a column for {missing[0]!r}, got {dict(columns)}")
+    if "step" not in columns and "timestamp" not in columns:
+        raise ValueError(
+            f"columns must name a column for 'step' or 'timestamp', got {dict(columns)}"
+        )
+    if ("clicked" in columns) == ("chosen_document" in columns):
+        raise ValueError(
+            "columns must name a column for one of 'clicked' and 'chosen_document', got"
+            f" {dict(columns)}"
+        )
+    for name in (*columns.values(), *attributes):
+        count = list(frame.columns).count(name)
+        if count != 1:
+            problem = "is missing" if not count else f"stands there {count} times"
+            raise ValueError(
+                f"column {name!r} {problem}: the table has {', '.join(map(str, frame.columns))}"
+            )
+
+
+def parse(
+    frame: Any,
+    columns: Mapping[str, str],
+    attributes: Sequence[str],
+    sessions: np.ndarray,
+    document_ids: Sequence | np.ndarray | None,
+    first_position: int,
+    faults: Faults,
+) -> tuple[Impressions, np.ndarray]:
+    """The rows of a table that are without a fault, and the vocabulary of documents, [D].
+
+    Args:
+      frame: a DataFrame of R rows.
+      columns: names of columns by role.
+      attributes: names of columns.
+      sessions: int64 [R], the session of each row.
+      document_ids: the vocabulary, by default the documents shown, sorted.
+      first_position: number of the first position.
+      faults: told of faulty rows.
+    """
+    rows = np.arange(len(frame))
+
+    def refuse(bad, name, allowed, reason):
+        faults.refuse(bad, rows, name, allowed, reason)
+
+    def number(role, is_allowed, allowed, reason, read=parsing.numbers):
+        """The column of a role as float64 [R], or () where there is none."""
+        if role not in columns:
+            return ()
+        values = read(frame[columns[role]])
+        refuse(~(np.isfinite(values) & is_allowed(values)), columns[role], allowed, reason)
+        return values
+
+    def flag(role):
+        """The column of a role as bool [R], or () where there is none."""
+        values = number(
+            role,
+            lambda value: np.isin(value, (0, 1)),
+            "be 0 or 1",
+            f"invalid {role}",
+            parsing.flags,
+        )
+        return values if isinstance(values, tuple) else values == 1
+
+    step = number("step", _is_whole, "be a whole number", "invalid step")
+    timestamp: Nest = ()
+    if "timestamp" in columns:
+        timestamp, valid = parsing.timestamps(frame[columns["timestamp"]])
+        refuse(
+            ~valid, columns["timestamp"], "be a number or a date (ISO 8601)", "invalid timestamp"
+        )
+
+    def is_position(value):
+        return _is_whole(value) & (value >= first_position) & (value < _MAX_POSITION)
+
+    position = number(
+        "position",
+        is_position,
+        f"be a whole number of at least {first_position}",
+        "invalid position",
+    )
+    document, vocabulary = parsing.codes(frame[columns["document"]], document_ids, ordered=True)
+    known = "be a document id" if document_ids is None else "be one of document_ids"
+    refuse(document < 0, columns["document"], known, "invalid document")
+    clicked = flag("clicked")
+    chosen: Nest = ()
+    if "chosen_document" in columns:
+        column = frame[columns["chosen_document"]]
+        chosen, _ = parsing.codes(column, vocabulary)
+        chosen = np.where((chosen < 0) & column.notna().to_numpy(), UNKNOWN, chosen)
+    engagement: Nest = ()
+    if "engagement" in columns:
+        column = frame[columns["engagement"]]
+        engagement = parsing.as_float32(parsing.numbers(column))
+        # That a chosen document has some is judged with its slate.
+        invalid = ~np.isfinite(engagement) & column.notna().to_numpy()
+        refuse(invalid, columns["engagement"], "be a finite number", "invalid engagement")
+    propensity: Nest = ()
+    if "propensity" in columns:
+        column = columns["propensity"]
+        propensity = parsing.as_float32(parsing.numbers(frame[column]))
+        refuse(
+            ~((propensity > 0) & (propensity <= 1)),
+            column,
+            "be in (0, 1] as float32",
+            "invalid propensity",
+        )
+    departed = flag("departed")
+    values = []
+    for name in attributes:
+        values.append(parsing.as_float32(parsing.numbers(frame[name])))
+        refuse(~np.isfinite(values[-1]), name, "be a finite number", f"invalid {name}")
+    everything = Impressions(
+        rows,
+        sessions,
+        step,
+        timestamp,
+        position,
+        document,
+        clicked,
+        chosen,
+        engagement,
+        propensity,
+        departed,
+        tuple(values),
+    )
+    sound = everything.take(faults.sound(rows))
+    return sound._replace(position=sound.position.astype(np.int64) - first_position), vocabulary
+
+
+def _is_whole(values: np.ndarray) -> np.ndarray:
+    return np.floor(values) == values

@@ -1,0 +1,90 @@
+"""Columns of a table as arrays; what cannot be read is NaN or -1, for the caller to refuse with its
+row.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+from recsim_tf.fitting.logs.tables.frames import pandas
+
+_FLAGS = {"true": 1, "false": 0}
+
+
+def numbers(column: Any) -> np.ndarray:
+    """float64 [R], NaN where there is no real number; text that reads as one is one, as CSV has no
+    types. Dates are none.
+    """
+    pd = pandas()
+    types = pd.api.types
+    if (
+        types.is_datetime64_any_dtype(column)
+        or types.is_timedelta64_dtype(column)
+        or types.is_complex_dtype(column)
+    ):
+        return np.full(len(column), np.nan)
+    return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def flags(column: Any) -> np.ndarray:
+    """float64 [R], as `numbers`, with 1 and 0 for the texts "true" and "false": a CSV column with
+    one other value is all text.
+    """
+    if column.dtype == object:
+        column = column.map(
+            lambda value: _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
+        )
+    return numbers(column)
+
+
+def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Points in time that can be compared, and where there is one.
+
+    Returns:
+      float64 or int64 [R], numbers as they are or dates as nanoseconds since 1970 in UTC; and bool
+      [R].
+    """
+    pd = pandas()
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        values = numbers(column)
+        if np.isfinite(values).all() or pd.api.types.is_numeric_dtype(column):
+            return values, np.isfinite(values)
+        # ISO text. Where neither reads all rows, the reading with fewer faults tells which ones
+        # they are.
+        dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+        if dates.isna().sum() > (~np.isfinite(values)).sum():
+            return values, np.isfinite(values)
+        column = dates
+    dates = pd.to_datetime(column, utc=True).dt.tz_localize(None)
+    return dates.to_numpy("datetime64[ns]").astype(np.int64), dates.notna().to_numpy()
+
+
+def codes(
+    column: Any, vocabulary: Iterable | None = None, ordered: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ids as positions in a vocabulary.
+
+    Args:
+      column: of numbers or text.
+      vocabulary: the ids that are allowed; by default those of the column.
+      ordered: sort the column's ids; by default they stand in order of first appearance.
+
+    Returns:
+      int64 [R], -1 for what is missing, not in the vocabulary, or no id (lists and the like); and
+      the vocabulary, an array [D].
+    """
+    pd = pandas()
+    if column.dtype == object:
+        column = column.where(column.map(lambda value: isinstance(value, Hashable)), None)
+    if vocabulary is None:
+        positions, ids = pd.factorize(column, sort=ordered, use_na_sentinel=True)
+        return positions.astype(np.int64), np.asarray(ids)
+    index = pd.Index(vocabulary)
+    return np.where(column.isna(), -1, index.get_indexer(pd.Index(column))), np.asarray(index)
+
+
+def as_float32(values: np.ndarray) -> np.ndarray:
+    """float32, infinite where a number is too large."""
+    with np.errstate(over="ignore", under="ignore"):
+        return values.astype(np.float32)

@@ -1,0 +1,194 @@
+"""Impressions in the order of sessions, steps and positions: what can be judged of whole slates and
+sessions.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from recsim_tf.fitting.logs.tables.faults import Faults
+from recsim_tf.fitting.logs.tables.impressions import UNKNOWN, Impressions
+
+_IN_ORDER = "not decrease within a session"
+
+
+class Slates(NamedTuple):
+    """Impressions sorted by session, step and position, [M], and where each belongs."""
+
+    impressions: Impressions
+    slate: np.ndarray  # int64 [M], slates are numbered through all sessions
+    first: np.ndarray  # int64 [M], where the slate begins in the impressions
+    first_of_session: np.ndarray  # int64 [M], where the session begins
+    picked: np.ndarray  # bool [M], the document is the one chosen
+
+    def without_faults(self, faults: Faults) -> "Slates":
+        sound = faults.sound(self.impressions.row)
+        return self if sound.all() else _located(self.impressions.take(sound))
+
+
+def check_table_order(
+    impressions: Impressions, columns: Mapping[str, str], faults: Faults
+) -> Impressions:
+    """Refuses timestamps that decrease within a session where they alone tell the order of
+    steps.
+    """
+    index = np.argsort(impressions.session, kind="stable")
+    session, timestamp = impressions.session[index], impressions.timestamp[index]
+    decreases = np.zeros(len(index), bool)
+    decreases[1:] = (session[1:] == session[:-1]) & (timestamp[1:] < timestamp[:-1])
+    faults.refuse(
+        decreases,
+        impressions.row[index],
+        columns["timestamp"],
+        _IN_ORDER,
+        "timestamps out of order",
+    )
+    return impressions.take(faults.sound(impressions.row))
+
+
+def arrange(
+    impressions: Impressions, columns: Mapping[str, str], slate_size: int | None, faults: Faults
+) -> tuple[Slates, int]:
+    """Sorts impressions into slates, and refuses what cannot be a slate or a session.
+
+    Args:
+      impressions: of one session at least.
+      columns: names of columns by role.
+      slate_size: K, by default the most impressions that a slate has.
+      faults: told of faulty rows.
+
+    Returns:
+      the slates of the sessions without a fault, and K.
+    """
+    order = impressions.step if "step" in columns else impressions.timestamp
+    slates = _located(
+        impressions.take(np.lexsort((impressions.position, order, impressions.session)))
+    )
+    shown = slates.impressions
+    repeated = np.zeros(len(shown.row), bool)
+    repeated[1:] = (slates.slate[1:] == slates.slate[:-1]) & (
+        shown.position[1:] == shown.position[:-1]
+    )
+    faults.refuse(
+        repeated,
+        shown.row,
+        columns["position"],
+        "differ from the other positions of its slate",
+        "duplicate position",
+    )
+    slates = slates.without_faults(faults)
+    shown = slates.impressions
+    largest = int(np.bincount(slates.slate).max(initial=0)) if slate_size is None else slate_size
+    allowed = (
+        f"be one of the first slate_size={largest} positions (set first_position or slate_size for"
+        " others)"
+    )
+    faults.refuse(
+        shown.position >= largest,
+        shown.row,
+        columns["position"],
+        allowed,
+        "position outside the slate",
+    )
+    _check_times(slates, columns, faults)
+    _check_choice(slates, columns, faults)
+    _check_constant(slates.first, shown, "propensity", "slate", columns, faults)
+    _check_constant(slates.first_of_session, shown, "departed", "session", columns, faults)
+    return slates.without_faults(faults), largest
+
+
+def _located(impressions: Impressions) -> Slates:
+    """Sorted impressions with their slates."""
+    session = impressions.session
+    order = impressions.step if isinstance(impressions.step, np.ndarray) else impressions.timestamp
+    new_session = np.append(True, session[1:] != session[:-1])[: len(session)]
+    new_slate = new_session.copy()
+    new_slate[1:] |= order[1:] != order[:-1]
+    index = np.arange(len(session))
+    first = np.maximum.accumulate(np.where(new_slate, index, 0))
+    picked = (
+        impressions.clicked
+        if isinstance(impressions.clicked, np.ndarray)
+        else impressions.document == impressions.chosen
+    )
+    return Slates(
+        impressions,
+        np.cumsum(new_slate) - 1,
+        first,
+        np.maximum.accumulate(np.where(new_session, index, 0)),
+        picked,
+    )
+
+
+def _check_times(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
+    """Refuses steps whose earliest timestamp is before that of the step in front of it."""
+    if "step" not in columns or "timestamp" not in columns:
+        return
+    shown = slates.impressions
+    begins = np.flatnonzero(slates.first == np.arange(len(slates.first)))
+    if not len(begins):
+        return
+    earliest = np.minimum.reduceat(shown.timestamp, begins)
+    session = shown.session[begins]
+    decreases = np.zeros(len(begins), bool)
+    decreases[1:] = (session[1:] == session[:-1]) & (earliest[1:] < earliest[:-1])
+    faults.refuse(
+        decreases, shown.row[begins], columns["timestamp"], _IN_ORDER, "timestamps out of order"
+    )
+
+
+def _check_choice(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
+    shown, picked = slates.impressions, slates.picked
+    before = np.cumsum(picked) - picked
+    again = picked & (before > before[slates.first])
+    if "clicked" in columns:
+        faults.refuse(
+            again,
+            shown.row,
+            columns["clicked"],
+            "be 1 in at most one row of a slate",
+            "more than one choice",
+        )
+    else:
+        column = columns["chosen_document"]
+        differs = shown.chosen != shown.chosen[slates.first]
+        faults.refuse(
+            differs,
+            shown.row,
+            column,
+            "be the same in all rows of a slate",
+            "chosen document differs",
+        )
+        counts = np.bincount(slates.slate, weights=picked, minlength=1)[slates.slate]
+        absent = (shown.chosen != -1) & ((counts == 0) | (shown.chosen == UNKNOWN))
+        faults.refuse(
+            absent, shown.row, column, "be a document of its slate", "chosen document not shown"
+        )
+        faults.refuse(
+            again, shown.row, column, "be shown once in its slate", "chosen document shown twice"
+        )
+    if "engagement" in columns:
+        missing = picked & ~np.isfinite(shown.engagement)
+        allowed = "be a finite number where a document is chosen"
+        faults.refuse(missing, shown.row, columns["engagement"], allowed, "invalid engagement")
+
+
+def _check_constant(
+    first: np.ndarray,
+    shown: Impressions,
+    role: str,
+    unit: str,
+    columns: Mapping[str, str],
+    faults: Faults,
+) -> None:
+    if role in columns:
+        values = getattr(shown, role)
+        differs = values != values[first]
+        faults.refuse(
+            differs,
+            shown.row,
+            columns[role],
+            f"be the same in all rows of a {unit}",
+            f"{role} differs",
+        )

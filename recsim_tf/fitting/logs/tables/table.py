@@ -1,0 +1,177 @@
+"""Tables of impressions as logged sessions."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.core.types import Nest
+from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs.tables import impressions, parsing
+from recsim_tf.fitting.logs.tables.faults import Faults
+from recsim_tf.fitting.logs.tables.frames import as_frame
+from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
+
+_LOG = logging.getLogger(__name__)
+
+
+class TableLog(NamedTuple):
+    """S sessions of a table, of up to T steps with slates of K documents, and what the log's
+    numbers stand for.
+    """
+
+    # `documents` are int32 positions in `document_ids`, `response` int32 the position chosen or K
+    log: SessionLog
+    document_ids: np.ndarray  # [D], the table's documents, sorted, or the vocabulary that was given
+    session_ids: np.ndarray  # [S], in order of first appearance
+    engagement: Nest  # float32 [S, T, K], 0 where none is logged; () without such a column
+    dropped: dict[str, int]  # sessions that were dropped, by the first fault found
+
+    def with_engagement(self) -> SessionLog:
+        """The log for models that draw (choice, engagement): its response is the pair of them,
+        int32 and float32 [S, T].
+
+        The engagement is that of the document chosen. Where none is, it is 1, which distributions
+        of positive numbers support; models mask it. For a model that draws engagement alone,
+        replace `response` by the second of the pair.
+
+        Raises:
+          ValueError: if the table had no engagement.
+        """
+        if not isinstance(self.engagement, np.ndarray):
+            raise ValueError("engagement must be among the columns of the table, got none")
+        choice = self.log.response
+        padded = np.concatenate([self.engagement, np.ones_like(self.engagement[..., :1])], axis=2)
+        engagement = np.take_along_axis(padded, choice[..., np.newaxis], axis=2)[..., 0]
+        return self.log._replace(response=(choice, engagement))
+
+
+def from_table(
+    table: Any,
+    columns: Mapping[str, str],
+    *,
+    attributes: Sequence[str] = (),
+    document_ids: Sequence | np.ndarray | None = None,
+    slate_size: int | None = None,
+    first_position: int = 0,
+    departed: bool = True,
+    drop_invalid: bool = False,
+) -> TableLog:
+    """Reads logged sessions from a table with one row for each document shown, an impression.
+
+    `columns` maps roles to the table's names of columns:
+
+    | role | holds | | |---|---|---| | session | ids, numbers or text | needed | | step | whole
+    numbers; only their order in a session counts, rows may stand in any order | one of step and
+    timestamp is needed | | timestamp | numbers, dates or ISO 8601 text, UTC where no zone is told;
+    without steps, a slate is the rows of one time | | | position | whole numbers from
+    `first_position`; positions that a slate lacks are empty | needed | | document | ids, numbers or
+    text | needed | | clicked | 1 in the row of the document chosen, else 0 | one of clicked and
+    chosen_document is needed | | chosen_document | id of the document chosen, the same in all rows
+    of a slate, or nothing for "no click" | | | engagement | numbers; needed in the row of the
+    document chosen, may be missing in others | | | propensity | probability in (0, 1] of the slate
+    under the policy that showed it, the same in all rows of a slate | | | departed | 1 if the user
+    left after the last step, the same in all rows of a session | |
+
+    A number may also be text that reads as one. What users and documents are like is not in the
+    log: join it by `session_ids` and `document_ids`, and `_replace` the log's `initial` where a
+    model draws it.
+
+    Args:
+      table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,
+        .parquet or .pq.
+      columns: names of columns by role.
+      attributes: names of columns with numbers that are revealed as a document is shown, such as
+        its quality. They become the log's `hidden`: float32 [S, T, K] for one column, else a tuple
+        of such in this order.
+      document_ids: [D], all documents that there are; by default those of the table.
+      slate_size: K; by default the most impressions that a slate has.
+      first_position: number of the first position.
+      departed: whether users left after their last steps, where no column tells.
+      drop_invalid: leave out the sessions that have a fault, and log their count as a warning.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ImportError: without pandas, or without pyarrow for Parquet.
+      ValueError: for a table without rows or without one of the columns; for the first fault that
+        is found, with its row, counted from 0 at the first row of data, and column; if all sessions
+        are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
+    """
+    if slate_size is not None and slate_size < 1:
+        raise ValueError(f"slate_size must be at least 1, got {slate_size}")
+    if document_ids is not None and len(set(document_ids)) != len(document_ids):
+        raise ValueError("document_ids must differ from each other, got repeated ones")
+    frame = as_frame(table)
+    impressions.check_columns(frame, columns, attributes)
+    sessions, session_ids = parsing.codes(frame[columns["session"]])
+    missing = sessions < 0
+    # Rows without an id count as one session.
+    sessions = np.where(missing, len(session_ids), sessions)
+    faults = Faults(frame, sessions, drop_invalid)
+    faults.refuse(
+        missing, np.arange(len(frame)), columns["session"], "be a session id", "missing session id"
+    )
+    shown, vocabulary = impressions.parse(
+        frame, columns, attributes, sessions, document_ids, first_position, faults
+    )
+    if "step" not in columns:
+        shown = check_table_order(shown, columns, faults)
+    slates, num_positions = arrange(shown, columns, slate_size, faults)
+    if faults.summary:
+        _LOG.warning(
+            "%s: %s",
+            os.fspath(table) if isinstance(table, str | os.PathLike) else "table",
+            faults.summary,
+        )
+    if not len(slates.slate):
+        raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
+    log, engagement, kept = _pad(slates, num_positions, departed)
+    return TableLog(log, vocabulary, session_ids[kept], engagement, faults.dropped)
+
+
+def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog, Nest, np.ndarray]:
+    """The log of at least one session, the engagement, and the numbers [S] that the sessions
+    had.
+    """
+    shown = slates.impressions
+    kept, row = np.unique(shown.session, return_inverse=True)
+    step = slates.slate - slates.slate[slates.first_of_session]
+    length = np.zeros(len(kept), np.int32)
+    np.maximum.at(length, row, (step + 1).astype(np.int32))
+
+    def by_position(values, dtype):
+        """[S, T, K], zeros where nothing is shown."""
+        padded = np.zeros((len(kept), length.max(), num_positions), dtype)
+        padded[row, step, shown.position] = values
+        return padded
+
+    def by_step(values, fill, dtype, where):
+        padded = np.full((len(kept), length.max()), fill, dtype)
+        padded[row[where], step[where]] = values[where]
+        return padded
+
+    hidden = tuple(by_position(values, np.float32) for values in shown.attributes)
+    everywhere = np.ones(len(row), bool)
+    left = np.full(len(kept), departed)
+    if isinstance(shown.departed, np.ndarray):
+        left[row] = shown.departed
+    engagement: Nest = ()
+    if isinstance(shown.engagement, np.ndarray):
+        engagement = by_position(np.nan_to_num(shown.engagement), np.float32)
+    has_propensity = isinstance(shown.propensity, np.ndarray)
+    log = SessionLog(
+        length=length,
+        departed=left,
+        initial=(),
+        documents=by_position(shown.document, np.int32),
+        shown=by_position(True, bool),
+        hidden=hidden[0] if len(hidden) == 1 else hidden,
+        response=by_step(shown.position, num_positions, np.int32, slates.picked),
+        innovation=engagement,
+        propensity=by_step(shown.propensity, 1.0, np.float32, everywhere) if has_propensity else (),
+    )
+    # The engagement is padded with the log.
+    log = repeat_last_step(log)
+    return log._replace(innovation=()), log.innovation, kept

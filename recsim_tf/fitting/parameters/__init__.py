@@ -1,0 +1,1 @@
+"""Parameters that are fitted: their supports, priors and posteriors."""

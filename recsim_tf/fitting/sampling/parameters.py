@@ -1,0 +1,286 @@
+"""The posterior distribution of a simulator's parameters, given logged sessions."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.core import nests
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.estimate.fit import FitResult, fit
+from recsim_tf.fitting.estimate.information import observed_information
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood, take_sessions
+from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.parameter import FittedSimulator, Parameter, with_attributes
+from recsim_tf.fitting.sampling import nuts
+
+# Of the search for the mode, from where a fit has ended or nearby.
+_MAX_STEPS = 20
+# Maps unconstrained parameters [P] to a log-density and its gradient [P].
+_Density = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+class ParameterPosterior(NamedTuple):
+    """Draws from a posterior distribution, by C chains of N draws, and how far to trust them."""
+
+    samples: dict[str, np.ndarray]  # [C, N, ...], the parameters' values in their own supports
+    # in the parameter's shape; above 1.01 the chains do not agree yet: draw more
+    r_hat: dict[str, np.ndarray]
+    effective_sample_size: dict[str, np.ndarray]  # in the parameter's shape, of all chains together
+    acceptance_rate: np.ndarray  # [C]
+    step_size: np.ndarray  # [C], in standard errors
+    # int [C], draws that went astray; where there are any, regions may have been missed
+    num_divergent: np.ndarray
+
+
+@gin.configurable(module="recsim_tf", denylist=["log", "start"])
+def sample_parameters(
+    simulator: Simulator,
+    parameters: Mapping[str, Parameter],
+    log: SessionLog,
+    num_samples: int = 500,
+    num_burnin_steps: int = 200,
+    num_chains: int = 2,
+    start: FitResult | Mapping[str, np.ndarray] | None = None,
+    batch_size: int = 1000,
+    jit_compile: bool = True,
+    seed: int = 0,
+    progress: bool = True,
+) -> ParameterPosterior:
+    """Draws parameters of a simulator's models from their posterior distribution by the No-U-Turn
+    Sampler.
+
+    The density is that of the values: the likelihood of all sessions, as in `fit`, times the
+    priors. A parameter without a prior has a flat one over the values of its support, which is
+    improper where that is unbounded. Chains move in the unconstrained parameters, with the Jacobian
+    of the bijectors, in units of the observed information at the mode.
+
+    Args:
+      simulator: the models, with the values of all parameters that are not sampled.
+      parameters: by name, as {"users.no_click_mass": Parameter(support="positive")}.
+      log: the sessions, with everything that the user model draws.
+      num_samples: draws of each chain, at least 4.
+      num_burnin_steps: draws before them that adapt the step size, at least 1.
+      num_chains: that start around the mode, spread as the information tells.
+      start: values near the mode by name, or what `fit` found; None to call `fit`. A short search
+        for the mode sets out from there.
+      batch_size: sessions that are scored at once; memory grows with it, and not with the log.
+      jit_compile: whether to compile the chains with XLA, which takes some seconds and makes draws
+        several times faster.
+      seed: of the chains, an integer.
+      progress: whether to show progress bars.
+
+    Raises:
+      ValueError: for an argument out of range, a log that lacks what the models draw, a start that
+        lacks a parameter, or a parameter of which neither the log nor a prior tells anything; or
+        where the density is not finite at the start.
+    """
+    if num_chains < 1:
+        raise ValueError(f"num_chains must be at least 1, got {num_chains}")
+    nuts.check_numbers(num_samples, num_burnin_steps)
+    if start is None:
+        start = fit(
+            simulator,
+            parameters,
+            log,
+            batch_size=batch_size,
+            standard_errors=None,
+            progress=progress,
+        )
+    values = (
+        {name: estimate.value for name, estimate in start.estimates.items()}
+        if isinstance(start, FitResult)
+        else start
+    )
+    missing = [name for name in parameters if name not in values]
+    if missing:
+        raise ValueError(
+            f"start must have a value for each parameter, got none for {', '.join(missing)}"
+        )
+    started = {
+        name: Parameter(values[name], parameter.bijector, parameter.prior)
+        for name, parameter in parameters.items()
+    }
+    fitted = FittedSimulator(simulator, started, getattr(simulator.users, "dtype", tf.float32))
+    likelihood = LogLikelihood(fitted, log, batch_size)
+    log_density = _log_density(fitted, simulator, log, likelihood.batch_size)
+    fitted.assign_flat(_mode(log_density, fitted.flat()))
+    center, scale = (
+        tf.constant(fitted.flat()),
+        tf.constant(_scale(fitted, likelihood, simulator, log)),
+    )
+
+    def unconstrained(positions):
+        return center + tf.linalg.matvec(scale, positions)
+
+    def whitened(positions):
+        return log_density(unconstrained(positions))
+
+    spread = tf.constant(np.random.default_rng(seed).standard_normal([num_chains, len(center)]))
+    # Where a chain would start at impossible parameters it starts at the center.
+    spread = nests.where(
+        tf.math.is_finite(compiled(whitened)(spread)), spread, tf.zeros_like(spread)
+    )
+    chains = nuts.sample_chains(
+        whitened, spread, num_samples, num_burnin_steps, seed, jit_compile, progress
+    )
+    samples = {
+        name: value.numpy()
+        for name, value in _values(fitted, unconstrained(tf.constant(chains.positions))).items()
+    }
+    return ParameterPosterior(
+        samples={name: np.swapaxes(value, 0, 1) for name, value in samples.items()},
+        r_hat={name: nuts.potential_scale_reduction(value) for name, value in samples.items()},
+        effective_sample_size={
+            name: nuts.effective_sample_size(value) for name, value in samples.items()
+        },
+        acceptance_rate=chains.acceptance_rate,
+        step_size=chains.step_size,
+        num_divergent=chains.num_divergent,
+    )
+
+
+def _scale(
+    fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog
+) -> np.ndarray:
+    """[P, P]: a root of the inverse of the observed information, which makes standard units of the
+    unconstrained parameters.
+    """
+    kind = "curvature" if any(variable.shape.rank for variable in fitted.variables) else "scores"
+    information = observed_information(fitted, likelihood, simulator, log, kind)
+    names = np.repeat(fitted.names, [int(np.prod(variable.shape)) for variable in fitted.variables])
+    unknown = sorted(set(names[np.diag(information) == 0]))
+    if unknown:
+        raise ValueError(
+            f"neither the log nor a prior tells anything about {', '.join(unknown)}: give a prior,"
+            " or leave it out"
+        )
+    curvatures, axes = np.linalg.eigh(information)
+    # Along an axis without a curvature the bijector's own unit has to do.
+    curvatures = np.where(
+        curvatures > len(curvatures) * np.finfo(np.float64).eps * curvatures.max(), curvatures, 1
+    )
+    return axes / np.sqrt(curvatures)
+
+
+def _unpack(fitted: FittedSimulator, flat: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The unconstrained parameters [..., P] by name, in their shapes."""
+    shapes = [variable.shape.as_list() for variable in fitted.variables]
+    parts = tf.split(
+        tf.cast(flat, fitted.variables[0].dtype), [int(np.prod(shape)) for shape in shapes], axis=-1
+    )
+    leading = flat.shape.as_list()[:-1]
+    return {
+        name: tf.reshape(part, leading + shape)
+        for name, part, shape in zip(fitted.names, parts, shapes, strict=True)
+    }
+
+
+def _values(fitted: FittedSimulator, flat: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The parameters' values by name, from their unconstrained ones [..., P]."""
+    return {
+        name: fitted.parameters[name].bijector.forward(part)
+        for name, part in _unpack(fitted, flat).items()
+    }
+
+
+def _log_prior(fitted: FittedSimulator, flat: tf.Tensor) -> tf.Tensor:
+    """float64 scalar: the log-density of the unconstrained parameters [P] under the priors of the
+    values.
+    """
+    total = tf.zeros([], tf.float64)
+    for name, part in _unpack(fitted, flat).items():
+        bijector, prior = fitted.parameters[name].bijector, fitted.parameters[name].prior
+        total += tf.cast(
+            bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank), tf.float64
+        )
+        if prior is not None:
+            total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
+    return total
+
+
+def _log_likelihood(
+    fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int
+) -> _Density:
+    """The log-likelihood of all sessions, summed in float64 over batches within the graph."""
+    trajectory = as_trajectory(log, scoring_simulator(simulator), batch_size)
+
+    def value_and_gradient(flat):
+        def add_batch(first, total, gradient):
+            rows = first + tf.range(batch_size)
+            with tf.GradientTape() as tape:
+                tape.watch(flat)
+                scorer = scoring_simulator(with_attributes(simulator, _values(fitted, flat)))
+                log_prob = scorer.log_prob(
+                    take_sessions(trajectory, tf.minimum(rows, log.num_sessions - 1))
+                ).user
+                part = tf.reduce_sum(
+                    tf.where(rows < log.num_sessions, tf.cast(log_prob, tf.float64), 0)
+                )
+            return first + batch_size, total + part, gradient + tape.gradient(part, flat)
+
+        loop_vars = (0, tf.zeros([], tf.float64), tf.zeros_like(flat))
+        return tf.while_loop(lambda first, *_: first < log.num_sessions, add_batch, loop_vars)[1:]
+
+    return value_and_gradient
+
+
+def _log_density(
+    fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The function that maps unconstrained parameters [C, P] to the log-densities of their
+    posterior [C], -inf where impossible.
+    """
+    log_likelihood = _log_likelihood(fitted, simulator, log, batch_size)
+
+    def value_and_gradient(flat):
+        value, gradient = log_likelihood(flat)
+        with tf.GradientTape() as tape:
+            tape.watch(flat)
+            prior = _log_prior(fitted, flat)
+        # Without priors and bounds nothing depends on the parameters.
+        gradient += tape.gradient(prior, flat, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        possible = tf.math.is_finite(value + prior)
+        return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient, 0)
+
+    # The gradient is summed batch by batch beside the value, so that memory does not grow with the
+    # log.
+    @tf.custom_gradient
+    def log_density(flat):
+        values, gradients = tf.map_fn(
+            value_and_gradient, flat, fn_output_signature=(tf.float64, tf.float64)
+        )
+        return values, lambda upstream: upstream[:, tf.newaxis] * gradients
+
+    return log_density
+
+
+def _mode(log_density: Callable[[tf.Tensor], tf.Tensor], start: np.ndarray) -> np.ndarray:
+    """[P]: a better place than a start [P]. A maximum of the likelihood may lie at infinity; with
+    the Jacobian it does not.
+    """
+
+    @compiled
+    def loss_and_gradient(flat):
+        return tfp.math.value_and_gradient(
+            lambda position: -log_density(position[tf.newaxis])[0], flat
+        )
+
+    first, gradient = loss_and_gradient(tf.constant(start))
+    if not np.isfinite(first):
+        raise ValueError(
+            "the log-density of the parameters is not finite at the start: start elsewhere"
+        )
+    # The first step is along the gradient: in these units it is a small one in every parameter.
+    scale = 1 / np.maximum(np.abs(gradient), 1)
+
+    def scaled(position):
+        loss, gradient = loss_and_gradient(start + scale * position)
+        return loss, scale * gradient
+
+    found = tfp.optimizer.lbfgs_minimize(scaled, tf.zeros_like(start), max_iterations=_MAX_STEPS)
+    return start + scale * found.position.numpy() if found.objective_value < first else start

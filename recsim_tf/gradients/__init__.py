@@ -1,0 +1,14 @@
+"""Gradients of the expected return of a slate policy, through the simulator: unbiased by the score
+function, or pathwise and relaxed.
+"""
+
+from recsim_tf.gradients.relaxed import relaxed_return
+from recsim_tf.gradients.relaxed_slate import relaxed_slate, relaxed_top_k
+from recsim_tf.gradients.score_function import score_function_return
+
+__all__ = [
+    "relaxed_return",
+    "relaxed_slate",
+    "relaxed_top_k",
+    "score_function_return",
+]

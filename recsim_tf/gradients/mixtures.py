@@ -1,0 +1,103 @@
+"""Relaxed draws: weights over all values of a finite draw, instead of one value; and what maps make
+of them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+import tree
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.types import Nest
+from recsim_tf.gradients.labels import Label, field_name
+
+
+class Mixture(NamedTuple):
+    """A relaxed draw of one of C values for each user."""
+
+    values: tf.Tensor  # [C, B]
+    weights: tf.Tensor  # [B, C], non-negative, with sum one
+
+
+def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture:
+    """Weighs each value by softmax((log-probabilities + Gumbel noise) / temperature), and so
+    differentiably.
+
+    The Gumbel-softmax or concrete distribution (Jang et al. 2017, arXiv 1611.01144; Maddison et al.
+    2017, arXiv 1611.00712).
+
+    Args:
+      distribution: of batch shape [B], with known `num_outcomes`.
+      seed: int32 [2].
+      temperature: in the unit of log-probabilities, positive; a number or a scalar.
+    """
+    count = num_outcomes(distribution)
+    assert count is not None
+    num_users = distribution.batch_shape[0]
+    values = tf.tile(tf.cast(tf.range(count), distribution.dtype)[:, tf.newaxis], [1, num_users])
+    random_part = (
+        distribution.distribution if isinstance(distribution, tfd.Masked) else distribution
+    )
+    log_probs = tf.transpose(random_part.log_prob(values))
+    noise = random.gumbel([num_users, count], seed, log_probs.dtype)
+    weights = tf.nn.softmax((log_probs + noise) / tf.cast(temperature, log_probs.dtype))
+    if isinstance(distribution, tfd.Masked):
+        safe = tf.cast(distribution.safe_sample_fn(random_part), distribution.dtype)
+        mask = tf.convert_to_tensor(distribution.validity_mask)[:, tf.newaxis]
+        weights = tf.where(mask, weights, tf.cast(tf.transpose(values == safe), weights.dtype))
+    return Mixture(values, weights)
+
+
+def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
+    """Applies a map to a draw; the result for a `Mixture` is the weighted mean of those for its
+    values.
+
+    So a map that knows nothing of relaxation meets possible values only.
+
+    Args:
+      owner: what the result is, for errors.
+      function: maps a draw to a nest of [B, ...].
+      draw: a draw or a `Mixture`.
+
+    Returns:
+      Nest of [B, ...], with a `Label` in the place of each integer or bool that the values may
+      differ in.
+    """
+    if not isinstance(draw, Mixture):
+        return function(draw)
+
+    def mean(path, *leaves):
+        first = leaves[0]
+        if isinstance(first, Label) or all(leaf is first for leaf in leaves):
+            return first
+        if not first.dtype.is_floating:
+            return Label(field_name(owner, path))
+        stacked = tf.stack(leaves, axis=1)
+        weights = tf.reshape(draw.weights, draw.weights.shape + [1] * (stacked.shape.rank - 2))
+        return tf.reduce_sum(tf.cast(weights, stacked.dtype) * stacked, axis=1)
+
+    return tree.map_structure_with_path(
+        mean, *[function(value) for value in tf.unstack(draw.values)]
+    )
+
+
+def mix_candidates(documents: Nest, weights: tf.Tensor) -> Nest:
+    """The documents of a relaxed slate: convex combinations of the candidates.
+
+    Args:
+      documents: nest of [B, N, ...].
+      weights: [B, K, N].
+
+    Returns:
+      Nest of [B, K, ...], with a `Label` in the place of each integer or bool.
+    """
+
+    def mix(path, leaf):
+        if not leaf.dtype.is_floating:
+            return Label(field_name("documents", path))
+        return tf.einsum("bkn,bn...->bk...", tf.cast(weights, leaf.dtype), leaf)
+
+    return tree.map_structure_with_path(mix, documents)

@@ -1,0 +1,79 @@
+"""Policies for `Simulator.rollout`, and their parts. They need TensorFlow Probability alone."""
+
+from recsim_tf.policies.click_bandit import ClickBandit, ClickBanditState, concatenate_slates
+from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
+from recsim_tf.policies.clusters import (
+    ClusterBandit,
+    greedy_cluster_policy,
+    rank_cluster,
+    rank_clusters,
+)
+from recsim_tf.policies.greedy import greedy_pctr_policy
+from recsim_tf.policies.indices import (
+    ALGORITHMS,
+    BanditAlgorithm,
+    bandit_algorithm,
+    bernoulli_rewards,
+    kl_ucb,
+    thompson,
+    thompson_posterior,
+    ucb1,
+)
+from recsim_tf.policies.logistic import (
+    LogisticFit,
+    fit_logistic,
+    glm_thompson,
+    ucb_glm,
+    ucb_glm_radius,
+)
+from recsim_tf.policies.myopic import myopic_policy
+from recsim_tf.policies.oracle import oracle_policy
+from recsim_tf.policies.plackett_luce import PlackettLucePolicy
+from recsim_tf.policies.random import random_policy
+from recsim_tf.policies.registry import BASELINE_NAMES, BASELINES, baseline_policy
+from recsim_tf.policies.slates import (
+    exact_slate,
+    greedy_slate,
+    slate_advantage,
+    slate_optimizer,
+    top_k_slate,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "BASELINES",
+    "BASELINE_NAMES",
+    "BanditAlgorithm",
+    "ClickBandit",
+    "ClickBanditState",
+    "ClickCounts",
+    "ClickScores",
+    "ClusterBandit",
+    "LogisticFit",
+    "PlackettLucePolicy",
+    "bandit_algorithm",
+    "baseline_policy",
+    "bernoulli_rewards",
+    "concatenate_slates",
+    "exact_slate",
+    "fit_logistic",
+    "glm_thompson",
+    "greedy_cluster_policy",
+    "greedy_pctr_policy",
+    "greedy_slate",
+    "kl_ucb",
+    "myopic_policy",
+    "oracle_policy",
+    "random_policy",
+    "rank_cluster",
+    "rank_clusters",
+    "slate_advantage",
+    "slate_optimizer",
+    "thompson",
+    "thompson_posterior",
+    "top_k_slate",
+    "ucb1",
+    "ucb_glm",
+    "ucb_glm_radius",
+    "update_counts",
+]

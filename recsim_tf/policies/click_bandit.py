@@ -1,0 +1,141 @@
+"""A bandit of clicks over policies: which policy a user clicks most fills the slate first."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.types import Nest, Observation
+from recsim_tf.policies import fields
+from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
+from recsim_tf.policies.indices import BanditAlgorithm
+
+
+class ClickBanditState(NamedTuple):
+    """Policy state of B users."""
+
+    counts: ClickCounts  # [B, A]
+    arms: tuple[Nest, ...]  # the policy state of each arm, () where it has none
+
+
+@gin.configurable
+class ClickBandit:
+    """A rollout policy: a bandit of each user's clicks ranks base policies, the arms. RecSim
+    0.2.4's `AbstractClickBanditLayer`.
+
+    Arms are visited from the highest score downwards, by the rule of `ClusterBandit`, and each
+    gives its slate's documents in order, until the slate is full; what an earlier arm gave is left
+    out. Where all arms together have too few, the slate is padded with -1.
+
+    A document counts for the arm whose number is the `cluster_id` of its response, as in RecSim,
+    whichever arm gave it. So arm a is meant to show documents of cluster a, and there are as many
+    arms as clusters. `ClusterBandit` is the case of one `greedy_cluster_policy` a cluster.
+
+    Every arm chooses a slate at every step, and its policy state goes on, whether it is visited or
+    not (RecSim steps visited arms only).
+
+        arms = [greedy_cluster_policy(simulator, cluster) for cluster in range(num_clusters)] policy
+        = ClickBandit(simulator, arms) simulator.rollout(policy, num_users, num_steps, seed,
+        policy_state=policy.get_initial_state(num_users))
+
+    Args:
+      simulator: an environment whose observed responses have `clicked` and the `cluster_id` of what
+        was shown.
+      arms: A policies (observation, policy_state, seed) -> (slate int32 [B, k], policy_state), of
+        slates of any length, padded with -1. One with a policy state has `policy_state_spec` and
+        `get_initial_state`, as `ClusterBandit`.
+      algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
+      optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
+
+    Raises:
+      ValueError: if a field is missing, if cluster ids are not integers with bounds, or if there is
+        not one arm for each cluster.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        arms: Sequence[Policy],
+        algorithm: str | BanditAlgorithm = "ucb1",
+        optimism_scaling: float = 1.0,
+    ):
+        num_clusters = fields.response_clusters(simulator, fields.example_observation(simulator))
+        if len(arms) != num_clusters:
+            raise ValueError(
+                f"arms must be one policy for each of the num_clusters={num_clusters} of responses,"
+                f" got {len(arms)}"
+            )
+        self.arms = tuple(arms)
+        self._slate_size = simulator.slate_size
+        self._num_candidates = simulator.num_candidates
+        self.scores = ClickScores(num_clusters, algorithm, optimism_scaling)
+
+    @property
+    def policy_state_spec(self) -> ClickBanditState:
+        """Specs of the policy state of one user."""
+        arms = tuple(getattr(arm, "policy_state_spec", ()) for arm in self.arms)
+        return ClickBanditState(counts=self.scores.counts_spec, arms=arms)
+
+    def get_initial_state(self, batch_size: int) -> ClickBanditState:
+        """The policy state at the start of a session."""
+        arms = tuple(
+            arm.get_initial_state(batch_size) if hasattr(arm, "get_initial_state") else ()
+            for arm in self.arms
+        )
+        return ClickBanditState(counts=self.scores.initial_counts(batch_size), arms=arms)
+
+    def __call__(
+        self, observation: Observation, policy_state: ClickBanditState, seed
+    ) -> tuple[tf.Tensor, ClickBanditState]:
+        """The slates int32 [B, K] and the policy state that includes the observed response."""
+        counts = update_counts(policy_state.counts, observation.response)
+        score_seed, *arm_seeds = random.split_seed(seed, len(self.arms) + 1)
+        acted = [
+            arm(observation, arm_state, arm_seed)
+            for arm, arm_state, arm_seed in zip(
+                self.arms, policy_state.arms, arm_seeds, strict=True
+            )
+        ]
+        slates, arm_states = zip(*acted, strict=True)
+        slate = concatenate_slates(
+            self.scores(counts, score_seed), slates, self._num_candidates, self._slate_size
+        )
+        return slate, ClickBanditState(counts, arm_states)
+
+
+def concatenate_slates(
+    scores: tf.Tensor, slates: Sequence[tf.Tensor], num_candidates: int, slate_size: int
+) -> tf.Tensor:
+    """Joins slates from the highest score downwards, without padding and without repetition, up to
+    a length.
+
+    Args:
+      scores: [B, A]; of equal ones the lower arm comes first.
+      slates: A slates int32 [B, k], k of their own, in [0, N) or -1 for an empty position.
+      num_candidates: N.
+      slate_size: K, at most N.
+
+    Returns:
+      int32 [B, K], padded with -1.
+    """
+    length = max(slate.shape[1] for slate in slates)
+    padded = [
+        tf.pad(slate, [[0, 0], [0, length - slate.shape[1]]], constant_values=-1)
+        for slate in slates
+    ]
+    by_score = tf.math.top_k(scores, len(slates)).indices
+    num_users, num_items = tf.shape(scores)[0], len(slates) * length
+    items = tf.reshape(nests.take(tf.stack(padded, axis=1), by_score), [num_users, num_items])
+    # Where each candidate comes first, or the largest integer where it does not come at all; empty
+    # positions belong to no segment.
+    segments = tf.where(items >= 0, items + num_candidates * tf.range(num_users)[:, tf.newaxis], -1)
+    places = tf.broadcast_to(tf.range(num_items), tf.shape(items))
+    first = tf.math.unsorted_segment_min(places, segments, num_users * num_candidates)
+    first = tf.reshape(first, [num_users, num_candidates])
+    earliest, slate = tf.math.top_k(-first, slate_size)
+    return tf.ensure_shape(
+        tf.where(earliest > -num_items, slate, -1), [scores.shape[0], slate_size]
+    )

@@ -1,0 +1,82 @@
+"""Clicks as the rewards of a bandit: what a user was shown and clicked of each arm, and the arms'
+scores from it.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest
+from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm
+
+
+class ClickCounts(NamedTuple):
+    """What a user was shown and clicked in this session; all zero at its start."""
+
+    impressions: tf.Tensor  # float32 [B, T], documents shown of each cluster
+    clicks: tf.Tensor  # float32 [B, T], clicks on them
+    # bool [B], whether a slate was shown, so that the next response is one to count
+    started: tf.Tensor
+
+
+def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
+    """Adds the response to the previous slate and notes that another slate is coming.
+
+    Args:
+      counts: of B users and T clusters.
+      response: with `clicked` [B, K] and `cluster_id` int [B, K]; ignored where no slate was shown.
+    """
+    num_clusters = counts.impressions.shape[1]
+    counted = tf.cast(counts.started, tf.float32)[:, tf.newaxis, tf.newaxis]
+    shown = counted * tf.one_hot(response.cluster_id, num_clusters)
+    clicked = tf.cast(response.clicked, tf.float32)[..., tf.newaxis]
+    return ClickCounts(
+        impressions=counts.impressions + tf.reduce_sum(shown, axis=1),
+        clicks=counts.clicks + tf.reduce_sum(shown * clicked, axis=1),
+        started=tf.ones_like(counts.started),
+    )
+
+
+class ClickScores:
+    """Scores of arms, one a cluster, from the counts of a session.
+
+    They are the algorithm's for the user's impressions (pulls) and clicks (rewards), and the sum of
+    the impressions (round). While a user has not been shown every cluster, those shown least come
+    first, whatever the algorithm (RecSim 0.2.4).
+
+    Args:
+      num_clusters: T.
+      algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
+      optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
+    """
+
+    def __init__(
+        self,
+        num_clusters: int,
+        algorithm: str | BanditAlgorithm = "ucb1",
+        optimism_scaling: float = 1.0,
+    ):
+        self.num_clusters = num_clusters
+        self._algorithm = bandit_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
+        self._optimism_scaling = optimism_scaling
+
+    @property
+    def counts_spec(self) -> ClickCounts:
+        """Specs of the counts of one user."""
+        counts = tf.TensorSpec([self.num_clusters], tf.float32)
+        return ClickCounts(impressions=counts, clicks=counts, started=tf.TensorSpec([], tf.bool))
+
+    def initial_counts(self, batch_size: int) -> ClickCounts:
+        """The counts at the start of a session."""
+        return tf.nest.map_structure(
+            lambda spec: tf.zeros([batch_size, *spec.shape], spec.dtype), self.counts_spec
+        )
+
+    def __call__(self, counts: ClickCounts, seed) -> tf.Tensor:
+        """The clusters' scores, float32 [B, T]."""
+        total = tf.reduce_sum(counts.impressions, axis=-1)
+        scores = self._algorithm(
+            counts.impressions, counts.clicks, total, self._optimism_scaling, seed
+        )
+        some_unshown = tf.reduce_any(counts.impressions == 0, axis=-1, keepdims=True)
+        return tf.where(some_unshown, -counts.impressions, scores)

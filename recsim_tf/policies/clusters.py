@@ -1,0 +1,142 @@
+"""Bandits over clusters of documents: which cluster a user clicks most, and within it the documents
+of best quality.
+"""
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.core import nests, validation
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.types import Nest, Observation
+from recsim_tf.policies import fields
+from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
+from recsim_tf.policies.indices import BanditAlgorithm
+
+
+def rank_clusters(scores: tf.Tensor, documents: Nest, slate_size: int) -> tf.Tensor:
+    """Slates of the best clusters' best documents: by score of the cluster, then by quality, both
+    descending.
+
+    Args:
+      scores: [B, T]; of equal ones the lower cluster comes first.
+      documents: with `cluster_id` int32 [B, N] in [0, T) and `quality` [B, N]; of equal ones the
+        lower position comes first.
+      slate_size: K.
+
+    Returns:
+      int32 [B, K], positions of candidates.
+    """
+    num_clusters, num_candidates = scores.shape[1], documents.quality.shape[1]
+    rank_of_cluster = tf.argsort(tf.math.top_k(scores, num_clusters).indices, axis=-1)
+    by_quality = tf.math.top_k(documents.quality, num_candidates).indices
+    rank = nests.take(nests.take(rank_of_cluster, documents.cluster_id), by_quality)
+    # Every key is another one, so that the order does not hang on how a sort treats equals.
+    key = rank * num_candidates + tf.range(num_candidates)
+    return nests.take(by_quality, tf.math.top_k(-key, slate_size).indices)
+
+
+def rank_cluster(cluster_id: int | tf.Tensor, documents: Nest, slate_size: int) -> tf.Tensor:
+    """Slates of one cluster: its candidates by quality, descending, RecSim 0.2.4's
+    `GreedyClusterAgent`.
+
+    Args:
+      cluster_id: the cluster, a number or int32 [B].
+      documents: as for `rank_clusters`.
+      slate_size: K; with K = N all candidates of the cluster are returned.
+
+    Returns:
+      int32 [B, K], positions of candidates, and -1 after the last of the cluster.
+    """
+    cluster_id = tf.reshape(tf.convert_to_tensor(cluster_id, tf.int32), [-1, 1])
+    of_cluster = documents.cluster_id == cluster_id
+    lowest = tf.constant(documents.quality.dtype.min, documents.quality.dtype)
+    slate = tf.math.top_k(tf.where(of_cluster, documents.quality, lowest), slate_size).indices
+    size = tf.reduce_sum(tf.cast(of_cluster, tf.int32), axis=-1, keepdims=True)
+    return tf.where(tf.range(slate_size) < size, slate, -1)
+
+
+def greedy_cluster_policy(simulator: Simulator, cluster_id: int) -> Policy:
+    """A policy that shows the best documents of one cluster, and shorter slates where it has too
+    few.
+
+    Args:
+      simulator: an environment whose documents have a `cluster_id` and a `quality`.
+      cluster_id: the cluster, in [0, T).
+
+    Raises:
+      ValueError: if documents lack one of the fields, or for an unknown cluster.
+    """
+    num_clusters = fields.document_clusters(simulator, fields.example_observation(simulator))
+    if not 0 <= cluster_id < num_clusters:
+        raise ValueError(
+            f"cluster_id must be in [0, num_clusters={num_clusters}), got {cluster_id}"
+        )
+
+    def act(observation, policy_state, seed):
+        del seed
+        return rank_cluster(cluster_id, observation.documents, simulator.slate_size), policy_state
+
+    return act
+
+
+@gin.configurable
+class ClusterBandit:
+    """A rollout policy: a bandit of each user's clicks chooses clusters, quality chooses within
+    them. RecSim 0.2.4's `ClusterBanditAgent`.
+
+    Clusters are visited from the highest score downwards, and each gives its candidates by quality,
+    until the slate is full. The scores are the algorithm's for the user's impressions (pulls) and
+    clicks (rewards) in this session, and the sum of the impressions (round). While a user has not
+    been shown every cluster, those shown least come first, whatever the algorithm; equal ones in
+    the order of their index. So the first slate of a session begins with cluster 0, as in RecSim,
+    and by the same rule as all others. Every step has its own seed, so that Thompson sampling draws
+    anew (RecSim repeats its draws).
+
+        policy = ClusterBandit(simulator, "thompson") simulator.rollout(policy, num_users,
+        num_steps, seed, policy_state=policy.get_initial_state(num_users))
+
+    With TF-Agents: `SlatePolicy(time_step_spec, action_spec, policy,
+    policy_state_spec=policy.policy_state_spec)`. Either way the counts begin at zero in every
+    session.
+
+    Args:
+      simulator: an environment whose observed documents have a `cluster_id` and a `quality`, and
+        whose observed responses have `clicked` and the `cluster_id` of what was shown. The bounds
+        of the documents' `cluster_id` give the number of clusters.
+      algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
+      optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
+
+    Raises:
+      ValueError: if a field is missing, or if cluster ids are not integers with bounds.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        algorithm: str | BanditAlgorithm = "ucb1",
+        optimism_scaling: float = 1.0,
+    ):
+        observation = fields.example_observation(simulator)
+        self.num_clusters = fields.document_clusters(simulator, observation)
+        validation.check_fields("responses", observation.response, "clicked", "cluster_id")
+        self._slate_size = simulator.slate_size
+        self.scores = ClickScores(self.num_clusters, algorithm, optimism_scaling)
+
+    @property
+    def policy_state_spec(self) -> ClickCounts:
+        """Specs of the counts of one user."""
+        return self.scores.counts_spec
+
+    def get_initial_state(self, batch_size: int) -> ClickCounts:
+        """The counts at the start of a session."""
+        return self.scores.initial_counts(batch_size)
+
+    def __call__(
+        self, observation: Observation, policy_state: ClickCounts, seed
+    ) -> tuple[tf.Tensor, ClickCounts]:
+        """The slates int32 [B, K] and the counts that include the observed response."""
+        counts = update_counts(policy_state, observation.response)
+        return (
+            rank_clusters(self.scores(counts, seed), observation.documents, self._slate_size),
+            counts,
+        )

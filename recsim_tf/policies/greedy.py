@@ -1,0 +1,59 @@
+"""Greedy predicted click-through rate: the likeliest clicks of a user as the agent believes them to
+be.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from recsim_tf import choice
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.types import Nest, Observation
+from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
+from recsim_tf.policies.beliefs import BeliefScores
+from recsim_tf.policies.myopic import myopic_policy
+
+
+def greedy_pctr_policy(
+    simulator: Simulator,
+    belief: Callable[[Observation], Nest] | None = None,
+    choice_model=choice.MultinomialLogit,
+    **parameters: Any,
+) -> Policy:
+    """A policy that shows the K candidates of largest choice weight in a believed user state, best
+    first; RecSim's `GreedyPCTRAgent`.
+
+    Args:
+      simulator: an environment whose users have `scores(state, documents)`, as interest
+        exploration.
+      belief: maps the observation to the user state that the agent believes in, a nest of [B, ...].
+        By default, in interest exploration, affinities are at their prior mean, so that a
+        document's score is the mean affinity to its topic plus its quality.
+      choice_model: `MultinomialProportional` or `MultinomialLogit`.
+      **parameters: of the choice model; by default of the logit, no_click_mass 5 (RecSim 0.2.4).
+
+    Raises:
+      ValueError: if the users have no `scores`, or if there is no belief for them.
+    """
+    users = simulator.users
+    if belief is None:
+        if not isinstance(users, InterestExplorationUsers):
+            raise ValueError(
+                "belief must be given for users other than InterestExplorationUsers, got None for"
+                f" {type(users).__name__}"
+            )
+        belief = _mean_affinity(users)
+    return myopic_policy(simulator, BeliefScores(users, belief, choice_model, **parameters))
+
+
+def _mean_affinity(users: InterestExplorationUsers) -> Callable[[Observation], UserState]:
+    def belief(observation):
+        num_users = tf.shape(observation.documents.quality)[0]
+        return UserState(
+            affinity=tf.broadcast_to(
+                users.mean_affinity(log_scale=False), [num_users, users.num_topics]
+            )
+        )
+
+    return belief

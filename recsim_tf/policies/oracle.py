@@ -1,0 +1,66 @@
+"""A near-optimal policy for interest evolution, from knowledge that no agent has."""
+
+import tensorflow as tf
+
+from recsim_tf.core.models import per_user
+from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
+from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.slates import exact_slate
+
+# Reward per unit of budget that this policy itself earns, about 280 / 200; returns are flat around
+# it.
+_REWARD_PER_BUDGET = 1.3
+
+
+def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_BUDGET) -> Policy:
+    """A policy for interest evolution that knows the topics' mean qualities and the users' choice
+    model.
+
+    A click on topic c earns its length l and costs l - gain * l * quality[c] of the budget, and
+    budget is worth `reward_per_budget`; no click counts as zero. The slate is exact for these
+    values. It is not proven optimal: it looks at the mean quality only, and neglects that interests
+    move.
+
+    Args:
+      simulator: interest evolution with `InterestEvolutionUsers`, `UtilityVideos` and a multinomial
+        choice.
+      reward_per_budget: reward that one unit of budget is worth.
+
+    Raises:
+      ValueError: for other documents, users or choice models.
+    """
+    if not isinstance(simulator.documents, UtilityVideos):
+        raise ValueError(
+            "the oracle needs interest evolution with UtilityVideos, got"
+            f" {type(simulator.documents).__name__}"
+        )
+    if not isinstance(simulator.users, InterestEvolutionUsers):
+        raise ValueError(
+            "the oracle needs interest evolution with InterestEvolutionUsers, got"
+            f" {type(simulator.users).__name__}"
+        )
+    users, videos = simulator.users, simulator.documents
+    choice_scores = AffinityScores(
+        users.choice_model, no_click_mass=users.no_click_mass, min_normalizer=users.min_normalizer
+    )
+
+    def act(observation, policy_state, seed):
+        del seed
+        length, alpha, factor = (
+            per_user(parameter, 2)
+            for parameter in (
+                videos.video_length,
+                users.user_update_alpha,
+                users.document_quality_factor,
+            )
+        )
+        gain = alpha * factor * length
+        value = length - reward_per_budget * (
+            length - gain * tf.cast(videos.mean_quality(), tf.float32)
+        )
+        weights, no_click_weight = choice_scores(observation)
+        values = tf.linalg.matvec(observation.documents, value)
+        return exact_slate(weights, no_click_weight, values, simulator.slate_size), policy_state
+
+    return act

@@ -1,0 +1,48 @@
+"""The policy whose return is differentiated: slates drawn from a Plackett-Luce distribution."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.types import Nest, Observation
+
+
+class PlackettLucePolicy:
+    """Draws slates; it is a `Policy` of `Simulator.rollout` without a state, and knows the
+    log-probabilities of its slates.
+
+        policy = PlackettLucePolicy.of_network(SlatePolicyNetwork(observation_spec, slate_size))
+
+    Args:
+      distribution: maps an observation to the `PlackettLuce` [B] of its slates. Parameters live in
+        it.
+    """
+
+    def __init__(self, distribution: Callable[[Observation], PlackettLuce]):
+        self.distribution = distribution
+
+    @classmethod
+    def of_logits(
+        cls, item_logits: Callable[[Observation], tf.Tensor], slate_size: int
+    ) -> "PlackettLucePolicy":
+        """The policy of a function that maps an observation to logits [B, N] of the candidates."""
+        return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size))
+
+    @classmethod
+    def of_network(cls, network) -> "PlackettLucePolicy":
+        """The policy of a network that gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`:
+        the one that REINFORCE trains.
+        """
+        return cls(lambda observation: network(observation)[0])
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed
+    ) -> tuple[tf.Tensor, Nest]:
+        """A slate int32 [B, K], and the policy state as it was."""
+        return random.sample(self.distribution(observation), seed), policy_state
+
+    def log_prob(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
+        """[B]: the log-probability of a slate int32 [B, K]."""
+        return self.distribution(observation).log_prob(slate)

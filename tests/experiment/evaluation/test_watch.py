@@ -1,0 +1,133 @@
+import csv
+import json
+import time
+
+import pytest
+import tensorflow as tf
+
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.watch import configured_iterations, watch
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.training import train
+from tests.experiment.tiny_runs import TINY, open_run, run_command, snapshot, start_command
+
+# Matplotlib and PolicySaver warn of their own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a finished run of 40 iterations with checkpoints at 20 and 40, and its
+    results.
+    """
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return folder, train.train(open_run(folder))
+
+
+def _lines(folder):
+    return [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
+
+
+def _copy(folder, copy):
+    for name, content in snapshot(folder).items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes(content)
+    return copy
+
+
+def _watch(folder, num_iterations=40, timeout=0.5):
+    open_run(folder)
+    return watch(RunDirectory(folder), train.experiment(), Evaluation(), num_iterations, timeout)
+
+
+def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, capsys):
+    folder = _copy(finished[0], tmp_path / "run")
+    before = snapshot(folder)
+    assert _watch(folder) == 1
+    (line,) = _lines(folder)
+    (expected,) = (policy for policy in finished[1]["policies"] if policy["name"] == "SlateQ")
+    assert (line["iteration"], line["env_steps"]) == (40, 640)
+    assert line["AverageEpisodeRewards/eval"] == expected["mean_return"]
+    assert line["TimePerStep/eval"] > 0
+    assert (
+        line["cluster_watch_count_frac/no_click/eval"]
+        == expected["cluster_watch_count_frac"]["no_click"]
+    )
+    with open(folder / "evaluations" / "agent_sessions-40.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with open(folder / "sessions.csv", newline="") as file:
+        assert rows == [row for row in csv.DictReader(file) if row["policy"] == "SlateQ"]
+    assert list((folder / "tensorboard_evaluate").iterdir())
+    assert capsys.readouterr().out.splitlines()[-1].startswith("SlateQ at iteration 40: return ")
+    after = snapshot(folder)
+    assert {name: after[name] for name in before} == before
+
+
+def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
+    finished, tmp_path, monkeypatch
+):
+    folder = _copy(finished[0], tmp_path / "run")
+    checkpoints = folder / "checkpoints"
+    paths = [str(checkpoints / f"ckpt-{iteration}") for iteration in (20, 30, 20, 40)]
+    # The data of 30 is there no more, as when the training process is about to delete the rest.
+    (checkpoints / "ckpt-30.index").write_bytes((checkpoints / "ckpt-20.index").read_bytes())
+    monkeypatch.setattr(tf.train, "checkpoints_iterator", lambda *_, **__: iter(paths))
+    assert _watch(folder) == 3
+    first, again, last = _lines(folder)
+    assert [first["iteration"], again["iteration"], last["iteration"]] == [20, 20, 40]
+    assert first | {"TimePerStep/eval": 0} == again | {"TimePerStep/eval": 0}
+    assert first["StdEpisodeRewards/eval"] != last["StdEpisodeRewards/eval"]
+
+
+def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
+    folder = _copy(finished[0], tmp_path / "run")
+    for path in (folder / "checkpoints").glob("ckpt-40.data*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UsageError, match=r"checkpoint .*ckpt-40 is corrupt"):
+        _watch(folder)
+
+
+def test_it_ends_when_no_checkpoint_comes(finished, tmp_path):
+    folder = _copy(finished[0], tmp_path / "run")
+    assert _watch(folder, num_iterations=60) == 1
+    for path in (folder / "checkpoints").iterdir():
+        path.unlink()
+    assert _watch(folder) == 0
+
+
+def test_a_timeout_out_of_range_is_named(finished):
+    for timeout in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(
+            UsageError, match=f"watch_timeout must be a positive number of seconds, got {timeout}"
+        ):
+            _watch(finished[0], timeout=timeout)
+
+
+def test_the_end_is_that_of_the_configuration(tmp_path):
+    open_run(tmp_path, "train.num_iterations = 70")
+    assert configured_iterations() == 70
+
+
+def test_a_run_is_watched_while_another_process_trains_it(tmp_path):
+    folder = tmp_path / "run"
+    arguments = (
+        f"--gin_file={TINY}",
+        "--gin_bindings=train.num_iterations = 400",
+        "--gin_bindings=train.max_checkpoints = 1",
+    )
+    process = start_command("train", f"--root_dir={folder}", *arguments)
+    while not (folder / "checkpoints" / "checkpoint").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    code, output, errors = run_command(
+        "evaluate", f"--root_dir={folder}", "--watch", "--watch_timeout=60"
+    )
+    _, train_errors = process.communicate()
+    assert process.returncode == 0, train_errors
+    assert code == 0, errors
+    lines = _lines(folder)
+    assert lines[-1]["iteration"] == 400
+    assert len(output.splitlines()) == len(lines)
+    results = json.loads((folder / "results.json").read_text())
+    assert lines[-1]["AverageEpisodeRewards/eval"] == results["policies"][-1]["mean_return"]

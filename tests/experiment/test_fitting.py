@@ -1,0 +1,145 @@
+"""Fits as runs in folders: `recsim-tf fit`."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.experiment.config import load
+from recsim_tf.experiment.fitting import run_fit
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.fitting import load_model
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from tests.experiment.tiny_runs import run_command
+
+CONFIG = """
+run_fit.log = @simulated_log()
+run_fit.held_out = 0.2
+run_fit.truth = {"users.no_click_mass": 1.0}
+run_fit.num_replicates = 20
+simulated_log.simulator = @truth/interest_evolution()
+simulated_log.num_sessions = 60
+simulated_log.num_steps = 6
+InterestEvolutionUsers.min_normalizer = -1.25
+InterestEvolutionUsers.time_budget = 10.0
+truth/interest_evolution.users = @InterestEvolutionUsers()
+interest_evolution.users = @InterestEvolutionUsers()
+run_fit.simulator = @interest_evolution()
+run_fit.parameters = {"users.no_click_mass": @Parameter()}
+Parameter.start = 1.5
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "fit.gin"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, config):
+    run = tmp_path / "run"
+    options = (
+        "run_fit.posterior = True",
+        "sample_parameters.num_samples = 50",
+        "sample_parameters.num_burnin_steps = 20",
+    )
+    bindings = [
+        f"--gin_bindings={option}" for option in (*options, "sample_parameters.jit_compile = False")
+    ]
+    code, output, errors = run_command(
+        "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
+    )
+    assert code == 0, errors
+    content = json.loads((run / "results.json").read_text())
+    estimate = content["estimates"]["users.no_click_mass"]
+    assert abs(estimate["value"] - 1.0) < 4 * estimate["standard_error"]
+    assert re.search(rf"users.no_click_mass +{estimate['value']:.5g}", output)
+    assert (content["sessions"], content["held_out_sessions"]) == (48, 12)
+    assert content["checks"]["recovery"]
+    assert "Recovery of known parameters" in (run / "report.html").read_text()
+    assert "users.no_click_mass" in (run / "model" / "MODEL_CARD.md").read_text()
+    loaded = load_model(run / "model")
+    assert loaded.simulator.users.no_click_mass == pytest.approx(estimate["value"])
+    assert loaded.simulator.users.time_budget == 10.0
+
+    assert content["posterior"]["users.no_click_mass"]["sd"] == pytest.approx(
+        estimate["standard_error"], rel=0.5
+    )
+    assert np.load(run / "posterior.npz")["users.no_click_mass"].shape == (2, 50)
+
+    code, output, errors = run_command(
+        "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
+    )
+    assert code == 0, errors
+    assert "had ended already" in output
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
+    options = {
+        "method": "'adam'",
+        "max_steps": 6,
+        "batch_size": 10,
+        "checkpoint_interval": 1,
+        "standard_errors": None,
+        "progress": False,
+    }
+    run = RunDirectory(
+        tmp_path / "run",
+        load([str(config)], [f"fit.{name} = {value}" for name, value in options.items()]),
+    )
+    original, calls = LogLikelihood.value_and_gradients, iter(range(12))
+
+    def interrupted(self, *arguments):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LogLikelihood, "value_and_gradients", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_fit(run)
+    assert not (run.path / "results.json").exists()
+    run_fit(run)
+    events = [
+        event
+        for file in (run.path / "tensorboard" / "start_0").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+    ]
+    steps = [
+        event.step
+        for event in events
+        for value in event.summary.value
+        if value.tag == "Fit/log_likelihood"
+    ]
+    assert sorted(steps) == list(range(6)), "no pass was repeated"
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (
+            ["run_fit.log = 3"],
+            "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got int",
+        ),
+        (
+            ["run_fit.parameters = {'users.mass': @Parameter()}"],
+            "InterestEvolutionUsers has no parameter 'mass'",
+        ),
+        (
+            [
+                "run_fit.log = @episode_log()",
+                "episode_log.path = 'nowhere'",
+                "episode_log.simulator = @interest_evolution()",
+            ],
+            "there is no episode log nowhere",
+        ),
+    ],
+)
+def test_bad_input_is_named(tmp_path, config, bindings, message):
+    run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
+    with pytest.raises((ValueError, OSError), match=message):
+        run_fit(run)

@@ -1,0 +1,134 @@
+"""Compares an agent's first update on several replicas with that on one device, from the same
+transitions; prints figures as JSON.
+
+Usage: replica_gradients.py STRATEGY AGENT ..., with TF_CONFIG where the strategy is "multi_worker".
+With "refused" instead of agents it prints what is said of configurations that several replicas
+cannot have.
+"""
+
+import json
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf import replicas
+from recsim_tf.experiment import config
+from recsim_tf.experiment.runs.errors import one_line
+from recsim_tf.experiment.training import train
+from recsim_tf.experiment.training.devices import cluster
+from tests.experiment.tiny_runs import TINY
+
+NUM_USERS = 16
+_AGENTS = {
+    "slate_q": (
+        *(
+            "create_slate_q.optimizer = @SGD",
+            "SlateQAgent.target = 'differential'",
+            "SlateQAgent.num_steps = 3",
+        ),
+        *(
+            "SlateQAgent.gradient_clipping = 0.01",
+            "SlateQAgent.choice_scores = 'learned'",
+            "create_slate_q.choice_network = @ClickNetwork",
+        ),
+    ),
+    "reinforce": (
+        *(
+            "experiment.create_agent = @create_reinforce",
+            "create_reinforce.optimizer = @SGD",
+            "experiment.batch_size = None",
+        ),
+        *("ReinforceSlateAgent.num_steps = 3", "ReinforceSlateAgent.normalize_advantages = True"),
+    ),
+    "full_slate_q": (
+        "experiment.create_agent = @create_full_slate_q",
+        "create_full_slate_q.optimizer = @SGD",
+    ),
+}
+
+
+_REFUSED = (
+    ("experiment.num_users = 15",),
+    ("experiment.batch_size = 15",),
+    ("experiment.jit_compile = True",),
+    ("experiment.create_agent = @create_tabular_q",),
+    ("experiment.create_agent = @create_full_slate_q", "FullSlateQAgent.gradient_clipping = 1.0"),
+)
+
+
+def refused(devices) -> list[str]:
+    """The errors of `_REFUSED`."""
+    messages = []
+    for bindings in _REFUSED:
+        config.load([TINY], bindings)
+        try:
+            with devices.strategy.scope():
+                train.experiment()
+        except ValueError as error:
+            messages.append(one_line(error))
+    return messages
+
+
+def main(strategy: str, agents: list[str]) -> None:
+    config.load([], [f"cluster.logical_cpus = {2 if strategy == 'mirrored' else None}"])
+    devices = cluster(strategy)
+    if agents == ["refused"]:
+        print(json.dumps(refused(devices)))
+        return
+    figures = {}
+    for agent in agents:
+        config.load(
+            [TINY],
+            [
+                "SGD.learning_rate = 1.0",
+                "InterestEvolutionUsers.time_budget = 8.0",
+                *_AGENTS[agent],
+            ],
+        )
+        single = train.experiment()
+        length = single.agent.train_sequence_length
+        # So long that sessions end, and with them transitions do not count, in other numbers on
+        # each replica.
+        single.loop.collect(8)
+        frames = single.loop.replay.latest(length)
+        ends = tf.reshape(
+            tf.reduce_sum(tf.cast(frames.is_boundary()[:, :-1], tf.int32), axis=1), [2, -1]
+        )
+        with devices.strategy.scope():
+            several = train.experiment()
+            before = [weight.numpy() for weight in several.loop.trainable_variables]
+
+            @tf.function(autograph=False)
+            def update(agent=several.agent, frames=frames):
+                return replicas.gather_total(
+                    devices.strategy.run(lambda: agent.train(_part(frames)))
+                )
+
+            losses = [float(loss) for loss in tf.nest.flatten(update())]
+        alone = [float(loss) for loss in tf.nest.flatten(single.agent.train(frames))]
+        after = [weight.numpy() for weight in several.loop.trainable_variables]
+        expected = [weight.numpy() for weight in single.loop.trainable_variables]
+        figures[agent] = {
+            "difference": max(
+                float(np.abs(a - b).max()) for a, b in zip(after, expected, strict=True)
+            ),
+            "gradient": max(
+                float(np.abs(a - b).max()) for a, b in zip(expected, before, strict=True)
+            ),
+            "ends": tf.reduce_sum(ends, axis=1).numpy().tolist(),
+            "loss_difference": max(abs(a - b) for a, b in zip(losses, alone, strict=True)),
+        }
+    if devices.is_chief:
+        print(json.dumps(figures))
+
+
+def _part(frames):
+    """A replica's users."""
+    size = NUM_USERS // replicas.number()
+    first = tf.distribute.get_replica_context().replica_id_in_sync_group * size
+    return tf.nest.map_structure(lambda leaf: leaf[first : first + size], frames)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

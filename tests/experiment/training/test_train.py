@@ -1,0 +1,171 @@
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.trajectories import time_step as ts
+
+from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.training import train
+from tests.experiment.tiny_runs import TINY, open_run, run_command, snapshot, start_command
+
+# Matplotlib and PolicySaver warn of their own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run: its folder and what `train` returned."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return folder, train.train(open_run(folder))
+
+
+def test_a_run_leaves_its_results(finished):
+    folder, results = finished
+    assert json.loads((folder / "results.json").read_text()) == results
+    assert [policy["name"] for policy in results["policies"]] == ["Random", "Oracle", "SlateQ"]
+    for policy in results["policies"]:
+        assert policy["episodes"] == 64
+        assert policy["standard_error"] > 0
+    assert results["train"]["iterations"] == 40
+    assert results["train"]["env_steps"] == 640
+    assert results["train"]["train_steps"] == 40
+    assert (folder / "learning_curve.png").read_bytes()[:4] == b"\x89PNG"
+    assert "SlateQAgent.average_tau = 0.01" in (folder / "operative_config.gin").read_text()
+    assert list((folder / "tensorboard").iterdir())
+
+
+def test_metrics_are_logged_under_recsims_names(finished):
+    folder, _ = finished
+    rows = RunDirectory(folder).metrics()
+    assert [row["iteration"] for row in rows] == [0, 10, 20, 30, 40]
+    assert {"CTR/train", "TimePerStep/train", "Losses/Loss", "Losses/td_loss"} <= set(rows[-1])
+    assert {
+        "AverageEpisodeRewards/eval",
+        "AverageEpisodeLength/eval",
+        "StdEpisodeRewards/eval",
+    } <= set(rows[-1])
+
+
+def test_the_exported_policy_acts_on_any_number_of_users(finished):
+    folder, _ = finished
+    run = open_run(folder)
+    parts = train.experiment()
+    run.restore_latest(parts.checkpoint)
+    policy = tf.saved_model.load(str(folder / "policy"))
+    observation = parts.simulator.observe(parts.simulator.reset(7, seed=5))
+    step = ts.TimeStep(tf.fill([7], ts.StepType.MID), tf.zeros([7]), tf.ones([7]), observation)
+    expected, _ = parts.agent.policy.function(observation, (), tf.constant([0, 1]))
+    np.testing.assert_array_equal(policy.action(step).action, expected)
+
+
+def test_a_finished_run_is_extended_by_more_iterations(finished, tmp_path):
+    extended = tmp_path / "run"
+    train.train(open_run(extended, "train.num_iterations = 20"))
+    results = train.train(open_run(extended))
+    _, uninterrupted = finished
+    assert results["policies"] == uninterrupted["policies"]
+    assert results["train"]["train_steps"] == 40
+
+
+def test_fewer_iterations_than_were_run_are_refused(finished):
+    folder, _ = finished
+    with pytest.raises(UsageError, match=r"train.num_iterations must be at least 40"):
+        train.train(open_run(folder, "train.num_iterations = 10"))
+
+
+@pytest.mark.parametrize("damage", ["corrupt", "foreign", "no list"])
+def test_a_bad_checkpoint_is_an_error_and_stays_as_it_is(finished, tmp_path, damage):
+    folder, _ = finished
+    copy = tmp_path / "run"
+    for name, content in snapshot(folder).items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes(content)
+    checkpoints = copy / "checkpoints"
+    if damage == "corrupt":
+        for path in checkpoints.glob("*.data*"):
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif damage == "foreign":
+        manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(x=tf.Variable(1.0)), str(checkpoints), max_to_keep=1
+        )
+        manager.save(checkpoint_number=99)
+    else:
+        (checkpoints / "checkpoint").unlink()
+    before = snapshot(copy)
+    with pytest.raises(UsageError, match="checkpoint") as caught:
+        train.train(open_run(copy))
+    assert str(caught.value).startswith(one_line(caught.value))
+    assert snapshot(copy) == before
+
+
+def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
+    for binding, message in (
+        ("train.log_interval = 0", "train.log_interval must be at least 1"),
+        ("train.warmup_iterations = 1", "train.warmup_iterations must be at least 2"),
+        ("experiment.replay_length = 1", "experiment.replay_length must be at least 2"),
+        (
+            "experiment.baselines = ('clairvoyant',)",
+            "baseline must be one of random, myopic, oracle",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train.train(open_run(tmp_path / "run", binding))
+        assert not (tmp_path / "run").exists()
+
+
+def _wait_for_checkpoint(folder, process):
+    while not (folder / "checkpoints" / "checkpoint").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+
+
+def _without_times(rows):
+    return [
+        {key: value for key, value in row.items() if key not in ("seconds", "TimePerStep/train")}
+        for row in rows
+    ]
+
+
+def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
+    arguments = (f"--gin_file={TINY}", "--gin_bindings=train.num_iterations = 1000")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    code, output, errors = run_command("train", f"--root_dir={whole}", *arguments)
+    assert code == 0, errors
+    process = start_command("train", f"--root_dir={killed}", *arguments)
+    _wait_for_checkpoint(killed, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (killed / "results.json").exists()
+    code, output, errors = run_command("train", f"--root_dir={killed}", *arguments)
+    assert code == 0, errors
+    assert "Going on from iteration" in output
+    results, expected = (
+        json.loads((folder / "results.json").read_text()) for folder in (killed, whole)
+    )
+    assert results["policies"] == expected["policies"]
+    assert _without_times(RunDirectory(killed).metrics()) == _without_times(
+        RunDirectory(whole).metrics()
+    )
+
+
+def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "run"
+    process = start_command(
+        "train",
+        f"--root_dir={folder}",
+        f"--gin_file={TINY}",
+        "--gin_bindings=train.num_iterations = 1000000",
+    )
+    _wait_for_checkpoint(folder, process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    last = errors.strip().splitlines()[-1]
+    assert "stopped at iteration" in last
+    assert "run the same command to go on" in last
+    iteration = RunDirectory(folder).metrics()[-1]["iteration"]
+    assert tf.train.latest_checkpoint(str(folder / "checkpoints")).endswith(f"-{iteration}")

@@ -1,0 +1,333 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
+from recsim_tf.fitting.estimate.information import observed_information, session_scores
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.parameters.parameter import FittedSimulator
+from tests.fitting.sessions import HAZARD, drifting, evolution, exploration, rollout, satisfaction
+
+# Every parameter of every model that acts on the likelihood of a full log; page clicks have theirs
+# beside their other tests.
+PARAMETERS = {
+    "evolution": (
+        evolution(**HAZARD),
+        [
+            *(
+                "alpha_y_intercept",
+                "alpha_x_intercept",
+                "no_click_mass",
+                "min_normalizer",
+                "step_penalty",
+                "user_update_alpha",
+            ),
+            *("time_budget", "document_quality_factor", "departure_temperature"),
+        ],
+    ),
+    "evolution with cascades": (
+        evolution(**HAZARD, choice_model=choice.ProportionalCascade, user_quality_factor=0.3),
+        ["attention_prob", "score_scaling", "user_quality_factor", "min_normalizer"],
+    ),
+    "exploration": (
+        exploration(),
+        ["user_type_distribution", "affinity_loc", "affinity_scale", "no_click_mass"],
+    ),
+    "exploration, proportional": (
+        exploration(choice_model=choice.MultinomialProportional),
+        ["no_click_mass", "min_normalizer"],
+    ),
+    "drifting taste": (drifting(), ["taste_loc", "taste_scale", "gain", "decay", "no_click_mass"]),
+    "a catalogue": (drifting(), ["documents.bias", "documents.factors", "documents.pull"]),
+    "satisfaction": (
+        satisfaction(),
+        [
+            "memory_discount",
+            "sensitivity",
+            "innovation_stddev",
+            "choc_mean",
+            "choc_stddev",
+            "kale_mean",
+            "kale_stddev",
+        ],
+    ),
+}
+CASES = [
+    pytest.param(simulator, name, id=f"{case}-{name}")
+    for case, (simulator, names) in PARAMETERS.items()
+    for name in names
+]
+
+
+@pytest.mark.parametrize(("simulator", "name"), CASES)
+def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulator, name):
+    log = from_trajectory(rollout(simulator, num_users=6, num_steps=5))
+    fitted = FittedSimulator(
+        simulator, {name if "." in name else f"users.{name}": Parameter()}, tf.float64
+    )
+    likelihood = LogLikelihood(fitted, log, batch_size=6)
+    _, (gradient,) = likelihood.total()
+    (variable,) = fitted.variables
+    value = variable.numpy()
+    assert np.any(np.abs(gradient) > 1e-4)
+    for index in np.ndindex(value.shape):
+        step = np.zeros_like(value)
+        step[index] = 1e-6 * max(abs(value[index]), 0.1)
+        sides = []
+        for sign in (1, -1):
+            variable.assign(value + sign * step)
+            sides.append(likelihood.total()[0])
+        variable.assign(value)
+        np.testing.assert_allclose(
+            gradient[index], (sides[0] - sides[1]) / (2 * step[index]), rtol=1e-5, atol=1e-5
+        )
+
+
+def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
+    simulator = evolution(**HAZARD)
+    log = from_trajectory(rollout(simulator, num_users=7))
+    fitted = FittedSimulator(simulator, {"users.no_click_mass": Parameter()}, tf.float64)
+    whole, parts = (LogLikelihood(fitted, log, batch_size) for batch_size in (100, 3))
+    np.testing.assert_allclose(whole.by_session(), session_log_prob(simulator, log), rtol=1e-12)
+    np.testing.assert_allclose(parts.by_session(), whole.by_session(), rtol=1e-12)
+    for one, other in zip(parts.total(), whole.total(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+TRUTH = {"users.no_click_mass": 1.0, "users.user_update_alpha": 0.9 / 3.4}
+SUPPORTS = {name: Parameter(start=0.5, support="positive") for name in TRUTH}
+
+
+@pytest.fixture(scope="module")
+def log():
+    return from_trajectory(rollout(evolution(**HAZARD), num_users=400, num_steps=20))
+
+
+@pytest.fixture(scope="module")
+def result(log):
+    return fit(evolution(**HAZARD), SUPPORTS, log, progress=False)
+
+
+def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors(result, log):
+    assert result.converged
+    assert not result.diverged
+    for name, truth in TRUTH.items():
+        estimate = result.estimates[name]
+        assert abs(estimate.value - truth) < 3 * estimate.standard_error
+        assert estimate.low < estimate.value < estimate.high
+        assert getattr(result.simulator.users, name.split(".")[1]) == estimate.value
+    assert result.log_likelihood >= np.sum(session_log_prob(evolution(**HAZARD), log))
+    np.testing.assert_allclose(
+        result.log_likelihood, np.sum(session_log_prob(result.simulator, log)), rtol=1e-9
+    )
+
+
+def test_scores_are_the_gradients_of_single_sessions(log):
+    simulator, sessions = evolution(**HAZARD), log.take(np.arange(5))
+    fitted = FittedSimulator(simulator, SUPPORTS, tf.float64)
+    scores = session_scores(fitted, simulator, sessions, batch_size=2)
+    for session in range(5):
+        alone = LogLikelihood(fitted, sessions.take([session]), 1)
+        np.testing.assert_allclose(scores[session], alone.total()[1], rtol=1e-9, atol=1e-12)
+
+
+def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_is_smooth(log):
+    simulator = evolution(**HAZARD)
+    parameters = {
+        "users.no_click_mass": Parameter(support="positive"),
+        "users.min_normalizer": Parameter(),
+    }
+    fitted = FittedSimulator(simulator, parameters, tf.float64)
+    likelihood = LogLikelihood(fitted, log, 400)
+    scores, curvature = (
+        observed_information(fitted, likelihood, simulator, log, kind)
+        for kind in ("scores", "curvature")
+    )
+    # Both are estimates of the same from 400 sessions.
+    np.testing.assert_allclose(np.linalg.inv(scores), np.linalg.inv(curvature), rtol=0.4)
+    np.testing.assert_array_equal(
+        fitted.flat(), FittedSimulator(simulator, parameters, tf.float64).flat()
+    )
+
+
+def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
+    # Choices of one document each, so that the log-likelihood is binomial in the probability of a
+    # click.
+    simulator = exploration(
+        user_type_distribution=(1.0,), affinity_loc=((0.0, 0.0),), affinity_scale=((1e-6, 1e-6),)
+    )
+    log = from_trajectory(rollout(simulator, num_users=50, size=1))
+    result = fit(
+        simulator,
+        {"users.no_click_mass": Parameter(start=0.0)},
+        log,
+        standard_errors="curvature",
+        progress=False,
+    )
+    scores = log.documents.quality[..., 0]
+    mass = result.estimates["users.no_click_mass"].value
+    probs = 1 / (1 + np.exp(mass - 1 - scores))
+    expected = 1 / np.sqrt(np.sum(probs * (1 - probs)))
+    np.testing.assert_allclose(
+        result.estimates["users.no_click_mass"].standard_error, expected, rtol=0.02
+    )
+
+
+def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, result):
+    found = fit(
+        evolution(**HAZARD),
+        SUPPORTS,
+        log,
+        method="adam",
+        optimizer=lambda: tf.keras.optimizers.Adam(0.05),
+        held_out=0.2,
+        batch_size=80,
+        max_steps=60,
+        patience=8,
+        progress=False,
+        standard_errors=None,
+    )
+    assert found.converged
+    assert len(found.history) < 60
+    assert found.held_out_log_likelihood == pytest.approx(
+        max(row["held_out"] for row in found.history)
+    )
+    for name, estimate in found.estimates.items():
+        assert (
+            abs(estimate.value - result.estimates[name].value)
+            < 2 * result.estimates[name].standard_error
+        )
+        assert np.isnan(estimate.standard_error)
+
+
+def test_a_narrow_prior_wins_over_few_sessions(log):
+    prior = tfd.Normal(np.float64(2.0), 1e-4)
+    parameters = {"users.no_click_mass": Parameter(start=1.5, prior=prior)}
+    found = fit(evolution(**HAZARD), parameters, log.take(np.arange(5)), progress=False)
+    estimate = found.estimates["users.no_click_mass"]
+    assert abs(estimate.value - 2.0) < 1e-5
+    assert estimate.standard_error == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_the_best_of_several_starts_counts(log):
+    parameters = {"users.no_click_mass": Parameter(start=40.0)}
+    # One small step each, which leaves the starts where they are.
+    arguments = {
+        "method": "adam",
+        "max_steps": 1,
+        "batch_size": 400,
+        "start_spread": 10.0,
+        "standard_errors": None,
+        "progress": False,
+    }
+    one, several = (
+        fit(evolution(**HAZARD), parameters, log, num_starts=starts, **arguments)
+        for starts in (1, 4)
+    )
+    assert several.log_likelihood > one.log_likelihood
+
+
+def test_the_search_turns_back_where_the_models_are_impossible(log):
+    # The weight of no click is no_click_mass + 1.25: below -1.25 there is no likelihood, and the
+    # first steps from afar end there.
+    parameters = {"users.no_click_mass": Parameter(start=30.0)}
+    found = fit(evolution(**HAZARD), parameters, log, standard_errors=None, progress=False)
+    assert found.converged
+    assert any(not np.isfinite(row["log_likelihood"]) for row in found.history)
+    assert abs(found.estimates["users.no_click_mass"].value - 1) < 0.5
+
+
+def test_a_start_without_a_likelihood_is_refused(log):
+    with pytest.raises(ValueError, match="the log-likelihood is not finite at the start"):
+        fit(
+            evolution(**HAZARD), {"users.no_click_mass": Parameter(start=-3.0)}, log, progress=False
+        )
+
+
+def test_a_parameter_that_acts_through_a_rule_alone_is_refused():
+    simulator = evolution()
+    log = from_trajectory(rollout(simulator))
+    with pytest.raises(
+        ValueError, match=r"users.step_penalty does not act on the likelihood .* needs a hazard"
+    ):
+        fit(
+            simulator,
+            {"users.no_click_mass": Parameter(), "users.step_penalty": Parameter()},
+            log,
+            progress=False,
+        )
+
+
+def test_a_fit_that_diverges_keeps_the_last_finite_parameters(log):
+    with pytest.warns(UserWarning, match="the fit diverged"):
+        found = fit(
+            evolution(**HAZARD),
+            {"users.no_click_mass": Parameter(start=3.0)},
+            log,
+            method="adam",
+            optimizer=lambda: tf.keras.optimizers.SGD(1e6),
+            batch_size=100,
+            max_steps=50,
+            progress=False,
+        )
+    assert found.diverged
+    assert not found.converged
+    assert np.isfinite(found.estimates["users.no_click_mass"].value)
+    assert np.isfinite(found.log_likelihood)
+
+
+def test_the_simulator_that_is_given_stays_as_it_is(result):
+    assert evolution(**HAZARD).users.no_click_mass == 1.0
+    simulator = evolution(**HAZARD)
+    FittedSimulator(simulator, {"users.no_click_mass": Parameter()}, tf.float64)
+    assert simulator.users.no_click_mass == 1.0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({}, "parameters must name at least one parameter to fit, got none"),
+        (
+            {"no_click_mass": Parameter()},
+            "a parameter's name must be users.NAME or documents.NAME, got 'no_click_mass'",
+        ),
+        (
+            {"users.mass": Parameter()},
+            "InterestEvolutionUsers has no parameter 'mass'; its numbers are .*no_click_mass",
+        ),
+        (
+            {"users.no_click_mass": Parameter(start=-1.0, support="positive")},
+            "users.no_click_mass must start within its support",
+        ),
+        (
+            {"users.departure_temperature": Parameter()},
+            "users.departure_temperature needs a start: the model has none, got None",
+        ),
+    ],
+)
+def test_parameters_that_cannot_be_fitted_are_named(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        FittedSimulator(evolution(), parameters, tf.float64)
+
+
+def test_bad_arguments_are_named(log):
+    with pytest.raises(
+        ValueError, match="support must be one of real, positive, unit or a bijector, got 'integer'"
+    ):
+        Parameter(support="integer")
+    assert isinstance(Parameter(support=tfb.Exp()).bijector, tfb.Exp)
+    for arguments, message in (
+        ({"method": "newton"}, "method must be one of adam, lbfgs, got 'newton'"),
+        ({"max_steps": 0}, "max_steps must be at least 1, got 0"),
+        ({"confidence": 1.0}, r"confidence must be in \(0, 1\), got 1.0"),
+        (
+            {"standard_errors": "all"},
+            "standard_errors must be auto, scores, curvature or None, got 'all'",
+        ),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit(evolution(**HAZARD), SUPPORTS, log, progress=False, **arguments)

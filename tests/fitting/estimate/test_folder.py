@@ -1,0 +1,110 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.fitting import Parameter, fit, simulated_log
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from tests.fitting.sessions import HAZARD, evolution
+
+PARAMETERS = {
+    "users.no_click_mass": Parameter(2.0),
+    "users.step_penalty": Parameter(0.8, "positive"),
+}
+
+
+@pytest.fixture(scope="module")
+def log():
+    return simulated_log(evolution(**HAZARD), 60, 6)
+
+
+def run(log, folder=None, method="adam", max_steps=6, **arguments):
+    arguments = {
+        "batch_size": 25,
+        "standard_errors": None,
+        "progress": False,
+        "checkpoint_interval": 2,
+        **arguments,
+    }
+    return fit(
+        evolution(**HAZARD),
+        PARAMETERS,
+        log,
+        method=method,
+        max_steps=max_steps,
+        folder=folder,
+        **arguments,
+    )
+
+
+def interrupt(monkeypatch, calls: int):
+    """Stops a fit by Ctrl-C at a call of the likelihood."""
+    original = LogLikelihood.value_and_gradients
+    count = iter(range(calls))
+
+    def counted(self, *arguments):
+        if next(count, None) is None:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    monkeypatch.setattr(LogLikelihood, "value_and_gradients", counted)
+
+
+def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, log):
+    expected = run(log)
+    with monkeypatch.context() as patch:
+        interrupt(patch, calls=14)
+        with pytest.raises(KeyboardInterrupt):
+            run(log, tmp_path)
+    resumed = run(log, tmp_path)
+    assert resumed.history == expected.history
+    for name, estimate in resumed.estimates.items():
+        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
+
+
+def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
+    first = run(log, tmp_path, "lbfgs", max_steps=50)
+    monkeypatch.setattr(LogLikelihood, "batches", None, raising=True)
+    monkeypatch.setattr(
+        LogLikelihood, "total", lambda self: (first.log_likelihood, [np.ones(()), np.ones(())])
+    )
+    again = run(log, tmp_path, "lbfgs", max_steps=50)
+    assert again.history == first.history
+    assert (
+        again.estimates["users.step_penalty"].value == first.estimates["users.step_penalty"].value
+    )
+
+
+def test_the_folder_has_curves_for_tensorboard(tmp_path, log):
+    found = run(log, tmp_path)
+    (file,) = (tmp_path / "tensorboard" / "start_0").iterdir()
+    events = list(tf.compat.v1.train.summary_iterator(str(file)))
+    steps = [
+        event.step
+        for event in events
+        for value in event.summary.value
+        if value.tag == "Fit/log_likelihood"
+    ]
+    assert steps == [row["step"] for row in found.history]
+
+
+def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
+    run(log, tmp_path)
+    before = json.loads((tmp_path / "fit.json").read_text())
+    with pytest.raises(
+        ValueError,
+        match="holds another fit, which differs in batch_size, seed: choose another folder",
+    ):
+        run(log, tmp_path, batch_size=30, seed=1)
+    assert json.loads((tmp_path / "fit.json").read_text()) == before
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path, log):
+    run(log, tmp_path)
+    for file in (tmp_path / "checkpoints" / "start_0").glob("ckpt-*.data*"):
+        file.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"checkpoint .*ckpt-6 is damaged"):
+        run(log, tmp_path)
+    with pytest.raises(ValueError, match="checkpoint_interval must be at least 1, got 0"):
+        run(log, checkpoint_interval=0)

@@ -1,0 +1,187 @@
+"""Mean-field posteriors, on models whose posteriors are known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Clicks
+from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
+from recsim_tf.fitting import Parameter, fit, hierarchical_normal, simulated_log
+from recsim_tf.fitting.parameters.mean_field import MeanField, divergence
+from recsim_tf.fitting.parameters.parameter import BIJECTORS
+
+NUM_SESSIONS, NUM_STEPS = 40, 3
+SPREAD, NOISE = 1.5, 0.8
+
+
+class Raters(UserModel):
+    """Users of a level ~ Normal(mean, SPREAD), who rate Normal(level, NOISE) at each step."""
+
+    def __init__(self, mean=0.0, dtype=tf.float64):
+        super().__init__()
+        self.mean = mean
+        self.dtype = dtype
+
+    def initial_draws(self, num_users):
+        return tfd.Normal(
+            tf.broadcast_to(tf.cast(self.mean, self.dtype), [num_users]),
+            tf.constant(SPREAD, self.dtype),
+        )
+
+    def response(self, state, slate):
+        return tfd.Normal(state, tf.constant(NOISE, self.dtype))
+
+    def outcome(self, state, slate, draw):
+        return Clicks(clicked=tf.cast(slate.mask, self.dtype))
+
+    def update(self, state, slate, response, innovation):
+        return state
+
+    def departure(self, state):
+        return tf.zeros([state.shape[0]], tf.bool)
+
+    def observe(self, state):
+        return state[:, tf.newaxis]
+
+
+def raters(mean=0.0) -> Simulator:
+    return Simulator(
+        Raters(mean),
+        Catalogue(5, 2, dtype=tf.float64),
+        1,
+        2,
+        lambda response: response.clicked[:, 0],
+    )
+
+
+@pytest.fixture(scope="module")
+def log():
+    return simulated_log(raters(mean=2.0), NUM_SESSIONS, NUM_STEPS)
+
+
+def searched(simulator, parameters, log, passes=300, rate=0.05, **arguments):
+    schedule = tf.keras.optimizers.schedules.CosineDecay(
+        rate, passes * -(-log.num_sessions // arguments.get("batch_size", 1000))
+    )
+    arguments = {"max_steps": passes, "patience": passes, "progress": False, **arguments}
+    return fit(
+        simulator,
+        parameters,
+        log,
+        method="adam",
+        optimizer=lambda: tf.keras.optimizers.Adam(schedule),
+        **arguments,
+    )
+
+
+def test_latent_initial_draws_get_their_posterior_and_the_population_its_mean(log):
+    found = searched(raters(), {"users.mean": Parameter()}, log._replace(initial=()), passes=600)
+    ratings = log.response[:, :NUM_STEPS]
+    # The marginal of a session's mean rating is Normal(mean, SPREAD^2 + NOISE^2 / T), the same for
+    # all sessions.
+    expected = ratings.mean()
+    error = np.sqrt((SPREAD**2 + NOISE**2 / NUM_STEPS) / NUM_SESSIONS)
+    assert abs(found.estimates["users.mean"].value - expected) < 0.1 * error
+    weight = SPREAD**2 / (SPREAD**2 + NOISE**2 / NUM_STEPS)
+    posterior = expected + weight * (ratings.mean(axis=1) - expected)
+    np.testing.assert_allclose(found.initial_draws, posterior, atol=0.15)
+
+
+def test_a_mean_field_posterior_of_one_parameter_is_exact_where_it_is_normal(log):
+    prior = tfd.Normal(np.float64(1.5), 0.3)
+    found = searched(
+        raters(), {"users.mean": Parameter(prior=prior, posterior="mean_field")}, log, passes=600
+    )
+    precision = 1 / 0.3**2 + NUM_SESSIONS / SPREAD**2
+    mean = (1.5 / 0.3**2 + log.initial.sum() / SPREAD**2) / precision
+    estimate = found.estimates["users.mean"]
+    assert estimate.value == pytest.approx(mean, abs=0.2 / np.sqrt(precision))
+    assert estimate.standard_error == pytest.approx(1 / np.sqrt(precision), rel=0.15)
+    np.testing.assert_allclose(
+        estimate.high - estimate.value, 1.96 * estimate.standard_error, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("support", ["real", "positive"])
+def test_a_divergence_from_one_draw_is_that_of_tfp_on_average(support):
+    posterior = MeanField(tf.Variable(np.float64([0.3, -0.2])), "x")
+    posterior.log_scale.assign(np.log([0.5, 0.7]))
+    bijector = BIJECTORS[support]()
+    # The prior of softplus(x) for a normal x: the divergence does not depend on the bijector.
+    prior = tfd.TransformedDistribution(tfd.Normal(np.float64(0.5), 1.2), bijector)
+    exact = tf.reduce_sum(
+        tfd.kl_divergence(posterior.distribution(), tfd.Normal(np.float64(0.5), 1.2))
+    )
+    draws = np.array([divergence(posterior, prior, bijector, seed) for seed in range(400)])
+    assert abs(draws.mean() - exact) < 4 * draws.std() / 20
+    assert float(
+        divergence(posterior, tfd.Normal(np.float64(0.5), 1.2), BIJECTORS["real"](), 0)
+    ) == pytest.approx(float(exact))
+
+
+def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
+    features = np.repeat(np.eye(2, dtype=np.float32), 50, axis=0)
+    generator = np.random.default_rng(0)
+    bias = (np.where(features[:, 0], 1.0, -1.0) + 0.3 * generator.standard_normal(100)).astype(
+        np.float32
+    )
+    users = DriftingTasteUsers(1, taste_scale=1e-3, gain=0.0, decay=1.0)
+    simulator = drifting_taste(3, 3, users=users, documents=Catalogue(100, 1, bias))
+    log = simulated_log(simulator, 400, 20)
+    prior = hierarchical_normal((), features)
+    fitted = drifting_taste(3, 3, users=users, documents=Catalogue(100, 1))
+    found = searched(
+        fitted,
+        {"documents.bias": Parameter(np.zeros(100), prior=prior, posterior="mean_field")},
+        log,
+        passes=150,
+    )
+    # A bias that all items share cannot be seen in choices.
+    loc = (
+        prior.loc.numpy()
+        if hasattr(prior.loc, "numpy")
+        else tf.convert_to_tensor(prior.loc).numpy()
+    )
+    assert loc[0] - loc[-1] == pytest.approx(2.0, abs=0.25)
+    assert float(tf.convert_to_tensor(prior.scale)) == pytest.approx(0.3, abs=0.1)
+    error = found.estimates["documents.bias"].value - bias
+    assert np.std(error) < 0.2
+    assert found.estimates["documents.bias"].standard_error.mean() == pytest.approx(
+        np.std(error), rel=0.4
+    )
+
+
+def test_bad_arguments_are_named(log):
+    name = "users.mean"
+    for make, message in (
+        (
+            lambda: Parameter(posterior="mean_field"),
+            "posterior='mean_field' needs a prior, got None",
+        ),
+        (lambda: Parameter(posterior="full"), "posterior must be mean_field or None, got 'full'"),
+        (lambda: hierarchical_normal(scale=0.0), "scale must be positive, got 0.0"),
+        (
+            lambda: hierarchical_normal(features=np.ones(3)),
+            r"features must have a shape \[D, M\], got \[3\]",
+        ),
+        (
+            lambda: fit(raters(), {name: Parameter()}, log._replace(initial=()), progress=False),
+            "method must be adam .* got 'lbfgs'",
+        ),
+        (
+            lambda: fit(
+                raters(),
+                {name: Parameter()},
+                log._replace(initial=()),
+                method="adam",
+                held_out=0.2,
+                progress=False,
+            ),
+            "held_out must be None where the log lacks the users' initial draws",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()

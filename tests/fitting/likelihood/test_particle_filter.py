@@ -1,0 +1,150 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.core.execution import compiled
+from recsim_tf.fitting import from_trajectory, session_log_prob
+from recsim_tf.fitting.likelihood.particle_filter import _resample, marginal_log_prob
+from recsim_tf.fitting.logs.session_log import as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.parameter import FittedSimulator, Parameter
+from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
+
+NUM_STEPS = 4
+# Few topics and large steps of the interests, so that the directions matter.
+USERS = {**HAZARD, "alpha_y_intercept": 0.8, "topic_quality_means": (-1.0, 0.0, 1.0)}
+PARAMETERS = {
+    "users.alpha_y_intercept": Parameter(),
+    "users.no_click_mass": Parameter(),
+    "users.user_update_alpha": Parameter(),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return FittedSimulator(evolution(**USERS), PARAMETERS, tf.float64)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return from_trajectory(rollout(evolution(**USERS), num_users=40, num_steps=NUM_STEPS))
+
+
+@pytest.fixture(scope="module")
+def exact(fitted, log):
+    """The log-likelihood [S] and the gradient [P] of its sum, by enumeration of all directions."""
+    with tf.GradientTape() as tape:
+        terms = []
+        for directions in itertools.product([0, 1], repeat=NUM_STEPS):
+            innovation = np.tile(
+                np.array(directions, np.int32)[: log.max_length], (log.num_sessions, 1)
+            )
+            # Without a click there is no direction: both count the same there, and after the end.
+            clicked = (log.response < log.slate_size) & log.active
+            log_prob = session_log_prob(
+                fitted.simulator, log._replace(innovation=np.where(clicked, innovation, 0))
+            )
+            terms.append(
+                log_prob - tf.math.log(tf.constant(2.0, tf.float64)) * (NUM_STEPS - clicked.sum(1))
+            )
+        value = tf.reduce_logsumexp(tf.stack(terms), axis=0)
+    return value.numpy(), np.array(tape.gradient(value, fitted.variables))
+
+
+def estimates(fitted, log, num_particles, num_runs):
+    """Values [R, S] and gradients [R, P] of their sums, of independent runs."""
+    scorer = scoring_simulator(fitted.simulator)
+    trajectory = as_trajectory(log._replace(innovation=()), scorer, log.num_sessions, latent=True)
+
+    @compiled
+    def run(seed):
+        with tf.GradientTape() as tape:
+            value = marginal_log_prob(scorer, trajectory, num_particles, seed)
+        return value, tf.stack(tape.gradient(value, fitted.variables))
+
+    runs = [run(tf.constant([7, number])) for number in range(num_runs)]
+    return tuple(np.stack([part.numpy() for part in parts]) for parts in zip(*runs, strict=True))
+
+
+def test_the_likelihood_and_its_gradient_are_those_of_enumeration(fitted, log, exact):
+    values, gradients = estimates(fitted, log, num_particles=1000, num_runs=20)
+    for found, expected in zip((values, gradients), exact, strict=True):
+        standard_error = found.std(0, ddof=1) / np.sqrt(len(found))
+        np.testing.assert_array_less(
+            np.abs(found.mean(0) - expected), 4 * standard_error + 2e-3 * np.abs(expected).max()
+        )
+    # The interest step acts through the directions, and through nothing else that was logged.
+    assert abs(exact[1][0]) > 0.1
+
+
+def test_few_particles_are_enough_for_an_estimate_without_bias(fitted, log, exact):
+    values, _ = estimates(fitted, log, num_particles=3, num_runs=400)
+    variances = values.var(0, ddof=1)
+    allowed = 4 * np.sqrt(variances.sum() / len(values))
+    assert abs(np.sum(values.mean(0) - exact[0])) < allowed
+    # One filter would be low by half its variance, which is about that of the mean of two.
+    assert variances.sum() > 1.5 * allowed
+
+
+def test_more_particles_have_less_spread(fitted, log):
+    few, many = (
+        estimates(fitted, log, num_particles, num_runs=10)[0].std(0).mean()
+        for num_particles in (10, 1000)
+    )
+    assert many < 0.3 * few
+
+
+def test_only_sessions_with_uneven_weights_are_resampled():
+    weights = np.array([[0.3, 0.01], [0.3, 0.97], [0.2, 0.01], [0.2, 0.01]])
+    # One filter of each of two sessions; the state of a particle tells its number and its session.
+    log_weights = tf.math.log(tf.constant(weights))[:, tf.newaxis]
+    state, after = _resample(tf.reshape(tf.range(8), [8, 1]), log_weights, tf.constant([1, 2]))
+    number, session = np.divmod(np.reshape(state, [4, 2]), 2)
+    np.testing.assert_array_equal(session, np.tile([0, 1], (4, 1)))
+    np.testing.assert_array_equal(number[:, 0], range(4))
+    # Systematic resampling gives a particle of weight w floor(P w) or ceil(P w) descendants.
+    assert np.sum(number[:, 1] == 1) in (3, 4)
+    np.testing.assert_allclose(
+        tf.exp(after)[:, 0], np.stack([weights[:, 0], np.full(4, 0.25)], axis=1)
+    )
+
+
+def test_the_same_seed_gives_the_same_estimate_and_another_seed_another(log):
+    scorer = scoring_simulator(evolution(**USERS))
+    trajectory = as_trajectory(log, scorer, log.num_sessions, latent=True)
+    one, again, other = (
+        compiled(lambda seed: marginal_log_prob(scorer, trajectory, 10, seed))(
+            tf.constant([1, seed])
+        )
+        for seed in (2, 2, 3)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).numpy().any()
+
+
+def test_innovations_that_do_not_matter_average_out():
+    simulator = evolution(**HAZARD, alpha_y_intercept=0.0)
+    log = from_trajectory(rollout(simulator))
+    scorer = scoring_simulator(simulator)
+    trajectory = as_trajectory(log, scorer, log.num_sessions)
+    parts = scorer.log_prob(trajectory)
+    expected = parts.initial + parts.response + parts.departure
+    found = marginal_log_prob(scorer, trajectory, 2000, seed=1)
+    np.testing.assert_allclose(found, expected, atol=0.15)
+
+
+def test_continuous_innovations_are_drawn_from_their_distribution():
+    simulator = satisfaction(innovation_stddev=1e-9)
+    log = from_trajectory(rollout(simulator))
+    scorer = scoring_simulator(simulator)
+    parts = scorer.log_prob(as_trajectory(log, scorer, log.num_sessions))
+    found = marginal_log_prob(scorer, as_trajectory(log, scorer, log.num_sessions), 3, seed=1)
+    np.testing.assert_allclose(found, parts.initial + parts.response, rtol=1e-5)
+
+
+def test_bad_arguments_are_named(log):
+    scorer = scoring_simulator(evolution(**USERS))
+    trajectory = as_trajectory(log, scorer, log.num_sessions)
+    with pytest.raises(ValueError, match="num_particles must be at least 1, got 0"):
+        marginal_log_prob(scorer, trajectory, 0, seed=1)

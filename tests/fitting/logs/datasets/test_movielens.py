@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+
+from recsim_tf.fitting.logs import read_movielens
+from recsim_tf.fitting.logs.datasets.movielens.negatives import sample_negatives
+
+# user, movie, stars, time: user 7 before user 12 although 12 stands first; ties at time 5.
+RATINGS = [
+    (12, 1, 5, 9),
+    (7, 3, 4, 5),
+    (7, 2, 1, 5),
+    (7, 1, 3, 4),
+    (7, 6, 2, 8),
+    (7, 5, 2, 9),
+    (12, 4, 1, 2),
+]
+HEADER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+
+
+def lines(ratings=RATINGS) -> str:
+    return "".join("\t".join(map(str, rating)) + "\n" for rating in ratings)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "ml-100k.inter"
+    path.write_text(HEADER + lines())
+    return path
+
+
+def read(path, **arguments):
+    return read_movielens(path, **({"num_movies": 12, "num_negatives": 3} | arguments))
+
+
+def test_users_are_sessions_in_order_of_time(path):
+    found = read(path)
+    log = found.log
+    assert list(found.user_ids) == [7, 12]
+    np.testing.assert_array_equal(log.length, [5, 2])
+    np.testing.assert_array_equal(found.timestamp, [[4, 5, 5, 8, 9], [2, 9, 9, 9, 9]])
+    chosen = np.take_along_axis(log.documents, log.response[..., np.newaxis], axis=2)[..., 0] + 1
+    # Rows 1 and 2 of the file are tied, the lesser of their numbers comes first.
+    ties = np.random.default_rng(0).random(7)
+    tied = [(3, 4), (2, 1)] if ties[1] < ties[2] else [(2, 1), (3, 4)]
+    np.testing.assert_array_equal(chosen, [[1, tied[0][0], tied[1][0], 6, 5], [4, 1, 1, 1, 1]])
+    np.testing.assert_array_equal(
+        found.rating, [[3, tied[0][1], tied[1][1], 2, 2], [1, 5, 5, 5, 5]]
+    )
+    assert log.shown.all()
+    assert not log.departed.any()
+    assert [leaf.dtype for leaf in (log.length, log.documents, log.response)] == [np.int32] * 3
+
+
+def test_first_part_of_each_user_is_for_training(path):
+    found = read(path)
+    np.testing.assert_array_equal(
+        found.test, [[False] * 4 + [True], [False, True, False, False, False]]
+    )
+    np.testing.assert_array_equal(
+        found.train, [[True] * 4 + [False], [True, False, False, False, False]]
+    )
+
+
+def test_negatives_are_the_generators_numbers_one_after_the_other():
+    user, movie = np.array([0, 0, 0, 1, 1]), np.array([1, 2, 5, 5, 3])
+    generator = np.random.default_rng(0)
+    expected, rated = [], set()
+    for event in range(5):
+        rated = {movie[event]} if event in (0, 3) else rated | {movie[event]}
+        found = []
+        while len(found) < 3:
+            number = int(generator.integers(1, 9))
+            if number not in rated and number not in found:
+                found.append(number)
+        expected.append(found)
+    np.testing.assert_array_equal(
+        sample_negatives(user, movie, num_movies=8, num_negatives=3, seed=0), expected
+    )
+
+
+def test_slates_are_of_distinct_movies_and_their_order_does_not_tell_the_choice(tmp_path):
+    generator = np.random.default_rng(0)
+    ratings = [
+        (user, movie, 3, time)
+        for user in range(200)
+        for time, movie in enumerate(generator.permutation(30)[:20] + 1)
+    ]
+    path = tmp_path / "u.data"
+    path.write_text(lines(ratings))
+    found = read_movielens(path, num_movies=40)
+    slates, choice = found.log.documents.reshape(-1, 10), found.log.response.ravel()
+    assert (np.diff(np.sort(slates, axis=1), axis=1) > 0).all()
+    # 4,000 choices: the standard error of a position's share is 0.0047.
+    np.testing.assert_allclose(
+        np.bincount(choice, minlength=10) / len(choice), 0.1, atol=4 * 0.0047
+    )
+    # At a user's first event, a movie that is rated later is a negative as often as any other.
+    later = [
+        ratings[event * 20 + step][1] in found.log.documents[event, 0] + 1
+        for event in range(200)
+        for step in range(1, 20)
+    ]
+    assert abs(np.mean(later) - 9 / 39) < 4 * np.sqrt(9 / 39 * 30 / 39 / len(later))
+
+
+def test_reading_again_gives_the_same_log(path):
+    one, other = read(path), read(path)
+    np.testing.assert_array_equal(one.log.documents, other.log.documents)
+    np.testing.assert_array_equal(one.log.response, other.log.response)
+
+
+def test_plain_file_and_other_order_of_columns_give_the_same_log(path, tmp_path):
+    plain, swapped = tmp_path / "u.data", tmp_path / "swapped.inter"
+    plain.write_text(lines())
+    swapped.write_text(
+        "timestamp:float\tuser_id:token\titem_id:token\trating:float\n"
+        + lines([(t, u, m, r) for u, m, r, t in RATINGS])
+    )
+    for other in (plain, swapped):
+        np.testing.assert_array_equal(read(other).log.documents, read(path).log.documents)
+        np.testing.assert_array_equal(read(other).timestamp, read(path).timestamp)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "name", "allowed"),
+    [
+        (0, "x", "user_id", "be a whole number"),
+        (1, "13", "item_id", r"be a whole number in \[1, 12\]"),
+        (1, "0", "item_id", r"be a whole number in \[1, 12\]"),
+        (2, "nan", "rating", "be a number of stars"),
+        (2, "-1", "rating", "be a number of stars"),
+        (3, "noon", "timestamp", "be in seconds since 1970"),
+    ],
+)
+def test_fault_is_named_by_row_and_column(path, column, value, name, allowed):
+    rows = [list(rating) for rating in RATINGS]
+    rows[3][column] = value
+    path.write_text(HEADER + lines(rows))
+    with pytest.raises(
+        ValueError, match=rf"^row 3, column '{name}' must {allowed}, got '?{value}'?$"
+    ):
+        read(path)
+
+
+def test_other_files_are_refused(path, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        read(tmp_path / "none.inter")
+    path.write_text(HEADER)
+    with pytest.raises(ValueError, match="must have at least one rating, got 0"):
+        read(path)
+    path.write_text(HEADER.replace("rating:float", "stars:float") + lines())
+    with pytest.raises(
+        ValueError, match=r"column 'rating' is missing: .* has user_id, item_id, stars, timestamp"
+    ):
+        read(path)
+    path.write_text("1\t2\t3\n")
+    with pytest.raises(
+        ValueError, match="must have the columns user_id, item_id, rating, timestamp, got 3 columns"
+    ):
+        read(path)
+
+
+def test_arguments_are_checked(path):
+    with pytest.raises(ValueError, match="num_negatives must be at least 1, got 0"):
+        read(path, num_negatives=0)
+    with pytest.raises(ValueError, match=r"train_fraction must be in \(0, 1\], got 0"):
+        read(path, train_fraction=0)
+    with pytest.raises(
+        ValueError, match="num_negatives=8 must be left of num_movies=12, but user 7 has rated 5"
+    ):
+        read(path, num_negatives=8)

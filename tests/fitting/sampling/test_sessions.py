@@ -1,0 +1,187 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Clicks
+from recsim_tf.environments.interest_evolution import UtilityVideos
+from recsim_tf.fitting import from_trajectory
+from recsim_tf.fitting.sampling.sessions import sample_sessions
+from tests.fitting.sessions import evolution, exploration, rollout, satisfaction
+
+NUM_USERS, NUM_STEPS = 5, 4
+LEVEL, STEP, RATING = 1.0, 0.5, 0.3
+
+
+class Level(NamedTuple):
+    level: tf.Tensor  # [B]
+    num_steps: tf.Tensor  # [B]
+
+
+class RatingUsers(UserModel):
+    """Users who rate slates around a level that walks; user i leaves after i + 1 steps."""
+
+    dtype = tf.float64
+
+    def initial_draws(self, num_users):
+        return tfd.Normal(tf.zeros([num_users], tf.float64), LEVEL)
+
+    def initial_state(self, draws):
+        return Level(draws, tf.zeros_like(draws))
+
+    def response(self, state, slate):
+        return tfd.Normal(state.level, RATING)
+
+    def outcome(self, state, slate, draw):
+        return Clicks(clicked=tf.cast(slate.mask, tf.float64) * draw[:, tf.newaxis])
+
+    def innovation(self, state, slate, response):
+        return tfd.Normal(tf.zeros_like(state.level), STEP)
+
+    def update(self, state, slate, response, innovation):
+        return Level(state.level + innovation, state.num_steps + 1)
+
+    def departure(self, state):
+        return state.num_steps > tf.range(state.level.shape[0], dtype=tf.float64)
+
+    def observe(self, state):
+        return state.level
+
+
+def rating() -> Simulator:
+    return Simulator(RatingUsers(), UtilityVideos(dtype=tf.float64), slate_size=1, num_candidates=2)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return from_trajectory(rollout(rating(), NUM_USERS, NUM_STEPS))
+
+
+def exact(log, session, initial, innovation):
+    """Means and covariance of the latents, (initial, innovations of the steps), by linear
+    regression on the ratings.
+    """
+    length = log.length[session]
+    # A rating is the initial level, the innovations before it, and noise.
+    design = np.hstack([np.ones([length, 1]), np.tril(np.ones([length, length]), -1)])
+    ratings = log.response[session, :length]
+    latent = np.array([initial] + [innovation] * length)
+    known = np.concatenate(
+        [
+            [0.0] if initial else log.initial[session, np.newaxis],
+            *[[0.0] * length if innovation else log.innovation[session, :length]],
+        ]
+    )
+    ratings = ratings - design @ np.where(latent, 0, known)
+    design = design[:, latent]
+    precision = design.T @ design / RATING**2 + np.diag(
+        np.array([LEVEL**-2] + [STEP**-2] * length)[latent]
+    )
+    covariance = np.linalg.inv(precision)
+    return covariance @ design.T @ ratings / RATING**2, covariance
+
+
+@pytest.mark.parametrize(
+    ("initial", "innovation"),
+    [(True, False), (False, True), (True, True)],
+    ids=["initial", "innovation", "both"],
+)
+def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovation):
+    latent = log._replace(
+        initial=() if initial else log.initial, innovation=() if innovation else log.innovation
+    )
+    posterior = sample_sessions(
+        rating(), latent, num_samples=400, num_burnin_steps=150, jit_compile=False, progress=False
+    )
+    assert (posterior.r_hat < 1.1).all()
+    assert (posterior.num_divergent == 0).all()
+    for session in range(NUM_USERS):
+        mean, covariance = exact(log, session, initial, innovation)
+        length = log.length[session]
+        found = np.concatenate(
+            [
+                posterior.initial[:, session, np.newaxis] if initial else np.zeros([400, 0]),
+                posterior.innovation[:, session, :length] if innovation else np.zeros([400, 0]),
+            ],
+            axis=1,
+        )
+        size = posterior.effective_sample_size[session]
+        variance = np.diag(covariance)
+        np.testing.assert_array_less(np.abs(found.mean(0) - mean), 4 * np.sqrt(variance / size))
+        np.testing.assert_array_less(
+            np.abs(found.var(0) - variance), 4 * variance * np.sqrt(2 / size)
+        )
+        if innovation:
+            assert not posterior.innovation[:, session, length:].any()
+
+
+def test_bounded_and_joint_latents_stay_within_their_supports():
+    simulator = satisfaction(observation_stddev=0.1)
+    log = from_trajectory(rollout(simulator, num_users=4, num_steps=3))
+    posterior = sample_sessions(simulator, log._replace(initial=()), 100, 50, progress=False)
+    assert posterior.initial.exposure.shape == posterior.initial.noise.shape == (100, 4)
+    assert ((posterior.initial.exposure > 0) & (posterior.initial.exposure < 1)).all()
+    # Sessions tell nothing about the noise of an observation and, with this small sensitivity,
+    # about the exposure: it stays uniform.
+    assert posterior.initial.noise.std() == pytest.approx(0.1, rel=0.3)
+    assert posterior.initial.exposure.std() == pytest.approx(12**-0.5, rel=0.3)
+    assert posterior.innovation == ()
+
+
+def test_the_same_seed_gives_the_same_draws(log):
+    def draws():
+        return sample_sessions(
+            rating(), log._replace(initial=()), 4, 2, jit_compile=False, seed=1, progress=False
+        ).initial
+
+    np.testing.assert_array_equal(draws(), draws())
+
+
+@pytest.mark.parametrize(
+    ("simulator", "latent", "message"),
+    [
+        (rating(), [], "the log must lack the initial draws or the innovations, got all"),
+        (
+            exploration(),
+            ["innovation"],
+            "the log must lack the initial draws or the innovations, got all",
+        ),
+        (
+            exploration(),
+            ["initial"],
+            "latent initial draws must be continuous, got JointDistributionNamed",
+        ),
+        (
+            evolution(),
+            ["innovation"],
+            (
+                "latent innovations must be continuous, got MaskedBernoulli: for discrete ones use"
+                " num_particles of fit"
+            ),
+        ),
+        (
+            satisfaction(observation_stddev=0.1),
+            ["innovation"],
+            "latent innovations must be of all reals at every step, as a Normal, got Joint",
+        ),
+    ],
+)
+def test_latents_that_cannot_be_sampled_are_named(simulator, latent, message):
+    log = from_trajectory(rollout(simulator, num_users=3, num_steps=2))
+    with pytest.raises(ValueError, match=message):
+        sample_sessions(simulator, log._replace(**{name: () for name in latent}), progress=False)
+
+
+def test_bad_arguments_are_named(log):
+    latent = log._replace(initial=())
+    for arguments, message in (
+        ({"num_samples": 3}, "num_samples must be at least 4, got 3"),
+        ({"num_burnin_steps": 0}, "num_burnin_steps must be at least 1, got 0"),
+        ({"log": latent.take(np.arange(0))}, "the log must have at least one session, got none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sample_sessions(rating(), **{"log": latent, "progress": False, **arguments})

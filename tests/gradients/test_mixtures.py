@@ -1,0 +1,100 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.core import random
+from recsim_tf.gradients.labels import Label
+from recsim_tf.gradients.mixtures import Mixture, apply, mix_candidates, relaxed_sample
+
+
+class Documents(NamedTuple):
+    features: tf.Tensor
+    id: tf.Tensor
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_the_heaviest_outcome_of_a_relaxed_draw_has_the_probabilities_of_the_distribution(dtype):
+    num_draws = 40_000
+    scores = tf.tile(tf.constant([[0.5, -0.3]], dtype), [num_draws, 1])
+    distribution = choice.MultinomialLogit(scores, 0.1)
+    draw = relaxed_sample(distribution, random.as_seed(0), 0.7)
+    assert (draw.weights.dtype, draw.weights.shape) == (dtype, [num_draws, 3])
+    np.testing.assert_array_equal(draw.values[:, 0], [0, 1, 2])
+    np.testing.assert_allclose(np.sum(draw.weights, axis=1), 1.0, rtol=1e-5)
+    frequencies = np.bincount(np.argmax(draw.weights, axis=1)) / num_draws
+    probs = distribution.probs[0].numpy()
+    assert (np.abs(frequencies - probs) <= 4 * np.sqrt(probs * (1 - probs) / num_draws)).all()
+
+
+def test_impossible_outcomes_have_no_weight_and_leave_the_gradient_finite():
+    scores = tf.constant([[0.5, -0.3]])
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        weights = relaxed_sample(
+            choice.MultinomialLogit(scores, mask=[[True, False]]), random.as_seed(0), 0.1
+        ).weights
+        first = weights[0, 0]
+    np.testing.assert_array_equal(weights, [[1.0, 0.0, 0.0]])
+    assert np.isfinite(tape.gradient(first, scores)).all()
+
+
+def test_a_masked_draw_has_its_safe_value():
+    distribution = tfd.Masked(
+        tfd.Bernoulli(probs=[0.5, 0.5]),
+        [True, False],
+        safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype),
+    )
+    weights = relaxed_sample(distribution, random.as_seed(0), 1.0).weights
+    assert 0 < weights[0, 0] < 1
+    np.testing.assert_array_equal(weights[1], [0.0, 1.0])
+
+
+def test_a_map_of_a_mixture_is_the_mean_of_its_maps_and_integers_become_labels():
+    shown = tf.constant([7, 8])
+
+    def outcome(draw):
+        return {"clicked": tf.one_hot(draw, 2), "position": draw, "shown": shown}
+
+    mean = apply(
+        "response",
+        outcome,
+        Mixture(tf.constant([[0, 0], [1, 1]]), tf.constant([[0.25, 0.75], [1.0, 0.0]])),
+    )
+    np.testing.assert_allclose(mean["clicked"], [[0.25, 0.75], [1.0, 0.0]])
+    assert mean["shown"] is shown
+    with pytest.raises(
+        ValueError, match=r"response.position is an integer or bool, which has no mixture"
+    ):
+        tf.cast(mean["position"], tf.float32)
+    assert apply("response", outcome, tf.constant([1, 0]))["position"].numpy().tolist() == [1, 0]
+
+
+def test_candidates_mix_in_their_float_fields():
+    documents = Documents(tf.reshape(tf.range(12.0), [1, 3, 4]), tf.constant([[0, 1, 2]]))
+    mixed = mix_candidates(documents, tf.constant([[[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]]))
+    np.testing.assert_allclose(mixed.features, [[[2, 3, 4, 5], [8, 9, 10, 11]]])
+    assert isinstance(mixed.id, Label)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda label: label == 1,
+        lambda label: label != tf.constant(1),
+        lambda label: tf.range(3) == label,
+        lambda label: label[:, tf.newaxis],
+        lambda label: label.shape,
+        lambda label: tf.one_hot(label, 3),
+        lambda label: tf.constant([1]) * label,
+        lambda label: tf.gather(tf.range(3.0), label),
+    ],
+)
+def test_whoever_computes_with_a_label_gets_an_error_that_names_the_field(compute):
+    with pytest.raises(
+        ValueError, match=r"documents.id is an integer or bool.*must read float fields"
+    ):
+        compute(Label("documents.id"))

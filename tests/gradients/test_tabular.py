@@ -1,0 +1,260 @@
+"""Both gradients against the exact one, where everything can be enumerated."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.tabular_sessions import (
+    LOGITS,
+    NUM_STEPS,
+    TABLES,
+    exact_return,
+    tabular_policy,
+    tabular_sessions,
+)
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.gradients import relaxed_return, score_function_return
+
+NUM_USERS = 20_000
+
+
+def exact_gradient(parameter=LOGITS, function=lambda logits: exact_return(logits, NUM_STEPS)):
+    parameter = tf.constant(parameter)
+    with tf.GradientTape() as tape:
+        tape.watch(parameter)
+        value = function(parameter)
+    return tape.gradient(value, parameter).numpy()
+
+
+def sampler(function):
+    """(seed, number of batches, *arguments) -> the returns and gradients [number, ...] of
+    `function(seed, logits copies, *arguments)`.
+    """
+
+    @compiled(jit_compile=True)
+    def batch(seed, *arguments):
+        # so that one backward pass gives each session's gradient
+        logits = tf.tile(tf.constant(LOGITS)[tf.newaxis], [NUM_USERS, 1, 1])
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            returns = function(seed, logits, *arguments)
+        return returns, tape.gradient(returns, logits)
+
+    def sample(seed, num_batches, *arguments):
+        batches = [batch(seed, *arguments) for seed in random.split_seed(seed, num_batches)]
+        return [np.concatenate(leaves) for leaves in zip(*batches, strict=True)]
+
+    return sample
+
+
+def by_score_function(simulator, num_steps=NUM_STEPS):
+    def function(seed, logits, *baseline):
+        policy = tabular_policy(logits)
+        return score_function_return(
+            simulator, policy, simulator.rollout(policy, NUM_USERS, num_steps, seed), *baseline
+        )
+
+    return sampler(function)
+
+
+@functools.cache
+def score_function_samples():
+    return by_score_function(tabular_sessions())(0, 10)
+
+
+def assert_mean(samples, expected, num_standard_errors=4.0):
+    standard_error = samples.std(axis=0) / np.sqrt(len(samples))
+    assert (np.abs(samples.mean(axis=0) - expected) <= num_standard_errors * standard_error).all()
+
+
+def test_the_enumerated_return_is_that_of_sessions_and_its_gradient_that_of_finite_differences():
+    simulator, policy = tabular_sessions(), tabular_policy(tf.constant(LOGITS))
+    rewards = compiled(
+        lambda: simulator.rollout(policy, NUM_USERS, NUM_STEPS, seed=1).transitions.reward
+    )()
+    assert_mean(np.sum(rewards, axis=0), exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())
+    theoretical, numerical = tf.test.compute_gradient(
+        lambda logits: exact_return(logits, NUM_STEPS), [tf.constant(LOGITS)], delta=1e-5
+    )
+    np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-5, atol=1e-9)
+
+
+def test_the_score_function_gradient_is_that_of_the_exact_return_within_its_standard_error():
+    returns, gradients = score_function_samples()
+    assert_mean(returns, exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())
+    assert_mean(gradients, exact_gradient())
+    # The test has power: the standard error is a small part of the gradient.
+    assert np.linalg.norm(gradients.std(axis=0)) / np.sqrt(len(gradients)) < 0.05 * np.linalg.norm(
+        exact_gradient()
+    )
+
+
+def test_slates_and_draws_after_the_end_of_a_session_have_no_part_in_the_score_function_gradient():
+    simulator, num_steps = tabular_sessions(max_steps=3), 5
+    trajectory = compiled(simulator.rollout)(
+        tabular_policy(tf.constant(LOGITS)), 40, num_steps, seed=0
+    )
+    active = trajectory.transitions.active
+    assert 0.1 < np.mean(active[:3]) < 0.9
+
+    def exchanged(leaf, other):
+        return tf.where(tf.reshape(active, active.shape + [1] * (leaf.shape.rank - 2)), leaf, other)
+
+    transitions = trajectory.transitions
+    slate = exchanged(transitions.slate, transitions.slate[:, :, ::-1])
+    draws = tf.nest.map_structure(
+        lambda leaf: exchanged(leaf, tf.zeros_like(leaf)), transitions.draws
+    )
+    assert np.any(draws.response != transitions.draws.response)
+
+    @compiled
+    def gradient(slate, draws):
+        logits = tf.constant(LOGITS)
+        changed = trajectory._replace(transitions=transitions._replace(slate=slate, draws=draws))
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            returns = score_function_return(simulator, tabular_policy(logits), changed)
+        return tape.gradient(returns, logits)
+
+    expected = gradient(transitions.slate, transitions.draws)
+    np.testing.assert_allclose(
+        gradient(slate, draws._replace(candidates=transitions.draws.candidates)),
+        expected,
+        rtol=1e-12,
+    )
+
+
+def test_a_baseline_of_the_past_changes_the_variance_of_the_score_function_not_its_mean():
+    baseline = tf.linspace(tf.constant(5.0, tf.float64), 1.0, NUM_STEPS)[:, tf.newaxis] * tf.ones(
+        [1, NUM_USERS], tf.float64
+    )
+    _, gradients = by_score_function(tabular_sessions())(1, 10, baseline)
+    assert_mean(gradients, exact_gradient())
+    _, by_default = score_function_samples()
+    assert gradients.std(axis=0).mean() > 1.5 * by_default.std(axis=0).mean()
+
+
+def test_the_score_function_gradient_holds_for_the_parameters_of_the_models():
+    names = ("start", "scores", "position_scores", "values", "transitions", "hazards")
+    num_users, num_batches = 500, 200
+    parameters = np.zeros(len(names))
+
+    def moved(parameters):
+        """Each parameter moves one table; a user's copy would need tables of their own, so that the
+        standard error is over batches.
+        """
+        tables = {}
+        for parameter, name in zip(tf.unstack(parameters), names, strict=True):
+            table = getattr(TABLES, name)
+            direction = np.linspace(-1.0, 1.0, table.size).reshape(table.shape)
+            if name in ("start", "transitions"):  # probabilities go on summing to one
+                direction -= direction.mean(axis=-1, keepdims=True)
+            tables[name] = table + 0.1 * parameter * direction
+        return TABLES._replace(**tables)
+
+    @compiled(jit_compile=True)
+    def gradient(seed):
+        point = tf.constant(parameters)
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            simulator, policy = tabular_sessions(moved(point)), tabular_policy(tf.constant(LOGITS))
+            trajectory = simulator.rollout(policy, num_users, NUM_STEPS, seed)
+            value = tf.reduce_mean(score_function_return(simulator, policy, trajectory))
+        return tape.gradient(value, point)
+
+    gradients = np.array([gradient(seed) for seed in random.split_seed(2, num_batches)])
+    expected = exact_gradient(
+        parameters, lambda point: exact_return(tf.constant(LOGITS), NUM_STEPS, moved(point))
+    )
+    assert_mean(gradients, expected)
+    assert (gradients.std(axis=0) / np.sqrt(num_batches) < 0.3 * np.abs(expected)).all()
+
+
+def test_the_pathwise_gradient_is_that_of_finite_differences_of_the_relaxed_return():
+    simulator = tabular_sessions()
+
+    @compiled
+    def value(logits, temperature):
+        return tf.reduce_mean(
+            relaxed_return(
+                simulator, tabular_policy(logits), 50, NUM_STEPS, seed=3, temperature=temperature
+            )
+        )
+
+    for temperature in (0.2, 1.0):
+        temperature = tf.constant(temperature, tf.float64)
+        gradients = tf.test.compute_gradient(
+            functools.partial(value, temperature=temperature), [tf.constant(LOGITS)], delta=1e-5
+        )
+        (theoretical,), (numerical,) = gradients
+        np.testing.assert_allclose(theoretical, numerical, rtol=1e-5, atol=1e-9)
+        assert np.abs(theoretical).min() > 1e-4
+
+
+def test_the_bias_of_the_pathwise_gradient_shrinks_with_the_temperature():
+    simulator, exact = tabular_sessions(), exact_gradient()
+
+    @sampler
+    def sample(seed, logits, temperature):
+        return relaxed_return(
+            simulator, tabular_policy(logits), NUM_USERS, NUM_STEPS, seed, temperature
+        )
+
+    biases, errors = [], []
+    for temperature, num_batches in ((4.0, 1), (1.0, 2), (0.5, 5), (0.2, 40)):
+        _, gradients = sample(0, num_batches, tf.constant(temperature, tf.float64))
+        biases.append(np.linalg.norm(gradients.mean(axis=0) - exact) / np.linalg.norm(exact))
+        errors.append(
+            np.linalg.norm(gradients.std(axis=0)) / np.sqrt(len(gradients)) / np.linalg.norm(exact)
+        )
+    for warm, cold in ((0, 1), (1, 2), (2, 3)):
+        assert biases[cold] + 4 * np.hypot(errors[cold], errors[warm]) < biases[warm]
+    assert biases[-1] < 0.15
+
+
+def test_departures_by_a_hazard_are_weighted_exactly():
+    # One document that is always clicked and one state: nothing but the departure is random.
+    tables = TABLES._replace(
+        start=np.array([1.0]),
+        scores=np.array([[0.3]]),
+        position_scores=np.array([0.0]),
+        no_click_mass=-np.inf,
+        values=np.array([0.7]),
+        transitions=np.ones([1, 2, 1]),
+        hazards=np.array([0.2]),
+    )
+    policy = tabular_policy(tf.zeros([1, 1], tf.float64), slate_size=1)
+    hazard = tf.Variable(tables.hazards)
+    for max_steps, expected_steps in ((None, 4), (3, 3)):
+        simulator = tabular_sessions(tables._replace(hazards=hazard), max_steps=max_steps)
+        with tf.GradientTape() as tape:
+            returns = relaxed_return(simulator, policy, 5, num_steps=4, seed=0)
+        np.testing.assert_allclose(
+            returns, 0.7 * np.sum(0.8 ** np.arange(expected_steps)), rtol=1e-12
+        )
+        steps = np.arange(1, expected_steps)
+        np.testing.assert_allclose(
+            tape.gradient(returns, hazard),
+            [-5 * 0.7 * np.sum(steps * 0.8 ** (steps - 1))],
+            rtol=1e-12,
+        )
+
+
+def test_graph_and_xla_agree():
+    simulator, policy = tabular_sessions(), tabular_policy(tf.constant(LOGITS))
+    trajectory = compiled(simulator.rollout)(policy, 30, NUM_STEPS, seed=0)
+
+    def returns_and_gradient():
+        logits = tf.constant(LOGITS)
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            returns = score_function_return(simulator, tabular_policy(logits), trajectory)
+        return returns, tape.gradient(returns, logits)
+
+    graph, xla = (
+        compiled(returns_and_gradient, jit_compile=jit_compile)() for jit_compile in (False, True)
+    )
+    for graph_leaf, xla_leaf in zip(graph, xla, strict=True):
+        np.testing.assert_allclose(xla_leaf, graph_leaf, rtol=1e-9)

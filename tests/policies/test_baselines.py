@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf import choice
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.interest_evolution import (
+    InterestEvolutionUsers,
+    UtilityVideos,
+    interest_evolution,
+)
+from recsim_tf.environments.interest_exploration import interest_exploration
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from recsim_tf.policies import (
+    BASELINES,
+    baseline_policy,
+    myopic_policy,
+    oracle_policy,
+    random_policy,
+)
+from recsim_tf.policies.beliefs import AffinityScores
+from tests.agents.slate_q import reference
+
+NUM_USERS = 3000
+
+
+def mean_return(policy, pure, seed):
+    """Mean and standard error of the returns of `NUM_USERS` whole sessions."""
+
+    def add(carry, transition):
+        return carry[0] + transition.reward, carry[1] & ~(
+            transition.terminated | transition.truncated
+        )
+
+    def returns(seed):
+        initial = (tf.zeros([NUM_USERS]), tf.ones([NUM_USERS], tf.bool))
+        return pure.fold(policy, NUM_USERS, 600, seed, add, initial)
+
+    total, unfinished = compiled(returns)(random.as_seed(seed))
+    assert not unfinished.numpy().any()
+    return np.mean(total), np.std(total) / np.sqrt(NUM_USERS)
+
+
+# RecSim 0.2.4 with its defaults, 3 of 10 candidates; the oracle is not RecSim's and is known to an
+# interval only.
+@pytest.mark.parametrize(
+    ("name", "low", "high", "reference_error"),
+    [("random", 160.4, 160.4, 0.4), ("myopic", 167.5, 167.5, 0.7), ("oracle", 277.0, 283.0, 0.0)],
+)
+def test_returns_in_interest_evolution_are_the_known_ones(name, low, high, reference_error):
+    pure = interest_evolution()
+    mean, standard_error = mean_return(baseline_policy(name, pure), pure, seed=5)
+    allowed = 4 * standard_error + reference_error
+    assert low - allowed <= mean <= high + allowed
+
+
+def test_the_random_policy_is_decided_by_its_seed():
+    pure = interest_evolution(slate_size=2, num_candidates=4)
+    observation = pure.observe(pure.reset(8, 0))
+    one, same, other = (
+        random_policy(pure)(observation, (), random.as_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert one[1] == ()
+    np.testing.assert_array_equal(one[0], random.uniform_slate(8, 4, 2, random.as_seed(1)))
+    np.testing.assert_array_equal(one[0], same[0])
+    assert not np.array_equal(one[0], other[0])
+
+
+def test_the_myopic_policy_shows_the_likeliest_clicks_best_first():
+    pure = interest_evolution(slate_size=3, num_candidates=6)
+    observation = pure.observe(pure.reset(8, 0))
+    slate, _ = myopic_policy(pure)(observation, (), random.as_seed(0))
+    affinity = np.einsum("bnf,bf->bn", observation.documents, observation.user)
+    # Documents of one topic tie, so affinities are compared.
+    shown = np.take_along_axis(affinity, slate.numpy(), axis=1)
+    np.testing.assert_allclose(shown, -np.sort(-affinity)[:, :3], rtol=1e-6)
+
+
+def test_the_myopic_policy_believes_the_choice_scores_that_it_is_given():
+    pure = interest_evolution(slate_size=2, num_candidates=4)
+    observation = pure.observe(pure.reset(2, 0))
+
+    def scores(observation):
+        return tf.constant([[1.0, 4.0, 2.0, 3.0], [4.0, 1.0, 3.0, 2.0]]), tf.ones([2])
+
+    slate, _ = myopic_policy(pure, scores)(observation, (), random.as_seed(0))
+    assert slate.numpy().tolist() == [[1, 3], [0, 2]]
+
+
+def test_the_oracle_shows_the_best_slate_of_its_values():
+    users = InterestEvolutionUsers(num_features=10, no_click_mass=2.0, user_update_alpha=0.2)
+    pure = interest_evolution(
+        slate_size=2,
+        num_candidates=5,
+        users=users,
+        documents=UtilityVideos(num_topics=10, video_length=3.0),
+    )
+    observation = pure.observe(pure.reset(20, 0))
+    slate, _ = oracle_policy(pure, reward_per_budget=1.1)(observation, (), random.as_seed(0))
+    quality = np.concatenate([np.linspace(-3, 0, 7), np.linspace(0, 3, 3)])
+    # A click earns its length of 3 and costs 3 of the budget, less 0.2 * 3 a unit of quality.
+    topic_value = 3 - 1.1 * (3 - 0.2 * 3 * quality)
+    q_items = observation.documents.numpy() @ topic_value
+    weights, no_click_weight = AffinityScores(no_click_mass=2.0)(observation)
+    values = (weights.numpy(), no_click_weight.numpy(), q_items, np.zeros(20))
+    np.testing.assert_allclose(
+        reference.slate_values(*values, slate.numpy()),
+        reference.best_values(*values, 2),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+def test_the_oracle_refuses_a_choice_that_it_does_not_know():
+    users = InterestEvolutionUsers(choice_model=choice.ProportionalCascade)
+    with pytest.raises(
+        ValueError, match="choice_model must be MultinomialProportional or MultinomialLogit"
+    ):
+        oracle_policy(interest_evolution(users=users))
+
+
+def test_an_unknown_baseline_is_refused_with_the_known_ones():
+    assert list(BASELINES) == [
+        "random",
+        "myopic",
+        "oracle",
+        "greedy_pctr",
+        "ucb1",
+        "kl_ucb",
+        "thompson",
+    ]
+    with pytest.raises(
+        ValueError, match=f"baseline must be one of {', '.join(BASELINES)}, got 'best'"
+    ):
+        baseline_policy("best", interest_evolution())
+
+
+def test_a_baseline_in_an_environment_that_lacks_what_it_needs_says_so():
+    exploration = interest_exploration(slate_size=2, num_candidates=4)
+    with pytest.raises(
+        ValueError, match=r"the oracle needs interest evolution with UtilityVideos, got \w+"
+    ):
+        baseline_policy("oracle", exploration)
+    with pytest.raises(
+        ValueError, match=r"the affinity <user, document> needs vectors of one length"
+    ):
+        myopic_policy(exploration)
+
+
+def test_the_oracle_names_the_users_that_it_needs():
+    pure = Simulator(LongTermSatisfactionUsers(), UtilityVideos(), slate_size=2, num_candidates=4)
+    with pytest.raises(
+        ValueError,
+        match=(
+            "the oracle needs interest evolution with InterestEvolutionUsers, got"
+            " LongTermSatisfactionUsers"
+        ),
+    ):
+        oracle_policy(pure)

@@ -1,0 +1,368 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.core import random
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.execution import compiled
+from recsim_tf.environments.interest_evolution import interest_evolution
+from recsim_tf.environments.interest_exploration import (
+    Document,
+    InterestExplorationUsers,
+    TopicDocuments,
+    interest_exploration,
+)
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.policies import (
+    ALGORITHMS,
+    ClickCounts,
+    ClusterBandit,
+    baseline_policy,
+    greedy_cluster_policy,
+    rank_cluster,
+    rank_clusters,
+    ucb1,
+)
+
+NUM_USERS = 6
+
+
+def three_topics(**kwargs):
+    users = InterestExplorationUsers(
+        affinity_loc=[[1.0, 0.2, 0.3], [0.1, 1.0, 1.2]],
+        affinity_scale=[[0.1] * 3] * 2,
+        no_click_mass=1.0,
+    )
+    documents = TopicDocuments([0.2, 0.3, 0.5], [0.8, 0.2, 0.0], [0.1] * 3)
+    return interest_exploration(
+        **{"users": users, "documents": documents, "slate_size": 3, "num_candidates": 8, **kwargs}
+    )
+
+
+def random_documents(num_users, num_candidates, num_clusters, seed=0):
+    generator = np.random.default_rng(seed)
+    # Few values of quality, so that some tie.
+    return Document(
+        cluster_id=tf.constant(
+            generator.integers(0, num_clusters, (num_users, num_candidates)), tf.int32
+        ),
+        quality=tf.constant(generator.integers(1, 5, (num_users, num_candidates)), tf.float32),
+    )
+
+
+def in_cluster_by_quality(documents, user, cluster):
+    of_cluster = np.flatnonzero(documents.cluster_id[user].numpy() == cluster)
+    return sorted(
+        of_cluster.tolist(),
+        key=lambda position: (-float(documents.quality[user, position]), position),
+    )
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize(("num_candidates", "slate_size"), [(7, 7), (7, 3), (80, 5)])
+def test_the_best_clusters_give_their_best_documents_until_the_slate_is_full(
+    num_candidates, slate_size, jit_compile
+):
+    documents = random_documents(40, num_candidates, 5)
+    scores = tf.constant(
+        np.random.default_rng(1).choice([0.0, 0.5, -1.0, 2.0, np.inf], (40, 5)), tf.float32
+    )
+    ranked = tf.function(
+        lambda: rank_clusters(scores, documents, slate_size),
+        jit_compile=jit_compile,
+        autograph=False,
+    )()
+    assert ranked.dtype == tf.int32
+    for user in range(40):
+        visits = sorted(range(5), key=lambda cluster: (-scores[user, cluster].numpy(), cluster))
+        items = [
+            position
+            for cluster in visits
+            for position in in_cluster_by_quality(documents, user, cluster)
+        ]
+        assert ranked[user].numpy().tolist() == items[:slate_size]
+
+
+@pytest.mark.parametrize("slate_size", [3, 7])
+def test_the_candidates_of_a_cluster_are_ranked_by_quality(slate_size):
+    documents = random_documents(40, 7, 5)
+    slates = rank_cluster(2, documents, slate_size).numpy()
+    of_each = rank_cluster(tf.range(40) % 5, documents, slate_size).numpy()
+    for user in range(40):
+        for slate, cluster in ((slates[user], 2), (of_each[user], user % 5)):
+            items = in_cluster_by_quality(documents, user, cluster)[:slate_size]
+            assert slate.tolist() == items + [-1] * (slate_size - len(items))
+    assert (slates < 0).all(axis=1).any()  # a cluster without candidates is an empty slate
+
+
+def test_the_greedy_cluster_policy_shows_one_cluster():
+    pure = three_topics(validate=True)
+    observation = pure.observe(pure.reset(NUM_USERS, 0))
+    slate, state = greedy_cluster_policy(pure, 1)(observation, (), None)
+    assert state == ()
+    np.testing.assert_array_equal(slate, rank_cluster(1, observation.documents, 3))
+    with pytest.raises(ValueError, match=r"cluster_id must be in \[0, num_clusters=3\), got 3"):
+        greedy_cluster_policy(pure, 3)
+
+
+def test_the_counts_are_those_of_what_was_shown_and_clicked():
+    pure, num_steps = three_topics(), 12
+    policy = ClusterBandit(pure, "ucb1")
+    state, counts = pure.reset(NUM_USERS, 0), policy.get_initial_state(NUM_USERS)
+    responses = []
+    for step in range(num_steps):
+        slate, counts = policy(pure.observe(state), counts, random.as_seed(step))
+        state, transition = pure.step(state, slate, seed=100 + step)
+        responses.append(transition.response)
+        # The response to this slate is not known yet.
+        impressions, clicks = count(responses[:-1])
+        np.testing.assert_array_equal(counts.impressions, impressions)
+        np.testing.assert_array_equal(counts.clicks, clicks)
+    assert clicks.sum() > NUM_USERS
+
+
+def count(responses):
+    """Impressions and clicks [B, T] of a list of responses, by loops."""
+    impressions, clicks = np.zeros((2, NUM_USERS, 3))
+    for response in responses:
+        for user, shown in enumerate(response.cluster_id.numpy()):
+            for position, cluster in enumerate(shown):
+                impressions[user, cluster] += 1
+                clicks[user, cluster] += response.clicked[user, position]
+    return impressions, clicks
+
+
+def test_the_slates_of_a_rollout_follow_from_the_counts_of_its_sessions():
+    # Sessions of four steps: the simulator seats newcomers, whose counts must begin at zero.
+    pure, num_steps = three_topics(max_steps=4), 11
+    policy = ClusterBandit(pure, "kl_ucb")
+    rollout = pure.rollout(
+        policy,
+        NUM_USERS,
+        num_steps,
+        3,
+        auto_reset=True,
+        policy_state=policy.get_initial_state(NUM_USERS),
+    )
+    responses, steps = rollout.transitions.response, range(num_steps)
+    for step in steps:
+        session = [
+            tf.nest.map_structure(lambda leaf, t=t: leaf[t], responses)
+            for t in range(step - step % 4, step)
+        ]
+        impressions, clicks = count(session)
+        counts = ClickCounts(
+            tf.constant(impressions, tf.float32),
+            tf.constant(clicks, tf.float32),
+            tf.ones([NUM_USERS], tf.bool),
+        )
+        drawn = rollout.initial.candidates if step == 0 else rollout.transitions.draws.candidates
+        documents = (
+            drawn if step == 0 else tf.nest.map_structure(lambda leaf, t=step - 1: leaf[t], drawn)
+        )
+        expected = rank_clusters(policy.scores(counts, None), documents, 3)
+        np.testing.assert_array_equal(rollout.transitions.slate[step], expected)
+
+
+def test_as_a_tf_agents_policy_its_counts_begin_at_zero_in_every_session():
+    pure = three_topics(max_steps=4)
+    env = SlateEnvironment(pure, NUM_USERS, seed=1)
+    bandit = ClusterBandit(pure, "thompson")
+    policy = SlatePolicy(
+        env.time_step_spec(), env.action_spec(), bandit, policy_state_spec=bandit.policy_state_spec
+    )
+    action, step = (
+        tf.function(policy.action, autograph=False),
+        tf.function(env.step, autograph=False),
+    )
+    state, time_step = policy.get_initial_state(NUM_USERS), env.current_time_step()
+    for index in range(13):
+        # A session has four steps, and a frame for its last observation.
+        assert time_step.is_first().numpy().all() == (index % 5 == 0)
+        chosen = action(time_step, state)
+        state = chosen.state
+        np.testing.assert_array_equal(
+            tf.reduce_sum(state.impressions, axis=1), np.full(NUM_USERS, 3 * (index % 5))
+        )
+        assert state.started.numpy().all()
+        time_step = step(chosen.action)
+
+
+def test_a_user_is_shown_every_cluster_before_the_scores_count():
+    bandit = ClusterBandit(three_topics(), lambda *_: tf.constant([[1.0, 3.0, 2.0]] * 3))
+    impressions = tf.constant([[0.0, 0.0, 0.0], [2.0, 0.0, 1.0], [2.0, 1.0, 1.0]])
+    counts = ClickCounts(impressions, tf.zeros([3, 3]), tf.ones([3], tf.bool))
+    assert bandit.scores(counts, None).numpy().tolist() == [
+        [0.0, 0.0, 0.0],
+        [-2.0, 0.0, -1.0],
+        [1.0, 3.0, 2.0],
+    ]
+
+
+def test_the_first_slate_begins_with_cluster_zero():
+    pure = three_topics()
+    observation = pure.observe(pure.reset(50, 0))
+    bandit = ClusterBandit(pure)
+    slate, _ = bandit(observation, bandit.get_initial_state(50), random.as_seed(0))
+    np.testing.assert_array_equal(
+        slate, rank_clusters(tf.constant([[2.0, 1.0, 0.0]] * 50), observation.documents, 3)
+    )
+
+
+def test_the_scaling_reaches_the_algorithm():
+    counts = ClickCounts(
+        tf.constant([[3.0, 5.0, 2.0]]), tf.constant([[1.0, 5.0, 0.0]]), tf.ones([1], tf.bool)
+    )
+    scores = ClusterBandit(three_topics(), ucb1, optimism_scaling=0.3).scores(counts, None)
+    np.testing.assert_array_equal(
+        scores, ucb1(counts.impressions, counts.clicks, tf.constant([10.0]), 0.3)
+    )
+
+
+def test_thompson_draws_are_independent_over_time():
+    pure = interest_exploration(resample_documents=False)
+    bandit = ClusterBandit(pure, "thompson")
+    fixed = ClickCounts(tf.fill([200, 2], 20.0), tf.fill([200, 2], 8.0), tf.zeros([200], tf.bool))
+    rollout = compiled(
+        lambda seed: pure.rollout(
+            lambda *args: (bandit(args[0], fixed, args[2])[0], args[1]), 200, 20, seed
+        )
+    )
+    trajectory = rollout(random.as_seed(0))
+    clusters = trajectory.initial.candidates.cluster_id.numpy()
+    first = np.stack(
+        [
+            np.take_along_axis(clusters, slate[:, :1], axis=1)[:, 0]
+            for slate in trajectory.transitions.slate.numpy()
+        ]
+    )
+    first = first[:, (clusters.sum(1) > 0) & (clusters.sum(1) < 10)].astype(np.float64)
+    # Equal posteriors: either cluster is first half of the time, and whether it is the same one
+    # again is a fair coin too.
+    for mean, size in (
+        (first.mean(), first.size),
+        ((first[1:] == first[:-1]).mean(), first[1:].size),
+    ):
+        assert abs(mean - 0.5) < 4 * np.sqrt(0.25 / size)
+
+
+def returns(pure, policy, num_users, num_steps, policy_state=(), jit_compile=False):
+    def add(total, transition):
+        return total + transition.reward
+
+    def run(seed):
+        return pure.fold(
+            policy,
+            num_users,
+            num_steps,
+            seed,
+            add,
+            tf.zeros([num_users]),
+            policy_state=policy_state,
+        )
+
+    return compiled(run, jit_compile=jit_compile)(random.as_seed(4)).numpy()
+
+
+def test_ucb1_over_clusters_beats_random_slates_in_interest_exploration():
+    pure, num_users, num_steps = interest_exploration(), 3000, 50
+    bandit = ClusterBandit(pure, "ucb1")
+    of_bandit = returns(pure, bandit, num_users, num_steps, bandit.get_initial_state(num_users))
+    of_random = returns(pure, baseline_policy("random", pure), num_users, num_steps)
+    difference = of_bandit - of_random
+    assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_rollouts_compile(name):
+    pure = interest_exploration()
+    bandit = ClusterBandit(pure, name)
+    clicks = returns(pure, bandit, 16, 5, bandit.get_initial_state(16), jit_compile=True)
+    assert ((clicks >= 0) & (clicks <= 5)).all()
+    assert clicks.sum() > 0
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_it_is_a_baseline_that_can_be_evaluated(name):
+    pure = interest_exploration(max_steps=5)
+    policy = baseline_policy(name, pure)
+    result = Evaluation(num_users=100).evaluator(name, pure, policy)()
+    assert result.episodes == 100
+    assert result.unfinished == 0
+    assert isinstance(policy, ClusterBandit)
+
+
+class _Unnamed(TopicDocuments):
+    def observe(self, documents):
+        return documents.quality
+
+
+class _OfFloats(TopicDocuments):
+    def observe(self, documents):
+        return documents._replace(cluster_id=tf.cast(documents.cluster_id, tf.float32))
+
+
+class _Unbounded(TopicDocuments):
+    def observation_bounds(self):
+        return Bounds()
+
+
+class _Clicks(NamedTuple):
+    clicked: tf.Tensor
+
+
+class _ClicksOnly(InterestExplorationUsers):
+    def observe_response(self, response):
+        return _Clicks(response.clicked)
+
+    def response_bounds(self):
+        return Bounds()
+
+
+@pytest.mark.parametrize(
+    ("simulator", "message"),
+    [
+        (
+            interest_evolution,
+            (
+                "observed documents must have the fields cluster_id, quality, got .* without"
+                " cluster_id, quality"
+            ),
+        ),
+        (
+            lambda: interest_exploration(documents=_Unnamed()),
+            "observed documents must have the fields cluster_id, quality",
+        ),
+        (
+            lambda: interest_exploration(documents=_OfFloats()),
+            "cluster_id of documents must be integers, got float32",
+        ),
+        (
+            lambda: interest_exploration(documents=_Unbounded()),
+            "must bound cluster_id, got no upper bound",
+        ),
+        (
+            lambda: interest_exploration(users=_ClicksOnly()),
+            (
+                "observed responses must have the fields clicked, cluster_id, got clicked without"
+                " cluster_id"
+            ),
+        ),
+    ],
+    ids=["interest_evolution", "unnamed", "float", "unbounded", "clicks_only"],
+)
+def test_an_environment_without_clusters_is_refused_at_construction(simulator, message):
+    with pytest.raises(ValueError, match=message):
+        ClusterBandit(simulator())
+
+
+def test_it_works_in_double_precision():
+    pure = interest_exploration(dtype=tf.float64)
+    bandit = ClusterBandit(pure, "thompson")
+    clicks = pure.rollout(
+        bandit, 8, 4, 0, policy_state=bandit.get_initial_state(8)
+    ).transitions.reward
+    assert clicks.dtype == tf.float64

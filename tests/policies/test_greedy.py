@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf import choice
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.environments.interest_evolution import interest_evolution
+from recsim_tf.environments.interest_exploration import UserState, interest_exploration
+from recsim_tf.policies import baseline_policy, greedy_pctr_policy
+
+NUM_USERS = 20
+
+
+def expected_slates(observation, affinity, slate_size):
+    scores = (
+        np.take_along_axis(affinity, observation.documents.cluster_id.numpy(), axis=1)
+        + observation.documents.quality.numpy()
+    )
+    return np.argsort(-scores, axis=1)[:, :slate_size]
+
+
+def test_it_ranks_by_mean_affinity_plus_quality():
+    pure = interest_exploration(slate_size=4)
+    observation = pure.observe(pure.reset(NUM_USERS, 0))
+    slate, state = baseline_policy("greedy_pctr", pure)(observation, (), random.as_seed(0))
+    assert state == ()
+    # The means of the log-normals of two types of users, 0.3 and 0.7 of all.
+    means = np.exp(np.array([[0.1, 0.7], [0.7, 0.1]]) + 0.1**2 / 2)
+    affinity = np.tile([0.3, 0.7] @ means, (NUM_USERS, 1))
+    np.testing.assert_array_equal(slate, expected_slates(observation, affinity, 4))
+
+
+@pytest.mark.parametrize(
+    ("choice_model", "parameters"),
+    [
+        (choice.MultinomialLogit, {"no_click_mass": 1.0}),
+        (choice.MultinomialProportional, {"min_normalizer": -1.0}),
+    ],
+    ids=["logit", "proportional"],
+)
+def test_it_believes_what_it_is_given(choice_model, parameters):
+    pure = interest_exploration()
+    observation = pure.observe(pure.reset(NUM_USERS, 0))
+    affinity = np.random.default_rng(0).uniform(0, 3, (NUM_USERS, 2)).astype(np.float32)
+    policy = greedy_pctr_policy(
+        pure, lambda observation: UserState(tf.constant(affinity)), choice_model, **parameters
+    )
+    np.testing.assert_array_equal(
+        policy(observation, (), None)[0], expected_slates(observation, affinity, 3)
+    )
+
+
+def test_it_beats_random_slates_in_interest_exploration():
+    pure, num_users = interest_exploration(), 1000
+
+    def returns(name):
+        policy = baseline_policy(name, pure)
+        run = compiled(
+            lambda seed: tf.reduce_sum(
+                pure.rollout(policy, num_users, 20, seed).transitions.reward, axis=0
+            )
+        )
+        return run(random.as_seed(1)).numpy()
+
+    difference = returns("greedy_pctr") - returns("random")
+    assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)
+
+
+def test_users_of_whom_it_has_no_belief_are_refused():
+    with pytest.raises(
+        ValueError,
+        match="belief must be given for users other than InterestExplorationUsers, got None",
+    ):
+        baseline_policy("greedy_pctr", interest_evolution())
+    with pytest.raises(
+        ValueError,
+        match=r"users must have a method scores\(state, documents\), got InterestEvolutionUsers",
+    ):
+        greedy_pctr_policy(interest_evolution(), belief=lambda observation: observation.user)
+
+
+def test_a_cascade_is_refused():
+    with pytest.raises(
+        ValueError,
+        match=(
+            "choice_model must be MultinomialProportional or MultinomialLogit, got"
+            " ExponentialCascade"
+        ),
+    ):
+        greedy_pctr_policy(interest_exploration(), choice_model=choice.ExponentialCascade)
