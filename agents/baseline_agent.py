@@ -8,7 +8,7 @@ from tf_agents.agents import tf_agent
 from tf_agents.agents.random import fixed_policy_agent
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
-from recsim_tf.core.simulator import Policy
+from recsim_tf.core.types import Policy
 from recsim_tf.policies.registry import BASELINE_NAMES, baseline_policy
 
 

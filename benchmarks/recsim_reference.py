@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed, uniform_slate
-from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import UtilityVideos, interest_evolution
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,

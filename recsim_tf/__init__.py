@@ -9,7 +9,8 @@ from recsim_tf._version import __version__
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel, per_user
 from recsim_tf.core.shared_candidates import SharedCandidates
-from recsim_tf.core.simulator import Policy, Simulator, click_reward
+from recsim_tf.core.simulator import Simulator, click_reward
+from recsim_tf.core.types import Policy
 from recsim_tf.core.types import (
     Clicks,
     InitialDraws,

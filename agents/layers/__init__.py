@@ -2,7 +2,7 @@
 of changing them.
 """
 
-from recsim_tf.agents.layers.layer import Layer, SessionSource
+from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.agents.layers.layered import LayeredPolicy, LayeredSimulator, serve
 from recsim_tf.agents.layers.statistics import (
     ClickStatistics,
@@ -22,7 +22,6 @@ __all__ = [
     "Layer",
     "LayeredPolicy",
     "LayeredSimulator",
-    "SessionSource",
     "SufficientStatistics",
     "SwitchingCost",
     "TemporalAggregation",

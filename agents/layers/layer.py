@@ -2,10 +2,9 @@
 each user.
 """
 
-from typing import Protocol
-
 import tensorflow as tf
 
+from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation
 
 
@@ -20,7 +19,7 @@ class Layer:
         cost(memory, o, slate), then memory, slate = act(memory, o, slate)
 
     and the slate goes to the environment below. `LayeredSimulator` runs this where an agent learns,
-    so that replay holds what the agent saw; `layered_policy` runs it where a policy acts on the
+    so that replay holds what the agent saw; `LayeredPolicy` runs it where a policy acts on the
     environment itself.
     """
 
@@ -29,7 +28,7 @@ class Layer:
     # Discount of the rewards within a decision; see `TemporalAggregation`.
     gamma: float = 1.0
 
-    def check(self, simulator: "SessionSource") -> None:
+    def check(self, simulator: SessionSource) -> None:
         """Raises `ValueError` if the layer does not suit the environment below."""
         del simulator
 
@@ -74,20 +73,3 @@ class Layer:
         """
         del memory, observation, slate
         return None
-
-
-class SessionSource(Protocol):
-    """What a layer stands on: a `recsim_tf.Simulator` or another `LayeredSimulator`."""
-
-    slate_size: int
-    num_candidates: int
-    allow_duplicates: bool
-    resample_documents: bool
-
-    def reset(self, num_users: int, seed) -> Nest: ...
-
-    def replace(self, state: Nest, who: tf.Tensor, seed) -> Nest: ...
-
-    def observe(self, state: Nest) -> Observation: ...
-
-    def step(self, state: Nest, slate: tf.Tensor, seed) -> tuple[Nest, Nest]: ...

@@ -6,11 +6,11 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.adapters.tf_agents import SlatePolicy, observation_spec, rollout_policy
-from recsim_tf.agents.layers.layer import Layer, SessionSource
+from recsim_tf.adapters.tf_agents import SlatePolicy, rollout_policy
+from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.core import nests, random
-from recsim_tf.core.simulator import Policy
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.types import Nest, Observation, Policy
 
 
 class LayeredState(NamedTuple):
@@ -36,7 +36,7 @@ class Decision(NamedTuple):
     truncated: tf.Tensor  # bool [B]
 
 
-class LayeredSimulator:
+class LayeredSimulator(SessionSource):
     """A simulator as an agent above a layer meets it: `SlateEnvironment` takes it in place of the
     simulator, and layers stack.
 
@@ -56,12 +56,10 @@ class LayeredSimulator:
         self.num_candidates = simulator.num_candidates
         self.allow_duplicates = simulator.allow_duplicates
         self.resample_documents = simulator.resample_documents
-        self.steps_per_decision = layer.steps_per_decision * getattr(
-            simulator, "steps_per_decision", 1
-        )
-        with tf.init_scope():
-            example = simulator.observe(simulator.reset(1, seed=0))
-        self.spec_below = observation_spec(simulator, example)
+        self.validate = simulator.validate
+        self.num_users = simulator.num_users
+        self.steps_per_decision = layer.steps_per_decision * simulator.steps_per_decision
+        self.spec_below = simulator.observation_spec()
         self.memory_spec = layer.memory_spec(self.spec_below, simulator.slate_size)
 
     def observation_spec(self) -> Observation:

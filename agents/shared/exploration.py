@@ -6,7 +6,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.simulator import Policy
+from recsim_tf.core.types import Policy
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.
 Epsilon = float | Callable[[tf.Variable], tf.Tensor]

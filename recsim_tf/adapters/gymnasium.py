@@ -21,10 +21,9 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.bounds import Bounds, observation_bounds
+from recsim_tf.core import nests, random
+from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.seats import step_seats
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, SimulatorState
 
@@ -66,7 +65,8 @@ class _Session:
             return state, seed, simulator.observe(state)
 
         def advance(state, slate, seed):
-            state, transition, seed = step_seats(simulator, state, slate, seed)
+            seed, *seeds = random.split_seed(seed, 3)
+            state, transition = simulator.step_or_replace(state, slate, *seeds)
             response = nests.where(
                 transition.active, transition.response, nests.zeros_like(transition.response)
             )
@@ -82,16 +82,13 @@ class _Session:
             compiled(begin_again),
             compiled(advance),
         )
-        self.observation_spec: Observation = self._begin.get_concrete_function(
-            self._seed
-        ).structured_outputs[-1]
 
     @property
-    def done(self) -> np.ndarray:
-        """Bool [B]: who has left."""
+    def state(self) -> SimulatorState:
+        """The present state."""
         if self._state is None:
             raise gymnasium.error.ResetNeeded("there is no session: call reset() before step()")
-        return self._state.done.numpy()
+        return self._state
 
     def reset(self, seed: int | None) -> Observation:
         """Starts new sessions; persistent candidates and the corpus stay, unless there is a
@@ -106,12 +103,9 @@ class _Session:
 
     def step(self, slates: np.ndarray):
         """Observation and transition; who has left before is replaced, whatever the slate."""
-        left = self.done
-        simulator = self._simulator
-        slate = validation.check_slate_format(slates, self._num_users, simulator.slate_size)
-        slate = tf.where(left[:, np.newaxis], tf.range(simulator.slate_size), slate)
-        allow_duplicates = simulator.allow_duplicates or not simulator.validate
-        slate = validation.check_slate_values(slate, simulator.num_candidates, allow_duplicates)
+        slate = self._simulator.playable_slate(
+            self.state, slates, allow_duplicates=not self._simulator.validate
+        )
         self._state, self._seed, observation, transition = self._advance(
             self._state, slate, self._seed
         )
@@ -126,9 +120,10 @@ class GymnasiumEnvironment(gymnasium.Env):
     `gymnasium.error.ResetNeeded`. A reset brings another user; persistent candidates
     (`resample_documents=False`) and the corpus stay, as in RecSim, unless it is given a seed.
 
-        environment = GymnasiumEnvironment(recsim_tf.make("InterestEvolution-v1")) observation, info
-        = environment.reset(seed=0) observation, reward, terminated, truncated, info =
-        environment.step(environment.action_space.sample())
+        environment = GymnasiumEnvironment(recsim_tf.make("InterestEvolution-v1"))
+        observation, info = environment.reset(seed=0)
+        slate = environment.action_space.sample()
+        observation, reward, terminated, truncated, info = environment.step(slate)
 
     Args:
       simulator: the simulator.
@@ -140,7 +135,7 @@ class GymnasiumEnvironment(gymnasium.Env):
     def __init__(self, simulator: Simulator, seed: int = 0):
         self.simulator = simulator
         self._session = _Session(simulator, 1, seed)
-        self.observation_space = _observation_space(simulator, self._session.observation_spec)
+        self.observation_space = _observation_space(simulator)
         self.action_space = _action_space(simulator)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
@@ -148,7 +143,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         return _observed(self._session.reset(seed), row=0), {}
 
     def step(self, action):
-        if self._session.done[0]:
+        if self._session.state.done[0]:
             raise gymnasium.error.ResetNeeded("the session has ended: call reset() before step()")
         observation, transition = self._session.step(np.asarray(action)[np.newaxis])
         return (
@@ -185,9 +180,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         self.simulator = simulator
         self.num_envs = num_envs
         self._session = _Session(simulator, num_envs, seed)
-        self.single_observation_space = _observation_space(
-            simulator, self._session.observation_spec
-        )
+        self.single_observation_space = _observation_space(simulator)
         self.single_action_space = _action_space(simulator)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -211,32 +204,31 @@ def _action_space(simulator: Simulator) -> spaces.MultiDiscrete:
     return spaces.MultiDiscrete([simulator.num_candidates] * simulator.slate_size)
 
 
-def _observation_space(simulator: Simulator, spec: Observation) -> spaces.Dict:
-    leaves = tree.map_structure_up_to(spec, _leaf_space, spec, observation_bounds(simulator, spec))
+def _observation_space(simulator: Simulator) -> spaces.Dict:
+    leaves = tree.map_structure(_leaf_space, simulator.observation_spec())
     return _by_name(_recsim_keys(leaves), lambda space: space, spaces.Dict, spaces.Tuple)
 
 
-def _leaf_space(spec: tf.TensorSpec, bounds: Bounds) -> spaces.Space:
-    shape, dtype = spec.shape[1:].as_list(), spec.dtype.as_numpy_dtype
+def _leaf_space(spec: BoundedTensorSpec) -> spaces.Space:
+    shape, dtype = spec.shape.as_list(), spec.dtype.as_numpy_dtype
     if spec.dtype.is_bool:
         return spaces.Box(0, 1, shape, dtype)
-    if spec.dtype.is_integer and None not in bounds:
-        low, high = (np.broadcast_to(end, shape) for end in bounds)
-        number = high.astype(np.int64) - low + 1
-        return (
-            spaces.MultiDiscrete(number, dtype, start=low)
-            if shape
-            else spaces.Discrete(int(number), start=int(low))
-        )
-    ends = (spec.dtype.min, spec.dtype.max) if spec.dtype.is_integer else (-np.inf, np.inf)
+    low, high = (np.broadcast_to(end, shape) for end in (spec.minimum, spec.maximum))
+    if spec.dtype.is_integer:
+        if not (np.any(low == spec.dtype.min) or np.any(high == spec.dtype.max)):
+            number = high.astype(np.int64) - low + 1
+            return (
+                spaces.MultiDiscrete(number, dtype, start=low)
+                if shape
+                else spaces.Discrete(int(number), start=int(low))
+            )
+        return spaces.Box(low, high, dtype=dtype)
+    # The ends of the dtype mean that there is no bound.
     low, high = (
-        end if declared is None else declared for declared, end in zip(bounds, ends, strict=True)
+        np.where(end == edge, np.sign(edge) * np.inf, end)
+        for end, edge in ((low, spec.dtype.min), (high, spec.dtype.max))
     )
-    return spaces.Box(
-        np.broadcast_to(low, shape).astype(dtype),
-        np.broadcast_to(high, shape).astype(dtype),
-        dtype=dtype,
-    )
+    return spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)
 
 
 def _recsim_keys(observation: Observation) -> dict[str, Nest]:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 import tensorflow_probability as tfp
-import tree
 from tf_agents.environments import tf_environment
 from tf_agents.policies import tf_policy
 from tf_agents.specs import tensor_spec
@@ -14,11 +13,9 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf import replicas
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.bounds import observation_bounds
-from recsim_tf.core.seats import step_seats
-from recsim_tf.core.simulator import Policy, Simulator
-from recsim_tf.core.types import Nest, Observation, SimulatorState
+from recsim_tf.core import nests, random
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.types import Nest, Policy, SimulatorState
 
 
 class EnvironmentState(NamedTuple):
@@ -50,8 +47,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     1.
 
     Args:
-      simulator: the simulator, or what has its methods and attributes and an `observation_spec()`,
-        as a `LayeredSimulator`.
+      simulator: a `Simulator` or a `LayeredSimulator`.
       batch_size: B, the number of users.
       seed: an integer or int32 [2]; it governs every draw.
       validate: whether to check the values of slates. Dtype and shape are always checked. A bad
@@ -61,7 +57,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     In the scope of a `tf.distribute` strategy each replica has B users of its own.
     """
 
-    def __init__(self, simulator: Simulator, batch_size: int, seed=0, validate: bool = True):
+    def __init__(self, simulator: SessionSource, batch_size: int, seed=0, validate: bool = True):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self._simulator = simulator
@@ -69,17 +65,16 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         with tf.init_scope():
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
-            observation = simulator.observe(state)
             self._memory = _Memory(_first(state, seed, batch_size))
         action_spec = tensor_spec.BoundedTensorSpec(
             [simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate"
         )
-        time_step_spec = ts.time_step_spec(observation_spec(simulator, observation))
+        time_step_spec = ts.time_step_spec(simulator.observation_spec())
         super().__init__(time_step_spec, action_spec, batch_size)
         replicas.on_each(self._begin_replica)
 
     @property
-    def simulator(self) -> Simulator:
+    def simulator(self) -> SessionSource:
         return self._simulator
 
     @property
@@ -87,7 +82,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         """Steps of each user that an action takes, more than one under a layer that holds
         slates.
         """
-        return getattr(self._simulator, "steps_per_decision", 1)
+        return self._simulator.steps_per_decision
 
     @property
     def memory(self) -> tf.Module:
@@ -102,22 +97,16 @@ class SlateEnvironment(tf_environment.TFEnvironment):
 
     def advance(self, state: EnvironmentState, action: tf.Tensor) -> EnvironmentState:
         """A step as a pure function: takes slates int32 [B, K] and returns the next state."""
-        slate = validation.check_slate_format(action, self.batch_size, self._simulator.slate_size)
-        left = state.simulator.done
-        # The action for a user who has left is ignored, so it need not be valid.
-        slate = tf.where(left[:, tf.newaxis], tf.range(self._simulator.slate_size), slate)
-        if self._validate:
-            slate = validation.check_slate_values(
-                slate, self._simulator.num_candidates, self._simulator.allow_duplicates
-            )
+        ended = state.simulator.done
+        slate = self._simulator.playable_slate(state.simulator, action, self._validate)
         # Nothing of the next state may be known where the slate is refused.
         with tf.control_dependencies([slate]):
-            seed = tf.identity(state.seed)
-        simulator_state, transition, seed = step_seats(
-            self._simulator, state.simulator, slate, seed
+            seed, *seeds = random.split_seed(tf.identity(state.seed), 3)
+        simulator_state, transition = self._simulator.step_or_replace(
+            state.simulator, slate, *seeds
         )
         step_type = tf.where(
-            left,
+            ended,
             ts.StepType.FIRST,
             tf.where(simulator_state.done, ts.StepType.LAST, ts.StepType.MID),
         )
@@ -171,28 +160,6 @@ def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> Environmen
 
 def _read(variables: Nest) -> Nest:
     return tf.nest.map_structure(tf.convert_to_tensor, variables)
-
-
-def observation_spec(simulator: Simulator, observation: Observation) -> Observation:
-    """Named, bounded specs of an observation, without the users' axis.
-
-    Args:
-      simulator: its models declare the bounds, or it has an `observation_spec()`.
-      observation: of any number of users.
-    """
-    if hasattr(simulator, "observation_spec"):
-        return simulator.observation_spec()
-
-    def spec(path, leaf, leaf_bounds):
-        low = leaf.dtype.min if leaf_bounds.low is None else leaf_bounds.low
-        high = leaf.dtype.max if leaf_bounds.high is None else leaf_bounds.high
-        return tensor_spec.BoundedTensorSpec(
-            leaf.shape[1:], leaf.dtype, low, high, name="/".join(map(str, path))
-        )
-
-    return tree.map_structure_with_path_up_to(
-        observation, spec, observation, observation_bounds(simulator, observation)
-    )
 
 
 class SlatePolicy(tf_policy.TFPolicy):

@@ -1,15 +1,14 @@
-"""Ranges that models declare for what they let an agent see; adapters turn them into bounded specs
-and spaces.
-"""
+"""Ranges that models declare for what they let an agent see, and specs with these ranges."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+import tree
 
-from recsim_tf.core.types import Nest, Observation
+# TensorFlow has no public name for it. It is the class that TF-Agents' specs are of.
+from tensorflow.python.framework.tensor_spec import BoundedTensorSpec
 
-if TYPE_CHECKING:
-    from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest
 
 
 class Bounds(NamedTuple):
@@ -19,20 +18,26 @@ class Bounds(NamedTuple):
     high: Any = None
 
 
-def observation_bounds(simulator: "Simulator", observation: Observation) -> Observation:
-    """The `Bounds` that a simulator's models declare, one for each leaf of an observation.
+def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
+    """Named, bounded specs.
 
     Args:
-      simulator: the simulator.
-      observation: its structure alone is read; leaves may be tensors or specs.
+      name: of the nest, which begins the name of each leaf, as in "documents/cluster_id".
+      specs: nest of `tf.TensorSpec`.
+      bounds: one `Bounds` for all of them, or a nest of their structure.
+
+    Returns:
+      Nest of `BoundedTensorSpec`.
     """
-    return Observation(
-        user=_spread(simulator.users.observation_bounds(), observation.user),
-        documents=_spread(simulator.documents.observation_bounds(), observation.documents),
-        response=_spread(simulator.users.response_bounds(), observation.response),
-    )
+    if isinstance(bounds, Bounds):
+        everywhere = bounds
+        bounds = tf.nest.map_structure(lambda _: everywhere, specs)
 
+    def bounded(path, spec, bound):
+        low = spec.dtype.min if bound.low is None else bound.low
+        high = spec.dtype.max if bound.high is None else bound.high
+        return BoundedTensorSpec(
+            spec.shape, spec.dtype, low, high, name="/".join(map(str, (name, *path)))
+        )
 
-def _spread(bounds: Nest, values: Nest) -> Nest:
-    """A nest of bounds with the structure of `values`."""
-    return tf.nest.map_structure(lambda _: bounds, values) if isinstance(bounds, Bounds) else bounds
+    return tree.map_structure_with_path_up_to(specs, bounded, specs, bounds)

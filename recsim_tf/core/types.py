@@ -4,7 +4,7 @@ B is the number of users, N of candidates a user, K of slate positions, T of ste
 structure of tensors.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import tensorflow as tf
 
@@ -94,6 +94,23 @@ class Trajectory(NamedTuple):
     # else ()
     newcomers: Any
 
+    @property
+    def is_single_session(self) -> bool:
+        """Whether each row holds one session (`auto_reset=False`)."""
+        return not tf.nest.flatten(self.newcomers)
+
+    def require_single_session(self) -> None:
+        """For what scores or logs sessions.
+
+        Raises:
+          ValueError: for an auto-reset trajectory, whose rows hold several sessions.
+        """
+        if not self.is_single_session:
+            raise ValueError(
+                "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
+                " trajectory"
+            )
+
 
 class LogProb(NamedTuple):
     """Log-probability of each session's draws by origin, each [B]."""
@@ -113,3 +130,31 @@ class LogProb(NamedTuple):
     def total(self) -> tf.Tensor:
         """[B]: the log-probability of everything that was drawn."""
         return self.user + self.documents
+
+
+class Policy(Protocol):
+    """Chooses slates. Any function of this signature is a policy without a state."""
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: tf.Tensor, /
+    ) -> tuple[tf.Tensor, Nest]:
+        """A slate of candidate positions, int32 [B, K], and the next policy state.
+
+        Args:
+          observation: of B users.
+          policy_state: nest of [B, ...], () where the policy has no state.
+          seed: int32 [2].
+        """
+
+
+@runtime_checkable
+class StatefulPolicy(Policy, Protocol):
+    """A policy that remembers something of each user's session."""
+
+    def initial_state(self, num_users: int) -> Nest:
+        """The policy state at the start of a session, a nest of [num_users, ...]."""
+
+
+def initial_policy_state(policy: Policy, num_users: int) -> Nest:
+    """The policy state at the start of a session, () for a policy without one."""
+    return policy.initial_state(num_users) if isinstance(policy, StatefulPolicy) else ()

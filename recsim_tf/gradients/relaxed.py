@@ -9,10 +9,10 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.draws import log_prob_per_user
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, StepDraws
+from recsim_tf.core.stages import Sampled, Stages, advance, begin, log_prob_per_user
+from recsim_tf.core.types import InitialDraws, Nest, Slate, StepDraws
 from recsim_tf.gradients import mixtures
 from recsim_tf.gradients.labels import refuse_labels, zeros_for_labels
 from recsim_tf.gradients.relaxed_slate import relaxed_slate
@@ -95,8 +95,8 @@ def relaxed_return(
         if isinstance(value, (int, float)) and not value > 0:
             raise ValueError(f"{name} must be positive, got {value}")
     initial_seed, loop_seed = random.split_seed(seed, 2)
-    initial = _PathwiseDraws(initial_seed, InitialDraws._fields, tf.zeros([num_users], tf.float64))
-    first_state = simulator.initial_state(simulator.begin(num_users, initial))
+    initial = _Pathwise(initial_seed, InitialDraws._fields, tf.zeros([num_users], tf.float64))
+    first_state = simulator.initial_state(begin(simulator, num_users, initial))
     dtype = simulator.reward_fn(first_state.response).dtype
     zeros = tf.zeros([num_users], dtype)
 
@@ -105,16 +105,22 @@ def relaxed_return(
         slate_weights = relaxed_slate(
             policy.distribution(simulator.observe(state)), policy_seed, temperature
         )
-        draw = _PathwiseDraws(step_seed, StepDraws._fields, log_prob, temperature)
-        state, reward = _relaxed_step(simulator, state, slate_weights, draw)
-        total += in_session * reward
-        in_session *= tf.cast(
-            _stay_probability(simulator.users, state.user, departure_margin, departure_temperature),
-            dtype,
+        stages = _Relaxed(step_seed, log_prob, temperature)
+        next_state, transition, _ = advance(simulator, state, slate_weights, stages)
+        total += in_session * transition.reward
+        stay = _stay_probability(
+            simulator.users,
+            next_state.user,
+            stages.departure,
+            departure_margin,
+            departure_temperature,
         )
-        if simulator.max_steps is not None:
-            in_session = tf.where(state.num_steps < simulator.max_steps, in_session, zeros)
-        return step + 1, state, in_session, draw.log_prob, total, seed
+        # The time limit alone ends a relaxed session.
+        in_session = tf.where(next_state.done, zeros, in_session * tf.cast(stay, dtype))
+        next_state = next_state._replace(
+            response=zeros_for_labels(next_state.response, like=state.response), done=state.done
+        )
+        return step + 1, next_state, in_session, stages.log_prob, total, seed
 
     loop_vars = (0, first_state, zeros + 1, tf.cast(initial.log_prob, dtype), zeros, loop_seed)
     return tf.while_loop(
@@ -126,33 +132,21 @@ def relaxed_return(
     )[4]
 
 
-class _PathwiseDraws:
-    """Answers a simulator's stages, relaxed if there is a temperature, pathwise where it can, else
-    hard.
+class _Pathwise(Stages):
+    """Draws pathwise where it can, else hard, with the log-probability of the hard draws.
 
     Args:
       seed: an integer or int32 [2].
-      stages: names of all stages.
+      names: of all stages.
       log_prob: [B], of the earlier hard draws; that of later ones is added to the attribute.
-      temperature: of relaxed draws, or None if all are hard.
     """
 
-    def __init__(self, seed, stages: Iterable[str], log_prob: tf.Tensor, temperature=None):
-        stages = tuple(stages)
-        self._seeds = dict(zip(stages, random.split_seed(seed, len(stages)), strict=True))
-        self._temperature = temperature
+    def __init__(self, seed, names: Iterable[str], log_prob: tf.Tensor):
+        self._sampled = Sampled(seed, names)
         self.log_prob = log_prob
 
-    def __call__(self, stage: str, distribution: tfd.Distribution) -> Nest:
-        seed = self._seeds[stage]
-        may_relax = self._temperature is not None and stage in _RELAXED_STAGES
-        if (
-            may_relax
-            and num_outcomes(distribution) is not None
-            and distribution.batch_shape.rank == 1
-        ):
-            return mixtures.relaxed_sample(distribution, seed, self._temperature)
-        draw = random.sample(distribution, seed)
+    def sample(self, stage, distribution, who=None):
+        draw = self._sampled.sample(stage, distribution, who)
         if all(
             kind == tfd.FULLY_REPARAMETERIZED
             for kind in tf.nest.flatten(distribution.reparameterization_type)
@@ -163,58 +157,56 @@ class _PathwiseDraws:
         return draw
 
 
-def _relaxed_step(simulator, state, slate_weights, draw) -> tuple[SimulatorState, tf.Tensor]:
-    """The order of `Simulator.step`, without departures: shows slates of weights [B, K, N], and
-    gives the next state and the reward [B].
+class _Relaxed(_Pathwise):
+    """A step of relaxed sessions: slates are weights [B, K, N] and nobody leaves.
+
+    Args:
+      seed: an integer or int32 [2].
+      log_prob: [B], of the earlier hard draws.
+      temperature: of relaxed draws.
     """
-    documents = simulator.documents.describe(state.candidates, state.corpus)
-    hidden = state.hidden
-    if simulator.resample_documents:
-        distribution = simulator.documents.reveal(documents)
-        hidden = () if distribution is None else draw("hidden", distribution)
-    shown = mixtures.mix_candidates(simulator.documents.show(documents, hidden), slate_weights)
-    slate = Slate(shown, tf.ones(slate_weights.shape[:2], tf.bool))
 
-    response_draw = draw("response", simulator.users.response(state.user, slate))
-    response = mixtures.apply(
-        "response", lambda value: simulator.users.outcome(state.user, slate, value), response_draw
-    )
-    reward = simulator.reward_fn(response)
-    # One, with the gradient of the log-probability of the hard draws behind this reward (Foerster
-    # et al. 2018, arXiv 1802.05098).
-    log_prob = tf.cast(draw.log_prob, reward.dtype)
-    reward *= tf.exp(log_prob - tf.stop_gradient(log_prob))
+    def __init__(self, seed, log_prob: tf.Tensor, temperature):
+        super().__init__(seed, StepDraws._fields, log_prob)
+        self._temperature = temperature
+        self.departure: tf.Tensor | tfd.Distribution = ()
 
-    innovation_distribution = simulator.users.innovation(state.user, slate, response)
-    innovation = (
-        () if innovation_distribution is None else draw("innovation", innovation_distribution)
-    )
-    user = mixtures.apply(
-        "user", lambda value: simulator.users.update(state.user, slate, response, value), innovation
-    )
-    user = refuse_labels(user)
-    corpus = refuse_labels(simulator.documents.update(state.corpus, slate, response))
-    candidates = state.candidates
-    if simulator.resample_documents:
-        candidates = draw(
-            "candidates",
-            simulator.documents.candidates(
-                slate_weights.shape[0], simulator.num_candidates, corpus, user
-            ),
-        )
-    next_state = state._replace(
-        user=user,
-        corpus=corpus,
-        candidates=candidates,
-        response=zeros_for_labels(response, like=state.response),
-        num_steps=state.num_steps + 1,
-    )
-    return next_state, reward
+    def sample(self, stage, distribution, who=None):
+        if (
+            stage in _RELAXED_STAGES
+            and num_outcomes(distribution) is not None
+            and distribution.batch_shape.rank == 1
+        ):
+            return mixtures.relaxed_sample(
+                distribution, self._sampled.seeds[stage], self._temperature
+            )
+        return super().sample(stage, distribution, who)
+
+    def apply(self, stage, function, draw):
+        result = mixtures.apply(stage, function, draw)
+        if stage == "reward":
+            # One, with the gradient of the log-probability of the hard draws behind this reward
+            # (Foerster et al. 2018, arXiv 1802.05098).
+            log_prob = tf.cast(self.log_prob, result.dtype)
+            return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
+        return refuse_labels(result) if stage in ("user", "corpus") else result
+
+    def show(self, models, state, slate):
+        documents = models.documents.describe(state.candidates, state.corpus)
+        hidden = state.hidden
+        if models.resample_documents:
+            hidden = self.draw("hidden", models.documents.reveal(documents))
+        shown = mixtures.mix_candidates(models.documents.show(documents, hidden), slate)
+        return Slate(shown, tf.ones(slate.shape[:2], tf.bool)), ()
+
+    def leave(self, departure):
+        self.departure = departure
+        num_users = self.log_prob.shape
+        return tf.zeros(num_users, tf.bool), ()
 
 
-def _stay_probability(users, state, margin_of, temperature):
+def _stay_probability(users: UserModel, user, departure, margin_of, temperature):
     """[B]: the probability of staying, judged on the updated state."""
-    departure = users.departure(state)
     if isinstance(departure, tfd.Distribution):
         return tf.exp(departure.log_prob(tf.zeros(departure.batch_shape, departure.dtype)))
     if type(users).departure is UserModel.departure:
@@ -225,5 +217,5 @@ def _stay_probability(users, state, margin_of, temperature):
             " gradient. Give a function of their state that is positive while they stay, such as"
             " `lambda user: user.budget`, or make the departure a hazard"
         )
-    margin = margin_of(state)
+    margin = margin_of(user)
     return tf.sigmoid(margin / tf.cast(temperature, margin.dtype))

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from recsim_tf.core.draws import Recorded
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.stages import Recorded, begin
 from recsim_tf.core.types import Trajectory
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
@@ -47,11 +47,7 @@ def score_function_return(
     Raises:
       ValueError: for an auto-reset trajectory, or a baseline of another shape.
     """
-    if tf.nest.flatten(trajectory.newcomers):
-        raise ValueError(
-            "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
-            " trajectory"
-        )
+    trajectory.require_single_session()
     # A rollout under the same tape would let reparameterised draws move with their parameters, and
     # count these twice.
     trajectory = tf.nest.map_structure(tf.stop_gradient, trajectory)
@@ -65,7 +61,7 @@ def score_function_return(
     advantages = rewards_to_go - tf.stop_gradient(tf.cast(baseline, rewards.dtype))
 
     begun = Recorded(trajectory.initial._asdict(), score=True)
-    simulator.begin(rewards.shape[1], begun)
+    begin(simulator, rewards.shape[1], begun)
     # A baseline of the caller may depend on the initial draws, so it is none for them.
     initial = _sum(begun.log_probs, rewards.dtype) * (rewards_to_go[0] - mean_of_others[0])
 

@@ -7,8 +7,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.simulator import Policy, Simulator
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm

@@ -8,8 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf import choice
-from recsim_tf.core.simulator import Policy, Simulator
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
 from recsim_tf.policies.beliefs import BeliefScores
 from recsim_tf.policies.myopic import myopic_policy

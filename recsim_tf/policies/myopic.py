@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores
 from recsim_tf.policies.fields import example_observation
 

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from recsim_tf.core.models import per_user
-from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.policies.beliefs import AffinityScores
 from recsim_tf.policies.slates import exact_slate

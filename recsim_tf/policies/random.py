@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
 
 
 def random_policy(simulator: Simulator) -> Policy:

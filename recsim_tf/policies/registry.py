@@ -3,7 +3,8 @@
 import functools
 from collections.abc import Callable
 
-from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
 from recsim_tf.policies.clusters import ClusterBandit
 from recsim_tf.policies.greedy import greedy_pctr_policy
 from recsim_tf.policies.indices import ALGORITHMS

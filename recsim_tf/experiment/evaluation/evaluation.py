@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 import gin
 import tensorflow as tf
 
-from recsim_tf.adapters.tf_agents import observation_spec, rollout_policy
+from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Policy, Simulator
-from recsim_tf.core.types import Nest
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Policy
 from recsim_tf.experiment.evaluation.comparison import UserSweep
 from recsim_tf.experiment.evaluation.measures import Measures, PolicyResult, SessionSums
 
@@ -115,9 +115,7 @@ class Evaluation:
         they measure.
         """
         function, policy_state = as_rollout(policy, num_users)
-        with tf.init_scope():
-            observation = simulator.observe(simulator.reset(simulator.num_users or 1, seed=0))
-        measures = Measures.of(observation_spec(simulator, observation).response)
+        measures = Measures.of(simulator.observation_spec().response)
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed):

@@ -1,7 +1,6 @@
 """Training runs: learn, log, checkpoint, evaluate; again from where a run stopped."""
 
 import contextlib
-import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,9 @@ from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
 from recsim_tf.core import random
-from recsim_tf.core.simulator import Policy, Simulator
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
 from recsim_tf.experiment.evaluation import report, sessions
 from recsim_tf.experiment.evaluation.evaluation import Evaluation, evaluate_all
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -122,7 +123,9 @@ def experiment(
     tf.keras.utils.set_random_seed(seed % 2**32)
     environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
     progress = _Progress()
-    layered = functools.reduce(LayeredSimulator, layers, simulator)
+    layered: SessionSource = simulator
+    for layer in layers:
+        layered = LayeredSimulator(layered, layer)
     environment = SlateEnvironment(
         layered,
         replicas.share("experiment.num_users", num_users),

@@ -5,8 +5,8 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.draws import log_prob_per_user
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest, Slate, Trajectory
 
 # Of each session: what the jackknife needs.

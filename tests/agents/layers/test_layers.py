@@ -14,7 +14,7 @@ from recsim_tf.core import random
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import random_policy
 from recsim_tf.policies.beliefs import AffinityScores
-from tests import policies
+from tests import rollout_policies
 
 NUM_USERS = 6
 
@@ -323,7 +323,7 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
 
     def function(observation, policy_state, seed):
         seen_above.append(tf.nest.map_structure(np.array, observation))
-        return policies.first_positions(2)(observation, policy_state, seed)
+        return rollout_policies.first_positions(2)(observation, policy_state, seed)
 
     environment = SlateEnvironment(layered, NUM_USERS, seed=0)
     agent_policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), function)
@@ -349,7 +349,7 @@ def test_a_served_policy_is_saved_for_any_number_of_users(tmp_path):
     layered = stacked(make_simulator())
     environment = SlateEnvironment(layered, NUM_USERS)
     policy = SlatePolicy(
-        environment.time_step_spec(), environment.action_spec(), policies.first_positions(2)
+        environment.time_step_spec(), environment.action_spec(), rollout_policies.first_positions(2)
     )
     served = layers.serve(layered, policy)
     policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))

@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.stages import OneSource
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions
 
@@ -111,12 +112,7 @@ def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environme
     meter = random.meter()
 
     def advance(state, noise):
-        return simulator._advance(
-            state,
-            slate,
-            lambda stage, distribution, who=None: random.sample(distribution, noise),
-            auto_reset=True,
-        )
+        return simulator.advance(state, slate, OneSource(noise), auto_reset=True)
 
     advance(state, meter)
     blocks = random.draw_noise(meter.taken, SEED)

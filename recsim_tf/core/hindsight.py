@@ -1,0 +1,209 @@
+"""What a simulator tells of recorded sessions: their states, their probability, other outcomes."""
+
+import abc
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from recsim_tf.core import nests, random, validation
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.stages import PartlySampled, Recorded, Stages, advance, begin
+from recsim_tf.core.types import (
+    InitialDraws,
+    LogProb,
+    Nest,
+    SimulatorState,
+    Slate,
+    Trajectory,
+    Transition,
+)
+
+
+class Hindsight(tf.Module, abc.ABC):
+    """The half of a `Simulator` that goes through trajectories again. Its methods are pure."""
+
+    users: UserModel
+    documents: DocumentModel
+    slate_size: int
+    num_candidates: int
+    reward_fn: Callable[[Nest], tf.Tensor]
+    resample_documents: bool
+    max_steps: int | None
+    allow_duplicates: bool
+    validate: bool
+
+    @abc.abstractmethod
+    def initial_state(self, draws: InitialDraws) -> SimulatorState:
+        """Maps initial draws, nests of [B, ...], to the state at the start of a session."""
+
+    def replay(self, trajectory: Trajectory) -> SimulatorState:
+        """Recomputes the states of a trajectory from its draws.
+
+        Returns:
+          The states [T, B, ...] in which the slates were shown.
+        """
+
+        def record(arrays, step, state, transition, log_probs):
+            del transition, log_probs
+            return tf.nest.map_structure(lambda array, leaf: array.write(step, leaf), arrays, state)
+
+        num_steps = trajectory.transitions.reward.shape[0]
+        state = self.initial_state(trajectory.initial)
+        arrays = tf.nest.map_structure(
+            lambda leaf: tf.TensorArray(leaf.dtype, num_steps, element_shape=leaf.shape), state
+        )
+        arrays = self.retrace(trajectory, record, arrays, score=False)
+        return tf.nest.map_structure(lambda array: array.stack(), arrays)
+
+    def retrace(
+        self, trajectory: Trajectory, function, carry: Nest, score: bool, early_exit: bool = False
+    ) -> Nest:
+        """Goes through a trajectory again, with its draws and slates.
+
+        Args:
+          trajectory: [T, B, ...].
+          function: (carry, step, state, transition, log_probs) -> carry. State and transition are
+            [B, ...], the response and the reward computed again, so that they are differentiable;
+            log_probs has [B] by stage.
+          carry: the first carry.
+          score: whether `log_probs` are wanted.
+          early_exit: whether to stop where all sessions have ended.
+
+        Returns:
+          The last carry.
+        """
+        num_steps = trajectory.transitions.reward.shape[0]
+        end = num_steps
+        if early_exit:
+            end = tf.math.count_nonzero(
+                tf.reduce_any(trajectory.transitions.active, axis=1), dtype=tf.int32
+            )
+        auto_reset = not trajectory.is_single_session
+
+        def body(step, state, carry):
+            transition, newcomers = nests.at_step(
+                (trajectory.transitions, trajectory.newcomers), step
+            )
+            recorded = Recorded({**transition.draws._asdict(), "newcomers": newcomers}, score)
+            next_state, again, _ = self.advance(state, transition.slate, recorded, auto_reset)
+            transition = transition._replace(response=again.response, reward=again.reward)
+            carry = function(carry, step, state, transition, recorded.log_probs)
+            return (
+                step + 1,
+                next_state if auto_reset else nests.where(state.done, state, next_state),
+                carry,
+            )
+
+        loop_vars = (0, self.initial_state(trajectory.initial), carry)
+        return tf.while_loop(
+            lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps
+        )[-1]
+
+    def resimulate(
+        self, trajectory: Trajectory, stages: Sequence[str], seed, function, carry: Nest
+    ) -> Nest:
+        """Simulates sessions again under the slates of a trajectory: some stages are drawn anew,
+        the others keep their draws.
+
+        A user who leaves stays as they are, and who stays for longer than the trajectory tells is
+        shown the slates that stand there.
+
+        Args:
+          trajectory: of single sessions, [T, B, ...].
+          stages: the fields of `StepDraws` that are drawn, as "response".
+          seed: an integer or int32 [2].
+          function: (carry, step, transition [B, ...]) -> carry.
+          carry: the first carry.
+
+        Returns:
+          The last carry.
+        """
+        stages = tuple(stages)
+        num_steps = trajectory.transitions.reward.shape[0]
+
+        def body(step, state, seed, carry):
+            seed, step_seed = random.split_seed(seed, 2)
+            transition = nests.at_step(trajectory.transitions, step)
+            answers = PartlySampled(transition.draws._asdict(), step_seed, stages)
+            next_state, again, _ = self.advance(state, transition.slate, answers)
+            return (
+                step + 1,
+                nests.where(state.done, state, next_state),
+                seed,
+                function(carry, step, again),
+            )
+
+        loop_vars = (0, self.initial_state(trajectory.initial), random.as_seed(seed), carry)
+        return tf.while_loop(
+            lambda *_: tf.constant(True), body, loop_vars, maximum_iterations=num_steps
+        )[-1]
+
+    def log_prob(self, trajectory: Trajectory) -> LogProb:
+        """Scores a single-session trajectory under the models, differentiably in their parameters.
+
+        Only draws are scored: slates are given, a departure by a rule is not scored, and a step
+        counts only where the user was active.
+
+        Args:
+          trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+
+        Returns:
+          The parts, each [B].
+
+        Raises:
+          ValueError: for an auto-reset trajectory, whose rows hold several sessions.
+        """
+        trajectory.require_single_session()
+        begun = Recorded(trajectory.initial._asdict(), score=True)
+        begin(self, trajectory.transitions.reward.shape[1], begun)
+        initial = begun.log_probs.pop("user")
+        documents = tf.add_n(
+            [tf.cast(log_prob, initial.dtype) for log_prob in begun.log_probs.values()]
+        )
+        zeros = tf.zeros_like(initial)
+
+        def add(total, step, state, transition, log_probs):
+            del step, state
+
+            def part(*stages):
+                terms = [
+                    tf.cast(log_probs[stage], initial.dtype)
+                    for stage in stages
+                    if stage in log_probs
+                ]
+                return tf.where(transition.active, tf.add_n(terms), zeros) if terms else zeros
+
+            return LogProb(
+                initial=total.initial,
+                response=total.response + part("response"),
+                innovation=total.innovation + part("innovation"),
+                departure=total.departure + part("departure"),
+                documents=total.documents + part("hidden", "candidates"),
+            )
+
+        return self.retrace(
+            trajectory,
+            add,
+            LogProb(initial, zeros, zeros, zeros, documents),
+            score=True,
+            early_exit=True,
+        )
+
+    def shown(self, state: SimulatorState, transition: Transition) -> Slate:
+        """What users met at a recorded step.
+
+        Args:
+          state: in which the slate was shown, of `replay` or `retrace`.
+          transition: [B, ...].
+        """
+        return Recorded(transition.draws._asdict()).show(self, state, transition.slate)[0]
+
+    def advance(
+        self, state: SimulatorState, slate: tf.Tensor, stages: Stages, auto_reset: bool = False
+    ) -> tuple[SimulatorState, Transition, Nest]:
+        """A step with the answers of `stages`, see `core.stages.advance`; the slate is checked."""
+        num_users = nests.batch_size(state.done)
+        slate = validation.check_slate_format(slate, num_users, self.slate_size)
+        if self.validate:
+            slate = validation.check_slate_values(slate, self.num_candidates, self.allow_duplicates)
+        return advance(self, state, slate, stages, auto_reset)

@@ -1,0 +1,298 @@
+"""The order of a step, once, and what answers its stages.
+
+A step goes through the stages of the models: the slate is shown, users respond, change and leave,
+the corpus changes, candidates come. At each stage it asks a `Stages` object for the draw, and for
+what a map makes of the draw. The answer decides what the step is: a simulation (`Sampled`, and
+`core.draws.Ahead` inside a loop), or a recorded step that is computed again and scored
+(`Recorded`). `recsim_tf.gradients` relaxes the draws, and the particle filter of
+`recsim_tf.fitting` follows several innovations of a user at once.
+"""
+
+import abc
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.types import (
+    InitialDraws,
+    Nest,
+    SimulatorState,
+    Slate,
+    StepDraws,
+    Transition,
+)
+
+# A step also draws the initial draws of the users who take the place of those who left.
+STEP_STAGES = (*StepDraws._fields, "newcomers")
+
+
+class Models(Protocol):
+    """What a step needs to know, as a `Simulator` has it."""
+
+    users: UserModel
+    documents: DocumentModel
+    num_candidates: int
+    resample_documents: bool
+    max_steps: int | None
+    reward_fn: Callable[[Nest], tf.Tensor]
+
+
+class Stages(abc.ABC):
+    """Answers the stages of a step."""
+
+    @abc.abstractmethod
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None) -> Nest:
+        """The draw of a stage.
+
+        Args:
+          stage: a field of `InitialDraws` or `StepDraws`, or "newcomers".
+          distribution: of batch shape [B].
+          who: bool [B], the rows that need the draw; None for all.
+        """
+
+    def draw(
+        self, stage: str, distribution: tfd.Distribution | None, who: tf.Tensor | None = None
+    ) -> Nest:
+        """As `sample`; () for a stage without a distribution, where nothing is drawn."""
+        return () if distribution is None else self.sample(stage, distribution, who)
+
+    def apply(self, stage: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
+        """What the map of a stage makes of a draw.
+
+        Args:
+          stage: what the map gives, "response", "reward", "user" or "corpus".
+          function: the map.
+          draw: of the stage, or what stands in its place.
+        """
+        del stage
+        return function(draw)
+
+    def show(self, models: Models, state: SimulatorState, slate: tf.Tensor) -> tuple[Slate, Nest]:
+        """The documents of a slate as users meet them, and the draw of their hidden attributes, ()
+        where candidates persist.
+        """
+        positions = tf.maximum(slate, 0)
+        documents = models.documents.describe(nests.take(state.candidates, positions), state.corpus)
+        if models.resample_documents:
+            hidden = draws = self.draw("hidden", models.documents.reveal(documents))
+        else:
+            hidden, draws = nests.take(state.hidden, positions), ()
+        return Slate(models.documents.show(documents, hidden), slate >= 0), draws
+
+    def leave(self, departure: tf.Tensor | tfd.Distribution) -> tuple[tf.Tensor, Nest]:
+        """Who leaves, bool [B], and the draw that decided it, () where a rule did."""
+        if not isinstance(departure, tfd.Distribution):
+            return departure, ()
+        draw = self.draw("departure", departure)
+        return tf.cast(draw, tf.bool), draw
+
+
+class UserStep(NamedTuple):
+    """What a slate does to users."""
+
+    response_draw: Nest
+    response: Nest  # nest of [B, K, ...]
+    innovation: Nest
+    user: Nest  # nest of [B, ...], the next state
+    departed: tf.Tensor  # bool [B]
+    departure_draw: Nest
+
+
+def begin(models: Models, num_users: int, stages: Stages) -> InitialDraws:
+    """The draws that start sessions."""
+    users, documents = models.users, models.documents
+    user_draws = stages.draw("user", users.initial_draws(num_users))
+    corpus_draws = stages.draw("corpus", documents.initial_draws(num_users))
+    corpus = documents.initial_state(corpus_draws)
+    candidates = stages.draw(
+        "candidates",
+        documents.candidates(
+            num_users, models.num_candidates, corpus, users.initial_state(user_draws)
+        ),
+    )
+    hidden = ()
+    if not models.resample_documents:
+        hidden = stages.draw("hidden", documents.reveal(documents.describe(candidates, corpus)))
+    return InitialDraws(user_draws, corpus_draws, candidates, hidden)
+
+
+def respond(users: UserModel, user: Nest, shown: Slate, stages: Stages) -> tuple[Nest, Nest]:
+    """The draw of a response, and the response."""
+    draw = stages.draw("response", users.response(user, shown))
+    return draw, stages.apply("response", lambda draw: users.outcome(user, shown, draw), draw)
+
+
+def user_step(users: UserModel, user: Nest, shown: Slate, stages: Stages) -> UserStep:
+    """The stages of a step that concern users: response, innovation, update, departure."""
+    response_draw, response = respond(users, user, shown, stages)
+    innovation = stages.draw("innovation", users.innovation(user, shown, response))
+    updated = stages.apply(
+        "user", lambda draw: users.update(user, shown, response, draw), innovation
+    )
+    departed, departure_draw = stages.leave(users.departure(updated))
+    return UserStep(response_draw, response, innovation, updated, departed, departure_draw)
+
+
+def advance(
+    models: Models, state: SimulatorState, slate: Nest, stages: Stages, auto_reset: bool = False
+) -> tuple[SimulatorState, Transition, Nest]:
+    """One step of every user, active or not.
+
+    Args:
+      models: of the simulation.
+      state: of B users.
+      slate: int32 [B, K], or what `stages` can show.
+      stages: answers the stages.
+      auto_reset: whether new users take the place of those who leave.
+
+    Returns:
+      The next state, the transition, and with `auto_reset` the draws of the new users, whose
+      sessions have begun in the next state, else ().
+    """
+    users, documents = models.users, models.documents
+    num_users = nests.batch_size(state.done)
+    shown, hidden = stages.show(models, state, slate)
+    step = user_step(users, state.user, shown, stages)
+    reward = stages.apply("reward", models.reward_fn, step.response)
+    corpus = stages.apply(
+        "corpus", lambda response: documents.update(state.corpus, shown, response), step.response
+    )
+    num_steps, departed = state.num_steps + 1, step.departed
+    out_of_time = (
+        tf.zeros_like(departed) if models.max_steps is None else num_steps >= models.max_steps
+    )
+    active = ~state.done
+    next_state = state._replace(
+        user=step.user,
+        corpus=corpus,
+        response=step.response,
+        num_steps=num_steps,
+        done=departed | out_of_time,
+    )
+    newcomers = ()
+    if auto_reset:
+        newcomers = stages.draw("newcomers", users.initial_draws(num_users), next_state.done)
+        next_state = with_new_users(users, next_state, next_state.done, newcomers)
+    candidates = ()
+    if models.resample_documents:
+        candidates = stages.draw(
+            "candidates",
+            documents.candidates(num_users, models.num_candidates, corpus, next_state.user),
+        )
+        next_state = next_state._replace(candidates=candidates)
+    transition = Transition(
+        slate=slate,
+        draws=StepDraws(
+            hidden, step.response_draw, step.innovation, step.departure_draw, candidates
+        ),
+        response=step.response,
+        reward=tf.where(active, reward, tf.zeros([], reward.dtype)),
+        active=active,
+        terminated=active & departed,
+        truncated=active & out_of_time & ~departed,
+    )
+    return next_state, transition, newcomers
+
+
+def with_new_users(
+    users: UserModel, state: SimulatorState, who: tf.Tensor, initial_draws: Nest
+) -> SimulatorState:
+    """The state with a session of a new user in the rows where `who` [B]."""
+    return state._replace(
+        user=nests.where(who, users.initial_state(initial_draws), state.user),
+        response=nests.where(who, nests.zeros_like(state.response), state.response),
+        num_steps=tf.where(who, 0, state.num_steps),
+        done=state.done & ~who,
+    )
+
+
+class Sampled(Stages):
+    """Draws each stage with a seed of its own.
+
+    Args:
+      seed: an integer or int32 [2].
+      names: of all stages.
+    """
+
+    def __init__(self, seed, names: Iterable[str]):
+        names = tuple(names)
+        self.seeds = dict(zip(names, random.split_seed(seed, len(names)), strict=True))
+
+    def sample(self, stage, distribution, who=None):
+        del who
+        return random.sample(distribution, self.seeds[stage])
+
+
+class OneSource(Stages):
+    """Draws all stages from one source, where their independence does not matter or `Noise` sees to
+    it.
+
+    Args:
+      seed: an integer, int32 [2] or `Noise`.
+    """
+
+    def __init__(self, seed):
+        self._seed = seed
+
+    def sample(self, stage, distribution, who=None):
+        del stage, who
+        return random.sample(distribution, self._seed)
+
+
+class Recorded(Stages):
+    """Returns recorded draws.
+
+    Args:
+      draws: by stage.
+      score: whether to keep the log-probability of each stage, [B], in `log_probs`.
+    """
+
+    def __init__(self, draws: Mapping[str, Nest], score: bool = False):
+        self._draws = draws
+        self._score = score
+        self.log_probs: dict[str, tf.Tensor] = {}
+
+    def sample(self, stage, distribution, who=None):
+        del who
+        draw = self._draws[stage]
+        if self._score:
+            self.log_probs[stage] = log_prob_per_user(stage, distribution, draw)
+        return draw
+
+
+class PartlySampled(Recorded):
+    """Draws some stages anew, and returns the recorded draws of the others.
+
+    Args:
+      draws: by stage.
+      seed: an integer or int32 [2].
+      names: of the stages that are drawn.
+    """
+
+    def __init__(self, draws: Mapping[str, Nest], seed, names: Iterable[str]):
+        super().__init__(draws)
+        self._names = frozenset(names)
+        self._sampled = Sampled(seed, names)
+
+    def sample(self, stage, distribution, who=None):
+        answer = self._sampled.sample if stage in self._names else super().sample
+        return answer(stage, distribution, who)
+
+
+def log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) -> tf.Tensor:
+    """[B]: the log-probability of a stage's draw.
+
+    Raises:
+      ValueError: if the distribution has other batch axes than the users.
+    """
+    log_prob = distribution.log_prob(draw)
+    if log_prob.shape.rank != 1:
+        raise ValueError(
+            f"the distribution of {stage} must have one batch axis, the users, got"
+            f" log-probabilities of shape {log_prob.shape}: wrap it in tfd.Independent"
+        )
+    return log_prob
