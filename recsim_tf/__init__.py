@@ -7,9 +7,10 @@ from recsim_tf import _stack
 from recsim_tf import choice
 from recsim_tf._version import __version__
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import DocumentModel, UserModel, per_user
+from recsim_tf.core.models import DocumentModel, Model, UserModel, parameter
 from recsim_tf.core.shared_candidates import SharedCandidates
-from recsim_tf.core.simulator import Simulator, click_reward
+from recsim_tf.core.simulation import click_reward
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.core.types import (
     Clicks,
@@ -41,6 +42,7 @@ __all__ = [
     "DocumentModel",
     "InitialDraws",
     "LogProb",
+    "Model",
     "Observation",
     "Policy",
     "SharedCandidates",
@@ -55,7 +57,7 @@ __all__ = [
     "choice",
     "click_reward",
     "make",
-    "per_user",
+    "parameter",
     "register",
     "registered",
 ]

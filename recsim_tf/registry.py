@@ -47,10 +47,13 @@ def make(environment_id: str, **kwargs) -> Simulator:
             f"environment_id must be one of {', '.join(registered())}, got {environment_id!r}"
         )
     factory = _factories[environment_id]
-    parameters = inspect.signature(factory).parameters
-    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    parameters = dict(inspect.signature(factory).parameters)
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        # What a factory hands on goes to the simulator.
+        parameters = {name: p for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
+        parameters |= inspect.signature(Simulator).parameters
     unknown = sorted(set(kwargs) - set(parameters))
-    if unknown and not takes_any:
+    if unknown:
         raise TypeError(
             f"{environment_id} has no argument {', '.join(unknown)}; it takes"
             f" {', '.join(parameters)}"

@@ -1,6 +1,6 @@
-"""Choice models: TFP distributions over which slate position a user chooses, or none."""
+"""Choice models: which position of a slate a user chooses, or none, as TFP distributions."""
 
-from recsim_tf.choice.base import ChoiceDistribution, users_choice
+from recsim_tf.choice.base import ChoiceDistribution, ChoiceModel
 from recsim_tf.choice.cascade import CascadeChoice, ExponentialCascade, ProportionalCascade
 from recsim_tf.choice.multinomial import MultinomialLogit, MultinomialProportional
 from recsim_tf.choice.position_bias import PositionBiasedProportional
@@ -8,10 +8,10 @@ from recsim_tf.choice.position_bias import PositionBiasedProportional
 __all__ = [
     "CascadeChoice",
     "ChoiceDistribution",
+    "ChoiceModel",
     "ExponentialCascade",
     "MultinomialLogit",
     "MultinomialProportional",
     "PositionBiasedProportional",
     "ProportionalCascade",
-    "users_choice",
 ]

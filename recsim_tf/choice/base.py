@@ -1,6 +1,8 @@
-"""The base of the choice models: a distribution over which slate position is chosen, or none."""
+"""The base of the choice models, and the distribution that they give."""
 
 import abc
+import dataclasses
+from typing import ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -8,58 +10,109 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.models import per_user
+from recsim_tf.core.models import Model
 
 
-class ChoiceDistribution(tfd.Distribution, abc.ABC):
-    """Over the outcomes 0..K: position 0..K-1 of the slate, or K for "no click".
+class ChoiceModel(Model, abc.ABC):
+    """How a user chooses a position of a slate, or none, by the scores of the documents on it.
 
-    Batch shape [...] is that of `scores` [..., K] without its last axis; the event is a scalar
-    int32. A subclass defines `weights`, and names in `parameter_names` the keyword arguments that a
-    user model may hand it besides `scores`, `mask` and `validate`.
+        choice_model = MultinomialLogit(no_click_mass=1.0)
+        choice_model(scores, mask).log_prob(position)
+
+    The parameters of a choice model are fields, so they can be fitted, compared on the axis of
+    users and saved like those of users and documents.
 
     Args:
-      scores: float [..., K], how much the user likes each document of the slate.
-      mask: bool [..., K], False at empty positions, which are never chosen; None if there are none.
       validate: whether to check the scores. In eager mode an invalid score is a `ValueError`, in
         graph mode a `tf.errors.InvalidArgumentError` at run time; XLA drops the check.
     """
 
-    parameter_names: tuple[str, ...] = ()
+    # Whether the weight of a document, and of "no click", is the same on every slate.
+    is_multinomial: ClassVar[bool] = False
+    validate: bool = dataclasses.field(default=False, kw_only=True)
 
-    def __init__(self, scores, mask, validate: bool, parameters: dict, name: str):
-        self._scores = tf.convert_to_tensor(scores)
-        if (
-            not self._scores.dtype.is_floating
-            or self._scores.shape.rank is None
-            or self._scores.shape.rank < 1
-        ):
+    def __call__(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> "ChoiceDistribution":
+        """The distribution of the choice.
+
+        Args:
+          scores: float [..., K], how much the user likes each document of the slate.
+          mask: bool [..., K], False at empty positions, which are never chosen; None if there are
+            none.
+        """
+        return ChoiceDistribution(self, scores, mask)
+
+    @abc.abstractmethod
+    def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """RecSim's scores: non-negative and proportional to the probabilities, float [..., K+1],
+        the last for "no click".
+
+        Args:
+          scores, mask: as for `__call__`; scores are finite at empty positions.
+        """
+
+    def log_probs(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Logarithms of the probabilities, float [..., K+1]; -inf, with gradient zero, where an
+        outcome is impossible.
+        """
+        weights = self.weights(scores, mask)
+        possible = weights > 0
+        log_weights = tf.where(possible, tf.math.log(tf.where(possible, weights, 1)), -float("inf"))
+        return log_weights - tf.math.log(tf.reduce_sum(weights, axis=-1, keepdims=True))
+
+    def conditions(self, scores: tf.Tensor, mask: tf.Tensor | None) -> list[tuple[tf.Tensor, str]]:
+        """(condition, message) pairs that `validate` checks, of finite scores."""
+        del scores, mask
+        return []
+
+    def _of(self, name: str, scores: tf.Tensor) -> tf.Tensor:
+        """A parameter, shaped to broadcast against the scores."""
+        return self.per_user(name, scores.shape.rank, scores.dtype)
+
+
+class ChoiceDistribution(tfd.Distribution):
+    """Over the outcomes 0..K: position 0..K-1 of the slate, or K for "no click".
+
+    Batch shape [...] is that of `scores` [..., K] without its last axis; the event is a scalar
+    int32.
+
+    Args:
+      choice_model: the choice model.
+      scores: float [..., K], how much the user likes each document of the slate.
+      mask: bool [..., K], False at empty positions, which are never chosen; None if there are none.
+    """
+
+    def __init__(
+        self, choice_model: ChoiceModel, scores, mask=None, name: str = "ChoiceDistribution"
+    ):
+        parameters = dict(locals())
+        scores = tf.convert_to_tensor(scores)
+        if not scores.dtype.is_floating or not scores.shape.rank:
             raise ValueError(
-                f"scores must be a float tensor [..., K], got {self._scores.dtype.name}"
-                f" {self._scores.shape}"
+                f"scores must be a float tensor [..., K], got {scores.dtype.name} {scores.shape}"
             )
         if mask is not None:
             mask = tf.convert_to_tensor(mask)
-            if mask.dtype != tf.bool or mask.shape[-1] != self._scores.shape[-1]:
+            if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:
                 raise ValueError(
-                    f"mask must be bool {self._scores.shape}, got {mask.dtype.name} {mask.shape}"
+                    f"mask must be bool {scores.shape}, got {mask.dtype.name} {mask.shape}"
                 )
             # Whatever stands at an empty position must not reach a gradient.
-            self._scores = tf.where(mask, self._scores, tf.zeros([], self._scores.dtype))
-        self._mask = mask
+            scores = tf.where(mask, scores, tf.zeros([], scores.dtype))
+        if choice_model.validate:
+            scores = validation.checked(
+                scores, [(tf.math.is_finite(scores), "scores must be finite")]
+            )
+            scores = validation.checked(scores, choice_model.conditions(scores, mask))
+        self.choice_model = choice_model
+        self._scores, self._mask = scores, mask
         super().__init__(
             dtype=tf.int32,
             reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=validate,
+            validate_args=choice_model.validate,
             allow_nan_stats=False,
             parameters=parameters,
             name=name,
         )
-        if validate:
-            self._scores = validation.checked(
-                self._scores, [(tf.math.is_finite(self._scores), "scores must be finite")]
-            )
-            self._scores = validation.checked(self._scores, self._conditions())
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
@@ -70,11 +123,11 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
         """K; also the outcome that means "no click"."""
         return self._scores.shape[-1]
 
-    @abc.abstractmethod
     def weights(self) -> tf.Tensor:
         """RecSim's scores: non-negative and proportional to the probabilities, float [..., K+1],
         the last for "no click".
         """
+        return self.choice_model.weights(self._scores, self._mask)
 
     @property
     def probs(self) -> tf.Tensor:
@@ -85,54 +138,13 @@ class ChoiceDistribution(tfd.Distribution, abc.ABC):
     @property
     def log_probs(self) -> tf.Tensor:
         """Logarithms of `probs`; -inf, with gradient zero, where an outcome is impossible."""
-        weights = self.weights()
-        possible = weights > 0
-        log_weights = tf.where(possible, tf.math.log(tf.where(possible, weights, 1)), -float("inf"))
-        return log_weights - tf.math.log(tf.reduce_sum(weights, axis=-1, keepdims=True))
+        return self.choice_model.log_probs(self._scores, self._mask)
 
     def score_alone(self) -> tf.Tensor:
-        """RecSim's expected utility of each document: its weight on a slate of its own, float [...,
-        K].
+        """RecSim's expected utility of each document: its weight on a slate of its own, float
+        [..., K].
         """
-        parameters = {
-            **self.parameters,
-            "scores": self._scores[..., tf.newaxis],
-            "mask": None,
-            "validate": False,
-        }
-        for name in self.parameter_names:
-            value = tf.convert_to_tensor(parameters[name])
-            parameters[name] = value[..., tf.newaxis] if value.shape.rank else parameters[name]
-        return type(self)(**parameters).weights()[..., 0]
-
-    def _parameter(self, value) -> tf.Tensor:
-        """A scalar or [B] parameter, shaped to broadcast against the scores."""
-        rank = self._scores.shape.rank
-        value = tf.convert_to_tensor(value, dtype_hint=self._scores.dtype)
-        return (
-            per_user(value, rank, self._scores.dtype)
-            if value.shape.rank <= 1
-            else value[..., tf.newaxis]
-        )
-
-    def _real(self, condition: tf.Tensor) -> tf.Tensor:
-        """A condition [..., K] on the scores, required only at positions that hold a document."""
-        return condition if self._mask is None else condition | ~self._mask
-
-    def _conditions(self) -> list[tuple[tf.Tensor, str]]:
-        """(condition, message) pairs that `validate` checks, evaluated on finite scores."""
-        return []
-
-    def _mask_out(self, values: tf.Tensor, fill: float) -> tf.Tensor:
-        return (
-            values
-            if self._mask is None
-            else tf.where(self._mask, values, tf.constant(fill, values.dtype))
-        )
-
-    def _with_no_click(self, values: tf.Tensor, no_click: tf.Tensor) -> tf.Tensor:
-        """Appends the value of "no click", broadcast to [..., 1], to values [..., K]."""
-        return tf.concat([values, tf.broadcast_to(no_click, tf.shape(values[..., :1]))], axis=-1)
+        return self.choice_model.weights(self._scores[..., tf.newaxis])[..., 0]
 
     def _batch_shape(self):
         return self._scores.shape[:-1]
@@ -182,22 +194,16 @@ def _(distribution: ChoiceDistribution):
     return distribution.slate_size + 1
 
 
-def users_choice(users, scores: tf.Tensor, mask: tf.Tensor) -> tfd.Distribution:
-    """The choice that a user model makes from a slate.
+def fill_empty(values: tf.Tensor, mask: tf.Tensor | None, fill: float) -> tf.Tensor:
+    """Values [..., K] with `fill` at empty positions."""
+    return values if mask is None else tf.where(mask, values, tf.constant(fill, values.dtype))
 
-    Args:
-      users: has the attribute `choice_model`, which builds a distribution from `scores`, `mask` and
-        the parameters that it names in its `parameter_names`. They are attributes of `users`; where
-        there is none, or None, the choice model's default holds.
-      scores: float [B, K].
-      mask: bool [B, K].
 
-    Raises:
-      TypeError: if the choice model has no default for a parameter that is missing.
-    """
-    parameters = {
-        name: getattr(users, name, None)
-        for name in getattr(users.choice_model, "parameter_names", ())
-    }
-    given = {name: value for name, value in parameters.items() if value is not None}
-    return users.choice_model(scores, mask=mask, **given)
+def with_no_click(values: tf.Tensor, no_click: tf.Tensor) -> tf.Tensor:
+    """Appends the value of "no click", broadcast to [..., 1], to values [..., K]."""
+    return tf.concat([values, tf.broadcast_to(no_click, tf.shape(values[..., :1]))], axis=-1)
+
+
+def at_documents(condition: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """A condition [..., K], required only at positions that hold a document."""
+    return condition if mask is None else condition | ~mask

@@ -1,11 +1,14 @@
 """Cascade choice: the user examines the slate from the top and stops at the first click."""
 
 import abc
+from typing import Any
 
 import gin
 import tensorflow as tf
 
-from recsim_tf.choice.base import ChoiceDistribution
+from recsim_tf.choice.base import ChoiceModel, at_documents, fill_empty
+from recsim_tf.core import validation
+from recsim_tf.core.models import parameter
 
 
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
@@ -23,52 +26,46 @@ def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
     )
 
 
-class CascadeChoice(ChoiceDistribution, abc.ABC):
+class CascadeChoice(ChoiceModel, abc.ABC):
     """P(click i | reached i) = attention_prob * score_scaling * value[i].
 
     As in RecSim 0.2.4 the attention is constant for every examined position; it decays only because
-    earlier clicks end the scan.
+    earlier clicks end the scan. The defaults are those of RecSim 0.2.4's interest evolution.
+
+    Args:
+      score_scaling: at least 0; score_scaling * value[i] must not exceed 1.
+      attention_prob: in [0, 1].
+      validate: whether to check for NaN and infinite scores and for probabilities outside [0, 1].
     """
 
-    def __init__(
-        self,
-        scores,
-        score_scaling,
-        attention_prob,
-        mask,
-        validate: bool,
-        parameters: dict,
-        name: str,
-    ):
-        if isinstance(attention_prob, (int, float)) and not 0 <= attention_prob <= 1:
-            raise ValueError(f"attention_prob must be in [0, 1], got {attention_prob}")
-        if isinstance(score_scaling, (int, float)) and score_scaling < 0:
-            raise ValueError(f"score_scaling must be at least 0, got {score_scaling}")
-        self._score_scaling = score_scaling
-        self._attention_prob = attention_prob
-        super().__init__(scores, mask, validate, parameters, name)
+    score_scaling: Any = parameter(0.05)
+    attention_prob: Any = parameter(0.65)
+
+    def check(self):
+        validation.check_range("attention_prob", self.attention_prob, low=0, high=1)
+        validation.check_range("score_scaling", self.score_scaling, low=0)
 
     @abc.abstractmethod
-    def _values(self) -> tf.Tensor:
+    def values(self, scores: tf.Tensor) -> tf.Tensor:
         """Non-negative values [..., K] of the documents."""
 
-    def weights(self):
-        attention = self._parameter(self._attention_prob) * self._parameter(self._score_scaling)
-        click_if_reached = self._mask_out(attention * self._values(), 0.0)
-        return first_click(click_if_reached)
+    def weights(self, scores, mask=None):
+        attention = self._of("attention_prob", scores) * self._of("score_scaling", scores)
+        return first_click(fill_empty(attention * self.values(scores), mask, 0.0))
 
-    def _conditions(self):
-        scaled = self._parameter(self._score_scaling) * self._values()
-        attention_prob = self._parameter(self._attention_prob)
+    def conditions(self, scores, mask):
+        scaling = self._of("score_scaling", scores)
+        attention_prob = self._of("attention_prob", scores)
+        scaled = scaling * self.values(scores)
         return [
             ((attention_prob >= 0) & (attention_prob <= 1), "attention_prob must be in [0, 1]"),
-            (self._parameter(self._score_scaling) >= 0, "score_scaling must be at least 0"),
+            (scaling >= 0, "score_scaling must be at least 0"),
             (
-                self._real(scaled >= 0),
+                at_documents(scaled >= 0, mask),
                 "scores must be at least min_normalizer: a cascade probability is negative",
             ),
             (
-                self._real(scaled <= 1),
+                at_documents(scaled <= 1, mask),
                 "scores are too large for score_scaling: a cascade probability is above 1",
             ),
         ]
@@ -76,39 +73,10 @@ class CascadeChoice(ChoiceDistribution, abc.ABC):
 
 @gin.configurable
 class ExponentialCascade(CascadeChoice):
-    """Cascade choice with value[i] = exp(scores[i]).
+    """Cascade choice with value[i] = exp(scores[i])."""
 
-    Args:
-      scores: float [..., K].
-      score_scaling: scalar or [B], at least 0; score_scaling * exp(scores) must not exceed 1.
-      attention_prob: scalar or [B], in [0, 1] (RecSim 0.2.4 default 1).
-      mask: bool [..., K], False at empty positions.
-      validate: whether to check for NaN and infinite scores and for probabilities outside [0, 1].
-    """
-
-    parameter_names = ("score_scaling", "attention_prob")
-
-    def __init__(
-        self,
-        scores,
-        score_scaling,
-        attention_prob=1.0,
-        mask=None,
-        validate: bool = False,
-        name: str = "ExponentialCascade",
-    ):
-        parameters = {
-            "scores": scores,
-            "score_scaling": score_scaling,
-            "attention_prob": attention_prob,
-            "mask": mask,
-            "validate": validate,
-            "name": name,
-        }
-        super().__init__(scores, score_scaling, attention_prob, mask, validate, parameters, name)
-
-    def _values(self):
-        return tf.exp(self._scores)
+    def values(self, scores):
+        return tf.exp(scores)
 
 
 @gin.configurable
@@ -116,38 +84,11 @@ class ProportionalCascade(CascadeChoice):
     """Cascade choice with value[i] = scores[i] - min_normalizer.
 
     Args:
-      scores: float [..., K].
-      score_scaling: scalar or [B], at least 0; score_scaling * (scores - min_normalizer) must not
-        exceed 1.
-      min_normalizer: scalar or [B], at most the smallest score.
-      attention_prob: scalar or [B], in [0, 1] (RecSim 0.2.4 default 1).
-      mask: bool [..., K], False at empty positions.
-      validate: whether to check for NaN and infinite scores and for probabilities outside [0, 1].
+      score_scaling, attention_prob, validate: as for `CascadeChoice`.
+      min_normalizer: at most the smallest score.
     """
 
-    parameter_names = ("score_scaling", "min_normalizer", "attention_prob")
+    min_normalizer: Any = parameter(-1.0)
 
-    def __init__(
-        self,
-        scores,
-        score_scaling,
-        min_normalizer,
-        attention_prob=1.0,
-        mask=None,
-        validate: bool = False,
-        name: str = "ProportionalCascade",
-    ):
-        parameters = {
-            "scores": scores,
-            "score_scaling": score_scaling,
-            "min_normalizer": min_normalizer,
-            "attention_prob": attention_prob,
-            "mask": mask,
-            "validate": validate,
-            "name": name,
-        }
-        self._min_normalizer = min_normalizer
-        super().__init__(scores, score_scaling, attention_prob, mask, validate, parameters, name)
-
-    def _values(self):
-        return self._scores - self._parameter(self._min_normalizer)
+    def values(self, scores):
+        return scores - self._of("min_normalizer", scores)

@@ -1,57 +1,34 @@
 """Multinomial choice: every document of the slate competes with the others and with "no click"."""
 
+from typing import Any, ClassVar
+
 import gin
 import tensorflow as tf
 
-from recsim_tf.choice.base import ChoiceDistribution
+from recsim_tf.choice.base import ChoiceModel, fill_empty, with_no_click
+from recsim_tf.core.models import parameter
 
 
 @gin.configurable
-class MultinomialLogit(ChoiceDistribution):
+class MultinomialLogit(ChoiceModel):
     """P(i) proportional to exp(scores[i]), P(no click) to exp(no_click_mass).
 
     Args:
-      scores: float [..., K].
-      no_click_mass: a logit (RecSim's name), scalar or [B]. The default -inf (RecSim 0.2.4) makes a
-        click certain.
-      mask: bool [..., K], False at empty positions.
+      no_click_mass: a logit (RecSim's name). The default -inf (RecSim 0.2.4) makes a click certain.
       validate: whether to check for NaN and infinite scores, and that some outcome is possible.
     """
 
-    parameter_names = ("no_click_mass",)
+    is_multinomial: ClassVar[bool] = True
+    no_click_mass: Any = parameter(-float("inf"))
 
-    def __init__(
-        self,
-        scores,
-        no_click_mass=-float("inf"),
-        mask=None,
-        validate: bool = False,
-        name: str = "MultinomialLogit",
-    ):
-        parameters = {
-            "scores": scores,
-            "no_click_mass": no_click_mass,
-            "mask": mask,
-            "validate": validate,
-            "name": name,
-        }
-        self._no_click_mass = no_click_mass
-        super().__init__(scores, mask, validate, parameters, name)
+    def weights(self, scores, mask=None):
+        return tf.nn.softmax(self._logits(scores, mask))
 
-    def _logits(self):
-        return self._with_no_click(
-            self._mask_out(self._scores, -float("inf")), self._parameter(self._no_click_mass)
-        )
+    def log_probs(self, scores, mask=None):
+        return tf.nn.log_softmax(self._logits(scores, mask))
 
-    def weights(self):
-        return tf.nn.softmax(self._logits())
-
-    @property
-    def log_probs(self):
-        return tf.nn.log_softmax(self._logits())
-
-    def _conditions(self):
-        logits = self._logits()
+    def conditions(self, scores, mask):
+        logits = self._logits(scores, mask)
         no_click = logits[..., -1]
         return [
             (
@@ -64,55 +41,40 @@ class MultinomialLogit(ChoiceDistribution):
             ),
         ]
 
+    def _logits(self, scores, mask):
+        return with_no_click(
+            fill_empty(scores, mask, -float("inf")), self._of("no_click_mass", scores)
+        )
+
 
 @gin.configurable
-class MultinomialProportional(ChoiceDistribution):
+class MultinomialProportional(ChoiceModel):
     """P(i) proportional to scores[i] - min_normalizer, P(no click) to no_click_mass -
     min_normalizer.
 
     The shift applies to the no-click mass as well (as in RecSim): with min_normalizer -1, a
-    no_click_mass of 1 has weight 2.
+    no_click_mass of 1 has weight 2. The defaults are those of RecSim 0.2.4's interest evolution.
 
     Args:
-      scores: float [..., K].
-      min_normalizer: scalar or [B], at most the smallest score.
-      no_click_mass: scalar or [B] (RecSim 0.2.4 default 0).
-      mask: bool [..., K], False at empty positions.
+      min_normalizer: at most the smallest score.
+      no_click_mass: the score of "no click".
       validate: whether to check for NaN and infinite scores, negative weights, and that some
         outcome is possible.
     """
 
-    parameter_names = ("min_normalizer", "no_click_mass")
+    is_multinomial: ClassVar[bool] = True
+    min_normalizer: Any = parameter(-1.0)
+    no_click_mass: Any = parameter(1.0)
 
-    def __init__(
-        self,
-        scores,
-        min_normalizer,
-        no_click_mass=0.0,
-        mask=None,
-        validate: bool = False,
-        name: str = "MultinomialProportional",
-    ):
-        parameters = {
-            "scores": scores,
-            "min_normalizer": min_normalizer,
-            "no_click_mass": no_click_mass,
-            "mask": mask,
-            "validate": validate,
-            "name": name,
-        }
-        self._min_normalizer = min_normalizer
-        self._no_click_mass = no_click_mass
-        super().__init__(scores, mask, validate, parameters, name)
-
-    def weights(self):
-        shift = self._parameter(self._min_normalizer)
-        return self._with_no_click(
-            self._mask_out(self._scores - shift, 0.0), self._parameter(self._no_click_mass) - shift
+    def weights(self, scores, mask=None):
+        shift = self._of("min_normalizer", scores)
+        return with_no_click(
+            fill_empty(scores - shift, mask, 0.0), self._of("no_click_mass", scores) - shift
         )
 
-    def _conditions(self):
-        weights = self.weights()
+    def conditions(self, scores, mask):
+        # Not those of a subclass, which may not sum to a number.
+        weights = MultinomialProportional.weights(self, scores, mask)
         return [
             (
                 weights[..., :-1] >= 0,
@@ -120,10 +82,8 @@ class MultinomialProportional(ChoiceDistribution):
             ),
             (
                 weights[..., -1] >= 0,
-                (
-                    "no_click_mass must be at least min_normalizer: its proportional weight is"
-                    " negative"
-                ),
+                "no_click_mass must be at least min_normalizer: its proportional weight is"
+                " negative",
             ),
             (
                 tf.reduce_sum(weights, axis=-1) > 0,

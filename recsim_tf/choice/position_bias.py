@@ -1,17 +1,20 @@
 """Multinomial choice by users who pay less attention further down the slate."""
 
+from typing import Any, ClassVar
+
 import gin
 import tensorflow as tf
 
-from recsim_tf.choice.base import ChoiceDistribution
 from recsim_tf.choice.cascade import first_click
 from recsim_tf.choice.multinomial import MultinomialProportional
+from recsim_tf.core import validation
+from recsim_tf.core.models import parameter
 
 NO_CLICK_READINGS = ("kept", "unscaled", "rest", "scan")
 
 
 @gin.configurable
-class PositionBiasedProportional(ChoiceDistribution):
+class PositionBiasedProportional(MultinomialProportional):
     """Multinomial proportional choice in which position j = 0, 1, ... has the attention
     attention_decay^j.
 
@@ -29,80 +32,50 @@ class PositionBiasedProportional(ChoiceDistribution):
     d) with P multinomial and b = 0.65.
 
     Args:
-      scores: float [..., K].
-      min_normalizer: scalar or [B], at most the smallest score.
-      no_click_mass: scalar or [B].
-      attention_decay: scalar or [B], in [0, 1]; at 1 all readings but "scan" are the multinomial
-        proportional choice.
+      min_normalizer: at most the smallest score.
+      no_click_mass: the score of "no click".
+      attention_decay: b, in [0, 1]; at 1 all readings but "scan" are the multinomial proportional
+        choice.
       no_click: "kept", "unscaled", "rest" or "scan".
-      mask: bool [..., K], False at empty positions.
       validate: whether to check what `MultinomialProportional` checks, and the attention.
 
     Raises:
       ValueError: for an unknown `no_click`, or an attention_decay outside [0, 1].
     """
 
-    parameter_names = ("min_normalizer", "no_click_mass", "attention_decay")
+    is_multinomial: ClassVar[bool] = False
+    attention_decay: Any = parameter(0.65)
+    no_click: str = "kept"
 
-    def __init__(
-        self,
-        scores,
-        min_normalizer,
-        no_click_mass=0.0,
-        attention_decay=0.65,
-        no_click: str = "kept",
-        mask=None,
-        validate: bool = False,
-        name: str = "PositionBiasedProportional",
-    ):
-        if no_click not in NO_CLICK_READINGS:
+    def check(self):
+        if self.no_click not in NO_CLICK_READINGS:
             raise ValueError(
-                f"no_click must be one of {', '.join(NO_CLICK_READINGS)}, got {no_click!r}"
+                f"no_click must be one of {', '.join(NO_CLICK_READINGS)}, got {self.no_click!r}"
             )
-        if isinstance(attention_decay, (int, float)) and not 0 <= attention_decay <= 1:
-            raise ValueError(f"attention_decay must be in [0, 1], got {attention_decay}")
-        parameters = {
-            "scores": scores,
-            "min_normalizer": min_normalizer,
-            "no_click_mass": no_click_mass,
-            "attention_decay": attention_decay,
-            "no_click": no_click,
-            "mask": mask,
-            "validate": validate,
-            "name": name,
-        }
-        self._min_normalizer = min_normalizer
-        self._no_click_mass = no_click_mass
-        self._attention_decay = attention_decay
-        self._no_click = no_click
-        super().__init__(scores, mask, validate, parameters, name)
+        validation.check_range("attention_decay", self.attention_decay, low=0, high=1)
 
-    def weights(self):
-        unbiased = self._multinomial().weights()
+    def weights(self, scores, mask=None):
+        unbiased = super().weights(scores, mask)
         documents, no_click = unbiased[..., :-1], unbiased[..., -1:]
         attention = tf.pow(
-            self._parameter(self._attention_decay), tf.range(self.slate_size, dtype=unbiased.dtype)
+            self._of("attention_decay", scores), tf.range(scores.shape[-1], dtype=unbiased.dtype)
         )
         biased = attention * documents
-        if self._no_click == "scan":
+        if self.no_click == "scan":
             return first_click(tf.math.divide_no_nan(biased, documents + no_click))
         total, total_biased = (
             tf.reduce_sum(values, axis=-1, keepdims=True) for values in (documents, biased)
         )
-        if self._no_click == "kept":
+        if self.no_click == "kept":
             biased *= tf.math.divide_no_nan(total, total_biased)
-        if self._no_click == "rest":
+        if self.no_click == "rest":
             no_click += total - total_biased
         return tf.concat([biased, no_click], axis=-1)
 
-    def _multinomial(self):
-        return MultinomialProportional(
-            self._scores, self._min_normalizer, self._no_click_mass, self._mask
-        )
-
-    def _conditions(self):
-        decay = self._parameter(self._attention_decay)
+    def conditions(self, scores, mask):
+        decay = self._of("attention_decay", scores)
+        in_range = (decay >= 0) & (decay <= 1)
         return [
-            *self._multinomial()._conditions(),
-            ((decay >= 0) & (decay <= 1), "attention_decay must be in [0, 1]"),
+            *super().conditions(scores, mask),
+            (in_range, "attention_decay must be in [0, 1]"),
         ]

@@ -1,40 +1,17 @@
 """What a simulator tells of recorded sessions: their states, their probability, other outcomes."""
 
-import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.stages import PartlySampled, Recorded, Stages, advance, begin
-from recsim_tf.core.types import (
-    InitialDraws,
-    LogProb,
-    Nest,
-    SimulatorState,
-    Slate,
-    Trajectory,
-    Transition,
-)
+from recsim_tf.core import nests, random
+from recsim_tf.core.simulation import Simulation
+from recsim_tf.core.stages import PartlySampled, Recorded
+from recsim_tf.core.types import LogProb, Nest, SimulatorState, Trajectory
 
 
-class Hindsight(tf.Module, abc.ABC):
+class Hindsight(Simulation):
     """The half of a `Simulator` that goes through trajectories again. Its methods are pure."""
-
-    users: UserModel
-    documents: DocumentModel
-    slate_size: int
-    num_candidates: int
-    reward_fn: Callable[[Nest], tf.Tensor]
-    resample_documents: bool
-    max_steps: int | None
-    allow_duplicates: bool
-    validate: bool
-
-    @abc.abstractmethod
-    def initial_state(self, draws: InitialDraws) -> SimulatorState:
-        """Maps initial draws, nests of [B, ...], to the state at the start of a session."""
 
     def replay(self, trajectory: Trajectory) -> SimulatorState:
         """Recomputes the states of a trajectory from its draws.
@@ -155,7 +132,7 @@ class Hindsight(tf.Module, abc.ABC):
         """
         trajectory.require_single_session()
         begun = Recorded(trajectory.initial._asdict(), score=True)
-        begin(self, trajectory.transitions.reward.shape[1], begun)
+        self.begin(trajectory.transitions.reward.shape[1], begun)
         initial = begun.log_probs.pop("user")
         documents = tf.add_n(
             [tf.cast(log_prob, initial.dtype) for log_prob in begun.log_probs.values()]
@@ -188,22 +165,3 @@ class Hindsight(tf.Module, abc.ABC):
             score=True,
             early_exit=True,
         )
-
-    def shown(self, state: SimulatorState, transition: Transition) -> Slate:
-        """What users met at a recorded step.
-
-        Args:
-          state: in which the slate was shown, of `replay` or `retrace`.
-          transition: [B, ...].
-        """
-        return Recorded(transition.draws._asdict()).show(self, state, transition.slate)[0]
-
-    def advance(
-        self, state: SimulatorState, slate: tf.Tensor, stages: Stages, auto_reset: bool = False
-    ) -> tuple[SimulatorState, Transition, Nest]:
-        """A step with the answers of `stages`, see `core.stages.advance`; the slate is checked."""
-        num_users = nests.batch_size(state.done)
-        slate = validation.check_slate_format(slate, num_users, self.slate_size)
-        if self.validate:
-            slate = validation.check_slate_values(slate, self.num_candidates, self.allow_duplicates)
-        return advance(self, state, slate, stages, auto_reset)

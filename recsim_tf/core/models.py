@@ -1,18 +1,22 @@
-"""The two things that an author of an environment writes: how users behave and what documents there
-are.
+"""What an author of an environment writes: how users behave and what documents there are.
 
 Every random stage is a method that returns a TFP distribution over *draws*, followed by a
 deterministic, differentiable map from draws to state. The simulator samples the distributions,
 `log_prob` scores them and gradients flow through the maps: nothing is written twice. All tensors
 have the users as leading axis, [B, ...], and no method loops over users, documents or positions.
 
-Parameters are data: a number, a tensor of shape [B] or a variable. Store them as given and convert
-them inside the methods, so that a variable stays learnable and a [B] tensor sweeps over users;
-`per_user` expands them.
+Models are dataclasses. Their parameters are fields made by `parameter`, and hold a number, a
+tensor, a variable, or one value for each user, [B, ...]. Methods read them by `Model.per_user`, so
+that a variable stays learnable and a [B] tensor differs between users.
 """
 
 import abc
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -20,24 +24,228 @@ from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.types import Clicks, Nest, Slate
 
+_TABLE_RANK = "table_rank"
+# Longer arrays are described by their shape.
+_MAX_PRINTED = 8
 
-def per_user(parameter, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
+
+def parameter(default: Any = dataclasses.MISSING, rank: int = 0) -> Any:
+    """A field of a model that is one of its parameters.
+
+        class Listeners(recsim_tf.UserModel):
+            patience: Any = recsim_tf.parameter(3.0)
+            genre_probs: Any = recsim_tf.parameter((0.2, 0.3, 0.5), rank=1)
+
+    A parameter may be fitted, compared on the axis of users and saved; see `Model.parameters`.
+
+    Args:
+      default: its value; without one the parameter has to be given.
+      rank: number of axes of the parameter itself: 0 for a number, 1 for a vector, 2 for a table.
+        The value may also be a number that holds for all entries, and may have one more axis in
+        front, [B], with one for each user.
+    """
+    return dataclasses.field(default=default, metadata={_TABLE_RANK: rank})
+
+
+def per_user(value, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
     """Shapes a parameter to broadcast against a [B, ...] tensor of the given rank.
 
     Args:
-      parameter: a number, a tensor or variable of shape [] or [B]; a table of parameters has
+      value: a number, a tensor or variable of shape [] or [B]; a table of parameters has
         `table_rank` axes more, which stay last.
       rank: rank of the tensor that it meets, more than `table_rank`.
       dtype: dtype of the result.
       table_rank: number of axes of the parameter itself, 0 for a number.
     """
-    value = tf.cast(tf.convert_to_tensor(parameter, dtype_hint=dtype), dtype)
+    value = tf.cast(tf.convert_to_tensor(value, dtype_hint=dtype), dtype)
     if value.shape.rank == table_rank:
         return value
     return tf.reshape(value, [-1] + [1] * (rank - table_rank - 1) + value.shape[1:].as_list())
 
 
-class UserModel(tf.Module, abc.ABC):
+@typing.dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
+class Model(tf.Module):
+    """A dataclass whose parameters can be listed, replaced and compared.
+
+    Each subclass becomes a dataclass, so its constructor takes its fields. Fields that are models
+    themselves, as the choice model of users, have parameters of their own, named with a dot:
+    "choice_model.no_click_mass".
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Two models are the same object or not; `differences` compares what they hold.
+        dataclasses.dataclass(eq=False)(cls)
+
+    def __post_init__(self) -> None:
+        tf.Module.__init__(self)
+        for field, value in self._fields():
+            if isinstance(value, type) and issubclass(value, Model):
+                raise ValueError(
+                    f"{field.name} must be an object, such as {value.__name__}(), got the class"
+                )
+        self.check()
+
+    def check(self) -> None:
+        """Checks the fields; raises `ValueError`. A subclass overrides it."""
+
+    def parameters(self) -> dict[str, Any]:
+        """Values of all parameters by name, as they were given, without those that are None."""
+        found: dict[str, Any] = {}
+        for field, value in self._fields():
+            if isinstance(value, Model):
+                inner = value.parameters().items()
+                found |= {f"{field.name}.{name}": each for name, each in inner}
+            elif _TABLE_RANK in field.metadata and value is not None:
+                found[field.name] = value
+        return found
+
+    def parameter_rank(self, name: str) -> int:
+        """Number of axes of a parameter itself.
+
+        Raises:
+          ValueError: for an unknown parameter, with the known ones.
+        """
+        first, _, rest = name.partition(".")
+        for field, value in self._fields():
+            if field.name == first:
+                if rest and isinstance(value, Model):
+                    return value.parameter_rank(rest)
+                if not rest and _TABLE_RANK in field.metadata:
+                    return field.metadata[_TABLE_RANK]
+        known = ", ".join(self.parameters()) or "none"
+        raise ValueError(
+            f"{type(self).__name__} has no parameter {name}; its parameters are {known}"
+        )
+
+    def with_parameters(self, values: Mapping[str, Any]) -> Self:
+        """The model with other values of parameters.
+
+        Args:
+          values: by name, as in `parameters`.
+
+        Raises:
+          ValueError: for an unknown parameter, or a value that the model refuses.
+        """
+        own: dict[str, Any] = {}
+        inner: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            self.parameter_rank(name)
+            first, _, rest = name.partition(".")
+            if rest:
+                inner.setdefault(first, {})[rest] = value
+            else:
+                own[name] = value
+        for field, value in self._fields():
+            if field.name in inner:
+                own[field.name] = value.with_parameters(inner[field.name])
+        return dataclasses.replace(self, **own) if own else self
+
+    def for_users(self, name: str, values: Sequence[Any]) -> np.ndarray:
+        """One value of a parameter for each of V users, as an array [V, ...] for `with_parameters`."""
+        rows = np.asarray([tf.convert_to_tensor(value).numpy() for value in values])
+        num_missing = max(self.parameter_rank(name) + 1 - rows.ndim, 0)
+        return rows.reshape([len(rows), *[1] * num_missing, *rows.shape[1:]])
+
+    def differences(self, other: "Model") -> Iterator[str]:
+        """What differs between this model and another: one sentence for each field."""
+        return _differences("", self, other)
+
+    def _fields(self) -> Iterator[tuple[dataclasses.Field, Any]]:
+        for field in dataclasses.fields(self):
+            yield field, self._value(field.name)
+
+    def _value(self, name: str) -> Any:
+        """The value of a field: the one place that reads an attribute by its name."""
+        return getattr(self, name)
+
+    def per_user(self, name: str, rank: int = 1, dtype: tf.DType | None = None) -> tf.Tensor:
+        """A parameter, shaped to broadcast against a [B, ...] tensor of the given rank.
+
+        Args:
+          name: of the field.
+          rank: rank of the tensor that it meets.
+          dtype: of the result, by default that of the model.
+        """
+        return per_user(
+            self._value(name), rank, dtype or self._value("dtype"), self.parameter_rank(name)
+        )
+
+
+def _differences(name: str, one: Any, other: Any) -> Iterator[str]:
+    if isinstance(one, Model) and type(one) is type(other):
+        for (field, value), (_, other_value) in zip(one._fields(), other._fields(), strict=True):
+            inner = f"{name}.{field.name}" if name else field.name
+            yield from _differences(inner, value, other_value)
+    elif not _equal(one, other):
+        yield f"{name or 'the model'} is {_described(other)} there, not {_described(one)}"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    first, second = _numbers(one), _numbers(other)
+    if first is None or second is None:
+        return _described(one) == _described(other)
+    if first.dtype.kind == second.dtype.kind == "f":
+        # Python's floats are doubles, which models round to their own dtype.
+        narrow = min(first.dtype, second.dtype, key=lambda dtype: dtype.itemsize)
+        return np.array_equal(first.astype(narrow), second.astype(narrow), equal_nan=True)
+    return np.array_equal(first, second)
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _described(value: Any) -> str:
+    array = _numbers(value)
+    if array is not None:
+        many = array.size > _MAX_PRINTED
+        return f"an array {list(array.shape)}" if many else str(array.tolist())
+    if callable(value) and not isinstance(value, Model | tf.DType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return type(value).__name__ if isinstance(value, Model) else repr(value)
+
+
+class Dynamics(Model, abc.ABC):
+    """What user and document models share.
+
+    Args:
+      dtype: in which they compute, tf.float32, or tf.float64 for gradient checks.
+    """
+
+    dtype: tf.DType = dataclasses.field(default=tf.float32, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.dtype = tf.as_dtype(self.dtype)
+        super().__post_init__()
+
+    def entries(self, name: str, ids: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+        """Entries of a table of parameters.
+
+        Args:
+          name: of the field, whose value may also be a number for all entries.
+          ids: int32 [B, ...], in [0, D).
+          shape: of the table, [D, ...].
+
+        Returns:
+          [B, ..., ...]: the axes of the ids, then those of an entry.
+        """
+        value = tf.convert_to_tensor(self._value(name), dtype_hint=self.dtype)
+        table = tf.cast(value, self.dtype)
+        if not table.shape.rank:
+            return tf.broadcast_to(table, [*ids.shape, *shape[1:]])
+        # A number for each user becomes a table for each user.
+        full = [*table.shape[: -len(shape)], *shape]
+        if table.shape != full:
+            table = tf.broadcast_to(table, full)
+        return nests.lookup(table, ids, len(shape))
+
+
+class UserModel(Dynamics):
     """How a population of users starts, responds to slates, changes and leaves."""
 
     @abc.abstractmethod
@@ -110,8 +318,14 @@ class UserModel(tf.Module, abc.ABC):
         """`Bounds` of the observed response: one for all of it, or a nest of its structure."""
         return Bounds()
 
+    def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:
+        """Raises `ValueError` if these users cannot meet such documents, or slates of that size; by
+        default they meet any.
+        """
+        del documents, slate_size
 
-class DocumentModel(tf.Module, abc.ABC):
+
+class DocumentModel(Dynamics):
     """Which documents there are, what is hidden about them until they are shown, and how the corpus
     changes.
     """

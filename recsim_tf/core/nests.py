@@ -48,6 +48,20 @@ def _take_leaf(leaf, positions):
     return tf.gather(leaf, positions, batch_dims=1)
 
 
+def lookup(table: tf.Tensor, ids: tf.Tensor, rank: int) -> tf.Tensor:
+    """Entries of a table that all users share, or of a table of each user.
+
+    Args:
+      table: [D, ...] with `rank` axes, or [B, D, ...].
+      ids: int32 [B, ...], in [0, D).
+      rank: number of axes of the table itself.
+
+    Returns:
+      [B, ..., ...]: the axes of the ids, then those of an entry.
+    """
+    return tf.gather(table, ids, batch_dims=table.shape.rank - rank)
+
+
 def zeros_like(nest: Nest) -> Nest:
     """Zeros with the structure, shapes and dtypes of a nest."""
     return tf.nest.map_structure(tf.zeros_like, nest)

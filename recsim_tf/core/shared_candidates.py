@@ -52,14 +52,14 @@ class SharedCandidates(DocumentModel):
         users.
     """
 
-    def __init__(self, documents: DocumentModel, name: str = "SharedCandidates"):
-        super().__init__(name=name)
-        if documents.initial_draws(1) is not None:
+    documents: DocumentModel
+
+    def check(self):
+        if self.documents.initial_draws(1) is not None:
             raise ValueError(
                 "documents must have no corpus state to be shared by users, got"
-                f" {type(documents).__name__}"
+                f" {type(self.documents).__name__}"
             )
-        self.documents = documents
         self._hides = self._probe()
 
     def candidates(self, num_users, num_candidates, corpus, user):

@@ -11,9 +11,8 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
 from recsim_tf.core.hindsight import Hindsight
-from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.stages import STEP_STAGES, OneSource, Sampled, begin, respond, with_new_users
+from recsim_tf.core.stages import STEP_STAGES, Sampled, with_new_users
 from recsim_tf.core.types import (
     InitialDraws,
     Nest,
@@ -24,12 +23,6 @@ from recsim_tf.core.types import (
     Transition,
     initial_policy_state,
 )
-
-
-@gin.configurable(module="recsim_tf")
-def click_reward(response: Nest) -> tf.Tensor:
-    """[B]: number of clicks, RecSim's `total_clicks_reward`."""
-    return tf.reduce_sum(response.clicked, axis=-1)
 
 
 @gin.configurable
@@ -62,40 +55,6 @@ class Simulator(Hindsight, SessionSource):
       ValueError: if slate_size, num_candidates or max_steps is out of range.
     """
 
-    def __init__(
-        self,
-        users: UserModel,
-        documents: DocumentModel,
-        slate_size: int,
-        num_candidates: int,
-        reward_fn: Callable[[Nest], tf.Tensor] = click_reward,
-        resample_documents: bool = True,
-        max_steps: int | None = None,
-        allow_duplicates: bool = False,
-        validate: bool = False,
-        num_users: int | None = None,
-        name: str | None = None,
-    ):
-        super().__init__(name=name)
-        if num_candidates < 1:
-            raise ValueError(f"num_candidates must be at least 1, got {num_candidates}")
-        if not 1 <= slate_size <= num_candidates:
-            raise ValueError(
-                f"slate_size must be in [1, num_candidates={num_candidates}], got {slate_size}"
-            )
-        if max_steps is not None and max_steps < 1:
-            raise ValueError(f"max_steps must be at least 1 or None, got {max_steps}")
-        self.users = users
-        self.documents = documents
-        self.slate_size = slate_size
-        self.num_candidates = num_candidates
-        self.reward_fn = reward_fn
-        self.resample_documents = resample_documents
-        self.max_steps = max_steps
-        self.allow_duplicates = allow_duplicates
-        self.validate = validate
-        self.num_users = num_users
-
     # Sessions begin.
 
     def reset(self, num_users: int, seed) -> SimulatorState:
@@ -113,27 +72,7 @@ class Simulator(Hindsight, SessionSource):
                 f"num_users must be {self.num_users}, for which the models have parameters, got"
                 f" {num_users}"
             )
-        return self.initial_state(begin(self, num_users, Sampled(seed, InitialDraws._fields)))
-
-    def initial_state(self, draws: InitialDraws) -> SimulatorState:
-        """Maps initial draws, nests of [B, ...], to the state at the start of a session."""
-        user = self.users.initial_state(draws.user)
-        num_users = nests.batch_size(user)
-        state = SimulatorState(
-            user=user,
-            corpus=self.documents.initial_state(draws.corpus),
-            candidates=draws.candidates,
-            hidden=draws.hidden,
-            response=(),
-            num_steps=tf.zeros([num_users], tf.int32),
-            done=tf.zeros([num_users], tf.bool),
-        )
-        # Only the structure of a response is of use, so that a graph loses the stages again.
-        stages = OneSource(random.as_seed(0))
-        some_slate = tf.zeros([num_users, self.slate_size], tf.int32)
-        shown, _ = stages.show(self, state, some_slate)
-        _, response = respond(self.users, user, shown, stages)
-        return state._replace(response=nests.zeros_like(response))
+        return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
 
     def replace(self, state: SimulatorState, who: tf.Tensor, seed) -> SimulatorState:
         """Starts a session for a new user in the rows where `who` [B]; the corpus, and persistent
@@ -225,7 +164,7 @@ class Simulator(Hindsight, SessionSource):
           A trajectory [T, B, ...].
         """
         initial_seed, loop_seed = random.split_seed(seed, 2)
-        initial = begin(self, num_users, Sampled(initial_seed, InitialDraws._fields))
+        initial = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
         state = self.initial_state(initial)
         if policy_state is None:
             policy_state = initial_policy_state(policy, num_users)

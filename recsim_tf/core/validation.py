@@ -37,6 +37,26 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
         return tf.identity(tensor)
 
 
+def check_range(name: str, value, low: float | None = None, high: float | None = None) -> None:
+    """Requires a number to be in [low, high]; tensors and variables, whose values may be unknown,
+    pass.
+
+    Args:
+      name: the argument's name.
+      value: a number, a tensor or a variable.
+      low: the least value, None for no limit.
+      high: the largest value, None for no limit.
+
+    Raises:
+      ValueError: if it is outside.
+    """
+    if not isinstance(value, (int, float)):
+        return
+    if (low is not None and value < low) or (high is not None and value > high):
+        allowed = f"at least {low}" if high is None else f"in [{low}, {high}]"
+        raise ValueError(f"{name} must be {allowed}, got {value}")
+
+
 def table_length(name: str, table) -> int:
     """The length of the last axis of a table of parameters.
 
@@ -49,13 +69,15 @@ def table_length(name: str, table) -> int:
     return shape[-1]
 
 
-def check_table(name: str, table, **axes: int) -> None:
+def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
     """Checks the shape of a table of parameters.
 
     Args:
       name: the argument's name.
       table: numbers, a tensor or a variable, of the axes' lengths, or of those after an axis of
-        users [B].
+        users [B]. Behind an axis of users an axis may have length 1, for a number that holds for
+        all of its entries.
+      or_number: whether it may be one number.
       **axes: name and length of each axis, in order.
 
     Raises:
@@ -63,7 +85,14 @@ def check_table(name: str, table, **axes: int) -> None:
     """
     expected = list(axes.values())
     shape = _table_shape(name, table)
-    if shape.rank not in (len(expected), len(expected) + 1) or shape[-len(expected) :] != expected:
+    if or_number and not shape.rank:
+        return
+    for_each_user = shape.rank == len(expected) + 1
+    fits = all(
+        found == length or (for_each_user and found == 1)
+        for found, length in zip(shape[-len(expected) :], expected, strict=False)
+    )
+    if not (fits and (for_each_user or shape.rank == len(expected))):
         described = ", ".join(f"{axis}={length}" for axis, length in axes.items())
         raise ValueError(f"{name} must have shape [{described}], or one for each user, got {shape}")
 

@@ -1,6 +1,6 @@
 """A shared catalogue of items with a bias and factors, as in matrix factorisation."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
-from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.models import DocumentModel, parameter
 
 
 class Item(NamedTuple):
@@ -47,40 +47,25 @@ class Catalogue(DocumentModel):
       ValueError: if a number is out of range or a shape is wrong.
     """
 
-    def __init__(
-        self,
-        num_items: int = 1000,
-        num_factors: int = 16,
-        bias=0.0,
-        factors=None,
-        pull=None,
-        seed: int = 0,
-        ids_only: bool = False,
-        dtype: tf.DType = tf.float32,
-        name: str = "Catalogue",
-    ):
-        super().__init__(name=name)
-        for argument, value in (("num_items", num_items), ("num_factors", num_factors)):
-            if value < 1:
-                raise ValueError(f"{argument} must be at least 1, got {value}")
-        self.num_items = num_items
-        self.num_factors = num_factors
-        self.dtype = tf.as_dtype(dtype)
-        if factors is None:
-            factors = (
-                np.random.default_rng(seed)
-                .standard_normal([num_items, num_factors])
-                .astype(self.dtype.as_numpy_dtype)
-            )
-        validation.check_table("factors", factors, num_items=num_items, num_factors=num_factors)
-        if pull is not None:
-            validation.check_table("pull", pull, num_items=num_items, num_factors=num_factors)
-        if tf.convert_to_tensor(bias).shape.rank:
-            validation.check_table("bias", bias, num_items=num_items)
-        self.bias = bias
-        self.factors = factors
-        self.pull = pull
-        self.ids_only = ids_only
+    num_items: int = 1000
+    num_factors: int = 16
+    bias: Any = parameter(0.0, rank=1)
+    factors: Any = parameter(None, rank=2)
+    pull: Any = parameter(None, rank=2)
+    seed: int = 0
+    ids_only: bool = False
+
+    def check(self):
+        for name, number in (("num_items", self.num_items), ("num_factors", self.num_factors)):
+            validation.check_range(name, number, low=1)
+        axes = {"num_items": self.num_items, "num_factors": self.num_factors}
+        if self.factors is None:
+            draws = np.random.default_rng(self.seed).standard_normal(list(axes.values()))
+            self.factors = draws.astype(self.dtype.as_numpy_dtype)
+        validation.check_table("factors", self.factors, **axes)
+        if self.pull is not None:
+            validation.check_table("pull", self.pull, **axes)
+        validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
@@ -108,14 +93,11 @@ class Catalogue(DocumentModel):
         )
 
     def _items(self, draw) -> Item:
-        factors = tf.gather(self._table(self.factors), draw)
-        bias = self._table(self.bias)
+        shape = [self.num_items, self.num_factors]
+        factors = self.entries("factors", draw, shape)
         return Item(
             item_id=draw,
-            bias=tf.gather(bias, draw) if bias.shape.rank else tf.broadcast_to(bias, draw.shape),
+            bias=self.entries("bias", draw, shape[:1]),
             factors=factors,
-            pull=factors if self.pull is None else tf.gather(self._table(self.pull), draw),
+            pull=factors if self.pull is None else self.entries("pull", draw, shape),
         )
-
-    def _table(self, table):
-        return tf.cast(tf.convert_to_tensor(table, dtype_hint=self.dtype), self.dtype)

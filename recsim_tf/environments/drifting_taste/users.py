@@ -7,16 +7,18 @@ recommenders. The hierarchical prior of tastes is that of Salakhutdinov & Mnih 2
 matrix factorization".
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import dataclasses
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, per_user
+from recsim_tf.core.models import UserModel, parameter
+from recsim_tf.environments.drifting_taste.documents import Catalogue
 
 
 class UserState(NamedTuple):
@@ -44,8 +46,7 @@ class DriftingTasteUsers(UserModel):
     remembered for long and others not. With a gain of 0 the user is that of a static matrix
     factorisation. Users do not leave.
 
-    Gradients flow to all numeric parameters. They may be numbers, vectors [F] or [B, F], or
-    variables; those of the choice also [B].
+    Gradients flow to all parameters. They may be numbers or vectors [F].
 
     Args:
       num_factors: F.
@@ -53,45 +54,34 @@ class DriftingTasteUsers(UserModel):
       taste_scale: standard deviation of initial tastes, positive.
       gain: how far a choice moves the drift.
       decay: in [0, 1], what is left of the drift after the next choice.
-      choice_model: builds the choice distribution from `scores`, `mask` and those of the parameters
-        below that it names in its `parameter_names`.
-      no_click_mass: choice parameter; None for the default of the choice model, with
-        `MultinomialLogit` a choice is then certain.
+      choice_model: chooses by these scores; with the default a choice is certain.
       dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if num_factors is below 1.
     """
 
-    def __init__(
-        self,
-        num_factors: int = 16,
-        taste_loc=0.0,
-        taste_scale=1.0,
-        gain=0.1,
-        decay=0.9,
-        choice_model: Callable[..., tfd.Distribution] = choice.MultinomialLogit,
-        no_click_mass=None,
-        dtype: tf.DType = tf.float32,
-        name: str = "DriftingTasteUsers",
-    ):
-        super().__init__(name=name)
-        if num_factors < 1:
-            raise ValueError(f"num_factors must be at least 1, got {num_factors}")
-        self.num_factors = num_factors
-        self.taste_loc = taste_loc
-        self.taste_scale = taste_scale
-        self.gain = gain
-        self.decay = decay
-        self.choice_model = choice_model
-        self.no_click_mass = no_click_mass
-        self.dtype = tf.as_dtype(dtype)
+    num_factors: int = 16
+    taste_loc: Any = parameter(0.0, rank=1)
+    taste_scale: Any = parameter(1.0, rank=1)
+    gain: Any = parameter(0.1, rank=1)
+    decay: Any = parameter(0.9, rank=1)
+    choice_model: choice.ChoiceModel = dataclasses.field(default_factory=choice.MultinomialLogit)
+
+    def check(self):
+        validation.check_range("num_factors", self.num_factors, low=1)
+
+    def check_documents(self, documents, slate_size):
+        if isinstance(documents, Catalogue) and documents.num_factors != self.num_factors:
+            raise ValueError(
+                f"documents must have the num_factors={self.num_factors} of users, got"
+                f" {documents.num_factors}"
+            )
 
     def initial_draws(self, num_users):
         shape = [num_users, self.num_factors]
         loc, scale = (
-            tf.broadcast_to(self._vector(value), shape)
-            for value in (self.taste_loc, self.taste_scale)
+            tf.broadcast_to(self.per_user(name, 2), shape) for name in ("taste_loc", "taste_scale")
         )
         return tfd.Independent(tfd.Normal(loc, scale), 1)
 
@@ -104,7 +94,7 @@ class DriftingTasteUsers(UserModel):
         return documents.bias + tf.linalg.matvec(documents.factors, taste)
 
     def response(self, state, slate):
-        return choice.users_choice(self, self.scores(state, slate.documents), slate.mask)
+        return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
     def outcome(self, state, slate, draw):
         del state
@@ -119,9 +109,9 @@ class DriftingTasteUsers(UserModel):
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
         # Where nothing is chosen nothing decays; written with click weights, so that it takes
         # relaxed choices too.
-        forgotten = (1 - self._vector(self.decay)) * tf.reduce_sum(clicked, axis=1)
+        forgotten = (1 - self.per_user("decay", 2)) * tf.reduce_sum(clicked, axis=1)
         return state._replace(
-            drift=state.drift * (1 - forgotten) + self._vector(self.gain) * chosen
+            drift=state.drift * (1 - forgotten) + self.per_user("gain", 2) * chosen
         )
 
     def departure(self, state):
@@ -133,6 +123,3 @@ class DriftingTasteUsers(UserModel):
 
     def response_bounds(self):
         return Response(clicked=Bounds(0.0, 1.0), item_id=Bounds(0, None))
-
-    def _vector(self, value):
-        return per_user(value, 2, self.dtype, table_rank=1)

@@ -2,7 +2,7 @@
 when they are watched.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
@@ -12,7 +12,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
-from recsim_tf.core.models import DocumentModel, per_user
+from recsim_tf.core.models import DocumentModel, parameter, per_user
 
 
 class Video(NamedTuple):
@@ -70,18 +70,15 @@ class UtilityVideos(_Videos):
       dtype: tf.float32 or tf.float64.
     """
 
-    def __init__(
-        self,
-        num_topics: int = 20,
-        min_utility=-3.0,
-        max_utility=3.0,
-        quality_stddev=0.1,
-        video_length=4.0,
-        topic_quality_means=None,
-        dtype: tf.DType = tf.float32,
-        name: str = "UtilityVideos",
-    ):
-        super().__init__(name=name)
+    num_topics: int = 20
+    min_utility: Any = parameter(-3.0)
+    max_utility: Any = parameter(3.0)
+    quality_stddev: Any = parameter(0.1)
+    video_length: Any = parameter(4.0)
+    topic_quality_means: Any = parameter(None, rank=1)
+
+    def check(self):
+        num_topics, topic_quality_means = self.num_topics, self.topic_quality_means
         if num_topics < 1:
             raise ValueError(f"num_topics must be at least 1, got {num_topics}")
         if (
@@ -96,26 +93,18 @@ class UtilityVideos(_Videos):
             validation.check_table(
                 "topic_quality_means", topic_quality_means, num_topics=num_topics
             )
-        self.num_topics = num_topics
-        self.min_utility = min_utility
-        self.max_utility = max_utility
-        self.quality_stddev = quality_stddev
-        self.video_length = video_length
-        self.topic_quality_means = topic_quality_means
-        self.dtype = tf.as_dtype(dtype)
 
     def mean_quality(self) -> tf.Tensor:
         """[T]: the mean quality of each topic; [B, T] where a parameter of it is [B]."""
         if self.topic_quality_means is not None:
-            return per_user(self.topic_quality_means, 2, self.dtype, table_rank=1)
+            return self.per_user("topic_quality_means", 2)
         num_negative = int(0.7 * self.num_topics)
         num_positive = self.num_topics - num_negative
         falling = np.concatenate([np.linspace(1.0, 0.0, num_negative), np.zeros(num_positive)])
         rising = np.concatenate([np.zeros(num_negative), np.linspace(0.0, 1.0, num_positive)])
-        negative = per_user(self.min_utility, 2, self.dtype) * tf.constant(falling, self.dtype)
-        return negative + per_user(self.max_utility, 2, self.dtype) * tf.constant(
-            rising, self.dtype
-        )
+        return self.per_user("min_utility", 2) * tf.constant(falling, self.dtype) + self.per_user(
+            "max_utility", 2
+        ) * tf.constant(rising, self.dtype)
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
@@ -126,14 +115,14 @@ class UtilityVideos(_Videos):
     def describe(self, draw, corpus):
         del corpus
         features = tf.one_hot(draw, self.num_topics, dtype=self.dtype)
-        length = tf.broadcast_to(per_user(self.video_length, 2, self.dtype), draw.shape)
+        length = tf.broadcast_to(self.per_user("video_length", 2), draw.shape)
         return Video(features=features, cluster_id=draw, length=length)
 
     def reveal(self, documents):
         mean = tf.reduce_sum(
             documents.features * per_user(self.mean_quality(), 3, self.dtype, table_rank=1), axis=-1
         )
-        stddev = per_user(self.quality_stddev, 2, self.dtype)
+        stddev = self.per_user("quality_stddev", 2)
         return tfd.Independent(tfd.Normal(mean, stddev), 1)
 
     def show(self, documents, hidden):
@@ -159,32 +148,20 @@ class PlainVideos(_Videos):
       dtype: tf.float32 or tf.float64.
     """
 
-    def __init__(
-        self,
-        num_features: int = 20,
-        min_feature_value: float = -1.0,
-        max_feature_value: float = 1.0,
-        video_length_mean=4.3,
-        video_length_stddev=1.0,
-        max_video_length=100.0,
-        quality=1.0,
-        dtype: tf.DType = tf.float32,
-        name: str = "PlainVideos",
-    ):
-        super().__init__(name=name)
-        if not min_feature_value < max_feature_value:
+    num_features: int = 20
+    min_feature_value: float = -1.0
+    max_feature_value: float = 1.0
+    video_length_mean: Any = parameter(4.3)
+    video_length_stddev: Any = parameter(1.0)
+    max_video_length: Any = parameter(100.0)
+    quality: Any = parameter(1.0)
+
+    def check(self):
+        if not self.min_feature_value < self.max_feature_value:
             raise ValueError(
-                f"min_feature_value must be below max_feature_value={max_feature_value}, got"
-                f" {min_feature_value}"
+                f"min_feature_value must be below max_feature_value={self.max_feature_value}, got"
+                f" {self.min_feature_value}"
             )
-        self.num_features = num_features
-        self.min_feature_value = min_feature_value
-        self.max_feature_value = max_feature_value
-        self.video_length_mean = video_length_mean
-        self.video_length_stddev = video_length_stddev
-        self.max_video_length = max_video_length
-        self.quality = quality
-        self.dtype = tf.as_dtype(dtype)
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
@@ -193,10 +170,8 @@ class PlainVideos(_Videos):
             tf.constant(self.min_feature_value, self.dtype),
         )
         features = tfd.Uniform(low, tf.constant(self.max_feature_value, self.dtype))
-        mean = tf.broadcast_to(
-            per_user(self.video_length_mean, 2, self.dtype), [num_users, num_candidates]
-        )
-        length = tfd.Normal(mean, per_user(self.video_length_stddev, 2, self.dtype))
+        mean = tf.broadcast_to(self.per_user("video_length_mean", 2), [num_users, num_candidates])
+        length = tfd.Normal(mean, self.per_user("video_length_stddev", 2))
         return tfd.JointDistributionNamed(
             PlainDraw(features=tfd.Independent(features, 2), length=tfd.Independent(length, 1))
         )
@@ -208,10 +183,10 @@ class PlainVideos(_Videos):
             # RecSim leaves the topic out, which breaks its own environment; the largest feature
             # serves as one.
             cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
-            length=tf.minimum(draw.length, per_user(self.max_video_length, 2, self.dtype)),
+            length=tf.minimum(draw.length, self.per_user("max_video_length", 2)),
         )
 
     def show(self, documents, hidden):
         del hidden
-        quality = tf.broadcast_to(per_user(self.quality, 2, self.dtype), documents.length.shape)
+        quality = tf.broadcast_to(self.per_user("quality", 2), documents.length.shape)
         return ShownVideo(documents.features, documents.cluster_id, documents.length, quality)

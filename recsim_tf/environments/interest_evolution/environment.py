@@ -1,5 +1,7 @@
 """The interest-evolution environment: RecSim's defaults in one call."""
 
+from typing import Any
+
 import gin
 import tensorflow as tf
 
@@ -19,11 +21,8 @@ def interest_evolution(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     reward_fn=watch_time_reward,
-    resample_documents: bool = True,
-    max_steps: int | None = None,
-    allow_duplicates: bool = False,
-    validate: bool = False,
     dtype: tf.DType = tf.float32,
+    **simulator: Any,
 ) -> Simulator:
     """Interest evolution, "InterestEvolution-v1": users' interests drift with what they watch,
     within a budget of time.
@@ -36,26 +35,16 @@ def interest_evolution(
         state = simulator.reset(num_users=1000, seed=0)
 
     Args:
-      slate_size: K.
-      num_candidates: N.
       users: the user model, default `InterestEvolutionUsers(dtype=dtype)`.
       documents: the document model, default `UtilityVideos(dtype=dtype)`.
-      reward_fn: maps a response to the reward [B]; `watch_time_reward` or `recsim_tf.click_reward`.
-      resample_documents: whether each step brings new candidates.
-      max_steps: time limit of a session, None for no limit.
-      allow_duplicates: whether a slate may show a candidate twice.
-      validate: whether to check the values of slates.
       dtype: tf.float32 or tf.float64, of the default models.
+      slate_size, num_candidates, reward_fn, **simulator: of `Simulator`.
     """
     return Simulator(
-        users=users or InterestEvolutionUsers(dtype=dtype),
-        documents=documents or UtilityVideos(dtype=dtype),
-        slate_size=slate_size,
-        num_candidates=num_candidates,
-        reward_fn=reward_fn,
-        resample_documents=resample_documents,
-        max_steps=max_steps,
-        allow_duplicates=allow_duplicates,
-        validate=validate,
-        name="InterestEvolution",
+        users or InterestEvolutionUsers(dtype=dtype),
+        documents or UtilityVideos(dtype=dtype),
+        slate_size,
+        num_candidates,
+        reward_fn,
+        **simulator,
     )

@@ -5,16 +5,17 @@ Semantics and constants are those of RecSim 0.2.4; the model is described in Ie 
 "RecSim" (arXiv 1909.04847) and "SlateQ" (arXiv 1905.12767), section 6.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import dataclasses
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, per_user
+from recsim_tf.core.models import UserModel, parameter
 
 # Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities
 # have NaN gradients.
@@ -59,12 +60,7 @@ class InterestEvolutionUsers(UserModel):
 
     Args:
       num_features: F, the dimension of interests.
-      choice_model: builds the choice distribution from `scores`, `mask` and those of the four
-        choice parameters below that it names in its `parameter_names`.
-      no_click_mass: choice parameter.
-      min_normalizer: choice parameter, the smallest possible score.
-      attention_prob: choice parameter of the cascades.
-      score_scaling: choice parameter of the cascades.
+      choice_model: chooses by the scores <u, document>.
       time_budget: the budget at the start of a session.
       step_penalty: what a step without a click costs.
       user_update_alpha: part of the watch time that a document of utility 1 gives back (0.9 / 3.4).
@@ -77,43 +73,21 @@ class InterestEvolutionUsers(UserModel):
       dtype: tf.float32, or tf.float64 for gradient checks.
     """
 
-    def __init__(
-        self,
-        num_features: int = 20,
-        choice_model: Callable[..., tfd.Distribution] = choice.MultinomialProportional,
-        no_click_mass=1.0,
-        min_normalizer=-1.0,
-        attention_prob=0.65,
-        score_scaling=0.05,
-        time_budget=200.0,
-        step_penalty=0.5,
-        user_update_alpha=0.9 / 3.4,
-        user_quality_factor=0.0,
-        document_quality_factor=1.0,
-        alpha_x_intercept=1.0,
-        alpha_y_intercept=0.3,
-        departure_temperature=None,
-        dtype: tf.DType = tf.float32,
-        name: str = "InterestEvolutionUsers",
-    ):
-        super().__init__(name=name)
-        if num_features < 1:
-            raise ValueError(f"num_features must be at least 1, got {num_features}")
-        self.num_features = num_features
-        self.choice_model = choice_model
-        self.no_click_mass = no_click_mass
-        self.min_normalizer = min_normalizer
-        self.attention_prob = attention_prob
-        self.score_scaling = score_scaling
-        self.time_budget = time_budget
-        self.step_penalty = step_penalty
-        self.user_update_alpha = user_update_alpha
-        self.user_quality_factor = user_quality_factor
-        self.document_quality_factor = document_quality_factor
-        self.alpha_x_intercept = alpha_x_intercept
-        self.alpha_y_intercept = alpha_y_intercept
-        self.departure_temperature = departure_temperature
-        self.dtype = tf.as_dtype(dtype)
+    num_features: int = 20
+    choice_model: choice.ChoiceModel = dataclasses.field(
+        default_factory=choice.MultinomialProportional
+    )
+    time_budget: Any = parameter(200.0)
+    step_penalty: Any = parameter(0.5)
+    user_update_alpha: Any = parameter(0.9 / 3.4)
+    user_quality_factor: Any = parameter(0.0)
+    document_quality_factor: Any = parameter(1.0)
+    alpha_x_intercept: Any = parameter(1.0)
+    alpha_y_intercept: Any = parameter(0.3)
+    departure_temperature: Any = parameter(None)
+
+    def check(self):
+        validation.check_range("num_features", self.num_features, low=1)
 
     @classmethod
     def plain(cls, **overrides) -> "InterestEvolutionUsers":
@@ -125,7 +99,6 @@ class InterestEvolutionUsers(UserModel):
         a `choice_model` without one, as `choice.MultinomialLogit`.
         """
         constants = {
-            "attention_prob": 0.9,
             "time_budget": 30.0,
             "step_penalty": 1.0,
             "user_update_alpha": 0.0,
@@ -138,7 +111,7 @@ class InterestEvolutionUsers(UserModel):
         return tfd.Independent(tfd.Uniform(low, tf.constant(1, self.dtype)), 1)
 
     def initial_state(self, draws):
-        budget = tf.broadcast_to(self._parameter(self.time_budget), tf.shape(draws)[:1])
+        budget = tf.broadcast_to(self.per_user("time_budget"), tf.shape(draws)[:1])
         return UserState(interests=draws, budget=tf.ensure_shape(budget, draws.shape[:1]))
 
     def response(self, state, slate):
@@ -172,18 +145,16 @@ class InterestEvolutionUsers(UserModel):
     def update(self, state, slate, response, innovation):
         features, clicked = slate.documents.features, response.clicked
         interests = state.interests
-        intercept = self._parameter(self.alpha_y_intercept, 2)
-        alpha = intercept - intercept / self._parameter(self.alpha_x_intercept, 2) * tf.abs(
-            interests
-        )
+        intercept = self.per_user("alpha_y_intercept", 2)
+        alpha = intercept - intercept / self.per_user("alpha_x_intercept", 2) * tf.abs(interests)
         shift = _clicked_sum(clicked, features**2) - interests * _clicked_sum(clicked, features)
         sign = 2 * tf.cast(innovation, self.dtype)[:, tf.newaxis] - 1
 
-        gain = self._parameter(self.user_update_alpha) * self._utility(state, slate, response)
+        gain = self.per_user("user_update_alpha") * self._utility(state, slate, response)
         without_click = 1 - tf.reduce_sum(clicked, axis=1)
         spent = (
             tf.reduce_sum(response.watch_time, axis=1)
-            + self._parameter(self.step_penalty) * without_click
+            + self.per_user("step_penalty") * without_click
         )
         return UserState(
             interests=tf.clip_by_value(interests + sign * alpha * shift, -1, 1),
@@ -193,7 +164,7 @@ class InterestEvolutionUsers(UserModel):
     def departure(self, state):
         if self.departure_temperature is None:
             return state.budget <= 0
-        return tfd.Bernoulli(logits=-state.budget / self._parameter(self.departure_temperature))
+        return tfd.Bernoulli(logits=-state.budget / self.per_user("departure_temperature"))
 
     def observe(self, state):
         return state.interests
@@ -215,22 +186,18 @@ class InterestEvolutionUsers(UserModel):
         scores = tf.reduce_sum(
             slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1
         )
-        return choice.users_choice(self, scores, slate.mask)
+        return self.choice_model(scores, slate.mask)
 
     def _utility(self, state, slate, response):
         """Watch time of the clicked document times its utility, [B]."""
-        utility = self._parameter(self.document_quality_factor, 2) * slate.documents.quality
+        utility = self.per_user("document_quality_factor", 2) * slate.documents.quality
         if not (
             isinstance(self.user_quality_factor, (int, float)) and self.user_quality_factor == 0
         ):
             utility += (
-                self._parameter(self.user_quality_factor, 2)
-                * self._choice(state, slate).score_alone()
+                self.per_user("user_quality_factor", 2) * self._choice(state, slate).score_alone()
             )
         return tf.reduce_sum(response.watch_time * utility, axis=1)
-
-    def _parameter(self, value, rank: int = 1):
-        return per_user(value, rank, self.dtype)
 
 
 def _clicked_sum(clicked, values):

@@ -1,6 +1,6 @@
 """Documents of interest exploration: a topic and a quality, both to be seen."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import DocumentModel, per_user
+from recsim_tf.core.models import DocumentModel, parameter
 
 
 class Document(NamedTuple):
@@ -42,28 +42,23 @@ class TopicDocuments(DocumentModel):
         one.
     """
 
-    def __init__(
-        self,
-        topic_distribution=(0.2, 0.8),
-        quality_loc=(0.8, 0.2),
-        quality_scale=(0.1, 0.1),
-        dtype: tf.DType = tf.float32,
-        name: str = "TopicDocuments",
-    ):
-        super().__init__(name=name)
-        self.num_topics = validation.table_length("topic_distribution", topic_distribution)
-        validation.check_table("topic_distribution", topic_distribution, num_topics=self.num_topics)
-        validation.check_probabilities("topic_distribution", topic_distribution)
-        validation.check_table("quality_loc", quality_loc, num_topics=self.num_topics)
-        validation.check_table("quality_scale", quality_scale, num_topics=self.num_topics)
-        self.topic_distribution = topic_distribution
-        self.quality_loc = quality_loc
-        self.quality_scale = quality_scale
-        self.dtype = tf.as_dtype(dtype)
+    topic_distribution: Any = parameter((0.2, 0.8), rank=1)
+    quality_loc: Any = parameter((0.8, 0.2), rank=1)
+    quality_scale: Any = parameter((0.1, 0.1), rank=1)
+
+    def check(self):
+        for name in ("topic_distribution", "quality_loc", "quality_scale"):
+            validation.check_table(name, self.parameters()[name], num_topics=self.num_topics)
+        validation.check_probabilities("topic_distribution", self.topic_distribution)
+
+    @property
+    def num_topics(self) -> int:
+        """T."""
+        return validation.table_length("topic_distribution", self.topic_distribution)
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        probs = per_user(self.topic_distribution, 3, self.dtype, table_rank=1)
+        probs = self.per_user("topic_distribution", 3)
         topics = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users, num_candidates])
 
         def quality(cluster_id):
@@ -71,8 +66,8 @@ class TopicDocuments(DocumentModel):
             # all have the same.
             is_topic = tf.one_hot(cluster_id, self.num_topics, dtype=self.dtype)
             loc, scale = (
-                tf.reduce_sum(is_topic * per_user(table, 3, self.dtype, table_rank=1), axis=-1)
-                for table in (self.quality_loc, self.quality_scale)
+                tf.reduce_sum(is_topic * self.per_user(name, 3), axis=-1)
+                for name in ("quality_loc", "quality_scale")
             )
             return tfd.Independent(tfd.LogNormal(loc, scale), 1)
 

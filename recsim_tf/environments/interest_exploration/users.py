@@ -5,8 +5,8 @@ Semantics and constants are those of RecSim 0.2.4; the model is described in Ie 
 "RecSim" (arXiv 1909.04847).
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import dataclasses
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -15,7 +15,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, per_user
+from recsim_tf.core.models import UserModel, parameter
+from recsim_tf.environments.interest_exploration.documents import TopicDocuments
 
 
 class InitialDraw(NamedTuple):
@@ -50,18 +51,14 @@ class InterestExplorationUsers(UserModel):
 
     Gradients flow to the parameters of the affinities and types through the `initial` part of
     `log_prob`, and to those of the choice model through its `response` part. Defaults are RecSim
-    0.2.4's `IEClusterUserSampler` and `IEUserModel`. A choice parameter may be a number, a [B]
-    tensor or a variable; the tables may be numbers, tensors or variables, also with a leading axis
-    [B].
+    0.2.4's `IEClusterUserSampler` and `IEUserModel`.
 
     Args:
       user_type_distribution: [G], probabilities of the types.
       affinity_loc: [G, T], mean of the logarithm of the affinity.
       affinity_scale: [G, T], standard deviation of the logarithm of the affinity.
-      choice_model: builds the choice distribution from `scores`, `mask` and those of the two choice
-        parameters below that it names in its `parameter_names`.
-      no_click_mass: choice parameter; for the default choice model it is a logit, as in RecSim.
-      min_normalizer: choice parameter, the smallest possible score.
+      choice_model: chooses by the scores affinity[topic] + quality; by default a multinomial logit
+        with a no_click_mass of 5, as in RecSim.
       dtype: tf.float32, or tf.float64 for gradient checks.
 
     Raises:
@@ -69,36 +66,39 @@ class InterestExplorationUsers(UserModel):
         one.
     """
 
-    def __init__(
-        self,
-        user_type_distribution=(0.3, 0.7),
-        affinity_loc=((0.1, 0.7), (0.7, 0.1)),
-        affinity_scale=((0.1, 0.1), (0.1, 0.1)),
-        choice_model: Callable[..., tfd.Distribution] = choice.MultinomialLogit,
-        no_click_mass=5.0,
-        min_normalizer=0.0,
-        dtype: tf.DType = tf.float32,
-        name: str = "InterestExplorationUsers",
-    ):
-        super().__init__(name=name)
-        self.num_user_types = validation.table_length(
-            "user_type_distribution", user_type_distribution
-        )
-        self.num_topics = validation.table_length("affinity_loc", affinity_loc)
-        axes = {"num_user_types": self.num_user_types, "num_topics": self.num_topics}
-        validation.check_table(
-            "user_type_distribution", user_type_distribution, num_user_types=self.num_user_types
-        )
-        validation.check_probabilities("user_type_distribution", user_type_distribution)
-        validation.check_table("affinity_loc", affinity_loc, **axes)
-        validation.check_table("affinity_scale", affinity_scale, **axes)
-        self.user_type_distribution = user_type_distribution
-        self.affinity_loc = affinity_loc
-        self.affinity_scale = affinity_scale
-        self.choice_model = choice_model
-        self.no_click_mass = no_click_mass
-        self.min_normalizer = min_normalizer
-        self.dtype = tf.as_dtype(dtype)
+    user_type_distribution: Any = parameter((0.3, 0.7), rank=1)
+    affinity_loc: Any = parameter(((0.1, 0.7), (0.7, 0.1)), rank=2)
+    affinity_scale: Any = parameter(((0.1, 0.1), (0.1, 0.1)), rank=2)
+    choice_model: choice.ChoiceModel = dataclasses.field(
+        default_factory=lambda: choice.MultinomialLogit(no_click_mass=5.0)
+    )
+
+    def check(self):
+        types = {"num_user_types": self.num_user_types}
+        validation.check_table("user_type_distribution", self.user_type_distribution, **types)
+        validation.check_probabilities("user_type_distribution", self.user_type_distribution)
+        for name, table in (
+            ("affinity_loc", self.affinity_loc),
+            ("affinity_scale", self.affinity_scale),
+        ):
+            validation.check_table(name, table, **types, num_topics=self.num_topics)
+
+    def check_documents(self, documents, slate_size):
+        if isinstance(documents, TopicDocuments) and documents.num_topics != self.num_topics:
+            raise ValueError(
+                f"documents must have the num_topics={self.num_topics} of users, got"
+                f" {documents.num_topics}"
+            )
+
+    @property
+    def num_user_types(self) -> int:
+        """G."""
+        return validation.table_length("user_type_distribution", self.user_type_distribution)
+
+    @property
+    def num_topics(self) -> int:
+        """T."""
+        return validation.table_length("affinity_loc", self.affinity_loc)
 
     def mean_affinity(self, log_scale: bool = True) -> tf.Tensor:
         """The prior mean of the affinity to each topic, [T].
@@ -108,23 +108,21 @@ class InterestExplorationUsers(UserModel):
             the types, (0.52, 0.28) by default. False is the mean of the affinities themselves,
             (1.75, 1.38).
         """
-        means = per_user(self.affinity_loc, 3, self.dtype, table_rank=2)
+        means = self.per_user("affinity_loc", 3)
         if not log_scale:
-            means = tf.exp(
-                means + per_user(self.affinity_scale, 3, self.dtype, table_rank=2) ** 2 / 2
-            )
-        probs = per_user(self.user_type_distribution, 2, self.dtype, table_rank=1)
+            means = tf.exp(means + self.per_user("affinity_scale", 3) ** 2 / 2)
+        probs = self.per_user("user_type_distribution", 2)
         return tf.reduce_sum(probs[..., tf.newaxis] * means, axis=-2)
 
     def initial_draws(self, num_users):
-        probs = per_user(self.user_type_distribution, 2, self.dtype, table_rank=1)
+        probs = self.per_user("user_type_distribution", 2)
         user_type = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users])
 
         def affinity(user_type):
             is_type = tf.one_hot(user_type, self.num_user_types, dtype=self.dtype)[:, :, tf.newaxis]
             loc, scale = (
-                tf.reduce_sum(is_type * per_user(table, 3, self.dtype, table_rank=2), axis=1)
-                for table in (self.affinity_loc, self.affinity_scale)
+                tf.reduce_sum(is_type * self.per_user(name, 3), axis=1)
+                for name in ("affinity_loc", "affinity_scale")
             )
             return tfd.Independent(tfd.LogNormal(loc, scale), 1)
 
@@ -140,7 +138,7 @@ class InterestExplorationUsers(UserModel):
         return nests.take(state.affinity, documents.cluster_id) + documents.quality
 
     def response(self, state, slate):
-        return choice.users_choice(self, self.scores(state, slate.documents), slate.mask)
+        return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
     def outcome(self, state, slate, draw):
         del state

@@ -26,15 +26,7 @@ class ClickbaitDocuments(DocumentModel):
       dtype: tf.float32 or tf.float64.
     """
 
-    def __init__(
-        self,
-        show_kaleness: bool = False,
-        dtype: tf.DType = tf.float32,
-        name: str = "ClickbaitDocuments",
-    ):
-        super().__init__(name=name)
-        self.show_kaleness = show_kaleness
-        self.dtype = tf.as_dtype(dtype)
+    show_kaleness: bool = False
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user

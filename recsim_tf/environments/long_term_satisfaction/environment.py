@@ -2,6 +2,8 @@
 call.
 """
 
+from typing import Any
+
 import gin
 import tensorflow as tf
 
@@ -22,11 +24,8 @@ def long_term_satisfaction(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     reward_fn=engagement_reward,
-    resample_documents: bool = True,
-    max_steps: int | None = None,
-    allow_duplicates: bool = False,
-    validate: bool = False,
     dtype: tf.DType = tf.float32,
+    **simulator: Any,
 ) -> Simulator:
     """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and everything
     less later.
@@ -43,35 +42,22 @@ def long_term_satisfaction(
     [B, 1] is the satisfaction with noise, and `documents` [B, N, 1] the kaleness, 1 - clickbait.
 
     Args:
-      slate_size: K.
-      num_candidates: N.
       tutorial: whether the default models are those of RecSim's tutorial.
       users: the user model, default `LongTermSatisfactionUsers(dtype=dtype)` or
         `LongTermSatisfactionUsers.tutorial(dtype=dtype)`.
       documents: the document model, default `ClickbaitDocuments(show_kaleness=tutorial,
         dtype=dtype)`.
-      reward_fn: maps a response to the reward [B]; `engagement_reward` or `recsim_tf.click_reward`.
-      resample_documents: whether each step brings new candidates.
-      max_steps: time limit of a session, None for no limit.
-      allow_duplicates: whether a slate may show a candidate twice.
-      validate: whether to check the values of slates.
       dtype: tf.float32 or tf.float64, of the default models.
+      slate_size, num_candidates, reward_fn, **simulator: of `Simulator`.
     """
     if users is None:
-        users = (
-            LongTermSatisfactionUsers.tutorial(dtype=dtype)
-            if tutorial
-            else LongTermSatisfactionUsers(dtype=dtype)
-        )
+        kind = LongTermSatisfactionUsers
+        users = kind.tutorial(dtype=dtype) if tutorial else kind(dtype=dtype)
     return Simulator(
-        users=users,
-        documents=documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype),
-        slate_size=slate_size,
-        num_candidates=num_candidates,
-        reward_fn=reward_fn,
-        resample_documents=resample_documents,
-        max_steps=max_steps,
-        allow_duplicates=allow_duplicates,
-        validate=validate,
-        name="LongTermSatisfaction",
+        users,
+        documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype),
+        slate_size,
+        num_candidates,
+        reward_fn,
+        **simulator,
     )

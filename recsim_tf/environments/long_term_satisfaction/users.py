@@ -5,8 +5,7 @@ Semantics and constants are those of RecSim 0.2.4; the model is described in Ie 
 RecSim's tutorial on environments.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -15,7 +14,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, per_user
+from recsim_tf.core.models import UserModel, parameter
 
 # RecSim cuts the engagement that is observed, but not the one that is rewarded.
 _MAX_OBSERVED_ENGAGEMENT = 100.0
@@ -75,8 +74,7 @@ class LongTermSatisfactionUsers(UserModel):
     engagement is a reparameterised draw.
 
     Defaults are RecSim 0.2.4's `LTSStaticUserSampler`. With its small sensitivity satisfaction
-    stays within 0.49 and 0.51, so that the most clickbait earns the most. Every numeric parameter
-    may be a number, a [B] tensor or a variable.
+    stays within 0.49 and 0.51, so that the most clickbait earns the most.
 
     Args:
       memory_discount: part of the exposure that is remembered, in [0, 1).
@@ -87,11 +85,7 @@ class LongTermSatisfactionUsers(UserModel):
       kale_mean: mean of the logarithm of the engagement without clickbait, at satisfaction 1.
       kale_stddev: standard deviation of that logarithm.
       time_budget: steps of a session.
-      choice_model: None, or builds the choice distribution from `scores`, `mask` and those of the
-        two choice parameters below that it names in its `parameter_names`.
-      no_click_mass: choice parameter; the default makes a click certain with
-        `choice.MultinomialLogit`.
-      min_normalizer: choice parameter, the smallest possible score.
+      choice_model: None, or chooses by the scores c.
       observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the
         noise with which agents see satisfaction.
       dtype: tf.float32, or tf.float64 for gradient checks.
@@ -100,39 +94,21 @@ class LongTermSatisfactionUsers(UserModel):
       ValueError: if `memory_discount` is a number outside [0, 1).
     """
 
-    def __init__(
-        self,
-        memory_discount=0.7,
-        sensitivity=0.01,
-        innovation_stddev=0.05,
-        choc_mean=5.0,
-        choc_stddev=1.0,
-        kale_mean=4.0,
-        kale_stddev=1.0,
-        time_budget=60.0,
-        choice_model: Callable[..., tfd.Distribution] | None = None,
-        no_click_mass=-float("inf"),
-        min_normalizer=0.0,
-        observation_stddev=None,
-        dtype: tf.DType = tf.float32,
-        name: str = "LongTermSatisfactionUsers",
-    ):
-        super().__init__(name=name)
-        if isinstance(memory_discount, (int, float)) and not 0 <= memory_discount < 1:
-            raise ValueError(f"memory_discount must be in [0, 1), got {memory_discount}")
-        self.memory_discount = memory_discount
-        self.sensitivity = sensitivity
-        self.innovation_stddev = innovation_stddev
-        self.choc_mean = choc_mean
-        self.choc_stddev = choc_stddev
-        self.kale_mean = kale_mean
-        self.kale_stddev = kale_stddev
-        self.time_budget = time_budget
-        self.choice_model = choice_model
-        self.no_click_mass = no_click_mass
-        self.min_normalizer = min_normalizer
-        self.observation_stddev = observation_stddev
-        self.dtype = tf.as_dtype(dtype)
+    memory_discount: Any = parameter(0.7)
+    sensitivity: Any = parameter(0.01)
+    innovation_stddev: Any = parameter(0.05)
+    choc_mean: Any = parameter(5.0)
+    choc_stddev: Any = parameter(1.0)
+    kale_mean: Any = parameter(4.0)
+    kale_stddev: Any = parameter(1.0)
+    time_budget: Any = parameter(60.0)
+    choice_model: choice.ChoiceModel | None = None
+    observation_stddev: Any = parameter(None)
+
+    def check(self):
+        discount = self.memory_discount
+        if isinstance(discount, (int, float)) and not 0 <= discount < 1:
+            raise ValueError(f"memory_discount must be in [0, 1), got {discount}")
 
     @classmethod
     def tutorial(cls, **overrides) -> "LongTermSatisfactionUsers":
@@ -144,14 +120,14 @@ class LongTermSatisfactionUsers(UserModel):
         """
         constants = {
             "memory_discount": 0.9,
-            "choice_model": choice.MultinomialLogit,
+            "choice_model": choice.MultinomialLogit(),
             "observation_stddev": 0.1,
         }
         return cls(**{**constants, **overrides})
 
     def satisfaction(self, state: UserState) -> tf.Tensor:
         """[B], in (0, 1)."""
-        return tf.sigmoid(self._parameter(self.sensitivity) * state.net_positive_exposure)
+        return tf.sigmoid(self.per_user("sensitivity") * state.net_positive_exposure)
 
     def initial_draws(self, num_users):
         exposure = tfd.Uniform(tf.zeros([num_users], self.dtype), tf.constant(1, self.dtype))
@@ -159,17 +135,15 @@ class LongTermSatisfactionUsers(UserModel):
 
     def initial_state(self, draws):
         uniform, noise = (draws, ()) if self.observation_stddev is None else draws
-        budget = tf.broadcast_to(self._parameter(self.time_budget), uniform.shape)
-        return UserState(
-            (uniform - 0.5) / (1 - self._parameter(self.memory_discount)), budget, noise
-        )
+        budget = tf.broadcast_to(self.per_user("time_budget"), uniform.shape)
+        return UserState((uniform - 0.5) / (1 - self.per_user("memory_discount")), budget, noise)
 
     def response(self, state, slate):
         if self.choice_model is None:
             return self._engagement(state, slate, tf.zeros(slate.mask.shape[:1], tf.int32))
         return tfd.JointDistributionNamed(
             ResponseDraw(
-                choice=choice.users_choice(self, slate.documents.clickbait, slate.mask),
+                choice=self.choice_model(slate.documents.clickbait, slate.mask),
                 engagement=lambda choice: self._engagement(state, slate, choice),
             )
         )
@@ -188,16 +162,14 @@ class LongTermSatisfactionUsers(UserModel):
         """
         del slate, response
         num_users = nests.batch_size(state)
-        exposure = tfd.Normal(
-            tf.zeros([num_users], self.dtype), self._parameter(self.innovation_stddev)
-        )
+        exposure = tfd.Normal(tf.zeros([num_users], self.dtype), self.per_user("innovation_stddev"))
         return self._with_noise(exposure, num_users)
 
     def update(self, state, slate, response, innovation):
         shock, noise = (innovation, ()) if self.observation_stddev is None else innovation
         consumed = tf.reduce_sum(response.clicked, axis=1)
         clickbait = tf.reduce_sum(response.clicked * (slate.documents.clickbait - 0.5), axis=1)
-        remembered = 1 - consumed * (1 - self._parameter(self.memory_discount))
+        remembered = 1 - consumed * (1 - self.per_user("memory_discount"))
         exposure = remembered * state.net_positive_exposure - 2 * clickbait + consumed * shock
         return UserState(exposure, state.budget - 1, noise)
 
@@ -232,10 +204,10 @@ class LongTermSatisfactionUsers(UserModel):
         )[:, 0]
 
         def mixed(choc, kale):
-            return clickbait * self._parameter(choc) + (1 - clickbait) * self._parameter(kale)
+            return clickbait * self.per_user(choc) + (1 - clickbait) * self.per_user(kale)
 
-        loc = mixed(self.choc_mean, self.kale_mean) * self.satisfaction(state)
-        engagement = tfd.LogNormal(loc, mixed(self.choc_stddev, self.kale_stddev))
+        loc = mixed("choc_mean", "kale_mean") * self.satisfaction(state)
+        engagement = tfd.LogNormal(loc, mixed("choc_stddev", "kale_stddev"))
         return tfd.Masked(
             engagement, consumed, safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype)
         )
@@ -248,11 +220,8 @@ class LongTermSatisfactionUsers(UserModel):
             return exposure
         limit = tf.constant(_MAX_NOISE, self.dtype)
         zeros = tf.zeros([num_users], self.dtype)
-        noise = tfd.TruncatedNormal(zeros, self._parameter(self.observation_stddev), -limit, limit)
+        noise = tfd.TruncatedNormal(zeros, self.per_user("observation_stddev"), -limit, limit)
         return tfd.JointDistributionNamed(Draws(exposure=exposure, noise=noise))
-
-    def _parameter(self, value):
-        return per_user(value, 1, self.dtype)
 
 
 def _consumed(slate, position):

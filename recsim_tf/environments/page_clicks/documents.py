@@ -1,6 +1,6 @@
 """Items of a page: a shared catalogue with effects of its items and of their features on clicks."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
@@ -10,8 +10,11 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
-from recsim_tf.core.models import DocumentModel, per_user
+from recsim_tf.core.models import DocumentModel, parameter
 from recsim_tf.environments.page_clicks.effects import summed_effects
+
+# The scale of items' effects in the random logs of Open Bandit, by benchmarks/fits/open_bandit.py.
+_ITEM_SCALE = 0.3
 
 
 class Item(NamedTuple):
@@ -52,10 +55,7 @@ class PageItems(DocumentModel):
 
     Args:
       num_items: D.
-      item_effect: [D], or a number for all items; None draws them from Normal(0, `item_scale`) with
-        `seed`.
-      item_scale: 0.3 is the scale of items' effects in the random logs of Open Bandit, see
-        `benchmarks/fits/open_bandit.py`.
+      item_effect: [D], or a number for all items; None draws them from Normal(0, 0.3) with `seed`.
       categories: whole numbers [D, G], the category of each item by each of G classifications, in
         [0, C); None for G = 0.
       category_effect: [G, C], or a number for all.
@@ -71,35 +71,26 @@ class PageItems(DocumentModel):
         do not sum to one.
     """
 
-    def __init__(
-        self,
-        num_items: int = 80,
-        item_effect=None,
-        item_scale: float = 0.3,
-        categories=None,
-        category_effect=0.0,
-        numeric=None,
-        numeric_effect=0.0,
-        affinity_probs=(0.9986, 0.0013, 0.0001),
-        seed: int = 0,
-        dtype: tf.DType = tf.float32,
-        name: str = "PageItems",
-    ):
-        super().__init__(name=name)
-        if num_items < 1:
-            raise ValueError(f"num_items must be at least 1, got {num_items}")
-        self.num_items = num_items
-        self.dtype = tf.as_dtype(dtype)
-        floats = self.dtype.as_numpy_dtype
-        if item_effect is None:
-            item_effect = (
-                np.random.default_rng(seed).normal(0.0, item_scale, num_items).astype(floats)
-            )
-        self.categories = (
-            np.zeros([num_items, 0], np.int32) if categories is None else np.asarray(categories)
+    num_items: int = 80
+    item_effect: Any = parameter(None, rank=1)
+    categories: Any = None
+    category_effect: Any = parameter(0.0, rank=2)
+    numeric: Any = None
+    numeric_effect: Any = parameter(0.0)
+    affinity_probs: Any = parameter((0.9986, 0.0013, 0.0001), rank=1)
+    seed: int = 0
+
+    def check(self):
+        validation.check_range("num_items", self.num_items, low=1)
+        num_items, floats = self.num_items, self.dtype.as_numpy_dtype
+        if self.item_effect is None:
+            draws = np.random.default_rng(self.seed).normal(0.0, _ITEM_SCALE, num_items)
+            self.item_effect = draws.astype(floats)
+        self.categories = np.asarray(
+            np.zeros([num_items, 0], np.int32) if self.categories is None else self.categories
         )
-        self.numeric = (
-            np.zeros(num_items, floats) if numeric is None else np.asarray(numeric, floats)
+        self.numeric = np.asarray(
+            np.zeros(num_items) if self.numeric is None else self.numeric, floats
         )
         if (
             self.categories.ndim != 2
@@ -114,31 +105,37 @@ class PageItems(DocumentModel):
             raise ValueError(
                 f"numeric must have shape [num_items={num_items}], got {list(self.numeric.shape)}"
             )
-        if tf.convert_to_tensor(item_effect).shape.rank:
-            validation.check_table("item_effect", item_effect, num_items=num_items)
-        self.num_categories = int(self.categories.max(initial=-1)) + 1
+        validation.check_table("item_effect", self.item_effect, or_number=True, num_items=num_items)
         if self.categories.min(initial=0) < 0:
             raise ValueError(f"categories must be at least 0, got {self.categories.min()}")
-        if tf.convert_to_tensor(category_effect).shape.rank:
-            num_effects = validation.table_length("category_effect", category_effect)
+        num_categories = self.num_categories
+        effects_shape = tf.convert_to_tensor(self.category_effect).shape
+        if effects_shape.rank:
+            num_effects = effects_shape[-1]
             validation.check_table(
                 "category_effect",
-                category_effect,
+                self.category_effect,
                 classifications=self.categories.shape[1],
                 categories=num_effects,
             )
-            if num_effects < self.num_categories:
+            if effects_shape[-2:] != [1, 1] and num_effects < num_categories:
                 raise ValueError(
-                    f"category_effect must have an effect for each of {self.num_categories}"
-                    f" categories, got {num_effects}"
+                    f"category_effect must have an effect for each of {num_categories} categories,"
+                    f" got {num_effects}"
                 )
-        self.max_affinity = validation.table_length("affinity_probs", affinity_probs) - 1
-        validation.check_table("affinity_probs", affinity_probs, affinities=self.max_affinity + 1)
-        validation.check_probabilities("affinity_probs", affinity_probs)
-        self.item_effect = item_effect
-        self.category_effect = category_effect
-        self.numeric_effect = numeric_effect
-        self.affinity_probs = affinity_probs
+        affinities = {"affinities": self.max_affinity + 1}
+        validation.check_table("affinity_probs", self.affinity_probs, **affinities)
+        validation.check_probabilities("affinity_probs", self.affinity_probs)
+
+    @property
+    def num_categories(self) -> int:
+        """C, of the classification with most categories; 0 without a classification."""
+        return int(self.categories.max(initial=-1)) + 1
+
+    @property
+    def max_affinity(self) -> int:
+        """A."""
+        return validation.table_length("affinity_probs", self.affinity_probs) - 1
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
@@ -151,15 +148,15 @@ class PageItems(DocumentModel):
         categories = tf.gather(tf.constant(self.categories, tf.int32), draw)
         numeric = tf.gather(tf.constant(self.numeric), draw)
         appeal = (
-            self._item_effects(draw)
-            + summed_effects(self.category_effect, categories, self.dtype)
-            + per_user(self.numeric_effect, 2, self.dtype) * numeric
+            self.entries("item_effect", draw, [self.num_items])
+            + summed_effects(self.category_effect, categories, self.num_categories, self.dtype)
+            + self.per_user("numeric_effect", 2) * numeric
         )
         return Item(item_id=draw, categories=categories, numeric=numeric, appeal=appeal)
 
     def reveal(self, documents):
         shape = [*documents.item_id.shape, self.max_affinity + 1]
-        probs = tf.broadcast_to(per_user(self.affinity_probs, 3, self.dtype, table_rank=1), shape)
+        probs = tf.broadcast_to(self.per_user("affinity_probs", 3), shape)
         return tfd.Independent(tfd.Categorical(probs=probs), 1)
 
     def show(self, documents, hidden):
@@ -173,9 +170,3 @@ class PageItems(DocumentModel):
         return ObservedItem(
             item_id=Bounds(0, self.num_items - 1), categories=categories, numeric=Bounds()
         )
-
-    def _item_effects(self, item_id):
-        table = tf.cast(tf.convert_to_tensor(self.item_effect, dtype_hint=self.dtype), self.dtype)
-        # One classification, whose categories are the items.
-        table = table[..., tf.newaxis, :] if table.shape.rank else table
-        return summed_effects(table, item_id[..., tf.newaxis], self.dtype)

@@ -6,7 +6,7 @@ click position-bias models"): a logistic regression, which is how Saito et al. 2
 Dataset and Pipeline" (arXiv 2008.07146), predict the clicks of that data set.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -14,7 +14,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, per_user
+from recsim_tf.core.models import UserModel, parameter
 from recsim_tf.environments.page_clicks.effects import summed_effects
 
 # A finite logit, so that "no click" at an empty position has log-probability 0 and not NaN.
@@ -58,51 +58,58 @@ class PageClickUsers(UserModel):
         one.
     """
 
-    def __init__(
-        self,
-        feature_probs=((0.25, 0.25, 0.25, 0.25),) * 4,
-        feature_effect=0.0,
-        intercept=-5.4,
-        position_effect=0.0,
-        affinity_effect=0.0,
-        dtype: tf.DType = tf.float32,
-        name: str = "PageClickUsers",
-    ):
-        super().__init__(name=name)
-        self.num_categories = validation.table_length("feature_probs", feature_probs)
-        shape = tf.convert_to_tensor(feature_probs).shape
+    feature_probs: Any = parameter(((0.25, 0.25, 0.25, 0.25),) * 4, rank=2)
+    feature_effect: Any = parameter(0.0, rank=2)
+    intercept: Any = parameter(-5.4)
+    position_effect: Any = parameter(0.0, rank=1)
+    affinity_effect: Any = parameter(0.0)
+
+    def check(self):
+        validation.table_length("feature_probs", self.feature_probs)
+        shape = tf.convert_to_tensor(self.feature_probs).shape
         if shape.rank < 2:
             raise ValueError(
                 f"feature_probs must have shape [F, C], or one for each user, got {shape}"
             )
-        self.num_features = shape[-2]
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
-        validation.check_table("feature_probs", feature_probs, **axes)
-        validation.check_probabilities("feature_probs", feature_probs)
-        if tf.convert_to_tensor(feature_effect).shape.rank:
-            validation.check_table("feature_effect", feature_effect, **axes)
-        self.feature_probs = feature_probs
-        self.feature_effect = feature_effect
-        self.intercept = intercept
-        self.position_effect = position_effect
-        self.affinity_effect = affinity_effect
-        self.dtype = tf.as_dtype(dtype)
+        validation.check_table("feature_probs", self.feature_probs, **axes)
+        validation.check_probabilities("feature_probs", self.feature_probs)
+        validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
+
+    def check_documents(self, documents, slate_size):
+        shape = tf.convert_to_tensor(self.position_effect).shape
+        # A number for each user has the shape [B, 1].
+        if shape.rank and shape[-1] != slate_size and not (shape.rank == 2 and shape[-1] == 1):
+            raise ValueError(
+                f"position_effect of the users must have slate_size={slate_size} effects, got"
+                f" {shape[-1]}"
+            )
+
+    @property
+    def num_features(self) -> int:
+        """F."""
+        return tf.convert_to_tensor(self.feature_probs).shape[-2]
+
+    @property
+    def num_categories(self) -> int:
+        """C."""
+        return validation.table_length("feature_probs", self.feature_probs)
 
     def initial_draws(self, num_users):
         shape = [num_users, self.num_features, self.num_categories]
-        probs = tf.broadcast_to(per_user(self.feature_probs, 3, self.dtype, table_rank=2), shape)
+        probs = tf.broadcast_to(self.per_user("feature_probs", 3), shape)
         return tfd.Independent(tfd.Categorical(probs=tf.maximum(probs, _LEAST_PROB)), 1)
 
     def response(self, state, slate):
         shown = slate.documents
-        of_user = per_user(self.intercept, 1, self.dtype) + summed_effects(
-            self.feature_effect, state, self.dtype
+        of_user = self.per_user("intercept") + summed_effects(
+            self.feature_effect, state, self.num_categories, self.dtype
         )
         logits = (
             of_user[:, tf.newaxis]
-            + per_user(self.position_effect, 2, self.dtype, table_rank=1)
+            + self.per_user("position_effect", 2)
             + shown.item.appeal
-            + per_user(self.affinity_effect, 2, self.dtype)
+            + self.per_user("affinity_effect", 2)
             * tf.math.log1p(tf.cast(shown.affinity, self.dtype))
         )
         return tfd.Independent(tfd.Bernoulli(logits=tf.where(slate.mask, logits, _NEVER)), 1)

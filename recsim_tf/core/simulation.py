@@ -1,0 +1,93 @@
+"""What is simulated: user model, document model and the rules of a session."""
+
+from collections.abc import Callable
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.core import nests, random, stages, validation
+from recsim_tf.core.models import DocumentModel, Model, UserModel
+from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, Transition
+
+
+@gin.configurable(module="recsim_tf")
+def click_reward(response: Nest) -> tf.Tensor:
+    """[B]: number of clicks, RecSim's `total_clicks_reward`."""
+    return tf.reduce_sum(response.clicked, axis=-1)
+
+
+class Simulation(Model):
+    """The parts of a simulation, how a session begins, and one step.
+
+    Its fields are explained at `Simulator`.
+    """
+
+    users: UserModel
+    documents: DocumentModel
+    slate_size: int
+    num_candidates: int
+    reward_fn: Callable[[Nest], tf.Tensor] = click_reward
+    resample_documents: bool = True
+    max_steps: int | None = None
+    allow_duplicates: bool = False
+    validate: bool = False
+    num_users: int | None = None
+
+    def check(self):
+        validation.check_range("num_candidates", self.num_candidates, low=1)
+        if not 1 <= self.slate_size <= self.num_candidates:
+            raise ValueError(
+                f"slate_size must be in [1, num_candidates={self.num_candidates}], got"
+                f" {self.slate_size}"
+            )
+        if self.max_steps is not None and self.max_steps < 1:
+            raise ValueError(f"max_steps must be at least 1 or None, got {self.max_steps}")
+        self.users.check_documents(self.documents, self.slate_size)
+
+    def begin(self, num_users: int, answers: stages.Stages) -> InitialDraws:
+        """The draws that start sessions, answered by `answers`."""
+        return stages.begin(self, num_users, answers)
+
+    def initial_state(self, draws: InitialDraws) -> SimulatorState:
+        """Maps initial draws, nests of [B, ...], to the state at the start of a session."""
+        user = self.users.initial_state(draws.user)
+        num_users = nests.batch_size(user)
+        state = SimulatorState(
+            user=user,
+            corpus=self.documents.initial_state(draws.corpus),
+            candidates=draws.candidates,
+            hidden=draws.hidden,
+            response=(),
+            num_steps=tf.zeros([num_users], tf.int32),
+            done=tf.zeros([num_users], tf.bool),
+        )
+        # Only the structure of a response is of use, so that a graph loses the stages again.
+        answers = stages.OneSource(random.as_seed(0))
+        some_slate = tf.zeros([num_users, self.slate_size], tf.int32)
+        shown, _ = answers.show(self, state, some_slate)
+        _, response = stages.respond(self.users, user, shown, answers)
+        return state._replace(response=nests.zeros_like(response))
+
+    def shown(self, state: SimulatorState, transition: Transition) -> Slate:
+        """What users met at a recorded step.
+
+        Args:
+          state: in which the slate was shown.
+          transition: [B, ...].
+        """
+        recorded = stages.Recorded(transition.draws._asdict())
+        return recorded.show(self, state, transition.slate)[0]
+
+    def advance(
+        self,
+        state: SimulatorState,
+        slate: tf.Tensor,
+        answers: stages.Stages,
+        auto_reset: bool = False,
+    ) -> tuple[SimulatorState, Transition, Nest]:
+        """A step with the answers of `answers`, see `stages.advance`; the slate is checked."""
+        num_users = nests.batch_size(state.done)
+        slate = validation.check_slate_format(slate, num_users, self.slate_size)
+        if self.validate:
+            slate = validation.check_slate_values(slate, self.num_candidates, self.allow_duplicates)
+        return stages.advance(self, state, slate, answers, auto_reset)
