@@ -74,6 +74,10 @@ class Model(tf.Module):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            raise TypeError(
+                f"{cls.__name__} must declare fields instead of an __init__: models are dataclasses"
+            )
         # Two models are the same object or not; `differences` compares what they hold.
         dataclasses.dataclass(eq=False)(cls)
 
@@ -142,7 +146,7 @@ class Model(tf.Module):
         return dataclasses.replace(self, **own) if own else self
 
     def for_users(self, name: str, values: Sequence[Any]) -> np.ndarray:
-        """One value of a parameter for each of V users, as an array [V, ...] for `with_parameters`."""
+        """One value of a parameter for each of V users, an array [V, ...] for `with_parameters`."""
         rows = np.asarray([tf.convert_to_tensor(value).numpy() for value in values])
         num_missing = max(self.parameter_rank(name) + 1 - rows.ndim, 0)
         return rows.reshape([len(rows), *[1] * num_missing, *rows.shape[1:]])

@@ -57,13 +57,25 @@ def check_range(name: str, value, low: float | None = None, high: float | None =
         raise ValueError(f"{name} must be {allowed}, got {value}")
 
 
+def table_shape(name: str, table) -> tf.TensorShape:
+    """The shape of a table of parameters: numbers, a tensor or a variable.
+
+    Raises:
+      ValueError: if its rows differ in length.
+    """
+    try:
+        return tf.TensorShape(np.shape(table))
+    except ValueError as error:
+        raise ValueError(f"{name} must have rows of one length, got {table}") from error
+
+
 def table_length(name: str, table) -> int:
     """The length of the last axis of a table of parameters.
 
     Raises:
       ValueError: if it is a single number, or if its rows differ in length.
     """
-    shape = _table_shape(name, table)
+    shape = table_shape(name, table)
     if not shape.rank:
         raise ValueError(f"{name} must be a table, got the number {table}")
     return shape[-1]
@@ -84,7 +96,7 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
       ValueError: if the shape is another one.
     """
     expected = list(axes.values())
-    shape = _table_shape(name, table)
+    shape = table_shape(name, table)
     if or_number and not shape.rank:
         return
     for_each_user = shape.rank == len(expected) + 1
@@ -97,13 +109,6 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
         raise ValueError(f"{name} must have shape [{described}], or one for each user, got {shape}")
 
 
-def _table_shape(name: str, table) -> tf.TensorShape:
-    try:
-        return tf.convert_to_tensor(table).shape
-    except ValueError as error:
-        raise ValueError(f"{name} must have rows of one length, got {table}") from error
-
-
 def check_probabilities(name: str, probabilities) -> None:
     """Requires numbers [..., C] to be non-negative and to sum to one; tensors and variables, whose
     values may be unknown, pass.
@@ -112,7 +117,7 @@ def check_probabilities(name: str, probabilities) -> None:
         return
     values = np.asarray(probabilities, np.float64)
     if (values < 0).any() or (np.abs(values.sum(-1) - 1) > 1e-6).any():
-        raise ValueError(f"{name} must be non-negative and sum to 1, got {probabilities}")
+        raise ValueError(f"{name} must be non-negative and sum to 1, got {values.tolist()}")
 
 
 def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.Tensor:

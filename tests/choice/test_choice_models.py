@@ -1,5 +1,4 @@
 import functools
-import types
 
 import numpy as np
 import pytest
@@ -37,6 +36,11 @@ PARAMETER_CASES = [
 ]
 
 
+def choose(model, scores, mask=None, **parameters):
+    """The distribution of a choice."""
+    return model(**parameters)(scores, mask)
+
+
 def frequencies(draws, num_outcomes):
     """Frequencies [B, num_outcomes] of draws [S, B]."""
     return np.mean(np.asarray(draws)[..., np.newaxis] == np.arange(num_outcomes), axis=0)
@@ -55,7 +59,7 @@ def finite_difference(function, value, step=1e-6):
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_probabilities_sum_to_one_and_log_prob_is_their_logarithm(model, parameters):
-    distribution = model(tf.constant(SCORES, tf.float64), **parameters)
+    distribution = choose(model, tf.constant(SCORES, tf.float64), **parameters)
     np.testing.assert_allclose(tf.reduce_sum(distribution.probs, -1), 1.0, rtol=1e-12)
     outcomes = tf.tile(tf.range(4)[:, tf.newaxis], [1, 2])
     np.testing.assert_allclose(
@@ -66,12 +70,14 @@ def test_probabilities_sum_to_one_and_log_prob_is_their_logarithm(model, paramet
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_outcomes_outside_the_slate_have_probability_zero(model, parameters):
-    assert (model(tf.constant(SCORES), **parameters).log_prob([[-1], [4]]).numpy() == -np.inf).all()
+    assert (
+        choose(model, tf.constant(SCORES), **parameters).log_prob([[-1], [4]]).numpy() == -np.inf
+    ).all()
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_shapes_mode_and_entropy(model, parameters):
-    distribution = model(tf.constant(SCORES, tf.float64), **parameters)
+    distribution = choose(model, tf.constant(SCORES, tf.float64), **parameters)
     assert distribution.batch_shape == [2]
     assert distribution.event_shape == []
     assert distribution.dtype == tf.int32
@@ -84,21 +90,23 @@ def test_shapes_mode_and_entropy(model, parameters):
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_sample_frequencies_are_the_probabilities(model, parameters):
-    distribution = model(tf.constant(SCORES), **parameters)
+    distribution = choose(model, tf.constant(SCORES), **parameters)
     assert_frequencies(distribution.sample(NUM_DRAWS, seed=3), distribution.probs)
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_core_sample_frequencies_are_the_probabilities(model, parameters):
-    one_row = model(tf.constant(SCORES), **parameters)
-    distribution = model(tf.tile(tf.constant(SCORES)[tf.newaxis], [NUM_DRAWS, 1, 1]), **parameters)
+    one_row = choose(model, tf.constant(SCORES), **parameters)
+    distribution = choose(
+        model, tf.tile(tf.constant(SCORES)[tf.newaxis], [NUM_DRAWS, 1, 1]), **parameters
+    )
     assert_frequencies(random.sample(distribution, random.as_seed(4)), one_row.probs)
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_masked_positions_are_never_chosen(model, parameters):
     mask = tf.constant([[True, False, True], [False, False, False]])
-    distribution = model(tf.constant(SCORES), mask=mask, **parameters)
+    distribution = choose(model, tf.constant(SCORES), mask=mask, **parameters)
     probs = distribution.probs.numpy()
     assert (probs[:, :3][~mask.numpy()] == 0).all()
     np.testing.assert_allclose(probs.sum(-1), 1.0, rtol=1e-6)
@@ -109,12 +117,13 @@ def test_masked_positions_are_never_chosen(model, parameters):
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_a_short_slate_has_the_probabilities_of_its_documents_alone(model, parameters):
-    padded = model(
+    padded = choose(
+        model,
         tf.constant([[0.3, 0.9, 7.0]], tf.float64),
         mask=tf.constant([[True, True, False]]),
         **parameters,
     )
-    short = model(tf.constant([[0.3, 0.9]], tf.float64), **parameters)
+    short = choose(model, tf.constant([[0.3, 0.9]], tf.float64), **parameters)
     np.testing.assert_allclose(tf.gather(padded.probs, [0, 1, 3], axis=-1), short.probs, rtol=1e-12)
 
 
@@ -126,7 +135,7 @@ def test_gradients_are_finite_beside_masked_positions(model, parameters, padding
     values = {name: tf.constant(value) for name, value in parameters.items()}
     with tf.GradientTape() as tape:
         tape.watch([scores, values])
-        total = tf.reduce_sum(model(scores, mask=mask, **values).log_prob([2, 3]))
+        total = tf.reduce_sum(choose(model, scores, mask=mask, **values).log_prob([2, 3]))
     gradients = tape.gradient(total, [scores, values])
     assert np.isfinite(total)
     for gradient in tf.nest.flatten(gradients):
@@ -140,7 +149,8 @@ def test_gradients_are_finite_where_a_cascade_click_is_certain(model):
     scores = tf.constant([[0.0, -0.5, -0.2]], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(scores)
-        log_prob = model(scores, score_scaling=1.0, **parameters).log_prob([0])
+        certain = {"score_scaling": 1.0, "attention_prob": 1.0, **parameters}
+        log_prob = choose(model, scores, **certain).log_prob([0])
     assert log_prob.numpy() == [0]
     np.testing.assert_allclose(tape.gradient(log_prob, scores), [[1.0, 0.0, 0.0]], atol=1e-12)
 
@@ -149,7 +159,7 @@ def test_the_default_logit_makes_a_click_certain():
     scores = tf.constant(SCORES)
     with tf.GradientTape() as tape:
         tape.watch(scores)
-        distribution = choice.MultinomialLogit(scores, validate=True)
+        distribution = choose(choice.MultinomialLogit, scores, validate=True)
         log_prob = distribution.log_prob([0, 2])
     assert (distribution.probs.numpy()[:, 3] == 0).all()
     np.testing.assert_allclose(distribution.probs[:, :3], tf.nn.softmax(scores), rtol=1e-6)
@@ -162,12 +172,14 @@ def test_the_default_logit_makes_a_click_certain():
 def test_a_parameter_for_each_user_gives_the_rows_of_scalar_parameters(model, name):
     parameters = PARAMETERS[model]
     values = [parameters[name], parameters[name] - 0.1]
-    batched = model(
-        tf.constant(SCORES, tf.float64), **{**parameters, name: tf.constant(values, tf.float64)}
+    batched = choose(
+        model,
+        tf.constant(SCORES, tf.float64),
+        **{**parameters, name: tf.constant(values, tf.float64)},
     )
     assert batched.batch_shape == [2]
     for row, value in enumerate(values):
-        alone = model(tf.constant(SCORES, tf.float64), **{**parameters, name: value})
+        alone = choose(model, tf.constant(SCORES, tf.float64), **{**parameters, name: value})
         np.testing.assert_allclose(batched.probs[row], alone.probs[row], rtol=1e-12)
         np.testing.assert_allclose(batched.score_alone()[row], alone.score_alone()[row], rtol=1e-12)
 
@@ -178,7 +190,7 @@ def test_gradients_with_respect_to_parameters_are_those_of_finite_differences(mo
     outcomes = tf.constant([2, 3])
 
     def total(value):
-        distribution = model(tf.constant(SCORES, tf.float64), **{**parameters, name: value})
+        distribution = choose(model, tf.constant(SCORES, tf.float64), **{**parameters, name: value})
         return tf.reduce_sum(distribution.log_prob(outcomes))
 
     variable = tf.Variable(parameters[name], dtype=tf.float64)
@@ -197,7 +209,7 @@ def test_gradients_with_respect_to_scores_are_those_of_finite_differences(model,
     outcomes = tf.constant([2, 3])
 
     def total(scores):
-        return tf.reduce_sum(model(scores, **parameters).log_prob(outcomes))
+        return tf.reduce_sum(choose(model, scores, **parameters).log_prob(outcomes))
 
     scores = tf.constant(SCORES, tf.float64)
     with tf.GradientTape() as tape:
@@ -227,9 +239,11 @@ def test_gradients_with_respect_to_scores_are_those_of_finite_differences(model,
 def test_score_alone_is_the_weight_of_a_slate_of_one(model, expected):
     scores = tf.constant(SCORES, tf.float64)
     np.testing.assert_allclose(
-        model(scores, **PARAMETERS[model]).score_alone(), expected(np.array(SCORES)), rtol=1e-12
+        choose(model, scores, **PARAMETERS[model]).score_alone(),
+        expected(np.array(SCORES)),
+        rtol=1e-12,
     )
-    masked = model(scores, mask=tf.constant([[True, False, True]] * 2), **PARAMETERS[model])
+    masked = choose(model, scores, mask=tf.constant([[True, False, True]] * 2), **PARAMETERS[model])
     np.testing.assert_allclose(
         masked.score_alone()[:, ::2], expected(np.array(SCORES))[:, ::2], rtol=1e-12
     )
@@ -303,7 +317,7 @@ INVALID_CASES = [pytest.param(*case, id=name) for name, case in INVALID.items()]
 @pytest.mark.parametrize(("model", "scores", "parameters", "message"), INVALID_CASES)
 def test_validation_names_the_problem_in_one_line_when_eager(model, scores, parameters, message):
     with pytest.raises(ValueError, match=message) as error:
-        model(tf.constant([scores]), validate=True, **parameters)
+        choose(model, tf.constant([scores]), validate=True, **parameters)
     first_line, *added_by_gin = str(error.value).splitlines()
     assert message in first_line
     assert all("In call to configurable" in line for line in added_by_gin)
@@ -313,7 +327,7 @@ def test_validation_names_the_problem_in_one_line_when_eager(model, scores, para
 def test_validation_fails_at_run_time_in_a_graph(model, scores, parameters, message):
     @tf.function(autograph=False)
     def probs():
-        return model(tf.constant([scores]), validate=True, **parameters).probs
+        return choose(model, tf.constant([scores]), validate=True, **parameters).probs
 
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         probs()
@@ -323,7 +337,9 @@ def test_validation_fails_at_run_time_in_a_graph(model, scores, parameters, mess
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_validation_ignores_padded_positions(model, parameters, padding):
     mask = tf.constant([[True, True, False]])
-    probs = model(tf.constant([[0.3, 0.1, padding]]), mask=mask, validate=True, **parameters).probs
+    probs = choose(
+        model, tf.constant([[0.3, 0.1, padding]]), mask=mask, validate=True, **parameters
+    ).probs
     np.testing.assert_allclose(tf.reduce_sum(probs, -1), 1.0, rtol=1e-6)
 
 
@@ -347,25 +363,25 @@ def test_validation_ignores_padded_positions(model, parameters, padding):
 )
 def test_cascade_parameters_out_of_range_fail_at_construction(model, parameters, message):
     with pytest.raises(ValueError, match=message):
-        model(tf.constant(SCORES), **parameters)
+        choose(model, tf.constant(SCORES), **parameters)
 
 
 @pytest.mark.parametrize("scores", [tf.constant([[1, 2]]), tf.constant(1.0)])
 def test_scores_must_be_a_float_tensor_with_an_axis_of_positions(scores):
     with pytest.raises(ValueError, match="scores must be a float tensor"):
-        choice.MultinomialLogit(scores)
+        choose(choice.MultinomialLogit, scores)
 
 
 @pytest.mark.parametrize("mask", [[[1, 1, 0]], [[True, True]]])
 def test_a_mask_must_be_bool_with_the_positions_of_the_scores(mask):
     with pytest.raises(ValueError, match="mask must be bool"):
-        choice.MultinomialLogit(tf.constant([[0.1, 0.2, 0.3]]), mask=mask)
+        choose(choice.MultinomialLogit, tf.constant([[0.1, 0.2, 0.3]]), mask=mask)
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_eager_graph_and_xla_agree(model, parameters):
     def draw(scores):
-        distribution = model(scores, **parameters)
+        distribution = choose(model, scores, **parameters)
         chosen = random.sample(distribution, random.as_seed(7))
         return chosen, distribution.log_prob(chosen)
 
@@ -374,29 +390,14 @@ def test_eager_graph_and_xla_agree(model, parameters):
     np.testing.assert_array_equal(eager[0], graph[0])
     np.testing.assert_allclose(eager[1], graph[1], rtol=1e-6)
     score = tf.function(
-        lambda s, c: model(s, **parameters).log_prob(c), autograph=False, jit_compile=True
+        lambda s, c: choose(model, s, **parameters).log_prob(c), autograph=False, jit_compile=True
     )
     np.testing.assert_allclose(score(scores, graph[0]), graph[1], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
-def test_a_users_choice_takes_the_parameters_that_it_names_from_the_users(model, parameters):
-    users = types.SimpleNamespace(choice_model=model, **parameters)
-    mask = tf.constant([[True, True, False]] * 2)
-    np.testing.assert_array_equal(
-        choice.users_choice(users, SCORES, mask).probs, model(SCORES, mask=mask, **parameters).probs
-    )
-
-
-def test_a_users_choice_leaves_defaults_to_the_choice_model():
-    mask = tf.ones([2, 3], tf.bool)
-    users = types.SimpleNamespace(
-        choice_model=choice.MultinomialProportional, min_normalizer=-1.0, no_click_mass=None
-    )
-    np.testing.assert_array_equal(
-        choice.users_choice(users, SCORES, mask).probs,
-        choice.MultinomialProportional(SCORES, min_normalizer=-1.0).probs,
-    )
-    del users.min_normalizer
-    with pytest.raises(TypeError, match="min_normalizer"):
-        choice.users_choice(users, SCORES, mask)
+def test_its_parameters_are_listed_and_replaced(model, parameters):
+    changed = model(**parameters).with_parameters(dict.fromkeys(parameters, 0.5))
+    assert changed.parameters() == {**model().parameters(), **dict.fromkeys(parameters, 0.5)}
+    with pytest.raises(ValueError, match=f"{model.__name__} has no parameter mass"):
+        model().with_parameters({"mass": 1.0})

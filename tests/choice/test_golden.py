@@ -19,9 +19,8 @@ MODELS = {
 @pytest.mark.parametrize("record", golden.cases(*MODELS))
 def test_weights_and_probabilities_are_those_of_recsim(record, dtype, tolerance):
     inputs, outputs = dict(record["inputs"]), record["outputs"]
-    model = MODELS[record["group"]](
-        tf.constant([inputs.pop("scores")], dtype), validate=True, **inputs
-    )
+    scores = tf.constant([inputs.pop("scores")], dtype)
+    model = MODELS[record["group"]](validate=True, **inputs)(scores)
     tiny = np.finfo(dtype.as_numpy_dtype).tiny
     weights = [*outputs["unnormalized_scores"], outputs["unnormalized_no_click"]]
     probs = [*outputs["probs"], outputs["prob_no_click"]]

@@ -14,8 +14,9 @@ PROBS = {
 }
 
 
-def choice_of(no_click, attention_decay=0.5, scores=SCORES, **arguments):
-    return PositionBiasedProportional(scores, 0.0, 1.0, attention_decay, no_click, **arguments)
+def choice_of(no_click, attention_decay=0.5, scores=SCORES, mask=None, **arguments):
+    model = PositionBiasedProportional(0.0, 1.0, attention_decay, no_click, **arguments)
+    return model(scores, mask)
 
 
 @pytest.mark.parametrize("no_click", PROBS)
@@ -26,7 +27,7 @@ def test_each_reading_gives_the_probabilities_of_its_formula(no_click):
 @pytest.mark.parametrize("no_click", ["kept", "unscaled", "rest"])
 def test_without_decay_the_choice_is_multinomial(no_click):
     np.testing.assert_allclose(
-        choice_of(no_click, 1.0).probs, MultinomialProportional(SCORES, 0.0, 1.0).probs, rtol=1e-12
+        choice_of(no_click, 1.0).probs, MultinomialProportional(0.0, 1.0)(SCORES).probs, rtol=1e-12
     )
 
 

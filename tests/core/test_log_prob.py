@@ -16,24 +16,25 @@ from tests.rollout_policies import first_positions, uniform_random
 
 NUM_USERS, NUM_STEPS, NUM_TOPICS, NUM_CANDIDATES, SLATE_SIZE = 5, 7, 10, 6, 2
 TIME_BUDGET = 9.0
-PARAMETERS = {"alpha_y_intercept": 0.4, "no_click_mass": 0.2, "departure_temperature": 3.0}
+NO_CLICK_MASS = "choice_model.no_click_mass"
+PARAMETERS = {"alpha_y_intercept": 0.4, NO_CLICK_MASS: 0.2, "departure_temperature": 3.0}
 SESSION_PARTS = ("initial", "response", "innovation", "departure")
 
 
-def simulator_with(resample_documents=True, **user_arguments):
+def simulator_with(resample_documents=True, user_parameters=None):
     return interest_evolution(
         slate_size=SLATE_SIZE,
         num_candidates=NUM_CANDIDATES,
         users=InterestEvolutionUsers(
-            num_features=NUM_TOPICS, time_budget=TIME_BUDGET, dtype=tf.float64, **user_arguments
-        ),
+            num_features=NUM_TOPICS, time_budget=TIME_BUDGET, dtype=tf.float64
+        ).with_parameters(user_parameters or {}),
         documents=UtilityVideos(num_topics=NUM_TOPICS, dtype=tf.float64),
         resample_documents=resample_documents,
         dtype=tf.float64,
     )
 
 
-def user_arguments(hazard):
+def user_parameters(hazard):
     return {
         name: value
         for name, value in PARAMETERS.items()
@@ -79,7 +80,7 @@ def by_hand(trajectory, hazard, resample_documents):
                 parts["documents"][user] += log_normal_density(
                     quality, quality_means[topics], 0.1
                 ).sum()
-            weights = np.append(interests[topics] + 1, PARAMETERS["no_click_mass"] + 1)
+            weights = np.append(interests[topics] + 1, PARAMETERS[NO_CLICK_MASS] + 1)
             chosen = steps.draws.response[step, user]
             parts["response"][user] += np.log(weights[chosen] / weights.sum())
             if chosen == SLATE_SIZE:
@@ -117,7 +118,7 @@ def by_hand(trajectory, hazard, resample_documents):
 )
 @pytest.mark.parametrize("hazard", [False, True], ids=["rule", "hazard"])
 def test_log_prob_is_the_sum_over_the_draws_of_active_steps(hazard, resample_documents):
-    simulator = simulator_with(resample_documents, **user_arguments(hazard))
+    simulator = simulator_with(resample_documents, user_parameters(hazard))
     trajectory = rollout(simulator)
     active = trajectory.transitions.active.numpy()
     assert trajectory.transitions.terminated.numpy().any()
@@ -158,9 +159,10 @@ def central_differences(function, variable, step=1e-5):
 @pytest.mark.parametrize("hazard", [False, True], ids=["rule", "hazard"])
 def test_gradients_are_those_of_finite_differences(hazard):
     variables = {
-        name: tf.Variable(value, dtype=tf.float64) for name, value in user_arguments(hazard).items()
+        name: tf.Variable(value, dtype=tf.float64)
+        for name, value in user_parameters(hazard).items()
     }
-    simulator = simulator_with(**variables)
+    simulator = simulator_with(user_parameters=variables)
     trajectory = rollout(simulator)
     value, gradients = scores_of(simulator, trajectory, variables)
     score = compiled(lambda: simulator.log_prob(trajectory).user)
@@ -177,7 +179,7 @@ def test_one_backward_pass_scores_every_session_through_copies_of_a_parameter(ji
         name: tf.Variable(tf.fill([NUM_USERS], tf.constant(value, tf.float64)))
         for name, value in PARAMETERS.items()
     }
-    simulator = simulator_with(**variables)
+    simulator = simulator_with(user_parameters=variables)
     trajectory = rollout(simulator)
     _, gradients = scores_of(simulator, trajectory, variables, jit_compile)
     score = compiled(lambda: simulator.log_prob(trajectory).user)
@@ -237,9 +239,7 @@ def test_the_draws_of_a_corpus_are_scored():
 class UsersWithoutBatchShape(ToyUsers):
     """Their draws are [B, 1], not wrapped as [B]."""
 
-    def __init__(self, stage):
-        super().__init__()
-        self.stage = stage
+    stage: str = "initial"
 
     def initial_draws(self, num_users):
         wide = tfd.Normal(tf.zeros([num_users, 1]), 1.0)
@@ -280,7 +280,7 @@ def test_a_distribution_that_is_not_one_per_user_is_named(stage, message):
         return tf.reduce_sum(response.clicked, axis=1)
 
     simulator = Simulator(
-        UsersWithoutBatchShape(stage),
+        UsersWithoutBatchShape(stage=stage),
         ToyDocuments(),
         slate_size=2,
         num_candidates=4,

@@ -7,6 +7,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.adapters import episodes
+from recsim_tf.choice import MultinomialProportional
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
@@ -23,7 +24,9 @@ NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES = 4, 6, 2, 5
 def simulator(documents=None, **arguments):
     """Interest evolution in which the users leave after 2, 3, 4 and 5 steps if nobody clicks."""
     users = InterestEvolutionUsers(
-        time_budget=tf.constant([2.0, 3.0, 4.0, 5.0]), step_penalty=1.0, no_click_mass=1e6
+        time_budget=tf.constant([2.0, 3.0, 4.0, 5.0]),
+        step_penalty=1.0,
+        choice_model=MultinomialProportional(no_click_mass=1e6),
     )
     documents = recsim_tf.SharedCandidates(documents or UtilityVideos())
     return recsim_tf.interest_evolution(
@@ -33,7 +36,9 @@ def simulator(documents=None, **arguments):
 
 def patient_simulator(**arguments):
     """Nobody leaves, and all watch something at nearly every step."""
-    users = InterestEvolutionUsers(time_budget=1e6, no_click_mass=0.0)
+    users = InterestEvolutionUsers(
+        time_budget=1e6, choice_model=MultinomialProportional(no_click_mass=0.0)
+    )
     return recsim_tf.interest_evolution(
         SLATE_SIZE,
         NUM_CANDIDATES,

@@ -2,12 +2,12 @@
 computed.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.models import DocumentModel, UserModel, per_user
+from recsim_tf.core.models import DocumentModel, UserModel, parameter
 from recsim_tf.core.simulator import Simulator
 
 # Separates the contributions of the corpus and of the user to a candidate.
@@ -46,9 +46,7 @@ class ToyUsers(UserModel):
     steps.
     """
 
-    def __init__(self, limit=3.0):
-        super().__init__()
-        self.limit = limit
+    limit: Any = parameter(3.0)
 
     def initial_draws(self, num_users):
         return tfd.Uniform(tf.zeros([num_users]), 1.0)
@@ -75,7 +73,7 @@ class ToyUsers(UserModel):
         return UserState(state.level + 1)
 
     def departure(self, state):
-        return state.level >= per_user(self.limit, 1)
+        return state.level >= self.per_user("limit")
 
     def observe(self, state):
         return state.level

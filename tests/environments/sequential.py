@@ -2,13 +2,13 @@
 of documents, position 0 is consumed.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import DocumentModel, UserModel, per_user
+from recsim_tf.core.models import DocumentModel, UserModel, parameter
 from recsim_tf.core.simulator import Simulator
 
 NUM_STATES, NUM_ACTIONS = 6, 4
@@ -36,14 +36,11 @@ class SequentialUsers(UserModel):
     otherwise, and never leave.
     """
 
-    def __init__(self, starting_probs=STARTING_PROBS, jump_probs=JUMP_PROBS, dtype=tf.float32):
-        super().__init__()
-        self.starting_probs = starting_probs
-        self.jump_probs = jump_probs
-        self.dtype = tf.as_dtype(dtype)
+    starting_probs: Any = parameter(STARTING_PROBS, rank=1)
+    jump_probs: Any = parameter(JUMP_PROBS, rank=1)
 
     def initial_draws(self, num_users):
-        probs = per_user(self.starting_probs, 2, self.dtype, table_rank=1)
+        probs = self.per_user("starting_probs", 2)
         return tfd.Categorical(probs=tf.broadcast_to(probs, [num_users, NUM_STATES]))
 
     def response(self, state, slate):
@@ -57,7 +54,7 @@ class SequentialUsers(UserModel):
         return Response(clicked=clicked, reward=clicked * rewards[:, tf.newaxis])
 
     def innovation(self, state, slate, response):
-        probs = per_user(self.jump_probs, 2, self.dtype, table_rank=1)
+        probs = self.per_user("jump_probs", 2)
         jump = tfd.Categorical(probs=tf.broadcast_to(probs, [state.shape[0], len(JUMP_PROBS)]))
         return tfd.Masked(
             jump, state < 4, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype)

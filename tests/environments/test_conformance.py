@@ -59,13 +59,23 @@ ENVIRONMENTS = {
     "interest evolution": Environment(
         "InterestEvolution-v1",
         {},
-        ("no_click_mass", "min_normalizer", "alpha_y_intercept", "alpha_x_intercept"),
+        (
+            "choice_model.no_click_mass",
+            "choice_model.min_normalizer",
+            "alpha_y_intercept",
+            "alpha_x_intercept",
+        ),
         ("quality_stddev", "min_utility", "max_utility"),
     ),
     "interest exploration": Environment(
         "InterestExploration-v1",
         {},
-        ("user_type_distribution", "affinity_loc", "affinity_scale", "no_click_mass"),
+        (
+            "user_type_distribution",
+            "affinity_loc",
+            "affinity_scale",
+            "choice_model.no_click_mass",
+        ),
         ("topic_distribution", "quality_loc", "quality_scale"),
     ),
     "long-term satisfaction": Environment("LongTermSatisfaction-v1", {}, _SATISFACTION_PARAMETERS),
@@ -258,14 +268,11 @@ def test_step_rollout_and_log_prob_compile_under_xla(simulator, score):
 
 def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment):
     simulator = environment.make(dtype=tf.float64)
-    variables = []
-    for model, names in (
-        (simulator.users, environment.users),
-        (simulator.documents, environment.documents),
-    ):
-        for name in names:
-            variables.append(tf.Variable(getattr(model, name), dtype=tf.float64, name=name))
-            setattr(model, name, variables[-1])
+    names = [f"users.{name}" for name in environment.users]
+    names += [f"documents.{name}" for name in environment.documents]
+    found = simulator.parameters()
+    variables = [tf.Variable(found[name], dtype=tf.float64, name=name) for name in names]
+    simulator = simulator.with_parameters(dict(zip(names, variables, strict=True)))
 
     @compiled
     def score(trajectory):

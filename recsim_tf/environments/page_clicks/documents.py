@@ -109,7 +109,7 @@ class PageItems(DocumentModel):
         if self.categories.min(initial=0) < 0:
             raise ValueError(f"categories must be at least 0, got {self.categories.min()}")
         num_categories = self.num_categories
-        effects_shape = tf.convert_to_tensor(self.category_effect).shape
+        effects_shape = validation.table_shape("category_effect", self.category_effect)
         if effects_shape.rank:
             num_effects = effects_shape[-1]
             validation.check_table(

@@ -66,7 +66,7 @@ class PageClickUsers(UserModel):
 
     def check(self):
         validation.table_length("feature_probs", self.feature_probs)
-        shape = tf.convert_to_tensor(self.feature_probs).shape
+        shape = validation.table_shape("feature_probs", self.feature_probs)
         if shape.rank < 2:
             raise ValueError(
                 f"feature_probs must have shape [F, C], or one for each user, got {shape}"
@@ -77,7 +77,7 @@ class PageClickUsers(UserModel):
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
 
     def check_documents(self, documents, slate_size):
-        shape = tf.convert_to_tensor(self.position_effect).shape
+        shape = validation.table_shape("position_effect", self.position_effect)
         # A number for each user has the shape [B, 1].
         if shape.rank and shape[-1] != slate_size and not (shape.rank == 2 and shape[-1] == 1):
             raise ValueError(
@@ -88,7 +88,7 @@ class PageClickUsers(UserModel):
     @property
     def num_features(self) -> int:
         """F."""
-        return tf.convert_to_tensor(self.feature_probs).shape[-2]
+        return validation.table_shape("feature_probs", self.feature_probs)[-2]
 
     @property
     def num_categories(self) -> int:

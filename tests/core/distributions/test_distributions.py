@@ -105,5 +105,5 @@ def test_the_families_with_finitely_many_outcomes_are_known():
     coin = tfd.Bernoulli(probs=[0.2, 0.3])
     assert num_outcomes(coin) == num_outcomes(tfd.Masked(coin, [True, False])) == 2
     assert num_outcomes(tfd.Categorical(logits=tf.zeros([2, 5]))) == 5
-    assert num_outcomes(choice.MultinomialLogit(tf.zeros([2, 3]))) == 4
+    assert num_outcomes(choice.MultinomialLogit()(tf.zeros([2, 3]))) == 4
     assert num_outcomes(tfd.Normal([0.0, 0.0], 1.0)) is None

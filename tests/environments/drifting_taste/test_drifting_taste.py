@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf import choice
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 
@@ -24,7 +25,12 @@ def test_choices_are_a_softmax_of_bias_and_taste():
 
 def test_drift_decays_towards_what_is_chosen_and_rests_without_a_choice():
     users, items = (
-        DriftingTasteUsers(2, gain=[0.1, 0.2], decay=[0.5, 1.0], no_click_mass=0.0),
+        DriftingTasteUsers(
+            2,
+            gain=[0.1, 0.2],
+            decay=[0.5, 1.0],
+            choice_model=choice.MultinomialLogit(no_click_mass=0.0),
+        ),
         catalogue(),
     )
     state = users.initial_state(tf.zeros([2, 2]))._replace(

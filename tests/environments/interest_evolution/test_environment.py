@@ -47,7 +47,7 @@ def test_arguments_reach_the_simulator():
 
 
 def test_plain_users_and_videos_run():
-    users = InterestEvolutionUsers.plain(choice_model=choice.MultinomialLogit)
+    users = InterestEvolutionUsers.plain(choice_model=choice.MultinomialLogit())
     simulator = interest_evolution(users=users, documents=PlainVideos())
     trajectory = compiled(lambda seed: simulator.rollout(first_positions(3), 16, 40, seed))(
         as_seed(1)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf.choice import MultinomialProportional
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
@@ -11,9 +12,8 @@ from recsim_tf.environments.interest_evolution import (
 from recsim_tf.environments.interest_evolution.documents import ShownVideo
 from tests import golden
 
+CHOICE_PARAMETERS = ("no_click_mass", "min_normalizer")
 USER_PARAMETERS = (
-    "no_click_mass",
-    "min_normalizer",
     "user_update_alpha",
     "user_quality_factor",
     "document_quality_factor",
@@ -34,7 +34,9 @@ def test_a_step_of_the_user_model_is_that_of_recsim(record):
     inputs, expected = record["inputs"], record["outputs"]
     assert inputs["choice_model"] == "proportional"
     users = InterestEvolutionUsers(
-        dtype=tf.float64, **{name: inputs[name] for name in USER_PARAMETERS}
+        dtype=tf.float64,
+        choice_model=MultinomialProportional(**{name: inputs[name] for name in CHOICE_PARAMETERS}),
+        **{name: inputs[name] for name in USER_PARAMETERS},
     )
     state = UserState(float64(inputs["user_interests"]), float64(inputs["time_budget"]))
     features = float64(inputs["doc_features"])
@@ -98,8 +100,9 @@ def test_a_step_of_the_user_model_is_that_of_recsim(record):
 def test_default_constants_are_those_of_recsim(record):
     expected = record["outputs"]
     users, videos = InterestEvolutionUsers(), UtilityVideos(dtype=tf.float64)
-    for name in ("time_budget", "step_penalty", *USER_PARAMETERS[:5]):
-        assert getattr(users, name) == pytest.approx(expected[name], rel=1e-12), name
+    found = {**users.parameters(), **users.choice_model.parameters()}
+    for name in ("time_budget", "step_penalty", *CHOICE_PARAMETERS, *USER_PARAMETERS[:3]):
+        assert found[name] == pytest.approx(expected[name], rel=1e-12), name
     assert users.num_features == videos.num_topics == record["inputs"]["num_clusters"]
     assert (videos.min_utility, videos.max_utility) == (
         record["inputs"]["min_utility"],

@@ -106,22 +106,25 @@ def test_leaving_is_a_rule_by_default_and_a_hazard_with_a_temperature():
 @pytest.mark.parametrize(
     ("model", "weights"),
     [
-        (choice.MultinomialLogit, [np.exp(0.5), np.exp(-0.2), np.exp(1.0)]),
-        (choice.MultinomialProportional, [1.5, 0.8, 2.0]),
         (
-            choice.ExponentialCascade,
+            choice.MultinomialLogit(no_click_mass=1.0),
+            [np.exp(0.5), np.exp(-0.2), np.exp(1.0)],
+        ),
+        (choice.MultinomialProportional(), [1.5, 0.8, 2.0]),
+        (
+            choice.ExponentialCascade(),
             [
                 0.65 * 0.05 * np.exp(0.5),
                 (1 - 0.65 * 0.05 * np.exp(0.5)) * 0.65 * 0.05 * np.exp(-0.2),
             ],
         ),
         (
-            choice.ProportionalCascade,
+            choice.ProportionalCascade(),
             [0.65 * 0.05 * 1.5, (1 - 0.65 * 0.05 * 1.5) * 0.65 * 0.05 * 0.8],
         ),
     ],
 )
-def test_every_choice_model_gets_the_parameters_that_it_names(model, weights):
+def test_users_choose_by_any_choice_model_with_the_constants_of_recsim(model, weights):
     probs = (
         InterestEvolutionUsers(num_features=2, choice_model=model).response(STATE, SLATE).probs[0]
     )
@@ -132,7 +135,7 @@ def test_every_choice_model_gets_the_parameters_that_it_names(model, weights):
 def test_a_parameter_for_each_user_sweeps_over_users():
     swept = InterestEvolutionUsers(
         num_features=2,
-        no_click_mass=tf.constant([1.0, 3.0]),
+        choice_model=choice.MultinomialProportional(no_click_mass=tf.constant([1.0, 3.0])),
         step_penalty=tf.constant([0.5, 2.0]),
         alpha_y_intercept=tf.constant([0.3, 0.1]),
         alpha_x_intercept=tf.constant([1.0, 2.0]),
@@ -142,7 +145,7 @@ def test_a_parameter_for_each_user_sweeps_over_users():
     )
     alone = InterestEvolutionUsers(
         num_features=2,
-        no_click_mass=3.0,
+        choice_model=choice.MultinomialProportional(no_click_mass=3.0),
         step_penalty=2.0,
         alpha_y_intercept=0.1,
         alpha_x_intercept=2.0,
@@ -167,17 +170,14 @@ def test_plain_users_have_the_constants_of_recsim():
     plain = InterestEvolutionUsers.plain()
     expected = {
         "time_budget": 30.0,
-        "no_click_mass": 1.0,
         "step_penalty": 1.0,
-        "score_scaling": 0.05,
-        "attention_prob": 0.9,
-        "min_normalizer": -1.0,
         "user_quality_factor": 1.0,
         "document_quality_factor": 1.0,
         "user_update_alpha": 0.0,
         "num_features": 20,
     }
     assert {name: getattr(plain, name) for name in expected} == expected
+    assert plain.choice_model.parameters() == {"min_normalizer": -1.0, "no_click_mass": 1.0}
     assert InterestEvolutionUsers.plain(time_budget=5.0).time_budget == 5.0
 
 

@@ -46,7 +46,7 @@ def test_agents_see_topics_and_qualities():
         ),
         (
             {"topic_distribution": (0.2, -0.2, 1.0)},
-            r"topic_distribution must be non-negative and sum to 1, got \(0\.2, -0\.2, 1\.0\)",
+            r"topic_distribution must be non-negative and sum to 1, got \[0\.2, -0\.2, 1\.0\]",
         ),
     ],
 )

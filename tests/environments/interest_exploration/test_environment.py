@@ -46,10 +46,11 @@ def test_two_environments_of_different_numbers_of_topics_live_side_by_side():
 def test_gin_sets_the_constants():
     gin.parse_config(
         [
-            "InterestExplorationUsers.no_click_mass = 2.0",
+            "InterestExplorationUsers.choice_model = @MultinomialLogit()",
+            "MultinomialLogit.no_click_mass = 2.0",
             "TopicDocuments.topic_distribution = (0.5, 0.5)",
         ]
     )
     simulator = recsim_tf.make("InterestExploration-v1")
-    assert simulator.users.no_click_mass == 2.0
+    assert simulator.users.choice_model.no_click_mass == 2.0
     assert simulator.documents.topic_distribution == (0.5, 0.5)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.interest_exploration import (
     Document,
@@ -19,7 +20,7 @@ def test_scores_and_choices_are_those_of_recsim(record):
     users = InterestExplorationUsers(
         affinity_loc=table,
         affinity_scale=table,
-        no_click_mass=inputs["no_click_mass"],
+        choice_model=MultinomialLogit(no_click_mass=inputs["no_click_mass"]),
         dtype=tf.float64,
     )
     state = UserState(tf.constant([inputs["topic_affinity"]], tf.float64))

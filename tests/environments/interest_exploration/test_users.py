@@ -79,9 +79,9 @@ def test_users_neither_change_nor_leave_nor_show_anything():
     assert USERS.observe(STATE).shape == [2, 0]
 
 
-def test_other_choice_models_get_the_parameters_that_they_name():
+def test_users_choose_by_other_choice_models():
     users = InterestExplorationUsers(
-        choice_model=choice.MultinomialProportional, no_click_mass=1.0, min_normalizer=-1.0
+        choice_model=choice.MultinomialProportional(no_click_mass=1.0, min_normalizer=-1.0)
     )
     weights = np.array([3.0, 3.5, 5.0, 2.0])
     np.testing.assert_allclose(
@@ -94,12 +94,12 @@ def test_a_table_for_each_user_sweeps_over_users():
         "user_type_distribution": [[0.3, 0.7], [1.0, 0.0]],
         "affinity_loc": [[[0.1, 0.7], [0.7, 0.1]], [[0.0, 0.5], [0.2, 0.3]]],
         "affinity_scale": [[[0.1, 0.1], [0.1, 0.1]], [[0.2, 0.3], [0.4, 0.5]]],
-        "no_click_mass": [5.0, 1.0],
+        "choice_model.no_click_mass": [5.0, 1.0],
     }
-    swept = InterestExplorationUsers(**{name: tf.constant(table) for name, table in tables.items()})
+    swept = USERS.with_parameters({name: tf.constant(table) for name, table in tables.items()})
     draws = InitialDraw(user_type=tf.constant([1, 0]), affinity=STATE.affinity)
     for row in range(2):
-        alone = InterestExplorationUsers(**{name: table[row] for name, table in tables.items()})
+        alone = USERS.with_parameters({name: table[row] for name, table in tables.items()})
         np.testing.assert_allclose(
             swept.initial_draws(2).log_prob(draws)[row],
             alone.initial_draws(2).log_prob(draws)[row],

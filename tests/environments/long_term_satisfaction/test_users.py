@@ -38,13 +38,10 @@ def test_the_constants_are_those_of_recsim_and_of_its_tutorial():
         "observation_stddev": None,
     }
     assert {name: getattr(USERS, name) for name in expected} == expected
-    of_tutorial = {
-        **expected,
-        "memory_discount": 0.9,
-        "choice_model": choice.MultinomialLogit,
-        "observation_stddev": 0.1,
-    }
+    del expected["choice_model"]
+    of_tutorial = {**expected, "memory_discount": 0.9, "observation_stddev": 0.1}
     assert {name: getattr(TUTORIAL, name) for name in expected} == of_tutorial
+    assert not list(TUTORIAL.choice_model.differences(choice.MultinomialLogit()))
     assert LongTermSatisfactionUsers.tutorial(time_budget=5.0).time_budget == 5.0
 
 
@@ -147,7 +144,7 @@ def test_tutorial_users_choose_by_clickbait_and_are_engaged_by_their_choice():
 
 
 def test_users_with_a_no_click_option_may_choose_nothing():
-    users = LongTermSatisfactionUsers.tutorial(no_click_mass=0.0)
+    users = TUTORIAL.with_parameters({"choice_model.no_click_mass": 0.0})
     draw = ResponseDraw(choice=tf.constant([2, 0]), engagement=tf.constant([1.0, 4.0]))
     weights = np.exp([0.2, 1.0, 0.0])
     joint = users.response(NOISY_STATE, SLATE)
@@ -188,7 +185,7 @@ def test_a_parameter_for_each_user_sweeps_over_users():
         "kale_mean": [4.0, 3.0],
         "kale_stddev": [1.0, 0.5],
         "time_budget": [60.0, 30.0],
-        "no_click_mass": [0.0, 1.0],
+        "choice_model.no_click_mass": [0.0, 1.0],
         "observation_stddev": [0.1, 0.3],
     }
     draws = Draws(exposure=tf.constant([0.2, 0.9]), noise=tf.constant([0.1, -0.2]))
@@ -205,15 +202,11 @@ def test_a_parameter_for_each_user_sweeps_over_users():
         )
 
     swept = scores_and_state(
-        LongTermSatisfactionUsers.tutorial(
-            **{name: tf.constant(value) for name, value in values.items()}
-        )
+        TUTORIAL.with_parameters({name: tf.constant(value) for name, value in values.items()})
     )
     for row in range(2):
         alone = scores_and_state(
-            LongTermSatisfactionUsers.tutorial(
-                **{name: value[row] for name, value in values.items()}
-            )
+            TUTORIAL.with_parameters({name: value[row] for name, value in values.items()})
         )
         for one, other in zip(tf.nest.flatten(swept), tf.nest.flatten(alone), strict=True):
             np.testing.assert_allclose(one[row], other[row], rtol=1e-5)
