@@ -47,9 +47,11 @@ class TopicDocuments(DocumentModel):
     quality_scale: Any = parameter((0.1, 0.1), rank=1)
 
     def check(self):
-        for name in ("topic_distribution", "quality_loc", "quality_scale"):
-            validation.check_table(name, self.parameters()[name], num_topics=self.num_topics)
+        topics = {"num_topics": self.num_topics}
+        validation.check_table("topic_distribution", self.topic_distribution, **topics)
         validation.check_probabilities("topic_distribution", self.topic_distribution)
+        validation.check_table("quality_loc", self.quality_loc, **topics)
+        validation.check_table("quality_scale", self.quality_scale, **topics)
 
     @property
     def num_topics(self) -> int:

@@ -1,0 +1,81 @@
+"""Equally likely categories, drawn in constant time."""
+
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+
+# A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to
+# 0.1 %.
+_MAX_CATEGORIES = 2**13
+
+
+class UniformCategories(tfd.Distribution):
+    """Equally likely categories 0..num_categories-1, drawn in constant time whatever their number.
+
+    Args:
+      num_categories: a Python int, at least 1.
+      batch_shape: shape of independent, identically distributed draws.
+      dtype: float dtype of `log_prob`.
+    """
+
+    def __init__(
+        self,
+        num_categories: int,
+        batch_shape=(),
+        dtype: tf.DType = tf.float32,
+        name: str = "UniformCategories",
+    ):
+        parameters = dict(locals())
+        if num_categories < 1:
+            raise ValueError(f"num_categories must be at least 1, got {num_categories}")
+        self.num_categories = num_categories
+        self._shape = tf.TensorShape(batch_shape)
+        self._log_prob_dtype = dtype
+        super().__init__(
+            dtype=tf.int32,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=False,
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {}
+
+    def _batch_shape(self):
+        return self._shape
+
+    def _batch_shape_tensor(self):
+        return tf.constant(self._shape.as_list(), tf.int32)
+
+    def _event_shape(self):
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self):
+        return tf.constant([], tf.int32)
+
+    def _log_prob(self, value):
+        inside = (value >= 0) & (value < self.num_categories)
+        log_prob = tf.constant(-math.log(self.num_categories), self._log_prob_dtype)
+        return tf.where(inside, log_prob, tf.constant(-math.inf, self._log_prob_dtype))
+
+    def _sample_n(self, n, seed=None):
+        return self._draw(
+            tf.concat([[n], self._batch_shape_tensor()], axis=0), tfp.random.sanitize_seed(seed)
+        )
+
+    def _draw(self, shape, seed):
+        if self.num_categories > _MAX_CATEGORIES:
+            return random.uniform_integers(shape, seed, self.num_categories)
+        return tf.cast(random.uniform(shape, seed) * self.num_categories, tf.int32)
+
+
+@random.sample.register
+def _(distribution: UniformCategories, seed):
+    return distribution._draw(distribution.batch_shape, seed)

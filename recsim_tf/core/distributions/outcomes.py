@@ -1,0 +1,39 @@
+"""Which distributions have finitely many outcomes, and how many."""
+
+import functools
+
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.distributions.categories import UniformCategories
+
+
+@functools.singledispatch
+def num_outcomes(distribution: tfd.Distribution) -> int | None:
+    """C, if a draw is one of 0..C-1, and C is known; else None. Register further finite families
+    with `num_outcomes.register`.
+    """
+    del distribution
+    return None
+
+
+@num_outcomes.register
+def _(distribution: UniformCategories):
+    return distribution.num_categories
+
+
+@num_outcomes.register
+def _(distribution: tfd.Categorical):
+    return distribution.logits_parameter().shape[-1]
+
+
+@num_outcomes.register
+def _(distribution: tfd.Bernoulli):
+    del distribution
+    return 2
+
+
+@num_outcomes.register(random.public_or_private(tfd.BatchBroadcast))
+@num_outcomes.register(random.public_or_private(tfd.Masked))
+def _(distribution):
+    return num_outcomes(distribution.distribution)

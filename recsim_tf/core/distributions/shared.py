@@ -1,0 +1,67 @@
+"""Draws that all users share."""
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+
+
+class Shared(tfd.Distribution):
+    """One draw that all users share: every row of [B, ...] is the same.
+
+    A quantity that is drawn once is scored once: `log_prob` gives the first row the log-probability
+    of the draw and zero to the others. The rows of its argument are taken to be equal.
+
+    Args:
+      distribution: of batch shape [1]; may be joint, of any nest.
+      num_users: B, a Python int.
+    """
+
+    def __init__(self, distribution: tfd.Distribution, num_users: int, name: str = "Shared"):
+        parameters = dict(locals())
+        self.distribution = distribution
+        self.num_users = num_users
+        super().__init__(
+            dtype=distribution.dtype,
+            reparameterization_type=distribution.reparameterization_type,
+            validate_args=False,
+            allow_nan_stats=False,
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {}
+
+    def _batch_shape(self):
+        return tf.TensorShape([self.num_users])
+
+    def _batch_shape_tensor(self):
+        return tf.constant([self.num_users], tf.int32)
+
+    def _event_shape(self):
+        return self.distribution.event_shape
+
+    def _event_shape_tensor(self):
+        return self.distribution.event_shape_tensor()
+
+    def _log_prob(self, value):
+        def first_row(leaf, event_shape):
+            return tf.gather(leaf, [0], axis=leaf.shape.rank - event_shape.rank - 1)
+
+        log_prob = self.distribution.log_prob(
+            tf.nest.map_structure(first_row, value, self.event_shape)
+        )
+        return tf.pad(log_prob, [[0, 0]] * (log_prob.shape.rank - 1) + [[0, self.num_users - 1]])
+
+    def _sample_n(self, n, seed=None):
+        return self._repeated(self.distribution.sample(n, seed=seed), axis=1)
+
+    def _repeated(self, draw, axis):
+        return tf.nest.map_structure(lambda leaf: tf.repeat(leaf, self.num_users, axis=axis), draw)
+
+
+@random.sample.register
+def _(distribution: Shared, seed):
+    return distribution._repeated(random.sample(distribution.distribution, seed), axis=0)

@@ -1,0 +1,89 @@
+"""The same users beside each other: several values of a parameter and several seeds on one axis."""
+
+import contextlib
+import contextvars
+import math
+
+import tensorflow as tf
+
+from recsim_tf.core import nests
+
+# (num_values, num_seeds) inside `paired`.
+pairing: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
+    "recsim_tf_random_pairing", default=None
+)
+
+
+@contextlib.contextmanager
+def paired(num_values: int, num_seeds: int = 1):
+    """Lets the same users meet V values of a parameter, with each of S seeds, side by side: row (v
+    S + s) b + u is user u of b.
+
+    In everything traced inside the context a seed may be int32 [S, 2], one for each of the S seeds.
+    A draw of shape [V S b, ...] is then made of the S draws of shape [b, ...] that these seeds give
+    outside of the context, and is the same for all values; with a seed of shape [2] all rows of a
+    user are the same. So single sessions (`auto_reset=False`) are those of separate runs with b
+    users each.
+
+    Distributions without an inverse CDF in `sample`, as Beta and Gamma, cannot be paired: the first
+    seed draws them for all rows, so that values and seeds have noise of their own. Draws that users
+    share, as those of `SharedCandidates`, are refused.
+
+    Args:
+      num_values: V.
+      num_seeds: S.
+
+    Raises:
+      ValueError: inside the context, for a draw whose first axis is not V S b long.
+    """
+    token = pairing.set((num_values, num_seeds))
+    try:
+        yield
+    finally:
+        pairing.reset(token)
+
+
+def block_shape(shape):
+    """The shape of what is drawn for a draw of that shape; inside `paired` that of the users of one
+    value and seed.
+    """
+    inside = pairing.get()
+    if inside is None:
+        return shape
+    copies = math.prod(inside)
+    shape = tf.convert_to_tensor(shape, tf.int32)
+    static = static_shape(shape)
+    if static is None:
+        return tf.concat([shape[:1] // copies, shape[1:]], axis=0)
+    if not static.rank or static[0] % copies:
+        rows = f"{inside[0]} values * {inside[1]} seeds * users"
+        raise ValueError(
+            f"side by side on the user axis, the first axis of a draw must be {rows}, got the shape"
+            f" {static}"
+        )
+    return [static[0] // copies, *static[1:]]
+
+
+def all_rows(drawn, block) -> tf.Tensor:
+    """The rows of all values and seeds, from what was drawn in the shape of `block_shape`, or [S,
+    ...] of it for S seeds.
+    """
+    inside = pairing.get()
+    if inside is None:
+        return drawn
+    num_values, num_seeds = inside
+    rank = len(block) if isinstance(block, list | tf.TensorShape) else block.shape[0]
+    rows, copies = (
+        (nests.merge_outer(drawn), num_values)
+        if drawn.shape.rank > rank
+        else (drawn, num_values * num_seeds)
+    )
+    return tf.tile(rows, [copies] + [1] * (rank - 1))
+
+
+def static_shape(shape) -> tf.TensorShape | None:
+    """A shape as far as it is known before the graph runs."""
+    if tf.is_tensor(shape):
+        shape = tf.getstatic_shape_value(shape)
+    shape = tf.TensorShape(shape)
+    return shape if shape.is_fully_defined() else None

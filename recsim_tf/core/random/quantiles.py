@@ -1,0 +1,171 @@
+"""Draws of distributions through their inverse CDFs."""
+
+import functools
+import inspect
+import math
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.random.seeds import Seed, as_seed, split_seed
+from recsim_tf.core.random.uniforms import normal, open_uniform, uniform
+
+
+def batch_shape(distribution):
+    """A distribution's batch shape, static where that is known."""
+    shape = distribution.batch_shape
+    return shape if shape.is_fully_defined() else distribution.batch_shape_tensor()
+
+
+def categorical_from_uniform(u, probs):
+    """Inverse CDF of a categorical.
+
+    Args:
+      u: uniforms [...] in [0, 1).
+      probs: [..., C], non-negative, with outer axes that broadcast to those of `u`; they need not
+        sum to one.
+
+    Returns:
+      int32 [...], the category in [0, C). A category of weight zero is never returned.
+    """
+    cdf = tf.cumsum(probs, axis=-1)
+    # Scaling by the total rather than dividing keeps rounding from reaching a last category of
+    # weight zero.
+    threshold = (u * cdf[..., -1])[..., tf.newaxis]
+    return tf.reduce_sum(tf.cast(threshold >= cdf[..., :-1], tf.int32), axis=-1)
+
+
+def public_or_private(family: type) -> type:
+    """The class of every distribution that `family(...)` makes.
+
+    Families that hold other distributions make objects of a private base class where those are no
+    composite tensors, as those of this package.
+    """
+    base = family.__mro__[1]
+    return base if base.__name__ == f"_{family.__name__}" else family
+
+
+@functools.singledispatch
+def sample(distribution: tfd.Distribution, seed: Seed):
+    """One draw of every batch member of a TFP distribution.
+
+    Families used by the models have an inverse CDF here; any other distribution is drawn by its own
+    `sample(seed=seed)`. Register more with `sample.register`.
+
+    Args:
+      distribution: a `tfd.Distribution`.
+      seed: int32 [2], inside `paired` also [S, 2].
+
+    Returns:
+      A draw (a nest for joint distributions) with the shape batch_shape + event_shape.
+    """
+    return _own_sample(distribution, seed)
+
+
+def _own_sample(distribution, seed):
+    seed = as_seed(seed)
+    return distribution.sample(seed=seed if seed.shape.rank == 1 else seed[0])
+
+
+@sample.register
+def _(distribution: tfd.Uniform, seed):
+    u = uniform(batch_shape(distribution), seed, distribution.dtype)
+    low = tf.convert_to_tensor(distribution.low)
+    return low + (distribution.high - low) * u
+
+
+@sample.register
+def _(distribution: tfd.Normal, seed):
+    return distribution.loc + distribution.scale * normal(
+        batch_shape(distribution), seed, distribution.dtype
+    )
+
+
+@sample.register
+def _(distribution: tfd.LogNormal, seed):
+    return tf.exp(
+        distribution.loc
+        + distribution.scale * normal(batch_shape(distribution), seed, distribution.dtype)
+    )
+
+
+@sample.register
+def _(distribution: tfd.TruncatedNormal, seed):
+    # An interval further than about 5 (in float64, 8) standard deviations from the mean has no
+    # digits left here.
+    loc, scale = tf.convert_to_tensor(distribution.loc), tf.convert_to_tensor(distribution.scale)
+    low, high = (
+        tf.math.erf((end - loc) / scale / math.sqrt(2.0))
+        for end in (distribution.low, distribution.high)
+    )
+    u = open_uniform(batch_shape(distribution), seed, distribution.dtype)
+    draw = loc + scale * math.sqrt(2.0) * tf.math.erfinv(low + u * (high - low))
+    return tf.clip_by_value(draw, distribution.low, distribution.high)
+
+
+@sample.register
+def _(distribution: tfd.Bernoulli, seed):
+    probs = distribution.probs_parameter()
+    return tf.cast(
+        uniform(batch_shape(distribution), seed, probs.dtype) < probs, distribution.dtype
+    )
+
+
+@sample.register
+def _(distribution: tfd.Categorical, seed):
+    probs = distribution.probs_parameter()
+    u = uniform(batch_shape(distribution), seed, probs.dtype)
+    return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
+
+
+@sample.register(public_or_private(tfd.BatchBroadcast))
+def _(distribution, seed):
+    inner = distribution.distribution
+    if not isinstance(inner, tfd.Categorical):
+        return _own_sample(distribution, seed)
+    # The few different tables of probabilities broadcast against the uniforms: as many tables as
+    # users would be a large constant for XLA.
+    probs = inner.probs_parameter()
+    u = uniform(batch_shape(distribution), seed, probs.dtype)
+    return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
+
+
+@sample.register(public_or_private(tfd.Independent))
+def _(distribution, seed):
+    return sample(distribution.distribution, seed)
+
+
+@sample.register(public_or_private(tfd.Masked))
+def _(distribution, seed):
+    draw = sample(distribution.distribution, seed)
+    safe = distribution.safe_sample_fn(distribution.distribution)
+    mask = tf.convert_to_tensor(distribution.validity_mask)
+    mask = tf.reshape(
+        mask,
+        tf.concat([tf.shape(mask), tf.ones([draw.shape.rank - mask.shape.rank], tf.int32)], axis=0),
+    )
+    return tf.where(mask, draw, safe)
+
+
+@sample.register(public_or_private(tfd.JointDistributionNamed))
+def _(distribution, seed):
+    model = distribution.model
+    fields = model._asdict() if hasattr(model, "_asdict") else dict(model)
+    seeds = dict(zip(fields, split_seed(seed, len(fields)), strict=True))
+    draws: dict = {}
+    while len(draws) < len(fields):
+        for name, field in fields.items():
+            parents = (
+                []
+                if isinstance(field, tfd.Distribution)
+                else list(inspect.signature(field).parameters)
+            )
+            if name not in draws and all(parent in draws for parent in parents):
+                conditional = (
+                    field
+                    if isinstance(field, tfd.Distribution)
+                    else field(*(draws[parent] for parent in parents))
+                )
+                draws[name] = sample(conditional, seeds[name])
+    draws = {name: draws[name] for name in fields}
+    return type(model)(**draws) if hasattr(model, "_asdict") else draws

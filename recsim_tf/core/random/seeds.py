@@ -1,0 +1,72 @@
+"""Seeds: int32 [2], each used once."""
+
+import numbers
+from collections.abc import Callable
+from typing import TypeAlias
+
+import tensorflow as tf
+
+from recsim_tf.core.random.generator import generator
+from recsim_tf.core.random.noise import Noise
+from recsim_tf.core.random.paired import pairing
+
+# An integer, int32 [2], or `Noise`; inside `paired` also int32 [S, 2].
+Seed: TypeAlias = "int | tf.Tensor | Noise"
+
+
+def as_seed(seed: Seed) -> tf.Tensor:
+    """Turns a Python integer into a seed; a seed tensor passes through, and `Noise` gives a new
+    one.
+
+    Args:
+      seed: an integer in [0, 2**64), an int32 tensor of shape [2], or `Noise`; inside `paired` also
+        int32 [S, 2].
+
+    Returns:
+      int32 [2] or [S, 2].
+    """
+    if isinstance(seed, Noise):
+        return seed.new_seed()
+    if isinstance(seed, numbers.Integral):
+        value = int(seed)
+        if not 0 <= value < 2**64:
+            raise ValueError(f"seed must be in [0, 2**64), got {value}")
+        words = ((value >> 32) & 0xFFFFFFFF, value & 0xFFFFFFFF)
+        return tf.constant([word - 2**32 if word >= 2**31 else word for word in words], tf.int32)
+    if seed is None:
+        raise ValueError("seed must be an integer or an int32 tensor of shape [2], got None")
+    seed = tf.convert_to_tensor(seed)
+    inside = pairing.get()
+    if seed.dtype != tf.int32 or (
+        seed.shape != [2] and (inside is None or seed.shape != [inside[1], 2])
+    ):
+        raise ValueError(
+            f"seed must be an integer or an int32 tensor of shape [2], got {seed.dtype.name}"
+            f" {seed.shape}"
+        )
+    return seed
+
+
+def split_seed(seed: Seed, n: int) -> list:
+    """Derives `n` independent seeds, each of the shape of the one seed; `Noise` is its own `n`
+    seeds.
+    """
+    if isinstance(seed, Noise):
+        return [seed] * n
+    seeds = for_each_seed(
+        lambda bits: tf.raw_ops.StatelessRandomUniformFullIntV2(
+            shape=[n, 2], dtype=tf.int32, **bits
+        ),
+        seed,
+    )
+    return tf.unstack(seeds, axis=-2)
+
+
+def for_each_seed(draw: Callable[[dict], tf.Tensor], seed: Seed) -> tf.Tensor:
+    """`draw(generator)` with the generator of the seed; for seeds [S, 2] of all of them, [S,
+    ...].
+    """
+    seed = as_seed(seed)
+    if seed.shape.rank == 1:
+        return draw(generator(seed))
+    return tf.stack([draw(generator(one)) for one in tf.unstack(seed)])
