@@ -223,24 +223,6 @@ def uniform_integers(shape, seed, high: int) -> tf.Tensor:
     return _all_rows(_for_each_seed(draw, seed), block)
 
 
-def uniform_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
-    """Uniform slates without replacement, in random order, int32 [num_users, slate_size].
-
-    Position k gets a rank among the candidates that are left, uniform in [0, num_candidates - k).
-    Going back through the earlier ranks, one step up for each that is not above it, turns it into a
-    position among all (a Lehmer code). That takes slate_size random numbers and no sort, whatever
-    the number of candidates.
-    """
-    num_left = tf.range(num_candidates, num_candidates - slate_size, -1, dtype=tf.float32)
-    ranks = tf.unstack(tf.cast(uniform([num_users, slate_size], seed) * num_left, tf.int32), axis=1)
-    slate = []
-    for k, position in enumerate(ranks):
-        for rank in reversed(ranks[:k]):
-            position += tf.cast(position >= rank, tf.int32)
-        slate.append(position)
-    return tf.stack(slate, axis=1)
-
-
 def _block_shape(shape):
     """The shape of what is drawn for a draw of that shape; inside `paired` that of the users of one
     value and seed.

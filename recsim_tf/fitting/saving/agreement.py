@@ -63,7 +63,7 @@ def _rollout(simulator: Simulator):
     def policy(observation, policy_state, seed):
         del observation
         return (
-            random.uniform_slate(_NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
+            uniform_slate(_NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
             policy_state,
         )
 
