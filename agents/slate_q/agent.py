@@ -182,6 +182,11 @@ class SlateQAgent(tf_agent.TFAgent):
         return self._network
 
     @property
+    def targets(self) -> SlateQTargets:
+        """What the values are learned towards."""
+        return self._targets
+
+    @property
     def choice_scores(self) -> ChoiceScores:
         """What the agent believes about clicks."""
         return self._choice_scores
