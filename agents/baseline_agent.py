@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.agents.random import fixed_policy_agent
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.core.types import Policy
 from recsim_tf.policies.registry import BASELINE_NAMES, baseline_policy
 
@@ -18,8 +18,7 @@ class BaselineAgent(fixed_policy_agent.FixedPolicyAgent):
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      policy: a rollout policy; one with a policy state has a `policy_state_spec`, and begins every
-        session with zeros.
+      policy: a rollout policy.
       train_step_counter: counts train steps; by default the global step.
       name: of the agent in tables and plots.
       seed: of the policy, an integer or int32 [2].
@@ -34,12 +33,8 @@ class BaselineAgent(fixed_policy_agent.FixedPolicyAgent):
         name: str = "Baseline",
         seed=0,
     ):
-        policy_state_spec = getattr(policy, "policy_state_spec", ())
-
         def slate_policy(time_step_spec, action_spec):
-            return SlatePolicy(
-                time_step_spec, action_spec, policy, policy_state_spec=policy_state_spec, seed=seed
-            )
+            return TFSlatePolicy(time_step_spec, action_spec, policy, seed=seed)
 
         super().__init__(
             time_step_spec, action_spec, slate_policy, train_step_counter=train_step_counter

@@ -34,6 +34,7 @@ from absl import app, flags
 
 import recsim_tf
 from recsim_tf.core import random
+from recsim_tf.policies import random_policy
 
 _FLAGS = flags.FLAGS
 _USERS, _STEPS, _CALLS = (
@@ -88,15 +89,6 @@ def rollout(program: Program):
     """
     simulator = recsim_tf.make(program.environment)
 
-    def policy(observation, policy_state, seed):
-        del observation
-        return (
-            random.uniform_slate(
-                program.users, simulator.num_candidates, simulator.slate_size, seed
-            ),
-            policy_state,
-        )
-
     def count(carry, transition):
         reward, sessions = carry
         finished = tf.cast(transition.terminated | transition.truncated, tf.int32)
@@ -106,7 +98,7 @@ def rollout(program: Program):
     def simulate(seed):
         with random.algorithm(program.random):
             return simulator.fold(
-                policy,
+                random_policy(simulator),
                 program.users,
                 program.steps,
                 seed,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import as_seed, uniform_slate
+from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import UtilityVideos, interest_evolution
@@ -20,6 +20,7 @@ from recsim_tf.environments.interest_exploration import (
 )
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.experiment.evaluation.measures import SessionSums
+from recsim_tf.policies import random_policy
 
 NUM_CANDIDATES = 10
 
@@ -41,7 +42,7 @@ class Case(NamedTuple):
     policy_name: str
     slate_size: int
     create: Callable[[int], Simulator]  # from the slate size
-    policy: Callable[[int], Policy]  # from the slate size
+    policy: Callable[[Simulator], Policy]
     max_steps: int  # every session has ended by then
     episodes: int  # of RecSim
     means: dict[str, Mean]  # by metric: return, length, clicks a step, quality of clicks
@@ -57,21 +58,13 @@ class Comparison(NamedTuple):
     deviation: float  # difference in standard errors of the difference
 
 
-def _random(slate_size: int) -> Policy:
-    def act(observation, policy_state, seed):
-        num_users, num_candidates = tf.nest.flatten(observation.documents)[0].shape[:2]
-        return uniform_slate(num_users, num_candidates, slate_size, seed), policy_state
-
-    return act
-
-
-def _largest(value: Callable) -> Callable[[int], Policy]:
+def _largest(value: Callable) -> Callable[[Simulator], Policy]:
     """The policy that shows the candidates with the largest `value(observation)` [B, N]."""
 
-    def create(slate_size: int) -> Policy:
+    def create(simulator: Simulator) -> Policy:
         def act(observation, policy_state, seed):
             del seed
-            return tf.math.top_k(value(observation), slate_size).indices, policy_state
+            return tf.math.top_k(value(observation), simulator.slate_size).indices, policy_state
 
         return act
 
@@ -160,7 +153,7 @@ def _satisfaction_case(policy_name, policy, returns) -> Case:
 
 
 CASES = [
-    _evolution_case(2, "random", _random, (154.13, 0.35), (84.24, 0.37), 0.4628, -0.587),
+    _evolution_case(2, "random", random_policy, (154.13, 0.35), (84.24, 0.37), 0.4628, -0.587),
     _evolution_case(
         2, "top of <u, d>", _largest(_affinity), (165.71, 0.83), (66.54, 0.38), 0.6311, -0.518
     ),
@@ -173,7 +166,7 @@ CASES = [
         0.4268,
         1.730,
     ),
-    _evolution_case(3, "random", _random, (160.41, 0.37), (71.25, 0.29), 0.5701, -0.590),
+    _evolution_case(3, "random", random_policy, (160.41, 0.37), (71.25, 0.29), 0.5701, -0.590),
     _evolution_case(
         3, "top of <u, d>", _largest(_affinity), (167.48, 0.67), (60.06, 0.28), 0.7066, -0.552
     ),
@@ -186,11 +179,11 @@ CASES = [
         0.5433,
         1.323,
     ),
-    _exploration_case("random", _random, (11.42, 0.07), 0.2284, 1.691),
+    _exploration_case("random", random_policy, (11.42, 0.07), 0.2284, 1.691),
     _exploration_case("top of quality", _largest(_quality), (19.41, 0.11), 0.3881, 2.223),
     _exploration_case("greedy pCTR", _largest(_believed_score), (19.41, 0.11), 0.3881, 2.223),
     _exploration_case("oracle", _largest(_true_score), (19.69, 0.11), 0.3937, 2.158),
-    _satisfaction_case("random", _random, (948.8, 4.2)),
+    _satisfaction_case("random", random_policy, (948.8, 4.2)),
     _satisfaction_case(
         "most clickbait", _largest(lambda observation: observation.documents[..., 0]), (1117.3, 4.9)
     ),
@@ -204,7 +197,8 @@ CASES = [
 
 def compare(case: Case, num_users: int, seed: int) -> list[Comparison]:
     """Simulates one session of each of `num_users` users and compares every metric of the case."""
-    simulator, policy = case.create(case.slate_size), case.policy(case.slate_size)
+    simulator = case.create(case.slate_size)
+    policy = case.policy(simulator)
 
     @compiled
     def run(seed):

@@ -61,12 +61,12 @@ _QUICK = {
     "slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
     "full_slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
     "quickstart": (
-        "SlateQAgent.num_steps=2",
+        "SlateQTargets.num_steps=2",
         "experiment.batch_size=2",
         "train.warmup_iterations=4",
     ),
     "reinforce": (
-        "ReinforceSlateAgent.num_steps=2",
+        "LambdaReturns.num_steps=2",
         "experiment.collect_steps_per_iteration=2",
         "train.warmup_iterations=4",
     ),
@@ -178,11 +178,11 @@ PAPER_TABLES = {
 }
 
 _ONE_STEP = (
-    "SlateQAgent.num_steps = 1",
-    "SlateQAgent.td_lambda = 0.0",
+    "SlateQTargets.num_steps = 1",
+    "SlateQTargets.td_lambda = 0.0",
     "experiment.batch_size = 2048",
 )
-_TD = ("SlateQAgent.target = 'q_learning'", *_ONE_STEP)
+_TD = ("SlateQTargets.kind = 'q_learning'", *_ONE_STEP)
 # Before one-step targets have fallen back.
 _SLOWLY = (
     "CosineDecay.initial_learning_rate = 3e-4",

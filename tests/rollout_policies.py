@@ -2,11 +2,7 @@
 
 import tensorflow as tf
 
-from recsim_tf.core import random
-
-
-def _num_users_and_candidates(observation):
-    return tf.nest.flatten(observation.documents)[0].shape[:2]
+from recsim_tf.policies import uniform_slate
 
 
 def first_positions(slate_size: int):
@@ -25,8 +21,8 @@ def uniform_random(slate_size: int):
     """Shows candidates drawn without replacement."""
 
     def policy(observation, policy_state, seed):
-        keys = random.uniform(_num_users_and_candidates(observation), seed)
-        return tf.math.top_k(keys, slate_size).indices, policy_state
+        num_users, num_candidates = tf.nest.flatten(observation.documents)[0].shape[:2]
+        return uniform_slate(num_users, num_candidates, slate_size, seed), policy_state
 
     return policy
 

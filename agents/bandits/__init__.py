@@ -2,7 +2,7 @@
 
 from recsim_tf.agents.bandits.arm_agent import (
     ArmAgent,
-    ArmPolicy,
+    TFArmPolicy,
     create_bandit_over_clusters,
     create_bandit_over_documents,
 )
@@ -10,10 +10,10 @@ from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
 
 __all__ = [
     "ArmAgent",
-    "ArmPolicy",
     "Arms",
     "ClusterArms",
     "DocumentArms",
+    "TFArmPolicy",
     "create_bandit_over_clusters",
     "create_bandit_over_documents",
 ]

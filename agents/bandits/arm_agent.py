@@ -27,7 +27,7 @@ from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
 CreateBandit = Callable[..., tf_agent.TFAgent]
 
 
-class ArmPolicy(tf_policy.TFPolicy):
+class TFArmPolicy(tf_policy.TFPolicy):
     """A bandit's policy that shows the slates of its arms. Its info is the bandit's.
 
     Args:
@@ -43,7 +43,7 @@ class ArmPolicy(tf_policy.TFPolicy):
         action_spec,
         arms: Arms,
         bandit_policy: tf_policy.TFPolicy,
-        name: str = "ArmPolicy",
+        name: str = "TFArmPolicy",
     ):
         super().__init__(
             time_step_spec,
@@ -134,8 +134,8 @@ class ArmAgent(tf_agent.TFAgent):
         super().__init__(
             time_step_spec,
             action_spec,
-            ArmPolicy(time_step_spec, action_spec, arms, self.bandit.policy),
-            ArmPolicy(
+            TFArmPolicy(time_step_spec, action_spec, arms, self.bandit.policy),
+            TFArmPolicy(
                 time_step_spec, action_spec, arms, self.bandit.collect_policy, name="CollectPolicy"
             ),
             train_sequence_length=1,

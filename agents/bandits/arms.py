@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_agents.bandits.specs import utils as bandit_spec_utils
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.shared import encoding
+from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.core import nests
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
@@ -57,16 +57,16 @@ class ClusterArms(Arms):
 
     def __init__(self, environment: SlateEnvironment):
         simulator = environment.simulator
-        self.num_arms = fields.document_clusters(simulator, fields.example_observation(simulator))
+        self.num_arms = fields.document_clusters(simulator)
         self._slate_size = simulator.slate_size
-        self._user_spec = environment.observation_spec().user
+        self._encoder = ObservationEncoder(environment.observation_spec())
 
     @property
     def observation_spec(self):
-        return tf.TensorSpec([encoding.encoded_size(self._user_spec)], tf.float32)
+        return tf.TensorSpec([self._encoder.user_size], tf.float32)
 
     def observe(self, observation):
-        return encoding.encode(observation.user, self._user_spec, 1)
+        return self._encoder.user(observation)
 
     def slate(self, arm, observation):
         return rank_clusters(
@@ -98,28 +98,23 @@ class DocumentArms(Arms):
                 f" {simulator.slate_size}"
             )
         self.num_arms = simulator.num_candidates
-        self._user_spec = environment.observation_spec().user
-        self._document_spec = encoding.element_spec(environment.observation_spec().documents)
+        self._encoder = ObservationEncoder(environment.observation_spec())
 
     @property
     def observation_spec(self):
         return {
             bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec(
-                [encoding.encoded_size(self._user_spec)], tf.float32
+                [self._encoder.user_size], tf.float32
             ),
             bandit_spec_utils.PER_ARM_FEATURE_KEY: tf.TensorSpec(
-                [self.num_arms, encoding.encoded_size(self._document_spec)], tf.float32
+                [self.num_arms, self._encoder.document_size], tf.float32
             ),
         }
 
     def observe(self, observation):
         return {
-            bandit_spec_utils.GLOBAL_FEATURE_KEY: encoding.encode(
-                observation.user, self._user_spec, 1
-            ),
-            bandit_spec_utils.PER_ARM_FEATURE_KEY: encoding.encode(
-                observation.documents, self._document_spec, 2
-            ),
+            bandit_spec_utils.GLOBAL_FEATURE_KEY: self._encoder.user(observation),
+            bandit_spec_utils.PER_ARM_FEATURE_KEY: self._encoder.documents(observation.documents),
         }
 
     def slate(self, arm, observation):

@@ -11,11 +11,11 @@ from tf_agents.specs import tensor_spec
 from tf_agents.utils import common
 
 from recsim_tf import replicas
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
-from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSlate
 from recsim_tf.agents.full_slate_q.slates import SlateTable
-from recsim_tf.agents.shared.exploration import Epsilon, epsilon_greedy
-from recsim_tf.core import random
+from recsim_tf.agents.shared.descent import build
+from recsim_tf.agents.shared.exploration import Exploration
 
 
 class FullSlateQLoss(NamedTuple):
@@ -36,9 +36,9 @@ class _SlateDqnAgent(dqn_agent.DqnAgent):
         self._table = table
 
     def _compute_q_values(self, time_steps, actions, training=False):
-        if not hasattr(self._q_network, "slate_value"):
-            return super()._compute_q_values(time_steps, actions, training)
-        return self._q_network.slate_value(time_steps.observation, self._table.slate(actions))
+        if isinstance(self._q_network, ValuesOneSlate):
+            return self._q_network.slate_value(time_steps.observation, self._table.slate(actions))
+        return super()._compute_q_values(time_steps, actions, training)
 
     def _compute_next_q_values(self, next_time_steps, info):
         del info
@@ -61,13 +61,11 @@ class FullSlateQAgent(tf_agent.TFAgent):
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; a method
-        `slate_value` like its own saves work.
+      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; one that is a
+        `ValuesOneSlate` saves work.
       optimizer: a Keras optimizer.
       gamma: discount of the future (RecSim 0.2.4's default).
-      epsilon: probability of a random slate in the collect policy; a number or a function of the
-        train step.
-      eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
+      exploration: how often slates are random, by default `Exploration()`.
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
       reward_scale_factor: multiplies rewards in the loss, a Huber loss with delta 1.
@@ -83,8 +81,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
         network,
         optimizer,
         gamma: float = 0.99,
-        epsilon: Epsilon = 0.1,
-        eval_epsilon: Epsilon = 0.0,
+        exploration: Exploration | None = None,
         target_update_tau: float = 1.0,
         target_update_period: int = 100,
         reward_scale_factor: float = 1.0,
@@ -99,9 +96,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
                 "gradient_clipping must be None with several replicas, of which DqnAgent clips each"
                 " by itself"
             )
-        slate_size = action_spec.shape[0]
         num_candidates = int(action_spec.maximum.max()) + 1
-        self._table = SlateTable(num_candidates, slate_size)
+        self._table = SlateTable(num_candidates, action_spec.shape[0])
         # `DqnAgent.loss` does not take these from the agent, as its `train` does.
         self._loss_arguments = {
             "gamma": gamma,
@@ -121,34 +117,23 @@ class FullSlateQAgent(tf_agent.TFAgent):
             gradient_clipping=gradient_clipping,
             train_step_counter=train_step_counter,
         )
-        if hasattr(optimizer, "build"):
-            optimizer.build(network.trainable_weights)
+        build(optimizer, network.trainable_weights)
 
         def greedy(observation, policy_state, seed):
             del seed
             q, _ = network(observation)
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
-        explore, serve = (
-            epsilon_greedy(greedy, num_candidates, probability, self._dqn.train_step_counter)
-            for probability in (epsilon, eval_epsilon)
+        train_step = self._dqn.train_step_counter
+        policies = (exploration or Exploration()).policies(
+            time_step_spec, action_spec, greedy, greedy, network.variables, train_step, seed
         )
-        variables = [*network.variables, self._dqn.train_step_counter]
-        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         super().__init__(
             time_step_spec,
             action_spec,
-            SlatePolicy(time_step_spec, action_spec, serve, variables, seed=policy_seed),
-            SlatePolicy(
-                time_step_spec,
-                action_spec,
-                explore,
-                variables,
-                seed=collect_seed,
-                name="CollectPolicy",
-            ),
+            *policies,
             train_sequence_length=2,
-            train_step_counter=self._dqn.train_step_counter,
+            train_step_counter=train_step,
         )
 
     def _initialize(self):

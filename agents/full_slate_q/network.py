@@ -1,13 +1,25 @@
 """The network of full-slate Q-learning: one value for each ordered slate."""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import gin
 import tensorflow as tf
 from tf_agents.networks import network
 
 from recsim_tf.agents.full_slate_q.slates import SlateTable
-from recsim_tf.agents.shared import encoding
+from recsim_tf.agents.shared.encoding import ObservationEncoder
+from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
+from recsim_tf.core import nests
+from recsim_tf.core.types import Observation
+
+
+@runtime_checkable
+class ValuesOneSlate(Protocol):
+    """A network of full-slate Q-learning that values one slate for less work than all."""
+
+    def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
+        """Q-value float [B] of one slate int32 [B, K] of each user."""
 
 
 @gin.configurable
@@ -32,28 +44,21 @@ class FullSlateQNetwork(network.Network):
         name: str = "FullSlateQNetwork",
     ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
-        if not hidden_units:
-            raise ValueError("hidden_units must name at least one layer, got none")
-        self._user_spec = observation_spec.user
-        self._document_spec = encoding.element_spec(observation_spec.documents)
+        require_hidden_layer(hidden_units)
+        self._encoder = ObservationEncoder(observation_spec)
         num_candidates = tf.nest.flatten(observation_spec.documents)[0].shape[0]
         self._slates = SlateTable(num_candidates, slate_size).slates
-        layers = tf.keras.layers
-        self._user_layer = layers.Dense(hidden_units[0], name="user")
+        dense = tf.keras.layers.Dense
+        self._user_layer = dense(hidden_units[0], name="user")
         self._position_layers = [
-            layers.Dense(hidden_units[0], use_bias=False, name=f"position_{k}")
-            for k in range(slate_size)
+            dense(hidden_units[0], use_bias=False, name=f"position_{k}") for k in range(slate_size)
         ]
-        self._layers_above = [
-            *(layers.Dense(n, "relu", name="hidden") for n in hidden_units[1:]),
-            layers.Dense(1, name="value", dtype="float32"),
-        ]
+        self._layers_above = perceptron(hidden_units[1:], 1, "slate")
 
     def call(self, observation, step_type=(), network_state=(), training=False):
         del step_type, training
-        user = encoding.encode(observation.user, self._user_spec, 1)
-        documents = encoding.encode(observation.documents, self._document_spec, 2)
-        hidden = self._user_layer(user)[:, tf.newaxis, :]
+        documents = self._encoder.documents(observation.documents)
+        hidden = self._user_layer(self._encoder.user(observation))[:, tf.newaxis, :]
         for position, layer in enumerate(self._position_layers):
             hidden += tf.gather(layer(documents), self._slates[:, position], axis=1)
         return self._apply_above(hidden), network_state
@@ -64,18 +69,11 @@ class FullSlateQNetwork(network.Network):
 
         The variables must exist already (`create_variables`).
         """
-        user = encoding.encode(observation.user, self._user_spec, 1)
-        shown = tf.nest.map_structure(
-            lambda leaf: tf.gather(leaf, slate, batch_dims=1), observation.documents
-        )
-        shown = encoding.encode(shown, self._document_spec, 2)
-        hidden = self._user_layer(user)
+        shown = self._encoder.documents(nests.take(observation.documents, slate))
+        hidden = self._user_layer(self._encoder.user(observation))
         for position, layer in enumerate(self._position_layers):
             hidden += layer(shown[:, position])
         return self._apply_above(hidden)
 
     def _apply_above(self, hidden):
-        hidden = tf.nn.relu(hidden)
-        for layer in self._layers_above:
-            hidden = layer(hidden)
-        return tf.squeeze(hidden, axis=-1)
+        return tf.squeeze(apply_layers(self._layers_above, tf.nn.relu(hidden)), axis=-1)

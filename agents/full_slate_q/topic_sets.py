@@ -11,7 +11,8 @@ import tensorflow as tf
 from tf_agents.networks import network
 
 from recsim_tf.agents.full_slate_q.slates import SlateTable
-from recsim_tf.agents.shared import encoding
+from recsim_tf.agents.shared.encoding import ObservationEncoder
+from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
 
 
 @gin.configurable
@@ -42,8 +43,7 @@ class TopicSetQNetwork(network.Network):
         name: str = "TopicSetQNetwork",
     ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
-        if not hidden_units:
-            raise ValueError("hidden_units must name at least one layer, got none")
+        require_hidden_layer(hidden_units)
         documents_spec = observation_spec.documents
         if (
             not isinstance(documents_spec, tf.TypeSpec)
@@ -55,7 +55,7 @@ class TopicSetQNetwork(network.Network):
                 f" {documents_spec}"
             )
         num_candidates, num_topics = documents_spec.shape
-        self._user_spec = observation_spec.user
+        self._encoder = ObservationEncoder(observation_spec)
         self._slates = SlateTable(num_candidates, slate_size).slates
         self._powers = num_topics ** np.arange(slate_size, dtype=np.int32)
         sets = np.array(
@@ -63,11 +63,7 @@ class TopicSetQNetwork(network.Network):
         )
         self._set_numbers = np.zeros(num_topics**slate_size, np.int32)
         self._set_numbers[sets @ self._powers] = np.arange(len(sets))
-        layers = tf.keras.layers
-        self._layers = [
-            *(layers.Dense(n, "relu", name="hidden") for n in hidden_units),
-            layers.Dense(len(sets), name="set_values"),
-        ]
+        self._set_layers = perceptron(hidden_units, len(sets), "set")
 
     def call(self, observation, step_type=(), network_state=(), training=False):
         del step_type, training
@@ -83,10 +79,7 @@ class TopicSetQNetwork(network.Network):
         return tf.gather(self._set_values(observation), self._numbers(topics), batch_dims=1)
 
     def _set_values(self, observation):
-        hidden = encoding.encode(observation.user, self._user_spec, 1)
-        for layer in self._layers:
-            hidden = layer(hidden)
-        return hidden
+        return apply_layers(self._set_layers, self._encoder.user(observation))
 
     def _numbers(self, topics):
         """Numbers [...] of the multisets [..., K]."""

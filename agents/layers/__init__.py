@@ -12,7 +12,7 @@ from recsim_tf.agents.layers.statistics import (
     SufficientStatistics,
 )
 from recsim_tf.agents.layers.temporal import SwitchingCost, TemporalAggregation
-from recsim_tf.agents.layers.users import UserWithLastSlate, UserWithStatistics, raw_user
+from recsim_tf.policies.observations import UserWithLastSlate, UserWithStatistics
 
 __all__ = [
     "ClickStatistics",
@@ -27,6 +27,5 @@ __all__ = [
     "TemporalAggregation",
     "UserWithLastSlate",
     "UserWithStatistics",
-    "raw_user",
     "serve",
 ]

@@ -6,11 +6,12 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.adapters.tf_agents import SlatePolicy, rollout_policy
+from recsim_tf.adapters.tf_agents import TFSlatePolicy, rollout_policy
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.core import nests, random
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy
+from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
+from recsim_tf.policies import fields
 
 
 class LayeredState(NamedTuple):
@@ -133,7 +134,7 @@ class LayeredSimulator(SessionSource):
         )
 
     def _blank_memory(self, num_users: int) -> Nest:
-        return _zeros(self.memory_spec, num_users)
+        return fields.zeros(self.memory_spec, num_users)
 
 
 class LayeredPolicy:
@@ -145,17 +146,17 @@ class LayeredPolicy:
     Args:
       simulator: the layer on its simulator.
       policy: a rollout policy, such as `rollout_policy(agent.policy)`.
-      policy_state_spec: of `policy`.
     """
 
-    def __init__(self, simulator: LayeredSimulator, policy: Policy, policy_state_spec: Nest = ()):
+    def __init__(self, simulator: LayeredSimulator, policy: Policy):
         self._layer = simulator.layer
+        self._memory_spec = simulator.memory_spec
         self._policy = policy
-        self.policy_state_spec = (simulator.memory_spec, policy_state_spec)
 
-    def get_initial_state(self, batch_size: int) -> Nest:
-        """The policy state at the start of a session."""
-        return _zeros(self.policy_state_spec, batch_size)
+    def initial_state(self, num_users: int) -> Nest:
+        """The policy state at the start of a session, a nest of [num_users, ...]."""
+        memory = fields.zeros(self._memory_spec, num_users)
+        return memory, initial_policy_state(self._policy, num_users)
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed
@@ -168,10 +169,6 @@ class LayeredPolicy:
         return slate, (memory, above)
 
 
-def _zeros(spec: Nest, num_users: int) -> Nest:
-    return tf.nest.map_structure(lambda leaf: tf.zeros([num_users, *leaf.shape], leaf.dtype), spec)
-
-
 def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_policy.TFPolicy:
     """The policy for the environment at the bottom, from one of an agent above all layers.
 
@@ -182,18 +179,9 @@ def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_po
     """
     if not isinstance(simulator, LayeredSimulator):
         return policy
-    function, policy_state_spec = rollout_policy(policy), policy.policy_state_spec
+    below = rollout_policy(policy)
     while isinstance(simulator, LayeredSimulator):
-        layered = LayeredPolicy(simulator, function, policy_state_spec)
-        function, policy_state_spec = layered, layered.policy_state_spec
-        below_spec, simulator = simulator.spec_below, simulator.below
-    time_step_spec = ts.time_step_spec(below_spec)
-    return SlatePolicy(
-        time_step_spec,
-        policy.action_spec,
-        function,
-        policy.variables(),
-        policy_state_spec,
-        seed,
-        name="LayeredPolicy",
-    )
+        below = LayeredPolicy(simulator, below)
+        simulator = simulator.below
+    time_step_spec = ts.time_step_spec(simulator.observation_spec())
+    return TFSlatePolicy(time_step_spec, policy.action_spec, below, policy.variables(), seed)

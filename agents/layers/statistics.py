@@ -5,16 +5,17 @@ from typing import NamedTuple
 
 import gin
 import tensorflow as tf
-from tf_agents.specs import tensor_spec
 
 from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.agents.layers.users import UserWithStatistics
-from recsim_tf.core import validation
+from recsim_tf.agents.shared import checks
+from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
-from recsim_tf.policies.clusters import ClickCounts, update_counts
+from recsim_tf.policies.clicks import counts_spec, update_counts
+from recsim_tf.policies.fields import response_clusters
+from recsim_tf.policies.observations import UserWithStatistics
 
 
-class SufficientStatistics(Layer):
+class SufficientStatistics(Layer, abc.ABC):
     """Adds statistics to the observation of the user. A subclass says how they grow (`memory_spec`,
     `update`) and what the agent sees.
     """
@@ -68,8 +69,7 @@ class FixedLengthHistory(SufficientStatistics):
         remember_response: bool = True,
         remember_documents: bool = False,
     ):
-        if history_length < 1:
-            raise ValueError(f"history_length must be at least 1, got {history_length}")
+        checks.require_at_least(1, history_length=history_length)
         if not (remember_user or remember_response or remember_documents):
             raise ValueError(
                 "one of remember_user, remember_response and remember_documents must be True, got"
@@ -89,7 +89,7 @@ class FixedLengthHistory(SufficientStatistics):
         def stretch(spec):
             shape = [self._length, *spec.shape]
             # Zeros stand for what was not there.
-            return tensor_spec.BoundedTensorSpec(
+            return BoundedTensorSpec(
                 shape,
                 spec.dtype,
                 spec.minimum.min(initial=0),
@@ -97,7 +97,7 @@ class FixedLengthHistory(SufficientStatistics):
                 spec.name,
             )
 
-        present = tensor_spec.BoundedTensorSpec([self._length], tf.bool, False, True, "present")
+        present = BoundedTensorSpec([self._length], tf.bool, False, True, "present")
         return History(present, **self._select(tf.nest.map_structure(stretch, observation_spec)))
 
     def statistics(self, memory):
@@ -112,8 +112,8 @@ class FixedLengthHistory(SufficientStatistics):
 
     def _select(self, observation: Observation) -> dict[str, Nest]:
         return {
-            name: getattr(observation, name) if remembered else ()
-            for name, remembered in self._remembered.items()
+            name: part if self._remembered[name] else ()
+            for name, part in observation._asdict().items()
         }
 
 
@@ -134,17 +134,13 @@ class ClusterClickStatistics(SufficientStatistics):
     """
 
     def memory_spec(self, observation_spec, slate_size):
-        validation.check_fields("responses", observation_spec.response, "clicked", "cluster_id")
-        counts = tf.TensorSpec([_num_clusters(observation_spec)], tf.float32)
-        return ClickCounts(impressions=counts, clicks=counts, started=tf.TensorSpec([], tf.bool))
+        return counts_spec(response_clusters(observation_spec.response))
 
     def statistics_spec(self, observation_spec):
-        num_clusters = _num_clusters(observation_spec)
+        num_clusters = response_clusters(observation_spec.response)
 
         def counts(name):
-            return tensor_spec.BoundedTensorSpec(
-                [num_clusters], tf.float32, 0.0, tf.float32.max, name
-            )
+            return BoundedTensorSpec([num_clusters], tf.float32, 0.0, tf.float32.max, name)
 
         return ClickStatistics(counts("impression_count"), counts("click_count"))
 
@@ -153,14 +149,3 @@ class ClusterClickStatistics(SufficientStatistics):
 
     def update(self, memory, observation):
         return update_counts(memory, observation.response)
-
-
-def _num_clusters(observation_spec: Observation) -> int:
-    spec = observation_spec.response.cluster_id
-    highest = int(spec.maximum.max())
-    if not spec.dtype.is_integer or highest == spec.dtype.max:
-        raise ValueError(
-            f"cluster_id of responses must be integers with an upper bound, got {spec.dtype.name}"
-            f" up to {highest}"
-        )
-    return highest + 1

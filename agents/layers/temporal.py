@@ -13,9 +13,10 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.agents.layers.users import UserWithLastSlate
+from recsim_tf.agents.shared import checks
 from recsim_tf.core import nests
 from recsim_tf.core.types import Nest
+from recsim_tf.policies.observations import UserWithLastSlate
 
 
 class HeldSlate(NamedTuple):
@@ -47,10 +48,8 @@ class TemporalAggregation(Layer):
     """
 
     def __init__(self, aggregation_period: int, gamma: float = 1.0):
-        if aggregation_period < 1:
-            raise ValueError(f"aggregation_period must be at least 1, got {aggregation_period}")
-        if not 0 <= gamma <= 1:
-            raise ValueError(f"gamma must be in [0, 1], got {gamma}")
+        checks.require_at_least(1, aggregation_period=aggregation_period)
+        checks.require_fraction(gamma=gamma)
         self.steps_per_decision = aggregation_period
         self.gamma = gamma
 
@@ -108,8 +107,7 @@ class SwitchingCost(Layer):
     """
 
     def __init__(self, switching_cost: float = 1.0, same: Comparison = close):
-        if switching_cost < 0:
-            raise ValueError(f"switching_cost must be at least 0, got {switching_cost}")
+        checks.require_at_least(0, switching_cost=switching_cost)
         self._cost = switching_cost
         self._same = same
 

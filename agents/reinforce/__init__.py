@@ -2,22 +2,27 @@
 off-policy data.
 """
 
-from recsim_tf.agents.reinforce.agent import ReinforceSlateAgent, ReinforceSlateLoss
+from recsim_tf.agents.reinforce.agent import (
+    ReinforceSlateAgent,
+    ReinforceSlateLoss,
+    create_reinforce,
+)
 from recsim_tf.agents.reinforce.corrections import (
+    ImportanceWeights,
     importance_weights,
     normalized_weights,
     top_k_multiplier,
 )
-from recsim_tf.agents.reinforce.create import create_reinforce
 from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
-from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
+from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
 
 __all__ = [
-    "DrawnSlatePolicy",
+    "ImportanceWeights",
     "ReinforceSlateAgent",
     "ReinforceSlateLoss",
     "SlatePolicyNetwork",
     "StateValueNetwork",
+    "TFDrawnSlatePolicy",
     "create_reinforce",
     "importance_weights",
     "normalized_weights",

@@ -2,6 +2,7 @@
 policy.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
@@ -9,14 +10,17 @@ import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 from tf_agents.agents.reinforce import reinforce_agent
 from tf_agents.trajectories import policy_step
-from tf_agents.utils import value_ops
 
-from recsim_tf.adapters.tf_agents import SlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.reinforce import corrections
-from recsim_tf.agents.reinforce.policy import DrawnSlatePolicy
+from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
+from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
+from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
-from recsim_tf.agents.shared.descent import descend
+from recsim_tf.agents.shared.descent import build, descend
+from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.core import nests, random
+from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
 class ReinforceSlateLoss(NamedTuple):
@@ -36,18 +40,20 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     """TF-Agents' REINFORCE on slates, with returns that may end before the session does.
 
     Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last
-    frame whose observation gives the value that stands for all that follows. Where a user leaves
-    within the window nothing follows; where the time limit ends a session its last state's value
-    does; the frame between two sessions is no decision. The return of a decision is the
-    lambda-return of its window (Sutton and Barto 2018, chapter 12): with `td_lambda` 1 the rewards
-    up to the end of the session or of the window, plus the value there; with smaller ones the
-    values of earlier states weigh in, for less variance and the bias of the value network.
-    `ReinforceAgent` itself drops what belongs to sessions that do not end within the experience.
+    frame whose observation gives the value that stands for all that follows. Nothing follows where
+    a user leaves within the window. Where the time limit ends a session, the value of its last
+    state stands for what follows. The frame between two sessions is no decision.
+
+    The return of a decision is the lambda-return of its window (Sutton and Barto 2018, chapter 12).
+    With `td_lambda` 1 it is the rewards up to the end of the session or of the window, plus the
+    value there. With smaller ones the values of earlier states weigh in, for less variance and the
+    bias of the value network. `ReinforceAgent` itself drops what belongs to sessions that do not
+    end within the experience.
 
     The agent learns on-policy: `experiment.batch_size` is None, and with
     `experiment.collect_steps_per_iteration` equal to `num_steps` every decision is learned from
-    once. With `off_policy` it learns from replay too, or from the data of any policy that logs its
-    log-probabilities. Then each decision is weighted by pi(slate | s) / beta(slate | s), the
+    once. With `importance` it also learns from replay, or from the data of any policy that logs its
+    log-probabilities. Each decision is then weighted by pi(slate | s) / beta(slate | s), the
     first-order correction of Chen et al. 2019 (arXiv 1812.02353, section 4), which neglects that
     the later slates and the states are those of beta.
 
@@ -60,19 +66,15 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
       actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`.
       value_network: gives (value [B], state), as `StateValueNetwork`.
       optimizer: a Keras optimizer, of both networks.
-      num_steps: decisions of each user in a train step, at least 1.
-      gamma: discount of the future, in [0, 1].
-      td_lambda: in [0, 1].
+      returns: how far the returns look ahead, by default `LambdaReturns()`.
       value_estimation_loss_coef: weight of the squared error of the values.
       normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train
         step.
       entropy_regularization: weight of the policy's entropy, in nats.
       gradient_clipping: largest norm of a variable's gradient, or None.
       reward_scale_factor: multiplies rewards in the loss.
-      off_policy: whether to weigh by importance; the experience's policy_info is then TF-Agents'
-        `PolicyInfo`, as the collect policy's.
-      importance_cap: the largest importance weight, or None.
-      normalize_importance: whether the weights are divided by their mean in the batch.
+      importance: how off-policy experience is weighted, or None to learn on-policy. With it the
+        experience's policy_info is TF-Agents' `PolicyInfo`, as the collect policy's.
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
 
@@ -87,34 +89,19 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         actor_network,
         value_network,
         optimizer,
-        num_steps: int = 20,
-        gamma: float = 1.0,
-        td_lambda: float = 1.0,
+        returns: LambdaReturns | None = None,
         value_estimation_loss_coef: float = 0.5,
         normalize_advantages: bool = True,
         entropy_regularization: float = 0.0,
         gradient_clipping: float | None = None,
         reward_scale_factor: float = 1.0,
-        off_policy: bool = False,
-        importance_cap: float | None = None,
-        normalize_importance: bool = False,
+        importance: corrections.ImportanceWeights | None = None,
         seed=0,
         train_step_counter: tf.Variable | None = None,
         name: str = "ReinforceSlateAgent",
     ):
-        if num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
-        for name_of, number in (("gamma", gamma), ("td_lambda", td_lambda)):
-            if not 0 <= number <= 1:
-                raise ValueError(f"{name_of} must be in [0, 1], got {number}")
-        if not reward_scale_factor > 0:
-            raise ValueError(f"reward_scale_factor must be above 0, got {reward_scale_factor}")
-        if importance_cap is not None and not importance_cap > 0:
-            raise ValueError(f"importance_cap must be above 0 or None, got {importance_cap}")
-        if not off_policy and (importance_cap is not None or normalize_importance):
-            raise ValueError(
-                "importance_cap and normalize_importance go with off_policy=True, and only with it"
-            )
+        checks.require_positive(reward_scale_factor=reward_scale_factor)
+        returns = returns or LambdaReturns()
         super().__init__(
             time_step_spec,
             action_spec,
@@ -122,25 +109,22 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             optimizer,
             value_network,
             value_estimation_loss_coef=value_estimation_loss_coef,
-            gamma=gamma,
+            gamma=returns.gamma,
             normalize_returns=normalize_advantages,
             gradient_clipping=gradient_clipping,
             entropy_regularization=entropy_regularization,
             train_step_counter=train_step_counter,
             name=name,
         )
-        self._td_lambda = td_lambda
+        self._returns = returns
+        self._importance = importance
         self._reward_scale_factor = reward_scale_factor
-        self._off_policy = off_policy
-        self._importance_cap = importance_cap
-        self._normalize_importance = normalize_importance
-        if hasattr(optimizer, "build"):
-            optimizer.build([*actor_network.trainable_weights, *value_network.trainable_weights])
+        build(optimizer, self._trainable_weights())
+        drawing = PlackettLucePolicy.of_network(actor_network)
 
         def likeliest(observation, policy_state, seed):
             del seed
-            distribution, _ = actor_network(observation)
-            return distribution.mode(), policy_state
+            return drawing.distribution(observation).mode(), policy_state
 
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         # Again, with policies whose draws come from seeds; those of ReinforceAgent use TensorFlow's
@@ -149,36 +133,41 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             self,
             time_step_spec,
             action_spec,
-            SlatePolicy(
-                time_step_spec, action_spec, likeliest, actor_network.variables, seed=policy_seed
+            TFSlatePolicy(
+                time_step_spec, action_spec, likeliest, actor_network.variables, policy_seed
             ),
-            DrawnSlatePolicy(
+            TFDrawnSlatePolicy(
                 time_step_spec,
                 action_spec,
-                actor_network,
-                off_policy,
-                seed=collect_seed,
+                drawing,
+                actor_network.variables,
+                collect_seed,
                 name="CollectPolicy",
+                emit_log_probability=importance is not None,
             ),
-            train_sequence_length=num_steps + 1,
+            train_sequence_length=returns.num_steps + 1,
             train_step_counter=self.train_step_counter,
         )
         self._as_trajectory = data_converter.AsTrajectory(
-            self.data_context, sequence_length=num_steps + 1
+            self.data_context, sequence_length=self.train_sequence_length
         )
 
     @property
     def on_policy(self) -> bool:
         """Whether the experience must be the newest of the collect policy."""
-        return not self._off_policy
+        return self._importance is None
+
+    def _trainable_weights(self):
+        return [*self._actor_network.trainable_weights, *self._value_network.trainable_weights]
 
     def _train(self, experience, weights=None):
         # As ReinforceAgent, but that gradients are clipped when those of all replicas have been
         # added.
-        variables = [*self._actor_network.trainable_weights, *self._value_network.trainable_weights]
-        clip = self._clipped if self._gradient_clipping else None
         loss_info = descend(
-            lambda: self._loss(experience, weights, training=True), variables, self._optimizer, clip
+            lambda: self._loss(experience, weights, training=True),
+            self._trainable_weights(),
+            self._optimizer,
+            self._clipped if self._gradient_clipping else None,
         )
         self.train_step_counter.assign_add(1)
         return loss_info
@@ -223,7 +212,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
 
         distribution, _ = self._actor_network(steps.observation, training=training)
         importance = tf.ones_like(valid)
-        if self._off_policy:
+        if self._importance is not None:
             importance = self._importance(
                 distribution.log_prob(steps.action),
                 policy_step.get_log_probability(steps.policy_info),
@@ -258,21 +247,41 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
         # A session that ends passes nothing on, while its last value counts where the discount is
         # not zero.
-        passes_on = tf.cast(~(steps.is_last() | steps.is_boundary()), tf.float32)
-        return tf.transpose(
-            value_ops.generalized_advantage_estimation(
-                tf.transpose(values[:, :-1]),
-                values[:, -1],
-                tf.transpose(self._gamma * steps.discount),
-                tf.transpose(self._reward_scale_factor * steps.reward),
-                tf.transpose(self._td_lambda * passes_on),
-            )
+        return lambda_advantages(
+            self._reward_scale_factor * steps.reward,
+            self._returns.gamma * steps.discount,
+            values,
+            ~(steps.is_last() | steps.is_boundary()),
+            self._returns.td_lambda,
         )
 
-    def _importance(self, log_prob, behaviour_log_prob, valid):
-        weights = corrections.importance_weights(log_prob, behaviour_log_prob, self._importance_cap)
-        return (
-            corrections.normalized_weights(weights, valid)
-            if self._normalize_importance
-            else weights
-        )
+
+@gin.configurable(module="recsim_tf.agents")
+def create_reinforce(
+    environment: SlateEnvironment,
+    train_step_counter: tf.Variable,
+    actor_network: Callable = SlatePolicyNetwork,
+    value_network: Callable = StateValueNetwork,
+    optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
+    name: str = "REINFORCE",
+) -> ReinforceSlateAgent:
+    """Builds a `ReinforceSlateAgent`, whose other arguments come from its own gin bindings.
+
+    Args:
+      environment: gives the specs.
+      train_step_counter: counts train steps.
+      actor_network: builds the policy's network from the observation spec and the slate size.
+      value_network: builds the value network from the observation spec.
+      optimizer: builds the Keras optimizer.
+      name: of the agent in tables and plots.
+    """
+    observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
+    return ReinforceSlateAgent(
+        environment.time_step_spec(),
+        action_spec,
+        actor_network(observation_spec, action_spec.shape[0]),
+        value_network(observation_spec),
+        optimizer(),
+        train_step_counter=train_step_counter,
+        name=name,
+    )

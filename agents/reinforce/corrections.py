@@ -5,9 +5,38 @@ Pure functions of log-probabilities. Their results carry no gradient: they weigh
 grad log pi(a | s).
 """
 
+import dataclasses
+
+import gin
 import tensorflow as tf
 
+from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class ImportanceWeights:
+    """Importance weights of a batch of decisions.
+
+    Args:
+      cap: the largest weight, above 0, or None; see `importance_weights`.
+      normalize: whether the weights are divided by their mean, see `normalized_weights`.
+
+    Raises:
+      ValueError: for a cap that is not above 0.
+    """
+
+    cap: float | None = None
+    normalize: bool = False
+
+    def __post_init__(self):
+        checks.require_positive("None", cap=self.cap)
+
+    def __call__(self, log_prob, behaviour_log_prob, valid) -> tf.Tensor:
+        """Weights [...] from log-probabilities [...]; `valid` [...] as for `normalized_weights`."""
+        weights = importance_weights(log_prob, behaviour_log_prob, self.cap)
+        return normalized_weights(weights, valid) if self.normalize else weights
 
 
 def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -> tf.Tensor:
@@ -21,8 +50,7 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
     Returns:
       Weights [...].
     """
-    if cap is not None and not cap > 0:
-        raise ValueError(f"cap must be above 0 or None, got {cap}")
+    checks.require_positive("None", cap=cap)
     weights = tf.exp(log_prob - behaviour_log_prob)
     return tf.stop_gradient(weights if cap is None else tf.minimum(weights, cap))
 
@@ -57,6 +85,5 @@ def top_k_multiplier(log_prob, slate_size: int) -> tf.Tensor:
     Returns:
       Multipliers [...] in [0, K].
     """
-    if slate_size < 1:
-        raise ValueError(f"slate_size must be at least 1, got {slate_size}")
+    checks.require_at_least(1, slate_size=slate_size)
     return tf.stop_gradient(slate_size * tf.pow(-tf.math.expm1(log_prob), slate_size - 1))

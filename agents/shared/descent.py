@@ -8,6 +8,14 @@ from tf_agents.agents import tf_agent
 from recsim_tf import replicas
 
 
+def build(optimizer: tf.keras.optimizers.Optimizer, variables: Sequence[tf.Variable]) -> None:
+    """Makes the variables of an optimizer, so that a checkpoint finds them; Keras' legacy
+    optimizers make theirs in the first step.
+    """
+    if isinstance(optimizer, tf.keras.optimizers.Optimizer):
+        optimizer.build(variables)
+
+
 def descend(
     loss: Callable[[], tf_agent.LossInfo],
     variables: Sequence[tf.Variable],

@@ -1,7 +1,9 @@
 """Observations as float vectors, for networks."""
 
 import tensorflow as tf
-from tf_agents.specs import tensor_spec
+
+from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.types import Observation
 
 
 def encoded_size(spec) -> int:
@@ -41,7 +43,7 @@ def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
 
 def num_categories(spec) -> int:
     """Size of a bounded integer's range, or 0 for anything else."""
-    if not spec.dtype.is_integer or not isinstance(spec, tensor_spec.BoundedTensorSpec):
+    if not spec.dtype.is_integer or not isinstance(spec, BoundedTensorSpec):
         return 0
     low, high = int(spec.minimum.min()), int(spec.maximum.max())
     # The end of the dtype's range stands for "no bound".
@@ -67,10 +69,34 @@ def element_spec(documents_spec):
     """
 
     def drop(spec):
-        if not isinstance(spec, tensor_spec.BoundedTensorSpec):
+        if not isinstance(spec, BoundedTensorSpec):
             return tf.TensorSpec(spec.shape[1:], spec.dtype, spec.name)
-        return tensor_spec.BoundedTensorSpec(
+        return BoundedTensorSpec(
             spec.shape[1:], spec.dtype, spec.minimum.min(), spec.maximum.max(), spec.name
         )
 
     return tf.nest.map_structure(drop, documents_spec)
+
+
+class ObservationEncoder:
+    """Encodes the users and the documents of observations.
+
+    Args:
+      observation_spec: `Observation` of specs.
+    """
+
+    def __init__(self, observation_spec: Observation):
+        self._user_spec = observation_spec.user
+        self._document_spec = element_spec(observation_spec.documents)
+        self.user_size = encoded_size(self._user_spec)
+        self.document_size = encoded_size(self._document_spec)
+
+    def user(self, observation: Observation) -> tf.Tensor:
+        """The users of an observation, float32 [B, user_size]."""
+        return encode(observation.user, self._user_spec, 1)
+
+    def documents(self, documents) -> tf.Tensor:
+        """Documents as they are observed, a nest of [B, N, ...], as float32 [B, N,
+        document_size].
+        """
+        return encode(documents, self._document_spec, 2)

@@ -1,15 +1,20 @@
 """Epsilon-greedy exploration over slates."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import gin
 import tensorflow as tf
 
+from recsim_tf.adapters.tf_agents import TFSlatePolicy
+from recsim_tf.agents.shared import checks
 from recsim_tf.core import random
 from recsim_tf.core.types import Policy
+from recsim_tf.policies.random import uniform_slate
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.
 Epsilon = float | Callable[[tf.Variable], tf.Tensor]
+_SCHEDULE = "a function of the train step"
 
 
 def epsilon_greedy(
@@ -26,10 +31,7 @@ def epsilon_greedy(
     Raises:
       ValueError: for a number outside [0, 1].
     """
-    if not callable(epsilon) and not 0 <= epsilon <= 1:
-        raise ValueError(
-            f"epsilon must be in [0, 1] or a function of the train step, got {epsilon}"
-        )
+    checks.require_fraction(_SCHEDULE, epsilon=epsilon)
     if not callable(epsilon) and epsilon == 0:
         return greedy
 
@@ -39,10 +41,70 @@ def epsilon_greedy(
         num_users, slate_size = tf.shape(slate)[:1], slate.shape[1]
         probability = epsilon(train_step) if callable(epsilon) else epsilon
         explores = random.uniform(num_users, who_seed) < tf.cast(probability, tf.float32)
-        uniform = random.uniform_slate(num_users[0], num_candidates, slate_size, slate_seed)
+        uniform = uniform_slate(num_users[0], num_candidates, slate_size, slate_seed)
         return tf.where(explores[:, tf.newaxis], uniform, slate), policy_state
 
     return act
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class Exploration:
+    """How often the policies of an agent show random slates.
+
+    Args:
+      epsilon: probability of a uniform slate in the collect policy; a number in [0, 1], or a
+        function of the train step, as `linearly_decaying_epsilon`.
+      eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
+
+    Raises:
+      ValueError: for a number outside [0, 1].
+    """
+
+    epsilon: Epsilon = 0.1
+    eval_epsilon: Epsilon = 0.0
+
+    def __post_init__(self):
+        checks.require_fraction(_SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon)
+
+    def policies(
+        self,
+        time_step_spec,
+        action_spec,
+        served: Policy,
+        collecting: Policy,
+        variables: Sequence[tf.Variable],
+        train_step: tf.Variable,
+        seed,
+    ) -> tuple[TFSlatePolicy, TFSlatePolicy]:
+        """The served policy and the collect policy of an agent.
+
+        Args:
+          time_step_spec, action_spec: of the environment.
+          served: the greedy policy of the first, of slates without repetition.
+          collecting: that of the second.
+          variables: those that the two read.
+          train_step: the argument of epsilon where it is a function.
+          seed: of both, an integer or int32 [2].
+        """
+        num_candidates = int(action_spec.maximum.max()) + 1
+        seeds = random.split_seed(random.as_seed(seed), 2)
+        roles = [
+            (served, self.eval_epsilon, "Policy"),
+            (collecting, self.epsilon, "CollectPolicy"),
+        ]
+        policy, collect_policy = (
+            TFSlatePolicy(
+                time_step_spec,
+                action_spec,
+                epsilon_greedy(greedy, num_candidates, epsilon, train_step),
+                [*variables, train_step],
+                one_seed,
+                name=name,
+            )
+            for (greedy, epsilon, name), one_seed in zip(roles, seeds, strict=True)
+        )
+        return policy, collect_policy
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -67,12 +129,9 @@ def linearly_decaying_epsilon(
     Raises:
       ValueError: for an argument out of range.
     """
-    if not 0 <= final_epsilon <= 1:
-        raise ValueError(f"final_epsilon must be in [0, 1], got {final_epsilon}")
-    if warmup_steps < 0:
-        raise ValueError(f"warmup_steps must be at least 0, got {warmup_steps}")
-    if decay_steps < 1:
-        raise ValueError(f"decay_steps must be at least 1, got {decay_steps}")
+    checks.require_fraction(final_epsilon=final_epsilon)
+    checks.require_at_least(0, warmup_steps=warmup_steps)
+    checks.require_at_least(1, decay_steps=decay_steps)
     decay = tf.keras.optimizers.schedules.PolynomialDecay(
         1.0, decay_steps, final_epsilon, power=1.0
     )

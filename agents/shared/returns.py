@@ -1,30 +1,73 @@
 """Returns of sequences of steps."""
 
+import dataclasses
+
+import gin
 import tensorflow as tf
 from tf_agents.utils import value_ops
 
+from recsim_tf.agents.shared import checks
 
-def lambda_returns(rewards, discounts, next_values, continues, td_lambda: float) -> tf.Tensor:
-    """Lambda-returns (Sutton & Barto 2018, chapter 12): y_t = r_t + d_t ((1 - lambda) v_t + lambda
-    y_{t+1}), where v_t values what follows.
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class LambdaReturns:
+    """How far the returns of decisions look ahead.
+
+    Args:
+      num_steps: steps of each user in a train step, at least 1. The value of the last state stands
+        for all that follows.
+      gamma: discount of the future, in [0, 1].
+      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step returns.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+
+    num_steps: int = 20
+    gamma: float = 1.0
+    td_lambda: float = 1.0
+
+    def __post_init__(self):
+        checks.require_at_least(1, num_steps=self.num_steps)
+        checks.require_fraction(gamma=self.gamma, td_lambda=self.td_lambda)
+
+
+def lambda_advantages(rewards, discounts, values, continues, td_lambda: float) -> tf.Tensor:
+    """Lambda-returns less the values of the states: y_t - v_t, see `lambda_returns`.
 
     Args:
       rewards: r, float [B, T].
       discounts: d, float [B, T], 0 where nothing follows.
-      next_values: v, float [B, T], values of the states after the steps.
-      continues: bool [B, T], whether step t + 1 is of the same session; where not, and after step
-        T, v_t takes the place of what follows.
+      values: v, float [B, T + 1], of the states before the steps and after the last one.
+      continues: bool [B, T], whether step t + 1 is of the same session. Where it is not, and after
+        step T, v_{t+1} takes the place of y_{t+1}.
       td_lambda: lambda, in [0, 1].
 
     Returns:
       float [B, T].
     """
-    values = tf.concat([tf.zeros_like(next_values[:, :1]), next_values[:, :-1]], axis=1)
-    advantages = value_ops.generalized_advantage_estimation(
-        tf.transpose(values),
-        next_values[:, -1],
+    result = value_ops.generalized_advantage_estimation(
+        tf.transpose(values[:, :-1]),
+        values[:, -1],
         tf.transpose(discounts),
         tf.transpose(rewards),
         td_lambda * tf.transpose(tf.cast(continues, rewards.dtype)),
     )
-    return tf.transpose(advantages) + values
+    return tf.transpose(result)
+
+
+def lambda_returns(rewards, discounts, next_values, continues, td_lambda: float) -> tf.Tensor:
+    """Lambda-returns y_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda y_{t+1}), of Sutton & Barto
+    2018, chapter 12.
+
+    Args:
+      next_values: float [B, T], v of the states after the steps.
+      rewards, discounts, continues, td_lambda: as for `lambda_advantages`.
+
+    Returns:
+      float [B, T].
+    """
+    # The value of the first state cancels.
+    values = tf.pad(next_values, [[0, 0], [1, 0]])
+    return lambda_advantages(rewards, discounts, values, continues, td_lambda) + values[:, :-1]

@@ -1,9 +1,9 @@
 """SlateQ: Q-learning over slates, decomposed into item-wise values."""
 
-from recsim_tf.agents.slate_q.agent import SlateQAgent, SlateQLoss
-from recsim_tf.agents.slate_q.create import create_slate_q
+from recsim_tf.agents.slate_q.agent import SlateQAgent, SlateQLoss, create_slate_q
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.presets import PRESETS, preset_arguments
+from recsim_tf.agents.slate_q.targets import SlateQTargets
 from recsim_tf.agents.slate_q.two_tower import TwoTowerQNetwork
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "SlateQAgent",
     "SlateQLoss",
     "SlateQNetwork",
+    "SlateQTargets",
     "TwoTowerQNetwork",
     "create_slate_q",
     "preset_arguments",

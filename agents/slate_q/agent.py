@@ -9,22 +9,22 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
-from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import trajectory as tf_trajectory
 from tf_agents.utils import common
 
-from recsim_tf import replicas
-from recsim_tf.adapters.tf_agents import SlatePolicy
-from recsim_tf.agents.shared import returns
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.shared import checks, returns
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean
-from recsim_tf.agents.shared.descent import descend
-from recsim_tf.agents.shared.exploration import Epsilon, epsilon_greedy
+from recsim_tf.agents.shared.descent import build, descend
+from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q import losses
-from recsim_tf.core import nests, random
+from recsim_tf.agents.slate_q.network import SlateQNetwork
+from recsim_tf.agents.slate_q.presets import preset_arguments
+from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
+from recsim_tf.core import nests, validation
+from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
-
-TARGETS = ("sarsa", "myopic", "q_learning", "differential")
 
 
 class SlateQLoss(NamedTuple):
@@ -46,22 +46,27 @@ class SlateQAgent(tf_agent.TFAgent):
 
     The value of a slate is the mean of item-wise values Q(s, i) and of Q(s, none) under the agent's
     choice model. The network learns the value of what the user did, a click on i or none, by
-    regression on `r + gamma * discount * V(s')`, where V is the value of the slate that the
-    `target` names, under the target network. With `no_click="zero"` in the network, as in the
-    paper, steps without a click teach nothing. Users are taken to choose one document at most, as
-    in the paper: of several clicks on a slate the first one counts.
+    regression on `r + gamma * discount * V(s')`. V is the value, under the target network, of the
+    slate that the targets name. With `no_click="zero"` in the network, as in the paper, steps
+    without a click teach nothing. Users are taken to choose one document at most, as in the paper:
+    of several clicks on a slate the first one counts.
 
-    What a click costs may show late: in interest evolution it shortens a session that ends a
+    What a click costs may show late. In interest evolution it shortens a session that ends a
     hundred steps later, and the observation does not tell how much is left. One-step targets then
-    learn from what they cannot see (the state is aliased): they credit the end to the choice that
-    happened to come last. Three things help. Lambda-returns over `num_steps` look further ahead.
-    The differential target subtracts from the reward of a step that ends a session the mean return
-    of sessions, and uses no values of next states: an average-reward formulation with sessions as
-    the unit (Schwartz 1993, "A reinforcement learning method for maximizing undiscounted rewards";
-    Naik et al. 2024, arXiv 2405.09999, on why centred rewards learn fast). What it learns is what a
-    choice is worth over the average, within the horizon of 1 / (1 - td_lambda) steps. And item
-    values that do not see the user, as `SlateQNetwork(items_see_user=False)`, cannot tell young
-    sessions from old ones. docs/slate_q.md has the figures.
+    credit the end to the choice that happened to come last, because the state is aliased. Three
+    things help:
+
+    - Lambda-returns over `num_steps` look further ahead.
+    - The differential target subtracts from the reward of a step that ends a session the mean
+      return of sessions, and uses no values of next states. It is an average-reward formulation
+      with sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing
+      undiscounted rewards"; Naik et al. 2024, arXiv 2405.09999, on why centred rewards learn fast).
+      It learns what a choice is worth over the average, within the horizon of 1 / (1 - td_lambda)
+      steps.
+    - Item values that do not see the user, as `SlateQNetwork(items_see_user=False)`, cannot tell
+      young sessions from old ones.
+
+    docs/slate_q.md has the figures.
 
     Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose
     response has a field `clicked`.
@@ -71,22 +76,11 @@ class SlateQAgent(tf_agent.TFAgent):
       action_spec: of the environment.
       network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`.
       optimizer: a Keras optimizer.
-      choice_scores: what the agent believes about clicks, as `AffinityScores()` (the default); or
-        "learned", to learn it from clicks by `choice_network`.
-      choice_network: as `ClickNetwork`, for choice_scores="learned".
-      target: what values the next state: "q_learning", the best slate by `target_slates`; "sarsa",
-        the slate that was shown; "myopic", nothing; or "differential", see above.
-      target_slates: slate optimiser in the target: "top_k", "greedy" or "exact".
-      serving_slates: slate optimiser in the policies.
-      gamma: discount of the future, in [0, 1].
-      num_steps: transitions of a sequence, at least 1.
-      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
-        what the collect policy explored (as Peng & Williams 1996).
-      session_return_tau: part of the way that the differential target's mean return of sessions
-        moves at each train step.
-      epsilon: probability of a random slate in the collect policy; a number or a function of the
-        train step, as `linearly_decaying_epsilon`.
-      eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
+      choice_scores: what the agent believes about clicks, by default `AffinityScores()`;
+        `LearnedScores(ClickNetwork(observation_spec))` are learned from clicks.
+      targets: what the values are learned towards, by default `SlateQTargets()`.
+      serving_slates: slate optimiser in the policies: "top_k", "greedy" or "exact".
+      exploration: how often slates are random, by default `Exploration()`.
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
       average_tau: part of the way that the averaged network moves at each train step, or None; the
@@ -98,9 +92,9 @@ class SlateQAgent(tf_agent.TFAgent):
       train_step_counter: counts train steps; by default the global step.
 
     Raises:
-      ValueError: for an unknown target or slate optimiser, a number out of range, missing response
-        fields, or choice scores that are not for this environment, as `AffinityScores` where users
-        and documents are not vectors of one length.
+      ValueError: for an unknown slate optimiser, a number out of range, missing response fields, or
+        choice scores that are not for this environment, as `AffinityScores` where users and
+        documents are not vectors of one length.
     """
 
     def __init__(
@@ -109,17 +103,10 @@ class SlateQAgent(tf_agent.TFAgent):
         action_spec,
         network,
         optimizer,
-        choice_scores: ChoiceScores | str | None = None,
-        choice_network=None,
-        target: str = "q_learning",
-        target_slates: str = "exact",
+        choice_scores: ChoiceScores | None = None,
+        targets: SlateQTargets | None = None,
         serving_slates: str = "exact",
-        gamma: float = 1.0,
-        num_steps: int = 1,
-        td_lambda: float = 0.0,
-        session_return_tau: float = 0.01,
-        epsilon: Epsilon = 0.1,
-        eval_epsilon: Epsilon = 0.0,
+        exploration: Exploration | None = None,
         target_update_tau: float = 0.01,
         target_update_period: int = 1,
         average_tau: float | None = None,
@@ -130,107 +117,74 @@ class SlateQAgent(tf_agent.TFAgent):
         name: str = "SlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
-        if target not in TARGETS:
-            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
-        for name_of, fraction in (
-            ("gamma", gamma),
-            ("td_lambda", td_lambda),
-            ("session_return_tau", session_return_tau),
-        ):
-            if not 0 <= fraction <= 1:
-                raise ValueError(f"{name_of} must be in [0, 1], got {fraction}")
-        if num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
-        if not 0 < target_update_tau <= 1:
-            raise ValueError(f"target_update_tau must be in (0, 1], got {target_update_tau}")
-        if average_tau is not None and not 0 < average_tau <= 1:
-            raise ValueError(f"average_tau must be in (0, 1] or None, got {average_tau}")
-        for name_of, probability in (("epsilon", epsilon), ("eval_epsilon", eval_epsilon)):
-            if not callable(probability) and not 0 <= probability <= 1:
-                raise ValueError(
-                    f"{name_of} must be in [0, 1] or a function of the train step, got"
-                    f" {probability}"
-                )
-        if not reward_scale_factor > 0:
-            raise ValueError(f"reward_scale_factor must be above 0, got {reward_scale_factor}")
-        if not hasattr(time_step_spec.observation.response, "clicked"):
-            raise ValueError(
-                "the environment's response must have a field clicked: SlateQ learns from clicks"
-            )
-        if (choice_scores == "learned") != (choice_network is not None):
-            raise ValueError('choice_network goes with choice_scores="learned", and only with it')
-        network.create_variables()
-        self._network = network
-        self._target_network = network.copy(name="TargetNetwork")
-        self._target_network.create_variables()
-        self._average_network = None
-        if average_tau is not None:
-            self._average_network = network.copy(name="AverageNetwork")
-            self._average_network.create_variables()
-        self._choice_network = choice_network
-        if choice_network is not None:
-            choice_network.create_variables()
-            choice_scores = LearnedScores(choice_network)
-        self._choice_scores: ChoiceScores = (
-            AffinityScores() if choice_scores is None else choice_scores
-        )
-        self._choice_scores(tensor_spec.zero_spec_nest(time_step_spec.observation, outer_dims=[1]))
-        self._optimizer = optimizer
-        self._target = target
-        self._target_slates = slate_optimizer(target_slates)
+        checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
+        checks.require_fraction("None", above_zero=True, average_tau=average_tau)
+        checks.require_positive(reward_scale_factor=reward_scale_factor)
+        validation.check_fields("responses", time_step_spec.observation.response, "clicked")
+        self._targets = targets or SlateQTargets()
+        self._target_slates = slate_optimizer(self._targets.slates)
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
-        self._gamma = gamma
-        self._td_lambda = td_lambda
-        self._session_return = _SessionReturn(session_return_tau)
+        self._choice_scores = choice_scores or AffinityScores()
+        self._choice_network = (
+            choice_scores.network if isinstance(choice_scores, LearnedScores) else None
+        )
+        self._network = network
+        self._target_network = network.copy(name="TargetNetwork")
+        self._average_network = None if average_tau is None else network.copy(name="AverageNetwork")
+        for one in (
+            network,
+            self._target_network,
+            self._average_network,
+            self._choice_network,
+        ):
+            if one is not None:
+                one.create_variables()
+        self._choice_scores(fields.zeros(time_step_spec.observation))
+        self._optimizer = optimizer
+        self._session_return = SessionReturn(self._targets.session_return_tau)
         self._reward_scale_factor = reward_scale_factor
         self._gradient_clipping = gradient_clipping
         self._update_target = _updater(
             network, self._target_network, target_update_tau, target_update_period
         )
         self._update_average = None
-        if self._average_network is not None and average_tau is not None:
+        if average_tau is not None:
             self._update_average = _updater(network, self._average_network, average_tau, 1)
-        if hasattr(optimizer, "build"):
-            optimizer.build(self._trainable_weights())
-
-        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
-        variables = [
-            *network.variables,
-            *(choice_network.variables if choice_network is not None else []),
-        ]
-        served = self._average_network or network
+        build(optimizer, self._trainable_weights())
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
-        num_candidates = int(action_spec.maximum.max()) + 1
-        explore = epsilon_greedy(self._greedy(network), num_candidates, epsilon, train_step_counter)
-        serve, served_variables = self._greedy(served), [*served.variables, *variables]
-        if callable(eval_epsilon) or eval_epsilon > 0:
-            served_variables.append(train_step_counter)
-        serve = epsilon_greedy(serve, num_candidates, eval_epsilon, train_step_counter)
+        read = [network, self._average_network, self._choice_network]
+        policy, collect_policy = (exploration or Exploration()).policies(
+            time_step_spec,
+            action_spec,
+            self._greedy(self._average_network or network),
+            self._greedy(network),
+            [variable for one in read if one is not None for variable in one.variables],
+            train_step_counter,
+            seed,
+        )
         super().__init__(
             time_step_spec,
             action_spec,
-            SlatePolicy(time_step_spec, action_spec, serve, served_variables, seed=policy_seed),
-            SlatePolicy(
-                time_step_spec,
-                action_spec,
-                explore,
-                variables,
-                seed=collect_seed,
-                name="CollectPolicy",
-            ),
-            train_sequence_length=num_steps + 1,
+            policy,
+            collect_policy,
+            train_sequence_length=self._targets.num_steps + 1,
             train_step_counter=train_step_counter,
         )
         self._as_trajectory = data_converter.AsTrajectory(
-            self.data_context, sequence_length=num_steps + 1
+            self.data_context, sequence_length=self.train_sequence_length
         )
 
     @property
     def network(self):
         """The network that learns."""
         return self._network
+
+    @property
+    def targets(self) -> SlateQTargets:
+        """What the values are learned towards."""
+        return self._targets
 
     @property
     def choice_scores(self) -> ChoiceScores:
@@ -299,9 +253,9 @@ class SlateQAgent(tf_agent.TFAgent):
         total, *totals = batch_sums(
             valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount)
         )
-        if training and self._target == "differential":
+        if training and self._targets.kind == "differential":
             self._session_return.update(total, *totals[1:])
-        target = tf.stop_gradient(self._targets(steps, following))
+        target = tf.stop_gradient(self._target_values(steps, following))
         observation, action, clicked, has_click, target, valid = nests.merge_outer(
             (steps.observation, steps.action, clicked, has_click, target, valid)
         )
@@ -336,32 +290,32 @@ class SlateQAgent(tf_agent.TFAgent):
             target=scale * weighted_mean(target, valid, total),
             session_return=(
                 part(self._session_return.value())
-                if self._target == "differential"
+                if self._targets.kind == "differential"
                 else tf.zeros([])
             ),
         )
         return tf_agent.LossInfo(td_loss + choice_loss, parts)
 
-    def _targets(self, steps, following):
+    def _target_values(self, steps, following):
         """Targets [B, T], in units of scaled reward, of trajectories [B, T] of steps and of the
         frames after them.
         """
         reward = steps.reward
-        if self._target == "differential":
+        if self._targets.kind == "differential":
             reward -= (1 - steps.discount) * self._session_return.value()
         next_values = tf.zeros_like(reward)
-        if self._target in ("sarsa", "q_learning"):
+        if self._targets.kind in ("sarsa", "q_learning"):
             next_values = tf.reshape(
                 self._next_value(*nests.merge_outer((following.observation, following.action))),
                 tf.shape(reward),
             )
-        discounts = self._gamma * steps.discount
+        discounts = self._targets.gamma * steps.discount
         return returns.lambda_returns(
             self._reward_scale_factor * reward,
             discounts,
             next_values,
             ~following.is_boundary(),
-            self._td_lambda,
+            self._targets.td_lambda,
         )
 
     def _next_value(self, observation, shown_slate):
@@ -369,7 +323,7 @@ class SlateQAgent(tf_agent.TFAgent):
         values = self._values(self._target_network, observation)
         slate = (
             shown_slate
-            if self._target == "sarsa"
+            if self._targets.kind == "sarsa"
             else values.best_slate(self._target_slates, self._slate_size)
         )
         return values.slate_value(slate)
@@ -390,24 +344,46 @@ def _clipped(gradients, largest: float):
     return tf.clip_by_global_norm(gradients, largest)[0]
 
 
-class _SessionReturn(tf.Module):
-    """The mean return of sessions: the reward of a step, over the probability that it ends a
-    session, both as moving averages.
+@gin.configurable(module="recsim_tf.agents")
+def create_slate_q(
+    environment: SlateEnvironment,
+    train_step_counter: tf.Variable,
+    network: Callable = SlateQNetwork,
+    optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
+    choice_network: Callable | None = None,
+    preset: str | None = None,
+    name: str = "SlateQ",
+) -> SlateQAgent:
+    """Builds a `SlateQAgent`, whose other arguments come from its own gin bindings.
+
+    What a preset names wins over gin bindings. RecSim's agents also have a no-click value of zero,
+    which is the network's: `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an
+    eval_epsilon of 0.001.
+
+    Args:
+      environment: gives the specs.
+      train_step_counter: counts train steps.
+      network: builds the Q-network from the observation spec.
+      optimizer: builds the Keras optimizer.
+      choice_network: builds a network from the observation spec, as `ClickNetwork`, from which the
+        choice scores are learned; or None.
+      preset: one of `PRESETS`, RecSim 0.2.4's names of slate optimiser and target, such as
+        "slate_greedy_optimal_q"; or None.
+      name: of the agent in tables and plots.
+
+    Raises:
+      ValueError: for an unknown preset, or an argument that `SlateQAgent` refuses.
     """
-
-    def __init__(self, tau: float):
-        super().__init__(name="SessionReturn")
-        self._tau = tau
-        self._reward = replicas.variable(0.0)
-        self._ends = replicas.variable(0.0)
-
-    def update(self, num_steps, reward, ends) -> None:
-        """Takes in how many steps a batch has, the sum of their rewards, and how many of them end a
-        session.
-        """
-        for variable, value in ((self._reward, reward), (self._ends, ends)):
-            variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
-
-    def value(self) -> tf.Tensor:
-        """Scalar, in units of reward; 0 while no session has ended."""
-        return tf.math.divide_no_nan(self._reward, self._ends)
+    arguments = {} if preset is None else preset_arguments(preset)
+    observation_spec = environment.observation_spec()
+    if choice_network is not None:
+        arguments["choice_scores"] = LearnedScores(choice_network(observation_spec))
+    return SlateQAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        network(observation_spec),
+        optimizer(),
+        train_step_counter=train_step_counter,
+        name=name,
+        **arguments,
+    )

@@ -2,53 +2,42 @@
 
 from typing import Any
 
+from recsim_tf.agents.shared import checks
+from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.slate_q.targets import SlateQTargets
+
 # RecSim's TS, GS, OS serve and its TT, GT, OT are in the target; what it calls optimal is exact
-# here. Its myopic agents have gamma 0.
-PRESETS: dict[str, dict[str, Any]] = {
-    "dp_random": {
-        "serving_slates": "greedy",
-        "target": "sarsa",
-        "epsilon": 1.0,
-        "eval_epsilon": 1.0,
-    },
-    "slate_topk_sarsa": {"serving_slates": "top_k", "target": "sarsa"},
-    "myopic_slate_topk_sarsa": {"serving_slates": "top_k", "target": "sarsa", "gamma": 0.0},
-    "slate_greedy_sarsa": {"serving_slates": "greedy", "target": "sarsa"},
-    "myopic_slate_greedy_sarsa": {"serving_slates": "greedy", "target": "sarsa", "gamma": 0.0},
-    "slate_topk_topk_q": {
-        "serving_slates": "top_k",
-        "target": "q_learning",
-        "target_slates": "top_k",
-    },
-    "slate_greedy_greedy_q": {
-        "serving_slates": "greedy",
-        "target": "q_learning",
-        "target_slates": "greedy",
-    },
-    "slate_topk_optimal_q": {
-        "serving_slates": "top_k",
-        "target": "q_learning",
-        "target_slates": "exact",
-    },
-    "slate_greedy_optimal_q": {
-        "serving_slates": "greedy",
-        "target": "q_learning",
-        "target_slates": "exact",
-    },
-    "slate_optimal_optimal_q": {
-        "serving_slates": "exact",
-        "target": "q_learning",
-        "target_slates": "exact",
-    },
+# here. Its myopic agents have gamma 0. By name: serving slates, and arguments of the targets.
+_PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dp_random": ("greedy", {"kind": "sarsa"}),
+    "slate_topk_sarsa": ("top_k", {"kind": "sarsa"}),
+    "myopic_slate_topk_sarsa": ("top_k", {"kind": "sarsa", "gamma": 0.0}),
+    "slate_greedy_sarsa": ("greedy", {"kind": "sarsa"}),
+    "myopic_slate_greedy_sarsa": ("greedy", {"kind": "sarsa", "gamma": 0.0}),
+    "slate_topk_topk_q": ("top_k", {"kind": "q_learning", "slates": "top_k"}),
+    "slate_greedy_greedy_q": ("greedy", {"kind": "q_learning", "slates": "greedy"}),
+    "slate_topk_optimal_q": ("top_k", {"kind": "q_learning", "slates": "exact"}),
+    "slate_greedy_optimal_q": ("greedy", {"kind": "q_learning", "slates": "exact"}),
+    "slate_optimal_optimal_q": ("exact", {"kind": "q_learning", "slates": "exact"}),
 }
+
+PRESETS = tuple(_PRESETS)
 
 
 def preset_arguments(name: str) -> dict[str, Any]:
-    """Arguments of `SlateQAgent` for the agent of that name.
+    """Arguments of `SlateQAgent` for the agent of that name, one of `PRESETS`.
+
+    What a preset does not name, as the lambda of the targets, comes from gin bindings.
 
     Raises:
       ValueError: for an unknown name, with the known ones.
     """
-    if name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
-    return dict(PRESETS[name])
+    checks.require_one_of(PRESETS, preset=name)
+    serving_slates, targets = _PRESETS[name]
+    arguments: dict[str, Any] = {
+        "serving_slates": serving_slates,
+        "targets": SlateQTargets(**targets),
+    }
+    if name == "dp_random":
+        arguments["exploration"] = Exploration(epsilon=1.0, eval_epsilon=1.0)
+    return arguments

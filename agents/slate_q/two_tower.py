@@ -5,34 +5,31 @@ from collections.abc import Callable, Sequence
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents.shared import encoding
-from recsim_tf.agents.slate_q.network import SlateNetwork, apply_layers, with_no_click
+from recsim_tf.agents.shared import checks, encoding
+from recsim_tf.agents.shared.networks import apply_layers, perceptron
+from recsim_tf.agents.slate_q.network import ChoiceValueNetwork
+from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Observation
 from recsim_tf.policies.beliefs import product_with_documents
 
 
 @gin.configurable
-class TwoTowerQNetwork(SlateNetwork):
+class TwoTowerQNetwork(ChoiceValueNetwork):
     """Q-values of every candidate and of "no click", from a vector of the user and a vector of each
     document.
 
-    The item-wise value is <f(user), g(document)> + b(document), relative to the no-click value. A
-    perceptron f and a perceptron g that meet only in an inner product are the two towers by which
-    large catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural modeling for
-    large corpus item recommendations", RecSys 2019; Covington et al. 2016, "Deep neural networks
-    for YouTube recommendations", RecSys 2016, with a free vector for each document in place of g).
-    The product says less than the perceptron of `SlateQNetwork`, which sees user and document
-    together, but it takes no hidden layer for each of the B N pairs.
+    The item-wise value is <f(user), g(document)> + b(document). The perceptrons f and g meet only
+    in an inner product: they are the two towers by which large catalogues are searched (Yi et al.
+    2019, "Sampling-bias-corrected neural modeling for large corpus item recommendations", RecSys
+    2019; Covington et al. 2016, "Deep neural networks for YouTube recommendations", RecSys 2016,
+    with a free vector for each document in place of g). `SlateQNetwork` sees user and document
+    together and can express more, but it needs hidden layers for each of the B N pairs.
 
     Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
     documents of the catalogue then go through g once, and the values of the candidates are gathered
-    from one matrix product [B, D]. Where the candidates are so few that this would be the larger
-    tensor, as in the loss, which asks for one document a user, they alone go through g (see
-    `product_with_documents`). Documents that are observed as features go through g for each
-    candidate of each user.
-
-    It is called as `SlateQNetwork` and gives ((q_items float [B, N], q_no_click float [B]),
-    network_state).
+    from one matrix product [B, D]. The loss asks for one document of each user only. Where the
+    candidates are as few as that, they alone go through g (see `product_with_documents`). Documents
+    that are observed as features go through g for each candidate of each user.
 
     Args:
       observation_spec: `Observation` of specs.
@@ -43,9 +40,8 @@ class TwoTowerQNetwork(SlateNetwork):
         is learned; None where documents are observed as features.
       belief: maps the observation to a vector [B, U] that all see beside the user's observation, as
         what the agent believes of a hidden taste; or None.
-      no_click: "learned", or "zero" for the SlateQ paper's value of zero.
-      relative: with a learned no-click value, whether the towers give the difference Q(s, i) - Q(s,
-        none) instead of Q(s, i), see `SlateQNetwork`.
+      no_click: "learned" or "zero", see `ChoiceValueNetwork`.
+      relative: see `ChoiceValueNetwork`.
 
     Raises:
       ValueError: for an unknown no_click, an embedding_size below 1, ids without these bounds, or
@@ -63,30 +59,15 @@ class TwoTowerQNetwork(SlateNetwork):
         relative: bool = True,
         name: str = "TwoTowerQNetwork",
     ):
-        super().__init__(observation_spec, name)
-        if no_click not in ("learned", "zero"):
-            raise ValueError(f"no_click must be learned or zero, got {no_click!r}")
-        if embedding_size < 1:
-            raise ValueError(f"embedding_size must be at least 1, got {embedding_size}")
-        self._user_spec = observation_spec.user
-        self._document_spec = encoding.element_spec(observation_spec.documents)
+        super().__init__(observation_spec, no_click, relative, name)
+        checks.require_at_least(1, embedding_size=embedding_size)
         self._belief = belief
-        self._relative = relative and no_click == "learned"
-        self._num_documents = _num_documents(self._document_spec)
+        self._num_documents = _num_documents(encoding.element_spec(observation_spec.documents))
         self._features = None
         if document_features is not None:
             self._features = _feature_table(document_features, self._num_documents)
 
-        def perceptron(name_of: str, outputs: int):
-            hidden = [
-                tf.keras.layers.Dense(n, "relu", name=f"{name_of}_hidden") for n in hidden_units
-            ]
-            return [
-                *hidden,
-                tf.keras.layers.Dense(outputs, name=f"{name_of}_value", dtype="float32"),
-            ]
-
-        self._user_layers = perceptron("user", embedding_size)
+        self._user_layers = perceptron(hidden_units, embedding_size, "user")
         self._free_vectors = []
         self._document_layers = []
         # The widest of the rows that a document goes through on its way to a value.
@@ -98,36 +79,30 @@ class TwoTowerQNetwork(SlateNetwork):
                 embedding(self._num_documents, 1, "zeros", name="document_bias"),
             ]
         else:
-            self._document_layers = perceptron("document", embedding_size + 1)
+            self._document_layers = perceptron(hidden_units, embedding_size + 1, "document")
             self._width = max(
                 self._width, *hidden_units, 0 if self._features is None else self._features.shape[1]
             )
-        self._no_click_layers = perceptron("no_click", 1) if no_click == "learned" else []
+        self._no_click_layers = (
+            perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
+        )
 
-    @property
-    def learns_no_click(self) -> bool:
-        """Whether the no-click value is learned rather than zero."""
-        return bool(self._no_click_layers)
+    def _users(self, observation):
+        users = super()._users(observation)
+        if self._belief is None:
+            return users
+        return tf.concat([users, tf.cast(self._belief(observation), tf.float32)], axis=-1)
 
-    def call(self, observation, step_type=(), network_state=(), training=False):
-        del step_type, training
-        user = encoding.encode(observation.user, self._user_spec, 1)
-        if self._belief is not None:
-            user = tf.concat([user, tf.cast(self._belief(observation), tf.float32)], axis=-1)
-        q_items = self._item_values(user, observation.documents)
-        return with_no_click(q_items, user, self._no_click_layers, self._relative), network_state
-
-    def _item_values(self, user, documents):
+    def _item_values(self, users, documents):
+        vectors = apply_layers(self._user_layers, users)
         # The last number of a document's vector is its bias.
-        users = tf.pad(apply_layers(self._user_layers, user), [[0, 0], [0, 1]], constant_values=1.0)
+        vectors = tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0)
         if self._num_documents:
             (ids,) = tf.nest.flatten(documents)
             return product_with_documents(
-                users, self._vectors, ids, self._num_documents, self._width
+                vectors, self._vectors, ids, self._num_documents, self._width
             )
-        return tf.linalg.matvec(
-            self._through_tower(encoding.encode(documents, self._document_spec, 2)), users
-        )
+        return tf.linalg.matvec(self._through_tower(self._encoder.documents(documents)), vectors)
 
     def _vectors(self, ids=None):
         """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
@@ -158,7 +133,7 @@ def _num_documents(spec) -> int:
     if not encoding.num_categories(spec) or spec.minimum.min() < 0:
         bounds = (
             (int(end) for end in (spec.minimum.min(), spec.maximum.max()))
-            if hasattr(spec, "minimum")
+            if isinstance(spec, BoundedTensorSpec)
             else ()
         )
         raise ValueError(

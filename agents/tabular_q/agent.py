@@ -9,10 +9,11 @@ import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 
 from recsim_tf import replicas
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
+from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.exploration import epsilon_greedy
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
+from recsim_tf.agents.tabular_q.cells import Discretization, SlateCells, transpose_integers
 from recsim_tf.core import random
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
@@ -26,17 +27,17 @@ class TabularQLoss(NamedTuple):
     visited: tf.Tensor  # share of the table's cells that have been learned from
 
 
-class SessionCountingPolicy(SlatePolicy):
-    """A `SlatePolicy` that counts the sessions that it has begun, in a variable.
+class TFSessionCountingPolicy(TFSlatePolicy):
+    """A `TFSlatePolicy` that counts the sessions that it has begun, in a variable.
 
     It recognises them by their FIRST steps, not by a policy state: TF-Agents' drivers begin with a
-    fresh policy state at every call. Its `function` counts nothing.
+    fresh policy state at every call. Its `policy` counts nothing.
     """
 
     def __init__(
-        self, time_step_spec, action_spec, function, variables, num_sessions: tf.Variable, **kwargs
+        self, time_step_spec, action_spec, policy, variables, num_sessions: tf.Variable, **arguments
     ):
-        super().__init__(time_step_spec, action_spec, function, variables, **kwargs)
+        super().__init__(time_step_spec, action_spec, policy, variables, **arguments)
         self._num_sessions = num_sessions
 
     def _action(self, time_step, policy_state, seed):
@@ -70,15 +71,9 @@ class TabularQAgent(tf_agent.TFAgent):
         B.
       ordinal_slates: whether another order of the same documents is another slate; if not, slates
         are in candidate order.
-      ignore_response: whether the response to the previous slate (zeros at the start of a session)
-        is no part of the cell.
-      discretization_bounds: lowest and highest edge of the intervals of observed numbers; None
-        takes the bounds of each part of the observation from its spec.
-      number_bins: number of these edges.
+      discretization: how observations and slates become cells, by default `Discretization()`.
       learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
         not.
-      max_cells: largest size of the table.
-      hashed: whether combinations share cells by hashing where they are more than `max_cells`.
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
 
@@ -96,42 +91,23 @@ class TabularQAgent(tf_agent.TFAgent):
         exploration_policy: str = "epsilon_greedy",
         exploration_temperature: float = 0.99,
         ordinal_slates: bool = False,
-        ignore_response: bool = True,
-        discretization_bounds: tuple[float, float] | None = (0.0, 10.0),
-        number_bins: int = 100,
+        discretization: Discretization | None = None,
         learn_from_last_step: bool = True,
-        max_cells: int = 2**22,
-        hashed: bool = False,
         seed=0,
         train_step_counter: tf.Variable | None = None,
         name: str = "TabularQAgent",
     ):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
-        if exploration_policy not in EXPLORATION_POLICIES:
-            raise ValueError(
-                f"exploration_policy must be one of {', '.join(EXPLORATION_POLICIES)}, got"
-                f" {exploration_policy!r}"
-            )
-        numbers = {
-            "gamma": gamma,
-            "learning_rate": learning_rate,
-            "exploration_temperature": exploration_temperature,
-        }
-        for argument, value in numbers.items():
-            if not callable(value) and not 0 <= value <= 1:
-                raise ValueError(f"{argument} must be in [0, 1], got {value}")
+        checks.require_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
+        checks.require_fraction(
+            gamma=gamma,
+            learning_rate=learning_rate,
+            exploration_temperature=exploration_temperature,
+        )
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self._slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
-        self._cells = SlateCells(
-            time_step_spec.observation,
-            slate_size,
-            ignore_response,
-            discretization_bounds,
-            number_bins,
-            max_cells,
-            hashed,
-        )
+        self._cells = SlateCells(time_step_spec.observation, slate_size, discretization)
         self._gamma = gamma
         self._learning_rate = learning_rate
         self._exploration_temperature = exploration_temperature
@@ -155,8 +131,8 @@ class TabularQAgent(tf_agent.TFAgent):
         super().__init__(
             time_step_spec,
             action_spec,
-            SlatePolicy(time_step_spec, action_spec, self._greedy, [self._table], seed=policy_seed),
-            SessionCountingPolicy(
+            TFSlatePolicy(time_step_spec, action_spec, self._greedy, [self._table], policy_seed),
+            TFSessionCountingPolicy(
                 time_step_spec,
                 action_spec,
                 explore,

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.shared import encoding
+from recsim_tf.agents.shared import checks, encoding
 from recsim_tf.core.types import Nest
 
 
@@ -29,8 +29,7 @@ class ObservationDigits:
     def __init__(
         self, spec: Nest, discretization_bounds: tuple[float, float] | None, number_bins: int
     ):
-        if number_bins < 1:
-            raise ValueError(f"number_bins must be at least 1, got {number_bins}")
+        checks.require_at_least(1, number_bins=number_bins)
         self._leaves = [
             _leaf_digits(leaf, discretization_bounds, number_bins) for leaf in tf.nest.flatten(spec)
         ]
@@ -135,12 +134,8 @@ class _IntervalDigits:
 
 
 def _finite_bounds(spec) -> tuple[float, float]:
-    # A spec without bounds, or with the ends of its dtype's range, has nothing to cut into
-    # intervals.
-    low, high = (
-        float(np.min(getattr(spec, "minimum", -np.inf))),
-        float(np.max(getattr(spec, "maximum", np.inf))),
-    )
+    # The ends of the dtype's range stand for "no bound".
+    low, high = float(np.min(spec.minimum)), float(np.max(spec.maximum))
     if low <= spec.dtype.min or high >= spec.dtype.max:
         raise ValueError(
             "discretization_bounds=None takes the bounds of each part of an observation, and"

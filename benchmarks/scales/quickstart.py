@@ -22,7 +22,7 @@ _QUICK = (
 )
 _QUICK += (
     "experiment.replay_length=4",
-    "SlateQAgent.num_steps=2",
+    "SlateQTargets.num_steps=2",
     "Evaluation.num_users=16",
     "train.eval_users=16",
 )

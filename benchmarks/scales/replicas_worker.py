@@ -41,7 +41,7 @@ def measure(task: Task) -> dict[str, float]:
         f"experiment.num_users = {task.users}",
         f"experiment.batch_size = {task.batch_size}",
         f"experiment.replay_length = {task.num_steps + 20}",
-        f"SlateQAgent.num_steps = {task.num_steps}",
+        f"SlateQTargets.num_steps = {task.num_steps}",
         f"cluster.logical_cpus = {task.logical_cpus}",
     ]
     config.load(["quickstart.gin"], bindings)

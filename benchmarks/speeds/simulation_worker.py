@@ -18,6 +18,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.policies import random_policy
 
 
 class Task(NamedTuple):
@@ -43,13 +44,6 @@ def simulation(task: Task, num_users: int, num_steps: int):
         task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
     )
 
-    def policy(observation, policy_state, seed):
-        del observation
-        return (
-            random.uniform_slate(num_users, task.num_candidates, task.slate_size, seed),
-            policy_state,
-        )
-
     def count(carry, transition):
         reward, sessions = carry
         return reward + tf.reduce_sum(transition.reward), sessions + tf.reduce_sum(
@@ -59,7 +53,7 @@ def simulation(task: Task, num_users: int, num_steps: int):
     @compiled(jit_compile=task.xla)
     def simulate(seed):
         return simulator.fold(
-            policy,
+            random_policy(simulator),
             num_users,
             num_steps,
             seed,

@@ -25,9 +25,9 @@ class _Row(NamedTuple):
 
 
 _QUICKSTART = (
-    "SlateQAgent.target = 'differential'",
-    "SlateQAgent.td_lambda = 0.99",
-    "SlateQAgent.epsilon = 0.05",
+    "SlateQTargets.kind = 'differential'",
+    "SlateQTargets.td_lambda = 0.99",
+    "Exploration.epsilon = 0.05",
     "SlateQAgent.average_tau = 0.01",
     "SlateQNetwork.items_see_user = False",
 )

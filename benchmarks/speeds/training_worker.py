@@ -65,7 +65,7 @@ def measure(task: Task) -> dict[str, float]:
     gin.parse_config(
         [
             *task.bindings,
-            *([f"SlateQAgent.num_steps = {task.num_steps}"] if task.agent == "slate_q" else []),
+            *([f"SlateQTargets.num_steps = {task.num_steps}"] if task.agent == "slate_q" else []),
         ]
     )
     simulator = recsim_tf.make(

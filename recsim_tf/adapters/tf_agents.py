@@ -1,7 +1,7 @@
 """The simulator as a TF-Agents environment, and policies on both sides of that edge."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -15,7 +15,13 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf import replicas
 from recsim_tf.core import nests, random
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Policy, SimulatorState
+from recsim_tf.core.types import (
+    Nest,
+    Observation,
+    Policy,
+    SimulatorState,
+    initial_policy_state,
+)
 
 
 class EnvironmentState(NamedTuple):
@@ -162,52 +168,66 @@ def _read(variables: Nest) -> Nest:
     return tf.nest.map_structure(tf.convert_to_tensor, variables)
 
 
-class SlatePolicy(tf_policy.TFPolicy):
-    """A rollout policy, a pure function, as a TF-Agents policy.
+class TFSlatePolicy(tf_policy.TFPolicy):
+    """A rollout policy as a TF-Agents policy.
 
-    Randomness comes from the `seed` of `action` if it is an int32 [2] tensor, else from a variable
-    of the policy, which a checkpoint holds.
+    The policy state begins anew with each session. Randomness comes from the `seed` of `action` if
+    it is an int32 [2] tensor. Otherwise it comes from a variable, which a checkpoint holds.
 
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      function: (observation, policy_state, seed) -> (slate int32 [B, K], policy_state).
-      variables: those that `function` reads.
-      policy_state_spec: spec of the policy state of one user.
+      policy: the rollout policy.
+      variables: those that `policy` reads.
       seed: an integer or int32 [2].
+      **arguments: of `TFPolicy`.
     """
 
     def __init__(
         self,
         time_step_spec: ts.TimeStep,
         action_spec,
-        function: Policy,
+        policy: Policy,
         variables: Sequence[tf.Variable] = (),
-        policy_state_spec=(),
         seed=0,
-        name: str = "SlatePolicy",
+        name: str = "TFSlatePolicy",
+        **arguments: Any,
     ):
+        with tf.init_scope():
+            self._seed = replicas.seed_variable(seed, name="seed")
+            policy_state = initial_policy_state(policy, 1)
         super().__init__(
             time_step_spec,
             action_spec,
-            policy_state_spec,
-            automatic_state_reset=True,
+            tf.nest.map_structure(
+                lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), policy_state
+            ),
             clip=False,
             name=name,
+            **arguments,
         )
-        self.function = function
+        self.policy = policy
         self._read_variables = list(variables)
-        with tf.init_scope():
-            self._seed = replicas.seed_variable(seed, name="seed")
 
     def _variables(self):
         return [*self._read_variables, self._seed]
 
-    def _action(self, time_step, policy_state, seed):
+    def _get_initial_state(self, batch_size):
+        if batch_size is None:
+            return nests.at_step(initial_policy_state(self.policy, 1), 0)
+        return initial_policy_state(self.policy, batch_size)
+
+    def _next_seed(self, seed):
+        """The seed that was given, or a new one where it is None."""
         if seed is None:
             next_seed, seed = random.split_seed(self._seed, 2)
             self._seed.assign(next_seed)
-        slate, policy_state = self.function(time_step.observation, policy_state, seed)
+        return seed
+
+    def _action(self, time_step, policy_state, seed):
+        slate, policy_state = self.policy(
+            time_step.observation, policy_state, self._next_seed(seed)
+        )
         return policy_step.PolicyStep(slate, policy_state, ())
 
     def _distribution(self, time_step, policy_state):
@@ -216,26 +236,35 @@ class SlatePolicy(tf_policy.TFPolicy):
         return step._replace(action=tfp.distributions.Deterministic(step.action))
 
 
-def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:
-    """Makes any TF-Agents policy a policy for `Simulator.rollout` and `Simulator.fold`; one that
-    already is passes through.
+class _RolloutPolicy:
+    """A TF-Agents policy as a rollout policy.
 
-    A policy's state is reset by the simulator where it seats a new user, so every step is presented
-    as MID.
+    The simulator starts the policy state anew with each session, so every step is presented as MID.
     """
-    if not hasattr(policy, "action"):
-        return policy
-    if isinstance(policy, SlatePolicy):
-        return policy.function
 
-    def function(observation, policy_state, seed):
+    def __init__(self, policy: tf_policy.TFPolicy):
+        self._policy = policy
+
+    def initial_state(self, num_users: int) -> Nest:
+        return self._policy.get_initial_state(num_users)
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed
+    ) -> tuple[tf.Tensor, Nest]:
         del seed
         num_users = nests.batch_size(observation)
         step_type = tf.fill([num_users], ts.StepType.MID)
-        step = policy.action(
-            ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation),
-            policy_state,
-        )
+        time_step = ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation)
+        step = self._policy.action(time_step, policy_state)
         return tf.cast(step.action, tf.int32), step.state
 
-    return function
+
+def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:
+    """A policy for `Simulator.rollout` and `Simulator.fold`, from one of TF-Agents.
+
+    A rollout policy passes through, and of a `TFSlatePolicy` it is the policy inside. Any other
+    policy of TF-Agents becomes a `StatefulPolicy`, which draws by TensorFlow's own generators.
+    """
+    if isinstance(policy, TFSlatePolicy):
+        return policy.policy
+    return _RolloutPolicy(policy) if isinstance(policy, tf_policy.TFPolicy) else policy

@@ -27,9 +27,10 @@ from recsim_tf.policies.logistic import (
     ucb_glm_radius,
 )
 from recsim_tf.policies.myopic import myopic_policy
+from recsim_tf.policies.observations import raw_user
 from recsim_tf.policies.oracle import oracle_policy
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
-from recsim_tf.policies.random import random_policy
+from recsim_tf.policies.random import random_policy, uniform_slate
 from recsim_tf.policies.registry import BASELINE_NAMES, BASELINES, baseline_policy
 from recsim_tf.policies.slates import (
     exact_slate,
@@ -67,6 +68,7 @@ __all__ = [
     "random_policy",
     "rank_cluster",
     "rank_clusters",
+    "raw_user",
     "slate_advantage",
     "slate_optimizer",
     "thompson",
@@ -75,5 +77,6 @@ __all__ = [
     "ucb1",
     "ucb_glm",
     "ucb_glm_radius",
+    "uniform_slate",
     "update_counts",
 ]

@@ -6,15 +6,15 @@ choice.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import gin
 import tensorflow as tf
 
 from recsim_tf import choice
-from recsim_tf.agents.layers.users import raw_user
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Observation
+from recsim_tf.policies.observations import raw_user
 
 # Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all
 # non-negative.
@@ -171,12 +171,19 @@ class LearnedScores:
         return weights[:, :-1], weights[:, -1]
 
 
+@runtime_checkable
+class ScoringUsers(Protocol):
+    """A user model that scores how much users like documents."""
+
+    def scores(self, state: Nest, documents: Nest) -> tf.Tensor:
+        """Scores [B, N] of documents, a nest of [B, N, ...], for users, a nest of [B, ...]."""
+
+
 class BeliefScores:
     """A multinomial choice model of how much users in a believed state like the documents.
 
     Args:
-      users: the user model, with `scores(state, documents)` [B, N], of documents as they are
-        observed.
+      users: the user model, as `ScoringUsers`; it scores documents as they are observed.
       belief: maps the observation to a user state, a nest of [B, ...].
       choice_model: `MultinomialProportional` or `MultinomialLogit`.
       **parameters: of the choice model; by default of the logit, no_click_mass 5, as in RecSim
@@ -195,7 +202,7 @@ class BeliefScores:
         **parameters: Any,
     ):
         _check_multinomial(choice_model)
-        if not hasattr(users, "scores"):
+        if not isinstance(users, ScoringUsers):
             raise ValueError(
                 f"users must have a method scores(state, documents), got {type(users).__name__}"
             )

@@ -1,4 +1,4 @@
-"""A bandit of clicks over policies: which policy a user clicks most fills the slate first."""
+"""A bandit over policies: the policy whose documents a user clicks most fills the slate first."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,8 +7,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Policy
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm
@@ -23,30 +23,29 @@ class ClickBanditState(NamedTuple):
 
 @gin.configurable
 class ClickBandit:
-    """A rollout policy: a bandit of each user's clicks ranks base policies, the arms. RecSim
-    0.2.4's `AbstractClickBanditLayer`.
+    """A rollout policy: a bandit of each user's clicks ranks base policies, the arms.
 
-    Arms are visited from the highest score downwards, by the rule of `ClusterBandit`, and each
-    gives its slate's documents in order, until the slate is full; what an earlier arm gave is left
-    out. Where all arms together have too few, the slate is padded with -1.
+    This is RecSim 0.2.4's `AbstractClickBanditLayer`. Arms are visited from the highest score
+    downwards, and `ClickScores` gives the scores. Each arm adds the documents of its slate in
+    order, without those that an earlier arm gave, until the slate is full. The slate is padded with
+    -1 where all arms together have too few documents.
 
-    A document counts for the arm whose number is the `cluster_id` of its response, as in RecSim,
-    whichever arm gave it. So arm a is meant to show documents of cluster a, and there are as many
-    arms as clusters. `ClusterBandit` is the case of one `greedy_cluster_policy` a cluster.
+    A shown document counts for the arm whose number is the `cluster_id` of its response, whichever
+    arm gave it, as in RecSim. So arm a should show documents of cluster a, and there are as many
+    arms as clusters. With one `greedy_cluster_policy` for each cluster this is `ClusterBandit`.
 
-    Every arm chooses a slate at every step, and its policy state goes on, whether it is visited or
-    not (RecSim steps visited arms only).
+    Every arm chooses a slate and moves its policy state at every step, whether it is visited or not
+    (RecSim steps visited arms only).
 
-        arms = [greedy_cluster_policy(simulator, cluster) for cluster in range(num_clusters)] policy
-        = ClickBandit(simulator, arms) simulator.rollout(policy, num_users, num_steps, seed,
-        policy_state=policy.get_initial_state(num_users))
+        arms = [greedy_cluster_policy(simulator, cluster) for cluster in range(num_clusters)]
+        policy = ClickBandit(simulator, arms)
+        trajectory = simulator.rollout(policy, num_users, num_steps, seed)
 
     Args:
       simulator: an environment whose observed responses have `clicked` and the `cluster_id` of what
         was shown.
-      arms: A policies (observation, policy_state, seed) -> (slate int32 [B, k], policy_state), of
-        slates of any length, padded with -1. One with a policy state has `policy_state_spec` and
-        `get_initial_state`, as `ClusterBandit`.
+      arms: A policies, with or without a state. Their slates int32 [B, k] have any length k and are
+        padded with -1.
       algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
       optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
 
@@ -57,12 +56,12 @@ class ClickBandit:
 
     def __init__(
         self,
-        simulator: Simulator,
+        simulator: SessionSource,
         arms: Sequence[Policy],
         algorithm: str | BanditAlgorithm = "ucb1",
         optimism_scaling: float = 1.0,
     ):
-        num_clusters = fields.response_clusters(simulator, fields.example_observation(simulator))
+        num_clusters = fields.response_clusters(simulator.observation_spec().response)
         if len(arms) != num_clusters:
             raise ValueError(
                 f"arms must be one policy for each of the num_clusters={num_clusters} of responses,"
@@ -73,24 +72,15 @@ class ClickBandit:
         self._num_candidates = simulator.num_candidates
         self.scores = ClickScores(num_clusters, algorithm, optimism_scaling)
 
-    @property
-    def policy_state_spec(self) -> ClickBanditState:
-        """Specs of the policy state of one user."""
-        arms = tuple(getattr(arm, "policy_state_spec", ()) for arm in self.arms)
-        return ClickBanditState(counts=self.scores.counts_spec, arms=arms)
-
-    def get_initial_state(self, batch_size: int) -> ClickBanditState:
-        """The policy state at the start of a session."""
-        arms = tuple(
-            arm.get_initial_state(batch_size) if hasattr(arm, "get_initial_state") else ()
-            for arm in self.arms
-        )
-        return ClickBanditState(counts=self.scores.initial_counts(batch_size), arms=arms)
+    def initial_state(self, num_users: int) -> ClickBanditState:
+        """The policy state at the start of a session, [num_users, ...]."""
+        arms = tuple(initial_policy_state(arm, num_users) for arm in self.arms)
+        return ClickBanditState(counts=self.scores.initial_counts(num_users), arms=arms)
 
     def __call__(
         self, observation: Observation, policy_state: ClickBanditState, seed
     ) -> tuple[tf.Tensor, ClickBanditState]:
-        """The slates int32 [B, K] and the policy state that includes the observed response."""
+        """Slates int32 [B, K], and the policy state with the observed response counted."""
         counts = update_counts(policy_state.counts, observation.response)
         score_seed, *arm_seeds = random.split_seed(seed, len(self.arms) + 1)
         acted = [

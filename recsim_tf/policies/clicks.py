@@ -1,5 +1,6 @@
-"""Clicks as the rewards of a bandit: what a user was shown and clicked of each arm, and the arms'
-scores from it.
+"""Clicks as the rewards of a bandit.
+
+What a user was shown and clicked of each cluster gives the clusters their scores.
 """
 
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from recsim_tf.core.types import Nest
+from recsim_tf.policies import fields
 from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm
 
 
@@ -17,6 +19,12 @@ class ClickCounts(NamedTuple):
     clicks: tf.Tensor  # float32 [B, T], clicks on them
     # bool [B], whether a slate was shown, so that the next response is one to count
     started: tf.Tensor
+
+
+def counts_spec(num_clusters: int) -> ClickCounts:
+    """Specs of the counts of one user."""
+    counts = tf.TensorSpec([num_clusters], tf.float32)
+    return ClickCounts(impressions=counts, clicks=counts, started=tf.TensorSpec([], tf.bool))
 
 
 def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
@@ -38,11 +46,11 @@ def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
 
 
 class ClickScores:
-    """Scores of arms, one a cluster, from the counts of a session.
+    """Scores of arms, one for each cluster, from the counts of a session.
 
-    They are the algorithm's for the user's impressions (pulls) and clicks (rewards), and the sum of
-    the impressions (round). While a user has not been shown every cluster, those shown least come
-    first, whatever the algorithm (RecSim 0.2.4).
+    A bandit algorithm scores the clusters. Its pulls are the user's impressions, its rewards the
+    clicks, and its round is the sum of the impressions. Until a user has been shown every cluster,
+    the clusters shown least come first, whatever the algorithm (RecSim 0.2.4).
 
     Args:
       num_clusters: T.
@@ -60,17 +68,9 @@ class ClickScores:
         self._algorithm = bandit_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
         self._optimism_scaling = optimism_scaling
 
-    @property
-    def counts_spec(self) -> ClickCounts:
-        """Specs of the counts of one user."""
-        counts = tf.TensorSpec([self.num_clusters], tf.float32)
-        return ClickCounts(impressions=counts, clicks=counts, started=tf.TensorSpec([], tf.bool))
-
-    def initial_counts(self, batch_size: int) -> ClickCounts:
-        """The counts at the start of a session."""
-        return tf.nest.map_structure(
-            lambda spec: tf.zeros([batch_size, *spec.shape], spec.dtype), self.counts_spec
-        )
+    def initial_counts(self, num_users: int) -> ClickCounts:
+        """The counts of `num_users` users at the start of a session."""
+        return fields.zeros(counts_spec(self.num_clusters), num_users)
 
     def __call__(self, counts: ClickCounts, seed) -> tf.Tensor:
         """The clusters' scores, float32 [B, T]."""

@@ -1,12 +1,13 @@
-"""Bandits over clusters of documents: which cluster a user clicks most, and within it the documents
-of best quality.
+"""Bandits over clusters of documents.
+
+A user's clicks rank the clusters, and quality ranks the documents within a cluster.
 """
 
 import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, validation
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
@@ -55,7 +56,7 @@ def rank_cluster(cluster_id: int | tf.Tensor, documents: Nest, slate_size: int) 
     return tf.where(tf.range(slate_size) < size, slate, -1)
 
 
-def greedy_cluster_policy(simulator: Simulator, cluster_id: int) -> Policy:
+def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
     """A policy that shows the best documents of one cluster, and shorter slates where it has too
     few.
 
@@ -66,7 +67,7 @@ def greedy_cluster_policy(simulator: Simulator, cluster_id: int) -> Policy:
     Raises:
       ValueError: if documents lack one of the fields, or for an unknown cluster.
     """
-    num_clusters = fields.document_clusters(simulator, fields.example_observation(simulator))
+    num_clusters = fields.document_clusters(simulator)
     if not 0 <= cluster_id < num_clusters:
         raise ValueError(
             f"cluster_id must be in [0, num_clusters={num_clusters}), got {cluster_id}"
@@ -81,23 +82,18 @@ def greedy_cluster_policy(simulator: Simulator, cluster_id: int) -> Policy:
 
 @gin.configurable
 class ClusterBandit:
-    """A rollout policy: a bandit of each user's clicks chooses clusters, quality chooses within
-    them. RecSim 0.2.4's `ClusterBanditAgent`.
+    """A rollout policy: a bandit of each user's clicks ranks the clusters.
 
-    Clusters are visited from the highest score downwards, and each gives its candidates by quality,
-    until the slate is full. The scores are the algorithm's for the user's impressions (pulls) and
-    clicks (rewards) in this session, and the sum of the impressions (round). While a user has not
-    been shown every cluster, those shown least come first, whatever the algorithm; equal ones in
-    the order of their index. So the first slate of a session begins with cluster 0, as in RecSim,
-    and by the same rule as all others. Every step has its own seed, so that Thompson sampling draws
-    anew (RecSim repeats its draws).
+    This is RecSim 0.2.4's `ClusterBanditAgent`. Clusters are visited from the highest score
+    downwards, and `ClickScores` gives the scores. Each cluster adds its candidates by quality until
+    the slate is full. Clusters of equal score are visited in the order of their index, so the first
+    slate of a session begins with cluster 0, as in RecSim. Every step has its own seed, so Thompson
+    sampling draws anew (RecSim repeats its draws). The counts begin at zero in every session.
 
-        policy = ClusterBandit(simulator, "thompson") simulator.rollout(policy, num_users,
-        num_steps, seed, policy_state=policy.get_initial_state(num_users))
+        policy = ClusterBandit(simulator, "thompson")
+        trajectory = simulator.rollout(policy, num_users, num_steps, seed)
 
-    With TF-Agents: `SlatePolicy(time_step_spec, action_spec, policy,
-    policy_state_spec=policy.policy_state_spec)`. Either way the counts begin at zero in every
-    session.
+    For TF-Agents: `TFSlatePolicy(time_step_spec, action_spec, policy)`.
 
     Args:
       simulator: an environment whose observed documents have a `cluster_id` and a `quality`, and
@@ -112,31 +108,24 @@ class ClusterBandit:
 
     def __init__(
         self,
-        simulator: Simulator,
+        simulator: SessionSource,
         algorithm: str | BanditAlgorithm = "ucb1",
         optimism_scaling: float = 1.0,
     ):
-        observation = fields.example_observation(simulator)
-        self.num_clusters = fields.document_clusters(simulator, observation)
-        validation.check_fields("responses", observation.response, "clicked", "cluster_id")
+        self.num_clusters = fields.document_clusters(simulator)
+        response_spec = simulator.observation_spec().response
+        validation.check_fields("responses", response_spec, "clicked", "cluster_id")
         self._slate_size = simulator.slate_size
         self.scores = ClickScores(self.num_clusters, algorithm, optimism_scaling)
 
-    @property
-    def policy_state_spec(self) -> ClickCounts:
-        """Specs of the counts of one user."""
-        return self.scores.counts_spec
-
-    def get_initial_state(self, batch_size: int) -> ClickCounts:
-        """The counts at the start of a session."""
-        return self.scores.initial_counts(batch_size)
+    def initial_state(self, num_users: int) -> ClickCounts:
+        """The counts at the start of a session, of [num_users, ...]."""
+        return self.scores.initial_counts(num_users)
 
     def __call__(
         self, observation: Observation, policy_state: ClickCounts, seed
     ) -> tuple[tf.Tensor, ClickCounts]:
-        """The slates int32 [B, K] and the counts that include the observed response."""
+        """Slates int32 [B, K], and the counts with the observed response added."""
         counts = update_counts(policy_state, observation.response)
-        return (
-            rank_clusters(self.scores(counts, seed), observation.documents, self._slate_size),
-            counts,
-        )
+        scores = self.scores(counts, seed)
+        return rank_clusters(scores, observation.documents, self._slate_size), counts

@@ -1,60 +1,49 @@
-"""What a bandit needs of an environment, checked on an observation of it."""
+"""What policies need of an environment, read from the specs of its observations."""
 
 import tensorflow as tf
 
 from recsim_tf.core import validation
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.types import Nest
 
 
-def example_observation(simulator: Simulator) -> Observation:
-    """An observation at the start of a session, made outside of any graph."""
-    # Above layers there is no number of users that the parameters ask for.
-    num_users = getattr(simulator, "num_users", None) or 1
-    with tf.init_scope():
-        return simulator.observe(simulator.reset(num_users, seed=0))
+def zeros(specs: Nest, num_users: int | tf.Tensor = 1) -> Nest:
+    """Zeros, a nest of [num_users, ...], from the specs of one user."""
+    return tf.nest.map_structure(lambda spec: tf.zeros([num_users, *spec.shape], spec.dtype), specs)
 
 
-def document_clusters(simulator: Simulator, observation: Observation) -> int:
-    """The number of clusters of an environment whose documents can be ranked by cluster and
-    quality.
-
-    Args:
-      simulator: the environment.
-      observation: of any number of its users.
+def document_clusters(simulator: SessionSource) -> int:
+    """The number of clusters of documents that can be ranked by cluster and quality.
 
     Raises:
       ValueError: if documents lack one of the fields, or if cluster ids are not integers with an
         upper bound.
     """
-    validation.check_fields("documents", observation.documents, "cluster_id", "quality")
-    return _num_clusters(
-        "documents", observation.documents, simulator.documents.observation_bounds()
-    )
+    documents = simulator.observation_spec().documents
+    validation.check_fields("documents", documents, "cluster_id", "quality")
+    return _num_clusters("documents", documents.cluster_id)
 
 
-def response_clusters(simulator: Simulator, observation: Observation) -> int:
-    """The number of clusters of an environment whose responses tell which clusters were shown and
-    clicked.
+def response_clusters(response_spec: Nest) -> int:
+    """The number of clusters of responses that tell which clusters were shown and clicked.
 
     Args:
-      simulator: the environment.
-      observation: of any number of its users.
+      response_spec: bounded specs of an observed response.
 
     Raises:
       ValueError: if responses lack one of the fields, or if cluster ids are not integers with an
         upper bound.
     """
-    validation.check_fields("responses", observation.response, "clicked", "cluster_id")
-    return _num_clusters("responses", observation.response, simulator.users.response_bounds())
+    validation.check_fields("responses", response_spec, "clicked", "cluster_id")
+    return _num_clusters("responses", response_spec.cluster_id)
 
 
-def _num_clusters(owner: str, nest: Nest, bounds: Nest) -> int:
-    if not nest.cluster_id.dtype.is_integer:
-        raise ValueError(
-            f"cluster_id of {owner} must be integers, got {nest.cluster_id.dtype.name}"
-        )
-    high = getattr(getattr(bounds, "cluster_id", None), "high", None)
-    if high is None:
+def _num_clusters(owner: str, spec: BoundedTensorSpec) -> int:
+    if not spec.dtype.is_integer:
+        raise ValueError(f"cluster_id of {owner} must be integers, got {spec.dtype.name}")
+    highest = int(spec.maximum.max())
+    # The end of the dtype's range stands for "no bound".
+    if highest == spec.dtype.max:
         raise ValueError(f"the bounds of {owner} must bound cluster_id, got no upper bound")
-    return int(high) + 1
+    return highest + 1

@@ -2,13 +2,13 @@
 
 import tensorflow as tf
 
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Policy
+from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores
-from recsim_tf.policies.fields import example_observation
 
 
-def myopic_policy(simulator: Simulator, choice_scores: ChoiceScores | None = None) -> Policy:
+def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None = None) -> Policy:
     """A policy that maximises the probability of a click: the K candidates of largest choice
     weight, best first.
 
@@ -23,7 +23,7 @@ def myopic_policy(simulator: Simulator, choice_scores: ChoiceScores | None = Non
         documents that are vectors of one length.
     """
     choice_scores = choice_scores or AffinityScores()
-    choice_scores(example_observation(simulator))
+    choice_scores(fields.zeros(simulator.observation_spec(), simulator.num_users or 1))
 
     def act(observation, policy_state, seed):
         del seed

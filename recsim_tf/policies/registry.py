@@ -37,8 +37,6 @@ BASELINE_NAMES = {
 def baseline_policy(name: str, simulator: Simulator) -> Policy:
     """The policy of that name: one of `BASELINES`.
 
-    Where it has a `get_initial_state`, a rollout is to be given that policy state.
-
     Raises:
       ValueError: for another name, or if the policy is not one for this environment.
     """

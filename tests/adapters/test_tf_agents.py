@@ -1,17 +1,17 @@
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.drivers import dynamic_episode_driver, dynamic_step_driver
 from tf_agents.environments import tf_environment
-from tf_agents.policies import random_tf_policy
+from tf_agents.policies import random_tf_policy, tf_policy
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
 from recsim_tf.core import random
+from recsim_tf.core.types import StatefulPolicy
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UtilityVideos,
@@ -331,7 +331,7 @@ def replay_buffer(env, policy, max_length):
 
 
 def slate_policy(env, **kwargs):
-    return SlatePolicy(
+    return TFSlatePolicy(
         env.time_step_spec(), env.action_spec(), random_policy(env.simulator), **kwargs
     )
 
@@ -440,24 +440,30 @@ def test_a_given_seed_decides_the_action_of_a_slate_policy():
 
 def test_the_distribution_of_a_slate_policy_is_a_point_mass():
     env = environment()
-    policy = SlatePolicy(env.time_step_spec(), env.action_spec(), first_positions(SLATE_SIZE))
+    policy = TFSlatePolicy(env.time_step_spec(), env.action_spec(), first_positions(SLATE_SIZE))
     distribution = policy.distribution(env.current_time_step()).action
     assert_equal(distribution.mode(), np.tile([0, 1], [NUM_USERS, 1]))
+
+
+class Counting:
+    """Shows the first candidates and counts the steps of a session."""
+
+    def __init__(self, first: int):
+        self._first = first
+
+    def initial_state(self, num_users):
+        return tf.fill([num_users], self._first)
+
+    def __call__(self, observation, policy_state, seed):
+        slate, _ = first_positions(SLATE_SIZE)(observation, (), seed)
+        return slate, policy_state + 1
 
 
 def test_a_slate_policy_keeps_its_state_within_a_session():
     env = environment()
 
-    def counting(observation, count, seed):
-        slate, _ = first_positions(SLATE_SIZE)(observation, (), seed)
-        return slate, count + 1
-
-    policy = SlatePolicy(
-        env.time_step_spec(),
-        env.action_spec(),
-        counting,
-        policy_state_spec=tf.TensorSpec([], tf.int32),
-    )
+    policy = TFSlatePolicy(env.time_step_spec(), env.action_spec(), Counting(first=5))
+    assert policy.policy_state_spec == tf.TensorSpec([], tf.int32)
     action, step = tf.function(policy.action, autograph=False), stepper(env)
     state = policy.get_initial_state(NUM_USERS)
     time_step = env.current_time_step()
@@ -465,13 +471,13 @@ def test_a_slate_policy_keeps_its_state_within_a_session():
     for _ in range(20):
         chosen = action(time_step, state)
         state = chosen.state
-        expected = np.where(time_step.is_first(), 0, expected) + 1
+        expected = np.where(time_step.is_first(), 5, expected) + 1
         assert_equal(state, expected)
         time_step = step(chosen.action)
     assert len(set(expected)) > 1
 
 
-def test_a_slate_policy_in_a_rollout_is_its_function():
+def test_a_slate_policy_in_a_rollout_is_the_policy_inside():
     pure = simulator()
     env = SlateEnvironment(pure, NUM_USERS)
     policy = rollout_policy(slate_policy(env))
@@ -502,14 +508,18 @@ def test_a_policy_of_tf_agents_runs_in_a_rollout():
 def test_a_stateful_policy_of_tf_agents_keeps_and_resets_its_state_in_a_rollout():
     pure = simulator()
 
-    def action(time_step, count):
-        slate = (count[:, tf.newaxis] + [0, 1]) % NUM_CANDIDATES
-        return types.SimpleNamespace(action=tf.cast(slate, tf.int64), state=count + 1)
+    env = SlateEnvironment(pure, NUM_USERS)
 
-    policy = rollout_policy(types.SimpleNamespace(action=action))
-    transitions = pure.rollout(
-        policy, NUM_USERS, 20, 0, auto_reset=True, policy_state=tf.zeros([NUM_USERS], tf.int32)
-    ).transitions
+    class Turning(tf_policy.TFPolicy):
+        def _action(self, time_step, policy_state, seed):
+            slate = (policy_state[:, tf.newaxis] + [0, 1]) % NUM_CANDIDATES
+            return policy_step.PolicyStep(slate, policy_state + 1)
+
+    policy = rollout_policy(
+        Turning(env.time_step_spec(), env.action_spec(), tf.TensorSpec([], tf.int32))
+    )
+    assert isinstance(policy, StatefulPolicy)
+    transitions = pure.rollout(policy, NUM_USERS, 20, 0, auto_reset=True).transitions
     count = np.zeros(NUM_USERS, np.int32)
     for slate, terminated in zip(
         transitions.slate.numpy(), transitions.terminated.numpy(), strict=True

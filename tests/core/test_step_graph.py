@@ -10,7 +10,8 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import as_seed, uniform_slate
+from recsim_tf.core.random import as_seed
+from recsim_tf.policies import random_policy
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "step_operations.json").read_text())
 NUM_USERS, NUM_STEPS = 8, 4
@@ -22,16 +23,10 @@ def simulation(environment_id):
     """
     simulator = recsim_tf.make(environment_id)
 
-    def policy(observation, policy_state, seed):
-        del observation
-        return (
-            uniform_slate(NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
-            policy_state,
-        )
-
     def add(total, transition):
         return total + tf.reduce_sum(transition.reward)
 
+    policy = random_policy(simulator)
     return compiled(
         lambda seed: simulator.fold(policy, NUM_USERS, NUM_STEPS, seed, add, 0.0, auto_reset=True)
     )

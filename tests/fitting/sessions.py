@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.random import uniform_slate
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
@@ -20,6 +19,7 @@ from recsim_tf.environments.long_term_satisfaction import (
     LongTermSatisfactionUsers,
     long_term_satisfaction,
 )
+from recsim_tf.policies import random_policy
 
 
 def rollout(
@@ -31,12 +31,12 @@ def rollout(
 ) -> Trajectory:
     """Sessions with slates of `size` random documents, by default full ones."""
 
+    full_slates = random_policy(simulator)
+
     def policy(observation, policy_state, seed):
-        slate = uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, seed)
-        return (
-            tf.where(tf.range(simulator.slate_size) < (size or simulator.slate_size), slate, -1),
-            policy_state,
-        )
+        slate, policy_state = full_slates(observation, policy_state, seed)
+        shown = tf.range(simulator.slate_size) < (size or simulator.slate_size)
+        return tf.where(shown, slate, -1), policy_state
 
     return simulator.rollout(policy, num_users, num_steps, seed)
 

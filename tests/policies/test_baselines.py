@@ -18,7 +18,6 @@ from recsim_tf.policies import (
     baseline_policy,
     myopic_policy,
     oracle_policy,
-    random_policy,
 )
 from recsim_tf.policies.beliefs import AffinityScores
 from tests.agents.slate_q import reference
@@ -54,18 +53,6 @@ def test_returns_in_interest_evolution_are_the_known_ones(name, low, high, refer
     mean, standard_error = mean_return(baseline_policy(name, pure), pure, seed=5)
     allowed = 4 * standard_error + reference_error
     assert low - allowed <= mean <= high + allowed
-
-
-def test_the_random_policy_is_decided_by_its_seed():
-    pure = interest_evolution(slate_size=2, num_candidates=4)
-    observation = pure.observe(pure.reset(8, 0))
-    one, same, other = (
-        random_policy(pure)(observation, (), random.as_seed(seed)) for seed in (1, 1, 2)
-    )
-    assert one[1] == ()
-    np.testing.assert_array_equal(one[0], random.uniform_slate(8, 4, 2, random.as_seed(1)))
-    np.testing.assert_array_equal(one[0], same[0])
-    assert not np.array_equal(one[0], other[0])
 
 
 def test_the_myopic_policy_shows_the_likeliest_clicks_best_first():

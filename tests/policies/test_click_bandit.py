@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_exploration import interest_exploration
@@ -58,11 +58,7 @@ def test_over_greedy_cluster_policies_it_is_the_cluster_bandit(algorithm):
     pure = three_topics(max_steps=5)
 
     def rollout(bandit):
-        run = compiled(
-            lambda seed: pure.rollout(
-                bandit, 20, 13, seed, auto_reset=True, policy_state=bandit.get_initial_state(20)
-            )
-        )
+        run = compiled(lambda seed: pure.rollout(bandit, 20, 13, seed, auto_reset=True))
         return run(random.as_seed(3)).transitions
 
     one = rollout(ClickBandit(pure, greedy_arms(pure), algorithm, optimism_scaling=0.7))
@@ -74,7 +70,7 @@ def test_over_greedy_cluster_policies_it_is_the_cluster_bandit(algorithm):
 def test_thompson_sampling_scores_by_a_seed_of_its_own():
     pure = three_topics()
     bandit = ClickBandit(pure, greedy_arms(pure), "thompson")
-    state = bandit.get_initial_state(200)
+    state = bandit.initial_state(200)
     state = state._replace(
         counts=state.counts._replace(
             impressions=tf.fill([200, 3], 9.0), clicks=tf.fill([200, 3], 3.0)
@@ -91,10 +87,8 @@ def test_thompson_sampling_scores_by_a_seed_of_its_own():
 class Pinned:
     """Shows the number of steps of the session so far, as a position."""
 
-    policy_state_spec = tf.TensorSpec([], tf.int32)
-
-    def get_initial_state(self, batch_size):
-        return tf.zeros([batch_size], tf.int32)
+    def initial_state(self, num_users):
+        return tf.zeros([num_users], tf.int32)
 
     def __call__(self, observation, policy_state, seed):
         return policy_state[:, tf.newaxis], policy_state + 1
@@ -105,12 +99,7 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
     arms = [Pinned(), ClusterBandit(pure), first_positions(2)]
     bandit = ClickBandit(pure, arms)
     environment = SlateEnvironment(pure, NUM_USERS, seed=1)
-    policy = SlatePolicy(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        bandit,
-        policy_state_spec=bandit.policy_state_spec,
-    )
+    policy = TFSlatePolicy(environment.time_step_spec(), environment.action_spec(), bandit)
     action, step = (
         tf.function(policy.action, autograph=False),
         tf.function(environment.step, autograph=False),
@@ -132,7 +121,7 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
 def test_documents_count_for_the_arm_of_their_cluster():
     pure = three_topics()
     bandit = ClickBandit(pure, [random_policy(pure)] * 3)
-    state, policy_state = pure.reset(NUM_USERS, 0), bandit.get_initial_state(NUM_USERS)
+    state, policy_state = pure.reset(NUM_USERS, 0), bandit.initial_state(NUM_USERS)
     responses = []
     for step in range(6):
         slate, policy_state = bandit(pure.observe(state), policy_state, random.as_seed(step))
@@ -146,10 +135,7 @@ def test_documents_count_for_the_arm_of_their_cluster():
 def test_it_compiles_with_xla():
     pure = three_topics()
     bandit = ClickBandit(pure, greedy_arms(pure))
-    run = compiled(
-        lambda seed: pure.rollout(bandit, 8, 4, seed, policy_state=bandit.get_initial_state(8)),
-        jit_compile=True,
-    )
+    run = compiled(lambda seed: pure.rollout(bandit, 8, 4, seed), jit_compile=True)
     slates = run(random.as_seed(0)).transitions.slate.numpy()
     assert all(len(set(slate)) == 3 for slate in slates.reshape(-1, 3))
 

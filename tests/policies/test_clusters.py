@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.core import random
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.execution import compiled
@@ -111,7 +111,7 @@ def test_the_greedy_cluster_policy_shows_one_cluster():
 def test_the_counts_are_those_of_what_was_shown_and_clicked():
     pure, num_steps = three_topics(), 12
     policy = ClusterBandit(pure, "ucb1")
-    state, counts = pure.reset(NUM_USERS, 0), policy.get_initial_state(NUM_USERS)
+    state, counts = pure.reset(NUM_USERS, 0), policy.initial_state(NUM_USERS)
     responses = []
     for step in range(num_steps):
         slate, counts = policy(pure.observe(state), counts, random.as_seed(step))
@@ -139,14 +139,7 @@ def test_the_slates_of_a_rollout_follow_from_the_counts_of_its_sessions():
     # Sessions of four steps: the simulator seats newcomers, whose counts must begin at zero.
     pure, num_steps = three_topics(max_steps=4), 11
     policy = ClusterBandit(pure, "kl_ucb")
-    rollout = pure.rollout(
-        policy,
-        NUM_USERS,
-        num_steps,
-        3,
-        auto_reset=True,
-        policy_state=policy.get_initial_state(NUM_USERS),
-    )
+    rollout = pure.rollout(policy, NUM_USERS, num_steps, 3, auto_reset=True)
     responses, steps = rollout.transitions.response, range(num_steps)
     for step in steps:
         session = [
@@ -171,9 +164,7 @@ def test_as_a_tf_agents_policy_its_counts_begin_at_zero_in_every_session():
     pure = three_topics(max_steps=4)
     env = SlateEnvironment(pure, NUM_USERS, seed=1)
     bandit = ClusterBandit(pure, "thompson")
-    policy = SlatePolicy(
-        env.time_step_spec(), env.action_spec(), bandit, policy_state_spec=bandit.policy_state_spec
-    )
+    policy = TFSlatePolicy(env.time_step_spec(), env.action_spec(), bandit)
     action, step = (
         tf.function(policy.action, autograph=False),
         tf.function(env.step, autograph=False),
@@ -206,7 +197,7 @@ def test_the_first_slate_begins_with_cluster_zero():
     pure = three_topics()
     observation = pure.observe(pure.reset(50, 0))
     bandit = ClusterBandit(pure)
-    slate, _ = bandit(observation, bandit.get_initial_state(50), random.as_seed(0))
+    slate, _ = bandit(observation, bandit.initial_state(50), random.as_seed(0))
     np.testing.assert_array_equal(
         slate, rank_clusters(tf.constant([[2.0, 1.0, 0.0]] * 50), observation.documents, 3)
     )
@@ -249,28 +240,19 @@ def test_thompson_draws_are_independent_over_time():
         assert abs(mean - 0.5) < 4 * np.sqrt(0.25 / size)
 
 
-def returns(pure, policy, num_users, num_steps, policy_state=(), jit_compile=False):
+def returns(pure, policy, num_users, num_steps, jit_compile=False):
     def add(total, transition):
         return total + transition.reward
 
     def run(seed):
-        return pure.fold(
-            policy,
-            num_users,
-            num_steps,
-            seed,
-            add,
-            tf.zeros([num_users]),
-            policy_state=policy_state,
-        )
+        return pure.fold(policy, num_users, num_steps, seed, add, tf.zeros([num_users]))
 
     return compiled(run, jit_compile=jit_compile)(random.as_seed(4)).numpy()
 
 
 def test_ucb1_over_clusters_beats_random_slates_in_interest_exploration():
     pure, num_users, num_steps = interest_exploration(), 3000, 50
-    bandit = ClusterBandit(pure, "ucb1")
-    of_bandit = returns(pure, bandit, num_users, num_steps, bandit.get_initial_state(num_users))
+    of_bandit = returns(pure, ClusterBandit(pure, "ucb1"), num_users, num_steps)
     of_random = returns(pure, baseline_policy("random", pure), num_users, num_steps)
     difference = of_bandit - of_random
     assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)
@@ -279,8 +261,7 @@ def test_ucb1_over_clusters_beats_random_slates_in_interest_exploration():
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_rollouts_compile(name):
     pure = interest_exploration()
-    bandit = ClusterBandit(pure, name)
-    clicks = returns(pure, bandit, 16, 5, bandit.get_initial_state(16), jit_compile=True)
+    clicks = returns(pure, ClusterBandit(pure, name), 16, 5, jit_compile=True)
     assert ((clicks >= 0) & (clicks <= 5)).all()
     assert clicks.sum() > 0
 
@@ -298,6 +279,9 @@ def test_it_is_a_baseline_that_can_be_evaluated(name):
 class _Unnamed(TopicDocuments):
     def observe(self, documents):
         return documents.quality
+
+    def observation_bounds(self):
+        return Bounds()
 
 
 class _OfFloats(TopicDocuments):
@@ -362,7 +346,5 @@ def test_an_environment_without_clusters_is_refused_at_construction(simulator, m
 def test_it_works_in_double_precision():
     pure = interest_exploration(dtype=tf.float64)
     bandit = ClusterBandit(pure, "thompson")
-    clicks = pure.rollout(
-        bandit, 8, 4, 0, policy_state=bandit.get_initial_state(8)
-    ).transitions.reward
+    clicks = pure.rollout(bandit, 8, 4, 0).transitions.reward
     assert clicks.dtype == tf.float64

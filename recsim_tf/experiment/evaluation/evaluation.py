@@ -10,7 +10,7 @@ from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Policy
+from recsim_tf.core.types import Nest, Policy, initial_policy_state
 from recsim_tf.experiment.evaluation.comparison import UserSweep
 from recsim_tf.experiment.evaluation.measures import Measures, PolicyResult, SessionSums
 
@@ -138,9 +138,8 @@ def as_rollout(policy, num_users: int) -> tuple[Policy, Nest]:
     """A policy for `Simulator.rollout` and its initial state, a nest of [num_users, ...], of a
     rollout policy or a TF-Agents policy.
     """
-    if hasattr(policy, "get_initial_state"):
-        return rollout_policy(policy), policy.get_initial_state(num_users)
-    return policy, ()
+    policy = rollout_policy(policy)
+    return policy, initial_policy_state(policy, num_users)
 
 
 def evaluate_all(

@@ -4,9 +4,10 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import split_seed, uniform_slate
+from recsim_tf.core.random import split_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
+from recsim_tf.policies.random import uniform_slate
 
 # A rollout holds all candidates of all steps.
 _USERS_AT_ONCE = 1000

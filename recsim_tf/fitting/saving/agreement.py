@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.parameters.parameter import with_values
 from recsim_tf.fitting.saving.config import own_configuration
+from recsim_tf.policies.random import uniform_slate
 
 # A number of users that is nobody's number of sessions: parameters of each session do not go with
 # it.
@@ -63,7 +63,7 @@ def _rollout(simulator: Simulator):
     def policy(observation, policy_state, seed):
         del observation
         return (
-            random.uniform_slate(_NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
+            uniform_slate(_NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
             policy_state,
         )
 

@@ -10,8 +10,10 @@ from tf_agents.trajectories import trajectory
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q import FullSlateQAgent, FullSlateQNetwork, SlateTable
+from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from tests.agents.grouped import grouped
 
 NUM_USERS = 6
 
@@ -38,7 +40,7 @@ def make_agent(
         network,
         optimizer,
         train_step_counter=counter,
-        **arguments,
+        **grouped(arguments, exploration=Exploration),
     )
     agent.initialize()
     return agent
@@ -162,7 +164,7 @@ def test_it_learns_which_kind_of_document_to_show():
         network,
         tf.keras.optimizers.Adam(0.01),
         gamma=0.0,
-        epsilon=1.0,
+        exploration=Exploration(epsilon=1.0),
         reward_scale_factor=0.05,
         train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
@@ -195,7 +197,7 @@ def test_the_served_policy_explores_with_eval_epsilon():
         environment.action_spec(),
         network,
         optimizer,
-        eval_epsilon=1.0,
+        exploration=Exploration(eval_epsilon=1.0),
         train_step_counter=counter,
     )
     slates = agent.policy.action(environment.reset()).action.numpy()

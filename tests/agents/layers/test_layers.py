@@ -7,7 +7,7 @@ from tf_agents.policies import policy_saver, tf_policy
 from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
 from recsim_tf.agents import layers
 from recsim_tf.agents.slate_q import create_slate_q
 from recsim_tf.core import random
@@ -179,9 +179,7 @@ def test_a_policy_holds_its_slate_for_the_period_and_begins_anew_with_a_user():
     simulator = make_simulator("LongTermSatisfaction-v1", users=users)
     layered = layers.LayeredSimulator(simulator, layers.TemporalAggregation(3))
     policy = layers.LayeredPolicy(layered, random_policy(simulator))
-    trajectory = simulator.rollout(
-        policy, 50, 10, seed=0, auto_reset=True, policy_state=policy.get_initial_state(50)
-    )
+    trajectory = simulator.rollout(policy, 50, 10, seed=0, auto_reset=True)
     slate = trajectory.transitions.slate.numpy()
     held = (slate[1:] == slate[:-1]).all(axis=(1, 2))
     # Sessions of five steps: decisions at steps 0, 3 and 5, 8.
@@ -326,7 +324,7 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
         return rollout_policies.first_positions(2)(observation, policy_state, seed)
 
     environment = SlateEnvironment(layered, NUM_USERS, seed=0)
-    agent_policy = SlatePolicy(environment.time_step_spec(), environment.action_spec(), function)
+    agent_policy = TFSlatePolicy(environment.time_step_spec(), environment.action_spec(), function)
     served = layers.serve(layered, agent_policy)
     assert isinstance(served, tf_policy.TFPolicy)
     act, policy_state = rollout_policy(served), served.get_initial_state(NUM_USERS)
@@ -348,7 +346,7 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
 def test_a_served_policy_is_saved_for_any_number_of_users(tmp_path):
     layered = stacked(make_simulator())
     environment = SlateEnvironment(layered, NUM_USERS)
-    policy = SlatePolicy(
+    policy = TFSlatePolicy(
         environment.time_step_spec(), environment.action_spec(), rollout_policies.first_positions(2)
     )
     served = layers.serve(layered, policy)
@@ -364,7 +362,7 @@ def test_a_served_policy_is_saved_for_any_number_of_users(tmp_path):
 def test_without_layers_a_policy_is_served_as_it_is():
     simulator = make_simulator()
     environment = SlateEnvironment(simulator, NUM_USERS)
-    policy = SlatePolicy(
+    policy = TFSlatePolicy(
         environment.time_step_spec(), environment.action_spec(), random_policy(simulator)
     )
     assert layers.serve(simulator, policy) is policy

@@ -5,7 +5,14 @@ import tensorflow as tf
 from tf_agents.networks import network
 from tf_agents.trajectories import policy_step, trajectory
 
-from recsim_tf.agents.reinforce import ReinforceSlateAgent, SlatePolicyNetwork, StateValueNetwork
+from recsim_tf.agents.reinforce import (
+    ImportanceWeights,
+    ReinforceSlateAgent,
+    SlatePolicyNetwork,
+    StateValueNetwork,
+)
+from recsim_tf.agents.shared.returns import LambdaReturns
+from tests.agents.grouped import grouped
 from tests.agents.slate_q.experience import (
     ACTION_SPEC,
     FIRST,
@@ -46,7 +53,7 @@ def make_agent(value_network=None, optimizer=None, **arguments) -> ReinforceSlat
         StateValueNetwork(OBSERVATION_SPEC, (8,)) if value_network is None else value_network,
         optimizer or tf.keras.optimizers.SGD(0.1),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
-        **arguments,
+        **grouped(arguments, returns=LambdaReturns, importance=ImportanceWeights),
     )
     agent.initialize()
     return agent

@@ -4,6 +4,7 @@ import tensorflow as tf
 from tf_agents.agents.reinforce import reinforce_agent
 from tf_agents.trajectories import time_step as ts
 
+from recsim_tf.agents.reinforce import ImportanceWeights
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
@@ -214,13 +215,12 @@ def test_on_policy_the_expected_gradient_is_that_of_the_expected_reward():
         np.testing.assert_allclose(-gradient, exact, atol=1e-5)
 
 
-@pytest.mark.parametrize("normalize_importance", [False, True])
-def test_off_policy_the_expected_gradient_is_that_of_the_expected_reward(normalize_importance):
+@pytest.mark.parametrize("normalize", [False, True])
+def test_off_policy_the_expected_gradient_is_that_of_the_expected_reward(normalize):
     agent = make_agent(
         num_steps=1,
         normalize_advantages=False,
-        off_policy=True,
-        normalize_importance=normalize_importance,
+        normalize=normalize,
     )
     experience = every_slate(log_probs=np.full([12, 2], -np.log(12)))
     _, expected = reward_and_gradient(agent, experience)
@@ -244,7 +244,7 @@ def test_uncorrected_the_gradient_on_data_of_another_policy_is_another():
 
 def test_importance_weights_are_capped():
     experience = every_slate(log_probs=np.full([12, 2], -50.0))
-    agent = make_agent(num_steps=1, off_policy=True, importance_cap=3.0)
+    agent = make_agent(num_steps=1, cap=3.0)
     np.testing.assert_allclose(agent.loss(experience).extra.importance_weight, 3.0, rtol=1e-6)
 
 
@@ -289,7 +289,7 @@ def test_agents_with_the_same_seed_draw_the_same_slates():
 
 
 def test_off_policy_the_collect_policy_logs_the_log_probabilities_of_its_slates():
-    agent = make_agent(off_policy=True)
+    agent = make_agent(importance=ImportanceWeights())
     step = time_step()
     decided = agent.collect_policy.action(step)
     distribution, _ = agent._actor_network(step.observation)
@@ -306,7 +306,7 @@ def test_training_compiles_under_xla_raises_what_is_rewarded_and_does_not_retrac
         optimizer=tf.keras.optimizers.Adam(0.02),
         num_steps=1,
         entropy_regularization=0.001,
-        off_policy=True,
+        importance=ImportanceWeights(),
     )
     experience = every_slate(log_probs=np.full([12, 2], -np.log(12)))
     train = compiled(agent.train, jit_compile=True)
@@ -334,10 +334,9 @@ def test_experience_must_have_one_frame_more_than_decisions():
         ({"td_lambda": -0.5}, r"td_lambda must be in \[0, 1\], got -0.5"),
         ({"reward_scale_factor": 0}, "reward_scale_factor must be above 0, got 0"),
         (
-            {"off_policy": True, "importance_cap": 0},
-            "importance_cap must be above 0 or None, got 0",
+            {"cap": 0},
+            "cap must be above 0 or None, got 0",
         ),
-        ({"importance_cap": 2.0}, "go with off_policy=True, and only with it"),
     ],
 )
 def test_arguments_are_checked(arguments, message):

@@ -18,7 +18,7 @@ def test_an_agent_from_gin_bindings_trains_in_every_environment(name):
     config.load(
         [],
         [
-            "ReinforceSlateAgent.num_steps = 2",
+            "LambdaReturns.num_steps = 2",
             "SlatePolicyNetwork.hidden_units = (8,)",
             "StateValueNetwork.hidden_units = (4,)",
         ],

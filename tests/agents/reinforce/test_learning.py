@@ -31,7 +31,7 @@ def loop_of(
 
 
 def make_agent(environment, bindings=(), learning_rate=1e-3) -> ReinforceSlateAgent:
-    config.load([], [f"ReinforceSlateAgent.num_steps = {NUM_STEPS}", *bindings])
+    config.load([], [f"LambdaReturns.num_steps = {NUM_STEPS}", *bindings])
     agent = create_reinforce(
         environment,
         tf.Variable(0, dtype=tf.int64),
@@ -86,7 +86,7 @@ def test_on_policy_the_replay_is_not_drawn_from_and_off_policy_it_is():
         loop_of(make_agent(environment), environment, batch_size=8)
     agent = make_agent(
         environment,
-        ["ReinforceSlateAgent.off_policy = True", "ReinforceSlateAgent.importance_cap = 2.0"],
+        ["ReinforceSlateAgent.importance = @ImportanceWeights()", "ImportanceWeights.cap = 2.0"],
         learning_rate=0.1,
     )
     loop = loop_of(agent, environment, batch_size=8, replay_length=40, collect_steps=1)
@@ -114,8 +114,9 @@ def test_it_learns_to_lengthen_sessions_in_interest_evolution():
     simulator = interest_evolution(slate_size=3, num_candidates=10)
     environment = SlateEnvironment(simulator, 512, seed=1)
     bindings = [
-        f"ReinforceSlateAgent.{name}"
-        for name in ("num_steps = 10", "td_lambda = 0.8", "reward_scale_factor = 0.05")
+        "LambdaReturns.num_steps = 10",
+        "LambdaReturns.td_lambda = 0.8",
+        "ReinforceSlateAgent.reward_scale_factor = 0.05",
     ]
     agent = make_agent(environment, bindings, learning_rate=3e-3)
     loop = loop_of(agent, environment, replay_length=11, collect_steps=10)

@@ -34,7 +34,7 @@ def test_it_can_be_bound_in_a_gin_file():
     loaded = config.load(
         [],
         [
-            "SlateQAgent.epsilon = @linearly_decaying_epsilon()",
+            "Exploration.epsilon = @linearly_decaying_epsilon()",
             "linearly_decaying_epsilon.decay_steps = 7",
         ],
     )

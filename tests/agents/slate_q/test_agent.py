@@ -7,10 +7,12 @@ from tf_agents.agents import tf_agent
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, losses
+from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, SlateQTargets, losses
 from recsim_tf.core.execution import compiled
 from recsim_tf.policies import slate_optimizer
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
+from tests.agents.grouped import grouped
 from tests.agents.slate_q import experience as made
 from tests.agents.slate_q import reference
 from tests.agents.slate_q.experience import (
@@ -47,7 +49,7 @@ def slate_q(network=None, learning_rate=0.05, **kwargs):
         network or random_network(),
         optimizer,
         train_step_counter=tf.Variable(0, dtype=tf.int64),
-        **kwargs,
+        **grouped(kwargs, targets=SlateQTargets, exploration=Exploration),
     )
     agent.initialize()
     return agent
@@ -103,7 +105,7 @@ NO_CLICKS = {
 def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
     experience = made.batch()
     agent, target_network = agent_with_another_target(
-        NO_CLICKS[no_click], target=target, gamma=0.9, reward_scale_factor=0.5
+        NO_CLICKS[no_click], kind=target, gamma=0.9, reward_scale_factor=0.5
     )
     expected, q_items, q_no_click = hand_calculation(
         experience, agent.network, target_network, target, scale=0.5
@@ -131,7 +133,7 @@ def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
 def test_the_target_uses_the_slates_of_its_own_optimiser():
     experience = made.batch()
     for name in ("top_k", "greedy"):
-        agent, target_network = agent_with_another_target(target_slates=name)
+        agent, target_network = agent_with_another_target(slates=name)
         later = made.step_of(experience, 1).observation
         values = losses.SlateValues(
             *(tf.constant(value) for value in choice_values(later, target_network))
@@ -185,7 +187,7 @@ def test_the_pair_of_a_last_step_and_the_next_first_is_no_transition():
 
 @pytest.mark.parametrize("target", ["q_learning", "sarsa"])
 def test_only_discount_zero_stops_bootstrapping(target):
-    agent, experience = slate_q(target=target), made.batch()
+    agent, experience = slate_q(kind=target), made.batch()
     loss = agent.loss(experience).loss.numpy()
     for name in ("leaves", "leaves without a click"):
         assert agent.loss(changed(experience, name, step=1)).loss.numpy() == loss
@@ -195,7 +197,7 @@ def test_only_discount_zero_stops_bootstrapping(target):
 
 @pytest.mark.parametrize("target", ["q_learning", "sarsa"])
 def test_the_target_is_the_value_of_the_next_state_and_not_of_the_current_one(target):
-    agent, experience = slate_q(target=target), made.batch()
+    agent, experience = slate_q(kind=target), made.batch()
     current, later = (
         agent.loss(changed(experience, "click", step=0)),
         agent.loss(changed(experience, "click", step=1)),
@@ -487,7 +489,7 @@ def test_an_agent_restored_from_a_checkpoint_goes_on_identically(tmp_path):
 def test_learned_choice_scores_are_those_of_their_network_and_it_learns_by_likelihood():
     choice_network = ClickNetwork(OBSERVATION_SPEC, (6,))
     randomize(choice_network, 3)
-    agent = slate_q(choice_scores="learned", choice_network=choice_network)
+    agent = slate_q(choice_scores=LearnedScores(choice_network))
     experience = made.batch()
     now, later = made.step_of(experience, 0), made.step_of(experience, 1)
     (logits, no_click_logit), _ = choice_network(now.observation)
@@ -542,11 +544,11 @@ WITHOUT_VECTORS = ts.time_step_spec(
     ("arguments", "message"),
     [
         (
-            {"target": "monte_carlo"},
-            "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
+            {"kind": "monte_carlo"},
+            "kind must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
         ),
         (
-            {"target_slates": "best"},
+            {"slates": "best"},
             "slate optimizer must be one of top_k, greedy, exact, got 'best'",
         ),
         (
@@ -573,15 +575,7 @@ WITHOUT_VECTORS = ts.time_step_spec(
         ({"average_tau": 0.0}, r"average_tau must be in \(0, 1\] or None, got 0.0"),
         (
             {"time_step_spec": WITHOUT_CLICKS},
-            "the environment's response must have a field clicked",
-        ),
-        (
-            {"choice_scores": "learned"},
-            'choice_network goes with choice_scores="learned", and only with it',
-        ),
-        (
-            {"choice_network": ClickNetwork(OBSERVATION_SPEC, (4,))},
-            'choice_network goes with choice_scores="learned", and only with it',
+            "observed responses must have the fields clicked, got",
         ),
     ],
 )
@@ -592,5 +586,5 @@ def test_arguments_of_the_agent_are_checked(arguments, message):
             action_spec=ACTION_SPEC,
             network=random_network(),
             optimizer=tf.keras.optimizers.SGD(),
-            **arguments,
+            **grouped(arguments, targets=SlateQTargets, exploration=Exploration),
         )

@@ -11,8 +11,8 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy, rollout_policy
-from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
+from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, SlateQTargets
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation
@@ -22,7 +22,7 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from recsim_tf.policies import myopic_policy, random_policy
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
 
 
 class Clicks(NamedTuple):
@@ -118,7 +118,7 @@ def test_q_learning_converges_to_the_values_of_value_iteration(arguments):
         SlateQNetwork(PROCESS_SPEC, (32,), **arguments),
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.02, 3000)),
         choice_scores=process_choice,
-        gamma=GAMMA,
+        targets=SlateQTargets(gamma=GAMMA),
         target_update_tau=0.1,
         train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
@@ -149,7 +149,7 @@ def environment():
 @pytest.fixture(scope="module")
 def random_pairs(environment):
     """Experience [M, 2] of random slates."""
-    policy = SlatePolicy(
+    policy = TFSlatePolicy(
         environment.time_step_spec(),
         environment.action_spec(),
         random_policy(environment.simulator),
@@ -185,9 +185,8 @@ def test_learned_choice_scores_come_close_to_the_true_choice(environment, random
         environment.action_spec(),
         SlateQNetwork(spec, (8,)),
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.01, 1500)),
-        choice_scores="learned",
-        choice_network=ClickNetwork(spec, (32,)),
-        target="myopic",
+        choice_scores=LearnedScores(ClickNetwork(spec, (32,))),
+        targets=SlateQTargets(kind="myopic"),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
     agent.initialize()

@@ -95,7 +95,7 @@ def test_a_zero_no_click_value_is_zero_and_not_learned():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"no_click": "none"}, "no_click must be learned or zero, got 'none'"),
+        ({"no_click": "none"}, "no_click must be one of learned, zero, got 'none'"),
         ({"hidden_units": ()}, "hidden_units must name at least one layer, got none"),
     ],
 )

@@ -36,15 +36,16 @@ def create(environment, **kwargs):
 
 
 def test_the_presets_are_recsims_ten():
-    described = {
-        name: (
-            preset["serving_slates"],
-            preset["target"],
-            preset.get("target_slates"),
-            preset.get("gamma") == 0,
+    described = {}
+    for name in PRESETS:
+        arguments = preset_arguments(name)
+        targets = arguments["targets"]
+        described[name] = (
+            arguments["serving_slates"],
+            targets.kind,
+            targets.slates if targets.kind == "q_learning" else None,
+            targets.gamma == 0,
         )
-        for name, preset in PRESETS.items()
-    }
     assert described == RECSIM
 
 
@@ -59,7 +60,7 @@ def test_a_preset_is_an_agent_with_its_arguments(environment, name, monkeypatch)
 
     monkeypatch.setattr(SlateQAgent, "__init__", record)
     agent = create(environment, preset=name)
-    assert PRESETS[name].items() <= given.items()
+    assert preset_arguments(name).items() <= given.items()
     assert agent.name == "SlateQ"
 
 
@@ -77,18 +78,18 @@ def test_a_preset_wins_over_bindings_of_the_agent_and_leaves_the_others(environm
         [],
         [
             "create_slate_q.preset = 'myopic_slate_topk_sarsa'",
-            "SlateQAgent.gamma = 0.9",
-            "SlateQAgent.epsilon = 0.0",
+            "SlateQTargets.gamma = 0.9",
+            "Exploration.epsilon = 0.0",
         ],
     )
     agent = create(environment)
-    assert agent._gamma == 0
+    assert agent.targets.gamma == 0
     time_step = environment.current_time_step()
     np.testing.assert_array_equal(
         agent.policy.action(time_step).action, agent.collect_policy.action(time_step).action
     )
     gin.clear_config()
-    assert create(environment)._gamma == 1
+    assert create(environment).targets.gamma == 1
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones(environment):
@@ -96,8 +97,3 @@ def test_an_unknown_preset_is_refused_with_the_known_ones(environment):
         ValueError, match=f"preset must be one of {', '.join(RECSIM)}, got 'slate_optimal_sarsa'"
     ):
         create(environment, preset="slate_optimal_sarsa")
-
-
-def test_the_arguments_of_a_preset_are_a_copy():
-    preset_arguments("dp_random")["epsilon"] = 0.0
-    assert PRESETS["dp_random"]["epsilon"] == 1.0

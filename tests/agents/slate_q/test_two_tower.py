@@ -13,7 +13,7 @@ from tf_agents.trajectories import trajectory
 
 from recsim_tf import choice
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.slate_q import SlateQAgent, TwoTowerQNetwork, create_slate_q
+from recsim_tf.agents.slate_q import SlateQAgent, SlateQTargets, TwoTowerQNetwork, create_slate_q
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation, Slate
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
@@ -190,7 +190,7 @@ def test_xla_gives_the_same_values(name):
 @pytest.mark.parametrize(
     ("documents", "arguments", "message"),
     [
-        (IDS, {"no_click": "none"}, "no_click must be learned or zero, got 'none'"),
+        (IDS, {"no_click": "none"}, "no_click must be one of learned, zero, got 'none'"),
         (IDS, {"embedding_size": 0}, "embedding_size must be at least 1, got 0"),
         (
             tf.TensorSpec([20], tf.int32),
@@ -371,7 +371,7 @@ def collected(environment, policy):
 @pytest.mark.parametrize("features", [True, False])
 def test_slate_q_learns_a_batch_of_drifting_taste(features, jit_compile):
     environment = environment_of()
-    agent = agent_of(environment, features, gamma=0.9)
+    agent = agent_of(environment, features, targets=SlateQTargets(gamma=0.9))
     batch = collected(environment, agent.collect_policy)
     assert batch.observation.documents.shape == [8, 2, 30]
     train = compiled(lambda: agent.train(batch).loss, jit_compile=jit_compile)
@@ -388,7 +388,6 @@ def test_slate_q_with_two_towers_comes_from_a_configuration():
         create_slate_q.network = @TwoTowerQNetwork
         TwoTowerQNetwork.hidden_units = (8,)
         TwoTowerQNetwork.embedding_size = 4
-        SlateQAgent.choice_scores = "learned"
         create_slate_q.choice_network = @ClickLogits/TwoTowerQNetwork
         ClickLogits/TwoTowerQNetwork.relative = False
         """)
@@ -430,7 +429,7 @@ def test_no_tensor_holds_a_vector_for_each_of_many_candidates(features):
 
     def simulate(seed):
         state = environment.simulator.reset(8, seed)
-        slate = agent.policy.function(environment.simulator.observe(state), (), seed)[0]
+        slate = agent.policy.policy(environment.simulator.observe(state), (), seed)[0]
         state, transition = environment.simulator.step(state, slate, seed)
         return environment.simulator.observe(state), transition.reward
 

@@ -8,16 +8,14 @@ from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
-from recsim_tf.agents.tabular_q import TabularQAgent, create_tabular_q
+from recsim_tf.agents.tabular_q import Discretization, TabularQAgent, create_tabular_q
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.experiment.training.loop import LearningLoop
 from tests.agents.tabular_q.experience import (
-    ACTION_SPEC,
     FIRST,
     LAST,
     MID,
-    TIME_STEP_SPEC,
     Row,
     batch,
     make_agent,
@@ -253,7 +251,7 @@ def test_the_collect_policy_explores_with_probability_epsilon():
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        TabularQAgent(TIME_STEP_SPEC, ACTION_SPEC, **arguments)
+        make_agent(**arguments)
 
 
 def test_weights_are_refused():
@@ -294,15 +292,15 @@ def learning_loop(name, **arguments):
 
 
 CASES = {
-    "hashed": ("InterestEvolution-v1", {"hashed": True, "max_cells": 1000}),
-    "response": ("InterestExploration-v1", {"ignore_response": False, "number_bins": 3}),
+    "hashed": ("InterestEvolution-v1", Discretization(hashed=True, max_cells=1000)),
+    "response": ("InterestExploration-v1", Discretization(ignore_response=False, number_bins=3)),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing(case):
-    name, arguments = CASES[case]
-    loop = learning_loop(name, **arguments)
+    name, discretization = CASES[case]
+    loop = learning_loop(name, discretization=discretization)
     loop.collect(3)
     loop.run(5)
     info = loop.run(6)

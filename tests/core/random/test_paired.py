@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.distributions import Shared, UniformCategories
 from recsim_tf.core.execution import compiled
+from recsim_tf.policies import uniform_slate
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions
 
@@ -36,7 +37,7 @@ DRAWS = {
     "normal in float64": lambda num_users, seed: random.normal([num_users], seed, tf.float64),
     "gumbel": lambda num_users, seed: random.gumbel([num_users, 5], seed),
     "integers": lambda num_users, seed: random.uniform_integers([num_users], seed, 1000),
-    "slates of a number of users that is a tensor": lambda num_users, seed: random.uniform_slate(
+    "slates of a number of users that is a tensor": lambda num_users, seed: uniform_slate(
         tf.shape(tf.zeros([num_users]))[0], 9, 4, seed
     ),
     "joint distribution": lambda num_users, seed: random.sample(_joint(num_users), seed),

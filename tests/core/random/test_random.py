@@ -1,4 +1,3 @@
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -336,17 +335,3 @@ def test_the_algorithm_is_that_of_the_innermost_context():
     with pytest.raises(RuntimeError, match="inside"), random.algorithm("threefry"):
         raise RuntimeError("inside")
     np.testing.assert_array_equal(inner, draw())
-
-
-def test_random_slates_are_uniform_over_all_slates_without_replacement():
-    num_draws = 24_000
-    slates = random.uniform_slate(num_draws, 4, 2, random.as_seed(1))
-    assert (slates.dtype, slates.shape) == (tf.int32, [num_draws, 2])
-    codes, counts = np.unique(slates.numpy() @ [10, 1], return_counts=True)
-    assert codes.tolist() == sorted(10 * i + j for i, j in itertools.permutations(range(4), 2))
-    prob = 1 / 12
-    assert (np.abs(counts / num_draws - prob) <= 4 * np.sqrt(prob * (1 - prob) / num_draws)).all()
-
-
-def test_a_random_slate_may_hold_all_candidates():
-    assert (np.sort(random.uniform_slate(50, 5, 5, random.as_seed(2))) == np.arange(5)).all()

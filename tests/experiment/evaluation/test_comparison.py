@@ -211,8 +211,8 @@ def test_values_that_cannot_be_compared_are_refused(values, seeds, message):
         ),
         (
             "interest_evolution",
-            {"SlateQAgent.gamma": (0.5, 0.9)},
-            "SlateQAgent.gamma is no parameter",
+            {"SlateQTargets.gamma": (0.5, 0.9)},
+            "SlateQTargets.gamma is no parameter",
         ),
         (
             "interest_evolution",

@@ -7,7 +7,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import trajectory
 
 import recsim_tf
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import (
     CollectMetrics,
@@ -132,7 +132,7 @@ def test_session_sums_equal_a_count_over_a_trajectory():
 def test_collected_metrics_equal_a_count_over_the_stored_frames():
     simulator = recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=5, max_steps=7)
     environment = SlateEnvironment(simulator, 6, seed=4)
-    policy = SlatePolicy(
+    policy = TFSlatePolicy(
         environment.time_step_spec(), environment.action_spec(), random_policy(simulator)
     )
     metrics = CollectMetrics(6, Measures.of(environment.observation_spec().response).num_clusters)

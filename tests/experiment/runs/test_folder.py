@@ -11,9 +11,9 @@ def test_a_run_may_be_extended_but_not_changed(tmp_path):
     before = snapshot(tmp_path)
     open_run(tmp_path, "train.num_iterations = 100000")
     with pytest.raises(
-        UsageError, match=r"differs in SlateQAgent.gamma, experiment.num_users"
+        UsageError, match=r"differs in SlateQTargets.gamma, experiment.num_users"
     ) as caught:
-        open_run(tmp_path, "experiment.num_users = 32", "SlateQAgent.gamma = 0.5")
+        open_run(tmp_path, "experiment.num_users = 32", "SlateQTargets.gamma = 0.5")
     assert "\n" not in str(caught.value)
     assert snapshot(tmp_path) == before
 

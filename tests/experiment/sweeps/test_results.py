@@ -57,16 +57,16 @@ def folder(tmp_path):
     stopped or not run.
     """
     variants = [
-        {"SlateQAgent.epsilon": 0.1},
-        {"SlateQAgent.epsilon": 0.2},
-        {"SlateQAgent.epsilon": 0.3, "Adam.beta_1": 0.8},
+        {"Exploration.epsilon": 0.1},
+        {"Exploration.epsilon": 0.2},
+        {"Exploration.epsilon": 0.3, "Adam.beta_1": 0.8},
     ]
     trials = plan_tiny(*variants, seeds=(0, 1))
     folder = SweepDirectory(str(tmp_path), trials)
     claim(folder)
     files = [folder.files[trial.name] for trial in trials]
     for index, value in enumerate((10.0, 12.0, 20.0)):
-        finish(files[index], trials[index].config, value, used="SlateQAgent.epsilon = 0.1")
+        finish(files[index], trials[index].config, value, used="Exploration.epsilon = 0.1")
     for index, outcome in ((3, Outcome("failed", "it | broke")), (4, Outcome("stopped"))):
         files[index].prepare(trials[index].config)
         files[index].record(outcome)
@@ -87,7 +87,7 @@ def test_tables_hold_every_trial_and_the_best_variant_first(folder):
         "pending",
     ]
     assert [row["return"] for row in rows] == ["10.0", "12.0", "20.0", "", "", ""]
-    assert [row["SlateQAgent.epsilon"] for row in rows] == [
+    assert [row["Exploration.epsilon"] for row in rows] == [
         "0.1",
         "0.1",
         "0.2",
@@ -99,11 +99,11 @@ def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     assert rows[3]["error"] == "it | broke"
     assert rows[0]["folder"] == "trials/epsilon=0.1/seed-0"
     content = json.loads((folder.path / "sweep.json").read_text())
-    assert content["swept"] == ["SlateQAgent.epsilon", "Adam.beta_1"]
+    assert content["swept"] == ["Exploration.epsilon", "Adam.beta_1"]
     assert content["baselines"] == {"Random": 3.0}
     best, second, last = content["variants"]
     assert (best["bindings"], best["finished"], best["return"]["value"]) == (
-        {"SlateQAgent.epsilon": 0.2},
+        {"Exploration.epsilon": 0.2},
         1,
         20.0,
     )
@@ -134,7 +134,7 @@ def test_a_binding_that_no_finished_trial_used_is_told(folder):
         folder.files[trial.name],
         trial.config,
         1.0,
-        used="recsim_tf.SlateQAgent.epsilon = 0.3\nother/Adam.beta_1 = 0.8",
+        used="recsim_tf.Exploration.epsilon = 0.3\nother/Adam.beta_1 = 0.8",
     )
     result = read_results(folder)
     assert without_effect(result) == ["Adam.beta_1"]

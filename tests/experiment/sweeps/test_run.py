@@ -146,7 +146,7 @@ def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
     scheduler += (
         f"ASHAScheduler.max_t = {num_iterations}\nASHAScheduler.grace_period = {num_iterations}\n"
     )
-    endless = '{"SlateQAgent.epsilon": 0.3, "train.num_iterations": 100_000_000}'
+    endless = '{"Exploration.epsilon": 0.3, "train.num_iterations": 100_000_000}'
     file = _sweep_file(tmp_path, _LONG, _BAD, endless, more=scheduler)
     run_sweep(str(root), file, _bindings(num_iterations), engine="ray")
     rows, expected = _by_trial(root), _by_trial(resumed_root)

@@ -11,7 +11,7 @@ from tests.experiment.tiny_runs import TINY, snapshot
 
 def test_names_are_the_shortest_that_tell_bindings_apart():
     names = [
-        "SlateQAgent.target",
+        "SlateQTargets.kind",
         "Adam.learning_rate",
         "SGD.learning_rate",
         "a/train.x",
@@ -40,10 +40,10 @@ def test_labels_are_safe_distinct_and_not_too_long():
 
 def test_a_trial_is_the_configuration_of_an_ordinary_run():
     first, second = plan_tiny(
-        {"SlateQAgent.target": "sarsa", "SlateQNetwork.hidden_units": (4,)}, seeds=(3, 5)
+        {"SlateQTargets.kind": "sarsa", "SlateQNetwork.hidden_units": (4,)}, seeds=(3, 5)
     )
     bindings = [
-        'SlateQAgent.target = "sarsa"',
+        'SlateQTargets.kind = "sarsa"',
         "SlateQNetwork.hidden_units = (4,)",
         "experiment.seed = 3",
     ]
@@ -57,7 +57,7 @@ def test_a_trial_is_the_configuration_of_an_ordinary_run():
 
 def test_references_macros_and_files_may_be_swept(tmp_path):
     file = tmp_path / "sarsa.gin"
-    file.write_text('SlateQAgent.target = "sarsa"\nSlateQAgent.epsilon = %exploration\n')
+    file.write_text('SlateQTargets.kind = "sarsa"\nSlateQAgent.epsilon = %exploration\n')
     variant = {
         "gin_file": str(file),
         "exploration": 0.3,
@@ -71,7 +71,7 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
     )
     for line in (
         "exploration = 0.3",
-        "SlateQAgent.target = 'sarsa'",
+        "SlateQTargets.kind = 'sarsa'",
         "optimizer = @Adam",
         "layers = (@FixedLengthHistory(),)",
     ):
@@ -89,13 +89,13 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
         (
             [{"nothing": 1}],
             (
-                "'nothing' is neither a binding, such as 'SlateQAgent.target', nor a macro that the"
+                "'nothing' is neither a binding, such as 'SlateQTargets.kind', nor a macro that the"
                 " configuration uses"
             ),
         ),
         ([{"recsim_tf.experiment.seed": 1}], "recsim_tf.experiment.seed is swept by sweep.seeds"),
         ([{"train.num_iterations": 1, "recsim_tf.train.num_iterations": 2}], "are one binding"),
-        ([{"SlateQAgent.target": object()}], "must be a Python literal, or a reference in quotes"),
+        ([{"SlateQTargets.kind": object()}], "must be a Python literal, or a reference in quotes"),
         (
             [{"SlateQNetwork.hidden_units": (4,)}, {"SlateQNetwork.hidden_units": 4}],
             "two trials would have the folder hidden_units=4: .*4,.* and",
@@ -110,7 +110,7 @@ def test_bad_variants_are_named(variants, message):
 
 
 def test_shards_share_the_trials(tmp_path):
-    trials = plan_tiny({}, {"SlateQAgent.epsilon": 0.3}, seeds=(0, 1, 2))
+    trials = plan_tiny({}, {"Exploration.epsilon": 0.3}, seeds=(0, 1, 2))
     folder = SweepDirectory(str(tmp_path / "sweep"), trials)
     parts = [folder.part(Shard.parse(text)) for text in ("0/4", "1/4", "2/4", "3/4")]
     assert sorted(trial.name for part in parts for trial in part) == sorted(
@@ -125,7 +125,7 @@ def test_shards_share_the_trials(tmp_path):
 
 def test_a_sweep_may_grow_and_may_not_lose_what_is_there(tmp_path):
     root = tmp_path / "sweep"
-    (trial,) = plan_tiny({"SlateQAgent.epsilon": 0.3})
+    (trial,) = plan_tiny({"Exploration.epsilon": 0.3})
     folder = SweepDirectory(str(root), [trial])
     claim(folder)
     finish(folder.files[trial.name], trial.config, 1.0)
@@ -133,8 +133,8 @@ def test_a_sweep_may_grow_and_may_not_lose_what_is_there(tmp_path):
     before = snapshot(root)
 
     longer = plan_tiny(
-        {"SlateQAgent.epsilon": 0.3},
-        {"SlateQAgent.epsilon": 0.4},
+        {"Exploration.epsilon": 0.3},
+        {"Exploration.epsilon": 0.4},
         seeds=(0, 1),
         gin_bindings=("train.num_iterations = 60",),
     )
@@ -143,12 +143,12 @@ def test_a_sweep_may_grow_and_may_not_lose_what_is_there(tmp_path):
     with pytest.raises(
         UsageError, match=r"holds a sweep whose trial epsilon=0.3/seed-0 is not in this one"
     ):
-        SweepDirectory(str(root), plan_tiny({"SlateQAgent.epsilon": 0.4}))
+        SweepDirectory(str(root), plan_tiny({"Exploration.epsilon": 0.4}))
     with pytest.raises(UsageError, match=r"differs in SlateQAgent.average_tau"):
         SweepDirectory(
             str(root),
             plan_tiny(
-                {"SlateQAgent.epsilon": 0.3}, gin_bindings=("SlateQAgent.average_tau = 0.5",)
+                {"Exploration.epsilon": 0.3}, gin_bindings=("SlateQAgent.average_tau = 0.5",)
             ),
         )
     with pytest.raises(
@@ -157,7 +157,7 @@ def test_a_sweep_may_grow_and_may_not_lose_what_is_there(tmp_path):
     ):
         SweepDirectory(
             str(root),
-            plan_tiny({"SlateQAgent.epsilon": 0.3}, gin_bindings=("train.num_iterations = 20",)),
+            plan_tiny({"Exploration.epsilon": 0.3}, gin_bindings=("train.num_iterations = 20",)),
         )
     assert snapshot(root) == before
 

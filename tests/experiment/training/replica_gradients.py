@@ -24,8 +24,8 @@ _AGENTS = {
     "slate_q": (
         *(
             "create_slate_q.optimizer = @SGD",
-            "SlateQAgent.target = 'differential'",
-            "SlateQAgent.num_steps = 3",
+            "SlateQTargets.kind = 'differential'",
+            "SlateQTargets.num_steps = 3",
         ),
         *(
             "SlateQAgent.gradient_clipping = 0.01",
@@ -39,7 +39,7 @@ _AGENTS = {
             "create_reinforce.optimizer = @SGD",
             "experiment.batch_size = None",
         ),
-        *("ReinforceSlateAgent.num_steps = 3", "ReinforceSlateAgent.normalize_advantages = True"),
+        *("LambdaReturns.num_steps = 3", "ReinforceSlateAgent.normalize_advantages = True"),
     ),
     "full_slate_q": (
         "experiment.create_agent = @create_full_slate_q",

@@ -54,15 +54,15 @@ def held_slates():
 
 
 SEQUENCES = (
-    "SlateQAgent.target = 'differential'",
-    "SlateQAgent.num_steps = 3",
+    "SlateQTargets.kind = 'differential'",
+    "SlateQTargets.num_steps = 3",
     "SlateQAgent.average_tau = 0.1",
 )
 # simulator, agent, gin bindings, batch size, collect steps of an iteration
 CASES = {
     "slate_q": (evolution, slate_q, (), 8, 2),
     "slate_q_on_sequences": (evolution, slate_q, SEQUENCES, 8, 4),
-    "reinforce": (evolution, reinforce, ("ReinforceSlateAgent.num_steps = 3",), None, 4),
+    "reinforce": (evolution, reinforce, ("LambdaReturns.num_steps = 3",), None, 4),
     "bandit": (exploration, create_bandit_over_clusters, (), None, 1),
     "layers_with_held_slates": (held_slates, full_slate_q, (), 8, 2),
 }

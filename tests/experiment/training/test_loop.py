@@ -4,7 +4,7 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.trajectories import StepType
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, SlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.policies import ClusterBandit, random_policy
@@ -20,7 +20,7 @@ class Recorder(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name="Recorder")
         specs = (environment.time_step_spec(), environment.action_spec())
-        policy = SlatePolicy(
+        policy = TFSlatePolicy(
             *specs,
             policy or random_policy(environment.simulator),
             policy_state_spec=policy_state_spec,

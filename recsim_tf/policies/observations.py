@@ -6,14 +6,14 @@ from recsim_tf.core.types import Nest
 
 
 class UserWithStatistics(NamedTuple):
-    """The observation of a user above a `SufficientStatistics` layer."""
+    """The observation of a user above a layer of statistics."""
 
     raw_observation: Nest  # nest of [B, ...], of the environment below
     sufficient_statistics: Nest  # nest of [B, ...]
 
 
 class UserWithLastSlate(NamedTuple):
-    """The observation of a user above `SwitchingCost`."""
+    """The observation of a user above a layer that shows the last slate."""
 
     original_observation: Nest  # nest of [B, ...], of the environment below
     # nest of [B, K, ...]: documents as they were observed, zeros at empty positions

@@ -1,0 +1,70 @@
+"""What SlateQ learns values towards."""
+
+import dataclasses
+
+import gin
+import tensorflow as tf
+
+from recsim_tf import replicas
+from recsim_tf.agents.shared import checks
+from recsim_tf.agents.shared.returns import LambdaReturns
+
+TARGETS = ("sarsa", "myopic", "q_learning", "differential")
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class SlateQTargets(LambdaReturns):
+    """The targets of SlateQ's values, see `SlateQAgent`.
+
+    Args:
+      num_steps: transitions of a sequence, at least 1.
+      gamma: discount of the future, in [0, 1].
+      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
+        what the collect policy explored (as Peng & Williams 1996).
+      kind: what values the next state: "q_learning", the best slate by `slates`; "sarsa", the slate
+        that was shown; "myopic", nothing; or "differential", see `SlateQAgent`.
+      slates: slate optimiser of "q_learning": "top_k", "greedy" or "exact".
+      session_return_tau: part of the way that the mean return of sessions, of "differential", moves
+        at each train step.
+
+    Raises:
+      ValueError: for an unknown kind, or a number out of range.
+    """
+
+    num_steps: int = 1
+    td_lambda: float = 0.0
+    kind: str = "q_learning"
+    slates: str = "exact"
+    session_return_tau: float = 0.01
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.require_one_of(TARGETS, kind=self.kind)
+        checks.require_fraction(session_return_tau=self.session_return_tau)
+
+
+class SessionReturn(tf.Module):
+    """The mean return of sessions: the reward of a step, over the probability that it ends a
+    session, both as moving averages.
+
+    Args:
+      tau: part of the way that they move at an update, in [0, 1].
+    """
+
+    def __init__(self, tau: float):
+        super().__init__(name="SessionReturn")
+        self._tau = tau
+        self._reward = replicas.variable(0.0)
+        self._ends = replicas.variable(0.0)
+
+    def update(self, num_steps, reward, ends) -> None:
+        """Takes in how many steps a batch has, the sum of their rewards, and how many of them end a
+        session.
+        """
+        for variable, value in ((self._reward, reward), (self._ends, ends)):
+            variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
+
+    def value(self) -> tf.Tensor:
+        """Scalar, in units of reward; 0 while no session has ended."""
+        return tf.math.divide_no_nan(self._reward, self._ends)
