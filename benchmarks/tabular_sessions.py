@@ -78,9 +78,7 @@ class TabularUsers(UserModel):
       tables: numbers, or tensors and variables in their place.
     """
 
-    def __init__(self, tables: Tables, name: str = "TabularUsers"):
-        super().__init__(name=name)
-        self.tables = tables
+    tables: Tables
 
     def initial_draws(self, num_users):
         return tfd.Categorical(probs=tf.tile(self._table("start")[tf.newaxis], [num_users, 1]))
@@ -90,9 +88,8 @@ class TabularUsers(UserModel):
 
     def response(self, state, slate):
         scores = tf.einsum("bs,sn,bkn->bk", state, self._table("scores"), slate.documents.features)
-        return MultinomialLogit(
-            scores + self._table("position_scores"), self._table("no_click_mass"), mask=slate.mask
-        )
+        choice_model = MultinomialLogit(no_click_mass=self._table("no_click_mass"))
+        return choice_model(scores + self._table("position_scores"), slate.mask)
 
     def outcome(self, state, slate, draw):
         values = tf.einsum("bkn,n->bk", slate.documents.features, self._table("values"))
@@ -128,9 +125,7 @@ class TabularDocuments(DocumentModel):
       num_documents: N.
     """
 
-    def __init__(self, num_documents: int, name: str = "TabularDocuments"):
-        super().__init__(name=name)
-        self.num_documents = num_documents
+    num_documents: int
 
     def candidates(self, num_users, num_candidates, corpus, user):
         return tfd.Independent(

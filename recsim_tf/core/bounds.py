@@ -34,8 +34,10 @@ def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
         bounds = tf.nest.map_structure(lambda _: everywhere, specs)
 
     def bounded(path, spec, bound):
-        low = spec.dtype.min if bound.low is None else bound.low
-        high = spec.dtype.max if bound.high is None else bound.high
+        # A bool has no limits in TensorFlow.
+        low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
+        low = low if bound.low is None else bound.low
+        high = high if bound.high is None else bound.high
         return BoundedTensorSpec(
             spec.shape, spec.dtype, low, high, name="/".join(map(str, (name, *path)))
         )

@@ -6,7 +6,7 @@ choice.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import gin
 import tensorflow as tf
@@ -30,14 +30,12 @@ class AffinityScores:
     on. What layers added to the user's observation plays no part.
 
     Args:
-      choice_model: `MultinomialProportional` or `MultinomialLogit`.
-      **parameters: of the choice model; by default no_click_mass 1 and min_normalizer -1.
+      choice_model: multinomial, as `MultinomialProportional` or `MultinomialLogit`; by default that
+        of interest evolution.
     """
 
-    def __init__(self, choice_model=choice.MultinomialProportional, **parameters: Any):
-        _check_multinomial(choice_model)
-        self._choice_model = choice_model
-        self._parameters = _with_defaults(choice_model, parameters)
+    def __init__(self, choice_model: choice.ChoiceModel | None = None):
+        self._choice_model = _multinomial(choice_model or choice.MultinomialProportional())
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, documents = raw_user(observation.user), observation.documents
@@ -52,7 +50,7 @@ class AffinityScores:
                 f" of shapes {shapes}"
             )
         affinity = tf.linalg.matvec(documents, user)
-        weights = self._choice_model(affinity, **self._parameters).weights()
+        weights = self._choice_model.weights(affinity)
         return weights[:, :-1], weights[:, -1]
 
 
@@ -71,9 +69,7 @@ class CatalogueScores:
       bias: the same [D], or a number for all documents.
       belief: maps the observation to users' vectors [B, F]; by default they are the user's
         observation, without what layers added.
-      choice_model: `MultinomialProportional` or `MultinomialLogit`.
-      **parameters: of the choice model; by default its own, or no_click_mass 1 and min_normalizer
-        -1 of `MultinomialProportional`, as in `AffinityScores`.
+      choice_model: multinomial, as `MultinomialLogit`, the default, or `MultinomialProportional`.
 
     Raises:
       ValueError: for a choice model whose weights depend on the slate, or for tables of other
@@ -86,10 +82,9 @@ class CatalogueScores:
         factors,
         bias=0.0,
         belief: Callable[[Observation], tf.Tensor] | None = None,
-        choice_model=choice.MultinomialLogit,
-        **parameters: Any,
+        choice_model: choice.ChoiceModel | None = None,
     ):
-        _check_multinomial(choice_model)
+        self._choice_model = _multinomial(choice_model or choice.MultinomialLogit())
         self._factors, self._bias = _kept(factors), _kept(bias)
         if self._factors.shape.rank != 2:
             raise ValueError(f"factors must have shape [D, F], got {self._factors.shape}")
@@ -99,8 +94,6 @@ class CatalogueScores:
                 f" {self._bias.shape}"
             )
         self._belief = belief or (lambda observation: raw_user(observation.user))
-        self._choice_model = choice_model
-        self._parameters = _with_defaults(choice_model, parameters)
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, leaves = self._belief(observation), tf.nest.flatten(observation.documents)
@@ -118,7 +111,7 @@ class CatalogueScores:
         scores = product_with_documents(
             users, self._rows, leaves[0], num_documents, num_factors + 1
         )
-        weights = self._choice_model(scores, **self._parameters).weights()
+        weights = self._choice_model.weights(scores)
         return weights[:, :-1], weights[:, -1]
 
     def _rows(self, ids=None):
@@ -185,9 +178,7 @@ class BeliefScores:
     Args:
       users: the user model, as `ScoringUsers`; it scores documents as they are observed.
       belief: maps the observation to a user state, a nest of [B, ...].
-      choice_model: `MultinomialProportional` or `MultinomialLogit`.
-      **parameters: of the choice model; by default of the logit, no_click_mass 5, as in RecSim
-        0.2.4's interest exploration.
+      choice_model: multinomial, as `MultinomialLogit` or `MultinomialProportional`.
 
     Raises:
       ValueError: if the users have no `scores`, or for a choice model whose weights depend on the
@@ -198,40 +189,30 @@ class BeliefScores:
         self,
         users: UserModel,
         belief: Callable[[Observation], Nest],
-        choice_model=choice.MultinomialLogit,
-        **parameters: Any,
+        choice_model: choice.ChoiceModel,
     ):
-        _check_multinomial(choice_model)
         if not isinstance(users, ScoringUsers):
             raise ValueError(
                 f"users must have a method scores(state, documents), got {type(users).__name__}"
             )
-        if choice_model is choice.MultinomialLogit:
-            parameters = {"no_click_mass": 5.0, **parameters}
         self._scores = users.scores
         self._belief = belief
-        self._choice_model = choice_model
-        self._parameters = parameters
+        self._choice_model = _multinomial(choice_model)
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         scores = self._scores(self._belief(observation), observation.documents)
-        weights = self._choice_model(scores, **self._parameters).weights()
+        weights = self._choice_model.weights(scores)
         return weights[:, :-1], weights[:, -1]
 
 
-def _check_multinomial(choice_model) -> None:
-    if not issubclass(choice_model, choice.MultinomialProportional | choice.MultinomialLogit):
+def _multinomial(choice_model: choice.ChoiceModel) -> choice.ChoiceModel:
+    """The choice model, which must give a document the same weight on every slate."""
+    if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
         raise ValueError(
-            "choice_model must be MultinomialProportional or MultinomialLogit, got"
-            f" {choice_model.__name__}"
+            "choice_model must be multinomial, as MultinomialProportional() or MultinomialLogit(),"
+            f" got {choice_model!r}"
         )
-
-
-def _with_defaults(choice_model, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters, with those of interest evolution where a proportional choice needs them."""
-    if choice_model is not choice.MultinomialProportional:
-        return parameters
-    return {"no_click_mass": 1.0, "min_normalizer": -1.0, **parameters}
+    return choice_model
 
 
 def _kept(table):

@@ -3,7 +3,6 @@ be.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -18,8 +17,7 @@ from recsim_tf.policies.myopic import myopic_policy
 def greedy_pctr_policy(
     simulator: Simulator,
     belief: Callable[[Observation], Nest] | None = None,
-    choice_model=choice.MultinomialLogit,
-    **parameters: Any,
+    choice_model: choice.ChoiceModel | None = None,
 ) -> Policy:
     """A policy that shows the K candidates of largest choice weight in a believed user state, best
     first; RecSim's `GreedyPCTRAgent`.
@@ -30,8 +28,7 @@ def greedy_pctr_policy(
       belief: maps the observation to the user state that the agent believes in, a nest of [B, ...].
         By default, in interest exploration, affinities are at their prior mean, so that a
         document's score is the mean affinity to its topic plus its quality.
-      choice_model: `MultinomialProportional` or `MultinomialLogit`.
-      **parameters: of the choice model; by default of the logit, no_click_mass 5 (RecSim 0.2.4).
+      choice_model: multinomial; by default `MultinomialLogit(no_click_mass=5.0)`, as in RecSim.
 
     Raises:
       ValueError: if the users have no `scores`, or if there is no belief for them.
@@ -44,7 +41,8 @@ def greedy_pctr_policy(
                 f" {type(users).__name__}"
             )
         belief = _mean_affinity(users)
-    return myopic_policy(simulator, BeliefScores(users, belief, choice_model, **parameters))
+    choice_model = choice_model or choice.MultinomialLogit(no_click_mass=5.0)
+    return myopic_policy(simulator, BeliefScores(users, belief, choice_model))
 
 
 def _mean_affinity(users: InterestExplorationUsers) -> Callable[[Observation], UserState]:

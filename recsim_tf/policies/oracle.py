@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from recsim_tf.core.models import per_user
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
@@ -42,20 +41,13 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
             f" {type(simulator.users).__name__}"
         )
     users, videos = simulator.users, simulator.documents
-    choice_scores = AffinityScores(
-        users.choice_model, no_click_mass=users.no_click_mass, min_normalizer=users.min_normalizer
-    )
+    choice_scores = AffinityScores(users.choice_model)
 
     def act(observation, policy_state, seed):
         del seed
-        length, alpha, factor = (
-            per_user(parameter, 2)
-            for parameter in (
-                videos.video_length,
-                users.user_update_alpha,
-                users.document_quality_factor,
-            )
-        )
+        length = videos.per_user("video_length", 2, tf.float32)
+        alpha = users.per_user("user_update_alpha", 2, tf.float32)
+        factor = users.per_user("document_quality_factor", 2, tf.float32)
         gain = alpha * factor * length
         value = length - reward_per_budget * (
             length - gain * tf.cast(videos.mean_quality(), tf.float32)

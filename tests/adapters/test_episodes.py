@@ -225,9 +225,8 @@ def test_hazards_and_nests_of_dicts_come_back(tmp_path):
             return {"mood": draws.mood, "age": draws.age}
 
         def response(self, state, slate):
-            return recsim_tf.choice.MultinomialLogit(
-                slate.documents, no_click_mass=0.0, mask=slate.mask
-            )
+            choice_model = recsim_tf.choice.MultinomialLogit(no_click_mass=0.0)
+            return choice_model(slate.documents, slate.mask)
 
         def departure(self, state):
             return tfd.Bernoulli(probs=tf.fill(state["mood"].shape, 0.4))

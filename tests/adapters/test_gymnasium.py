@@ -82,9 +82,8 @@ class OddUsers(recsim_tf.UserModel):
         return InterestEvolutionUsers(num_features=2).initial_draws(num_users)
 
     def response(self, state, slate):
-        return recsim_tf.choice.MultinomialLogit(
-            tf.zeros(slate.mask.shape), no_click_mass=0.0, mask=slate.mask
-        )
+        choice_model = recsim_tf.choice.MultinomialLogit(no_click_mass=0.0)
+        return choice_model(tf.zeros(slate.mask.shape), slate.mask)
 
     def observe(self, state):
         whole = tf.cast(state[:, 0] * 3, tf.int32) - 7

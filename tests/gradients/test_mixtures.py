@@ -20,7 +20,7 @@ class Documents(NamedTuple):
 def test_the_heaviest_outcome_of_a_relaxed_draw_has_the_probabilities_of_the_distribution(dtype):
     num_draws = 40_000
     scores = tf.tile(tf.constant([[0.5, -0.3]], dtype), [num_draws, 1])
-    distribution = choice.MultinomialLogit(scores, 0.1)
+    distribution = choice.MultinomialLogit(0.1)(scores)
     draw = relaxed_sample(distribution, random.as_seed(0), 0.7)
     assert (draw.weights.dtype, draw.weights.shape) == (dtype, [num_draws, 3])
     np.testing.assert_array_equal(draw.values[:, 0], [0, 1, 2])
@@ -35,7 +35,7 @@ def test_impossible_outcomes_have_no_weight_and_leave_the_gradient_finite():
     with tf.GradientTape() as tape:
         tape.watch(scores)
         weights = relaxed_sample(
-            choice.MultinomialLogit(scores, mask=[[True, False]]), random.as_seed(0), 0.1
+            choice.MultinomialLogit()(scores, mask=[[True, False]]), random.as_seed(0), 0.1
         ).weights
         first = weights[0, 0]
     np.testing.assert_array_equal(weights, [[1.0, 0.0, 0.0]])

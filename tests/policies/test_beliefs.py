@@ -42,34 +42,38 @@ def test_affinity_scores_are_the_choice_model_of_interest_evolution():
 
 
 def test_affinity_scores_of_the_logit_are_its_choice_model():
-    users = InterestEvolutionUsers(choice_model=choice.MultinomialLogit, no_click_mass=0.7)
+    choice_model = choice.MultinomialLogit(no_click_mass=0.7)
+    users = InterestEvolutionUsers(choice_model=choice_model)
     observation, expected = simulated(
         interest_evolution(num_candidates=6, users=users, documents=PlainVideos())
     )
-    scores = AffinityScores(choice.MultinomialLogit, no_click_mass=0.7)
+    scores = AffinityScores(choice_model)
     np.testing.assert_allclose(probabilities(scores, observation, SLATE), expected, rtol=1e-5)
 
 
 def test_the_parameters_of_affinity_scores_replace_those_of_interest_evolution():
-    observation, expected = simulated(
-        interest_evolution(num_candidates=6, users=InterestEvolutionUsers(no_click_mass=3.0))
-    )
+    choice_model = choice.MultinomialProportional(no_click_mass=3.0)
+    users = InterestEvolutionUsers(choice_model=choice_model)
+    observation, expected = simulated(interest_evolution(num_candidates=6, users=users))
     np.testing.assert_allclose(
-        probabilities(AffinityScores(no_click_mass=3.0), observation, SLATE), expected, rtol=1e-5
+        probabilities(AffinityScores(choice_model), observation, SLATE), expected, rtol=1e-5
     )
     assert np.abs(probabilities(AffinityScores(), observation, SLATE) - expected).max() > 0.1
 
 
-@pytest.mark.parametrize("model", [choice.ExponentialCascade, choice.ProportionalCascade])
+@pytest.mark.parametrize(
+    "model",
+    [choice.ExponentialCascade, choice.ProportionalCascade, choice.PositionBiasedProportional],
+)
 def test_a_cascade_has_no_weights_that_are_independent_of_the_slate(model):
     with pytest.raises(
         ValueError,
         match=(
-            "choice_model must be MultinomialProportional or MultinomialLogit, got"
-            f" {model.__name__}"
+            r"choice_model must be multinomial, as MultinomialProportional\(\) or"
+            rf" MultinomialLogit\(\), got {model.__name__}\("
         ),
     ):
-        AffinityScores(model, score_scaling=0.1)
+        AffinityScores(model())
 
 
 def test_learned_scores_are_the_softmax_of_the_logits_without_gradient():

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
+from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core import random
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.execution import compiled
@@ -34,7 +35,7 @@ def three_topics(**kwargs):
     users = InterestExplorationUsers(
         affinity_loc=[[1.0, 0.2, 0.3], [0.1, 1.0, 1.2]],
         affinity_scale=[[0.1] * 3] * 2,
-        no_click_mass=1.0,
+        choice_model=MultinomialLogit(no_click_mass=1.0),
     )
     documents = TopicDocuments([0.2, 0.3, 0.5], [0.8, 0.2, 0.0], [0.1] * 3)
     return interest_exploration(

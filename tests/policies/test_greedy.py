@@ -32,19 +32,19 @@ def test_it_ranks_by_mean_affinity_plus_quality():
 
 
 @pytest.mark.parametrize(
-    ("choice_model", "parameters"),
+    "choice_model",
     [
-        (choice.MultinomialLogit, {"no_click_mass": 1.0}),
-        (choice.MultinomialProportional, {"min_normalizer": -1.0}),
+        choice.MultinomialLogit(no_click_mass=1.0),
+        choice.MultinomialProportional(min_normalizer=-1.0),
     ],
     ids=["logit", "proportional"],
 )
-def test_it_believes_what_it_is_given(choice_model, parameters):
+def test_it_believes_what_it_is_given(choice_model):
     pure = interest_exploration()
     observation = pure.observe(pure.reset(NUM_USERS, 0))
     affinity = np.random.default_rng(0).uniform(0, 3, (NUM_USERS, 2)).astype(np.float32)
     policy = greedy_pctr_policy(
-        pure, lambda observation: UserState(tf.constant(affinity)), choice_model, **parameters
+        pure, lambda observation: UserState(tf.constant(affinity)), choice_model
     )
     np.testing.assert_array_equal(
         policy(observation, (), None)[0], expected_slates(observation, affinity, 3)
@@ -83,9 +83,6 @@ def test_users_of_whom_it_has_no_belief_are_refused():
 def test_a_cascade_is_refused():
     with pytest.raises(
         ValueError,
-        match=(
-            "choice_model must be MultinomialProportional or MultinomialLogit, got"
-            " ExponentialCascade"
-        ),
+        match=r"choice_model must be multinomial, as .* got ExponentialCascade",
     ):
-        greedy_pctr_policy(interest_exploration(), choice_model=choice.ExponentialCascade)
+        greedy_pctr_policy(interest_exploration(), choice_model=choice.ExponentialCascade())

@@ -11,6 +11,7 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.bandits import create_bandit_over_clusters, create_bandit_over_documents
+from recsim_tf.choice import MultinomialLogit
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
@@ -33,7 +34,7 @@ def three_mixed_topics(slate_size):
     users = InterestExplorationUsers(
         affinity_loc=[[1.0, 0.2, 0.3], [0.1, 1.0, 1.2]],
         affinity_scale=[[0.1] * 3] * 2,
-        no_click_mass=4.0,
+        choice_model=MultinomialLogit(no_click_mass=4.0),
     )
     return three_topics(users=users, slate_size=slate_size, max_steps=SESSION_STEPS, validate=True)
 

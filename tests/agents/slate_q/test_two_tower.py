@@ -230,6 +230,8 @@ def test_arguments_of_the_network_are_checked(documents, arguments, message):
 
 # Choice weights of a catalogue.
 
+CHOICE_MODEL = choice.MultinomialLogit(no_click_mass=1.0)
+
 
 @pytest.mark.parametrize("num_candidates", [3, 20])
 @pytest.mark.parametrize("model", [choice.MultinomialProportional, choice.MultinomialLogit])
@@ -237,9 +239,9 @@ def test_catalogue_scores_are_the_affinity_scores_of_the_same_documents(model, n
     factors = np.abs(FEATURES[:, :2]) / 9
     seen = observation(num_candidates)
     as_vectors = seen._replace(documents=tf.gather(factors, seen.documents))
-    parameters = {"no_click_mass": 0.5}
-    weights = CatalogueScores(factors, choice_model=model, **parameters)(seen)
-    tf.nest.map_structure(close, weights, AffinityScores(model, **parameters)(as_vectors))
+    choice_model = model(no_click_mass=0.5)
+    weights = CatalogueScores(factors, choice_model=choice_model)(seen)
+    tf.nest.map_structure(close, weights, AffinityScores(choice_model)(as_vectors))
 
 
 @pytest.mark.parametrize(
@@ -247,12 +249,12 @@ def test_catalogue_scores_are_the_affinity_scores_of_the_same_documents(model, n
     [0.5, np.linspace(-1, 1, NUM_DOCUMENTS), tf.Variable(tf.linspace(0.0, 1.0, NUM_DOCUMENTS))],
 )
 def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_taste(bias):
-    users = DriftingTasteUsers(NUM_FEATURES, no_click_mass=1.0)
+    users = DriftingTasteUsers(NUM_FEATURES, choice_model=CHOICE_MODEL)
     items = Catalogue(NUM_DOCUMENTS, NUM_FEATURES, bias, FEATURES, ids_only=True)
     simulator = drifting_taste(2, 6, users, items)
     state = simulator.reset(4, 0)
     scores = CatalogueScores(
-        items.factors, items.bias, lambda seen: state.user.initial_taste, no_click_mass=1.0
+        items.factors, items.bias, lambda seen: state.user.initial_taste, CHOICE_MODEL
     )
     weights, no_click_weight = scores(simulator.observe(state))
     expected = users.response(
@@ -275,9 +277,9 @@ def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_tas
             r"bias must be a number or have shape \[D=40\] of factors, got \(3,\)",
         ),
         (
-            {"choice_model": choice.ExponentialCascade},
+            {"choice_model": choice.ExponentialCascade()},
             observation(),
-            "choice_model must be MultinomialProportional or MultinomialLogit",
+            "choice_model must be multinomial, as MultinomialProportional",
         ),
         (
             {},
@@ -310,7 +312,7 @@ SLATE_SIZE = 2
 
 
 def environment_of(num_items=60, num_candidates=30, num_users=8, **arguments) -> SlateEnvironment:
-    users = DriftingTasteUsers(NUM_FEATURES, no_click_mass=1.0)
+    users = DriftingTasteUsers(NUM_FEATURES, choice_model=CHOICE_MODEL)
     items = Catalogue(num_items, NUM_FEATURES, np.linspace(-1, 1, num_items), ids_only=True)
     simulator = drifting_taste(SLATE_SIZE, num_candidates, users, items, max_steps=4, **arguments)
     return SlateEnvironment(simulator, num_users)
@@ -345,7 +347,7 @@ def agent_of(environment, features=True, hidden_units=(16,), **arguments) -> Sla
         environment.action_spec(),
         network,
         tf.keras.optimizers.Adam(0.01),
-        choice_scores=CatalogueScores(documents.factors, documents.bias, belief, no_click_mass=1.0),
+        choice_scores=CatalogueScores(documents.factors, documents.bias, belief, CHOICE_MODEL),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
         **arguments,
     )
