@@ -98,7 +98,7 @@ def _check_names(bindings: Bindings, text: str) -> None:
         if "." not in name:
             if f"%{name}" not in text:
                 raise UsageError(
-                    f"{name!r} is neither a binding, such as 'SlateQTargets.kind', nor a macro that"
+                    f"{name!r} is neither a binding, such as 'SlateQTargets.target', nor a macro that"
                     " the configuration uses"
                 )
             continue
