@@ -22,8 +22,8 @@ class SlateQTargets(LambdaReturns):
       gamma: discount of the future, in [0, 1].
       td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
         what the collect policy explored (as Peng & Williams 1996).
-      target: what values the next state: "q_learning", the best slate by `slates`; "sarsa", the slate
-        that was shown; "myopic", nothing; or "differential", see `SlateQAgent`.
+      target: what values the next state: "q_learning", the best slate by `slates`; "sarsa", the
+        slate that was shown; "myopic", nothing; or "differential", see `SlateQAgent`.
       slates: slate optimiser of "q_learning": "top_k", "greedy" or "exact".
       session_return_tau: part of the way that the mean return of sessions, of "differential", moves
         at each train step.

@@ -89,8 +89,8 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
         (
             [{"nothing": 1}],
             (
-                "'nothing' is neither a binding, such as 'SlateQTargets.target', nor a macro that the"
-                " configuration uses"
+                "'nothing' is neither a binding, such as 'SlateQTargets.target', nor a macro that"
+                " the configuration uses"
             ),
         ),
         ([{"recsim_tf.experiment.seed": 1}], "recsim_tf.experiment.seed is swept by sweep.seeds"),
