@@ -182,7 +182,7 @@ _ONE_STEP = (
     "SlateQTargets.td_lambda = 0.0",
     "experiment.batch_size = 2048",
 )
-_TD = ("SlateQTargets.kind = 'q_learning'", *_ONE_STEP)
+_TD = ("SlateQTargets.target = 'q_learning'", *_ONE_STEP)
 # Before one-step targets have fallen back.
 _SLOWLY = (
     "CosineDecay.initial_learning_rate = 3e-4",

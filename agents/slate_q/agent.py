@@ -253,7 +253,7 @@ class SlateQAgent(tf_agent.TFAgent):
         total, *totals = batch_sums(
             valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount)
         )
-        if training and self._targets.kind == "differential":
+        if training and self._targets.target == "differential":
             self._session_return.update(total, *totals[1:])
         target = tf.stop_gradient(self._target_values(steps, following))
         observation, action, clicked, has_click, target, valid = nests.merge_outer(
@@ -290,7 +290,7 @@ class SlateQAgent(tf_agent.TFAgent):
             target=scale * weighted_mean(target, valid, total),
             session_return=(
                 part(self._session_return.value())
-                if self._targets.kind == "differential"
+                if self._targets.target == "differential"
                 else tf.zeros([])
             ),
         )
@@ -301,10 +301,10 @@ class SlateQAgent(tf_agent.TFAgent):
         frames after them.
         """
         reward = steps.reward
-        if self._targets.kind == "differential":
+        if self._targets.target == "differential":
             reward -= (1 - steps.discount) * self._session_return.value()
         next_values = tf.zeros_like(reward)
-        if self._targets.kind in ("sarsa", "q_learning"):
+        if self._targets.target in ("sarsa", "q_learning"):
             next_values = tf.reshape(
                 self._next_value(*nests.merge_outer((following.observation, following.action))),
                 tf.shape(reward),
@@ -323,7 +323,7 @@ class SlateQAgent(tf_agent.TFAgent):
         values = self._values(self._target_network, observation)
         slate = (
             shown_slate
-            if self._targets.kind == "sarsa"
+            if self._targets.target == "sarsa"
             else values.best_slate(self._target_slates, self._slate_size)
         )
         return values.slate_value(slate)

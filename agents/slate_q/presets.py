@@ -9,16 +9,16 @@ from recsim_tf.agents.slate_q.targets import SlateQTargets
 # RecSim's TS, GS, OS serve and its TT, GT, OT are in the target; what it calls optimal is exact
 # here. Its myopic agents have gamma 0. By name: serving slates, and arguments of the targets.
 _PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
-    "dp_random": ("greedy", {"kind": "sarsa"}),
-    "slate_topk_sarsa": ("top_k", {"kind": "sarsa"}),
-    "myopic_slate_topk_sarsa": ("top_k", {"kind": "sarsa", "gamma": 0.0}),
-    "slate_greedy_sarsa": ("greedy", {"kind": "sarsa"}),
-    "myopic_slate_greedy_sarsa": ("greedy", {"kind": "sarsa", "gamma": 0.0}),
-    "slate_topk_topk_q": ("top_k", {"kind": "q_learning", "slates": "top_k"}),
-    "slate_greedy_greedy_q": ("greedy", {"kind": "q_learning", "slates": "greedy"}),
-    "slate_topk_optimal_q": ("top_k", {"kind": "q_learning", "slates": "exact"}),
-    "slate_greedy_optimal_q": ("greedy", {"kind": "q_learning", "slates": "exact"}),
-    "slate_optimal_optimal_q": ("exact", {"kind": "q_learning", "slates": "exact"}),
+    "dp_random": ("greedy", {"target": "sarsa"}),
+    "slate_topk_sarsa": ("top_k", {"target": "sarsa"}),
+    "myopic_slate_topk_sarsa": ("top_k", {"target": "sarsa", "gamma": 0.0}),
+    "slate_greedy_sarsa": ("greedy", {"target": "sarsa"}),
+    "myopic_slate_greedy_sarsa": ("greedy", {"target": "sarsa", "gamma": 0.0}),
+    "slate_topk_topk_q": ("top_k", {"target": "q_learning", "slates": "top_k"}),
+    "slate_greedy_greedy_q": ("greedy", {"target": "q_learning", "slates": "greedy"}),
+    "slate_topk_optimal_q": ("top_k", {"target": "q_learning", "slates": "exact"}),
+    "slate_greedy_optimal_q": ("greedy", {"target": "q_learning", "slates": "exact"}),
+    "slate_optimal_optimal_q": ("exact", {"target": "q_learning", "slates": "exact"}),
 }
 
 PRESETS = tuple(_PRESETS)

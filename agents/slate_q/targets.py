@@ -22,25 +22,25 @@ class SlateQTargets(LambdaReturns):
       gamma: discount of the future, in [0, 1].
       td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
         what the collect policy explored (as Peng & Williams 1996).
-      kind: what values the next state: "q_learning", the best slate by `slates`; "sarsa", the slate
-        that was shown; "myopic", nothing; or "differential", see `SlateQAgent`.
+      target: what values the next state: "q_learning", the best slate by `slates`; "sarsa", the
+        slate that was shown; "myopic", nothing; or "differential", see `SlateQAgent`.
       slates: slate optimiser of "q_learning": "top_k", "greedy" or "exact".
       session_return_tau: part of the way that the mean return of sessions, of "differential", moves
         at each train step.
 
     Raises:
-      ValueError: for an unknown kind, or a number out of range.
+      ValueError: for an unknown target, or a number out of range.
     """
 
     num_steps: int = 1
     td_lambda: float = 0.0
-    kind: str = "q_learning"
+    target: str = "q_learning"
     slates: str = "exact"
     session_return_tau: float = 0.01
 
     def __post_init__(self):
         super().__post_init__()
-        checks.require_one_of(TARGETS, kind=self.kind)
+        checks.require_one_of(TARGETS, target=self.target)
         checks.require_fraction(session_return_tau=self.session_return_tau)
 
 

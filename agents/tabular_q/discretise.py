@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.shared import checks, encoding
+from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest
 
 
@@ -134,11 +135,12 @@ class _IntervalDigits:
 
 
 def _finite_bounds(spec) -> tuple[float, float]:
-    # The ends of the dtype's range stand for "no bound".
-    low, high = float(np.min(spec.minimum)), float(np.max(spec.maximum))
-    if low <= spec.dtype.min or high >= spec.dtype.max:
-        raise ValueError(
-            "discretization_bounds=None takes the bounds of each part of an observation, and"
-            f" {spec.name} has no finite ones; give (low, high) instead"
-        )
-    return low, high
+    if isinstance(spec, BoundedTensorSpec):
+        low, high = float(np.min(spec.minimum)), float(np.max(spec.maximum))
+        # The ends of the dtype's range stand for "no bound".
+        if spec.dtype.min < low and high < spec.dtype.max:
+            return low, high
+    raise ValueError(
+        "discretization_bounds=None takes the bounds of each part of an observation, and"
+        f" {spec.name} has no finite ones; give (low, high) instead"
+    )

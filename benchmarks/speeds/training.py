@@ -25,7 +25,7 @@ class _Row(NamedTuple):
 
 
 _QUICKSTART = (
-    "SlateQTargets.kind = 'differential'",
+    "SlateQTargets.target = 'differential'",
     "SlateQTargets.td_lambda = 0.99",
     "Exploration.epsilon = 0.05",
     "SlateQAgent.average_tau = 0.01",

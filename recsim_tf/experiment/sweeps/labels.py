@@ -14,7 +14,7 @@ _WITHOUT_BINDINGS = "base"
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
     """The shortest last part of each binding's name that no other name ends with: "target" of
-    "SlateQTargets.kind".
+    "SlateQTargets.target".
     """
     names = list(dict.fromkeys(names))
     return {

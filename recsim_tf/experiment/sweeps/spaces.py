@@ -13,7 +13,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.experiment.runs.errors import UsageError
 
-# Names of gin bindings, such as "SlateQTargets.kind", and their values; "gin_file" names files.
+# Names of gin bindings, such as "SlateQTargets.target", and their values; "gin_file" names files.
 Bindings = dict[str, Any]
 
 # Draws for each variant before a random search is said to have no more distinct ones.

@@ -98,8 +98,8 @@ def _check_names(bindings: Bindings, text: str) -> None:
         if "." not in name:
             if f"%{name}" not in text:
                 raise UsageError(
-                    f"{name!r} is neither a binding, such as 'SlateQTargets.kind', nor a macro that"
-                    " the configuration uses"
+                    f"{name!r} is neither a binding, such as 'SlateQTargets.target', nor a macro"
+                    " that the configuration uses"
                 )
             continue
         key = ParsedBindingKey.parse(name)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.agents import tf_agent
+from tf_agents.networks import network
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
@@ -118,14 +119,17 @@ def test_the_loss_is_the_huber_loss_of_the_shown_slate(environment):
 
 
 def test_a_network_without_slate_value_is_trained_alike(environment):
-    class Plain(FullSlateQNetwork):
-        @property
-        def slate_value(self):
-            raise AttributeError("slate_value")
+    class Plain(network.Network):
+        def __init__(self, observation_spec, slate_size, hidden_units, name="Plain"):
+            super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
+            self._values = FullSlateQNetwork(observation_spec, slate_size, hidden_units)
+
+        def call(self, observation, step_type=(), network_state=(), training=False):
+            return self._values(observation, step_type, network_state, training=training)
 
     agents = [
-        make_agent(environment, network=network, epsilon=1.0, gamma=0.5)
-        for network in (FullSlateQNetwork, Plain)
+        make_agent(environment, network=one, epsilon=1.0, gamma=0.5)
+        for one in (FullSlateQNetwork, Plain)
     ]
     for variable, value in zip(
         agents[1]._dqn._q_network.variables, agents[0]._dqn._q_network.variables, strict=True
@@ -180,7 +184,7 @@ def test_it_learns_which_kind_of_document_to_show():
 
     learn()
     observation = environment.reset().observation
-    slate, _ = agent.policy.function(observation, (), as_seed(0))
+    slate, _ = agent.policy.policy(observation, (), as_seed(0))
     shown = tf.gather(observation.documents[..., 0], slate[:, 0], batch_dims=1)
     assert float(tf.reduce_mean(shown)) > 0.7
 

@@ -105,7 +105,7 @@ NO_CLICKS = {
 def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
     experience = made.batch()
     agent, target_network = agent_with_another_target(
-        NO_CLICKS[no_click], kind=target, gamma=0.9, reward_scale_factor=0.5
+        NO_CLICKS[no_click], target=target, gamma=0.9, reward_scale_factor=0.5
     )
     expected, q_items, q_no_click = hand_calculation(
         experience, agent.network, target_network, target, scale=0.5
@@ -187,7 +187,7 @@ def test_the_pair_of_a_last_step_and_the_next_first_is_no_transition():
 
 @pytest.mark.parametrize("target", ["q_learning", "sarsa"])
 def test_only_discount_zero_stops_bootstrapping(target):
-    agent, experience = slate_q(kind=target), made.batch()
+    agent, experience = slate_q(target=target), made.batch()
     loss = agent.loss(experience).loss.numpy()
     for name in ("leaves", "leaves without a click"):
         assert agent.loss(changed(experience, name, step=1)).loss.numpy() == loss
@@ -197,7 +197,7 @@ def test_only_discount_zero_stops_bootstrapping(target):
 
 @pytest.mark.parametrize("target", ["q_learning", "sarsa"])
 def test_the_target_is_the_value_of_the_next_state_and_not_of_the_current_one(target):
-    agent, experience = slate_q(kind=target), made.batch()
+    agent, experience = slate_q(target=target), made.batch()
     current, later = (
         agent.loss(changed(experience, "click", step=0)),
         agent.loss(changed(experience, "click", step=1)),
@@ -544,8 +544,8 @@ WITHOUT_VECTORS = ts.time_step_spec(
     ("arguments", "message"),
     [
         (
-            {"kind": "monte_carlo"},
-            "kind must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
+            {"target": "monte_carlo"},
+            "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
         ),
         (
             {"slates": "best"},

@@ -186,7 +186,7 @@ def test_learned_choice_scores_come_close_to_the_true_choice(environment, random
         SlateQNetwork(spec, (8,)),
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.01, 1500)),
         choice_scores=LearnedScores(ClickNetwork(spec, (32,))),
-        targets=SlateQTargets(kind="myopic"),
+        targets=SlateQTargets(target="myopic"),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
     agent.initialize()

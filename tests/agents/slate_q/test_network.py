@@ -76,7 +76,7 @@ def test_the_first_layer_acts_on_user_and_document_as_one_vector():
         (value,) = [value for name, value in weights.items() if f"{ending}:" in name]
         return value
 
-    kernel = np.concatenate([named("user/kernel"), named("document/kernel")])
+    kernel = np.concatenate([named("user/kernel"), named("item/kernel")])
     user = np.tile(OBSERVATION.user.numpy()[:, np.newaxis], [1, NUM_CANDIDATES, 1])
     hidden = np.maximum(
         np.concatenate([user, OBSERVATION.documents], axis=-1) @ kernel + named("user/bias"), 0

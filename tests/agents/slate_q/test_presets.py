@@ -42,8 +42,8 @@ def test_the_presets_are_recsims_ten():
         targets = arguments["targets"]
         described[name] = (
             arguments["serving_slates"],
-            targets.kind,
-            targets.slates if targets.kind == "q_learning" else None,
+            targets.target,
+            targets.slates if targets.target == "q_learning" else None,
             targets.gamma == 0,
         )
     assert described == RECSIM

@@ -72,7 +72,7 @@ def expected_loss(agent, experience, targets):
 
 def test_the_differential_target_sums_what_follows_over_the_mean_return_of_sessions():
     agent, experience = (
-        make_agent(kind="differential", td_lambda=0.5, session_return_tau=1.0),
+        make_agent(target="differential", td_lambda=0.5, session_return_tau=1.0),
         sequences(),
     )
     info = agent.train(experience)
@@ -83,7 +83,7 @@ def test_the_differential_target_sums_what_follows_over_the_mean_return_of_sessi
 
 
 def test_lambda_returns_end_in_the_value_of_the_next_state():
-    agent, experience = make_agent(kind="sarsa", td_lambda=0.5, gamma=0.9), sequences()
+    agent, experience = make_agent(target="sarsa", td_lambda=0.5, gamma=0.9), sequences()
     agent.initialize()
 
     def value(user, step):
@@ -104,7 +104,7 @@ def test_lambda_returns_end_in_the_value_of_the_next_state():
 
 
 def test_the_mean_return_of_sessions_moves_with_training_only():
-    agent, experience = make_agent(kind="differential", session_return_tau=0.5), sequences()
+    agent, experience = make_agent(target="differential", session_return_tau=0.5), sequences()
     assert agent.loss(experience).extra.session_return == 0
     # Both averages have moved alike, so that their ratio is already the mean.
     np.testing.assert_allclose(

@@ -11,7 +11,7 @@ from tests.experiment.tiny_runs import TINY, snapshot
 
 def test_names_are_the_shortest_that_tell_bindings_apart():
     names = [
-        "SlateQTargets.kind",
+        "SlateQTargets.target",
         "Adam.learning_rate",
         "SGD.learning_rate",
         "a/train.x",
@@ -40,10 +40,10 @@ def test_labels_are_safe_distinct_and_not_too_long():
 
 def test_a_trial_is_the_configuration_of_an_ordinary_run():
     first, second = plan_tiny(
-        {"SlateQTargets.kind": "sarsa", "SlateQNetwork.hidden_units": (4,)}, seeds=(3, 5)
+        {"SlateQTargets.target": "sarsa", "SlateQNetwork.hidden_units": (4,)}, seeds=(3, 5)
     )
     bindings = [
-        'SlateQTargets.kind = "sarsa"',
+        'SlateQTargets.target = "sarsa"',
         "SlateQNetwork.hidden_units = (4,)",
         "experiment.seed = 3",
     ]
@@ -57,7 +57,7 @@ def test_a_trial_is_the_configuration_of_an_ordinary_run():
 
 def test_references_macros_and_files_may_be_swept(tmp_path):
     file = tmp_path / "sarsa.gin"
-    file.write_text('SlateQTargets.kind = "sarsa"\nSlateQAgent.epsilon = %exploration\n')
+    file.write_text('SlateQTargets.target = "sarsa"\nExploration.epsilon = %exploration\n')
     variant = {
         "gin_file": str(file),
         "exploration": 0.3,
@@ -71,7 +71,7 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
     )
     for line in (
         "exploration = 0.3",
-        "SlateQTargets.kind = 'sarsa'",
+        "SlateQTargets.target = 'sarsa'",
         "optimizer = @Adam",
         "layers = (@FixedLengthHistory(),)",
     ):
@@ -89,13 +89,16 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
         (
             [{"nothing": 1}],
             (
-                "'nothing' is neither a binding, such as 'SlateQTargets.kind', nor a macro that the"
-                " configuration uses"
+                "'nothing' is neither a binding, such as 'SlateQTargets.target', nor a macro that"
+                " the configuration uses"
             ),
         ),
         ([{"recsim_tf.experiment.seed": 1}], "recsim_tf.experiment.seed is swept by sweep.seeds"),
         ([{"train.num_iterations": 1, "recsim_tf.train.num_iterations": 2}], "are one binding"),
-        ([{"SlateQTargets.kind": object()}], "must be a Python literal, or a reference in quotes"),
+        (
+            [{"SlateQTargets.target": object()}],
+            "must be a Python literal, or a reference in quotes",
+        ),
         (
             [{"SlateQNetwork.hidden_units": (4,)}, {"SlateQNetwork.hidden_units": 4}],
             "two trials would have the folder hidden_units=4: .*4,.* and",

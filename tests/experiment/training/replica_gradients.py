@@ -24,12 +24,11 @@ _AGENTS = {
     "slate_q": (
         *(
             "create_slate_q.optimizer = @SGD",
-            "SlateQTargets.kind = 'differential'",
+            "SlateQTargets.target = 'differential'",
             "SlateQTargets.num_steps = 3",
         ),
         *(
             "SlateQAgent.gradient_clipping = 0.01",
-            "SlateQAgent.choice_scores = 'learned'",
             "create_slate_q.choice_network = @ClickNetwork",
         ),
     ),

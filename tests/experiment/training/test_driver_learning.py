@@ -54,7 +54,7 @@ def held_slates():
 
 
 SEQUENCES = (
-    "SlateQTargets.kind = 'differential'",
+    "SlateQTargets.target = 'differential'",
     "SlateQTargets.num_steps = 3",
     "SlateQAgent.average_tau = 0.1",
 )

@@ -15,16 +15,10 @@ NUM_USERS, SESSION_STEPS = 3, 4
 class Recorder(tf_agent.TFAgent):
     """Keeps the experience of its train steps, up to `capacity` of them."""
 
-    def __init__(
-        self, environment, sequence_length, policy=None, policy_state_spec=(), capacity=32
-    ):
+    def __init__(self, environment, sequence_length, policy=None, capacity=32):
         tf.Module.__init__(self, name="Recorder")
         specs = (environment.time_step_spec(), environment.action_spec())
-        policy = TFSlatePolicy(
-            *specs,
-            policy or random_policy(environment.simulator),
-            policy_state_spec=policy_state_spec,
-        )
+        policy = TFSlatePolicy(*specs, policy or random_policy(environment.simulator))
         super().__init__(
             *specs,
             policy,
@@ -125,7 +119,7 @@ def test_a_sequence_must_have_been_collected_before_learning():
 def test_the_state_of_the_collect_policy_lasts_from_iteration_to_iteration():
     pure = interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS)
     bandit = ClusterBandit(pure)
-    loop, _ = loop_and_agent(1, policy=bandit, policy_state_spec=bandit.policy_state_spec)
+    loop, _ = loop_and_agent(1, policy=bandit)
     impressions = []
     for _ in range(2 * SESSION_STEPS + 2):
         loop.run(1)
@@ -139,11 +133,10 @@ def test_the_state_of_the_collect_policy_is_in_the_checkpoint(tmp_path):
     bandit = ClusterBandit(
         interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS)
     )
-    arguments = {"policy": bandit, "policy_state_spec": bandit.policy_state_spec}
-    loop, _ = loop_and_agent(1, **arguments)
+    loop, _ = loop_and_agent(1, policy=bandit)
     loop.run(3)
     path = tf.train.Checkpoint(loop=loop).save(str(tmp_path / "loop"))
-    other, _ = loop_and_agent(1, seed=8, **arguments)
+    other, _ = loop_and_agent(1, seed=8, policy=bandit)
     tf.train.Checkpoint(loop=other).restore(path).assert_existing_objects_matched()
     np.testing.assert_array_equal(other._policy_state.impressions, loop._policy_state.impressions)
     assert loop.run(3).loss == other.run(3).loss
