@@ -79,15 +79,20 @@ class _TransparentUsers(InterestExplorationUsers):
 
 
 def _interest_evolution(slate_size):
-    return interest_evolution(slate_size, NUM_CANDIDATES)
+    return interest_evolution(slate_size=slate_size, num_candidates=NUM_CANDIDATES)
 
 
 def _interest_exploration(slate_size):
-    return interest_exploration(slate_size, NUM_CANDIDATES, users=_TransparentUsers(), max_steps=50)
+    return interest_exploration(
+        slate_size=slate_size,
+        num_candidates=NUM_CANDIDATES,
+        users=_TransparentUsers(),
+        max_steps=50,
+    )
 
 
 def _long_term_satisfaction(slate_size):
-    return long_term_satisfaction(slate_size, NUM_CANDIDATES)
+    return long_term_satisfaction(slate_size=slate_size, num_candidates=NUM_CANDIDATES)
 
 
 def _affinity(observation):

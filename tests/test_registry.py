@@ -31,8 +31,8 @@ def test_an_unknown_argument_lists_those_allowed():
     with pytest.raises(
         TypeError,
         match=(
-            r"InterestEvolution-v1 has no argument slates, topics; it takes slate_size,"
-            r" num_candidates, users"
+            r"InterestEvolution-v1 has no argument slates, topics; it takes users, documents,"
+            r" reward_fn, dtype, slate_size"
         ),
     ):
         recsim_tf.make("InterestEvolution-v1", topics=3, slates=2)

@@ -162,7 +162,9 @@ def _filter_gradient(seed: int) -> tuple[float, float, float]:
         num_features=3, alpha_y_intercept=step, min_normalizer=-1.25, dtype=dtype
     )
     videos = UtilityVideos(3, topic_quality_means=(-1.0, 0.0, 1.0), dtype=dtype)
-    scorer = interest_evolution(3, 3, users=users, documents=videos, dtype=dtype)
+    scorer = interest_evolution(
+        slate_size=3, num_candidates=3, users=users, documents=videos, dtype=dtype
+    )
     slate = tf.tile(tf.range(3)[tf.newaxis], [num_users, 1])
     trajectory = scorer.rollout(
         lambda observation, policy_state, seed: (slate, policy_state),

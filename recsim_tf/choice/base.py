@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.models import Model
 
 
@@ -69,7 +69,7 @@ class ChoiceModel(Model, abc.ABC):
         return self.per_user(name, scores.shape.rank, scores.dtype)
 
 
-class ChoiceDistribution(tfd.Distribution):
+class ChoiceDistribution(CustomDistribution):
     """Over the outcomes 0..K: position 0..K-1 of the slate, or K for "no click".
 
     Batch shape [...] is that of `scores` [..., K] without its last axis; the event is a scalar
@@ -105,14 +105,7 @@ class ChoiceDistribution(tfd.Distribution):
             scores = validation.checked(scores, choice_model.conditions(scores, mask))
         self.choice_model = choice_model
         self._scores, self._mask = scores, mask
-        super().__init__(
-            dtype=tf.int32,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=choice_model.validate,
-            allow_nan_stats=False,
-            parameters=parameters,
-            name=name,
-        )
+        super().__init__(tf.int32, parameters, name, validate_args=choice_model.validate)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

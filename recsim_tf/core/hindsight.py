@@ -22,15 +22,11 @@ class Hindsight(Simulation):
 
         def record(arrays, step, state, transition, log_probs):
             del transition, log_probs
-            return tf.nest.map_structure(lambda array, leaf: array.write(step, leaf), arrays, state)
+            return nests.write(arrays, step, state)
 
         num_steps = trajectory.transitions.reward.shape[0]
-        state = self.initial_state(trajectory.initial)
-        arrays = tf.nest.map_structure(
-            lambda leaf: tf.TensorArray(leaf.dtype, num_steps, element_shape=leaf.shape), state
-        )
-        arrays = self.retrace(trajectory, record, arrays, score=False)
-        return tf.nest.map_structure(lambda array: array.stack(), arrays)
+        arrays = nests.arrays_like(self.initial_state(trajectory.initial), num_steps)
+        return nests.stack(self.retrace(trajectory, record, arrays, score=False))
 
     def retrace(
         self, trajectory: Trajectory, function, carry: Nest, score: bool, early_exit: bool = False

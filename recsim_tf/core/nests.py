@@ -67,6 +67,23 @@ def zeros_like(nest: Nest) -> Nest:
     return tf.nest.map_structure(tf.zeros_like, nest)
 
 
+def arrays_like(nest: Nest, length: int) -> Nest:
+    """A nest of `tf.TensorArray`s for so many nests of this structure, shapes and dtypes."""
+    return tf.nest.map_structure(
+        lambda leaf: tf.TensorArray(leaf.dtype, length, element_shape=leaf.shape), nest
+    )
+
+
+def write(arrays: Nest, step, nest: Nest) -> Nest:
+    """The arrays with a nest written at a step."""
+    return tf.nest.map_structure(lambda array, leaf: array.write(step, leaf), arrays, nest)
+
+
+def stack(arrays: Nest) -> Nest:
+    """What was written, as a nest of [length, ...]."""
+    return tf.nest.map_structure(lambda array: array.stack(), arrays)
+
+
 def at_step(nest: Nest, step) -> Nest:
     """Element `step` of the leading (time) axis."""
     return tf.nest.map_structure(lambda leaf: leaf[step], nest)

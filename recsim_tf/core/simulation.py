@@ -24,8 +24,8 @@ class Simulation(Model):
 
     users: UserModel
     documents: DocumentModel
-    slate_size: int
-    num_candidates: int
+    slate_size: int = 3
+    num_candidates: int = 10
     reward_fn: Callable[[Nest], tf.Tensor] = click_reward
     resample_documents: bool = True
     max_steps: int | None = None

@@ -174,26 +174,15 @@ class Simulator(Hindsight, SessionSource):
         _, transition, newcomers = self.advance(
             state, slate, Sampled(loop_seed, STEP_STAGES), auto_reset
         )
-        arrays = tf.nest.map_structure(
-            lambda leaf: tf.TensorArray(leaf.dtype, num_steps, element_shape=leaf.shape),
-            (transition, newcomers),
-        )
+        arrays = nests.arrays_like((transition, newcomers), num_steps)
 
-        def write(carry, record, step):
-            return tf.nest.map_structure(lambda array, leaf: array.write(step, leaf), carry, record)
+        def write(arrays, record, step):
+            return nests.write(arrays, step, record)
 
         arrays = self._loop(
-            policy,
-            state,
-            num_steps,
-            loop_seed,
-            auto_reset,
-            policy_state,
-            write,
-            arrays,
-            early_exit=False,
+            policy, state, num_steps, loop_seed, auto_reset, policy_state, write, arrays, False
         )
-        transitions, newcomers = tf.nest.map_structure(lambda array: array.stack(), arrays)
+        transitions, newcomers = nests.stack(arrays)
         return Trajectory(initial, transitions, newcomers)
 
     def fold(

@@ -25,7 +25,7 @@ def short_sessions(**arguments):
     """
     users = InterestEvolutionUsers(time_budget=9.0)
     return recsim_tf.interest_evolution(
-        SLATE_SIZE, NUM_CANDIDATES, users=users, max_steps=6, **arguments
+        slate_size=SLATE_SIZE, num_candidates=NUM_CANDIDATES, users=users, max_steps=6, **arguments
     )
 
 
@@ -203,7 +203,9 @@ def test_info_has_what_agents_do_not_see_of_the_response():
     """
     users = LongTermSatisfactionUsers(choc_mean=20.0, kale_mean=20.0)
     environment = GymnasiumEnvironment(
-        recsim_tf.long_term_satisfaction(SLATE_SIZE, NUM_CANDIDATES, users=users)
+        recsim_tf.long_term_satisfaction(
+            slate_size=SLATE_SIZE, num_candidates=NUM_CANDIDATES, users=users
+        )
     )
     environment.reset(seed=0)
     observation, reward, _, _, info = environment.step(SLATE)

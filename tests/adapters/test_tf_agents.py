@@ -28,7 +28,11 @@ def simulator(time_budget=BUDGET, **kwargs):
     """Short sessions: about three clicks."""
     users = InterestEvolutionUsers(num_features=10, time_budget=time_budget)
     return interest_evolution(
-        SLATE_SIZE, NUM_CANDIDATES, users=users, documents=UtilityVideos(num_topics=10), **kwargs
+        slate_size=SLATE_SIZE,
+        num_candidates=NUM_CANDIDATES,
+        users=users,
+        documents=UtilityVideos(num_topics=10),
+        **kwargs,
     )
 
 

@@ -30,7 +30,11 @@ def simulator(documents=None, **arguments):
     )
     documents = recsim_tf.SharedCandidates(documents or UtilityVideos())
     return recsim_tf.interest_evolution(
-        SLATE_SIZE, NUM_CANDIDATES, users=users, documents=documents, **arguments
+        slate_size=SLATE_SIZE,
+        num_candidates=NUM_CANDIDATES,
+        users=users,
+        documents=documents,
+        **arguments,
     )
 
 
@@ -40,8 +44,8 @@ def patient_simulator(**arguments):
         time_budget=1e6, choice_model=MultinomialProportional(no_click_mass=0.0)
     )
     return recsim_tf.interest_evolution(
-        SLATE_SIZE,
-        NUM_CANDIDATES,
+        slate_size=SLATE_SIZE,
+        num_candidates=NUM_CANDIDATES,
         users=users,
         documents=recsim_tf.SharedCandidates(UtilityVideos()),
         **arguments,
@@ -106,9 +110,11 @@ def test_documents_of_any_kind_are_shared(documents):
         recsim_tf.interest_evolution if documents is PlainVideos else recsim_tf.interest_exploration
     )
     shared = environment(
-        SLATE_SIZE, NUM_CANDIDATES, documents=recsim_tf.SharedCandidates(documents())
+        slate_size=SLATE_SIZE,
+        num_candidates=NUM_CANDIDATES,
+        documents=recsim_tf.SharedCandidates(documents()),
     )
-    alone = environment(SLATE_SIZE, NUM_CANDIDATES, documents=documents())
+    alone = environment(slate_size=SLATE_SIZE, num_candidates=NUM_CANDIDATES, documents=documents())
     observation = shared.observe(shared.reset(NUM_USERS, 0))
     assert_rows_are_equal(observation.documents, axis=0)
     assert specs(observation) == specs(alone.observe(alone.reset(NUM_USERS, 0)))
@@ -167,7 +173,9 @@ def test_the_documents_part_of_log_prob_is_that_of_one_set(jit_compile):
 def test_the_users_parts_of_log_prob_are_those_of_each_user():
     """The same draws, scored with the candidates and qualities of every user as their own."""
     shared = patient_simulator()
-    own = recsim_tf.interest_evolution(SLATE_SIZE, NUM_CANDIDATES, users=shared.users)
+    own = recsim_tf.interest_evolution(
+        slate_size=SLATE_SIZE, num_candidates=NUM_CANDIDATES, users=shared.users
+    )
     trajectory = rollout(shared)
     initial, transitions = trajectory.initial, trajectory.transitions
     draws = transitions.draws._replace(

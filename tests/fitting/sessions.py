@@ -52,7 +52,12 @@ def evolution(
     model = InterestEvolutionUsers(**arguments, dtype=dtype)
     videos = UtilityVideos(num_topics, topic_quality_means=topic_quality_means, dtype=dtype)
     return interest_evolution(
-        3, 5, users=model, documents=videos, resample_documents=resample_documents, dtype=dtype
+        slate_size=3,
+        num_candidates=5,
+        users=model,
+        documents=videos,
+        resample_documents=resample_documents,
+        dtype=dtype,
     )
 
 
@@ -81,7 +86,7 @@ def drifting(dtype=tf.float64) -> Simulator:
     factors, pull = np.random.default_rng(0).standard_normal([2, 5, 2])
     users = DriftingTasteUsers(2, gain=[0.3, 0.1], decay=[0.8, 0.5], no_click_mass=0.5, dtype=dtype)
     items = Catalogue(5, 2, bias=np.linspace(-1, 1, 5), factors=factors, pull=pull, dtype=dtype)
-    return drifting_taste(2, 4, users=users, documents=items, dtype=dtype)
+    return drifting_taste(slate_size=2, num_candidates=4, users=users, documents=items, dtype=dtype)
 
 
 HAZARD = {"departure_temperature": 2.0}

@@ -1,8 +1,8 @@
 """Distributions that TensorFlow Probability lacks."""
 
-from recsim_tf.core.distributions.categories import UniformCategories
+from recsim_tf.core.distributions.categories import UniformCategories, uniform_ids
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.shared import Shared
 
-__all__ = ["PlackettLuce", "Shared", "UniformCategories", "num_outcomes"]
+__all__ = ["PlackettLuce", "Shared", "UniformCategories", "num_outcomes", "uniform_ids"]

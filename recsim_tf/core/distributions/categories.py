@@ -7,13 +7,14 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
 
 # A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to
 # 0.1 %.
 _MAX_CATEGORIES = 2**13
 
 
-class UniformCategories(tfd.Distribution):
+class UniformCategories(CustomDistribution):
     """Equally likely categories 0..num_categories-1, drawn in constant time whatever their number.
 
     Args:
@@ -35,18 +36,7 @@ class UniformCategories(tfd.Distribution):
         self.num_categories = num_categories
         self._shape = tf.TensorShape(batch_shape)
         self._log_prob_dtype = dtype
-        super().__init__(
-            dtype=tf.int32,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=False,
-            parameters=parameters,
-            name=name,
-        )
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {}
+        super().__init__(tf.int32, parameters, name)
 
     def _batch_shape(self):
         return self._shape
@@ -74,6 +64,20 @@ class UniformCategories(tfd.Distribution):
         if self.num_categories > _MAX_CATEGORIES:
             return random.uniform_integers(shape, seed, self.num_categories)
         return tf.cast(random.uniform(shape, seed) * self.num_categories, tf.int32)
+
+
+def uniform_ids(
+    num_categories: int, num_users: int, num_candidates: int, dtype: tf.DType
+) -> tfd.Distribution:
+    """Candidates from a catalogue: ids int32 [B, N] in [0, D), each equally likely.
+
+    Args:
+      num_categories: D.
+      num_users: B.
+      num_candidates: N.
+      dtype: of `log_prob`.
+    """
+    return tfd.Independent(UniformCategories(num_categories, [num_users, num_candidates], dtype), 1)
 
 
 @random.sample.register

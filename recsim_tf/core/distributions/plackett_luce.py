@@ -3,12 +3,12 @@
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
 
 
-class PlackettLuce(tfd.Distribution):
+class PlackettLuce(CustomDistribution):
     """Ordered slates of K of N candidates, drawn position by position without replacement (Plackett
     1975).
 
@@ -39,18 +39,7 @@ class PlackettLuce(tfd.Distribution):
         self.logits = logits
         self.slate_size = slate_size
         self.mask = mask
-        super().__init__(
-            dtype=tf.int32,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=False,
-            parameters=parameters,
-            name=name,
-        )
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {}
+        super().__init__(tf.int32, parameters, name)
 
     def _batch_shape(self):
         return self.logits.shape[:-1]

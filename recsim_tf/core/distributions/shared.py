@@ -4,9 +4,10 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
 
 
-class Shared(tfd.Distribution):
+class Shared(CustomDistribution):
     """One draw that all users share: every row of [B, ...] is the same.
 
     A quantity that is drawn once is scored once: `log_prob` gives the first row the log-probability
@@ -21,18 +22,7 @@ class Shared(tfd.Distribution):
         parameters = dict(locals())
         self.distribution = distribution
         self.num_users = num_users
-        super().__init__(
-            dtype=distribution.dtype,
-            reparameterization_type=distribution.reparameterization_type,
-            validate_args=False,
-            allow_nan_stats=False,
-            parameters=parameters,
-            name=name,
-        )
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {}
+        super().__init__(distribution.dtype, parameters, name, distribution.reparameterization_type)
 
     def _batch_shape(self):
         return tf.TensorShape([self.num_users])

@@ -84,6 +84,6 @@ def all_rows(drawn, block) -> tf.Tensor:
 def static_shape(shape) -> tf.TensorShape | None:
     """A shape as far as it is known before the graph runs."""
     if tf.is_tensor(shape):
-        shape = tf.getstatic_shape_value(shape)
+        shape = tf.get_static_value(shape)
     shape = tf.TensorShape(shape)
     return shape if shape.is_fully_defined() else None

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 import gin
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.distributions import UniformCategories
+from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models import DocumentModel, parameter
 
 
@@ -69,9 +68,7 @@ class Catalogue(DocumentModel):
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        return tfd.Independent(
-            UniformCategories(self.num_items, [num_users, num_candidates], self.dtype), 1
-        )
+        return uniform_ids(self.num_items, num_users, num_candidates, self.dtype)
 
     def describe(self, draw, corpus):
         del corpus

@@ -6,7 +6,6 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.simulation import click_reward
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.drifting_taste.documents import Catalogue
 from recsim_tf.environments.drifting_taste.users import DriftingTasteUsers
@@ -14,12 +13,8 @@ from recsim_tf.environments.drifting_taste.users import DriftingTasteUsers
 
 @gin.configurable
 def drifting_taste(
-    slate_size: int = 10,
-    num_candidates: int = 10,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn=click_reward,
-    max_steps: int | None = 100,
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:
@@ -38,19 +33,12 @@ def drifting_taste(
     Args:
       users: the user model, default `DriftingTasteUsers(dtype=dtype)`.
       documents: the document model, default `Catalogue(dtype=dtype)`.
-      max_steps: time limit of a session, None for no limit.
       dtype: tf.float32 or tf.float64, of the default models.
-      slate_size, num_candidates, reward_fn, **simulator: of `Simulator`.
+      **simulator: further arguments of `Simulator`; by default slates of 10 documents, and sessions
+        of 100 steps.
 
     Raises:
       ValueError: if users and documents differ in their number of factors.
     """
-    return Simulator(
-        users or DriftingTasteUsers(dtype=dtype),
-        documents or Catalogue(dtype=dtype),
-        slate_size,
-        num_candidates,
-        reward_fn,
-        max_steps=max_steps,
-        **simulator,
-    )
+    users, documents = users or DriftingTasteUsers(dtype=dtype), documents or Catalogue(dtype=dtype)
+    return Simulator(users, documents, **{"slate_size": 10, "max_steps": 100, **simulator})

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.distributions import UniformCategories
+from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models import DocumentModel, parameter, per_user
 
 
@@ -108,9 +108,7 @@ class UtilityVideos(_Videos):
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        return tfd.Independent(
-            UniformCategories(self.num_topics, [num_users, num_candidates], self.dtype), 1
-        )
+        return uniform_ids(self.num_topics, num_users, num_candidates, self.dtype)
 
     def describe(self, draw, corpus):
         del corpus

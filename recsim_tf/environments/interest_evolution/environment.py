@@ -16,8 +16,6 @@ from recsim_tf.environments.interest_evolution.users import (
 
 @gin.configurable
 def interest_evolution(
-    slate_size: int = 3,
-    num_candidates: int = 10,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     reward_fn=watch_time_reward,
@@ -38,13 +36,11 @@ def interest_evolution(
       users: the user model, default `InterestEvolutionUsers(dtype=dtype)`.
       documents: the document model, default `UtilityVideos(dtype=dtype)`.
       dtype: tf.float32 or tf.float64, of the default models.
-      slate_size, num_candidates, reward_fn, **simulator: of `Simulator`.
+      reward_fn, **simulator: further arguments of `Simulator`.
     """
     return Simulator(
         users or InterestEvolutionUsers(dtype=dtype),
         documents or UtilityVideos(dtype=dtype),
-        slate_size,
-        num_candidates,
-        reward_fn,
+        reward_fn=reward_fn,
         **simulator,
     )

@@ -6,7 +6,6 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.simulation import click_reward
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_exploration.documents import TopicDocuments
 from recsim_tf.environments.interest_exploration.users import InterestExplorationUsers
@@ -14,11 +13,8 @@ from recsim_tf.environments.interest_exploration.users import InterestExploratio
 
 @gin.configurable
 def interest_exploration(
-    slate_size: int = 3,
-    num_candidates: int = 10,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn=click_reward,
     max_steps: int | None = 27000,
     dtype: tf.DType = tf.float32,
     **simulator: Any,
@@ -40,9 +36,9 @@ def interest_exploration(
     Args:
       users: the user model, default `InterestExplorationUsers(dtype=dtype)`.
       documents: the document model, default `TopicDocuments(dtype=dtype)`.
-      max_steps: time limit of a session (the default of RecSim 0.2.4's runner), None for no limit.
       dtype: tf.float32 or tf.float64, of the default models.
-      slate_size, num_candidates, reward_fn, **simulator: of `Simulator`.
+      max_steps: time limit of a session (the default of RecSim 0.2.4's runner), None for no limit.
+      **simulator: further arguments of `Simulator`.
 
     Raises:
       ValueError: if users and documents differ in their number of topics.
@@ -50,9 +46,6 @@ def interest_exploration(
     return Simulator(
         users or InterestExplorationUsers(dtype=dtype),
         documents or TopicDocuments(dtype=dtype),
-        slate_size,
-        num_candidates,
-        reward_fn,
         max_steps=max_steps,
         **simulator,
     )

@@ -18,8 +18,6 @@ from recsim_tf.environments.long_term_satisfaction.users import (
 
 @gin.configurable
 def long_term_satisfaction(
-    slate_size: int = 3,
-    num_candidates: int = 10,
     tutorial: bool = False,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
@@ -48,16 +46,10 @@ def long_term_satisfaction(
       documents: the document model, default `ClickbaitDocuments(show_kaleness=tutorial,
         dtype=dtype)`.
       dtype: tf.float32 or tf.float64, of the default models.
-      slate_size, num_candidates, reward_fn, **simulator: of `Simulator`.
+      reward_fn, **simulator: further arguments of `Simulator`.
     """
     if users is None:
         kind = LongTermSatisfactionUsers
         users = kind.tutorial(dtype=dtype) if tutorial else kind(dtype=dtype)
-    return Simulator(
-        users,
-        documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype),
-        slate_size,
-        num_candidates,
-        reward_fn,
-        **simulator,
-    )
+    documents = documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype)
+    return Simulator(users, documents, reward_fn=reward_fn, **simulator)

@@ -6,7 +6,6 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.simulation import click_reward
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.page_clicks.documents import PageItems
 from recsim_tf.environments.page_clicks.users import PageClickUsers
@@ -14,12 +13,8 @@ from recsim_tf.environments.page_clicks.users import PageClickUsers
 
 @gin.configurable
 def page_clicks(
-    slate_size: int = 3,
-    num_candidates: int = 10,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn=click_reward,
-    max_steps: int | None = 10,
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:
@@ -38,19 +33,11 @@ def page_clicks(
     Args:
       users: the user model, default `PageClickUsers(dtype=dtype)`.
       documents: the document model, default `PageItems(dtype=dtype)`.
-      max_steps: time limit of a session in pages, None for no limit.
       dtype: tf.float32 or tf.float64, of the default models.
-      slate_size, num_candidates, reward_fn, **simulator: of `Simulator`.
+      **simulator: further arguments of `Simulator`; by default sessions of 10 pages.
 
     Raises:
       ValueError: if the users have effects of another number of positions than slate_size.
     """
-    return Simulator(
-        users or PageClickUsers(dtype=dtype),
-        documents or PageItems(dtype=dtype),
-        slate_size,
-        num_candidates,
-        reward_fn,
-        max_steps=max_steps,
-        **simulator,
-    )
+    users, documents = users or PageClickUsers(dtype=dtype), documents or PageItems(dtype=dtype)
+    return Simulator(users, documents, **{"max_steps": 10, **simulator})

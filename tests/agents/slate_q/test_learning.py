@@ -141,7 +141,10 @@ NUM_USERS, NUM_STEPS, BATCH = 512, 60, 256
 def environment():
     users = InterestEvolutionUsers(num_features=len(QUALITY), time_budget=60.0)
     pure = interest_evolution(
-        2, 5, users=users, documents=UtilityVideos(len(QUALITY), topic_quality_means=QUALITY)
+        slate_size=2,
+        num_candidates=5,
+        users=users,
+        documents=UtilityVideos(len(QUALITY), topic_quality_means=QUALITY),
     )
     return SlateEnvironment(pure, NUM_USERS, seed=1)
 

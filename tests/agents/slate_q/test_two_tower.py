@@ -251,7 +251,7 @@ def test_catalogue_scores_are_the_affinity_scores_of_the_same_documents(model, n
 def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_taste(bias):
     users = DriftingTasteUsers(NUM_FEATURES, choice_model=CHOICE_MODEL)
     items = Catalogue(NUM_DOCUMENTS, NUM_FEATURES, bias, FEATURES, ids_only=True)
-    simulator = drifting_taste(2, 6, users, items)
+    simulator = drifting_taste(users, items, slate_size=2, num_candidates=6)
     state = simulator.reset(4, 0)
     scores = CatalogueScores(
         items.factors, items.bias, lambda seen: state.user.initial_taste, CHOICE_MODEL
@@ -314,7 +314,14 @@ SLATE_SIZE = 2
 def environment_of(num_items=60, num_candidates=30, num_users=8, **arguments) -> SlateEnvironment:
     users = DriftingTasteUsers(NUM_FEATURES, choice_model=CHOICE_MODEL)
     items = Catalogue(num_items, NUM_FEATURES, np.linspace(-1, 1, num_items), ids_only=True)
-    simulator = drifting_taste(SLATE_SIZE, num_candidates, users, items, max_steps=4, **arguments)
+    simulator = drifting_taste(
+        users,
+        items,
+        slate_size=SLATE_SIZE,
+        num_candidates=num_candidates,
+        max_steps=4,
+        **arguments,
+    )
     return SlateEnvironment(simulator, num_users)
 
 
@@ -455,7 +462,9 @@ def test_no_tensor_holds_a_vector_for_each_of_many_candidates(features):
 
 def test_a_vector_for_each_candidate_would_be_found():
     users = DriftingTasteUsers(8)
-    simulator = drifting_taste(SLATE_SIZE, MANY, users, Catalogue(MANY, 8))
+    simulator = drifting_taste(
+        users, Catalogue(MANY, 8), slate_size=SLATE_SIZE, num_candidates=MANY
+    )
     observe = compiled(
         lambda: simulator.observe(simulator.reset(8, 0)).documents
     ).get_concrete_function()

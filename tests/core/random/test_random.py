@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.random import uniforms
 
 NUM_DRAWS = 20_000
 # A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.
@@ -59,7 +60,7 @@ def test_continuous_families_have_the_distribution_of_tfp(family, parameters, dt
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
 def test_normal_draws_are_finite_and_symmetric_at_the_extreme_uniforms(dtype, monkeypatch):
     step = 2.0 ** (-23 if dtype == tf.float32 else -52)
-    monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, 1.0 - step], dtype))
+    monkeypatch.setattr(uniforms, "uniform", lambda *_: tf.constant([0.0, 1.0 - step], dtype))
     low, high = random.sample(
         tfd.Normal(tf.zeros([2], dtype), tf.constant(1, dtype)), random.as_seed(0)
     ).numpy()
@@ -75,7 +76,7 @@ def test_gumbel_noise_has_its_distribution_and_is_finite_at_the_extreme_uniforms
     assert draws.dtype == dtype
     assert ks_statistic(draws, lambda x: np.exp(-np.exp(-x))) < KS_BOUND
     step = 2.0 ** (-23 if dtype == tf.float32 else -52)
-    monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, step, 1.0 - step], dtype))
+    monkeypatch.setattr(uniforms, "uniform", lambda *_: tf.constant([0.0, step, 1.0 - step], dtype))
     np.testing.assert_allclose(
         random.gumbel([3], random.as_seed(0), dtype),
         [-np.log(step / 2), -np.log(step), -np.log(-np.log(step))],
@@ -103,7 +104,7 @@ def test_truncated_normal_draws_stay_within_their_ends_and_keep_the_distribution
 
 
 def test_truncated_normal_draws_are_finite_at_the_extreme_uniforms_and_differentiable(monkeypatch):
-    monkeypatch.setattr(random, "uniform", lambda *_: tf.constant([0.0, 1.0 - 2.0**-23]))
+    monkeypatch.setattr(uniforms, "uniform", lambda *_: tf.constant([0.0, 1.0 - 2.0**-23]))
     scale = tf.Variable([0.1, 0.1])
     with tf.GradientTape() as tape:
         draws = random.sample(

@@ -56,7 +56,7 @@ def test_a_pull_of_its_own_moves_the_taste_elsewhere_than_the_factors():
 
 def test_a_static_taste_is_a_gain_of_zero():
     users = DriftingTasteUsers(2, gain=0.0, decay=1.0)
-    simulator = drifting_taste(2, 4, users=users, documents=catalogue())
+    simulator = drifting_taste(users, catalogue(), slate_size=2, num_candidates=4)
     slate = tf.tile([[0, 1]], [5, 1])
     trajectory = simulator.rollout(
         lambda observation, policy_state, seed: (slate, policy_state), 5, 4, seed=0
@@ -66,7 +66,9 @@ def test_a_static_taste_is_a_gain_of_zero():
 
 def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():
     simulators = [
-        drifting_taste(2, 4, DriftingTasteUsers(2), catalogue(ids_only=ids_only))
+        drifting_taste(
+            DriftingTasteUsers(2), catalogue(ids_only=ids_only), slate_size=2, num_candidates=4
+        )
         for ids_only in (False, True)
     ]
     slate = tf.tile([[3, 1]], [5, 1])

@@ -32,8 +32,8 @@ def test_defaults_are_those_of_the_recsim_factory():
 
 def test_arguments_reach_the_simulator():
     simulator = interest_evolution(
-        2,
-        5,
+        slate_size=2,
+        num_candidates=5,
         reward_fn=recsim_tf.click_reward,
         resample_documents=False,
         max_steps=7,

@@ -24,7 +24,9 @@ def test_defaults_are_those_of_the_recsim_factory_and_runner():
 
 
 def test_arguments_reach_the_simulator():
-    simulator = interest_exploration(2, 5, resample_documents=False, max_steps=7, dtype=tf.float64)
+    simulator = interest_exploration(
+        slate_size=2, num_candidates=5, resample_documents=False, max_steps=7, dtype=tf.float64
+    )
     _, transition = simulator.step(simulator.reset(3, seed=0), tf.zeros([3, 2], tf.int32), seed=1)
     assert (simulator.slate_size, simulator.num_candidates, simulator.max_steps) == (2, 5, 7)
     assert transition.draws.candidates == ()

@@ -34,8 +34,8 @@ def test_the_tutorial_shows_kaleness_and_noisy_satisfaction():
 
 def test_arguments_reach_the_simulator():
     simulator = long_term_satisfaction(
-        2,
-        5,
+        slate_size=2,
+        num_candidates=5,
         reward_fn=recsim_tf.click_reward,
         resample_documents=False,
         max_steps=7,

@@ -129,10 +129,14 @@ def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
         np.float32
     )
     users = DriftingTasteUsers(1, taste_scale=1e-3, gain=0.0, decay=1.0)
-    simulator = drifting_taste(3, 3, users=users, documents=Catalogue(100, 1, bias))
+    simulator = drifting_taste(
+        slate_size=3, num_candidates=3, users=users, documents=Catalogue(100, 1, bias)
+    )
     log = simulated_log(simulator, 400, 20)
     prior = hierarchical_normal((), features)
-    fitted = drifting_taste(3, 3, users=users, documents=Catalogue(100, 1))
+    fitted = drifting_taste(
+        slate_size=3, num_candidates=3, users=users, documents=Catalogue(100, 1)
+    )
     found = searched(
         fitted,
         {"documents.bias": Parameter(np.zeros(100), prior=prior, posterior="mean_field")},

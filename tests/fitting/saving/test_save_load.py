@@ -88,7 +88,7 @@ def own_folder(tmp_path, result, monkeypatch):
         shared_models = importlib.import_module("shared_models")
     fitted = with_estimates(
         result,
-        interest_exploration(2, 4, users=shared_models.BoredUsers()),
+        interest_exploration(slate_size=2, num_candidates=4, users=shared_models.BoredUsers()),
         users_no_click_mass=np.float32(2.1),
     )
     config = """
@@ -143,7 +143,10 @@ def test_parameters_and_their_uncertainty_come_back_bit_for_bit(folder, result):
 
 def test_tables_of_parameters_are_shared(tmp_path, result):
     simulator = drifting_taste(
-        3, 5, DriftingTasteUsers(32, dtype=tf.float64), Catalogue(1682, 32, dtype=tf.float64)
+        slate_size=3,
+        num_candidates=5,
+        users=DriftingTasteUsers(32, dtype=tf.float64),
+        documents=Catalogue(1682, 32, dtype=tf.float64),
     )
     factors = np.random.default_rng(0).standard_normal([1682, 32])
     fitted = with_estimates(

@@ -1,0 +1,38 @@
+"""The base of the distributions that are written here."""
+
+from typing import Any
+
+from tensorflow_probability import distributions as tfd
+
+
+class CustomDistribution(tfd.Distribution):
+    """Settles what all of them leave as it is.
+
+    Args:
+      dtype: of a draw.
+      parameters: the arguments of the constructor by name.
+      name: of the distribution.
+      reparameterization_type: of the draws.
+      validate_args: whether arguments are checked.
+    """
+
+    def __init__(
+        self,
+        dtype,
+        parameters: dict[str, Any],
+        name: str,
+        reparameterization_type=tfd.NOT_REPARAMETERIZED,
+        validate_args: bool = False,
+    ):
+        super().__init__(
+            dtype=dtype,
+            reparameterization_type=reparameterization_type,
+            validate_args=validate_args,
+            allow_nan_stats=False,
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {}
