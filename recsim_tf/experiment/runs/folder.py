@@ -1,16 +1,17 @@
 """The folder of a run: which configuration it belongs to, its metrics, and its checkpoints."""
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gin
 import tensorflow as tf
 
 from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.experiment.runs.files import append_json, locked, parse_json_lines, write_text
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -35,30 +36,20 @@ class RunDirectory:
 
     def __init__(self, root_dir: str | os.PathLike, config: str | None = None):
         self.path = Path(root_dir)
-        if self.path.exists() and not self.path.is_dir():
-            raise UsageError(f"root_dir {self.path} is a file, name a folder")
-        recorded = self.config_file
         if config is None:
-            if not recorded.is_file():
+            if not self.config_file.is_file():
                 raise UsageError(
                     f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
                 )
-            config = recorded.read_text(encoding="utf-8")
-        elif recorded.is_file():
-            changed = _differences(recorded.read_text(encoding="utf-8"), config)
+            config = self.config_file.read_text(encoding="utf-8")
+        elif holds(self.path, _CONFIG, "run"):
+            changed = _differences(self.config_file.read_text(encoding="utf-8"), config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
                     f" {', '.join(changed)}: use the same configuration (only"
                     f" {', '.join(_MAY_CHANGE)} may change) or another root_dir"
                 )
-        elif self.path.exists() and any(
-            not path.name.startswith(_LOCK) for path in self.path.iterdir()
-        ):
-            raise UsageError(
-                f"root_dir {self.path} is not empty and holds no run (no {_CONFIG}): name a new or"
-                " empty folder"
-            )
         self._config = config
 
     @property
@@ -83,22 +74,18 @@ class RunDirectory:
                 write_text(self.config_file, self._config)
             yield
 
+    def write_operative_config(self) -> None:
+        """Records the bindings that were used so far, with the defaults of what they configure."""
+        write_text(self.path / "operative_config.gin", gin.operative_config_str())
+
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""
-        with open(self.path / _METRICS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_json(self.path / _METRICS, row)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line that a kill left half written is skipped."""
-        if not (self.path / _METRICS).is_file():
-            return []
-        rows = []
-        for line in (self.path / _METRICS).read_text(encoding="utf-8").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return rows
+        """The lines of metrics.jsonl, without a last line that a kill left half written."""
+        file = self.path / _METRICS
+        return parse_json_lines(file.read_text(encoding="utf-8").splitlines() if file.is_file() else ())
 
     def rewind_metrics(self, iteration: int) -> None:
         """Drops the lines written after the checkpoint of `iteration`: they will be written
@@ -153,6 +140,29 @@ class RunDirectory:
         return bool(paths)
 
 
+def holds(folder: Path, record: str, kind: str) -> bool:
+    """Whether a folder holds a run or a sweep; else it may be filled with one.
+
+    Args:
+      folder: need not exist.
+      record: the file that every folder of this kind has.
+      kind: "run" or "sweep", for the error.
+
+    Raises:
+      UsageError: if it is a file, or holds anything else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"root_dir {folder} is a file, name a folder")
+    if (folder / record).is_file():
+        return True
+    if folder.exists() and any(not path.name.startswith(_LOCK) for path in folder.iterdir()):
+        raise UsageError(
+            f"root_dir {folder} is not empty and holds no {kind} (no {record}): name a new or"
+            " empty folder"
+        )
+    return False
+
+
 def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> None:
     """Restores a checkpoint, with `whole` only if there is a place for all that it holds.
 
@@ -171,33 +181,6 @@ def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> N
             f"checkpoint {path} is corrupt or was written by something else"
             f" ({one_line(error)[:200]}): restore the file or choose another root_dir"
         ) from error
-
-
-@contextlib.contextmanager
-def locked(root_dir: Path, name: str) -> Iterator[None]:
-    """Creates the folder, and keeps a lock of a name in it inside the context.
-
-    Raises:
-      UsageError: if another process has it.
-    """
-    root_dir.mkdir(parents=True, exist_ok=True)
-    # The lock goes with the process, however it ends.
-    with open(root_dir / name, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"root_dir {root_dir} is in use by another process: wait for it or choose another"
-                " root_dir"
-            ) from error
-        yield
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replaces a file in one step, so that a kill leaves the old or the new one."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _differences(old: str, new: str) -> list[str]:
