@@ -84,8 +84,10 @@ class RunDirectory:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without a last line that a kill left half written."""
-        file = self.path / _METRICS
-        return parse_json_lines(file.read_text(encoding="utf-8").splitlines() if file.is_file() else ())
+        try:
+            return parse_json_lines((self.path / _METRICS).read_bytes().splitlines())
+        except FileNotFoundError:
+            return []
 
     def rewind_metrics(self, iteration: int) -> None:
         """Drops the lines written after the checkpoint of `iteration`: they will be written

@@ -1,4 +1,4 @@
-"""A trial that runs, as those who started it see it."""
+"""The process of a running trial, for the engine that started it."""
 
 import os
 import signal
@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recsim_tf.experiment.sweeps.files import FAILED, FINISHED, PENDING, Outcome, TrialFiles
-
-_ERROR = "recsim-tf: error: "
+from recsim_tf.experiment.runs.errors import ERROR_PREFIX
+from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, Outcome, TrialFiles
 
 
 class TrialProcess:
@@ -32,7 +31,7 @@ class TrialProcess:
                 [
                     sys.executable,
                     "-m",
-                    "recsim_tf.experiment.sweeps.trial",
+                    "recsim_tf.experiment.sweeps.worker",
                     str(files.run),
                     str(files.config),
                 ],
@@ -82,7 +81,7 @@ class TrialProcess:
                 for line in log.read().decode(errors="replace").splitlines()
                 if line.strip()
             ]
-        told = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+        told = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
         if told:
             return told[-1]
         last = f": {lines[-1]}" if lines else ""
