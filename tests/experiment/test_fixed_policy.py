@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from recsim_tf.experiment.training import train
+from recsim_tf.experiment import commands
 from tests.experiment.tiny_runs import open_run, run_command
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -19,7 +19,7 @@ _RESULTS = ("results.json", "sessions.csv", "config.gin", "returns.png")
 
 
 def test_a_fixed_policy_leaves_its_results_and_the_same_again(tmp_path, capsys):
-    results = train.train(open_run(tmp_path, *_BASELINE))
+    results = commands.train(open_run(tmp_path, *_BASELINE))
     # The oracle is among the baselines as well: it is evaluated once.
     assert [policy["name"] for policy in results["policies"]] == ["Random", "Oracle"]
     assert results["train"]["iterations"] == results["train"]["env_steps"] == 0
@@ -32,12 +32,12 @@ def test_a_fixed_policy_leaves_its_results_and_the_same_again(tmp_path, capsys):
         (name, f"{user}") for name in ("Random", "Oracle") for user in range(64)
     ]
     before = {name: (tmp_path / name).read_bytes() for name in _RESULTS}
-    assert train.train(open_run(tmp_path, *_BASELINE)) == results
+    assert commands.train(open_run(tmp_path, *_BASELINE)) == results
     assert {name: (tmp_path / name).read_bytes() for name in _RESULTS} == before
 
 
 def test_a_fixed_policy_is_evaluated_as_any_run(tmp_path):
-    train.train(open_run(tmp_path, *_BASELINE))
+    commands.train(open_run(tmp_path, *_BASELINE))
     before = (tmp_path / "sessions.csv").read_bytes()
     code, output, errors = run_command("evaluate", f"--root_dir={tmp_path}")
     assert code == 0, errors
@@ -47,8 +47,8 @@ def test_a_fixed_policy_is_evaluated_as_any_run(tmp_path):
 
 
 def test_an_agent_that_was_evaluated_before_training_learns_as_one_that_was_not(tmp_path):
-    train.train(open_run(tmp_path / "before", "train.num_iterations = 0"))
-    extended = train.train(open_run(tmp_path / "before", "train.num_iterations = 20"))
-    straight = train.train(open_run(tmp_path / "straight", "train.num_iterations = 20"))
+    commands.train(open_run(tmp_path / "before", "train.num_iterations = 0"))
+    extended = commands.train(open_run(tmp_path / "before", "train.num_iterations = 20"))
+    straight = commands.train(open_run(tmp_path / "straight", "train.num_iterations = 20"))
     assert extended["policies"] == straight["policies"]
     assert json.loads((tmp_path / "before" / "results.json").read_text()) == extended

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, locked
+from recsim_tf.experiment.runs.files import locked
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
 from tests.experiment.sweeps.sweeps import rows_without_times
@@ -70,7 +71,7 @@ def killed(tmp_path_factory):
     its folder, file and iterations so far.
     """
     folder = tmp_path_factory.mktemp("killed")
-    root, file = folder / "sweep", _sweep_file(folder, _SHORT, _LONG, _BAD)
+    root, file = folder / "sweep", _sweep_file(folder, _SHORT, _LONG)
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]
     process = start_command("sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings)
     short, long = (
@@ -92,21 +93,14 @@ def killed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def resumed(killed):
-    """The same sweep run to its end in two shards: its folder, its iterations, and what was there
-    of the finished trial before.
+    """The same sweep with a trial more, run to its end in two shards: its folder, its iterations,
+    and what was there of the finished trial before.
     """
     root, file, done = killed
     before = snapshot(root / "trials" / "num_iterations=20" / "seed-0")
-    bindings = [f"--gin_bindings={binding}" for binding in _bindings(done + 20)]
-    code, output, errors = run_command(
-        "sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings, "--shard=0/2"
-    )
-    assert code == 1, errors
-    assert (
-        "Failed: slate_size=9/seed-0: slate_size must be in [1, num_candidates=5], got 9" in output
-    )
-    assert "3 trials: 1 finished, 1 failed, 1 pending. Results in" in output
-    run_sweep(str(root), file, _bindings(done + 20), shard=Shard(1, 2))
+    file = _sweep_file(root.parent, _SHORT, _LONG, _BAD)
+    for shard in (Shard(0, 2), Shard(1, 2)):
+        run_sweep(str(root), file, _bindings(done + 20), shard=shard)
     return root, done + 20, before
 
 
@@ -123,8 +117,8 @@ def test_a_killed_sweep_goes_on_with_what_is_not_finished(resumed):
     )
 
 
-def test_a_failed_trial_is_told_and_the_others_go_on(resumed):
-    root, _, _ = resumed
+def test_a_failed_trial_is_told_and_the_others_go_on(resumed, capfd):
+    root, num_iterations, _ = resumed
     rows = _by_trial(root)
     assert {name: row["status"] for name, row in rows.items()} == {
         "num_iterations=20/seed-0": "finished",
@@ -134,6 +128,13 @@ def test_a_failed_trial_is_told_and_the_others_go_on(resumed):
     error = "slate_size must be in [1, num_candidates=5], got 9"
     assert rows["slate_size=9/seed-0"]["error"] == error
     assert f"- `slate_size=9/seed-0`: {error}" in (root / "summary.md").read_text()
+    # The shard without it has nothing to run, and the command still tells the failure.
+    bindings = [f"--gin_bindings={binding}" for binding in _bindings(num_iterations)]
+    options = [f"--root_dir={root}", f"--sweep_file={root.parent / 'sweep.gin'}", "--shard=1/2"]
+    code, output, errors = run_command(capfd, "sweep", *options, *bindings)
+    assert code == 1, errors
+    assert f"Failed: slate_size=9/seed-0: {error}" in output
+    assert "3 trials: 2 finished, 1 failed. Results in" in output
 
 
 def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
@@ -141,7 +142,7 @@ def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
 ):
     resumed_root, num_iterations, _ = resumed
     root = tmp_path / "sweep"
-    scheduler = 'ray_engine.scheduler = @ASHAScheduler()\nASHAScheduler.time_attr = "iteration"\n'
+    scheduler = 'RayEngine.scheduler = @ASHAScheduler()\nASHAScheduler.time_attr = "iteration"\n'
     # It judges once, where the other trials end.
     scheduler += (
         f"ASHAScheduler.max_t = {num_iterations}\nASHAScheduler.grace_period = {num_iterations}\n"
@@ -187,14 +188,15 @@ def test_sigterm_stops_the_trials_with_checkpoints(tmp_path):
     assert not (root / "trials" / "base" / "seed-0.outcome.json").exists()
 
 
-def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path):
+def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     sweep = [
         "sweep",
         "--root_dir=sweep",
         "--sweep_file=sweeps/quickstart.gin",
         "--gin_bindings=sweep.seeds = (7,)",
     ]
-    code, output, errors = run_command(*sweep, "--dry_run", cwd=tmp_path)
+    code, output, errors = run_command(capfd, *sweep, "--dry_run")
     assert code == 0, errors
     first, second, total = output.splitlines()
     assert (first.split()[:2], second.split()[:2]) == (
@@ -239,14 +241,14 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path):
         ),
         ("", {"shard": Shard(1, 2)}, "--shard must have a trial, got 1/2 for 1 trials"),
         (
-            "ray_engine.cpus_per_trial = 0",
+            "RayEngine.cpus_per_trial = 0",
             {"engine": "ray"},
-            "ray_engine.cpus_per_trial must be positive, got 0",
+            "RayEngine.cpus_per_trial must be positive, got 0",
         ),
         (
-            "ray_engine.scheduler = 'asha'",
+            "RayEngine.scheduler = 'asha'",
             {"engine": "ray"},
-            "ray_engine.scheduler must be a scheduler of Ray Tune",
+            "RayEngine.scheduler must be a scheduler of Ray Tune",
         ),
     ],
 )
