@@ -3,7 +3,7 @@ import json
 from tests.processes import run_python
 
 
-def test_a_quick_run_measures_replicas_and_a_comparison_whose_sessions_are_those_of_the_runs(
+def test_a_quick_run_measures_replicas_and_values_whose_sessions_are_those_of_runs_alone(
     tmp_path,
 ):
     path = tmp_path / "figures.json"

@@ -16,6 +16,7 @@ from benchmarks.processes import free_addresses, tf_config
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from tests.experiment.tiny_runs import TINY, open_run, start_command
 
