@@ -4,19 +4,18 @@ import argparse
 import contextlib
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-# What the modules of a command need beside TensorFlow.
-_AGENTS = "recsim-tf[agents] (on Python 3.11)"
+from recsim_tf.experiment.runs.command import ERROR_PREFIX, exit_status, quiet
+from recsim_tf.experiment.runs.errors import UsageError
 
 
 class _Parser(argparse.ArgumentParser):
     """Tells an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"recsim-tf: error: {message}\n")
+        self.exit(2, f"{ERROR_PREFIX}{message}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,7 +108,6 @@ def _parser() -> argparse.ArgumentParser:
 def _folder(options: argparse.Namespace):
     """The folder of a run with the configuration of the options."""
     from recsim_tf.experiment import config
-    from recsim_tf.experiment.runs.errors import UsageError
     from recsim_tf.experiment.runs.folder import RunDirectory
 
     if not options.gin_file and not options.gin_bindings:
@@ -218,23 +216,16 @@ def run(arguments: Sequence[str]) -> int:
         with _without_messages():
             _import(options.command)
     except ModuleNotFoundError as error:
-        extra = "recsim-tf[fitting]" if options.command == "fit" else _AGENTS
-        print(
-            f"recsim-tf: error: recsim-tf {options.command} needs {error.name}: install {extra}",
-            file=sys.stderr,
-        )
+        extra = "fitting]" if options.command == "fit" else "agents] (on Python 3.11)"
+        missing = f"recsim-tf {options.command} needs {error.name}: install recsim-tf[{extra}"
+        print(f"{ERROR_PREFIX}{missing}", file=sys.stderr)
         return 2
-    from recsim_tf.experiment.runs.errors import exit_status
-
     return exit_status(options.command, lambda: options.run(options))
 
 
 def main() -> None:
     """Entry point of the command."""
-    from absl import logging
-
-    logging.set_verbosity(logging.ERROR)
-    warnings.filterwarnings("ignore")
+    quiet()
     sys.exit(run(sys.argv[1:]))
 
 

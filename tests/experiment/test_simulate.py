@@ -61,7 +61,7 @@ def test_a_packaged_baseline_is_simulated_beside_others_and_leaves_the_same_agai
         random, oracle = commands.simulate(folder)["policies"]
         contents.append([(folder.path / name).read_bytes() for name in kept[1:]])
     assert (random["name"], oracle["name"]) == ("Random", "Oracle")
-    assert random["mean_return"] < oracle["mean_return"]
+    assert random["mean_quality"] < oracle["mean_quality"]
     assert contents[0] == contents[1]
     assert contents[0][-1][:4] == b"\x89PNG"
     assert "Oracle" in capsys.readouterr().out

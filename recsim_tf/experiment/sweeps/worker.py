@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from recsim_tf.experiment import commands, config
-from recsim_tf.experiment.runs.errors import UsageError, exit_status
+from recsim_tf.experiment.runs.command import exit_status, quiet
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.files import locked
 from recsim_tf.experiment.runs.folder import RunDirectory
 
@@ -41,6 +42,7 @@ def _wait_for_the_folder(run: Path) -> None:
 
 
 def main() -> None:
+    quiet()
     run, file = sys.argv[1:]
     threading.Thread(target=_stop_with_the_sweep, daemon=True).start()
     _wait_for_the_folder(Path(run))
