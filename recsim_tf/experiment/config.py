@@ -29,27 +29,29 @@ with contextlib.suppress(ModuleNotFoundError):
     )
     from recsim_tf.experiment import commands  # noqa: F401
 
-for _external in (
-    tf.keras.optimizers.Adam,
-    tf.keras.optimizers.SGD,
-    tf.keras.optimizers.RMSprop,
-    tf.keras.optimizers.schedules.CosineDecay,
-    tf.keras.optimizers.schedules.ExponentialDecay,
-    tf.keras.optimizers.schedules.PolynomialDecay,
-):
-    gin.external_configurable(_external, module="keras")
-for _external in (
-    tfd.Beta,
-    tfd.Exponential,
-    tfd.Gamma,
-    tfd.HalfNormal,
-    tfd.LogNormal,
-    tfd.Normal,
-    tfd.Uniform,
-):
-    gin.external_configurable(_external, module="tfd")
-for _external in (logs.from_table, logs.page_log, logs.read_movielens, logs.read_open_bandit):
-    gin.external_configurable(_external, module="recsim_tf")
+_EXTERNAL = {
+    "keras": (
+        tf.keras.optimizers.Adam,
+        tf.keras.optimizers.SGD,
+        tf.keras.optimizers.RMSprop,
+        tf.keras.optimizers.schedules.CosineDecay,
+        tf.keras.optimizers.schedules.ExponentialDecay,
+        tf.keras.optimizers.schedules.PolynomialDecay,
+    ),
+    "tfd": (
+        tfd.Beta,
+        tfd.Exponential,
+        tfd.Gamma,
+        tfd.HalfNormal,
+        tfd.LogNormal,
+        tfd.Normal,
+        tfd.Uniform,
+    ),
+    "recsim_tf": (logs.from_table, logs.page_log, logs.read_movielens, logs.read_open_bandit),
+}
+for _module, _configurables in _EXTERNAL.items():
+    for _configurable in _configurables:
+        gin.external_configurable(_configurable, module=_module)
 
 
 _PACKAGED = Path(str(importlib.resources.files("recsim_tf.configs")))

@@ -1,5 +1,6 @@
 """Evaluation of the agent of a run, and of its baselines."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,10 +67,6 @@ def evaluate_run(
 
 
 def _new_folder(parent: Path, name: str) -> Path:
-    """Creates the folder of that name, or if it exists the one with the next number."""
-    path, number = parent / name, 1
-    while path.exists():
-        number += 1
-        path = parent / f"{name}-{number}"
-    path.mkdir(parents=True)
-    return path
+    """The folder of that name, or if it exists the first one with a number that does not."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(parent / new for new in names if not (parent / new).exists())

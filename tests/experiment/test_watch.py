@@ -110,7 +110,7 @@ def test_a_run_is_watched_to_its_last_iteration_while_another_process_trains_it(
     folder = tmp_path / "run"
     arguments = (
         f"--gin_file={TINY}",
-        "--gin_bindings=train.num_iterations = 400",
+        "--gin_bindings=train.num_iterations = 120",
         "--gin_bindings=train.max_checkpoints = 1",
     )
     process = start_command("train", f"--root_dir={folder}", *arguments)
@@ -124,7 +124,7 @@ def test_a_run_is_watched_to_its_last_iteration_while_another_process_trains_it(
     assert process.returncode == 0, train_errors
     assert code == 0, errors
     lines = _lines(folder)
-    assert lines[-1]["iteration"] == 400
+    assert lines[-1]["iteration"] == 120
     assert len(output.splitlines()) == len(lines)
     results = json.loads((folder / "results.json").read_text())
     assert lines[-1]["AverageEpisodeRewards/eval"] == results["policies"][-1]["mean_return"]

@@ -31,24 +31,18 @@ def plot_learning_curve(
         low = [value - band for value, band in zip(returns, bands, strict=True)]
         high = [value + band for value, band in zip(returns, bands, strict=True)]
         axes.fill_between(steps, low, high, alpha=0.25, color=line.get_color(), linewidth=0)
-        handles = []
-        for index, result in enumerate(result for result in results if result.name != agent_name):
-            handles.append(
-                (
-                    axes.axhline(
-                        result.mean_return, color=f"C{index + 1}", linestyle="--", linewidth=1.2
-                    ),
-                    result,
-                )
-            )
-        for result in results:
-            if result.name == agent_name:
-                axes.plot(steps[-1], result.mean_return, "o", color=line.get_color())
-                axes.set_title(
-                    f"{agent_name}: {result.mean_return:.1f} ± {result.standard_error:.1f} over"
-                    f" {result.episodes:,} sessions"
-                )
-                handles.append((line, result))
+        others = [result for result in results if result.name != agent_name]
+        handles = [
+            (axes.axhline(other.mean_return, color=f"C{row}", linestyle="--", linewidth=1.2), other)
+            for row, other in enumerate(others, start=1)
+        ]
+        agent = next(result for result in results if result.name == agent_name)
+        handles.append((line, agent))
+        axes.plot(steps[-1], agent.mean_return, "o", color=line.get_color())
+        axes.set_title(
+            f"{agent_name}: {agent.mean_return:.1f} ± {agent.standard_error:.1f} over"
+            f" {agent.episodes:,} sessions"
+        )
         # In the order of the lines, and beside them: labels on the lines would cover each other
         # where two returns are close.
         handles.sort(key=lambda handle: -handle[1].mean_return)

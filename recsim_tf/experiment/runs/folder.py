@@ -3,7 +3,8 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -187,28 +188,13 @@ def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> N
 
 def _differences(old: str, new: str) -> list[str]:
     """Names of the bindings in which two configurations differ."""
-    old_bindings, new_bindings = dict(_bindings(old)), dict(_bindings(new))
-    names = sorted(set(old_bindings) | set(new_bindings))
-    return [
-        name
-        for name in names
-        if name not in _MAY_CHANGE and old_bindings.get(name) != new_bindings.get(name)
-    ]
+    before, after = _bindings(old), _bindings(new)
+    names = sorted((before.keys() | after.keys()) - {*_MAY_CHANGE})
+    return [name for name in names if before.get(name) != after.get(name)]
 
 
-def _bindings(config: str) -> Iterable[tuple[str, str]]:
-    """(name, value) pairs of a configuration's text, whose long values go over several lines."""
-    name = None
-    value: list[str] = []
-    for line in config.splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if line[0].isspace() and name is not None:
-            value.append(line.strip())
-            continue
-        if name is not None:
-            yield name, " ".join(value)
-        name, _, first = line.partition("=")
-        name, value = name.strip(), [first.strip()]
-    if name is not None:
-        yield name, " ".join(value)
+def _bindings(config: str) -> dict[str, str]:
+    """Values by name of a configuration's text, whose long values go over several lines."""
+    statements = (line for line in re.split(r"\n(?=\S)", config) if not line.startswith("#"))
+    pairs = (statement.partition("=") for statement in statements)
+    return {name.strip(): " ".join(value.split()) for name, _, value in pairs}

@@ -23,8 +23,7 @@ Step = Callable[[Nest, Nest], tuple[Nest, Nest]]
 class SaysOnPolicy(Protocol):
     """An agent that says whether it must see the newest frames, each once."""
 
-    @property
-    def on_policy(self) -> bool: ...
+    on_policy: bool
 
 
 class LearningLoop(tf.Module):

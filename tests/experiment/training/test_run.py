@@ -16,6 +16,8 @@ from tests.experiment.tiny_runs import TINY, open_run, snapshot, start_command
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+_ENDLESS = "--gin_bindings=train.num_iterations = 1000000"
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
@@ -134,14 +136,14 @@ def _without_times(rows):
 
 def test_a_killed_run_goes_on_to_the_same_results(tmp_path, capsys):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    bindings = ("train.num_iterations = 1000",)
-    process = start_command(
-        "train", f"--root_dir={killed}", f"--gin_file={TINY}", f"--gin_bindings={bindings[0]}"
-    )
+    process = start_command("train", f"--root_dir={killed}", f"--gin_file={TINY}", _ENDLESS)
     _wait_for_checkpoint(killed, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (killed / "results.json").exists()
+    # Behind the checkpoint there may be rows of metrics already.
+    done = RunDirectory(killed).metrics()[-1]["iteration"]
+    bindings = (f"train.num_iterations = {done + 20}",)
     results = commands.train(open_run(killed, *bindings))
     assert "Going on from iteration" in capsys.readouterr().out
     expected = commands.train(open_run(whole, *bindings))
@@ -153,12 +155,7 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path, capsys):
 
 def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     folder = tmp_path / "run"
-    process = start_command(
-        "train",
-        f"--root_dir={folder}",
-        f"--gin_file={TINY}",
-        "--gin_bindings=train.num_iterations = 1000000",
-    )
+    process = start_command("train", f"--root_dir={folder}", f"--gin_file={TINY}", _ENDLESS)
     _wait_for_checkpoint(folder, process)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
