@@ -112,6 +112,7 @@ def test_a_run_is_watched_to_its_last_iteration_while_another_process_trains_it(
         f"--gin_file={TINY}",
         "--gin_bindings=train.num_iterations = 120",
         "--gin_bindings=train.max_checkpoints = 1",
+        "--gin_bindings=experiment.baselines = ()",
     )
     process = start_command("train", f"--root_dir={folder}", *arguments)
     while not (folder / "checkpoints" / "checkpoint").exists():

@@ -1,9 +1,14 @@
 """Runs of the tiny configuration, in this process and in another."""
 
+import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 from recsim_tf import cli
 from recsim_tf.experiment import config
@@ -37,6 +42,26 @@ def run_command(capfd, *arguments) -> tuple[int, str, str]:
     capfd.readouterr()
     code = cli.run([str(argument) for argument in arguments])
     return code, *capfd.readouterr()
+
+
+@contextlib.contextmanager
+def terminated_when(condition: Callable[[], bool]) -> Iterator[None]:
+    """Sends this process SIGTERM inside the context as soon as a condition holds."""
+
+    def wait():
+        while not (left.is_set() or condition()):
+            time.sleep(0.02)
+        if not left.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    left = threading.Event()
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()
+        thread.join()
 
 
 def snapshot(folder: pathlib.Path) -> dict[str, bytes]:

@@ -214,12 +214,11 @@ def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -
 
 
 class CollectMetrics(tf.Module):
-    """An observer of a TF-Agents driver: the sessions that end, and the steps, since it was last
-    read.
+    """Counts the sessions that ended, and the steps, since it was last read; also an observer of a
+    TF-Agents driver.
 
-    A step's response comes with the frame after it. So rates of clicks are per response that has
-    come, and the time is per step that was taken; the two counts differ by the users' last steps
-    only.
+    The response to a step is in the frame after it. So rates of clicks are per response, and the
+    time is per step; the two counts differ by the users' last steps only.
 
     Args:
       num_users: B.

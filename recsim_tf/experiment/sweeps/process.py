@@ -25,8 +25,8 @@ class TrialProcess:
         self._outcome: Outcome | None = None
         with open(files.log, "ab") as log:
             self._log_start = log.tell()
-            # By the pipe it notices the end of this process, however that comes; in a session of
-            # its own it does not get the terminal's Ctrl-C.
+            # The pipe tells it when this process ends, in whatever way. A session of its own keeps
+            # the terminal's Ctrl-C from it.
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -91,8 +91,8 @@ class TrialProcess:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """One number of threads wherever the trial runs, so that its results are the same; no progress
-    bar in the log.
+    """The same number of threads on every machine, for the same results; no progress bar in the
+    log.
     """
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}

@@ -1,4 +1,4 @@
-"""The sweep from its file to its tables."""
+"""A sweep, from its file to its tables."""
 
 import functools
 import shlex

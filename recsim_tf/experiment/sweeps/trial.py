@@ -66,12 +66,12 @@ class TrialFiles(NamedTuple):
 
     @property
     def config(self) -> Path:
-        """What is trained."""
+        """The configuration of the run."""
         return self._beside(".gin")
 
     @property
     def log(self) -> Path:
-        """What the trial's processes printed, one after the other."""
+        """The output of the trial's processes, one after the other."""
         return self._beside(".log")
 
     @property
@@ -103,7 +103,7 @@ class TrialFiles(NamedTuple):
         write_json(self._outcome, outcome._asdict())
 
     def prepare(self, config: str) -> None:
-        """Writes what is to be trained, and forgets a failure."""
+        """Writes the configuration, and deletes the record of an earlier failure."""
         write_text(self.config, config)
         self._outcome.unlink(missing_ok=True)
 

@@ -11,7 +11,14 @@ from recsim_tf.experiment import commands
 from recsim_tf.experiment.runs.errors import UsageError, one_line
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
-from tests.experiment.tiny_runs import TINY, open_run, snapshot, start_command
+from tests.experiment.tiny_runs import (
+    TINY,
+    open_run,
+    run_command,
+    snapshot,
+    start_command,
+    terminated_when,
+)
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -136,14 +143,15 @@ def _without_times(rows):
 
 def test_a_killed_run_goes_on_to_the_same_results(tmp_path, capsys):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = start_command("train", f"--root_dir={killed}", f"--gin_file={TINY}", _ENDLESS)
+    arguments = (f"--gin_file={TINY}", _ENDLESS, "--gin_bindings=experiment.baselines = ()")
+    process = start_command("train", f"--root_dir={killed}", *arguments)
     _wait_for_checkpoint(killed, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (killed / "results.json").exists()
     # Behind the checkpoint there may be rows of metrics already.
     done = RunDirectory(killed).metrics()[-1]["iteration"]
-    bindings = (f"train.num_iterations = {done + 20}",)
+    bindings = (f"train.num_iterations = {done + 20}", "experiment.baselines = ()")
     results = commands.train(open_run(killed, *bindings))
     assert "Going on from iteration" in capsys.readouterr().out
     expected = commands.train(open_run(whole, *bindings))
@@ -153,15 +161,14 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path, capsys):
     )
 
 
-def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path):
-    folder = tmp_path / "run"
-    process = start_command("train", f"--root_dir={folder}", f"--gin_file={TINY}", _ENDLESS)
-    _wait_for_checkpoint(folder, process)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM
+def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, capfd):
+    with terminated_when((tmp_path / "checkpoints" / "checkpoint").exists):
+        code, _, errors = run_command(
+            capfd, "train", f"--root_dir={tmp_path}", f"--gin_file={TINY}", _ENDLESS
+        )
+    assert code == 128 + signal.SIGTERM
     last = errors.strip().splitlines()[-1]
     assert "stopped at iteration" in last
     assert "run the same command to go on" in last
-    iteration = RunDirectory(folder).metrics()[-1]["iteration"]
-    assert tf.train.latest_checkpoint(str(folder / "checkpoints")).endswith(f"-{iteration}")
+    iteration = RunDirectory(tmp_path).metrics()[-1]["iteration"]
+    assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")).endswith(f"-{iteration}")

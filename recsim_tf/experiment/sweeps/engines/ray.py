@@ -88,30 +88,23 @@ class RayEngine:
     def __post_init__(self):
         from ray.tune.schedulers import TrialScheduler
 
-        for name, value, allowed, what in (
-            (
-                "scheduler",
-                self.scheduler,
-                self.scheduler is None or isinstance(self.scheduler, TrialScheduler),
+        scheduler, cpus, number = self.scheduler, self.cpus_per_trial, self.num_concurrent
+        checks = {
+            "scheduler": (
+                scheduler is None or isinstance(scheduler, TrialScheduler),
                 "a scheduler of Ray Tune, such as @ASHAScheduler()",
             ),
-            (
-                "cpus_per_trial",
-                self.cpus_per_trial,
-                self.cpus_per_trial is None or self.cpus_per_trial > 0,
-                "positive",
-            ),
-            ("gpus_per_trial", self.gpus_per_trial, self.gpus_per_trial >= 0, "at least 0"),
-            (
-                "num_concurrent",
-                self.num_concurrent,
-                self.num_concurrent is None
-                or (type(self.num_concurrent) is int and self.num_concurrent >= 1),
+            "cpus_per_trial": (cpus is None or cpus > 0, "positive"),
+            "gpus_per_trial": (self.gpus_per_trial >= 0, "at least 0"),
+            "num_concurrent": (
+                number is None or (type(number) is int and number >= 1),
                 "an integer of at least 1",
             ),
-        ):
-            if not allowed:
-                raise UsageError(f"RayEngine.{name} must be {what}, got {value!r}")
+        }
+        for name, (is_allowed, allowed) in checks.items():
+            if not is_allowed:
+                value = vars(self)[name]
+                raise UsageError(f"RayEngine.{name} must be {allowed}, got {value!r}")
 
     def run(
         self,
