@@ -61,9 +61,9 @@ gin.add_config_file_search_path(str(_PACKAGED))
 # Names of earlier versions, of configurables or of their parameters, and what replaces them.
 RENAMED = {
     "cluster": "devices",
-    "compiled": "jit_compile of experiment, Evaluation, fit and others",
+    "compiled": "experiment.jit_compile, Evaluation.jit_compile or fit.jit_compile",
     "create_baseline": "simulate.policies, with recsim-tf simulate",
-    "prefers_xla": "jit_compile of experiment, Evaluation, fit and others",
+    "prefers_xla": "experiment.jit_compile, Evaluation.jit_compile or fit.jit_compile",
     "ray_engine": "RayEngine",
     "Evaluation.values": "Evaluation.compare",
     "simulate.policy": "simulate.policies",

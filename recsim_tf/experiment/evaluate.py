@@ -49,7 +49,7 @@ def evaluate_run(
         )
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
-    iteration, written = int(parts.progress.iteration), folder.path / "evaluations"
+    iteration, written = parts.iteration, folder.path / "evaluations"
     if evaluation.comparison is None:
         results = evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
         sessions.write_sessions(written / f"sessions-{iteration}.csv", results)

@@ -49,8 +49,7 @@ def watch_run(
     writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
     evaluated = 0
     for _ in _restored(folder, parts, timeout):
-        iteration = int(parts.progress.iteration.numpy())
-        env_steps = parts.env_steps
+        iteration, env_steps = parts.iteration, parts.env_steps
         started = time.perf_counter()
         result = evaluate()
         seconds = time.perf_counter() - started

@@ -81,9 +81,11 @@ class TrialProcess:
                 for line in log.read().decode(errors="replace").splitlines()
                 if line.strip()
             ]
-        told = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
-        if told:
-            return told[-1]
+        errors = [
+            line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)
+        ]
+        if errors:
+            return errors[-1]
         last = f": {lines[-1]}" if lines else ""
         if code < 0:
             return f"ended by {signal.Signals(-code).name}{last}"

@@ -52,10 +52,10 @@ def counts(result: SweepResult) -> str:
         FAILED: "failed",
         PENDING: "pending",
     }
-    told = [
+    parts = [
         f"{statuses.count(status)} {word}" for status, word in words.items() if status in statuses
     ]
-    return f"{len(statuses)} trials: {', '.join(told)}"
+    return f"{len(statuses)} trials: {', '.join(parts)}"
 
 
 def without_effect(result: SweepResult) -> list[str]:
@@ -143,17 +143,15 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether an operative configuration sets a binding; either may name the module of what is
-    bound.
-    """
+    """Whether an operative configuration has a binding; either name may contain the module."""
     scope, _, rest = name.rpartition("/")
     for line in text.splitlines():
-        told, equals, _ = line.partition(" =")
-        told_scope, _, told_rest = told.rpartition("/")
+        used, equals, _ = line.partition(" =")
+        used_scope, _, used_rest = used.rpartition("/")
         if (
             equals
-            and told_scope == scope
-            and (f".{told_rest}".endswith(f".{rest}") or f".{rest}".endswith(f".{told_rest}"))
+            and used_scope == scope
+            and (f".{used_rest}".endswith(f".{rest}") or f".{rest}".endswith(f".{used_rest}"))
         ):
             return True
     return False

@@ -191,13 +191,13 @@ def _names_of_devices(logical_cpus: int | None) -> list[str]:
     if logical_cpus is not None:
         if logical_cpus < 1:
             raise UsageError(f"devices.logical_cpus must be at least 1 or None, got {logical_cpus}")
-        cpu, *_ = tf.config.list_physical_names_of_devices("CPU")
+        cpu, *_ = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus
         )
         return [f"CPU:{number}" for number in range(logical_cpus)]
-    gpus = tf.config.list_logical_names_of_devices("GPU")
-    return [device.name for device in gpus or tf.config.list_logical_names_of_devices("CPU")]
+    gpus = tf.config.list_logical_devices("GPU")
+    return [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
 
 
 def _tf_config(text: str | None) -> tuple[list[str], int]:

@@ -46,9 +46,15 @@ class Experiment(NamedTuple):
     baselines: Sequence[str]  # of `recsim_tf.policies.BASELINES`
 
     @property
+    def iteration(self) -> int:
+        """Iterations so far."""
+        # By NumPy: a variable of several replicas has no conversion of its own.
+        return int(self.progress.iteration.numpy())
+
+    @property
     def env_steps(self) -> int:
         """User steps that were simulated for learning so far."""
-        return int(self.progress.iteration) * self.loop.user_steps_per_iteration
+        return self.iteration * self.loop.user_steps_per_iteration
 
     def policies(self, simulator: Simulator) -> dict[str, AnyPolicy]:
         """What is evaluated, by its name in tables: the baselines, made for a simulator, and last

@@ -105,10 +105,6 @@ class TrainingRun:
             folder, parts.checkpoint, devices, schedule.max_checkpoints
         )
 
-    @property
-    def _iteration(self) -> int:
-        return int(self._parts.progress.iteration)
-
     def run(self) -> dict[str, Any] | None:
         """Trains to the end.
 
@@ -124,7 +120,7 @@ class TrainingRun:
         """
         folder, devices, num_iterations = self._folder, self._devices, self._schedule.num_iterations
         restored = self._checkpoints.restore()
-        done = self._iteration
+        done = self._parts.iteration
         if restored and devices.is_chief:
             print(
                 f"Going on from iteration {done:,} of {num_iterations:,} in {folder.path}",
@@ -141,7 +137,7 @@ class TrainingRun:
                 folder.write_operative_config()
             signal = self._learn()
             if signal:
-                done = self._iteration
+                done = self._parts.iteration
                 where = (
                     f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
                     if done
@@ -163,7 +159,7 @@ class TrainingRun:
         evaluate = self._evaluation.evaluator(
             parts.agent.name, parts.simulator, parts.policy, schedule.eval_users
         )
-        done = self._iteration
+        done = self._parts.iteration
         bar = tqdm(
             total=schedule.num_iterations,
             initial=done,
@@ -225,9 +221,9 @@ class TrainingRun:
         env_steps = self._parts.env_steps
         self._folder.append_metrics(
             {
-                "iteration": self._iteration,
+                "iteration": self._parts.iteration,
                 "env_steps": env_steps,
-                "seconds": round(float(self._parts.progress.seconds), 3),
+                "seconds": round(float(self._parts.progress.seconds.numpy()), 3),
                 **scalars,
             }
         )
@@ -238,13 +234,13 @@ class TrainingRun:
         """Evaluates every policy, writes the results and prints the table."""
         folder, parts, env_steps = self._folder, self._parts, self._parts.env_steps
         results = self._evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
-        seconds = float(parts.progress.seconds)
+        seconds = float(parts.progress.seconds.numpy())
         content = {
             "policies": [result.as_json() for result in results],
             "train": {
-                "iterations": self._iteration,
+                "iterations": self._parts.iteration,
                 "env_steps": env_steps,
-                "train_steps": int(parts.progress.train_step),
+                "train_steps": int(parts.progress.train_step.numpy()),
                 "seconds": round(seconds, 1),
                 "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
             },
@@ -257,7 +253,7 @@ class TrainingRun:
         policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(folder.path / "policy"))
         print(tables.results_table(results))
         print(
-            f"Trained for {self._iteration:,} iterations, {env_steps:,} user steps, in"
+            f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"
         )
         return content

@@ -202,7 +202,7 @@ def _tune(
                 verbose=0,
             ),
         )
-        # Failures are told at the end.
+        # Failures are printed at the end.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         try:
             tuner.fit()
