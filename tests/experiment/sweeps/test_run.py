@@ -43,7 +43,7 @@ def _bindings(num_iterations: int) -> list[str]:
         "sweep.num_processes = 2",
         (
             f"sweep.gin_bindings = ('train.num_iterations = {num_iterations}', 'train.log_interval"
-            " = 20')"
+            " = 20', 'experiment.baselines = ()')"
         ),
     ]
 

@@ -101,10 +101,12 @@ def _iteration(run) -> int:
 def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     several, mirrored = tmp_path / "workers", tmp_path / "mirrored"
     addresses, strategy = free_addresses(2), "devices.strategy='multi_worker'"
+    alone = "experiment.baselines=()"
 
     def start(index, num_iterations):
         bindings = (
             f"--gin_bindings={strategy}",
+            f"--gin_bindings={alone}",
             f"--gin_bindings=train.num_iterations={num_iterations}",
         )
         return start_command(
@@ -139,6 +141,7 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     bindings = (
         "devices.strategy='mirrored'",
         "devices.logical_cpus=2",
+        alone,
         f"train.num_iterations={saved + 20}",
     )
     # Logical devices must be made before TensorFlow is used.
@@ -154,7 +157,7 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     results = json.loads((several / "results.json").read_text())
     assert results["policies"] == json.loads((mirrored / "results.json").read_text())["policies"]
     # An evaluation needs none of the devices.
-    run = open_run(several, strategy, f"train.num_iterations={saved + 20}")
+    run = open_run(several, strategy, alone, f"train.num_iterations={saved + 20}")
     parts = experiment()
     assert run.restore_latest(parts.agent_checkpoint, whole=False)
     assert (
