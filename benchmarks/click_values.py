@@ -31,7 +31,7 @@ from recsim_tf.core import random
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training.train import experiment
+from recsim_tf.experiment.training.parts import experiment
 
 _FLAGS = flags.FLAGS
 _STEPS = (0, 30, 60, 90, 120)

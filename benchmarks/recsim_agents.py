@@ -4,11 +4,12 @@ a slate earns.
     python benchmarks/recsim_agents.py [--table=interest_exploration] --json=PATH [--plot=PATH]
     [--root_dir=DIR]
 
-Runs `recsim-tf train` on the packaged configs of each table with five seeds, those of learning and
-of the users of the evaluation. Prints the mean return over the seeds with its standard error. The
-order that the RecSim white paper reports (Ie et al. 2019, arXiv 1909.04847, section 5) is checked
-pair by pair: a policy is above another by two standard errors of the difference, or it is not. Runs
-are kept in `--root_dir`: what is finished is not run again.
+Runs `recsim-tf train`, or `simulate` where nothing is learned, on the packaged configs of each
+table with five seeds, those of learning and of the users of the evaluation. Prints the mean return
+over the seeds with its standard error. The order that the RecSim white paper reports (Ie et al.
+2019, arXiv 1909.04847, section 5) is checked pair by pair: a policy is above another by two
+standard errors of the difference, or it is not. Runs are kept in `--root_dir`: what is finished is
+not run again.
 """
 
 import json

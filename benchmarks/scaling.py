@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py --json=PATH [--section=replicas ...]
 
-Sections: "replicas", training by `tf.distribute` on one core and two; "user_sweep", values of a
+Sections: "replicas", training by `tf.distribute` on one core and two; "comparison", values of a
 parameter side by side on the user axis against as many runs; and, only if it is asked for since it
 takes some minutes, "quickstart", what is learned on several replicas. Figures are of wall time, so
 nothing else should run; docs/scaling.md tells what they mean.
@@ -13,22 +13,22 @@ from collections.abc import Sequence
 
 import processes
 from absl import app, flags
-from scales import quickstart, replicas, user_sweep
+from scales import comparison, quickstart, replicas
 from scales.common import Settings
 from sections import measure
 
 _FLAGS = flags.FLAGS
 _SECTIONS = {
     "replicas": replicas.measure,
-    "user_sweep": user_sweep.measure,
+    "comparison": comparison.measure,
     "quickstart": quickstart.measure,
 }
-_LEAST_USER_SWEEP = 3
+_LEAST_COMPARISON = 3
 
 flags.DEFINE_string("json", None, "File for the figures.")
 flags.DEFINE_bool("quick", False, "A smoke run at the smallest sizes; its figures mean nothing.")
 flags.DEFINE_multi_enum(
-    "section", ["replicas", "user_sweep"], list(_SECTIONS), "Part of the report; may be repeated."
+    "section", ["replicas", "comparison"], list(_SECTIONS), "Part of the report; may be repeated."
 )
 flags.DEFINE_integer(
     "rounds", 2, "In how many rounds those that are compared take turns.", lower_bound=1
@@ -50,10 +50,10 @@ def main(argv: Sequence[str]) -> None:
         {"device": "CPU", "tensorflow": processes.version("tensorflow")}, load_before
     )
     print(processes.machine_line(result["machine"]))
-    if "user_sweep_vs_runs" in result["figures"]:
-        ratio = result["figures"]["user_sweep_vs_runs"]
-        reached = "" if ratio >= _LEAST_USER_SWEEP or settings.quick else "  not reached"
-        print(f"user_sweep_vs_runs {ratio:.1f}, asked: >= {_LEAST_USER_SWEEP}{reached}")
+    if "comparison_vs_runs" in result["figures"]:
+        ratio = result["figures"]["comparison_vs_runs"]
+        reached = "" if ratio >= _LEAST_COMPARISON or settings.quick else "  not reached"
+        print(f"comparison_vs_runs {ratio:.1f}, asked: >= {_LEAST_COMPARISON}{reached}")
     print("\n".join(processes.load_lines(result["machine"], settings.quick)))
     command = [
         "python benchmarks/scaling.py",

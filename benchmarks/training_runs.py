@@ -1,5 +1,5 @@
-"""Tables of training runs: `recsim-tf train` on packaged configs, each in a process of its own,
-several at a time.
+"""Tables of runs: `recsim-tf train` or `simulate` on packaged configs, each in a process of its
+own, several at a time.
 """
 
 import concurrent.futures
@@ -12,21 +12,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_ENTRY_POINT = "import sys; sys.argv[0] = 'recsim-tf'; from recsim_tf.cli import main; main()"
 _CONFIGS = Path(__file__).parent.parent / "configs"
 _QUICK = (
     "experiment.num_users=8",
     "experiment.replay_length=5",
-    "train.num_iterations=%d",
+    "train.num_iterations=1",
     "Evaluation.num_users=4",
     "Evaluation.max_steps=3",
 )
 
 
 class Row(NamedTuple):
-    """A row of a table: what is trained, with any seed."""
+    """A row of a table: what is trained or simulated, with any seed."""
 
-    config: str  # name of a packaged config
+    config: str  # name of a packaged config; one of simulate.policies learns nothing
     bindings: tuple[str, ...] = ()  # gin bindings over it
 
 
@@ -38,7 +37,7 @@ def run(
 
     Args:
       folder: of the run. A finished run there is not run again, one that was interrupted goes on.
-      row: what is trained.
+      row: what is trained or simulated.
       seed: an integer.
       quick: whether to do as little as possible.
       quick_bindings: more bindings of a quick run.
@@ -54,16 +53,15 @@ def run(
             "experiment.baselines=()",
         ]
         if quick:
-            trains = "num_iterations = 0" not in (_CONFIGS / row.config).read_text()
-            bindings += [binding % trains if "%" in binding else binding for binding in _QUICK]
-            bindings += quick_bindings
+            bindings += [*_QUICK, *quick_bindings]
+        learns = "simulate.policies" not in (_CONFIGS / row.config).read_text()
         arguments = [
             f"--root_dir={folder}",
             f"--gin_file={row.config}",
             *(f"--gin_bindings={binding}" for binding in bindings),
         ]
         process = subprocess.run(
-            [sys.executable, "-c", _ENTRY_POINT, "train", *arguments],
+            [sys.executable, "-m", "recsim_tf.cli", "train" if learns else "simulate", *arguments],
             capture_output=True,
             text=True,
         )

@@ -1,40 +1,40 @@
-"""recsim_tf: a TensorFlow-native, differentiable simulator of recommender systems."""
+"""recsim_tf: a TensorFlow-native, differentiable simulator of recommender systems.
 
-# ruff: noqa: I001
-# Settles the Keras generation; before anything imports TensorFlow Probability.
-from recsim_tf import _stack
+Names are imported at their first use, so that `import recsim_tf` itself does not load TensorFlow.
+"""
 
-from recsim_tf import choice
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# Settles the Keras generation, before anything imports TensorFlow Probability.
+from recsim_tf import _stack  # noqa: F401
 from recsim_tf._version import __version__
-from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import DocumentModel, Model, UserModel, parameter
-from recsim_tf.core.shared_candidates import SharedCandidates
-from recsim_tf.core.simulation import click_reward
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy
-from recsim_tf.core.types import (
-    Clicks,
-    InitialDraws,
-    LogProb,
-    Observation,
-    SimulatorState,
-    Slate,
-    StepDraws,
-    Trajectory,
-    Transition,
-)
-from recsim_tf.environments.drifting_taste import drifting_taste
-from recsim_tf.environments.interest_evolution import interest_evolution
-from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
-from recsim_tf.environments.page_clicks import page_clicks
-from recsim_tf.registry import make, register, registered
 
-register("DriftingTaste-v0", drifting_taste)
-register("InterestEvolution-v1", interest_evolution)
-register("InterestExploration-v1", interest_exploration)
-register("LongTermSatisfaction-v1", long_term_satisfaction)
-register("PageClicks-v0", page_clicks)
+if TYPE_CHECKING:
+    from recsim_tf import choice
+    from recsim_tf.core.bounds import Bounds
+    from recsim_tf.core.models import DocumentModel, Model, UserModel, parameter
+    from recsim_tf.core.shared_candidates import SharedCandidates
+    from recsim_tf.core.simulation import click_reward
+    from recsim_tf.core.simulator import Simulator
+    from recsim_tf.core.types import (
+        Clicks,
+        InitialDraws,
+        LogProb,
+        Observation,
+        Policy,
+        SimulatorState,
+        Slate,
+        StepDraws,
+        Trajectory,
+        Transition,
+    )
+    from recsim_tf.environments.drifting_taste import drifting_taste
+    from recsim_tf.environments.interest_evolution import interest_evolution
+    from recsim_tf.environments.interest_exploration import interest_exploration
+    from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
+    from recsim_tf.environments.page_clicks import page_clicks
+    from recsim_tf.registry import make, register, registered
 
 __all__ = [
     "Bounds",
@@ -56,10 +56,66 @@ __all__ = [
     "__version__",
     "choice",
     "click_reward",
+    "drifting_taste",
+    "interest_evolution",
+    "interest_exploration",
+    "long_term_satisfaction",
     "make",
+    "page_clicks",
     "parameter",
     "register",
     "registered",
 ]
 
-del _stack
+_NAMES = {
+    "core.bounds": ("Bounds",),
+    "core.models": ("DocumentModel", "Model", "UserModel", "parameter"),
+    "core.shared_candidates": ("SharedCandidates",),
+    "core.simulation": ("click_reward",),
+    "core.simulator": ("Simulator",),
+    "core.types": (
+        "Clicks",
+        "InitialDraws",
+        "LogProb",
+        "Observation",
+        "Policy",
+        "SimulatorState",
+        "Slate",
+        "StepDraws",
+        "Trajectory",
+        "Transition",
+    ),
+    "environments.drifting_taste": ("drifting_taste",),
+    "environments.interest_evolution": ("interest_evolution",),
+    "environments.interest_exploration": ("interest_exploration",),
+    "environments.long_term_satisfaction": ("long_term_satisfaction",),
+    "environments.page_clicks": ("page_clicks",),
+    "registry": ("make", "register", "registered"),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+_PACKAGES = (
+    "adapters",
+    "agents",
+    "choice",
+    "core",
+    "environments",
+    "experiment",
+    "fitting",
+    "gradients",
+    "policies",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"recsim_tf.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'recsim_tf' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"recsim_tf.{_MODULE_OF[name]}"), name)
+    # The next use finds it without this function.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -5,7 +5,6 @@ environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it
 that.
 """
 
-import contextlib
 import os
 import sys
 
@@ -54,32 +53,4 @@ def check_keras_of_imports() -> None:
         )
 
 
-def import_quietly() -> None:
-    """In the `recsim-tf` command, imports TensorFlow and TF-Agents without their start-up messages,
-    which no log level silences.
-
-    A program that imports recsim_tf decides for itself. An import that fails is tried again, and
-    reported, where it is needed.
-    """
-    if os.path.basename(sys.argv[0] if sys.argv else "") != "recsim-tf":
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with open(os.devnull, "w") as nowhere, contextlib.suppress(ImportError):
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import tensorflow
-            import tf_agents.agents  # noqa: F401
-
-            # Looks for GPUs; to make a tensor would settle the devices, which `cluster` may still
-            # change.
-            tensorflow.config.list_physical_devices()
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
 use_legacy_keras()
-import_quietly()

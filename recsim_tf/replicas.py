@@ -1,8 +1,8 @@
-"""Replicas of a `tf.distribute` strategy: what each has of its own, and what they have together.
+"""Replicas of a `tf.distribute` strategy: what each has of its own, and what they share.
 
-Of one program each replica runs its share of the users. What belongs to them is in variables of the
-replica; sums over all replicas are taken where a number is that of the whole. With one replica, as
-without a strategy, variables are ordinary ones and sums are what is summed.
+All replicas run the same program, each with its share of the users. What belongs to these users is
+in variables of the replica. A number that is about all users is summed over the replicas. With one
+replica, or without a strategy, such variables are ordinary ones and such sums change nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,20 +19,17 @@ def number() -> int:
 
 
 def require_one(what: str) -> None:
-    """For what does not learn by gradients, which could be summed.
+    """Refuses several replicas, for agents that do not learn by gradients, which could be summed.
 
     Raises:
       ValueError: in the scope of a strategy with several replicas.
     """
     if number() > 1:
-        raise ValueError(
-            f"{what} learns on one replica only, got a strategy of {number()}: leave train.strategy"
-            " at 'default'"
-        )
+        raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}")
 
 
 def share(name: str, total: int) -> int:
-    """A replica's part of what all share.
+    """The part of a total that each replica takes.
 
     Raises:
       ValueError: if the replicas do not divide it.
@@ -58,22 +55,18 @@ def variable(value, name: str | None = None) -> tf.Variable:
 def seed_variable(seed, name: str | None = None) -> tf.Variable:
     """A variable with a seed, int32 [2], which differs between replicas."""
     seed = variable(random.as_seed(seed), name)
-    on_each(lambda: fold(seed))
+    on_each(lambda: fold_in_replica(seed))
     return seed
 
 
-def fold(seed: tf.Variable) -> None:
-    """Makes a replica's seed depend on its number among all replicas, those of other workers
-    included.
-    """
+def fold_in_replica(seed: tf.Variable) -> None:
+    """Folds the number of a replica, among all replicas of all workers, into its seed."""
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     seed.assign(tf.random.experimental.stateless_fold_in(seed, replica, alg="philox"))
 
 
 def on_each(function: Callable[[], None]) -> None:
-    """Calls a function on each replica, if there are several: where there is one, nothing is to be
-    made different.
-    """
+    """Calls a function on each replica if there are several, and not at all with one."""
     if number() > 1:
         tf.function(
             lambda: tf.distribute.get_strategy().run(function), autograph=False

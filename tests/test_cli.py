@@ -1,129 +1,149 @@
 import json
 import re
+import signal
 
 import pytest
 
 import recsim_tf
+from recsim_tf import cli
 from recsim_tf.adapters import episodes
-from tests.experiment.tiny_runs import TINY, run_command, run_commands
+from tests.experiment.tiny_runs import TINY, run_command, start_command
+from tests.processes import run_python
 
-_BAD_INPUT: list[tuple[list[str], str]] = [
-    (["train", f"--gin_file={TINY}"], "--root_dir must name the folder"),
-    (["train", "--root_dir=run"], "--gin_file must name a config, such as one of .*quickstart.gin"),
-    (
-        ["train", "--root_dir=run", "--gin_file=nowhere.gin"],
-        "gin_file 'nowhere.gin' is neither a file nor one of the packaged",
-    ),
-    (
-        ["train", "--root_dir=run", f"--gin_file={TINY}", "--gin_bindings=nothing.x = 1"],
-        "gin configuration: .*nothing",
-    ),
-    (
-        [
-            "train",
-            "--root_dir=run",
-            f"--gin_file={TINY}",
-            "--gin_bindings=interest_evolution.slate_size = 9",
-        ],
-        r"slate_size must be in \[1, num_candidates=5\], got 9",
-    ),
-    (["evaluate", "--root_dir=run"], "must be the folder of a run"),
-    (
-        ["evaluate", "--root_dir=run", "--episode_log=log"],
-        "--episode_log is an option of simulate, not of evaluate",
-    ),
-    (
-        ["train", "--root_dir=run", f"--gin_file={TINY}", "--watch"],
-        "--watch is an option of evaluate without --explain, got train",
-    ),
-    (
-        ["train", "--root_dir=run", f"--gin_file={TINY}", "--dry_run"],
-        "--dry_run is an option of sweep, not of train",
-    ),
-    (
-        ["sweep", "--root_dir=run"],
-        "--sweep_file must name a sweep, such as one of sweeps/quickstart.gin",
-    ),
-    (
-        ["sweep", "--root_dir=run", "--sweep_file=quick.gin"],
-        "sweep_file 'quick.gin' is neither a file nor one of the packaged sweeps",
-    ),
-    (
-        ["evaluate", "--root_dir=run", "--watch", "--explain"],
-        "--watch is an option of evaluate .*got evaluate --explain",
-    ),
-    (
-        [
-            "simulate",
-            "--root_dir=run",
-            "--gin_bindings=simulate.simulator = @interest_evolution()",
-            f"--episode_log={TINY}",
-        ],
-        "episode log .*tiny.gin exists, name a new file",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def bad_input(tmp_path_factory):
-    """What each command of `_BAD_INPUT`, and an unknown one, came to, in one folder."""
-    return run_commands(
-        *(arguments for arguments, _ in _BAD_INPUT),
-        ["learn"],
-        cwd=tmp_path_factory.mktemp("bad_input"),
-    )
+# Matplotlib and PolicySaver warn of their own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.parametrize(
-    "index",
-    range(len(_BAD_INPUT)),
-    ids=lambda index: " ".join(_BAD_INPUT[index][0][:1]) + f"-{index}",
+    ("arguments", "message"),
+    [
+        (["learn"], "argument COMMAND: invalid choice: 'learn' .*'train', 'evaluate', 'simulate'"),
+        ([], "the following arguments are required: COMMAND"),
+        (["train", f"--gin_file={TINY}"], "the following arguments are required: --root_dir"),
+        (
+            ["train", "--root_dir=run"],
+            "--gin_file must name a config, such as one of .*quickstart.gin",
+        ),
+        (
+            ["train", "--root_dir=run", "--gin_file=nowhere.gin"],
+            "gin_file 'nowhere.gin' is neither a file nor one of the packaged",
+        ),
+        (
+            ["train", "--root_dir=run", f"--gin_file={TINY}", "--gin_bindings=nothing.x = 1"],
+            "gin configuration: .*nothing",
+        ),
+        (
+            [
+                "train",
+                "--root_dir=run",
+                f"--gin_file={TINY}",
+                "--gin_bindings=interest_evolution.slate_size = 9",
+            ],
+            r"slate_size must be in \[1, num_candidates=5\], got 9",
+        ),
+        (["evaluate", "--root_dir=run"], "must be the folder of a run"),
+        (
+            ["evaluate", "--root_dir=run", "--episode_file=log"],
+            "unrecognized arguments: --episode_file=log",
+        ),
+        (
+            ["train", "--root_dir=run", f"--gin_file={TINY}", "--watch"],
+            "unrecognized arguments: --watch",
+        ),
+        (["train", "--root=run", f"--gin_file={TINY}"], "arguments are required: --root_dir"),
+        (["sweep", "--root_dir=run"], "the following arguments are required: --sweep_file"),
+        (
+            ["sweep", "--root_dir=run", "--sweep_file=quick.gin"],
+            "sweep_file 'quick.gin' is neither a file nor one of the packaged sweeps:"
+            " sweeps/quickstart.gin",
+        ),
+        (
+            ["sweep", "--root_dir=run", "--sweep_file=quick.gin", "--shard=2/2"],
+            "--shard must be i/n with 0 <= i < n",
+        ),
+        (
+            ["evaluate", "--root_dir=run", "--watch", "--explain"],
+            "argument --explain: not allowed with argument --watch",
+        ),
+        (
+            [
+                "simulate",
+                "--root_dir=run",
+                "--gin_bindings=simulate.simulator = @interest_evolution()",
+                f"--episode_file={TINY}",
+            ],
+            "episode log .*tiny.gin exists, name a new file",
+        ),
+    ],
 )
-def test_bad_input_is_one_line_and_leaves_no_trace(bad_input, index):
-    code, output, errors, folder = bad_input[index]
+def test_bad_input_is_one_line_and_leaves_no_trace(
+    tmp_path, monkeypatch, capfd, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    code, output, errors = run_command(capfd, *arguments)
     assert (code, output) == (2, "")
     assert len(errors.strip().splitlines()) == 1, errors
     assert errors.startswith("recsim-tf: error: ")
-    assert re.search(_BAD_INPUT[index][1], errors), errors
-    assert folder == []
+    assert re.search(message, errors), errors
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_command_with_bad_input_ends_with_status_2(tmp_path):
-    code, output, errors = run_command("evaluate", "--root_dir=run", cwd=tmp_path)
-    assert (code, output) == (2, "")
-    assert errors.startswith("recsim-tf: error: root_dir run must be the folder of a run")
+def test_a_process_with_bad_input_says_it_in_its_only_line_and_ends_with_status_2():
+    process = start_command("train", "--root_dir=nowhere", "--gin_bindings=nothing.x = 1")
+    output, errors = process.communicate()
+    assert (process.returncode, output) == (2, "")
+    assert errors.startswith("recsim-tf: error: gin configuration: No configurable matching")
+    assert errors.count("\n") == 1
 
 
-def test_an_unknown_command_prints_the_usage(bad_input):
-    code, _, errors, _ = bad_input[-1]
-    assert code == 2
-    assert errors.startswith("usage: recsim-tf COMMAND")
+def test_help_lists_the_commands_and_each_has_only_its_own_options(capsys):
+    assert cli.run(["--help"]) == 0
+    listed = capsys.readouterr().out
+    options = {}
+    for command in ("train", "evaluate", "simulate", "fit", "sweep"):
+        assert re.search(rf"^ +{command} +\w+", listed, re.MULTILINE)
+        assert cli.run([command, "--help"]) == 0
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        options[command] = {line.split()[0] for line in lines if line.startswith("--")}
+    shared = {"--root_dir", "--gin_file", "--gin_bindings"}
+    assert options["train"] == options["fit"] == shared
+    assert options["simulate"] - shared == {"--episode_file"}
+    assert options["evaluate"] - shared == {"--explain", "--watch", "--watch_timeout"}
+    assert "--gin_file" not in options["sweep"]
 
 
-def test_train_evaluate_explain_and_simulate(tmp_path):
-    run = tmp_path / "run"
-    simulated = tmp_path / "simulated"
-    bindings = [
-        "--gin_bindings=simulate.simulator = @interest_evolution()",
-        "--gin_bindings=Evaluation.num_users = 64",
-    ]
-    trained, evaluated, simulation = run_commands(
-        [
-            "train",
-            f"--root_dir={run}",
-            f"--gin_file={TINY}",
-            "--gin_bindings=train.num_iterations = 20",
-        ],
-        ["evaluate", f"--root_dir={run}", "--explain"],
-        ["simulate", f"--root_dir={simulated}", *bindings],
-        cwd=tmp_path,
+def test_help_does_not_load_tensorflow():
+    code = (
+        "import sys; from recsim_tf import cli; status = cli.run(['train', '--help']);"
+        " sys.exit(status or 'tensorflow' in sys.modules)"
     )
-    code, output, errors, _ = trained
+    assert run_python("-c", code).returncode == 0
+
+
+def test_an_interrupted_command_says_so(tmp_path, monkeypatch, capfd):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_fit", interrupted)
+    code, _, errors = run_command(capfd, "fit", f"--root_dir={tmp_path}")
+    assert code == 128 + signal.SIGINT
+    assert errors == "recsim-tf: fit was interrupted; run the same command again\n"
+
+
+def test_train_evaluate_explain_and_simulate(tmp_path, capfd):
+    run, simulated = tmp_path / "run", tmp_path / "simulated"
+    code, output, errors = run_command(
+        capfd,
+        "train",
+        f"--root_dir={run}",
+        f"--gin_file={TINY}",
+        "--gin_bindings=train.num_iterations = 20",
+    )
     assert code == 0, errors
     table = output[output.index("policy ") :]
     assert [line.split()[0] for line in table.splitlines()[2:5]] == ["Random", "Oracle", "SlateQ"]
 
-    code, output, errors, _ = evaluated
+    code, output, errors = run_command(capfd, "evaluate", f"--root_dir={run}", "--explain")
     assert code == 0, errors
     assert output.startswith(table[: table.index("Trained")])
     assert output.count("The user clicked") == 3
@@ -132,12 +152,18 @@ def test_train_evaluate_explain_and_simulate(tmp_path):
     ).read_bytes()
     assert "P(no click)" in output
 
-    code, _, errors, _ = simulation
+    code, _, errors = run_command(
+        capfd,
+        "simulate",
+        f"--root_dir={simulated}",
+        "--gin_bindings=simulate.simulator = @interest_evolution()",
+        "--gin_bindings=Evaluation.num_users = 64",
+    )
     assert code == 0, errors
     assert json.loads((simulated / "results.json").read_text())["policies"][0]["episodes"] == 64
 
 
-def test_simulate_writes_an_episode_log(tmp_path):
+def test_simulate_writes_an_episode_file(tmp_path, capfd):
     run, log = tmp_path / "run", tmp_path / "logs" / "episodes.tfrecord"
     bindings = [
         "simulate.simulator = @interest_evolution()",
@@ -147,12 +173,12 @@ def test_simulate_writes_an_episode_log(tmp_path):
     ]
     arguments = [
         f"--root_dir={run}",
-        f"--episode_log={log}",
+        f"--episode_file={log}",
         *(f"--gin_bindings={binding}" for binding in bindings),
     ]
-    code, output, errors = run_command("simulate", *arguments)
+    code, output, errors = run_command(capfd, "simulate", *arguments)
     assert code == 0, errors
-    assert "random" in output
+    assert "Random" in output
     assert json.loads((run / "results.json").read_text())["policies"][0]["episodes"] == 8
     trajectory = episodes.read(log, recsim_tf.interest_evolution()).trajectory()
     assert trajectory.transitions.reward.shape == [3, 8]
@@ -160,18 +186,16 @@ def test_simulate_writes_an_episode_log(tmp_path):
     assert list(log.parent.iterdir()) == [log]
 
 
-def test_an_agent_without_item_values_cannot_be_explained(tmp_path):
-    bindings = [
+def test_an_agent_without_item_values_cannot_be_explained(tmp_path, capfd):
+    arguments = [
+        f"--gin_file={TINY}",
         "--gin_bindings=experiment.create_agent = @create_full_slate_q",
-        "--gin_bindings=train.num_iterations = 10",
     ]
-    trained, evaluated = run_commands(
-        ["train", "--root_dir=run", f"--gin_file={TINY}", *bindings],
-        ["evaluate", "--root_dir=run", "--explain"],
-        cwd=tmp_path,
+    with (tmp_path / "config.gin").open("w") as file:
+        file.write(f"include {TINY!r}\nexperiment.create_agent = @create_full_slate_q\n")
+    code, output, errors = run_command(
+        capfd, "evaluate", f"--root_dir={tmp_path}", "--explain", *arguments
     )
-    assert trained[0] == 0, trained
-    code, output, errors, _ = evaluated
     assert (code, output) == (2, "")
     assert (
         "--explain needs an agent that values items, as SlateQ, without layers, got FullSlateQ"

@@ -1,6 +1,10 @@
+import ast
+import pathlib
+
 import pytest
 import tensorflow as tf
 
+import recsim_tf
 from tests.processes import run_python
 
 
@@ -49,3 +53,31 @@ def test_agents_refuse_keras_3_that_tensorflow_settled_on_at_its_import():
         " TF_USE_LEGACY_KERAS=1"
     )
     assert last_line_of_error(done) == expected
+
+
+def test_importing_recsim_tf_does_not_load_tensorflow():
+    done = run_python("-c", "import sys, recsim_tf; sys.exit('tensorflow' in sys.modules)")
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_is_there_and_listed():
+    for name in recsim_tf.__all__:
+        assert getattr(recsim_tf, name) is not None
+        assert name in dir(recsim_tf)
+    assert recsim_tf.make("PageClicks-v0").slate_size > 0
+    with pytest.raises(AttributeError, match="module 'recsim_tf' has no attribute 'nothing'"):
+        recsim_tf.nothing  # noqa: B018
+
+
+def test_type_checkers_see_the_names_that_are_imported_at_their_first_use():
+    tree = ast.parse(pathlib.Path(recsim_tf.__file__).read_text())
+    seen = {
+        (node.module.removeprefix("recsim_tf."), alias.name)
+        for branch in tree.body
+        if isinstance(branch, ast.If)
+        for node in branch.body
+        for alias in node.names
+    }
+    table = {(module, name) for module, names in recsim_tf._NAMES.items() for name in names}
+    assert seen == table | {("recsim_tf", "choice")}
+    assert {name for _, name in seen} | {"__version__"} == set(recsim_tf.__all__)

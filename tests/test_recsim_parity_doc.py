@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training import train
+from recsim_tf.experiment.training.parts import experiment
 
 ROOT = pathlib.Path(__file__).parent.parent
 _ROW = re.compile(r"^\| (\d+) \|(.*)\|$", re.MULTILINE)
@@ -88,5 +88,5 @@ def test_every_gin_name_is_known():
 def test_the_example_is_built():
     (example,) = _EXAMPLE.findall(_text())
     config.load([], [example, "experiment.num_users = 2", "experiment.replay_length = 5"])
-    parts = train.experiment()
+    parts = experiment()
     assert (parts.simulator.slate_size, parts.agent.name) == (2, "SlateQ")

@@ -28,8 +28,8 @@ _QUICK += (
 )
 _STRATEGIES = {
     "default": ("one device", ()),
-    "mirrored": ("two logical devices", ("train.strategy='mirrored'", "cluster.logical_cpus=2")),
-    "multi_worker": ("two processes", ("train.strategy='multi_worker'",)),
+    "mirrored": ("two logical devices", ("devices.strategy='mirrored'", "devices.logical_cpus=2")),
+    "multi_worker": ("two processes", ("devices.strategy='multi_worker'",)),
 }
 
 

@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training import train
-from recsim_tf.experiment.training.devices import cluster
+from recsim_tf.experiment.training.devices import connect
+from recsim_tf.experiment.training.parts import experiment
 
 
 class Task(NamedTuple):
@@ -42,12 +42,13 @@ def measure(task: Task) -> dict[str, float]:
         f"experiment.batch_size = {task.batch_size}",
         f"experiment.replay_length = {task.num_steps + 20}",
         f"SlateQTargets.num_steps = {task.num_steps}",
-        f"cluster.logical_cpus = {task.logical_cpus}",
+        f"devices.strategy = {task.strategy!r}",
+        f"devices.logical_cpus = {task.logical_cpus}",
     ]
     config.load(["quickstart.gin"], bindings)
-    devices = cluster(task.strategy)
+    devices = connect()
     with devices.strategy.scope():
-        parts = train.experiment()
+        parts = experiment()
     loop = parts.loop
     loop.collect(task.num_steps + 10)
     loop.run(task.iterations)

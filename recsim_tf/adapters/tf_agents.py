@@ -125,7 +125,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         )
 
     def _begin_replica(self) -> None:
-        replicas.fold(self._memory.state.seed)
+        replicas.fold_in_replica(self._memory.state.seed)
         self._reset()
 
     def _current_time_step(self):

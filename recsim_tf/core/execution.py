@@ -3,7 +3,6 @@
 import functools
 import math
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.core import random
@@ -14,20 +13,18 @@ from recsim_tf.core import random
 _WORTHWHILE_USER_STEPS = 10_000_000
 
 
-@gin.configurable(module="recsim_tf")
-def prefers_xla(user_steps: float, least: float = _WORTHWHILE_USER_STEPS) -> bool:
+def prefers_xla(user_steps: float) -> bool:
     """The execution policy: whether a simulation is done sooner with XLA than in graph mode,
     compiling included.
 
+    On GPUs and TPUs it always is; on a CPU from some ten million user-steps on.
+
     Args:
       user_steps: how much is simulated by all calls together, users times steps.
-      least: from how many user-steps on XLA is taken where there is only a CPU; on GPUs and TPUs it
-        always is.
     """
-    return not _only_cpu() or user_steps >= least
+    return not _only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
 
 
-@gin.configurable(module="recsim_tf")
 def compiled(function=None, *, jit_compile: bool | None = False, user_steps: float = math.inf):
     """Compiles a function as a `tf.function` with the random algorithm that is fast there.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.resources
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,52 +12,63 @@ from absl import logging
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
-from recsim_tf import policies  # noqa: F401
+from recsim_tf import policies, registry  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.runs.errors import UsageError, one_line
-from recsim_tf.experiment.sweeps import settings, spaces  # noqa: F401
 from recsim_tf.fitting import logs
 
 # Without TF-Agents there are no agents; to fit models none are needed.
 with contextlib.suppress(ModuleNotFoundError):
     from recsim_tf.agents import (  # noqa: F401
         bandits,
-        baseline_agent,
         full_slate_q,
         layers,
         reinforce,
         slate_q,
         tabular_q,
     )
-    from recsim_tf.experiment import simulate  # noqa: F401
-    from recsim_tf.experiment.training import train  # noqa: F401
+    from recsim_tf.experiment import commands  # noqa: F401
 
-for _external in (
-    tf.keras.optimizers.Adam,
-    tf.keras.optimizers.SGD,
-    tf.keras.optimizers.RMSprop,
-    tf.keras.optimizers.schedules.CosineDecay,
-    tf.keras.optimizers.schedules.ExponentialDecay,
-    tf.keras.optimizers.schedules.PolynomialDecay,
-):
-    gin.external_configurable(_external, module="keras")
-for _external in (
-    tfd.Beta,
-    tfd.Exponential,
-    tfd.Gamma,
-    tfd.HalfNormal,
-    tfd.LogNormal,
-    tfd.Normal,
-    tfd.Uniform,
-):
-    gin.external_configurable(_external, module="tfd")
-for _external in (logs.from_table, logs.page_log, logs.read_movielens, logs.read_open_bandit):
-    gin.external_configurable(_external, module="recsim_tf")
+_EXTERNAL = {
+    "keras": (
+        tf.keras.optimizers.Adam,
+        tf.keras.optimizers.SGD,
+        tf.keras.optimizers.RMSprop,
+        tf.keras.optimizers.schedules.CosineDecay,
+        tf.keras.optimizers.schedules.ExponentialDecay,
+        tf.keras.optimizers.schedules.PolynomialDecay,
+    ),
+    "tfd": (
+        tfd.Beta,
+        tfd.Exponential,
+        tfd.Gamma,
+        tfd.HalfNormal,
+        tfd.LogNormal,
+        tfd.Normal,
+        tfd.Uniform,
+    ),
+    "recsim_tf": (logs.from_table, logs.page_log, logs.read_movielens, logs.read_open_bandit),
+}
+for _module, _configurables in _EXTERNAL.items():
+    for _configurable in _configurables:
+        gin.external_configurable(_configurable, module=_module)
 
 
 _PACKAGED = Path(str(importlib.resources.files("recsim_tf.configs")))
 # For `include` statements.
 gin.add_config_file_search_path(str(_PACKAGED))
+
+# Names of earlier versions, of configurables or of their parameters, and what replaces them.
+RENAMED = {
+    "cluster": "devices",
+    "compiled": "experiment.jit_compile, Evaluation.jit_compile or fit.jit_compile",
+    "create_baseline": "simulate.policies, with recsim-tf simulate",
+    "prefers_xla": "experiment.jit_compile, Evaluation.jit_compile or fit.jit_compile",
+    "ray_engine": "RayEngine",
+    "Evaluation.values": "Evaluation.compare",
+    "simulate.policy": "simulate.policies",
+    "train.strategy": "devices.strategy",
+}
 
 
 @contextlib.contextmanager
@@ -126,7 +138,8 @@ def load(files: Sequence[str], bindings: Sequence[str]) -> str:
       The configuration as text, the same for the same bindings.
 
     Raises:
-      UsageError: for a missing file, a syntax error, or an unknown name.
+      UsageError: for a missing file, a syntax error, or an unknown name; for a name of
+        `RENAMED` with the new one.
     """
     paths = [str(find_config(name)) for name in files]
     gin.clear_config()
@@ -134,5 +147,17 @@ def load(files: Sequence[str], bindings: Sequence[str]) -> str:
         with _without_search_messages():
             gin.parse_config_files_and_bindings(paths, list(bindings))
     except (ValueError, SyntaxError, OSError, TypeError) as error:
-        raise UsageError(f"gin configuration: {one_line(error)}") from error
+        raise UsageError(f"gin configuration: {_with_new_name(one_line(error))}") from error
     return gin.config_str()
+
+
+def _with_new_name(message: str) -> str:
+    """An error of gin about an unknown name; for a name of `RENAMED` it begins with the new one."""
+    found = re.search(r"No configurable matching (?:reference )?'@?([\w./]+)", message)
+    if found is None:
+        found = re.search(r"'([\w./]+)' doesn't have a parameter named '(\w+)'", message)
+    if found is not None:
+        name = ".".join(found.groups()).rpartition("/")[2].removeprefix("recsim_tf.")
+        if name in RENAMED:
+            return f"{name} is now {RENAMED[name]} ({message})"
+    return message

@@ -12,7 +12,8 @@ import numpy as np
 from recsim_tf.adapters import episodes
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, write_text
+from recsim_tf.experiment.runs.files import write_json, write_text
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import (
     FitResult,
     Parameter,
@@ -41,7 +42,7 @@ def episode_log(
     """The log of an episode file.
 
     Args:
-      path: of the file, as `recsim-tf simulate --episode_log` writes it.
+      path: of the file, as `recsim-tf simulate --episode_file` writes it.
       simulator: of the same models and sizes as that of the log.
       sessions_at_once: None to read the file into memory; a number to read that many sessions at a
         time, in each pass.
@@ -115,7 +116,7 @@ def run_fit(
         started = time.perf_counter()
         result = fit(simulator, parameters, log, held_out=validation, folder=run_dir.path)
         seconds = time.perf_counter() - started
-        write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
+        run_dir.write_operative_config()
         shown = next(log.pieces()) if isinstance(log, SessionStream) else log
         if result.initial_draws != ():
             shown = shown._replace(initial=result.initial_draws)
@@ -147,7 +148,7 @@ def run_fit(
                 },
                 checks=_card_checks(checks),
             )
-        write_text(finished, json.dumps(content, indent=2) + "\n")
+        write_json(finished, content)
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {run_dir.path}")
     return content

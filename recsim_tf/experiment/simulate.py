@@ -1,8 +1,8 @@
-"""Simulation under a fixed policy."""
+"""Simulation under policies that do not learn."""
 
 import functools
-import json
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
@@ -11,61 +11,72 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.evaluation import report, sessions
-from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
-from recsim_tf.experiment.runs.folder import RunDirectory, write_text
-from recsim_tf.policies import baseline_policy
+from recsim_tf.core.types import Policy
+from recsim_tf.experiment.evaluation import plots, sessions, tables
+from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout, baseline_policies
+from recsim_tf.experiment.runs.files import write_json
+from recsim_tf.experiment.runs.folder import RunDirectory
 
-# A log is simulated and written in pieces, so that memory does not grow with the number of users.
+# An episode file is simulated and written in pieces, so that memory does not grow with the number
+# of users.
 _USERS_AT_ONCE = 500
 
 
-@gin.configurable(module="recsim_tf", denylist=["run_dir", "episode_log"])
-def simulate(
-    run_dir: RunDirectory,
+@gin.configurable(
+    "simulate", module="recsim_tf", denylist=["folder", "evaluation", "build", "episode_file"]
+)
+def simulate_policies(
+    folder: RunDirectory,
+    evaluation: Evaluation,
+    build: Callable[[], Simulator],
+    episode_file: str | None = None,
     simulator: Simulator = gin.REQUIRED,
-    policy: str = "random",
-    episode_log: str | None = None,
+    policies: Sequence[str] = ("random",),
     log_steps: int = 500,
 ) -> dict[str, Any]:
-    """Simulates one session of each user of the configured `Evaluation` and writes results.json and
-    sessions.csv into a folder.
+    """Simulates one session of each user of an evaluation under each of some policies, and writes
+    results.json, sessions.csv and, of several policies, returns.png into a folder; in gin files
+    `simulate`.
 
-    With `Evaluation.values` or `Evaluation.seeds` the policy has a result for each value and seed,
-    all of which are simulated at once. Where one numeric parameter is compared, values.png is
-    drawn.
+    Where the evaluation compares values or seeds, each policy has a result for each of them, and
+    all are simulated at once. For one numeric parameter, values.png is drawn instead.
 
     Args:
-      run_dir: the folder.
-      simulator: the environment; to compare values it has to be configured, `simulate.simulator =
-        @interest_evolution()`, not passed.
-      policy: a baseline, of `recsim_tf.policies.BASELINES`.
-      episode_log: None, or a new file for as many sessions of other users under the same policy;
+      folder: receives the files.
+      evaluation: the number of users and steps, the seed, and what is compared.
+      build: builds the environment anew, for a comparison.
+      episode_file: None, or a new file for as many sessions of other users under the same policy;
         see `recsim_tf.adapters.episodes`.
-      log_steps: sessions of the log still running then are cut off.
+      simulator: the environment.
+      policies: of `recsim_tf.policies.BASELINES`.
+      log_steps: sessions of the episode file that are still running then are cut off.
+
+    Returns:
+      The content of results.json.
 
     Raises:
-      ValueError: if `log_steps` is out of range, if there are values or seeds to compare and an
-        `episode_log`, or if the environment cannot take the values.
-      FileExistsError: if there is an `episode_log` already; nothing is simulated or written then.
+      ValueError: if an argument is out of range, if an `episode_file` is asked for of several
+        policies, values or seeds, or if the environment cannot take the values.
+      FileExistsError: if the `episode_file` exists; nothing is simulated or written then.
     """
     if log_steps < 1:
         raise ValueError(f"log_steps must be at least 1, got {log_steps}")
-    if episode_log is not None:
-        episodes.refuse_existing(episode_log)
-    evaluation = Evaluation()
-    sweep = evaluation.sweep
-    if sweep is not None and episode_log is not None:
-        raise ValueError(
-            "episode_log holds sessions of one environment and seed: leave out Evaluation.values"
-            " and Evaluation.seeds"
-        )
-    if sweep is not None:
-        simulator = sweep.simulator(lambda: gin.get_bindings(simulate).get("simulator", simulator))
-    baseline = baseline_policy(policy, simulator)
-    evaluator = evaluation.sweep_evaluator(policy, simulator, baseline)
+    if isinstance(policies, str) or not policies:
+        raise ValueError(f"policies must be a tuple of at least one name, got {policies!r}")
+    if episode_file is not None:
+        episodes.refuse_existing(episode_file)
+        if evaluation.comparison is not None or len(policies) > 1:
+            raise ValueError(
+                "episode_file holds sessions of one policy, environment and seed: leave out"
+                " Evaluation.compare and Evaluation.seeds, and name one of simulate.policies"
+            )
+    of_simulator = functools.partial(baseline_policies, policies)
     started = time.perf_counter()
-    results = evaluator()
+    results = (
+        evaluation.evaluate(simulator, of_simulator(simulator))
+        if evaluation.comparison is None
+        else evaluation.compare(build, of_simulator)
+    )
     seconds = time.perf_counter() - started
     content = {
         "policies": [result.as_json() for result in results],
@@ -74,20 +85,23 @@ def simulate(
             "user_steps": sum(result.mean_length * result.episodes for result in results),
         },
     }
-    with run_dir.claim():
-        if episode_log is not None:
-            _write_log(episode_log, simulator, baseline, evaluation, log_steps)
-        write_text(run_dir.path / "operative_config.gin", gin.operative_config_str())
-        sessions.write_sessions(run_dir.path / "sessions.csv", results)
-        write_text(run_dir.path / "results.json", json.dumps(content, indent=2) + "\n")
-        if sweep is not None:
-            report.plot_values(run_dir.path / "values.png", results)
-    print(report.results_table(results))
+    with folder.claim():
+        if episode_file is not None:
+            (policy,) = of_simulator(simulator).values()
+            _write_episodes(episode_file, simulator, policy, evaluation, log_steps)
+        folder.write_operative_config()
+        sessions.write_sessions(folder.path / "sessions.csv", results)
+        write_json(folder.path / "results.json", content)
+        if evaluation.comparison is not None:
+            plots.plot_values(folder.path / "values.png", results)
+        elif len(results) > 1:
+            plots.plot_returns(folder.path / "returns.png", results)
+    print(tables.results_table(results))
     return content
 
 
-def _write_log(
-    path: str, simulator: Simulator, policy, evaluation: Evaluation, num_steps: int
+def _write_episodes(
+    path: str, simulator: Simulator, policy: Policy, evaluation: Evaluation, num_steps: int
 ) -> None:
     sizes = [
         min(_USERS_AT_ONCE, evaluation.num_users - start)

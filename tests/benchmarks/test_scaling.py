@@ -3,7 +3,9 @@ import json
 from tests.processes import run_python
 
 
-def test_a_quick_run_measures_replicas_and_a_sweep_whose_sessions_are_those_of_the_runs(tmp_path):
+def test_a_quick_run_measures_replicas_and_values_whose_sessions_are_those_of_runs_alone(
+    tmp_path,
+):
     path = tmp_path / "figures.json"
     process = run_python("benchmarks/scaling.py", "--quick", f"--json={path}")
     assert process.returncode == 0, process.stderr
@@ -13,9 +15,9 @@ def test_a_quick_run_measures_replicas_and_a_sweep_whose_sessions_are_those_of_t
         == figures["multi_worker/env_steps_per_second"] / figures["one_core/env_steps_per_second"]
     )
     assert (
-        figures["user_sweep_vs_runs"]
-        == figures["user_sweep/graph/one_by_one_seconds"]
-        / figures["user_sweep/graph/at_once_seconds"]
+        figures["comparison_vs_runs"]
+        == figures["comparison/graph/one_by_one_seconds"]
+        / figures["comparison/graph/at_once_seconds"]
     )
     assert "two processes, a core each" in process.stdout
-    assert "user_sweep_vs_runs" in process.stdout
+    assert "comparison_vs_runs" in process.stdout

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from recsim_tf.experiment import config
@@ -39,3 +41,35 @@ def test_the_same_bindings_give_the_same_text():
     assert config.load([TINY], ["train.num_iterations = 3"]) == config.load(
         [TINY], ["train.num_iterations = 3"]
     )
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("train.strategy = 'mirrored'", "train.strategy is now devices.strategy"),
+        ("recsim_tf.train.strategy = 'mirrored'", "train.strategy is now devices.strategy"),
+        ("scope/cluster.logical_cpus = 2", "cluster is now devices"),
+        ("experiment.create_agent = @create_baseline", "create_baseline is now simulate.policies"),
+        ("experiment.layers = [@a/cluster()]", "cluster is now devices"),
+    ],
+)
+def test_a_name_of_an_earlier_version_is_refused_with_the_new_one(binding, message):
+    with pytest.raises(UsageError, match=f"^gin configuration: {message}") as caught:
+        config.load([TINY], [binding])
+    assert "\n" not in str(caught.value)
+
+
+def test_names_of_earlier_versions_are_unknown_and_their_replacements_known():
+    for old, new in config.RENAMED.items():
+        for name, known in ((old, False), (new.split(",")[0], True)):
+            selector, _, parameter = name.partition(".")
+            if " " in name:
+                continue
+            binding = f"{name} = None" if parameter else f"experiment.layers = [@{selector}]"
+            if known:
+                config.load([TINY], [binding])
+            else:
+                with pytest.raises(
+                    UsageError, match=f"^gin configuration: {re.escape(old)} is now"
+                ):
+                    config.load([TINY], [binding])

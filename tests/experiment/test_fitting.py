@@ -39,7 +39,8 @@ def config(tmp_path):
     return path
 
 
-def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, config):
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, config, capfd):
     run = tmp_path / "run"
     options = (
         "run_fit.posterior = True",
@@ -50,7 +51,7 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
         f"--gin_bindings={option}" for option in (*options, "sample_parameters.jit_compile = False")
     ]
     code, output, errors = run_command(
-        "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
+        capfd, "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
     )
     assert code == 0, errors
     content = json.loads((run / "results.json").read_text())
@@ -71,7 +72,7 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     assert np.load(run / "posterior.npz")["users.no_click_mass"].shape == (2, 50)
 
     code, output, errors = run_command(
-        "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
+        capfd, "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
     )
     assert code == 0, errors
     assert "had ended already" in output

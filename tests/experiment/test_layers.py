@@ -4,9 +4,9 @@ import pytest
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.experiment import config
+from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training import train
+from recsim_tf.experiment.training.parts import experiment
 
 BINDINGS = (
     "experiment.simulator = @interest_exploration()",
@@ -31,12 +31,12 @@ def test_an_agent_above_layers_is_trained_evaluated_and_exported_for_the_environ
     tmp_path,
 ):
     run_dir = RunDirectory(tmp_path / "run", config.load([], BINDINGS))
-    results = train.train(run_dir)
+    results = commands.train(run_dir)
     assert [policy["name"] for policy in results["policies"]] == ["Random", "FullSlateQ"]
     assert [policy["mean_length"] for policy in results["policies"]] == [6.0, 6.0]
     assert results["train"]["train_steps"] == 8
 
-    parts = train.experiment()
+    parts = experiment()
     seen = parts.agent.time_step_spec.observation.user
     assert seen.sufficient_statistics.click_count.shape == [2]
     assert seen.raw_observation.sufficient_statistics.present.shape == [2]

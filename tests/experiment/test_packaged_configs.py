@@ -2,14 +2,19 @@
 
 import pytest
 
-from recsim_tf.experiment import config, fitting
+from recsim_tf.experiment import commands, config, fitting
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training import train
+from recsim_tf.experiment.training.parts import experiment
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
 FITS = [name for name in config.packaged_configs() if name.startswith("fitting/")]
-EXPERIMENTS = [name for name in config.packaged_configs() if name not in FITS]
+SIMULATIONS = [
+    name
+    for name in config.packaged_configs()
+    if "simulate.policies" in config.find_config(name).read_text()
+]
+EXPERIMENTS = [name for name in config.packaged_configs() if name not in {*FITS, *SIMULATIONS}]
 
 
 def test_every_experiment_has_a_name():
@@ -24,7 +29,7 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     head = config.find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
-    command = "fit" if name in FITS else "train"
+    command = "fit" if name in FITS else "simulate" if name in SIMULATIONS else "train"
     assert (
         f"Run: recsim-tf {command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}"
         in head
@@ -35,8 +40,15 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
 @pytest.mark.filterwarnings("ignore")  # TF-Agents warns of its own dependencies.
 def test_the_experiment_is_built(name):
     config.load([name], _SMALL)
-    parts = train.experiment()
+    parts = experiment()
     assert parts.policy.action_spec.shape == [parts.simulator.slate_size]
+
+
+@pytest.mark.parametrize("name", SIMULATIONS)
+def test_the_simulation_runs(tmp_path, name):
+    config.load([name], ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
+    (policy,) = commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]
+    assert policy["episodes"] == 4
 
 
 @pytest.mark.parametrize("name", FITS)
@@ -68,7 +80,7 @@ def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
         "Evaluation.num_users = 4",
     )
     name = "long_term_satisfaction/full_slate_q_temporal_aggregation.gin"
-    content = train.train(RunDirectory(str(tmp_path), config.load([name], bindings)))
+    content = commands.train(RunDirectory(str(tmp_path), config.load([name], bindings)))
     assert content["train"]["env_steps"] == 3 * 2 * 10
     agent = content["policies"][-1]
     assert agent["mean_length"] == 60

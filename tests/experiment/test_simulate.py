@@ -6,21 +6,23 @@ import pytest
 
 import recsim_tf
 from recsim_tf.adapters import episodes
-from recsim_tf.experiment import config, simulate
+from recsim_tf.experiment import commands, config, simulate
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.policies import BASELINE_NAMES, BASELINES, baseline_policy
 
 
-def test_an_episode_log_is_written_in_pieces_of_different_users(tmp_path, monkeypatch):
+def test_an_episode_file_is_written_in_pieces_of_different_users(tmp_path, monkeypatch):
     monkeypatch.setattr(simulate, "_USERS_AT_ONCE", 4)
     bindings = [
         "simulate.simulator = @interest_exploration()",
-        "simulate.policy = 'ucb1'",  # has a policy state
+        "simulate.policies = ('ucb1',)",  # has a policy state
         "simulate.log_steps = 3",
         "Evaluation.num_users = 10",
         "Evaluation.max_steps = 2",
     ]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    simulate.simulate(folder, episode_log=str(tmp_path / "run" / "log"))
+    commands.simulate(folder, episode_file=str(tmp_path / "run" / "log"))
     trajectory = episodes.read(
         tmp_path / "run" / "log", recsim_tf.interest_exploration()
     ).trajectory()
@@ -35,15 +37,87 @@ def test_every_simulated_session_has_its_row(tmp_path):
         "Evaluation.max_steps = 2",
     ]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    (policy,) = simulate.simulate(folder)["policies"]
+    (policy,) = commands.simulate(folder)["policies"]
     with open(folder.path / "sessions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["policy"] for row in rows] == ["random"] * 10
+    assert [row["policy"] for row in rows] == ["Random"] * 10
     assert sum(float(row["return"]) for row in rows) == pytest.approx(10 * policy["mean_return"])
     assert policy["cluster_watch_count_frac"]["no_click"] == pytest.approx(1 - policy["click_rate"])
 
 
-def _sweep_bindings(*bindings):
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_a_packaged_baseline_is_simulated_beside_others_and_leaves_the_same_again(tmp_path, capsys):
+    bindings = [
+        "Evaluation.num_users = 64",
+        "Evaluation.max_steps = 30",
+        "simulate.policies = ('random', 'oracle')",
+    ]
+    kept = ("results.json", "sessions.csv", "config.gin", "returns.png")
+    contents = []
+    for _ in range(2):
+        folder = RunDirectory(
+            tmp_path / "run", config.load(["interest_evolution/oracle.gin"], bindings)
+        )
+        random, oracle = commands.simulate(folder)["policies"]
+        contents.append([(folder.path / name).read_bytes() for name in kept[1:]])
+    assert (random["name"], oracle["name"]) == ("Random", "Oracle")
+    assert random["mean_quality"] < oracle["mean_quality"]
+    assert contents[0] == contents[1]
+    assert contents[0][-1][:4] == b"\x89PNG"
+    assert "Oracle" in capsys.readouterr().out
+    with open(tmp_path / "run" / "sessions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["policy"], row["user"]) for row in rows] == [
+        (name, f"{user}") for name in ("Random", "Oracle") for user in range(64)
+    ]
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_has_its_results_and_its_name(tmp_path, name):
+    environment = "interest_evolution" if name in ("myopic", "oracle") else "interest_exploration"
+    bindings = [
+        f"simulate.simulator = @{environment}()",
+        f"simulate.policies = ({name!r},)",
+        "Evaluation.num_users = 50",
+        "Evaluation.max_steps = 6",
+    ]
+    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
+    (policy,) = commands.simulate(folder)["policies"]
+    simulator = recsim_tf.make(
+        {"interest_evolution": "InterestEvolution-v1"}.get(environment, "InterestExploration-v1")
+    )
+    expected = Evaluation(50, 6).evaluator("", simulator, baseline_policy(name, simulator))()
+    assert policy["name"] == BASELINE_NAMES[name]
+    assert (policy["mean_return"], policy["click_rate"]) == (
+        expected.mean_return,
+        expected.click_rate,
+    )
+    assert policy["click_rate"] > 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "policies", "message"),
+    [
+        ("interest_exploration", "('myopic',)", "the affinity <user, document> needs vectors"),
+        ("interest_exploration", "('oracle',)", "the oracle needs interest evolution with"),
+        ("interest_evolution", "('greedy_pctr',)", "belief must be given for users other than"),
+        ("interest_evolution", "('ucb1',)", "observed documents must have the fields cluster_id"),
+        ("interest_evolution", "('best',)", "baseline must be one of random, myopic"),
+        ("interest_evolution", "()", r"policies must be a tuple of at least one name, got \(\)"),
+        ("interest_evolution", "'random'", "policies must be a tuple .* got 'random'"),
+    ],
+)
+def test_a_policy_that_does_not_suit_the_environment_is_refused_before_anything_is_written(
+    tmp_path, environment, policies, message
+):
+    bindings = [f"simulate.simulator = @{environment}()", f"simulate.policies = {policies}"]
+    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
+    with pytest.raises(ValueError, match=message):
+        commands.simulate(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _comparison_bindings(*bindings):
     values = (
         '{"InterestExplorationUsers.no_click_mass": (2, 6.0),'
         ' "InterestExplorationUsers.min_normalizer": (0.0,)}'
@@ -53,14 +127,14 @@ def _sweep_bindings(*bindings):
         "Evaluation.max_steps = 3",
         "simulate.simulator = @interest_exploration()",
     ]
-    return [*few, f"Evaluation.values = {values}", *bindings]
+    return [*few, f"Evaluation.compare = {values}", *bindings]
 
 
 def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
     folder = RunDirectory(
-        tmp_path / "run", config.load([], _sweep_bindings("Evaluation.seeds = (1, 2)"))
+        tmp_path / "run", config.load([], _comparison_bindings("Evaluation.seeds = (1, 2)"))
     )
-    simulate.simulate(folder)
+    commands.simulate(folder)
     policies = json.loads((folder.path / "results.json").read_text())["policies"]
     settings = [(mass, seed) for mass in (2, 6.0) for seed in (1, 2)]
     assert [
@@ -68,7 +142,7 @@ def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
         for policy in policies
     ] == settings
     names = [
-        f"random [no_click_mass={mass}, min_normalizer=0.0, seed={seed}]" for mass, seed in settings
+        f"Random [no_click_mass={mass}, min_normalizer=0.0, seed={seed}]" for mass, seed in settings
     ]
     assert [policy["name"] for policy in policies] == names
     assert [line.split("]")[0] + "]" for line in capsys.readouterr().out.splitlines()[2:6]] == names
@@ -84,12 +158,12 @@ def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
     assert not (folder.path / "values.png").exists()
 
 
-def test_what_a_sweep_records_loads_and_gives_the_same_again(tmp_path):
+def test_what_a_comparison_records_loads_and_gives_the_same_again(tmp_path):
     bindings = [
-        *_sweep_bindings(),
-        'Evaluation.values = {"InterestExplorationUsers.no_click_mass": (2, 6.0)}',
+        *_comparison_bindings(),
+        'Evaluation.compare = {"InterestExplorationUsers.no_click_mass": (2, 6.0)}',
     ]
-    first = simulate.simulate(RunDirectory(tmp_path / "run", config.load([], bindings)))
+    first = commands.simulate(RunDirectory(tmp_path / "run", config.load([], bindings)))
     assert (tmp_path / "run" / "values.png").stat().st_size > 1000
     recorded = tmp_path / "run" / "operative_config.gin"
     again = RunDirectory(
@@ -97,11 +171,11 @@ def test_what_a_sweep_records_loads_and_gives_the_same_again(tmp_path):
         config.load([str(recorded)], ["simulate.simulator = @interest_exploration()"]),
     )
     assert gin.query_parameter("InterestExplorationUsers.no_click_mass") == 5.0
-    assert simulate.simulate(again)["policies"] == first["policies"]
+    assert commands.simulate(again)["policies"] == first["policies"]
 
 
 def test_a_log_of_several_values_is_refused_before_anything_is_written(tmp_path):
-    folder = RunDirectory(tmp_path / "run", config.load([], _sweep_bindings()))
-    with pytest.raises(ValueError, match="episode_log holds sessions of one environment and seed"):
-        simulate.simulate(folder, episode_log=str(tmp_path / "log"))
+    folder = RunDirectory(tmp_path / "run", config.load([], _comparison_bindings()))
+    with pytest.raises(ValueError, match="episode_file holds sessions of one policy, environment"):
+        commands.simulate(folder, episode_file=str(tmp_path / "log"))
     assert list(tmp_path.iterdir()) == []

@@ -1,46 +1,47 @@
-"""Sweeps on the user axis: values of an environment's parameters, and seeds, side by side in one
-simulation.
-"""
+"""Comparisons: values of an environment's parameters, and seeds, in one simulation."""
 
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.runs.errors import UsageError, one_line
-from recsim_tf.experiment.sweeps.labels import short_names
+from recsim_tf.experiment.runs.names import short_names
+from recsim_tf.gin_scope import bound
 
 # Users of each value in a trial of the tensors. Only the users' axis fits both.
 _TRIAL_USERS = (2, 3)
 
 
 class Setting(NamedTuple):
-    """One of the simulations that a sweep holds."""
+    """One of the simulations that are compared."""
 
     values: dict[str, Any]  # by gin name, as given
     seed: int
     label: str  # short, such as "no_click_mass=0.5, seed=2"
 
 
-class UserSweep:
-    """Values of parameters and seeds, each combination of which has users of its own on the user
-    axis.
+class Comparison:
+    """Values of parameters, and seeds, each combination of which has users of its own.
 
-    Row (v S + s) b + u is user u of b, with value v and seed s of S; of several parameters the
-    values are all combinations, the last parameter fastest. All values meet the same users and the
-    same noise, and the sessions of a value and a seed are those of a simulation of their own, but
-    for what `random.paired` excepts.
+    Row (v S + s) b + u of the user axis is user u of b, with value v and seed s of S. Of several
+    parameters the values are all combinations, the last parameter fastest. All values meet the same
+    users and the same noise. The sessions of a value and a seed are those of a separate simulation,
+    except for what `random.paired` excepts.
 
-        sweep = UserSweep({"InterestEvolutionUsers.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2),
-        num_users=1000) simulator = sweep.simulator(recsim_tf.interest_evolution) with
-        sweep.paired():
-            trajectory = simulator.rollout(policy, sweep.num_rows, num_steps, sweep.seed_rows())
+        comparison = Comparison(
+            {"InterestEvolutionUsers.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2), num_users=1000
+        )
+        simulator = comparison.simulator(recsim_tf.interest_evolution)
+        with comparison.paired():
+            trajectory = simulator.rollout(
+                policy, comparison.num_rows, num_steps, comparison.seed_rows()
+            )
 
     Args:
       values: gin names of parameters of the environment's models, each with its values: numbers, or
@@ -77,15 +78,13 @@ class UserSweep:
         return tf.stack(self._seeds)
 
     def paired(self) -> contextlib.AbstractContextManager:
-        """The context in which the simulation has to be traced, or run eagerly; see
-        `random.paired`.
-        """
+        """The context to trace the simulation in, or to run it in eagerly; see `random.paired`."""
         return random.paired(len(self.settings) // len(self._seeds), len(self._seeds))
 
     def simulator(self, build: Callable[[], Simulator]) -> Simulator:
-        """The simulator of all rows, its swept parameters float32 tensors [num_rows, ...].
+        """The simulator of all rows; the compared parameters are float32 tensors [num_rows, ...].
 
-        Each value is tried first in a simulator of its own. The caller's gin configuration stays as
+        Each value is first tried in a simulator of its own. The caller's gin configuration stays as
         it is.
 
         Args:
@@ -100,7 +99,7 @@ class UserSweep:
             return build()
         combinations = self._combinations()
         # What is built and tried on the way leaves nothing behind.
-        with _bound({}):
+        with bound({}):
             for name, values in self._values.items():
                 _refuse_unknown(name, values[0])
             alone = [_built_alone(build, setting) for setting in combinations]
@@ -126,7 +125,9 @@ def _checked_values(name: str, values) -> list:
     allowed = f"values of {name} must be numbers, or tables of numbers of one shape"
     _check_distinct(f"values of {name}", values)
     # NumPy's numbers cannot be written as JSON.
-    values = [value.tolist() if hasattr(value, "tolist") else value for value in values]
+    values = [
+        value.tolist() if isinstance(value, np.ndarray | np.generic) else value for value in values
+    ]
     try:
         kinds = {np.asarray(value).dtype.kind for value in values}
         shapes = {np.asarray(value).shape for value in values}
@@ -169,7 +170,7 @@ def _column(
             error = refused
     raise UsageError(
         f"values: {name} is no parameter that the environment's models keep for each user, as a"
-        " sweep on the user axis needs: compare its values with recsim-tf sweep"
+        " comparison needs: compare its values with recsim-tf sweep"
     ) from error
 
 
@@ -187,14 +188,14 @@ def _repeated(column: np.ndarray, times: int) -> tf.Tensor:
 
 def _refuse_unknown(name: str, value) -> None:
     try:
-        with _bound({name: value}):
+        with bound({name: value}):
             pass
     except (ValueError, TypeError) as error:
         raise UsageError(f"values: {one_line(error)}") from error
 
 
 def _built_alone(build: Callable[[], Simulator], setting: dict[str, Any]) -> Simulator:
-    with _refused(setting), _bound(setting):
+    with _refused(setting), bound(setting):
         return build()
 
 
@@ -222,7 +223,7 @@ def _try_rows(build: Callable[[], Simulator], name: str, rows: tf.Tensor) -> Non
 
 
 def _built(build: Callable[[], Simulator], rows: dict[str, tf.Tensor], num_rows: int) -> Simulator:
-    with _bound({**rows, "Simulator.num_users": num_rows}):
+    with bound({**rows, "Simulator.num_users": num_rows}):
         simulator = build()
     kept = [
         value for module in (simulator, *simulator.submodules) for value in vars(module).values()
@@ -231,25 +232,3 @@ def _built(build: Callable[[], Simulator], rows: dict[str, tf.Tensor], num_rows:
         if not any(value is tensor for value in kept):
             raise UsageError(f"no model keeps {name}")
     return simulator
-
-
-@contextlib.contextmanager
-def _bound(bindings: Mapping[str, Any]) -> Iterator[None]:
-    """Binds parameters inside the context. gin has no public way to take a binding back."""
-    of_calls = (gin.config._CONFIG, gin.config._OPERATIVE_CONFIG)
-    kept = [{call: dict(arguments) for call, arguments in table.items()} for table in of_calls]
-    singletons, was_locked = dict(gin.config._SINGLETONS), gin.config_is_locked()
-    try:
-        # A simulator that is one has to be built anew.
-        gin.config._SINGLETONS.clear()
-        gin.config._set_config_is_locked(False)
-        for name, value in bindings.items():
-            gin.bind_parameter(name, value)
-        yield
-    finally:
-        for table, content in zip(
-            (*of_calls, gin.config._SINGLETONS), (*kept, singletons), strict=True
-        ):
-            table.clear()
-            table.update(content)
-        gin.config._set_config_is_locked(was_locked)

@@ -1,4 +1,4 @@
-"""What is measured about sessions, under RecSim's names where they exist.
+"""Measures of sessions, under RecSim's names where they exist.
 
 A step shows a slate, and a slate is one impression, however many documents it holds: rates are per
 step, as in RecSim 0.2.4.
@@ -16,9 +16,7 @@ from recsim_tf.experiment.evaluation.comparison import Setting
 
 
 class Measures(NamedTuple):
-    """What the responses of an environment tell about clicked documents, beside that they were
-    clicked.
-    """
+    """What the responses of an environment say about clicked documents."""
 
     num_clusters: int = 0  # C: of an integer field `cluster_id` with an upper bound, else 0
     quality: bool = False  # whether there is a field `quality`
@@ -28,11 +26,16 @@ class Measures(NamedTuple):
         """From the bounded specs of an observed response,
         `environment.observation_spec().response`.
         """
-        spec = getattr(response_spec, "cluster_id", None)
+        spec = _field(response_spec, "cluster_id")
         num_clusters = 0
         if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
             num_clusters = int(np.max(spec.maximum)) + 1
-        return cls(num_clusters, hasattr(response_spec, "quality"))
+        return cls(num_clusters, _field(response_spec, "quality") is not None)
+
+
+def _field(response: Nest, name: str) -> Any:
+    """A field that responses may have, or None. All have `clicked`; the rest is the model's."""
+    return getattr(response, name, None)
 
 
 def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
@@ -69,8 +72,9 @@ def _count(response: Nest, num_clusters: int) -> _Counts:
     clicks = tf.reduce_sum(clicked, axis=-1)
     quality = tf.zeros_like(clicks)
     cluster_clicks = clicks[:, tf.newaxis] * tf.zeros([num_clusters])
-    if hasattr(response, "quality"):
-        quality = tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
+    qualities = _field(response, "quality")
+    if qualities is not None:
+        quality = tf.reduce_sum(clicked * tf.cast(qualities, tf.float32), axis=-1)
     if num_clusters:
         cluster_clicks = tf.reduce_sum(
             clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1
@@ -136,9 +140,9 @@ class PolicyResult(NamedTuple):
     cluster_watch_count_frac: dict[str, float]
     unfinished: int  # sessions that were cut off when the evaluation ended
     sessions: SessionSums  # of each user, as NumPy arrays
-    has_quality: bool  # whether responses tell it
+    has_quality: bool  # whether responses have one
     policy: str  # the name without the setting
-    setting: Setting | None = None  # of a sweep on the user axis
+    setting: Setting | None = None  # of a comparison
 
     @classmethod
     def from_sums(cls, name: str, sums: SessionSums, has_quality: bool) -> "PolicyResult":
@@ -147,7 +151,7 @@ class PolicyResult(NamedTuple):
         Args:
           name: of the policy.
           sums: of its sessions.
-          has_quality: whether responses tell it, see `Measures`.
+          has_quality: whether responses have one, see `Measures`.
         """
         sessions = SessionSums(*(np.asarray(part, np.float64) for part in sums))
         episodes = len(sessions.reward)
@@ -174,7 +178,7 @@ class PolicyResult(NamedTuple):
         )
 
     def of_setting(self, setting: Setting) -> "PolicyResult":
-        """The result as one of a sweep on the user axis, which its name tells."""
+        """The result as one of a comparison; the setting is added to its name."""
         return self._replace(name=f"{self.policy} [{setting.label}]", setting=setting)
 
     def tags(self, suffix: str) -> dict[str, float]:
@@ -190,8 +194,8 @@ class PolicyResult(NamedTuple):
         return _tags(scalars, self.cluster_watch_count_frac, suffix)
 
     def as_json(self) -> dict[str, Any]:
-        """All but the single sessions; in a sweep on the user axis also the values by gin name, and
-        the seed.
+        """All but the single sessions; in a comparison also the values by gin name, and the
+        seed.
         """
         left_out = ("sessions", "has_quality", "policy", "setting")
         content = {name: value for name, value in self._asdict().items() if name not in left_out}
@@ -210,12 +214,11 @@ def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -
 
 
 class CollectMetrics(tf.Module):
-    """An observer of a TF-Agents driver: the sessions that end, and the steps, since it was last
-    read.
+    """Counts the sessions that ended, and the steps, since it was last read; also an observer of a
+    TF-Agents driver.
 
-    A step's response comes with the frame after it. So rates of clicks are per response that has
-    come, and the time is per step that was taken; the two counts differ by the users' last steps
-    only.
+    The response to a step is in the frame after it. So rates of clicks are per response, and the
+    time is per step; the two counts differ by the users' last steps only.
 
     Args:
       num_users: B.
@@ -250,7 +253,7 @@ class CollectMetrics(tf.Module):
         response = trajectory.observation.response
         # The structure of a response is known when this is traced, which is before anything can be
         # read.
-        self._has_quality = hasattr(response, "quality")
+        self._has_quality = _field(response, "quality") is not None
         ends = tf.cast(trajectory.is_boundary(), tf.float64)
         running = tf.cast(~trajectory.is_boundary(), tf.float32)
         answered = tf.cast(~trajectory.is_first(), tf.float64)

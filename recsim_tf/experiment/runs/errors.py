@@ -2,11 +2,11 @@
 
 
 class UsageError(ValueError):
-    """Bad input, told in one line that names the argument and what is allowed."""
+    """Bad input. The message is one line that names the argument and what is allowed."""
 
 
 class StoppedError(Exception):
-    """A run that a signal stopped, after it saved a checkpoint.
+    """A signal stopped the run, after it had saved a checkpoint.
 
     Args:
       message: where it stopped.

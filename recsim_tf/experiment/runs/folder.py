@@ -1,16 +1,18 @@
 """The folder of a run: which configuration it belongs to, its metrics, and its checkpoints."""
 
 import contextlib
-import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gin
 import tensorflow as tf
 
 from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.experiment.runs.files import append_json, locked, parse_json_lines, write_text
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -35,30 +37,20 @@ class RunDirectory:
 
     def __init__(self, root_dir: str | os.PathLike, config: str | None = None):
         self.path = Path(root_dir)
-        if self.path.exists() and not self.path.is_dir():
-            raise UsageError(f"root_dir {self.path} is a file, name a folder")
-        recorded = self.config_file
         if config is None:
-            if not recorded.is_file():
+            if not self.config_file.is_file():
                 raise UsageError(
                     f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
                 )
-            config = recorded.read_text(encoding="utf-8")
-        elif recorded.is_file():
-            changed = _differences(recorded.read_text(encoding="utf-8"), config)
+            config = self.config_file.read_text(encoding="utf-8")
+        elif holds(self.path, _CONFIG, "run"):
+            changed = _differences(self.config_file.read_text(encoding="utf-8"), config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
                     f" {', '.join(changed)}: use the same configuration (only"
                     f" {', '.join(_MAY_CHANGE)} may change) or another root_dir"
                 )
-        elif self.path.exists() and any(
-            not path.name.startswith(_LOCK) for path in self.path.iterdir()
-        ):
-            raise UsageError(
-                f"root_dir {self.path} is not empty and holds no run (no {_CONFIG}): name a new or"
-                " empty folder"
-            )
         self._config = config
 
     @property
@@ -83,22 +75,20 @@ class RunDirectory:
                 write_text(self.config_file, self._config)
             yield
 
+    def write_operative_config(self) -> None:
+        """Records the bindings that were used so far, with the defaults of what they configure."""
+        write_text(self.path / "operative_config.gin", gin.operative_config_str())
+
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""
-        with open(self.path / _METRICS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_json(self.path / _METRICS, row)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line that a kill left half written is skipped."""
-        if not (self.path / _METRICS).is_file():
+        """The lines of metrics.jsonl, without a last line that a kill left half written."""
+        try:
+            return parse_json_lines((self.path / _METRICS).read_bytes().splitlines())
+        except FileNotFoundError:
             return []
-        rows = []
-        for line in (self.path / _METRICS).read_text(encoding="utf-8").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return rows
 
     def rewind_metrics(self, iteration: int) -> None:
         """Drops the lines written after the checkpoint of `iteration`: they will be written
@@ -153,6 +143,29 @@ class RunDirectory:
         return bool(paths)
 
 
+def holds(folder: Path, record: str, kind: str) -> bool:
+    """Whether a folder holds a run or a sweep; else it may be filled with one.
+
+    Args:
+      folder: need not exist.
+      record: the file that every folder of this kind has.
+      kind: "run" or "sweep", for the error.
+
+    Raises:
+      UsageError: if it is a file, or holds anything else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"root_dir {folder} is a file, name a folder")
+    if (folder / record).is_file():
+        return True
+    if folder.exists() and any(not path.name.startswith(_LOCK) for path in folder.iterdir()):
+        raise UsageError(
+            f"root_dir {folder} is not empty and holds no {kind} (no {record}): name a new or"
+            " empty folder"
+        )
+    return False
+
+
 def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> None:
     """Restores a checkpoint, with `whole` only if there is a place for all that it holds.
 
@@ -173,57 +186,15 @@ def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> N
         ) from error
 
 
-@contextlib.contextmanager
-def locked(root_dir: Path, name: str) -> Iterator[None]:
-    """Creates the folder, and keeps a lock of a name in it inside the context.
-
-    Raises:
-      UsageError: if another process has it.
-    """
-    root_dir.mkdir(parents=True, exist_ok=True)
-    # The lock goes with the process, however it ends.
-    with open(root_dir / name, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"root_dir {root_dir} is in use by another process: wait for it or choose another"
-                " root_dir"
-            ) from error
-        yield
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replaces a file in one step, so that a kill leaves the old or the new one."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def _differences(old: str, new: str) -> list[str]:
     """Names of the bindings in which two configurations differ."""
-    old_bindings, new_bindings = dict(_bindings(old)), dict(_bindings(new))
-    names = sorted(set(old_bindings) | set(new_bindings))
-    return [
-        name
-        for name in names
-        if name not in _MAY_CHANGE and old_bindings.get(name) != new_bindings.get(name)
-    ]
+    before, after = _bindings(old), _bindings(new)
+    names = sorted((before.keys() | after.keys()) - {*_MAY_CHANGE})
+    return [name for name in names if before.get(name) != after.get(name)]
 
 
-def _bindings(config: str) -> Iterable[tuple[str, str]]:
-    """(name, value) pairs of a configuration's text, whose long values go over several lines."""
-    name = None
-    value: list[str] = []
-    for line in config.splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if line[0].isspace() and name is not None:
-            value.append(line.strip())
-            continue
-        if name is not None:
-            yield name, " ".join(value)
-        name, _, first = line.partition("=")
-        name, value = name.strip(), [first.strip()]
-    if name is not None:
-        yield name, " ".join(value)
+def _bindings(config: str) -> dict[str, str]:
+    """Values by name of a configuration's text, whose long values go over several lines."""
+    statements = (line for line in re.split(r"\n(?=\S)", config) if not line.startswith("#"))
+    pairs = (statement.partition("=") for statement in statements)
+    return {name.strip(): " ".join(value.split()) for name, _, value in pairs}

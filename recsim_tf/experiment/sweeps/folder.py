@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, locked, write_text
-from recsim_tf.experiment.sweeps.files import MetricsTail, TrialFiles
-from recsim_tf.experiment.sweeps.trials import Trial
+from recsim_tf.experiment.runs.files import locked, write_json
+from recsim_tf.experiment.runs.folder import RunDirectory, holds
+from recsim_tf.experiment.sweeps.trial import MetricsTail, Trial, TrialFiles
 
 _RECORD = "trials.json"
 
@@ -50,17 +50,8 @@ class SweepDirectory:
         self.path = Path(root_dir).absolute()
         self.trials = trials
         self.files = {trial.name: TrialFiles.of(self.path, trial) for trial in trials}
-        if self.path.exists() and not self.path.is_dir():
-            raise UsageError(f"root_dir {root_dir} is a file, name a folder")
-        if (self.path / _RECORD).is_file():
+        if holds(Path(root_dir), _RECORD, "sweep"):
             self._check_record(root_dir)
-        elif self.path.exists() and any(
-            not path.name.startswith(".lock") for path in self.path.iterdir()
-        ):
-            raise UsageError(
-                f"root_dir {root_dir} is not empty and holds no sweep (no {_RECORD}): name a new or"
-                " empty folder"
-            )
 
     def part(self, shard: Shard) -> list[Trial]:
         """The trials of a shard."""
@@ -76,10 +67,8 @@ class SweepDirectory:
         """
         with locked(self.path, f".lock-{shard.remainder}-of-{shard.divisor}"):
             with self.writing():
-                write_text(
-                    self.path / _RECORD,
-                    json.dumps({"trials": [trial.name for trial in self.trials]}, indent=2) + "\n",
-                )
+                names = [trial.name for trial in self.trials]
+                write_json(self.path / _RECORD, {"trials": names})
             yield
 
     @contextlib.contextmanager

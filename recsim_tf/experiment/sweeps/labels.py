@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from recsim_tf.experiment.sweeps.spaces import Bindings
@@ -10,24 +9,6 @@ from recsim_tf.experiment.sweeps.spaces import Bindings
 # File systems take 255 bytes.
 _LONGEST = 120
 _WITHOUT_BINDINGS = "base"
-
-
-def short_names(names: Iterable[str]) -> dict[str, str]:
-    """The shortest last part of each binding's name that no other name ends with: "target" of
-    "SlateQTargets.target".
-    """
-    names = list(dict.fromkeys(names))
-    return {
-        name: next(
-            (
-                end
-                for end in _ends(name)
-                if not any(end in _ends(other) for other in names if other != name)
-            ),
-            name,
-        )
-        for name in names
-    }
 
 
 def variant_label(bindings: Bindings, short: dict[str, str]) -> str:
@@ -54,12 +35,6 @@ def value_text(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return "-".join(value_text(part) for part in value) or "none"
     return value if isinstance(value, str) else repr(value)
-
-
-def _ends(name: str) -> Sequence[str]:
-    """The last parts of a name, from the shortest to the whole."""
-    starts = [match.end() for match in re.finditer(r"[./]", name)]
-    return [name[start:] for start in [*reversed(starts), 0]]
 
 
 def _safe(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of a sweep."""
+"""Plots of a sweep."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from recsim_tf.experiment.sweeps.statistics import (
     INTERQUARTILE_MEAN,
     MEAN,
     MEAN_OF_SESSIONS,
-    Estimate,
-    estimate,
+    IntervalEstimate,
+    interval_estimate,
 )
 from recsim_tf.plots import figure
 
@@ -47,7 +47,7 @@ def write_plots(path: Path, result: SweepResult) -> list[str]:
     return drawn
 
 
-def _curve(variant: VariantResult) -> list[tuple[float, Estimate]]:
+def _curve(variant: VariantResult) -> list[tuple[float, IntervalEstimate]]:
     """Estimates by user steps, where all finished seeds were evaluated; empty where there is but
     one evaluation.
     """
@@ -59,7 +59,7 @@ def _curve(variant: VariantResult) -> list[tuple[float, Estimate]]:
         points.append(
             (
                 steps,
-                estimate(
+                interval_estimate(
                     [row["AverageEpisodeRewards/eval"] for row in rows],
                     [row["StandardError/eval"] for row in rows],
                 ),

@@ -1,4 +1,4 @@
-"""A trial that runs, as those who started it see it."""
+"""The process of a running trial, for the engine that started it."""
 
 import os
 import signal
@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recsim_tf.experiment.sweeps.files import FAILED, FINISHED, PENDING, Outcome, TrialFiles
-
-_ERROR = "recsim-tf: error: "
+from recsim_tf.experiment.runs.command import ERROR_PREFIX
+from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, Outcome, TrialFiles
 
 
 class TrialProcess:
@@ -26,13 +25,13 @@ class TrialProcess:
         self._outcome: Outcome | None = None
         with open(files.log, "ab") as log:
             self._log_start = log.tell()
-            # By the pipe it notices the end of this process, however that comes; in a session of
-            # its own it does not get the terminal's Ctrl-C.
+            # The pipe tells it when this process ends, in whatever way. A session of its own keeps
+            # the terminal's Ctrl-C from it.
             self._process = subprocess.Popen(
                 [
                     sys.executable,
                     "-m",
-                    "recsim_tf.experiment.sweeps.trial",
+                    "recsim_tf.experiment.sweeps.worker",
                     str(files.run),
                     str(files.config),
                 ],
@@ -82,9 +81,11 @@ class TrialProcess:
                 for line in log.read().decode(errors="replace").splitlines()
                 if line.strip()
             ]
-        told = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
-        if told:
-            return told[-1]
+        errors = [
+            line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)
+        ]
+        if errors:
+            return errors[-1]
         last = f": {lines[-1]}" if lines else ""
         if code < 0:
             return f"ended by {signal.Signals(-code).name}{last}"
@@ -92,8 +93,8 @@ class TrialProcess:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """One number of threads wherever the trial runs, so that its results are the same; no progress
-    bar in the log.
+    """The same number of threads on every machine, for the same results; no progress bar in the
+    log.
     """
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
-from recsim_tf.experiment.sweeps.files import FAILED, PENDING, MetricsTail, TrialFiles
+from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, MetricsTail, TrialFiles
 
 _SECONDS = 1.0
 

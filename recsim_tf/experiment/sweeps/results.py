@@ -1,25 +1,22 @@
-"""What a sweep found: a row for each trial and each variant."""
+"""Results of a sweep: a row for each trial and each variant."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.experiment.runs.folder import RunDirectory, write_text
-from recsim_tf.experiment.sweeps.files import FINISHED, TrialFiles
+from recsim_tf.experiment.runs.files import write_csv, write_json
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
-from recsim_tf.experiment.sweeps.statistics import Estimate, estimate
-from recsim_tf.experiment.sweeps.trials import Trial, Variant
+from recsim_tf.experiment.sweeps.statistics import IntervalEstimate, interval_estimate
+from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
 
 _EVALUATION = "AverageEpisodeRewards/eval"
 
 
 class TrialResult(NamedTuple):
-    """What one trial gave; a number is None where there is none."""
+    """The results of one trial; a number is None where there is none."""
 
     trial: Trial
     status: str
@@ -47,12 +44,12 @@ MEASURES = tuple(_MEASURES)
 
 
 class VariantResult(NamedTuple):
-    """What the finished trials of one variant gave."""
+    """The results of the finished trials of one variant."""
 
     variant: Variant
     num_trials: int
     finished: Sequence[TrialResult]
-    estimate: Estimate | None  # of the return; None without a finished trial
+    estimate: IntervalEstimate | None  # of the return; None without a finished trial
 
     def mean(self, measure: str) -> float | None:
         """The mean of a measure over the finished trials that have it."""
@@ -63,7 +60,7 @@ class VariantResult(NamedTuple):
 
 
 class SweepResult(NamedTuple):
-    """All that was found so far."""
+    """The results of all trials so far."""
 
     swept: Sequence[str]  # names of bindings, and "gin_file"
     trials: Sequence[TrialResult]
@@ -73,7 +70,7 @@ class SweepResult(NamedTuple):
 
 
 def read_results(folder: SweepDirectory) -> SweepResult:
-    """Reads what the trials of a sweep left so far."""
+    """Reads the results of a sweep from the files of its trials."""
     trials = [_read(folder.path, trial, folder.files[trial.name]) for trial in folder.trials]
     swept = list(dict.fromkeys(name for trial in folder.trials for name in trial.variant.bindings))
     variants: dict[str, list[TrialResult]] = {}
@@ -120,7 +117,7 @@ def _summary(results: Sequence[TrialResult]) -> VariantResult:
     finished = [result for result in results if result.status == FINISHED]
     agents = [result.policies[-1] for result in finished]
     found = (
-        estimate(
+        interval_estimate(
             [agent["mean_return"] for agent in agents],
             [agent["standard_error"] for agent in agents],
         )
@@ -153,11 +150,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
       result: of the sweep.
     """
     rows = [_row(result.swept, trial) for trial in result.trials]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path / "sweep.csv", text.getvalue())
+    write_csv(path / "sweep.csv", rows[0], [row.values() for row in rows])
     variants = [
         {
             "variant": found.variant.label,
@@ -178,7 +171,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
         "baselines": result.baselines,
         "trials": rows,
     }
-    write_text(path / "sweep.json", json.dumps(content, indent=2) + "\n")
+    write_json(path / "sweep.json", content)
 
 
 def _row(swept: Sequence[str], result: TrialResult) -> dict[str, Any]:

@@ -1,23 +1,24 @@
-"""The sweep from its file to its tables."""
+"""A sweep, from its file to its tables."""
 
+import functools
 import shlex
 from collections.abc import Callable, Sequence
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import StoppedError, UsageError
-from recsim_tf.experiment.runs.folder import write_text
+from recsim_tf.experiment.runs.files import write_text
+from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.engines.local import run_local
-from recsim_tf.experiment.sweeps.files import FAILED, TrialFiles
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
+from recsim_tf.experiment.sweeps.plan import plan
 from recsim_tf.experiment.sweeps.plots import write_plots
 from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
-from recsim_tf.experiment.sweeps.settings import Sweep, ray_engine, sweep
-from recsim_tf.experiment.sweeps.summary import counts, markdown, text_table
-from recsim_tf.experiment.sweeps.trials import plan
+from recsim_tf.experiment.sweeps.settings import Sweep
+from recsim_tf.experiment.sweeps.summary import counts, markdown, variants_table
+from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
 
 ENGINES = ("local", "ray")
-
 # Runs trials; returns None or the signal that asked to stop.
 _Engine = Callable[[Sequence[TrialFiles], Progress], int | None]
 
@@ -58,22 +59,24 @@ def run_sweep(
         raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if ray_address is not None and engine != "ray":
         raise UsageError(f"--ray_address is an option of --engine=ray, got --engine={engine}")
-    if engine == "ray":
-        from recsim_tf.experiment.sweeps.engines import ray_engine as ray_module
-
-        ray_module.register_schedulers()
-        if ray_address is not None:
-            ray_module.check_address(ray_address)
-    path = str(config.find_config(sweep_file, "sweep_file"))
-    config.load([path], gin_bindings)
-    settings = sweep()
     on_ray = engine == "ray"
-    part = f"{shard.remainder}-of-{shard.divisor}"
-    run_trials = (
-        ray_module.engine(ray_engine(), settings.threads_per_trial, ray_address, part)
-        if on_ray
-        else _local_engine(settings)
-    )
+    if on_ray:
+        ray.register_schedulers()
+    if ray_address is not None:
+        ray.check_address(ray_address)
+    config.load([str(config.find_config(sweep_file, "sweep_file"))], gin_bindings)
+    settings = Sweep()
+    if on_ray:
+        run_trials: _Engine = functools.partial(
+            ray.RayEngine().run,
+            threads=settings.threads,
+            address=ray_address,
+            name=f"{shard.remainder}-of-{shard.divisor}",
+        )
+    else:
+        run_trials = functools.partial(
+            run_local, num_processes=settings.processes, threads=settings.threads
+        )
     folder = SweepDirectory(root_dir, plan(settings))
     if not folder.part(shard):
         raise UsageError(
@@ -87,16 +90,9 @@ def run_sweep(
         _run(folder, shard, run_trials)
         command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
         command += [f"--gin_bindings={binding}" for binding in gin_bindings]
-        command += ["--engine=ray"] * (engine == "ray") + [f"--ray_address={ray_address}"] * (
-            ray_address is not None
-        )
+        command += ["--engine=ray"] * on_ray
+        command += [] if ray_address is None else [f"--ray_address={ray_address}"]
         return _write(folder, shlex.join(command))
-
-
-def _local_engine(settings: Sweep) -> _Engine:
-    return lambda trials, progress: run_local(
-        trials, settings.num_processes, settings.threads_per_trial, progress
-    )
 
 
 def _print_trials(folder: SweepDirectory, shard: Shard) -> None:
@@ -138,7 +134,7 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
         write_tables(folder.path, result)
         plots = write_plots(folder.path, result)
         write_text(folder.path / "summary.md", markdown(result, plots, command))
-    print(text_table(result))
+    print(variants_table(result))
     for trial in result.trials:
         if trial.status == FAILED:
             print(f"Failed: {trial.trial.name}: {trial.error}")

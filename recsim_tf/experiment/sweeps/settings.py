@@ -1,8 +1,9 @@
-"""What a sweep file says, as gin gives it."""
+"""The settings of a sweep, as its file gives them."""
 
+import dataclasses
 import os
+import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import gin
 
@@ -10,27 +11,11 @@ from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.spaces import Bindings
 
 
-class Sweep(NamedTuple):
-    """The arguments of `sweep`, checked, with the machine's defaults."""
-
-    variants: Sequence[Bindings]
-    gin_files: Sequence[str]
-    gin_bindings: Sequence[str]
-    seeds: Sequence[int]
-    num_processes: int
-    threads_per_trial: int
-
-
-@gin.configurable(module="recsim_tf")
-def sweep(
-    trials: Sequence[Bindings] = gin.REQUIRED,
-    gin_files: Sequence[str] = (),
-    gin_bindings: Sequence[str] = (),
-    seeds: Sequence[int] = (0,),
-    num_processes: int | None = None,
-    threads_per_trial: int | None = None,
-) -> Sweep:
-    """A set of trials: each is `recsim-tf train` with the bindings of one variant and one seed.
+@gin.configurable("sweep", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """A set of trials: each is `recsim-tf train` with the bindings of one variant and one seed; in
+    gin files `sweep`.
 
     Args:
       trials: the variants: `@grid()`, `@random_search()` or `@listed()`.
@@ -45,68 +30,45 @@ def sweep(
     Raises:
       UsageError: for an argument out of range.
     """
-    for name, value in (("gin_files", gin_files), ("gin_bindings", gin_bindings)):
-        if isinstance(value, str) or not all(isinstance(text, str) for text in value):
-            raise UsageError(f"sweep.{name} must be a tuple of strings, got {value!r}")
-    if (
-        not isinstance(seeds, (tuple, list))
-        or not seeds
-        or not all(type(seed) is int for seed in seeds)
-    ):
-        raise UsageError(f"sweep.seeds must be a non-empty tuple of integers, got {seeds!r}")
-    if len(set(seeds)) < len(seeds):
-        raise UsageError(f"sweep.seeds must be distinct, got {seeds!r}")
-    for name, count in (("num_processes", num_processes), ("threads_per_trial", threads_per_trial)):
-        if count is not None and (type(count) is not int or count < 1):
-            raise UsageError(f"sweep.{name} must be an integer of at least 1, got {count!r}")
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    processes = num_processes or cores
-    return Sweep(
-        trials,
-        tuple(gin_files),
-        tuple(gin_bindings),
-        tuple(seeds),
-        processes,
-        threads_per_trial or max(1, cores // processes),
-    )
+
+    trials: Sequence[Bindings] = gin.REQUIRED
+    gin_files: Sequence[str] = ()
+    gin_bindings: Sequence[str] = ()
+    seeds: Sequence[int] = (0,)
+    num_processes: int | None = None
+    threads_per_trial: int | None = None
+
+    def __post_init__(self):
+        for name, texts in (("gin_files", self.gin_files), ("gin_bindings", self.gin_bindings)):
+            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+                raise UsageError(f"sweep.{name} must be a tuple of strings, got {texts!r}")
+        seeds = self.seeds
+        if (
+            not isinstance(seeds, (tuple, list))
+            or not seeds
+            or not all(type(seed) is int for seed in seeds)
+        ):
+            raise UsageError(f"sweep.seeds must be a non-empty tuple of integers, got {seeds!r}")
+        if len(set(seeds)) < len(seeds):
+            raise UsageError(f"sweep.seeds must be distinct, got {seeds!r}")
+        for name, count in (
+            ("num_processes", self.num_processes),
+            ("threads_per_trial", self.threads_per_trial),
+        ):
+            if count is not None and (type(count) is not int or count < 1):
+                raise UsageError(f"sweep.{name} must be an integer of at least 1, got {count!r}")
+
+    @property
+    def processes(self) -> int:
+        """Trials that run at once on this machine."""
+        return self.num_processes or _cores()
+
+    @property
+    def threads(self) -> int:
+        """Threads of TensorFlow in a trial."""
+        return self.threads_per_trial or max(1, _cores() // self.processes)
 
 
-class RaySettings(NamedTuple):
-    """The arguments of `ray_engine`, checked."""
-
-    scheduler: Any
-    cpus_per_trial: float | None
-    gpus_per_trial: float
-    num_concurrent: int | None
-
-
-@gin.configurable(module="recsim_tf")
-def ray_engine(
-    scheduler: Any = None,
-    cpus_per_trial: float | None = None,
-    gpus_per_trial: float = 0,
-    num_concurrent: int | None = None,
-) -> RaySettings:
-    """How `--engine=ray` runs trials.
-
-    Args:
-      scheduler: None, or a scheduler of Ray Tune that may stop trials early: `@ASHAScheduler()` or
-        `@MedianStoppingRule()`.
-      cpus_per_trial: CPUs of Ray that a trial takes; None for `sweep.threads_per_trial`.
-      gpus_per_trial: GPUs of Ray that a trial takes; a fraction lets trials share one.
-      num_concurrent: trials that run at once at most; None for as many as Ray has room for.
-
-    Raises:
-      UsageError: for an argument out of range.
-    """
-    if cpus_per_trial is not None and not cpus_per_trial > 0:
-        raise UsageError(f"ray_engine.cpus_per_trial must be positive, got {cpus_per_trial!r}")
-    if not gpus_per_trial >= 0:
-        raise UsageError(f"ray_engine.gpus_per_trial must be at least 0, got {gpus_per_trial!r}")
-    if num_concurrent is not None and (type(num_concurrent) is not int or num_concurrent < 1):
-        raise UsageError(
-            f"ray_engine.num_concurrent must be an integer of at least 1, got {num_concurrent!r}"
-        )
-    return RaySettings(scheduler, cpus_per_trial, gpus_per_trial, num_concurrent)
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What several seeds say about a variant: one number and an interval."""
+"""The estimate of a variant over its seeds: one number and an interval."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,7 +27,7 @@ METHODS = {
 }
 
 
-class Estimate(NamedTuple):
+class IntervalEstimate(NamedTuple):
     """A number, its 95% interval, and how they were found, of `METHODS`."""
 
     value: float
@@ -36,8 +36,10 @@ class Estimate(NamedTuple):
     method: str
 
 
-def estimate(values: Sequence[float], standard_errors: Sequence[float]) -> Estimate:
-    """What is to be expected of a seed.
+def interval_estimate(
+    values: Sequence[float], standard_errors: Sequence[float]
+) -> IntervalEstimate:
+    """The expected value of a seed.
 
     From four seeds on it is the interquartile mean with a percentile bootstrap over seeds, as
     Agarwal et al. 2021 (arXiv 2108.13264) recommend for few seeds; with two or three the mean with
@@ -51,13 +53,13 @@ def estimate(values: Sequence[float], standard_errors: Sequence[float]) -> Estim
     sample = np.asarray(values, np.float64)
     if len(sample) == 1:
         margin = stats.norm.ppf((1 + _CONFIDENCE) / 2) * standard_errors[0]
-        return Estimate(
+        return IntervalEstimate(
             float(sample[0]), float(sample[0] - margin), float(sample[0] + margin), MEAN_OF_SESSIONS
         )
     if len(sample) < _LEAST_FOR_QUARTILES:
         mean, error = sample.mean(), stats.sem(sample)
         margin = stats.t.ppf((1 + _CONFIDENCE) / 2, len(sample) - 1) * error
-        return Estimate(float(mean), float(mean - margin), float(mean + margin), MEAN)
+        return IntervalEstimate(float(mean), float(mean - margin), float(mean + margin), MEAN)
     interval = stats.bootstrap(
         (sample,),
         _interquartile_mean,
@@ -66,7 +68,7 @@ def estimate(values: Sequence[float], standard_errors: Sequence[float]) -> Estim
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Estimate(
+    return IntervalEstimate(
         float(_interquartile_mean(sample)),
         float(interval.low),
         float(interval.high),

@@ -1,11 +1,12 @@
-"""What a sweep tells a person: the table, on the screen and as Markdown."""
+"""The summary of a sweep: the table, on the screen and as Markdown."""
 
 from collections.abc import Sequence
 
-from recsim_tf.experiment.sweeps.files import FAILED, FINISHED, PENDING, STOPPED
+from recsim_tf.experiment.evaluation.tables import text_table
+from recsim_tf.experiment.sweeps.plan import GIN_FILE
 from recsim_tf.experiment.sweeps.results import SweepResult, VariantResult
 from recsim_tf.experiment.sweeps.statistics import METHODS
-from recsim_tf.experiment.sweeps.trials import GIN_FILE
+from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
 
 _COLUMNS = (
     "variant",
@@ -19,23 +20,14 @@ _COLUMNS = (
 )
 
 
-def text_table(result: SweepResult) -> str:
+def variants_table(result: SweepResult) -> str:
     """The variants, the best first, as text."""
-    rows = [_COLUMNS, *(_cells(variant) for variant in result.variants)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    lines = []
-    for row in rows:
-        cells = [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
+    lines = text_table([_COLUMNS, *(_cells(variant) for variant in result.variants)])
     return "\n".join([*lines, *notes(result)])
 
 
 def notes(result: SweepResult) -> list[str]:
-    """What the table does not say by itself, a line each."""
+    """Notes to the table, a line each."""
     methods = {
         variant.estimate.method for variant in result.variants if variant.estimate is not None
     }
@@ -60,16 +52,14 @@ def counts(result: SweepResult) -> str:
         FAILED: "failed",
         PENDING: "pending",
     }
-    told = [
+    parts = [
         f"{statuses.count(status)} {word}" for status, word in words.items() if status in statuses
     ]
-    return f"{len(statuses)} trials: {', '.join(told)}"
+    return f"{len(statuses)} trials: {', '.join(parts)}"
 
 
 def without_effect(result: SweepResult) -> list[str]:
-    """Swept bindings of which the operative configuration of no finished trial that has them
-    tells.
-    """
+    """Swept bindings that no finished trial used, by the trials' operative configurations."""
     idle = []
     for name in result.swept:
         texts = [
@@ -153,17 +143,15 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether an operative configuration sets a binding; either may name the module of what is
-    bound.
-    """
+    """Whether an operative configuration has a binding; either name may contain the module."""
     scope, _, rest = name.rpartition("/")
     for line in text.splitlines():
-        told, equals, _ = line.partition(" =")
-        told_scope, _, told_rest = told.rpartition("/")
+        used, equals, _ = line.partition(" =")
+        used_scope, _, used_rest = used.rpartition("/")
         if (
             equals
-            and told_scope == scope
-            and (f".{told_rest}".endswith(f".{rest}") or f".{rest}".endswith(f".{told_rest}"))
+            and used_scope == scope
+            and (f".{used_rest}".endswith(f".{rest}") or f".{rest}".endswith(f".{used_rest}"))
         ):
             return True
     return False

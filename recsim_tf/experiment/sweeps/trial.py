@@ -1,51 +1,145 @@
-"""The process of a trial: `recsim-tf train`, which stops with a checkpoint when the sweep that
-started it is gone.
+"""A trial of a sweep, and what its files say about its state."""
 
-    python -m recsim_tf.experiment.sweeps.trial RUN_FOLDER CONFIG_FILE
-
-Standard input must be a pipe that the sweep holds open.
-"""
-
-import os
-import signal
-import sys
-import threading
-import time
+import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from recsim_tf import cli
-from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import locked
+from recsim_tf.experiment.runs.files import parse_json_lines, write_json, write_text
+from recsim_tf.experiment.sweeps.spaces import Bindings
 
-# A sweep that was killed leaves trials that are about to write a checkpoint.
-_PATIENCE_SECONDS = 120.0
+FINISHED = "finished"
+FAILED = "failed"
+STOPPED = "stopped"  # by a scheduler
+PENDING = "pending"  # not run, or not to its end
 
-
-def _stop_with_the_sweep() -> None:
-    # Not by sys.stdin, whose lock the interpreter wants when it ends.
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+_TRIALS = "trials"
 
 
-def _wait_for_the_folder(run: Path) -> None:
-    """Returns once no other process is in the folder; when it takes too long, `train` says so."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+class Variant(NamedTuple):
+    """Bindings that several seeds share."""
+
+    label: str  # the name of its folder
+    bindings: Bindings
+
+
+class Trial(NamedTuple):
+    """One training run of a sweep."""
+
+    variant: Variant
+    seed: int
+    config: str  # the text of `config.load`
+    num_iterations: int
+
+    @property
+    def name(self) -> str:
+        """The path of its run below the folder of trials."""
+        return f"{self.variant.label}/seed-{self.seed}"
+
+
+class Outcome(NamedTuple):
+    """The state of a trial."""
+
+    status: str
+    error: str = ""  # in one line
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the trial is not to be run again."""
+        return self.status in (FINISHED, STOPPED)
+
+
+class TrialFiles(NamedTuple):
+    """The files of one trial, all below the folder of its variant."""
+
+    root: Path  # of the sweep
+    name: str  # of the trial
+    num_iterations: int
+
+    @classmethod
+    def of(cls, root: Path, trial: Trial) -> "TrialFiles":
+        return cls(root, trial.name, trial.num_iterations)
+
+    @property
+    def run(self) -> Path:
+        """The folder of `recsim-tf train`."""
+        return self.root / _TRIALS / self.name
+
+    @property
+    def config(self) -> Path:
+        """The configuration of the run."""
+        return self._beside(".gin")
+
+    @property
+    def log(self) -> Path:
+        """The output of the trial's processes, one after the other."""
+        return self._beside(".log")
+
+    @property
+    def _outcome(self) -> Path:
+        return self._beside(".outcome.json")
+
+    def _beside(self, suffix: str) -> Path:
+        return self.run.with_name(self.run.name + suffix)
+
+    def results(self) -> dict[str, Any] | None:
+        """The content of results.json, once the run has all its iterations."""
         try:
-            with locked(run, ".lock"):
-                return
-        except UsageError:
-            time.sleep(0.1)
+            content = json.loads((self.run / "results.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return content if content["train"]["iterations"] == self.num_iterations else None
+
+    def outcome(self) -> Outcome:
+        """The state of the trial."""
+        if self.results() is not None:
+            return Outcome(FINISHED)
+        try:
+            return Outcome(**json.loads(self._outcome.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return Outcome(PENDING)
+
+    def record(self, outcome: Outcome) -> None:
+        """Records that the trial failed, or was stopped by a scheduler."""
+        write_json(self._outcome, outcome._asdict())
+
+    def prepare(self, config: str) -> None:
+        """Writes the configuration, and deletes the record of an earlier failure."""
+        write_text(self.config, config)
+        self._outcome.unlink(missing_ok=True)
 
 
-def main() -> None:
-    run, config = sys.argv[1:]
-    threading.Thread(target=_stop_with_the_sweep, daemon=True).start()
-    _wait_for_the_folder(Path(run))
-    sys.argv = ["recsim-tf", "train", f"--root_dir={run}", f"--gin_file={config}"]
-    cli.main()
+class MetricsTail:
+    """The rows of a run's metrics.jsonl as they are written, each iteration once: a run that goes
+    on writes some of them again.
 
+    Args:
+      run: the folder.
+    """
 
-if __name__ == "__main__":
-    main()
+    def __init__(self, run: Path):
+        self._path = run / "metrics.jsonl"
+        self._file: int | None = None
+        self._offset = 0
+        self._iteration = -1
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows since the last call."""
+        try:
+            with open(self._path, "rb") as file:
+                inode = self._path.stat().st_ino
+                # A run that goes on replaces the file.
+                self._offset = self._offset if inode == self._file else 0
+                self._file = inode
+                file.seek(self._offset)
+                whole, end, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return []
+        self._offset += len(whole) + len(end)
+        rows = [
+            row
+            for row in parse_json_lines(whole.splitlines())
+            if row["iteration"] > self._iteration
+        ]
+        if rows:
+            self._iteration = rows[-1]["iteration"]
+        return rows

@@ -16,8 +16,8 @@ import tensorflow as tf
 from recsim_tf import replicas
 from recsim_tf.experiment.runs.errors import UsageError, one_line
 
-# Seconds after which a worker tells whom it waits for.
-_PATIENCE = 15.0
+# Seconds after which a worker says for whom it waits.
+_SECONDS_TO_MESSAGE = 15.0
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
 
@@ -26,13 +26,13 @@ class WorkerLostError(RuntimeError):
     """Other workers of a run stopped or cannot be reached."""
 
 
-class Cluster:
-    """The devices of a run and the processes, its workers, that run them.
+class Devices:
+    """The devices of a run, and its workers: the processes that run them.
 
     Args:
-      strategy: under which the parts of the run are made.
-      addresses: of all workers; empty where there is only this process.
-      index: of this worker; number 0 is the chief, who writes what the run leaves.
+      strategy: the parts of the run are made in its scope.
+      addresses: of all workers; empty if there is only this process.
+      index: of this worker; number 0 is the chief, which writes the results.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Cluster:
         return self.index == 0
 
     def largest(self, number: int) -> int:
-        """The largest of the non-negative numbers of all workers, each of which must call this:
-        they wait for each other.
+        """The largest of the non-negative numbers of all workers. Each of them must call this; they
+        wait for each other.
         """
         if self.num_workers == 1:
             return number
@@ -62,7 +62,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Inside, the loss of another worker is told in one line.
+        """Inside, the loss of another worker is an error of one line.
 
         Raises:
           WorkerLostError: names the workers.
@@ -79,8 +79,8 @@ class Cluster:
             ) from error
 
     def _lost(self, message: str) -> list[int]:
-        """Workers that do not answer; else those that an error names, which may have been started
-        again.
+        """The workers that do not answer; if all do, those that an error names: they may have been
+        started again.
         """
         others = [index for index in range(self.num_workers) if index != self.index]
         return _silent(self.addresses, self.index) or [
@@ -93,7 +93,7 @@ def _names(addresses: Sequence[str], workers: Sequence[int]) -> str:
 
 
 def _silent(addresses: Sequence[str], index: int) -> list[int]:
-    """The workers, but `index`, that do not answer."""
+    """The workers other than `index` that do not answer."""
     return [
         worker
         for worker, address in enumerate(addresses)
@@ -102,10 +102,10 @@ def _silent(addresses: Sequence[str], index: int) -> list[int]:
 
 
 def _meet(addresses: Sequence[str], index: int, timeout: float) -> None:
-    """Waits until all workers are there.
+    """Waits until all workers have started.
 
-    TensorFlow would wait without a word, and deaf to signals. Here a worker answers at its address
-    until it has an answer from all others; from then on TensorFlow's server answers there.
+    TensorFlow would wait without a message and would not react to signals. Here a worker answers at
+    its address until all others have answered; from then on TensorFlow's server answers there.
     """
     port = int(addresses[index].rpartition(":")[2])
     try:
@@ -116,15 +116,15 @@ def _meet(addresses: Sequence[str], index: int, timeout: float) -> None:
             f" {error.strerror}"
         ) from error
     with listener:
-        started = told = time.monotonic()
+        started = last_message = time.monotonic()
         while missing := _silent(addresses, index):
             names = _names(addresses, missing)
             if time.monotonic() - started > timeout:
                 raise UsageError(
-                    f"{names} did not start within cluster.start_timeout = {timeout:g} seconds"
+                    f"{names} did not start within devices.start_timeout = {timeout:g} seconds"
                 )
-            if time.monotonic() - told > _PATIENCE:
-                told = time.monotonic()
+            if time.monotonic() - last_message > _SECONDS_TO_MESSAGE:
+                last_message = time.monotonic()
                 print(f"recsim-tf: waiting for {names}", file=sys.stderr, flush=True)
             time.sleep(0.2)
 
@@ -138,26 +138,26 @@ def _answers(address: str) -> bool:
         return False
 
 
-@gin.configurable(module="recsim_tf", denylist=["strategy"])
-def cluster(
+@gin.configurable("devices", module="recsim_tf")
+def connect(
     strategy: str = "default",
     logical_cpus: int | None = None,
     start_timeout: float = 600.0,
     tpu: str = "",
-) -> Cluster:
-    """Connects to the devices of a run. TensorFlow must not have been used in this process, except
-    for "default".
+) -> Devices:
+    """Connects to the devices of a run; in gin files `devices`.
+
+    TensorFlow must not have been used in this process before, except for "default".
 
     Args:
       strategy: one of `STRATEGIES`. "default": one device. "mirrored": all GPUs of this machine, or
         its CPU. "multi_worker": all GPUs, or the CPU, of each of several machines, with a process
-        on each. The environment variable TF_CONFIG tells it the addresses of all and its own
-        number, as {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",
+        on each. The environment variable TF_CONFIG gives each process the addresses of all and its
+        own number: {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",
         "index": 0}}. "tpu": all cores of a TPU or of a slice.
-      logical_cpus: for "mirrored", as how many devices the CPU counts; to try a run of several
+      logical_cpus: for "mirrored", the number of logical devices of the CPU, to try several
         replicas without GPUs.
-      start_timeout: for "multi_worker", seconds after which a worker gives up waiting for the
-        others.
+      start_timeout: for "multi_worker", the seconds that a worker waits for the others.
       tpu: name or address of the TPU; "" for the machine's own.
 
     Raises:
@@ -165,13 +165,15 @@ def cluster(
         that do not answer.
     """
     if strategy not in STRATEGIES:
-        raise UsageError(f"train.strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
+        raise UsageError(
+            f"devices.strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}"
+        )
     if logical_cpus is not None and strategy != "mirrored":
         raise UsageError(
-            f"cluster.logical_cpus goes with train.strategy = 'mirrored', got {strategy!r}"
+            f"devices.logical_cpus goes with devices.strategy = 'mirrored', got {strategy!r}"
         )
     if strategy == "mirrored":
-        return Cluster(tf.distribute.MirroredStrategy(_devices(logical_cpus)))
+        return Devices(tf.distribute.MirroredStrategy(_names_of_devices(logical_cpus)))
     if strategy == "multi_worker":
         addresses, index = _tf_config(os.environ.get("TF_CONFIG"))
         _meet(addresses, index, start_timeout)
@@ -179,16 +181,16 @@ def cluster(
         workers = tf.distribute.MultiWorkerMirroredStrategy()
         # TensorFlow takes the signal as a notice of preemption, and would go on.
         signal.signal(signal.SIGTERM, on_termination)
-        return Cluster(workers, addresses, index)
+        return Devices(workers, addresses, index)
     if strategy == "tpu":
-        return Cluster(_tpu_strategy(tpu))
-    return Cluster(tf.distribute.get_strategy())
+        return Devices(_tpu_strategy(tpu))
+    return Devices(tf.distribute.get_strategy())
 
 
-def _devices(logical_cpus: int | None) -> list[str]:
+def _names_of_devices(logical_cpus: int | None) -> list[str]:
     if logical_cpus is not None:
         if logical_cpus < 1:
-            raise UsageError(f"cluster.logical_cpus must be at least 1 or None, got {logical_cpus}")
+            raise UsageError(f"devices.logical_cpus must be at least 1 or None, got {logical_cpus}")
         cpu, *_ = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus
@@ -205,7 +207,7 @@ def _tf_config(text: str | None) -> tuple[list[str], int]:
         ' "index": 0}}'
     )
     if not text:
-        raise UsageError(f"TF_CONFIG must be set for train.strategy = 'multi_worker', as {form}")
+        raise UsageError(f"TF_CONFIG must be set for devices.strategy = 'multi_worker', as {form}")
     try:
         content = json.loads(text)
         jobs, task = dict(content["cluster"]), content["task"]
@@ -245,6 +247,6 @@ def _tpu_strategy(tpu: str) -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
         raise UsageError(
-            f"cluster.tpu {tpu!r} does not answer as a TPU: {one_line(error)[:200]}"
+            f"devices.tpu {tpu!r} does not answer as a TPU: {one_line(error)[:200]}"
         ) from error
     return tf.distribute.TPUStrategy(resolver)

@@ -1,7 +1,7 @@
 """The learning loop: collection, replay and training in one compiled function."""
 
-import abc
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
@@ -12,23 +12,32 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Nest
 from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
-from recsim_tf.experiment.training.replay import FrameReplay, SeededReplayBuffer
+from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
 # (state of the environment, state of the collect policy) -> both, after one step of all users; it
 # stores and counts their frames.
 Step = Callable[[Nest, Nest], tuple[Nest, Nest]]
 
 
-class CollectAndLearn(tf.Module, abc.ABC):
+@runtime_checkable
+class SaysOnPolicy(Protocol):
+    """An agent that says whether it must see the newest frames, each once."""
+
+    on_policy: bool
+
+
+class LearningLoop(tf.Module):
     """Steps all users, stores what happened, and trains on it, as often as one call asks.
 
     Python takes no part between the iterations of a call. All state is in variables, which a
-    `tf.train.Checkpoint` of this module holds. Between calls they are in step with each other; a
-    call that fails leaves them as far as each of them had come.
+    `tf.train.Checkpoint` of this module holds. Between calls they agree with each other; a call
+    that fails leaves each of them as far as it had come. Within a call the users and the state of
+    the collect policy are tensors; frames, metrics, seeds and what the agent learns stay in
+    variables, which graph mode updates in place and XLA carries itself.
 
     A train step takes sequences of T = `agent.train_sequence_length` frames, of one frame where the
-    agent leaves the length open. They are drawn from the replay; or, for agents that learn
-    on-policy or count what they see, as bandits do, they are the newest T frames of every user,
+    agent leaves the length open. They are drawn from the replay. For agents that learn on-policy
+    and for bandits, which count what they see, they are the newest T frames of every user instead,
     each once. With one train step an iteration, an agent with T = 1 then meets every frame exactly
     once, and one with T = 2 every pair of frames. An agent that learns from T frames at a time,
     each pair once, needs T - 1 collect steps an iteration. What `collect` stores before the first
@@ -39,7 +48,8 @@ class CollectAndLearn(tf.Module, abc.ABC):
     The strategy runs each step inside the loop: an update of variables that the replicas share
     cannot be inside a loop that the strategy runs.
 
-    A subclass says how users are stepped and where frames are kept.
+    With `jit_compile` all shapes must be static, slates are not checked, and the draws differ from
+    those of graph mode, with the same distribution.
 
     Args:
       environment: B users, of each replica.
@@ -53,8 +63,8 @@ class CollectAndLearn(tf.Module, abc.ABC):
       jit_compile: whether XLA compiles the calls, with one replica.
 
     Raises:
-      ValueError: if the replay is shorter than a sequence, for a batch size with an agent whose
-        attribute `on_policy` is true, or for several replicas with XLA.
+      ValueError: if the replay is shorter than a sequence, if a batch size is given with an agent
+        whose `on_policy` is true, or if XLA is asked for with several replicas.
     """
 
     def __init__(
@@ -75,7 +85,7 @@ class CollectAndLearn(tf.Module, abc.ABC):
                 "replay_length must be at least the agent's"
                 f" train_sequence_length={sequence_length}, got {replay_length}"
             )
-        if batch_size is not None and getattr(agent, "on_policy", False):
+        if batch_size is not None and _is_on_policy(agent):
             raise ValueError(
                 f"batch_size must be None for {agent.name}, which is to see the newest frames, each"
                 f" once, got {batch_size}"
@@ -152,17 +162,29 @@ class CollectAndLearn(tf.Module, abc.ABC):
         self._collect = collect
         self._run = run
 
-    @abc.abstractmethod
     def _create_replay(
         self, data_spec: Nest, num_users: int, replay_length: int, seed
-    ) -> FrameReplay:
-        """The replay."""
+    ) -> SeededReplayBuffer:
+        return SeededReplayBuffer(data_spec, num_users, replay_length, seed)
 
-    @abc.abstractmethod
     def _create_step(self, environment: SlateEnvironment) -> tuple[Nest, Step]:
         """The variables of the environment that a call reads when it begins and assigns when it
         ends, and the step of all users.
         """
+        policy = self.agent.collect_policy
+
+        def step(state, policy_state):
+            time_step = environment.time_step(state)
+            action_step = policy.action(time_step, policy_state)
+            state = environment.advance(state, action_step.action)
+            frames = trajectory.from_transition(
+                time_step, action_step, environment.time_step(state)
+            )
+            self.replay.add_batch(frames)
+            self.metrics(frames)
+            return state, action_step.state
+
+        return environment.memory.state, step
 
     def collect(self, num_iterations: int) -> None:
         """Steps all users `num_iterations` times without learning."""
@@ -188,37 +210,8 @@ class CollectAndLearn(tf.Module, abc.ABC):
             return self._run(tf.constant(num_iterations))
 
 
-class LearningLoop(CollectAndLearn):
-    """`CollectAndLearn` in functions of tensors, which compile under XLA as in graph mode; see
-    there for arguments and errors.
-
-    A call carries the users and the state of the collect policy as tensors. Frames, metrics, seeds
-    and what the agent learns stay in variables, which graph mode updates where they lie and XLA
-    carries itself. With `jit_compile` all shapes must be static, slates are not checked, and the
-    draws are others than in graph mode, of the same distribution.
-
-    From the same seeds `DriverLearningLoop`, on TF-Agents' driver and replay buffer, collects the
-    same frames and learns the same.
-    """
-
-    def _create_replay(self, data_spec, num_users, replay_length, seed):
-        return SeededReplayBuffer(data_spec, num_users, replay_length, seed)
-
-    def _create_step(self, environment):
-        policy = self.agent.collect_policy
-
-        def step(state, policy_state):
-            time_step = environment.time_step(state)
-            action_step = policy.action(time_step, policy_state)
-            state = environment.advance(state, action_step.action)
-            frames = trajectory.from_transition(
-                time_step, action_step, environment.time_step(state)
-            )
-            self.replay.add_batch(frames)
-            self.metrics(frames)
-            return state, action_step.state
-
-        return environment.memory.state, step
+def _is_on_policy(agent: tf_agent.TFAgent) -> bool:
+    return isinstance(agent, SaysOnPolicy) and agent.on_policy
 
 
 def _repeat(number, function: Callable[[Nest], Nest], carry: Nest) -> Nest:

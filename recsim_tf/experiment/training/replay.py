@@ -1,6 +1,4 @@
-"""Replay buffers whose sampling can be checkpointed, and which give what came last."""
-
-import abc
+"""A replay buffer whose sampling can be checkpointed, and which gives the newest frames too."""
 
 import tensorflow as tf
 
@@ -9,36 +7,52 @@ from recsim_tf.core import random
 from recsim_tf.core.types import Nest
 
 
-class FrameReplay(tf.Module, abc.ABC):
-    """Frames of B users, of which the newest are kept, and the rule by which they are drawn.
+class SeededReplayBuffer(tf.Module):
+    """A uniform replay buffer of B users' newest frames, which graph mode and XLA update in place.
 
-    Frames lie in rows, user by user: row `user * max_length + time % max_length`. A subclass stores
-    them.
+    Frames are rows of variables, user by user: row `user * max_length + time % max_length`. They
+    are written by a scatter and read by a gather of whole rows, and XLA carries such variables
+    through a loop itself. Graph mode would copy tensors that a `tf.while_loop` carries as a whole
+    at each write.
 
     Args:
-      batch_size: B, the frames that are added at a time, one a user.
-      max_length: frames that are kept for each user.
-      seed: an integer or int32 [2]; it is kept in a variable, so that an interrupted run goes on
+      data_spec: spec of one frame of one user.
+      batch_size: B, the frames that are added at a time, one of each user.
+      max_length: frames that are kept of each user.
+      seed: an integer or int32 [2]. It is kept in a variable, so that an interrupted run goes on
         with the same samples.
     """
 
-    def __init__(self, batch_size: int, max_length: int, seed, name: str):
-        super().__init__(name=name)
+    def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed):
+        super().__init__(name="SeededReplayBuffer")
         self._batch_size = batch_size
         self._max_length = max_length
         self._seed = replicas.seed_variable(seed)
+        self._num_added = replicas.variable(tf.constant(0, tf.int64))
+        self._frames = tf.nest.map_structure(
+            lambda spec: replicas.variable(
+                tf.zeros([batch_size * max_length, *spec.shape], spec.dtype)
+            ),
+            data_spec,
+        )
 
-    @abc.abstractmethod
     def add_batch(self, frames: Nest) -> None:
         """Stores one frame of every user, a nest of [B, ...]."""
+        rows = self._rows(tf.range(self._batch_size, dtype=tf.int64), self._num_added)
+        # By handles, which are those of the replica: its variable as such has no scatter, and a
+        # gather that copies.
+        tf.nest.map_structure(
+            lambda table, leaf: tf.raw_ops.ResourceScatterUpdate(
+                resource=table.handle, indices=rows, updates=leaf
+            ),
+            self._frames,
+            frames,
+        )
+        self._num_added.assign_add(1)
 
-    @abc.abstractmethod
     def num_added(self) -> tf.Tensor:
         """Frames of each user that were ever added, int64 scalar."""
-
-    @abc.abstractmethod
-    def _take(self, rows: tf.Tensor) -> Nest:
-        """The frames [S, T, ...] in rows int64 [S, T]."""
+        return tf.convert_to_tensor(self._num_added)
 
     def sample(self, sample_batch_size: int, num_steps: int = 2) -> Nest:
         """Frames of `num_steps` consecutive steps of uniformly chosen users and times,
@@ -77,48 +91,8 @@ class FrameReplay(tf.Module, abc.ABC):
     def _rows(self, users, times) -> tf.Tensor:
         return times % self._max_length + users * self._max_length
 
-
-class SeededReplayBuffer(FrameReplay):
-    """A uniform replay buffer that graph mode and XLA alike update where it lies.
-
-    Its rows are variables, written by a scatter and read by a gather of whole rows. XLA carries
-    such variables through a loop itself. Tensors that a `tf.while_loop` carries would be copied
-    whole at each write in graph mode.
-
-    Args:
-      data_spec: spec of one frame of one user.
-      batch_size: B, the frames that are added at a time, one a user.
-      max_length: frames that are kept for each user.
-      seed: an integer or int32 [2].
-    """
-
-    def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed):
-        super().__init__(batch_size, max_length, seed, name="SeededReplayBuffer")
-        self._num_added = replicas.variable(tf.constant(0, tf.int64))
-        self._frames = tf.nest.map_structure(
-            lambda spec: replicas.variable(
-                tf.zeros([batch_size * max_length, *spec.shape], spec.dtype)
-            ),
-            data_spec,
-        )
-
-    def add_batch(self, frames):
-        rows = self._rows(tf.range(self._batch_size, dtype=tf.int64), self._num_added)
-        # By handles, which are those of the replica: its variable as such has no scatter, and a
-        # gather that copies.
-        tf.nest.map_structure(
-            lambda table, leaf: tf.raw_ops.ResourceScatterUpdate(
-                resource=table.handle, indices=rows, updates=leaf
-            ),
-            self._frames,
-            frames,
-        )
-        self._num_added.assign_add(1)
-
-    def num_added(self):
-        return tf.convert_to_tensor(self._num_added)
-
-    def _take(self, rows):
+    def _take(self, rows: tf.Tensor) -> Nest:
+        """The frames [S, T, ...] in rows int64 [S, T]."""
         return tf.nest.map_structure(
             lambda table: tf.raw_ops.ResourceGather(
                 resource=table.handle, indices=rows, dtype=table.dtype

@@ -1,11 +1,11 @@
 """The gin configuration that builds a saved simulator, kept apart from the caller's."""
 
-import contextlib
-from collections.abc import Iterator
-
 import gin
 
+# Imported for the names of the environments in gin text.
+from recsim_tf import registry  # noqa: F401
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.gin_scope import keep_what_was_called, own_configuration
 
 
 @gin.configurable(module="recsim_tf.fitting")
@@ -35,14 +35,7 @@ def needed_config(config: str, build: str) -> str:
         _parse(config, "config")
         _parse(f"saved_model.simulator = {reference}", f"build={build!r}")
         _built("config")
-        called = set(gin.config._OPERATIVE_CONFIG)
-        bindings = gin.config._CONFIG
-        for scope, selector in list(bindings):
-            if not any(selector == other and _is_within(inner, scope) for inner, other in called):
-                del bindings[scope, selector]
-        named = {selector for _, selector in called} | {
-            reference.configurable.selector for reference in gin.config.iterate_references(bindings)
-        }
+        named = keep_what_was_called()
         modules = {
             gin.get_configurable(selector).__module__: selector for selector in sorted(named)
         }
@@ -91,35 +84,6 @@ def imported_modules(config: str) -> list[str]:
     ]
 
 
-@contextlib.contextmanager
-def own_configuration() -> Iterator[None]:
-    """An empty gin configuration; after the context the caller's is there again.
-
-    gin has no public way to do this. Its text would lose bound objects, and clearing loses
-    singletons and the operative configuration.
-    """
-    tables = (
-        gin.config._CONFIG,
-        gin.config._IMPORTS,
-        gin.config._SINGLETONS,
-        gin.config._OPERATIVE_CONFIG,
-    )
-    kept = [table.copy() for table in tables]
-    was_locked = gin.config_is_locked()
-    try:
-        for table in tables:
-            table.clear()
-        # Modules that define configurables can only be imported without the lock.
-        gin.config._set_config_is_locked(False)
-        with gin.config_scope(None):
-            yield
-    finally:
-        for table, content in zip(tables, kept, strict=True):
-            table.clear()
-            table.update(content)
-        gin.config._set_config_is_locked(was_locked)
-
-
 def _parse(config: str, source: str) -> None:
     try:
         gin.parse_config(config)
@@ -142,10 +106,6 @@ def _built(source: str) -> Simulator:
     if not isinstance(simulator, Simulator):
         raise ValueError(f"{source} must build a Simulator, got {type(simulator).__name__}")
     return simulator
-
-
-def _is_within(inner: str, scope: str) -> bool:
-    return not scope or f"{inner}/".startswith(f"{scope}/")
 
 
 def _one_line(error: BaseException) -> str:

@@ -17,10 +17,9 @@ from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
     interest_exploration,
 )
-from recsim_tf.experiment import config
+from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training import train
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.policies import random_policy, rank_clusters
 from tests.policies.test_clusters import three_topics
@@ -225,7 +224,7 @@ def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind
         "Evaluation.num_users = 40",
     ]
     folder = tmp_path / "run"
-    train.train(RunDirectory(folder, config.load([], bindings)))
+    commands.train(RunDirectory(folder, config.load([], bindings)))
     results = json.loads((folder / "results.json").read_text())
     assert (
         results["policies"][1]["name"]

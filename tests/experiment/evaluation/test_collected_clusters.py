@@ -1,17 +1,16 @@
 import pytest
-import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.baseline_agent import create_baseline
 from recsim_tf.experiment.training.loop import LearningLoop
+from tests.experiment.training.test_loop import Recorder
 
 
 def test_what_is_collected_for_learning_is_counted_by_cluster():
     environment = SlateEnvironment(
         recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=5), 20, seed=1
     )
-    agent = create_baseline(environment, tf.Variable(0, dtype=tf.int64))
+    agent = Recorder(environment, sequence_length=1)
     loop = LearningLoop(
         environment, agent, batch_size=4, replay_length=5, train_steps_per_iteration=1, seed=0
     )

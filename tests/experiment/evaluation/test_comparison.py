@@ -9,7 +9,7 @@ from recsim_tf.environments.interest_exploration import InterestExplorationUsers
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.environments.page_clicks import PageClickUsers
 from recsim_tf.experiment import config
-from recsim_tf.experiment.evaluation.comparison import UserSweep
+from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.policies import baseline_policy
@@ -25,7 +25,7 @@ def _evolution(no_click_mass, max_utility):
     )
 
 
-# A builder, a baseline, what is swept, and the simulator of one combination of the values.
+# A builder, a baseline, what is compared, and the simulator of one combination of the values.
 ENVIRONMENTS = {
     "interest evolution": (
         recsim_tf.interest_evolution,
@@ -71,15 +71,18 @@ ENVIRONMENTS = {
 }
 
 
+def _compare(evaluation, build, policy):
+    return evaluation.compare(build, lambda simulator: {policy: baseline_policy(policy, simulator)})
+
+
 @pytest.mark.parametrize(
     ("build", "policy", "values", "alone"), ENVIRONMENTS.values(), ids=ENVIRONMENTS
 )
 def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(
     build, policy, values, alone
 ):
-    evaluation = Evaluation(NUM_USERS, MAX_STEPS, values=values, seeds=SEEDS)
-    simulator = evaluation.sweep.simulator(build)
-    results = evaluation.sweep_evaluator("policy", simulator, baseline_policy(policy, simulator))()
+    evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare=values, seeds=SEEDS)
+    results = _compare(evaluation, build, policy)
     single = Evaluation(NUM_USERS, MAX_STEPS)
     for first in range(0, len(results), len(SEEDS)):
         simulator = alone(*results[first].setting.values.values())
@@ -95,10 +98,9 @@ def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(
 
 def test_a_bandit_keeps_the_clicks_of_each_user_apart():
     evaluation = Evaluation(
-        NUM_USERS, MAX_STEPS, values={"InterestExplorationUsers.no_click_mass": (2.0, 6.0)}
+        NUM_USERS, MAX_STEPS, compare={"InterestExplorationUsers.no_click_mass": (2.0, 6.0)}
     )
-    simulator = evaluation.sweep.simulator(recsim_tf.interest_exploration)
-    results = evaluation.sweep_evaluator("ucb1", simulator, baseline_policy("ucb1", simulator))()
+    results = _compare(evaluation, recsim_tf.interest_exploration, "ucb1")
     alone = recsim_tf.interest_exploration(users=InterestExplorationUsers(no_click_mass=6.0))
     expected = Evaluation(NUM_USERS, MAX_STEPS).evaluator(
         "ucb1", alone, baseline_policy("ucb1", alone)
@@ -110,24 +112,21 @@ def test_a_bandit_keeps_the_clicks_of_each_user_apart():
 def test_a_value_that_changes_nothing_leaves_the_same_sessions():
     # The default choice model pays no attention to it.
     evaluation = Evaluation(
-        NUM_USERS, MAX_STEPS, values={"InterestEvolutionUsers.attention_prob": (0.2, 0.9)}
+        NUM_USERS, MAX_STEPS, compare={"InterestEvolutionUsers.attention_prob": (0.2, 0.9)}
     )
-    simulator = evaluation.sweep.simulator(recsim_tf.interest_evolution)
-    one, other = evaluation.sweep_evaluator(
-        "random", simulator, baseline_policy("random", simulator)
-    )()
+    one, other = _compare(evaluation, recsim_tf.interest_evolution, "random")
     np.testing.assert_array_equal(one.sessions.reward, other.sessions.reward)
 
 
 def test_results_are_told_apart_by_the_shortest_names():
     values = {"a.Users.mass": (1, 2.5), "a.Items.mass": (3,), "a.Items.scale": ((1, 2), (2, 1))}
-    labels = [setting.label for setting in UserSweep(values, (7,), 2).settings]
+    labels = [setting.label for setting in Comparison(values, (7,), 2).settings]
     assert labels[:2] == [
         "Users.mass=1, Items.mass=3, scale=(1, 2)",
         "Users.mass=1, Items.mass=3, scale=(2, 1)",
     ]
     assert len(labels) == 4
-    assert [setting.label for setting in UserSweep({}, (7, 8), 2).settings] == ["seed=7", "seed=8"]
+    assert [setting.label for setting in Comparison({}, (7, 8), 2).settings] == ["seed=7", "seed=8"]
 
 
 def test_the_configuration_stays_as_it_was():
@@ -142,8 +141,8 @@ def test_the_configuration_stays_as_it_was():
 
     own = build()
     before = gin.config_str(), gin.operative_config_str(), gin.config_is_locked()
-    swept = UserSweep({NO_CLICK_MASS: (1.0, 2.0)}, (1,), 3).simulator(build)
-    np.testing.assert_array_equal(swept.users.no_click_mass, [1, 1, 1, 2, 2, 2])
+    compared = Comparison({NO_CLICK_MASS: (1.0, 2.0)}, (1,), 3).simulator(build)
+    np.testing.assert_array_equal(compared.users.no_click_mass, [1, 1, 1, 2, 2, 2])
     assert (gin.config_str(), gin.operative_config_str(), gin.config_is_locked()) == before
     assert build() is own
     assert own.users.no_click_mass == recsim_tf.interest_evolution().users.no_click_mass == 0.25
@@ -182,7 +181,7 @@ def test_the_configuration_stays_as_it_was():
 )
 def test_values_that_cannot_be_compared_are_refused(values, seeds, message):
     with pytest.raises(ValueError, match=message):
-        Evaluation(NUM_USERS, values=values, seeds=seeds)
+        Evaluation(NUM_USERS, compare=values, seeds=seeds)
 
 
 @pytest.mark.parametrize(
@@ -251,12 +250,12 @@ def test_values_that_cannot_be_compared_are_refused(values, seeds, message):
 )
 def test_parameters_and_values_that_the_environment_cannot_take_are_refused(build, values, message):
     with pytest.raises(UsageError, match=message) as error:
-        UserSweep(values, (1,), NUM_USERS).simulator(getattr(recsim_tf, build))
+        Comparison(values, (1,), NUM_USERS).simulator(getattr(recsim_tf, build))
     assert "\n" not in str(error.value)
 
 
 def test_a_simulator_with_values_is_for_its_users_only():
-    simulator = UserSweep({NO_CLICK_MASS: (1.0, 2.0)}, (1,), 3).simulator(
+    simulator = Comparison({NO_CLICK_MASS: (1.0, 2.0)}, (1,), 3).simulator(
         recsim_tf.interest_evolution
     )
     with pytest.raises(

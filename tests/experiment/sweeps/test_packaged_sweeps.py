@@ -3,8 +3,8 @@
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.sweeps.settings import sweep
-from recsim_tf.experiment.sweeps.trials import plan
+from recsim_tf.experiment.sweeps.plan import plan
+from recsim_tf.experiment.sweeps.settings import Sweep
 
 
 def test_sweeps_are_no_experiments():
@@ -26,6 +26,6 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
 @pytest.mark.parametrize("name", config.packaged_sweeps())
 def test_every_trial_has_a_configuration(name):
     config.load([name], ())
-    trials = plan(sweep())
+    trials = plan(Sweep())
     assert len(trials) > 1
     assert len({trial.config for trial in trials}) == len(trials)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recsim_tf.experiment.sweeps.files import MetricsTail, Outcome
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.plots import write_plots
 from recsim_tf.experiment.sweeps.results import read_results, write_tables
-from recsim_tf.experiment.sweeps.statistics import estimate
-from recsim_tf.experiment.sweeps.summary import markdown, text_table, without_effect
+from recsim_tf.experiment.sweeps.statistics import interval_estimate
+from recsim_tf.experiment.sweeps.summary import markdown, variants_table, without_effect
+from recsim_tf.experiment.sweeps.trial import MetricsTail, Outcome
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
 
 # Matplotlib warns of its own dependencies.
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_one_seed_has_the_interval_of_its_sessions():
-    found = estimate([10.0], [2.0])
+    found = interval_estimate([10.0], [2.0])
     assert (found.value, found.method) == (10.0, "one seed")
     np.testing.assert_allclose([found.low, found.high], [10 - 1.96 * 2, 10 + 1.96 * 2], atol=1e-3)
 
 
 def test_two_and_three_seeds_have_students_interval():
-    found = estimate([1.0, 2.0, 3.0], [9.0, 9.0, 9.0])
+    found = interval_estimate([1.0, 2.0, 3.0], [9.0, 9.0, 9.0])
     # t(0.975, 2) = 4.3027, and the standard error is 1 / sqrt(3).
     np.testing.assert_allclose(
         [found.value, found.low, found.high],
@@ -32,23 +32,25 @@ def test_two_and_three_seeds_have_students_interval():
         atol=1e-4,
     )
     assert found.method == "mean"
-    assert estimate([2.0, 2.0], [1.0, 1.0])[:3] == (2.0, 2.0, 2.0)
+    assert interval_estimate([2.0, 2.0], [1.0, 1.0])[:3] == (2.0, 2.0, 2.0)
 
 
 def test_more_seeds_have_the_interquartile_mean_which_one_bad_seed_does_not_move():
-    good = estimate([10.0, 11.0, 12.0, 13.0], [1.0] * 4)
+    good = interval_estimate([10.0, 11.0, 12.0, 13.0], [1.0] * 4)
     assert good[:1] + good[3:] == (11.5, "IQM")
-    assert estimate([-1000.0, 11.0, 12.0, 13.0], [1.0] * 4).value == 11.5
-    assert estimate([7.0] * 5, [1.0] * 5)[:3] == (7.0, 7.0, 7.0)
+    assert interval_estimate([-1000.0, 11.0, 12.0, 13.0], [1.0] * 4).value == 11.5
+    assert interval_estimate([7.0] * 5, [1.0] * 5)[:3] == (7.0, 7.0, 7.0)
 
 
 def test_the_bootstrap_interval_covers_the_mean_about_as_often_as_it_says():
     generator = np.random.default_rng(0)
-    found = [estimate(generator.normal(size=20), [1.0] * 20) for _ in range(200)]
+    found = [interval_estimate(generator.normal(size=20), [1.0] * 20) for _ in range(200)]
     covered = np.mean([interval.low <= 0 <= interval.high for interval in found])
     # Four standard errors of 200 trials; the percentile bootstrap of 20 is a little short of 95%.
     assert 0.91 - 4 * stats.binom(200, 0.93).std() / 200 < covered <= 1
-    assert estimate([1.0, 2.0, 3.0, 4.0], [1.0] * 4) == estimate([1.0, 2.0, 3.0, 4.0], [1.0] * 4)
+    assert interval_estimate([1.0, 2.0, 3.0, 4.0], [1.0] * 4) == interval_estimate(
+        [1.0, 2.0, 3.0, 4.0], [1.0] * 4
+    )
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_the_summary_tells_failures_and_what_the_interval_is(folder):
     assert "- `epsilon=0.2/seed-1`: it | broke" in text
     assert "Student's t interval" in text
     assert "![curves](curves.png)" in text
-    assert text_table(result).splitlines()[2].split()[:3] == ["epsilon=0.2", "1/2", "20.00"]
+    assert variants_table(result).splitlines()[2].split()[:3] == ["epsilon=0.2", "1/2", "20.00"]
 
 
 def test_a_binding_that_no_finished_trial_used_is_told(folder):
@@ -138,7 +140,7 @@ def test_a_binding_that_no_finished_trial_used_is_told(folder):
     )
     result = read_results(folder)
     assert without_effect(result) == ["Adam.beta_1"]
-    assert "Had no effect, since no finished trial used it: Adam.beta_1." in text_table(result)
+    assert "Had no effect, since no finished trial used it: Adam.beta_1." in variants_table(result)
 
 
 def test_rows_come_once_though_a_run_that_goes_on_writes_them_again(tmp_path):

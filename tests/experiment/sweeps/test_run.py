@@ -2,6 +2,7 @@
 and by Ray.
 """
 
+import gc
 import json
 import signal
 import socket
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, locked
+from recsim_tf.experiment.runs.files import locked
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
 from tests.experiment.sweeps.sweeps import rows_without_times
-from tests.experiment.tiny_runs import TINY, run_command, snapshot, start_command
+from tests.experiment.tiny_runs import TINY, run_command, snapshot, start_command, terminated_when
 
 # Matplotlib and Ray warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -41,7 +43,7 @@ def _bindings(num_iterations: int) -> list[str]:
         "sweep.num_processes = 2",
         (
             f"sweep.gin_bindings = ('train.num_iterations = {num_iterations}', 'train.log_interval"
-            " = 20')"
+            " = 20', 'experiment.baselines = ()')"
         ),
     ]
 
@@ -70,7 +72,7 @@ def killed(tmp_path_factory):
     its folder, file and iterations so far.
     """
     folder = tmp_path_factory.mktemp("killed")
-    root, file = folder / "sweep", _sweep_file(folder, _SHORT, _LONG, _BAD)
+    root, file = folder / "sweep", _sweep_file(folder, _SHORT, _LONG)
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]
     process = start_command("sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings)
     short, long = (
@@ -92,21 +94,14 @@ def killed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def resumed(killed):
-    """The same sweep run to its end in two shards: its folder, its iterations, and what was there
-    of the finished trial before.
+    """The same sweep with a trial more, run to its end in two shards: its folder, its iterations,
+    and what was there of the finished trial before.
     """
     root, file, done = killed
     before = snapshot(root / "trials" / "num_iterations=20" / "seed-0")
-    bindings = [f"--gin_bindings={binding}" for binding in _bindings(done + 20)]
-    code, output, errors = run_command(
-        "sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings, "--shard=0/2"
-    )
-    assert code == 1, errors
-    assert (
-        "Failed: slate_size=9/seed-0: slate_size must be in [1, num_candidates=5], got 9" in output
-    )
-    assert "3 trials: 1 finished, 1 failed, 1 pending. Results in" in output
-    run_sweep(str(root), file, _bindings(done + 20), shard=Shard(1, 2))
+    file = _sweep_file(root.parent, _SHORT, _LONG, _BAD)
+    for shard in (Shard(0, 2), Shard(1, 2)):
+        run_sweep(str(root), file, _bindings(done + 20), shard=shard)
     return root, done + 20, before
 
 
@@ -123,8 +118,8 @@ def test_a_killed_sweep_goes_on_with_what_is_not_finished(resumed):
     )
 
 
-def test_a_failed_trial_is_told_and_the_others_go_on(resumed):
-    root, _, _ = resumed
+def test_a_failed_trial_is_told_and_the_others_go_on(resumed, capfd):
+    root, num_iterations, _ = resumed
     rows = _by_trial(root)
     assert {name: row["status"] for name, row in rows.items()} == {
         "num_iterations=20/seed-0": "finished",
@@ -134,6 +129,13 @@ def test_a_failed_trial_is_told_and_the_others_go_on(resumed):
     error = "slate_size must be in [1, num_candidates=5], got 9"
     assert rows["slate_size=9/seed-0"]["error"] == error
     assert f"- `slate_size=9/seed-0`: {error}" in (root / "summary.md").read_text()
+    # The shard without it has nothing to run, and the command still tells the failure.
+    bindings = [f"--gin_bindings={binding}" for binding in _bindings(num_iterations)]
+    options = [f"--root_dir={root}", f"--sweep_file={root.parent / 'sweep.gin'}", "--shard=1/2"]
+    code, output, errors = run_command(capfd, "sweep", *options, *bindings)
+    assert code == 1, errors
+    assert f"Failed: slate_size=9/seed-0: {error}" in output
+    assert "3 trials: 2 finished, 1 failed. Results in" in output
 
 
 def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
@@ -141,43 +143,43 @@ def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
 ):
     resumed_root, num_iterations, _ = resumed
     root = tmp_path / "sweep"
-    scheduler = 'ray_engine.scheduler = @ASHAScheduler()\nASHAScheduler.time_attr = "iteration"\n'
+    scheduler = 'RayEngine.scheduler = @ASHAScheduler()\nASHAScheduler.time_attr = "iteration"\n'
     # It judges once, where the other trials end.
-    scheduler += (
-        f"ASHAScheduler.max_t = {num_iterations}\nASHAScheduler.grace_period = {num_iterations}\n"
-    )
+    scheduler += "ASHAScheduler.max_t = 20\nASHAScheduler.grace_period = 20\n"
     endless = '{"Exploration.epsilon": 0.3, "train.num_iterations": 100_000_000}'
-    file = _sweep_file(tmp_path, _LONG, _BAD, endless, more=scheduler)
+    file = _sweep_file(tmp_path, _SHORT, _BAD, endless, more=scheduler)
     run_sweep(str(root), file, _bindings(num_iterations), engine="ray")
     rows, expected = _by_trial(root), _by_trial(resumed_root)
     stopped = rows.pop("epsilon=0.3,num_iterations=100000000/seed-0")
-    assert set(rows) == {"base/seed-0", "slate_size=9/seed-0"}
+    assert set(rows) == {"num_iterations=20/seed-0", "slate_size=9/seed-0"}
     for name, row in rows.items():
         # They agree in all that both have: the sweeps have other bindings.
         assert row | expected[name] == expected[name] | row
     assert (stopped["status"], stopped["error"]) == ("stopped", "")
-    assert num_iterations <= stopped["iterations"] < 100_000_000
+    assert 20 <= stopped["iterations"] < 100_000_000
     assert not (root / "ray").exists()
     before = snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000")
     capsys.readouterr()
-    ours = _sweep_file(tmp_path, _LONG, _BAD, endless)
+    ours = _sweep_file(tmp_path, _SHORT, _BAD, endless)
     run_sweep(str(root), ours, _bindings(num_iterations), shard=Shard(2, 3))
     assert snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000") == before
     assert (
         "3 trials: 1 finished, 1 stopped early by the scheduler, 1 failed"
         in capsys.readouterr().out
     )
+    # Ray leaves files open, which must not be a warning of a later test.
+    gc.collect()
 
 
-def test_sigterm_stops_the_trials_with_checkpoints(tmp_path):
+def test_sigterm_stops_the_trials_with_checkpoints(tmp_path, capfd):
     file, root = _sweep_file(tmp_path, _LONG), tmp_path / "sweep"
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]
-    process = start_command("sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings)
     run = root / "trials" / "base" / "seed-0"
-    _wait_until(lambda: (run / "checkpoints" / "checkpoint").exists(), process)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM
+    with terminated_when((run / "checkpoints" / "checkpoint").exists):
+        code, _, errors = run_command(
+            capfd, "sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings
+        )
+    assert code == 128 + signal.SIGTERM
     assert (
         "stopped with 0 of 1 trials done, the others keep their checkpoints; run the same command"
         " to go on" in errors.splitlines()[-1]
@@ -187,14 +189,15 @@ def test_sigterm_stops_the_trials_with_checkpoints(tmp_path):
     assert not (root / "trials" / "base" / "seed-0.outcome.json").exists()
 
 
-def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path):
+def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     sweep = [
         "sweep",
         "--root_dir=sweep",
         "--sweep_file=sweeps/quickstart.gin",
         "--gin_bindings=sweep.seeds = (7,)",
     ]
-    code, output, errors = run_command(*sweep, "--dry_run", cwd=tmp_path)
+    code, output, errors = run_command(capfd, *sweep, "--dry_run")
     assert code == 0, errors
     first, second, total = output.splitlines()
     assert (first.split()[:2], second.split()[:2]) == (
@@ -239,14 +242,14 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path):
         ),
         ("", {"shard": Shard(1, 2)}, "--shard must have a trial, got 1/2 for 1 trials"),
         (
-            "ray_engine.cpus_per_trial = 0",
+            "RayEngine.cpus_per_trial = 0",
             {"engine": "ray"},
-            "ray_engine.cpus_per_trial must be positive, got 0",
+            "RayEngine.cpus_per_trial must be positive, got 0",
         ),
         (
-            "ray_engine.scheduler = 'asha'",
+            "RayEngine.scheduler = 'asha'",
             {"engine": "ray"},
-            "ray_engine.scheduler must be a scheduler of Ray Tune",
+            "RayEngine.scheduler must be a scheduler of Ray Tune",
         ),
     ],
 )

@@ -5,11 +5,11 @@
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
-from recsim_tf.experiment.training.loop import CollectAndLearn
-from recsim_tf.experiment.training.replay import FrameReplay
+from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
 
-class DriverReplayBuffer(FrameReplay):
+class DriverReplayBuffer(SeededReplayBuffer):
     """TF-Agents' uniform replay buffer, with rows drawn as `SeededReplayBuffer` draws them.
 
     TF-Agents draws them from the stateful generator of the operation, which no checkpoint holds: a
@@ -23,7 +23,7 @@ class DriverReplayBuffer(FrameReplay):
     """
 
     def __init__(self, data_spec, batch_size: int, max_length: int, seed):
-        super().__init__(batch_size, max_length, seed, name="DriverReplayBuffer")
+        super().__init__(data_spec, batch_size, max_length, seed)
         self._buffer = tf_uniform_replay_buffer.TFUniformReplayBuffer(
             data_spec, batch_size=batch_size, max_length=max_length
         )
@@ -38,13 +38,13 @@ class DriverReplayBuffer(FrameReplay):
         return self._buffer._data_table.read(rows)
 
 
-class DriverLearningLoop(CollectAndLearn):
+class DriverLearningLoop(LearningLoop):
     """`LearningLoop`, with TF-Agents' `DynamicStepDriver` and `TFUniformReplayBuffer` in the place
     of its own step and replay.
 
     From the same seeds both collect the same frames, draw the same samples and learn the same. This
     one does not compile under XLA, and is what the other one's speed is compared with. The
-    arguments are those of `CollectAndLearn`, in graph mode.
+    arguments are those of `LearningLoop`, in graph mode.
     """
 
     def _create_replay(self, data_spec, num_users, replay_length, seed):

@@ -2,12 +2,12 @@
 transitions; prints figures as JSON.
 
 Usage: replica_gradients.py STRATEGY AGENT ..., with TF_CONFIG where the strategy is "multi_worker".
-With "refused" instead of agents it prints what is said of configurations that several replicas
-cannot have.
+With "mirrored" it also prints the errors of configurations that several replicas cannot have.
 """
 
 import json
 import sys
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +15,8 @@ import tensorflow as tf
 from recsim_tf import replicas
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import one_line
-from recsim_tf.experiment.training import train
-from recsim_tf.experiment.training.devices import cluster
+from recsim_tf.experiment.training.devices import connect
+from recsim_tf.experiment.training.parts import experiment
 from tests.experiment.tiny_runs import TINY
 
 NUM_USERS = 16
@@ -63,19 +63,15 @@ def refused(devices) -> list[str]:
         config.load([TINY], bindings)
         try:
             with devices.strategy.scope():
-                train.experiment()
+                experiment()
         except ValueError as error:
             messages.append(one_line(error))
     return messages
 
 
 def main(strategy: str, agents: list[str]) -> None:
-    config.load([], [f"cluster.logical_cpus = {2 if strategy == 'mirrored' else None}"])
-    devices = cluster(strategy)
-    if agents == ["refused"]:
-        print(json.dumps(refused(devices)))
-        return
-    figures = {}
+    devices = connect(strategy, logical_cpus=2 if strategy == "mirrored" else None)
+    figures: dict[str, Any] = {}
     for agent in agents:
         config.load(
             [TINY],
@@ -85,7 +81,7 @@ def main(strategy: str, agents: list[str]) -> None:
                 *_AGENTS[agent],
             ],
         )
-        single = train.experiment()
+        single = experiment()
         length = single.agent.train_sequence_length
         # So long that sessions end, and with them transitions do not count, in other numbers on
         # each replica.
@@ -95,7 +91,7 @@ def main(strategy: str, agents: list[str]) -> None:
             tf.reduce_sum(tf.cast(frames.is_boundary()[:, :-1], tf.int32), axis=1), [2, -1]
         )
         with devices.strategy.scope():
-            several = train.experiment()
+            several = experiment()
             before = [weight.numpy() for weight in several.loop.trainable_variables]
 
             @tf.function(autograph=False)
@@ -118,8 +114,11 @@ def main(strategy: str, agents: list[str]) -> None:
             "ends": tf.reduce_sum(ends, axis=1).numpy().tolist(),
             "loss_difference": max(abs(a - b) for a, b in zip(losses, alone, strict=True)),
         }
+    found: dict[str, Any] = {"agents": figures}
+    if strategy == "mirrored":
+        found["refused"] = refused(devices)
     if devices.is_chief:
-        print(json.dumps(figures))
+        print(json.dumps(found))
 
 
 def _part(frames):

@@ -16,9 +16,9 @@ from benchmarks.processes import free_addresses, tf_config
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.training import train
-from recsim_tf.experiment.training.devices import cluster
-from tests.experiment.tiny_runs import TINY, open_run, run_command, start_command
+from recsim_tf.experiment.training.devices import connect
+from recsim_tf.experiment.training.parts import experiment
+from tests.experiment.tiny_runs import TINY, open_run, start_command
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -42,22 +42,31 @@ def _gradients(strategy: str, *agents: str, environment=None) -> subprocess.Pope
 def _check(process: subprocess.Popen) -> dict:
     output, errors = process.communicate()
     assert process.returncode == 0, errors
-    figures = json.loads(output)
+    found = json.loads(output)
+    figures = found["agents"]
     for agent, values in figures.items():
         assert values["gradient"] > 1e-3, agent
         assert values["difference"] < 1e-5, agent
         assert values["loss_difference"] < 1e-5, agent
     # Had the replicas equally many transitions, a mean of means would do.
     assert any(ends[0] != ends[1] for ends in (values["ends"] for values in figures.values()))
-    return figures
+    return found
 
 
-def test_two_devices_take_the_gradient_step_of_one():
-    assert set(_check(_gradients("mirrored", "slate_q", "reinforce", "full_slate_q"))) == {
-        "slate_q",
-        "reinforce",
-        "full_slate_q",
-    }
+def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_have():
+    agents = ("slate_q", "reinforce", "full_slate_q")
+    found = _check(_gradients("mirrored", *agents))
+    assert tuple(found["agents"]) == agents
+    assert found["refused"] == [
+        "experiment.num_users must be a multiple of the number of replicas, 2, got 15",
+        "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
+        "jit_compile must be False with 2 replicas",
+        "TabularQ learns on one replica only, got a strategy of 2",
+        (
+            "gradient_clipping must be None with several replicas, of which DqnAgent clips each by"
+            " itself"
+        ),
+    ]
 
 
 def test_two_processes_take_the_gradient_step_of_one():
@@ -69,23 +78,6 @@ def test_two_processes_take_the_gradient_step_of_one():
     _check(chief)
     _, errors = other.communicate()
     assert other.returncode == 0, errors
-
-
-def test_what_several_replicas_cannot_have_is_told_in_one_line():
-    output, errors = _gradients("mirrored", "refused").communicate()
-    assert json.loads(output) == [
-        "experiment.num_users must be a multiple of the number of replicas, 2, got 15",
-        "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
-        "jit_compile must be False with 2 replicas",
-        (
-            "TabularQ learns on one replica only, got a strategy of 2: leave train.strategy at"
-            " 'default'"
-        ),
-        (
-            "gradient_clipping must be None with several replicas, of which DqnAgent clips each by"
-            " itself"
-        ),
-    ], errors
 
 
 def _rows(run) -> list[dict]:
@@ -108,11 +100,13 @@ def _iteration(run) -> int:
 
 def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     several, mirrored = tmp_path / "workers", tmp_path / "mirrored"
-    addresses, strategy = free_addresses(2), "train.strategy='multi_worker'"
+    addresses, strategy = free_addresses(2), "devices.strategy='multi_worker'"
+    alone = "experiment.baselines=()"
 
     def start(index, num_iterations):
         bindings = (
             f"--gin_bindings={strategy}",
+            f"--gin_bindings={alone}",
             f"--gin_bindings=train.num_iterations={num_iterations}",
         )
         return start_command(
@@ -145,23 +139,26 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     assert re.match(r"Going on from iteration \d+", outputs[0][0])
     assert outputs[1][0] == ""
     bindings = (
-        "train.strategy='mirrored'",
-        "cluster.logical_cpus=2",
+        "devices.strategy='mirrored'",
+        "devices.logical_cpus=2",
+        alone,
         f"train.num_iterations={saved + 20}",
     )
-    code, _, _ = run_command(
+    # Logical devices must be made before TensorFlow is used.
+    process = start_command(
         "train",
         f"--root_dir={mirrored}",
         f"--gin_file={TINY}",
         *(f"--gin_bindings={binding}" for binding in bindings),
     )
-    assert code == 0
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
     assert _rows(several) == _rows(mirrored)
     results = json.loads((several / "results.json").read_text())
     assert results["policies"] == json.loads((mirrored / "results.json").read_text())["policies"]
     # An evaluation needs none of the devices.
-    run = open_run(several, strategy, f"train.num_iterations={saved + 20}")
-    parts = train.experiment()
+    run = open_run(several, strategy, alone, f"train.num_iterations={saved + 20}")
+    parts = experiment()
     assert run.restore_latest(parts.agent_checkpoint, whole=False)
     assert (
         Evaluation().evaluator("SlateQ", parts.simulator, parts.policy)().as_json()
@@ -173,34 +170,38 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     ("bindings", "given", "message"),
     [
         (
-            ["train.strategy='many'"],
+            ["devices.strategy='many'"],
             None,
-            "train.strategy must be one of default, mirrored, multi_worker, tpu, got 'many'",
+            "devices.strategy must be one of default, mirrored, multi_worker, tpu, got 'many'",
         ),
         (
-            ["cluster.logical_cpus=2"],
+            ["devices.logical_cpus=2"],
             None,
-            "cluster.logical_cpus goes with train.strategy = 'mirrored', got 'default'",
+            "devices.logical_cpus goes with devices.strategy = 'mirrored', got 'default'",
         ),
         (
-            ["train.strategy='multi_worker'"],
+            ["devices.strategy='multi_worker'"],
             None,
-            "TF_CONFIG must be set for train.strategy = 'multi_worker'",
+            "TF_CONFIG must be set for devices.strategy = 'multi_worker'",
         ),
-        (["train.strategy='multi_worker'"], "{", "TF_CONFIG must be like"),
-        (["train.strategy='multi_worker'"], '{"cluster": {"worker": ["a:1"]}}', "KeyError: 'task'"),
+        (["devices.strategy='multi_worker'"], "{", "TF_CONFIG must be like"),
         (
-            ["train.strategy='multi_worker'"],
+            ["devices.strategy='multi_worker'"],
+            '{"cluster": {"worker": ["a:1"]}}',
+            "KeyError: 'task'",
+        ),
+        (
+            ["devices.strategy='multi_worker'"],
             ("a:1", "a:2", 2),
             "worker 2 is missing from cluster.worker, which lists 2: a:1, a:2",
         ),
         (
-            ["train.strategy='multi_worker'"],
+            ["devices.strategy='multi_worker'"],
             ("a:1", "b", 0),
             "the address of worker 1 must be HOST:PORT, got 'b'",
         ),
         (
-            ["train.strategy='multi_worker'"],
+            ["devices.strategy='multi_worker'"],
             ("a:1", "a:1", 0),
             "workers 0 and 1 have one address, a:1",
         ),
@@ -213,9 +214,6 @@ def test_a_cluster_that_cannot_be_is_told_in_one_line(bindings, given, message, 
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if given is not None:
         monkeypatch.setenv("TF_CONFIG", given)
-    config.load([TINY], [binding for binding in bindings if binding.startswith("cluster")])
-    named = next(
-        (binding.split("'")[1] for binding in bindings if binding.startswith("train")), "default"
-    )
+    config.load([TINY], bindings)
     with pytest.raises(UsageError, match=re.escape(message)):
-        cluster(named)
+        connect()

@@ -29,7 +29,7 @@ class Recorder(tf_agent.TFAgent):
         length = sequence_length or 1
         self.records = tf.nest.map_structure(
             lambda spec: tf.Variable(
-                tf.zeros([capacity, NUM_USERS, length, *spec.shape], spec.dtype)
+                tf.zeros([capacity, environment.batch_size, length, *spec.shape], spec.dtype)
             ),
             policy.trajectory_spec,
         )

@@ -5,15 +5,16 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.baseline_agent import create_baseline
 from recsim_tf.core import random
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.training import loop, train
+from recsim_tf.experiment.training import loop
 from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.parts import experiment
 from tests.experiment.tiny_runs import TINY
 from tests.experiment.training.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
+from tests.experiment.training.test_loop import Recorder
 
 
 def _bits(shape, seed):
@@ -86,7 +87,7 @@ def test_under_xla_sessions_are_those_of_graph_mode_in_distribution():
             300,
             seed=1,
         )
-        agent = create_baseline(environment, tf.Variable(0, dtype=tf.int64))
+        agent = Recorder(environment, sequence_length=1)
         loop = LearningLoop(environment, agent, 8, 5, 1, seed=2, jit_compile=jit_compile)
         loop.collect(10 * (SESSION_STEPS + 1))
         return loop.metrics.read_and_clear(1.0)
@@ -115,7 +116,7 @@ def test_the_configuration_chooses_xla(monkeypatch):
     monkeypatch.setattr(loop, "compiled", compiled)
     for bindings in ((), ("experiment.jit_compile = True",)):
         config.load([TINY], bindings)
-        train.experiment()
+        experiment()
     assert chosen == [False, False, True, True]
 
 
@@ -126,7 +127,7 @@ def test_with_mixed_precision_hidden_layers_compute_in_bfloat16_and_weights_and_
     binding,
 ):
     config.load([TINY], ["experiment.mixed_precision = 'mixed_bfloat16'", binding])
-    parts = train.experiment()
+    parts = experiment()
     parts.loop.collect(5)
     loss_info = parts.loop.run(2)
     assert loss_info.loss.dtype == tf.float32
@@ -147,4 +148,4 @@ def test_an_unknown_mixed_precision_is_refused():
         UsageError,
         match=r"experiment\.mixed_precision must be None or mixed_bfloat16, got 'float8'",
     ):
-        train.experiment()
+        experiment()

@@ -5,23 +5,23 @@ import time
 from collections.abc import Sequence
 
 from recsim_tf.experiment.runs.stopping import noting_signals
-from recsim_tf.experiment.sweeps.files import TrialFiles
 from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.progress import Progress
+from recsim_tf.experiment.sweeps.trial import TrialFiles
 
 _POLL_SECONDS = 0.1
 
 
 def run_local(
-    trials: Sequence[TrialFiles], num_processes: int, threads: int, progress: Progress
+    trials: Sequence[TrialFiles], progress: Progress, num_processes: int, threads: int
 ) -> int | None:
     """Runs prepared trials to their ends, in their order.
 
     Args:
       trials: their files.
-      num_processes: how many run at once.
-      threads: of TensorFlow in each.
       progress: is kept up to date.
+      num_processes: trials that run at once.
+      threads: of TensorFlow in each.
 
     Returns:
       None, or the signal that asked to stop, once the running trials have saved checkpoints and

@@ -1,19 +1,20 @@
 """The engine that runs trials by Ray Tune, on this machine or on a cluster."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 
 from recsim_tf.experiment.runs.errors import UsageError, one_line
-from recsim_tf.experiment.sweeps.files import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 from recsim_tf.experiment.sweeps.progress import Progress
-from recsim_tf.experiment.sweeps.settings import RaySettings
+from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 
 _ADDRESS_SECONDS = 5.0
 _METRIC = "AverageEpisodeRewards/eval"
@@ -63,33 +64,74 @@ def check_address(address: str) -> None:
         raise UsageError(f"--ray_address {address} does not answer: {one_line(error)}") from error
 
 
-def engine(
-    settings: RaySettings, threads: int, address: str | None, name: str
-) -> Callable[[Sequence[TrialFiles], Progress], int | None]:
-    """A function that runs prepared trials by Ray Tune.
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class RayEngine:
+    """How `--engine=ray` runs trials.
 
     Args:
-      settings: of the sweep file.
-      threads: of TensorFlow in each trial.
-      address: of a cluster; None starts Ray on this machine.
-      name: of the part of the sweep that this process runs, for Tune's files.
+      scheduler: None, or a scheduler of Ray Tune that may stop trials early: `@ASHAScheduler()` or
+        `@MedianStoppingRule()`.
+      cpus_per_trial: CPUs of Ray that a trial takes; None for the threads of a trial.
+      gpus_per_trial: GPUs of Ray that a trial takes; a fraction lets trials share one.
+      num_concurrent: trials that run at once at most; None for as many as Ray has room for.
 
     Raises:
-      UsageError: if the scheduler is none of Ray's.
+      UsageError: for an argument out of range.
     """
-    from ray.tune.schedulers import TrialScheduler
 
-    if settings.scheduler is not None and not isinstance(settings.scheduler, TrialScheduler):
-        raise UsageError(
-            "ray_engine.scheduler must be a scheduler of Ray Tune, such as @ASHAScheduler(), got"
-            f" {settings.scheduler!r}"
-        )
+    scheduler: Any = None
+    cpus_per_trial: float | None = None
+    gpus_per_trial: float = 0
+    num_concurrent: int | None = None
 
-    def run(trials: Sequence[TrialFiles], progress: Progress) -> int | None:
+    def __post_init__(self):
+        from ray.tune.schedulers import TrialScheduler
+
+        scheduler, cpus, number = self.scheduler, self.cpus_per_trial, self.num_concurrent
+        checks = {
+            "scheduler": (
+                scheduler is None or isinstance(scheduler, TrialScheduler),
+                "a scheduler of Ray Tune, such as @ASHAScheduler()",
+            ),
+            "cpus_per_trial": (cpus is None or cpus > 0, "positive"),
+            "gpus_per_trial": (self.gpus_per_trial >= 0, "at least 0"),
+            "num_concurrent": (
+                number is None or (type(number) is int and number >= 1),
+                "an integer of at least 1",
+            ),
+        }
+        for name, (is_allowed, allowed) in checks.items():
+            if not is_allowed:
+                value = vars(self)[name]
+                raise UsageError(f"RayEngine.{name} must be {allowed}, got {value!r}")
+
+    def run(
+        self,
+        trials: Sequence[TrialFiles],
+        progress: Progress,
+        threads: int,
+        address: str | None,
+        name: str,
+    ) -> int | None:
+        """Runs prepared trials to their ends.
+
+        Args:
+          trials: their files.
+          progress: is kept up to date.
+          threads: of TensorFlow in each trial.
+          address: of a cluster; None starts Ray on this machine.
+          name: of the part of the sweep that this process runs, for Tune's files.
+
+        Returns:
+          None, or the signal that asked to stop, once the running trials have saved checkpoints and
+          ended.
+
+        Raises:
+          UsageError: if Ray lacks the CPUs or GPUs that a trial takes.
+        """
         with _connected(address):
-            return _tune(trials, settings, threads, name, progress)
-
-    return run
+            return _tune(trials, self, threads, name, progress)
 
 
 @contextlib.contextmanager
@@ -110,7 +152,7 @@ def _connected(address: str | None) -> Iterator[None]:
 
 
 def _tune(
-    trials: Sequence[TrialFiles], settings: RaySettings, threads: int, name: str, progress: Progress
+    trials: Sequence[TrialFiles], settings: RayEngine, threads: int, name: str, progress: Progress
 ) -> int | None:
     from ray import tune
 
@@ -160,7 +202,7 @@ def _tune(
                 verbose=0,
             ),
         )
-        # Failures are told at the end.
+        # Failures are printed at the end.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         try:
             tuner.fit()
@@ -169,7 +211,7 @@ def _tune(
         return stop.signal
 
 
-def _resources(settings: RaySettings, threads: int) -> dict[str, float]:
+def _resources(settings: RayEngine, threads: int) -> dict[str, float]:
     """What a trial takes of Ray, which would wait for what it has not got."""
     import ray
 
@@ -177,7 +219,7 @@ def _resources(settings: RaySettings, threads: int) -> dict[str, float]:
     for kind, wanted in resources.items():
         if wanted > (there := ray.cluster_resources().get(kind.upper(), 0)):
             raise UsageError(
-                f"ray_engine.{kind}s_per_trial must be at most {there:g}, which Ray has, got"
+                f"RayEngine.{kind}s_per_trial must be at most {there:g}, which Ray has, got"
                 f" {wanted:g}"
             )
     return resources

@@ -36,7 +36,7 @@ def measure(settings: Settings) -> Section:
     details = {}
     for mode, text in _MODES.items():
         task = {**size, "rounds": rounds, "xla": mode == "xla"}
-        (found,) = processes.run_workers("scales/user_sweep_worker.py", [task], [[0]], [{}])
+        (found,) = processes.run_workers("scales/comparison_worker.py", [task], [[0]], [{}])
         if not found["same"]:
             raise RuntimeError(
                 "the sessions of a value at once with others are not those of the value alone"
@@ -47,12 +47,12 @@ def measure(settings: Settings) -> Section:
             found["alone_first"] + alone,
         )
         figures |= {
-            f"user_sweep/{mode}/at_once_seconds": together,
-            f"user_sweep/{mode}/one_by_one_seconds": alone,
+            f"comparison/{mode}/at_once_seconds": together,
+            f"comparison/{mode}/one_by_one_seconds": alone,
         }
         figures |= {
-            f"user_sweep_vs_runs/{mode}": alone / together,
-            f"user_sweep_vs_runs/{mode}_with_tracing": first_alone / first_together,
+            f"comparison_vs_runs/{mode}": alone / together,
+            f"comparison_vs_runs/{mode}_with_tracing": first_alone / first_together,
         }
         details[mode] = found
         cells = (
@@ -60,13 +60,13 @@ def measure(settings: Settings) -> Section:
             f" {first_alone:>11.2f}"
         )
         lines.append(f"{text:<12} {cells} {first_alone / first_together:>6.1f}")
-    figures["user_sweep_vs_runs"] = figures["user_sweep_vs_runs/graph"]
-    figures["user_sweep_xla_vs_graph_runs"] = (
-        figures["user_sweep/graph/one_by_one_seconds"] / figures["user_sweep/xla/at_once_seconds"]
+    figures["comparison_vs_runs"] = figures["comparison_vs_runs/graph"]
+    figures["comparison_xla_vs_graph_runs"] = (
+        figures["comparison/graph/one_by_one_seconds"] / figures["comparison/xla/at_once_seconds"]
     )
     lines.append("First calls trace or compile.")
     lines.append(
-        f"At once under XLA is {figures['user_sweep_xla_vs_graph_runs']:.1f} times as fast as one"
+        f"At once under XLA is {figures['comparison_xla_vs_graph_runs']:.1f} times as fast as one"
         " by one in graph mode."
     )
     return Section(figures, details, lines)

@@ -1,4 +1,4 @@
-"""One process of `benchmarks/scaling.py`: a sweep on the user axis and the runs of its values,
+"""One process of `benchmarks/scaling.py`: a comparison of values and the runs of each,
 timed. Prints one line of JSON.
 
 The only argument is a `Task` as JSON.
@@ -38,9 +38,11 @@ def measure(task: Task) -> dict:
     """Seconds of both ways, round by round."""
     values = tuple(np.linspace(0.5, 2.0, task.values).tolist())
     sizes = {"num_users": task.users, "max_steps": task.max_steps, "jit_compile": task.xla}
-    swept = Evaluation(values={_PARAMETER: values}, **sizes)
-    simulator = swept.sweep.simulator(recsim_tf.interest_evolution)
-    together = swept.sweep_evaluator("random", simulator, baseline_policy("random", simulator))
+    evaluation = Evaluation(compare={_PARAMETER: values}, **sizes)
+    comparison = evaluation.comparison
+    simulator = comparison.simulator(recsim_tf.interest_evolution)
+    policy = baseline_policy("random", simulator)
+    together = evaluation.comparison_evaluator(comparison, "random", simulator, policy)
     alone = [_alone(value, sizes) for value in values]
     first = [_timed(lambda: [evaluate() for evaluate in alone]), _timed(together)]
     seconds: dict[str, list[float]] = {"alone": [], "together": []}

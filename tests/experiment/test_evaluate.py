@@ -2,23 +2,19 @@ import json
 
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 
-from recsim_tf import cli
-from recsim_tf.experiment import config
-from recsim_tf.experiment.evaluation.evaluate_sweep import evaluate_sweep
-from recsim_tf.experiment.evaluation.evaluation import Evaluation, evaluate_all
+from recsim_tf.experiment import commands, config
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training import train
-from tests.experiment.tiny_runs import open_run, snapshot
+from recsim_tf.experiment.training.parts import experiment
+from tests.experiment.tiny_runs import open_run, run_command, snapshot
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 NO_CLICK_MASS = "InterestEvolutionUsers.no_click_mass"
-VALUES = f'Evaluation.values = {{"{NO_CLICK_MASS}": (0.5, 3.0)}}'
+VALUES = f'Evaluation.compare = {{"{NO_CLICK_MASS}": (0.5, 3.0)}}'
 FEW = ("Evaluation.num_users = 6", "Evaluation.max_steps = 20", "train.num_iterations = 10")
 
 
@@ -26,7 +22,7 @@ FEW = ("Evaluation.num_users = 6", "Evaluation.max_steps = 20", "train.num_itera
 def run(tmp_path_factory):
     """The folder of a trained run whose configuration has values to compare."""
     folder = tmp_path_factory.mktemp("run") / "run"
-    train.train(open_run(folder, *FEW, VALUES))
+    commands.train(open_run(folder, *FEW, VALUES))
     return folder
 
 
@@ -34,15 +30,15 @@ def _restored(run, *bindings):
     """The run's folder and parts, from its configuration with other bindings."""
     folder = RunDirectory(run)
     config.load([str(folder.config_file)], bindings)
-    parts = train.experiment()
+    parts = experiment()
     assert folder.restore_latest(parts.checkpoint)
     return folder, parts
 
 
-def _swept(run, *bindings):
-    folder, parts = _restored(run, *bindings)
-    evaluation = Evaluation()
-    return evaluate_sweep(folder, parts, evaluation, evaluation.sweep)
+def _compared(run, *bindings):
+    folder = RunDirectory(run)
+    config.load([str(folder.config_file)], bindings)
+    return commands.evaluate(folder)
 
 
 def test_training_is_evaluated_in_its_own_environment(run):
@@ -53,27 +49,25 @@ def test_training_is_evaluated_in_its_own_environment(run):
 
 
 def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
-    results = {result.name: result for result in _swept(run, "Evaluation.seeds = (4, 1)")}
+    results = {result.name: result for result in _compared(run, "Evaluation.seeds = (4, 1)")}
     settings = [f"no_click_mass={mass}, seed={seed}" for mass in (0.5, 3.0) for seed in (4, 1)]
     assert list(results) == [
         f"{policy} [{setting}]" for policy in ("Random", "Oracle", "SlateQ") for setting in settings
     ]
     _, parts = _restored(run, f"{NO_CLICK_MASS} = 3.0")
-    for expected in evaluate_all(
-        Evaluation(), parts.simulator, parts.baselines, parts.agent.name, parts.policy
-    ):
+    for expected in Evaluation().evaluate(parts.simulator, parts.policies(parts.simulator)):
         found = results[f"{expected.name} [no_click_mass=3.0, seed=1]"]
-        for of_sweep, of_its_own in zip(found.sessions, expected.sessions, strict=True):
-            np.testing.assert_allclose(of_sweep, of_its_own, rtol=1e-5)
+        for compared, of_its_own in zip(found.sessions, expected.sessions, strict=True):
+            np.testing.assert_allclose(compared, of_its_own, rtol=1e-5)
     assert len({result.mean_return for result in results.values()}) > 8
 
 
 def test_each_call_has_a_folder_of_its_own(run):
     before = snapshot(run)
-    first, second = _swept(run), _swept(run)
+    first, second = _compared(run), _compared(run)
     new = {name.rsplit("/", 1)[0] for name in snapshot(run).keys() - before.keys()}
     assert len(new) == 2
-    assert new <= {f"evaluations/sweep-10{number}" for number in ("", "-2", "-3")}
+    assert new <= {f"evaluations/comparison-10{number}" for number in ("", "-2", "-3")}
     for folder in new:
         assert {path.name for path in (run / folder).iterdir()} == {
             "results.json",
@@ -89,22 +83,23 @@ def test_each_call_has_a_folder_of_its_own(run):
     assert {name: after[name] for name in before} == before
 
 
-def test_the_command_prints_a_row_for_each_value(run, capsys, monkeypatch):
-    # The level of logging belongs to the process.
-    monkeypatch.setattr(cli.logging, "set_verbosity", lambda level: None)
+def test_the_command_prints_a_row_for_each_value(run, capfd):
     before = snapshot(run)
-    flags.FLAGS.mark_as_parsed()
-    with flagsaver.flagsaver(
-        root_dir=str(run), gin_bindings=['experiment.baselines = ("myopic",)']
-    ):
-        assert cli._run(["recsim-tf", "evaluate"]) == 0
-    rows = [line.split("]")[0] for line in capsys.readouterr().out.splitlines()[2:6]]
+    code, output, errors = run_command(
+        capfd,
+        "evaluate",
+        f"--root_dir={run}",
+        '--gin_bindings=experiment.baselines = ("myopic",)',
+    )
+    assert code == 0, errors
+    rows = [line.split("]")[0] for line in output.splitlines()[2:6]]
     assert rows == [
         f"{policy} [no_click_mass={mass}" for policy in ("Myopic", "SlateQ") for mass in (0.5, 3.0)
     ]
     # The sessions of an evaluation of the run's own environment are left alone.
     assert {
-        name.split("/")[1].startswith("sweep-10") for name in snapshot(run).keys() - before.keys()
+        name.split("/")[1].startswith("comparison-10")
+        for name in snapshot(run).keys() - before.keys()
     } == {True}
 
 
@@ -114,5 +109,5 @@ def test_parameters_of_the_agent_are_refused_and_nothing_is_written(run):
         UsageError,
         match=r"SlateQAgent\.average_tau is no parameter that the environment's models keep",
     ):
-        _swept(run, 'Evaluation.values = {"SlateQAgent.average_tau": (0.1, 0.2)}')
+        _compared(run, 'Evaluation.compare = {"SlateQAgent.average_tau": (0.1, 0.2)}')
     assert snapshot(run) == before

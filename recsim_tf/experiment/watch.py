@@ -1,64 +1,55 @@
 """Evaluation of a run while another process trains it."""
 
-import inspect
-import json
 import math
 import time
 from collections.abc import Iterator
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.experiment.evaluation import sessions
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.files import append_json
 from recsim_tf.experiment.runs.folder import RunDirectory, restore
-from recsim_tf.experiment.training.train import Experiment, train
+from recsim_tf.experiment.training.parts import Experiment
 
 
-def configured_iterations() -> int:
-    """`train.num_iterations` of the loaded configuration."""
-    default = inspect.signature(train).parameters["num_iterations"].default
-    return gin.get_bindings(train).get("num_iterations", default)
-
-
-def watch(
-    run_dir: RunDirectory,
+def watch_run(
+    folder: RunDirectory,
     parts: Experiment,
     evaluation: Evaluation,
     num_iterations: int,
     timeout: float = 3600.0,
 ) -> int:
-    """Evaluates the agent at every new checkpoint of a run, RecSim's `EvalRunner`.
+    """Evaluates the agent at every new checkpoint of a run, as RecSim's `EvalRunner` does.
 
-    Only the newest checkpoint is looked at: those that come and go during an evaluation are left
-    out. All of them meet the same users. The process that trains is not held up: this one takes no
-    lock, and writes only evaluations.jsonl, TensorBoard's tensorboard_evaluate/ and
+    It always takes the newest checkpoint; those that come and go during an evaluation are left out.
+    All checkpoints meet the same users. The training process is not held up: this one takes no
+    lock. It writes evaluations.jsonl, TensorBoard's tensorboard_evaluate/ and
     evaluations/agent_sessions-<iteration>.csv into the folder. A later call begins with the newest
-    checkpoint again, and adds to what is there.
+    checkpoint again, and adds to these files.
 
     Args:
-      run_dir: the folder.
+      folder: the folder.
       parts: of the same configuration; its agent is restored from the checkpoints.
       evaluation: of each checkpoint.
-      num_iterations: ends with the checkpoint of this iteration.
-      timeout: ends after so many seconds without a new checkpoint.
+      num_iterations: it ends with the checkpoint of this iteration.
+      timeout: it ends after so many seconds without a new checkpoint.
 
     Returns:
-      The number of evaluated checkpoints.
+      The number of evaluated checkpoints, at least one.
 
     Raises:
-      UsageError: if `timeout` is not a positive number, or for a checkpoint that is there and
-        cannot be read.
+      UsageError: if `timeout` is not a positive number, if there was no checkpoint in that time, or
+        if there is one that cannot be read.
     """
     if not 0 < timeout < math.inf:
         raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
     evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy)
-    writer = tf.summary.create_file_writer(str(run_dir.path / "tensorboard_evaluate"))
+    writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
     evaluated = 0
-    for _ in _restored(run_dir, parts, timeout):
-        iteration = int(parts.progress.iteration.numpy())
-        env_steps = iteration * parts.loop.user_steps_per_iteration
+    for _ in _restored(folder, parts, timeout):
+        iteration, env_steps = parts.iteration, parts.env_steps
         started = time.perf_counter()
         result = evaluate()
         seconds = time.perf_counter() - started
@@ -73,12 +64,12 @@ def watch(
                 tf.summary.scalar(tag, value, step=env_steps)
         writer.flush()
         sessions.write_sessions(
-            run_dir.path / "evaluations" / f"agent_sessions-{iteration}.csv", [result]
+            folder.path / "evaluations" / f"agent_sessions-{iteration}.csv", [result]
         )
-        with open(run_dir.path / "evaluations.jsonl", "a", encoding="utf-8") as file:
-            file.write(
-                json.dumps({"iteration": iteration, "env_steps": env_steps, **scalars}) + "\n"
-            )
+        append_json(
+            folder.path / "evaluations.jsonl",
+            {"iteration": iteration, "env_steps": env_steps, **scalars},
+        )
         evaluated += 1
         print(
             f"{result.name} at iteration {iteration:,}: return {result.mean_return:.2f} ±"
@@ -89,12 +80,16 @@ def watch(
         if iteration >= num_iterations:
             break
     writer.close()
+    if not evaluated:
+        raise UsageError(
+            f"root_dir {folder.path} had no checkpoint within --watch_timeout={timeout:g} seconds"
+        )
     return evaluated
 
 
-def _restored(run_dir: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
-    """Restores each newest checkpoint in turn; one that was deleted meanwhile is passed over."""
-    for path in tf.train.checkpoints_iterator(str(run_dir.path / "checkpoints"), timeout=timeout):
+def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
+    """Restores each newest checkpoint in turn; one that was deleted meanwhile is left out."""
+    for path in tf.train.checkpoints_iterator(str(folder.path / "checkpoints"), timeout=timeout):
         try:
             restore(parts.agent_checkpoint, path, whole=False)
         except UsageError:

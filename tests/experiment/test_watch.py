@@ -5,11 +5,12 @@ import time
 import pytest
 import tensorflow as tf
 
+from recsim_tf.experiment import commands
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.evaluation.watch import configured_iterations, watch
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training import train
+from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.experiment.watch import watch_run
 from tests.experiment.tiny_runs import TINY, open_run, run_command, snapshot, start_command
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -22,7 +23,7 @@ def finished(tmp_path_factory):
     results.
     """
     folder = tmp_path_factory.mktemp("finished") / "run"
-    return folder, train.train(open_run(folder))
+    return folder, commands.train(open_run(folder))
 
 
 def _lines(folder):
@@ -38,7 +39,7 @@ def _copy(folder, copy):
 
 def _watch(folder, num_iterations=40, timeout=0.5):
     open_run(folder)
-    return watch(RunDirectory(folder), train.experiment(), Evaluation(), num_iterations, timeout)
+    return watch_run(RunDirectory(folder), experiment(), Evaluation(), num_iterations, timeout)
 
 
 def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, capsys):
@@ -93,7 +94,8 @@ def test_it_ends_when_no_checkpoint_comes(finished, tmp_path):
     assert _watch(folder, num_iterations=60) == 1
     for path in (folder / "checkpoints").iterdir():
         path.unlink()
-    assert _watch(folder) == 0
+    with pytest.raises(UsageError, match=r"had no checkpoint within --watch_timeout=0.5 seconds"):
+        _watch(folder)
 
 
 def test_a_timeout_out_of_range_is_named(finished):
@@ -104,30 +106,26 @@ def test_a_timeout_out_of_range_is_named(finished):
             _watch(finished[0], timeout=timeout)
 
 
-def test_the_end_is_that_of_the_configuration(tmp_path):
-    open_run(tmp_path, "train.num_iterations = 70")
-    assert configured_iterations() == 70
-
-
-def test_a_run_is_watched_while_another_process_trains_it(tmp_path):
+def test_a_run_is_watched_to_its_last_iteration_while_another_process_trains_it(tmp_path, capfd):
     folder = tmp_path / "run"
     arguments = (
         f"--gin_file={TINY}",
-        "--gin_bindings=train.num_iterations = 400",
+        "--gin_bindings=train.num_iterations = 120",
         "--gin_bindings=train.max_checkpoints = 1",
+        "--gin_bindings=experiment.baselines = ()",
     )
     process = start_command("train", f"--root_dir={folder}", *arguments)
     while not (folder / "checkpoints" / "checkpoint").exists():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.02)
     code, output, errors = run_command(
-        "evaluate", f"--root_dir={folder}", "--watch", "--watch_timeout=60"
+        capfd, "evaluate", f"--root_dir={folder}", "--watch", "--watch_timeout=60"
     )
     _, train_errors = process.communicate()
     assert process.returncode == 0, train_errors
     assert code == 0, errors
     lines = _lines(folder)
-    assert lines[-1]["iteration"] == 400
+    assert lines[-1]["iteration"] == 120
     assert len(output.splitlines()) == len(lines)
     results = json.loads((folder / "results.json").read_text())
     assert lines[-1]["AverageEpisodeRewards/eval"] == results["policies"][-1]["mean_return"]

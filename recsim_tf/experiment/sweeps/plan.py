@@ -1,41 +1,22 @@
-"""The trials of a sweep: each variant with each seed, as a configuration of `recsim-tf train`."""
+"""The plan of a sweep: each variant with each seed, as a configuration of `recsim-tf train`."""
 
 import ast
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gin.config import ParsedBindingKey
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.evaluation.watch import configured_iterations
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.sweeps.labels import short_names, variant_label
+from recsim_tf.experiment.runs.names import short_names
+from recsim_tf.experiment.sweeps.labels import variant_label
 from recsim_tf.experiment.sweeps.settings import Sweep
 from recsim_tf.experiment.sweeps.spaces import Bindings
+from recsim_tf.experiment.sweeps.trial import Trial, Variant
+from recsim_tf.experiment.training.run import Schedule
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")
-
-
-class Variant(NamedTuple):
-    """Bindings that several seeds share."""
-
-    label: str  # the name of its folder
-    bindings: Bindings
-
-
-class Trial(NamedTuple):
-    """One training run of a sweep."""
-
-    variant: Variant
-    seed: int
-    config: str  # the text of `config.load`
-    num_iterations: int
-
-    @property
-    def name(self) -> str:
-        """The path of its run below the folder of trials."""
-        return f"{self.variant.label}/seed-{self.seed}"
 
 
 def plan(sweep: Sweep) -> list[Trial]:
@@ -45,12 +26,10 @@ def plan(sweep: Sweep) -> list[Trial]:
       UsageError: if a configuration does not load, two trials have one folder, or a variant sets
         the seed.
     """
-    short = short_names(name for bindings in sweep.variants for name in bindings)
-    short_files = short_names(
-        _stem(name) for bindings in sweep.variants for name in _files(bindings)
-    )
+    short = short_names(name for bindings in sweep.trials for name in bindings)
+    short_files = short_names(_stem(name) for bindings in sweep.trials for name in _files(bindings))
     by_label: dict[str, Variant] = {}
-    for bindings in sweep.variants:
+    for bindings in sweep.trials:
         shown = bindings | (
             {GIN_FILE: [short_files[_stem(name)] for name in _files(bindings)]}
             if GIN_FILE in bindings
@@ -75,7 +54,7 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
         _check_names(bindings, text)
     except UsageError as error:
         raise UsageError(f"trial {variant.label}: {error}") from error
-    return Trial(variant, seed, text, configured_iterations())
+    return Trial(variant, seed, text, Schedule().num_iterations)
 
 
 def _stem(name: str) -> str:

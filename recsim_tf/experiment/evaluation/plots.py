@@ -1,4 +1,4 @@
-"""What a run shows a person: the table and the plot."""
+"""Plots of results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,58 +10,19 @@ from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.plots import figure
 
 
-def results_table(results: Sequence[PolicyResult]) -> str:
-    """A table of policies with standard errors, as text."""
-    width = max(len("policy"), *(len(result.name) for result in results))
-    lines = [
-        f"{'policy':<{width}}  {'return':>16}  {'session length':>16}  {'click rate':>10} "
-        f" {'quality':>8}  {'sessions':>8}"
-    ]
-    lines.append("-" * len(lines[0]))
-    for r in results:
-        quality = "" if r.mean_quality is None else f"{r.mean_quality:.3f}"
-        lines.append(
-            f"{r.name:<{width}}  {r.mean_return:8.2f} ± {r.standard_error:5.2f} "
-            f" {r.mean_length:8.2f} ± {r.length_standard_error:5.2f}  {r.click_rate:10.4f} "
-            f" {quality:>8}  {r.episodes:>8,}"
-        )
-    unfinished = [f"{r.name} {r.unfinished:,}" for r in results if r.unfinished]
-    if unfinished:
-        lines.append(f"Sessions cut off at the evaluation's step limit: {', '.join(unfinished)}")
-    lines.append("± is one standard error of the mean.")
-    return "\n".join(lines)
-
-
-def write_plots(
-    folder: Path, rows: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str
-) -> None:
-    """Draws learning_curve.png, or returns.png where nothing was learned and there is no curve.
-
-    Args:
-      folder: for the file.
-      rows: lines of metrics.jsonl.
-      results: of the final evaluation.
-      agent_name: the name of the agent in `results`.
-    """
-    curve = [row for row in rows if "AverageEpisodeRewards/eval" in row]
-    if curve:
-        plot_learning_curve(folder / "learning_curve.png", curve, results, agent_name)
-    else:
-        plot_returns(folder / "returns.png", results)
-
-
 def plot_learning_curve(
-    path: Path, curve: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str
+    path: Path, rows: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str
 ) -> None:
     """Draws the mean return of the agent against simulated steps, with a line for every other
     policy.
 
     Args:
       path: of the PNG.
-      curve: lines of metrics.jsonl that hold an evaluation.
+      rows: of metrics.jsonl; those that hold an evaluation are drawn.
       results: of the final evaluation.
       agent_name: the name of the agent in `results`.
     """
+    curve = [row for row in rows if "AverageEpisodeRewards/eval" in row]
     with figure(path) as axes:
         steps = [row["env_steps"] / 1e6 for row in curve]
         returns = [row["AverageEpisodeRewards/eval"] for row in curve]
@@ -70,24 +31,18 @@ def plot_learning_curve(
         low = [value - band for value, band in zip(returns, bands, strict=True)]
         high = [value + band for value, band in zip(returns, bands, strict=True)]
         axes.fill_between(steps, low, high, alpha=0.25, color=line.get_color(), linewidth=0)
-        handles = []
-        for index, result in enumerate(result for result in results if result.name != agent_name):
-            handles.append(
-                (
-                    axes.axhline(
-                        result.mean_return, color=f"C{index + 1}", linestyle="--", linewidth=1.2
-                    ),
-                    result,
-                )
-            )
-        for result in results:
-            if result.name == agent_name:
-                axes.plot(steps[-1], result.mean_return, "o", color=line.get_color())
-                axes.set_title(
-                    f"{agent_name}: {result.mean_return:.1f} ± {result.standard_error:.1f} over"
-                    f" {result.episodes:,} sessions"
-                )
-                handles.append((line, result))
+        others = [result for result in results if result.name != agent_name]
+        handles = [
+            (axes.axhline(other.mean_return, color=f"C{row}", linestyle="--", linewidth=1.2), other)
+            for row, other in enumerate(others, start=1)
+        ]
+        agent = next(result for result in results if result.name == agent_name)
+        handles.append((line, agent))
+        axes.plot(steps[-1], agent.mean_return, "o", color=line.get_color())
+        axes.set_title(
+            f"{agent_name}: {agent.mean_return:.1f} ± {agent.standard_error:.1f} over"
+            f" {agent.episodes:,} sessions"
+        )
         # In the order of the lines, and beside them: labels on the lines would cover each other
         # where two returns are close.
         handles.sort(key=lambda handle: -handle[1].mean_return)
@@ -127,15 +82,15 @@ def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
 
 
 def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
-    """Draws the mean return of every policy against the swept parameter, within two standard
+    """Draws the mean return of every policy against the compared parameter, within two standard
     errors; the seeds are taken together.
 
     Args:
       path: of the PNG.
-      results: of a sweep on the user axis.
+      results: of a comparison.
 
     Returns:
-      Whether there is something to draw: one swept parameter, whose values are two or more numbers.
+      Whether it was drawn: that needs one parameter, with two or more numbers as values.
     """
     settings = [result.setting.values for result in results if result.setting is not None]
     if len(settings[0]) != 1 or any(
@@ -154,7 +109,7 @@ def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
                 if r.policy == policy
             ]
             returns = [
-                np.concatenate([rewards for swept, rewards in of_policy if swept == value])
+                np.concatenate([rewards for given, rewards in of_policy if given == value])
                 for value in points
             ]
             means = np.array([sessions.mean() for sessions in returns])

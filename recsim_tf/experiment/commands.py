@@ -1,0 +1,49 @@
+"""What each command builds from the loaded configuration.
+
+Only here are the parts of a run built without arguments, from what gin binds. Everything below
+receives them as arguments. Fits, which need no TF-Agents, are in `fitting`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gin
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.evaluate import evaluate_run
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.simulate import simulate_policies
+from recsim_tf.experiment.training.devices import connect
+from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.experiment.training.run import Schedule, TrainingRun
+from recsim_tf.experiment.watch import watch_run
+
+
+def train(folder: RunDirectory) -> dict[str, Any] | None:
+    """Trains the configured agent; see `TrainingRun`."""
+    schedule, devices = Schedule(), connect()
+    with devices.strategy.scope():
+        parts = experiment()
+    return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
+
+
+def evaluate(folder: RunDirectory, explained: bool = False) -> list[PolicyResult]:
+    """Evaluates the agent of a run and its baselines; see `evaluate_run`."""
+    return evaluate_run(folder, experiment(), Evaluation(), _builder("experiment"), explained)
+
+
+def watch(folder: RunDirectory, timeout: float) -> int:
+    """Evaluates the agent at every new checkpoint of a run; see `watch_run`."""
+    return watch_run(folder, experiment(), Evaluation(), Schedule().num_iterations, timeout)
+
+
+def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:
+    """Simulates policies that do not learn; see `simulate_policies`."""
+    return simulate_policies(folder, Evaluation(), _builder("simulate"), episode_file)
+
+
+def _builder(configurable: str) -> Callable[[], Simulator]:
+    """A function that builds the simulator that is bound for a configurable anew."""
+    return lambda: gin.get_bindings(configurable)["simulator"]

@@ -1,0 +1,72 @@
+"""Evaluation of the agent of a run, and of its baselines."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.evaluation import plots, sessions, tables
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.explanation import ValuesItems, explain
+from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.files import write_json
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.training.parts import Experiment
+
+
+def evaluate_run(
+    folder: RunDirectory,
+    parts: Experiment,
+    evaluation: Evaluation,
+    build: Callable[[], Simulator],
+    explained: bool = False,
+) -> list[PolicyResult]:
+    """Evaluates the agent of a run and its baselines from the newest checkpoint; prints the table.
+
+    The sessions go into evaluations/sessions-<iteration>.csv. Where values or seeds are compared,
+    results.json, sessions.csv and, for one numeric parameter, values.png go into a new folder
+    evaluations/comparison-<iteration> or evaluations/comparison-<iteration>-<number> instead. The
+    agent was trained without the values; the baselines are made for each of them.
+
+    Args:
+      folder: of the run.
+      parts: of its configuration; the agent is restored.
+      evaluation: of each policy.
+      build: builds the environment anew, for a comparison.
+      explained: whether to print a few slates with the agent's values too.
+
+    Raises:
+      UsageError: if there is no checkpoint, if the agent's slates cannot be explained, or if the
+        environment cannot take the values.
+    """
+    agent = parts.agent
+    if explained and not (isinstance(agent, ValuesItems) and parts.policy is agent.policy):
+        layers = "" if parts.policy is agent.policy else " above layers"
+        raise UsageError(
+            "--explain needs an agent that values items, as SlateQ, without layers, got"
+            f" {agent.name}{layers}"
+        )
+    if not folder.restore_latest(parts.agent_checkpoint, whole=False):
+        raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
+    iteration, written = parts.iteration, folder.path / "evaluations"
+    if evaluation.comparison is None:
+        results = evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
+        sessions.write_sessions(written / f"sessions-{iteration}.csv", results)
+    else:
+        results = evaluation.compare(build, parts.policies)
+        written = _new_folder(written, f"comparison-{iteration}")
+        policies = [result.as_json() for result in results]
+        write_json(written / "results.json", {"policies": policies})
+        sessions.write_sessions(written / "sessions.csv", results)
+        plots.plot_values(written / "values.png", results)
+    print(tables.results_table(results))
+    if explained:
+        print(explain(parts.simulator, agent))
+    return results
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """The folder of that name, or if it exists the first one with a number that does not."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(parent / new for new in names if not (parent / new).exists())

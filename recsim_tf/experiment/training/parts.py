@@ -1,0 +1,182 @@
+"""What a training is made of, as a configuration describes it."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.policies import tf_policy
+
+from recsim_tf import replicas
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
+from recsim_tf.core import random
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, baseline_policies
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.training.loop import LearningLoop
+
+# (environment, train_step_counter) -> agent
+CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
+
+
+class Progress(tf.Module):
+    """How far a run has come, for its checkpoints."""
+
+    def __init__(self):
+        super().__init__(name="Progress")
+        self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        # Each replica counts its own.
+        self.train_step = replicas.variable(tf.constant(0, tf.int64))
+
+
+class Experiment(NamedTuple):
+    """The parts of a run, built from its configuration."""
+
+    simulator: Simulator
+    agent: tf_agent.TFAgent
+    policy: tf_policy.TFPolicy  # the agent's, with all layers, for the simulator itself
+    loop: LearningLoop
+    progress: Progress
+    checkpoint: tf.train.Checkpoint  # of the whole run
+    agent_checkpoint: tf.train.Checkpoint  # of that, what evaluations need
+    baselines: Sequence[str]  # of `recsim_tf.policies.BASELINES`
+
+    @property
+    def iteration(self) -> int:
+        """Iterations so far."""
+        # By NumPy: a variable of several replicas has no conversion of its own.
+        return int(self.progress.iteration.numpy())
+
+    @property
+    def env_steps(self) -> int:
+        """User steps that were simulated for learning so far."""
+        return self.iteration * self.loop.user_steps_per_iteration
+
+    def policies(self, simulator: Simulator) -> dict[str, AnyPolicy]:
+        """What is evaluated, by its name in tables: the baselines, made for a simulator, and last
+        the agent, in place of a baseline of its name.
+
+        Raises:
+          ValueError: for an unknown baseline, or one that is not for this environment.
+        """
+        baselines = baseline_policies(self.baselines, simulator)
+        baselines.pop(self.agent.name, None)
+        return {**baselines, self.agent.name: self.policy}
+
+
+@gin.configurable(module="recsim_tf")
+def experiment(
+    simulator: Simulator = gin.REQUIRED,
+    create_agent: CreateAgent = gin.REQUIRED,
+    layers: Sequence[Layer] = (),
+    num_users: int = 2048,
+    batch_size: int | None = 2048,
+    replay_length: int = 50,
+    train_steps_per_iteration: int = 1,
+    collect_steps_per_iteration: int = 1,
+    baselines: Sequence[str] = ("random",),
+    seed: int = 0,
+    jit_compile: bool = False,
+    mixed_precision: str | None = None,
+) -> Experiment:
+    """Builds what is trained, and what it is trained on.
+
+    In the scope of a `tf.distribute` strategy each replica takes an equal share of the users and of
+    a batch.
+
+    Args:
+      simulator: the environment.
+      create_agent: builds the agent from the TF-Agents environment and a variable that counts train
+        steps.
+      layers: stand between the environment and the agent, the first one next to the environment;
+        see `recsim_tf.agents.layers`. The metrics of the training are of what the agent sees above
+        them; evaluations are of the environment itself.
+      num_users: users that are simulated at once.
+      batch_size: transitions of a train step, drawn from the replay, or sequences of them where the
+        agent learns from sequences. None for the newest of every user: agents that learn on-policy
+        and bandits, which count what they see, need that.
+      replay_length: steps of each user that are kept for replay, at least 2.
+      train_steps_per_iteration: train steps of an iteration.
+      collect_steps_per_iteration: steps of all users in an iteration, before its train steps;
+        agents that learn from each stretch of steps once, as `ReinforceSlateAgent`, need more than
+        one.
+      baselines: policies to compare with, of `recsim_tf.policies.BASELINES`: "random",
+        "myopic", "oracle"; "greedy_pctr", "ucb1", "kl_ucb", "thompson" where documents have
+        clusters.
+      seed: an integer, of everything random.
+      jit_compile: whether XLA compiles the learning loop, which pays on accelerators above all.
+        XLA draws other numbers than graph mode.
+      mixed_precision: None, or "mixed_bfloat16" for networks whose hidden layers compute in
+        bfloat16, for accelerators; weights and values stay float32.
+
+    Raises:
+      ValueError: for an argument out of range, or a baseline that is not for this environment.
+    """
+    for name, value, least in (
+        ("num_users", num_users, 1),
+        *([] if batch_size is None else [("batch_size", batch_size, 1)]),
+        ("replay_length", replay_length, 2),
+        ("train_steps_per_iteration", train_steps_per_iteration, 1),
+        ("collect_steps_per_iteration", collect_steps_per_iteration, 1),
+    ):
+        if value < least:
+            raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
+    if mixed_precision not in (None, "mixed_bfloat16"):
+        raise UsageError(
+            f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"
+        )
+    # Keras initialises weights from global generators.
+    tf.keras.utils.set_random_seed(seed % 2**32)
+    environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
+    progress = Progress()
+    layered: SessionSource = simulator
+    for layer in layers:
+        layered = LayeredSimulator(layered, layer)
+    environment = SlateEnvironment(
+        layered,
+        replicas.share("experiment.num_users", num_users),
+        environment_seed,
+        validate=simulator.validate,
+    )
+    with _layer_policy(mixed_precision or "float32"):
+        agent = create_agent(environment, progress.train_step)
+    agent.initialize()
+    loop = LearningLoop(
+        environment,
+        agent,
+        None if batch_size is None else replicas.share("experiment.batch_size", batch_size),
+        replay_length,
+        train_steps_per_iteration,
+        replay_seed,
+        collect_steps_per_iteration,
+        jit_compile,
+    )
+    parts = Experiment(
+        simulator,
+        agent,
+        serve(layered, agent.policy),
+        loop,
+        progress,
+        tf.train.Checkpoint(loop=loop, progress=progress),
+        tf.train.Checkpoint(loop=tf.train.Checkpoint(agent=agent), progress=progress),
+        tuple(baselines),
+    )
+    # Their errors belong before the training, which needs them at its end.
+    parts.policies(simulator)
+    return parts
+
+
+@contextlib.contextmanager
+def _layer_policy(name: str) -> Iterator[None]:
+    """Keras layers that are made inside have this dtype policy."""
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)

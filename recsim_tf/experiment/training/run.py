@@ -1,0 +1,268 @@
+"""Training runs: learn, log, save, evaluate; and go on from where a run stopped."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.policies import policy_saver
+from tqdm import tqdm
+
+from recsim_tf.experiment.evaluation import plots, sessions, tables
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.experiment.runs.errors import StoppedError, UsageError
+from recsim_tf.experiment.runs.files import write_json
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.runs.stopping import noting_signals
+from recsim_tf.experiment.training.checkpoints import RunCheckpoints
+from recsim_tf.experiment.training.devices import Devices
+from recsim_tf.experiment.training.parts import Experiment
+
+
+@gin.configurable("train", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long a run trains, and when it logs, evaluates and saves; in gin files `train`.
+
+    Args:
+      num_iterations: iterations of the whole run; raise it to extend a finished run.
+      warmup_iterations: steps of all users before learning begins, at least 2.
+      log_interval: iterations that run in one call; the metrics are logged between two calls.
+      eval_interval: iterations between evaluations of the served policy, for the learning curve.
+      eval_users: sessions of such an evaluation.
+      checkpoint_interval: iterations between checkpoints.
+      max_checkpoints: checkpoints that are kept; with several workers at least two are.
+
+    Raises:
+      UsageError: for an argument out of range.
+    """
+
+    num_iterations: int = 10_000
+    warmup_iterations: int = 10
+    log_interval: int = 100
+    eval_interval: int = 500
+    eval_users: int = 1000
+    checkpoint_interval: int = 1000
+    max_checkpoints: int = 2
+
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            least = 2 if name == "warmup_iterations" else 1
+            if value < least:
+                raise UsageError(f"train.{name} must be at least {least}, got {value}")
+
+    def next_call(self, done: int) -> int:
+        """Iterations from iteration `done` to the next at which something is due."""
+        intervals = (self.log_interval, self.eval_interval, self.checkpoint_interval)
+        return min(
+            self.num_iterations - done, *(interval - done % interval for interval in intervals)
+        )
+
+    def is_due(self, interval: int, done: int) -> bool:
+        """Whether iteration `done` ends an interval, or the run."""
+        return done % interval == 0 or done == self.num_iterations
+
+
+class TrainingRun:
+    """The training of an agent in a folder; it goes on from the folder's checkpoint.
+
+    The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's
+    tensorboard/, and at the end results.json, sessions.csv, learning_curve.png and the served
+    policy as a SavedModel in policy/.
+
+    On several devices or machines each replica has its share of the users, of the replay and of a
+    batch; gradients and metrics are summed. Worker 0, the chief, evaluates and writes. The other
+    workers write their replicas' own part of a checkpoint, and wait for the chief.
+
+    Args:
+      folder: of the run.
+      parts: what is trained, made in the scope of the devices' strategy.
+      devices: where it computes.
+      schedule: when it logs, evaluates and saves.
+      evaluation: at the end, of the agent and its baselines; its users are those of the learning
+        curve too.
+    """
+
+    def __init__(
+        self,
+        folder: RunDirectory,
+        parts: Experiment,
+        devices: Devices,
+        schedule: Schedule,
+        evaluation: Evaluation,
+    ):
+        self._folder = folder
+        self._parts = parts
+        self._devices = devices
+        self._schedule = schedule
+        self._evaluation = evaluation
+        self._checkpoints = RunCheckpoints(
+            folder, parts.checkpoint, devices, schedule.max_checkpoints
+        )
+
+    def run(self) -> dict[str, Any] | None:
+        """Trains to the end.
+
+        Returns:
+          The content of results.json; None from a worker that is not the chief.
+
+        Raises:
+          StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, to any worker, once a checkpoint is
+            saved.
+          UsageError: for a checkpoint that cannot be read, or that has more iterations than the
+            schedule.
+          WorkerLostError: if another worker stopped.
+        """
+        folder, devices, num_iterations = self._folder, self._devices, self._schedule.num_iterations
+        restored = self._checkpoints.restore()
+        done = self._parts.iteration
+        if restored and devices.is_chief:
+            print(
+                f"Going on from iteration {done:,} of {num_iterations:,} in {folder.path}",
+                flush=True,
+            )
+        if done > num_iterations:
+            raise UsageError(
+                f"train.num_iterations must be at least {done}, which the run in {folder.path} has"
+                f" reached, got {num_iterations}"
+            )
+        with folder.claim(devices.index), devices.watched():
+            if devices.is_chief:
+                folder.rewind_metrics(done if restored else -1)
+                folder.write_operative_config()
+            signal = self._learn()
+            if signal:
+                done = self._parts.iteration
+                where = (
+                    f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
+                    if done
+                    else "stopped before the first iteration"
+                )
+                raise StoppedError(where, signal)
+            content = self._conclude() if devices.is_chief else None
+            # The others leave when the results are there: a worker that is gone is a lost one.
+            devices.largest(0)
+            return content
+
+    def _learn(self) -> int:
+        """Runs the remaining iterations.
+
+        Returns:
+          The signal that stopped it before the end, or 0.
+        """
+        schedule, parts, devices = self._schedule, self._parts, self._devices
+        evaluate = self._evaluation.evaluator(
+            parts.agent.name, parts.simulator, parts.policy, schedule.eval_users
+        )
+        done = self._parts.iteration
+        bar = tqdm(
+            total=schedule.num_iterations,
+            initial=done,
+            unit="it",
+            desc=parts.agent.name,
+            dynamic_ncols=True,
+            mininterval=1.0,
+            disable=not devices.is_chief,
+        )
+        with noting_signals() as stop, self._summaries(), bar:
+            if done == 0:
+                parts.loop.collect(schedule.warmup_iterations)
+                parts.loop.metrics.read_and_clear(1.0)
+                self._log({}, evaluate() if devices.is_chief else None)
+            # All workers stop when one of them is told to.
+            signal = devices.largest(stop.signal or 0)
+            while done < schedule.num_iterations and not signal:
+                ahead = schedule.next_call(done)
+                scalars = self._train(ahead)
+                done += ahead
+                signal = devices.largest(stop.signal or 0)
+                result = None
+                if devices.is_chief and schedule.is_due(schedule.eval_interval, done):
+                    result = evaluate()
+                    bar.set_postfix_str(f"return {result.mean_return:.1f}", refresh=False)
+                self._log(scalars, result)
+                bar.update(ahead)
+                if signal or schedule.is_due(schedule.checkpoint_interval, done):
+                    self._checkpoints.save(done)
+        return signal
+
+    def _train(self, num_iterations: int) -> dict[str, float]:
+        """Runs some iterations; returns the scalars to log."""
+        progress, loop = self._parts.progress, self._parts.loop
+        started = time.perf_counter()
+        loss_info = loop.run(num_iterations)
+        seconds = time.perf_counter() - started
+        progress.iteration.assign_add(num_iterations)
+        progress.seconds.assign_add(seconds)
+        return {**loop.metrics.read_and_clear(seconds), **_loss_tags(loss_info)}
+
+    @contextlib.contextmanager
+    def _summaries(self) -> Iterator[None]:
+        """Inside, summaries of the chief go to TensorBoard."""
+        if not self._devices.is_chief:
+            yield
+            return
+        writer = tf.summary.create_file_writer(str(self._folder.path / "tensorboard"))
+        with writer.as_default():
+            yield
+        writer.close()
+
+    def _log(self, scalars: dict[str, float], result: PolicyResult | None) -> None:
+        """Logs scalars of the current iteration, and an evaluation where there is one."""
+        if not self._devices.is_chief:
+            return
+        if result is not None:
+            scalars |= {**result.tags("eval"), "StandardError/eval": result.standard_error}
+        env_steps = self._parts.env_steps
+        self._folder.append_metrics(
+            {
+                "iteration": self._parts.iteration,
+                "env_steps": env_steps,
+                "seconds": round(float(self._parts.progress.seconds.numpy()), 3),
+                **scalars,
+            }
+        )
+        for tag, value in scalars.items():
+            tf.summary.scalar(tag, value, step=env_steps)
+
+    def _conclude(self) -> dict[str, Any]:
+        """Evaluates every policy, writes the results and prints the table."""
+        folder, parts, env_steps = self._folder, self._parts, self._parts.env_steps
+        results = self._evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
+        seconds = float(parts.progress.seconds.numpy())
+        content = {
+            "policies": [result.as_json() for result in results],
+            "train": {
+                "iterations": self._parts.iteration,
+                "env_steps": env_steps,
+                "train_steps": int(parts.progress.train_step.numpy()),
+                "seconds": round(seconds, 1),
+                "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
+            },
+        }
+        write_json(folder.path / "results.json", content)
+        sessions.write_sessions(folder.path / "sessions.csv", results)
+        plots.plot_learning_curve(
+            folder.path / "learning_curve.png", folder.metrics(), results, parts.agent.name
+        )
+        policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(folder.path / "policy"))
+        print(tables.results_table(results))
+        print(
+            f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
+            f" {seconds:,.0f} s. Results in {folder.path}"
+        )
+        return content
+
+
+def _loss_tags(loss_info: tf_agent.LossInfo) -> dict[str, float]:
+    # Agents without parts of a loss have () there.
+    parts = loss_info.extra._asdict() if loss_info.extra else {}
+    return {
+        "Losses/Loss": float(loss_info.loss),
+        **{f"Losses/{name}": float(value) for name, value in parts.items()},
+    }

@@ -1,0 +1,88 @@
+"""Configurations that hold inside a context: the one place that touches gin's private tables.
+
+gin keeps one configuration for the process. It has no public way to take a binding back, nor to
+put a configuration aside: its text would lose bound objects, and clearing it loses singletons and
+the operative configuration.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gin
+
+
+@contextlib.contextmanager
+def _restored() -> Iterator[None]:
+    """Opens the configuration; after the context everything in it is as before."""
+    tables = (gin.config._CONFIG, gin.config._OPERATIVE_CONFIG, gin.config._SINGLETONS)
+    # The first two map each configurable to its bindings.
+    kept = [
+        {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
+        for table in tables
+    ]
+    imports, was_locked = gin.config._IMPORTS.copy(), gin.config_is_locked()
+    try:
+        # Modules that define configurables can only be imported without the lock.
+        gin.config._set_config_is_locked(False)
+        # A singleton would keep what was built of another configuration.
+        gin.config._SINGLETONS.clear()
+        yield
+    finally:
+        for table, content in zip(tables, kept, strict=True):
+            table.clear()
+            table.update(content)
+        gin.config._IMPORTS.clear()
+        gin.config._IMPORTS.update(imports)
+        gin.config._set_config_is_locked(was_locked)
+
+
+@contextlib.contextmanager
+def own_configuration() -> Iterator[None]:
+    """An empty configuration; after the context the caller's is there again.
+
+    Not for several threads at once, as gin.
+    """
+    with _restored(), gin.config_scope(None):
+        for table in (gin.config._CONFIG, gin.config._OPERATIVE_CONFIG, gin.config._IMPORTS):
+            table.clear()
+        yield
+
+
+@contextlib.contextmanager
+def bound(bindings: Mapping[str, Any]) -> Iterator[None]:
+    """The caller's configuration with other values of some parameters.
+
+    What is built inside is built anew, also where it is a singleton, and leaves nothing in the
+    operative configuration.
+
+    Args:
+      bindings: values by gin name, such as "SlateQAgent.gamma".
+
+    Raises:
+      ValueError: for an unknown name.
+    """
+    with _restored():
+        for name, value in bindings.items():
+            gin.bind_parameter(name, value)
+        yield
+
+
+def keep_what_was_called() -> set[str]:
+    """Removes the bindings of all configurables that were not called in this configuration.
+
+    Returns:
+      The selectors of the configurables that were called, or that the bindings refer to.
+    """
+    bindings, called = gin.config._CONFIG, set(gin.config._OPERATIVE_CONFIG)
+    for scope, selector in list(bindings):
+        if not any(selector == other and _is_within(inner, scope) for inner, other in called):
+            del bindings[scope, selector]
+    references = gin.config.iterate_references(bindings)
+    return {selector for _, selector in called} | {
+        reference.configurable.selector for reference in references
+    }
+
+
+def _is_within(inner: str, scope: str) -> bool:
+    return not scope or f"{inner}/".startswith(f"{scope}/")
