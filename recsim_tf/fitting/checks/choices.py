@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.checks.clusters import Mean, mean_by_session
+from recsim_tf.fitting.checks.means import Mean, mean_by_session
 from recsim_tf.fitting.checks.predictions import ChoicePredictions
 from recsim_tf.fitting.logs.session_log import SessionLog
 

@@ -12,7 +12,8 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import SimulatorState, Slate, Transition
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
-from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 
 
 class ChoicePredictions(NamedTuple):

@@ -11,6 +11,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation
 from recsim_tf.fitting.checks.statistics import Contents, bin_edges, samples, shares, statistics
 from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.validation import check_at_least
 
 _QUANTILES = (0.025, 0.975)
 
@@ -111,8 +112,7 @@ def predictive_check(
     Raises:
       ValueError: if num_replicates is below 20, or the log lacks what the models need.
     """
-    if num_replicates < 20:
-        raise ValueError(f"num_replicates must be at least 20, got {num_replicates}")
+    check_at_least(20, num_replicates=num_replicates)
     sessions = Resimulation(simulator, log, batch_size, jit_compile)
     first_seed, second_seed, *seeds = random.split_seed(seed, num_replicates + 2)
     observed = sessions.observed(first_seed)

@@ -11,7 +11,9 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
-from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.validation import check_at_least
 
 _DRAWN = ("response", "innovation", "departure")
 
@@ -52,8 +54,7 @@ class Resimulation:
         batch_size: int = 1000,
         jit_compile: bool = False,
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_at_least(1, batch_size=batch_size)
         scorer = scoring_simulator(simulator)
         spec = session_spec(scorer)
         self._log, self._size = log, min(batch_size, log.num_sessions)
@@ -166,13 +167,9 @@ def continued(log: SessionLog, seed: int = 0) -> SessionLog:
     The last slate again and again would not do: a good or a bad one would make lengths differ more
     than those of the log.
     """
-    rows, steps = np.arange(log.num_sessions)[:, np.newaxis], np.arange(log.max_length)
     earlier = np.random.default_rng(seed).integers(
         0, log.length[:, np.newaxis], log.shown.shape[:2]
     )
-    steps = np.where(log.active, steps, earlier)
-    slates = {
-        name: tf.nest.map_structure(lambda leaf: leaf[rows, steps], getattr(log, name))
-        for name in ("documents", "shown", "hidden")
-    }
-    return log._replace(**slates)
+    steps = np.where(log.active, np.arange(log.max_length), earlier)
+    documents, shown, hidden = take_steps((log.documents, log.shown, log.hidden), steps)
+    return log._replace(documents=documents, shown=shown, hidden=hidden)

@@ -8,6 +8,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.draws import log_prob_per_user
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate, Trajectory
+from recsim_tf.fitting.validation import check_at_least
 
 # Of each session: what the jackknife needs.
 _NUM_FILTERS = 2
@@ -49,8 +50,7 @@ def marginal_log_prob(
     Raises:
       ValueError: if num_particles is below 1.
     """
-    if num_particles < 1:
-        raise ValueError(f"num_particles must be at least 1, got {num_particles}")
+    check_at_least(1, num_particles=num_particles)
     num_steps, num_users = trajectory.transitions.reward.shape
     initial = log_prob_per_user(
         "user", simulator.users.initial_draws(num_users), trajectory.initial.user

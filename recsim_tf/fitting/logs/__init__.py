@@ -1,5 +1,5 @@
-"""Logged sessions, and how they are read: from rollouts, tables, episode logs, the Open Bandit
-Dataset and MovieLens.
+"""Logged sessions, and their readers: rollouts, tables, episode logs, the Open Bandit Dataset and
+MovieLens.
 
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
@@ -9,9 +9,10 @@ from recsim_tf.fitting.logs.datasets.movielens.ratings import MovieLensLog, read
 from recsim_tf.fitting.logs.datasets.open_bandit.impressions import OpenBanditLog, read_open_bandit
 from recsim_tf.fitting.logs.datasets.open_bandit.pages import page_log
 from recsim_tf.fitting.logs.episodes import from_episodes, stream_episodes
-from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
+from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.logs.tables.table import TableLog, from_table
+from recsim_tf.fitting.logs.trajectories import from_trajectory
 
 __all__ = [
     "MovieFeatures",
@@ -19,6 +20,7 @@ __all__ = [
     "OpenBanditLog",
     "SessionLog",
     "SessionStream",
+    "Sessions",
     "TableLog",
     "from_episodes",
     "from_table",

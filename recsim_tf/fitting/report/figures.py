@@ -13,10 +13,8 @@ _HALF, _WIDE = (5.4, 3.6), (9, 3.6)
 _PERCENT_95 = "95 % of simulations"
 
 
-def learning_curve(history: Sequence[dict[str, float]], by_pass: bool) -> bytes:
-    """The log-likelihood a step through the search, of L-BFGS by evaluation or of minibatches by
-    pass.
-    """
+def learning_curve(history: Sequence[dict[str, float]], step_name: str) -> bytes:
+    """The log-likelihood a step through the search; `step_name` is what a row of its history is."""
     png = io.BytesIO()
     with figure(png, _WIDE) as axes:
         steps = [row["step"] for row in history]
@@ -36,7 +34,7 @@ def learning_curve(history: Sequence[dict[str, float]], by_pass: bool) -> bytes:
         if gain > 0:
             # A line search may look at places so bad that nothing else would be seen.
             axes.set_ylim(bottom=max(axes.get_ylim()[0], values[0] - 0.3 * gain))
-        axes.set_xlabel("pass through the sessions" if by_pass else "evaluation")
+        axes.set_xlabel(step_name)
         axes.set_ylabel("log-likelihood a step (nats)")
     return png.getvalue()
 

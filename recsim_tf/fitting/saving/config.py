@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import gin
 
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.errors import one_line
 
 
 @gin.configurable(module="recsim_tf.fitting")
@@ -125,12 +126,12 @@ def _parse(config: str, source: str) -> None:
         gin.parse_config(config)
     except ImportError as error:
         raise ValueError(
-            f"{source} needs a module that must be installed or put on the path: {_one_line(error)}"
+            f"{source} needs a module that must be installed or put on the path: {_reason(error)}"
         ) from error
     except (ValueError, SyntaxError, NameError, AttributeError, KeyError, OSError) as error:
         imports = "".join(f", {module}" for module in imported_modules(config))
         raise ValueError(
-            f"{source} cannot be read with recsim_tf{imports}: {_one_line(error)}"
+            f"{source} cannot be read with recsim_tf{imports}: {_reason(error)}"
         ) from error
 
 
@@ -138,7 +139,7 @@ def _built(source: str) -> Simulator:
     try:
         simulator = saved_model()
     except Exception as error:  # The constructors of models can raise anything.
-        raise ValueError(f"{source} does not build a simulator: {_one_line(error)}") from error
+        raise ValueError(f"{source} does not build a simulator: {_reason(error)}") from error
     if not isinstance(simulator, Simulator):
         raise ValueError(f"{source} must build a Simulator, got {type(simulator).__name__}")
     return simulator
@@ -148,6 +149,6 @@ def _is_within(inner: str, scope: str) -> bool:
     return not scope or f"{inner}/".startswith(f"{scope}/")
 
 
-def _one_line(error: BaseException) -> str:
-    # gin appends where it was.
-    return " ".join(str(error).split("\n  In ")[0].split())
+def _reason(error: BaseException) -> str:
+    # The text of a saved model has no lines that its user knows.
+    return one_line(error).partition(" In bindings string line")[0]

@@ -4,6 +4,8 @@ import importlib
 import os
 from typing import Any
 
+from recsim_tf.errors import one_line
+
 _CSV = (".csv", ".csv.gz", ".csv.zip")
 _PARQUET = (".parquet", ".pq")
 
@@ -72,7 +74,7 @@ def read_separated(path: str, **arguments: Any) -> Any:
     try:
         return pd.read_csv(path, low_memory=False, **arguments)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no table of separated values: {_one_line(error)}") from error
+        raise ValueError(f"{path} is no table of separated values: {one_line(error)}") from error
 
 
 def _read(pd: Any, path: str) -> Any:
@@ -94,8 +96,4 @@ def _read(pd: Any, path: str) -> Any:
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except arrow.ArrowException as error:
-        raise ValueError(f"{path} is no Parquet file: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        raise ValueError(f"{path} is no Parquet file: {one_line(error)}") from error

@@ -13,6 +13,7 @@ from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
+from recsim_tf.fitting.validation import check_at_least
 
 _LOG = logging.getLogger(__name__)
 
@@ -99,8 +100,8 @@ def from_table(
         is found, with its row, counted from 0 at the first row of data, and column; if all sessions
         are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
     """
-    if slate_size is not None and slate_size < 1:
-        raise ValueError(f"slate_size must be at least 1, got {slate_size}")
+    if slate_size is not None:
+        check_at_least(1, slate_size=slate_size)
     if document_ids is not None and len(set(document_ids)) != len(document_ids):
         raise ValueError("document_ids must differ from each other, got repeated ones")
     frame = as_frame(table)
@@ -145,12 +146,12 @@ def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog
         """[S, T, K], zeros where nothing is shown."""
         padded = np.zeros((len(kept), length.max(), num_positions), dtype)
         padded[row, step, shown.position] = values
-        return padded
+        return repeat_last_step(padded, length)
 
     def by_step(values, fill, dtype, where):
         padded = np.full((len(kept), length.max()), fill, dtype)
         padded[row[where], step[where]] = values[where]
-        return padded
+        return repeat_last_step(padded, length)
 
     hidden = tuple(by_position(values, np.float32) for values in shown.attributes)
     everywhere = np.ones(len(row), bool)
@@ -169,9 +170,7 @@ def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog
         shown=by_position(True, bool),
         hidden=hidden[0] if len(hidden) == 1 else hidden,
         response=by_step(shown.position, num_positions, np.int32, slates.picked),
-        innovation=engagement,
+        innovation=(),
         propensity=by_step(shown.propensity, 1.0, np.float32, everywhere) if has_propensity else (),
     )
-    # The engagement is padded with the log.
-    log = repeat_last_step(log)
-    return log._replace(innovation=()), log.innovation, kept
+    return log, engagement, kept

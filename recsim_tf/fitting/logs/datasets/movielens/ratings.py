@@ -10,6 +10,7 @@ from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import pandas, read_separated
+from recsim_tf.fitting.validation import check_at_least
 
 _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 
@@ -84,8 +85,7 @@ def read_movielens(
         counted from 0 at the first line of data, and column; and for a user who has rated too many
         movies for `num_negatives` others.
     """
-    if num_negatives < 1:
-        raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
+    check_at_least(1, num_negatives=num_negatives)
     if not 0 < train_fraction <= 1:
         raise ValueError(f"train_fraction must be in (0, 1], got {train_fraction}")
     events = _read(os.fspath(path), num_movies)
@@ -107,7 +107,7 @@ def read_movielens(
     def by_step(values, dtype):
         padded = np.zeros((len(user_ids), length.max(), *values.shape[1:]), dtype)
         padded[row, step] = values
-        return padded
+        return repeat_last_step(padded, length)
 
     log = SessionLog(
         length=length.astype(np.int32),
@@ -115,20 +115,18 @@ def read_movielens(
         initial=(),
         documents=by_step(slates - 1, np.int32),
         shown=np.ones((len(user_ids), length.max(), num_slots), bool),
-        hidden=by_step(events.rating, np.float32),
+        hidden=(),
         response=by_step(position, np.int32),
-        innovation=by_step(events.timestamp, np.int64),
+        innovation=(),
     )
-    # Rating and time are padded with the log.
-    log = repeat_last_step(log)
     num_train = np.floor(train_fraction * length + 1e-9).astype(np.int64)
     test = log.active & (np.arange(log.max_length) >= num_train[:, np.newaxis])
     return MovieLensLog(
-        log._replace(hidden=(), innovation=()),
+        log,
         test,
         user_ids,
-        log.hidden,
-        log.innovation,
+        by_step(events.rating, np.float32),
+        by_step(events.timestamp, np.int64),
         num_movies,
     )
 

@@ -21,12 +21,13 @@ import tensorflow as tf
 from fits import recovery
 
 from recsim_tf.adapters import episodes
-from recsim_tf.core.random import split_seed, uniform_slate
+from recsim_tf.core.random import split_seed
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
 from recsim_tf.fitting import Parameter, SessionLog, simulated_log
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs import stream_episodes
-from recsim_tf.fitting.parameters.parameter import FittedSimulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.policies.random import random_policy
 
 # Full and quick.
 _BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}
@@ -132,14 +133,8 @@ def _peak_memory(num_sessions: int) -> int:
 def _write(path: str, num_sessions: int) -> None:
     simulator = _simulator()
     size = min(num_sessions, _PIECE)
-
-    def random_slate(observation, policy_state, seed):
-        return (
-            uniform_slate(size, simulator.num_candidates, simulator.slate_size, seed),
-            policy_state,
-        )
-
-    rollout = tf.function(lambda seed: simulator.rollout(random_slate, size, 20, seed))
+    policy = random_policy(simulator)
+    rollout = tf.function(lambda seed: simulator.rollout(policy, size, 20, seed))
     with episodes.Writer(path, simulator) as writer:
         for seed in split_seed(0, num_sessions // size):
             writer.add(rollout(seed))
