@@ -117,7 +117,8 @@ def session_scores(likelihood: LogLikelihood) -> np.ndarray:
 
 
 def _have_scores(likelihood: LogLikelihood) -> bool:
-    return likelihood.fitted.are_scalars and likelihood.num_particles is None
+    are_scalars = not any(map(np.ndim, likelihood.fitted.values().values()))
+    return are_scalars and likelihood.num_particles is None
 
 
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:

@@ -4,7 +4,6 @@ exactly.
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -60,8 +59,3 @@ def find_latent_class(users: UserModel, initial: Nest) -> LatentClass | None:
             " missing, of a finite distribution"
         )
     return LatentClass(name, count)
-
-
-def placeholder(num_sessions: int) -> np.ndarray:
-    """int32 [S], which stands for the class until it is summed out."""
-    return np.zeros(num_sessions, np.int32)

@@ -11,7 +11,7 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
-from recsim_tf.fitting.likelihood.latent_class import find_latent_class, placeholder
+from recsim_tf.fitting.likelihood.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
@@ -102,7 +102,7 @@ class LogLikelihood:
                 prior = drawn.users.initial_draws(batch_size)
                 initial, bonus = initial_posterior.draw(
                     prior.experimental_default_event_space_bijector(),
-                    random.split_seed(initial_seed, initial_posterior.num_leaves),
+                    random.split_seed(initial_seed, len(tf.nest.flatten(initial_posterior.locs))),
                     batch.rows,
                 )
                 sessions = sessions._replace(initial=sessions.initial._replace(user=initial))
@@ -154,8 +154,9 @@ class LogLikelihood:
 
     def _as_trajectory(self, piece: SessionLog) -> Trajectory:
         if self._latent_class is not None:
-            initial = self._latent_class.put(piece.initial, placeholder(piece.num_sessions))
-            piece = piece._replace(initial=initial)
+            # Some class, until it is summed out.
+            classes = np.zeros(piece.num_sessions, np.int32)
+            piece = piece._replace(initial=self._latent_class.put(piece.initial, classes))
         return as_trajectory(
             piece,
             self._scorer,

@@ -71,11 +71,6 @@ class FittedSimulator:
             *self._hyperparameters.values(),
         ]
 
-    @property
-    def are_scalars(self) -> bool:
-        """Whether each parameter is a single number."""
-        return not any(point.shape.rank for point in self._points.values())
-
     def values(self) -> dict[str, np.ndarray]:
         """The parameters' values, in their own supports; those at the mean of a mean-field
         posterior.

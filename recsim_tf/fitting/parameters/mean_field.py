@@ -44,10 +44,6 @@ class MeanField:
     def variables(self) -> list[tf.Variable]:
         return tf.nest.flatten((self.locs, self.log_scales))
 
-    @property
-    def num_leaves(self) -> int:
-        return len(tf.nest.flatten(self.locs))
-
     def distribution(self, rows: tf.Tensor | None = None) -> Nest:
         """Nest of normals, of all elements or of those at positions int32 [B] of the first axis."""
 

@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from recsim_tf.errors import one_line
@@ -42,7 +44,7 @@ def as_frame(table: Any) -> Any:
         frame = _read(pd, os.fspath(table))
     elif isinstance(table, pd.DataFrame):
         frame = table
-    elif type(table).__module__.split(".")[0] == "pyarrow" and hasattr(table, "to_pandas"):
+    elif "pyarrow" in sys.modules and isinstance(table, sys.modules["pyarrow"].Table):
         frame = table.to_pandas()
     else:
         raise ValueError(
@@ -75,6 +77,28 @@ def read_separated(path: str, **arguments: Any) -> Any:
         return pd.read_csv(path, low_memory=False, **arguments)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no table of separated values: {one_line(error)}") from error
+
+
+def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
+    """A file of separated values as a DataFrame of at least one row that has these columns. Types in
+    the header, as in `user_id:token`, are left out.
+
+    Args:
+      path: the file.
+      columns: their names.
+      **arguments: of `pandas.read_csv`.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ValueError: for a missing column, a file without rows, or one that cannot be read.
+    """
+    frame = read_separated(path, **arguments).rename(columns=lambda name: str(name).split(":")[0])
+    for name in columns:
+        if list(frame.columns).count(name) != 1:
+            raise ValueError(f"column {name!r} is missing: {path} has {', '.join(frame.columns)}")
+    if frame.empty:
+        raise ValueError(f"{path} must have at least one row, got 0")
+    return frame
 
 
 def _read(pd: Any, path: str) -> Any:

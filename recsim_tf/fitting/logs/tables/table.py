@@ -111,9 +111,7 @@ def from_table(
     # Rows without an id count as one session.
     sessions = np.where(missing, len(session_ids), sessions)
     faults = Faults(frame, sessions, drop_invalid)
-    faults.refuse(
-        missing, np.arange(len(frame)), columns["session"], "be a session id", "missing session id"
-    )
+    faults.refuse(missing, columns["session"], "be a session id", "missing session id")
     shown, vocabulary = impressions.parse(
         frame, columns, attributes, sessions, document_ids, first_position, faults
     )

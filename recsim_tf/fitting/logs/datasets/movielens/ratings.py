@@ -1,7 +1,7 @@
 """MovieLens ratings as logged sessions, with slates by sampled negatives."""
 
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from recsim_tf.fitting.logs.datasets.movielens.negatives import sample_negatives
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import pandas, read_separated
+from recsim_tf.fitting.logs.tables.frames import read_columns, read_separated
 from recsim_tf.fitting.validation import check_at_least
 
 _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
@@ -132,47 +132,16 @@ def read_movielens(
 
 
 def _read(path: str, num_movies: int) -> _Events:
-    frame = _frame(path)
-    rows = np.arange(len(frame))
-    faults = Faults(frame, rows)
-
-    def column(name, is_allowed, allowed):
-        values = parsing.numbers(frame[name])
-        faults.refuse(
-            ~(np.isfinite(values) & is_allowed(values)), rows, name, allowed, f"invalid {name}"
-        )
-        return values
-
-    def whole(values):
-        return np.floor(values) == values
-
-    user = column("user_id", whole, "be a whole number")
-    movie = column(
-        "item_id",
-        lambda values: whole(values) & (values >= 1) & (values <= num_movies),
-        f"be a whole number in [1, {num_movies}]",
-    )
-    rating = column("rating", lambda values: values > 0, "be a number of stars")
-    timestamp = column("timestamp", lambda values: values >= 0, "be in seconds since 1970")
-    return _Events(
-        user.astype(np.int64), movie.astype(np.int64), rating, timestamp.astype(np.int64)
-    )
-
-
-def _frame(path: str) -> Any:
     head = read_separated(path, sep="\t", header=None, nrows=1)
     has_header = not np.isfinite(parsing.numbers(head.iloc[0])).any()
-    frame = read_separated(path, sep="\t", header=0 if has_header else None)
-    if not has_header:
-        if frame.shape[1] != len(_COLUMNS):
-            raise ValueError(
-                f"{path} must have the columns {', '.join(_COLUMNS)}, got {frame.shape[1]} columns"
-            )
-        frame.columns = pandas().Index(_COLUMNS)
-    frame = frame.rename(columns=lambda name: str(name).split(":")[0])
-    for name in _COLUMNS:
-        if list(frame.columns).count(name) != 1:
-            raise ValueError(f"column {name!r} is missing: {path} has {', '.join(frame.columns)}")
-    if frame.empty:
-        raise ValueError(f"{path} must have at least one rating, got 0")
-    return frame
+    if not has_header and head.shape[1] != len(_COLUMNS):
+        raise ValueError(
+            f"{path} must have the columns {', '.join(_COLUMNS)}, got {head.shape[1]} columns"
+        )
+    names = None if has_header else _COLUMNS
+    faults = Faults(read_columns(path, _COLUMNS, sep="\t", names=names))
+    user = faults.numbers("user_id", parsing.is_whole, "be a whole number")
+    movie = faults.whole_numbers("item_id", 1, num_movies)
+    rating = faults.numbers("rating", lambda values: values > 0, "be a number of stars")
+    time = faults.numbers("timestamp", lambda values: values >= 0, "be in seconds since 1970")
+    return _Events(user.astype(np.int64), movie, rating, time.astype(np.int64))
