@@ -9,10 +9,13 @@ from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.minibatches import Minibatches
 from recsim_tf.fitting.likelihood.likelihood import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
-from recsim_tf.fitting.logs.session_stream import SessionStream
-from recsim_tf.fitting.logs.simulated import simulated_log
-from recsim_tf.fitting.logs.trajectories import from_trajectory
+from recsim_tf.fitting.logs import (
+    SessionLog,
+    Sessions,
+    SessionStream,
+    from_trajectory,
+    simulated_log,
+)
 from recsim_tf.fitting.parameters.parameter import Parameter, with_values
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.fitting.report import write_report

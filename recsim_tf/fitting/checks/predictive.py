@@ -74,7 +74,7 @@ class Histogram(NamedTuple):
 
 
 class PredictiveCheck(NamedTuple):
-    """What the log and its simulations came to."""
+    """Statistics and histograms of the log and of its simulations."""
 
     statistics: dict[str, Statistic]
     histograms: dict[str, Histogram]
@@ -91,14 +91,12 @@ def predictive_check(
     seed: int = 0,
     jit_compile: bool = False,
 ) -> PredictiveCheck:
-    """Simulates logged sessions again, see `Resimulation`, and compares what they come to with the
-    log.
+    """Simulates logged sessions again, see `Resimulation`, and compares them with the log.
 
-    The parameters are those of the simulator in all replicates: their uncertainty is left out, so
-    that the intervals are a little narrow where parameters are uncertain. Compared are click rates
-    by position, session lengths, clicks, and the simulator's reward, called engagement (Gelman,
-    Meng and Stern 1996, "Posterior predictive assessment of model fitness via realized
-    discrepancies").
+    Click rates by position, session lengths, clicks, and the simulator's reward, called engagement,
+    are compared (Gelman, Meng and Stern 1996, "Posterior predictive assessment of model fitness via
+    realized discrepancies"). All replicates have the parameters of the simulator. Their uncertainty
+    is left out, so the intervals are a little narrow where parameters are uncertain.
 
     Args:
       simulator: fitted; its parameters are scalars or tables, not [B].

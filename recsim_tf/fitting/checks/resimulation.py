@@ -19,7 +19,7 @@ _DRAWN = ("response", "innovation", "departure")
 
 
 class Outcomes(NamedTuple):
-    """What S sessions came to."""
+    """Totals of S sessions."""
 
     length: np.ndarray  # int64 [S], steps
     left: np.ndarray  # bool [S], the user left; if not, the session was cut
@@ -33,9 +33,9 @@ class Resimulation:
 
     A session is simulated with its logged slates, documents and initial draws; responses,
     innovations and departures are drawn. A user who stays for longer than logged is shown slates of
-    their own session again, see `continued`, until the longest session of the log ends; a session
-    that the log cuts is cut at the same step. Where the models let nobody leave, every session has
-    its logged length.
+    their own session again, see `continued`, until the longest session of the log ends. A session
+    that the log cuts is cut at the same step. If nobody ever leaves in the models, every session
+    has its logged length.
 
     Args:
       simulator: with parameters that are scalars or tables, not [B].
@@ -86,8 +86,7 @@ class Resimulation:
 
             def add(carry, step, transition):
                 left, clicks, shown, rewards, counts = carry
-                # What is observed counts as the log says, also where a rule of the models would end
-                # the session elsewhere.
+                # Logged steps count even if a rule of the models would end the session earlier.
                 counted = (step < last) if is_observed else (step < last) & transition.active
                 reward, clicked = scorer.reward_fn(transition.response), transition.response.clicked
                 return (
@@ -144,9 +143,7 @@ class Resimulation:
 
 
 def _users_leave(simulator: Simulator) -> bool:
-    """Whether departures hang on the users: a rule that gives False whatever their state is, lets
-    nobody leave.
-    """
+    """Whether users can leave. They cannot under a rule that is False for every state."""
     found = []
 
     @compiled
@@ -162,10 +159,10 @@ def _users_leave(simulator: Simulator) -> bool:
 
 
 def continued(log: SessionLog, seed: int = 0) -> SessionLog:
-    """The log with slates after the end of each session, those of random steps of the same session.
+    """The log with slates of random earlier steps after the end of each session.
 
-    The last slate again and again would not do: a good or a bad one would make lengths differ more
-    than those of the log.
+    Repeating the last slate would not do: it may be a good or a bad one, so that lengths would vary
+    more than those of the log.
     """
     earlier = np.random.default_rng(seed).integers(
         0, log.length[:, np.newaxis], log.shown.shape[:2]

@@ -13,8 +13,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
 from recsim_tf.fitting.likelihood.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs import SessionLog, Sessions, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.mean_field import MeanField, posterior_of_initial_draws
 from recsim_tf.fitting.validation import check_at_least

@@ -11,8 +11,13 @@ from recsim_tf.fitting.logs.datasets.open_bandit.pages import page_log
 from recsim_tf.fitting.logs.episodes import from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.session_stream import SessionStream
+from recsim_tf.fitting.logs.simulated import simulated_log
 from recsim_tf.fitting.logs.tables.table import TableLog, from_table
-from recsim_tf.fitting.logs.trajectories import from_trajectory
+from recsim_tf.fitting.logs.trajectories import (
+    as_trajectory,
+    from_trajectory,
+    scoring_simulator,
+)
 
 __all__ = [
     "MovieFeatures",
@@ -22,6 +27,7 @@ __all__ = [
     "SessionStream",
     "Sessions",
     "TableLog",
+    "as_trajectory",
     "from_episodes",
     "from_table",
     "from_trajectory",
@@ -29,5 +35,7 @@ __all__ = [
     "read_movielens",
     "read_movies",
     "read_open_bandit",
+    "scoring_simulator",
+    "simulated_log",
     "stream_episodes",
 ]

@@ -15,8 +15,7 @@ from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
 from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood, take_sessions
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, with_attributes
 from recsim_tf.fitting.sampling import nuts
@@ -37,7 +36,7 @@ class ParameterPosterior(NamedTuple):
     effective_sample_size: dict[str, np.ndarray]  # in the parameter's shape, of all chains together
     acceptance_rate: np.ndarray  # [C]
     step_size: np.ndarray  # [C], in standard errors
-    # int [C], draws that went astray; where there are any, regions may have been missed
+    # int [C], divergent draws; if there are any, the chains may have missed regions
     num_divergent: np.ndarray
 
 
@@ -226,8 +225,8 @@ def _log_density(
 
 
 def _mode(log_density: Callable[[tf.Tensor], tf.Tensor], start: np.ndarray) -> np.ndarray:
-    """[P]: a better place than a start [P]. A maximum of the likelihood may lie at infinity; with
-    the Jacobian it does not.
+    """[P]: a position of higher density than a start [P]. The likelihood alone may have its maximum
+    at infinity; with the Jacobian it does not.
     """
 
     @compiled

@@ -12,8 +12,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate, Trajectory
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.unconstrained import unpack
 from recsim_tf.fitting.sampling import nuts
 
@@ -33,7 +32,7 @@ class SessionPosterior(NamedTuple):
     r_hat: np.ndarray
     effective_sample_size: np.ndarray  # [S], for the worst latent
     acceptance_rate: np.ndarray  # [S]
-    num_divergent: np.ndarray  # int [S], draws that went astray
+    num_divergent: np.ndarray  # int [S], divergent draws
 
 
 @gin.configurable(module="recsim_tf", denylist=["log"])

@@ -1,5 +1,5 @@
-"""The card of a saved model: what it is, what it was fitted to, how, and how well, for people to
-read.
+"""The card of a saved model, for people: what the model is, which data it was fitted to, how, and
+how well.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -54,13 +54,18 @@ def save_model(
 
     The folder holds `parameters.npz`, with value, standard error and interval of each parameter;
     `config.gin`, which builds the models; `model.json`, with shapes, digests and the figures below;
-    and `MODEL_CARD.md`, which says it all to people. Before anything is written the configuration
-    is built, and must give the simulator that was fitted: the same classes, the same numbers, the
+    and `MODEL_CARD.md`, which describes the model for people. Before anything is written, the
+    configuration must build the simulator that was fitted: the same classes, the same numbers, the
     same trajectory.
 
-        save_model("my_model", result, build="interest_evolution",
-        config="interest_evolution.slate_size = 5",
-                   data={"sessions": log.num_sessions, "steps": log.num_steps}, licence="CC BY 4.0")
+        save_model(
+            "my_model",
+            result,
+            build="interest_evolution",
+            config="interest_evolution.slate_size = 5",
+            data={"sessions": log.num_sessions, "steps": log.num_steps},
+            licence="CC BY 4.0",
+        )
 
     Args:
       folder: does not exist, or is empty.

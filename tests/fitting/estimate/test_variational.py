@@ -158,7 +158,11 @@ def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
 
 
 def test_bad_arguments_are_named(log):
-    name = "users.mean"
+    def latent_fit(*arguments, **options):
+        latent = log._replace(initial=())
+        parameters = {"users.mean": Parameter()}
+        return lambda: fit(raters(), parameters, latent, *arguments, progress=False, **options)
+
     for make, message in (
         (
             lambda: Parameter(posterior="mean_field"),
@@ -171,29 +175,15 @@ def test_bad_arguments_are_named(log):
             r"features must have a shape \[D, M\], got \[3\]",
         ),
         (
-            lambda: fit(raters(), {name: Parameter()}, log._replace(initial=()), progress=False),
+            latent_fit(),
             r"search must be Minibatches\(\) where posteriors are fitted.* got LBFGS",
         ),
         (
-            lambda: fit(
-                raters(),
-                {name: Parameter()},
-                log._replace(initial=()),
-                Minibatches(),
-                Curvature(),
-                progress=False,
-            ),
+            latent_fit(Minibatches(), Curvature()),
             r"uncertainty must be None .* where posteriors are fitted.* got Curvature\(\)",
         ),
         (
-            lambda: fit(
-                raters(),
-                {name: Parameter()},
-                log._replace(initial=()),
-                Minibatches(),
-                held_out=0.2,
-                progress=False,
-            ),
+            latent_fit(Minibatches(), held_out=0.2),
             "held_out must be None where the log lacks the users' initial draws",
         ),
     ):

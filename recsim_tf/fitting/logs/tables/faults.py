@@ -1,5 +1,5 @@
-"""Columns of a table, with the faults in their rows. The first fault is raised; or, for callers that
-drop faulty sessions, these are marked.
+"""Columns of a table, and the faults in their rows. The first fault is raised; or faulty sessions
+are marked, for callers that drop them.
 """
 
 from collections.abc import Callable

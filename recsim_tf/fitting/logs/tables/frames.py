@@ -80,8 +80,8 @@ def read_separated(path: str, **arguments: Any) -> Any:
 
 
 def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
-    """A file of separated values as a DataFrame of at least one row that has these columns. Types in
-    the header, as in `user_id:token`, are left out.
+    """A file of separated values as a DataFrame that has these columns and at least one row. Types
+    in the header, as in `user_id:token`, are left out.
 
     Args:
       path: the file.

@@ -57,16 +57,16 @@ def read_movielens(
 ) -> MovieLensLog:
     """Reads MovieLens-100K (Harper & Konstan 2015, ACM TiiS 5(4), 19) as choices from slates.
 
-    A user's events are ordered by time, ties by `numpy.random.default_rng(seed)`, one number for
-    each line of the file. The slate of an event is the movie rated and `num_negatives` movies that
-    the user had not rated up to and including it: ids from 1 to `num_movies`, drawn one after the
-    other by another `default_rng(seed)` through all events in the order of user id, time and tie;
-    rated and repeated ones are rejected. A movie that the user rates later can be a negative, since
-    one that could not would give the future away.
+    A user's events are ordered by time; ties are broken by `numpy.random.default_rng(seed)`, with
+    one number for each line of the file. The slate of an event is the movie rated and
+    `num_negatives` movies that the user had not rated up to then. Negatives are ids from 1 to
+    `num_movies`, drawn one after the other by another `default_rng(seed)`, through all events in
+    the order of user id, time and tie; rated and repeated ids are rejected. A movie that the user
+    rates later can be a negative: if it could not, negatives would reveal the future.
 
-    The movie rated stands at a position drawn by `default_rng(position_seed)`, the negatives around
-    it as they were drawn, so that no position tells of the choice. The first `floor(train_fraction
-    * events)` of each user are for training, the rest for test.
+    The movie rated stands at a position drawn by `default_rng(position_seed)`, and the negatives
+    fill the others in the order of their draws, so that positions do not reveal the choice. The
+    first `floor(train_fraction * events)` events of each user are for training, the rest for test.
 
     Args:
       path: `ml-100k.inter`, tab-separated with the header `user_id:token item_id:token rating:float
