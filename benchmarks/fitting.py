@@ -10,7 +10,7 @@ movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `
 open_bandit: whether clicks under a random policy tell another policy's click rate, see
   `fits/open_bandit.py`; needs `make data` as well.
 speed: sessions a second of likelihood and gradient, by batch size and session length, and memory,
-see `fits/speed.py`.
+  see `fits/likelihood_speed.py`.
 """
 
 import json
@@ -24,7 +24,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
-from fits import movielens, open_bandit, recovery, speed
+from fits import likelihood_speed, movielens, open_bandit, recovery
 
 _FLAGS = flags.FLAGS
 
@@ -50,8 +50,8 @@ def _open_bandit() -> tuple[dict, str]:
 
 
 def _speed() -> tuple[dict, str]:
-    result = speed.speed(_FLAGS.seed, _FLAGS.quick)
-    return result, speed.speed_table(result)
+    result = likelihood_speed.speed(_FLAGS.seed, _FLAGS.quick)
+    return result, likelihood_speed.speed_table(result)
 
 
 # Name -> a function that gives the result, with its "figures" by name, and its table.

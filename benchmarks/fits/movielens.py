@@ -25,7 +25,7 @@ import tensorflow as tf
 from scipy import optimize, special
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import FitResult, Parameter, fit
+from recsim_tf.fitting import FitResult, Minibatches, Parameter, fit
 from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.logs import MovieFeatures, MovieLensLog, read_movielens, read_movies
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
@@ -144,11 +144,12 @@ def fit_taste(
         simulator,
         parameters,
         train,
-        method="adam",
-        optimizer=lambda: tf.keras.optimizers.Adam(schedule),
-        batch_size=_BATCH_SIZE,
-        max_steps=_PASSES[quick],
-        patience=_PASSES[quick],
+        Minibatches(
+            lambda: tf.keras.optimizers.Adam(schedule),
+            passes=_PASSES[quick],
+            patience=_PASSES[quick],
+            batch_size=_BATCH_SIZE,
+        ),
         seed=seed,
         progress=False,
     )

@@ -12,7 +12,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import FitResult, Parameter, SessionLog, fit
+from recsim_tf.fitting import LBFGS, Curvature, FitResult, Parameter, SessionLog, fit
 from recsim_tf.fitting.logs import OpenBanditLog, page_log
 
 _DTYPE = tf.float64
@@ -86,9 +86,8 @@ def fit_pages(
         simulator,
         parameters,
         log,
-        batch_size=log.num_sessions,
-        tolerance=1e-7,
-        standard_errors="curvature" if errors else None,
+        LBFGS(tolerance=1e-7, batch_size=log.num_sessions),
+        uncertainty=Curvature() if errors else None,
         progress=False,
     )
 

@@ -30,7 +30,7 @@ from recsim_tf.environments.interest_evolution import (
     UtilityVideos,
     interest_evolution,
 )
-from recsim_tf.fitting import Parameter, fit, marginal_log_prob, simulated_log
+from recsim_tf.fitting import Minibatches, Parameter, fit, marginal_log_prob, simulated_log
 
 # Parameter -> the truth, the support.
 TRUTH = {
@@ -69,7 +69,7 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
             simulator, num_sessions, num_steps, [seed, replication], jit_compile=True
         )
         started = time.perf_counter()
-        result = fit(simulator, parameters, log, batch_size=1000, jit_compile=True, progress=False)
+        result = fit(simulator, parameters, log, jit_compile=True, progress=False)
         estimates = {name.split(".")[1]: estimate for name, estimate in result.estimates.items()}
         rows.append(
             {
@@ -124,12 +124,13 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
         simulator,
         {f"users.{_STEP}": Parameter(_START * truth, "positive")},
         log,
-        method="adam",
-        optimizer=lambda: tf.keras.optimizers.Adam(learning_rate),
-        batch_size=batch_size,
-        max_steps=num_passes,
+        Minibatches(
+            lambda: tf.keras.optimizers.Adam(learning_rate),
+            passes=num_passes,
+            batch_size=batch_size,
+        ),
+        uncertainty=None,
         num_particles=_PARTICLES,
-        standard_errors=None,
         jit_compile=True,
         progress=False,
     )

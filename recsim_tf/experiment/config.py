@@ -13,8 +13,9 @@ from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
 from recsim_tf import policies, registry  # noqa: F401
+from recsim_tf.errors import one_line
 from recsim_tf.experiment import fitting  # noqa: F401
-from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.fitting import logs
 
 # Without TF-Agents there are no agents; to fit models none are needed.

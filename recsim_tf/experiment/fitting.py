@@ -8,6 +8,7 @@ from typing import Any
 
 import gin
 import numpy as np
+import tensorflow as tf
 
 from recsim_tf.adapters import episodes
 from recsim_tf.core.simulator import Simulator
@@ -19,13 +20,20 @@ from recsim_tf.fitting import (
     Parameter,
     ParameterPosterior,
     SessionLog,
-    SessionStream,
+    Sessions,
     check_fit,
     fit,
     sample_parameters,
     save_model,
 )
-from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.fitting.checks.fit_checks import as_json
+from recsim_tf.fitting.logs import (
+    MovieLensLog,
+    OpenBanditLog,
+    TableLog,
+    from_episodes,
+    stream_episodes,
+)
 from recsim_tf.fitting.report import render
 
 _RESULTS = "results.json"
@@ -34,11 +42,11 @@ _LARGEST = 100
 
 
 @gin.configurable(module="recsim_tf")
-def episode_log(
+def read_episode_log(
     path: str = gin.REQUIRED,
     simulator: Simulator = gin.REQUIRED,
     sessions_at_once: int | None = None,
-):
+) -> Sessions:
     """The log of an episode file.
 
     Args:
@@ -48,11 +56,9 @@ def episode_log(
         time, in each pass.
     """
     found = episodes.read(path, simulator)
-    return (
-        from_episodes(found)
-        if sessions_at_once is None
-        else stream_episodes(found, sessions_at_once)
-    )
+    if sessions_at_once is None:
+        return from_episodes(found)
+    return stream_episodes(found, sessions_at_once)
 
 
 @gin.configurable(module="recsim_tf", denylist=["run_dir"])
@@ -78,8 +84,8 @@ def run_fit(
       run_dir: the folder.
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.no_click_mass": @Parameter()}.
-      log: a `SessionLog` or a `SessionStream`, or what has one as its field `log`, as readers give
-        it. The report is of a stream's first piece.
+      log: a `SessionLog`, a `SessionStream`, or what a reader of tables or data sets gives. The
+        report is of a stream's first piece.
       held_out: part of the sessions that the fit does not see, for early stopping and for the
         checks; None to check on those that it saw.
       truth: true values of parameters by name, where they are known.
@@ -99,27 +105,33 @@ def run_fit(
         content = json.loads(finished.read_text(encoding="utf-8"))
         print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
         return content
-    log = getattr(log, "log", log)
-    if not isinstance(log, SessionLog | SessionStream):
+    if isinstance(log, MovieLensLog | OpenBanditLog | TableLog):
+        log = log.log
+    if not isinstance(log, Sessions):
         raise UsageError(
-            "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got"
+            "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got"
             f" {type(log).__name__}"
         )
-    if posterior and isinstance(log, SessionStream):
-        raise UsageError("run_fit.posterior must be False for a log in pieces, got True")
     validation = None
-    if held_out is not None:
-        if isinstance(log, SessionStream):
-            raise UsageError(f"run_fit.held_out must be None for a log in pieces, got {held_out}")
-        log, validation = log.split(held_out)
+    if isinstance(log, SessionLog):
+        if held_out is not None:
+            log, validation = log.split(held_out)
+    elif posterior or held_out is not None:
+        raise UsageError(
+            "run_fit.posterior must be False and run_fit.held_out None for a log in pieces, got"
+            f" {posterior} and {held_out}"
+        )
     with run_dir.claim():
         started = time.perf_counter()
         result = fit(simulator, parameters, log, held_out=validation, folder=run_dir.path)
         seconds = time.perf_counter() - started
         run_dir.write_operative_config()
-        shown = next(log.pieces()) if isinstance(log, SessionStream) else log
+        shown = next(iter(log.pieces()))
         if result.initial_draws != ():
-            shown = shown._replace(initial=result.initial_draws)
+            of_piece = tf.nest.map_structure(
+                lambda leaf: leaf[: shown.num_sessions], result.initial_draws
+            )
+            shown = shown._replace(initial=of_piece)
         checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
         write_text(run_dir.path / "report.html", render(result, shown, validation, checks, title))
         content = _content(result, log, validation, checks.figures(), seconds)
@@ -141,7 +153,7 @@ def run_fit(
                     "slate size": shown.slate_size,
                 },
                 fitting={
-                    "method": result.method,
+                    "search": type(result.search).__name__,
                     "confidence": result.confidence,
                     "log-likelihood a step": content["log_likelihood_per_step"],
                     "seconds": round(seconds, 1),
@@ -160,7 +172,7 @@ def _content(
     estimates: dict[str, Any] = {}
     for name, estimate in result.estimates.items():
         if estimate.value.size <= _LARGEST:
-            estimates[name] = {key: _plain(value) for key, value in estimate._asdict().items()}
+            estimates[name] = as_json(estimate._asdict())
         else:
             estimates[name] = {
                 "shape": list(estimate.value.shape),
@@ -188,21 +200,14 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
         np.savez_compressed(file, **posterior.samples)  # type: ignore[arg-type]
     return {
         name: {
-            "mean": _plain(draws.mean(axis=(0, 1))),
-            "sd": _plain(draws.std(axis=(0, 1))),
-            "r_hat": _plain(posterior.r_hat[name]),
-            "effective_sample_size": _plain(posterior.effective_sample_size[name]),
+            "mean": as_json(draws.mean(axis=(0, 1))),
+            "sd": as_json(draws.std(axis=(0, 1))),
+            "r_hat": as_json(posterior.r_hat[name]),
+            "effective_sample_size": as_json(posterior.effective_sample_size[name]),
         }
         for name, draws in posterior.samples.items()
         if draws[0, 0].size <= _LARGEST
     }
-
-
-def _plain(values: np.ndarray) -> Any:
-    """A number or nested lists of them as JSON takes them, None for what is not finite."""
-    plain = np.asarray(values, np.float64).astype(object)
-    plain[~np.isfinite(values)] = None
-    return plain.tolist()
 
 
 def _card_checks(checks) -> dict[str, Any]:
@@ -269,5 +274,8 @@ def estimates_table(content: Mapping[str, Any]) -> str:
     if content["diverged"]:
         lines.append("The fit diverged: these are the last finite parameters.")
     elif not content["converged"]:
-        lines.append("The fit has not converged: raise fit.max_steps in another folder.")
+        lines.append(
+            "The fit has not converged: raise LBFGS.max_iterations or Minibatches.passes in another"
+            " folder."
+        )
     return "\n".join(lines)

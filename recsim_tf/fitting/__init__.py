@@ -2,12 +2,20 @@
 
 from recsim_tf.fitting.checks import check_fit
 from recsim_tf.fitting.checks.predictions import ChoicePredictions, predict_choices
-from recsim_tf.fitting.estimate.fit import Estimate, FitResult, fit
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.fit import FitResult, fit
+from recsim_tf.fitting.estimate.information import Curvature, Scores, ScoresOrCurvature
+from recsim_tf.fitting.estimate.lbfgs import LBFGS
+from recsim_tf.fitting.estimate.minibatches import Minibatches
 from recsim_tf.fitting.likelihood.likelihood import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
-from recsim_tf.fitting.logs.session_stream import SessionStream
-from recsim_tf.fitting.logs.simulated import simulated_log
+from recsim_tf.fitting.logs import (
+    SessionLog,
+    Sessions,
+    SessionStream,
+    from_trajectory,
+    simulated_log,
+)
 from recsim_tf.fitting.parameters.parameter import Parameter, with_values
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.fitting.report import write_report
@@ -16,15 +24,21 @@ from recsim_tf.fitting.sampling.sessions import SessionPosterior, sample_session
 from recsim_tf.fitting.saving.save_load import LoadedModel, load_model, load_simulator, save_model
 
 __all__ = [
+    "LBFGS",
     "ChoicePredictions",
-    "Estimate",
+    "Curvature",
     "FitResult",
     "LoadedModel",
+    "Minibatches",
     "Parameter",
+    "ParameterEstimate",
     "ParameterPosterior",
+    "Scores",
+    "ScoresOrCurvature",
     "SessionLog",
     "SessionPosterior",
     "SessionStream",
+    "Sessions",
     "check_fit",
     "fit",
     "from_trajectory",

@@ -80,18 +80,15 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
-    options = {
-        "method": "'adam'",
-        "max_steps": 6,
-        "batch_size": 10,
-        "checkpoint_interval": 1,
-        "standard_errors": None,
-        "progress": False,
-    }
-    run = RunDirectory(
-        tmp_path / "run",
-        load([str(config)], [f"fit.{name} = {value}" for name, value in options.items()]),
+    bindings = (
+        "fit.search = @Minibatches()",
+        "Minibatches.passes = 6",
+        "Minibatches.batch_size = 10",
+        "fit.checkpoint_interval = 1",
+        "fit.uncertainty = None",
+        "fit.progress = False",
     )
+    run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
     original, calls = LogLikelihood.value_and_gradients, iter(range(12))
 
     def interrupted(self, *arguments):
@@ -124,7 +121,7 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
     [
         (
             ["run_fit.log = 3"],
-            "run_fit.log must be a SessionLog, a SessionStream or have one as its log, got int",
+            "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got int",
         ),
         (
             ["run_fit.parameters = {'users.mass': @Parameter()}"],
@@ -132,9 +129,9 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
         ),
         (
             [
-                "run_fit.log = @episode_log()",
-                "episode_log.path = 'nowhere'",
-                "episode_log.simulator = @interest_evolution()",
+                "run_fit.log = @read_episode_log()",
+                "read_episode_log.path = 'nowhere'",
+                "read_episode_log.simulator = @interest_evolution()",
             ],
             "there is no episode log nowhere",
         ),

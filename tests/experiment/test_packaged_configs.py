@@ -57,7 +57,7 @@ def test_the_fit_runs(tmp_path, name):
     sizes = {
         "simulated_log.num_sessions": 50,
         "simulated_log.num_steps": 80,
-        "fit.max_steps": 2,
+        "LBFGS.max_iterations": 2,
         "run_fit.num_replicates": 20,
     }
     bindings = [f"{name} = {value}" for name, value in sizes.items()]

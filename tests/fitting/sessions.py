@@ -62,21 +62,13 @@ def evolution(
 
 
 def exploration(dtype=tf.float64, **users) -> Simulator:
-    return interest_exploration(
-        slate_size=2,
-        num_candidates=4,
-        users=InterestExplorationUsers(dtype=dtype, **users),
-        dtype=dtype,
-    )
+    model = InterestExplorationUsers(dtype=dtype, **users)
+    return interest_exploration(slate_size=2, num_candidates=4, users=model, dtype=dtype)
 
 
 def satisfaction(dtype=tf.float64, **users) -> Simulator:
-    return long_term_satisfaction(
-        slate_size=2,
-        num_candidates=4,
-        users=LongTermSatisfactionUsers(dtype=dtype, **users),
-        dtype=dtype,
-    )
+    model = LongTermSatisfactionUsers(dtype=dtype, **users)
+    return long_term_satisfaction(slate_size=2, num_candidates=4, users=model, dtype=dtype)
 
 
 def drifting(dtype=tf.float64) -> Simulator:

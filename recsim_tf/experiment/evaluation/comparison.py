@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.errors import one_line
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
 from recsim_tf.gin_scope import bound
 

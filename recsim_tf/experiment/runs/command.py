@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from absl import logging
 
-from recsim_tf.experiment.runs.errors import StoppedError, one_line
+from recsim_tf.errors import one_line
+from recsim_tf.experiment.runs.errors import StoppedError
 
 # The beginning of the line on standard error that says an error.
 ERROR_PREFIX = "recsim-tf: error: "

@@ -11,7 +11,8 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.errors import one_line
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.files import append_json, locked, parse_json_lines, write_text
 
 _CONFIG = "config.gin"

@@ -14,7 +14,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf import replicas
-from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.errors import one_line
+from recsim_tf.experiment.runs.errors import UsageError
 
 # Seconds after which a worker says for whom it waits.
 _SECONDS_TO_MESSAGE = 15.0

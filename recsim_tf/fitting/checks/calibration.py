@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.fitting.checks.choices import logged_clicks
-from recsim_tf.fitting.checks.clusters import mean_by_session
+from recsim_tf.fitting.checks.means import mean_by_session
 from recsim_tf.fitting.checks.predictions import ChoicePredictions
 from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.validation import check_at_least
 
 
 class Calibration(NamedTuple):
@@ -40,8 +41,7 @@ def calibrate(predictions: ChoicePredictions, log: SessionLog, num_bins: int = 1
     Raises:
       ValueError: if num_bins is below 1, or nothing was shown.
     """
-    if num_bins < 1:
-        raise ValueError(f"num_bins must be at least 1, got {num_bins}")
+    check_at_least(1, num_bins=num_bins)
     counted = log.shown & log.active[..., np.newaxis]
     if not counted.any():
         raise ValueError("the log must show at least one document, got empty slates alone")

@@ -1,10 +1,10 @@
-"""How well choices are foretold: their log-likelihood beside that of guesses without a model."""
+"""How well choices are predicted: their log-likelihood beside that of guesses without a model."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.checks.clusters import Mean, mean_by_session
+from recsim_tf.fitting.checks.means import Mean, mean_by_session
 from recsim_tf.fitting.checks.predictions import ChoicePredictions
 from recsim_tf.fitting.logs.session_log import SessionLog
 
@@ -13,12 +13,12 @@ class ChoiceScores(NamedTuple):
     """Log-likelihoods of the logged responses a step, in nats."""
 
     model: Mean
-    uniform: Mean  # of all outcomes alike
+    uniform: Mean  # of a guess that takes all outcomes for equally likely
     frequencies: Mean  # of how often each position was clicked in this log
     gain: Mean  # of the model over the frequencies, paired by step
-    # how often the likeliest outcome came, where one of K + 1 outcomes comes; else None
+    # how often the likeliest of K + 1 outcomes came; None where positions are clicked independently
     hit_rate: Mean | None
-    impossible: int  # steps whose response the model takes for impossible
+    impossible: int  # steps whose response has probability zero under the model
     num_sessions: int
     num_steps: int
 
@@ -43,8 +43,8 @@ def logged_clicks(predictions: ChoicePredictions, log: SessionLog) -> np.ndarray
 def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScores:
     """Scores predictions of a log beside two guesses.
 
-    The guesses know which positions hold a document. The frequencies are those of the same log, so
-    that they have an advantage.
+    The guesses know which positions hold a document. The frequencies are those of the same log,
+    which gives them an advantage.
 
     Args:
       predictions: of `predict_choices` for this log.

@@ -60,7 +60,7 @@ class FitChecks(NamedTuple):
             },
         }
         found["recovery"] = [summary._asdict() for summary in summarise(self.recovery)]
-        return _as_json(found)
+        return as_json(found)
 
 
 def check_fit(
@@ -116,13 +116,16 @@ def check_fit(
     )
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Mappings, sequences, arrays and numbers as JSON takes them, None for numbers that are not
+    finite.
+    """
     if isinstance(value, Mapping):
-        return {name: _as_json(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _as_json(value.tolist())
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return as_json(value.tolist())
     if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value

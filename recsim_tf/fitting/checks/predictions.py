@@ -1,4 +1,4 @@
-"""What a model expects of each logged response before it meets it."""
+"""Predictions of each logged response from what was logged before it."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import SimulatorState, Slate, Transition
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
-from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 
 
 class ChoicePredictions(NamedTuple):
-    """Predictions of each step given all that was logged before it; steps after the end of a
-    session mean nothing.
+    """Predictions of each step given all that was logged before it. Values at steps after the end
+    of a session mean nothing.
     """
 
     # float [S, T, K + 1], of each position and of "no click"; or [S, T, K] where positions are
@@ -71,7 +71,7 @@ def predict_choices(
 
 
 def shown(simulator: Simulator, state: SimulatorState, transition: Transition) -> Slate:
-    """What users met at a step that is looked back on."""
+    """The slate that users were shown at a step of a trajectory."""
     documents = simulator.documents.describe(
         nests.take(state.candidates, tf.maximum(transition.slate, 0)), state.corpus
     )

@@ -11,6 +11,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation
 from recsim_tf.fitting.checks.statistics import Contents, bin_edges, samples, shares, statistics
 from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.validation import check_at_least
 
 _QUANTILES = (0.025, 0.975)
 
@@ -73,7 +74,7 @@ class Histogram(NamedTuple):
 
 
 class PredictiveCheck(NamedTuple):
-    """What the log and its simulations came to."""
+    """Statistics and histograms of the log and of its simulations."""
 
     statistics: dict[str, Statistic]
     histograms: dict[str, Histogram]
@@ -90,14 +91,12 @@ def predictive_check(
     seed: int = 0,
     jit_compile: bool = False,
 ) -> PredictiveCheck:
-    """Simulates logged sessions again, see `Resimulation`, and compares what they come to with the
-    log.
+    """Simulates logged sessions again, see `Resimulation`, and compares them with the log.
 
-    The parameters are those of the simulator in all replicates: their uncertainty is left out, so
-    that the intervals are a little narrow where parameters are uncertain. Compared are click rates
-    by position, session lengths, clicks, and the simulator's reward, called engagement (Gelman,
-    Meng and Stern 1996, "Posterior predictive assessment of model fitness via realized
-    discrepancies").
+    Click rates by position, session lengths, clicks, and the simulator's reward, called engagement,
+    are compared (Gelman, Meng and Stern 1996, "Posterior predictive assessment of model fitness via
+    realized discrepancies"). All replicates have the parameters of the simulator. Their uncertainty
+    is left out, so the intervals are a little narrow where parameters are uncertain.
 
     Args:
       simulator: fitted; its parameters are scalars or tables, not [B].
@@ -111,8 +110,7 @@ def predictive_check(
     Raises:
       ValueError: if num_replicates is below 20, or the log lacks what the models need.
     """
-    if num_replicates < 20:
-        raise ValueError(f"num_replicates must be at least 20, got {num_replicates}")
+    check_at_least(20, num_replicates=num_replicates)
     sessions = Resimulation(simulator, log, batch_size, jit_compile)
     first_seed, second_seed, *seeds = random.split_seed(seed, num_replicates + 2)
     observed = sessions.observed(first_seed)

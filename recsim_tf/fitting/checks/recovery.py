@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.estimate.fit import Estimate
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 
 class Recovered(NamedTuple):
@@ -38,13 +38,15 @@ class RecoverySummary(NamedTuple):
 
 
 def recover(
-    truth: Mapping[str, Any], estimates: Mapping[str, Estimate] | Sequence[Mapping[str, Estimate]]
+    truth: Mapping[str, Any],
+    estimates: Mapping[str, ParameterEstimate] | Sequence[Mapping[str, ParameterEstimate]],
 ) -> list[Recovered]:
-    """Puts estimates beside the truth, one row an element of a parameter and a replication.
+    """Puts estimates beside the truth, with a row for each element of each parameter in each
+    replication.
 
     Args:
-      truth: true values by the name of the parameter, numbers or arrays; parameters that are not
-        named are left out.
+      truth: true values by the name of the parameter, numbers or arrays. Parameters without one
+        are left out.
       estimates: of `FitResult`, of one fit or of several fits to logs of the same truth.
 
     Raises:

@@ -11,13 +11,15 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
-from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.validation import check_at_least
 
 _DRAWN = ("response", "innovation", "departure")
 
 
 class Outcomes(NamedTuple):
-    """What S sessions came to."""
+    """Totals of S sessions."""
 
     length: np.ndarray  # int64 [S], steps
     left: np.ndarray  # bool [S], the user left; if not, the session was cut
@@ -31,9 +33,9 @@ class Resimulation:
 
     A session is simulated with its logged slates, documents and initial draws; responses,
     innovations and departures are drawn. A user who stays for longer than logged is shown slates of
-    their own session again, see `continued`, until the longest session of the log ends; a session
-    that the log cuts is cut at the same step. Where the models let nobody leave, every session has
-    its logged length.
+    their own session again, see `continued`, until the longest session of the log ends. A session
+    that the log cuts is cut at the same step. If nobody ever leaves in the models, every session
+    has its logged length.
 
     Args:
       simulator: with parameters that are scalars or tables, not [B].
@@ -52,8 +54,7 @@ class Resimulation:
         batch_size: int = 1000,
         jit_compile: bool = False,
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_at_least(1, batch_size=batch_size)
         scorer = scoring_simulator(simulator)
         spec = session_spec(scorer)
         self._log, self._size = log, min(batch_size, log.num_sessions)
@@ -85,8 +86,7 @@ class Resimulation:
 
             def add(carry, step, transition):
                 left, clicks, shown, rewards, counts = carry
-                # What is observed counts as the log says, also where a rule of the models would end
-                # the session elsewhere.
+                # Logged steps count even if a rule of the models would end the session earlier.
                 counted = (step < last) if is_observed else (step < last) & transition.active
                 reward, clicked = scorer.reward_fn(transition.response), transition.response.clicked
                 return (
@@ -143,9 +143,7 @@ class Resimulation:
 
 
 def _users_leave(simulator: Simulator) -> bool:
-    """Whether departures hang on the users: a rule that gives False whatever their state is, lets
-    nobody leave.
-    """
+    """Whether users can leave. They cannot under a rule that is False for every state."""
     found = []
 
     @compiled
@@ -161,18 +159,14 @@ def _users_leave(simulator: Simulator) -> bool:
 
 
 def continued(log: SessionLog, seed: int = 0) -> SessionLog:
-    """The log with slates after the end of each session, those of random steps of the same session.
+    """The log with slates of random earlier steps after the end of each session.
 
-    The last slate again and again would not do: a good or a bad one would make lengths differ more
-    than those of the log.
+    Repeating the last slate would not do: it may be a good or a bad one, so that lengths would vary
+    more than those of the log.
     """
-    rows, steps = np.arange(log.num_sessions)[:, np.newaxis], np.arange(log.max_length)
     earlier = np.random.default_rng(seed).integers(
         0, log.length[:, np.newaxis], log.shown.shape[:2]
     )
-    steps = np.where(log.active, steps, earlier)
-    slates = {
-        name: tf.nest.map_structure(lambda leaf: leaf[rows, steps], getattr(log, name))
-        for name in ("documents", "shown", "hidden")
-    }
-    return log._replace(**slates)
+    steps = np.where(log.active, np.arange(log.max_length), earlier)
+    documents, shown, hidden = take_steps((log.documents, log.shown, log.hidden), steps)
+    return log._replace(documents=documents, shown=shown, hidden=hidden)

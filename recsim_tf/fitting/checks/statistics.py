@@ -17,8 +17,8 @@ class Contents(NamedTuple):
     """Which statistics there are."""
 
     positions: tuple[int, ...]  # those at which documents were shown
-    length: bool  # that of sessions is drawn by the models
-    engagement: bool  # is known, and another thing than the number of clicks
+    length: bool  # whether the models draw the lengths of sessions
+    engagement: bool  # whether engagement is known and differs from the number of clicks
 
 
 def statistics(outcomes: Outcomes, contents: Contents) -> dict[str, float]:
@@ -59,7 +59,7 @@ def bin_edges(values: np.ndarray) -> np.ndarray:
 
 
 def shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """float64 [Q]: the parts of values [n] in bins; what lies outside counts in the outermost."""
+    """float64 [Q]: the parts of values [n] in bins; the outermost bins count what lies beyond."""
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     return counts / len(values)
 

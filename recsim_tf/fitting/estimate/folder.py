@@ -1,5 +1,7 @@
-"""What a fit writes down as it goes: TensorBoard's curves, and checkpoints to go on from."""
+"""What a fit writes as it goes: TensorBoard's curves, and checkpoints to go on from."""
 
+import dataclasses
+import functools
 import json
 import os
 from collections.abc import Sequence
@@ -9,144 +11,147 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.errors import one_line
+from recsim_tf.fitting.validation import check_at_least
+
 _WHAT = "fit.json"
 
 
-class SearchState:
-    """All that a search needs to go on: the variables, the best of their values, and where it
-    stands.
-
-    Args:
-      variables: that are searched over; a search begins at their values.
-      optimizer: of Keras, or None.
-    """
-
-    def __init__(
-        self,
-        variables: Sequence[tf.Variable],
-        optimizer: tf.keras.optimizers.Optimizer | None = None,
-    ):
-        self._variables = list(variables)
-        self._best = [tf.Variable(variable) for variable in variables]
-        # A string, since its fields are of many kinds.
-        self._record = tf.Variable("", name="record")
-        self.checkpoint = tf.train.Checkpoint(
-            variables=self._variables, best=self._best, record=self._record
-        )
-        if optimizer is not None:
-            self.checkpoint.optimizer = optimizer
-        self.number = 0
-        self.objective = -np.inf
-        self.best_step = 0
-        self.finished = self.converged = self.diverged = False
-        self.history: list[dict[str, float]] = []
-
-    def keep(self, objective: float, step: int) -> None:
-        """Keeps the present values as the best ones."""
-        for best, variable in zip(self._best, self._variables, strict=True):
-            best.assign(variable)
-        self.objective, self.best_step = float(objective), step
-
-    def finish(self, converged: bool, diverged: bool) -> None:
-        self.finished, self.converged, self.diverged = True, converged, diverged
-
-    def best_values(self) -> list[np.ndarray]:
-        return [variable.numpy() for variable in self._best]
-
-    def write_record(self) -> None:
-        fields = (
-            "number",
-            "objective",
-            "best_step",
-            "finished",
-            "converged",
-            "diverged",
-            "history",
-        )
-        self._record.assign(json.dumps({name: getattr(self, name) for name in fields}))
-
-    def read_record(self) -> None:
-        for name, value in json.loads(self._record.numpy()).items():
-            setattr(self, name, value)
-
-
-class Journal:
+class FitFolder:
     """The folder of a fit.
 
     Args:
-      folder: for checkpoints/ and tensorboard/; None to write nothing down. If it has checkpoints
-        of the same fit, that goes on.
+      path: for checkpoints/ and tensorboard/; None to write nothing. If it has checkpoints of the
+        same fit, that fit goes on.
       what: tells fits apart, as JSON.
-      interval: steps between checkpoints.
+      checkpoint_interval: rows of the history between checkpoints.
 
     Raises:
       ValueError: if the folder holds another fit; nothing is changed then.
     """
 
-    def __init__(self, folder: str | os.PathLike | None, what: dict[str, Any], interval: int):
-        if interval < 1:
-            raise ValueError(f"checkpoint_interval must be at least 1, got {interval}")
-        self._interval = interval
-        self._managers: dict[int, tf.train.CheckpointManager] = {}
-        self._writers: dict[int, Any] = {}
-        self._folder = None if folder is None else Path(folder)
-        if self._folder is None:
+    def __init__(
+        self, path: str | os.PathLike | None, what: dict[str, Any], checkpoint_interval: int
+    ):
+        check_at_least(1, checkpoint_interval=checkpoint_interval)
+        self.checkpoint_interval = checkpoint_interval
+        self.path = None if path is None else Path(path)
+        if self.path is None:
             return
-        described = self._folder / _WHAT
+        described = self.path / _WHAT
         text = json.dumps(what, indent=2, sort_keys=True) + "\n"
         if described.is_file():
-            before = json.loads(described.read_text(encoding="utf-8"))
-            changed = sorted(
-                name
-                for name in {*before, *json.loads(text)}
-                if before.get(name) != json.loads(text).get(name)
-            )
+            before, now = json.loads(described.read_text(encoding="utf-8")), json.loads(text)
+            changed = [
+                name for name in sorted({*before, *now}) if before.get(name) != now.get(name)
+            ]
             if changed:
                 raise ValueError(
-                    f"folder {self._folder} holds another fit, which differs in"
+                    f"folder {self.path} holds another fit, which differs in"
                     f" {', '.join(changed)}: choose another folder"
                 )
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
         described.write_text(text, encoding="utf-8")
 
-    def restore(self, start: int, state: SearchState) -> None:
-        """Sets a search to its newest checkpoint, if there is one."""
-        if self._folder is None:
-            return
-        self._managers[start] = tf.train.CheckpointManager(
-            state.checkpoint, str(self._folder / "checkpoints" / f"start_{start}"), 1
+
+@dataclasses.dataclass
+class Progress:
+    """Where a search stands."""
+
+    objective: float = -np.inf  # at the best values
+    best_step: int = 0
+    finished: bool = False
+    converged: bool = False
+    # whether it stopped at a value that is not finite
+    diverged: bool = False
+    # one row an evaluation or a pass: "step", and means per step "log_likelihood", "held_out"
+    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+
+    def finish(self, converged: bool, diverged: bool = False) -> None:
+        self.finished, self.converged, self.diverged = True, converged, diverged
+
+
+class SearchState:
+    """All that a search needs to go on: the variables, the best of their values, and its progress.
+    If the folder has a checkpoint of the search, it is restored.
+
+    Args:
+      folder: of the fit.
+      start: number of the search.
+      variables: that are searched over; a search begins at their values.
+      optimizer: of Keras, or None.
+
+    Raises:
+      ValueError: if the checkpoint is damaged.
+    """
+
+    def __init__(
+        self,
+        folder: FitFolder,
+        start: int,
+        variables: Sequence[tf.Variable],
+        optimizer: tf.keras.optimizers.Optimizer | None = None,
+    ):
+        self.progress = Progress()
+        self._folder, self._name = folder, f"start_{start}"
+        self._variables = list(variables)
+        self._best = [tf.Variable(variable) for variable in variables]
+        # A string, since its fields are of many kinds.
+        self._record = tf.Variable("", name="record")
+        tracked: dict[str, Any] = {} if optimizer is None else {"optimizer": optimizer}
+        self._checkpoint = tf.train.Checkpoint(
+            variables=self._variables, best=self._best, record=self._record, **tracked
         )
-        latest = self._managers[start].latest_checkpoint
+        if folder.path is not None:
+            self._restore(folder.path / "checkpoints")
+
+    def _restore(self, checkpoints: Path) -> None:
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(checkpoints / self._name), 1
+        )
+        latest = self._manager.latest_checkpoint
         if latest is None:
             return
         try:
-            state.checkpoint.restore(latest).assert_existing_objects_matched()
-            state.read_record()
+            self._checkpoint.restore(latest).assert_existing_objects_matched()
+            self.progress = Progress(**json.loads(self._record.numpy()))
         except Exception as error:  # A damaged file can raise anything.
-            reason = str(error).splitlines()[0][:200]
             raise ValueError(
-                f"checkpoint {latest} is damaged ({reason}): remove {self._folder / 'checkpoints'}"
-                " to begin again"
+                f"checkpoint {latest} is damaged ({one_line(error)[:200]}): remove {checkpoints} to"
+                " begin again"
             ) from error
 
-    def save(
-        self, start: int, state: SearchState, history: list[dict[str, float]], now: bool = False
-    ) -> None:
-        """Writes a checkpoint where one is due, or now."""
-        if self._folder is not None and (now or len(history) % self._interval == 0):
-            state.write_record()
-            self._managers[start].save(checkpoint_number=len(history))
+    def keep(self, objective: float, step: int) -> None:
+        """Keeps the present values as the best ones."""
+        for best, variable in zip(self._best, self._variables, strict=True):
+            best.assign(variable)
+        self.progress.objective, self.progress.best_step = float(objective), step
 
-    def scalars(self, start: int, row: dict[str, float]) -> None:
-        """A step of a search for TensorBoard: "step" and figures by name."""
-        if self._folder is None:
-            return
-        if start not in self._writers:
-            self._writers[start] = tf.summary.create_file_writer(
-                str(self._folder / "tensorboard" / f"start_{start}")
-            )
-        with self._writers[start].as_default():
-            for name, value in row.items():
-                if name != "step":
-                    tf.summary.scalar(f"Fit/{name}", value, step=row["step"])
-        self._writers[start].flush()
+    def go_to_best(self) -> None:
+        """Sets the variables to the best values."""
+        for best, variable in zip(self._best, self._variables, strict=True):
+            variable.assign(best)
+
+    def add(self, row: dict[str, float]) -> None:
+        """Adds a row to the history and to TensorBoard's curves."""
+        self.progress.history.append(row)
+        if self._folder.path is not None:
+            with self._writer.as_default(step=row["step"]):
+                for name, value in row.items():
+                    if name != "step":
+                        tf.summary.scalar(f"Fit/{name}", value)
+            self._writer.flush()
+
+    def save(self, now: bool = False) -> None:
+        """Writes a checkpoint where one is due, or now."""
+        number = len(self.progress.history)
+        due = now or number % self._folder.checkpoint_interval == 0
+        if due and self._folder.path is not None:
+            self._record.assign(json.dumps(dataclasses.asdict(self.progress)))
+            self._manager.save(checkpoint_number=number)
+
+    @functools.cached_property
+    def _writer(self) -> Any:
+        return tf.summary.create_file_writer(
+            str(self._folder.path / "tensorboard" / self._name)  # type: ignore[operator]
+        )

@@ -1,93 +1,131 @@
-"""How sharply a log determines parameters."""
+"""How sharply a log determines parameters: the observed information, which gives standard
+errors.
+"""
 
+import abc
+import dataclasses
 from collections.abc import Callable
 
+import gin
 import numpy as np
 
-from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.session_stream import SessionStream
-from recsim_tf.fitting.parameters.parameter import FittedSimulator, Parameter, flatten
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.parameter import Parameter
+from recsim_tf.fitting.parameters.unconstrained import flatten
 
-KINDS = ("scores", "curvature")
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.
 _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
 
 
-def observed_information(
-    fitted: FittedSimulator,
-    likelihood: LogLikelihood,
-    simulator: Simulator,
-    log: SessionLog | SessionStream,
-    kind: str,
-) -> np.ndarray:
-    """[P, P]: the observed information on the unconstrained variables at their values, with that of
-    the priors.
+class Uncertainty(abc.ABC):
+    """From what `fit` takes standard errors."""
 
-    "scores" is the sum of the outer products of the sessions' scores, their gradients of the
-    log-likelihood (Berndt et al. 1974, "Estimation and inference in nonlinear structural models");
-    the parameters must be scalars. "curvature" is the negative second derivative, as differences of
-    gradients over half a standard error to either side.
+    def check(self, likelihood: LogLikelihood) -> None:
+        """Raises a ValueError where the information of this likelihood cannot be computed."""
+        if likelihood.is_bound:
+            raise ValueError(
+                "uncertainty must be None or ScoresOrCurvature() where posteriors are fitted, which"
+                f" have standard errors of their own, got {self}"
+            )
 
-    Where models have kinks, as where a user watches what is left of the budget, scores are the
-    better choice: second derivatives at a point leave the kinks out, and differences meet few of
-    them.
+    @abc.abstractmethod
+    def information(self, likelihood: LogLikelihood) -> np.ndarray:
+        """float64 [P, P]: the observed information on the unconstrained parameters at their present
+        values, with that of the priors.
+        """
 
-    Args:
-      fitted: the parameters; its variables keep their values.
-      likelihood: of the log.
-      simulator: that `fitted` was made of.
-      log: the sessions.
-      kind: "scores" or "curvature".
+
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Scores(Uncertainty):
+    """The sum of the outer products of the sessions' scores, their gradients of the log-likelihood
+    (Berndt et al. 1974, "Estimation and inference in nonlinear structural models").
+
+    All parameters must be scalars, and the likelihood exact. Scores are the better choice where
+    models have kinks, as where a user watches what is left of the budget: second derivatives at a
+    point leave the kinks out, and differences meet few of them.
     """
-    prior = _curvature(
-        fitted,
-        lambda: flatten(fitted.log_prior_and_gradients()[1]),
-        np.full(len(fitted.flat()), 1e-3),
-    )
-    if kind == "scores":
-        scores = session_scores(fitted, simulator, log, likelihood.batch_size)
-        return scores.T @ scores + prior
 
-    def gradient():
-        return flatten(likelihood.total()[1])
+    def check(self, likelihood: LogLikelihood) -> None:
+        super().check(likelihood)
+        if not _have_scores(likelihood):
+            raise ValueError(
+                "uncertainty must be Curvature() or None for parameters that are tables, and with"
+                f" num_particles, got {self}"
+            )
 
-    first = np.diag(
-        _curvature(fitted, gradient, _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)) + prior
-    )
-    errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
-    return (
-        _curvature(fitted, gradient, np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP))
-        + prior
-    )
+    def information(self, likelihood: LogLikelihood) -> np.ndarray:
+        scores = session_scores(likelihood)
+        return scores.T @ scores + _prior_information(likelihood.fitted)
 
 
-def session_scores(
-    fitted: FittedSimulator, simulator: Simulator, log: SessionLog | SessionStream, batch_size: int
-) -> np.ndarray:
-    """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained variables,
-    all of them scalars.
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Curvature(Uncertainty):
+    """The negative second derivative, as differences of gradients over half a standard error to
+    either side. Its cost grows with the square of the number of parameters.
+    """
+
+    def information(self, likelihood: LogLikelihood) -> np.ndarray:
+        fitted = likelihood.fitted
+        prior = _prior_information(fitted)
+
+        def gradient():
+            return flatten(likelihood.total()[1])
+
+        first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
+        first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
+        errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
+        steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
+        return _curvature(fitted, gradient, steps) + prior
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoresOrCurvature(Uncertainty):
+    """Scores where all parameters are scalars and the likelihood is exact, else curvature. Where
+    posteriors are fitted they have standard errors of their own.
+    """
+
+    def check(self, likelihood: LogLikelihood) -> None:
+        del likelihood
+
+    def information(self, likelihood: LogLikelihood) -> np.ndarray:
+        found = Scores() if _have_scores(likelihood) else Curvature()
+        return found.information(likelihood)
+
+
+def session_scores(likelihood: LogLikelihood) -> np.ndarray:
+    """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
+    parameters, all of them scalars.
 
     Every session has copies of the parameters, so that one backward pass gives the scores of a
     batch.
     """
-    size = min(batch_size, log.num_sessions)
+    fitted, size = likelihood.fitted, likelihood.batch_size
     copies = {
         name: Parameter(np.full([size], value), fitted.parameters[name].bijector)
-        for name, value in zip(fitted.names, fitted.values().values(), strict=True)
+        for name, value in fitted.values().items()
     }
-    copied = FittedSimulator(simulator, copies, fitted.variables[0].dtype)
-    likelihood = LogLikelihood(copied, log, size)
+    copied = LogLikelihood(FittedSimulator(fitted.simulator, copies), likelihood.log, size)
     parts = []
-    for batch in likelihood.batches():
-        _, gradients = likelihood.value_and_gradients(batch)
-        parts.append(
-            np.stack([gradient.numpy() for gradient in gradients], axis=1)[
-                batch.weights.numpy() > 0
-            ]
-        )
+    for batch in copied.batches():
+        _, gradients = copied.value_and_gradients(batch)
+        scores = np.stack([gradient.numpy() for gradient in gradients], axis=1)
+        parts.append(scores[batch.weights.numpy() > 0])
     return np.concatenate(parts).astype(np.float64)
+
+
+def _have_scores(likelihood: LogLikelihood) -> bool:
+    are_scalars = not any(map(np.ndim, likelihood.fitted.values().values()))
+    return are_scalars and likelihood.num_particles is None
+
+
+def _prior_information(fitted: FittedSimulator) -> np.ndarray:
+    def gradient():
+        return flatten(fitted.log_prior_and_gradients()[1])
+
+    return _curvature(fitted, gradient, np.full(len(fitted.flat()), 1e-3))
 
 
 def _curvature(

@@ -4,7 +4,6 @@ exactly.
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -17,7 +16,7 @@ class LatentClass(NamedTuple):
     """A finite part of the initial draws."""
 
     field: str | None  # of the draws' NamedTuple, None where they are the class alone
-    num_classes: int
+    num_classes: int  # C
 
     def put(self, initial: Nest, values) -> Nest:
         """The initial draws with values [B] for the class."""
@@ -25,43 +24,38 @@ class LatentClass(NamedTuple):
 
 
 def find_latent_class(users: UserModel, initial: Nest) -> LatentClass | None:
-    """The class that logged initial draws lack, or None if there is no such thing.
+    """The class that logged initial draws lack, or None if they lack none.
 
     Args:
-      users: draw a class alone, or with other things in a `tfd.JointDistributionNamed`.
+      users: draw a class alone, or a `tfd.JointDistributionNamed` of a NamedTuple that has the
+        class as a field.
       initial: of the log; () stands for the class.
 
     Raises:
-      ValueError: for another field that is missing, or more than one.
+      ValueError: if a field is missing that is not a class, or more than one.
     """
     distribution = users.initial_draws(1)
-    if isinstance(initial, tuple) and initial == ():
+    if not tf.nest.flatten(initial):
         count = num_outcomes(distribution)
         return None if count is None else LatentClass(None, count)
-    missing = [
-        name
-        for name in getattr(initial, "_fields", ())
-        if isinstance(getattr(initial, name), tuple)
-    ]
-    drawn = [
-        name for name in missing if tf.nest.flatten(getattr(distribution.event_shape, name, ()))
-    ]
-    if not drawn:
+    if not isinstance(distribution, tfd.JointDistributionNamed) or type(initial) is not type(
+        distribution.model
+    ):
         return None
-    part = (
-        getattr(distribution.model, drawn[0])
-        if isinstance(distribution, tfd.JointDistributionNamed)
-        else None
-    )
+    names = distribution.model._fields
+    fields = zip(names, initial, distribution.model, distribution.event_shape, strict=True)
+    missing = {
+        name: part
+        for name, value, part, shape in fields
+        if tf.nest.flatten(shape) and not tf.nest.flatten(value)
+    }
+    if not missing:
+        return None
+    (name, part), *others = missing.items()
     count = num_outcomes(part) if isinstance(part, tfd.Distribution) else None
-    if len(drawn) > 1 or count is None:
+    if others or count is None:
         raise ValueError(
-            f"the log's initial draws must have {', '.join(drawn)}: only one field may be missing,"
-            " of a finite distribution"
+            f"the log's initial draws must have {', '.join(missing)}: only one field may be"
+            " missing, of a finite distribution"
         )
-    return LatentClass(drawn[0], count)
-
-
-def placeholder(num_sessions: int) -> np.ndarray:
-    """int32 [S], which stands for the class until it is summed out."""
-    return np.zeros(num_sessions, np.int32)
+    return LatentClass(name, count)

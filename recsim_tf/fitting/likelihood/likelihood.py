@@ -1,6 +1,6 @@
 """The log-likelihood of logged sessions under a simulator's models."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,16 +11,16 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
-from recsim_tf.fitting.likelihood.latent_class import find_latent_class, placeholder
+from recsim_tf.fitting.likelihood.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.logs.session_stream import SessionStream
-from recsim_tf.fitting.parameters.initial_posterior import InitialPosterior
-from recsim_tf.fitting.parameters.parameter import FittedSimulator
+from recsim_tf.fitting.logs import SessionLog, Sessions, as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.mean_field import MeanField, posterior_of_initial_draws
+from recsim_tf.fitting.validation import check_at_least
 
 
 def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:
-    """[S]: the log-likelihood of each session's logged draws, those of the users; documents and
+    """[S]: the log-likelihood of each session, that is of the draws of its user. Documents and
     slates are given.
 
     Args:
@@ -43,66 +43,55 @@ class LogLikelihood:
     """Log-likelihoods of a log's sessions and their gradients, by batches of one size in compiled
     functions.
 
+    Where the log lacks the users' initial draws, each session gets a mean-field posterior of them,
+    and a lower bound is computed. A finite part of the initial draws, such as the type of a user,
+    is summed out instead.
+
     Args:
       fitted: its models score the log.
-      log: with everything that its user model draws, in memory or in pieces. A finite part of the
-        initial draws, as the type of a user, may be missing; it is summed out.
+      log: with everything else that its user model draws.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
       jit_compile: whether to compile with XLA.
       num_particles: None where innovations were logged; else they are summed out by particle
         filters, see `marginal_log_prob`.
       seed: of the particle filter and of draws from posteriors, an integer; the same for every call
         that is not given another.
-      initial_posterior: None where initial draws were logged; else their posterior, and what is
-        computed is a lower bound.
+
+    Raises:
+      ValueError: for an argument out of range, a log without sessions, or one that lacks what the
+        models draw.
     """
 
     def __init__(
         self,
         fitted: FittedSimulator,
-        log: SessionLog | SessionStream,
+        log: Sessions,
         batch_size: int,
         jit_compile: bool = False,
         num_particles: int | None = None,
         seed: int = 0,
-        initial_posterior: InitialPosterior | None = None,
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_at_least(1, batch_size=batch_size)
         if not log.num_sessions:
             raise ValueError("the log must have at least one session, got none")
+        self.fitted, self.log, self.num_particles = fitted, log, num_particles
         self.num_sessions, self.num_steps = log.num_sessions, log.num_steps
         self.batch_size = batch_size = min(batch_size, log.num_sessions)
-        self.variables = fitted.variables + (
-            [] if initial_posterior is None else initial_posterior.variables
-        )
+        self.variables = fitted.variables
         self._dtype = self.variables[0].dtype
         self._seed = random.as_seed(seed)
-        scorer = scoring_simulator(fitted.simulator)
-        spec = session_spec(scorer, batch_size)
-        first = next(log.pieces()) if isinstance(log, SessionStream) else log
-        latent_class = (
-            None
-            if initial_posterior is not None
-            else find_latent_class(scorer.users, first.initial)
-        )
-
-        def prepared(piece: SessionLog) -> tuple[np.ndarray, Trajectory]:
-            if latent_class is not None:
-                piece = piece._replace(
-                    initial=latent_class.put(piece.initial, placeholder(piece.num_sessions))
-                )
-            latent, latent_initial = num_particles is not None, initial_posterior is not None
-            return piece.length, as_trajectory(
-                piece, scorer, batch_size, latent, latent_initial, spec
-            )
-
-        held = None if isinstance(log, SessionStream) else [prepared(log)]
-
-        def pieces() -> Iterable[tuple[np.ndarray, Trajectory]]:
-            return map(prepared, log.pieces()) if isinstance(log, SessionStream) else held or []
-
-        self._pieces = pieces
+        self._scorer = scoring_simulator(fitted.simulator)
+        self._spec = session_spec(self._scorer, batch_size)
+        users, first = self._scorer.users, next(iter(log.pieces())).initial
+        self._latent_class = latent_class = find_latent_class(users, first)
+        initial_posterior: MeanField | None = None
+        lacks_draws = not tf.nest.flatten(first) and tf.nest.flatten(users.initial_draws(1).dtype)
+        if lacks_draws and latent_class is None:
+            prior = users.initial_draws(log.num_sessions)
+            initial_posterior = posterior_of_initial_draws(prior, self._dtype)
+            self.variables = self.variables + initial_posterior.variables
+        self.initial_posterior = initial_posterior
+        self._converted: tuple[SessionLog, Trajectory] | None = None
 
         def score(batch: Batch, seed):
             parameter_seed, initial_seed, particle_seed = random.split_seed(seed, 3)
@@ -110,7 +99,11 @@ class LogLikelihood:
             sessions, bonus = batch.trajectory, 0.0
             if initial_posterior is not None:
                 prior = drawn.users.initial_draws(batch_size)
-                initial, bonus = initial_posterior.draw(batch.rows, prior, initial_seed)
+                initial, bonus = initial_posterior.draw(
+                    prior.experimental_default_event_space_bijector(),
+                    random.split_seed(initial_seed, len(tf.nest.flatten(initial_posterior.locs))),
+                    batch.rows,
+                )
                 sessions = sessions._replace(initial=sessions.initial._replace(user=initial))
 
             def score_one(sessions):
@@ -144,30 +137,57 @@ class LogLikelihood:
         wrap = compiled(jit_compile=jit_compile)
         self._score, self._value_and_gradients = wrap(score), wrap(value_and_gradients)
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether posteriors are fitted, so that a lower bound is computed, from draws."""
+        return self.initial_posterior is not None or bool(self.fitted.posteriors)
+
+    def _trajectories(self) -> Iterator[tuple[np.ndarray, Trajectory]]:
+        """The length of the sessions of each piece, and their trajectory. A piece that comes again,
+        as a log in memory does, is not converted again.
+        """
+        for piece in self.log.pieces():
+            if self._converted is None or self._converted[0] is not piece:
+                self._converted = piece, self._as_trajectory(piece)
+            yield piece.length, self._converted[1]
+
+    def _as_trajectory(self, piece: SessionLog) -> Trajectory:
+        if self._latent_class is not None:
+            # Some class, until it is summed out.
+            classes = np.zeros(piece.num_sessions, np.int32)
+            piece = piece._replace(initial=self._latent_class.put(piece.initial, classes))
+        return as_trajectory(
+            piece,
+            self._scorer,
+            self.batch_size,
+            latent=self.num_particles is not None,
+            latent_initial=self.initial_posterior is not None,
+            spec=self._spec,
+        )
+
     def batches(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
-        """Batches that go once through the log; the last one of each of its pieces is filled up
-        with weights of zero.
+        """Batches that go once through the log. The last batch of each piece is filled up with
+        sessions of weight zero.
 
         Args:
-          generator: None for the order of the log; else sessions are taken at random, those of like
-            lengths together so that little time is spent on steps after their ends.
+          generator: None for the order of the log; else batches are random. Sessions of similar
+            lengths are batched together, so that little time is spent on steps after their ends.
         """
         first = 0
-        for length, trajectory in self._pieces():
+        for length, trajectory in self._trajectories():
             order = np.arange(len(length))
-            # Lengths within a tenth or so of each other are alike.
-            order = (
-                order
-                if generator is None
-                else np.argsort(length * np.exp(0.1 * generator.standard_normal(len(length))))
-            )
             starts = np.arange(0, len(length), self.batch_size)
-            for start in starts if generator is None else generator.permutation(starts):
+            if generator is not None:
+                # Lengths that differ by a tenth or so count as similar.
+                noise = np.exp(0.1 * generator.standard_normal(len(length)))
+                order, starts = np.argsort(length * noise), generator.permutation(starts)
+            for start in starts:
                 rows = np.resize(order[start : start + self.batch_size], self.batch_size)
                 weights = np.arange(start, start + self.batch_size) < len(length)
                 yield Batch(
                     take_sessions(trajectory, tf.constant(rows, tf.int32)),
-                    *self._constants(first + rows, weights),
+                    tf.constant(first + rows, tf.int32),
+                    tf.constant(weights, self._dtype),
                 )
             first += len(length)
 
@@ -193,10 +213,8 @@ class LogLikelihood:
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The sum over all sessions, and its gradients."""
-        total, gradients = (
-            0.0,
-            [np.zeros(variable.shape, np.float64) for variable in self.variables],
-        )
+        total = 0.0
+        gradients = [np.zeros(variable.shape, np.float64) for variable in self.variables]
         for batch in self.batches():
             value, parts = self._value_and_gradients(batch, self._seed)
             total += float(value)
@@ -204,9 +222,6 @@ class LogLikelihood:
                 gradient + part.numpy() for gradient, part in zip(gradients, parts, strict=True)
             ]
         return total, gradients
-
-    def _constants(self, rows: np.ndarray, weights: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.constant(rows, tf.int32), tf.constant(weights, self._dtype)
 
 
 @compiled

@@ -8,6 +8,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest, Slate, Trajectory
+from recsim_tf.fitting.validation import check_at_least
 
 # Of each session: what the jackknife needs.
 _NUM_FILTERS = 2
@@ -19,23 +20,23 @@ def marginal_log_prob(
     """Estimates the log-likelihood of sessions with the innovations summed out, [B].
 
     Each session has two independent particle filters. A filter's particles are states of its user
-    that follow different innovations. A step weighs them by the logged response, lets every one
-    draw an innovation, and weighs them by the logged departure where leaving is a hazard (Gordon et
-    al. 1993). Where the effective number of a session's particles has fallen below half of them,
-    those of this session are resampled, systematically (Doucet & Johansen 2011, "A tutorial on
-    particle filtering and smoothing", section 3): each resampling adds noise that later steps keep.
+    that follow different innovations. A step weighs the particles by the logged response, draws an
+    innovation for each, and weighs them by the logged departure if leaving is a hazard (Gordon et
+    al. 1993). When the effective number of a session's particles has fallen below half of them,
+    they are resampled, systematically (Doucet & Johansen 2011, "A tutorial on particle filtering
+    and smoothing", section 3). Other sessions are not, since each resampling adds noise to all
+    later steps.
 
-    A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance, and
-    that grows with the effect of the
-    innovations: a fit would find it too small. The gradient of log Z is biased in the same way. So
-    the two filters are combined by a jackknife, 2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2, which
-    takes away the part of both biases that falls as 1 / num_particles (Nowozin 2018, "Debiasing
-    evidence approximations", ICLR).
+    A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance. The
+    variance grows with the effect of the innovations, so a fit would find that effect too small.
+    The gradient of log Z is biased in the same way. A jackknife of the two filters,
+    2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2, takes away the part of both biases that falls as
+    1 / num_particles (Nowozin 2018, "Debiasing evidence approximations", ICLR).
 
-    The gradient holds for parameters that act through the probability of a discrete innovation too:
-    each is proposed from its own distribution at the present parameters, taken as constant, and
-    weighed by its probability over that of the proposal, a weight of one that has a gradient; and
-    resampling keeps the weights' gradients (Scibior et al. 2021, arXiv 2106.10314).
+    The gradient also holds for parameters that change the probability of a discrete innovation. An
+    innovation is proposed from its distribution at the present parameters, taken as constant, and
+    weighed by its probability over that of the proposal: the weight is one, but has a gradient.
+    Resampling keeps the gradients of the weights (Scibior et al. 2021, arXiv 2106.10314).
 
     Args:
       simulator: its models score the sessions; parameters are scalars or tables, not [B].
@@ -49,8 +50,7 @@ def marginal_log_prob(
     Raises:
       ValueError: if num_particles is below 1.
     """
-    if num_particles < 1:
-        raise ValueError(f"num_particles must be at least 1, got {num_particles}")
+    check_at_least(1, num_particles=num_particles)
     num_steps, num_users = trajectory.transitions.reward.shape
     initial = log_prob_per_user(
         "user", simulator.users.initial_draws(num_users), trajectory.initial.user
@@ -161,8 +161,8 @@ def _copies(nest: Nest, number: int) -> Nest:
 
 
 def _slate(simulator: Simulator, trajectory: Trajectory, step) -> Slate:
-    """What users met at a step; candidates are the documents that were logged, and the corpus has
-    no state.
+    """The slate that users were shown at a step. The candidates are the documents that were logged,
+    and the corpus has no state.
     """
     later = nests.at_step(trajectory.transitions.draws.candidates, tf.maximum(step - 1, 0))
     candidates = tf.nest.map_structure(

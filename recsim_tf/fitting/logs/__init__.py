@@ -1,5 +1,5 @@
-"""Logged sessions, and how they are read: from rollouts, tables, episode logs, the Open Bandit
-Dataset and MovieLens.
+"""Logged sessions, and their readers: rollouts, tables, episode logs, the Open Bandit Dataset and
+MovieLens.
 
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
@@ -9,9 +9,15 @@ from recsim_tf.fitting.logs.datasets.movielens.ratings import MovieLensLog, read
 from recsim_tf.fitting.logs.datasets.open_bandit.impressions import OpenBanditLog, read_open_bandit
 from recsim_tf.fitting.logs.datasets.open_bandit.pages import page_log
 from recsim_tf.fitting.logs.episodes import from_episodes, stream_episodes
-from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
+from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.session_stream import SessionStream
+from recsim_tf.fitting.logs.simulated import simulated_log
 from recsim_tf.fitting.logs.tables.table import TableLog, from_table
+from recsim_tf.fitting.logs.trajectories import (
+    as_trajectory,
+    from_trajectory,
+    scoring_simulator,
+)
 
 __all__ = [
     "MovieFeatures",
@@ -19,7 +25,9 @@ __all__ = [
     "OpenBanditLog",
     "SessionLog",
     "SessionStream",
+    "Sessions",
     "TableLog",
+    "as_trajectory",
     "from_episodes",
     "from_table",
     "from_trajectory",
@@ -27,5 +35,7 @@ __all__ = [
     "read_movielens",
     "read_movies",
     "read_open_bandit",
+    "scoring_simulator",
+    "simulated_log",
     "stream_episodes",
 ]

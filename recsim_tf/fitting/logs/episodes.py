@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 from recsim_tf.adapters.episodes import Episodes
-from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
+from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.session_stream import SessionStream
+from recsim_tf.fitting.logs.trajectories import from_trajectory
+from recsim_tf.fitting.validation import check_at_least
 
 
 def from_episodes(episodes: Episodes) -> SessionLog:
-    """The log of the sessions of an episode file, in the order of the file: the same that the
-    rollout itself gives.
+    """The log of the sessions of an episode file, in the order of the file. It equals the log of
+    the rollout that was written.
 
     Args:
       episodes: as `recsim_tf.adapters.episodes.read` opens it.
@@ -25,19 +27,18 @@ def from_episodes(episodes: Episodes) -> SessionLog:
 
 
 def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
-    """The same log in pieces that are read from the file in each pass, so that memory does not grow
-    with it.
+    """The same log in pieces, which are read from the file in each pass, so that memory does not
+    grow with the file.
 
     Args:
       episodes: as `recsim_tf.adapters.episodes.read` opens it.
-      sessions_at_once: sessions of a piece. Minibatches are taken at random within a piece:
-        sessions should stand in no order in the file.
+      sessions_at_once: sessions of a piece. Minibatches are drawn at random within a piece, so the
+        order of the sessions in the file should be random.
 
     Raises:
       ValueError: if there are no sessions, or `sessions_at_once` is below 1.
     """
-    if sessions_at_once < 1:
-        raise ValueError(f"sessions_at_once must be at least 1, got {sessions_at_once}")
+    check_at_least(1, sessions_at_once=sessions_at_once)
 
     def pieces() -> Iterator[SessionLog]:
         return (

@@ -1,25 +1,48 @@
 """Logged sessions: what was shown, what was chosen, what followed."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes import Session, session_spec
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Trajectory, Transition
+from recsim_tf.core.types import Nest
 
 # The fields with an axis of time.
 _STEPS = ("documents", "shown", "hidden", "response", "innovation", "propensity")
 
 
-class SessionLog(NamedTuple):
-    """S sessions of up to T steps with slates of K documents, as NumPy arrays; `()` stands for what
-    was not logged.
+@runtime_checkable
+class Sessions(Protocol):
+    """Logged sessions, in memory (`SessionLog`) or in pieces that are read again in each pass
+    (`SessionStream`).
+    """
 
-    Everything is held as the simulator's models draw it, so that a log is scored by the
-    distributions that simulate. Steps after the end of a session repeat its last step, so that they
-    are possible under the models; they do not count.
+    @property
+    def num_sessions(self) -> int: ...
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all sessions together."""
+
+    def pieces(self) -> Iterable["SessionLog"]:
+        """The sessions as logs of one length, the same in every call."""
+
+    def split(self, held_out: float, seed: int = 0) -> tuple["Sessions", "Sessions"]:
+        """Two logs of whole sessions, see `SessionLog.split`.
+
+        Raises:
+          ValueError: if the sessions cannot be split.
+        """
+
+
+class SessionLog(NamedTuple):
+    """S sessions of up to T steps with slates of K documents, as NumPy arrays. A field that was not
+    logged is `()`.
+
+    All fields hold draws of the simulator's models, so that the distributions that simulate also
+    score a log. Steps after the end of a session repeat its last step, so that they are possible
+    under the models; they do not count.
     """
 
     length: np.ndarray  # int32 [S], steps of each session, at least 1
@@ -62,31 +85,37 @@ class SessionLog(NamedTuple):
         """bool [S, T]: the steps that count."""
         return np.arange(self.max_length) < self.length[:, np.newaxis]
 
+    def pieces(self) -> Iterable["SessionLog"]:
+        """The log itself, as its one piece."""
+        return (self,)
+
     def take(self, rows) -> "SessionLog":
         """The sessions of these positions, cut after the longest of them."""
         rows = np.asarray(rows)
-        longest = int(self.length[rows].max(initial=1))
-
-        initial = tf.nest.map_structure(lambda leaf: leaf[rows], self.initial)
-        taken = self._replace(
-            length=self.length[rows], departed=self.departed[rows], initial=initial
+        length, departed, initial = tf.nest.map_structure(
+            lambda leaf: leaf[rows], (self.length, self.departed, self.initial)
         )
-        return taken._of_steps(lambda leaf: leaf[rows][:, :longest])
+        taken = self._replace(length=length, departed=departed, initial=initial)
+        return taken._map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
 
     def pad(self, max_length: int) -> "SessionLog":
-        """The log with T = `max_length`, not below its own: last steps of sessions are repeated, as
-        everywhere.
+        """The log with T = `max_length`, by repeating the last steps.
+
+        Raises:
+          ValueError: if `max_length` is below that of the log.
         """
         if max_length < self.max_length:
             raise ValueError(
                 f"max_length must be at least that of the log, {self.max_length}, got {max_length}"
             )
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
-        return self._of_steps(lambda leaf: leaf[:, steps])
+        return self._map_steps(lambda leaf: leaf[:, steps])
 
     def cut(self, length: np.ndarray) -> "SessionLog":
-        """The first steps of each session: int [S] of at least 1, up to `self.length`. A session
-        that is cut has not departed yet.
+        """The first steps of each session. A session that is cut has not departed yet.
+
+        Args:
+          length: int [S], from 1 to `self.length`.
 
         Raises:
           ValueError: for a length out of range.
@@ -97,12 +126,13 @@ class SessionLog(NamedTuple):
                 "length must hold a number of steps for each session, from 1 to those that it has"
             )
         cut = self._replace(length=length, departed=self.departed & (length == self.length))
-        return repeat_last_step(cut)._of_steps(lambda leaf: leaf[:, : length.max()])
+        return cut._map_steps(lambda leaf: repeat_last_step(leaf, length)[:, : length.max()])
 
-    def _of_steps(self, function) -> "SessionLog":
+    def _map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "SessionLog":
         """The log with a function applied to all arrays [S, T, ...]."""
+        by_step = {name: value for name, value in self._asdict().items() if name in _STEPS}
         return self._replace(
-            **{name: tf.nest.map_structure(function, getattr(self, name)) for name in _STEPS}
+            **{name: tf.nest.map_structure(function, value) for name, value in by_step.items()}
         )
 
     def split(self, held_out: float, seed: int = 0) -> tuple["SessionLog", "SessionLog"]:
@@ -124,179 +154,27 @@ class SessionLog(NamedTuple):
         return self.take(np.sort(order[count:])), self.take(np.sort(order[:count]))
 
 
-def from_trajectory(trajectory: Trajectory) -> SessionLog:
-    """The log of single-session rollouts: the documents shown and all draws of the users.
+def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
+    """Selects steps of each session.
 
     Args:
-      trajectory: [T, B, ...] of a rollout with `auto_reset=False`.
+      nest: nest of arrays [S, T, ...].
+      steps: int [S, U], in [0, T).
 
-    Raises:
-      ValueError: for an auto-reset trajectory.
+    Returns:
+      Nest of arrays [S, U, ...].
     """
-    if tf.nest.flatten(trajectory.newcomers):
-        raise ValueError(
-            "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
-            " trajectory"
-        )
-    transitions, draws = trajectory.transitions, trajectory.transitions.draws
-    positions = tf.maximum(transitions.slate, 0)
-    resampled = bool(tf.nest.flatten(draws.candidates))
-
-    def candidates_of(first, later):
-        """[T, B, N, ...]: the candidates of each step, from those of the first and of the steps
-        after each.
-        """
-        num_steps = positions.shape[0]
-        return (
-            tf.concat([first[tf.newaxis], later[:-1]], axis=0)
-            if resampled
-            else tf.tile(first[tf.newaxis], [num_steps, *[1] * len(first.shape)])
-        )
-
-    def shown(candidates):
-        return tf.gather(candidates, positions, batch_dims=2)
-
-    later = draws.candidates if resampled else trajectory.initial.candidates
-    documents = tf.nest.map_structure(
-        lambda first, after: shown(candidates_of(first, after)),
-        trajectory.initial.candidates,
-        later,
-    )
-    hidden = draws.hidden
-    if not resampled:
-        hidden = tf.nest.map_structure(
-            lambda first: shown(candidates_of(first, first)), trajectory.initial.hidden
-        )
-    log = SessionLog(
-        length=tf.reduce_sum(tf.cast(transitions.active, tf.int32), axis=0).numpy(),
-        departed=tf.reduce_any(transitions.terminated, axis=0).numpy(),
-        initial=_as_numpy(trajectory.initial.user),
-        documents=_by_session(documents),
-        shown=_by_session(transitions.slate >= 0),
-        hidden=_by_session(hidden),
-        response=_by_session(draws.response),
-        innovation=_by_session(draws.innovation),
-    )
-    return repeat_last_step(log)
+    rows = np.arange(len(steps))[:, np.newaxis]
+    return tf.nest.map_structure(lambda leaf: leaf[rows, steps], nest)
 
 
-def repeat_last_step(log: SessionLog) -> SessionLog:
-    """The log with the last step of each session in the place of all that follows it."""
-    steps = np.minimum(np.arange(log.max_length), log.length[:, np.newaxis] - 1)
-    rows = np.arange(log.num_sessions)[:, np.newaxis]
-
-    return log._of_steps(lambda leaf: leaf[rows, steps])
-
-
-def scoring_simulator(simulator: Simulator) -> Simulator:
-    """A simulator of the same models for logs, in which the candidates are the documents that were
-    shown.
+def repeat_last_step(nest: Nest, length: np.ndarray) -> Nest:
+    """A nest of arrays [S, T, ...] with the last step of each session in the place of all steps
+    after it; `length` is int [S].
     """
-    return Simulator(
-        simulator.users,
-        simulator.documents,
-        simulator.slate_size,
-        simulator.slate_size,
-        simulator.reward_fn,
-    )
-
-
-def as_trajectory(
-    log: SessionLog,
-    simulator: Simulator,
-    num_users: int,
-    latent: bool = False,
-    latent_initial: bool = False,
-    spec: Session | None = None,
-) -> Trajectory:
-    """The log as a trajectory [T, S, ...] of a `scoring_simulator`, whose log-probability is that
-    of the log.
-
-    Args:
-      log: with everything that the simulator's user model draws.
-      simulator: as `scoring_simulator` makes it.
-      num_users: sessions that will be scored at once; a parameter may have a value for each.
-      latent: whether innovations are latent; those of the trajectory are then zeros that stand for
-        nothing.
-      latent_initial: the same for initial draws.
-      spec: `session_spec(simulator, num_users)`, where it is known.
-
-    Raises:
-      ValueError: if the log lacks what the models draw, or has another slate size.
-    """
-    if log.slate_size != simulator.slate_size:
-        raise ValueError(
-            f"the log must have slates of slate_size={simulator.slate_size} documents, got"
-            f" {log.slate_size}"
-        )
-    spec = spec or session_spec(simulator, num_users)
-    by_step = {
-        "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
-        "response": _matching("response", log.response, spec.draws.response),
-        "innovation": (
-            _zeros(log, spec.draws.innovation)
-            if latent
-            else _matching("innovation", log.innovation, spec.draws.innovation)
-        ),
-    }
-    documents = _matching("documents", log.documents, spec.draws.candidates)
-    if latent_initial:
-        initial = tf.nest.map_structure(
-            lambda leaf: tf.zeros([log.num_sessions, *leaf.shape], leaf.dtype), spec.initial.user
-        )
-    else:
-        initial = _matching("initial", log.initial, spec.initial.user)
-    is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
-    terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
-    next_documents = tf.nest.map_structure(
-        lambda leaf: tf.concat([leaf[:, 1:], leaf[:, -1:]], axis=1), documents
-    )
-    departure = tf.nest.map_structure(
-        lambda leaf: tf.cast(terminated, leaf.dtype), spec.draws.departure
-    )
-    transitions = Transition(
-        slate=tf.where(tf.convert_to_tensor(log.shown), tf.range(log.slate_size), -1),
-        draws=StepDraws(departure=departure, candidates=next_documents, **by_step),
-        response=_zeros(log, spec.response),
-        reward=tf.zeros(log.shown.shape[:2], spec.reward.dtype),
-        active=tf.convert_to_tensor(log.active),
-        terminated=terminated,
-        truncated=is_last & ~terminated,
-    )
-    first = tf.nest.map_structure(lambda leaf: leaf[:, 0], documents)
-    return Trajectory(
-        InitialDraws(initial, (), first, ()), tf.nest.map_structure(_steps_first, transitions), ()
-    )
-
-
-def _zeros(log: SessionLog, spec: Nest) -> Nest:
     return tf.nest.map_structure(
-        lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec
+        lambda leaf: take_steps(
+            leaf, np.minimum(np.arange(leaf.shape[1]), length[:, np.newaxis] - 1)
+        ),
+        nest,
     )
-
-
-def _matching(name: str, nest: Nest, spec: Nest) -> Nest:
-    """The nest as tensors of the structure and dtypes of a spec."""
-    if not tf.nest.flatten(spec):
-        return ()
-    found, wanted = tf.nest.flatten(nest), tf.nest.flatten(spec)
-    if len(found) != len(wanted):
-        fields = ", ".join(f"{leaf.dtype.name} {list(leaf.shape)}" for leaf in wanted)
-        raise ValueError(
-            f"the log's {name} must hold what the models draw, {fields}, got {len(found)} arrays"
-        )
-    return tf.nest.pack_sequence_as(
-        spec, [tf.cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
-    )
-
-
-def _steps_first(leaf):
-    return tf.transpose(leaf, [1, 0, *range(2, leaf.shape.rank)])
-
-
-def _as_numpy(nest):
-    return tf.nest.map_structure(lambda leaf: tf.convert_to_tensor(leaf).numpy(), nest)
-
-
-def _by_session(nest):
-    return _as_numpy(tf.nest.map_structure(_steps_first, nest))

@@ -6,8 +6,10 @@ import tensorflow as tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import split_seed
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.logs.session_log import SessionLog, from_trajectory
-from recsim_tf.policies.random import uniform_slate
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.trajectories import from_trajectory
+from recsim_tf.fitting.validation import check_at_least
+from recsim_tf.policies.random import random_policy
 
 # A rollout holds all candidates of all steps.
 _USERS_AT_ONCE = 1000
@@ -35,24 +37,16 @@ def simulated_log(
     Raises:
       ValueError: for a number below 1, or a field that can not be latent.
     """
-    for name, number in (("num_sessions", num_sessions), ("num_steps", num_steps)):
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
+    check_at_least(1, num_sessions=num_sessions, num_steps=num_steps)
     unknown = [name for name in latent if name not in ("initial", "innovation")]
     if unknown:
         raise ValueError(f"latent must be of initial, innovation, got {', '.join(unknown)}")
     at_once = min(num_sessions, _USERS_AT_ONCE)
-
-    def random_slate(observation, policy_state, seed):
-        del observation
-        return (
-            uniform_slate(at_once, simulator.num_candidates, simulator.slate_size, seed),
-            policy_state,
-        )
+    policy = random_policy(simulator)
 
     @compiled(jit_compile=jit_compile)
     def simulate(seed):
-        return simulator.rollout(random_slate, at_once, num_steps, seed)
+        return simulator.rollout(policy, at_once, num_steps, seed)
 
     pieces = [simulate(piece) for piece in split_seed(seed, -(-num_sessions // at_once))]
     initial = tf.nest.map_structure(

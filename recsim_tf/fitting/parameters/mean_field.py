@@ -7,6 +7,7 @@ the evidence, and its gradient goes through draws of the posterior.
 """
 
 import contextlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,51 +15,113 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.types import Nest
 
-# Standard deviations to begin with: a search begins near its start, and doubt comes in as the prior
-# asks for it.
-START_SCALE = 0.05
+# The standard deviations at the start. They are small, so that a search begins near its starting
+# values; where data are few, the prior makes them grow.
+_START_SCALE = 0.05
 
 
 class MeanField:
-    """A posterior Normal(loc, exp(log_scale)) of each element.
+    """A posterior Normal(loc, exp(log_scale)) of each element of a nest.
 
     Args:
-      loc: variable of any shape, the unconstrained means.
-      name: of the variable of the scales.
+      locs: nest of variables of any shapes, the unconstrained means.
+      name: of the variables of the scales.
     """
 
-    def __init__(self, loc: tf.Variable, name: str):
-        self.loc = loc
-        start = np.full(loc.shape, np.log(START_SCALE), loc.dtype.as_numpy_dtype)
-        self.log_scale = tf.Variable(start, name=f"{name.replace('.', '_')}_log_scale")
+    def __init__(self, locs: Nest, name: str):
+        self.locs = locs
+        self.log_scales = tf.nest.map_structure(
+            lambda loc: tf.Variable(
+                np.full(loc.shape, np.log(_START_SCALE), loc.dtype.as_numpy_dtype),
+                name=f"{name.replace('.', '_')}_log_scale",
+            ),
+            locs,
+        )
 
-    def distribution(self) -> tfd.Normal:
-        return tfd.Normal(tf.convert_to_tensor(self.loc), tf.exp(self.log_scale))
+    @property
+    def variables(self) -> list[tf.Variable]:
+        return tf.nest.flatten((self.locs, self.log_scales))
 
-    def sample(self, seed) -> tf.Tensor:
-        """A draw of all unconstrained elements, with the gradients of means and scales."""
-        return random.sample(self.distribution(), random.as_seed(seed))
+    def distribution(self, rows: tf.Tensor | None = None) -> Nest:
+        """Nest of normals, of all elements or of those at positions int32 [B] of the first axis."""
+
+        def normal(loc, log_scale):
+            if rows is not None:
+                loc, log_scale = tf.gather(loc, rows), tf.gather(log_scale, rows)
+            return tfd.Normal(tf.convert_to_tensor(loc), tf.exp(log_scale))
+
+        return tf.nest.map_structure(normal, self.locs, self.log_scales)
+
+    def draw(
+        self, bijector: tfb.Bijector, seeds: Sequence, rows: tf.Tensor | None = None
+    ) -> tuple[Nest, tf.Tensor]:
+        """Values with the gradients of means and scales.
+
+        Args:
+          bijector: from unconstrained elements to values.
+          seeds: int32 [2] for each leaf of the nest.
+          rows: int32 [B], positions on the first axis; None for all elements.
+
+        Returns:
+          The values; and what a lower bound has beside the log-densities of the values under
+          likelihood and prior: the Jacobian of the bijector and the entropy of the posterior, [B],
+          or a scalar where there are no rows.
+        """
+        normals = tf.nest.flatten(self.distribution(rows))
+        num_axes = 0 if rows is None else 1
+        unconstrained = tf.nest.pack_sequence_as(
+            self.locs,
+            [random.sample(normal, seed) for normal, seed in zip(normals, seeds, strict=True)],
+        )
+        event_ndims = tf.nest.map_structure(lambda leaf: leaf.shape.rank - num_axes, unconstrained)
+        entropies = [
+            tf.reduce_sum(normal.entropy(), axis=list(range(num_axes, normal.batch_shape.rank)))
+            for normal in normals
+        ]
+        log_det = bijector.forward_log_det_jacobian(unconstrained, event_ndims)
+        return bijector.forward(unconstrained), log_det + tf.add_n(entropies)
+
+    def center(self, bijector: tfb.Bijector) -> Nest:
+        """The values at the means of the unconstrained elements, as NumPy arrays."""
+        locs = tf.nest.map_structure(tf.convert_to_tensor, self.locs)
+        return tf.nest.map_structure(lambda leaf: leaf.numpy(), bijector.forward(locs))
+
+    def divergence(self, prior: tfd.Distribution, bijector: tfb.Bijector, seed) -> tf.Tensor:
+        """Scalar: KL(posterior || prior) for a nest of one leaf. It is exact where TFP knows it for
+        normals, else estimated without bias from one draw.
+
+        Args:
+          prior: of the values.
+          bijector: from unconstrained elements to values.
+          seed: of the draw, an integer or int32 [2].
+        """
+        if isinstance(bijector, tfb.Identity):
+            with contextlib.suppress(NotImplementedError):
+                return tf.reduce_sum(tfd.kl_divergence(self.distribution(), prior))
+        value, bonus = self.draw(bijector, [random.as_seed(seed)])
+        return -bonus - tf.reduce_sum(prior.log_prob(value))
 
 
-def divergence(
-    posterior: MeanField, prior: tfd.Distribution, bijector: tfb.Bijector, seed
-) -> tf.Tensor:
-    """Scalar: KL(posterior || prior), exact where TFP knows it for normals, else estimated without
-    bias from one draw.
+def posterior_of_initial_draws(prior: tfd.Distribution, dtype: tf.DType) -> MeanField:
+    """A posterior of what differed between users when their sessions began, for logs that lack it.
 
     Args:
-      posterior: of unconstrained elements.
-      prior: of the values.
-      bijector: from unconstrained elements to values.
-      seed: of the draw.
+      prior: the users' `initial_draws(S)`, of batch shape [S]. Its parameters may change; its
+        support may not.
+      dtype: of the variables.
+
+    Raises:
+      ValueError: if a draw is discrete.
     """
-    own = posterior.distribution()
-    if isinstance(bijector, tfb.Identity):
-        with contextlib.suppress(NotImplementedError):
-            return tf.reduce_sum(tfd.kl_divergence(own, prior))
-    draw = posterior.sample(seed)
-    event_ndims = bijector.forward_min_event_ndims
-    value = tf.reduce_sum(prior.log_prob(bijector.forward(draw)))
-    value += tf.reduce_sum(bijector.forward_log_det_jacobian(draw, event_ndims=event_ndims))
-    return -tf.reduce_sum(own.entropy()) - value
+    kinds = tf.nest.flatten(prior.reparameterization_type)
+    if any(kind != tfd.FULLY_REPARAMETERIZED for kind in kinds):
+        raise ValueError(
+            "the log must have the users' initial draws, since some are discrete: only continuous"
+            " ones can be latent"
+        )
+    like = random.sample(prior, random.as_seed(0))
+    unconstrained = prior.experimental_default_event_space_bijector().inverse(like)
+    locs = [tf.Variable(tf.zeros(leaf.shape, dtype)) for leaf in tf.nest.flatten(unconstrained)]
+    return MeanField(tf.nest.pack_sequence_as(like, locs), "initial_draws")

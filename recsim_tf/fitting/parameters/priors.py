@@ -12,8 +12,8 @@ from tensorflow_probability import distributions as tfd
 def hierarchical_normal(
     shape=(), features: np.ndarray | None = None, scale: float = 0.5
 ) -> tfd.Normal:
-    """A normal prior of the rows of a table, which the rows share: what is learned of many tells of
-    those with little data.
+    """A normal prior that all rows of a table share. What many rows teach about it helps the rows
+    with little data.
 
     For a `Parameter` with posterior="mean_field". With features the prior's loc is linear in them,
     a regression of the table on what is known of its rows (Agarwal & Chen 2009, "Regression-based
@@ -22,7 +22,7 @@ def hierarchical_normal(
     Args:
       shape: of a row of the table, as [F]; () where a row is a number.
       features: float [D, M], of the rows; None for one loc that all rows share.
-      scale: where the search for the standard deviation begins, positive.
+      scale: start of the search for the standard deviation, positive.
 
     Returns:
       A Normal, [D, ...] with features, else of the shape of a row, with trainable loc, from zero,

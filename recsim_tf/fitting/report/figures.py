@@ -1,7 +1,9 @@
 """The plots of a report, as PNG."""
 
+import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,78 +15,85 @@ _HALF, _WIDE = (5.4, 3.6), (9, 3.6)
 _PERCENT_95 = "95 % of simulations"
 
 
-def learning_curve(history: Sequence[dict[str, float]], by_pass: bool) -> bytes:
-    """The log-likelihood a step through the search, of L-BFGS by evaluation or of minibatches by
-    pass.
-    """
-    png = io.BytesIO()
-    with figure(png, _WIDE) as axes:
-        steps = [row["step"] for row in history]
-        values = np.array([row["log_likelihood"] for row in history])
-        marker = "." if len(steps) < 100 else ""
-        axes.plot(steps, values, marker=marker, color=_MODEL, label="fitted sessions")
-        if "held_out" in history[0]:
-            axes.plot(
-                steps,
-                [row["held_out"] for row in history],
-                marker=marker,
-                color="C1",
-                label="held-out sessions",
-            )
-            axes.legend(frameon=False)
-        gain = np.max(values, where=np.isfinite(values), initial=values[0]) - values[0]
-        if gain > 0:
-            # A line search may look at places so bad that nothing else would be seen.
-            axes.set_ylim(bottom=max(axes.get_ylim()[0], values[0] - 0.3 * gain))
-        axes.set_xlabel("pass through the sessions" if by_pass else "evaluation")
-        axes.set_ylabel("log-likelihood a step (nats)")
-    return png.getvalue()
+def _as_png(size: tuple[float, float]) -> Callable[[Callable[..., None]], Callable[..., bytes]]:
+    """Turns a function that draws on axes, its first argument, into one that returns a PNG."""
+
+    def decorate(draw):
+        @functools.wraps(draw)
+        def drawn(*arguments: Any) -> bytes:
+            png = io.BytesIO()
+            with figure(png, size) as axes:
+                draw(axes, *arguments)
+            return png.getvalue()
+
+        return drawn
+
+    return decorate
 
 
-def parameter_histogram(name: str, values: np.ndarray) -> bytes:
-    """The elements of a parameter that is a large table."""
-    png = io.BytesIO()
-    with figure(png, _HALF) as axes:
-        axes.hist(
-            np.ravel(values), bins=min(40, max(10, int(np.sqrt(np.size(values))))), color=_MODEL
-        )
-        axes.set_xlabel(name)
-        axes.set_ylabel("elements")
-    return png.getvalue()
-
-
-def calibration_plot(calibration: Calibration) -> bytes:
-    """Observed against predicted click rates."""
-    png = io.BytesIO()
-    with figure(png, (5.4, 4.6)) as axes:
-        errors = np.nan_to_num(2 * calibration.standard_error)
-        top = 1.08 * max(calibration.predicted.max(), (calibration.observed + errors).max())
+@_as_png(_WIDE)
+def learning_curve(axes, history: Sequence[dict[str, float]], step_name: str) -> None:
+    """The log-likelihood a step through the search; `step_name` is what a row of its history is."""
+    steps = [row["step"] for row in history]
+    values = np.array([row["log_likelihood"] for row in history])
+    marker = "." if len(steps) < 100 else ""
+    axes.plot(steps, values, marker=marker, color=_MODEL, label="fitted sessions")
+    if "held_out" in history[0]:
         axes.plot(
-            [0, top],
-            [0, top],
-            color="grey",
-            linestyle="--",
-            linewidth=1,
-            label="perfect calibration",
+            steps,
+            [row["held_out"] for row in history],
+            marker=marker,
+            color="C1",
+            label="held-out sessions",
         )
-        axes.errorbar(
-            calibration.predicted,
-            calibration.observed,
-            errors,
-            fmt="o",
-            capsize=3,
-            color=_MODEL,
-            label="± 2 standard errors",
-        )
-        axes.set_xlim(0, top)
-        axes.set_ylim(0, top)
-        axes.set_xlabel("predicted click probability")
-        axes.set_ylabel("observed click rate")
-        axes.legend(frameon=False, loc="upper left")
-    return png.getvalue()
+        axes.legend(frameon=False)
+    gain = np.max(values, where=np.isfinite(values), initial=values[0]) - values[0]
+    if gain > 0:
+        # A line search may look at places so bad that nothing else would be seen.
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], values[0] - 0.3 * gain))
+    axes.set_xlabel(step_name)
+    axes.set_ylabel("log-likelihood a step (nats)")
 
 
-def click_rate_plot(check: PredictiveCheck) -> bytes:
+@_as_png(_HALF)
+def parameter_histogram(axes, name: str, values: np.ndarray) -> None:
+    """The elements of a parameter that is a large table."""
+    axes.hist(np.ravel(values), bins=min(40, max(10, int(np.sqrt(np.size(values))))), color=_MODEL)
+    axes.set_xlabel(name)
+    axes.set_ylabel("elements")
+
+
+@_as_png((5.4, 4.6))
+def calibration_plot(axes, calibration: Calibration) -> None:
+    """Observed against predicted click rates."""
+    errors = np.nan_to_num(2 * calibration.standard_error)
+    top = 1.08 * max(calibration.predicted.max(), (calibration.observed + errors).max())
+    axes.plot(
+        [0, top],
+        [0, top],
+        color="grey",
+        linestyle="--",
+        linewidth=1,
+        label="perfect calibration",
+    )
+    axes.errorbar(
+        calibration.predicted,
+        calibration.observed,
+        errors,
+        fmt="o",
+        capsize=3,
+        color=_MODEL,
+        label="± 2 standard errors",
+    )
+    axes.set_xlim(0, top)
+    axes.set_ylim(0, top)
+    axes.set_xlabel("predicted click probability")
+    axes.set_ylabel("observed click rate")
+    axes.legend(frameon=False, loc="upper left")
+
+
+@_as_png(_HALF)
+def click_rate_plot(axes, check: PredictiveCheck) -> None:
     """Click rates by position, of the log and of the simulations."""
     prefix = "click_rate/position_"
     found = {
@@ -92,60 +101,53 @@ def click_rate_plot(check: PredictiveCheck) -> bytes:
         for name, statistic in check.statistics.items()
         if name.startswith(prefix)
     }
-    png = io.BytesIO()
-    with figure(png, _HALF) as axes:
-        positions = list(found)
-        observed = np.array([statistic.observed for statistic in found.values()])
-        low, high = np.array([statistic.interval for statistic in found.values()]).T
-        axes.bar(positions, high - low, 0.6, low, color=_MODEL, alpha=0.4, label=_PERCENT_95)
-        axes.plot(positions, observed, "o", markersize=4, color=_LOG, label="log")
-        bottom, top = min(low.min(), observed.min()), max(high.max(), observed.max())
-        axes.set_ylim(max(0, bottom - 0.2 * (top - bottom)), top + 0.4 * (top - bottom) + 1e-9)
-        if len(positions) <= 20:
-            axes.set_xticks(positions)
-        axes.set_xlabel("position (0 is the top)")
-        axes.set_ylabel("click rate")
-        axes.legend(frameon=False, ncols=2, loc="upper left")
-    return png.getvalue()
+    positions = list(found)
+    observed = np.array([statistic.observed for statistic in found.values()])
+    low, high = np.array([statistic.interval for statistic in found.values()]).T
+    axes.bar(positions, high - low, 0.6, low, color=_MODEL, alpha=0.4, label=_PERCENT_95)
+    axes.plot(positions, observed, "o", markersize=4, color=_LOG, label="log")
+    bottom, top = min(low.min(), observed.min()), max(high.max(), observed.max())
+    axes.set_ylim(max(0, bottom - 0.2 * (top - bottom)), top + 0.4 * (top - bottom) + 1e-9)
+    if len(positions) <= 20:
+        axes.set_xticks(positions)
+    axes.set_xlabel("position (0 is the top)")
+    axes.set_ylabel("click rate")
+    axes.legend(frameon=False, ncols=2, loc="upper left")
 
 
-def survival_plot(histogram: Histogram) -> bytes:
+@_as_png(_HALF)
+def survival_plot(axes, histogram: Histogram) -> None:
     """The part of sessions that reach each step, in the log and in the simulations."""
     survival = histogram.survival()
     low, high = survival.interval
     steps = np.arange(1, len(survival.observed) + 1)
-    png = io.BytesIO()
-    with figure(png, _HALF) as axes:
-        axes.fill_between(
-            steps, low, high, step="mid", color=_MODEL, alpha=0.4, linewidth=0, label=_PERCENT_95
-        )
-        axes.step(steps, survival.observed, where="mid", color=_LOG, linewidth=1, label="log")
-        axes.set_ylim(0, 1.05)
-        axes.set_xlabel("step")
-        axes.set_ylabel("sessions that reach it")
-        axes.legend(frameon=False)
-    return png.getvalue()
+    axes.fill_between(
+        steps, low, high, step="mid", color=_MODEL, alpha=0.4, linewidth=0, label=_PERCENT_95
+    )
+    axes.step(steps, survival.observed, where="mid", color=_LOG, linewidth=1, label="log")
+    axes.set_ylim(0, 1.05)
+    axes.set_xlabel("step")
+    axes.set_ylabel("sessions that reach it")
+    axes.legend(frameon=False)
 
 
-def histogram_plot(label: str, histogram: Histogram) -> bytes:
+@_as_png(_HALF)
+def histogram_plot(axes, label: str, histogram: Histogram) -> None:
     """A distribution in the log and in the simulations."""
     low, high = histogram.interval
     edges = histogram.edges
-    png = io.BytesIO()
-    with figure(png, _HALF) as axes:
-        axes.stairs(
-            high,
-            edges,
-            baseline=low,
-            fill=True,
-            color=_MODEL,
-            alpha=0.4,
-            linewidth=0,
-            label=_PERCENT_95,
-        )
-        axes.stairs(histogram.observed, edges, color=_LOG, linewidth=1, label="log")
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel(label)
-        axes.set_ylabel("share")
-        axes.legend(frameon=False)
-    return png.getvalue()
+    axes.stairs(
+        high,
+        edges,
+        baseline=low,
+        fill=True,
+        color=_MODEL,
+        alpha=0.4,
+        linewidth=0,
+        label=_PERCENT_95,
+    )
+    axes.stairs(histogram.observed, edges, color=_LOG, linewidth=1, label="log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(label)
+    axes.set_ylabel("share")
+    axes.legend(frameon=False)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recsim_tf.fitting.checks import Recovered, summarise
-from recsim_tf.fitting.estimate.fit import Estimate, FitResult
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.report import figures
 from recsim_tf.fitting.report.formats import element, fixed, signed
@@ -50,7 +51,7 @@ def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None)
     return [table(["", "value"], rows), paragraph(note, note=True)]
 
 
-def parameters(estimates: Mapping[str, Estimate], confidence: float) -> list[str]:
+def parameters(estimates: Mapping[str, ParameterEstimate], confidence: float) -> list[str]:
     """Small parameters by element, large ones summed up with a histogram."""
     rows, large = [], {}
     for name, estimate in estimates.items():
@@ -102,7 +103,7 @@ def learning_curve(result: FitResult) -> list[str]:
     """The search."""
     if not result.history:
         return [paragraph("The search ended before its first pass was over.")]
-    png = figures.learning_curve(result.history, by_pass=result.method == "adam")
+    png = figures.learning_curve(result.history, result.search.step_name)
     return [
         plot(
             png,
@@ -156,7 +157,7 @@ def recovery(rows: Sequence[Recovered]) -> list[str]:
     return [*parts, paragraph(note, note=True)]
 
 
-def _summed_up(name: str, estimate: Estimate) -> tuple:
+def _summed_up(name: str, estimate: ParameterEstimate) -> tuple:
     value, error = (
         np.asarray(estimate.value, np.float64),
         np.asarray(estimate.standard_error, np.float64),

@@ -77,22 +77,14 @@ def paragraph(text: str, note: bool = False) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table of texts and numbers; the first column is that of names.
+    """A table of texts and numbers; the first column is that of names."""
 
-    Raises:
-      ImportError: if pandas is not installed, in one line.
-    """
-    try:
-        import pandas as pd
-    except ImportError as missing:
-        raise ImportError(
-            "recsim_tf.fitting.report needs pandas 2: install recsim-tf[fitting]"
-        ) from missing
-    frame = pd.DataFrame(
-        [[number(value) for value in row] for row in rows], columns=columns, dtype=object
-    )
-    with pd.option_context("display.max_colwidth", None):
-        return f'<div class="table">\n{frame.to_html(index=False, border=0, escape=True)}\n</div>'
+    def row(tag, cells):
+        return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+    body = "\n".join(row("td", map(number, cells)) for cells in rows)
+    head = f"<thead>\n{row('th', columns)}\n</thead>"
+    return f'<div class="table">\n<table>\n{head}\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
 
 
 def plot(png: bytes, alternative: str, caption: str) -> str:

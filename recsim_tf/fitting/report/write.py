@@ -44,7 +44,7 @@ def write_report(
     Raises:
       FileExistsError: if the file is there and `overwrite` is False; before anything is computed.
       FileNotFoundError: if its folder is not there; before anything is computed.
-      ImportError: if matplotlib or pandas is not installed.
+      ImportError: if matplotlib is not installed.
       ValueError: see `check_fit`.
     """
     path = Path(path)

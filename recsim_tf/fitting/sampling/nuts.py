@@ -9,6 +9,8 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.fitting.progress import progress_bar
+from recsim_tf.fitting.validation import check_at_least
 
 # Of burn-in; the rest of it runs with the adapted step size.
 _PART_THAT_ADAPTS = 0.8
@@ -73,7 +75,8 @@ def sample_chains(
             f"the log-density is not finite at the start of chains {impossible.tolist()}"
         )
     positions, acceptance, divergent = [], [], []
-    for step in _steps(num_burnin_steps + num_samples, progress):
+    steps = range(num_burnin_steps + num_samples)
+    for step in progress_bar(steps, show=progress, desc="NUTS", unit=" draws"):
         position, results, seed = one_step(position, results, seed)
         if step >= num_burnin_steps:
             positions.append(position.numpy())
@@ -91,12 +94,8 @@ def check_numbers(num_samples: int, num_burnin_steps: int) -> None:
     """Raises a ValueError for numbers that `sample_chains` does not take, for callers with work to
     do before it.
     """
-    for name, number, least in (
-        ("num_samples", num_samples, 4),
-        ("num_burnin_steps", num_burnin_steps, 1),
-    ):
-        if number < least:
-            raise ValueError(f"{name} must be at least {least}, got {number}")
+    check_at_least(4, num_samples=num_samples)
+    check_at_least(1, num_burnin_steps=num_burnin_steps)
 
 
 def potential_scale_reduction(samples: np.ndarray) -> np.ndarray:
@@ -117,13 +116,3 @@ def effective_sample_size(samples: np.ndarray) -> np.ndarray:
         tf.constant(samples), filter_beyond_positive_pairs=True, cross_chain_dims=cross_chain_dims
     ).numpy()
     return sizes if cross_chain_dims else sizes[0]
-
-
-def _steps(num_steps: int, progress: bool):
-    if not progress:
-        return range(num_steps)
-    try:
-        from tqdm import tqdm
-    except ImportError as missing:
-        raise ImportError("progress needs tqdm: install recsim-tf[fitting]") from missing
-    return tqdm(range(num_steps), desc="NUTS", unit=" draws")

@@ -12,14 +12,17 @@ from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimate.fit import FitResult, fit
-from recsim_tf.fitting.estimate.information import observed_information
+from recsim_tf.fitting.estimate.information import ScoresOrCurvature
+from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood, take_sessions
-from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.parameters.parameter import FittedSimulator, Parameter, with_attributes
+from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.parameter import Parameter, with_attributes
 from recsim_tf.fitting.sampling import nuts
+from recsim_tf.fitting.validation import check_at_least
 
-# Of the search for the mode, from where a fit has ended or nearby.
-_MAX_STEPS = 20
+# Of the search for the mode, which begins where a fit has ended or nearby.
+_MAX_ITERATIONS, _TOLERANCE = 20, 1e-8
 # Maps unconstrained parameters [P] to a log-density and its gradient [P].
 _Density = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -33,7 +36,7 @@ class ParameterPosterior(NamedTuple):
     effective_sample_size: dict[str, np.ndarray]  # in the parameter's shape, of all chains together
     acceptance_rate: np.ndarray  # [C]
     step_size: np.ndarray  # [C], in standard errors
-    # int [C], draws that went astray; where there are any, regions may have been missed
+    # int [C], divergent draws; if there are any, the chains may have missed regions
     num_divergent: np.ndarray
 
 
@@ -55,9 +58,10 @@ def sample_parameters(
     Sampler.
 
     The density is that of the values: the likelihood of all sessions, as in `fit`, times the
-    priors. A parameter without a prior has a flat one over the values of its support, which is
-    improper where that is unbounded. Chains move in the unconstrained parameters, with the Jacobian
-    of the bijectors, in units of the observed information at the mode.
+    priors. A parameter without a prior has a flat prior over the values of its support, which is
+    improper if the support is unbounded. Chains move in the unconstrained parameters, so the
+    density has the Jacobian of the bijectors. Their units come from the observed information at the
+    mode.
 
     Args:
       simulator: the models, with the values of all parameters that are not sampled.
@@ -65,7 +69,7 @@ def sample_parameters(
       log: the sessions, with everything that the user model draws.
       num_samples: draws of each chain, at least 4.
       num_burnin_steps: draws before them that adapt the step size, at least 1.
-      num_chains: that start around the mode, spread as the information tells.
+      num_chains: they start around the mode, at draws from a normal with the observed information.
       start: values near the mode by name, or what `fit` found; None to call `fit`. A short search
         for the mode sets out from there.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
@@ -79,16 +83,15 @@ def sample_parameters(
         lacks a parameter, or a parameter of which neither the log nor a prior tells anything; or
         where the density is not finite at the start.
     """
-    if num_chains < 1:
-        raise ValueError(f"num_chains must be at least 1, got {num_chains}")
+    check_at_least(1, num_chains=num_chains)
     nuts.check_numbers(num_samples, num_burnin_steps)
     if start is None:
         start = fit(
             simulator,
             parameters,
             log,
-            batch_size=batch_size,
-            standard_errors=None,
+            search=LBFGS(batch_size=batch_size),
+            uncertainty=None,
             progress=progress,
         )
     values = (
@@ -105,14 +108,11 @@ def sample_parameters(
         name: Parameter(values[name], parameter.bijector, parameter.prior)
         for name, parameter in parameters.items()
     }
-    fitted = FittedSimulator(simulator, started, getattr(simulator.users, "dtype", tf.float32))
+    fitted = FittedSimulator(simulator, started)
     likelihood = LogLikelihood(fitted, log, batch_size)
     log_density = _log_density(fitted, simulator, log, likelihood.batch_size)
     fitted.assign_flat(_mode(log_density, fitted.flat()))
-    center, scale = (
-        tf.constant(fitted.flat()),
-        tf.constant(_scale(fitted, likelihood, simulator, log)),
-    )
+    center, scale = tf.constant(fitted.flat()), tf.constant(_scale(likelihood))
 
     def unconstrained(positions):
         return center + tf.linalg.matvec(scale, positions)
@@ -130,7 +130,9 @@ def sample_parameters(
     )
     samples = {
         name: value.numpy()
-        for name, value in _values(fitted, unconstrained(tf.constant(chains.positions))).items()
+        for name, value in fitted.unconstrained.values(
+            unconstrained(tf.constant(chains.positions))
+        ).items()
     }
     return ParameterPosterior(
         samples={name: np.swapaxes(value, 0, 1) for name, value in samples.items()},
@@ -144,16 +146,13 @@ def sample_parameters(
     )
 
 
-def _scale(
-    fitted: FittedSimulator, likelihood: LogLikelihood, simulator: Simulator, log: SessionLog
-) -> np.ndarray:
+def _scale(likelihood: LogLikelihood) -> np.ndarray:
     """[P, P]: a root of the inverse of the observed information, which makes standard units of the
     unconstrained parameters.
     """
-    kind = "curvature" if any(variable.shape.rank for variable in fitted.variables) else "scores"
-    information = observed_information(fitted, likelihood, simulator, log, kind)
-    names = np.repeat(fitted.names, [int(np.prod(variable.shape)) for variable in fitted.variables])
-    unknown = sorted(set(names[np.diag(information) == 0]))
+    information, fitted = ScoresOrCurvature().information(likelihood), likelihood.fitted
+    known = fitted.unconstrained.by_name(np.diag(information) != 0)
+    unknown = sorted(name for name, elements in known.items() if not np.all(elements))
     if unknown:
         raise ValueError(
             f"neither the log nor a prior tells anything about {', '.join(unknown)}: give a prior,"
@@ -167,42 +166,6 @@ def _scale(
     return axes / np.sqrt(curvatures)
 
 
-def _unpack(fitted: FittedSimulator, flat: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The unconstrained parameters [..., P] by name, in their shapes."""
-    shapes = [variable.shape.as_list() for variable in fitted.variables]
-    parts = tf.split(
-        tf.cast(flat, fitted.variables[0].dtype), [int(np.prod(shape)) for shape in shapes], axis=-1
-    )
-    leading = flat.shape.as_list()[:-1]
-    return {
-        name: tf.reshape(part, leading + shape)
-        for name, part, shape in zip(fitted.names, parts, shapes, strict=True)
-    }
-
-
-def _values(fitted: FittedSimulator, flat: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The parameters' values by name, from their unconstrained ones [..., P]."""
-    return {
-        name: fitted.parameters[name].bijector.forward(part)
-        for name, part in _unpack(fitted, flat).items()
-    }
-
-
-def _log_prior(fitted: FittedSimulator, flat: tf.Tensor) -> tf.Tensor:
-    """float64 scalar: the log-density of the unconstrained parameters [P] under the priors of the
-    values.
-    """
-    total = tf.zeros([], tf.float64)
-    for name, part in _unpack(fitted, flat).items():
-        bijector, prior = fitted.parameters[name].bijector, fitted.parameters[name].prior
-        total += tf.cast(
-            bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank), tf.float64
-        )
-        if prior is not None:
-            total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
-    return total
-
-
 def _log_likelihood(
     fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int
 ) -> _Density:
@@ -214,7 +177,8 @@ def _log_likelihood(
             rows = first + tf.range(batch_size)
             with tf.GradientTape() as tape:
                 tape.watch(flat)
-                scorer = scoring_simulator(with_attributes(simulator, _values(fitted, flat)))
+                values = fitted.unconstrained.values(flat)
+                scorer = scoring_simulator(with_attributes(simulator, values))
                 log_prob = scorer.log_prob(
                     take_sessions(trajectory, tf.minimum(rows, log.num_sessions - 1))
                 ).user
@@ -241,7 +205,8 @@ def _log_density(
         value, gradient = log_likelihood(flat)
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            prior = _log_prior(fitted, flat)
+            elements = fitted.unconstrained.by_name(flat)
+            prior = fitted.unconstrained.log_prior(elements, jacobian=True)
         # Without priors and bounds nothing depends on the parameters.
         gradient += tape.gradient(prior, flat, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         possible = tf.math.is_finite(value + prior)
@@ -260,27 +225,17 @@ def _log_density(
 
 
 def _mode(log_density: Callable[[tf.Tensor], tf.Tensor], start: np.ndarray) -> np.ndarray:
-    """[P]: a better place than a start [P]. A maximum of the likelihood may lie at infinity; with
-    the Jacobian it does not.
+    """[P]: a position of higher density than a start [P]. The likelihood alone may have its maximum
+    at infinity; with the Jacobian it does not.
     """
 
     @compiled
-    def loss_and_gradient(flat):
-        return tfp.math.value_and_gradient(
-            lambda position: -log_density(position[tf.newaxis])[0], flat
-        )
+    def value_and_gradient(flat):
+        return tfp.math.value_and_gradient(lambda x: log_density(x[tf.newaxis])[0], flat)
 
-    first, gradient = loss_and_gradient(tf.constant(start))
-    if not np.isfinite(first):
-        raise ValueError(
-            "the log-density of the parameters is not finite at the start: start elsewhere"
-        )
-    # The first step is along the gradient: in these units it is a small one in every parameter.
-    scale = 1 / np.maximum(np.abs(gradient), 1)
+    def function(flat):
+        value, gradient = value_and_gradient(tf.constant(flat))
+        return float(value), gradient.numpy()
 
-    def scaled(position):
-        loss, gradient = loss_and_gradient(start + scale * position)
-        return loss, scale * gradient
-
-    found = tfp.optimizer.lbfgs_minimize(scaled, tf.zeros_like(start), max_iterations=_MAX_STEPS)
-    return start + scale * found.position.numpy() if found.objective_value < first else start
+    name = "the log-density of the parameters"
+    return maximise(function, start, _MAX_ITERATIONS, _TOLERANCE, name).position

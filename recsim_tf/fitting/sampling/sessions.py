@@ -1,6 +1,4 @@
-"""The posterior distributions of what sessions do not tell: the users' initial draws and
-innovations.
-"""
+"""The posterior distributions of what was not logged: the users' initial draws and innovations."""
 
 from typing import NamedTuple
 
@@ -14,7 +12,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate, Trajectory
-from recsim_tf.fitting.logs.session_log import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.unconstrained import unpack
 from recsim_tf.fitting.sampling import nuts
 
 # Prior draws that give the units in which the chains move.
@@ -22,8 +21,8 @@ _NUM_PRIOR_DRAWS = 200
 
 
 class SessionPosterior(NamedTuple):
-    """N draws of what S sessions left latent, of one chain each, and how far to trust them; ()
-    stands for what was logged.
+    """N draws of the latents of S sessions, one chain for each, and how far to trust them. What was
+    logged is ().
     """
 
     initial: Nest  # nest of [N, S, ...]: the users' initial draws
@@ -33,7 +32,7 @@ class SessionPosterior(NamedTuple):
     r_hat: np.ndarray
     effective_sample_size: np.ndarray  # [S], for the worst latent
     acceptance_rate: np.ndarray  # [S]
-    num_divergent: np.ndarray  # int [S], draws that went astray
+    num_divergent: np.ndarray  # int [S], divergent draws
 
 
 @gin.configurable(module="recsim_tf", denylist=["log"])
@@ -49,16 +48,15 @@ def sample_sessions(
     """Draws the latents of logged sessions from their posterior distributions by the No-U-Turn
     Sampler.
 
-    Latent is what the log lacks of the users: `log.initial`, `log.innovation` or both. Everything
-    else is given, and so are the parameters. All sessions run side by side, a chain each with a
-    step size of its own; time grows with the longest of their paths, so that long logs are better
-    sampled by parts, `log.take(rows)`. Where leaving is a rule, the log-likelihood does not know of
-    it.
+    The latents are the draws of the users that the log lacks: `log.initial`, `log.innovation` or
+    both. Everything else is given, and so are the parameters. All sessions run side by side, each
+    with a chain and a step size of its own. A step takes as long as the longest of their paths, so
+    long logs are sampled faster by parts, `log.take(rows)`. If users leave by a rule, the
+    log-likelihood does not depend on when they left.
 
     Args:
-      simulator: the models, with their parameters. What is latent must have a density: initial
-        draws on any support that TFP has a bijector to, innovations on all of the reals, as
-        `tfd.Normal`.
+      simulator: the models, with their parameters. Latents must have a density: initial draws on
+        any support that TFP has a bijector to, innovations on all of the reals, as `tfd.Normal`.
       log: the sessions; () as `initial`, as `innovation` or as both.
       num_samples: draws of each session, at least 4.
       num_burnin_steps: draws before them that adapt the step sizes, at least 1.
@@ -141,11 +139,14 @@ class _Latents:
                 "the log must lack the initial draws or the innovations, got all that the models"
                 " draw"
             )
-        self._like = nests.at_step((initial, innovation), 0)
+        like = nests.at_step((initial, innovation), 0)
+        self._specs = tf.nest.map_structure(
+            lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), like
+        )
         prior = _pack((initial, innovation), 2)
         self._scale = tf.math.reduce_std(prior, axis=0)
         self.start = prior[0] / self._scale
-        ones = tf.nest.map_structure(tf.ones_like, self._like)
+        ones = tf.nest.map_structure(tf.ones_like, like)
         self.counts = _pack((ones[0], self._in_session(ones[1])), 1).numpy() > 0
 
     def log_density(self, positions: tf.Tensor) -> tf.Tensor:
@@ -181,27 +182,17 @@ class _Latents:
         ), self._in_session(innovation)
 
     def _unpack(self, positions: tf.Tensor) -> tuple[Nest, Nest]:
-        leaves, leading = tf.nest.flatten(self._like), positions.shape.as_list()[:-1]
-        parts = tf.split(
-            positions * self._scale, [int(np.prod(leaf.shape[1:])) for leaf in leaves], axis=-1
-        )
-        shaped = [
-            tf.cast(tf.reshape(part, leading + leaf.shape[1:]), leaf.dtype)
-            for part, leaf in zip(parts, leaves, strict=True)
-        ]
-        return tf.nest.pack_sequence_as(self._like, shaped)
+        return unpack(positions * self._scale, self._specs)
 
     def _in_session(self, innovation: Nest) -> Nest:
         """Innovations [..., S, T, ...] with zeros after the ends of the sessions."""
 
-        def mask(leaf, like):
-            return tf.where(
-                tf.reshape(self._active, [*self._active.shape, *[1] * (like.shape.rank - 2)]),
-                leaf,
-                0,
-            )
+        def mask(leaf, spec):
+            # The axes of a spec are the steps and those of a draw.
+            active = tf.reshape(self._active, [*self._active.shape, *[1] * (spec.shape.rank - 1)])
+            return tf.where(active, leaf, 0)
 
-        return tf.nest.map_structure(mask, innovation, self._like[1])
+        return tf.nest.map_structure(mask, innovation, self._specs[1])
 
 
 def _bijector(name: str, distribution: tfd.Distribution) -> tfb.Bijector:

@@ -6,12 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.errors import one_line
 from recsim_tf.fitting.parameters.parameter import with_values
 from recsim_tf.fitting.saving.config import own_configuration
-from recsim_tf.policies.random import uniform_slate
+from recsim_tf.policies.random import random_policy
 
-# A number of users that is nobody's number of sessions: parameters of each session do not go with
-# it.
+# So odd a number of users that a parameter with a value for each session fails: it has another
+# length.
 _NUM_USERS, _NUM_STEPS = 7, 4
 # Arrays above are described by their shape.
 _MAX_PRINTED = 8
@@ -60,19 +61,12 @@ def check_same(fitted: Simulator, rebuilt: Simulator, values: Mapping[str, np.nd
 
 
 def _rollout(simulator: Simulator):
-    def policy(observation, policy_state, seed):
-        del observation
-        return (
-            uniform_slate(_NUM_USERS, simulator.num_candidates, simulator.slate_size, seed),
-            policy_state,
-        )
-
     try:
-        return simulator.rollout(policy, _NUM_USERS, _NUM_STEPS, seed=0)
+        return simulator.rollout(random_policy(simulator), _NUM_USERS, _NUM_STEPS, seed=0)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
             "the simulator must simulate any number of users, so no parameter may have a value for"
-            f" each session; with {_NUM_USERS} users: {' '.join(str(error).split())[:200]}"
+            f" each session; with {_NUM_USERS} users: {one_line(error)[:200]}"
         ) from error
 
 

@@ -1,5 +1,5 @@
-"""The card of a saved model: what it is, what it was fitted to, how, and how well, for people to
-read.
+"""The card of a saved model, for people: what the model is, which data it was fitted to, how, and
+how well.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.fitting.estimate.fit import Estimate
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 # Tables with more elements are summarised in one row.
 _MAX_ROWS = 24
@@ -44,7 +44,7 @@ def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | 
 
 def model_card(
     metadata: Mapping[str, Any],
-    estimates: Mapping[str, Estimate],
+    estimates: Mapping[str, ParameterEstimate],
     config: str,
     intended_use: str = "",
     limits: str = "",
@@ -122,7 +122,7 @@ def _figures(values: Figures) -> str:
     )
 
 
-def _parameters(estimates: Mapping[str, Estimate]) -> str:
+def _parameters(estimates: Mapping[str, ParameterEstimate]) -> str:
     rows: list[Sequence[str]] = []
     for name, estimate in estimates.items():
         columns = [

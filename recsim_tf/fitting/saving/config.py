@@ -5,6 +5,7 @@ import gin
 # Imported for the names of the environments in gin text.
 from recsim_tf import registry  # noqa: F401
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.errors import one_line
 from recsim_tf.gin_scope import keep_what_was_called, own_configuration
 
 
@@ -89,12 +90,12 @@ def _parse(config: str, source: str) -> None:
         gin.parse_config(config)
     except ImportError as error:
         raise ValueError(
-            f"{source} needs a module that must be installed or put on the path: {_one_line(error)}"
+            f"{source} needs a module that must be installed or put on the path: {_reason(error)}"
         ) from error
     except (ValueError, SyntaxError, NameError, AttributeError, KeyError, OSError) as error:
         imports = "".join(f", {module}" for module in imported_modules(config))
         raise ValueError(
-            f"{source} cannot be read with recsim_tf{imports}: {_one_line(error)}"
+            f"{source} cannot be read with recsim_tf{imports}: {_reason(error)}"
         ) from error
 
 
@@ -102,12 +103,12 @@ def _built(source: str) -> Simulator:
     try:
         simulator = saved_model()
     except Exception as error:  # The constructors of models can raise anything.
-        raise ValueError(f"{source} does not build a simulator: {_one_line(error)}") from error
+        raise ValueError(f"{source} does not build a simulator: {_reason(error)}") from error
     if not isinstance(simulator, Simulator):
         raise ValueError(f"{source} must build a Simulator, got {type(simulator).__name__}")
     return simulator
 
 
-def _one_line(error: BaseException) -> str:
-    # gin appends where it was.
-    return " ".join(str(error).split("\n  In ")[0].split())
+def _reason(error: BaseException) -> str:
+    # The text of a saved model has no lines that its user knows.
+    return one_line(error).partition(" In bindings string line")[0]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf._version import __version__
-from recsim_tf.fitting.estimate.fit import Estimate
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 CONFIG = "config.gin"
 _METADATA = "model.json"
@@ -35,7 +35,7 @@ def write(
     folder: str | os.PathLike,
     metadata: Mapping[str, Any],
     config: str,
-    estimates: Mapping[str, Estimate],
+    estimates: Mapping[str, ParameterEstimate],
     card: str,
 ) -> None:
     """Writes the files into a new or empty folder, all of them or none.
@@ -62,7 +62,7 @@ def write(
         os.replace(complete, folder)
 
 
-def read(folder: str | os.PathLike) -> tuple[dict[str, Any], str, dict[str, Estimate]]:
+def read(folder: str | os.PathLike) -> tuple[dict[str, Any], str, dict[str, ParameterEstimate]]:
     """Metadata, gin text and estimates.
 
     Raises:
@@ -86,11 +86,11 @@ def read(folder: str | os.PathLike) -> tuple[dict[str, Any], str, dict[str, Esti
     )
 
 
-def _packed(estimates: Mapping[str, Estimate]) -> bytes:
+def _packed(estimates: Mapping[str, ParameterEstimate]) -> bytes:
     arrays: dict[str, Any] = {
         f"{name}.{field}": np.asarray(v)
         for name, e in estimates.items()
-        for field, v in zip(Estimate._fields, e, strict=True)
+        for field, v in zip(ParameterEstimate._fields, e, strict=True)
     }
     for name, array in arrays.items():
         if array.dtype.kind != "f":
@@ -100,12 +100,16 @@ def _packed(estimates: Mapping[str, Estimate]) -> bytes:
     return stream.getvalue()
 
 
-def _unpacked(content: bytes, expected: Mapping[str, Any], path: Path) -> dict[str, Estimate]:
+def _unpacked(
+    content: bytes, expected: Mapping[str, Any], path: Path
+) -> dict[str, ParameterEstimate]:
     found = {}
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             for name, description in expected.items():
-                found[name] = Estimate(*(arrays[f"{name}.{field}"] for field in Estimate._fields))
+                found[name] = ParameterEstimate(
+                    *(arrays[f"{name}.{field}"] for field in ParameterEstimate._fields)
+                )
                 for array in found[name]:
                     if list(array.shape) != description["shape"]:
                         raise ValueError(

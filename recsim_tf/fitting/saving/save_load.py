@@ -12,7 +12,8 @@ import numpy as np
 
 from recsim_tf._version import __version__
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.estimate.fit import Estimate, FitResult
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import with_values
 from recsim_tf.fitting.saving import files
 from recsim_tf.fitting.saving.agreement import check_same
@@ -29,7 +30,7 @@ class LoadedModel(NamedTuple):
     """A model from a folder."""
 
     simulator: Simulator  # with the estimates as numbers
-    estimates: dict[str, Estimate]
+    estimates: dict[str, ParameterEstimate]
     # what model.json holds: "title", "model", "data", "fit", "checks", ...
     metadata: dict[str, Any]
 
@@ -53,13 +54,18 @@ def save_model(
 
     The folder holds `parameters.npz`, with value, standard error and interval of each parameter;
     `config.gin`, which builds the models; `model.json`, with shapes, digests and the figures below;
-    and `MODEL_CARD.md`, which says it all to people. Before anything is written the configuration
-    is built, and must give the simulator that was fitted: the same classes, the same numbers, the
+    and `MODEL_CARD.md`, which describes the model for people. Before anything is written, the
+    configuration must build the simulator that was fitted: the same classes, the same numbers, the
     same trajectory.
 
-        save_model("my_model", result, build="interest_evolution",
-        config="interest_evolution.slate_size = 5",
-                   data={"sessions": log.num_sessions, "steps": log.num_steps}, licence="CC BY 4.0")
+        save_model(
+            "my_model",
+            result,
+            build="interest_evolution",
+            config="interest_evolution.slate_size = 5",
+            data={"sessions": log.num_sessions, "steps": log.num_steps},
+            licence="CC BY 4.0",
+        )
 
     Args:
       folder: does not exist, or is empty.
@@ -72,7 +78,7 @@ def save_model(
       title: of the card.
       data: what it was fitted to, as single figures and texts of one line: {"sessions": 5000,
         "steps": 93012, "from": "2024-01"}.
-      fitting: how, in the same way: {"method": "lbfgs", "confidence": 0.95}.
+      fitting: how, in the same way: {"search": "LBFGS", "confidence": 0.95}.
       checks: what was checked, in the same way: {"held-out calibration error": 0.004}.
       intended_use, limits, licence: texts of the card, the last one of the data.
 

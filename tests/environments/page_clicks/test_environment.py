@@ -10,7 +10,7 @@ import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed, split_seed, uniform
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
+from recsim_tf.fitting import LBFGS, Parameter, fit, from_trajectory, session_log_prob
 from tests.rollout_policies import uniform_random
 
 NUM_ITEMS = 5
@@ -136,7 +136,7 @@ def test_a_fit_finds_the_parameters_that_made_a_log():
         model, attribute = name.split(".")
         start = np.zeros(np.shape(getattr(getattr(truth, model), attribute)))
         parameters[name] = Parameter(start, prior=tfd.Normal(np.float64(0), scale))
-    result = fit(truth, parameters, log_of(truth, 2000), batch_size=2000, progress=False)
+    result = fit(truth, parameters, log_of(truth, 2000), LBFGS(batch_size=2000), progress=False)
     assert result.converged
     for name, estimate in result.estimates.items():
         model, attribute = name.split(".")

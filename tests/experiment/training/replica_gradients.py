@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import replicas
+from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
-from recsim_tf.experiment.runs.errors import one_line
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from tests.experiment.tiny_runs import TINY

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
+from recsim_tf.errors import one_line
 from recsim_tf.experiment import commands
-from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from tests.experiment.tiny_runs import (

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import Estimate
+from recsim_tf.fitting import ParameterEstimate
 from recsim_tf.fitting.checks import recover, summarise
 
 
 def estimate(value, error):
     value, error = np.asarray(value, float), np.asarray(error, float)
-    return Estimate(value, error, value - 2 * error, value + 2 * error)
+    return ParameterEstimate(value, error, value - 2 * error, value + 2 * error)
 
 
 def test_estimates_stand_beside_the_truth_worked_out_by_hand():
@@ -51,7 +51,11 @@ def test_replications_and_elements_are_summed_up():
 def test_without_standard_errors_and_with_a_truth_of_zero_there_is_nothing_to_divide_by():
     (row,) = recover(
         {"users.bias": 0.0},
-        {"users.bias": Estimate(*(np.array(value) for value in (0.5, np.nan, np.nan, np.nan)))},
+        {
+            "users.bias": ParameterEstimate(
+                *(np.array(value) for value in (0.5, np.nan, np.nan, np.nan))
+            )
+        },
     )
     assert row.covered is None
     assert np.isnan([row.relative_error, row.z_score]).all()

@@ -5,10 +5,20 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
-from recsim_tf.fitting.estimate.information import observed_information, session_scores
+from recsim_tf.fitting import (
+    LBFGS,
+    Curvature,
+    Minibatches,
+    Parameter,
+    Scores,
+    fit,
+    from_trajectory,
+    session_log_prob,
+)
+from recsim_tf.fitting.estimate.information import session_scores
+from recsim_tf.fitting.estimate.lbfgs import maximise
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
-from recsim_tf.fitting.parameters.parameter import FittedSimulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, drifting, evolution, exploration, rollout, satisfaction
 
 # Every parameter of every model that acts on the likelihood of a full log; page clicks have theirs
@@ -65,9 +75,7 @@ CASES = [
 @pytest.mark.parametrize(("simulator", "name"), CASES)
 def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulator, name):
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=5))
-    fitted = FittedSimulator(
-        simulator, {name if "." in name else f"users.{name}": Parameter()}, tf.float64
-    )
+    fitted = FittedSimulator(simulator, {name if "." in name else f"users.{name}": Parameter()})
     likelihood = LogLikelihood(fitted, log, batch_size=6)
     _, (gradient,) = likelihood.total()
     (variable,) = fitted.variables
@@ -89,7 +97,7 @@ def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulat
 def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
     simulator = evolution(**HAZARD)
     log = from_trajectory(rollout(simulator, num_users=7))
-    fitted = FittedSimulator(simulator, {"users.no_click_mass": Parameter()}, tf.float64)
+    fitted = FittedSimulator(simulator, {"users.no_click_mass": Parameter()})
     whole, parts = (LogLikelihood(fitted, log, batch_size) for batch_size in (100, 3))
     np.testing.assert_allclose(whole.by_session(), session_log_prob(simulator, log), rtol=1e-12)
     np.testing.assert_allclose(parts.by_session(), whole.by_session(), rtol=1e-12)
@@ -127,8 +135,8 @@ def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors
 
 def test_scores_are_the_gradients_of_single_sessions(log):
     simulator, sessions = evolution(**HAZARD), log.take(np.arange(5))
-    fitted = FittedSimulator(simulator, SUPPORTS, tf.float64)
-    scores = session_scores(fitted, simulator, sessions, batch_size=2)
+    fitted = FittedSimulator(simulator, SUPPORTS)
+    scores = session_scores(LogLikelihood(fitted, sessions, 2))
     for session in range(5):
         alone = LogLikelihood(fitted, sessions.take([session]), 1)
         np.testing.assert_allclose(scores[session], alone.total()[1], rtol=1e-9, atol=1e-12)
@@ -140,17 +148,12 @@ def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_i
         "users.no_click_mass": Parameter(support="positive"),
         "users.min_normalizer": Parameter(),
     }
-    fitted = FittedSimulator(simulator, parameters, tf.float64)
+    fitted = FittedSimulator(simulator, parameters)
     likelihood = LogLikelihood(fitted, log, 400)
-    scores, curvature = (
-        observed_information(fitted, likelihood, simulator, log, kind)
-        for kind in ("scores", "curvature")
-    )
+    scores, curvature = (kind.information(likelihood) for kind in (Scores(), Curvature()))
     # Both are estimates of the same from 400 sessions.
     np.testing.assert_allclose(np.linalg.inv(scores), np.linalg.inv(curvature), rtol=0.4)
-    np.testing.assert_array_equal(
-        fitted.flat(), FittedSimulator(simulator, parameters, tf.float64).flat()
-    )
+    np.testing.assert_array_equal(fitted.flat(), FittedSimulator(simulator, parameters).flat())
 
 
 def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
@@ -164,7 +167,7 @@ def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
         simulator,
         {"users.no_click_mass": Parameter(start=0.0)},
         log,
-        standard_errors="curvature",
+        uncertainty=Curvature(),
         progress=False,
     )
     scores = log.documents.quality[..., 0]
@@ -181,14 +184,10 @@ def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, r
         evolution(**HAZARD),
         SUPPORTS,
         log,
-        method="adam",
-        optimizer=lambda: tf.keras.optimizers.Adam(0.05),
+        Minibatches(lambda: tf.keras.optimizers.Adam(0.05), passes=60, patience=8, batch_size=80),
+        uncertainty=None,
         held_out=0.2,
-        batch_size=80,
-        max_steps=60,
-        patience=8,
         progress=False,
-        standard_errors=None,
     )
     assert found.converged
     assert len(found.history) < 60
@@ -215,16 +214,17 @@ def test_a_narrow_prior_wins_over_few_sessions(log):
 def test_the_best_of_several_starts_counts(log):
     parameters = {"users.no_click_mass": Parameter(start=40.0)}
     # One small step each, which leaves the starts where they are.
-    arguments = {
-        "method": "adam",
-        "max_steps": 1,
-        "batch_size": 400,
-        "start_spread": 10.0,
-        "standard_errors": None,
-        "progress": False,
-    }
+    search = Minibatches(passes=1, batch_size=400)
     one, several = (
-        fit(evolution(**HAZARD), parameters, log, num_starts=starts, **arguments)
+        fit(
+            evolution(**HAZARD),
+            parameters,
+            log,
+            search,
+            uncertainty=None,
+            num_starts=starts,
+            progress=False,
+        )
         for starts in (1, 4)
     )
     assert several.log_likelihood > one.log_likelihood
@@ -234,14 +234,36 @@ def test_the_search_turns_back_where_the_models_are_impossible(log):
     # The weight of no click is no_click_mass + 1.25: below -1.25 there is no likelihood, and the
     # first steps from afar end there.
     parameters = {"users.no_click_mass": Parameter(start=30.0)}
-    found = fit(evolution(**HAZARD), parameters, log, standard_errors=None, progress=False)
+    found = fit(evolution(**HAZARD), parameters, log, uncertainty=None, progress=False)
     assert found.converged
     assert any(not np.isfinite(row["log_likelihood"]) for row in found.history)
     assert abs(found.estimates["users.no_click_mass"].value - 1) < 0.5
 
 
+def test_a_maximum_is_found_beside_a_region_where_there_is_no_value():
+    def function(x):
+        # Highest at 1 / 3 and 3; the second coordinate is positive.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = -((3 * x[0] - 1) ** 2) + 3 * np.log(x[1]) - x[1]
+            return value, np.array([-6 * (3 * x[0] - 1), 3 / x[1] - 1 if x[1] > 0 else np.nan])
+
+    found = maximise(function, np.array([50.0, 0.01]), 100, 1e-8, "the value")
+    assert found.converged
+    np.testing.assert_allclose(found.position, [1 / 3, 3], rtol=1e-5)
+    assert found.value == pytest.approx(function(np.array([1 / 3, 3.0]))[0])
+    with pytest.raises(ValueError, match="the value is not finite at the start"):
+        maximise(function, np.array([0.0, -1.0]), 100, 1e-8, "the value")
+
+
+def test_scores_of_tables_are_refused():
+    simulator = drifting()
+    log = from_trajectory(rollout(simulator))
+    with pytest.raises(ValueError, match=r"uncertainty must be Curvature\(\) or None for .*tables"):
+        fit(simulator, {"users.gain": Parameter()}, log, uncertainty=Scores(), progress=False)
+
+
 def test_a_start_without_a_likelihood_is_refused(log):
-    with pytest.raises(ValueError, match="the log-likelihood is not finite at the start"):
+    with pytest.raises(ValueError, match=r"the log-likelihood of .* is not finite at the start"):
         fit(
             evolution(**HAZARD), {"users.no_click_mass": Parameter(start=-3.0)}, log, progress=False
         )
@@ -267,10 +289,7 @@ def test_a_fit_that_diverges_keeps_the_last_finite_parameters(log):
             evolution(**HAZARD),
             {"users.no_click_mass": Parameter(start=3.0)},
             log,
-            method="adam",
-            optimizer=lambda: tf.keras.optimizers.SGD(1e6),
-            batch_size=100,
-            max_steps=50,
+            Minibatches(lambda: tf.keras.optimizers.SGD(1e6), passes=50, batch_size=100),
             progress=False,
         )
     assert found.diverged
@@ -282,7 +301,7 @@ def test_a_fit_that_diverges_keeps_the_last_finite_parameters(log):
 def test_the_simulator_that_is_given_stays_as_it_is(result):
     assert evolution(**HAZARD).users.no_click_mass == 1.0
     simulator = evolution(**HAZARD)
-    FittedSimulator(simulator, {"users.no_click_mass": Parameter()}, tf.float64)
+    FittedSimulator(simulator, {"users.no_click_mass": Parameter()})
     assert simulator.users.no_click_mass == 1.0
 
 
@@ -310,7 +329,7 @@ def test_the_simulator_that_is_given_stays_as_it_is(result):
 )
 def test_parameters_that_cannot_be_fitted_are_named(parameters, message):
     with pytest.raises(ValueError, match=message):
-        FittedSimulator(evolution(), parameters, tf.float64)
+        FittedSimulator(evolution(), parameters)
 
 
 def test_bad_arguments_are_named(log):
@@ -319,15 +338,29 @@ def test_bad_arguments_are_named(log):
     ):
         Parameter(support="integer")
     assert isinstance(Parameter(support=tfb.Exp()).bijector, tfb.Exp)
+    for make, message in (
+        (lambda: LBFGS(max_iterations=0), "max_iterations must be at least 1, got 0"),
+        (lambda: LBFGS(tolerance=0.0), "tolerance must be positive, got 0.0"),
+        (lambda: LBFGS(batch_size=0), "batch_size must be at least 1, got 0"),
+        (lambda: Minibatches(passes=0), "passes must be at least 1, got 0"),
+        (lambda: Minibatches(patience=0), "patience must be at least 1, got 0"),
+        (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
     for arguments, message in (
-        ({"method": "newton"}, "method must be one of adam, lbfgs, got 'newton'"),
-        ({"max_steps": 0}, "max_steps must be at least 1, got 0"),
+        ({"search": "newton"}, r"search must be LBFGS\(\) or Minibatches\(\), got 'newton'"),
+        ({"num_starts": 0}, "num_starts must be at least 1, got 0"),
         ({"confidence": 1.0}, r"confidence must be in \(0, 1\), got 1.0"),
+        ({"held_out": 1}, r"held_out must be in \(0, 1\), got 1"),
         (
-            {"standard_errors": "all"},
-            "standard_errors must be auto, scores, curvature or None, got 'all'",
+            {"uncertainty": "all"},
+            r"uncertainty must be Scores\(\), Curvature\(\) or None, got 'all'",
         ),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        (
+            {"uncertainty": Scores(), "num_particles": 5},
+            r"uncertainty must be Curvature\(\) or None .* with num_particles, got Scores\(\)",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             fit(evolution(**HAZARD), SUPPORTS, log, progress=False, **arguments)

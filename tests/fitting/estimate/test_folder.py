@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.fitting import Parameter, fit, simulated_log
+from recsim_tf.fitting import LBFGS, Minibatches, Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from tests.fitting.sessions import HAZARD, evolution
 
@@ -19,22 +19,13 @@ def log():
     return simulated_log(evolution(**HAZARD), 60, 6)
 
 
-def run(log, folder=None, method="adam", max_steps=6, **arguments):
-    arguments = {
-        "batch_size": 25,
-        "standard_errors": None,
-        "progress": False,
-        "checkpoint_interval": 2,
-        **arguments,
-    }
+SEARCH = Minibatches(passes=6, batch_size=25)
+
+
+def run(log, folder=None, search=SEARCH, **arguments):
+    arguments = {"progress": False, "checkpoint_interval": 2, **arguments}
     return fit(
-        evolution(**HAZARD),
-        PARAMETERS,
-        log,
-        method=method,
-        max_steps=max_steps,
-        folder=folder,
-        **arguments,
+        evolution(**HAZARD), PARAMETERS, log, search, uncertainty=None, folder=folder, **arguments
     )
 
 
@@ -64,12 +55,13 @@ def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypa
 
 
 def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
-    first = run(log, tmp_path, "lbfgs", max_steps=50)
+    search = LBFGS(max_iterations=50, batch_size=25)
+    first = run(log, tmp_path, search)
     monkeypatch.setattr(LogLikelihood, "batches", None, raising=True)
     monkeypatch.setattr(
         LogLikelihood, "total", lambda self: (first.log_likelihood, [np.ones(()), np.ones(())])
     )
-    again = run(log, tmp_path, "lbfgs", max_steps=50)
+    again = run(log, tmp_path, search)
     assert again.history == first.history
     assert (
         again.estimates["users.step_penalty"].value == first.estimates["users.step_penalty"].value
@@ -96,7 +88,7 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
         ValueError,
         match="holds another fit, which differs in batch_size, seed: choose another folder",
     ):
-        run(log, tmp_path, batch_size=30, seed=1)
+        run(log, tmp_path, Minibatches(passes=6, batch_size=30), seed=1)
     assert json.loads((tmp_path / "fit.json").read_text()) == before
 
 

@@ -9,8 +9,16 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import Parameter, fit, hierarchical_normal, simulated_log
-from recsim_tf.fitting.parameters.mean_field import MeanField, divergence
+from recsim_tf.fitting import (
+    Curvature,
+    Minibatches,
+    Parameter,
+    SessionStream,
+    fit,
+    hierarchical_normal,
+    simulated_log,
+)
+from recsim_tf.fitting.parameters.mean_field import MeanField
 from recsim_tf.fitting.parameters.parameter import BIJECTORS
 
 NUM_SESSIONS, NUM_STEPS = 40, 3
@@ -62,23 +70,19 @@ def log():
     return simulated_log(raters(mean=2.0), NUM_SESSIONS, NUM_STEPS)
 
 
-def searched(simulator, parameters, log, passes=300, rate=0.05, **arguments):
-    schedule = tf.keras.optimizers.schedules.CosineDecay(
-        rate, passes * -(-log.num_sessions // arguments.get("batch_size", 1000))
-    )
-    arguments = {"max_steps": passes, "patience": passes, "progress": False, **arguments}
-    return fit(
-        simulator,
-        parameters,
-        log,
-        method="adam",
-        optimizer=lambda: tf.keras.optimizers.Adam(schedule),
-        **arguments,
-    )
+def searched(simulator, parameters, log, passes=300):
+    """A fit of logs of at most 1000 sessions, a minibatch each."""
+    schedule = tf.keras.optimizers.schedules.CosineDecay(0.05, passes)
+    search = Minibatches(lambda: tf.keras.optimizers.Adam(schedule), passes=passes, patience=passes)
+    return fit(simulator, parameters, log, search, progress=False)
 
 
-def test_latent_initial_draws_get_their_posterior_and_the_population_its_mean(log):
-    found = searched(raters(), {"users.mean": Parameter()}, log._replace(initial=()), passes=600)
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_latent_initial_draws_get_their_posterior_and_the_population_its_mean(log, in_pieces):
+    latent = log._replace(initial=())
+    stream = SessionStream(lambda: (latent.take(np.arange(i, i + 20)) for i in (0, 20)))
+    parameters = {"users.mean": Parameter()}
+    found = searched(raters(), parameters, stream if in_pieces else latent, passes=600)
     ratings = log.response[:, :NUM_STEPS]
     # The marginal of a session's mean rating is Normal(mean, SPREAD^2 + NOISE^2 / T), the same for
     # all sessions.
@@ -108,18 +112,17 @@ def test_a_mean_field_posterior_of_one_parameter_is_exact_where_it_is_normal(log
 @pytest.mark.parametrize("support", ["real", "positive"])
 def test_a_divergence_from_one_draw_is_that_of_tfp_on_average(support):
     posterior = MeanField(tf.Variable(np.float64([0.3, -0.2])), "x")
-    posterior.log_scale.assign(np.log([0.5, 0.7]))
+    posterior.log_scales.assign(np.log([0.5, 0.7]))
     bijector = BIJECTORS[support]()
     # The prior of softplus(x) for a normal x: the divergence does not depend on the bijector.
     prior = tfd.TransformedDistribution(tfd.Normal(np.float64(0.5), 1.2), bijector)
     exact = tf.reduce_sum(
         tfd.kl_divergence(posterior.distribution(), tfd.Normal(np.float64(0.5), 1.2))
     )
-    draws = np.array([divergence(posterior, prior, bijector, seed) for seed in range(400)])
+    draws = np.array([posterior.divergence(prior, bijector, seed) for seed in range(400)])
     assert abs(draws.mean() - exact) < 4 * draws.std() / 20
-    assert float(
-        divergence(posterior, tfd.Normal(np.float64(0.5), 1.2), BIJECTORS["real"](), 0)
-    ) == pytest.approx(float(exact))
+    known = posterior.divergence(tfd.Normal(np.float64(0.5), 1.2), BIJECTORS["real"](), 0)
+    assert float(known) == pytest.approx(float(exact))
 
 
 def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
@@ -159,7 +162,11 @@ def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
 
 
 def test_bad_arguments_are_named(log):
-    name = "users.mean"
+    def latent_fit(*arguments, **options):
+        latent = log._replace(initial=())
+        parameters = {"users.mean": Parameter()}
+        return lambda: fit(raters(), parameters, latent, *arguments, progress=False, **options)
+
     for make, message in (
         (
             lambda: Parameter(posterior="mean_field"),
@@ -172,18 +179,15 @@ def test_bad_arguments_are_named(log):
             r"features must have a shape \[D, M\], got \[3\]",
         ),
         (
-            lambda: fit(raters(), {name: Parameter()}, log._replace(initial=()), progress=False),
-            "method must be adam .* got 'lbfgs'",
+            latent_fit(),
+            r"search must be Minibatches\(\) where posteriors are fitted.* got LBFGS",
         ),
         (
-            lambda: fit(
-                raters(),
-                {name: Parameter()},
-                log._replace(initial=()),
-                method="adam",
-                held_out=0.2,
-                progress=False,
-            ),
+            latent_fit(Minibatches(), Curvature()),
+            r"uncertainty must be None .* where posteriors are fitted.* got Curvature\(\)",
+        ),
+        (
+            latent_fit(Minibatches(), held_out=0.2),
             "held_out must be None where the log lacks the users' initial draws",
         ),
     ):

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
-from recsim_tf.fitting.parameters.parameter import FittedSimulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import exploration, rollout
 
 DISTRIBUTION = "users.user_type_distribution"
@@ -23,7 +22,7 @@ def log():
 def test_a_user_type_that_was_not_logged_is_summed_out(log):
     simulator, complete = log
     latent = complete._replace(initial=complete.initial._replace(user_type=()))
-    fitted = FittedSimulator(simulator, {DISTRIBUTION: Parameter([0.5, 0.5])}, tf.float64)
+    fitted = FittedSimulator(simulator, {DISTRIBUTION: Parameter([0.5, 0.5])})
     found = LogLikelihood(fitted, latent, 100).by_session()
     by_type = [
         session_log_prob(

@@ -7,8 +7,9 @@ import tensorflow as tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.fitting import from_trajectory, session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import _resample, marginal_log_prob
-from recsim_tf.fitting.logs.session_log import as_trajectory, scoring_simulator
-from recsim_tf.fitting.parameters.parameter import FittedSimulator, Parameter
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.parameter import Parameter
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 
 NUM_STEPS = 4
@@ -23,7 +24,7 @@ PARAMETERS = {
 
 @pytest.fixture(scope="module")
 def fitted():
-    return FittedSimulator(evolution(**USERS), PARAMETERS, tf.float64)
+    return FittedSimulator(evolution(**USERS), PARAMETERS)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import recsim_tf
 from recsim_tf.adapters import episodes
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.fitting.logs import from_episodes
-from recsim_tf.fitting.logs.session_log import from_trajectory
+from recsim_tf.fitting.logs.trajectories import from_trajectory
 from tests.rollout_policies import uniform_random
 
 

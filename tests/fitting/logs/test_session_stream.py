@@ -2,10 +2,18 @@ import numpy as np
 import pytest
 
 from recsim_tf.adapters import episodes
-from recsim_tf.fitting import Parameter, SessionStream, fit, from_trajectory
+from recsim_tf.fitting import (
+    LBFGS,
+    Parameter,
+    SessionLog,
+    Sessions,
+    SessionStream,
+    fit,
+    from_trajectory,
+)
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs import from_episodes, stream_episodes
-from recsim_tf.fitting.parameters.parameter import FittedSimulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout
 
 PARAMETERS = {
@@ -41,8 +49,16 @@ def test_a_stream_has_the_log_in_pieces_of_one_length(file):
         np.testing.assert_array_equal(piece.documents, whole.documents[rows])
 
 
+def test_logs_and_streams_are_sessions_in_pieces(file):
+    log = from_episodes(file)
+    assert list(log.pieces()) == [log]
+    for sessions in (log, stream_episodes(file, 20)):
+        assert isinstance(sessions, Sessions)
+        assert all(isinstance(piece, SessionLog) for piece in sessions.pieces())
+
+
 def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
-    fitted = FittedSimulator(simulator, PARAMETERS, simulator.users.dtype)
+    fitted = FittedSimulator(simulator, PARAMETERS)
     whole = LogLikelihood(fitted, from_episodes(file), 50)
     stream = LogLikelihood(fitted, stream_episodes(file, 20), 8)
     np.testing.assert_allclose(stream.by_session(), whole.by_session(), rtol=1e-9)
@@ -51,7 +67,7 @@ def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
 
 
 def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator):
-    fitted = FittedSimulator(simulator, PARAMETERS, simulator.users.dtype)
+    fitted = FittedSimulator(simulator, PARAMETERS)
     batches = list(
         LogLikelihood(fitted, stream_episodes(file, 20), 8).batches(np.random.default_rng(0))
     )
@@ -62,7 +78,7 @@ def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator
 
 def test_a_fit_of_a_stream_goes_where_that_of_the_log_does(file, simulator):
     found = [
-        fit(simulator, PARAMETERS, log, max_steps=4, progress=False)
+        fit(simulator, PARAMETERS, log, LBFGS(max_iterations=4), progress=False)
         for log in (from_episodes(file), stream_episodes(file, 20))
     ]
     for name in PARAMETERS:

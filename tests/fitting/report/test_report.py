@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import Estimate, Parameter, fit, from_trajectory
+from recsim_tf.fitting import Parameter, ParameterEstimate, fit, from_trajectory
 from recsim_tf.fitting.checks import recover
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.fit_sections import parameters, recovery
@@ -156,9 +156,7 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(written, result, log
 def test_a_report_says_why_choices_were_not_predicted(tmp_path):
     simulator = satisfaction(time_budget=4.0)
     log = from_trajectory(rollout(simulator, 40, 6))
-    result = fit(
-        simulator, {"users.choc_mean": Parameter()}, log, standard_errors=None, progress=False
-    )
+    result = fit(simulator, {"users.choc_mean": Parameter()}, log, uncertainty=None, progress=False)
     figures = write_report(tmp_path / "fit.html", result, log, num_replicates=20)
     assert figures["choices"] is None
     text = Page((tmp_path / "fit.html").read_text(encoding="utf-8")).text
@@ -168,8 +166,8 @@ def test_a_report_says_why_choices_were_not_predicted(tmp_path):
 def test_large_parameters_are_summed_up_with_a_histogram():
     table = np.arange(60.0).reshape(20, 3)
     estimates = {
-        "users.factors": Estimate(table, np.full_like(table, np.nan), table, table),
-        "users.pair": Estimate(*(np.array([1.0, 2.0]),) * 4),
+        "users.factors": ParameterEstimate(table, np.full_like(table, np.nan), table, table),
+        "users.pair": ParameterEstimate(*(np.array([1.0, 2.0]),) * 4),
     }
     page = Page("\n".join(parameters(estimates, 0.95)))
     assert "users.pair[1] 2.000" in page.text
@@ -182,7 +180,11 @@ def test_recovery_of_a_large_parameter_is_summed_up():
     truth = np.linspace(1, 2, 50)
     rows = recover(
         {"users.factors": truth},
-        {"users.factors": Estimate(truth + 0.1, np.full(50, 0.1), truth - 0.1, truth + 0.3)},
+        {
+            "users.factors": ParameterEstimate(
+                truth + 0.1, np.full(50, 0.1), truth - 0.1, truth + 0.3
+            )
+        },
     )
     page = Page("\n".join(recovery(rows)))
     assert "users.factors 50 0.1000 0.1000 0.1000 1.000 1.000 50 of 50" in page.text

@@ -11,7 +11,7 @@ import tensorflow as tf
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.fitting import Estimate, Parameter, fit, from_trajectory, with_values
+from recsim_tf.fitting import Parameter, ParameterEstimate, fit, from_trajectory, with_values
 from recsim_tf.fitting.saving.save_load import load_model, load_simulator, save_model
 from tests.core.rollout_digest import digest
 from tests.fitting.sessions import rollout
@@ -29,7 +29,7 @@ CONFIG = """
     InterestEvolutionUsers.departure_temperature = 2.0
     short/InterestEvolutionUsers.time_budget = %budget
     interest_exploration.slate_size = 1
-    fit.max_steps = 12
+    LBFGS.max_iterations = 12
     private_table.path = "/home/somebody/sessions.csv"
 """
 
@@ -63,7 +63,7 @@ def with_estimates(result, simulator, **values):
     """A result of other models, with estimates that were not fitted."""
     named = {name.replace("_", ".", 1): np.asarray(value) for name, value in values.items()}
     estimates = {
-        name: Estimate(value, np.full_like(value, np.nan), value - 1, value + 1)
+        name: ParameterEstimate(value, np.full_like(value, np.nan), value - 1, value + 1)
         for name, value in named.items()
     }
     return result._replace(simulator=with_values(simulator, named), estimates=estimates)
@@ -226,7 +226,7 @@ def test_the_present_configuration_is_the_default_and_only_what_builds_is_saved(
     save_model(tmp_path / "model", result, build="@interest_evolution()")
     text = (tmp_path / "model" / "config.gin").read_text()
     assert "short/InterestEvolutionUsers.time_budget = %budget" in text
-    for other in ("fit", "interest_exploration", "private_table", "somebody"):
+    for other in ("LBFGS", "interest_exploration", "private_table", "somebody"):
         assert other not in text
 
 
@@ -330,7 +330,7 @@ def test_no_row_of_the_log_is_in_the_folder(folder, result):
     with np.load(folder / "parameters.npz", allow_pickle=False) as arrays:
         shapes = {name: array.shape for name, array in arrays.items()}
     assert shapes == {
-        f"{name}.{field}": () for name in result.estimates for field in Estimate._fields
+        f"{name}.{field}": () for name in result.estimates for field in ParameterEstimate._fields
     }
     assert sum(path.stat().st_size for path in folder.iterdir()) < 10_000
 
@@ -380,7 +380,7 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         config=CONFIG,
         title="Short evenings",
         data={"sessions": NUM_SESSIONS, "from": "2024-01"},
-        fitting={"method": "lbfgs"},
+        fitting={"search": "LBFGS"},
         checks={"calibration error": np.float32(0.25)},
         limits="Simulated users only.",
         licence="CC BY 4.0",
@@ -390,7 +390,7 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
     value = result.estimates["users.no_click_mass"].value
     for line in (
         f"| sessions | {NUM_SESSIONS} |",
-        "| method | lbfgs |",
+        "| search | LBFGS |",
         "| converged | no |",
         f"| log-likelihood of the training sessions | {result.log_likelihood:.6g} |",
         "| calibration error | 0.25 |",

@@ -12,7 +12,8 @@ from typing import Any
 
 import gin
 
-from recsim_tf.experiment.runs.errors import UsageError, one_line
+from recsim_tf.errors import one_line
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray import tune
 
-from recsim_tf.experiment.runs.errors import one_line
+from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.stopping import Stop
 from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.progress import Progress

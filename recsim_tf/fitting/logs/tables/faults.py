@@ -1,10 +1,13 @@
-"""Faults in the rows of a table: the first one is raised, or the sessions that have one are marked
-where the caller allows dropping.
+"""Columns of a table, and the faults in their rows. The first fault is raised; or faulty sessions
+are marked, for callers that drop them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from recsim_tf.fitting.logs.tables import parsing
 
 
 class Faults:
@@ -12,34 +15,78 @@ class Faults:
 
     Args:
       frame: the table, a DataFrame of R rows.
-      sessions: int [R], the session of each row, from 0.
+      sessions: int [R], the session of each row, from 0; None where each row is one.
       drop: mark faulty sessions instead of raising.
     """
 
-    def __init__(self, frame: Any, sessions: np.ndarray, drop: bool = False):
+    def __init__(self, frame: Any, sessions: np.ndarray | None = None, drop: bool = False):
         self._frame = frame
-        self._sessions = sessions
+        self._rows = np.arange(len(frame))
+        self._sessions = sessions = self._rows if sessions is None else sessions
         self._drop = drop
         self._faulty = np.zeros(sessions.max(initial=-1) + 1, bool)
         self.dropped: dict[str, int] = {}  # sessions by the first reason found
 
+    def numbers(
+        self,
+        column: str,
+        is_allowed: Callable[[np.ndarray], np.ndarray],
+        allowed: str,
+        reason: str = "",
+        read: Callable[[Any], np.ndarray] = parsing.numbers,
+    ) -> np.ndarray:
+        """[R]: a column as finite numbers.
+
+        Args:
+          column: the column of the table.
+          is_allowed: maps numbers [R] to bool [R].
+          allowed: see `refuse`; and so `reason`, by default that the column is invalid.
+          read: how the column is read, as float64 [R] by default.
+
+        Raises:
+          ValueError: see `refuse`.
+        """
+        values = read(self._frame[column])
+        valid = np.isfinite(values) & is_allowed(values)
+        self.refuse(~valid, column, allowed, reason or f"invalid {column}")
+        return values
+
+    def whole_numbers(self, column: str, low: int, high: int) -> np.ndarray:
+        """int64 [R]: a column as whole numbers in [low, high].
+
+        Raises:
+          ValueError: see `refuse`.
+        """
+
+        def is_allowed(values):
+            return parsing.is_whole(values) & (values >= low) & (values <= high)
+
+        allowed = f"be a whole number in [{low}, {high}]"
+        return self.numbers(column, is_allowed, allowed).astype(np.int64)
+
     def refuse(
-        self, bad: np.ndarray, rows: np.ndarray, column: str, allowed: str, reason: str
+        self,
+        bad: np.ndarray,
+        column: str,
+        allowed: str,
+        reason: str,
+        rows: np.ndarray | None = None,
     ) -> None:
         """Raises for the first bad row, or marks the sessions of all bad rows.
 
         Args:
           bad: bool [M].
-          rows: int [M], the rows that are judged, from 0 at the first row of data.
           column: the column of the table.
           allowed: what is allowed, such as "be in (0, 1]", for the message.
           reason: name of the fault in `dropped`.
+          rows: int [M], the rows that are judged, from 0 at the first row of data; None for all.
 
         Raises:
           ValueError: unless faulty sessions are dropped.
         """
         if not bad.any():
             return
+        rows = self._rows if rows is None else rows
         if not self._drop:
             row = rows[bad].min()
             raise ValueError(

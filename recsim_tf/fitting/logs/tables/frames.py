@@ -2,7 +2,11 @@
 
 import importlib
 import os
+import sys
+from collections.abc import Sequence
 from typing import Any
+
+from recsim_tf.errors import one_line
 
 _CSV = (".csv", ".csv.gz", ".csv.zip")
 _PARQUET = (".parquet", ".pq")
@@ -40,7 +44,7 @@ def as_frame(table: Any) -> Any:
         frame = _read(pd, os.fspath(table))
     elif isinstance(table, pd.DataFrame):
         frame = table
-    elif type(table).__module__.split(".")[0] == "pyarrow" and hasattr(table, "to_pandas"):
+    elif "pyarrow" in sys.modules and isinstance(table, sys.modules["pyarrow"].Table):
         frame = table.to_pandas()
     else:
         raise ValueError(
@@ -72,7 +76,29 @@ def read_separated(path: str, **arguments: Any) -> Any:
     try:
         return pd.read_csv(path, low_memory=False, **arguments)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no table of separated values: {_one_line(error)}") from error
+        raise ValueError(f"{path} is no table of separated values: {one_line(error)}") from error
+
+
+def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
+    """A file of separated values as a DataFrame that has these columns and at least one row. Types
+    in the header, as in `user_id:token`, are left out.
+
+    Args:
+      path: the file.
+      columns: their names.
+      **arguments: of `pandas.read_csv`.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ValueError: for a missing column, a file without rows, or one that cannot be read.
+    """
+    frame = read_separated(path, **arguments).rename(columns=lambda name: str(name).split(":")[0])
+    for name in columns:
+        if list(frame.columns).count(name) != 1:
+            raise ValueError(f"column {name!r} is missing: {path} has {', '.join(frame.columns)}")
+    if frame.empty:
+        raise ValueError(f"{path} must have at least one row, got 0")
+    return frame
 
 
 def _read(pd: Any, path: str) -> Any:
@@ -94,8 +120,4 @@ def _read(pd: Any, path: str) -> Any:
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except arrow.ArrowException as error:
-        raise ValueError(f"{path} is no Parquet file: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        raise ValueError(f"{path} is no Parquet file: {one_line(error)}") from error

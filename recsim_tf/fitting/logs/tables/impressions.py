@@ -98,52 +98,38 @@ def parse(
       sessions: int64 [R], the session of each row.
       document_ids: the vocabulary, by default the documents shown, sorted.
       first_position: number of the first position.
-      faults: told of faulty rows.
+      faults: of the table; faulty rows are refused there.
     """
-    rows = np.arange(len(frame))
 
-    def refuse(bad, name, allowed, reason):
-        faults.refuse(bad, rows, name, allowed, reason)
-
-    def number(role, is_allowed, allowed, reason, read=parsing.numbers):
-        """The column of a role as float64 [R], or () where there is none."""
+    def number(role, is_allowed, allowed, read=parsing.numbers):
+        """The column of a role as numbers [R], or () where there is none."""
         if role not in columns:
             return ()
-        values = read(frame[columns[role]])
-        refuse(~(np.isfinite(values) & is_allowed(values)), columns[role], allowed, reason)
-        return values
+        return faults.numbers(columns[role], is_allowed, allowed, f"invalid {role}", read)
 
     def flag(role):
         """The column of a role as bool [R], or () where there is none."""
-        values = number(
-            role,
-            lambda value: np.isin(value, (0, 1)),
-            "be 0 or 1",
-            f"invalid {role}",
-            parsing.flags,
-        )
-        return values if isinstance(values, tuple) else values == 1
+        values = number(role, lambda value: np.isin(value, (0, 1)), "be 0 or 1", parsing.flags)
+        return tf.nest.map_structure(lambda leaf: leaf == 1, values)
 
-    step = number("step", _is_whole, "be a whole number", "invalid step")
+    def float32(column):
+        return parsing.as_float32(parsing.numbers(column))
+
+    step = number("step", parsing.is_whole, "be a whole number")
     timestamp: Nest = ()
     if "timestamp" in columns:
         timestamp, valid = parsing.timestamps(frame[columns["timestamp"]])
-        refuse(
+        faults.refuse(
             ~valid, columns["timestamp"], "be a number or a date (ISO 8601)", "invalid timestamp"
         )
 
     def is_position(value):
-        return _is_whole(value) & (value >= first_position) & (value < _MAX_POSITION)
+        return parsing.is_whole(value) & (value >= first_position) & (value < _MAX_POSITION)
 
-    position = number(
-        "position",
-        is_position,
-        f"be a whole number of at least {first_position}",
-        "invalid position",
-    )
+    position = number("position", is_position, f"be a whole number of at least {first_position}")
     document, vocabulary = parsing.codes(frame[columns["document"]], document_ids, ordered=True)
     known = "be a document id" if document_ids is None else "be one of document_ids"
-    refuse(document < 0, columns["document"], known, "invalid document")
+    faults.refuse(document < 0, columns["document"], known, "invalid document")
     clicked = flag("clicked")
     chosen: Nest = ()
     if "chosen_document" in columns:
@@ -153,25 +139,18 @@ def parse(
     engagement: Nest = ()
     if "engagement" in columns:
         column = frame[columns["engagement"]]
-        engagement = parsing.as_float32(parsing.numbers(column))
+        engagement = float32(column)
         # That a chosen document has some is judged with its slate.
         invalid = ~np.isfinite(engagement) & column.notna().to_numpy()
-        refuse(invalid, columns["engagement"], "be a finite number", "invalid engagement")
-    propensity: Nest = ()
-    if "propensity" in columns:
-        column = columns["propensity"]
-        propensity = parsing.as_float32(parsing.numbers(frame[column]))
-        refuse(
-            ~((propensity > 0) & (propensity <= 1)),
-            column,
-            "be in (0, 1] as float32",
-            "invalid propensity",
-        )
+        faults.refuse(invalid, columns["engagement"], "be a finite number", "invalid engagement")
+    propensity = number(
+        "propensity", lambda x: (x > 0) & (x <= 1), "be in (0, 1] as float32", float32
+    )
     departed = flag("departed")
-    values = []
-    for name in attributes:
-        values.append(parsing.as_float32(parsing.numbers(frame[name])))
-        refuse(~np.isfinite(values[-1]), name, "be a finite number", f"invalid {name}")
+    values = [
+        faults.numbers(name, np.isfinite, "be a finite number", read=float32) for name in attributes
+    ]
+    rows = np.arange(len(frame))
     everything = Impressions(
         rows,
         sessions,
@@ -188,7 +167,3 @@ def parse(
     )
     sound = everything.take(faults.sound(rows))
     return sound._replace(position=sound.position.astype(np.int64) - first_position), vocabulary
-
-
-def _is_whole(values: np.ndarray) -> np.ndarray:
-    return np.floor(values) == values

@@ -13,8 +13,8 @@ _FLAGS = {"true": 1, "false": 0}
 
 
 def numbers(column: Any) -> np.ndarray:
-    """float64 [R], NaN where there is no real number; text that reads as one is one, as CSV has no
-    types. Dates are none.
+    """float64 [R], NaN where there is no real number. Text that reads as a number counts as one,
+    since CSV has no types; dates do not.
     """
     pd = pandas()
     types = pd.api.types
@@ -25,6 +25,11 @@ def numbers(column: Any) -> np.ndarray:
     ):
         return np.full(len(column), np.nan)
     return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def is_whole(values: np.ndarray) -> np.ndarray:
+    """bool [R]: which numbers are whole."""
+    return np.floor(values) == values
 
 
 def flags(column: Any) -> np.ndarray:

@@ -39,10 +39,10 @@ def check_table_order(
     decreases[1:] = (session[1:] == session[:-1]) & (timestamp[1:] < timestamp[:-1])
     faults.refuse(
         decreases,
-        impressions.row[index],
         columns["timestamp"],
         _IN_ORDER,
         "timestamps out of order",
+        impressions.row[index],
     )
     return impressions.take(faults.sound(impressions.row))
 
@@ -56,7 +56,7 @@ def arrange(
       impressions: of one session at least.
       columns: names of columns by role.
       slate_size: K, by default the most impressions that a slate has.
-      faults: told of faulty rows.
+      faults: of the table; faulty rows are refused there.
 
     Returns:
       the slates of the sessions without a fault, and K.
@@ -72,10 +72,10 @@ def arrange(
     )
     faults.refuse(
         repeated,
-        shown.row,
         columns["position"],
         "differ from the other positions of its slate",
         "duplicate position",
+        shown.row,
     )
     slates = slates.without_faults(faults)
     shown = slates.impressions
@@ -86,15 +86,13 @@ def arrange(
     )
     faults.refuse(
         shown.position >= largest,
-        shown.row,
         columns["position"],
         allowed,
         "position outside the slate",
+        shown.row,
     )
     _check_times(slates, columns, faults)
-    _check_choice(slates, columns, faults)
-    _check_constant(slates.first, shown, "propensity", "slate", columns, faults)
-    _check_constant(slates.first_of_session, shown, "departed", "session", columns, faults)
+    _check_choices(slates, columns, faults)
     return slates.without_faults(faults), largest
 
 
@@ -134,61 +132,36 @@ def _check_times(slates: Slates, columns: Mapping[str, str], faults: Faults) -> 
     decreases = np.zeros(len(begins), bool)
     decreases[1:] = (session[1:] == session[:-1]) & (earliest[1:] < earliest[:-1])
     faults.refuse(
-        decreases, shown.row[begins], columns["timestamp"], _IN_ORDER, "timestamps out of order"
+        decreases, columns["timestamp"], _IN_ORDER, "timestamps out of order", shown.row[begins]
     )
 
 
-def _check_choice(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
+def _check_choices(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
     shown, picked = slates.impressions, slates.picked
+
+    def refuse(bad, role, allowed, reason):
+        faults.refuse(bad, columns[role], allowed, reason, shown.row)
+
     before = np.cumsum(picked) - picked
     again = picked & (before > before[slates.first])
     if "clicked" in columns:
-        faults.refuse(
-            again,
-            shown.row,
-            columns["clicked"],
-            "be 1 in at most one row of a slate",
-            "more than one choice",
-        )
+        refuse(again, "clicked", "be 1 in at most one row of a slate", "more than one choice")
     else:
-        column = columns["chosen_document"]
+        role = "chosen_document"
         differs = shown.chosen != shown.chosen[slates.first]
-        faults.refuse(
-            differs,
-            shown.row,
-            column,
-            "be the same in all rows of a slate",
-            "chosen document differs",
-        )
+        refuse(differs, role, "be the same in all rows of a slate", "chosen document differs")
         counts = np.bincount(slates.slate, weights=picked, minlength=1)[slates.slate]
         absent = (shown.chosen != -1) & ((counts == 0) | (shown.chosen == UNKNOWN))
-        faults.refuse(
-            absent, shown.row, column, "be a document of its slate", "chosen document not shown"
-        )
-        faults.refuse(
-            again, shown.row, column, "be shown once in its slate", "chosen document shown twice"
-        )
+        refuse(absent, role, "be a document of its slate", "chosen document not shown")
+        refuse(again, role, "be shown once in its slate", "chosen document shown twice")
     if "engagement" in columns:
         missing = picked & ~np.isfinite(shown.engagement)
         allowed = "be a finite number where a document is chosen"
-        faults.refuse(missing, shown.row, columns["engagement"], allowed, "invalid engagement")
-
-
-def _check_constant(
-    first: np.ndarray,
-    shown: Impressions,
-    role: str,
-    unit: str,
-    columns: Mapping[str, str],
-    faults: Faults,
-) -> None:
-    if role in columns:
-        values = getattr(shown, role)
-        differs = values != values[first]
-        faults.refuse(
-            differs,
-            shown.row,
-            columns[role],
-            f"be the same in all rows of a {unit}",
-            f"{role} differs",
-        )
+        refuse(missing, "engagement", allowed, "invalid engagement")
+    for role, values, first, unit in (
+        ("propensity", shown.propensity, slates.first, "slate"),
+        ("departed", shown.departed, slates.first_of_session, "session"),
+    ):
+        if role in columns:
+            allowed = f"be the same in all rows of a {unit}"
+            refuse(values != values[first], role, allowed, f"{role} differs")

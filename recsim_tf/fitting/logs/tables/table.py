@@ -13,6 +13,7 @@ from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
+from recsim_tf.fitting.validation import check_at_least
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,35 +62,39 @@ def from_table(
 ) -> TableLog:
     """Reads logged sessions from a table with one row for each document shown, an impression.
 
-    `columns` maps roles to the table's names of columns:
+    `columns` maps roles to names of the table's columns. A number may also be text that reads as
+    one. Needed are session, position and document, one of step and timestamp, and one of clicked
+    and chosen_document:
 
-    | role | holds | | |---|---|---| | session | ids, numbers or text | needed | | step | whole
-    numbers; only their order in a session counts, rows may stand in any order | one of step and
-    timestamp is needed | | timestamp | numbers, dates or ISO 8601 text, UTC where no zone is told;
-    without steps, a slate is the rows of one time | | | position | whole numbers from
-    `first_position`; positions that a slate lacks are empty | needed | | document | ids, numbers or
-    text | needed | | clicked | 1 in the row of the document chosen, else 0 | one of clicked and
-    chosen_document is needed | | chosen_document | id of the document chosen, the same in all rows
-    of a slate, or nothing for "no click" | | | engagement | numbers; needed in the row of the
-    document chosen, may be missing in others | | | propensity | probability in (0, 1] of the slate
-    under the policy that showed it, the same in all rows of a slate | | | departed | 1 if the user
-    left after the last step, the same in all rows of a session | |
+      session: ids, numbers or text.
+      step: whole numbers. Only their order within a session counts; rows may stand in any order.
+      timestamp: numbers, dates or ISO 8601 text, in UTC where no zone is given. Without steps, a
+        slate consists of the rows of one time.
+      position: whole numbers from `first_position`. Positions that a slate lacks are empty.
+      document: ids, numbers or text.
+      clicked: 1 in the row of the document chosen, else 0.
+      chosen_document: id of the document chosen, the same in all rows of a slate; nothing for
+        "no click".
+      engagement: numbers, needed in the row of the document chosen.
+      propensity: probability in (0, 1] of the slate under the policy that showed it, the same in
+        all rows of a slate.
+      departed: 1 if the user left after the last step, the same in all rows of a session.
 
-    A number may also be text that reads as one. What users and documents are like is not in the
-    log: join it by `session_ids` and `document_ids`, and `_replace` the log's `initial` where a
-    model draws it.
+    Features of users and documents are not in the log. Join them by `session_ids` and
+    `document_ids`; if a model draws initial attributes of users, put them into the log's `initial`
+    by `_replace`.
 
     Args:
       table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,
         .parquet or .pq.
       columns: names of columns by role.
-      attributes: names of columns with numbers that are revealed as a document is shown, such as
+      attributes: names of columns with numbers that are revealed when a document is shown, such as
         its quality. They become the log's `hidden`: float32 [S, T, K] for one column, else a tuple
-        of such in this order.
+        of such arrays in this order.
       document_ids: [D], all documents that there are; by default those of the table.
       slate_size: K; by default the most impressions that a slate has.
       first_position: number of the first position.
-      departed: whether users left after their last steps, where no column tells.
+      departed: whether users left after their last steps, if there is no such column.
       drop_invalid: leave out the sessions that have a fault, and log their count as a warning.
 
     Raises:
@@ -99,8 +104,8 @@ def from_table(
         is found, with its row, counted from 0 at the first row of data, and column; if all sessions
         are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
     """
-    if slate_size is not None and slate_size < 1:
-        raise ValueError(f"slate_size must be at least 1, got {slate_size}")
+    if slate_size is not None:
+        check_at_least(1, slate_size=slate_size)
     if document_ids is not None and len(set(document_ids)) != len(document_ids):
         raise ValueError("document_ids must differ from each other, got repeated ones")
     frame = as_frame(table)
@@ -110,9 +115,7 @@ def from_table(
     # Rows without an id count as one session.
     sessions = np.where(missing, len(session_ids), sessions)
     faults = Faults(frame, sessions, drop_invalid)
-    faults.refuse(
-        missing, np.arange(len(frame)), columns["session"], "be a session id", "missing session id"
-    )
+    faults.refuse(missing, columns["session"], "be a session id", "missing session id")
     shown, vocabulary = impressions.parse(
         frame, columns, attributes, sessions, document_ids, first_position, faults
     )
@@ -145,12 +148,12 @@ def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog
         """[S, T, K], zeros where nothing is shown."""
         padded = np.zeros((len(kept), length.max(), num_positions), dtype)
         padded[row, step, shown.position] = values
-        return padded
+        return repeat_last_step(padded, length)
 
     def by_step(values, fill, dtype, where):
         padded = np.full((len(kept), length.max()), fill, dtype)
         padded[row[where], step[where]] = values[where]
-        return padded
+        return repeat_last_step(padded, length)
 
     hidden = tuple(by_position(values, np.float32) for values in shown.attributes)
     everywhere = np.ones(len(row), bool)
@@ -169,9 +172,7 @@ def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog
         shown=by_position(True, bool),
         hidden=hidden[0] if len(hidden) == 1 else hidden,
         response=by_step(shown.position, num_positions, np.int32, slates.picked),
-        innovation=engagement,
+        innovation=(),
         propensity=by_step(shown.propensity, 1.0, np.float32, everywhere) if has_propensity else (),
     )
-    # The engagement is padded with the log.
-    log = repeat_last_step(log)
-    return log._replace(innovation=()), log.innovation, kept
+    return log, engagement, kept

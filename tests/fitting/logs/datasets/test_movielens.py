@@ -146,7 +146,7 @@ def test_other_files_are_refused(path, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read(tmp_path / "none.inter")
     path.write_text(HEADER)
-    with pytest.raises(ValueError, match="must have at least one rating, got 0"):
+    with pytest.raises(ValueError, match="must have at least one row, got 0"):
         read(path)
     path.write_text(HEADER.replace("rating:float", "stars:float") + lines())
     with pytest.raises(

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import read_separated
+from recsim_tf.fitting.logs.tables.frames import read_columns
 
 _COLUMNS = ("item_id", "release_year", "class")
 
@@ -31,31 +31,15 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas.
-      ValueError: for a missing column, or a movie id that is out of range or there twice, with its
-        row, counted from 0 at the first line of data.
+      ValueError: for a missing column or a file without movies; for a movie id that is out of range
+        or there twice, with its row, counted from 0 at the first line of data.
     """
-    path = os.fspath(path)
     # A title may hold a quotation mark.
-    frame = read_separated(path, sep="\t", quoting=3)
-    frame = frame.rename(columns=lambda name: str(name).split(":")[0])
-    for name in _COLUMNS:
-        if name not in frame.columns:
-            raise ValueError(f"column {name!r} is missing: {path} has {', '.join(frame.columns)}")
-    rows = np.arange(len(frame))
-    faults = Faults(frame, rows)
-    movie = parsing.numbers(frame["item_id"])
-    in_range = (np.floor(movie) == movie) & (movie >= 1) & (movie <= num_movies)
-    faults.refuse(
-        ~in_range, rows, "item_id", f"be a whole number in [1, {num_movies}]", "invalid item_id"
-    )
-    faults.refuse(
-        frame["item_id"].duplicated().to_numpy(),
-        rows,
-        "item_id",
-        "differ from the other movies",
-        "duplicate movie",
-    )
-    index = movie.astype(np.int64) - 1
+    frame = read_columns(os.fspath(path), _COLUMNS, sep="\t", quoting=3)
+    faults = Faults(frame)
+    index = faults.whole_numbers("item_id", 1, num_movies) - 1
+    repeated = frame["item_id"].duplicated().to_numpy()
+    faults.refuse(repeated, "item_id", "differ from the other movies", "duplicate movie")
     indicators = frame["class"].fillna("").str.get_dummies(sep=" ")
     genres = np.zeros((num_movies, indicators.shape[1]), bool)
     genres[index] = indicators.to_numpy(bool)

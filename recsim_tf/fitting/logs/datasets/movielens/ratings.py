@@ -1,7 +1,7 @@
 """MovieLens ratings as logged sessions, with slates by sampled negatives."""
 
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from recsim_tf.fitting.logs.datasets.movielens.negatives import sample_negatives
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import pandas, read_separated
+from recsim_tf.fitting.logs.tables.frames import read_columns, read_separated
+from recsim_tf.fitting.validation import check_at_least
 
 _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 
@@ -56,16 +57,16 @@ def read_movielens(
 ) -> MovieLensLog:
     """Reads MovieLens-100K (Harper & Konstan 2015, ACM TiiS 5(4), 19) as choices from slates.
 
-    A user's events are ordered by time, ties by `numpy.random.default_rng(seed)`, one number for
-    each line of the file. The slate of an event is the movie rated and `num_negatives` movies that
-    the user had not rated up to and including it: ids from 1 to `num_movies`, drawn one after the
-    other by another `default_rng(seed)` through all events in the order of user id, time and tie;
-    rated and repeated ones are rejected. A movie that the user rates later can be a negative, since
-    one that could not would give the future away.
+    A user's events are ordered by time; ties are broken by `numpy.random.default_rng(seed)`, with
+    one number for each line of the file. The slate of an event is the movie rated and
+    `num_negatives` movies that the user had not rated up to then. Negatives are ids from 1 to
+    `num_movies`, drawn one after the other by another `default_rng(seed)`, through all events in
+    the order of user id, time and tie; rated and repeated ids are rejected. A movie that the user
+    rates later can be a negative: if it could not, negatives would reveal the future.
 
-    The movie rated stands at a position drawn by `default_rng(position_seed)`, the negatives around
-    it as they were drawn, so that no position tells of the choice. The first `floor(train_fraction
-    * events)` of each user are for training, the rest for test.
+    The movie rated stands at a position drawn by `default_rng(position_seed)`, and the negatives
+    fill the others in the order of their draws, so that positions do not reveal the choice. The
+    first `floor(train_fraction * events)` events of each user are for training, the rest for test.
 
     Args:
       path: `ml-100k.inter`, tab-separated with the header `user_id:token item_id:token rating:float
@@ -84,8 +85,7 @@ def read_movielens(
         counted from 0 at the first line of data, and column; and for a user who has rated too many
         movies for `num_negatives` others.
     """
-    if num_negatives < 1:
-        raise ValueError(f"num_negatives must be at least 1, got {num_negatives}")
+    check_at_least(1, num_negatives=num_negatives)
     if not 0 < train_fraction <= 1:
         raise ValueError(f"train_fraction must be in (0, 1], got {train_fraction}")
     events = _read(os.fspath(path), num_movies)
@@ -107,7 +107,7 @@ def read_movielens(
     def by_step(values, dtype):
         padded = np.zeros((len(user_ids), length.max(), *values.shape[1:]), dtype)
         padded[row, step] = values
-        return padded
+        return repeat_last_step(padded, length)
 
     log = SessionLog(
         length=length.astype(np.int32),
@@ -115,66 +115,33 @@ def read_movielens(
         initial=(),
         documents=by_step(slates - 1, np.int32),
         shown=np.ones((len(user_ids), length.max(), num_slots), bool),
-        hidden=by_step(events.rating, np.float32),
+        hidden=(),
         response=by_step(position, np.int32),
-        innovation=by_step(events.timestamp, np.int64),
+        innovation=(),
     )
-    # Rating and time are padded with the log.
-    log = repeat_last_step(log)
     num_train = np.floor(train_fraction * length + 1e-9).astype(np.int64)
     test = log.active & (np.arange(log.max_length) >= num_train[:, np.newaxis])
     return MovieLensLog(
-        log._replace(hidden=(), innovation=()),
+        log,
         test,
         user_ids,
-        log.hidden,
-        log.innovation,
+        by_step(events.rating, np.float32),
+        by_step(events.timestamp, np.int64),
         num_movies,
     )
 
 
 def _read(path: str, num_movies: int) -> _Events:
-    frame = _frame(path)
-    rows = np.arange(len(frame))
-    faults = Faults(frame, rows)
-
-    def column(name, is_allowed, allowed):
-        values = parsing.numbers(frame[name])
-        faults.refuse(
-            ~(np.isfinite(values) & is_allowed(values)), rows, name, allowed, f"invalid {name}"
-        )
-        return values
-
-    def whole(values):
-        return np.floor(values) == values
-
-    user = column("user_id", whole, "be a whole number")
-    movie = column(
-        "item_id",
-        lambda values: whole(values) & (values >= 1) & (values <= num_movies),
-        f"be a whole number in [1, {num_movies}]",
-    )
-    rating = column("rating", lambda values: values > 0, "be a number of stars")
-    timestamp = column("timestamp", lambda values: values >= 0, "be in seconds since 1970")
-    return _Events(
-        user.astype(np.int64), movie.astype(np.int64), rating, timestamp.astype(np.int64)
-    )
-
-
-def _frame(path: str) -> Any:
     head = read_separated(path, sep="\t", header=None, nrows=1)
     has_header = not np.isfinite(parsing.numbers(head.iloc[0])).any()
-    frame = read_separated(path, sep="\t", header=0 if has_header else None)
-    if not has_header:
-        if frame.shape[1] != len(_COLUMNS):
-            raise ValueError(
-                f"{path} must have the columns {', '.join(_COLUMNS)}, got {frame.shape[1]} columns"
-            )
-        frame.columns = pandas().Index(_COLUMNS)
-    frame = frame.rename(columns=lambda name: str(name).split(":")[0])
-    for name in _COLUMNS:
-        if list(frame.columns).count(name) != 1:
-            raise ValueError(f"column {name!r} is missing: {path} has {', '.join(frame.columns)}")
-    if frame.empty:
-        raise ValueError(f"{path} must have at least one rating, got 0")
-    return frame
+    if not has_header and head.shape[1] != len(_COLUMNS):
+        raise ValueError(
+            f"{path} must have the columns {', '.join(_COLUMNS)}, got {head.shape[1]} columns"
+        )
+    names = None if has_header else _COLUMNS
+    faults = Faults(read_columns(path, _COLUMNS, sep="\t", names=names))
+    user = faults.numbers("user_id", parsing.is_whole, "be a whole number")
+    movie = faults.whole_numbers("item_id", 1, num_movies)
+    rating = faults.numbers("rating", lambda values: values > 0, "be a number of stars")
+    time = faults.numbers("timestamp", lambda values: values >= 0, "be in seconds since 1970")
+    return _Events(user.astype(np.int64), movie, rating, time.astype(np.int64))

@@ -8,7 +8,7 @@ import numpy as np
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import pandas, read_separated
+from recsim_tf.fitting.logs.tables.frames import pandas, read_columns
 
 CAMPAIGNS = ("all", "men", "women")
 POLICIES = ("random", "bts")
@@ -102,35 +102,30 @@ def read_open_bandit(
         *_USER_FEATURES,
         *affinities,
     )
-    frame, faults = _read(path, columns)
-    rows = np.arange(len(frame))
-    item = _whole(frame, faults, "item_id", 0, num_items - 1)
-    position = _whole(frame, faults, "position", 1, _NUM_POSITIONS)
-    click = _whole(frame, faults, "click", 0, 1)
-    propensity = parsing.as_float32(parsing.numbers(frame["propensity_score"]))
-    faults.refuse(
-        ~((propensity > 0) & (propensity <= 1)),
-        rows,
-        "propensity_score",
-        "be in (0, 1]",
-        "invalid propensity",
+    frame = read_columns(path, columns)
+    faults = Faults(frame)
+    item = faults.whole_numbers("item_id", 0, num_items - 1).astype(np.int32)
+    position = faults.whole_numbers("position", 1, _NUM_POSITIONS).astype(np.int32)
+    click = faults.whole_numbers("click", 0, 1).astype(np.int32)
+    propensity = parsing.as_float32(
+        faults.numbers(
+            "propensity_score", lambda x: (parsing.as_float32(x) > 0) & (x <= 1), "be in (0, 1]"
+        )
     )
     time, valid = parsing.timestamps(frame["timestamp"])
-    faults.refuse(~valid, rows, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
+    faults.refuse(~valid, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
     features, categories = [], []
     for number, name in enumerate(_USER_FEATURES):
-        faults.refuse(
-            frame[name].isna().to_numpy(), rows, name, "be a hash", "invalid user feature"
-        )
         codes, known = parsing.codes(
-            frame[name], None if like is None else like.user_categories[number], ordered=True
+            _hashes(frame, faults, name),
+            None if like is None else like.user_categories[number],
+            ordered=True,
         )
         features.append(np.where(codes < 0, len(known), codes))
         categories.append(known)
     affinity = np.zeros(len(frame))
     for number, name in enumerate(affinities):
-        values = parsing.numbers(frame[name])
-        faults.refuse(~(values >= 0), rows, name, "be a number of at least 0", "invalid affinity")
+        values = faults.numbers(name, lambda x: x >= 0, "be a number of at least 0")
         affinity = np.where(item == number, values, affinity)
     log = SessionLog(
         length=np.ones(len(frame), np.int32),
@@ -157,45 +152,19 @@ def read_open_bandit(
 
 def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
     """float32 [D] and int32 [D, 3], by item id."""
-    frame, faults = _read(path, ("item_id", "item_feature_0", *_ITEM_CATEGORIES))
-    rows = np.arange(len(frame))
-    item = _whole(frame, faults, "item_id", 0, len(frame) - 1)
+    frame = read_columns(path, ("item_id", "item_feature_0", *_ITEM_CATEGORIES))
+    faults = Faults(frame)
+    order = np.argsort(faults.whole_numbers("item_id", 0, len(frame) - 1))
     repeated = frame["item_id"].duplicated().to_numpy()
-    faults.refuse(repeated, rows, "item_id", "differ from the other items", "duplicate item")
-    numeric = parsing.numbers(frame["item_feature_0"])
-    faults.refuse(
-        ~np.isfinite(numeric), rows, "item_feature_0", "be a finite number", "invalid item feature"
-    )
-    order = np.argsort(item)
-    categories = []
-    for name in _ITEM_CATEGORIES:
-        faults.refuse(
-            frame[name].isna().to_numpy(), rows, name, "be a hash", "invalid item feature"
-        )
-        categories.append(pandas().factorize(frame[name].iloc[order])[0])
+    faults.refuse(repeated, "item_id", "differ from the other items", "duplicate item")
+    numeric = faults.numbers("item_feature_0", np.isfinite, "be a finite number")
+    categories = [
+        pandas().factorize(_hashes(frame, faults, name).iloc[order])[0] for name in _ITEM_CATEGORIES
+    ]
     return parsing.as_float32(numeric[order]), np.stack(categories, axis=1).astype(np.int32)
 
 
-def _read(path: str, columns: tuple[str, ...]) -> tuple[Any, Faults]:
-    """The file, which has these columns and at least one row, and its faults."""
-    frame = read_separated(path)
-    for name in columns:
-        if name not in frame.columns:
-            raise ValueError(f"column {name!r} is missing in {path}")
-    if frame.empty:
-        raise ValueError(f"{path} must have at least one row, got 0")
-    return frame, Faults(frame, np.arange(len(frame)))
-
-
-def _whole(frame: Any, faults: Faults, name: str, low: int, high: int) -> np.ndarray:
-    """int32 [R], whole numbers in [low, high]."""
-    values = parsing.numbers(frame[name])
-    valid = (np.floor(values) == values) & (values >= low) & (values <= high)
-    faults.refuse(
-        ~valid,
-        np.arange(len(frame)),
-        name,
-        f"be a whole number in [{low}, {high}]",
-        f"invalid {name}",
-    )
-    return values.astype(np.int32)
+def _hashes(frame: Any, faults: Faults, name: str) -> Any:
+    """A column of hashes, none of which is missing."""
+    faults.refuse(frame[name].isna().to_numpy(), name, "be a hash", f"invalid {name}")
+    return frame[name]

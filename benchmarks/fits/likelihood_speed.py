@@ -26,8 +26,8 @@ from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, in
 from recsim_tf.fitting import Parameter, SessionLog, simulated_log
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs import stream_episodes
-from recsim_tf.fitting.parameters.parameter import FittedSimulator
-from recsim_tf.policies import random_policy
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.policies.random import random_policy
 
 # Full and quick.
 _BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}
@@ -133,7 +133,6 @@ def _peak_memory(num_sessions: int) -> int:
 def _write(path: str, num_sessions: int) -> None:
     simulator = _simulator()
     size = min(num_sessions, _PIECE)
-
     policy = random_policy(simulator)
     rollout = tf.function(lambda seed: simulator.rollout(policy, size, 20, seed))
     with episodes.Writer(path, simulator) as writer:

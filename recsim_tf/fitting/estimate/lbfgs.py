@@ -1,0 +1,166 @@
+"""L-BFGS on all sessions at once."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.fitting.estimate.folder import SearchState
+from recsim_tf.fitting.estimate.search import Problem, Search
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.parameters.unconstrained import flatten
+from recsim_tf.fitting.progress import progress_bar
+from recsim_tf.fitting.validation import check_at_least
+
+# Where rounding hides further progress, the search has converged if no more than this part of the
+# first gradient is left.
+_FLAT = 1e-3
+
+
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class LBFGS(Search):
+    """TFP's L-BFGS, on all sessions at once; a search that was stopped goes on from its best point.
+
+    Args:
+      max_iterations: at least 1.
+      tolerance: the search has converged where the gradient of the mean log-likelihood of a session
+        is below this, or below this times the first gradient where that is above 1.
+      batch_size: sessions that are scored at once. Memory grows with it, and not with the log.
+
+    Raises:
+      ValueError: for an argument out of range.
+    """
+
+    max_iterations: int = 200
+    tolerance: float = 1e-6
+    batch_size: int = 1000
+
+    step_name: ClassVar[str] = "evaluation"
+
+    def __post_init__(self):
+        check_at_least(1, max_iterations=self.max_iterations, batch_size=self.batch_size)
+        if not self.tolerance > 0:
+            raise ValueError(f"tolerance must be positive, got {self.tolerance}")
+
+    def check(self, likelihood: LogLikelihood) -> None:
+        if likelihood.is_bound:
+            raise ValueError(
+                "search must be Minibatches() where posteriors are fitted, since their bound is"
+                f" known by draws only, got {self}"
+            )
+
+    def run(self, problem: Problem, start: int) -> SearchState:
+        likelihood, fitted = problem.likelihood, problem.likelihood.fitted
+        state = SearchState(problem.folder, start, likelihood.variables)
+        progress, history = state.progress, state.progress.history
+        if progress.finished:
+            return state
+        state.go_to_best()
+        bar = progress_bar(
+            show=problem.show_progress, desc="L-BFGS", unit=" evaluations", initial=len(history)
+        )
+
+        def objective(flat):
+            """The mean log-posterior of a session, and its gradient."""
+            fitted.assign_flat(flat)
+            total, gradients = likelihood.total()
+            prior, prior_gradients = fitted.log_prior_and_gradients()
+            mean = total / likelihood.num_steps
+            state.add({"step": len(history), "log_likelihood": mean})
+            bar.update()
+            bar.set_postfix_str(f"log-likelihood a step {mean:.5f}")
+            value = (total + prior) / likelihood.num_sessions
+            if np.isfinite(value) and value > progress.objective:
+                state.keep(value, len(history))
+            state.save()
+            return value, (flatten(gradients) + flatten(prior_gradients)) / likelihood.num_sessions
+
+        progress.objective = -np.inf
+        with bar:
+            found = maximise(
+                objective,
+                fitted.flat(),
+                self.max_iterations,
+                self.tolerance,
+                f"the log-likelihood of {fitted.values()}",
+                relative_tolerance=1e-10,
+            )
+        fitted.assign_flat(found.position)
+        state.keep(found.value, len(history))
+        progress.finish(found.converged)
+        state.save(now=True)
+        return state
+
+
+class Maximum(NamedTuple):
+    """Where a function of P numbers is highest, as far as a search has found out."""
+
+    position: np.ndarray  # float64 [P]
+    value: float
+    converged: bool
+
+
+def maximise(
+    function: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    start: np.ndarray,
+    max_iterations: int,
+    tolerance: float,
+    name: str,
+    relative_tolerance: float = 0.0,
+) -> Maximum:
+    """Searches for a maximum by L-BFGS, in units in which a first step along the gradient is small
+    in every coordinate.
+
+    Args:
+      function: maps a position [P] to a value and a gradient [P]. Where they are not finite the
+        search turns back.
+      start: float64 [P].
+      max_iterations: of L-BFGS.
+      tolerance: the search has converged where the gradient in these units is below it.
+      name: of the function's value, for the error.
+      relative_tolerance: the search has also converged where an iteration improves the value by no
+        more than this part of it.
+
+    Raises:
+      ValueError: if value or gradient is not finite at the start.
+    """
+    first_value, first_gradient = function(start)
+    if not (np.isfinite(first_value) and np.isfinite(first_gradient).all()):
+        raise ValueError(f"{name} is not finite at the start: start elsewhere")
+    scale = 1 / np.maximum(np.abs(first_gradient), 1)
+    worst, last_finite = 0.0, np.zeros_like(start)
+
+    def negative(scaled):
+        nonlocal worst, last_finite
+        scaled = scaled.numpy()
+        value, gradient = function(start + scale * scaled)
+        loss, gradient = first_value - value, -gradient * scale
+        if np.isfinite(loss) and np.isfinite(gradient).all():
+            worst, last_finite = max(worst, loss), scaled
+        else:
+            # To the line search this is a slope up from the last finite position.
+            away = scaled - last_finite
+            loss, gradient = 2 * worst + 1, away / np.linalg.norm(away)
+        return tf.constant(loss, tf.float64), tf.constant(gradient, tf.float64)
+
+    found = tfp.optimizer.lbfgs_minimize(
+        negative,
+        tf.zeros(start.shape, tf.float64),
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        f_relative_tolerance=relative_tolerance,
+    )
+    # Where rounding tells no better from worse, the line search fails.
+    left = np.max(np.abs(found.objective_gradient))
+    is_flat = left < _FLAT * np.max(np.abs(first_gradient * scale))
+    gain = -float(found.objective_value)
+    return Maximum(
+        start + scale * found.position.numpy() if gain > 0 else start,
+        first_value + max(gain, 0.0),
+        bool(found.converged or (found.failed and is_flat)),
+    )

@@ -1,0 +1,177 @@
+"""Logs from trajectories, and trajectories from logs."""
+
+import tensorflow as tf
+
+from recsim_tf.adapters.episodes import Session, session_spec
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Trajectory, Transition
+from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+
+
+def from_trajectory(trajectory: Trajectory) -> SessionLog:
+    """The log of single-session rollouts: the documents shown and all draws of the users.
+
+    Args:
+      trajectory: [T, B, ...] of a rollout with `auto_reset=False`.
+
+    Raises:
+      ValueError: for an auto-reset trajectory.
+    """
+    if tf.nest.flatten(trajectory.newcomers):
+        raise ValueError(
+            "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
+            " trajectory"
+        )
+    transitions, draws = trajectory.transitions, trajectory.transitions.draws
+    positions = tf.maximum(transitions.slate, 0)
+    resampled = bool(tf.nest.flatten(draws.candidates))
+
+    def candidates_of(first, later):
+        """[T, B, N, ...]: the candidates of each step, from those of the first and of the steps
+        after each.
+        """
+        num_steps = positions.shape[0]
+        return (
+            tf.concat([first[tf.newaxis], later[:-1]], axis=0)
+            if resampled
+            else tf.tile(first[tf.newaxis], [num_steps, *[1] * len(first.shape)])
+        )
+
+    def shown(candidates):
+        return tf.gather(candidates, positions, batch_dims=2)
+
+    later = draws.candidates if resampled else trajectory.initial.candidates
+    documents = tf.nest.map_structure(
+        lambda first, after: shown(candidates_of(first, after)),
+        trajectory.initial.candidates,
+        later,
+    )
+    hidden = draws.hidden
+    if not resampled:
+        hidden = tf.nest.map_structure(
+            lambda first: shown(candidates_of(first, first)), trajectory.initial.hidden
+        )
+    length = tf.reduce_sum(tf.cast(transitions.active, tf.int32), axis=0).numpy()
+
+    def by_session(nest):
+        return repeat_last_step(_as_numpy(tf.nest.map_structure(_swap_axes, nest)), length)
+
+    return SessionLog(
+        length=length,
+        departed=tf.reduce_any(transitions.terminated, axis=0).numpy(),
+        initial=_as_numpy(trajectory.initial.user),
+        documents=by_session(documents),
+        shown=by_session(transitions.slate >= 0),
+        hidden=by_session(hidden),
+        response=by_session(draws.response),
+        innovation=by_session(draws.innovation),
+    )
+
+
+def scoring_simulator(simulator: Simulator) -> Simulator:
+    """A simulator of the same models whose candidates are the documents that a log shows."""
+    return Simulator(
+        simulator.users,
+        simulator.documents,
+        simulator.slate_size,
+        simulator.slate_size,
+        simulator.reward_fn,
+    )
+
+
+def as_trajectory(
+    log: SessionLog,
+    simulator: Simulator,
+    num_users: int,
+    latent: bool = False,
+    latent_initial: bool = False,
+    spec: Session | None = None,
+) -> Trajectory:
+    """The log as a trajectory [T, S, ...] of a `scoring_simulator`. Its log-probability is that of
+    the log.
+
+    Args:
+      log: with everything that the simulator's user model draws.
+      simulator: as `scoring_simulator` makes it.
+      num_users: sessions that will be scored at once; a parameter may have a value for each.
+      latent: whether innovations are latent. Those of the trajectory are then zeros, which mean
+        nothing.
+      latent_initial: the same for initial draws.
+      spec: `session_spec(simulator, num_users)`, where it is known.
+
+    Raises:
+      ValueError: if the log lacks what the models draw, or has another slate size.
+    """
+    if log.slate_size != simulator.slate_size:
+        raise ValueError(
+            f"the log must have slates of slate_size={simulator.slate_size} documents, got"
+            f" {log.slate_size}"
+        )
+    spec = spec or session_spec(simulator, num_users)
+    by_step = {
+        "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
+        "response": _matching("response", log.response, spec.draws.response),
+        "innovation": (
+            _zeros(log, spec.draws.innovation)
+            if latent
+            else _matching("innovation", log.innovation, spec.draws.innovation)
+        ),
+    }
+    documents = _matching("documents", log.documents, spec.draws.candidates)
+    if latent_initial:
+        initial = tf.nest.map_structure(
+            lambda leaf: tf.zeros([log.num_sessions, *leaf.shape], leaf.dtype), spec.initial.user
+        )
+    else:
+        initial = _matching("initial", log.initial, spec.initial.user)
+    is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
+    terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
+    next_documents = tf.nest.map_structure(
+        lambda leaf: tf.concat([leaf[:, 1:], leaf[:, -1:]], axis=1), documents
+    )
+    departure = tf.nest.map_structure(
+        lambda leaf: tf.cast(terminated, leaf.dtype), spec.draws.departure
+    )
+    transitions = Transition(
+        slate=tf.where(tf.convert_to_tensor(log.shown), tf.range(log.slate_size), -1),
+        draws=StepDraws(departure=departure, candidates=next_documents, **by_step),
+        response=_zeros(log, spec.response),
+        reward=tf.zeros(log.shown.shape[:2], spec.reward.dtype),
+        active=tf.convert_to_tensor(log.active),
+        terminated=terminated,
+        truncated=is_last & ~terminated,
+    )
+    first = tf.nest.map_structure(lambda leaf: leaf[:, 0], documents)
+    return Trajectory(
+        InitialDraws(initial, (), first, ()), tf.nest.map_structure(_swap_axes, transitions), ()
+    )
+
+
+def _zeros(log: SessionLog, spec: Nest) -> Nest:
+    return tf.nest.map_structure(
+        lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec
+    )
+
+
+def _matching(name: str, nest: Nest, spec: Nest) -> Nest:
+    """The nest as tensors of the structure and dtypes of a spec."""
+    if not tf.nest.flatten(spec):
+        return ()
+    found, wanted = tf.nest.flatten(nest), tf.nest.flatten(spec)
+    if len(found) != len(wanted):
+        fields = ", ".join(f"{leaf.dtype.name} {list(leaf.shape)}" for leaf in wanted)
+        raise ValueError(
+            f"the log's {name} must hold what the models draw, {fields}, got {len(found)} arrays"
+        )
+    return tf.nest.pack_sequence_as(
+        spec, [tf.cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
+    )
+
+
+def _swap_axes(leaf):
+    """[T, S, ...] from [S, T, ...], and back."""
+    return tf.transpose(leaf, [1, 0, *range(2, leaf.shape.rank)])
+
+
+def _as_numpy(nest):
+    return tf.nest.map_structure(lambda leaf: tf.convert_to_tensor(leaf).numpy(), nest)

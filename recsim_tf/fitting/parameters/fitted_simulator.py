@@ -1,0 +1,151 @@
+"""Simulators whose parameters are variables behind bijectors."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.parameters.mean_field import MeanField
+from recsim_tf.fitting.parameters.parameter import Parameter, present_value, with_attributes
+from recsim_tf.fitting.parameters.unconstrained import Unconstrained, flatten
+
+
+class FittedSimulator:
+    """A simulator whose parameters are variables.
+
+    The simulator that is given is left as it is; its models are copied and hold a
+    `tfp.util.TransformedVariable` for each parameter, in the dtype of the user model.
+
+    Args:
+      simulator: the models and the values of all other parameters.
+      parameters: by name, "users.NAME" or "documents.NAME" for an attribute of the model.
+
+    Raises:
+      ValueError: for a parameter that the models do not have, one without a start, or a start
+        outside of its support.
+    """
+
+    def __init__(self, simulator: Simulator, parameters: Mapping[str, Parameter]):
+        if not parameters:
+            raise ValueError("parameters must name at least one parameter to fit, got none")
+        self.parameters = dict(parameters)
+        # A user model need not have a dtype; the simulator's own default is float32.
+        dtype = getattr(simulator.users, "dtype", tf.float32)
+        self._transformed = {
+            name: _variable(name, parameter, simulator, dtype)
+            for name, parameter in parameters.items()
+        }
+        self._points = {
+            name: variable.pretransformed_input for name, variable in self._transformed.items()
+        }
+        self.unconstrained = Unconstrained(
+            self.parameters,
+            {name: tf.TensorSpec(point.shape, dtype) for name, point in self._points.items()},
+        )
+        self.simulator = with_attributes(simulator, self._transformed)
+        self.posteriors = {
+            name: MeanField(point, name)
+            for name, point in self._points.items()
+            if parameters[name].posterior == "mean_field"
+        }
+        # A dict keeps variables that several priors share once.
+        self._hyperparameters = {
+            id(variable): variable
+            for name in self.posteriors
+            for variable in parameters[name].prior.trainable_variables  # type: ignore[union-attr]
+        }
+        self._prior_and_gradients = compiled(self._differentiated_log_prior)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The unconstrained parameters, in their order; then those of their posteriors and of
+        hierarchical priors.
+        """
+        return [
+            *self._points.values(),
+            *(posterior.log_scales for posterior in self.posteriors.values()),
+            *self._hyperparameters.values(),
+        ]
+
+    def values(self) -> dict[str, np.ndarray]:
+        """The parameters' values, in their own supports; those at the mean of a mean-field
+        posterior.
+        """
+        return {
+            name: tf.convert_to_tensor(variable).numpy()
+            for name, variable in self._transformed.items()
+        }
+
+    def draw(self, seed) -> Simulator:
+        """The simulator with tensors for parameters: draws from their posteriors where they have
+        one, else their values.
+
+        Args:
+          seed: an integer or int32 [2].
+        """
+        seeds = random.split_seed(seed, len(self._transformed))
+        tensors = {}
+        for (name, variable), own_seed in zip(self._transformed.items(), seeds, strict=True):
+            if name in self.posteriors:
+                bijector = self.parameters[name].bijector
+                tensors[name], _ = self.posteriors[name].draw(bijector, [own_seed])
+            else:
+                tensors[name] = tf.convert_to_tensor(variable)
+        return with_attributes(self.simulator, tensors)
+
+    def log_prior(self, seed=0) -> tf.Tensor:
+        """float64 scalar: the log-density of the values under the priors; for mean-field posteriors
+        minus their divergence from the prior.
+        """
+        points = {name: x for name, x in self._points.items() if name not in self.posteriors}
+        total = self.unconstrained.log_prior(points, jacobian=False)
+        for name, posterior in self.posteriors.items():
+            parameter = self.parameters[name]
+            divergence = posterior.divergence(parameter.prior, parameter.bijector, seed)
+            total -= tf.cast(divergence, tf.float64)
+        return total
+
+    def log_prior_and_gradients(self, seed=0) -> tuple[float, list[np.ndarray]]:
+        """`log_prior` and its gradients in the variables."""
+        value, gradients = self._prior_and_gradients(random.as_seed(seed))
+        return float(value), [gradient.numpy() for gradient in gradients]
+
+    def _differentiated_log_prior(self, seed):
+        variables = self.variables
+        with tf.GradientTape() as tape:
+            value = self.log_prior(seed)
+        gradients = tape.gradient(
+            value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def flat(self) -> np.ndarray:
+        """float64 [P]: the unconstrained parameters as one vector."""
+        return flatten([point.numpy() for point in self._points.values()])
+
+    def assign_flat(self, flat: np.ndarray) -> None:
+        """Sets the unconstrained parameters from a vector [P]."""
+        for name, elements in self.unconstrained.by_name(flat).items():
+            self._points[name].assign(elements)
+
+
+def _variable(
+    name: str, parameter: Parameter, simulator: Simulator, dtype: tf.DType
+) -> tfp.util.TransformedVariable:
+    start = parameter.start
+    start = present_value(name, simulator) if start is None else np.asarray(start)
+    if start.dtype == object:
+        raise ValueError(f"{name} needs a start: the model has none, got {start}")
+    start = start.astype(dtype.as_numpy_dtype)
+    variable = tfp.util.TransformedVariable(
+        start, parameter.bijector, dtype=dtype, name=name.replace(".", "_")
+    )
+    if not np.all(np.isfinite(variable.pretransformed_input)):
+        raise ValueError(
+            f"{name} must start within its support, {parameter.bijector.name}, got {start}"
+        )
+    return variable

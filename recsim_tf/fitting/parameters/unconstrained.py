@@ -1,0 +1,73 @@
+"""Parameters over the reals: as one vector, and as values within their supports."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest
+from recsim_tf.fitting.parameters.parameter import Parameter
+
+
+class Unconstrained:
+    """The unconstrained elements of parameters, P in all.
+
+    Args:
+      parameters: by name.
+      specs: shape and dtype of the unconstrained elements by name, in the same order.
+    """
+
+    def __init__(self, parameters: Mapping[str, Parameter], specs: Mapping[str, tf.TensorSpec]):
+        self._parameters = parameters
+        self._specs = specs
+
+    def by_name(self, flat: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
+        """Vectors [..., P] as unconstrained elements [..., ...] of each parameter."""
+        return dict(zip(self._specs, unpack(flat, list(self._specs.values())), strict=True))
+
+    def values(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The parameters' values [..., ...] at vectors [..., P]."""
+        return {
+            name: self._parameters[name].bijector.forward(elements)
+            for name, elements in self.by_name(flat).items()
+        }
+
+    def log_prior(self, elements: Mapping[str, tf.Tensor], jacobian: bool) -> tf.Tensor:
+        """float64 scalar: the log-density of parameters under their priors, which are taken to be
+        flat where there are none.
+
+        Args:
+          elements: unconstrained elements of some of the parameters by name.
+          jacobian: False for the density of the values; True for that of the unconstrained
+            elements.
+        """
+        total = tf.zeros([], tf.float64)
+        for name, part in elements.items():
+            bijector, prior = self._parameters[name].bijector, self._parameters[name].prior
+            if jacobian:
+                log_det = bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank)
+                total += tf.cast(log_det, tf.float64)
+            if prior is not None:
+                total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
+        return total
+
+
+def unpack(flat: tf.Tensor | np.ndarray, specs: Nest) -> Nest:
+    """Vectors [..., P] as a nest.
+
+    Args:
+      flat: the elements of the leaves, one leaf after the other.
+      specs: nest of `tf.TensorSpec`, whose shapes are those of the leaves without the leading axes.
+    """
+    leaves, leading = tf.nest.flatten(specs), list(flat.shape[:-1])
+    parts = tf.split(flat, [spec.shape.num_elements() for spec in leaves], axis=-1)
+    shaped = [
+        tf.cast(tf.reshape(part, leading + spec.shape), spec.dtype)
+        for part, spec in zip(parts, leaves, strict=True)
+    ]
+    return tf.nest.pack_sequence_as(specs, shaped)
+
+
+def flatten(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """float64 [P]: the elements of arrays, one array after the other."""
+    return np.concatenate([np.ravel(array) for array in arrays]).astype(np.float64)
