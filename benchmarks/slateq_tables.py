@@ -114,7 +114,7 @@ def _random(
 def _cascade(no_click: str) -> tuple[str, ...]:
     return (
         "interest_evolution.users = @InterestEvolutionUsers()",
-        "InterestEvolutionUsers.choice_model = @PositionBiasedProportional",
+        "InterestEvolutionUsers.choice_model = @PositionBiasedProportional()",
         f"PositionBiasedProportional.no_click = '{no_click}'",
     )
 

@@ -6,15 +6,17 @@ the operative configuration.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import gin
 
 
 @contextlib.contextmanager
-def _restored() -> Iterator[None]:
-    """Opens the configuration; after the context everything in it is as before."""
+def own_configuration() -> Iterator[None]:
+    """An empty configuration; after the context the caller's is there again.
+
+    Not for several threads at once, as gin.
+    """
     tables = (gin.config._CONFIG, gin.config._OPERATIVE_CONFIG, gin.config._SINGLETONS)
     # The first two map each configurable to its bindings.
     kept = [
@@ -25,9 +27,10 @@ def _restored() -> Iterator[None]:
     try:
         # Modules that define configurables can only be imported without the lock.
         gin.config._set_config_is_locked(False)
-        # A singleton would keep what was built of another configuration.
-        gin.config._SINGLETONS.clear()
-        yield
+        for table in (*tables, gin.config._IMPORTS):
+            table.clear()
+        with gin.config_scope(None):
+            yield
     finally:
         for table, content in zip(tables, kept, strict=True):
             table.clear()
@@ -35,37 +38,6 @@ def _restored() -> Iterator[None]:
         gin.config._IMPORTS.clear()
         gin.config._IMPORTS.update(imports)
         gin.config._set_config_is_locked(was_locked)
-
-
-@contextlib.contextmanager
-def own_configuration() -> Iterator[None]:
-    """An empty configuration; after the context the caller's is there again.
-
-    Not for several threads at once, as gin.
-    """
-    with _restored(), gin.config_scope(None):
-        for table in (gin.config._CONFIG, gin.config._OPERATIVE_CONFIG, gin.config._IMPORTS):
-            table.clear()
-        yield
-
-
-@contextlib.contextmanager
-def bound(bindings: Mapping[str, Any]) -> Iterator[None]:
-    """The caller's configuration with other values of some parameters.
-
-    What is built inside is built anew, also where it is a singleton, and leaves nothing in the
-    operative configuration.
-
-    Args:
-      bindings: values by gin name, such as "SlateQAgent.gamma".
-
-    Raises:
-      ValueError: for an unknown name.
-    """
-    with _restored():
-        for name, value in bindings.items():
-            gin.bind_parameter(name, value)
-        yield
 
 
 def keep_what_was_called() -> set[str]:

@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from recsim_tf.choice import MultinomialProportional
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
@@ -32,12 +33,13 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.fitting import Minibatches, Parameter, fit, marginal_log_prob, simulated_log
 
+_MIN_NORMALIZER = "choice_model.min_normalizer"
 # Parameter -> the truth, the support.
 TRUTH = {
     "alpha_y_intercept": (0.3, "positive"),
-    "no_click_mass": (1.0, "real"),
+    "choice_model.no_click_mass": (1.0, "real"),
     # Below the smallest score.
-    "min_normalizer": (-1.25, tfb.Chain([tfb.Shift(-1.0), tfb.Scale(-1.0), tfb.Softplus()])),
+    _MIN_NORMALIZER: (-1.25, tfb.Chain([tfb.Shift(-1.0), tfb.Scale(-1.0), tfb.Softplus()])),
     "step_penalty": (0.5, "positive"),
     "user_update_alpha": (0.9 / 3.4, "positive"),
 }
@@ -109,7 +111,8 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
     """
     num_sessions, num_steps = _SIZES[quick]
     truth = TRUTH[_STEP][0]
-    users = InterestEvolutionUsers(min_normalizer=TRUTH["min_normalizer"][0])
+    choice_model = MultinomialProportional(min_normalizer=TRUTH[_MIN_NORMALIZER][0])
+    users = InterestEvolutionUsers(choice_model=choice_model)
     simulator = interest_evolution(users=users)
     log = simulated_log(
         simulator, num_sessions, num_steps, [seed, 0], jit_compile=True, latent=("innovation",)
@@ -160,7 +163,10 @@ def _filter_gradient(seed: int) -> tuple[float, float, float]:
     num_users, num_steps, num_runs = 50, 4, 20
     step = tf.Variable(0.8, dtype=dtype)
     users = InterestEvolutionUsers(
-        num_features=3, alpha_y_intercept=step, min_normalizer=-1.25, dtype=dtype
+        num_features=3,
+        alpha_y_intercept=step,
+        choice_model=MultinomialProportional(min_normalizer=-1.25),
+        dtype=dtype,
     )
     videos = UtilityVideos(3, topic_quality_means=(-1.0, 0.0, 1.0), dtype=dtype)
     scorer = interest_evolution(

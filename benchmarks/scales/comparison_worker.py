@@ -14,14 +14,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
-import gin
 import numpy as np
 
 import recsim_tf
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import baseline_policy
 
-_PARAMETER = "InterestEvolutionUsers.no_click_mass"
+_PARAMETER = "users.choice_model.no_click_mass"
 
 
 class Task(NamedTuple):
@@ -40,7 +39,7 @@ def measure(task: Task) -> dict:
     sizes = {"num_users": task.users, "max_steps": task.max_steps, "jit_compile": task.xla}
     evaluation = Evaluation(compare={_PARAMETER: values}, **sizes)
     comparison = evaluation.comparison
-    simulator = comparison.simulator(recsim_tf.interest_evolution)
+    simulator = comparison.simulator(recsim_tf.interest_evolution())
     policy = baseline_policy("random", simulator)
     together = evaluation.comparison_evaluator(comparison, "random", simulator, policy)
     alone = [_alone(value, sizes) for value in values]
@@ -55,8 +54,7 @@ def measure(task: Task) -> dict:
 
 
 def _alone(value: float, sizes: dict[str, Any]):
-    gin.parse_config(f"{_PARAMETER} = {value!r}")
-    simulator = recsim_tf.interest_evolution()
+    simulator = recsim_tf.interest_evolution().with_parameters({_PARAMETER: value})
     return Evaluation(**sizes).evaluator("random", simulator, baseline_policy("random", simulator))
 
 

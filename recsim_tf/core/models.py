@@ -211,7 +211,7 @@ def _described(value: Any) -> str:
         return f"an array {list(array.shape)}" if many else str(array.tolist())
     if callable(value) and not isinstance(value, Model | tf.DType):
         return f"{value.__module__}.{value.__qualname__}"
-    return type(value).__name__ if isinstance(value, Model) else repr(value)
+    return type(value).__qualname__ if isinstance(value, Model) else repr(value)
 
 
 class Dynamics(Model, abc.ABC):

@@ -4,12 +4,8 @@ Only here are the parts of a run built without arguments, from what gin binds. E
 receives them as arguments. Fits, which need no TF-Agents, are in `fitting`.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import gin
-
-from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluate import evaluate_run
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -31,7 +27,7 @@ def train(folder: RunDirectory) -> dict[str, Any] | None:
 
 def evaluate(folder: RunDirectory, explained: bool = False) -> list[PolicyResult]:
     """Evaluates the agent of a run and its baselines; see `evaluate_run`."""
-    return evaluate_run(folder, experiment(), Evaluation(), _builder("experiment"), explained)
+    return evaluate_run(folder, experiment(), Evaluation(), explained)
 
 
 def watch(folder: RunDirectory, timeout: float) -> int:
@@ -41,9 +37,4 @@ def watch(folder: RunDirectory, timeout: float) -> int:
 
 def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:
     """Simulates policies that do not learn; see `simulate_policies`."""
-    return simulate_policies(folder, Evaluation(), _builder("simulate"), episode_file)
-
-
-def _builder(configurable: str) -> Callable[[], Simulator]:
-    """A function that builds the simulator that is bound for a configurable anew."""
-    return lambda: gin.get_bindings(configurable)["simulator"]
+    return simulate_policies(folder, Evaluation(), episode_file)

@@ -1,10 +1,8 @@
 """Evaluation of the agent of a run, and of its baselines."""
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 
-from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.explanation import ValuesItems, explain
@@ -19,7 +17,6 @@ def evaluate_run(
     folder: RunDirectory,
     parts: Experiment,
     evaluation: Evaluation,
-    build: Callable[[], Simulator],
     explained: bool = False,
 ) -> list[PolicyResult]:
     """Evaluates the agent of a run and its baselines from the newest checkpoint; prints the table.
@@ -33,7 +30,6 @@ def evaluate_run(
       folder: of the run.
       parts: of its configuration; the agent is restored.
       evaluation: of each policy.
-      build: builds the environment anew, for a comparison.
       explained: whether to print a few slates with the agent's values too.
 
     Raises:
@@ -54,7 +50,7 @@ def evaluate_run(
         results = evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
         sessions.write_sessions(written / f"sessions-{iteration}.csv", results)
     else:
-        results = evaluation.compare(build, parts.policies)
+        results = evaluation.compare(parts.simulator, parts.policies)
         written = _new_folder(written, f"comparison-{iteration}")
         policies = [result.as_json() for result in results]
         write_json(written / "results.json", {"policies": policies})

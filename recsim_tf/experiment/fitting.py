@@ -83,7 +83,7 @@ def run_fit(
     Args:
       run_dir: the folder.
       simulator: the models, with the values of all parameters that are not fitted.
-      parameters: by name, as {"users.no_click_mass": @Parameter()}.
+      parameters: by name, as {"users.choice_model.no_click_mass": @Parameter()}.
       log: a `SessionLog`, a `SessionStream`, or what a reader of tables or data sets gives. The
         report is of a stream's first piece.
       held_out: part of the sessions that the fit does not see, for early stopping and for the

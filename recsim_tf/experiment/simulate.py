@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gin
@@ -22,13 +22,10 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 _USERS_AT_ONCE = 500
 
 
-@gin.configurable(
-    "simulate", module="recsim_tf", denylist=["folder", "evaluation", "build", "episode_file"]
-)
+@gin.configurable("simulate", module="recsim_tf", denylist=["folder", "evaluation", "episode_file"])
 def simulate_policies(
     folder: RunDirectory,
     evaluation: Evaluation,
-    build: Callable[[], Simulator],
     episode_file: str | None = None,
     simulator: Simulator = gin.REQUIRED,
     policies: Sequence[str] = ("random",),
@@ -44,7 +41,6 @@ def simulate_policies(
     Args:
       folder: receives the files.
       evaluation: the number of users and steps, the seed, and what is compared.
-      build: builds the environment anew, for a comparison.
       episode_file: None, or a new file for as many sessions of other users under the same policy;
         see `recsim_tf.adapters.episodes`.
       simulator: the environment.
@@ -75,7 +71,7 @@ def simulate_policies(
     results = (
         evaluation.evaluate(simulator, of_simulator(simulator))
         if evaluation.comparison is None
-        else evaluation.compare(build, of_simulator)
+        else evaluation.compare(simulator, of_simulator)
     )
     seconds = time.perf_counter() - started
     content = {

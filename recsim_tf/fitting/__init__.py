@@ -16,7 +16,7 @@ from recsim_tf.fitting.logs import (
     from_trajectory,
     simulated_log,
 )
-from recsim_tf.fitting.parameters.parameter import Parameter, with_values
+from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.sampling.parameters import ParameterPosterior, sample_parameters
@@ -52,6 +52,5 @@ __all__ = [
     "save_model",
     "session_log_prob",
     "simulated_log",
-    "with_values",
     "write_report",
 ]

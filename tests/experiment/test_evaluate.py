@@ -13,7 +13,7 @@ from tests.experiment.tiny_runs import open_run, run_command, snapshot
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-NO_CLICK_MASS = "InterestEvolutionUsers.no_click_mass"
+NO_CLICK_MASS = "users.choice_model.no_click_mass"
 VALUES = f'Evaluation.compare = {{"{NO_CLICK_MASS}": (0.5, 3.0)}}'
 FEW = ("Evaluation.num_users = 6", "Evaluation.max_steps = 20", "train.num_iterations = 10")
 
@@ -54,7 +54,7 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     assert list(results) == [
         f"{policy} [{setting}]" for policy in ("Random", "Oracle", "SlateQ") for setting in settings
     ]
-    _, parts = _restored(run, f"{NO_CLICK_MASS} = 3.0")
+    _, parts = _restored(run, "MultinomialProportional.no_click_mass = 3.0")
     for expected in Evaluation().evaluate(parts.simulator, parts.policies(parts.simulator)):
         found = results[f"{expected.name} [no_click_mass=3.0, seed=1]"]
         for compared, of_its_own in zip(found.sessions, expected.sessions, strict=True):
@@ -107,7 +107,7 @@ def test_parameters_of_the_agent_are_refused_and_nothing_is_written(run):
     before = snapshot(run)
     with pytest.raises(
         UsageError,
-        match=r"SlateQAgent\.average_tau is no parameter that the environment's models keep",
+        match=r"Simulator has no parameter SlateQAgent\.average_tau",
     ):
         _compared(run, 'Evaluation.compare = {"SlateQAgent.average_tau": (0.1, 0.2)}')
     assert snapshot(run) == before

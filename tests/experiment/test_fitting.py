@@ -17,17 +17,17 @@ from tests.experiment.tiny_runs import run_command
 CONFIG = """
 run_fit.log = @simulated_log()
 run_fit.held_out = 0.2
-run_fit.truth = {"users.no_click_mass": 1.0}
+run_fit.truth = {"users.choice_model.no_click_mass": 1.0}
 run_fit.num_replicates = 20
 simulated_log.simulator = @truth/interest_evolution()
 simulated_log.num_sessions = 60
 simulated_log.num_steps = 6
-InterestEvolutionUsers.min_normalizer = -1.25
+MultinomialProportional.min_normalizer = -1.25
 InterestEvolutionUsers.time_budget = 10.0
 truth/interest_evolution.users = @InterestEvolutionUsers()
 interest_evolution.users = @InterestEvolutionUsers()
 run_fit.simulator = @interest_evolution()
-run_fit.parameters = {"users.no_click_mass": @Parameter()}
+run_fit.parameters = {"users.choice_model.no_click_mass": @Parameter()}
 Parameter.start = 1.5
 """
 
@@ -55,21 +55,21 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     )
     assert code == 0, errors
     content = json.loads((run / "results.json").read_text())
-    estimate = content["estimates"]["users.no_click_mass"]
+    estimate = content["estimates"]["users.choice_model.no_click_mass"]
     assert abs(estimate["value"] - 1.0) < 4 * estimate["standard_error"]
-    assert re.search(rf"users.no_click_mass +{estimate['value']:.5g}", output)
+    assert re.search(rf"users.choice_model.no_click_mass +{estimate['value']:.5g}", output)
     assert (content["sessions"], content["held_out_sessions"]) == (48, 12)
     assert content["checks"]["recovery"]
     assert "Recovery of known parameters" in (run / "report.html").read_text()
-    assert "users.no_click_mass" in (run / "model" / "MODEL_CARD.md").read_text()
+    assert "users.choice_model.no_click_mass" in (run / "model" / "MODEL_CARD.md").read_text()
     loaded = load_model(run / "model")
-    assert loaded.simulator.users.no_click_mass == pytest.approx(estimate["value"])
+    assert loaded.simulator.users.choice_model.no_click_mass == pytest.approx(estimate["value"])
     assert loaded.simulator.users.time_budget == 10.0
 
-    assert content["posterior"]["users.no_click_mass"]["sd"] == pytest.approx(
+    assert content["posterior"]["users.choice_model.no_click_mass"]["sd"] == pytest.approx(
         estimate["standard_error"], rel=0.5
     )
-    assert np.load(run / "posterior.npz")["users.no_click_mass"].shape == (2, 50)
+    assert np.load(run / "posterior.npz")["users.choice_model.no_click_mass"].shape == (2, 50)
 
     code, output, errors = run_command(
         capfd, "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings

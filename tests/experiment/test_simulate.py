@@ -1,7 +1,6 @@
 import csv
 import json
 
-import gin
 import pytest
 
 import recsim_tf
@@ -118,10 +117,7 @@ def test_a_policy_that_does_not_suit_the_environment_is_refused_before_anything_
 
 
 def _comparison_bindings(*bindings):
-    values = (
-        '{"InterestExplorationUsers.no_click_mass": (2, 6.0),'
-        ' "InterestExplorationUsers.min_normalizer": (0.0,)}'
-    )
+    values = '{"users.choice_model.no_click_mass": (2, 6.0), "documents.quality_scale": (0.1,)}'
     few = [
         "Evaluation.num_users = 4",
         "Evaluation.max_steps = 3",
@@ -138,11 +134,11 @@ def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
     policies = json.loads((folder.path / "results.json").read_text())["policies"]
     settings = [(mass, seed) for mass in (2, 6.0) for seed in (1, 2)]
     assert [
-        (policy["values"]["InterestExplorationUsers.no_click_mass"], policy["seed"])
+        (policy["values"]["users.choice_model.no_click_mass"], policy["seed"])
         for policy in policies
     ] == settings
     names = [
-        f"Random [no_click_mass={mass}, min_normalizer=0.0, seed={seed}]" for mass, seed in settings
+        f"Random [no_click_mass={mass}, quality_scale=0.1, seed={seed}]" for mass, seed in settings
     ]
     assert [policy["name"] for policy in policies] == names
     assert [line.split("]")[0] + "]" for line in capsys.readouterr().out.splitlines()[2:6]] == names
@@ -161,7 +157,7 @@ def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
 def test_what_a_comparison_records_loads_and_gives_the_same_again(tmp_path):
     bindings = [
         *_comparison_bindings(),
-        'Evaluation.compare = {"InterestExplorationUsers.no_click_mass": (2, 6.0)}',
+        'Evaluation.compare = {"users.choice_model.no_click_mass": (2, 6.0)}',
     ]
     first = commands.simulate(RunDirectory(tmp_path / "run", config.load([], bindings)))
     assert (tmp_path / "run" / "values.png").stat().st_size > 1000
@@ -170,7 +166,6 @@ def test_what_a_comparison_records_loads_and_gives_the_same_again(tmp_path):
         tmp_path / "again",
         config.load([str(recorded)], ["simulate.simulator = @interest_exploration()"]),
     )
-    assert gin.query_parameter("InterestExplorationUsers.no_click_mass") == 5.0
     assert commands.simulate(again)["policies"] == first["policies"]
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf import choice
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
@@ -48,7 +49,12 @@ def evolution(
     given.
     """
     num_topics = len(topic_quality_means or range(20))
-    arguments = {"num_features": num_topics, "time_budget": 10.0, "min_normalizer": -1.25, **users}
+    arguments = {
+        "num_features": num_topics,
+        "time_budget": 10.0,
+        "choice_model": choice.MultinomialProportional(min_normalizer=-1.25),
+        **users,
+    }
     model = InterestEvolutionUsers(**arguments, dtype=dtype)
     videos = UtilityVideos(num_topics, topic_quality_means=topic_quality_means, dtype=dtype)
     return interest_evolution(
@@ -76,7 +82,13 @@ def drifting(dtype=tf.float64) -> Simulator:
     item has.
     """
     factors, pull = np.random.default_rng(0).standard_normal([2, 5, 2])
-    users = DriftingTasteUsers(2, gain=[0.3, 0.1], decay=[0.8, 0.5], no_click_mass=0.5, dtype=dtype)
+    users = DriftingTasteUsers(
+        2,
+        gain=[0.3, 0.1],
+        decay=[0.8, 0.5],
+        choice_model=choice.MultinomialLogit(no_click_mass=0.5),
+        dtype=dtype,
+    )
     items = Catalogue(5, 2, bias=np.linspace(-1, 1, 5), factors=factors, pull=pull, dtype=dtype)
     return drifting_taste(slate_size=2, num_candidates=4, users=users, documents=items, dtype=dtype)
 

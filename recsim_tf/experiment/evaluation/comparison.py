@@ -1,8 +1,9 @@
 """Comparisons: values of an environment's parameters, and seeds, in one simulation."""
 
 import contextlib
+import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,16 +14,12 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
-from recsim_tf.gin_scope import bound
-
-# Users of each value in a trial of the tensors. Only the users' axis fits both.
-_TRIAL_USERS = (2, 3)
 
 
 class Setting(NamedTuple):
     """One of the simulations that are compared."""
 
-    values: dict[str, Any]  # by gin name, as given
+    values: dict[str, Any]  # by parameter, as given
     seed: int
     label: str  # short, such as "no_click_mass=0.5, seed=2"
 
@@ -36,17 +33,17 @@ class Comparison:
     except for what `random.paired` excepts.
 
         comparison = Comparison(
-            {"InterestEvolutionUsers.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2), num_users=1000
+            {"users.choice_model.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2), num_users=1000
         )
-        simulator = comparison.simulator(recsim_tf.interest_evolution)
+        simulator = comparison.simulator(recsim_tf.interest_evolution())
         with comparison.paired():
             trajectory = simulator.rollout(
                 policy, comparison.num_rows, num_steps, comparison.seed_rows()
             )
 
     Args:
-      values: gin names of parameters of the environment's models, each with its values: numbers, or
-        tables of one shape. May be empty.
+      values: parameters of the environment's models, named as in `simulator.parameters()`, each
+        with its values: numbers, or tables of one shape. May be empty.
       seeds: integers.
       num_users: b, users of each value and seed.
 
@@ -82,38 +79,39 @@ class Comparison:
         """The context to trace the simulation in, or to run it in eagerly; see `random.paired`."""
         return random.paired(len(self.settings) // len(self._seeds), len(self._seeds))
 
-    def simulator(self, build: Callable[[], Simulator]) -> Simulator:
-        """The simulator of all rows; the compared parameters are float32 tensors [num_rows, ...].
-
-        Each value is first tried in a simulator of its own. The caller's gin configuration stays as
-        it is.
+    def simulator(self, simulator: Simulator) -> Simulator:
+        """The simulator of all rows; the compared parameters are float32 arrays [num_rows, ...].
 
         Args:
-          build: builds the simulator anew, its models by gin-configurable constructors, as
-            `recsim_tf.interest_evolution`.
+          simulator: has the values of all other parameters. It is left as it is.
 
         Raises:
-          UsageError: for an unknown parameter, a value that the models refuse, or a parameter that
-            no model keeps for each user.
+          UsageError: for an unknown parameter, or a value that the models refuse.
         """
         if not self._values:
-            return build()
+            return simulator
+        for name in self._values:
+            try:
+                simulator.parameter_rank(name)
+            except ValueError as error:
+                raise UsageError(
+                    f"values: {error}; for other settings there is recsim-tf sweep"
+                ) from error
         combinations = self._combinations()
-        # What is built and tried on the way leaves nothing behind.
-        with bound({}):
-            for name, values in self._values.items():
-                _refuse_unknown(name, values[0])
-            alone = [_built_alone(build, setting) for setting in combinations]
-            columns = {name: _column(build, name, values) for name, values in self._values.items()}
-            for setting, simulator in zip(combinations, alone, strict=True):
-                with _refused(setting):
-                    simulator.reset(1, seed=0)
-            times = len(self._seeds) * self.num_users
-            rows = {
-                name: _repeated(column([setting[name] for setting in combinations]), times)
-                for name, column in columns.items()
-            }
-            return _built(build, rows, self.num_rows)
+        for setting in combinations:
+            with _refused(setting):
+                simulator.with_parameters(setting).reset(1, seed=0)
+        times = len(self._seeds) * self.num_users
+        columns = {
+            name: simulator.for_users(name, [setting[name] for setting in combinations])
+            for name in self._values
+        }
+        rows = {
+            name: tf.constant(np.repeat(column, times, axis=0), tf.float32)
+            for name, column in columns.items()
+        }
+        with _refused({name: "one for each user" for name in rows}):
+            return dataclasses.replace(simulator.with_parameters(rows), num_users=self.num_rows)
 
     def _combinations(self) -> list[dict[str, Any]]:
         return [
@@ -151,55 +149,6 @@ def _check_distinct(name: str, values) -> None:
         raise ValueError(f"{name} must differ, got {twice[0]} twice")
 
 
-def _column(
-    build: Callable[[], Simulator], name: str, values: list
-) -> Callable[[list], np.ndarray]:
-    """How values of a parameter become a column [values, ...] that the models take with a row for
-    each user.
-
-    Where a model takes a number or a vector, the column of numbers is [values, 1].
-    """
-    is_table = np.ndim(values[0]) > 0
-    error: Exception | None = None
-    for column in [_numbers] if is_table else [_numbers, _vectors]:
-        try:
-            for num_users in _TRIAL_USERS:
-                _try_rows(build, name, _repeated(column(values), num_users))
-            return column
-        # What a model makes of a tensor that it does not expect can raise anything.
-        except Exception as refused:
-            error = refused
-    raise UsageError(
-        f"values: {name} is no parameter that the environment's models keep for each user, as a"
-        " comparison needs: compare its values with recsim-tf sweep"
-    ) from error
-
-
-def _numbers(values: list) -> np.ndarray:
-    return np.asarray(values, np.float32)
-
-
-def _vectors(values: list) -> np.ndarray:
-    return _numbers(values)[:, np.newaxis]
-
-
-def _repeated(column: np.ndarray, times: int) -> tf.Tensor:
-    return tf.constant(np.repeat(column, times, axis=0))
-
-
-def _refuse_unknown(name: str, value) -> None:
-    try:
-        with bound({name: value}):
-            pass
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"values: {one_line(error)}") from error
-
-
-def _built_alone(build: Callable[[], Simulator], setting: dict[str, Any]) -> Simulator:
-    with _refused(setting), bound(setting):
-        return build()
-
-
 @contextlib.contextmanager
 def _refused(setting: dict[str, Any]) -> Iterator[None]:
     """Names the values that the models do not take."""
@@ -210,26 +159,3 @@ def _refused(setting: dict[str, Any]) -> Iterator[None]:
         raise UsageError(
             f"values: the environment does not take {shown}: {one_line(error)}"
         ) from error
-
-
-def _try_rows(build: Callable[[], Simulator], name: str, rows: tf.Tensor) -> None:
-    """Traces a step of users with a value each."""
-    simulator = _built(build, {name: rows}, len(rows))
-    slate = np.tile(np.arange(simulator.slate_size, dtype=np.int32), [len(rows), 1])
-    # Nothing is run: the shapes decide.
-    trial = tf.function(
-        lambda: simulator.step(simulator.reset(len(rows), seed=0), slate, seed=0), autograph=False
-    )
-    trial.get_concrete_function()
-
-
-def _built(build: Callable[[], Simulator], rows: dict[str, tf.Tensor], num_rows: int) -> Simulator:
-    with bound({**rows, "Simulator.num_users": num_rows}):
-        simulator = build()
-    kept = [
-        value for module in (simulator, *simulator.submodules) for value in vars(module).values()
-    ]
-    for name, tensor in rows.items():
-        if not any(value is tensor for value in kept):
-            raise UsageError(f"no model keeps {name}")
-    return simulator

@@ -29,8 +29,8 @@ class Evaluation:
     training, and of `evaluate --watch`, are of the run's own environment and `seed`.
 
         Evaluation.compare = {
-            "InterestEvolutionUsers.no_click_mass": (0.5, 1.0, 2.0),
-            "UtilityVideos.max_utility": (1.0, 3.0),
+            "users.choice_model.no_click_mass": (0.5, 1.0, 2.0),
+            "documents.max_utility": (1.0, 3.0),
         }
         Evaluation.seeds = (1, 2, 3)
 
@@ -40,7 +40,8 @@ class Evaluation:
       seed: an integer; that of the users and of all that happens.
       jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an
         evaluation is short.
-      compare: None, or gin names of parameters, each with the values to compare; see `Comparison`.
+      compare: None, or parameters of the environment's models, each with the values to compare; see
+        `Comparison`.
       seeds: None, or the seeds to compare in place of `seed`.
 
     Attributes:
@@ -124,20 +125,20 @@ class Evaluation:
 
     def compare(
         self,
-        build: Callable[[], Simulator],
+        simulator: Simulator,
         policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
     ) -> list[PolicyResult]:
         """Results of named policies, each with every value and seed of `comparison`.
 
         Args:
-          build: builds the environment anew, see `Comparison.simulator`.
+          simulator: the environment, with the values of all other parameters.
           policies: makes the policies for the environment of all values.
 
         Raises:
           UsageError: if the environment cannot take the values.
         """
         assert self.comparison is not None
-        simulator = self.comparison.simulator(build)
+        simulator = self.comparison.simulator(simulator)
         return [
             result
             for name, policy in policies(simulator).items()

@@ -7,10 +7,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import ChoiceDistribution
-from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import SimulatorState, Slate, Transition
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 
@@ -48,10 +46,8 @@ def predict_choices(
         num_steps = trajectory.transitions.reward.shape[0]
 
         def record(arrays, step, state, transition, log_probs):
-            probs = _click_probs(
-                scorer.users.response(state.user, shown(scorer, state, transition)),
-                scorer.slate_size,
-            )
+            response = scorer.users.response(state.user, scorer.shown(state, transition))
+            probs = _click_probs(response, scorer.slate_size)
             return arrays[0].write(step, probs), arrays[1].write(step, log_probs["response"])
 
         dtype = trajectory.transitions.reward.dtype
@@ -68,16 +64,6 @@ def predict_choices(
             [np.swapaxes(values.numpy(), 0, 1)[: log.num_sessions - start] for values in found]
         )
     return ChoicePredictions(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-
-
-def shown(simulator: Simulator, state: SimulatorState, transition: Transition) -> Slate:
-    """The slate that users were shown at a step of a trajectory."""
-    documents = simulator.documents.describe(
-        nests.take(state.candidates, tf.maximum(transition.slate, 0)), state.corpus
-    )
-    return Slate(
-        simulator.documents.show(documents, transition.draws.hidden), transition.slate >= 0
-    )
 
 
 def _click_probs(response: tfd.Distribution, slate_size: int) -> tf.Tensor:

@@ -19,7 +19,7 @@ from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.fitting.parameters.parameter import Parameter, with_values
+from recsim_tf.fitting.parameters.parameter import Parameter, as_numbers
 from recsim_tf.fitting.validation import check_at_least
 
 # Standard deviation of all starts but the first, in the unconstrained parameters.
@@ -78,7 +78,7 @@ def fit(
 
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
-      parameters: by name, as {"users.no_click_mass": Parameter(support="positive")}.
+      parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
       log: the sessions, with everything that the user model draws, in memory or in pieces. If its
         initial draws are (), each session gets a mean-field posterior of them, whose prior is the
         model's own distribution of initial draws. If only a class is missing, as the type of a
@@ -145,7 +145,8 @@ def fit(
     if uncertainty is not None and not (likelihood.is_bound or best.progress.diverged):
         information = uncertainty.information(likelihood)
     found = estimates(fitted, information, confidence)
-    fitted_simulator = with_values(simulator, {name: one.value for name, one in found.items()})
+    values = {name: one.value for name, one in found.items()}
+    fitted_simulator = simulator.with_parameters(as_numbers(values))
     initial_draws: Nest = ()
     if likelihood.initial_posterior is not None:
         prior = fitted_simulator.users.initial_draws(likelihood.num_sessions)

@@ -6,8 +6,8 @@ from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest, Slate, Trajectory
+from recsim_tf.core.stages import Stages, log_prob_per_user, user_step
+from recsim_tf.core.types import Nest, SimulatorState, StepDraws, Trajectory, Transition
 from recsim_tf.fitting.validation import check_at_least
 
 # Of each session: what the jackknife needs.
@@ -55,9 +55,8 @@ def marginal_log_prob(
     initial = log_prob_per_user(
         "user", simulator.users.initial_draws(num_users), trajectory.initial.user
     )
-    particles = _copies(
-        simulator.initial_state(trajectory.initial).user, num_particles * _NUM_FILTERS
-    )
+    first = simulator.initial_state(trajectory.initial)
+    particles = _copies(first.user, num_particles * _NUM_FILTERS)
     log_weights = tf.fill(
         [num_particles, _NUM_FILTERS, num_users],
         -tf.math.log(tf.cast(num_particles, initial.dtype)),
@@ -65,7 +64,14 @@ def marginal_log_prob(
 
     def body(step, particles, log_weights, totals, seed):
         seed, innovation_seed, resampling_seed = random.split_seed(seed, 3)
-        particles, log_factors = _move(simulator, trajectory, step, particles, innovation_seed)
+        later = nests.at_step(trajectory.transitions.draws.candidates, tf.maximum(step - 1, 0))
+        state = first._replace(
+            candidates=tf.nest.map_structure(
+                lambda one, other: tf.where(step == 0, one, other), first.candidates, later
+            )
+        )
+        transition = nests.at_step(trajectory.transitions, step)
+        particles, log_factors = _move(simulator, state, transition, particles, innovation_seed)
         log_weights += tf.reshape(log_factors, log_weights.shape)
         log_means = tf.reduce_logsumexp(log_weights, axis=0)
         particles, log_weights = _resample(particles, log_weights - log_means, resampling_seed)
@@ -90,28 +96,49 @@ def marginal_log_prob(
     return initial + 2 * log_mean - tf.reduce_mean(totals, axis=0)
 
 
-def _move(
-    simulator: Simulator, trajectory: Trajectory, step, particles: Nest, seed
-) -> tuple[Nest, tf.Tensor]:
-    """Particles [P * R * B, ...] after a step of the trajectory, and the logs [P * R * B] of the
-    factors of their weights.
+class _Proposed(Stages):
+    """The recorded draws of a step, and innovations that are proposed for each particle.
+
+    Args:
+      draws: of the step, each leaf [P * R * B, ...].
+      seed: int32 [2], of the innovations.
     """
-    users, transition = simulator.users, nests.at_step(trajectory.transitions, step)
+
+    def __init__(self, draws: StepDraws, seed):
+        self._draws = draws._asdict()
+        self._seed = seed
+        self.log_factors = tf.zeros([])  # [P * R * B], the logs of the factors of the weights
+
+    def sample(self, stage, distribution, who=None):
+        if stage == "innovation":
+            draw, log_factor = _propose(distribution, self._seed)
+        else:
+            draw = self._draws[stage]
+            log_factor = log_prob_per_user(stage, distribution, draw)
+        self.log_factors = log_factor + tf.cast(self.log_factors, log_factor.dtype)
+        return draw
+
+
+def _move(
+    simulator: Simulator, state: SimulatorState, transition: Transition, particles: Nest, seed
+) -> tuple[Nest, tf.Tensor]:
+    """Particles [P * R * B, ...] after a recorded step of B users, and the logs [P * R * B] of the
+    factors of their weights.
+
+    Args:
+      simulator: its models.
+      state: of the B users before the step, of which the candidates are read.
+      transition: the step.
+      particles: of the users' state.
+      seed: int32 [2].
+    """
     num_copies = nests.batch_size(particles) // transition.active.shape[0]
-    slate = _copies(_slate(simulator, trajectory, step), num_copies)
-    draw = _copies(transition.draws.response, num_copies)
-    log_factors = log_prob_per_user("response", users.response(particles, slate), draw)
-    response = users.outcome(particles, slate, draw)
-    innovation, log_ratio = _propose(users.innovation(particles, slate, response), seed)
-    moved = users.update(particles, slate, response, innovation)
-    log_factors += log_ratio
-    departure = users.departure(moved)
-    if isinstance(departure, tfd.Distribution):
-        log_factors += log_prob_per_user(
-            "departure", departure, _copies(transition.draws.departure, num_copies)
-        )
-    active = _copies(transition.active, num_copies)
-    return nests.where(active, moved, particles), tf.where(active, log_factors, 0)
+    slate, draws, active = _copies(
+        (simulator.shown(state, transition), transition.draws, transition.active), num_copies
+    )
+    stages = _Proposed(draws, seed)
+    moved = user_step(simulator.users, particles, slate, stages).user
+    return nests.where(active, moved, particles), tf.where(active, stages.log_factors, 0)
 
 
 def _resample(particles: Nest, log_weights: tf.Tensor, seed) -> tuple[Nest, tf.Tensor]:
@@ -160,35 +187,16 @@ def _copies(nest: Nest, number: int) -> Nest:
     )
 
 
-def _slate(simulator: Simulator, trajectory: Trajectory, step) -> Slate:
-    """The slate that users were shown at a step. The candidates are the documents that were logged,
-    and the corpus has no state.
-    """
-    later = nests.at_step(trajectory.transitions.draws.candidates, tf.maximum(step - 1, 0))
-    candidates = tf.nest.map_structure(
-        lambda first, after: tf.where(step == 0, first, after), trajectory.initial.candidates, later
-    )
-    transition = nests.at_step(trajectory.transitions, step)
-    documents = simulator.documents.describe(
-        nests.take(candidates, tf.maximum(transition.slate, 0)), ()
-    )
-    return Slate(
-        simulator.documents.show(documents, transition.draws.hidden), transition.slate >= 0
-    )
-
-
-def _propose(distribution: tfd.Distribution | None, seed) -> tuple[Nest, tf.Tensor | float]:
+def _propose(distribution: tfd.Distribution, seed) -> tuple[Nest, tf.Tensor]:
     """A draw of an innovation [B], and the log of its probability over that of its proposal, [B] or
-    a number.
+    a scalar.
     """
-    if distribution is None:
-        return (), 0.0
     draw = random.sample(distribution, seed)
     if all(
         kind == tfd.FULLY_REPARAMETERIZED
         for kind in tf.nest.flatten(distribution.reparameterization_type)
     ):
-        return draw, 0.0
+        return draw, tf.zeros([])
     draw = tf.nest.map_structure(tf.stop_gradient, draw)
     log_prob = log_prob_per_user("innovation", distribution, draw)
     return draw, log_prob - tf.stop_gradient(log_prob)

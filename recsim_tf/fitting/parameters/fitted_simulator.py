@@ -10,19 +10,19 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.parameters.mean_field import MeanField
-from recsim_tf.fitting.parameters.parameter import Parameter, present_value, with_attributes
+from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import Unconstrained, flatten
 
 
 class FittedSimulator:
     """A simulator whose parameters are variables.
 
-    The simulator that is given is left as it is; its models are copied and hold a
+    The simulator that is given is left as it is. Its models are copied, with a
     `tfp.util.TransformedVariable` for each parameter, in the dtype of the user model.
 
     Args:
       simulator: the models and the values of all other parameters.
-      parameters: by name, "users.NAME" or "documents.NAME" for an attribute of the model.
+      parameters: by name, as `simulator.parameters()` lists them.
 
     Raises:
       ValueError: for a parameter that the models do not have, one without a start, or a start
@@ -33,8 +33,7 @@ class FittedSimulator:
         if not parameters:
             raise ValueError("parameters must name at least one parameter to fit, got none")
         self.parameters = dict(parameters)
-        # A user model need not have a dtype; the simulator's own default is float32.
-        dtype = getattr(simulator.users, "dtype", tf.float32)
+        dtype = simulator.users.dtype
         self._transformed = {
             name: _variable(name, parameter, simulator, dtype)
             for name, parameter in parameters.items()
@@ -46,7 +45,7 @@ class FittedSimulator:
             self.parameters,
             {name: tf.TensorSpec(point.shape, dtype) for name, point in self._points.items()},
         )
-        self.simulator = with_attributes(simulator, self._transformed)
+        self.simulator = simulator.with_parameters(self._transformed)
         self.posteriors = {
             name: MeanField(point, name)
             for name, point in self._points.items()
@@ -95,7 +94,7 @@ class FittedSimulator:
                 tensors[name], _ = self.posteriors[name].draw(bijector, [own_seed])
             else:
                 tensors[name] = tf.convert_to_tensor(variable)
-        return with_attributes(self.simulator, tensors)
+        return self.simulator.with_parameters(tensors)
 
     def log_prior(self, seed=0) -> tf.Tensor:
         """float64 scalar: the log-density of the values under the priors; for mean-field posteriors
@@ -137,10 +136,11 @@ def _variable(
     name: str, parameter: Parameter, simulator: Simulator, dtype: tf.DType
 ) -> tfp.util.TransformedVariable:
     start = parameter.start
-    start = present_value(name, simulator) if start is None else np.asarray(start)
-    if start.dtype == object:
-        raise ValueError(f"{name} needs a start: the model has none, got {start}")
-    start = start.astype(dtype.as_numpy_dtype)
+    simulator.parameter_rank(name)
+    start = simulator.parameters().get(name) if start is None else start
+    if start is None:
+        raise ValueError(f"{name} needs a start: the model has none, got None")
+    start = np.asarray(start).astype(dtype.as_numpy_dtype)
     variable = tfp.util.TransformedVariable(
         start, parameter.bijector, dtype=dtype, name=name.replace(".", "_")
     )

@@ -1,18 +1,13 @@
-"""What is fitted: parameters of a simulator's models, and simulators with other values of them."""
+"""What is fitted: parameters of a simulator's models."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 import gin
 import numpy as np
-import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.simulator import Simulator
-
-_MODELS = ("users", "documents")
 BIJECTORS = {"real": tfb.Identity, "positive": tfb.Softplus, "unit": tfb.Sigmoid}
 
 
@@ -58,60 +53,9 @@ class Parameter:
         self.posterior = posterior
 
 
-def present_value(name: str, simulator: Simulator) -> np.ndarray:
-    """The value of a parameter "users.NAME" or "documents.NAME", an array. Its dtype is object if
-    the model holds no number.
-
-    Raises:
-      ValueError: for a parameter that the models do not have.
-    """
-    model, attribute = _locate(name, simulator)
-    return np.asarray(getattr(model, attribute))
-
-
-def with_values(simulator: Simulator, values: Mapping[str, Any]) -> Simulator:
-    """A copy of a simulator with other numbers for parameters "users.NAME" and "documents.NAME".
-
-    Args:
-      simulator: is left as it is.
-      values: numbers and arrays by name.
-
-    Raises:
-      ValueError: for a parameter that the models do not have.
-    """
-    return with_attributes(
-        simulator,
-        {
-            name: float(value) if np.ndim(value) == 0 else np.asarray(value)
-            for name, value in values.items()
-        },
-    )
-
-
-def with_attributes(simulator: Simulator, attributes: Mapping[str, Any]) -> Simulator:
-    """A copy of a simulator with other attributes of its models, named as in `with_values`."""
-    copied = copy.copy(simulator)
-    for model in _MODELS:
-        setattr(copied, model, copy.copy(getattr(simulator, model)))
-    for name, value in attributes.items():
-        model, attribute = _locate(name, copied)
-        setattr(model, attribute, value)
-    return copied
-
-
-def _locate(name: str, simulator: Simulator) -> tuple[tf.Module, str]:
-    model_name, _, attribute = name.partition(".")
-    if model_name not in _MODELS or not attribute:
-        raise ValueError(f"a parameter's name must be users.NAME or documents.NAME, got {name!r}")
-    model = getattr(simulator, model_name)
-    if not hasattr(model, attribute):
-        numbers = sorted(
-            key
-            for key, value in vars(model).items()
-            if isinstance(value, (int, float)) and not key.startswith("_")
-        )
-        raise ValueError(
-            f"{type(model).__name__} has no parameter {attribute!r}; its numbers are"
-            f" {', '.join(numbers)}"
-        )
-    return model, attribute
+def as_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of parameters as a model keeps them for good: numbers, and arrays for tables."""
+    return {
+        name: np.asarray(value).item() if np.ndim(value) == 0 else np.asarray(value)
+        for name, value in values.items()
+    }

@@ -17,7 +17,7 @@ from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood, take_sessions
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.fitting.parameters.parameter import Parameter, with_attributes
+from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.validation import check_at_least
 
@@ -65,7 +65,7 @@ def sample_parameters(
 
     Args:
       simulator: the models, with the values of all parameters that are not sampled.
-      parameters: by name, as {"users.no_click_mass": Parameter(support="positive")}.
+      parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
       log: the sessions, with everything that the user model draws.
       num_samples: draws of each chain, at least 4.
       num_burnin_steps: draws before them that adapt the step size, at least 1.
@@ -178,7 +178,7 @@ def _log_likelihood(
             with tf.GradientTape() as tape:
                 tape.watch(flat)
                 values = fitted.unconstrained.values(flat)
-                scorer = scoring_simulator(with_attributes(simulator, values))
+                scorer = scoring_simulator(simulator.with_parameters(values))
                 log_prob = scorer.log_prob(
                     take_sessions(trajectory, tf.minimum(rows, log.num_sessions - 1))
                 ).user

@@ -11,7 +11,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Slate, Trajectory
+from recsim_tf.core.stages import Recorded, user_step
+from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.unconstrained import unpack
 from recsim_tf.fitting.sampling import nuts
@@ -209,18 +210,25 @@ def _bijector(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
     return bijector
 
 
+class _FirstInnovation(Recorded):
+    """The answers of a recorded step without its innovation, whose distribution it keeps."""
+
+    distribution: tfd.Distribution | None = None
+
+    def sample(self, stage, distribution, who=None):
+        if stage != "innovation":
+            return super().sample(stage, distribution, who)
+        self.distribution = distribution
+        return random.sample(distribution, random.as_seed(0))
+
+
 def _first_innovation(scorer: Simulator, trajectory: Trajectory) -> tfd.Distribution | None:
     """The distribution of the innovations at the first step, or None where the users have none."""
-    user = scorer.initial_state(trajectory.initial).user
+    state = scorer.initial_state(trajectory.initial)
     first = nests.at_step(trajectory.transitions, 0)
-    shown = nests.take(trajectory.initial.candidates, tf.maximum(first.slate, 0))
-    slate = Slate(
-        scorer.documents.show(scorer.documents.describe(shown, ()), first.draws.hidden),
-        first.slate >= 0,
-    )
-    return scorer.users.innovation(
-        user, slate, scorer.users.outcome(user, slate, first.draws.response)
-    )
+    stages = _FirstInnovation(first.draws._asdict())
+    user_step(scorer.users, state.user, scorer.shown(state, first), stages)
+    return stages.distribution
 
 
 def _check_real(distribution: tfd.Distribution, draws: Nest) -> None:

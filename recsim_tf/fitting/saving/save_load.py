@@ -14,7 +14,7 @@ from recsim_tf._version import __version__
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.parameters.parameter import with_values
+from recsim_tf.fitting.parameters.parameter import as_numbers
 from recsim_tf.fitting.saving import files
 from recsim_tf.fitting.saving.agreement import check_same
 from recsim_tf.fitting.saving.card import figures, model_card
@@ -136,9 +136,8 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
     metadata, config, estimates = files.read(folder)
     with own_configuration():
         simulator = build_simulator(config, str(Path(folder) / files.CONFIG))
-        simulator = with_values(
-            simulator, {name: estimate.value for name, estimate in estimates.items()}
-        )
+        values = {name: estimate.value for name, estimate in estimates.items()}
+        simulator = simulator.with_parameters(as_numbers(values))
     return LoadedModel(simulator, estimates, metadata)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf.choice import MultinomialProportional
 from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.checks import predictive_check
 from recsim_tf.fitting.checks.predictive import Histogram, Statistic
@@ -34,7 +35,9 @@ def test_the_models_that_made_a_log_pass(true_check):
 
 
 def test_other_models_fail(log):
-    found = predictive_check(evolution(no_click_mass=4.0, **HAZARD), log, NUM_REPLICATES).statistics
+    found = predictive_check(
+        evolution(choice_model=MultinomialProportional(-1.25, 4.0), **HAZARD), log, NUM_REPLICATES
+    ).statistics
     for name in (
         "click_rate/position_0",
         "clicks_per_step/mean",
@@ -128,7 +131,7 @@ def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logg
 
     simulator = evolution(**HAZARD)
     simulator.users = Coupled(
-        20, min_normalizer=-1.25, time_budget=10.0, dtype=tf.float64, **HAZARD
+        20, MultinomialProportional(-1.25), time_budget=10.0, dtype=tf.float64, **HAZARD
     )
     check = predictive_check(simulator, log._replace(innovation=()), 20)
     assert not any("engagement" in name for name in check.statistics)

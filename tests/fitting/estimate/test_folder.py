@@ -9,7 +9,7 @@ from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from tests.fitting.sessions import HAZARD, evolution
 
 PARAMETERS = {
-    "users.no_click_mass": Parameter(2.0),
+    "users.choice_model.no_click_mass": Parameter(2.0),
     "users.step_penalty": Parameter(0.8, "positive"),
 }
 

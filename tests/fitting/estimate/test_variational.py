@@ -1,11 +1,14 @@
 """Mean-field posteriors, on models whose posteriors are known."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.models import UserModel, parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
@@ -28,10 +31,8 @@ SPREAD, NOISE = 1.5, 0.8
 class Raters(UserModel):
     """Users of a level ~ Normal(mean, SPREAD), who rate Normal(level, NOISE) at each step."""
 
-    def __init__(self, mean=0.0, dtype=tf.float64):
-        super().__init__()
-        self.mean = mean
-        self.dtype = dtype
+    mean: Any = parameter(0.0)
+    dtype: tf.DType = dataclasses.field(default=tf.float64, kw_only=True)
 
     def initial_draws(self, num_users):
         return tfd.Normal(

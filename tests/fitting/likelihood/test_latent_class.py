@@ -63,4 +63,4 @@ def test_what_is_not_finite_cannot_be_summed_out(log):
             "the log's initial draws must have affinity: only one field may be missing, of a finite"
         ),
     ):
-        fit(simulator, {"users.no_click_mass": Parameter()}, latent, progress=False)
+        fit(simulator, {"users.choice_model.no_click_mass": Parameter()}, latent, progress=False)

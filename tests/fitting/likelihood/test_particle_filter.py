@@ -17,7 +17,7 @@ NUM_STEPS = 4
 USERS = {**HAZARD, "alpha_y_intercept": 0.8, "topic_quality_means": (-1.0, 0.0, 1.0)}
 PARAMETERS = {
     "users.alpha_y_intercept": Parameter(),
-    "users.no_click_mass": Parameter(),
+    "users.choice_model.no_click_mass": Parameter(),
     "users.user_update_alpha": Parameter(),
 }
 

@@ -19,11 +19,8 @@ class Users(UserModel):
         return tfd.Uniform(tf.zeros([num_users]), 1.0)
 
     def response(self, state, slate):
-        return MultinomialLogit(
-            tf.gather(tf.constant(SCORES, tf.float32), slate.documents),
-            no_click_mass=0.0,
-            mask=slate.mask,
-        )
+        scores = tf.gather(tf.constant(SCORES, tf.float32), slate.documents)
+        return MultinomialLogit(no_click_mass=0.0)(scores, slate.mask)
 
     def observe(self, state):
         return state

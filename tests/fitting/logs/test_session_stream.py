@@ -17,7 +17,7 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout
 
 PARAMETERS = {
-    "users.no_click_mass": Parameter(2.0),
+    "users.choice_model.no_click_mass": Parameter(2.0),
     "users.alpha_y_intercept": Parameter(0.5, "positive"),
 }
 

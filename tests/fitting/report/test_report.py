@@ -14,7 +14,7 @@ from recsim_tf.fitting.report.formats import fixed, number, signed
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 
 SECTIONS = ["summary", "parameters", "learning-curve", "choices", "calibration", "predictive"]
-TRUTH = {"users.no_click_mass": 1.0}
+TRUTH = {"users.choice_model.no_click_mass": 1.0}
 
 
 class Page(HTMLParser):
@@ -114,7 +114,8 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
     ):
         assert piece in text
     assert (
-        f"users.no_click_mass {float(result.estimates['users.no_click_mass'].value):#.4g}" in text
+        f"users.choice_model.no_click_mass {float(result.estimates['users.choice_model.no_click_mass'].value):#.4g}"
+        in text
     )
     assert signed(figures["choices"]["gain"]["value"]) in text
     assert fixed(figures["calibration"]["expected_error"]) in text
@@ -135,7 +136,7 @@ def test_figures_are_those_of_the_checks_as_json_takes_them(written):
         "p_value",
     }
     (recovered,) = figures["recovery"]
-    assert recovered["parameter"] == "users.no_click_mass"
+    assert recovered["parameter"] == "users.choice_model.no_click_mass"
     assert recovered["max_relative_error"] < 0.5
 
 

@@ -1,10 +1,13 @@
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.models import UserModel, per_user
+from recsim_tf.core.models import UserModel, parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.environments.interest_evolution import UtilityVideos
@@ -18,20 +21,17 @@ class CoinUsers(UserModel):
     outcomes are of three `kinds`.
     """
 
-    dtype = tf.float64
-
-    def __init__(self, click_prob=0.3, kinds=(0.2, 0.3, 0.5)):
-        super().__init__()
-        self.click_prob = click_prob
-        self.kinds = kinds
+    click_prob: Any = parameter(0.3)
+    kinds: Any = parameter((0.2, 0.3, 0.5), rank=1)
+    dtype: tf.DType = dataclasses.field(default=tf.float64, kw_only=True)
 
     def initial_draws(self, num_users):
-        kinds = per_user(self.kinds, 2, tf.float64, table_rank=1)
+        kinds = self.per_user("kinds", 2, tf.float64)
         return tfd.Categorical(probs=tf.broadcast_to(kinds, [num_users, 3]))
 
     def response(self, state, slate):
         return tfd.Bernoulli(
-            probs=tf.broadcast_to(per_user(self.click_prob, 1, tf.float64), state.shape)
+            probs=tf.broadcast_to(self.per_user("click_prob", 1, tf.float64), state.shape)
         )
 
     def outcome(self, state, slate, draw):
@@ -131,7 +131,7 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
     log = from_trajectory(rollout(simulator, num_users=100, num_steps=6))
     parameters = {
         name: Parameter(support="positive")
-        for name in ("users.no_click_mass", "users.user_update_alpha")
+        for name in ("users.choice_model.no_click_mass", "users.user_update_alpha")
     }
     result = fit(simulator, parameters, log, progress=False)
     # Batches of which the last one is short.

@@ -11,7 +11,7 @@ import tensorflow as tf
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.fitting import Parameter, ParameterEstimate, fit, from_trajectory, with_values
+from recsim_tf.fitting import Parameter, ParameterEstimate, fit, from_trajectory
 from recsim_tf.fitting.saving.save_load import load_model, load_simulator, save_model
 from tests.core.rollout_digest import digest
 from tests.fitting.sessions import rollout
@@ -24,8 +24,8 @@ CONFIG = """
     interest_evolution.slate_size = 2
     interest_evolution.num_candidates = 5
     interest_evolution.users = @short/InterestEvolutionUsers()
-    InterestEvolutionUsers.choice_model = @MultinomialProportional
-    InterestEvolutionUsers.min_normalizer = -1.25
+    InterestEvolutionUsers.choice_model = @MultinomialProportional()
+    MultinomialProportional.min_normalizer = -1.25
     InterestEvolutionUsers.departure_temperature = 2.0
     short/InterestEvolutionUsers.time_budget = %budget
     interest_exploration.slate_size = 1
@@ -46,7 +46,7 @@ def result():
     simulator = interest_evolution()
     log = from_trajectory(rollout(simulator, NUM_SESSIONS))
     parameters = {
-        "users.no_click_mass": Parameter(support="positive"),
+        "users.choice_model.no_click_mass": Parameter(support="positive"),
         "users.user_update_alpha": Parameter(),
     }
     return fit(simulator, parameters, log, progress=False)
@@ -59,14 +59,17 @@ def folder(tmp_path, result):
     return tmp_path / "model"
 
 
-def with_estimates(result, simulator, **values):
+NO_CLICK_MASS = "users.choice_model.no_click_mass"
+
+
+def with_estimates(result, simulator, values):
     """A result of other models, with estimates that were not fitted."""
-    named = {name.replace("_", ".", 1): np.asarray(value) for name, value in values.items()}
+    named = {name: np.asarray(value) for name, value in values.items()}
     estimates = {
         name: ParameterEstimate(value, np.full_like(value, np.nan), value - 1, value + 1)
         for name, value in named.items()
     }
-    return result._replace(simulator=with_values(simulator, named), estimates=estimates)
+    return result._replace(simulator=simulator.with_parameters(named), estimates=estimates)
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def own_folder(tmp_path, result, monkeypatch):
     fitted = with_estimates(
         result,
         interest_exploration(slate_size=2, num_candidates=4, users=shared_models.BoredUsers()),
-        users_no_click_mass=np.float32(2.1),
+        {NO_CLICK_MASS: np.float32(2.1)},
     )
     config = """
         interest_exploration.slate_size = 2
@@ -152,9 +155,7 @@ def test_tables_of_parameters_are_shared(tmp_path, result):
     fitted = with_estimates(
         result,
         simulator,
-        documents_factors=factors,
-        users_gain=np.linspace(0, 1, 32),
-        users_decay=0.7,
+        {"documents.factors": factors, "users.gain": np.linspace(0, 1, 32), "users.decay": 0.7},
     )
     config = """
         import recsim_tf.environments.drifting_taste
@@ -293,7 +294,7 @@ def test_bindings_that_act_while_users_are_simulated_are_refused(tmp_path, resul
     gin.parse_config(
         CONFIG + "\ninterest_evolution.reward_fn = @weighted_clicks\nweighted_clicks.weight = 2.0"
     )
-    fitted = with_estimates(result, interest_evolution(), users_no_click_mass=np.float32(1))
+    fitted = with_estimates(result, interest_evolution(), {NO_CLICK_MASS: np.float32(1)})
     with pytest.raises(ValueError, match="it simulates otherwise: what gin binds for functions"):
         save_model(tmp_path / "model", fitted, build="interest_evolution")
 
@@ -301,7 +302,7 @@ def test_bindings_that_act_while_users_are_simulated_are_refused(tmp_path, resul
 def test_a_parameter_with_a_value_for_each_session_is_refused(tmp_path, result):
     gin.parse_config(CONFIG)
     fitted = with_estimates(
-        result, interest_evolution(), users_no_click_mass=np.ones(NUM_SESSIONS, np.float32)
+        result, interest_evolution(), {NO_CLICK_MASS: np.ones(NUM_SESSIONS, np.float32)}
     )
     with pytest.raises(ValueError, match="no parameter may have a value for each session"):
         save_model(tmp_path / "model", fitted, build="interest_evolution")
@@ -360,8 +361,8 @@ def test_missing_and_damaged_files_are_named(folder, name):
             r"parameters.npz does not hold the parameters that model.json lists: .*users.gain",
         ),
         (
-            {"parameters": {"users.no_click_mass": {"shape": [2]}}},
-            r"users.no_click_mass has shape \[\], not \[2\]",
+            {"parameters": {"users.choice_model.no_click_mass": {"shape": [2]}}},
+            r"users.choice_model.no_click_mass has shape \[\], not \[2\]",
         ),
     ],
 )
@@ -387,7 +388,7 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
     )
     card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
     assert card.startswith("# Short evenings\n\n**The fit had not converged when it stopped.**\n")
-    value = result.estimates["users.no_click_mass"].value
+    value = result.estimates["users.choice_model.no_click_mass"].value
     for line in (
         f"| sessions | {NUM_SESSIONS} |",
         "| search | LBFGS |",
@@ -400,5 +401,5 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         "interest_evolution.slate_size = 2",
     ):
         assert line in card
-    assert f"| users.no_click_mass | {value:.6g} |" in card
+    assert f"| users.choice_model.no_click_mass | {value:.6g} |" in card
     assert load_model(tmp_path / "model").metadata["checks"] == {"calibration error": 0.25}
