@@ -200,7 +200,14 @@ def create_bandit_over_clusters(
         bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
-    return _create(environment, ClusterArms(environment), bandit, train_step_counter, name)
+    return ArmAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        ClusterArms(environment),
+        bandit,
+        train_step_counter,
+        name,
+    )
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -219,16 +226,10 @@ def create_bandit_over_documents(
         @LinearThompsonSamplingAgent, whose other arguments come from its own gin bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
-    return _create(environment, DocumentArms(environment), bandit, train_step_counter, name)
-
-
-def _create(
-    environment: SlateEnvironment, arms: Arms, bandit: CreateBandit, train_step_counter, name
-) -> ArmAgent:
     return ArmAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        arms,
+        DocumentArms(environment),
         bandit,
         train_step_counter,
         name,

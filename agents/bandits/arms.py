@@ -21,11 +21,7 @@ class Arms(abc.ABC):
 
     per_arm_features: ClassVar[bool] = False
     num_arms: int
-
-    @property
-    @abc.abstractmethod
-    def observation_spec(self) -> Nest:
-        """Specs of what the bandit sees of one user."""
+    observation_spec: Nest  # specs of what the bandit sees of one user
 
     @abc.abstractmethod
     def observe(self, observation: Observation) -> Nest:
@@ -60,10 +56,7 @@ class ClusterArms(Arms):
         self.num_arms = fields.document_clusters(simulator)
         self._slate_size = simulator.slate_size
         self._encoder = ObservationEncoder(environment.observation_spec())
-
-    @property
-    def observation_spec(self):
-        return tf.TensorSpec([self._encoder.user_size], tf.float32)
+        self.observation_spec = tf.TensorSpec([self._encoder.user_size], tf.float32)
 
     def observe(self, observation):
         return self._encoder.user(observation)
@@ -99,10 +92,7 @@ class DocumentArms(Arms):
             )
         self.num_arms = simulator.num_candidates
         self._encoder = ObservationEncoder(environment.observation_spec())
-
-    @property
-    def observation_spec(self):
-        return {
+        self.observation_spec = {
             bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec(
                 [self._encoder.user_size], tf.float32
             ),

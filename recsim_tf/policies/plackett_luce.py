@@ -43,6 +43,13 @@ class PlackettLucePolicy:
         """A slate int32 [B, K], and the policy state as it was."""
         return random.sample(self.distribution(observation), seed), policy_state
 
+    def likeliest(
+        self, observation: Observation, policy_state: Nest, seed
+    ) -> tuple[tf.Tensor, Nest]:
+        """A rollout policy that shows the likeliest slates."""
+        del seed
+        return self.distribution(observation).mode(), policy_state
+
     def log_prob(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
         """[B]: the log-probability of a slate int32 [B, K]."""
         return self.distribution(observation).log_prob(slate)
