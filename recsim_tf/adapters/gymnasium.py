@@ -249,6 +249,7 @@ def _arrays(nest: Nest, row=...) -> Any:
 
 def _by_name(nest: Nest, leaf: Callable, of_dict: Callable, of_tuple: Callable) -> Any:
     """A nest with dicts for its NamedTuples."""
+    # Nothing else tells a NamedTuple from another tuple.
     if hasattr(nest, "_asdict"):
         nest = nest._asdict()
     if isinstance(nest, dict):
