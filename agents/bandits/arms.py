@@ -1,6 +1,4 @@
-"""What the arms of a TF-Agents bandit stand for: how an arm becomes a slate, and a slate the arm it
-came from.
-"""
+"""What the arms of a TF-Agents bandit stand for: the slate of an arm, and the arm of a slate."""
 
 import abc
 from typing import ClassVar
@@ -17,7 +15,7 @@ from recsim_tf.policies.clusters import rank_clusters
 
 
 class Arms(abc.ABC):
-    """A arms of a bandit for environments of N candidates and slates of K."""
+    """The A arms of a bandit, for environments of N candidates and slates of K."""
 
     per_arm_features: ClassVar[bool] = False
     num_arms: int
@@ -37,11 +35,11 @@ class Arms(abc.ABC):
 
 
 class ClusterArms(Arms):
-    """One arm a cluster: its candidates by quality, filled up by those of the other clusters in the
+    """One arm for each cluster: its candidates by quality, then those of the other clusters in the
     order of their index.
 
-    The whole reward of a slate is that of its first document's cluster. So where a cluster has no
-    candidate, the reward is not taken for its own. The bandit sees the encoded user.
+    The reward of a slate counts for the cluster of its first document. A cluster without candidates
+    therefore gets no reward when it is chosen. The bandit sees the encoded user.
 
     Args:
       environment: its documents have a `cluster_id` and a `quality`.
@@ -71,8 +69,7 @@ class ClusterArms(Arms):
 
 
 class DocumentArms(Arms):
-    """One arm a candidate, known by its features: the bandit sees the encoded user and the encoded
-    documents.
+    """One arm for each candidate: the bandit sees the encoded user and the encoded documents.
 
     Args:
       environment: with slates of one document.

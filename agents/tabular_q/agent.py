@@ -29,8 +29,8 @@ class TabularQLoss(NamedTuple):
 class TFSessionCountingPolicy(TFSlatePolicy):
     """A `TFSlatePolicy` that counts the sessions that it has begun, in a variable.
 
-    It recognises them by their FIRST steps, not by a policy state: TF-Agents' drivers begin with a
-    fresh policy state at every call. Its `policy` counts nothing.
+    It recognises sessions by their FIRST steps. A policy state would not do, since TF-Agents'
+    drivers begin with a new one at every call. The `policy` inside counts nothing.
     """
 
     def __init__(

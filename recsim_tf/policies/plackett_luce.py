@@ -10,8 +10,7 @@ from recsim_tf.core.types import Nest, Observation
 
 
 class PlackettLucePolicy:
-    """Draws slates; it is a `Policy` of `Simulator.rollout` without a state, and knows the
-    log-probabilities of its slates.
+    """A rollout policy without a state that draws slates and knows their log-probabilities.
 
         policy = PlackettLucePolicy.of_network(SlatePolicyNetwork(observation_spec, slate_size))
 
