@@ -71,18 +71,17 @@ class LayeredSimulator(SessionSource):
     def reset(self, num_users: int, seed) -> LayeredState:
         """Starts a session for each of `num_users` new users."""
         below = self.below.reset(num_users, seed)
-        return LayeredState(
-            below,
-            self.layer.update(fields.zeros(self.memory_spec, num_users), self.below.observe(below)),
-        )
+        return LayeredState(below, self._first_memory(below, num_users))
 
     def replace(self, state: LayeredState, who: tf.Tensor, seed) -> LayeredState:
         """Starts a session for a new user in the rows where `who` [B]."""
         below = self.below.replace(state.below, who, seed)
-        memory = self.layer.update(
-            fields.zeros(self.memory_spec, nests.batch_size(who)), self.below.observe(below)
-        )
+        memory = self._first_memory(below, nests.batch_size(who))
         return LayeredState(below, nests.where(who, memory, state.memory))
+
+    def _first_memory(self, below: Nest, num_users: int) -> Nest:
+        blank = fields.zeros(self.memory_spec, num_users)
+        return self.layer.update(blank, self.below.observe(below))
 
     def observe(self, state: LayeredState) -> Observation:
         """What the agent sees."""

@@ -102,7 +102,7 @@ class _Session:
         return observation
 
     def step(self, slates: np.ndarray):
-        """Observation and transition; a user who has left before is replaced, whatever the slate."""
+        """Observation and transition; users who have left before are replaced, for any slate."""
         slate = self._simulator.playable_slate(
             self.state, slates, allow_duplicates=not self._simulator.validate
         )

@@ -1,4 +1,4 @@
-"""Relaxed draws: weights over all values of a finite draw instead of one value, and maps of them."""
+"""Relaxed draws: weights over all values of a finite draw in place of one, and maps of them."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -75,7 +75,7 @@ class Episodes:
         return tf.nest.map_structure(tf.convert_to_tensor, trajectory)
 
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
-        """Trajectories of `num_sessions` sessions each, the last of what is left, read from the file
+        """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
         as they are iterated.
 
         Steps after the end of a session are zeros, unlike those of `trajectory`, and may be
