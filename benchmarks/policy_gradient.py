@@ -39,7 +39,6 @@ import tensorflow as tf
 from absl import app, flags
 from tabular_sessions import LOGITS, NUM_STEPS, exact_return, tabular_policy, tabular_sessions
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
@@ -126,13 +125,9 @@ class _Learner:
 
     def __init__(self, num_users: int, num_steps: int, num_evaluated: int):
         simulator = interest_evolution(slate_size=_SLATE_SIZE)
-        self._spec = SlateEnvironment(simulator, 1, seed=0).observation_spec()
+        self._spec = simulator.observation_spec()
         self._network = self._new_network(0)
         policy = PlackettLucePolicy.of_network(self._network)
-
-        def likeliest(observation, policy_state, seed):
-            del seed
-            return policy.distribution(observation).mode(), policy_state
 
         def pathwise(seed):
             margin = lambda user: user.budget  # noqa: E731
@@ -178,7 +173,7 @@ class _Learner:
             PATHWISE: gradient_of(pathwise),
             SCORE_FUNCTION: gradient_of(score_function),
         }
-        self._drawn, self._likeliest = returns_of(policy), returns_of(likeliest)
+        self._drawn, self._likeliest = returns_of(policy), returns_of(policy.likeliest)
 
     def _new_network(self, seed):
         tf.keras.utils.set_random_seed(seed)

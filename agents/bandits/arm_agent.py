@@ -93,14 +93,14 @@ class TFArmPolicy(tf_policy.TFPolicy):
 class ArmAgent(tf_agent.TFAgent):
     """Any of TF-Agents' bandit agents, behind policies that show the slates of its arms.
 
-    What it learns is of all users together. The reward of an arm is the environment's for the whole
-    slate; a bandit for Bernoulli rewards clips it to [0, 1], as TF-Agents does. The frames between
-    two sessions are no decisions and are left out.
+    The bandit learns from all users together. The reward of an arm is the environment's reward for
+    the whole slate; a bandit for Bernoulli rewards clips it to [0, 1], as TF-Agents does. Frames
+    between two sessions are no decisions and are left out.
 
-    Experience is a trajectory [B, 1] or longer, and every frame is counted whenever it is trained
-    on: it should come once, as a `LearningLoop` with batch_size None gives it. TF-Agents' bandits
-    draw from TensorFlow's own generators, which no checkpoint holds, so a run that was interrupted
-    goes on with other draws.
+    Experience is a trajectory [B, 1] or longer. A bandit counts a frame each time it is trained on,
+    so every frame should come once, as a `LearningLoop` with batch_size None gives them. TF-Agents'
+    bandits draw from TensorFlow's own generators, which no checkpoint holds. A run that is resumed
+    therefore goes on with other draws.
 
     Args:
       time_step_spec: of the environment.
@@ -200,7 +200,14 @@ def create_bandit_over_clusters(
         bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
-    return _create(environment, ClusterArms(environment), bandit, train_step_counter, name)
+    return ArmAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        ClusterArms(environment),
+        bandit,
+        train_step_counter,
+        name,
+    )
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -219,16 +226,10 @@ def create_bandit_over_documents(
         @LinearThompsonSamplingAgent, whose other arguments come from its own gin bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
-    return _create(environment, DocumentArms(environment), bandit, train_step_counter, name)
-
-
-def _create(
-    environment: SlateEnvironment, arms: Arms, bandit: CreateBandit, train_step_counter, name
-) -> ArmAgent:
     return ArmAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        arms,
+        DocumentArms(environment),
         bandit,
         train_step_counter,
         name,

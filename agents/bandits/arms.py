@@ -1,6 +1,4 @@
-"""What the arms of a TF-Agents bandit stand for: how an arm becomes a slate, and a slate the arm it
-came from.
-"""
+"""What the arms of a TF-Agents bandit stand for: the slate of an arm, and the arm of a slate."""
 
 import abc
 from typing import ClassVar
@@ -17,15 +15,11 @@ from recsim_tf.policies.clusters import rank_clusters
 
 
 class Arms(abc.ABC):
-    """A arms of a bandit for environments of N candidates and slates of K."""
+    """The A arms of a bandit, for environments of N candidates and slates of K."""
 
     per_arm_features: ClassVar[bool] = False
     num_arms: int
-
-    @property
-    @abc.abstractmethod
-    def observation_spec(self) -> Nest:
-        """Specs of what the bandit sees of one user."""
+    observation_spec: Nest  # specs of what the bandit sees of one user
 
     @abc.abstractmethod
     def observe(self, observation: Observation) -> Nest:
@@ -41,11 +35,11 @@ class Arms(abc.ABC):
 
 
 class ClusterArms(Arms):
-    """One arm a cluster: its candidates by quality, filled up by those of the other clusters in the
+    """One arm for each cluster: its candidates by quality, then those of the other clusters in the
     order of their index.
 
-    The whole reward of a slate is that of its first document's cluster. So where a cluster has no
-    candidate, the reward is not taken for its own. The bandit sees the encoded user.
+    The reward of a slate counts for the cluster of its first document. A cluster without candidates
+    therefore gets no reward when it is chosen. The bandit sees the encoded user.
 
     Args:
       environment: its documents have a `cluster_id` and a `quality`.
@@ -60,10 +54,7 @@ class ClusterArms(Arms):
         self.num_arms = fields.document_clusters(simulator)
         self._slate_size = simulator.slate_size
         self._encoder = ObservationEncoder(environment.observation_spec())
-
-    @property
-    def observation_spec(self):
-        return tf.TensorSpec([self._encoder.user_size], tf.float32)
+        self.observation_spec = tf.TensorSpec([self._encoder.user_size], tf.float32)
 
     def observe(self, observation):
         return self._encoder.user(observation)
@@ -78,8 +69,7 @@ class ClusterArms(Arms):
 
 
 class DocumentArms(Arms):
-    """One arm a candidate, known by its features: the bandit sees the encoded user and the encoded
-    documents.
+    """One arm for each candidate: the bandit sees the encoded user and the encoded documents.
 
     Args:
       environment: with slates of one document.
@@ -99,10 +89,7 @@ class DocumentArms(Arms):
             )
         self.num_arms = simulator.num_candidates
         self._encoder = ObservationEncoder(environment.observation_spec())
-
-    @property
-    def observation_spec(self):
-        return {
+        self.observation_spec = {
             bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec(
                 [self._encoder.user_size], tf.float32
             ),

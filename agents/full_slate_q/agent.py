@@ -25,8 +25,8 @@ class FullSlateQLoss(NamedTuple):
 
 
 class _SlateDqnAgent(dqn_agent.DqnAgent):
-    """The same loss as `DqnAgent` for less work: all slates are valued once, by the target network
-    in the next state.
+    """The loss of `DqnAgent` for less work: only the target network values all slates, in the next
+    state.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
     """RecSim's full-slate Q agent: a `DqnAgent` whose actions are the numbers of slates, behind
     policies that show slates.
 
-    It makes no assumption on how users choose, and works in every environment. The number of slates
-    grows as N^K.
+    It makes no assumption about how users choose, and works in every environment. The number of
+    slates grows as N^K.
 
     Experience is a trajectory [B, 2] with slates as actions.
 

@@ -1,6 +1,4 @@
-"""The network of full-slate Q-learning whose actions are sets of topics, as the SlateQ paper counts
-them.
-"""
+"""A network of full-slate Q-learning whose actions are sets of topics, as in the SlateQ paper."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,8 +19,8 @@ class TopicSetQNetwork(network.Network):
     topics that a slate can show.
 
     A multilayer perceptron on the user's observation has an output for each multiset of K of T
-    topics, C(T + K - 1, K) in all. Nothing that is learned about a set carries over to another one,
-    as in the full-slate Q-learning of Ie et al. 2019 (arXiv 1905.12767, section 7), who count the
+    topics, C(T + K - 1, K) in all. What is learned about a set does not carry over to another one,
+    as in the full-slate Q-learning of Ie et al. 2019 (arXiv 1905.12767, section 7). They count the
     C(T, K) sets without a repetition; here two candidates may have the same topic. Slates that
     differ only in the order of their documents have the same value.
 

@@ -1,5 +1,6 @@
-"""Layers between environments and agents, which stack: histories, statistics, held slates and costs
-of changing them.
+"""Layers between environments and agents: histories, statistics, held slates and switching costs.
+
+Layers stack.
 """
 
 from recsim_tf.agents.layers.layer import Layer

@@ -1,6 +1,4 @@
-"""The layer: what may stand between an environment and an agent, as pure functions of a memory for
-each user.
-"""
+"""The layer between an environment and an agent: pure functions of a memory for each user."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Layers at work: under an agent that learns, and around a policy that acts."""
+"""Layers under an agent that learns, and around a policy that acts."""
 
 from typing import NamedTuple
 
@@ -38,8 +38,9 @@ class Decision(NamedTuple):
 
 
 class LayeredSimulator(SessionSource):
-    """A simulator as an agent above a layer meets it: `SlateEnvironment` takes it in place of the
-    simulator, and layers stack.
+    """Sessions as an agent above a layer meets them.
+
+    `SlateEnvironment` takes it in place of a simulator, and layers stack.
 
     Args:
       simulator: a `Simulator`, or a `LayeredSimulator`.
@@ -70,17 +71,17 @@ class LayeredSimulator(SessionSource):
     def reset(self, num_users: int, seed) -> LayeredState:
         """Starts a session for each of `num_users` new users."""
         below = self.below.reset(num_users, seed)
-        return LayeredState(
-            below, self.layer.update(self._blank_memory(num_users), self.below.observe(below))
-        )
+        return LayeredState(below, self._first_memory(below, num_users))
 
     def replace(self, state: LayeredState, who: tf.Tensor, seed) -> LayeredState:
         """Starts a session for a new user in the rows where `who` [B]."""
         below = self.below.replace(state.below, who, seed)
-        memory = self.layer.update(
-            self._blank_memory(nests.batch_size(who)), self.below.observe(below)
-        )
+        memory = self._first_memory(below, nests.batch_size(who))
         return LayeredState(below, nests.where(who, memory, state.memory))
+
+    def _first_memory(self, below: Nest, num_users: int) -> Nest:
+        blank = fields.zeros(self.memory_spec, num_users)
+        return self.layer.update(blank, self.below.observe(below))
 
     def observe(self, state: LayeredState) -> Observation:
         """What the agent sees."""
@@ -133,9 +134,6 @@ class LayeredSimulator(SessionSource):
             truncated=decision.truncated | transition.truncated,
         )
 
-    def _blank_memory(self, num_users: int) -> Nest:
-        return fields.zeros(self.memory_spec, num_users)
-
 
 class LayeredPolicy:
     """A rollout policy for the environment below a layer, from one for the environment above it.
@@ -170,10 +168,10 @@ class LayeredPolicy:
 
 
 def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_policy.TFPolicy:
-    """The policy for the environment at the bottom, from one of an agent above all layers.
+    """The policy for the environment at the bottom, from that of an agent above all layers.
 
     Args:
-      simulator: what the agent learned on; a simulator without layers gives the policy as it is.
+      simulator: what the agent learned on. Without layers the policy is returned as it is.
       policy: of the agent.
       seed: of the result, an integer or int32 [2].
     """

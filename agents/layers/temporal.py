@@ -32,9 +32,9 @@ class TemporalAggregation(Layer):
     """The agent chooses every `aggregation_period` steps, and its slate is held in between:
     RecSim's temporal aggregation layer.
 
-    A decision earns sum_i gamma^i r_i over the n steps that it was held (fewer than the period
-    where the session ended), and its discount is gamma^(n - 1), which the agent multiplies by its
-    own gamma: that must be the same, the discount of one step.
+    A decision earns sum_i gamma^i r_i over the n steps for which it is held; n is less than the
+    period where the session ends. The discount of a decision is gamma^(n - 1). The agent multiplies
+    it by its own gamma, which must be the same, the discount of one step.
 
     A slate can be held only while its candidates are there, so the simulator must have
     `resample_documents=False`.
@@ -94,8 +94,8 @@ class SwitchingCost(Layer):
     """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows
     it the last one.
 
-    Slates differ if the documents at any position do. Before the first slate of a session the first
-    K candidates stand for the last slate. The cost is a means of learning: evaluations report the
+    Slates differ if the documents at any position differ. At the start of a session the first K
+    candidates count as the last slate. The cost only shapes learning: evaluations report the
     environment's own rewards.
 
     Args:

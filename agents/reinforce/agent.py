@@ -78,6 +78,9 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
 
+    Attributes:
+      on_policy: whether the experience must be the newest of the collect policy.
+
     Raises:
       ValueError: for a number out of range.
     """
@@ -118,14 +121,10 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         )
         self._returns = returns
         self._importance = importance
+        self.on_policy = importance is None
         self._reward_scale_factor = reward_scale_factor
         build(optimizer, self._trainable_weights())
         drawing = PlackettLucePolicy.of_network(actor_network)
-
-        def likeliest(observation, policy_state, seed):
-            del seed
-            return drawing.distribution(observation).mode(), policy_state
-
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         # Again, with policies whose draws come from seeds; those of ReinforceAgent use TensorFlow's
         # global generator.
@@ -134,7 +133,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             time_step_spec,
             action_spec,
             TFSlatePolicy(
-                time_step_spec, action_spec, likeliest, actor_network.variables, policy_seed
+                time_step_spec, action_spec, drawing.likeliest, actor_network.variables, policy_seed
             ),
             TFDrawnSlatePolicy(
                 time_step_spec,
@@ -151,11 +150,6 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         self._as_trajectory = data_converter.AsTrajectory(
             self.data_context, sequence_length=self.train_sequence_length
         )
-
-    @property
-    def on_policy(self) -> bool:
-        """Whether the experience must be the newest of the collect policy."""
-        return self._importance is None
 
     def _trainable_weights(self):
         return [*self._actor_network.trainable_weights, *self._value_network.trainable_weights]

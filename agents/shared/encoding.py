@@ -10,11 +10,7 @@ def encoded_size(spec) -> int:
     """Length, at least 1, of the vector that `encode` makes of one observation of this nest of
     specs (without user or document axes).
     """
-    return max(_content_size(spec), 1)
-
-
-def _content_size(spec) -> int:
-    return sum(_leaf_size(leaf) for leaf in tf.nest.flatten(spec))
+    return max(sum(map(_leaf_size, tf.nest.flatten(spec))), 1)
 
 
 def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
@@ -36,7 +32,7 @@ def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
         _encode_leaf(leaf, leaf_spec, num_outer_axes)
         for leaf, leaf_spec in zip(tf.nest.flatten(observation), tf.nest.flatten(spec), strict=True)
     ]
-    if not _content_size(spec):
+    if not any(map(_leaf_size, tf.nest.flatten(spec))):
         return tf.zeros(tf.concat([tf.shape(parts[0])[:num_outer_axes], [1]], axis=0))
     return tf.concat(parts, axis=-1)
 

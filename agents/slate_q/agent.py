@@ -2,7 +2,6 @@
 values.
 """
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -91,6 +90,10 @@ class SlateQAgent(tf_agent.TFAgent):
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
 
+    Attributes:
+      network: the one that learns.
+      choice_scores, targets: as given, or the defaults.
+
     Raises:
       ValueError: for an unknown slate optimiser, a number out of range, missing response fields, or
         choice scores that are not for this environment, as `AffinityScores` where users and
@@ -121,15 +124,15 @@ class SlateQAgent(tf_agent.TFAgent):
         checks.require_fraction("None", above_zero=True, average_tau=average_tau)
         checks.require_positive(reward_scale_factor=reward_scale_factor)
         validation.check_fields("responses", time_step_spec.observation.response, "clicked")
-        self._targets = targets or SlateQTargets()
-        self._target_slates = slate_optimizer(self._targets.slates)
+        self.targets = targets or SlateQTargets()
+        self._target_slates = slate_optimizer(self.targets.slates)
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
-        self._choice_scores = choice_scores or AffinityScores()
+        self.choice_scores = choice_scores or AffinityScores()
         self._choice_network = (
             choice_scores.network if isinstance(choice_scores, LearnedScores) else None
         )
-        self._network = network
+        self.network = network
         self._target_network = network.copy(name="TargetNetwork")
         self._average_network = None if average_tau is None else network.copy(name="AverageNetwork")
         for one in (
@@ -140,9 +143,9 @@ class SlateQAgent(tf_agent.TFAgent):
         ):
             if one is not None:
                 one.create_variables()
-        self._choice_scores(fields.zeros(time_step_spec.observation))
+        self.choice_scores(fields.zeros(time_step_spec.observation))
         self._optimizer = optimizer
-        self._session_return = SessionReturn(self._targets.session_return_tau)
+        self._session_return = SessionReturn(self.targets.session_return_tau)
         self._reward_scale_factor = reward_scale_factor
         self._gradient_clipping = gradient_clipping
         self._update_target = _updater(
@@ -169,37 +172,22 @@ class SlateQAgent(tf_agent.TFAgent):
             action_spec,
             policy,
             collect_policy,
-            train_sequence_length=self._targets.num_steps + 1,
+            train_sequence_length=self.targets.num_steps + 1,
             train_step_counter=train_step_counter,
         )
         self._as_trajectory = data_converter.AsTrajectory(
             self.data_context, sequence_length=self.train_sequence_length
         )
 
-    @property
-    def network(self):
-        """The network that learns."""
-        return self._network
-
-    @property
-    def targets(self) -> SlateQTargets:
-        """What the values are learned towards."""
-        return self._targets
-
-    @property
-    def choice_scores(self) -> ChoiceScores:
-        """What the agent believes about clicks."""
-        return self._choice_scores
-
     def action_values(self, observation) -> losses.SlateValues:
         """What the served policy sees: choice weights and values, in units of reward."""
-        values = self._values(self._average_network or self._network, observation)
+        values = self._values(self._average_network or self.network, observation)
         scale = 1 / self._reward_scale_factor
         return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
 
     def _values(self, network, observation) -> losses.SlateValues:
         (q_items, q_no_click), _ = network(observation)
-        weights, no_click_weight = self._choice_scores(observation)
+        weights, no_click_weight = self.choice_scores(observation)
         return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
 
     def _greedy(self, network):
@@ -217,29 +205,29 @@ class SlateQAgent(tf_agent.TFAgent):
     def _initialize(self):
         for network in (self._target_network, self._average_network):
             if network is not None:
-                common.soft_variables_update(self._network.variables, network.variables, tau=1.0)
+                common.soft_variables_update(self.network.variables, network.variables, tau=1.0)
 
     def _trainable_weights(self):
         choice_weights = (
             self._choice_network.trainable_weights if self._choice_network is not None else []
         )
-        return [*self._network.trainable_weights, *choice_weights]
+        return [*self.network.trainable_weights, *choice_weights]
 
     def _train(self, experience, weights=None):
-        clip = None
-        if self._gradient_clipping is not None:
-            clip = functools.partial(_clipped, largest=self._gradient_clipping)
         loss_info = descend(
             lambda: self._loss(experience, weights, training=True),
             self._trainable_weights(),
             self._optimizer,
-            clip,
+            self._clipped if self._gradient_clipping is not None else None,
         )
         self.train_step_counter.assign_add(1)
         self._update_target()
         if self._update_average is not None:
             self._update_average()
         return loss_info
+
+    def _clipped(self, gradients):
+        return tf.clip_by_global_norm(gradients, self._gradient_clipping)[0]
 
     def _loss(self, experience: tf_trajectory.Trajectory, weights=None, training: bool = False):
         experience = self._as_trajectory(experience)
@@ -253,7 +241,7 @@ class SlateQAgent(tf_agent.TFAgent):
         total, *totals = batch_sums(
             valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount)
         )
-        if training and self._targets.target == "differential":
+        if training and self.targets.target == "differential":
             self._session_return.update(total, *totals[1:])
         target = tf.stop_gradient(self._target_values(steps, following))
         observation, action, clicked, has_click, target, valid = nests.merge_outer(
@@ -263,7 +251,7 @@ class SlateQAgent(tf_agent.TFAgent):
         # Values of the documents that were not clicked teach nothing, so only one of each slate
         # goes through the network.
         chosen = losses.observation_of(observation, losses.clicked_document(action, clicked))
-        (q_click, q_no_click), _ = self._network(chosen, training=training)
+        (q_click, q_no_click), _ = self.network(chosen, training=training)
         q_click = tf.squeeze(q_click, axis=-1)
         td_loss, mean_q_click = losses.td_loss(
             q_click,
@@ -271,7 +259,7 @@ class SlateQAgent(tf_agent.TFAgent):
             has_click,
             target,
             valid,
-            self._network.learns_no_click,
+            self.network.learns_no_click,
             (total, totals[0]),
         )
         choice_loss = tf.zeros([])
@@ -290,7 +278,7 @@ class SlateQAgent(tf_agent.TFAgent):
             target=scale * weighted_mean(target, valid, total),
             session_return=(
                 part(self._session_return.value())
-                if self._targets.target == "differential"
+                if self.targets.target == "differential"
                 else tf.zeros([])
             ),
         )
@@ -301,21 +289,21 @@ class SlateQAgent(tf_agent.TFAgent):
         frames after them.
         """
         reward = steps.reward
-        if self._targets.target == "differential":
+        if self.targets.target == "differential":
             reward -= (1 - steps.discount) * self._session_return.value()
         next_values = tf.zeros_like(reward)
-        if self._targets.target in ("sarsa", "q_learning"):
+        if self.targets.target in ("sarsa", "q_learning"):
             next_values = tf.reshape(
                 self._next_value(*nests.merge_outer((following.observation, following.action))),
                 tf.shape(reward),
             )
-        discounts = self._targets.gamma * steps.discount
+        discounts = self.targets.gamma * steps.discount
         return returns.lambda_returns(
             self._reward_scale_factor * reward,
             discounts,
             next_values,
             ~following.is_boundary(),
-            self._targets.td_lambda,
+            self.targets.td_lambda,
         )
 
     def _next_value(self, observation, shown_slate):
@@ -323,7 +311,7 @@ class SlateQAgent(tf_agent.TFAgent):
         values = self._values(self._target_network, observation)
         slate = (
             shown_slate
-            if self._targets.target == "sarsa"
+            if self.targets.target == "sarsa"
             else values.best_slate(self._target_slates, self._slate_size)
         )
         return values.slate_value(slate)
@@ -338,10 +326,6 @@ def _updater(source, target, tau: float, period: int) -> Callable[[], object]:
         period,
         "update",
     )
-
-
-def _clipped(gradients, largest: float):
-    return tf.clip_by_global_norm(gradients, largest)[0]
 
 
 @gin.configurable(module="recsim_tf.agents")

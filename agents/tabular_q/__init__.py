@@ -6,12 +6,11 @@ from recsim_tf.agents.tabular_q.agent import (
     TabularQLoss,
     create_tabular_q,
 )
-from recsim_tf.agents.tabular_q.cells import Discretization, SlateCells
+from recsim_tf.agents.tabular_q.cells import SlateCells
 from recsim_tf.agents.tabular_q.discretise import ObservationDigits
 
 __all__ = [
     "EXPLORATION_POLICIES",
-    "Discretization",
     "ObservationDigits",
     "SlateCells",
     "TabularQAgent",

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
-import numpy as np
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 
@@ -13,7 +12,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.exploration import epsilon_greedy
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.agents.tabular_q.cells import Discretization, SlateCells, transpose_integers
+from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
@@ -30,8 +29,8 @@ class TabularQLoss(NamedTuple):
 class TFSessionCountingPolicy(TFSlatePolicy):
     """A `TFSlatePolicy` that counts the sessions that it has begun, in a variable.
 
-    It recognises them by their FIRST steps, not by a policy state: TF-Agents' drivers begin with a
-    fresh policy state at every call. Its `policy` counts nothing.
+    It recognises sessions by their FIRST steps. A policy state would not do, since TF-Agents'
+    drivers begin with a new one at every call. The `policy` inside counts nothing.
     """
 
     def __init__(
@@ -62,6 +61,8 @@ class TabularQAgent(tf_agent.TFAgent):
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
+      cells: numbers the cells of the table; by default `SlateCells` of the specs, whose other
+        arguments come from its own gin bindings.
       gamma: discount of the future, in [0, 1]. This and the defaults below are RecSim 0.2.4's.
       learning_rate: in [0, 1]; a number or a function of the train step.
       exploration_policy: "epsilon_greedy", a uniform slate with probability epsilon; or
@@ -71,11 +72,15 @@ class TabularQAgent(tf_agent.TFAgent):
         B.
       ordinal_slates: whether another order of the same documents is another slate; if not, slates
         are in candidate order.
-      discretization: how observations and slates become cells, by default `Discretization()`.
       learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
         not.
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
+
+    Attributes:
+      cells: the `SlateCells`.
+      slates: those among which the policies choose, int32 [S, K].
+      num_sessions: a variable, the number of sessions that the collect policy has begun, int64.
 
     Raises:
       ValueError: for an unknown exploration policy, a number out of range, more than 20,000 slates,
@@ -86,12 +91,12 @@ class TabularQAgent(tf_agent.TFAgent):
         self,
         time_step_spec,
         action_spec,
+        cells: SlateCells | None = None,
         gamma: float = 0.99,
         learning_rate: float | Callable[[tf.Variable], tf.Tensor] = 0.1,
         exploration_policy: str = "epsilon_greedy",
         exploration_temperature: float = 0.99,
         ordinal_slates: bool = False,
-        discretization: Discretization | None = None,
         learn_from_last_step: bool = True,
         seed=0,
         train_step_counter: tf.Variable | None = None,
@@ -106,8 +111,8 @@ class TabularQAgent(tf_agent.TFAgent):
             exploration_temperature=exploration_temperature,
         )
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
-        self._slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
-        self._cells = SlateCells(time_step_spec.observation, slate_size, discretization)
+        self.slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
+        self.cells = cells or SlateCells(time_step_spec.observation, slate_size)
         self._gamma = gamma
         self._learning_rate = learning_rate
         self._exploration_temperature = exploration_temperature
@@ -115,14 +120,12 @@ class TabularQAgent(tf_agent.TFAgent):
         self._num_candidates = num_candidates
         self._learn_from_last_step = learn_from_last_step
         with tf.init_scope():
-            self._table = tf.Variable(tf.zeros([self._cells.num_cells]), trainable=False, name="q")
+            self._table = tf.Variable(tf.zeros([self.cells.num_cells]), trainable=False, name="q")
             self._counts = tf.Variable(
-                tf.zeros([self._cells.num_cells], tf.int64), trainable=False, name="counts"
+                tf.zeros([self.cells.num_cells], tf.int64), trainable=False, name="counts"
             )
             self._num_visited = tf.Variable(0, dtype=tf.int64, trainable=False, name="num_visited")
-            self._num_sessions = tf.Variable(
-                0, dtype=tf.int64, trainable=False, name="num_sessions"
-            )
+            self.num_sessions = tf.Variable(0, dtype=tf.int64, trainable=False, name="num_sessions")
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
 
@@ -136,8 +139,8 @@ class TabularQAgent(tf_agent.TFAgent):
                 time_step_spec,
                 action_spec,
                 explore,
-                [self._table, self._counts, self._num_sessions],
-                self._num_sessions,
+                [self._table, self._counts, self.num_sessions],
+                self.num_sessions,
                 seed=collect_seed,
                 name="CollectPolicy",
             ),
@@ -145,21 +148,6 @@ class TabularQAgent(tf_agent.TFAgent):
             train_step_counter=train_step_counter,
         )
         self._as_transition = data_converter.AsTransition(self.data_context, squeeze_time_dim=True)
-
-    @property
-    def cells(self) -> SlateCells:
-        """Numbers the cells of the table."""
-        return self._cells
-
-    @property
-    def slates(self) -> np.ndarray:
-        """The slates among which the policies choose, int32 [S, K]."""
-        return self._slates
-
-    @property
-    def num_sessions(self) -> tf.Variable:
-        """The number of sessions that the collect policy has begun, int64."""
-        return self._num_sessions
 
     def q_values(self, observation) -> tf.Tensor:
         """The value of each of the `slates` for B users, float32 [B, S], in units of reward."""
@@ -170,28 +158,28 @@ class TabularQAgent(tf_agent.TFAgent):
         S].
         """
         return transpose_integers(
-            tf.gather(self._counts, self._cells.of_slates(observation, self._slates))
+            tf.gather(self._counts, self.cells.of_slates(observation, self.slates))
         )
 
     def epsilon(self, num_users) -> tf.Tensor:
         """Probability of a random slate in the collect policy for B users, a scalar."""
-        sessions_a_user = tf.cast(self._num_sessions, tf.float32) / tf.cast(num_users, tf.float32)
+        sessions_a_user = tf.cast(self.num_sessions, tf.float32) / tf.cast(num_users, tf.float32)
         return tf.cast(self._exploration_temperature, tf.float32) ** sessions_a_user
 
     def _q_values(self, observation):
         """[S, B]: with the slates first, reductions over them run along the rows."""
-        return tf.gather(self._table, self._cells.of_slates(observation, self._slates))
+        return tf.gather(self._table, self.cells.of_slates(observation, self.slates))
 
     def _greedy(self, observation, policy_state, seed):
         del seed
         best = tf.argmax(self._q_values(observation), axis=0, output_type=tf.int32)
-        return tf.gather(self._slates, best), policy_state
+        return tf.gather(self.slates, best), policy_state
 
     def _least_visited(self, observation, policy_state, seed):
         del seed
-        counts = tf.gather(self._counts, self._cells.of_slates(observation, self._slates))
+        counts = tf.gather(self._counts, self.cells.of_slates(observation, self.slates))
         return (
-            tf.gather(self._slates, tf.argmin(counts, axis=0, output_type=tf.int32)),
+            tf.gather(self.slates, tf.argmin(counts, axis=0, output_type=tf.int32)),
             policy_state,
         )
 
@@ -218,7 +206,7 @@ class TabularQAgent(tf_agent.TFAgent):
         valid = ~time_steps.is_last()
         if not self._learn_from_last_step:
             valid &= ~next_time_steps.is_last()
-        cells = self._cells.of_slate(time_steps.observation, policy_steps.action)
+        cells = self.cells.of_slate(time_steps.observation, policy_steps.action)
         values = tf.gather(self._table, cells)
         next_values = tf.reduce_max(self._q_values(next_time_steps.observation), axis=0)
         targets = next_time_steps.reward + self._gamma * next_time_steps.discount * next_values
@@ -261,7 +249,7 @@ class TabularQAgent(tf_agent.TFAgent):
         parts = TabularQLoss(
             td_error=tf.reduce_sum(share * tf.abs(errors)),
             q=tf.reduce_sum(share * values),
-            visited=tf.cast(self._num_visited, tf.float32) / self._cells.num_cells,
+            visited=tf.cast(self._num_visited, tf.float32) / self.cells.num_cells,
         )
         return tf_agent.LossInfo(tf.reduce_sum(share * errors**2), parts)
 

@@ -1,6 +1,5 @@
 """Cells of a table: one for each context and slate."""
 
-import dataclasses
 import math
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.shared import checks, encoding
+from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.tabular_q.discretise import ObservationDigits
 from recsim_tf.core import nests
 from recsim_tf.core.types import Observation
@@ -28,35 +27,6 @@ class _Weights(NamedTuple):
 
 
 @gin.configurable(module="recsim_tf.agents")
-@dataclasses.dataclass(frozen=True)
-class Discretization:
-    """How observations become digits, and digits cells of a table.
-
-    Args:
-      ignore_response: whether the response to the previous slate (zeros at the start of a session)
-        is no part of a cell. This and the next two defaults are RecSim 0.2.4's.
-      discretization_bounds: lowest and highest edge of the intervals of observed numbers; None
-        takes the bounds of each part of the observation from its spec.
-      number_bins: number of these edges, at least 1.
-      max_cells: largest size of the table, at least 1 and below 2**31.
-      hashed: whether combinations share cells by hashing where they are more than `max_cells`.
-
-    Raises:
-      ValueError: for a number out of range.
-    """
-
-    ignore_response: bool = True
-    discretization_bounds: tuple[float, float] | None = (0.0, 10.0)
-    number_bins: int = 100
-    max_cells: int = 2**22
-    hashed: bool = False
-
-    def __post_init__(self):
-        checks.require_at_least(1, number_bins=self.number_bins)
-        if not 1 <= self.max_cells < 2**31:
-            raise ValueError(f"max_cells must be in [1, 2**31), got {self.max_cells}")
-
-
 class SlateCells:
     """Numbers the cells of a table: one for each context, the user's observation and perhaps the
     response, and documents of a slate.
@@ -76,34 +46,48 @@ class SlateCells:
     Args:
       observation_spec: `Observation` of bounded specs.
       slate_size: K.
-      discretization: how observations become digits and digits cells, by default
-        `Discretization()`.
+      ignore_response: whether the response to the previous slate (zeros at the start of a session)
+        is no part of the context. This and the next two defaults are RecSim 0.2.4's.
+      discretization_bounds: lowest and highest edge of the intervals of observed numbers; None
+        takes the bounds of each part of the observation from its spec.
+      number_bins: number of these edges.
+      max_cells: largest size of the table, below 2**31.
+      hashed: whether combinations share cells by hashing where they are more than `max_cells`.
 
     Raises:
-      ValueError: if there are more than `max_cells` combinations and hashed=False.
+      ValueError: for a number out of range, or if there are more than `max_cells` combinations and
+        hashed=False.
     """
 
     def __init__(
         self,
         observation_spec: Observation,
         slate_size: int,
-        discretization: Discretization | None = None,
+        ignore_response: bool = True,
+        discretization_bounds: tuple[float, float] | None = (0.0, 10.0),
+        number_bins: int = 100,
+        max_cells: int = 2**22,
+        hashed: bool = False,
     ):
-        settings = discretization or Discretization()
-        self._ignore_response = settings.ignore_response
-        bins = settings.discretization_bounds, settings.number_bins
-        self._context = ObservationDigits(self._context_of(observation_spec), *bins)
-        self._document = ObservationDigits(encoding.element_spec(observation_spec.documents), *bins)
+        if not 1 <= max_cells < 2**31:
+            raise ValueError(f"max_cells must be in [1, 2**31), got {max_cells}")
+        self._ignore_response = ignore_response
+        self._context = ObservationDigits(
+            self._context_of(observation_spec), discretization_bounds, number_bins
+        )
+        self._document = ObservationDigits(
+            encoding.element_spec(observation_spec.documents), discretization_bounds, number_bins
+        )
         num_documents = math.prod(self._document.sizes)
         num_combinations = math.prod(self._context.sizes) * num_documents**slate_size
-        self.is_hashed = num_combinations > settings.max_cells
-        if self.is_hashed and not settings.hashed:
+        self.is_hashed = num_combinations > max_cells
+        if self.is_hashed and not hashed:
             raise ValueError(
                 f"observations and slates make {_readable(num_combinations)} cells, more than"
-                f" max_cells={settings.max_cells:,}: lower number_bins={settings.number_bins}, or"
-                " set hashed=True to let some of them share cells"
+                f" max_cells={max_cells:,}: lower number_bins={number_bins}, or set hashed=True to"
+                " let some of them share cells"
             )
-        self.num_cells = settings.max_cells if self.is_hashed else num_combinations
+        self.num_cells = max_cells if self.is_hashed else num_combinations
         sizes = len(self._context.sizes), len(self._document.sizes), slate_size
         if self.is_hashed:
             self._dtype, self._weights = tf.int64, _random_weights(*sizes)

@@ -33,18 +33,18 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.fitting import Minibatches, Parameter, fit, marginal_log_prob, simulated_log
 
-_MIN_NORMALIZER = "choice_model.min_normalizer"
+_STEP = "users.alpha_y_intercept"
+_MIN_NORMALIZER = "users.choice_model.min_normalizer"
 # Parameter -> the truth, the support.
 TRUTH = {
-    "alpha_y_intercept": (0.3, "positive"),
-    "choice_model.no_click_mass": (1.0, "real"),
+    _STEP: (0.3, "positive"),
+    "users.choice_model.no_click_mass": (1.0, "real"),
     # Below the smallest score.
     _MIN_NORMALIZER: (-1.25, tfb.Chain([tfb.Shift(-1.0), tfb.Scale(-1.0), tfb.Softplus()])),
-    "step_penalty": (0.5, "positive"),
-    "user_update_alpha": (0.9 / 3.4, "positive"),
+    "users.step_penalty": (0.5, "positive"),
+    "users.user_update_alpha": (0.9 / 3.4, "positive"),
 }
 _START = 4 / 3
-_STEP = "alpha_y_intercept"
 _HIDDEN_BATCH, _PARTICLES = 250, 20
 _HIDDEN_PASSES = {False: 8, True: 1}
 _LEARNING_RATE = 0.05
@@ -56,14 +56,11 @@ _SIZES = {False: (5000, 130), True: (50, 130)}
 def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
     """Estimates from `replications` logs."""
     num_sessions, num_steps = _SIZES[quick]
-    simulator = interest_evolution(
-        users=InterestEvolutionUsers(
-            **{name: value for name, (value, _) in TRUTH.items()}, **_HAZARD
-        )
+    simulator = interest_evolution(users=InterestEvolutionUsers(**_HAZARD)).with_parameters(
+        {name: value for name, (value, _) in TRUTH.items()}
     )
     parameters = {
-        f"users.{name}": Parameter(_START * value, support)
-        for name, (value, support) in TRUTH.items()
+        name: Parameter(_START * value, support) for name, (value, support) in TRUTH.items()
     }
     rows = []
     for replication in range(replications):
@@ -72,7 +69,7 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
         )
         started = time.perf_counter()
         result = fit(simulator, parameters, log, jit_compile=True, progress=False)
-        estimates = {name.split(".")[1]: estimate for name, estimate in result.estimates.items()}
+        estimates = result.estimates
         rows.append(
             {
                 "estimates": {name: float(estimate.value) for name, estimate in estimates.items()},
@@ -125,7 +122,7 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
     started = time.perf_counter()
     result = fit(
         simulator,
-        {f"users.{_STEP}": Parameter(_START * truth, "positive")},
+        {_STEP: Parameter(_START * truth, "positive")},
         log,
         Minibatches(
             lambda: tf.keras.optimizers.Adam(learning_rate),
@@ -137,7 +134,7 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
         jit_compile=True,
         progress=False,
     )
-    value = float(result.estimates[f"users.{_STEP}"].value)
+    value = float(result.estimates[_STEP].value)
     seconds = time.perf_counter() - started
     estimate, error, exact = _filter_gradient(seed)
     return {

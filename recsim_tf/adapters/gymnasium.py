@@ -102,7 +102,7 @@ class _Session:
         return observation
 
     def step(self, slates: np.ndarray):
-        """Observation and transition; who has left before is replaced, whatever the slate."""
+        """Observation and transition; users who have left before are replaced, for any slate."""
         slate = self._simulator.playable_slate(
             self.state, slates, allow_duplicates=not self._simulator.validate
         )
@@ -249,6 +249,7 @@ def _arrays(nest: Nest, row=...) -> Any:
 
 def _by_name(nest: Nest, leaf: Callable, of_dict: Callable, of_tuple: Callable) -> Any:
     """A nest with dicts for its NamedTuples."""
+    # Nothing else tells a NamedTuple from another tuple.
     if hasattr(nest, "_asdict"):
         nest = nest._asdict()
     if isinstance(nest, dict):

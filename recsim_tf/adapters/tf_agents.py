@@ -66,12 +66,13 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     def __init__(self, simulator: SessionSource, batch_size: int, seed=0, validate: bool = True):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        self._simulator = simulator
+        self.simulator = simulator
         self._validate = validate
         with tf.init_scope():
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
-            self._memory = _Memory(_first(state, seed, batch_size))
+            # The variables that a checkpoint must hold.
+            self.memory = _Memory(_first(state, seed, batch_size))
         action_spec = tensor_spec.BoundedTensorSpec(
             [simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate"
         )
@@ -80,37 +81,26 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         replicas.on_each(self._begin_replica)
 
     @property
-    def simulator(self) -> SessionSource:
-        return self._simulator
-
-    @property
     def steps_per_action(self) -> int:
         """Steps of each user that an action takes, more than one under a layer that holds
         slates.
         """
-        return self._simulator.steps_per_decision
-
-    @property
-    def memory(self) -> tf.Module:
-        """The variables that a checkpoint must hold."""
-        return self._memory
+        return self.simulator.steps_per_decision
 
     def time_step(self, state: EnvironmentState) -> ts.TimeStep:
         """What an agent sees of a state."""
         return ts.TimeStep(
-            state.step_type, state.reward, state.discount, self._simulator.observe(state.simulator)
+            state.step_type, state.reward, state.discount, self.simulator.observe(state.simulator)
         )
 
     def advance(self, state: EnvironmentState, action: tf.Tensor) -> EnvironmentState:
         """A step as a pure function: takes slates int32 [B, K] and returns the next state."""
         ended = state.simulator.done
-        slate = self._simulator.playable_slate(state.simulator, action, self._validate)
+        slate = self.simulator.playable_slate(state.simulator, action, self._validate)
         # Nothing of the next state may be known where the slate is refused.
         with tf.control_dependencies([slate]):
             seed, *seeds = random.split_seed(tf.identity(state.seed), 3)
-        simulator_state, transition = self._simulator.step_or_replace(
-            state.simulator, slate, *seeds
-        )
+        simulator_state, transition = self.simulator.step_or_replace(state.simulator, slate, *seeds)
         step_type = tf.where(
             ended,
             ts.StepType.FIRST,
@@ -125,30 +115,30 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         )
 
     def _begin_replica(self) -> None:
-        replicas.fold_in_replica(self._memory.state.seed)
+        replicas.fold_in_replica(self.memory.state.seed)
         self._reset()
 
     def _current_time_step(self):
-        return self.time_step(_read(self._memory.state))
+        return self.time_step(_read(self.memory.state))
 
     def _reset(self):
-        state = _read(self._memory.state)
+        state = _read(self.memory.state)
         seed, reset_seed = random.split_seed(state.seed, 2)
         everybody = tf.ones([self.batch_size], tf.bool)
         return self._remember(
             _first(
-                self._simulator.replace(state.simulator, everybody, reset_seed),
+                self.simulator.replace(state.simulator, everybody, reset_seed),
                 seed,
                 self.batch_size,
             )
         )
 
     def _step(self, action):
-        return self._remember(self.advance(_read(self._memory.state), action))
+        return self._remember(self.advance(_read(self.memory.state), action))
 
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
         tf.nest.map_structure(
-            lambda variable, value: variable.assign(value), self._memory.state, state
+            lambda variable, value: variable.assign(value), self.memory.state, state
         )
         return self.time_step(state)
 

@@ -1,6 +1,4 @@
-"""Integer fields under relaxation: they may be passed on, but a mixture of documents has none to be
-read.
-"""
+"""Integer fields under relaxation: models may pass them on, but a mixture has no value to read."""
 
 from typing import NoReturn
 
@@ -12,8 +10,8 @@ from recsim_tf.core.types import Nest
 class Label:
     """Stands where a mixture of documents or responses would have an integer or a bool.
 
-    Models may hand it on, as `outcome` does with the topic of a document. Whoever computes with it
-    gets an error instead of numbers that mean nothing.
+    Models may pass it on, as `outcome` does with the topic of a document. Computing with it is an
+    error, since the numbers would mean nothing.
 
     Args:
       name: of the field, for the error.

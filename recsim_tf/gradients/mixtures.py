@@ -1,6 +1,4 @@
-"""Relaxed draws: weights over all values of a finite draw, instead of one value; and what maps make
-of them.
-"""
+"""Relaxed draws: weights over all values of a finite draw in place of one, and maps of them."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -52,10 +50,9 @@ def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture
 
 
 def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
-    """Applies a map to a draw; the result for a `Mixture` is the weighted mean of those for its
-    values.
+    """Applies a map to a draw; for a `Mixture`, the weighted mean of the results for its values.
 
-    So a map that knows nothing of relaxation meets possible values only.
+    So the map itself only meets possible values, and needs to know nothing of relaxation.
 
     Args:
       owner: what the result is, for errors.

@@ -26,11 +26,11 @@ def score_function_return(
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(score_function_return(simulator, policy, trajectory))
 
-    It is unbiased for all parameters of the policy. For one of the models it is so unless the
-    parameter acts through a jump of a map: the gradient does not see that a rule of departure,
-    `budget <= 0`, comes true at another step; that needs a hazard. The return is that of the
-    trajectory's T steps. The variance of the gradient grows with them; that of `relaxed_return` has
-    less, and a bias.
+    The gradient is unbiased for all parameters of the policy. For a parameter of the models it is
+    unbiased unless the parameter acts through a jump of a map. A rule of departure, `budget <= 0`,
+    is such a jump: the gradient does not see that it comes true at another step, which needs a
+    hazard. The return is that of the trajectory's T steps, and the variance of the gradient grows
+    with T. The gradient of `relaxed_return` has less variance, and a bias.
 
     Args:
       simulator: that made the trajectory.
@@ -62,7 +62,7 @@ def score_function_return(
 
     begun = Recorded(trajectory.initial._asdict(), score=True)
     begin(simulator, rewards.shape[1], begun)
-    # A baseline of the caller may depend on the initial draws, so it is none for them.
+    # A baseline of the caller may depend on the initial draws, so it cannot serve for them.
     initial = _sum(begun.log_probs, rewards.dtype) * (rewards_to_go[0] - mean_of_others[0])
 
     def add(total, step, state, transition, log_probs):

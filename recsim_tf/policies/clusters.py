@@ -15,13 +15,13 @@ from recsim_tf.policies.indices import BanditAlgorithm
 
 
 def rank_clusters(scores: tf.Tensor, documents: Nest, slate_size: int) -> tf.Tensor:
-    """Slates of the best clusters' best documents: by score of the cluster, then by quality, both
-    descending.
+    """Slates of the documents of the best clusters: by the cluster's score, then by the document's
+    quality, both descending.
 
     Args:
-      scores: [B, T]; of equal ones the lower cluster comes first.
-      documents: with `cluster_id` int32 [B, N] in [0, T) and `quality` [B, N]; of equal ones the
-        lower position comes first.
+      scores: [B, T]; of equal scores the lower cluster comes first.
+      documents: with `cluster_id` int32 [B, N] in [0, T) and `quality` [B, N]; of equal qualities
+        the lower position comes first.
       slate_size: K.
 
     Returns:
@@ -31,7 +31,7 @@ def rank_clusters(scores: tf.Tensor, documents: Nest, slate_size: int) -> tf.Ten
     rank_of_cluster = tf.argsort(tf.math.top_k(scores, num_clusters).indices, axis=-1)
     by_quality = tf.math.top_k(documents.quality, num_candidates).indices
     rank = nests.take(nests.take(rank_of_cluster, documents.cluster_id), by_quality)
-    # Every key is another one, so that the order does not hang on how a sort treats equals.
+    # All keys differ, so the order does not depend on how a sort treats equals.
     key = rank * num_candidates + tf.range(num_candidates)
     return nests.take(by_quality, tf.math.top_k(-key, slate_size).indices)
 
@@ -57,8 +57,8 @@ def rank_cluster(cluster_id: int | tf.Tensor, documents: Nest, slate_size: int) 
 
 
 def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
-    """A policy that shows the best documents of one cluster, and shorter slates where it has too
-    few.
+    """A policy that shows the best documents of one cluster; slates are shorter where the cluster
+    has too few.
 
     Args:
       simulator: an environment whose documents have a `cluster_id` and a `quality`.

@@ -2,8 +2,11 @@
 
 Shapes: `pulls` and `rewards` float [B, A], how often each arm was pulled and the sum of its
 rewards, each reward in [0, 1]; `total_pulls` float [B], the round t. Scores are [B, A]; the arm of
-largest score is to be pulled. Each algorithm raises a `ValueError` for fewer than two arms, and for
-pulls and rewards of different shapes.
+largest score is to be pulled. `optimism_scaling` is o in the formulas. Each algorithm raises a
+`ValueError` for fewer than two arms, and for pulls and rewards of different shapes.
+
+While a user has arms that were never pulled, `ucb1` and `kl_ucb` score these +inf and the others 0
+(as RecSim 0.2.4).
 """
 
 from typing import Protocol
@@ -29,16 +32,7 @@ class BanditAlgorithm(Protocol):
 
 def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
     """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002,
-    UCB1; there o = 1).
-
-    Args:
-      pulls, rewards, total_pulls: see the module.
-      optimism_scaling: o.
-      seed: not used.
-
-    Returns:
-      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as
-      RecSim 0.2.4).
+    UCB1; there o = 1). The seed is not used.
     """
     del seed
     _check_arms(pulls, rewards)
@@ -53,16 +47,7 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None
 
     KL is the divergence of Bernoulli distributions. Where the right side is not positive, as for t
     = 2, the score is p. The bisection runs down to the resolution of the dtype; RecSim 0.2.4 means
-    the same but overwrites p while it searches.
-
-    Args:
-      pulls, rewards, total_pulls: see the module.
-      optimism_scaling: o.
-      seed: not used.
-
-    Returns:
-      [B, A]. While a user has arms that were never pulled, +inf for these and 0 for the others (as
-      RecSim 0.2.4).
+    the same but overwrites p while it searches. The seed is not used.
     """
     del seed
     _check_arms(pulls, rewards)

@@ -10,8 +10,7 @@ from recsim_tf.core.types import Nest, Observation
 
 
 class PlackettLucePolicy:
-    """Draws slates; it is a `Policy` of `Simulator.rollout` without a state, and knows the
-    log-probabilities of its slates.
+    """A rollout policy without a state that draws slates and knows their log-probabilities.
 
         policy = PlackettLucePolicy.of_network(SlatePolicyNetwork(observation_spec, slate_size))
 
@@ -42,6 +41,13 @@ class PlackettLucePolicy:
     ) -> tuple[tf.Tensor, Nest]:
         """A slate int32 [B, K], and the policy state as it was."""
         return random.sample(self.distribution(observation), seed), policy_state
+
+    def likeliest(
+        self, observation: Observation, policy_state: Nest, seed
+    ) -> tuple[tf.Tensor, Nest]:
+        """A rollout policy that shows the likeliest slates."""
+        del seed
+        return self.distribution(observation).mode(), policy_state
 
     def log_prob(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
         """[B]: the log-probability of a slate int32 [B, K]."""

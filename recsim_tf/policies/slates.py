@@ -116,9 +116,9 @@ def _round(weights, no_click_weight, advantages, slate_size: int) -> _Round:
 def _round_in_groups(weights, no_click_weight, advantages, slate_size: int) -> _Round:
     """A round for many candidates: the top-K is found in the K groups that have the largest maxima.
 
-    Each candidate outside these groups is beaten by K others, their maxima. The search for the
-    groups costs most of the round, so a second round follows among their members. It cannot lower
-    the advantage, hence the slate is optimal where that does not rise.
+    K candidates, the maxima of these groups, beat each candidate outside of them. The search for
+    the groups costs most of the round, so a second round follows among their members. It cannot
+    lower the advantage, so the slate is optimal where the advantage does not rise.
     """
     num_groups = -(-weights.shape[1] // _GROUP_SIZE)
     missing = num_groups * _GROUP_SIZE - weights.shape[1]

@@ -75,10 +75,10 @@ class Episodes:
         return tf.nest.map_structure(tf.convert_to_tensor, trajectory)
 
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
-        """Trajectories of so many sessions each, but for the last, read from the file as they are
-        iterated.
+        """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
+        as they are iterated.
 
-        Unlike those of `trajectory`, steps after the end of a session are zeros, which may be
+        Steps after the end of a session are zeros, unlike those of `trajectory`, and may be
         impossible under the models.
         """
         sessions = self._sessions()

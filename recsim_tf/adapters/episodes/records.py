@@ -113,9 +113,9 @@ def _mismatch(feature: tf.train.Feature, leaf: tf.TensorSpec) -> str:
         return (
             f"must be a {kind} for {leaf.dtype.name}, got {feature.WhichOneof('kind') or 'nothing'}"
         )
-    values: Any = getattr(feature, kind).value
+    values: Any = feature.float_list.value or feature.int64_list.value
     if kind == "bytes_list":
-        values = values[0] if len(values) == 1 else b""
+        values = b"".join(feature.bytes_list.value)
         size *= 8
     if len(values) != size:
         unit = "bytes" if kind == "bytes_list" else "values"

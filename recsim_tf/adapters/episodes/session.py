@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import InitialDraws, Nest, StepDraws
+from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Transition
 
 
 class Session(NamedTuple):
@@ -21,6 +21,21 @@ class Session(NamedTuple):
     reward: tf.Tensor  # [T]
     is_terminal: tf.Tensor  # bool [T]
     is_truncated: tf.Tensor  # bool [T]
+
+    @classmethod
+    def of(cls, initial: Nest, user: Nest, documents: Nest, transitions: Transition) -> "Session":
+        """From initial draws, what was observed, and transitions, with any leading axes."""
+        return cls(
+            initial=initial,
+            user=user,
+            documents=documents,
+            slate=transitions.slate,
+            draws=transitions.draws,
+            response=transitions.response,
+            reward=transitions.reward,
+            is_terminal=transitions.terminated,
+            is_truncated=transitions.truncated,
+        )
 
 
 def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
@@ -40,22 +55,9 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
             lambda observation, policy_state, seed: (slate, policy_state), num_users, 1, seed
         )
         observation = simulator.observe(simulator.initial_state(trajectory.initial))
-        initial, user, documents = _row_specs(
-            (trajectory.initial, observation.user, observation.documents), num_axes=1
-        )
-        transition = _row_specs(trajectory.transitions, num_axes=2)
+        before = trajectory.initial, observation.user, observation.documents
         specs.append(
-            Session(
-                initial=initial,
-                user=user,
-                documents=documents,
-                slate=transition.slate,
-                draws=transition.draws,
-                response=transition.response,
-                reward=transition.reward,
-                is_terminal=transition.terminated,
-                is_truncated=transition.truncated,
-            )
+            Session.of(*_row_specs(before, 1), transitions=_row_specs(trajectory.transitions, 2))
         )
 
     trace.get_concrete_function(tf.TensorSpec([2], tf.int32))

@@ -78,11 +78,7 @@ class Writer:
           ValueError: for an auto-reset trajectory, whose rows hold several sessions, and for a
             dtype that has no place in a log.
         """
-        if tf.nest.flatten(trajectory.newcomers):
-            raise ValueError(
-                "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
-                " trajectory"
-            )
+        trajectory.require_single_session()
         lengths = tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0).numpy()
         sessions = self._sessions(trajectory, lengths.max())
         named = {name_of(path): leaf for path, leaf in tree.flatten_with_path(sessions)}
@@ -99,17 +95,8 @@ class Writer:
         observed = [self._observe(states, tf.constant(step)) for step in range(num_steps)]
         user, documents = tf.nest.map_structure(lambda *steps: np.stack(steps), *observed)
         transitions = tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.transitions)
-        return Session(
-            initial=tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.initial),
-            user=user,
-            documents=documents,
-            slate=transitions.slate,
-            draws=transitions.draws,
-            response=transitions.response,
-            reward=transitions.reward,
-            is_terminal=transitions.terminated,
-            is_truncated=transitions.truncated,
-        )
+        initial = tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.initial)
+        return Session.of(initial, user, documents, transitions)
 
     def _write_pending(self, is_last: bool) -> None:
         if self._pending is None:

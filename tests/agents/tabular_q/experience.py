@@ -9,9 +9,8 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
-from recsim_tf.agents.tabular_q import Discretization, TabularQAgent
+from recsim_tf.agents.tabular_q import TabularQAgent
 from recsim_tf.core.types import Clicks, Observation
-from tests.agents.grouped import grouped
 
 NUM_CANDIDATES, SLATE_SIZE = 3, 2
 FIRST, MID, LAST = (
@@ -48,7 +47,7 @@ def make_agent(**arguments) -> TabularQAgent:
         TIME_STEP_SPEC,
         ACTION_SPEC,
         train_step_counter=tf.Variable(0, dtype=tf.int64),
-        **grouped(arguments, discretization=Discretization),
+        **arguments,
     )
     agent.initialize()
     return agent

@@ -8,7 +8,7 @@ from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
-from recsim_tf.agents.tabular_q import Discretization, TabularQAgent, create_tabular_q
+from recsim_tf.agents.tabular_q import SlateCells, TabularQAgent, create_tabular_q
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.experiment.training.loop import LearningLoop
@@ -246,7 +246,6 @@ def test_the_collect_policy_explores_with_probability_epsilon():
             dict(exploration_temperature=2.0),
             r"exploration_temperature must be in \[0, 1\], got 2.0",
         ),
-        (dict(max_cells=11), "make 12 cells, more than max_cells=11"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
@@ -274,16 +273,15 @@ def test_training_under_xla_is_training_in_the_graph():
     np.testing.assert_array_equal(agents[0]._counts, agents[1]._counts)
 
 
-def learning_loop(name, **arguments):
+def learning_loop(name, **cells):
     environment = SlateEnvironment(
         recsim_tf.make(name, slate_size=2, num_candidates=4, max_steps=3), 16, seed=1
     )
-    counter = tf.Variable(0, dtype=tf.int64)
     agent = TabularQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        train_step_counter=counter,
-        **arguments,
+        SlateCells(environment.observation_spec(), 2, **cells),
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
     agent.initialize()
     return LearningLoop(
@@ -292,15 +290,15 @@ def learning_loop(name, **arguments):
 
 
 CASES = {
-    "hashed": ("InterestEvolution-v1", Discretization(hashed=True, max_cells=1000)),
-    "response": ("InterestExploration-v1", Discretization(ignore_response=False, number_bins=3)),
+    "hashed": ("InterestEvolution-v1", {"hashed": True, "max_cells": 1000}),
+    "response": ("InterestExploration-v1", {"ignore_response": False, "number_bins": 3}),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing(case):
-    name, discretization = CASES[case]
-    loop = learning_loop(name, discretization=discretization)
+    name, cells = CASES[case]
+    loop = learning_loop(name, **cells)
     loop.collect(3)
     loop.run(5)
     info = loop.run(6)

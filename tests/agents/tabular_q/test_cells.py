@@ -8,7 +8,7 @@ from tf_agents.specs import tensor_spec
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.agents.tabular_q import Discretization, SlateCells
+from recsim_tf.agents.tabular_q import SlateCells
 from recsim_tf.core.types import Clicks, Observation
 from tests.agents.tabular_q.experience import OBSERVATION_SPEC
 
@@ -35,7 +35,7 @@ def first_pair(observation):
 
 def test_distinct_combinations_have_distinct_cells_and_fill_the_table():
     observation = all_combinations()
-    cells = SlateCells(SPEC, 2, Discretization(ignore_response=False))
+    cells = SlateCells(SPEC, 2, ignore_response=False)
     assert cells.num_cells == 48
     found = cells.of_slate(observation, first_pair(observation))
     assert sorted(found.numpy()) == list(range(48))
@@ -51,12 +51,12 @@ def test_an_ignored_response_is_no_part_of_the_cell():
 
 
 def test_more_cells_than_allowed_are_refused_with_their_number():
-    assert SlateCells(SPEC, 2, Discretization(max_cells=12)).num_cells == 12
+    assert SlateCells(SPEC, 2, max_cells=12).num_cells == 12
     with pytest.raises(
         ValueError,
         match=r"make 12 cells, more than max_cells=11: lower number_bins=100, or set hashed=True",
     ):
-        SlateCells(SPEC, 2, Discretization(max_cells=11))
+        SlateCells(SPEC, 2, max_cells=11)
     environment = SlateEnvironment(recsim_tf.make("InterestEvolution-v1"), 1)
     with pytest.raises(
         ValueError, match=r"make about 10\^\d+ cells, more than max_cells=4,194,304"
@@ -66,16 +66,16 @@ def test_more_cells_than_allowed_are_refused_with_their_number():
 
 def test_hashing_is_exact_where_the_cells_suffice():
     observation = all_combinations()
-    found = SlateCells(
-        SPEC, 2, Discretization(ignore_response=False, max_cells=48, hashed=True)
-    ).of_slate(observation, first_pair(observation))
+    found = SlateCells(SPEC, 2, ignore_response=False, max_cells=48, hashed=True).of_slate(
+        observation, first_pair(observation)
+    )
     assert len(set(found.numpy())) == 48
 
 
 @pytest.mark.parametrize("max_cells", [0, 2**31])
 def test_a_table_of_impossible_size_is_refused(max_cells):
     with pytest.raises(ValueError, match=rf"max_cells must be in \[1, 2\*\*31\), got {max_cells}"):
-        SlateCells(SPEC, 2, Discretization(max_cells=max_cells))
+        SlateCells(SPEC, 2, max_cells=max_cells)
 
 
 @pytest.mark.parametrize("ignore_response", [True, False])
@@ -91,7 +91,10 @@ def test_the_cells_of_all_slates_are_those_of_each_slate(name, ignore_response):
     cells = SlateCells(
         environment.observation_spec(),
         3,
-        Discretization(ignore_response, number_bins=20, max_cells=1000, hashed=True),
+        ignore_response,
+        number_bins=20,
+        max_cells=1000,
+        hashed=True,
     )
     assert cells.is_hashed
     slates = all_slates(5, 3)
@@ -122,9 +125,7 @@ def float_observations(num_users, num_candidates=2):
 
 def test_hashed_cells_are_spread_as_by_chance():
     spec, observation = float_observations(20_000)
-    cells = SlateCells(
-        spec, 2, Discretization(discretization_bounds=None, max_cells=30_000, hashed=True)
-    )
+    cells = SlateCells(spec, 2, discretization_bounds=None, max_cells=30_000, hashed=True)
     found = cells.of_slate(observation, tf.tile([[0, 1]], [20_000, 1])).numpy()
     assert found.min() >= 0
     assert found.max() < 30_000
@@ -137,7 +138,7 @@ def test_hashed_cells_are_spread_as_by_chance():
 
 def test_the_hash_tells_the_user_the_documents_and_their_order_apart():
     spec, observation = float_observations(1000)
-    cells = SlateCells(spec, 2, Discretization(discretization_bounds=None, hashed=True))
+    cells = SlateCells(spec, 2, discretization_bounds=None, hashed=True)
     slate = tf.tile([[0, 1]], [1000, 1])
     found = cells.of_slate(observation, slate)
     others = (
@@ -152,7 +153,7 @@ def test_the_hash_tells_the_user_the_documents_and_their_order_apart():
 
 def test_the_hash_is_the_same_in_every_process():
     spec, _ = float_observations(1)
-    cells = SlateCells(spec, 2, Discretization(discretization_bounds=None, hashed=True))
+    cells = SlateCells(spec, 2, discretization_bounds=None, hashed=True)
     observation = Observation(
         tf.constant([[0.1, 0.3, 0.5, 0.7, 0.9]]), tf.constant([[[0.2] * 5, [0.8] * 5]]), ()
     )

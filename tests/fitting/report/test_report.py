@@ -113,10 +113,8 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
         "held out from the fit",
     ):
         assert piece in text
-    assert (
-        f"users.choice_model.no_click_mass {float(result.estimates['users.choice_model.no_click_mass'].value):#.4g}"
-        in text
-    )
+    name = "users.choice_model.no_click_mass"
+    assert f"{name} {float(result.estimates[name].value):#.4g}" in text
     assert signed(figures["choices"]["gain"]["value"]) in text
     assert fixed(figures["calibration"]["expected_error"]) in text
 
