@@ -228,7 +228,7 @@ def recovery_table(result: dict[str, Any]) -> str:
     )
     for name, (truth, _) in TRUTH.items():
         lines.append(
-            f"{name:<20} {truth:>8.4f} {first['estimates'][name]:>9.4f}"
+            f"{name:<34} {truth:>8.4f} {first['estimates'][name]:>9.4f}"
             f" {first['standard_errors'][name]:>8.4f}"
             f" {result['figures'][f'{name}/relative_error']:>8.2%}  "
             f" {result['figures'][f'{name}/covered']:>21} of {replications}"
