@@ -223,7 +223,7 @@ def recovery_table(result: dict[str, Any]) -> str:
         f" the first of {replications}"
     ]
     lines.append(
-        f"{'parameter':<20} {'truth':>8} {'estimate':>9} {'s.e.':>8} {'error':>8}  "
+        f"{'parameter':<34} {'truth':>8} {'estimate':>9} {'s.e.':>8} {'error':>8}  "
         f" {'95 % interval holds the truth':>30}"
     )
     for name, (truth, _) in TRUTH.items():

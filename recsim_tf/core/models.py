@@ -14,27 +14,36 @@ import abc
 import dataclasses
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests
+from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.types import Clicks, Nest, Slate
 
-_TABLE_RANK = "table_rank"
+_PARAMETER = "parameter"
 # Longer arrays are described by their shape.
 _MAX_PRINTED = 8
 
 
-def parameter(default: Any = dataclasses.MISSING, rank: int = 0) -> Any:
+class ParameterSpec(NamedTuple):
+    """What a field says of the parameter that it holds."""
+
+    rank: int  # number of axes of the parameter itself
+    are_probabilities: bool  # whether its last axis holds probabilities that sum to one
+
+
+def parameter(
+    default: Any = dataclasses.MISSING, rank: int = 0, are_probabilities: bool = False
+) -> Any:
     """A field of a model that is one of its parameters.
 
         class Listeners(recsim_tf.UserModel):
             patience: Any = recsim_tf.parameter(3.0)
-            genre_probs: Any = recsim_tf.parameter((0.2, 0.3, 0.5), rank=1)
+            genre_probs: Any = recsim_tf.parameter((0.2, 0.8), rank=1, are_probabilities=True)
 
     A parameter may be fitted, compared on the axis of users and saved; see `Model.parameters`.
 
@@ -43,8 +52,11 @@ def parameter(default: Any = dataclasses.MISSING, rank: int = 0) -> Any:
       rank: number of axes of the parameter itself: 0 for a number, 1 for a vector, 2 for a table.
         The value may also be a number that holds for all entries, and may have one more axis in
         front, [B], with one for each user.
+      are_probabilities: whether its last axis holds probabilities that sum to one, which is checked
+        where they are numbers.
     """
-    return dataclasses.field(default=default, metadata={_TABLE_RANK: rank})
+    spec = ParameterSpec(rank, are_probabilities)
+    return dataclasses.field(default=default, metadata={_PARAMETER: spec})
 
 
 def per_user(value, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
@@ -89,6 +101,9 @@ class Model(tf.Module):
                     f"{field.name} must be an object, such as {value.__name__}(), got the class"
                 )
         self.check()
+        for field, value in self._fields():
+            if _PARAMETER in field.metadata and field.metadata[_PARAMETER].are_probabilities:
+                validation.check_probabilities(field.name, value)
 
     def check(self) -> None:
         """Checks the fields; raises `ValueError`. A subclass overrides it."""
@@ -100,12 +115,12 @@ class Model(tf.Module):
             if isinstance(value, Model):
                 inner = value.parameters().items()
                 found |= {f"{field.name}.{name}": each for name, each in inner}
-            elif _TABLE_RANK in field.metadata and value is not None:
+            elif _PARAMETER in field.metadata and value is not None:
                 found[field.name] = value
         return found
 
-    def parameter_rank(self, name: str) -> int:
-        """Number of axes of a parameter itself.
+    def parameter_spec(self, name: str) -> ParameterSpec:
+        """What the field of a parameter says of it.
 
         Raises:
           ValueError: for an unknown parameter, with the known ones.
@@ -114,9 +129,9 @@ class Model(tf.Module):
         for field, value in self._fields():
             if field.name == first:
                 if rest and isinstance(value, Model):
-                    return value.parameter_rank(rest)
-                if not rest and _TABLE_RANK in field.metadata:
-                    return field.metadata[_TABLE_RANK]
+                    return value.parameter_spec(rest)
+                if not rest and _PARAMETER in field.metadata:
+                    return field.metadata[_PARAMETER]
         known = ", ".join(self.parameters()) or "none"
         raise ValueError(
             f"{type(self).__name__} has no parameter {name}; its parameters are {known}"
@@ -134,7 +149,7 @@ class Model(tf.Module):
         own: dict[str, Any] = {}
         inner: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
-            self.parameter_rank(name)
+            self.parameter_spec(name)
             first, _, rest = name.partition(".")
             if rest:
                 inner.setdefault(first, {})[rest] = value
@@ -148,7 +163,7 @@ class Model(tf.Module):
     def for_users(self, name: str, values: Sequence[Any]) -> np.ndarray:
         """One value of a parameter for each of V users, an array [V, ...] for `with_parameters`."""
         rows = np.asarray([tf.convert_to_tensor(value).numpy() for value in values])
-        num_missing = max(self.parameter_rank(name) + 1 - rows.ndim, 0)
+        num_missing = max(self.parameter_spec(name).rank + 1 - rows.ndim, 0)
         return rows.reshape([len(rows), *[1] * num_missing, *rows.shape[1:]])
 
     def differences(self, other: "Model") -> Iterator[str]:
@@ -172,7 +187,7 @@ class Model(tf.Module):
           dtype: of the result, by default that of the model.
         """
         return per_user(
-            self._value(name), rank, dtype or self._value("dtype"), self.parameter_rank(name)
+            self._value(name), rank, dtype or self._value("dtype"), self.parameter_spec(name).rank
         )
 
 

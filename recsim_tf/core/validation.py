@@ -110,13 +110,13 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
 
 
 def check_probabilities(name: str, probabilities) -> None:
-    """Requires numbers [..., C] to be non-negative and to sum to one; tensors and variables, whose
-    values may be unknown, pass.
+    """Requires numbers [..., C] to be non-negative and to sum to one, up to the rounding of
+    float32; tensors and variables, whose values may be unknown, pass.
     """
     if not isinstance(probabilities, (list, tuple, np.ndarray)):
         return
     values = np.asarray(probabilities, np.float64)
-    if (values < 0).any() or (np.abs(values.sum(-1) - 1) > 1e-6).any():
+    if (values < 0).any() or (np.abs(values.sum(-1) - 1) > 1e-5).any():
         raise ValueError(f"{name} must be non-negative and sum to 1, got {values.tolist()}")
 
 

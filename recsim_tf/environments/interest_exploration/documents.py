@@ -42,14 +42,13 @@ class TopicDocuments(DocumentModel):
         one.
     """
 
-    topic_distribution: Any = parameter((0.2, 0.8), rank=1)
+    topic_distribution: Any = parameter((0.2, 0.8), rank=1, are_probabilities=True)
     quality_loc: Any = parameter((0.8, 0.2), rank=1)
     quality_scale: Any = parameter((0.1, 0.1), rank=1)
 
     def check(self):
         topics = {"num_topics": self.num_topics}
         validation.check_table("topic_distribution", self.topic_distribution, **topics)
-        validation.check_probabilities("topic_distribution", self.topic_distribution)
         validation.check_table("quality_loc", self.quality_loc, **topics)
         validation.check_table("quality_scale", self.quality_scale, **topics)
 

@@ -66,7 +66,7 @@ class InterestExplorationUsers(UserModel):
         one.
     """
 
-    user_type_distribution: Any = parameter((0.3, 0.7), rank=1)
+    user_type_distribution: Any = parameter((0.3, 0.7), rank=1, are_probabilities=True)
     affinity_loc: Any = parameter(((0.1, 0.7), (0.7, 0.1)), rank=2)
     affinity_scale: Any = parameter(((0.1, 0.1), (0.1, 0.1)), rank=2)
     choice_model: choice.ChoiceModel = dataclasses.field(
@@ -76,7 +76,6 @@ class InterestExplorationUsers(UserModel):
     def check(self):
         types = {"num_user_types": self.num_user_types}
         validation.check_table("user_type_distribution", self.user_type_distribution, **types)
-        validation.check_probabilities("user_type_distribution", self.user_type_distribution)
         for name, table in (
             ("affinity_loc", self.affinity_loc),
             ("affinity_scale", self.affinity_scale),

@@ -77,7 +77,7 @@ class PageItems(DocumentModel):
     category_effect: Any = parameter(0.0, rank=2)
     numeric: Any = None
     numeric_effect: Any = parameter(0.0)
-    affinity_probs: Any = parameter((0.9986, 0.0013, 0.0001), rank=1)
+    affinity_probs: Any = parameter((0.9986, 0.0013, 0.0001), rank=1, are_probabilities=True)
     seed: int = 0
 
     def check(self):
@@ -125,7 +125,6 @@ class PageItems(DocumentModel):
                 )
         affinities = {"affinities": self.max_affinity + 1}
         validation.check_table("affinity_probs", self.affinity_probs, **affinities)
-        validation.check_probabilities("affinity_probs", self.affinity_probs)
 
     @property
     def num_categories(self) -> int:

@@ -58,7 +58,7 @@ class PageClickUsers(UserModel):
         one.
     """
 
-    feature_probs: Any = parameter(((0.25, 0.25, 0.25, 0.25),) * 4, rank=2)
+    feature_probs: Any = parameter(((0.25, 0.25, 0.25, 0.25),) * 4, rank=2, are_probabilities=True)
     feature_effect: Any = parameter(0.0, rank=2)
     intercept: Any = parameter(-5.4)
     position_effect: Any = parameter(0.0, rank=1)
@@ -73,7 +73,6 @@ class PageClickUsers(UserModel):
             )
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
         validation.check_table("feature_probs", self.feature_probs, **axes)
-        validation.check_probabilities("feature_probs", self.feature_probs)
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
 
     def check_documents(self, documents, slate_size):

@@ -92,7 +92,7 @@ class Comparison:
             return simulator
         for name in self._values:
             try:
-                simulator.parameter_rank(name)
+                simulator.parameter_spec(name)
             except ValueError as error:
                 raise UsageError(
                     f"values: {error}; for other settings there is recsim-tf sweep"

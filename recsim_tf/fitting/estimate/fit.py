@@ -11,6 +11,7 @@ import numpy as np
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
+from recsim_tf.errors import one_line
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimates
 from recsim_tf.fitting.estimate.folder import FitFolder, SearchState
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
@@ -121,6 +122,7 @@ def fit(
     elif held_out is not None:
         other = held_out
     fitted = FittedSimulator(simulator, parameters)
+    check_supports(fitted)
     options = (search.batch_size, jit_compile, num_particles, seed)
     likelihood = LogLikelihood(fitted, train, *options)
     if likelihood.initial_posterior is not None and other is not None:
@@ -146,7 +148,13 @@ def fit(
         information = uncertainty.information(likelihood)
     found = estimates(fitted, information, confidence)
     values = {name: one.value for name, one in found.items()}
-    fitted_simulator = simulator.with_parameters(as_numbers(values))
+    try:
+        fitted_simulator = simulator.with_parameters(as_numbers(values))
+    except ValueError as error:
+        raise ValueError(
+            f"the search ended where the models do not allow it, {one_line(error)}: give the"
+            f" parameter a support that keeps it within; the estimates are {values}"
+        ) from error
     initial_draws: Nest = ()
     if likelihood.initial_posterior is not None:
         prior = fitted_simulator.users.initial_draws(likelihood.num_sessions)
@@ -196,6 +204,17 @@ def _best_search(search: Search, problem: Problem, num_starts: int) -> SearchSta
             variable.assign(value + spread * generator.standard_normal(value.shape))
         found.append(search.run(problem, start))
     return max(found, key=lambda state: state.progress.objective)
+
+
+def check_supports(fitted: FittedSimulator) -> None:
+    """Raises a ValueError for probabilities that a search would lead off the simplex."""
+    for name, one in fitted.parameters.items():
+        spec = fitted.simulator.parameter_spec(name)
+        if spec.are_probabilities and not one.bijector.forward_min_event_ndims:
+            raise ValueError(
+                f"{name} holds probabilities that sum to one: its support must be a bijector to"
+                f" them, as tfp.bijectors.SoftmaxCentered(), got {one.bijector.name}"
+            )
 
 
 def check_parameters_act(likelihood: LogLikelihood) -> None:

@@ -136,7 +136,7 @@ def _variable(
     name: str, parameter: Parameter, simulator: Simulator, dtype: tf.DType
 ) -> tfp.util.TransformedVariable:
     start = parameter.start
-    simulator.parameter_rank(name)
+    simulator.parameter_spec(name)
     start = simulator.parameters().get(name) if start is None else start
     if start is None:
         raise ValueError(f"{name} needs a start: the model has none, got None")
