@@ -3,8 +3,7 @@
 from recsim_tf.agents.bandits.arm_agent import (
     ArmAgent,
     TFArmPolicy,
-    create_bandit_over_clusters,
-    create_bandit_over_documents,
+    create_bandit,
 )
 from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
 
@@ -14,6 +13,5 @@ __all__ = [
     "ClusterArms",
     "DocumentArms",
     "TFArmPolicy",
-    "create_bandit_over_clusters",
-    "create_bandit_over_documents",
+    "create_bandit",
 ]

@@ -9,7 +9,7 @@ from tf_agents.agents import tf_agent
 from tf_agents.bandits.agents import (
     bernoulli_thompson_sampling_agent,
     exp3_agent,  # noqa: F401 # Imported for the name that it gives to gin files.
-    lin_ucb_agent,
+    lin_ucb_agent,  # noqa: F401 # As above.
     linear_thompson_sampling_agent,  # noqa: F401 # As above.
 )
 from tf_agents.bandits.specs import utils as bandit_spec_utils
@@ -20,7 +20,7 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
+from recsim_tf.agents.bandits.arms import Arms, ClusterArms
 
 # (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have
 # features.
@@ -184,52 +184,28 @@ class ArmAgent(tf_agent.TFAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
-def create_bandit_over_clusters(
+def create_bandit(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
     bandit: CreateBandit = bernoulli_thompson_sampling_agent.BernoulliThompsonSamplingAgent,
+    arms: Callable[[SlateEnvironment], Arms] = ClusterArms,
     name: str | None = None,
 ) -> ArmAgent:
-    """Builds an `ArmAgent` over `ClusterArms`; it needs `experiment.batch_size = None`.
+    """Builds an `ArmAgent`; it needs `experiment.batch_size = None`.
 
     Args:
-      environment: its documents have a `cluster_id` and a `quality`.
+      environment: one that the arms are for.
       train_step_counter: counts train steps.
       bandit: of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent,
         @LinearThompsonSamplingAgent or @Exp3Agent, whose other arguments come from its own gin
-        bindings.
+        bindings. Over `DocumentArms` it must take features of arms, as the two linear ones do.
+      arms: @ClusterArms or @DocumentArms.
       name: of the agent in tables and plots, by default the bandit's class.
     """
     return ArmAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        ClusterArms(environment),
-        bandit,
-        train_step_counter,
-        name,
-    )
-
-
-@gin.configurable(module="recsim_tf.agents")
-def create_bandit_over_documents(
-    environment: SlateEnvironment,
-    train_step_counter: tf.Variable,
-    bandit: CreateBandit = lin_ucb_agent.LinearUCBAgent,
-    name: str | None = None,
-) -> ArmAgent:
-    """Builds an `ArmAgent` over `DocumentArms`; it needs `experiment.batch_size = None`.
-
-    Args:
-      environment: with slates of one document.
-      train_step_counter: counts train steps.
-      bandit: of TF-Agents, one that takes features of arms, such as @LinearUCBAgent or
-        @LinearThompsonSamplingAgent, whose other arguments come from its own gin bindings.
-      name: of the agent in tables and plots, by default the bandit's class.
-    """
-    return ArmAgent(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        DocumentArms(environment),
+        arms(environment),
         bandit,
         train_step_counter,
         name,

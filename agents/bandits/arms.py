@@ -3,6 +3,7 @@
 import abc
 from typing import ClassVar
 
+import gin
 import tensorflow as tf
 from tf_agents.bandits.specs import utils as bandit_spec_utils
 
@@ -34,6 +35,7 @@ class Arms(abc.ABC):
         """The arms int32 [B] whose rewards slates int32 [B, K] earned."""
 
 
+@gin.configurable(module="recsim_tf.agents")
 class ClusterArms(Arms):
     """One arm for each cluster: its candidates by quality, then those of the other clusters in the
     order of their index.
@@ -68,6 +70,7 @@ class ClusterArms(Arms):
         return tf.cast(nests.take(observation.documents.cluster_id, slate[:, :1])[:, 0], tf.int32)
 
 
+@gin.configurable(module="recsim_tf.agents")
 class DocumentArms(Arms):
     """One arm for each candidate: the bandit sees the encoded user and the encoded documents.
 

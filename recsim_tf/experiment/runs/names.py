@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
     """The shortest last part of each binding's name that no other name ends with: "target" of
-    "SlateQAgent.target".
+    "SlateQTargets.target".
     """
     names = list(dict.fromkeys(names))
     return {

@@ -10,7 +10,7 @@ from tf_agents.trajectories import StepType
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.bandits import create_bandit_over_clusters, create_bandit_over_documents
+from recsim_tf.agents.bandits import DocumentArms, create_bandit
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import (
@@ -25,7 +25,16 @@ from recsim_tf.policies import random_policy, rank_clusters
 from tests.policies.test_clusters import three_topics
 
 NUM_USERS, SESSION_STEPS = 5, 4
-CREATE = {"clusters": create_bandit_over_clusters, "documents": create_bandit_over_documents}
+CREATE = {
+    "clusters": create_bandit,
+    "documents": functools.partial(
+        create_bandit, bandit=lin_ucb_agent.LinearUCBAgent, arms=DocumentArms
+    ),
+}
+BINDINGS = {
+    "clusters": ("create_bandit.bandit = @BernoulliThompsonSamplingAgent",),
+    "documents": ("create_bandit.bandit = @LinearUCBAgent", "create_bandit.arms = @DocumentArms"),
+}
 
 
 def three_mixed_topics(slate_size):
@@ -213,9 +222,8 @@ def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind
         f"interest_exploration.slate_size = {1 if kind == 'documents' else 2}",
         "interest_exploration.num_candidates = 4",
         "interest_exploration.max_steps = 5",
-        f"experiment.create_agent = @create_bandit_over_{kind}",
-        "create_bandit_over_clusters.bandit = @BernoulliThompsonSamplingAgent",
-        "create_bandit_over_documents.bandit = @LinearUCBAgent",
+        "experiment.create_agent = @create_bandit",
+        *BINDINGS[kind],
         "LinearUCBAgent.alpha = 0.3",
         "experiment.batch_size = None",
         "experiment.num_users = 8",
@@ -245,11 +253,11 @@ def test_what_does_not_fit_is_refused_at_construction():
         ValueError,
         match="slate_size must be 1 for a bandit over documents, which chooses one, got 3",
     ):
-        create_bandit_over_documents(SlateEnvironment(interest_exploration(), 2), counter)
+        CREATE["documents"](SlateEnvironment(interest_exploration(), 2), counter)
     with pytest.raises(
         ValueError, match="observed documents must have the fields cluster_id, quality"
     ):
-        create_bandit_over_clusters(SlateEnvironment(interest_evolution(), 2), counter)
+        create_bandit(SlateEnvironment(interest_evolution(), 2), counter)
     environment, agent = build("clusters")
     with pytest.raises(
         ValueError, match=r"batch_size must be None for BernoulliThompsonSamplingAgent, .* got 16"

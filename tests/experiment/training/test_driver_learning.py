@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.bandits import create_bandit_over_clusters
+from recsim_tf.agents.bandits import create_bandit
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.layers import FixedLengthHistory, LayeredSimulator, TemporalAggregation
 from recsim_tf.agents.reinforce import SlatePolicyNetwork, StateValueNetwork, create_reinforce
@@ -63,7 +63,7 @@ CASES = {
     "slate_q": (evolution, slate_q, (), 8, 2),
     "slate_q_on_sequences": (evolution, slate_q, SEQUENCES, 8, 4),
     "reinforce": (evolution, reinforce, ("LambdaReturns.num_steps = 3",), None, 4),
-    "bandit": (exploration, create_bandit_over_clusters, (), None, 1),
+    "bandit": (exploration, create_bandit, (), None, 1),
     "layers_with_held_slates": (held_slates, full_slate_q, (), 8, 2),
 }
 
