@@ -107,7 +107,8 @@ class _Proposed(Stages):
     def __init__(self, draws: StepDraws, seed):
         self._draws = draws._asdict()
         self._seed = seed
-        self.log_factors = tf.zeros([])  # [P * R * B], the logs of the factors of the weights
+        # [P * R * B], the logs of the factors of the weights.
+        self.log_factors: tf.Tensor | float = 0.0
 
     def sample(self, stage, distribution, who=None):
         if stage == "innovation":
@@ -115,7 +116,7 @@ class _Proposed(Stages):
         else:
             draw = self._draws[stage]
             log_factor = log_prob_per_user(stage, distribution, draw)
-        self.log_factors = log_factor + tf.cast(self.log_factors, log_factor.dtype)
+        self.log_factors += log_factor
         return draw
 
 
@@ -187,16 +188,16 @@ def _copies(nest: Nest, number: int) -> Nest:
     )
 
 
-def _propose(distribution: tfd.Distribution, seed) -> tuple[Nest, tf.Tensor]:
+def _propose(distribution: tfd.Distribution, seed) -> tuple[Nest, tf.Tensor | float]:
     """A draw of an innovation [B], and the log of its probability over that of its proposal, [B] or
-    a scalar.
+    a number.
     """
     draw = random.sample(distribution, seed)
     if all(
         kind == tfd.FULLY_REPARAMETERIZED
         for kind in tf.nest.flatten(distribution.reparameterization_type)
     ):
-        return draw, tf.zeros([])
+        return draw, 0.0
     draw = tf.nest.map_structure(tf.stop_gradient, draw)
     log_prob = log_prob_per_user("innovation", distribution, draw)
     return draw, log_prob - tf.stop_gradient(log_prob)

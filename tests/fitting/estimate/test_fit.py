@@ -87,7 +87,9 @@ CASES = [
 @pytest.mark.parametrize(("simulator", "name"), CASES)
 def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulator, name):
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=5))
-    fitted = FittedSimulator(simulator, {name if "." in name else f"users.{name}": Parameter()})
+    fitted = FittedSimulator(
+        simulator, {name if name.startswith("documents.") else f"users.{name}": Parameter()}
+    )
     likelihood = LogLikelihood(fitted, log, batch_size=6)
     _, (gradient,) = likelihood.total()
     (variable,) = fitted.variables
@@ -138,7 +140,7 @@ def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors
         estimate = result.estimates[name]
         assert abs(estimate.value - truth) < 3 * estimate.standard_error
         assert estimate.low < estimate.value < estimate.high
-        assert getattr(result.simulator.users, name.split(".")[1]) == estimate.value
+        assert result.simulator.parameters()[name] == estimate.value
     assert result.log_likelihood >= np.sum(session_log_prob(evolution(**HAZARD), log))
     np.testing.assert_allclose(
         result.log_likelihood, np.sum(session_log_prob(result.simulator, log)), rtol=1e-9

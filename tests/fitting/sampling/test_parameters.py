@@ -23,6 +23,7 @@ class CoinUsers(UserModel):
 
     click_prob: Any = parameter(0.3)
     kinds: Any = parameter((0.2, 0.3, 0.5), rank=1)
+    unused: Any = parameter(1.0)
     dtype: tf.DType = dataclasses.field(default=tf.float64, kw_only=True)
 
     def initial_draws(self, num_users):
@@ -172,11 +173,9 @@ def test_bad_arguments_are_named(coin_log, arguments, message):
 
 
 def test_a_parameter_of_which_nothing_is_known_is_refused(coin_log):
-    simulator = coin()
-    simulator.users.unused = 1.0
     parameters = {"users.unused": Parameter(), "users.click_prob": Parameter(support="unit")}
     start = {"users.unused": 1.0, "users.click_prob": 0.5}
     with pytest.raises(
         ValueError, match=r"neither the log nor a prior tells anything about users\.unused"
     ):
-        sample_parameters(simulator, parameters, coin_log, start=start, progress=False)
+        sample_parameters(coin(), parameters, coin_log, start=start, progress=False)
