@@ -111,6 +111,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"recsim_tf.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'recsim_tf' has no attribute {name!r}")
+    # PEP 562: the name is what was asked for.
     value = getattr(importlib.import_module(f"recsim_tf.{_MODULE_OF[name]}"), name)
     # The next use finds it without this function.
     globals()[name] = value

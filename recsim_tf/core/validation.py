@@ -182,9 +182,11 @@ def check_fields(owner: str, nest, *names: str) -> None:
     Raises:
       ValueError: if one is missing.
     """
-    missing = [name for name in names if not hasattr(nest, name)]
+    # The nest is the model author's: of any type, with any fields.
+    fields = getattr(nest, "_fields", ())
+    missing = [name for name in names if name not in fields]
     if missing:
-        got = ", ".join(getattr(nest, "_fields", ())) or type(nest).__name__
+        got = ", ".join(fields) or type(nest).__name__
         raise ValueError(
             f"observed {owner} must have the fields {', '.join(names)}, got {got} without"
             f" {', '.join(missing)}"

@@ -150,7 +150,8 @@ def _(distribution, seed):
 @sample.register(public_or_private(tfd.JointDistributionNamed))
 def _(distribution, seed):
     model = distribution.model
-    fields = model._asdict() if hasattr(model, "_asdict") else dict(model)
+    # A model is a dict or a NamedTuple.
+    fields = model._asdict() if isinstance(model, tuple) else dict(model)
     seeds = dict(zip(fields, split_seed(seed, len(fields)), strict=True))
     draws: dict = {}
     while len(draws) < len(fields):
@@ -168,4 +169,4 @@ def _(distribution, seed):
                 )
                 draws[name] = sample(conditional, seeds[name])
     draws = {name: draws[name] for name in fields}
-    return type(model)(**draws) if hasattr(model, "_asdict") else draws
+    return type(model)(**draws) if isinstance(model, tuple) else draws
