@@ -4,6 +4,9 @@ import pytest
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
+
+# Imported for the names of sweeps.
+from recsim_tf.experiment.sweeps import run  # noqa: F401
 from tests.experiment.tiny_runs import TINY
 
 
