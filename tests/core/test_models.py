@@ -1,9 +1,14 @@
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from recsim_tf.core.models import DocumentModel, UserModel, per_user
+from recsim_tf import choice
+from recsim_tf.core.models import DocumentModel, UserModel, parameter, per_user
+from tests.core.toy import ToyUsers, toy_simulator
 
 
 @pytest.mark.parametrize(
@@ -43,3 +48,92 @@ def test_a_transformed_variable_stays_learnable():
 def test_the_bases_are_abstract(base):
     with pytest.raises(TypeError, match="abstract"):
         base()
+
+
+class Tastes(ToyUsers):
+    """Users with a number, a vector and a choice model."""
+
+    genre_probs: Any = parameter((0.25, 0.75), rank=1, are_probabilities=True)
+    scale: Any = parameter(None)
+    choice_model: choice.ChoiceModel = dataclasses.field(default_factory=choice.MultinomialLogit)
+
+
+def test_parameters_are_listed_with_those_of_the_choice_model_and_without_those_that_are_none():
+    users = Tastes(limit=2.0)
+    expected = {"genre_probs": (0.25, 0.75), "choice_model.no_click_mass": -np.inf, "limit": 2.0}
+    assert users.parameters() == expected
+    simulator = toy_simulator(limit=2.0)
+    assert simulator.parameters() == {"users.limit": 2.0}
+
+
+def test_replaced_parameters_leave_the_model_as_it_was():
+    users = Tastes()
+    other = users.with_parameters({"choice_model.no_click_mass": 1.0, "scale": 3.0})
+    assert other.parameters()["choice_model.no_click_mass"] == 1.0
+    assert other.parameters()["scale"] == 3.0
+    assert users.parameters() == Tastes().parameters()
+    assert list(users.differences(other)) == [
+        "scale is 3.0 there, not None",
+        "choice_model.no_click_mass is 1.0 there, not -inf",
+    ]
+    assert not list(users.differences(Tastes()))
+    assert list(users.differences(ToyUsers())) == ["the model is ToyUsers there, not Tastes"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"nothing": 1.0}, "Tastes has no parameter nothing; its parameters are limit, genre_pr"),
+        ({"choice_model": 1.0}, "Tastes has no parameter choice_model; its"),
+        ({"choice_model.mass": 1.0}, "MultinomialLogit has no parameter mass; its parameters are"),
+        ({"genre_probs": (0.5, 0.6)}, r"genre_probs must be non-negative and sum to 1, got \[0.5"),
+    ],
+)
+def test_what_is_no_parameter_or_no_value_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        Tastes().with_parameters(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "shape"),
+    [
+        ("limit", (1.0, 2.0, 3.0), (3,)),
+        ("genre_probs", ((0.5, 0.5), (1.0, 0.0)), (2, 2)),
+        # A number that holds for all entries.
+        ("genre_probs", (0.5, 0.25), (2, 1)),
+        ("choice_model.no_click_mass", (0.0, 1.0), (2,)),
+    ],
+)
+def test_values_of_users_are_rows_that_methods_expand(name, values, shape):
+    rows = Tastes().for_users(name, values)
+    assert rows.shape == shape
+    if "." not in name:
+        users = Tastes().with_parameters({name: tf.constant(rows)})
+        assert users.per_user(name, 3).shape == (shape[0], *[1] * (3 - len(shape)), *shape[1:])
+
+
+def test_a_class_in_the_place_of_a_model_is_refused():
+    with pytest.raises(
+        ValueError,
+        match=r"choice_model must be an object, such as MultinomialLogit\(\), got the class",
+    ):
+        Tastes(choice_model=choice.MultinomialLogit)
+
+
+def test_a_model_declares_fields_and_no_constructor():
+    with pytest.raises(TypeError, match="Odd must declare fields instead of an __init__"):
+
+        class Odd(ToyUsers):
+            def __init__(self):
+                super().__init__()
+
+
+def test_variables_of_a_model_and_of_its_choice_model_are_in_its_checkpoint(tmp_path):
+    def users(value):
+        choice_model = choice.MultinomialLogit(tf.Variable(value))
+        return Tastes(limit=tf.Variable(value), choice_model=choice_model)
+
+    path = tf.train.Checkpoint(users=users(2.0)).write(str(tmp_path / "checkpoint"))
+    restored = users(0.0)
+    tf.train.Checkpoint(users=restored).read(path).assert_consumed()
+    assert [float(value) for value in restored.trainable_variables] == [2.0, 2.0]
