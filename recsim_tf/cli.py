@@ -18,6 +18,19 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{ERROR_PREFIX}{message}\n")
 
 
+class _Help(argparse.HelpFormatter):
+    """Each option in one line, with its default."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=30, width=110)
+
+    def _get_help_string(self, action):
+        if action.required or action.default is argparse.SUPPRESS:
+            return action.help
+        default = {True: "on", False: "off"}.get(action.default) if action.nargs == 0 else None
+        return f"{action.help} (default: {default or action.default or 'none'})"
+
+
 def _parser() -> argparse.ArgumentParser:
     folder = _Parser(add_help=False)
     folder.add_argument("--root_dir", required=True, metavar="DIR", help="folder of the run")
@@ -49,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
             description=f"{text[0].upper()}{text[1:]}.",
             parents=parents,
             allow_abbrev=False,
+            formatter_class=_Help,
         )
         parser.set_defaults(run=run)
         return parser
@@ -64,14 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     way.add_argument(
         "--watch",
         action="store_true",
-        help="evaluate the agent at every new checkpoint, while another process trains",
+        help="evaluate at every new checkpoint, while another process trains",
     )
     evaluate.add_argument(
         "--watch_timeout",
         type=float,
         default=3600.0,
         metavar="SECONDS",
-        help="end --watch after so long without a new checkpoint (default: %(default)g)",
+        help="end --watch after so long without a new checkpoint",
     )
     simulate = command(
         "simulate", "simulate sessions under policies that do not learn", _simulate, configured
@@ -93,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="run trials as processes of this machine or by Ray Tune (default: %(default)s)",
+        help="run trials as processes of this machine or by Ray Tune",
     )
     sweep.add_argument(
         "--ray_address", metavar="HOST:PORT", help="a Ray cluster, instead of Ray on this machine"
