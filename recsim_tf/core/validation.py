@@ -110,8 +110,8 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
 
 
 def check_probabilities(name: str, probabilities) -> None:
-    """Requires numbers [..., C] to be non-negative and to sum to one. Tensors and variables pass,
-    because their values may be unknown.
+    """Requires numbers [..., C] to be non-negative and to sum to one; tensors and variables, whose
+    values may be unknown, pass.
     """
     if not isinstance(probabilities, (list, tuple, np.ndarray)):
         return
