@@ -14,7 +14,7 @@ from recsim_tf.core.models import Model
 
 
 class ChoiceModel(Model, abc.ABC):
-    """How a user chooses a position of a slate, or none, by the scores of the documents on it.
+    """How a user chooses a position of a slate, or none, by the scores of the documents.
 
         choice_model = MultinomialLogit(no_click_mass=1.0)
         choice_model(scores, mask).log_prob(position)
@@ -60,7 +60,7 @@ class ChoiceModel(Model, abc.ABC):
         return log_weights - tf.math.log(tf.reduce_sum(weights, axis=-1, keepdims=True))
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor | None) -> list[tuple[tf.Tensor, str]]:
-        """(condition, message) pairs that `validate` checks, of finite scores."""
+        """(condition, message) pairs that `validate` checks; the scores are finite."""
         del scores, mask
         return []
 

@@ -12,8 +12,8 @@ from recsim_tf.core.models import parameter
 
 
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
-    """Probabilities [..., K + 1] of a first click at each position, and of none, from those of a
-    click where the scan arrives [..., K].
+    """Probabilities [..., K + 1] of a first click at each position and of no click, from the
+    probabilities [..., K] of a click at a position that the scan reaches.
     """
     # The gradient of `tf.math.cumprod` is NaN where a click is certain, that of a product is not.
     positions = tf.range(click_if_reached.shape[-1])
@@ -29,7 +29,7 @@ def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
 class CascadeChoice(ChoiceModel, abc.ABC):
     """P(click i | reached i) = attention_prob * score_scaling * value[i].
 
-    As in RecSim 0.2.4 the attention is constant for every examined position; it decays only because
+    As in RecSim 0.2.4, the attention is the same at every examined position; it decays only because
     earlier clicks end the scan. The defaults are those of RecSim 0.2.4's interest evolution.
 
     Args:

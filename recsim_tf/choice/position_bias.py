@@ -18,15 +18,15 @@ class PositionBiasedProportional(MultinomialProportional):
     """Multinomial proportional choice in which position j = 0, 1, ... has the attention
     attention_decay^j.
 
-    With v_i = scores[i] - min_normalizer, v_0 = no_click_mass - min_normalizer, V = sum_i v_i and b
-    = attention_decay, `no_click` says where the attention goes that a position loses:
+    Let v_i = scores[i] - min_normalizer, v_0 = no_click_mass - min_normalizer, V = sum_i v_i and b
+    = attention_decay. A position loses attention; `no_click` says where it goes:
 
-    - "kept": to the other positions. P(no click) = v_0 / (V + v_0) as without the bias, clicks are
-      shared by b^j v_j.
-    - "unscaled": to all others. P(j) is proportional to b^j v_j, P(no click) to v_0.
+    - "kept": to the other positions. P(no click) = v_0 / (V + v_0) is that without the bias, and
+      clicks are shared by b^j v_j.
+    - "unscaled": to all other outcomes. P(j) is proportional to b^j v_j, P(no click) to v_0.
     - "rest": to "no click". P(j) = b^j v_j / (V + v_0).
-    - "scan": to what comes below. The user scans from the top, clicks with probability b^j v_j /
-      (v_j + v_0) and then stops.
+    - "scan": to the positions below. The user scans from the top, clicks with probability
+      b^j v_j / (v_j + v_0), and then stops.
 
     These are readings of the cascade in Ie et al. 2019 (arXiv 1905.12767, section 7), P = b^j P(u,
     d) with P multinomial and b = 0.65.

@@ -1,3 +1,3 @@
-"""The simulator's core: records, models, the simulator, random numbers. It knows TensorFlow and
-TensorFlow Probability only.
+"""The simulator's core: records, models, the simulator, random numbers. It knows only
+TensorFlow, TensorFlow Probability and gin.
 """

@@ -1,4 +1,4 @@
-"""Ranges that models declare for what they let an agent see, and specs with these ranges."""
+"""Ranges of observations, which models declare, and specs with these ranges."""
 
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
     """Named, bounded specs.
 
     Args:
-      name: of the nest, which begins the name of each leaf, as in "documents/cluster_id".
+      name: of the nest. The name of each leaf begins with it, as in "documents/cluster_id".
       specs: nest of `tf.TensorSpec`.
       bounds: one `Bounds` for all of them, or a nest of their structure.
 

@@ -1,4 +1,6 @@
-"""Draws of a loop's steps from noise that is drawn one step ahead, see `core.random.noise`."""
+"""Draws for the steps of a loop, from noise that is drawn one step ahead; see
+`core.random.noise`.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -21,9 +23,10 @@ class Carried(NamedTuple):
 class Ahead:
     """Noise for the steps of a loop.
 
-    A row needs a newcomer once a session. So the noise of one newcomer for every row is kept from
-    step to step. It is drawn anew, for all rows, when a row needs its second newcomer from it: not
-    in every step in which somebody of many users leaves.
+    A row needs a newcomer once a session. So the loop keeps the noise of one newcomer for every row
+    from step to step. It draws this noise anew, for all rows, only when some row needs a second
+    newcomer. With many users somebody leaves in nearly every step, and drawing anew each time would
+    cost more.
 
     Args:
       advance: takes `Stages` and asks them for everything that a step draws.
@@ -87,5 +90,5 @@ class AheadStep(Stages):
         return random.sample(distribution, random.noise(blocks, self._seed))
 
     def carry(self) -> Carried:
-        """The noise of the next step, to be asked for when this one has drawn everything."""
+        """The noise of the next step. Call it after everything of this step has been drawn."""
         return self._carried

@@ -14,13 +14,13 @@ _WORTHWHILE_USER_STEPS = 10_000_000
 
 
 def prefers_xla(user_steps: float) -> bool:
-    """The execution policy: whether a simulation is done sooner with XLA than in graph mode,
-    compiling included.
+    """The execution policy: whether XLA finishes a simulation sooner than graph mode, compilation
+    included.
 
-    On GPUs and TPUs it always is; on a CPU from some ten million user-steps on.
+    It always does on GPUs and TPUs. On a CPU it does from about ten million user steps on.
 
     Args:
-      user_steps: how much is simulated by all calls together, users times steps.
+      user_steps: users times steps that all calls simulate together.
     """
     return not _only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
 
@@ -28,15 +28,14 @@ def prefers_xla(user_steps: float) -> bool:
 def compiled(function=None, *, jit_compile: bool | None = False, user_steps: float = math.inf):
     """Compiles a function as a `tf.function` with the random algorithm that is fast there.
 
-    Graph mode draws with Philox. Under XLA on the CPU ThreeFry is the fast one; on GPUs and TPUs
-    Philox stays. The two algorithms give different numbers of the same distribution; each is
-    reproducible from its seed.
+    Graph mode draws with Philox, XLA on the CPU with ThreeFry, and XLA on GPUs and TPUs with
+    Philox. The two algorithms give different numbers of the same distribution. Each is reproducible
+    from its seed.
 
     Args:
       function: takes and returns nests of tensors.
-      jit_compile: whether to compile with XLA, for which all shapes must be static; None for what
-        `prefers_xla` says.
-      user_steps: for that, how much is simulated by all calls together.
+      jit_compile: whether to compile with XLA, which needs static shapes; None asks `prefers_xla`.
+      user_steps: the argument of `prefers_xla`.
 
     Returns:
       The compiled function, or a decorator if `function` is None.

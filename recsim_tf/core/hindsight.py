@@ -1,4 +1,4 @@
-"""What a simulator tells of recorded sessions: their states, their probability, other outcomes."""
+"""Recorded sessions again: their states, their probability, and other outcomes of them."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from recsim_tf.core.types import LogProb, Nest, SimulatorState, Trajectory
 
 
 class Hindsight(Simulation):
-    """The half of a `Simulator` that goes through trajectories again. Its methods are pure."""
+    """The part of a `Simulator` that goes through trajectories again. Its methods are pure."""
 
     def replay(self, trajectory: Trajectory) -> SimulatorState:
         """Recomputes the states of a trajectory from its draws.
@@ -36,8 +36,8 @@ class Hindsight(Simulation):
         Args:
           trajectory: [T, B, ...].
           function: (carry, step, state, transition, log_probs) -> carry. State and transition are
-            [B, ...], the response and the reward computed again, so that they are differentiable;
-            log_probs has [B] by stage.
+            [B, ...]. Response and reward are computed again, so they are differentiable. log_probs
+            holds [B] by stage.
           carry: the first carry.
           score: whether `log_probs` are wanted.
           early_exit: whether to stop where all sessions have ended.
@@ -78,8 +78,8 @@ class Hindsight(Simulation):
         """Simulates sessions again under the slates of a trajectory: some stages are drawn anew,
         the others keep their draws.
 
-        A user who leaves stays as they are, and who stays for longer than the trajectory tells is
-        shown the slates that stand there.
+        A user who leaves stays as they are. A user who stays longer than in the trajectory is shown
+        the slates of the trajectory's later steps.
 
         Args:
           trajectory: of single sessions, [T, B, ...].
@@ -114,7 +114,7 @@ class Hindsight(Simulation):
     def log_prob(self, trajectory: Trajectory) -> LogProb:
         """Scores a single-session trajectory under the models, differentiably in their parameters.
 
-        Only draws are scored: slates are given, a departure by a rule is not scored, and a step
+        Only draws are scored. Slates are given, and a departure by a rule is not scored. A step
         counts only where the user was active.
 
         Args:

@@ -1,4 +1,4 @@
-"""What an author of an environment writes: how users behave and what documents there are.
+"""The models that an author of an environment writes: users and documents.
 
 Every random stage is a method that returns a TFP distribution over *draws*, followed by a
 deterministic, differentiable map from draws to state. The simulator samples the distributions,
@@ -269,8 +269,8 @@ class UserModel(Dynamics):
 
     @abc.abstractmethod
     def initial_draws(self, num_users: int) -> tfd.Distribution:
-        """The distribution, of batch shape [num_users], of what differs between users at the start
-        of a session.
+        """The distribution, of batch shape [num_users], of the draws that make users differ at the
+        start of a session.
         """
 
     def initial_state(self, draws: Nest) -> Nest:
@@ -310,8 +310,8 @@ class UserModel(Dynamics):
         return state
 
     def departure(self, state: Nest) -> tf.Tensor | tfd.Distribution:
-        """Who leaves, judged on the updated state; by default nobody, and sessions end by the
-        simulator's time limit.
+        """Who leaves, judged on the updated state. By default nobody leaves, and sessions end by
+        the simulator's time limit.
 
         Returns:
           bool [B], a rule, which is not scored; or a distribution of batch shape [B] over "leaves
@@ -325,7 +325,7 @@ class UserModel(Dynamics):
 
     def observe_response(self, response: Nest) -> Nest:
         """The part of the response that an agent may see, a nest of [B, K, ...]; by default all of
-        it. Rewards are of the whole.
+        it. The reward is computed from the whole response.
         """
         return response
 
@@ -338,15 +338,15 @@ class UserModel(Dynamics):
         return Bounds()
 
     def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:
-        """Raises `ValueError` if these users cannot meet such documents, or slates of that size; by
-        default they meet any.
+        """Raises `ValueError` if these users do not fit the documents or the slate size; by default
+        they fit all.
         """
         del documents, slate_size
 
 
 class DocumentModel(Dynamics):
-    """Which documents there are, what is hidden about them until they are shown, and how the corpus
-    changes.
+    """Which documents there are, which attributes are hidden until they are shown, and how the
+    corpus changes.
     """
 
     def initial_draws(self, num_users: int) -> tfd.Distribution | None:
@@ -367,11 +367,11 @@ class DocumentModel(Dynamics):
     def candidates(
         self, num_users: int, num_candidates: int, corpus: Nest, user: Nest
     ) -> tfd.Distribution:
-        """The distribution of the candidates: batch shape [num_users], a draw is a nest of
+        """The distribution of the candidates, of batch shape [num_users]. A draw is a nest of
         [num_users, num_candidates, ...].
 
-        Where there is a shared catalogue, draw ids: they are gathered, carried and stored instead
-        of features.
+        From a shared catalogue, draw ids: then ids are gathered, carried and stored instead of
+        features.
         """
 
     def describe(self, draw: Nest, corpus: Nest) -> Nest:
@@ -383,20 +383,19 @@ class DocumentModel(Dynamics):
 
     def reveal(self, documents: Nest) -> tfd.Distribution | None:
         """The distribution, of batch shape [B], of attributes [B, K, ...] that are hidden until
-        documents [B, K, ...] are shown.
+        documents [B, K, ...] are shown; None where nothing is hidden.
 
-        None where nothing is hidden. Persistent candidates (`resample_documents=False`) are
-        revealed once, for all N of them.
+        For persistent candidates (`resample_documents=False`) it is drawn once, for all N of them.
         """
         del documents
         return None
 
     def show(self, documents: Nest, hidden: Nest) -> Nest:
         """Maps documents [B, K, ...] and the draw of their hidden attributes (() where there are
-        none) to what the user meets.
+        none) to the documents that the user meets.
 
-        By default the documents as they are. Where attributes are revealed, return a NamedTuple of
-        its own.
+        By default these are the documents as they are. A model with hidden attributes returns a
+        NamedTuple that has them too.
         """
         del hidden
         return documents

@@ -15,7 +15,7 @@ def batch_size(nest: Nest) -> int:
 
 
 def where(mask: tf.Tensor, if_true: Nest, if_false: Nest) -> Nest:
-    """Chooses whole rows: `if_true` where `mask` [B], else `if_false`, on nests of [B, ...]."""
+    """Chooses whole rows of nests [B, ...]: `if_true` where `mask` [B] is true, else `if_false`."""
 
     def choose(true_leaf, false_leaf):
         return tf.where(
@@ -68,7 +68,7 @@ def zeros_like(nest: Nest) -> Nest:
 
 
 def arrays_like(nest: Nest, length: int) -> Nest:
-    """A nest of `tf.TensorArray`s for so many nests of this structure, shapes and dtypes."""
+    """A nest of `tf.TensorArray`s, each for `length` leaves of the nest's shapes and dtypes."""
     return tf.nest.map_structure(
         lambda leaf: tf.TensorArray(leaf.dtype, length, element_shape=leaf.shape), nest
     )
@@ -80,7 +80,7 @@ def write(arrays: Nest, step, nest: Nest) -> Nest:
 
 
 def stack(arrays: Nest) -> Nest:
-    """What was written, as a nest of [length, ...]."""
+    """The written nests as one nest of [length, ...]."""
     return tf.nest.map_structure(lambda array: array.stack(), arrays)
 
 

@@ -1,4 +1,4 @@
-"""What agents meet: sessions that are started, observed and stepped."""
+"""The interface between sessions and agents: start, observe, step."""
 
 import abc
 from typing import Any
@@ -21,7 +21,7 @@ class SessionSource(abc.ABC):
     allow_duplicates: bool
     resample_documents: bool
     validate: bool
-    num_users: int | None  # B where it is for B users only
+    num_users: int | None  # B if it is for B users only, else None
     # Steps of the environment for each slate that the agent chooses.
     steps_per_decision: int = 1
 
@@ -76,8 +76,8 @@ class SessionSource(abc.ABC):
     def step_or_replace(
         self, state: Any, slate: tf.Tensor, step_seed, newcomer_seed
     ) -> tuple[Any, Any]:
-        """Shows a slate to every user in session, and starts a session for a new user where one had
-        ended before, as environments for learners have it.
+        """Shows a slate to every user in session, and starts a session for a new user where one
+        ended at an earlier step. Environments for learning agents step like this.
 
         Args:
           state: of B users.
@@ -86,7 +86,7 @@ class SessionSource(abc.ABC):
           newcomer_seed: int32 [2].
 
         Returns:
-          The next state, and what `step` returns, inactive where a new user has come.
+          The next state and the transition of `step`, inactive in the rows of new users.
         """
         ended = state.done
         state, transition = self.step(state, slate, step_seed)

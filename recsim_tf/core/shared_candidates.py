@@ -37,9 +37,9 @@ class SharedCandidates(DocumentModel):
     for the first user, while that user is in session; the `documents` part of the other users is
     zero.
 
-    A simulator of these documents runs until all users have left (`Simulator.fold`); who leaves
-    earlier is frozen meanwhile. In `Simulator.replace`, newcomers get a set of their own until the
-    next step.
+    A simulator of these documents runs until all users have left (`Simulator.fold`). Users who
+    leave earlier stay as they are until then. In `Simulator.replace`, new users have a set of their
+    own until the next step.
 
         documents = recsim_tf.SharedCandidates(UtilityVideos())
         simulator = recsim_tf.interest_evolution(documents=documents)
@@ -93,8 +93,8 @@ class SharedCandidates(DocumentModel):
         return self.documents.reveal(self.documents.describe(documents, ()))
 
     def _probe(self) -> bool:
-        """Whether documents have hidden attributes; draws a candidate, to find out whether that can
-        be done without users.
+        """Whether documents have hidden attributes. It draws a candidate, and so finds out whether
+        candidates can be drawn without users.
         """
         seed = random.as_seed(0)
         name = type(self.documents).__name__

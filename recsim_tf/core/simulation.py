@@ -1,4 +1,4 @@
-"""What is simulated: user model, document model and the rules of a session."""
+"""A simulation: user model, document model and the rules of a session."""
 
 from collections.abc import Callable
 
@@ -17,9 +17,9 @@ def click_reward(response: Nest) -> tf.Tensor:
 
 
 class Simulation(Model):
-    """The parts of a simulation, how a session begins, and one step.
+    """The parts of a simulation, the start of a session, and one step.
 
-    Its fields are explained at `Simulator`.
+    `Simulator` explains the fields.
     """
 
     users: UserModel
@@ -69,10 +69,10 @@ class Simulation(Model):
         return state._replace(response=nests.zeros_like(response))
 
     def shown(self, state: SimulatorState, transition: Transition) -> Slate:
-        """What users met at a recorded step.
+        """The documents that users met at a recorded step.
 
         Args:
-          state: in which the slate was shown.
+          state: of the users before the step.
           transition: [B, ...].
         """
         recorded = stages.Recorded(transition.draws._asdict())
@@ -85,7 +85,7 @@ class Simulation(Model):
         answers: stages.Stages,
         auto_reset: bool = False,
     ) -> tuple[SimulatorState, Transition, Nest]:
-        """A step with the answers of `answers`, see `stages.advance`; the slate is checked."""
+        """A step whose stages `answers` answers; see `stages.advance`. It checks the slate."""
         num_users = nests.batch_size(state.done)
         slate = validation.check_slate_format(slate, num_users, self.slate_size)
         if self.validate:

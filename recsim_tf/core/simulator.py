@@ -1,6 +1,4 @@
-"""The simulator: user model, document model and slates, stepped for B users at once as pure
-functions.
-"""
+"""The simulator: B users at once meet slates of documents, step by step, in pure functions."""
 
 from collections.abc import Callable
 
@@ -40,15 +38,15 @@ class Simulator(Hindsight, SessionSource):
       num_candidates: N, the documents that the agent chooses from at each step.
       reward_fn: maps a response (nest of [B, K, ...]) to the reward [B]; by default the number of
         clicks.
-      resample_documents: whether each step brings new candidates. If not, a user's row keeps its
+      resample_documents: whether each step brings new candidates. If not, a row keeps its
         candidates and their hidden attributes for ever, also when another user takes the row (as
-        RecSim does).
+        in RecSim).
       max_steps: the time limit of a session in steps, or None. A session that ends by it is
         truncated, not terminated.
-      allow_duplicates: whether a slate may show a candidate twice (RecSim's rule); only looked at
+      allow_duplicates: whether a slate may show a candidate twice (RecSim's rule). It matters only
         where slates are checked.
       validate: whether to check the values of slates.
-      num_users: B where a parameter of the models is a tensor [B], so that the simulator is for B
+      num_users: B if a parameter of the models is a tensor [B], so that the simulator is for B
         users only; None for any number.
 
     Raises:
@@ -75,8 +73,8 @@ class Simulator(Hindsight, SessionSource):
         return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
 
     def replace(self, state: SimulatorState, who: tf.Tensor, seed) -> SimulatorState:
-        """Starts a session for a new user in the rows where `who` [B]; the corpus, and persistent
-        candidates, stay.
+        """Starts a session for a new user in the rows where `who` [B] is true. The corpus and
+        persistent candidates stay.
         """
         user_seed, candidate_seed = random.split_seed(seed, 2)
         num_users = nests.batch_size(state.done)
@@ -101,7 +99,7 @@ class Simulator(Hindsight, SessionSource):
     def observation_spec(self) -> Observation:
         """Named, bounded specs of what an agent sees of one user, without the axis of users.
 
-        Shapes and dtypes are those of `observe`, which is traced and not run; the ranges are those
+        Shapes and dtypes are those of `observe`, which is traced and not run. The ranges are those
         that the models declare.
         """
         num_users = self.num_users or 1
@@ -196,10 +194,10 @@ class Simulator(Hindsight, SessionSource):
         auto_reset: bool = False,
         policy_state: Nest | None = None,
     ) -> Nest:
-        """Simulates users and folds the transitions into a carry as they come, so that memory does
-        not grow with time.
+        """Simulates users and folds each transition into a carry, so that memory does not grow with
+        time.
 
-        Given the same seed it meets the same users and draws as `rollout`. Without `auto_reset` it
+        With the same seed it has the same users and draws as `rollout`. Without `auto_reset` it
         stops when all users have left.
 
         Args:

@@ -1,11 +1,12 @@
-"""The order of a step, once, and what answers its stages.
+"""The order of a step, once, and the objects that answer its stages.
 
 A step goes through the stages of the models: the slate is shown, users respond, change and leave,
 the corpus changes, candidates come. At each stage it asks a `Stages` object for the draw, and for
-what a map makes of the draw. The answer decides what the step is: a simulation (`Sampled`, and
-`core.draws.Ahead` inside a loop), or a recorded step that is computed again and scored
-(`Recorded`). `recsim_tf.gradients` relaxes the draws, and the particle filter of
-`recsim_tf.fitting` follows several innovations of a user at once.
+the result of a map of the draw. The answer decides what the step is. It is a simulation with
+`Sampled`, and with `core.draws.AheadStep` inside a loop. It is a recorded step, computed again and
+scored, with `Recorded`; `PartlySampled` draws some of its stages anew. `recsim_tf.gradients`
+relaxes the draws. The particle filter of `recsim_tf.fitting` follows several innovations of a user
+at once.
 """
 
 import abc
@@ -31,7 +32,7 @@ STEP_STAGES = (*StepDraws._fields, "newcomers")
 
 
 class Models(Protocol):
-    """What a step needs to know, as a `Simulator` has it."""
+    """The parts of a simulation that a step reads; a `Simulator` has them."""
 
     users: UserModel
     documents: DocumentModel
@@ -61,18 +62,18 @@ class Stages(abc.ABC):
         return () if distribution is None else self.sample(stage, distribution, who)
 
     def apply(self, stage: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
-        """What the map of a stage makes of a draw.
+        """The result of the map of a stage.
 
         Args:
-          stage: what the map gives, "response", "reward", "user" or "corpus".
+          stage: the result's name: "response", "reward", "user" or "corpus".
           function: the map.
-          draw: of the stage, or what stands in its place.
+          draw: of the stage, or what replaces it.
         """
         del stage
         return function(draw)
 
     def show(self, models: Models, state: SimulatorState, slate: tf.Tensor) -> tuple[Slate, Nest]:
-        """The documents of a slate as users meet them, and the draw of their hidden attributes, ()
+        """The documents of a slate as users meet them, and the draw of their hidden attributes; ()
         where candidates persist.
         """
         positions = tf.maximum(slate, 0)
@@ -84,7 +85,7 @@ class Stages(abc.ABC):
         return Slate(models.documents.show(documents, hidden), slate >= 0), draws
 
     def leave(self, departure: tf.Tensor | tfd.Distribution) -> tuple[tf.Tensor, Nest]:
-        """Who leaves, bool [B], and the draw that decided it, () where a rule did."""
+        """Who leaves, bool [B], and the draw that decided it; () where a rule decided."""
         if not isinstance(departure, tfd.Distribution):
             return departure, ()
         draw = self.draw("departure", departure)
@@ -145,7 +146,7 @@ def advance(
     Args:
       models: of the simulation.
       state: of B users.
-      slate: int32 [B, K], or what `stages` can show.
+      slate: int32 [B, K], or anything else that `stages.show` takes.
       stages: answers the stages.
       auto_reset: whether new users take the place of those who leave.
 
@@ -201,7 +202,7 @@ def advance(
 def with_new_users(
     users: UserModel, state: SimulatorState, who: tf.Tensor, initial_draws: Nest
 ) -> SimulatorState:
-    """The state with a session of a new user in the rows where `who` [B]."""
+    """The state with a session of a new user in the rows where `who` [B] is true."""
     return state._replace(
         user=nests.where(who, users.initial_state(initial_draws), state.user),
         response=nests.where(who, nests.zeros_like(state.response), state.response),
@@ -228,7 +229,7 @@ class Sampled(Stages):
 
 
 class OneSource(Stages):
-    """Draws all stages from one source, where their independence does not matter or `Noise` sees to
+    """Draws all stages from one source, where their independence does not matter or `Noise` ensures
     it.
 
     Args:

@@ -12,14 +12,14 @@ Nest = Any
 
 
 class Slate(NamedTuple):
-    """The documents that a user is shown, in slate order: what `UserModel`'s methods read."""
+    """The documents that a user is shown, in slate order. The methods of `UserModel` read it."""
 
     documents: Nest  # nest of [B, K, ...], from `DocumentModel.show`
     mask: tf.Tensor  # bool [B, K]: False where a short slate is padded
 
 
 class Clicks(NamedTuple):
-    """The least that a response holds."""
+    """The smallest response: clicks alone."""
 
     clicked: tf.Tensor  # float [B, K], 1 at the clicked position
 
@@ -100,10 +100,10 @@ class Trajectory(NamedTuple):
         return not tf.nest.flatten(self.newcomers)
 
     def require_single_session(self) -> None:
-        """For what scores or logs sessions.
+        """Refuses a trajectory whose rows hold several sessions, which cannot be scored or logged.
 
         Raises:
-          ValueError: for an auto-reset trajectory, whose rows hold several sessions.
+          ValueError: for an auto-reset trajectory.
         """
         if not self.is_single_session:
             raise ValueError(
@@ -123,7 +123,7 @@ class LogProb(NamedTuple):
 
     @property
     def user(self) -> tf.Tensor:
-        """[B]: the parts that `fit` maximises; the documents are given."""
+        """[B]: the sum of the users' parts, which `fit` maximises; the documents are given."""
         return self.initial + self.response + self.innovation + self.departure
 
     @property
@@ -149,7 +149,7 @@ class Policy(Protocol):
 
 @runtime_checkable
 class StatefulPolicy(Policy, Protocol):
-    """A policy that remembers something of each user's session."""
+    """A policy with a state for each user's session."""
 
     def initial_state(self, num_users: int) -> Nest:
         """The policy state at the start of a session, a nest of [num_users, ...]."""

@@ -1,4 +1,4 @@
-"""Checks of what comes in at the edges: one line that names the argument, what was got and what is
+"""Checks of arguments. An error is one line that names the argument, what was got and what is
 allowed.
 """
 
@@ -38,8 +38,8 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
 
 
 def check_range(name: str, value, low: float | None = None, high: float | None = None) -> None:
-    """Requires a number to be in [low, high]; tensors and variables, whose values may be unknown,
-    pass.
+    """Requires a number to be in [low, high]. Tensors and variables pass, because their values may
+    be unknown.
 
     Args:
       name: the argument's name.
@@ -86,9 +86,9 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
 
     Args:
       name: the argument's name.
-      table: numbers, a tensor or a variable, of the axes' lengths, or of those after an axis of
-        users [B]. Behind an axis of users an axis may have length 1, for a number that holds for
-        all of its entries.
+      table: numbers, a tensor or a variable. Its axes have the given lengths; an axis of users [B]
+        may come before them. After an axis of users, an axis may have length 1: one number for all
+        of its entries.
       or_number: whether it may be one number.
       **axes: name and length of each axis, in order.
 
@@ -121,7 +121,7 @@ def check_probabilities(name: str, probabilities) -> None:
 
 
 def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.Tensor:
-    """Checks the dtype and shape of a slate, which are known before anything runs.
+    """Checks the dtype and shape of a slate, before anything runs.
 
     Args:
       slate: int32 or int64 [num_users, k] with k <= slate_size.
@@ -149,9 +149,7 @@ def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.
 
 
 def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: bool) -> tf.Tensor:
-    """Checks the positions of an int32 slate [B, K]; see `check` for how a violation is
-    reported.
-    """
+    """Checks the positions of an int32 slate [B, K]. `check` says how a violation is reported."""
     in_range = (slate >= -1) & (slate < num_candidates)
     conditions = [
         (

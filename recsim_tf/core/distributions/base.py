@@ -6,7 +6,7 @@ from tensorflow_probability import distributions as tfd
 
 
 class CustomDistribution(tfd.Distribution):
-    """Settles what all of them leave as it is.
+    """Sets the arguments of `tfd.Distribution` that are the same for all of them.
 
     Args:
       dtype: of a draw.

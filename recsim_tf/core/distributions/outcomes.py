@@ -1,4 +1,4 @@
-"""Which distributions have finitely many outcomes, and how many."""
+"""The number of outcomes of distributions that have finitely many."""
 
 import functools
 
@@ -10,8 +10,9 @@ from recsim_tf.core.distributions.categories import UniformCategories
 
 @functools.singledispatch
 def num_outcomes(distribution: tfd.Distribution) -> int | None:
-    """C, if a draw is one of 0..C-1, and C is known; else None. Register further finite families
-    with `num_outcomes.register`.
+    """C, if a draw is one of 0..C-1 and C is known, else None.
+
+    Register further finite families with `num_outcomes.register`.
     """
     del distribution
     return None

@@ -16,8 +16,9 @@ class PlackettLuce(CustomDistribution):
     left} exp(logits[j]). Draws are by Gumbel top-K (Yellott 1977; Kool et al. 2019, arXiv
     1903.06059): the K largest of logits plus independent Gumbel noise, in order.
 
-    Slates are int32 of event shape [K]; the batch shape is that of the logits without their last
-    axis. Slates with a position outside [0, N), as -1, or with a repetition have probability 0.
+    Slates are int32 of event shape [K]. The batch shape is that of the logits without their last
+    axis. Slates with a repetition, or with a position outside [0, N), such as -1, have probability
+    0.
 
     Args:
       logits: float [..., N].
@@ -65,8 +66,9 @@ class PlackettLuce(CustomDistribution):
         return tf.math.top_k(self._keys(shape, seed), self.slate_size).indices
 
     def keys(self, seed) -> tf.Tensor:
-        """[..., N]: logits plus Gumbel noise, -inf where masked. The slate of `random.sample` with
-        this seed holds the K largest in order.
+        """[..., N]: logits plus Gumbel noise, -inf where masked.
+
+        The slate that `random.sample` draws with this seed holds the K largest in order.
 
         Args:
           seed: an integer or int32 [2].
@@ -114,8 +116,8 @@ class PlackettLuce(CustomDistribution):
     def entropy_estimate(self, slate) -> tf.Tensor:
         """[...]: the sum of `position_entropies`, with a gradient that is unbiased too.
 
-        The later entropies depend on the earlier candidates, so besides their own gradient there is
-        that of the log-probabilities of these candidates, times the entropies that follow them.
+        The later entropies depend on the earlier candidates. So the gradient has a second part: the
+        gradient of the log-probabilities of these candidates, times the entropies that follow them.
 
         Args:
           slate: int32 [..., K], drawn from this distribution.
@@ -126,8 +128,8 @@ class PlackettLuce(CustomDistribution):
         return tf.reduce_sum(entropies + later * (log_probs - tf.stop_gradient(log_probs)), axis=-1)
 
     def _chain(self, slate):
-        """Which candidate is chosen, and which are left before, at each position: bool [..., K,
-        N].
+        """For each position, which candidate is chosen and which are left before it: both bool
+        [..., K, N].
         """
         positions = tf.range(self.logits.shape[-1], dtype=slate.dtype)
         chosen = slate[..., tf.newaxis] == positions

@@ -10,8 +10,8 @@ from recsim_tf.core.distributions.base import CustomDistribution
 class Shared(CustomDistribution):
     """One draw that all users share: every row of [B, ...] is the same.
 
-    A quantity that is drawn once is scored once: `log_prob` gives the first row the log-probability
-    of the draw and zero to the others. The rows of its argument are taken to be equal.
+    It is drawn once, so it is scored once: `log_prob` has the log-probability of the draw in the
+    first row and zero in the others. It assumes that the rows of its argument are equal.
 
     Args:
       distribution: of batch shape [1]; may be joint, of any nest.

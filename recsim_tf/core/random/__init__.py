@@ -1,13 +1,13 @@
 """The one place that draws random numbers: stateless uniforms, mapped through inverse CDFs.
 
 Every draw of the simulator is `sample(distribution, seed)`: a block of uniforms from an explicit
-algorithm, pushed through the quantile function of the distribution. Graph mode and XLA therefore
+algorithm, mapped through the quantile function of the distribution. Graph mode and XLA therefore
 agree when they are given the same uniforms, and no draw depends on the sampler that TensorFlow
 Probability happens to use.
 
 Seeds are int32 tensors of shape [2]. A seed is used once: `split_seed` makes as many new ones as
-are needed. Where a seed is asked for, `Noise` may stand, from which the same numbers are taken in
-turn. In the context `paired`, seeds may be int32 [S, 2].
+are needed. `Noise` may replace a seed; draws then take its numbers in turn. In the context
+`paired`, seeds may be int32 [S, 2].
 """
 
 from recsim_tf.core.random.generator import algorithm

@@ -1,4 +1,4 @@
-"""The bit generator: which algorithm draws, and what its raw operations need."""
+"""The bit generator: the algorithm that draws, and the arguments of its raw operations."""
 
 import contextlib
 import contextvars
@@ -28,8 +28,8 @@ def algorithm(name: str):
 
 
 def generator(seed: tf.Tensor) -> dict:
-    """What the raw operations need. `tf.random.stateless_uniform` derives the same numbers from a
-    seed with fifteen operations more.
+    """The arguments of the raw operations. `tf.random.stateless_uniform` derives the same numbers
+    from a seed with fifteen operations more.
     """
     name = _algorithm.get()
     if name == "threefry":
@@ -40,7 +40,7 @@ def generator(seed: tf.Tensor) -> dict:
 
 
 def opened(u: tf.Tensor, dtype) -> tf.Tensor:
-    """Uniforms in (0, 1) from those in [0, 1): half a step of the generator's grid above them.
+    """Uniforms in (0, 1) from uniforms in [0, 1), shifted by half a step of the generator's grid.
 
     So a quantile of them is finite.
     """

@@ -1,10 +1,10 @@
-"""Standard noise that is drawn ahead: one flat block of each kind for everything that a step draws.
+"""Standard noise that is drawn ahead: one flat block of each kind for all draws of a step.
 
-A block stands where a seed stands: the functions of `core.random` take the next numbers from it
-instead of drawing. That costs one random operation a kind instead of one a draw. Above all a loop
-can carry blocks. XLA on the CPU fuses an operation into whatever reads it, which keeps random bits
-and quantile functions from being computed in vector registers, three to five times slower; what a
-loop carries it computes for its own sake.
+`Noise` replaces a seed: the functions of `core.random` take the next numbers from its blocks
+instead of drawing. That costs one random operation a kind instead of one a draw. Above all, a loop
+can carry blocks. XLA on the CPU fuses an operation into the operation that reads it. Random bits
+and quantile functions are then not computed in vector registers, which makes them three to five
+times slower. XLA computes separately what a loop carries.
 """
 
 import math
@@ -22,9 +22,9 @@ class Noise:
     """Blocks from which numbers are taken in the order of the calls.
 
     Args:
-      blocks: flat blocks by kind and dtype, at least as long as what is taken; or [S, length], the
-        blocks of S seeds.
-      new_seed: gives another seed, int32 [2] or [S, 2], at each call, for what cannot be taken from
+      blocks: flat blocks by kind and dtype, at least as long as the numbers that are taken; or [S,
+        length], the blocks of S seeds.
+      new_seed: gives another seed, int32 [2] or [S, 2], at each call, for draws that cannot use
         blocks.
     """
 
@@ -52,7 +52,7 @@ class Noise:
 
 
 class Meter(Noise):
-    """Gives zeros, and so finds out how much noise is taken."""
+    """Gives zeros, and counts how much noise is taken."""
 
     def __init__(self, new_seed: Callable[[], tf.Tensor]):
         super().__init__({}, new_seed)

@@ -1,4 +1,4 @@
-"""The same users beside each other: several values of a parameter and several seeds on one axis."""
+"""Several values of a parameter, and several seeds, on the axis of users, for the same users."""
 
 import contextlib
 import contextvars
@@ -16,18 +16,18 @@ pairing: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar
 
 @contextlib.contextmanager
 def paired(num_values: int, num_seeds: int = 1):
-    """Lets the same users meet V values of a parameter, with each of S seeds, side by side: row (v
-    S + s) b + u is user u of b.
+    """Gives V values of a parameter, with each of S seeds, the same b users: row (v S + s) b + u is
+    user u.
 
     In everything traced inside the context a seed may be int32 [S, 2], one for each of the S seeds.
-    A draw of shape [V S b, ...] is then made of the S draws of shape [b, ...] that these seeds give
-    outside of the context, and is the same for all values; with a seed of shape [2] all rows of a
-    user are the same. So single sessions (`auto_reset=False`) are those of separate runs with b
-    users each.
+    A draw of shape [V S b, ...] then consists of the S draws of shape [b, ...] that these seeds
+    give outside of the context, and is the same for all values. With a seed of shape [2] all rows
+    of a user are the same. So single sessions (`auto_reset=False`) are those of separate runs with
+    b users each.
 
-    Distributions without an inverse CDF in `sample`, as Beta and Gamma, cannot be paired: the first
-    seed draws them for all rows, so that values and seeds have noise of their own. Draws that users
-    share, as those of `SharedCandidates`, are refused.
+    Distributions without an inverse CDF in `sample`, such as Beta and Gamma, cannot be paired. The
+    first seed draws them for all rows, so each value and seed has noise of its own. Draws that
+    users share, such as those of `SharedCandidates`, are refused.
 
     Args:
       num_values: V.
@@ -44,8 +44,8 @@ def paired(num_values: int, num_seeds: int = 1):
 
 
 def block_shape(shape):
-    """The shape of what is drawn for a draw of that shape; inside `paired` that of the users of one
-    value and seed.
+    """The shape to draw for a result of the given shape; inside `paired`, the shape for the users
+    of one value and seed.
     """
     inside = pairing.get()
     if inside is None:
@@ -65,8 +65,8 @@ def block_shape(shape):
 
 
 def all_rows(drawn, block) -> tf.Tensor:
-    """The rows of all values and seeds, from what was drawn in the shape of `block_shape`, or [S,
-    ...] of it for S seeds.
+    """The rows of all values and seeds, from a draw of the shape of `block_shape`, or [S, ...] of
+    that shape for S seeds.
     """
     inside = pairing.get()
     if inside is None:
@@ -82,7 +82,7 @@ def all_rows(drawn, block) -> tf.Tensor:
 
 
 def static_shape(shape) -> tf.TensorShape | None:
-    """A shape as far as it is known before the graph runs."""
+    """A shape, if it is known before the graph runs, else None."""
     if tf.is_tensor(shape):
         shape = tf.get_static_value(shape)
     shape = tf.TensorShape(shape)

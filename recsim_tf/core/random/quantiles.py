@@ -38,8 +38,8 @@ def categorical_from_uniform(u, probs):
 def public_or_private(family: type) -> type:
     """The class of every distribution that `family(...)` makes.
 
-    Families that hold other distributions make objects of a private base class where those are no
-    composite tensors, as those of this package.
+    A family that holds other distributions makes objects of a private base class where those are
+    no composite tensors, such as the distributions of this package.
     """
     base = family.__mro__[1]
     return base if base.__name__ == f"_{family.__name__}" else family

@@ -15,8 +15,8 @@ Seed: TypeAlias = "int | tf.Tensor | Noise"
 
 
 def as_seed(seed: Seed) -> tf.Tensor:
-    """Turns a Python integer into a seed; a seed tensor passes through, and `Noise` gives a new
-    one.
+    """Makes a seed of a Python integer. A seed tensor is returned as it is, and `Noise` gives a new
+    seed.
 
     Args:
       seed: an integer in [0, 2**64), an int32 tensor of shape [2], or `Noise`; inside `paired` also
@@ -48,8 +48,8 @@ def as_seed(seed: Seed) -> tf.Tensor:
 
 
 def split_seed(seed: Seed, n: int) -> list:
-    """Derives `n` independent seeds, each of the shape of the one seed; `Noise` is its own `n`
-    seeds.
+    """Derives `n` independent seeds, each of the shape of the given seed. For `Noise`, it is `n`
+    times the same `Noise`.
     """
     if isinstance(seed, Noise):
         return [seed] * n
@@ -63,9 +63,7 @@ def split_seed(seed: Seed, n: int) -> list:
 
 
 def for_each_seed(draw: Callable[[dict], tf.Tensor], seed: Seed) -> tf.Tensor:
-    """`draw(generator)` with the generator of the seed; for seeds [S, 2] of all of them, [S,
-    ...].
-    """
+    """`draw(generator)` with the generator of the seed; for seeds [S, 2] the S draws, [S, ...]."""
     seed = as_seed(seed)
     if seed.shape.rank == 1:
         return draw(generator(seed))

@@ -1,4 +1,4 @@
-"""Standard noise: uniforms, and what their quantiles give."""
+"""Standard noise: uniforms, and normals and Gumbel noise made of them."""
 
 import math
 from collections.abc import Callable
@@ -36,8 +36,8 @@ _FROM_UNIFORM = {"uniform": tf.identity, "normal": _normal_quantile}
 
 
 def draw_noise(lengths: Lengths, seed: Seed) -> Blocks:
-    """Blocks of noise of the given lengths, for `Noise`; all that has one dtype is drawn by one
-    operation a seed.
+    """Blocks of noise of the given lengths, for `Noise`. One operation a seed draws all blocks of
+    one dtype.
     """
     by_dtype: dict[str, list[str]] = {}
     for name in sorted(lengths):
@@ -56,13 +56,13 @@ def draw_noise(lengths: Lengths, seed: Seed) -> Blocks:
 
 
 def noise(blocks: Blocks, seed: tf.Tensor) -> Noise:
-    """`Noise` from blocks; seeds that it gives follow from `seed`, and have its shape."""
+    """`Noise` from blocks. The seeds that it gives are derived from `seed`, and have its shape."""
     return Noise(blocks, _seeds_after(seed))
 
 
 def meter() -> Meter:
-    """Finds out how much noise is taken: it gives zeros, of which nothing is left in a graph that
-    does not use them.
+    """Counts how much noise is taken. It gives zeros, which are pruned from a graph that does not
+    use them.
     """
     return Meter(_seeds_after(as_seed(0)))
 

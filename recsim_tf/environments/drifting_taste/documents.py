@@ -26,9 +26,8 @@ class Catalogue(DocumentModel):
     """D items that all users share; candidates are drawn uniformly with replacement.
 
     All three tables may be arrays, tensors or variables, and have gradients through the `response`
-    part of `log_prob`. The table of pulls may be the factors themselves (None): then a choice moves
-    the taste towards the item. Learned apart from them it may also lead to what is usually chosen
-    next.
+    part of `log_prob`. With `pull=None` the pulls are the factors: a choice moves the taste towards
+    the item. A table of pulls of its own can also learn which items are usually chosen next.
 
     Args:
       num_items: D.
@@ -38,8 +37,8 @@ class Catalogue(DocumentModel):
       pull: [D, F]; None for `factors`.
       seed: of `factors`, an integer.
       ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of
-        `Item`s. They look the tables up for themselves, and features are gathered for shown items
-        only, [B, K, F] and not [B, N, F].
+        `Item`s. Agents then look the tables up themselves, and features are gathered for shown
+        items only, [B, K, F] instead of [B, N, F].
       dtype: tf.float32 or tf.float64.
 
     Raises:

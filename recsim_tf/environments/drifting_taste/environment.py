@@ -21,11 +21,10 @@ def drifting_taste(
     """Drifting taste, "DriftingTaste-v0": users choose from a shared catalogue by a hidden taste,
     which drifts towards what they choose.
 
-    Observation: `user` [B, 0], nothing; `documents` the `item_id` int32 [B, N], `bias` [B, N],
-    `factors` and `pull` [B, N, F] of each candidate, or the ids alone with
-    `Catalogue(ids_only=True)`; `response` to the last slate: `clicked` [B, K] and `item_id` int32
-    [B, K]. Reward: number of choices, 0 or 1. Users do not leave: a session ends by the time limit,
-    as truncated.
+    Observation: `user` [B, 0], nothing. `documents` has the `item_id` int32 [B, N], `bias` [B, N],
+    `factors` and `pull` [B, N, F] of each candidate; with `Catalogue(ids_only=True)` it is the ids
+    alone. `response` to the last slate has `clicked` [B, K] and `item_id` int32 [B, K]. Reward:
+    number of choices, 0 or 1. Users do not leave: the time limit truncates a session.
 
         simulator = recsim_tf.make("DriftingTaste-v0", slate_size=5, num_candidates=20)
         state = simulator.reset(num_users=1000, seed=0)

@@ -1,10 +1,10 @@
 """Users whose taste drifts towards what they choose.
 
-The choice is that of a matrix factorisation with a softmax over the slate (Rendle et al. 2009,
-"BPR", compares pairs instead); a taste that moves with every choice stands in the line of Koren
-2010, "Collaborative filtering with temporal dynamics", and of the leaky memories of session-based
-recommenders. The hierarchical prior of tastes is that of Salakhutdinov & Mnih 2008, "Probabilistic
-matrix factorization".
+The choice is a softmax over the slate of the scores of a matrix factorisation (Rendle et al. 2009,
+"BPR", compares pairs instead). The taste moves with every choice, as in Koren 2010, "Collaborative
+filtering with temporal dynamics", and in the leaky memories of session-based recommenders. The
+hierarchical prior of tastes is that of Salakhutdinov & Mnih 2008, "Probabilistic matrix
+factorization".
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ class UserState(NamedTuple):
     """State of users."""
 
     initial_taste: tf.Tensor  # [B, F], which the user keeps
-    drift: tf.Tensor  # [B, F], what their choices have added to it
+    drift: tf.Tensor  # [B, F], the sum of what their choices have added to the taste
 
 
 class Response(NamedTuple):
@@ -37,14 +37,14 @@ class Response(NamedTuple):
 
 @gin.configurable
 class DriftingTasteUsers(UserModel):
-    """Users who choose by bias + <initial taste + drift, factors>, and whose drift follows what
-    they choose.
+    """Users who choose by bias + <initial taste + drift, factors>, and whose drift follows their
+    choices.
 
     The initial taste is drawn for each user from Normal(taste_loc, taste_scale), the hierarchical
     prior. A choice of item d makes the drift `decay * drift + gain * pull[d]`; a step without a
     choice leaves it as it is. `decay` and `gain` may be vectors [F], so that some factors are
-    remembered for long and others not. With a gain of 0 the user is that of a static matrix
-    factorisation. Users do not leave.
+    remembered longer than others. With a gain of 0 the model is a static matrix factorisation.
+    Users do not leave.
 
     Gradients flow to all parameters. They may be numbers or vectors [F].
 
@@ -53,8 +53,8 @@ class DriftingTasteUsers(UserModel):
       taste_loc: mean of initial tastes.
       taste_scale: standard deviation of initial tastes, positive.
       gain: how far a choice moves the drift.
-      decay: in [0, 1], what is left of the drift after the next choice.
-      choice_model: chooses by these scores; with the default a choice is certain.
+      decay: in [0, 1], the part of the drift that is left after the next choice.
+      choice_model: chooses by these scores. With the default a choice is certain.
       dtype: tf.float32 or tf.float64.
 
     Raises:

@@ -1,5 +1,5 @@
-"""Documents of interest evolution: videos with a topic, a length, and a quality that shows only
-when they are watched.
+"""Documents of interest evolution: videos with a topic, a length, and a quality that is hidden
+until they are shown.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from recsim_tf.core.models import DocumentModel, parameter, per_user
 
 
 class Video(NamedTuple):
-    """What is known of videos; leading axes [B, N] or [B, K]."""
+    """Videos before they are shown; leading axes [B, N] or [B, K]."""
 
     features: tf.Tensor  # [..., F]
     cluster_id: tf.Tensor  # int32 [...], the topic
@@ -24,7 +24,7 @@ class Video(NamedTuple):
 
 
 class ShownVideo(NamedTuple):
-    """What the user meets on a slate, [B, K]."""
+    """Videos on a slate, [B, K]."""
 
     features: tf.Tensor  # [B, K, F]
     cluster_id: tf.Tensor  # int32 [B, K]
@@ -40,7 +40,7 @@ class PlainDraw(NamedTuple):
 
 
 class _Videos(DocumentModel):
-    """What both kinds of videos share: agents see their features only, as in RecSim."""
+    """Both kinds of videos: agents see their features only, as in RecSim."""
 
     def observe(self, documents):
         return documents.features
@@ -64,7 +64,7 @@ class UtilityVideos(_Videos):
       min_utility: mean quality of the worst topic.
       max_utility: mean quality of the best topic.
       quality_stddev: standard deviation of the quality around its topic's mean (RecSim calls its
-        0.1 a variance, but uses it so).
+        0.1 a variance, but uses it as a standard deviation).
       video_length: watch time of a click, in the unit of the users' budget.
       topic_quality_means: float [T] or [B, T], replaces the linear table.
       dtype: tf.float32 or tf.float64.

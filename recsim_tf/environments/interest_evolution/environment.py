@@ -25,9 +25,9 @@ def interest_evolution(
     """Interest evolution, "InterestEvolution-v1": users' interests drift with what they watch,
     within a budget of time.
 
-    Observation: `user` [B, 20] interests, `documents` [B, N, 20] one-hot topics, `response` the
-    response to the last slate. Reward: time watched. A session ends when the user's budget is
-    spent.
+    Observation: `user` has the interests [B, 20], `documents` the one-hot topics [B, N, 20],
+    `response` the response to the last slate. Reward: time watched. A session ends when the user's
+    budget is spent.
 
         simulator = recsim_tf.make("InterestEvolution-v1", slate_size=3, num_candidates=10)
         state = simulator.reset(num_users=1000, seed=0)

@@ -1,5 +1,5 @@
 """Users of interest evolution: observable interests that drift, and a time budget that good
-documents stretch.
+documents extend.
 
 Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
 "RecSim" (arXiv 1909.04847) and "SlateQ" (arXiv 1905.12767), section 6.
@@ -51,9 +51,9 @@ class InterestEvolutionUsers(UserModel):
     `step_penalty`. The user leaves when the budget is not positive.
 
     The update is written with click weights, so it also takes relaxed (fractional) choices.
-    Gradients flow to every numeric parameter through `log_prob` of rollouts; those of the interest
-    update and of the budget act through the unrolled state. With the rule for leaving, the budget's
-    parameters have no gradient; with a `departure_temperature` they have.
+    Gradients flow to every numeric parameter through `log_prob` of rollouts; the parameters of the
+    interest update and of the budget act through the unrolled state. The budget's parameters have a
+    gradient only with a `departure_temperature`, not with the rule for leaving.
 
     Defaults are RecSim 0.2.4's utility model. Every numeric parameter may be a number, a [B] tensor
     or a variable.
@@ -63,7 +63,7 @@ class InterestEvolutionUsers(UserModel):
       choice_model: chooses by the scores <u, document>.
       time_budget: the budget at the start of a session.
       step_penalty: what a step without a click costs.
-      user_update_alpha: part of the watch time that a document of utility 1 gives back (0.9 / 3.4).
+      user_update_alpha: the part of the watch time that a document of utility 1 gives back.
       user_quality_factor: weight of the user's own score of the document in its utility.
       document_quality_factor: weight of the document's quality in its utility.
       alpha_x_intercept: x0, the size of an interest at which it no longer moves.
@@ -95,8 +95,8 @@ class InterestEvolutionUsers(UserModel):
         overridden.
 
         RecSim's fields without effect (keep_interact_prob, min_doc_utility, the id sets) are left
-        out. The scores of dense documents, as `PlainVideos`, go below `min_normalizer`: give those
-        a `choice_model` without one, as `choice.MultinomialLogit`.
+        out. The scores of dense documents, such as `PlainVideos`, fall below `min_normalizer`: for
+        those, give a `choice_model` without one, such as `choice.MultinomialLogit`.
         """
         constants = {
             "time_budget": 30.0,
@@ -129,8 +129,8 @@ class InterestEvolutionUsers(UserModel):
         )
 
     def innovation(self, state, slate, response):
-        """The direction of the drift, 1 towards the clicked document and 0 away from it; there is
-        none without a click.
+        """The direction of the drift: 1 towards the clicked document, 0 away from it. Without a
+        click there is none.
         """
         clicked = tf.reduce_sum(response.clicked, axis=1)
         document = _clicked_sum(response.clicked, slate.documents.features)
@@ -173,7 +173,7 @@ class InterestEvolutionUsers(UserModel):
         return Bounds(-1.0, 1.0)
 
     def response_bounds(self):
-        """RecSim's declared ranges, but for quality, which is unbounded."""
+        """RecSim's declared ranges, except that quality is unbounded."""
         return Response(
             clicked=Bounds(0.0, 1.0),
             watch_time=Bounds(0.0, 100.0),

@@ -1,5 +1,5 @@
-"""Interest exploration: users with hidden, static affinities to topics, of which the better made
-one draws most clicks at first.
+"""Interest exploration: users have hidden, static affinities to topics, and the topic of higher
+quality draws most clicks at first.
 """
 
 from recsim_tf.environments.interest_exploration.documents import Document, TopicDocuments

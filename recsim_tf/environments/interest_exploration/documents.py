@@ -1,4 +1,4 @@
-"""Documents of interest exploration: a topic and a quality, both to be seen."""
+"""Documents of interest exploration: a topic and a quality, both visible."""
 
 from typing import Any, NamedTuple
 

@@ -19,19 +19,19 @@ def interest_exploration(
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:
-    """Interest exploration, "InterestExploration-v1": what the user likes is hidden, and the better
-    made topic hides it further.
+    """Interest exploration, "InterestExploration-v1": the user's tastes are hidden, and the topic
+    of higher quality hides them further.
 
-    Observation: `user` [B, 0], nothing; `documents` the topic `cluster_id` int32 [B, N] in [0, T)
-    and the `quality` [B, N] of each; `response` the response to the last slate: `clicked` [B, K],
-    `quality` [B, K], `cluster_id` int32 [B, K]. Reward: number of clicks, 0 or 1. Users do not
-    leave: a session ends by the time limit, as truncated.
+    Observation: `user` [B, 0], nothing. `documents` has the topic `cluster_id` int32 [B, N] in
+    [0, T) and the `quality` [B, N] of each. `response` to the last slate has `clicked` [B, K],
+    `quality` [B, K] and `cluster_id` int32 [B, K]. Reward: number of clicks, 0 or 1. Users do not
+    leave: the time limit truncates a session.
 
         simulator = recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=15)
         state = simulator.reset(num_users=1000, seed=0)
 
-    With the defaults, to show what is well made is nearly the best that can be done (as in RecSim);
-    there is more to explore where the types differ more in `InterestExplorationUsers.affinity_loc`.
+    With the defaults, as in RecSim, it is nearly optimal to show documents of high quality. There
+    is more to explore if the types differ more in `InterestExplorationUsers.affinity_loc`.
 
     Args:
       users: the user model, default `InterestExplorationUsers(dtype=dtype)`.

@@ -20,7 +20,7 @@ from recsim_tf.environments.interest_exploration.documents import TopicDocuments
 
 
 class InitialDraw(NamedTuple):
-    """What differs between users."""
+    """Draws that make users differ."""
 
     user_type: tf.Tensor  # int32 [B], in [0, G)
     affinity: tf.Tensor  # [B, T], positive
@@ -45,9 +45,9 @@ class InterestExplorationUsers(UserModel):
     """Users of G types who choose by affinity[topic] + quality, do not change and do not leave.
 
     The type g is drawn from `user_type_distribution`, the affinity to each topic t from
-    LogNormal(affinity_loc[g, t], affinity_scale[g, t]). As in RecSim, which calls them mean and
-    standard deviation of the affinity, these are the parameters of the underlying normal. Agents
-    see nothing of a user but the responses.
+    LogNormal(affinity_loc[g, t], affinity_scale[g, t]). These are the parameters of the underlying
+    normal; RecSim uses them in the same way, but calls them mean and standard deviation of the
+    affinity. Agents see only a user's responses.
 
     Gradients flow to the parameters of the affinities and types through the `initial` part of
     `log_prob`, and to those of the choice model through its `response` part. Defaults are RecSim

@@ -25,19 +25,20 @@ def long_term_satisfaction(
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:
-    """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and everything
-    less later.
+    """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and makes
+    everything engage less later.
 
-    Observation: `user` [B, 0], nothing; `documents` [B, N, 1] clickbait in [0, 1]; `response` the
-    response to the last slate: `clicked` [B, K], `engagement` [B, K] cut to [0, 100]. Reward:
-    engagement, not cut. The user consumes position 0, so the other positions have no effect. A
-    session ends when the time budget is spent, after 60 steps.
+    Observation: `user` [B, 0], nothing. `documents` has the clickbait in [0, 1], [B, N, 1].
+    `response` to the last slate has `clicked` [B, K] and `engagement` [B, K], clipped to [0, 100].
+    Reward: engagement, not clipped. The user consumes position 0, so the other positions have no
+    effect. A session ends when the time budget is spent, after 60 steps.
 
         simulator = recsim_tf.make("LongTermSatisfaction-v1", slate_size=1)
         state = simulator.reset(num_users=1000, seed=0)
 
-    With `tutorial=True`, RecSim's tutorial variant: the user chooses from the whole slate, `user`
-    [B, 1] is the satisfaction with noise, and `documents` [B, N, 1] the kaleness, 1 - clickbait.
+    `tutorial=True` is the variant of RecSim's tutorial: the user chooses from the whole slate,
+    `user` [B, 1] is the satisfaction with noise, and `documents` [B, N, 1] has the kaleness, 1 -
+    clickbait.
 
     Args:
       tutorial: whether the default models are those of RecSim's tutorial.

@@ -1,4 +1,4 @@
-"""Users of long-term satisfaction: engaged by clickbait now, and less satisfied by it later.
+"""Users of long-term satisfaction: clickbait engages them now, and makes them less satisfied later.
 
 Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
 "RecSim" (arXiv 1909.04847), and, with the options of `LongTermSatisfactionUsers.tutorial`, in
@@ -54,30 +54,30 @@ class Response(NamedTuple):
 
 @gin.configurable
 class LongTermSatisfactionUsers(UserModel):
-    """Users whose engagement depends on their satisfaction, which depends on what they consumed.
+    """Users whose engagement depends on their satisfaction, which depends on past consumption.
 
     With net positive exposure x and satisfaction s = sigmoid(sensitivity * x), a document of
     clickbait c gives the engagement LogNormal(s * (c * choc_mean + (1 - c) * kale_mean), c *
     choc_stddev + (1 - c) * kale_stddev): the satisfaction multiplies the mean of the logarithm.
     Then x becomes `memory_discount * x - 2 (c - 1/2) + N(0, innovation_stddev)`. Each step takes
-    one unit of the time budget, and the user leaves when nothing is left of it. A user starts with
-    x uniform in +-1/2 / (1 - memory_discount), as in RecSim's code (its tutorial says twice that).
+    one unit of the time budget, and the user leaves when the budget is spent. A user starts with x
+    uniform in +-1/2 / (1 - memory_discount), as in RecSim's code (its tutorial says twice that).
 
     By default the user consumes position 0, whatever else is on the slate, and agents see nothing
-    of the user. With a `choice_model` the user chooses by the scores c. Where nothing is consumed,
+    of the user. With a `choice_model` the user chooses by the scores c. If nothing is consumed,
     because position 0 is empty or nothing was chosen, the engagement is zero and the exposure
     stays; RecSim has no such case. The update is written with click weights, so it also takes
     relaxed (fractional) choices.
 
-    Gradients flow to every numeric parameter but `time_budget` through `log_prob` of rollouts;
-    those of the exposure act through the unrolled state. Rewards are differentiable in them too: an
-    engagement is a reparameterised draw.
+    Gradients flow to every numeric parameter except `time_budget` through `log_prob` of rollouts;
+    the parameters of the exposure act through the unrolled state. Rewards are differentiable in
+    them too: an engagement is a reparameterised draw.
 
-    Defaults are RecSim 0.2.4's `LTSStaticUserSampler`. With its small sensitivity satisfaction
-    stays within 0.49 and 0.51, so that the most clickbait earns the most.
+    Defaults are RecSim 0.2.4's `LTSStaticUserSampler`. Its small sensitivity keeps the satisfaction
+    between 0.49 and 0.51, so the most clickbait earns the most.
 
     Args:
-      memory_discount: part of the exposure that is remembered, in [0, 1).
+      memory_discount: the part of the exposure that is remembered, in [0, 1).
       sensitivity: of the satisfaction to the exposure.
       innovation_stddev: standard deviation of the noise of the exposure.
       choc_mean: mean of the logarithm of the engagement with pure clickbait, at satisfaction 1.
@@ -157,8 +157,8 @@ class LongTermSatisfactionUsers(UserModel):
         return Response(clicked=clicked, engagement=clicked * engagement[:, tf.newaxis])
 
     def innovation(self, state, slate, response):
-        """The noise of the exposure and, where the satisfaction is observed, the noise of the next
-        observation of it.
+        """The noise of the exposure and, where agents see the satisfaction, the noise of its next
+        observation.
         """
         del slate, response
         num_users = nests.batch_size(state)
@@ -232,7 +232,7 @@ def _consumed(slate, position):
 
 @gin.configurable(module="recsim_tf")
 def engagement_reward(response: Response) -> tf.Tensor:
-    """[B]: engagement, uncut, RecSim's `clicked_engagement_reward`. That of a position that is not
-    consumed is zero.
+    """[B]: engagement, not clipped, RecSim's `clicked_engagement_reward`. It is zero at a position
+    that is not consumed.
     """
     return tf.reduce_sum(response.engagement, axis=-1)

@@ -46,8 +46,8 @@ class PageItems(DocumentModel):
     """D items that all users share; candidates are drawn uniformly with replacement.
 
     The appeal of an item is item_effect[d] + the effects of its categories + numeric_effect *
-    numeric[d]. How often the user has clicked on it before, the affinity, is hidden until it is
-    shown, and drawn for each item shown from `affinity_probs`.
+    numeric[d]. The affinity is how often the user has clicked on the item before. It is hidden
+    until the item is shown, and drawn for each item shown from `affinity_probs`.
 
     The effects may be numbers, tables, tensors or variables, also with a leading axis [B], and have
     gradients through the `response` part of `log_prob`; `affinity_probs` through its `documents`
@@ -60,7 +60,7 @@ class PageItems(DocumentModel):
         [0, C); None for G = 0.
       category_effect: [G, C], or a number for all.
       numeric: [D], a feature of the items; None for zeros.
-      numeric_effect: the effect of a unit of it.
+      numeric_effect: the effect of a unit of `numeric`.
       affinity_probs: [A + 1], probabilities of affinities from 0 to A; by default those of Open
         Bandit's random logs.
       seed: of `item_effect`, an integer.

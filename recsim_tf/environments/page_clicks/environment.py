@@ -21,11 +21,10 @@ def page_clicks(
     """Page clicks, "PageClicks-v0": users meet pages of items, and click on each position or not.
     Made to be fitted to logs.
 
-    Observation: `user` the features int32 [B, F]; `documents` the `item_id` int32 [B, N],
-    `categories` int32 [B, N, G] and `numeric` [B, N] of each candidate; `response` to the last
-    page: `clicked` [B, K] and `item_id` int32 [B, K]. Reward: number of clicks, 0 to K. Users
-    neither change nor leave: a session ends by the time limit, by default after ten pages, as
-    truncated.
+    Observation: `user` has the features int32 [B, F]. `documents` has the `item_id` int32 [B, N],
+    `categories` int32 [B, N, G] and `numeric` [B, N] of each candidate. `response` to the last page
+    has `clicked` [B, K] and `item_id` int32 [B, K]. Reward: number of clicks, 0 to K. Users neither
+    change nor leave: the time limit truncates a session, by default after ten pages.
 
         simulator = recsim_tf.make("PageClicks-v0", num_candidates=20)
         state = simulator.reset(num_users=1000, seed=0)

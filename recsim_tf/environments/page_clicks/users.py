@@ -1,9 +1,9 @@
 """Users of pages, who click on each item shown or not.
 
-The examination of a position and the attraction of an item are factors of the odds here, not of the
-probability as in the position-based model (Craswell et al. 2008, "An experimental comparison of
-click position-bias models"): a logistic regression, which is how Saito et al. 2020, "Open Bandit
-Dataset and Pipeline" (arXiv 2008.07146), predict the clicks of that data set.
+The model is a logistic regression, with which Saito et al. 2020, "Open Bandit Dataset and Pipeline"
+(arXiv 2008.07146), predict the clicks of that data set. So the examination of a position and the
+attraction of an item are factors of the odds. In the position-based model (Craswell et al. 2008,
+"An experimental comparison of click position-bias models") they are factors of the probability.
 """
 
 from typing import Any, NamedTuple
@@ -36,9 +36,9 @@ class PageClickUsers(UserModel):
     change and do not leave.
 
     A shown item is clicked with the odds exp(intercept + position_effect[k] + appeal + effects of
-    the user's features + affinity_effect * log(1 + affinity)); an empty position never. The
-    response's draw is int32 [B, K], 1 for a click; the initial draw and the state are the features,
-    int32 [B, F]. Agents see them.
+    the user's features + affinity_effect * log(1 + affinity)). An empty position is never clicked.
+    The draw of the response is int32 [B, K], 1 for a click. The initial draw and the state are the
+    features, int32 [B, F]. Agents see them.
 
     All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis
     [B], and have gradients: `feature_probs` through the `initial` part of `log_prob`, the others
@@ -48,7 +48,7 @@ class PageClickUsers(UserModel):
       feature_probs: [F, C], probabilities of the categories of each feature, padded with zeros
         where a feature has fewer than C.
       feature_effect: [F, C], or a number for all.
-      intercept: -5.4 is a click rate of 0.45 %, that of Open Bandit's random logs.
+      intercept: the default gives a click rate of 0.45 %, that of Open Bandit's random logs.
       position_effect: [K], or a number for all positions.
       affinity_effect: the effect of a unit of log(1 + past clicks on the item).
       dtype: tf.float32 or tf.float64.
