@@ -13,7 +13,8 @@ from recsim_tf._version import __version__
 if TYPE_CHECKING:
     from recsim_tf import choice
     from recsim_tf.core.bounds import Bounds
-    from recsim_tf.core.models import DocumentModel, Model, UserModel, parameter
+    from recsim_tf.core.models import DocumentModel, UserModel
+    from recsim_tf.core.parameters import Model, parameter
     from recsim_tf.core.shared_candidates import SharedCandidates
     from recsim_tf.core.simulation import click_reward
     from recsim_tf.core.simulator import Simulator
@@ -69,7 +70,8 @@ __all__ = [
 
 _NAMES = {
     "core.bounds": ("Bounds",),
-    "core.models": ("DocumentModel", "Model", "UserModel", "parameter"),
+    "core.models": ("DocumentModel", "UserModel"),
+    "core.parameters": ("Model", "parameter"),
     "core.shared_candidates": ("SharedCandidates",),
     "core.simulation": ("click_reward",),
     "core.simulator": ("Simulator",),

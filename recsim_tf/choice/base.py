@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.models import Model
+from recsim_tf.core.parameters import Model
 
 
 class ChoiceModel(Model, abc.ABC):

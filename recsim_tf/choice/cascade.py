@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, at_documents, fill_empty
 from recsim_tf.core import validation
-from recsim_tf.core.models import parameter
+from recsim_tf.core.parameters import parameter
 
 
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, fill_empty, with_no_click
-from recsim_tf.core.models import parameter
+from recsim_tf.core.parameters import parameter
 
 
 @gin.configurable

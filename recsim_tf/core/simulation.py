@@ -6,7 +6,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, stages, validation
-from recsim_tf.core.models import DocumentModel, Model, UserModel
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, Transition
 
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import uniform_ids
-from recsim_tf.core.models import DocumentModel, parameter
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
 
 
 class Item(NamedTuple):

@@ -12,7 +12,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import uniform_ids
-from recsim_tf.core.models import DocumentModel, parameter, per_user
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter, per_user
 
 
 class Video(NamedTuple):

@@ -15,7 +15,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, parameter
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
 
 # Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities
 # have NaN gradients.

@@ -8,7 +8,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import DocumentModel, parameter
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
 
 
 class Document(NamedTuple):

@@ -14,7 +14,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, parameter
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
 
 # RecSim cuts the engagement that is observed, but not the one that is rewarded.
 _MAX_OBSERVED_ENGAGEMENT = 100.0

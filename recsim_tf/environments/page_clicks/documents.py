@@ -10,7 +10,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import uniform_ids
-from recsim_tf.core.models import DocumentModel, parameter
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.page_clicks.effects import summed_effects
 
 # The scale of items' effects in the random logs of Open Bandit, by benchmarks/fits/open_bandit.py.

@@ -14,7 +14,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel, parameter
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.page_clicks.effects import summed_effects
 
 # A finite logit, so that "no click" at an empty position has log-probability 0 and not NaN.

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.models import UserModel, parameter
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste

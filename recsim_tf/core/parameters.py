@@ -1,0 +1,220 @@
+"""Models are dataclasses, whose parameters can be listed, replaced, compared and fitted.
+
+Parameters are fields made by `parameter`, and hold a number, a tensor, a variable, or one value for
+each user, [B, ...]. Methods read them by `Model.per_user`, so that a variable stays learnable and a
+[B] tensor differs between users.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import validation
+
+_PARAMETER = "parameter"
+# Longer arrays are described by their shape.
+_MAX_PRINTED = 8
+
+
+class ParameterSpec(NamedTuple):
+    """What a field says of the parameter that it holds."""
+
+    rank: int  # number of axes of the parameter itself
+    are_probabilities: bool  # whether its last axis holds probabilities that sum to one
+
+
+def parameter(
+    default: Any = dataclasses.MISSING, rank: int = 0, are_probabilities: bool = False
+) -> Any:
+    """A field of a model that is one of its parameters.
+
+        class Listeners(recsim_tf.UserModel):
+            patience: Any = recsim_tf.parameter(3.0)
+            genre_probs: Any = recsim_tf.parameter((0.2, 0.8), rank=1, are_probabilities=True)
+
+    A parameter may be fitted, compared on the axis of users and saved; see `Model.parameters`.
+
+    Args:
+      default: its value; without one the parameter has to be given.
+      rank: number of axes of the parameter itself: 0 for a number, 1 for a vector, 2 for a table.
+        The value may also be a number that holds for all entries, and may have one more axis in
+        front, [B], with one for each user.
+      are_probabilities: whether its last axis holds probabilities that sum to one, which is checked
+        where they are numbers.
+    """
+    spec = ParameterSpec(rank, are_probabilities)
+    return dataclasses.field(default=default, metadata={_PARAMETER: spec})
+
+
+def per_user(value, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
+    """Shapes a parameter to broadcast against a [B, ...] tensor of the given rank.
+
+    Args:
+      value: a number, a tensor or variable of shape [] or [B]; a table of parameters has
+        `table_rank` axes more, which stay last.
+      rank: rank of the tensor that it meets, more than `table_rank`.
+      dtype: dtype of the result.
+      table_rank: number of axes of the parameter itself, 0 for a number.
+    """
+    value = tf.cast(tf.convert_to_tensor(value, dtype_hint=dtype), dtype)
+    if value.shape.rank == table_rank:
+        return value
+    return tf.reshape(value, [-1] + [1] * (rank - table_rank - 1) + value.shape[1:].as_list())
+
+
+@typing.dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
+class Model(tf.Module):
+    """A dataclass whose parameters can be listed, replaced and compared.
+
+    Each subclass becomes a dataclass, so its constructor takes its fields. Fields that are models
+    themselves, as the choice model of users, have parameters of their own, named with a dot:
+    "choice_model.no_click_mass".
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            raise TypeError(
+                f"{cls.__name__} must declare fields instead of an __init__: models are dataclasses"
+            )
+        # Two models are the same object or not; `differences` compares what they hold.
+        dataclasses.dataclass(eq=False)(cls)
+
+    def __post_init__(self) -> None:
+        tf.Module.__init__(self)
+        for field, value in self._fields():
+            if isinstance(value, type) and issubclass(value, Model):
+                raise ValueError(
+                    f"{field.name} must be an object, such as {value.__name__}(), got the class"
+                )
+        self.check()
+        for field, value in self._fields():
+            if _PARAMETER in field.metadata and field.metadata[_PARAMETER].are_probabilities:
+                validation.check_probabilities(field.name, value)
+
+    def check(self) -> None:
+        """Checks the fields; raises `ValueError`. A subclass overrides it."""
+
+    def parameters(self) -> dict[str, Any]:
+        """Values of all parameters by name, as they were given, without those that are None."""
+        found: dict[str, Any] = {}
+        for field, value in self._fields():
+            if isinstance(value, Model):
+                inner = value.parameters().items()
+                found |= {f"{field.name}.{name}": each for name, each in inner}
+            elif _PARAMETER in field.metadata and value is not None:
+                found[field.name] = value
+        return found
+
+    def parameter_spec(self, name: str) -> ParameterSpec:
+        """What the field of a parameter says of it.
+
+        Raises:
+          ValueError: for an unknown parameter, with the known ones.
+        """
+        first, _, rest = name.partition(".")
+        for field, value in self._fields():
+            if field.name == first:
+                if rest and isinstance(value, Model):
+                    return value.parameter_spec(rest)
+                if not rest and _PARAMETER in field.metadata:
+                    return field.metadata[_PARAMETER]
+        known = ", ".join(self.parameters()) or "none"
+        raise ValueError(
+            f"{type(self).__name__} has no parameter {name}; its parameters are {known}"
+        )
+
+    def with_parameters(self, values: Mapping[str, Any]) -> Self:
+        """The model with other values of parameters.
+
+        Args:
+          values: by name, as in `parameters`.
+
+        Raises:
+          ValueError: for an unknown parameter, or a value that the model refuses.
+        """
+        own: dict[str, Any] = {}
+        inner: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            self.parameter_spec(name)
+            first, _, rest = name.partition(".")
+            if rest:
+                inner.setdefault(first, {})[rest] = value
+            else:
+                own[name] = value
+        for field, value in self._fields():
+            if field.name in inner:
+                own[field.name] = value.with_parameters(inner[field.name])
+        return dataclasses.replace(self, **own) if own else self
+
+    def for_users(self, name: str, values: Sequence[Any]) -> np.ndarray:
+        """One value of a parameter for each of V users, an array [V, ...] for `with_parameters`."""
+        rows = np.asarray([tf.convert_to_tensor(value).numpy() for value in values])
+        num_missing = max(self.parameter_spec(name).rank + 1 - rows.ndim, 0)
+        return rows.reshape([len(rows), *[1] * num_missing, *rows.shape[1:]])
+
+    def differences(self, other: "Model") -> Iterator[str]:
+        """What differs between this model and another: one sentence for each field."""
+        return _differences("", self, other)
+
+    def _fields(self) -> Iterator[tuple[dataclasses.Field, Any]]:
+        for field in dataclasses.fields(self):
+            yield field, self._value(field.name)
+
+    def _value(self, name: str) -> Any:
+        """The value of a field: the one place that reads an attribute by its name."""
+        return getattr(self, name)
+
+    def per_user(self, name: str, rank: int = 1, dtype: tf.DType | None = None) -> tf.Tensor:
+        """A parameter, shaped to broadcast against a [B, ...] tensor of the given rank.
+
+        Args:
+          name: of the field.
+          rank: rank of the tensor that it meets.
+          dtype: of the result, by default that of the model.
+        """
+        return per_user(
+            self._value(name), rank, dtype or self._value("dtype"), self.parameter_spec(name).rank
+        )
+
+
+def _differences(name: str, one: Any, other: Any) -> Iterator[str]:
+    if isinstance(one, Model) and type(one) is type(other):
+        for (field, value), (_, other_value) in zip(one._fields(), other._fields(), strict=True):
+            inner = f"{name}.{field.name}" if name else field.name
+            yield from _differences(inner, value, other_value)
+    elif not _equal(one, other):
+        yield f"{name or 'the model'} is {_described(other)} there, not {_described(one)}"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    first, second = _numbers(one), _numbers(other)
+    if first is None or second is None:
+        return _described(one) == _described(other)
+    if first.dtype.kind == second.dtype.kind == "f":
+        # Python's floats are doubles, which models round to their own dtype.
+        narrow = min(first.dtype, second.dtype, key=lambda dtype: dtype.itemsize)
+        return np.array_equal(first.astype(narrow), second.astype(narrow), equal_nan=True)
+    return np.array_equal(first, second)
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _described(value: Any) -> str:
+    array = _numbers(value)
+    if array is not None:
+        many = array.size > _MAX_PRINTED
+        return f"an array {list(array.shape)}" if many else str(array.tolist())
+    if callable(value) and not isinstance(value, Model | tf.DType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return type(value).__qualname__ if isinstance(value, Model) else repr(value)
