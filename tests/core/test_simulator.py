@@ -128,7 +128,7 @@ def test_time_limits_truncate_and_do_not_terminate():
     np.testing.assert_array_equal(transitions.active, [[1, 1, 1], [0, 1, 1], [0, 0, 0]])
 
 
-def test_replacing_seats_new_users_in_the_rows_asked_for():
+def test_replace_brings_new_users_into_the_rows_asked_for():
     simulator = toy_simulator()
     state, _ = simulator.step(simulator.reset(3, seed=0), SLATE, seed=1)
     who = tf.constant([False, True, False])

@@ -137,7 +137,7 @@ def count(responses):
 
 
 def test_the_slates_of_a_rollout_follow_from_the_counts_of_its_sessions():
-    # Sessions of four steps: the simulator seats newcomers, whose counts must begin at zero.
+    # Sessions of four steps: newcomers take the rows, whose counts must begin at zero.
     pure, num_steps = three_topics(max_steps=4), 11
     policy = ClusterBandit(pure, "kl_ucb")
     rollout = pure.rollout(policy, NUM_USERS, num_steps, 3, auto_reset=True)

@@ -307,7 +307,7 @@ def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing
     assert float(info.extra.visited) * loop.agent.cells.num_cells == pytest.approx(
         np.count_nonzero(loop.agent._counts)
     )
-    # 14 steps, of which every fourth seats new users.
+    # 14 steps, of which every fourth brings new users.
     assert int(loop.agent.num_sessions) == 16 * 4
 
 

@@ -131,7 +131,7 @@ def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environme
 
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
 def test_every_newcomer_is_another_user(xla):
-    # Sessions of two steps: each row needs six newcomers, many more than a stock has.
+    # Sessions of two steps: each row needs six newcomers, many more than are drawn ahead.
     simulator = toy_simulator(limit=2.0)
     run = compiled(
         lambda seed: simulator.rollout(
