@@ -24,9 +24,10 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import tensorflow as tf
 from absl import app, flags
-from speeds import simulation_worker
 from speeds.common import MODES, NUM_CANDIDATES, SLATE_SIZES
+from speeds.simulation_worker import simulation
 
+import recsim_tf
 from recsim_tf.core import random
 
 _FLAGS = flags.FLAGS
@@ -46,10 +47,10 @@ def profile(
     """Nanoseconds a user-step by kernel, largest first; of those that ran in at least a quarter of
     the steps.
     """
-    task = simulation_worker.Task(
-        environment, [users], xla, True, SLATE_SIZES[environment], NUM_CANDIDATES, 0, 0, 0, 0.0
+    simulator = recsim_tf.make(
+        environment, slate_size=SLATE_SIZES[environment], num_candidates=NUM_CANDIDATES
     )
-    simulate = simulation_worker.simulation(task, users, steps)
+    simulate = simulation(simulator, users, steps, xla)
     simulate(random.as_seed(0))
     if hlo:
         Path(hlo).write_text(
