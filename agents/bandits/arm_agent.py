@@ -183,6 +183,10 @@ class ArmAgent(tf_agent.TFAgent):
         return tf.nest.map_structure(lambda leaf: leaf[:, tf.newaxis], pulls)
 
 
+def _create(environment: SlateEnvironment, arms, *arguments) -> ArmAgent:
+    return ArmAgent(environment.time_step_spec(), environment.action_spec(), arms, *arguments)
+
+
 @gin.configurable(module="recsim_tf.agents")
 def create_bandit_over_clusters(
     environment: SlateEnvironment,
@@ -200,14 +204,7 @@ def create_bandit_over_clusters(
         bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
-    return ArmAgent(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        ClusterArms(environment),
-        bandit,
-        train_step_counter,
-        name,
-    )
+    return _create(environment, ClusterArms(environment), bandit, train_step_counter, name)
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -226,11 +223,4 @@ def create_bandit_over_documents(
         @LinearThompsonSamplingAgent, whose other arguments come from its own gin bindings.
       name: of the agent in tables and plots, by default the bandit's class.
     """
-    return ArmAgent(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        DocumentArms(environment),
-        bandit,
-        train_step_counter,
-        name,
-    )
+    return _create(environment, DocumentArms(environment), bandit, train_step_counter, name)
