@@ -12,7 +12,6 @@ that looks a step ahead never sees a click on a good document end a session, sin
 part of the last budget that it takes: to it, all good topics are worth the same.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import commands
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
@@ -115,21 +115,10 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError("RUN_FOLDER is missing: name the folder of at least one run")
     figures = {folder: click_values(Path(folder), _NUM_USERS[_FLAGS.quick]) for folder in argv[1:]}
     result = {"benchmark": "click_values", "quick": _FLAGS.quick, "figures": figures}
-    print(table(result))
-    if _FLAGS.json:
-        Path(_FLAGS.json).write_text(
-            json.dumps(
-                {
-                    "command": "python benchmarks/click_values.py RUN_FOLDER... --json=PATH",
-                    **result,
-                },
-                indent=2,
-            )
-            + "\n"
-        )
+    command = ["python benchmarks/click_values.py RUN_FOLDER... --json=PATH"]
+    commands.finish(command, result, table(result))
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("json", None, "File for the figures.")
-    flags.DEFINE_bool("quick", False, "Few users.")
+    commands.define_flags(quick="Few users.")
     app.run(main)

@@ -21,16 +21,16 @@ import math
 import os
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import commands
 import numpy as np
 import processes
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
 import recsim_tf
 from recsim_tf.core import random
@@ -65,8 +65,7 @@ flags.DEFINE_integer(
     f"Timed calls; default {_CALLS[False]}, of a smoke run {_CALLS[True]}.",
     lower_bound=1,
 )
-flags.DEFINE_bool("quick", False, "A smoke run: few users and steps; its figures mean nothing.")
-flags.DEFINE_string("json", None, "File for the figures.")
+commands.define_flags("A smoke run: few users and steps; its figures mean nothing.")
 
 
 @flags.validator("output", "must be a file in a folder that exists")
@@ -208,9 +207,7 @@ def export(program: Program, path: Path, calls: int) -> dict[str, float]:
     }
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+def main() -> None:
     quick = _FLAGS.quick
     users, steps, calls = (
         _FLAGS.users or _USERS[quick],
@@ -227,22 +224,19 @@ def main(argv: Sequence[str]) -> None:
         "tensorflow": tf.__version__,
     }
     machine = processes.machine(worker, load_before)
-    print(
-        f"{program.environment}, {users:,} users, {steps:,} steps, {program.random}:"
-        f" {_FLAGS.output}"
-    )
-    print(
-        f"{figures['bytes']:,} bytes, {figures['operations']:,} operations,"
-        f" {figures['random_draws']} of them draw random bits"
-    )
-    print(f"seed {_SEED}: reward {figures['reward']:,.1f}, {figures['sessions']:,} sessions ended")
     cpu, wall = (figures[f"user_steps_per_{unit}_second"] / 1e6 for unit in ("cpu", "wall"))
     first = figures["first_call_seconds"]
-    print(
+    lines = [
+        f"{program.environment}, {users:,} users, {steps:,} steps, {program.random}:"
+        f" {_FLAGS.output}",
+        f"{figures['bytes']:,} bytes, {figures['operations']:,} operations,"
+        f" {figures['random_draws']} of them draw random bits",
+        f"seed {_SEED}: reward {figures['reward']:,.1f}, {figures['sessions']:,} sessions ended",
         f"TensorFlow's XLA: {cpu:.3f} million user-steps a CPU second, {wall:.3f} a wall second;"
-        f" first call {first:.1f} s"
-    )
-    print("\n".join([processes.machine_line(machine), *processes.load_lines(machine, quick)]))
+        f" first call {first:.1f} s",
+        processes.machine_line(machine),
+        *processes.load_lines(machine, quick),
+    ]
     name = f"{program.environment}/{program.random}"
     result = {
         "benchmark": "export_stablehlo",
@@ -264,8 +258,8 @@ def main(argv: Sequence[str]) -> None:
         f"--calls={calls}",
         *(["--quick"] if quick else []),
     ]
-    processes.write(_FLAGS.json, command, result)
+    commands.finish(command, result, "\n".join(lines))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    commands.run(main)

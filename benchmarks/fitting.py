@@ -13,16 +13,15 @@ speed: sessions a second of likelihood and gradient, by batch size and session l
   see `fits/likelihood_speed.py`.
 """
 
-import json
 import os
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import commands
 from absl import app, flags
 from fits import likelihood_speed, movielens, open_bandit, recovery
 
@@ -69,27 +68,24 @@ def main(argv: Sequence[str]) -> None:
             f"name one of {', '.join(_STUDIES)}, got {' '.join(argv[1:]) or 'nothing'}"
         )
     result, table = _STUDIES[argv[1]]()
-    print(table)
+    options = [
+        flag.serialize()
+        for flag in _FLAGS.get_key_flags_for_module(__name__)
+        if flag.present and flag.name not in ("json", "data_dir")
+    ]
+    command = shlex.join(["python", "benchmarks/fitting.py", argv[1], *options, "--json=PATH"])
     if _FLAGS.quick:
-        print("A smoke run: these figures mean nothing.")
-    if _FLAGS.json:
-        options = [
-            flag.serialize()
-            for flag in _FLAGS.get_key_flags_for_module(__name__)
-            if flag.present and flag.name not in ("json", "data_dir")
-        ]
-        command = shlex.join(["python", "benchmarks/fitting.py", argv[1], *options, "--json=PATH"])
-        content = {"command": command, "benchmark": "fitting", "quick": _FLAGS.quick, **result}
-        Path(_FLAGS.json).write_text(json.dumps(content, indent=2) + "\n")
+        table += "\nA smoke run: these figures mean nothing."
+    content = {"benchmark": "fitting", "quick": _FLAGS.quick, **result}
+    commands.finish([command], content, table)
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("json", None, "File for the figures.")
+    commands.define_flags(quick="Small logs and short fits; the figures mean nothing.")
     flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
     flags.DEFINE_integer("replications", None, "recovery: logs, by default 20.")
     flags.DEFINE_bool(
         "hidden", False, "recovery: without the directions in which clicks moved the interests."
     )
-    flags.DEFINE_bool("quick", False, "Small logs and short fits; the figures mean nothing.")
     app.run(main)

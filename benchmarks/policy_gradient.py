@@ -23,30 +23,29 @@ spent. What was taken, and why, from single runs of one seed:
 - Gradients are clipped at norm 1. No run of the pathwise one diverged.
 """
 
-import json
+import functools
 import math
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
+import commands
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 from tabular_sessions import LOGITS, NUM_STEPS, exact_return, tabular_policy, tabular_sessions
 
+from recsim_tf import plots
 from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
-
-_FLAGS = flags.FLAGS
 
 PATHWISE, SCORE_FUNCTION = "pathwise", "score function"
 TEMPERATURES = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
@@ -265,11 +264,10 @@ def benchmark(quick: bool) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = [
+    lines = commands.head(
         f"{'gradient in tables':<30} {'bias':>8} {'± s.e.':>8} {'st. dev. of one session':>24}"
         f" {'return':>8}"
-    ]
-    lines.append("-" * len(lines[0]))
+    )
     found = {
         name: figure for name, figure in result["figures"].items() if name.startswith("tables/")
     }
@@ -286,11 +284,10 @@ def table(result: dict[str, Any]) -> str:
         ),
         "",
     ]
-    lines.append(
+    lines += commands.head(
         f"{'interest evolution':<20} {'start':>8} {'return':>8} {'± s.e.':>7} {'of the seeds':>16}"
         f" {'likeliest slates':>17} {'user-steps':>11}"
     )
-    lines.append("-" * len(lines[-1]))
     for kind in (PATHWISE, SCORE_FUNCTION):
         figure = result["figures"][f"interest evolution/{kind}"]
         spread = f"{figure['lowest']:.1f} to {figure['highest']:.1f}"
@@ -308,81 +305,62 @@ def table(result: dict[str, Any]) -> str:
 
 def plot(result: dict[str, Any], path: str) -> None:
     """Bias and standard deviation by temperature, and the returns in training."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     found = result["figures"]
     score = found[f"tables/{SCORE_FUNCTION}"]
     pathwise = [found[f"tables/{PATHWISE}, temperature {value:g}"] for value in TEMPERATURES]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    errors = [2 * point["standard_error"] for point in pathwise]
-    left.errorbar(
-        TEMPERATURES,
-        [point["bias"] for point in pathwise],
-        errors,
-        fmt="o-",
-        color="C0",
-        capsize=3,
-        label="pathwise: bias",
-    )
-    deviations = [point["standard_deviation"] for point in pathwise]
-    left.plot(
-        TEMPERATURES, deviations, "s--", color="C0", label="pathwise: st. dev. of one session"
-    )
-    left.axhline(
-        score["standard_deviation"],
-        color="C1",
-        linestyle="--",
-        label="score function: st. dev. of one session",
-    )
-    left.set(
-        xscale="log",
-        yscale="log",
-        xlabel="temperature",
-        ylabel="relative to the exact gradient",
-        title="Sessions in tables",
-    )
-    left.set_xticks(TEMPERATURES, [f"{value:g}" for value in TEMPERATURES])
-    left.minorticks_off()
-    left.legend(fontsize=8)
-    for color, kind in (("C0", PATHWISE), ("C1", SCORE_FUNCTION)):
-        figures = found[f"interest evolution/{kind}"]
-        for number, curve in enumerate(figures["curves"]):
-            right.plot(
-                np.array(figures["curve_user_steps"]) / 1e6,
-                curve,
-                color=color,
-                alpha=0.8,
-                label=None if number else kind,
-            )
-    right.set(
-        xlabel="user-steps, millions",
-        ylabel="return of new users",
-        title=f"Interest evolution, {result['num_seeds']} seeds",
-    )
-    right.legend(fontsize=8)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with plots.figures(path, (11.0, 4.0), 1, 2) as (left, right):
+        errors = [2 * point["standard_error"] for point in pathwise]
+        left.errorbar(
+            TEMPERATURES,
+            [point["bias"] for point in pathwise],
+            errors,
+            fmt="o-",
+            color="C0",
+            capsize=3,
+            label="pathwise: bias",
+        )
+        deviations = [point["standard_deviation"] for point in pathwise]
+        left.loglog(
+            TEMPERATURES, deviations, "s--", color="C0", label="pathwise: st. dev. of one session"
+        )
+        left.axhline(
+            score["standard_deviation"],
+            color="C1",
+            linestyle="--",
+            label="score function: st. dev. of one session",
+        )
+        left.set(
+            xlabel="temperature",
+            ylabel="relative to the exact gradient",
+            title="Sessions in tables",
+        )
+        left.set_xticks(TEMPERATURES, [f"{value:g}" for value in TEMPERATURES])
+        left.minorticks_off()
+        left.legend(fontsize=8)
+        for color, kind in (("C0", PATHWISE), ("C1", SCORE_FUNCTION)):
+            figures = found[f"interest evolution/{kind}"]
+            for number, curve in enumerate(figures["curves"]):
+                right.plot(
+                    np.array(figures["curve_user_steps"]) / 1e6,
+                    curve,
+                    color=color,
+                    alpha=0.8,
+                    label=None if number else kind,
+                )
+        right.set(
+            xlabel="user-steps, millions",
+            ylabel="return of new users",
+            title=f"Interest evolution, {result['num_seeds']} seeds",
+        )
+        right.legend(fontsize=8)
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    result = {
-        "command": "python benchmarks/policy_gradient.py --json=PATH --plot=PATH",
-        **benchmark(_FLAGS.quick),
-    }
-    print(table(result))
-    if _FLAGS.json:
-        Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")
-    if _FLAGS.plot:
-        plot(result, _FLAGS.plot)
+def main() -> None:
+    result = benchmark(flags.FLAGS.quick)
+    command = ["python benchmarks/policy_gradient.py --json=PATH --plot=PATH"]
+    commands.finish(command, result, table(result), functools.partial(plot, result))
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("json", None, "File for the figures.")
-    flags.DEFINE_string("plot", None, "PNG of the figures.")
-    flags.DEFINE_bool("quick", False, "A smoke run; its figures mean nothing.")
-    app.run(main)
+    commands.define_flags(plot="PNG of the figures.")
+    commands.run(main)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+_WORKER = _HERE / "worker.py"
 _PEER_IS_MISSING = 3
 
 
@@ -36,24 +37,31 @@ def _run(
     )
 
 
-def run_worker(script: str, task: dict[str, Any], one_core: bool) -> dict[str, Any]:
-    """What a worker script of this folder prints, as JSON, for a task."""
-    process = _run(sys.executable, _HERE / script, [json.dumps(task)], one_core)
+def run_worker(module: str, task: dict[str, Any], one_core: bool) -> dict[str, Any]:
+    """What a module measures of a task in a process of `worker.py`.
+
+    Args:
+      module: such as "speeds.draws_worker".
+      task: fields of the module's `Task`.
+      one_core: whether the process is pinned to one core and TensorFlow has one thread.
+    """
+    arguments = [module, json.dumps(task), *["--one_thread"] * one_core]
+    process = _run(sys.executable, _WORKER, arguments, one_core)
     if process.returncode:
         raise RuntimeError(f"the measuring process failed:\n{process.stderr}")
     return json.loads(process.stdout.splitlines()[-1])
 
 
 def run_workers(
-    script: str,
+    module: str,
     tasks: Sequence[dict[str, Any]],
     cores: Sequence[Sequence[int]],
     environments: Sequence[dict[str, str]],
 ) -> list[dict[str, Any]]:
-    """What processes of a worker script that run at the same time print, as JSON.
+    """What a module measures in processes of `worker.py` that run at the same time.
 
     Args:
-      script: of this folder.
+      module: such as "scales.replicas_worker".
       tasks: one for each process.
       cores: those of each process, numbered from 0 among the cores that this process has.
       environments: variables of each, beside those of this process.
@@ -63,7 +71,7 @@ def run_workers(
     def start(task, numbers, variables):
         pinned = {have[number % len(have)] for number in numbers} if have else set()
         return subprocess.Popen(
-            [sys.executable, str(_HERE / script), json.dumps(task)],
+            [sys.executable, str(_WORKER), module, json.dumps(task)],
             preexec_fn=(lambda: os.sched_setaffinity(0, pinned)) if pinned else None,
             env=environment(variables),
             stdout=subprocess.PIPE,

@@ -12,31 +12,30 @@ fusion, or was not vectorised; docs/performance.md has cases.
 
 import collections
 import glob
-import json
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
+import commands
 import tensorflow as tf
 from absl import app, flags
-from speeds import simulation_worker
 from speeds.common import MODES, NUM_CANDIDATES, SLATE_SIZES
+from speeds.simulation_worker import simulation
 
+import recsim_tf
 from recsim_tf.core import random
 
 _FLAGS = flags.FLAGS
-flags.DEFINE_string("json", None, "File for the figures.")
+commands.define_flags(quick="A smoke run with few users.")
 flags.DEFINE_string("hlo", None, "File for XLA's optimised program, with --mode=xla.")
 flags.DEFINE_enum("environment", "InterestEvolution-v1", list(SLATE_SIZES), "What is simulated.")
 flags.DEFINE_enum("mode", "xla", list(MODES), "Whether XLA compiles.")
 flags.DEFINE_integer("users", 16384, "Batch size.", lower_bound=1)
 flags.DEFINE_integer("steps", 64, "Steps that are profiled.", lower_bound=2)
-flags.DEFINE_bool("quick", False, "A smoke run with few users.")
 _ROWS = 25
 
 
@@ -46,10 +45,10 @@ def profile(
     """Nanoseconds a user-step by kernel, largest first; of those that ran in at least a quarter of
     the steps.
     """
-    task = simulation_worker.Task(
-        environment, [users], xla, True, SLATE_SIZES[environment], NUM_CANDIDATES, 0, 0, 0, 0.0
+    simulator = recsim_tf.make(
+        environment, slate_size=SLATE_SIZES[environment], num_candidates=NUM_CANDIDATES
     )
-    simulate = simulation_worker.simulation(task, users, steps)
+    simulate = simulation(simulator, users, steps, xla)
     simulate(random.as_seed(0))
     if hlo:
         Path(hlo).write_text(
@@ -86,30 +85,32 @@ def _kernels(folder: str, users: int, steps: int) -> dict[str, float]:
     return {name: spent[name] / 1e3 / (users * steps) for name in frequent}
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+def main() -> None:
     if _FLAGS.hlo and _FLAGS.mode != "xla":
         raise app.UsageError(f"--hlo needs --mode=xla, got --mode={_FLAGS.mode}")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     users, steps = (4, 4) if _FLAGS.quick else (_FLAGS.users, _FLAGS.steps)
     kernels = profile(_FLAGS.environment, users, steps, MODES[_FLAGS.mode], _FLAGS.hlo)
-    print(
+    lines = [
         f"{_FLAGS.environment}, {users:,} users, {_FLAGS.mode}: nanoseconds of wall time a"
         " user-step, callers with what they call"
-    )
-    for name, nanoseconds in list(kernels.items())[:_ROWS]:
-        print(f"{nanoseconds:>9.2f}  {name[:100]}")
-    if _FLAGS.json:
-        figures = {f"nanoseconds/{name}": value for name, value in kernels.items()}
-        Path(_FLAGS.json).write_text(
-            json.dumps(
-                {"benchmark": "profile_step", "quick": _FLAGS.quick, "figures": figures}, indent=2
-            )
-            + "\n"
-        )
+    ]
+    lines += [
+        f"{nanoseconds:>9.2f}  {name[:100]}" for name, nanoseconds in list(kernels.items())[:_ROWS]
+    ]
+    figures = {f"nanoseconds/{name}": value for name, value in kernels.items()}
+    command = [
+        "python benchmarks/profile_step.py",
+        f"--environment={_FLAGS.environment}",
+        f"--mode={_FLAGS.mode}",
+        f"--users={users}",
+        f"--steps={steps}",
+        "--json=PATH",
+    ]
+    result = {"benchmark": "profile_step", "quick": _FLAGS.quick, "figures": figures}
+    commands.finish(command, result, "\n".join(lines))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    commands.run(main)

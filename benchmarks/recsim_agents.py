@@ -12,16 +12,16 @@ standard errors of the difference, or it is not. Runs are kept in `--root_dir`: 
 not run again.
 """
 
-import json
-import os
-import tempfile
+import functools
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import commands
 import training_runs
-from absl import app, flags
+from absl import flags
+
+from recsim_tf import plots
 
 _FLAGS = flags.FLAGS
 
@@ -119,110 +119,72 @@ def report(result: dict[str, Any]) -> str:
 
 def plot(result: dict[str, Any], path: str) -> None:
     """Draws the tables as bars with two standard errors."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     found = result["figures"]
-    figure, all_axes = plt.subplots(
-        len(result["returns"]),
-        1,
-        figsize=(8, 3.2 * len(result["returns"])),
-        layout="constrained",
-        squeeze=False,
-    )
-    for axes, (name, returns) in zip(all_axes[:, 0], result["returns"].items(), strict=True):
-        table = TABLES[name]
-        configs = sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"])
-        means = [found[f"{name}/{config}/mean_return"] for config in configs]
-        errors = [2 * found[f"{name}/{config}/standard_error"] for config in configs]
-        bars = axes.barh(
-            [table.rows[config] for config in configs],
-            means,
-            xerr=errors,
-            color="C0",
-            alpha=0.75,
-            capsize=3,
-        )
-        axes.bar_label(bars, [f"{mean:.1f}" for mean in means], padding=6)
-        axes.set_title(table.title, fontsize=10)
-        axes.set_xlabel(
-            f"mean return of a session, {result['seeds']} seeds, bars of two standard errors"
-        )
-        axes.set_xlim(0, 1.15 * max(means))
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    num_tables = len(result["returns"])
+    with plots.figures(path, (8.0, 3.2 * num_tables), num_tables, 1) as all_axes:
+        for axes, (name, returns) in zip(all_axes, result["returns"].items(), strict=True):
+            table = TABLES[name]
+            configs = sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"])
+            means = [found[f"{name}/{config}/mean_return"] for config in configs]
+            errors = [2 * found[f"{name}/{config}/standard_error"] for config in configs]
+            bars = axes.barh(
+                [table.rows[config] for config in configs],
+                means,
+                xerr=errors,
+                color="C0",
+                alpha=0.75,
+                capsize=3,
+            )
+            axes.bar_label(bars, [f"{mean:.1f}" for mean in means], padding=6)
+            axes.set_title(table.title, fontsize=10)
+            axes.set_xlabel(
+                f"mean return of a session, {result['seeds']} seeds, bars of two standard errors"
+            )
+            axes.set_xlim(0, 1.15 * max(means))
 
 
-def benchmark(
-    tables: Sequence[str], seeds: int, root: Path, quick: bool, processes: int
-) -> dict[str, Any]:
+def benchmark(tables: Sequence[str], settings: training_runs.Settings) -> dict[str, Any]:
     """Runs everything; returns the result that goes into the JSON file."""
-    started = time.perf_counter()
+    started, seeds = time.perf_counter(), range(settings.seeds)
     tasks = [
-        (table, config, seed)
-        for seed in range(seeds)
-        for table in tables
-        for config in TABLES[table].rows
+        (table, config, seed) for seed in seeds for table in tables for config in TABLES[table].rows
     ]
 
     def mean_return(task):
         table, config, seed = task
         row = training_runs.Row(f"{table}/{config}.gin")
-        return training_runs.run(root / table / config / f"seed_{seed}", row, seed, quick)[
-            "mean_return"
-        ]
+        folder = settings.root / table / config / f"seed_{seed}"
+        return training_runs.run(folder, row, seed, settings.quick)["mean_return"]
 
-    found = training_runs.run_all(tasks, mean_return, processes)
+    found = training_runs.run_all(tasks, mean_return, settings.processes)
     returns = {
         table: {
-            config: [found[table, config, seed] for seed in range(seeds)]
-            for config in TABLES[table].rows
+            config: [found[table, config, seed] for seed in seeds] for config in TABLES[table].rows
         }
         for table in tables
     }
-    result = {
+    return {
         "benchmark": "recsim_agents",
-        "quick": quick,
-        "seeds": seeds,
+        "quick": settings.quick,
+        "seeds": settings.seeds,
         "returns": returns,
         "figures": figures(returns),
+        "seconds": round(time.perf_counter() - started),
     }
-    return {**result, "seconds": round(time.perf_counter() - started)}
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+def main() -> None:
     tables = list(TABLES) if _FLAGS.table is None else [_FLAGS.table]
-    seeds = _FLAGS.seeds or (2 if _FLAGS.quick else 5)
-    if seeds < 2:
-        raise app.UsageError(f"--seeds must be at least 2, for a standard error, got {seeds}")
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(_FLAGS.root_dir or scratch)
-        result = benchmark(tables, seeds, root, _FLAGS.quick, _FLAGS.processes)
-    command = "python benchmarks/recsim_agents.py" + "".join(
-        f" --table={table}" for table in tables if len(tables) == 1
-    )
-    result = {"command": f"{command} --json=PATH{' --quick' if _FLAGS.quick else ''}", **result}
-    print(report(result))
-    if _FLAGS.json:
-        Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")
-    if _FLAGS.plot:
-        plot(result, _FLAGS.plot)
+    with training_runs.settings() as settings:
+        result = benchmark(tables, settings)
+    which = [f"--table={_FLAGS.table}"] if _FLAGS.table else []
+    command = ["python benchmarks/recsim_agents.py", *which, "--json=PATH"]
+    command += ["--quick"] * _FLAGS.quick
+    commands.finish(command, result, report(result), functools.partial(plot, result))
 
 
 if __name__ == "__main__":
     flags.DEFINE_enum("table", None, list(TABLES), "One of the tables; by default all.")
-    flags.DEFINE_string("json", None, "File for the figures.")
-    flags.DEFINE_string("plot", None, "PNG for a bar chart.")
-    flags.DEFINE_string(
-        "root_dir",
-        None,
-        "Folder of the runs; what it holds is not run again. By default a temporary one.",
-    )
-    flags.DEFINE_integer("seeds", None, "Number of seeds, by default 5.")
-    flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
-    flags.DEFINE_bool("quick", False, "A smoke run; its figures mean nothing.")
-    app.run(main)
+    training_runs.define_flags(seeds=5)
+    commands.define_flags(plot="PNG for a bar chart.")
+    commands.run(main)

@@ -6,20 +6,17 @@ RecSim's means are of 1,000 episodes (interest evolution), 2,000 (interest explo
 (long-term satisfaction) of its own.
 """
 
-import json
 import os
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import commands
 import recsim_reference
-from absl import app, flags, logging
+from absl import flags, logging
 
 _FLAGS = flags.FLAGS
-flags.DEFINE_string("json", None, "File for the figures.")
-flags.DEFINE_bool("quick", False, "A smoke run with few users.")
+commands.define_flags(quick="A smoke run with few users.")
 flags.DEFINE_integer("seed", 1, "Seed of the sessions.")
 
 _NUM_USERS = {False: 20_000, True: 500}
@@ -48,11 +45,10 @@ def benchmark(quick: bool, seed: int) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = [
+    lines = commands.head(
         f"{'environment':<24} {'slate':>5}  {'policy':<21} {'metric':<18} {'RecSim':>9} {'ours':>9}"
         f" {'± s.e.':>8} {'difference':>11}"
-    ]
-    lines.append("-" * len(lines[0]))
+    )
     for name, figure in result["figures"].items():
         environment, slate_size, policy, metric = name.split("/")
         lines.append(
@@ -69,19 +65,12 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+def main() -> None:
     # Every case is compiled once, which TensorFlow takes for retracing.
     logging.set_verbosity(logging.ERROR)
-    result = {
-        "command": "python benchmarks/recsim_parity.py --json=PATH",
-        **benchmark(_FLAGS.quick, _FLAGS.seed),
-    }
-    print(table(result))
-    if _FLAGS.json:
-        Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")
+    result = benchmark(_FLAGS.quick, _FLAGS.seed)
+    commands.finish(["python benchmarks/recsim_parity.py --json=PATH"], result, table(result))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    commands.run(main)

@@ -119,7 +119,7 @@ def _true_score(observation):
     )
 
 
-def _evolution_case(slate_size, policy_name, policy, returns, length, clicks, quality) -> Case:
+def _evolution_case(slate_size, policy_name, returns, length, clicks, quality) -> Case:
     means = {
         "return": Mean(*returns),
         "length": Mean(*length),
@@ -132,7 +132,7 @@ def _evolution_case(slate_size, policy_name, policy, returns, length, clicks, qu
         policy_name,
         slate_size,
         _interest_evolution,
-        policy,
+        _EVOLUTION_POLICIES[policy_name],
         401,
         1000,
         means,
@@ -157,33 +157,22 @@ def _satisfaction_case(policy_name, policy, returns) -> Case:
     )
 
 
+_EVOLUTION_POLICIES = {
+    "random": random_policy,
+    "top of <u, d>": _largest(_affinity),
+    "top of topic quality": _largest(_topic_quality),
+}
+# Slate size, policy, return, length, clicks a step, quality of clicks.
+_EVOLUTION = [
+    (2, "random", (154.13, 0.35), (84.24, 0.37), 0.4628, -0.587),
+    (2, "top of <u, d>", (165.71, 0.83), (66.54, 0.38), 0.6311, -0.518),
+    (2, "top of topic quality", (280.84, 1.78), (167.50, 0.76), 0.4268, 1.730),
+    (3, "random", (160.41, 0.37), (71.25, 0.29), 0.5701, -0.590),
+    (3, "top of <u, d>", (167.48, 0.67), (60.06, 0.28), 0.7066, -0.552),
+    (3, "top of topic quality", (264.43, 1.15), (124.16, 0.52), 0.5433, 1.323),
+]
 CASES = [
-    _evolution_case(2, "random", random_policy, (154.13, 0.35), (84.24, 0.37), 0.4628, -0.587),
-    _evolution_case(
-        2, "top of <u, d>", _largest(_affinity), (165.71, 0.83), (66.54, 0.38), 0.6311, -0.518
-    ),
-    _evolution_case(
-        2,
-        "top of topic quality",
-        _largest(_topic_quality),
-        (280.84, 1.78),
-        (167.50, 0.76),
-        0.4268,
-        1.730,
-    ),
-    _evolution_case(3, "random", random_policy, (160.41, 0.37), (71.25, 0.29), 0.5701, -0.590),
-    _evolution_case(
-        3, "top of <u, d>", _largest(_affinity), (167.48, 0.67), (60.06, 0.28), 0.7066, -0.552
-    ),
-    _evolution_case(
-        3,
-        "top of topic quality",
-        _largest(_topic_quality),
-        (264.43, 1.15),
-        (124.16, 0.52),
-        0.5433,
-        1.323,
-    ),
+    *(_evolution_case(*row) for row in _EVOLUTION),
     _exploration_case("random", random_policy, (11.42, 0.07), 0.2284, 1.691),
     _exploration_case("top of quality", _largest(_quality), (19.41, 0.11), 0.3881, 2.223),
     _exploration_case("greedy pCTR", _largest(_believed_score), (19.41, 0.11), 0.3881, 2.223),

@@ -9,10 +9,10 @@ nothing else should run; docs/scaling.md tells what they mean.
 """
 
 import os
-from collections.abc import Sequence
 
+import commands
 import processes
-from absl import app, flags
+from absl import flags
 from scales import comparison, quickstart, replicas
 from scales.common import Settings
 from sections import measure
@@ -25,8 +25,7 @@ _SECTIONS = {
 }
 _LEAST_COMPARISON = 3
 
-flags.DEFINE_string("json", None, "File for the figures.")
-flags.DEFINE_bool("quick", False, "A smoke run at the smallest sizes; its figures mean nothing.")
+commands.define_flags("A smoke run at the smallest sizes; its figures mean nothing.")
 flags.DEFINE_multi_enum(
     "section", ["replicas", "comparison"], list(_SECTIONS), "Part of the report; may be repeated."
 )
@@ -35,9 +34,7 @@ flags.DEFINE_integer(
 )
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+def main() -> None:
     settings = Settings(_FLAGS.quick, 1 if _FLAGS.quick else _FLAGS.rounds)
     sections = list(dict.fromkeys(_FLAGS.section))
     load_before = os.getloadavg()[0]
@@ -49,20 +46,20 @@ def main(argv: Sequence[str]) -> None:
     result["machine"] = processes.machine(
         {"device": "CPU", "tensorflow": processes.version("tensorflow")}, load_before
     )
-    print(processes.machine_line(result["machine"]))
+    lines = [processes.machine_line(result["machine"])]
     if "comparison_vs_runs" in result["figures"]:
         ratio = result["figures"]["comparison_vs_runs"]
         reached = "" if ratio >= _LEAST_COMPARISON or settings.quick else "  not reached"
-        print(f"comparison_vs_runs {ratio:.1f}, asked: >= {_LEAST_COMPARISON}{reached}")
-    print("\n".join(processes.load_lines(result["machine"], settings.quick)))
+        lines.append(f"comparison_vs_runs {ratio:.1f}, asked: >= {_LEAST_COMPARISON}{reached}")
+    lines += processes.load_lines(result["machine"], settings.quick)
     command = [
         "python benchmarks/scaling.py",
         "--json=PATH",
         f"--rounds={settings.rounds}",
         *(f"--section={name}" for name in sections),
     ]
-    processes.write(_FLAGS.json, command + ["--quick"] * settings.quick, result)
+    commands.finish(command + ["--quick"] * settings.quick, result, "\n".join(lines))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    commands.run(main)

@@ -33,18 +33,18 @@ above, up to `slate_q`, which adds lambda-returns; the three rows below it chang
 before it has fallen back.
 """
 
+import functools
 import hashlib
 import itertools
-import json
-import os
-import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import commands
 import training_runs
 from absl import app, flags
+
+from recsim_tf import plots
 
 _FLAGS = flags.FLAGS
 
@@ -334,64 +334,59 @@ def _or_blank(value: float | None, form: str) -> str:
 
 def plot(result: dict[str, Any], table: Table, path: str) -> None:
     """Draws the returns with bars of two standard errors, and the paper's."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     found = result["figures"]
-    figure, axes = plt.subplots(figsize=(8, 0.9 + 0.36 * len(found)), layout="constrained")
-    rows = range(len(found))
-    means = [row["mean_return"] for row in found.values()]
-    errors = [2 * row["standard_error"] for row in found.values()]
-    axes.errorbar(means, rows, xerr=errors, fmt="o", color="C0", capsize=3, label="here")
-    for position, (mean, error) in enumerate(zip(means, errors, strict=True)):
-        axes.annotate(
-            f"{mean:.1f}",
-            (mean + error, position),
-            (7, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
+    with plots.figure(path, (8.0, 0.9 + 0.36 * len(found))) as axes:
+        rows = range(len(found))
+        means = [row["mean_return"] for row in found.values()]
+        errors = [2 * row["standard_error"] for row in found.values()]
+        axes.errorbar(means, rows, xerr=errors, fmt="o", color="C0", capsize=3, label="here")
+        for position, (mean, error) in enumerate(zip(means, errors, strict=True)):
+            axes.annotate(
+                f"{mean:.1f}",
+                (mean + error, position),
+                (7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
+            )
+        papers = [
+            (row["paper_return"], position)
+            for position, row in enumerate(found.values())
+            if "paper_return" in row
+        ]
+        if papers:
+            axes.plot(
+                *zip(*papers, strict=True), "D", color="C1", label="SlateQ paper", markersize=5
+            )
+        axes.set_yticks(rows, list(found))
+        axes.invert_yaxis()
+        axes.margins(x=0.18)
+        axes.set_xlabel(
+            f"mean return of a session over {result['seeds']} seeds, bars of two standard errors"
         )
-    papers = [
-        (row["paper_return"], position)
-        for position, row in enumerate(found.values())
-        if "paper_return" in row
-    ]
-    if papers:
-        axes.plot(*zip(*papers, strict=True), "D", color="C1", label="SlateQ paper", markersize=5)
-    axes.set_yticks(rows, list(found))
-    axes.invert_yaxis()
-    axes.margins(x=0.18)
-    axes.set_xlabel(
-        f"mean return of a session over {result['seeds']} seeds, with bars of two standard errors"
-    )
-    axes.set_title(table.title, fontsize=10)
-    axes.legend(loc="lower left", bbox_to_anchor=(1, 0), frameon=False, fontsize=9)
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+        axes.set_title(table.title, fontsize=10)
+        axes.legend(loc="lower left", bbox_to_anchor=(1, 0), frameon=False, fontsize=9)
 
 
-def benchmark(table: Table, seeds: int, root: Path, quick: bool, processes: int) -> dict[str, Any]:
+def benchmark(table: Table, settings: training_runs.Settings) -> dict[str, Any]:
     """Runs every row with every seed; returns what goes into the JSON file."""
-    started = time.perf_counter()
+    started, seeds = time.perf_counter(), settings.seeds
 
     def run(task):
         name, seed = task
         row = table.rows[name].training
+        folder = _run_folder(settings.root, row, seed)
         return training_runs.run(
-            _run_folder(root, row, seed), row, seed, quick, _QUICK.get(Path(row.config).stem, ())
+            folder, row, seed, settings.quick, _QUICK.get(Path(row.config).stem, ())
         )
 
     # The longest first, so that no core is idle at the end.
     tasks = [(name, seed) for name in reversed(table.rows) for seed in range(seeds)]
-    results = training_runs.run_all(tasks, run, processes)
+    results = training_runs.run_all(tasks, run, settings.processes)
     found = figures(table, results, seeds)
     result = {
         "benchmark": "slateq_tables",
-        "quick": quick,
+        "quick": settings.quick,
         "seeds": seeds,
         "sessions": next(iter(results.values()))["episodes"],
     }
@@ -413,12 +408,7 @@ def _run_folder(root: Path, row: training_runs.Row, seed: int) -> Path:
     return root / f"{Path(row.config).stem}_{digest}" / f"seed_{seed}"
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    seeds = _FLAGS.seeds or (2 if _FLAGS.quick else 3)
-    if seeds < 2:
-        raise app.UsageError(f"--seeds must be at least 2, for a standard error, got {seeds}")
+def main() -> None:
     if _FLAGS.budget == "full" and _FLAGS["table"].present:
         raise app.UsageError(
             "--table goes with --budget=paper: the full budget has one table of its own"
@@ -429,35 +419,19 @@ def main(argv: Sequence[str]) -> None:
         table = table._replace(
             rows=first, order=tuple(name for name in table.order if name in first)
         )
-    with tempfile.TemporaryDirectory() as scratch:
-        result = benchmark(
-            table, seeds, Path(_FLAGS.root_dir or scratch), _FLAGS.quick, _FLAGS.processes
-        )
+    with training_runs.settings() as settings:
+        result = benchmark(table, settings)
     which = "--budget=full" if _FLAGS.budget == "full" else f"--table={_FLAGS.table}"
-    command = (
-        f"python benchmarks/slateq_tables.py {which}"
-        f" --json=PATH{' --quick' if _FLAGS.quick else ''}"
-    )
-    print(report(result, table))
-    if _FLAGS.json:
-        Path(_FLAGS.json).write_text(json.dumps({"command": command, **result}, indent=2) + "\n")
-    if _FLAGS.plot:
-        plot(result, table, _FLAGS.plot)
+    command = ["python benchmarks/slateq_tables.py", which, "--json=PATH"]
+    command += ["--quick"] * _FLAGS.quick
+    commands.finish(command, result, report(result, table), functools.partial(plot, result, table))
 
 
 if __name__ == "__main__":
     flags.DEFINE_enum("table", "A", list(PAPER_TABLES), "Table of the paper.")
     flags.DEFINE_enum("budget", "paper", ["paper", "full"], "The paper's set-up, or beyond it.")
-    flags.DEFINE_string("json", None, "File for the figures.")
-    flags.DEFINE_string("plot", None, "PNG for a bar chart.")
-    flags.DEFINE_string(
-        "root_dir",
-        None,
-        "Folder of the runs; what it holds is not run again. By default a temporary one.",
+    training_runs.define_flags(seeds=3)
+    commands.define_flags(
+        "A smoke run of the first two rows; its figures mean nothing.", plot="PNG for a bar chart."
     )
-    flags.DEFINE_integer("seeds", None, "Number of seeds, by default 3.")
-    flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
-    flags.DEFINE_bool(
-        "quick", False, "A smoke run of the first two rows; its figures mean nothing."
-    )
-    app.run(main)
+    commands.run(main)

@@ -10,13 +10,15 @@ compared take turns, and ratios are of medians. A peer without an interpreter is
 docs/performance.md tells how to make interpreters, and what the figures mean.
 """
 
+import functools
 import os
 import platform
 from collections.abc import Sequence
 from typing import Any
 
+import commands
 import processes
-from absl import app, flags
+from absl import flags
 from sections import measure
 from speeds import draws, growth, memory, peers, plot, sizes, slates, training
 from speeds.common import Settings
@@ -46,9 +48,9 @@ _BARS = {
     "bytes_per_user": -4096,
 }
 
-flags.DEFINE_string("json", None, "File for the figures.")
-flags.DEFINE_string("plot", None, "PNG file for the plot.")
-flags.DEFINE_bool("quick", False, "A smoke run at the smallest sizes; its figures mean nothing.")
+commands.define_flags(
+    "A smoke run at the smallest sizes; its figures mean nothing.", plot="PNG file for the plot."
+)
 flags.DEFINE_multi_enum(
     "section", list(_SECTIONS), list(_SECTIONS), "Part of the report; may be repeated."
 )
@@ -100,9 +102,7 @@ def _processor() -> str:
         return platform.processor()
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+def main() -> None:
     rounds = 1 if _FLAGS.quick else _FLAGS.rounds
     settings = Settings(
         _FLAGS.quick, rounds, _FLAGS.recsim_python, _FLAGS.recsim_ng_python, _FLAGS.jax_python
@@ -119,11 +119,10 @@ def main(argv: Sequence[str]) -> None:
         if _FLAGS[name].value
     ]
     command += ["--quick"] if _FLAGS.quick else []
-    print("\n".join([*lines, "", *processes.load_lines(result["machine"], _FLAGS.quick)]))
-    processes.write(_FLAGS.json, command, result)
-    if _FLAGS.plot:
-        plot.draw(result["figures"], _FLAGS.plot)
+    lines += ["", *processes.load_lines(result["machine"], _FLAGS.quick)]
+    draw = functools.partial(plot.draw, result["figures"])
+    commands.finish(command, result, "\n".join(lines), draw)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    commands.run(main)

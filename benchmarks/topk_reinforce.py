@@ -8,26 +8,20 @@ paper follows samples; here every update is by the exact expected gradient, so t
 The paper gives no learning rate or length; these are ours.
 """
 
-import json
 import os
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
+import commands
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
 from recsim_tf.agents.reinforce import importance_weights, top_k_multiplier
 from recsim_tf.core.execution import compiled
-
-_FLAGS = flags.FLAGS
-flags.DEFINE_string("json", None, "File for the figures.")
-flags.DEFINE_bool("quick", False, "A tenth of the updates.")
 
 _NUM_ITEMS = 10
 _NUM_UPDATES = {False: 50_000, True: 5_000}
@@ -131,8 +125,8 @@ def benchmark(quick: bool) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    head = f"{'item':<30}" + "".join(f"{item:>7}" for item in range(1, _NUM_ITEMS + 1))
-    lines = [head, "-" * len(head)]
+    titles = "".join(f"{item:>7}" for item in range(1, _NUM_ITEMS + 1))
+    lines = commands.head(f"{'item':<30}{titles}")
 
     def add(name, numbers, digits):
         lines.append(f"{name:<30}" + "".join(f"{number:>7.{digits}f}" for number in numbers))
@@ -152,17 +146,11 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    result = {
-        "command": "python benchmarks/topk_reinforce.py --json=PATH",
-        **benchmark(_FLAGS.quick),
-    }
-    print(table(result))
-    if _FLAGS.json:
-        Path(_FLAGS.json).write_text(json.dumps(result, indent=2) + "\n")
+def main() -> None:
+    result = benchmark(flags.FLAGS.quick)
+    commands.finish(["python benchmarks/topk_reinforce.py --json=PATH"], result, table(result))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    commands.define_flags(quick="A tenth of the updates.")
+    commands.run(main)

@@ -3,15 +3,23 @@ own, several at a time.
 """
 
 import concurrent.futures
+import contextlib
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from absl import app, flags
+
+_FLAGS = flags.FLAGS
+# The flags that are defined here are the program's.
+flags.disclaim_key_flags()
 _CONFIGS = Path(__file__).parent.parent / "configs"
 _QUICK = (
     "experiment.num_users=8",
@@ -22,11 +30,41 @@ _QUICK = (
 )
 
 
+class Settings(NamedTuple):
+    """How tables are made."""
+
+    seeds: int
+    root: Path  # folder of the runs
+    quick: bool  # a smoke run
+    processes: int  # runs at a time
+
+
 class Row(NamedTuple):
     """A row of a table: what is trained or simulated, with any seed."""
 
     config: str  # name of a packaged config; one of simulate.policies learns nothing
     bindings: tuple[str, ...] = ()  # gin bindings over it
+
+
+def define_flags(seeds: int) -> None:
+    """Defines the flags of the settings but --quick, with so many seeds by default."""
+    flags.DEFINE_string(
+        "root_dir",
+        None,
+        "Folder of the runs; what it holds is not run again. By default a temporary one.",
+    )
+    flags.DEFINE_integer("seeds", seeds, "Number of seeds; of a smoke run 2 by default.")
+    flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
+
+
+@contextlib.contextmanager
+def settings() -> Iterator[Settings]:
+    """The settings by the flags; a temporary folder is there until the end."""
+    seeds = 2 if _FLAGS.quick and not _FLAGS["seeds"].present else _FLAGS.seeds
+    if seeds < 2:
+        raise app.UsageError(f"--seeds must be at least 2, for a standard error, got {seeds}")
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Settings(seeds, Path(_FLAGS.root_dir or scratch), _FLAGS.quick, _FLAGS.processes)
 
 
 def run(

@@ -17,6 +17,19 @@ def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> It
     Raises:
       ImportError: if matplotlib is not installed, in one line.
     """
+    with figures(target, size, 1, 1) as (axes,):
+        yield axes
+
+
+@contextlib.contextmanager
+def figures(
+    target: Path | IO[bytes], size: tuple[float, float], rows: int, columns: int
+) -> Iterator[list[Any]]:
+    """As `figure`, with axes in rows and columns, of which the first row comes first.
+
+    Raises:
+      ImportError: if matplotlib is not installed, in one line.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as missing:
@@ -25,7 +38,8 @@ def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> It
         ) from missing
     # Not by pyplot, whose figures and display belong to the caller.
     drawn = Figure(figsize=size, layout="constrained")
-    axes = drawn.subplots()
-    yield axes
-    axes.grid(alpha=0.3)
+    all_axes = list(drawn.subplots(rows, columns, squeeze=False).flat)
+    yield all_axes
+    for axes in all_axes:
+        axes.grid(alpha=0.3)
     drawn.savefig(target, format="png", dpi=120)

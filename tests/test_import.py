@@ -33,26 +33,25 @@ def test_keras_3_by_the_environment_is_refused_in_one_line():
     tf.__version__.startswith("2.15."),
     reason="tf.keras is Keras 2 in any case before TensorFlow 2.16",
 )
-def test_keras_3_in_use_is_refused_in_one_line():
-    done = run_python("-c", "import tensorflow; tensorflow.keras.layers; import recsim_tf")
-    expected = (
-        "ImportError: recsim_tf needs Keras 2, but tf.keras is Keras 3: set TF_USE_LEGACY_KERAS=1"
-        " before tf.keras is first used"
-    )
-    assert last_line_of_error(done) == expected
-
-
-@pytest.mark.skipif(
-    tf.__version__.startswith("2.15."),
-    reason="tf.keras is Keras 2 in any case before TensorFlow 2.16",
+@pytest.mark.parametrize(
+    ("imports", "message"),
+    [
+        pytest.param(
+            "import tensorflow; tensorflow.keras.layers; import recsim_tf",
+            "recsim_tf needs Keras 2, but tf.keras is Keras 3: set TF_USE_LEGACY_KERAS=1 before"
+            " tf.keras is first used",
+            id="in use",
+        ),
+        pytest.param(
+            "import tensorflow; import recsim_tf; import recsim_tf.agents",
+            "recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set"
+            " TF_USE_LEGACY_KERAS=1",
+            id="settled when tensorflow was imported",
+        ),
+    ],
 )
-def test_agents_refuse_keras_3_that_tensorflow_settled_on_at_its_import():
-    done = run_python("-c", "import tensorflow; import recsim_tf; import recsim_tf.agents")
-    expected = (
-        "ImportError: recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set"
-        " TF_USE_LEGACY_KERAS=1"
-    )
-    assert last_line_of_error(done) == expected
+def test_keras_3_that_is_there_first_is_refused_in_one_line(imports, message):
+    assert last_line_of_error(run_python("-c", imports)) == f"ImportError: {message}"
 
 
 def test_importing_recsim_tf_does_not_load_tensorflow():

@@ -110,12 +110,11 @@ class FullSlateQAgent(tf_agent.TFAgent):
             network,
             optimizer,
             self._table,
-            gamma=gamma,
             target_update_tau=target_update_tau,
             target_update_period=target_update_period,
-            reward_scale_factor=reward_scale_factor,
             gradient_clipping=gradient_clipping,
             train_step_counter=train_step_counter,
+            **self._loss_arguments,
         )
         build(optimizer, network.trainable_weights)
 

@@ -32,6 +32,7 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from recsim_tf.fitting import Minibatches, Parameter, fit, marginal_log_prob, simulated_log
+from recsim_tf.fitting.checks import recover
 
 _STEP = "users.alpha_y_intercept"
 _MIN_NORMALIZER = "users.choice_model.min_normalizer"
@@ -56,9 +57,8 @@ _SIZES = {False: (5000, 130), True: (50, 130)}
 def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
     """Estimates from `replications` logs."""
     num_sessions, num_steps = _SIZES[quick]
-    simulator = interest_evolution(users=InterestEvolutionUsers(**_HAZARD)).with_parameters(
-        {name: value for name, (value, _) in TRUTH.items()}
-    )
+    truth = {name: value for name, (value, _) in TRUTH.items()}
+    simulator = interest_evolution(users=InterestEvolutionUsers(**_HAZARD)).with_parameters(truth)
     parameters = {
         name: Parameter(_START * value, support) for name, (value, support) in TRUTH.items()
     }
@@ -69,23 +69,19 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
         )
         started = time.perf_counter()
         result = fit(simulator, parameters, log, jit_compile=True, progress=False)
-        estimates = result.estimates
+        found = recover(truth, result.estimates)
         rows.append(
             {
-                "estimates": {name: float(estimate.value) for name, estimate in estimates.items()},
-                "standard_errors": {
-                    name: float(estimate.standard_error) for name, estimate in estimates.items()
-                },
-                "covered": {
-                    name: bool(estimate.low <= TRUTH[name][0] <= estimate.high)
-                    for name, estimate in estimates.items()
-                },
+                "estimates": {one.parameter: one.estimate for one in found},
+                "standard_errors": {one.parameter: one.standard_error for one in found},
+                "covered": {one.parameter: bool(one.covered) for one in found},
+                "relative_errors": {one.parameter: one.relative_error for one in found},
                 "converged": result.converged,
                 "steps": log.num_steps,
                 "seconds": time.perf_counter() - started,
             }
         )
-    errors = {name: rows[0]["estimates"][name] / value - 1 for name, (value, _) in TRUTH.items()}
+    errors = rows[0]["relative_errors"]
     covered = {name: sum(row["covered"][name] for row in rows) for name in TRUTH}
     return {
         "study": "recovery",
@@ -119,16 +115,15 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
     learning_rate = tf.keras.optimizers.schedules.CosineDecay(
         _LEARNING_RATE, num_passes * (num_sessions // batch_size)
     )
+    search = Minibatches(
+        lambda: tf.keras.optimizers.Adam(learning_rate), passes=num_passes, batch_size=batch_size
+    )
     started = time.perf_counter()
     result = fit(
         simulator,
         {_STEP: Parameter(_START * truth, "positive")},
         log,
-        Minibatches(
-            lambda: tf.keras.optimizers.Adam(learning_rate),
-            passes=num_passes,
-            batch_size=batch_size,
-        ),
+        search,
         uncertainty=None,
         num_particles=_PARTICLES,
         jit_compile=True,

@@ -24,46 +24,34 @@ the way. Keys are JAX's default, ThreeFry. The styles share the dynamics and dif
 The last line is JSON. Exits with status 3 where JAX is missing.
 """
 
-import argparse
-import json
-import platform
 import sys
-import time
 from typing import NamedTuple
 
-# The exit status where JAX cannot be imported.
-MISSING = 3
+import interest_evolution as evolution
 
 try:
     import jax
     import jax.numpy as jnp
 except ImportError as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    sys.exit(MISSING)
-
-NUM_TOPICS = 20
-MIN_UTILITY, MAX_UTILITY, QUALITY_STDDEV = -3.0, 3.0, 0.1
-VIDEO_LENGTH, TIME_BUDGET, STEP_PENALTY = 4.0, 200.0, 0.5
-USER_UPDATE_ALPHA = 0.9 / 3.4
-MIN_NORMALIZER, NO_CLICK_MASS = -1.0, 1.0
-ALPHA_X_INTERCEPT, ALPHA_Y_INTERCEPT = 1.0, 0.3
+    sys.exit(evolution.MISSING)
 
 
 class State(NamedTuple):
     """A user and the candidates that the next slate is chosen from."""
 
-    interests: jax.Array  # [NUM_TOPICS]
+    interests: jax.Array  # [T]
     budget: jax.Array  # []
     topics: jax.Array  # int32 [N], of the candidates
 
 
 def mean_quality():
-    """The mean quality of each topic, [NUM_TOPICS]."""
-    num_negative = int(0.7 * NUM_TOPICS)
+    """The mean quality of each topic, [T]."""
+    num_negative = int(0.7 * evolution.NUM_TOPICS)
     return jnp.concatenate(
         [
-            jnp.linspace(MIN_UTILITY, 0.0, num_negative),
-            jnp.linspace(0.0, MAX_UTILITY, NUM_TOPICS - num_negative),
+            jnp.linspace(evolution.MIN_UTILITY, 0.0, num_negative),
+            jnp.linspace(0.0, evolution.MAX_UTILITY, evolution.NUM_TOPICS - num_negative),
         ]
     )
 
@@ -75,12 +63,12 @@ class InterestEvolution:
         self.slate_size, self.num_candidates = slate_size, num_candidates
 
     def draw_interests(self, key):
-        """Interests of a new user, [NUM_TOPICS]."""
-        return jax.random.uniform(key, [NUM_TOPICS], minval=-1.0, maxval=1.0)
+        """Interests of a new user, [T]."""
+        return jax.random.uniform(key, [evolution.NUM_TOPICS], minval=-1.0, maxval=1.0)
 
     def draw_topics(self, key):
         """Topics of new candidates, int32 [N]."""
-        return jax.random.randint(key, [self.num_candidates], 0, NUM_TOPICS)
+        return jax.random.randint(key, [self.num_candidates], 0, evolution.NUM_TOPICS)
 
     def draw_slate(self, key):
         """A uniform slate without replacement, int32 [K]."""
@@ -98,7 +86,7 @@ class InterestEvolution:
         interests_key, topics_key = jax.random.split(key)
         return State(
             self.draw_interests(interests_key),
-            jnp.asarray(TIME_BUDGET),
+            jnp.asarray(evolution.TIME_BUDGET),
             self.draw_topics(topics_key),
         )
 
@@ -108,26 +96,33 @@ class InterestEvolution:
         """
         quality_key, choice_key, direction_key, topics_key = jax.random.split(key, 4)
         interests, topics = state.interests, state.topics[slate]
-        quality = mean_quality()[topics] + QUALITY_STDDEV * jax.random.normal(
+        quality = mean_quality()[topics] + evolution.QUALITY_STDDEV * jax.random.normal(
             quality_key, [self.slate_size]
         )
 
         # The choice: a position of the slate, or slate_size for none.
         scores = interests[topics]
-        choice = self.draw_choice(choice_key, jnp.append(scores, NO_CLICK_MASS) - MIN_NORMALIZER)
+        choice = self.draw_choice(
+            choice_key, jnp.append(scores, evolution.NO_CLICK_MASS) - evolution.MIN_NORMALIZER
+        )
         clicked, position = choice < self.slate_size, jnp.minimum(choice, self.slate_size - 1)
         watch_time = jnp.where(
-            clicked, jnp.minimum(jnp.maximum(state.budget, 0.0), VIDEO_LENGTH), 0.0
+            clicked, jnp.minimum(jnp.maximum(state.budget, 0.0), evolution.VIDEO_LENGTH), 0.0
         )
 
         # The drift: of the interest in the document's topic, towards it or away from it.
-        document = (clicked & (jnp.arange(NUM_TOPICS) == topics[position])).astype(interests.dtype)
+        document = (clicked & (jnp.arange(evolution.NUM_TOPICS) == topics[position])).astype(
+            interests.dtype
+        )
         towards = jax.random.bernoulli(direction_key, (scores[position] + 1) / 2)
-        alpha = ALPHA_Y_INTERCEPT - ALPHA_Y_INTERCEPT / ALPHA_X_INTERCEPT * jnp.abs(interests)
+        alpha = (
+            evolution.ALPHA_Y_INTERCEPT
+            - evolution.ALPHA_Y_INTERCEPT / evolution.ALPHA_X_INTERCEPT * jnp.abs(interests)
+        )
         shift = jnp.where(towards, alpha, -alpha) * document * (document - interests)
 
-        gain = USER_UPDATE_ALPHA * watch_time * quality[position]
-        budget = state.budget - jnp.where(clicked, watch_time - gain, STEP_PENALTY)
+        gain = evolution.USER_UPDATE_ALPHA * watch_time * quality[position]
+        budget = state.budget - jnp.where(clicked, watch_time - gain, evolution.STEP_PENALTY)
         return (
             State(jnp.clip(interests + shift, -1.0, 1.0), budget, self.draw_topics(topics_key)),
             watch_time,
@@ -157,7 +152,9 @@ class TunedInterestEvolution(InterestEvolution):
     """The environment with the draws of the tuned style."""
 
     def draw_topics(self, key):
-        return (jax.random.uniform(key, [self.num_candidates]) * NUM_TOPICS).astype(jnp.int32)
+        return (jax.random.uniform(key, [self.num_candidates]) * evolution.NUM_TOPICS).astype(
+            jnp.int32
+        )
 
     def draw_slate(self, key):
         """Each position has a rank among the candidates that are left."""
@@ -190,7 +187,7 @@ class TunedInterestEvolution(InterestEvolution):
             interests = jax.vmap(self.draw_interests)(jax.random.split(reset_key, done.shape[0]))
             interests = jnp.where(done[:, None], interests, state.interests)
             return state._replace(
-                interests=interests, budget=jnp.where(done, TIME_BUDGET, state.budget)
+                interests=interests, budget=jnp.where(done, evolution.TIME_BUDGET, state.budget)
             )
 
         return jax.lax.cond(jnp.any(done), seat_newcomers, lambda: state), reward, done
@@ -199,10 +196,11 @@ class TunedInterestEvolution(InterestEvolution):
 STYLES = {"idiomatic": InterestEvolution, "tuned": TunedInterestEvolution}
 
 
-def simulation(environment, num_users, num_steps):
-    """A compiled function, key -> (total reward, finished sessions), that simulates auto-reset
-    sessions.
+def simulation(arguments, num_users, num_steps):
+    """A function, seed -> (total reward, finished sessions), that simulates auto-reset sessions,
+    compiled.
     """
+    environment = STYLES[arguments.style](arguments.slate_size, arguments.num_candidates)
 
     def step(carry, key):
         state, total, sessions = carry
@@ -216,73 +214,8 @@ def simulation(environment, num_users, num_steps):
         carry, _ = jax.lax.scan(step, (state, 0.0, 0), jax.random.split(steps_key, num_steps))
         return carry[1:]
 
-    return simulate
-
-
-def measure(arguments, num_users):
-    """Rates of one batch size."""
-    num_steps = min(
-        max(arguments.user_steps // num_users, arguments.min_steps), arguments.max_steps
-    )
-    environment = STYLES[arguments.style](arguments.slate_size, arguments.num_candidates)
-    simulate = simulation(environment, num_users, num_steps)
-
-    def call(seed):
-        return [float(result) for result in simulate(jax.random.key(seed))]
-
-    started = time.perf_counter()
-    call(0)
-    first_call, calls, total, finished = time.perf_counter() - started, 0, 0.0, 0.0
-    cpu, wall = time.process_time(), time.perf_counter()
-    while calls == 0 or time.process_time() - cpu < arguments.seconds:
-        calls += 1
-        reward, sessions = call(calls)
-        total, finished = total + reward, finished + sessions
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    user_steps = calls * num_users * num_steps
-    return {
-        "user_steps_per_cpu_second": user_steps / cpu,
-        "user_steps_per_wall_second": user_steps / wall,
-        "first_call_seconds": first_call,
-        "steps_per_call": num_steps,
-        "calls": calls,
-        "reward_per_user_step": total / user_steps,
-        "sessions_per_user_step": finished / user_steps,
-    }
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--style", choices=list(STYLES), default="idiomatic")
-    parser.add_argument("--users", default="1024", help="batch sizes, separated by commas")
-    parser.add_argument("--slate_size", type=int, default=3)
-    parser.add_argument("--num_candidates", type=int, default=10)
-    parser.add_argument(
-        "--seconds", type=float, default=10.0, help="CPU seconds to measure for each batch size"
-    )
-    parser.add_argument(
-        "--user_steps",
-        type=int,
-        default=2**21,
-        help="a call simulates about so many, within the bounds of its steps",
-    )
-    parser.add_argument("--min_steps", type=int, default=128)
-    parser.add_argument("--max_steps", type=int, default=4096)
-    arguments = parser.parse_args()
-    rates = {users: measure(arguments, int(users)) for users in arguments.users.split(",")}
-    print(
-        json.dumps(
-            {
-                "style": arguments.style,
-                "rates": rates,
-                "version": jax.__version__,
-                "python": platform.python_version(),
-            }
-        )
-    )
+    return lambda seed: simulate(jax.random.key(seed))
 
 
 if __name__ == "__main__":
-    main()
+    evolution.main(__doc__, STYLES, simulation, jax.__version__)

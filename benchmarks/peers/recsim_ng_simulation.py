@@ -28,15 +28,10 @@ sessions are summed by the metrics entity. The styles share the entities and dif
 The last line is JSON. Exits with status 3 where RecSim NG is missing.
 """
 
-import argparse
-import json
 import os
-import platform
 import sys
-import time
 
-# The exit status where RecSim NG cannot be imported.
-MISSING = 3
+import interest_evolution as evolution
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 try:
@@ -52,14 +47,7 @@ try:
     from recsim_ng.stories import recommendation_simulation
 except ImportError as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    sys.exit(MISSING)
-
-NUM_TOPICS = 20
-MIN_UTILITY, MAX_UTILITY, QUALITY_STDDEV = -3.0, 3.0, 0.1
-VIDEO_LENGTH, TIME_BUDGET, STEP_PENALTY = 4.0, 200.0, 0.5
-USER_UPDATE_ALPHA = 0.9 / 3.4
-MIN_NORMALIZER, NO_CLICK_MASS = -1.0, 1.0
-ALPHA_X_INTERCEPT, ALPHA_Y_INTERCEPT = 1.0, 0.3
+    sys.exit(evolution.MISSING)
 
 
 def specs_of(**fields):
@@ -84,7 +72,9 @@ class RandomVariables:
             num_docs,
             slate_size,
         )
-        no_click = tf.fill([num_users], tf.math.log(NO_CLICK_MASS - MIN_NORMALIZER))
+        no_click = tf.fill(
+            [num_users], tf.math.log(evolution.NO_CLICK_MASS - evolution.MIN_NORMALIZER)
+        )
         never = tf.fill([num_users], -float("inf"))
         self._choice_model = selectors.MultinomialLogitChoiceModel((num_users,), no_click)
         self._slate_model = selectors.IteratedMultinomialLogitChoiceModel(
@@ -102,7 +92,7 @@ class RandomVariables:
         return self._slate_model.choice(tf.zeros([self.num_users, self.num_docs])).get("choice")
 
     def quality(self, mean):
-        return ed.Normal(loc=mean, scale=QUALITY_STDDEV)
+        return ed.Normal(loc=mean, scale=evolution.QUALITY_STDDEV)
 
     def choice(self, weights):
         return self._choice_model.choice(tf.math.log(weights)).get("choice")
@@ -142,10 +132,10 @@ class PlainTensors(RandomVariables):
         return tf.stack(slate, axis=1)
 
     def quality(self, mean):
-        return mean + QUALITY_STDDEV * tf.random.normal([self.num_users, self.slate_size])
+        return mean + evolution.QUALITY_STDDEV * tf.random.normal([self.num_users, self.slate_size])
 
     def choice(self, weights):
-        no_click = tf.fill([self.num_users, 1], NO_CLICK_MASS - MIN_NORMALIZER)
+        no_click = tf.fill([self.num_users, 1], evolution.NO_CLICK_MASS - evolution.MIN_NORMALIZER)
         cumulative = tf.cumsum(tf.concat([weights, no_click], axis=1), axis=1)
         threshold = tf.random.uniform([self.num_users, 1]) * cumulative[:, -1:]
         return tf.reduce_sum(tf.cast(threshold >= cumulative[:, :-1], tf.int32), axis=1)
@@ -215,25 +205,27 @@ class InterestEvolutionUser(user.User):
         super().__init__(config)
         self._draws, self._slate_size = config["draws"], config["slate_size"]
         num_negative = int(0.7 * self._num_topics)
-        negative = tf.linspace(MIN_UTILITY, 0.0, num_negative)
-        positive = tf.linspace(0.0, MAX_UTILITY, self._num_topics - num_negative)
+        negative = tf.linspace(evolution.MIN_UTILITY, 0.0, num_negative)
+        positive = tf.linspace(0.0, evolution.MAX_UTILITY, self._num_topics - num_negative)
         self._mean_quality = tf.concat([negative, positive], axis=0)
 
     def initial_state(self):
-        return self._draws.interests().union(Value(budget=tf.fill([self._num_users], TIME_BUDGET)))
+        return self._draws.interests().union(
+            Value(budget=tf.fill([self._num_users], evolution.TIME_BUDGET))
+        )
 
     def next_response(self, previous_state, slate_docs):
         budget, topic = previous_state.get("budget"), slate_docs.get("topic")
         scores = tf.gather(previous_state.get("interests"), topic, batch_dims=1)
-        choice = self._draws.choice(scores - MIN_NORMALIZER)
+        choice = self._draws.choice(scores - evolution.MIN_NORMALIZER)
         quality = self._draws.quality(tf.gather(self._mean_quality, topic))
         clicked = tf.convert_to_tensor(choice) < self._slate_size
         chosen = selectors.get_chosen(
             Value(score=scores, quality=quality), choice, nochoice_value=0
         )
-        watch_time = tf.where(clicked, tf.clip_by_value(budget, 0.0, VIDEO_LENGTH), 0.0)
-        gain = USER_UPDATE_ALPHA * watch_time * chosen.get("quality")
-        budget -= tf.where(clicked, watch_time - gain, STEP_PENALTY)
+        watch_time = tf.where(clicked, tf.clip_by_value(budget, 0.0, evolution.VIDEO_LENGTH), 0.0)
+        gain = evolution.USER_UPDATE_ALPHA * watch_time * chosen.get("quality")
+        budget -= tf.where(clicked, watch_time - gain, evolution.STEP_PENALTY)
         towards = self._draws.towards((chosen.get("score") + 1.0) / 2.0)
         return Value(
             choice=choice,
@@ -252,13 +244,16 @@ class InterestEvolutionUser(user.User):
             self._num_topics,
         )
         sign = 2.0 * user_response.get("towards") - 1.0
-        alpha = ALPHA_Y_INTERCEPT - ALPHA_Y_INTERCEPT / ALPHA_X_INTERCEPT * tf.abs(interests)
+        alpha = (
+            evolution.ALPHA_Y_INTERCEPT
+            - evolution.ALPHA_Y_INTERCEPT / evolution.ALPHA_X_INTERCEPT * tf.abs(interests)
+        )
         shift = sign[:, tf.newaxis] * alpha * document * (document - interests)
         interests = self._draws.interests(
             ~leaves[:, tf.newaxis], tf.clip_by_value(interests + shift, -1.0, 1.0)
         )
         return interests.union(
-            Value(budget=tf.where(leaves, TIME_BUDGET, user_response.get("budget")))
+            Value(budget=tf.where(leaves, evolution.TIME_BUDGET, user_response.get("budget")))
         )
 
     def observation(self, user_state):
@@ -290,12 +285,12 @@ class Totals(metrics.RecsMetricsBase):
 
 
 def simulation(arguments, num_users, num_steps):
-    """A compiled function, () -> (total reward, finished sessions), that simulates auto-reset
-    sessions.
+    """A function, number of the call -> (total reward, finished sessions), that simulates
+    auto-reset sessions, compiled.
     """
     sizes = {
         "num_users": num_users,
-        "num_topics": NUM_TOPICS,
+        "num_topics": evolution.NUM_TOPICS,
         "num_docs": arguments.num_candidates,
         "slate_size": arguments.slate_size,
     }
@@ -310,74 +305,10 @@ def simulation(arguments, num_users, num_steps):
         totals = tf_runtime.execute(num_steps)["metrics state"]
         return totals.get("reward"), totals.get("sessions")
 
-    return simulate
-
-
-def measure(arguments, num_users):
-    """Rates of one batch size."""
-    num_steps = min(
-        max(arguments.user_steps // num_users, arguments.min_steps), arguments.max_steps
-    )
-    simulate = simulation(arguments, num_users, num_steps)
-
-    def call():
-        return [float(result) for result in simulate()]
-
-    started = time.perf_counter()
-    call()
-    first_call, calls, total, finished = time.perf_counter() - started, 0, 0.0, 0.0
-    cpu, wall = time.process_time(), time.perf_counter()
-    while calls == 0 or time.process_time() - cpu < arguments.seconds:
-        calls += 1
-        reward, sessions = call()
-        total, finished = total + reward, finished + sessions
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    user_steps = calls * num_users * num_steps
-    return {
-        "user_steps_per_cpu_second": user_steps / cpu,
-        "user_steps_per_wall_second": user_steps / wall,
-        "first_call_seconds": first_call,
-        "steps_per_call": num_steps,
-        "calls": calls,
-        "reward_per_user_step": total / user_steps,
-        "sessions_per_user_step": finished / user_steps,
-    }
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--style", choices=list(STYLES), default="idiomatic")
-    parser.add_argument("--users", default="1024", help="batch sizes, separated by commas")
-    parser.add_argument("--slate_size", type=int, default=3)
-    parser.add_argument("--num_candidates", type=int, default=10)
-    parser.add_argument(
-        "--seconds", type=float, default=10.0, help="CPU seconds to measure for each batch size"
-    )
-    parser.add_argument(
-        "--user_steps",
-        type=int,
-        default=2**21,
-        help="a call simulates about so many, within the bounds of its steps",
-    )
-    parser.add_argument("--min_steps", type=int, default=128)
-    parser.add_argument("--max_steps", type=int, default=4096)
-    arguments = parser.parse_args()
-    tf.get_logger().setLevel("ERROR")
-    tf.random.set_seed(0)
-    rates = {users: measure(arguments, int(users)) for users in arguments.users.split(",")}
-    print(
-        json.dumps(
-            {
-                "style": arguments.style,
-                "rates": rates,
-                "version": version("recsim-ng"),
-                "python": platform.python_version(),
-            }
-        )
-    )
+    return lambda number: simulate()
 
 
 if __name__ == "__main__":
-    main()
+    tf.get_logger().setLevel("ERROR")
+    tf.random.set_seed(0)
+    evolution.main(__doc__, STYLES, simulation, version("recsim-ng"))

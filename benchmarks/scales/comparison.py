@@ -36,7 +36,7 @@ def measure(settings: Settings) -> Section:
     details = {}
     for mode, text in _MODES.items():
         task = {**size, "rounds": rounds, "xla": mode == "xla"}
-        (found,) = processes.run_workers("scales/comparison_worker.py", [task], [[0]], [{}])
+        (found,) = processes.run_workers("scales.comparison_worker", [task], [[0]], [{}])
         if not found["same"]:
             raise RuntimeError(
                 "the sessions of a value at once with others are not those of the value alone"

@@ -1,18 +1,7 @@
-"""One process of `benchmarks/scaling.py`: a comparison of values and the runs of each,
-timed. Prints one line of JSON.
+"""A comparison of values and the runs of each, timed, in a process of `benchmarks/worker.py`."""
 
-The only argument is a `Task` as JSON.
-"""
-
-import json
-import os
-import sys
 import time
 from typing import Any, NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import numpy as np
 
@@ -62,7 +51,3 @@ def _timed(function) -> float:
     started = time.perf_counter()
     function()
     return time.perf_counter() - started
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(Task(**json.loads(sys.argv[1])))))

@@ -77,7 +77,7 @@ def measure(settings: Settings) -> Section:
         figures[f"{name}/env_steps_per_second"] = rate
         figures[f"{name}_vs_one_core"] = ratio = rate / figures["one_core/env_steps_per_second"]
         train_steps = statistics.median(run["train_steps_per_second"] for run in found[name])
-        memory = max(run["peak_mib"] for run in found[name])
+        memory = max(run["peak_memory_kib"] for run in found[name]) / 1024
         lines.append(
             f"{row.text:<46} {rate:>12,.0f} {train_steps:>14,.1f} {ratio:>11.2f} {memory:>14,.0f}"
         )
@@ -112,7 +112,7 @@ def _run(row: _Row, quick: bool) -> dict[str, Any]:
         [index] if row.cores == 1 else list(range(row.cores)) for index in range(row.processes)
     ]
     runs = processes.run_workers(
-        "scales/replicas_worker.py", [task] * row.processes, cores, environments
+        "scales.replicas_worker", [task] * row.processes, cores, environments
     )
     together = dict(runs[0])
     if row.strategy == "default":

@@ -1,22 +1,9 @@
-"""One process of `benchmarks/scaling.py`: the quickstart's agent in training, timed. Prints one
-line of JSON.
+"""The quickstart's agent in training, timed, in a process of `benchmarks/worker.py`."""
 
-The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
-"""
-
-import json
-import os
-import resource
-import sys
 import time
 from typing import NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-
 import numpy as np
-import tensorflow as tf
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.devices import connect
@@ -67,10 +54,4 @@ def measure(task: Task) -> dict[str, float]:
         "parameters": int(
             sum(np.prod(weight.shape) for weight in parts.agent.network.trainable_weights)
         ),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "tensorflow": tf.__version__,
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(Task(**json.loads(sys.argv[1])))))

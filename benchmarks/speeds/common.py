@@ -56,8 +56,7 @@ def simulate(
         "environment": environment,
         "users": list(users),
         "xla": MODES[mode],
-        "one_core": one_core,
         **slates,
         **_TIMING[settings.quick],
     }
-    return processes.run_worker("speeds/simulation_worker.py", {**usual, **task}, one_core)
+    return processes.run_worker("speeds.simulation_worker", {**usual, **task}, one_core)

@@ -35,8 +35,7 @@ def measure(settings: Settings) -> Section:
             "cpu_seconds": 0.0 if settings.quick else 2.0,
         }
         runs = [
-            processes.run_worker("speeds/draws_worker.py", task, True)
-            for _ in range(settings.rounds)
+            processes.run_worker("speeds.draws_worker", task, True) for _ in range(settings.rounds)
         ]
         details[str(users)] = runs
         step, draws, block, kinds = (

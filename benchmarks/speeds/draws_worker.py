@@ -1,29 +1,22 @@
-"""One process of `benchmarks/speed.py`: the time of a step against the time of its draws. Prints
-one line of JSON.
+"""The time of a step against the time of its draws, in a process of `benchmarks/worker.py`.
 
 The floor of a step of interest evolution is the time to draw what it must: N topics, two uniforms
 (which document, which direction) and K standard normals (qualities) for each user, by as few raw
 stateless operations as it takes, of flat shape, which XLA on the CPU vectorises. Two ways are
 measured, of which the faster counts: one operation a kind, or one uniform block mapped by
 quantiles. The policy's own noise is not in it, nor are newcomers. Steps and draws take turns;
-figures are medians over calls. The only argument is a `Task`, as JSON.
+figures are medians over calls.
 """
 
-import json
 import math
-import os
 import statistics
-import sys
 import time
 from typing import NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-
-import simulation_worker
 import tensorflow as tf
+from speeds.simulation_worker import simulation
 
+import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 
@@ -90,20 +83,11 @@ def draws(task: Task, draw):
 
 def measure(task: Task) -> dict[str, float]:
     """Nanoseconds of CPU time a user-step of each program."""
-    simulated = simulation_worker.Task(
-        "InterestEvolution-v1",
-        [task.users],
-        task.xla,
-        True,
-        task.slate_size,
-        task.num_candidates,
-        0,
-        0,
-        0,
-        0.0,
+    simulator = recsim_tf.make(
+        "InterestEvolution-v1", slate_size=task.slate_size, num_candidates=task.num_candidates
     )
     programs = {
-        "step": simulation_worker.simulation(simulated, task.users, task.steps),
+        "step": simulation(simulator, task.users, task.steps, task.xla),
         "draws_by_kind": draws(task, _kinds),
         "draws_in_a_block": draws(task, _block),
     }
@@ -126,15 +110,3 @@ def measure(task: Task) -> dict[str, float]:
         "draws": min(figures["draws_by_kind"], figures["draws_in_a_block"]),
         "calls": calls,
     }
-
-
-def main() -> None:
-    task = Task(**json.loads(sys.argv[1]))
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    device = tf.config.list_logical_devices()[-1].device_type
-    print(json.dumps({**measure(task), "tensorflow": tf.__version__, "device": device}))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,23 +1,14 @@
-"""One process of `benchmarks/speed.py`: measures an environment with random slates and prints one
-line of JSON.
+"""An environment with random slates, timed, in a process of `benchmarks/worker.py`."""
 
-The parent pins the process to cores before it starts. The only argument is a `Task` as JSON.
-"""
-
-import json
-import os
-import resource
-import sys
 import time
-from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies import random_policy
 
 
@@ -27,7 +18,6 @@ class Task(NamedTuple):
     environment: str
     users: list[int]  # batch sizes, one after the other
     xla: bool
-    one_core: bool  # whether TensorFlow has one thread
     slate_size: int
     num_candidates: int
     user_steps: int  # a call simulates about so many, but num_steps is kept within the next two
@@ -36,13 +26,10 @@ class Task(NamedTuple):
     cpu_seconds: float  # timed calls go on so long; 0 for none, the first call only
 
 
-def simulation(task: Task, num_users: int, num_steps: int):
+def simulation(simulator: Simulator, num_users: int, num_steps: int, jit_compile: bool):
     """A compiled function, seed -> (total reward, finished sessions), that simulates auto-reset
     sessions.
     """
-    simulator = recsim_tf.make(
-        task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
-    )
 
     def count(carry, transition):
         reward, sessions = carry
@@ -50,7 +37,7 @@ def simulation(task: Task, num_users: int, num_steps: int):
             tf.cast(transition.terminated, tf.int32)
         )
 
-    @compiled(jit_compile=task.xla)
+    @compiled(jit_compile=jit_compile)
     def simulate(seed):
         return simulator.fold(
             random_policy(simulator),
@@ -65,10 +52,17 @@ def simulation(task: Task, num_users: int, num_steps: int):
     return simulate
 
 
-def measure(task: Task, num_users: int) -> dict[str, float]:
-    """Rates of one batch size."""
+def measure(task: Task) -> dict[str, Any]:
+    """Rates of each batch size."""
+    return {"rates": {str(num_users): _rates(task, num_users) for num_users in task.users}}
+
+
+def _rates(task: Task, num_users: int) -> dict[str, float]:
+    simulator = recsim_tf.make(
+        task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
+    )
     num_steps = min(max(task.user_steps // num_users, task.min_steps), task.max_steps)
-    simulate = simulation(task, num_users, num_steps)
+    simulate = simulation(simulator, num_users, num_steps, task.xla)
     started = time.perf_counter()
     simulate.get_concrete_function(random.as_seed(0))
     trace, started = time.perf_counter() - started, time.perf_counter()
@@ -92,21 +86,3 @@ def measure(task: Task, num_users: int) -> dict[str, float]:
         "reward_per_user_step": reward / user_steps,
         "sessions_per_user_step": sessions / user_steps,
     }
-
-
-def main() -> None:
-    task = Task(**json.loads(sys.argv[1]))
-    if task.one_core:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    result = {
-        "rates": {str(num_users): measure(task, num_users) for num_users in task.users},
-        "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "tensorflow": tf.__version__,
-        "device": tf.config.list_logical_devices()[-1].device_type,
-    }
-    print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()

@@ -33,8 +33,8 @@ def measure(settings: Settings) -> Section:
     for documents in _DOCUMENTS:
         found = {}
         for mode, xla in MODES.items():
-            task = {**sizes, "documents": documents, "xla": xla, "one_core": True}
-            found[mode] = processes.run_worker("speeds/slates_worker.py", task, True)
+            task = {**sizes, "documents": documents, "xla": xla}
+            found[mode] = processes.run_worker("speeds.slates_worker", task, True)
             exact, top_k = (
                 1e3 * found[mode][f"{name}_cpu_seconds_per_call"] for name in ("exact", "top_k")
             )

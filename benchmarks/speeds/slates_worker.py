@@ -1,21 +1,12 @@
-"""One process that measures slate optimisers on a shared catalogue, and prints one line of JSON.
+"""Slate optimisers on a shared catalogue, timed, in a process of `benchmarks/worker.py`.
 
-The parent pins the process to a core before it starts. The only argument is a `Task` as JSON.
 Choice weights are those of interest evolution's proportional choice, advantages are standard
 normal.
 """
 
-import json
-import os
-import resource
 import statistics
-import sys
 import time
-from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +27,6 @@ class Task(NamedTuple):
     slate_size: int
     documents: str  # "one_hot": a topic each; "dense": of length 1 in any direction
     xla: bool
-    one_core: bool  # whether TensorFlow has one thread
     calls: int  # of each optimiser, in turns
 
 
@@ -85,7 +75,7 @@ def rounds(inputs: Problem, slate_size: int) -> np.ndarray:
     return taken
 
 
-def measure(task: Task) -> dict[str, float]:
+def measure(task: Task) -> dict[str, Any]:
     """CPU time of the exact slate, to convergence, and of the top-K."""
     inputs = problem(task)
     optimizers = {"exact": exact_slate, "top_k": top_k_slate}
@@ -110,28 +100,10 @@ def measure(task: Task) -> dict[str, float]:
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     taken = rounds(inputs, task.slate_size)
     return {
+        **task._asdict(),
         "mean_rounds": float(taken.mean()),
         "max_rounds": int(taken.max()),
         **{f"{name}_cpu_seconds_per_call": median for name, median in medians.items()},
         "exact_vs_top_k": medians["exact"] / medians["top_k"],
         **{f"{name}_mean_advantage": value for name, value in advantage.items()},
     }
-
-
-def main() -> None:
-    task = Task(**json.loads(sys.argv[1]))
-    if task.one_core:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    result = {
-        **task._asdict(),
-        **measure(task),
-        "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "tensorflow": tf.__version__,
-        "device": tf.config.list_logical_devices()[-1].device_type,
-    }
-    print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()

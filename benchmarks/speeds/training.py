@@ -70,7 +70,7 @@ def measure(settings: Settings) -> Section:
         task = {**row._asdict(), **_SLATES, **_SIZES[settings.quick], "replayed": _REPLAYED}
         ours, recsims = [], []
         for _ in range(settings.rounds):
-            ours.append(processes.run_worker("speeds/training_worker.py", task, True))
+            ours.append(processes.run_worker("speeds.training_worker", task, True))
             recsim, line = processes.run_recsim(
                 settings.recsim,
                 "recsim_training.py",
@@ -120,7 +120,7 @@ def _engines(settings: Settings, figures: dict[str, float], details: dict[str, A
     for _ in range(settings.rounds):
         for engine in engines:
             runs[engine].append(
-                processes.run_worker("speeds/training_worker.py", {**task, "engine": engine}, True)
+                processes.run_worker("speeds.training_worker", {**task, "engine": engine}, True)
             )
     details["engines"] = runs
     rates = {

@@ -1,17 +1,7 @@
-"""One process of `benchmarks/speed.py`: an agent in training, timed. Prints one line of JSON.
+"""An agent in training, timed, in a process of `benchmarks/worker.py`."""
 
-The parent pins the process to a core before it starts. The only argument is a `Task` as JSON.
-"""
-
-import json
-import os
-import sys
 import time
 from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import gin
 import tensorflow as tf
@@ -99,15 +89,3 @@ def measure(task: Task) -> dict[str, float]:
         "steps": steps,
         "loss": loss,
     }
-
-
-def main() -> None:
-    task = Task(**json.loads(sys.argv[1]))
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    device = tf.config.list_logical_devices()[-1].device_type
-    print(json.dumps({**measure(task), "tensorflow": tf.__version__, "device": device}))
-
-
-if __name__ == "__main__":
-    main()

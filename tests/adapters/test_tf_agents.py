@@ -328,10 +328,14 @@ def test_the_batch_size_must_be_positive(batch_size):
         SlateEnvironment(simulator(), batch_size)
 
 
-def replay_buffer(env, policy, max_length):
-    return tf_uniform_replay_buffer.TFUniformReplayBuffer(
+def collecting(driver_class, max_length, **limit):
+    """An environment, a policy, a buffer, and a driver that fills it."""
+    env = environment()
+    policy = slate_policy(env)
+    buffer = tf_uniform_replay_buffer.TFUniformReplayBuffer(
         policy.trajectory_spec, env.batch_size, max_length
     )
+    return env, policy, buffer, driver_class(env, policy, [buffer.add_batch], **limit)
 
 
 def slate_policy(env, **kwargs):
@@ -364,11 +368,8 @@ def assert_pairs_are_transitions(pairs):
 
 
 def test_a_driver_and_a_replay_buffer_run_in_one_graph_with_a_loop():
-    env = environment()
-    policy = slate_policy(env)
-    buffer = replay_buffer(env, policy, max_length=40)
-    driver = dynamic_step_driver.DynamicStepDriver(
-        env, policy, [buffer.add_batch], num_steps=2 * NUM_USERS
+    env, policy, buffer, driver = collecting(
+        dynamic_step_driver.DynamicStepDriver, max_length=40, num_steps=2 * NUM_USERS
     )
 
     @tf.function(autograph=False)
@@ -391,11 +392,8 @@ def test_a_driver_and_a_replay_buffer_run_in_one_graph_with_a_loop():
 
 
 def test_an_episode_driver_runs_whole_sessions():
-    env = environment()
-    policy = slate_policy(env)
-    buffer = replay_buffer(env, policy, max_length=200)
-    driver = dynamic_episode_driver.DynamicEpisodeDriver(
-        env, policy, [buffer.add_batch], num_episodes=2 * NUM_USERS
+    _, _, buffer, driver = collecting(
+        dynamic_episode_driver.DynamicEpisodeDriver, max_length=200, num_episodes=2 * NUM_USERS
     )
     tf.function(driver.run, autograph=False)()
     frames = buffer.gather_all()

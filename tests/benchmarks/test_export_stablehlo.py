@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core import random
+from tests.benchmarks.runs import quick_run
 from tests.processes import run_python
 
 _SEED_TO_REWARD_AND_SESSIONS = "func.func @main(%arg0: tensor<2xi32>) -> (tensor<f32>, tensor<i32>)"
@@ -65,11 +66,8 @@ def _check(text):
 
 
 def test_a_quick_run_writes_a_program_and_tells_what_it_gives(tmp_path):
-    program, figures = tmp_path / "program.mlir", tmp_path / "figures.json"
-    process = run_python(
-        "benchmarks/export_stablehlo.py", "--quick", f"--output={program}", f"--json={figures}"
-    )
-    assert process.returncode == 0, process.stderr
+    program = tmp_path / "program.mlir"
+    content, printed = quick_run(tmp_path, "export_stablehlo.py", f"--output={program}")
     text = program.read_text()
     _check(text)
     assert "algorithm =  PHILOX" in text
@@ -80,13 +78,10 @@ def test_a_quick_run_writes_a_program_and_tells_what_it_gives(tmp_path):
         4,
         "philox",
     )
-    found = {
-        name.rpartition("/")[2]: value
-        for name, value in json.loads(figures.read_text())["figures"].items()
-    }
+    found = {name.rpartition("/")[2]: value for name, value in content["figures"].items()}
     assert found["reward"] == told["reward"] > 0
     assert found["user_steps_per_cpu_second"] > 0
-    assert f"reward {told['reward']:,.1f}" in process.stdout
+    assert f"reward {told['reward']:,.1f}" in printed
 
 
 @pytest.mark.parametrize(("environment", "generator"), _PROGRAMS)

@@ -1,9 +1,7 @@
-import json
-
 import numpy as np
 import pytest
 
-from tests.processes import run_python
+from tests.benchmarks.runs import quick_run
 
 NUM_USERS, NUM_MOVIES = 20, 60
 
@@ -30,30 +28,12 @@ def data_dir(tmp_path):
 
 
 def test_a_quick_run_scores_every_model(tmp_path, data_dir):
-    figures = tmp_path / "figures.json"
-    process = run_python(
-        "benchmarks/fitting.py",
-        "movielens",
-        "--quick",
-        f"--data_dir={data_dir}",
-        f"--json={figures}",
-    )
-    assert process.returncode == 0, process.stderr
-    content = json.loads(figures.read_text())
+    content, printed = quick_run(tmp_path, "fitting.py", "movielens", f"--data_dir={data_dir}")
     assert (content["train_events"], content["test_events"]) == (NUM_USERS * 12, NUM_USERS * 3)
     found = content["figures"]
     assert found["uniform"] == pytest.approx(np.log(10))
     assert found["uniform/hit_at_1"] == pytest.approx(0.1)
     assert found["popularity"] < found["uniform"]
     for name in ("drift", "static", "matrix_factorisation", "leak_rule"):
-        assert f"{found[name]:.4f}" in process.stdout
+        assert f"{found[name]:.4f}" in printed
     assert 0 <= found["hit_at_1"] <= 1
-
-
-def test_missing_data_are_told_in_one_line(tmp_path):
-    process = run_python("benchmarks/fitting.py", "movielens", f"--data_dir={tmp_path}")
-    assert process.returncode == 1
-    assert (
-        process.stderr.strip().splitlines()[-1]
-        == f"data_dir has no folder ml-100k, got {tmp_path}: run `make data` first"
-    )

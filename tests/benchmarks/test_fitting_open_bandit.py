@@ -1,9 +1,7 @@
-import json
-
 import numpy as np
 import pandas as pd
 
-from tests.processes import run_python
+from tests.benchmarks.runs import quick_run
 
 NUM_ROWS, NUM_ITEMS = 200, 4
 
@@ -37,28 +35,10 @@ def write_campaign(folder, policy):
 def test_a_quick_run_prints_and_writes_its_figures(tmp_path):
     for policy in ("random", "bts"):
         write_campaign(tmp_path, policy)
-    figures = tmp_path / "figures.json"
-    process = run_python(
-        "benchmarks/fitting.py",
-        "open_bandit",
-        "--quick",
-        f"--data_dir={tmp_path}",
-        f"--json={figures}",
-    )
-    assert process.returncode == 0, process.stderr
-    content = json.loads(figures.read_text())
+    content, printed = quick_run(tmp_path, "fitting.py", "open_bandit", f"--data_dir={tmp_path}")
     assert content["command"] == "python benchmarks/fitting.py open_bandit --quick --json=PATH"
     found = content["figures"]
     assert found["total_error"] == abs(found["men/ours"] - found["men/logged"])
     assert 0 < found["men/log_loss/ours"] < 1
     assert 0 < found["men/log_loss/logistic_regression"] < 1
-    assert "men" in {line.split()[0] for line in process.stdout.splitlines() if line}
-
-
-def test_a_missing_data_set_is_one_line_that_tells_how_to_get_it(tmp_path):
-    process = run_python("benchmarks/fitting.py", "open_bandit", f"--data_dir={tmp_path}")
-    assert process.returncode == 1
-    assert (
-        process.stderr.strip().splitlines()[-1]
-        == f"data_dir has no folder obd, got {tmp_path}: run `make data` first"
-    )
+    assert "men" in {line.split()[0] for line in printed.splitlines() if line}

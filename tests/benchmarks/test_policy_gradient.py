@@ -1,17 +1,12 @@
-import json
-
 import pytest
 
-from tests.processes import run_python
+from tests.benchmarks.runs import quick_run
 
 
 def test_a_quick_run_prints_and_writes_both_gradients(tmp_path):
-    figures, image = tmp_path / "figures.json", tmp_path / "plot.png"
-    process = run_python(
-        "benchmarks/policy_gradient.py", "--quick", f"--json={figures}", f"--plot={image}"
-    )
-    assert process.returncode == 0, process.stderr
-    content = json.loads(figures.read_text())["figures"]
+    image = tmp_path / "plot.png"
+    result, printed = quick_run(tmp_path, "policy_gradient.py", f"--plot={image}")
+    content = result["figures"]
     pathwise = [
         f"tables/pathwise, temperature {temperature}" for temperature in (4, 2, 1, 0.5, 0.25, 0.125)
     ]
@@ -31,4 +26,4 @@ def test_a_quick_run_prints_and_writes_both_gradients(tmp_path):
     assert score_function["bias"] < 4 * score_function["standard_error"]
     assert score_function["return"] == pytest.approx(score_function["exact_return"], abs=0.02)
     assert image.stat().st_size > 10_000
-    assert "interest evolution" in process.stdout
+    assert "interest evolution" in printed

@@ -1,15 +1,11 @@
-import json
-
-from tests.processes import run_python
+from tests.benchmarks.runs import quick_run
 
 
 def test_a_quick_run_measures_replicas_and_values_whose_sessions_are_those_of_runs_alone(
     tmp_path,
 ):
-    path = tmp_path / "figures.json"
-    process = run_python("benchmarks/scaling.py", "--quick", f"--json={path}")
-    assert process.returncode == 0, process.stderr
-    figures = json.loads(path.read_text())["figures"]
+    content, printed = quick_run(tmp_path, "scaling.py")
+    figures = content["figures"]
     assert (
         figures["multi_worker_vs_one_core"]
         == figures["multi_worker/env_steps_per_second"] / figures["one_core/env_steps_per_second"]
@@ -19,5 +15,5 @@ def test_a_quick_run_measures_replicas_and_values_whose_sessions_are_those_of_ru
         == figures["comparison/graph/one_by_one_seconds"]
         / figures["comparison/graph/at_once_seconds"]
     )
-    assert "two processes, a core each" in process.stdout
-    assert "comparison_vs_runs" in process.stdout
+    assert "two processes, a core each" in printed
+    assert "comparison_vs_runs" in printed

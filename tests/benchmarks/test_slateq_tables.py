@@ -1,22 +1,14 @@
-import json
-
+from tests.benchmarks.runs import quick_run
 from tests.processes import run_python
 
 
 def test_a_quick_run_of_a_table_prints_writes_and_draws_rows(tmp_path):
-    figures, image = tmp_path / "figures.json", tmp_path / "plot.png"
-    process = run_python(
-        "benchmarks/slateq_tables.py",
-        "--quick",
-        "--table=B",
-        f"--json={figures}",
-        f"--plot={image}",
-    )
-    assert process.returncode == 0, process.stderr
-    found = json.loads(figures.read_text())["figures"]
+    image = tmp_path / "plot.png"
+    content, printed = quick_run(tmp_path, "slateq_tables.py", "--table=B", f"--plot={image}")
+    found = content["figures"]
     assert list(found) == ["Random", "FSQ"]
     assert found["FSQ"]["paper_return"] == 164.2
-    assert all(name in process.stdout for name in found)
+    assert all(name in printed for name in found)
     assert image.stat().st_size > 1000
 
 

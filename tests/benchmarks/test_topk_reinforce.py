@@ -1,10 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 
 from benchmarks.topk_reinforce import CASES, learned_policy
-from tests.processes import run_python
+from tests.benchmarks.runs import quick_run
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -35,12 +33,9 @@ def test_only_the_top_k_correction_keeps_the_second_item():
 
 
 def test_a_quick_run_prints_and_writes_every_policy(tmp_path):
-    figures = tmp_path / "figures.json"
-    process = run_python("benchmarks/topk_reinforce.py", "--quick", f"--json={figures}")
-    assert process.returncode == 0, process.stderr
-    content = json.loads(figures.read_text())
+    content, printed = quick_run(tmp_path, "topk_reinforce.py")
     assert list(content["figures"]) == list(CASES)
     for figure in content["figures"].values():
         assert sum(figure["probabilities"]) == pytest.approx(1.0)
         assert figure["largest_difference"] < 2e-3
-    assert "off-policy, top-K" in process.stdout
+    assert "off-policy, top-K" in printed

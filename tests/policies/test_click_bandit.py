@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_exploration import interest_exploration
@@ -14,6 +13,7 @@ from recsim_tf.policies import (
     random_policy,
 )
 from tests.policies.test_clusters import NUM_USERS, _ClicksOnly, count, three_topics
+from tests.policies.tf_agents_frames import frames
 from tests.rollout_policies import first_positions
 
 
@@ -98,16 +98,8 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
     pure = three_topics(max_steps=4, validate=True)
     arms = [Pinned(), ClusterBandit(pure), first_positions(2)]
     bandit = ClickBandit(pure, arms)
-    environment = SlateEnvironment(pure, NUM_USERS, seed=1)
-    policy = TFSlatePolicy(environment.time_step_spec(), environment.action_spec(), bandit)
-    action, step = (
-        tf.function(policy.action, autograph=False),
-        tf.function(environment.step, autograph=False),
-    )
-    state, time_step = policy.get_initial_state(NUM_USERS), environment.current_time_step()
-    for index in range(12):
-        chosen = action(time_step, state)
-        state, frame = chosen.state, index % 5
+    for index, (_, state) in enumerate(frames(pure, bandit, NUM_USERS, 12)):
+        frame = index % 5
         assert state.arms[0].numpy().tolist() == [frame + 1] * NUM_USERS
         assert state.arms[2] == ()
         # The arm that is a bandit counts what the environment shows, as the bandit above it does.
@@ -115,7 +107,6 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
         np.testing.assert_array_equal(
             tf.reduce_sum(state.counts.impressions, axis=1), np.full(NUM_USERS, 3 * frame)
         )
-        time_step = step(chosen.action)
 
 
 def test_documents_count_for_the_arm_of_their_cluster():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core import random
 from recsim_tf.core.bounds import Bounds
@@ -27,6 +26,7 @@ from recsim_tf.policies import (
     rank_clusters,
     ucb1,
 )
+from tests.policies.tf_agents_frames import frames
 
 NUM_USERS = 6
 
@@ -163,24 +163,14 @@ def test_the_slates_of_a_rollout_follow_from_the_counts_of_its_sessions():
 
 def test_as_a_tf_agents_policy_its_counts_begin_at_zero_in_every_session():
     pure = three_topics(max_steps=4)
-    env = SlateEnvironment(pure, NUM_USERS, seed=1)
     bandit = ClusterBandit(pure, "thompson")
-    policy = TFSlatePolicy(env.time_step_spec(), env.action_spec(), bandit)
-    action, step = (
-        tf.function(policy.action, autograph=False),
-        tf.function(env.step, autograph=False),
-    )
-    state, time_step = policy.get_initial_state(NUM_USERS), env.current_time_step()
-    for index in range(13):
+    for index, (time_step, state) in enumerate(frames(pure, bandit, NUM_USERS, 13)):
         # A session has four steps, and a frame for its last observation.
         assert time_step.is_first().numpy().all() == (index % 5 == 0)
-        chosen = action(time_step, state)
-        state = chosen.state
         np.testing.assert_array_equal(
             tf.reduce_sum(state.impressions, axis=1), np.full(NUM_USERS, 3 * (index % 5))
         )
         assert state.started.numpy().all()
-        time_step = step(chosen.action)
 
 
 def test_a_user_is_shown_every_cluster_before_the_scores_count():

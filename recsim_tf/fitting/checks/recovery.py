@@ -68,8 +68,7 @@ def recover(
                     f" {list(value.shape)}"
                 )
             for index in np.ndindex(value.shape):
-                one = (float(np.asarray(field)[index]) for field in (value, *estimate))
-                rows.append(_recovered(name, index, replication, *one))
+                rows.append(_recovered(name, index, replication, value, *estimate))
     return rows
 
 
@@ -99,16 +98,15 @@ def summarise(rows: Sequence[Recovered]) -> list[RecoverySummary]:
     return found
 
 
-def _recovered(
-    name, index, replication, truth: float, estimate: float, error: float, low: float, high: float
-) -> Recovered:
+def _recovered(name: str, index: tuple[int, ...], replication: int, *arrays) -> Recovered:
+    truth, estimate, error, low, high = (float(np.asarray(array)[index]) for array in arrays)
     return Recovered(
-        parameter=name,
-        element=index,
-        replication=replication,
-        truth=truth,
-        estimate=estimate,
-        standard_error=error,
+        name,
+        index,
+        replication,
+        truth,
+        estimate,
+        error,
         relative_error=estimate / truth - 1 if truth else float("nan"),
         z_score=(estimate - truth) / error if error > 0 else float("nan"),
         covered=None if np.isnan([low, high]).any() else low <= truth <= high,

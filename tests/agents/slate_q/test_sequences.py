@@ -6,14 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.slate_q import SlateQAgent, SlateQNetwork, SlateQTargets
 from tests.agents.slate_q import experience as made
-from tests.agents.slate_q.experience import (
-    ACTION_SPEC,
-    FIRST,
-    LAST,
-    MID,
-    OBSERVATION_SPEC,
-    TIME_STEP_SPEC,
-)
+from tests.agents.slate_q.experience import FIRST, LAST, MID
 
 # Two users, four frames: one in the middle of a session, one who leaves at the second step and is
 # followed by another user.
@@ -43,11 +36,11 @@ def sequences():
 
 
 def make_agent(**targets):
-    network = SlateQNetwork(OBSERVATION_SPEC, (6,))
+    network = SlateQNetwork(made.OBSERVATION_SPEC, (6,))
     optimizer = tf.keras.optimizers.SGD(0.0)
     return SlateQAgent(
-        TIME_STEP_SPEC,
-        ACTION_SPEC,
+        made.TIME_STEP_SPEC,
+        made.ACTION_SPEC,
         network,
         optimizer,
         targets=SlateQTargets(num_steps=3, **targets),
@@ -117,7 +110,7 @@ def test_the_mean_return_of_sessions_moves_with_training_only():
 
 @pytest.mark.parametrize("see", [True, False])
 def test_an_items_advantage_depends_on_the_user_only_where_items_see_users(see):
-    network = SlateQNetwork(OBSERVATION_SPEC, (6,), items_see_user=see)
+    network = SlateQNetwork(made.OBSERVATION_SPEC, (6,), items_see_user=see)
     network.create_variables()
     here = made.observation(1, seed=0)
     there = here._replace(user=-here.user)

@@ -66,15 +66,7 @@ PARAMETERS = {
     "a catalogue": (drifting(), ["documents.bias", "documents.factors", "documents.pull"]),
     "satisfaction": (
         satisfaction(),
-        [
-            "memory_discount",
-            "sensitivity",
-            "innovation_stddev",
-            "choc_mean",
-            "choc_stddev",
-            "kale_mean",
-            "kale_stddev",
-        ],
+        [name for name in satisfaction().users.parameters() if name != "time_budget"],
     ),
 }
 CASES = [

@@ -1,0 +1,57 @@
+"""The command line that benchmarks share: their common flags, and what becomes of a result."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import processes
+from absl import app, flags
+
+_FLAGS = flags.FLAGS
+# The flags that are defined here are the program's.
+flags.disclaim_key_flags()
+
+
+def define_flags(
+    quick: str = "A smoke run; its figures mean nothing.", plot: str | None = None
+) -> None:
+    """Defines --json and --quick with its help, and --plot where that has a help."""
+    flags.DEFINE_string("json", None, "File for the figures.")
+    flags.DEFINE_bool("quick", False, quick)
+    if plot:
+        flags.DEFINE_string("plot", None, plot)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a program that takes flags alone."""
+
+    def checked(argv):
+        if len(argv) > 1:
+            raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+        main()
+
+    app.run(checked)
+
+
+def head(titles: str) -> list[str]:
+    """The first lines of a table: the titles of its columns and a line below them."""
+    return [titles, "-" * len(titles)]
+
+
+def finish(
+    command: Sequence[str],
+    result: dict[str, Any],
+    table: str,
+    plot: Callable[[str], None] | None = None,
+) -> None:
+    """Prints the table of a result, and writes the result and its plot where the flags ask for it.
+
+    Args:
+      command: that made it.
+      result: for the JSON file.
+      table: the same for a person.
+      plot: draws it to a path.
+    """
+    print(table)
+    processes.write(_FLAGS.json, command, result)
+    if plot is not None and _FLAGS.plot:
+        plot(_FLAGS.plot)
