@@ -2,8 +2,7 @@
 TensorFlow.
 
     python benchmarks/export_stablehlo.py --output=PATH [--environment=InterestEvolution-v1]
-    [--users=16384] [--steps=128]
-        [--random=philox|threefry] [--calls=3] [--quick] [--json=PATH]
+        [--users=16384] [--steps=128] [--random=philox|threefry] [--calls=3] [--quick] [--json=PATH]
 
 The program simulates auto-reset sessions under random slates, with the environment's default slate
 size and number of candidates. Its function `main` takes the seed, int32 [2], and returns the total

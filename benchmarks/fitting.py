@@ -1,7 +1,7 @@
 """Fits of user models to logged sessions, and what they are worth.
 
     python benchmarks/fitting.py STUDY [--hidden] [--replications=20] [--data_dir=data] [--seed=0]
-    [--json=PATH] [--quick]
+        [--json=PATH] [--quick]
 
 recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden
   from a log without the users' changes.

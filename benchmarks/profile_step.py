@@ -2,7 +2,7 @@
 graph operations, of the loop's body.
 
     python benchmarks/profile_step.py [--environment=InterestEvolution-v1] [--users=16384]
-    [--mode=xla] [--json=PATH] [--hlo=PATH]
+        [--mode=xla] [--json=PATH] [--hlo=PATH]
 
 Random slates, auto-reset, one core. A kernel's name is that of its fusion in XLA's optimised
 program, which `--hlo` writes: there one finds what it computes, with the name of the TensorFlow

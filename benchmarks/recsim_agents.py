@@ -2,7 +2,7 @@
 a slate earns.
 
     python benchmarks/recsim_agents.py [--table=interest_exploration] --json=PATH [--plot=PATH]
-    [--root_dir=DIR]
+        [--root_dir=DIR]
 
 Runs `recsim-tf train`, or `simulate` where nothing is learned, on the packaged configs of each
 table with five seeds, those of learning and of the users of the evaluation. Prints the mean return
