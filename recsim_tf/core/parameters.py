@@ -41,8 +41,8 @@ def parameter(
     Args:
       default: its value; without one the parameter has to be given.
       rank: number of axes of the parameter itself: 0 for a number, 1 for a vector, 2 for a table.
-        The value may also be a number that holds for all entries, and may have one more axis in
-        front, [B], with one for each user.
+        The value may have one more axis in front, [B], with one for each user. Where the model
+        allows it, a number holds for all entries.
       are_probabilities: whether its last axis holds probabilities that sum to one, which is checked
         where they are numbers.
     """

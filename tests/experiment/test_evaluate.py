@@ -54,8 +54,9 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     assert list(results) == [
         f"{policy} [{setting}]" for policy in ("Random", "Oracle", "SlateQ") for setting in settings
     ]
-    _, parts = _restored(run, "MultinomialProportional.no_click_mass = 3.0")
-    for expected in Evaluation().evaluate(parts.simulator, parts.policies(parts.simulator)):
+    _, parts = _restored(run)
+    simulator = parts.simulator.with_parameters({NO_CLICK_MASS: 3.0})
+    for expected in Evaluation().evaluate(simulator, parts.policies(simulator)):
         found = results[f"{expected.name} [no_click_mass=3.0, seed=1]"]
         for compared, of_its_own in zip(found.sessions, expected.sessions, strict=True):
             np.testing.assert_allclose(compared, of_its_own, rtol=1e-5)

@@ -125,7 +125,7 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
         ),
         (
             ["run_fit.parameters = {'users.mass': @Parameter()}"],
-            "InterestEvolutionUsers has no parameter 'mass'",
+            "InterestEvolutionUsers has no parameter mass; its parameters are choice_model",
         ),
         (
             [

@@ -34,8 +34,8 @@ class TopicDocuments(DocumentModel):
 
     Args:
       topic_distribution: [T], probabilities of the topics.
-      quality_loc: [T], mean of the logarithm of the quality.
-      quality_scale: [T], standard deviation of the logarithm of the quality.
+      quality_loc: [T] or a number for all topics, mean of the logarithm of the quality.
+      quality_scale: [T] or a number, standard deviation of the logarithm of the quality.
       dtype: tf.float32 or tf.float64.
 
     Raises:
@@ -50,8 +50,8 @@ class TopicDocuments(DocumentModel):
     def check(self):
         topics = {"num_topics": self.num_topics}
         validation.check_table("topic_distribution", self.topic_distribution, **topics)
-        validation.check_table("quality_loc", self.quality_loc, **topics)
-        validation.check_table("quality_scale", self.quality_scale, **topics)
+        validation.check_table("quality_loc", self.quality_loc, or_number=True, **topics)
+        validation.check_table("quality_scale", self.quality_scale, or_number=True, **topics)
 
     @property
     def num_topics(self) -> int:

@@ -107,7 +107,7 @@ class Comparison:
             for name in self._values
         }
         rows = {
-            name: tf.constant(np.repeat(column, times, axis=0), tf.float32)
+            name: tf.constant(np.repeat(column, times, axis=0), simulator.users.dtype)
             for name, column in columns.items()
         }
         with _refused({name: "one for each user" for name in rows}):

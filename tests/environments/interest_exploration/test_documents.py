@@ -45,8 +45,8 @@ def test_agents_see_topics_and_qualities():
             r"quality_scale must have shape \[num_topics=2\], or one for each user, got \(3,\)",
         ),
         (
-            {"topic_distribution": (0.2, -0.2, 1.0)},
-            r"topic_distribution must be non-negative and sum to 1, got \[0\.2, -0\.2, 1\.0\]",
+            {"topic_distribution": (-0.2, 1.2)},
+            r"topic_distribution must be non-negative and sum to 1, got \[-0\.2, 1\.2\]",
         ),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.core import random
+from recsim_tf.core.random import seeds
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
@@ -52,7 +52,7 @@ def _the_same_draws_in_graph_mode_and_under_xla(monkeypatch):
             _bits(shape, seed) % tf.constant(maxval - minval, tf.uint32), tf.int32
         )
 
-    monkeypatch.setattr(random, "_generator", lambda seed: {"seed": random.as_seed(seed)})
+    monkeypatch.setattr(seeds, "generator", lambda seed: {"seed": seed})
     monkeypatch.setattr(tf.raw_ops, "StatelessRandomUniformV2", uniform)
     monkeypatch.setattr(tf.raw_ops, "StatelessRandomUniformFullIntV2", full_integers)
     monkeypatch.setattr(tf.raw_ops, "StatelessRandomUniformIntV2", integers)
