@@ -4,15 +4,17 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_DIR ?= runs/quickstart
+# Two processes, since the tests of one module share what they train.
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help train test smoke lint wheel data clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
-	@echo "make test    create $(VENV), install, lint and run all tests but the benchmarks'"
-	@echo "make smoke   the benchmarks' tests: a quick run of each, and what they refuse"
+	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
+	@echo "make smoke   the benchmarks' tests, and those that take a minute or several processes"
 	@echo "make lint    formatter, linter and type checker only"
-	@echo "make data    bring the two public data sets of benchmarks/fitting.py into data/, and print their terms"
+	@echo "make data    bring the two data sets of benchmarks/fitting.py into data/, print their terms"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 
 $(BIN)/python:
@@ -36,10 +38,11 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=tests/benchmarks
+	$(PYTEST) --ignore=tests/benchmarks -m "not slow"
 
 smoke: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/benchmarks
+	$(PYTEST) tests/benchmarks
+	$(PYTEST) --ignore=tests/benchmarks -m slow
 
 # pip alone: nothing of recsim_tf needs to be installed.
 data: $(BIN)/python

@@ -106,6 +106,7 @@ def test_a_timeout_out_of_range_is_named(finished):
             _watch(finished[0], timeout=timeout)
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_to_its_last_iteration_while_another_process_trains_it(tmp_path, capfd):
     folder = tmp_path / "run"
     arguments = (

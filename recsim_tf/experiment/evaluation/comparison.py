@@ -80,7 +80,7 @@ class Comparison:
         return random.paired(len(self.settings) // len(self._seeds), len(self._seeds))
 
     def simulator(self, simulator: Simulator) -> Simulator:
-        """The simulator of all rows; the compared parameters are float32 arrays [num_rows, ...].
+        """The simulator of all rows; the compared parameters are tensors [num_rows, ...].
 
         Args:
           simulator: has the values of all other parameters. It is left as it is.

@@ -105,6 +105,7 @@ def resumed(killed):
     return root, done + 20, before
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_with_what_is_not_finished(resumed):
     root, num_iterations, before = resumed
     assert snapshot(root / "trials" / "num_iterations=20" / "seed-0") == before
@@ -118,6 +119,7 @@ def test_a_killed_sweep_goes_on_with_what_is_not_finished(resumed):
     )
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_told_and_the_others_go_on(resumed, capfd):
     root, num_iterations, _ = resumed
     rows = _by_trial(root)
@@ -138,6 +140,7 @@ def test_a_failed_trial_is_told_and_the_others_go_on(resumed, capfd):
     assert "3 trials: 2 finished, 1 failed. Results in" in output
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
     resumed, tmp_path, capsys
 ):

@@ -69,6 +69,7 @@ def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_h
     ]
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_gradient_step_of_one():
     addresses = free_addresses(2)
     chief, other = (
@@ -98,6 +99,7 @@ def _iteration(run) -> int:
     return 0
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     several, mirrored = tmp_path / "workers", tmp_path / "mirrored"
     addresses, strategy = free_addresses(2), "devices.strategy='multi_worker'"

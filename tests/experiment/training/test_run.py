@@ -142,6 +142,7 @@ def _without_times(rows):
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_results(tmp_path, capsys):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = (f"--gin_file={TINY}", _ENDLESS, "--gin_bindings=experiment.baselines = ()")

@@ -128,6 +128,7 @@ def test_no_draw_is_impossible(coin_log):
     assert (samples.std(axis=1) > 0.05).all()
 
 
+@pytest.mark.slow
 def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_standard_errors():
     simulator = evolution(**HAZARD)
     log = from_trajectory(rollout(simulator, num_users=100, num_steps=6))
