@@ -4,6 +4,8 @@ import pathlib
 import re
 import subprocess
 
+import pytest
+
 from tests.processes import run_python
 
 _ROOT = pathlib.Path(__file__).parent.parent
@@ -28,10 +30,12 @@ def test_readme_simulates_a_new_environment_and_fits_it(tmp_path):
     assert abs(float(boredom) - 0.2) < 0.05, "the fit finds the value that README simulates with"
 
 
+@pytest.mark.slow
 def test_the_page_on_fitting_writes_a_report_and_a_model(tmp_path):
     _run("docs/fitting.md", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "my_model"}
 
 
+@pytest.mark.slow
 def test_the_page_on_slate_q_differentiates_a_return(tmp_path):
     _run("docs/slate_q.md", tmp_path)

@@ -3,6 +3,7 @@ compared on the axis of users, and saved.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -121,17 +122,24 @@ def test_it_is_fitted_or_the_error_says_why_not(environment_id, name, log_of):
     assert not np.array_equal(estimate, start.astype(estimate.dtype))
 
 
+def sessions_of(simulator):
+    """The sums of sessions of an evaluation of its own."""
+    return Evaluation(6, NUM_STEPS).evaluator("random", simulator, random_policy(simulator))()
+
+
+# The environment with its own values, in whose place each parameter's other value comes.
+sessions_by_default = functools.cache(lambda name: sessions_of(simulator_of(name)))
+
+
 @pytest.mark.parametrize(("environment_id", "name"), CASES)
 def test_each_value_has_the_sessions_of_a_run_of_its_own(environment_id, name):
     simulator = simulator_of(environment_id)
     start = np.asarray(simulator.parameters()[name], np.float64)
-    values = (start, other_value(simulator, name))
-    policy = random_policy(simulator)
-    together = Evaluation(6, NUM_STEPS, compare={name: values})
+    other = other_value(simulator, name)
+    together = Evaluation(6, NUM_STEPS, compare={name: (start, other)})
     results = together.compare(simulator, lambda simulator: {"random": random_policy(simulator)})
-    for value, result in zip(values, results, strict=True):
-        alone = simulator.with_parameters({name: value})
-        expected = Evaluation(6, NUM_STEPS).evaluator("random", alone, policy)()
+    alone = sessions_of(simulator.with_parameters({name: other}))
+    for result, expected in zip(results, (sessions_by_default(environment_id), alone), strict=True):
         for found, of_its_own in zip(result.sessions, expected.sessions, strict=True):
             np.testing.assert_allclose(found, of_its_own, rtol=1e-5)
 

@@ -53,6 +53,7 @@ def test_the_simulation_runs(tmp_path, name):
 
 @pytest.mark.parametrize("name", FITS)
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+@pytest.mark.slow
 def test_the_fit_runs(tmp_path, name):
     sizes = {
         "simulated_log.num_sessions": 50,

@@ -76,6 +76,7 @@ def gradient_of(
 
 
 @pytest.mark.parametrize(("kind", "num_updates"), [("pathwise", 10), ("score function", 20)])
+@pytest.mark.slow
 def test_a_few_updates_of_the_network_raise_the_return_of_interest_evolution(kind, num_updates):
     simulator = interest_evolution(
         slate_size=2, num_candidates=6, users=InterestEvolutionUsers(time_budget=30.0)

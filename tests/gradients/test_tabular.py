@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from benchmarks.tabular_sessions import (
@@ -193,6 +194,7 @@ def test_the_pathwise_gradient_is_that_of_finite_differences_of_the_relaxed_retu
         assert np.abs(theoretical).min() > 1e-4
 
 
+@pytest.mark.slow
 def test_the_bias_of_the_pathwise_gradient_shrinks_with_the_temperature():
     simulator, exact = tabular_sessions(), exact_gradient()
 

@@ -109,6 +109,7 @@ def test_a_restored_run_goes_on_as_the_one_that_was_saved(tmp_path):
     tf.nest.map_structure(np.testing.assert_array_equal, loop.run(3), other.run(3))
 
 
+@pytest.mark.slow
 def test_it_learns_to_lengthen_sessions_in_interest_evolution():
     tf.keras.utils.set_random_seed(0)
     simulator = interest_evolution(slate_size=3, num_candidates=10)

@@ -180,6 +180,7 @@ def sampler(pairs):
     return next_batch
 
 
+@pytest.mark.slow
 def test_learned_choice_scores_come_close_to_the_true_choice(environment, random_pairs):
     tf.random.set_seed(2)
     spec = environment.observation_spec()
@@ -211,6 +212,7 @@ def test_learned_choice_scores_come_close_to_the_true_choice(environment, random
     assert error < before / 3
 
 
+@pytest.mark.slow
 def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates(
     environment, random_pairs
 ):

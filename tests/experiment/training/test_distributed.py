@@ -53,6 +53,7 @@ def _check(process: subprocess.Popen) -> dict:
     return found
 
 
+@pytest.mark.slow
 def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_have():
     agents = ("slate_q", "reinforce", "full_slate_q")
     found = _check(_gradients("mirrored", *agents))

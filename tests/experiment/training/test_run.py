@@ -73,6 +73,7 @@ def test_the_exported_policy_acts_on_any_number_of_users(finished):
     np.testing.assert_array_equal(policy.action(step).action, expected)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_extended_by_more_iterations(finished, tmp_path):
     extended = tmp_path / "run"
     commands.train(open_run(extended, "train.num_iterations = 20"))

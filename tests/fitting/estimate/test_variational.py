@@ -80,6 +80,7 @@ def searched(simulator, parameters, log, passes=300):
 
 
 @pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.slow
 def test_latent_initial_draws_get_their_posterior_and_the_population_its_mean(log, in_pieces):
     latent = log._replace(initial=())
     stream = SessionStream(lambda: (latent.take(np.arange(i, i + 20)) for i in (0, 20)))

@@ -88,6 +88,7 @@ def test_few_particles_are_enough_for_an_estimate_without_bias(fitted, log, exac
     assert variances.sum() > 1.5 * allowed
 
 
+@pytest.mark.slow
 def test_more_particles_have_less_spread(fitted, log):
     few, many = (
         estimates(fitted, log, num_particles, num_runs=10)[0].std(0).mean()

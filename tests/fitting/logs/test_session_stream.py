@@ -76,6 +76,7 @@ def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator
     assert list(rows) != sorted(rows)
 
 
+@pytest.mark.slow
 def test_a_fit_of_a_stream_goes_where_that_of_the_log_does(file, simulator):
     found = [
         fit(simulator, PARAMETERS, log, LBFGS(max_iterations=4), progress=False)

@@ -87,8 +87,11 @@ def exact(log, session, initial, innovation):
 
 @pytest.mark.parametrize(
     ("initial", "innovation"),
-    [(True, False), (False, True), (True, True)],
-    ids=["initial", "innovation", "both"],
+    [
+        pytest.param(True, False, id="initial", marks=pytest.mark.slow),
+        pytest.param(False, True, id="innovation", marks=pytest.mark.slow),
+        pytest.param(True, True, id="both"),
+    ],
 )
 def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovation):
     latent = log._replace(
@@ -119,6 +122,7 @@ def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovatio
             assert not posterior.innovation[:, session, length:].any()
 
 
+@pytest.mark.slow
 def test_bounded_and_joint_latents_stay_within_their_supports():
     simulator = satisfaction(observation_stddev=0.1)
     log = from_trajectory(rollout(simulator, num_users=4, num_steps=3))
