@@ -153,7 +153,7 @@ def _(distribution, seed):
     # A model is a dict or a NamedTuple.
     fields = model._asdict() if isinstance(model, tuple) else dict(model)
     seeds = dict(zip(fields, split_seed(seed, len(fields)), strict=True))
-    draws: dict = {}
+    draws = {}
     while len(draws) < len(fields):
         for name, field in fields.items():
             parents = (

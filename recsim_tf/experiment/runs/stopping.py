@@ -8,7 +8,7 @@ from collections.abc import Iterator
 class Stop:
     """The signal that came, or None; a loop looks at it where it can stop."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.signal: int | None = None
 
     def __call__(self, number, frame):
