@@ -95,6 +95,7 @@ def run(loop):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_the_loop_collects_samples_and_learns_what_the_driver_does(name):
     loop, driver_loop = loop_of(name), loop_of(name, DriverLearningLoop)
     results, driver_results = run(loop), run(driver_loop)

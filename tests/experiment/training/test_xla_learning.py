@@ -60,6 +60,7 @@ def _the_same_draws_in_graph_mode_and_under_xla(monkeypatch):
 
 @pytest.mark.usefixtures("_the_same_draws_in_graph_mode_and_under_xla")
 @pytest.mark.parametrize("name", ["slate_q_on_sequences", "reinforce"])
+@pytest.mark.slow
 def test_the_compiled_loop_collects_samples_and_learns_as_in_graph_mode(name):
     loop, compiled_loop = loop_of(name), loop_of(name, jit_compile=True)
     losses, compiled_losses = ([each.run(4), each.run(1)] for each in (loop, compiled_loop))

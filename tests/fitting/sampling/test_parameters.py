@@ -74,6 +74,7 @@ def coin_log():
     [(tfd.Beta(np.float64(3.0), 2.0), 0.5), (None, None)],
     ids=["beta", "flat-from-a-fit"],
 )
+@pytest.mark.slow
 def test_the_posterior_of_a_probability_is_the_conjugate_one(coin_log, prior, start):
     name = "users.click_prob"
     parameters = {name: Parameter(support="unit", prior=prior)}
