@@ -39,3 +39,8 @@ def test_the_page_on_fitting_writes_a_report_and_a_model(tmp_path):
 @pytest.mark.slow
 def test_the_page_on_slate_q_differentiates_a_return(tmp_path):
     _run("docs/slate_q.md", tmp_path)
+
+
+@pytest.mark.slow
+def test_the_page_on_sweeps_finds_the_best_variant(tmp_path):
+    assert "value=" in _run("docs/sweeps.md", tmp_path).stdout
