@@ -93,9 +93,10 @@ def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterat
         try:
             restore(parts.agent_checkpoint, path, whole=False)
         except UsageError:
-            if _is_complete(path):
-                raise
-            continue
+            if not _is_complete(path):
+                continue
+            # TensorFlow may still look for the deleted checkpoint that it restored by half before.
+            restore(parts.agent_checkpoint, path, whole=False)
         yield
 
 
