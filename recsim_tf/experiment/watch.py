@@ -93,10 +93,9 @@ def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterat
         try:
             restore(parts.agent_checkpoint, path, whole=False)
         except UsageError:
-            if not _is_complete(path):
-                continue
-            # TensorFlow may still look for the deleted checkpoint that it restored by half before.
-            restore(parts.agent_checkpoint, path, whole=False)
+            if _is_complete(path):
+                raise
+            continue
         yield
 
 
