@@ -173,6 +173,9 @@ def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> N
     Raises:
       UsageError: if it is corrupt, incomplete, or of another configuration.
     """
+    # TensorFlow would make it after reading the values, from the file: a checkpoint that is deleted
+    # in between would also spoil the next restore.
+    _ = checkpoint.save_counter
     try:
         status = checkpoint.restore(path)
         status.assert_existing_objects_matched()

@@ -1,7 +1,8 @@
 import pytest
+import tensorflow as tf
 
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.runs.folder import RunDirectory, restore
 from tests.experiment.tiny_runs import open_run, snapshot
 
 
@@ -68,3 +69,30 @@ def test_metrics_rewind_to_a_checkpoint_and_survive_a_half_written_line(tmp_path
     assert [row["iteration"] for row in run.metrics()] == [0, 10]
     run.append_metrics({"iteration": 20})
     assert [row["iteration"] for row in run.metrics()] == [0, 10, 20]
+
+
+class _DeletedWhileRead(tf.train.experimental.PythonState):
+    """A part of a checkpoint, at whose reading the first checkpoint of a folder is deleted."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def serialize(self):
+        return ""
+
+    def deserialize(self, string_value):
+        del string_value
+        for path in self._folder.glob("ckpt-1.*"):
+            path.unlink()
+
+
+def test_a_checkpoint_that_is_deleted_while_it_is_read_does_not_spoil_the_next(tmp_path):
+    def checkpoint():
+        return tf.train.Checkpoint(part=_DeletedWhileRead(tmp_path))
+
+    written = checkpoint()
+    first, second = (written.save(str(tmp_path / "ckpt")) for _ in range(2))
+    read = checkpoint()
+    with pytest.raises(UsageError, match="ckpt-1 is corrupt"):
+        restore(read, first)
+    restore(read, second)
