@@ -1,13 +1,20 @@
 # `make train` and `make test` each work alone on a fresh clone.
 
-PYTHON ?= python3.11
+# The newest Python that can make virtual environments; `make PYTHON=python3.11 test` takes another.
+CANDIDATES := python3.13 python3.12 python3.11 python3
+SUITS := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+	if $$python -c "$(SUITS)" 2> /dev/null; then echo $$python; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The lock files hold every requirement for Python 3.11 to 3.13, so pip has nothing to look for.
+INSTALL := $(PIP) install --quiet --no-deps --editable . --requirement
 RUN_DIR ?= runs/quickstart
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke lint wheel data clean
+.PHONY: help train test smoke lint wheel data lock clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
@@ -15,19 +22,28 @@ help:
 	@echo "make smoke   the benchmarks' tests, and those that take a minute or several processes"
 	@echo "make lint    formatter, linter and type checker only"
 	@echo "make data    bring the two data sets of benchmarks/fitting.py into data/, print their terms"
+	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 with venv on the PATH" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.agents: $(BIN)/python pyproject.toml setup.py
-	$(BIN)/python -m pip install --quiet --editable ".[agents]"
+$(VENV)/.agents: $(BIN)/python pyproject.toml setup.py requirements.lock
+	$(INSTALL) requirements.lock
 	@touch $@
 
-$(VENV)/.test: $(BIN)/python pyproject.toml setup.py
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+$(VENV)/.test: $(BIN)/python pyproject.toml setup.py requirements-test.lock
+	$(INSTALL) requirements-test.lock
 	@touch $@ $(VENV)/.agents
+
+# Brings the lock files up to date with pyproject.toml.
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url pyproject.toml --group tf-agents
+lock: $(BIN)/python
+	$(PIP) install --quiet uv
+	$(BIN)/$(COMPILE) --extra agents --output-file requirements.lock
+	$(BIN)/$(COMPILE) --extra test --output-file requirements-test.lock
 
 train: $(VENV)/.agents
 	$(BIN)/recsim-tf train --root_dir=$(RUN_DIR) --gin_file=quickstart.gin

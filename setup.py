@@ -3,9 +3,9 @@
 from setuptools import find_namespace_packages, setup
 
 setup(
-    # The folders of `configs` hold gin files alone, without an `__init__.py`.
     # With this an editable install is a path that type checkers and editors follow.
     package_dir={"": "."},
+    # The folders of `configs` hold gin files alone, without an `__init__.py`.
     packages=find_namespace_packages(include=["recsim_tf", "recsim_tf.*"]),
     package_data={"recsim_tf": ["py.typed"], "recsim_tf.configs": ["**/*.gin"]},
 )

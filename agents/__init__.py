@@ -1,8 +1,7 @@
 """TF-Agents agents for slates, installed as `recsim_tf.agents`."""
 
-import recsim_tf  # Settles the Keras generation.
 from recsim_tf import _stack
 
-_stack.check_keras_of_imports()
+_stack.import_tf_agents()
 
-del recsim_tf, _stack
+del _stack

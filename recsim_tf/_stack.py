@@ -1,12 +1,15 @@
-"""Checks and settles the Keras generation before TensorFlow Probability is imported.
+"""Settles the Keras generation before TensorFlow Probability is imported, and imports TF-Agents.
 
 TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
 environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before
 that.
 """
 
+import importlib
 import os
 import sys
+import types
+import warnings
 
 _FLAG = "TF_USE_LEGACY_KERAS"
 
@@ -38,12 +41,15 @@ def use_legacy_keras() -> None:
         )
 
 
-def check_keras_of_imports() -> None:
-    """Checks what `from tensorflow.keras import ...` gives, on which TF-Agents builds: TensorFlow
-    decides that when it is imported itself.
+def import_tf_agents() -> None:
+    """Imports TF-Agents, if the Keras on which it builds is Keras 2.
+
+    TF-Agents imports `gym` in a file that nothing here uses. While it is imported an empty module
+    takes the place of `gym`, which need not be installed then, and cannot write its complaints.
 
     Raises:
-      ImportError: if it is Keras 3, in one line.
+      ImportError: in one line, if TF-Agents is not installed, or if `from tensorflow.keras import
+        ...` gives Keras 3, which TensorFlow decides when it is imported itself.
     """
     from tensorflow.keras import layers  # noqa: F401
 
@@ -51,6 +57,25 @@ def check_keras_of_imports() -> None:
         raise ImportError(
             f"recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set {_FLAG}=1"
         )
+    with warnings.catch_warnings():
+        # Of Python, when it compiles the files for the first time.
+        warnings.simplefilter("ignore")
+        installed = sys.modules.get("gym")
+        if installed is None:
+            sys.modules["gym"] = types.ModuleType("gym")
+        try:
+            for module in ("tf_agents", "tf_agents.environments"):
+                importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != "tf_agents":
+                raise
+            raise ModuleNotFoundError(
+                "recsim_tf.agents needs TF-Agents: pip install --no-deps tf-agents==0.19.0",
+                name=error.name,
+            ) from error
+        finally:
+            if installed is None:
+                del sys.modules["gym"]
 
 
 use_legacy_keras()

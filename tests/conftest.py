@@ -14,6 +14,9 @@ os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OM
 
 import tensorflow as tf
 
+# Before a test imports TF-Agents.
+import recsim_tf.agents  # noqa: F401
+
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 # Graphs are many objects that live long: looking through them for garbage takes a twentieth of the
@@ -27,6 +30,12 @@ def pytest_collection_modifyitems(items):
     """
     slow = ("tests/experiment/", "tests/test_cli.py")
     items.sort(key=lambda item: not item.nodeid.startswith(slow))
+
+
+@pytest.fixture(autouse=True)
+def _seeded_networks():
+    """Makes networks, whose first weights Keras draws, the same in every run of a test."""
+    tf.keras.utils.set_random_seed(1)
 
 
 @pytest.fixture(autouse=True)

@@ -80,3 +80,26 @@ def test_type_checkers_see_the_names_that_are_imported_at_their_first_use():
     table = {(module, name) for module, names in recsim_tf._NAMES.items() for name in names}
     assert seen == table | {("recsim_tf", "choice")}
     assert {name for _, name in seen} | {"__version__"} == set(recsim_tf.__all__)
+
+
+def test_the_citation_names_the_version():
+    citation = pathlib.Path(__file__).parent.parent / "CITATION.cff"
+    assert f"\nversion: {recsim_tf.__version__}\n" in citation.read_text()
+
+
+def test_tf_agents_is_imported_without_gym():
+    code = (
+        "import sys; sys.modules['pygame'] = None; import recsim_tf.agents;"
+        " import tf_agents.agents; assert 'gym' not in sys.modules"
+    )
+    done = run_python("-W", "error", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "gym" not in done.stderr.lower()
+
+
+def test_without_tf_agents_the_agents_say_how_to_install_it():
+    code = "import sys; sys.modules['tf_agents'] = None; import recsim_tf.agents"
+    assert last_line_of_error(run_python("-c", code)) == (
+        "ModuleNotFoundError: recsim_tf.agents needs TF-Agents: pip install --no-deps"
+        " tf-agents==0.19.0"
+    )

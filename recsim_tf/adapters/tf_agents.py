@@ -1,5 +1,8 @@
 """The simulator as a TF-Agents environment, and policies on both sides of that edge."""
 
+import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
+
+# isort: split
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -1,1 +1,3 @@
 """Evaluation of policies: sessions of fresh users, measures of them, comparisons of values."""
+
+import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
