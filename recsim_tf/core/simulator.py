@@ -193,7 +193,7 @@ class Simulator(Hindsight, SessionSource):
         num_steps: int,
         seed,
         function: Callable[[Nest, Transition], Nest],
-        initial: Nest,
+        initial: Nest | Callable[[SimulatorState], Nest],
         auto_reset: bool = False,
         policy_state: Nest | None = None,
     ) -> Nest:
@@ -205,7 +205,7 @@ class Simulator(Hindsight, SessionSource):
 
         Args:
           function: (carry, transition [B, ...]) -> carry, of the same structure, shapes and dtypes.
-          initial: the first carry.
+          initial: the first carry, or a function that makes it of the state at the start.
           policy, num_users, num_steps, seed, auto_reset, policy_state: as for `rollout`.
 
         Returns:
@@ -228,7 +228,7 @@ class Simulator(Hindsight, SessionSource):
             auto_reset,
             policy_state,
             update,
-            initial,
+            initial(state) if callable(initial) else initial,
             not auto_reset,
         )
 
