@@ -127,7 +127,7 @@ def run_fit(
         seconds = time.perf_counter() - started
         run_dir.write_operative_config()
         shown = next(iter(log.pieces()))
-        if result.initial_draws != ():
+        if tf.nest.flatten(result.initial_draws):
             of_piece = tf.nest.map_structure(
                 lambda leaf: leaf[: shown.num_sessions], result.initial_draws
             )

@@ -83,9 +83,11 @@ class LogLikelihood:
         self._scorer = scoring_simulator(fitted.simulator)
         self._spec = session_spec(self._scorer, batch_size)
         users, first = self._scorer.users, next(iter(log.pieces())).initial
-        self._latent_class = latent_class = find_latent_class(users, first)
+        self._latent_class = latent_class = find_latent_class(users, first, batch_size)
         initial_posterior: MeanField | None = None
-        lacks_draws = not tf.nest.flatten(first) and tf.nest.flatten(users.initial_draws(1).dtype)
+        lacks_draws = not tf.nest.flatten(first) and tf.nest.flatten(
+            users.initial_draws(batch_size).dtype
+        )
         if lacks_draws and latent_class is None:
             prior = users.initial_draws(log.num_sessions)
             initial_posterior = posterior_of_initial_draws(prior, self._dtype)

@@ -15,7 +15,6 @@ from recsim_tf.fitting import (
     from_trajectory,
     session_log_prob,
 )
-from recsim_tf.fitting.estimate.information import session_scores
 from recsim_tf.fitting.estimate.lbfgs import maximise
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -137,15 +136,6 @@ def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors
     np.testing.assert_allclose(
         result.log_likelihood, np.sum(session_log_prob(result.simulator, log)), rtol=1e-9
     )
-
-
-def test_scores_are_the_gradients_of_single_sessions(log):
-    simulator, sessions = evolution(**HAZARD), log.take(np.arange(5))
-    fitted = FittedSimulator(simulator, SUPPORTS)
-    scores = session_scores(LogLikelihood(fitted, sessions, 2))
-    for session in range(5):
-        alone = LogLikelihood(fitted, sessions.take([session]), 1)
-        np.testing.assert_allclose(scores[session], alone.total()[1], rtol=1e-9, atol=1e-12)
 
 
 def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_is_smooth(log):
