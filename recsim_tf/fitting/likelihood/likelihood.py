@@ -1,5 +1,6 @@
 """The log-likelihood of logged sessions under a simulator's models."""
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -143,6 +144,11 @@ class LogLikelihood:
     def is_bound(self) -> bool:
         """Whether posteriors are fitted, so that a lower bound is computed, from draws."""
         return self.initial_posterior is not None or bool(self.fitted.posteriors)
+
+    @functools.cached_property
+    def num_batches(self) -> int:
+        """Batches of one pass through the log."""
+        return sum(-(-piece.num_sessions // self.batch_size) for piece in self.log.pieces())
 
     def _trajectories(self) -> Iterator[tuple[np.ndarray, Trajectory]]:
         """The length of the sessions of each piece, and their trajectory. A piece that comes again,
