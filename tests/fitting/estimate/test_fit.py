@@ -185,7 +185,8 @@ def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, r
         held_out=0.2,
         progress=False,
     )
-    assert found.converged
+    assert found.stopped_early
+    assert not found.converged
     assert len(found.history) < 60
     assert found.held_out_log_likelihood == pytest.approx(
         max(row["held_out"] for row in found.history)
@@ -344,6 +345,7 @@ def test_bad_arguments_are_named(log):
         (lambda: Minibatches(passes=0), "passes must be at least 1, got 0"),
         (lambda: Minibatches(patience=0), "patience must be at least 1, got 0"),
         (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
+        (lambda: Minibatches(learning_rate=0), "learning_rate must be positive, got 0"),
     ):
         with pytest.raises(ValueError, match=message):
             make()
