@@ -1,9 +1,13 @@
 """Gin files by path or packaged name, and the names that they may use."""
 
 import contextlib
+import difflib
 import importlib.resources
+import inspect
 import re
-from collections.abc import Sequence
+import textwrap
+import tokenize
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gin
@@ -13,10 +17,12 @@ from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
 from recsim_tf import policies, registry  # noqa: F401
-from recsim_tf.errors import one_line
+from recsim_tf.errors import at, one_line, place, told
 from recsim_tf.experiment import fitting  # noqa: F401
+from recsim_tf.experiment.binding_types import check_bindings
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.fitting import logs
+from recsim_tf.gin_scope import known_names
 
 # Without TF-Agents there are no agents; to fit models none are needed.
 with contextlib.suppress(ModuleNotFoundError):
@@ -129,6 +135,8 @@ def _without_search_messages():
 
 
 _SWEEPS = "sweeps/"
+# Where gin found a fault.
+_LOCATION = re.compile(r"\n  In file \"(?P<file>.*)\", line (?P<line>\d+)\n")
 
 
 def _packaged() -> list[str]:
@@ -184,26 +192,95 @@ def load(files: Sequence[str], bindings: Sequence[str]) -> str:
       The configuration as text, the same for the same bindings.
 
     Raises:
-      UsageError: for a missing file, a syntax error, or an unknown name; for a name of
-        `RENAMED` with the new one.
+      UsageError: for a missing file, a syntax error, an unknown name, a value of a wrong type, or a
+        fault in a module that is imported, with its file and line; for a name of `RENAMED` with the
+        new one.
     """
     paths = [str(find_config(name)) for name in files]
     gin.clear_config()
-    try:
-        with _without_search_messages():
-            gin.parse_config_files_and_bindings(paths, list(bindings))
-    except (ValueError, SyntaxError, OSError, TypeError) as error:
-        raise UsageError(f"gin configuration: {_with_new_name(one_line(error))}") from error
+    with _without_search_messages():
+        for path in paths:
+            with _faults_told(path=path):
+                gin.parse_config_file(path)
+        for binding in bindings:
+            with _faults_told(binding=binding):
+                gin.parse_config(binding)
+        with _faults_told():
+            gin.finalize()
+    check_bindings()
     return gin.config_str()
 
 
-def _with_new_name(message: str) -> str:
-    """An error of gin about an unknown name; for a name of `RENAMED` it begins with the new one."""
-    found = re.search(r"No configurable matching (?:reference )?'@?([\w./]+)", message)
+@contextlib.contextmanager
+def _faults_told(path: str | None = None, binding: str | None = None) -> Iterator[None]:
+    """Tells an error of gin in one line that says where it is: in the file of `path` or in a file
+    that this includes, in a `binding`, or in a module that one of them imports.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # A module can raise anything.
+        where, of_gin = place(error), _is_syntax_of_gin(error)
+        if where is not None and not of_gin:
+            raise UsageError(told(error)) from error
+        message = _in_plain_words(error)
+        found = _LOCATION.search(str(error))
+        if of_gin and where is not None:
+            message = f"{where}: {message}"
+        elif found is not None:
+            message = f"{at(found['file'], int(found['line']))}: {message}"
+        elif path is not None:
+            line = error.args[1][0] if isinstance(error, tokenize.TokenError) else None
+            message = f"{at(path, line)}: {message}"
+        else:
+            message = f"gin configuration: {message}"
+        if binding is not None:
+            message += f", in {textwrap.shorten(binding, 100)!r}"
+        raise UsageError(message) from error
+
+
+def _is_syntax_of_gin(error: BaseException) -> bool:
+    """Whether it is a syntax error in a gin file or a binding, not in an imported module."""
+    return isinstance(error, SyntaxError) and not (error.filename or "").endswith(".py")
+
+
+def _in_plain_words(error: BaseException) -> str:
+    message = one_line(error).rstrip(".")
+    if isinstance(error, SyntaxError):
+        message = " ".join(error.msg.split()).rstrip(".")
+    elif isinstance(error, tokenize.TokenError):
+        message = error.args[0]
+    elif isinstance(error, ModuleNotFoundError):
+        return f"{message}, neither in the current folder nor among the installed packages"
+    elif isinstance(error, OSError):
+        # gin goes on with the folders that it searched.
+        return message.partition(". Searched config paths")[0]
+    word = re.search(r"Failed to parse token '(.*)'", message)
+    if word is not None:
+        return (
+            f"{word[1]} is no value: write a string in quotes, and @{word[1]} for a function or a"
+            " class"
+        )
+    macro = re.search(r"No bindings specified for '(.*)/gin.macro'", message)
+    return _with_hint(message) if macro is None else f"%{macro[1]} has no value"
+
+
+def _with_hint(message: str) -> str:
+    """An error of gin about an unknown name, with the nearest name, or with the new one of
+    `RENAMED`.
+    """
+    selector = re.search(r"No configurable matching (?:reference )?'@?([\w./]+)", message)
+    parameter = re.search(r"'([\w./]+)' doesn't have a parameter named '(\w+)'", message)
+    found = selector or parameter
     if found is None:
-        found = re.search(r"'([\w./]+)' doesn't have a parameter named '(\w+)'", message)
-    if found is not None:
-        name = ".".join(found.groups()).rpartition("/")[2].removeprefix("recsim_tf.")
-        if name in RENAMED:
-            return f"{name} is now {RENAMED[name]} ({message})"
-    return message
+        return message
+    name = ".".join(found.groups()).rpartition("/")[2].removeprefix("recsim_tf.")
+    if name in RENAMED:
+        return f"{name} is now {RENAMED[name]}"
+    if parameter is None:
+        nearest = difflib.get_close_matches(name, known_names(), n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else "import the module that defines it"
+        return f"{name} is unknown; {hint}"
+    known = inspect.signature(gin.get_configurable(parameter[1])).parameters
+    nearest = difflib.get_close_matches(parameter[2], known, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(known)}"
+    return f"{parameter[1]} has no parameter {parameter[2]}; {hint}"

@@ -1,5 +1,6 @@
 import re
 
+import gin
 import pytest
 
 from recsim_tf.experiment import config
@@ -70,7 +71,7 @@ def test_names_of_earlier_versions_are_unknown_and_their_replacements_known():
                 continue
             binding = f"{name} = None" if parameter else f"experiment.layers = [@{selector}]"
             if known:
-                config.load([TINY], [binding])
+                gin.parse_config(binding)
             else:
                 with pytest.raises(
                     UsageError, match=f"^gin configuration: {re.escape(old)} is now"
