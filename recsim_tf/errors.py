@@ -66,12 +66,14 @@ def told(error: BaseException) -> str:
     where, message, kind = place(error), one_line(error), type(error).__name__
     if isinstance(error, SyntaxError):
         message = f"{kind}: {error.msg}"
-    elif _is_of_recsim_tf(error):
-        return f"{where}: {message}" if where else message
-    elif not _is_of_tensorflow(error) and (where or not isinstance(error, _OF_VALUES)):
+    elif not (_is_of_recsim_tf(error) or _is_of_tensorflow(error)) and (
+        where or not isinstance(error, _OF_VALUES)
+    ):
         message = f"{kind}: {message}" if message else kind
-    message = textwrap.shorten(message, _WIDTH, placeholder=" ...")
-    return f"{where}: {message}" if where else message
+    if not _is_of_recsim_tf(error):
+        message = textwrap.shorten(message, _WIDTH, placeholder=" ...")
+    # An error that another one led to may hold the place of that one.
+    return message if where is None or where in message else f"{where}: {message}"
 
 
 def at(file: str, line: int | None = None) -> str:
@@ -82,11 +84,13 @@ def at(file: str, line: int | None = None) -> str:
 
 
 def place(error: BaseException) -> str | None:
-    """The deepest line of a user's own code that an error came through, or None."""
+    """The deepest line of a user's own code that an error, or its cause, came through; or None."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return at(error.filename, error.lineno)
     places = [place for place in _trace(error) if _is_users(place[0])]
-    return at(*places[-1]) if places else None
+    if places:
+        return at(*places[-1])
+    return None if error.__cause__ is None else place(error.__cause__)
 
 
 def _trace(error: BaseException) -> Iterator[tuple[str, int]]:

@@ -67,7 +67,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _instead(name: str, names: Iterable[str]) -> str:
     """What a misspelt name could be."""
-    nearest = difflib.get_close_matches(name, names, n=1)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
     return f"; did you mean {nearest[0]}?" if nearest else f"; choose one of {', '.join(names)}"
 
 

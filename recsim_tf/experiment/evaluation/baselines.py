@@ -7,7 +7,8 @@ import tensorflow as tf
 from gin.config import ConfigurableReference
 from tf_agents.policies import tf_policy
 
-from recsim_tf.core import nests, validation
+from recsim_tf.core import nests, random, validation
+from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
 from recsim_tf.errors import one_line, place
@@ -82,22 +83,45 @@ def _made_policy(
         return policy
     if not callable(policy):
         raise UsageError(f"{expected}, got {policy!r} in place of the policy")
-    return _CheckedPolicy(name, policy, simulator.slate_size)
+    checked = _CheckedPolicy(name, policy, simulator)
+    _show_one_slate(name, checked, simulator)
+    return checked
+
+
+def _show_one_slate(name: str, policy: Policy, simulator: Simulator) -> None:
+    """Finds the faults of a policy before anything long starts.
+
+    Raises:
+      UsageError: if it shows what are no candidates.
+    """
+    num_users = simulator.num_users or 2
+
+    @compiled
+    def first_slate():
+        observation = simulator.observe(simulator.reset(num_users, seed=0))
+        policy_state = initial_policy_state(policy, num_users)
+        return policy(observation, policy_state, random.as_seed(0))[0]
+
+    try:
+        first_slate()
+    except tf.errors.InvalidArgumentError as error:
+        raise UsageError(f"policy {name}: {one_line(error)}") from error
 
 
 class _CheckedPolicy:
-    """A policy of a user's own, whose faults are told with its name.
+    """A policy of a user's own whose slates are checked, also where the simulator does not. XLA
+    drops the check of their values.
 
     Args:
       name: in tables.
       policy: with or without a state.
-      slate_size: K.
+      simulator: the environment.
     """
 
-    def __init__(self, name: str, policy: Policy, slate_size: int):
+    def __init__(self, name: str, policy: Policy, simulator: Simulator):
         self._name = name
         self._policy = policy
-        self._slate_size = slate_size
+        self._simulator = simulator
 
     def initial_state(self, num_users: int) -> Nest:
         return initial_policy_state(self._policy, num_users)
@@ -112,10 +136,16 @@ class _CheckedPolicy:
                 f" {type(step).__name__}"
             )
         slate, next_state = step
+        simulator = self._simulator
         try:
-            validation.check_slate_format(slate, nests.batch_size(observation), self._slate_size)
+            slate = validation.check_slate_format(
+                slate, nests.batch_size(observation), simulator.slate_size
+            )
         except ValueError as error:
             raise UsageError(f"policy {self._name}: {error}") from error
+        slate = validation.check_slate_values(
+            slate, simulator.num_candidates, simulator.allow_duplicates
+        )
         before, after = _format(policy_state), _format(next_state)
         if before != after:
             raise UsageError(
