@@ -84,13 +84,15 @@ def at(file: str, line: int | None = None) -> str:
 
 
 def place(error: BaseException) -> str | None:
-    """The deepest line of a user's own code that an error, or its cause, came through; or None."""
+    """The deepest line of a user's own code that an error came through, or one that led to it."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return at(error.filename, error.lineno)
     places = [place for place in _trace(error) if _is_users(place[0])]
     if places:
         return at(*places[-1])
-    return None if error.__cause__ is None else place(error.__cause__)
+    # gin raises an error of its own in place of each, without a cause.
+    earlier = error.__cause__ or error.__context__
+    return None if earlier is None else place(earlier)
 
 
 def _trace(error: BaseException) -> Iterator[tuple[str, int]]:

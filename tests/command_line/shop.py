@@ -41,7 +41,7 @@ class Goods(recsim_tf.DocumentModel):
 
 @gin.configurable
 def shop(slate_size=2):
-    return recsim_tf.Simulator(Shoppers(), Goods(), slate_size=slate_size, num_candidates=5)
+    return recsim_tf.Simulator(Shoppers(), Goods(), slate_size, num_candidates=5)
 
 
 @gin.configurable

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.experiment.tiny_runs import TINY, run_command
+from tests.experiment.tiny_runs import run_command
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -31,7 +31,9 @@ def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folde
 
 def test_an_environment_of_its_own_goes_before_that_of_the_experiment(folder, capfd):
     folder.write_shop()
-    folder.write_gin("simulate.simulator = @interest_exploration()", "simulate.policies = ('ucb1',)")
+    folder.write_gin(
+        "simulate.simulator = @interest_exploration()", "simulate.policies = ('ucb1',)"
+    )
     code, output, errors = run_command(capfd, "simulate", "--root_dir=run", "--gin_file=shop.gin")
     assert code == 0, errors
     assert "UCB1" in output
@@ -47,7 +49,7 @@ def test_own_policies_are_baselines_of_a_training(folder, capfd):
         "train.warmup_iterations = 2",
         "train.eval_users = 2",
     )
-    code, output, errors = run_command(capfd, "train", "--root_dir=run", "--gin_file=shop.gin")
+    code, _, errors = run_command(capfd, "train", "--root_dir=run", "--gin_file=shop.gin")
     assert code == 0, errors
     assert _names(folder.path / "run" / "results.json") == [
         "Random",

@@ -105,6 +105,8 @@ def _show_one_slate(name: str, policy: Policy, simulator: Simulator) -> None:
     try:
         first_slate()
     except tf.errors.InvalidArgumentError as error:
+        if place(error) is not None:
+            raise
         raise UsageError(f"policy {name}: {one_line(error)}") from error
 
 
