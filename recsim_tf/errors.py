@@ -36,7 +36,7 @@ _FILE = re.compile(r'File "([^"]+)", line (\d+), in')
 
 
 # Types whose message says enough where no line of a user's code is at fault.
-_OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
+OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
 
 
 def one_line(error: BaseException) -> str:
@@ -67,7 +67,7 @@ def told(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         message = f"{kind}: {error.msg}"
     elif not (_is_of_recsim_tf(error) or _is_of_tensorflow(error)) and (
-        where or not isinstance(error, _OF_VALUES)
+        where or not isinstance(error, OF_VALUES)
     ):
         message = f"{kind}: {message}" if message else kind
     if not _is_of_recsim_tf(error):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from absl import logging
 
-from recsim_tf.errors import one_line, told
+from recsim_tf.errors import OF_VALUES, one_line, place, told
 from recsim_tf.experiment.runs.errors import StoppedError
 
 # The beginning of the line on standard error that says an error.
@@ -46,5 +46,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     except Exception as error:  # A user's own code can raise anything.
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
-        print(f"{ERROR_PREFIX}{told(error)}", file=sys.stderr)
+        elsewhere = place(error) is None and not isinstance(error, OF_VALUES)
+        hint = f" ({TRACEBACK}=1 in the environment shows where)" if elsewhere else ""
+        print(f"{ERROR_PREFIX}{told(error)}{hint}", file=sys.stderr)
         return 2
