@@ -31,9 +31,11 @@ _ADDED = re.compile(
 )
 _REQUIRED = re.compile(r"Required bindings for `(.*?)` not provided in config: \[(.*?)\]")
 _ASSERTED = re.compile(r"^assertion failed: \[(.*?)\]")
-# Of traces that TensorFlow writes into messages.
+# Traces that TensorFlow writes into messages: of an operation from the start of the program on, and
+# of a user's `tf.function` or Keras layer, in which the innermost error comes last.
 _FILE = re.compile(r'File "([^"]+)", line (\d+), in')
-
+_GENERATED = "in user code:\n"
+_RAISED = re.compile(r"^ +\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
 # Types whose message says enough where no line of a user's code is at fault.
 OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
@@ -44,9 +46,8 @@ def one_line(error: BaseException) -> str:
     calls, nodes and traces.
     """
     message = str(error)
-    if message.startswith("in user code:"):
-        # AutoGraph's trace of a user's `tf.function` ends with the error.
-        message = _ADDED.sub("", message).strip().splitlines()[-1].partition(": ")[2]
+    if _GENERATED in message:
+        message = [message, *_RAISED.findall(message)][-1]
     message = " ".join(_ADDED.sub("", message).split())
     message = _ASSERTED.sub(r"\1", message)
     return _REQUIRED.sub(_required, message)
@@ -65,7 +66,7 @@ def told(error: BaseException) -> str:
     """
     where, message, kind = place(error), one_line(error), type(error).__name__
     if isinstance(error, SyntaxError):
-        message = f"{kind}: {error.msg}"
+        message = f"{kind}: {error.msg or message}"
     elif not (_is_of_recsim_tf(error) or _is_of_tensorflow(error)) and (
         where or not isinstance(error, OF_VALUES)
     ):
@@ -99,11 +100,12 @@ def _trace(error: BaseException) -> Iterator[tuple[str, int]]:
     """Files and lines that an error came through, the deepest last."""
     for frame, line in traceback.walk_tb(error.__traceback__):
         yield frame.f_code.co_filename, line
-    # Where the operation was made that failed in a graph, from the command on.
-    made_at = itertools.dropwhile(
-        lambda place: not place[0].startswith(_OURS), _FILE.findall(str(error))
-    )
-    for file, line in made_at:
+    message = str(error)
+    inner = _FILE.findall(message)
+    if _GENERATED not in message:
+        # Before recsim_tf is the program that started it.
+        inner = list(itertools.dropwhile(lambda place: not place[0].startswith(_OURS), inner))
+    for file, line in inner:
         yield file, int(line)
 
 

@@ -136,12 +136,14 @@ def test_a_mistake_in_a_sweep(folder, capfd, arguments, message):
         ("simulate.simulator @shop()", "Couldn't parse statement, expected ':' or '='"),
         ("simulate.simulator =", "Unable to parse value"),
         ("include 'nowhere.gin'", "Unable to open file: nowhere.gin"),
+        ("include 'half.gin'", ""),
         ("import no_shop", "No module named 'no_shop', neither in the current folder nor among"),
         ("fit.method = 'lbfgs'", "fit.method is now fit.search = @LBFGS() or @Minibatches()"),
     ],
 )
 def test_a_mistake_in_a_gin_file_is_told_with_its_line(folder, capfd, lines, message):
     folder.write_shop()
+    (folder.path / "half.gin").write_text("simulate.policies = (")
     folder.write_gin(lines)
     line = _is_told_in_one_line(capfd, "simulate", "--root_dir=run", "--gin_file=shop.gin")
     assert line.startswith(f"shop.gin, line 8: {message}"), line
@@ -332,6 +334,11 @@ _SHOWN = "        return tf.repeat(slate, observation.user.shape[0], axis=0), po
             _SCORES,
             "        scores = tf.debugging.check_numerics(slate.documents / 0.0, 'scores')",
             "scores : Tensor had Inf values",
+        ),
+        (
+            _UPDATE,
+            "        return tf.keras.layers.Dense(1)(state)\n\n    def departure",
+            'ValueError: Input 0 of layer "dense',
         ),
         (_UPDATE, "        return state / (1 / 0)\n\n    def departure", "ZeroDivisionError: "),
         (
