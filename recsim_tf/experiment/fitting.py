@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from recsim_tf.adapters import episodes
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.files import write_json, write_text
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -63,6 +64,7 @@ def read_episode_log(
 
 
 @gin.configurable(module="recsim_tf", denylist=["run_dir"])
+@typed("run_fit")
 def run_fit(
     run_dir: RunDirectory,
     simulator: Simulator = gin.REQUIRED,
