@@ -5,7 +5,7 @@ from collections.abc import Callable
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
 from recsim_tf.core.hindsight import Hindsight
@@ -63,13 +63,10 @@ class Simulator(Hindsight, SessionSource):
           seed: an integer or int32 [2].
 
         Raises:
-          ValueError: if the models' parameters are for another number of users.
+          ValueError: if num_users is no integer of at least 1, or if the models' parameters are for
+            another number of users.
         """
-        if self.num_users not in (None, num_users):
-            raise ValueError(
-                f"num_users must be {self.num_users}, for which the models have parameters, got"
-                f" {num_users}"
-            )
+        self._check_num_users(num_users)
         return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
 
     def replace(self, state: SimulatorState, who: tf.Tensor, seed) -> SimulatorState:
@@ -160,7 +157,13 @@ class Simulator(Hindsight, SessionSource):
 
         Returns:
           A trajectory [T, B, ...].
+
+        Raises:
+          ValueError: if num_users or num_steps is no integer of at least 1, if the models'
+            parameters are for another number of users, or if the policy is no function.
         """
+        self._check_num_users(num_users)
+        _check_loop(policy, num_steps)
         initial_seed, loop_seed = random.split_seed(seed, 2)
         initial = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
         state = self.initial_state(initial)
@@ -207,7 +210,11 @@ class Simulator(Hindsight, SessionSource):
 
         Returns:
           The last carry.
+
+        Raises:
+          ValueError: as `rollout`.
         """
+        _check_loop(policy, num_steps)
         initial_seed, loop_seed = random.split_seed(seed, 2)
         state = self.reset(num_users, initial_seed)
         if policy_state is None:
@@ -228,6 +235,14 @@ class Simulator(Hindsight, SessionSource):
             initial,
             not auto_reset,
         )
+
+    def _check_num_users(self, num_users: int) -> None:
+        validation.check_count(num_users=num_users)
+        if self.num_users not in (None, num_users):
+            raise ValueError(
+                f"num_users must be {self.num_users}, for which the models have parameters, got"
+                f" {num_users}"
+            )
 
     def _loop(
         self, policy, state, num_steps, seed, auto_reset, policy_state, update, carry, early_exit
@@ -272,3 +287,12 @@ class Simulator(Hindsight, SessionSource):
         return tf.while_loop(
             somebody_is_left, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps
         )[-1]
+
+
+def _check_loop(policy: Policy, num_steps: int) -> None:
+    validation.check_count(num_steps=num_steps)
+    if not callable(policy):
+        raise ValueError(
+            "policy must be a function (observation, policy_state, seed) -> (slate, policy_state),"
+            f" got {policy!r}"
+        )
