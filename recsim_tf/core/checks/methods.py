@@ -1,0 +1,88 @@
+"""Calls of the methods of a model. A fault becomes one line that names the method."""
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest
+from recsim_tf.errors import one_line
+
+
+class Method:
+    """A method of a model, or another function that an author of an environment writes.
+
+    Args:
+      function: the method.
+      name: in messages; None for that of the class and the method, such as "Listeners.response".
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None):
+        self._function = function
+        self.name = name or f"{type(function.__self__).__name__}.{function.__name__}"
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The result.
+
+        Raises:
+          ValueError: for an exception of the method, with the line of its file.
+        """
+        with self.guarded():
+            return self._function(*arguments)
+
+    def pure(self, *arguments: Any) -> Nest:
+        """The result, a nest of tensors.
+
+        Raises:
+          ValueError: as by `__call__`, or if the same arguments give another result a second time.
+        """
+        result = self(*arguments)
+        if not same(result, self(*arguments)):
+            self.refuse_impure()
+        return result
+
+    def refuse_impure(self) -> NoReturn:
+        """Raises the error of a method that gives another result the second time."""
+        self.refuse(
+            "must return the same for the same arguments",
+            "something else the second time: only the draws of distributions may be random",
+        )
+
+    def refuse(self, expected: str, got: Any) -> NoReturn:
+        """Raises the error of a wrong result."""
+        raise ValueError(f"{self.name} {expected}, got {got}")
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """An exception inside becomes one line."""
+        try:
+            yield
+        except Exception as error:
+            message = f"{self.name}: {type(error).__name__}: {one_line(error)}"
+            raise ValueError(f"{message}{self._place(error)}") from error
+
+    def _place(self, error: Exception) -> str:
+        """Where in the file of the method an exception was raised, or nothing."""
+        code = getattr(self._function, "__code__", None)
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if code is not None and frame.filename == code.co_filename
+        ]
+        return f" ({Path(code.co_filename).name}, line {lines[-1]})" if lines else ""
+
+
+def same(one: Nest, other: Nest) -> bool:
+    """Whether two nests hold the same tensors; NaN is equal to NaN."""
+    first, second = tf.nest.flatten(one), tf.nest.flatten(other)
+    return len(first) == len(second) and all(map(_equal, first, second))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    floats = one.dtype.kind == other.dtype.kind == "f"
+    return np.array_equal(one, other, equal_nan=floats)
