@@ -50,7 +50,7 @@ def check(simulator: Simulator) -> None:
 
 def _checked(simulator: Simulator, num_users: int) -> Simulator:
     """The simulator with models that check every call."""
-    reward = Method(simulator.reward_fn, "reward_fn")
+    reward = Method("reward_fn", simulator.reward_fn)
 
     def reward_fn(response):
         found = reward.pure(response)

@@ -1,6 +1,7 @@
 """Calls of the methods of a model. A fault becomes one line that names the method."""
 
 import contextlib
+import inspect
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
 from recsim_tf.errors import one_line
 
@@ -17,13 +19,18 @@ class Method:
     """A method of a model, or another function that an author of an environment writes.
 
     Args:
+      name: in messages, such as "Listeners.response".
       function: the method.
-      name: in messages; None for that of the class and the method, such as "Listeners.response".
     """
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None):
+    def __init__(self, name: str, function: Callable[..., Any]):
+        self.name = name
         self._function = function
-        self.name = name or f"{type(function.__self__).__name__}.{function.__name__}"
+
+    @classmethod
+    def of(cls, model: Model, name: str) -> "Method":
+        """The method of a model by its name."""
+        return cls(f"{type(model).__name__}.{name}", getattr(model, name))
 
     def __call__(self, *arguments: Any) -> Any:
         """The result.
@@ -67,13 +74,13 @@ class Method:
 
     def _place(self, error: Exception) -> str:
         """Where in the file of the method an exception was raised, or nothing."""
-        code = getattr(self._function, "__code__", None)
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if code is not None and frame.filename == code.co_filename
-        ]
-        return f" ({Path(code.co_filename).name}, line {lines[-1]})" if lines else ""
+        try:
+            file = inspect.getfile(inspect.unwrap(self._function))
+        except TypeError:  # It is no function of Python.
+            return ""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == file]
+        return f" ({Path(file).name}, line {lines[-1]})" if lines else ""
 
 
 def same(one: Nest, other: Nest) -> bool:

@@ -1,6 +1,6 @@
 """What the methods of a model must return."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,26 +17,29 @@ from recsim_tf.core.types import Nest
 _NUM_DRAWS = 4
 
 
-def check_tensors(method: Method, nest: Nest, may_be_empty: bool = False, **axes: int) -> None:
+def check_tensors(
+    method: Method, nest: Nest, may_be_empty: bool = False, verb: str = "return", **axes: int
+) -> None:
     """Requires a nest of tensors that begin with these axes, and do not hold NaN.
 
     Args:
       method: that returned the nest.
       nest: the result.
       may_be_empty: whether a nest without tensors, such as (), will do.
+      verb: what the method does with it.
       **axes: name and length of each axis.
     """
     leaves = tree.flatten_with_path(nest)
     if not (leaves or may_be_empty):
-        method.refuse("must return at least one tensor", nest)
+        method.refuse(f"must {verb} at least one tensor", nest)
     for path, leaf in leaves:
-        what = "/".join(map(str, path)) or "a tensor"
+        what = f"must {verb} {_named(path)}"
         if not tf.is_tensor(leaf):
-            method.refuse(f"must return {what} as a tensor" if path else "must return tensors", leaf)
+            method.refuse(f"{what} as a tensor" if path else what, leaf)
         if leaf.shape[: len(axes)] != list(axes.values()):
-            method.refuse(f"must return {what} of shape {_shape(axes, '...')}", leaf.shape.as_list())
+            method.refuse(f"{what} of shape {_shape(axes, '...')}", leaf.shape.as_list())
         if leaf.dtype.is_floating and np.isnan(leaf).any():
-            method.refuse(f"must return {what} without NaN", "NaN")
+            method.refuse(f"{what} without NaN", "NaN")
 
 
 def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes: int) -> None:
@@ -66,10 +69,9 @@ def check_like(method: Method, nest: Nest, other: Nest, other_method: str) -> No
     for (path, leaf), other_leaf in zip(
         tree.flatten_with_path(nest), tf.nest.flatten(other), strict=True
     ):
-        what = "/".join(map(str, path)) or "a tensor"
         expected, got = _described(other_leaf), _described(leaf)
         if got != expected:
-            method.refuse(f"must return {what} of {expected}, as {other_method} does", got)
+            method.refuse(f"must return {_named(path)} of {expected}, as {other_method} does", got)
 
 
 def check_bounds(method: Method, values: Nest, bounds: Nest, declared_by: Method) -> None:
@@ -80,9 +82,10 @@ def check_bounds(method: Method, values: Nest, bounds: Nest, declared_by: Method
     for spec, value in zip(tf.nest.flatten(bounded), tf.nest.flatten(values), strict=True):
         outside = (value.numpy() < spec.minimum) | (value.numpy() > spec.maximum)
         if outside.any():
+            what = spec.name.strip("/") or "values"
             method.refuse(
-                f"must return {spec.name.strip('/') or 'values'} in [{spec.minimum}, {spec.maximum}],"
-                f" as {declared_by.name} declares",
+                f"must return {what} in [{spec.minimum}, {spec.maximum}], as"
+                f" {declared_by.name} declares",
                 value.numpy()[outside][0],
             )
 
@@ -115,7 +118,7 @@ def check_distribution(
                 f"must return a distribution of batch shape [users={num_users}]",
                 f"{log_prob.shape.as_list()}{hint}",
             )
-        check_tensors(method, draw, **axes)
+        check_tensors(method, draw, verb="draw", **axes)
         _check_finite(method, distribution, draw, log_prob.numpy())
     if not is_pure:
         method.refuse_impure()
@@ -149,6 +152,11 @@ def _nan_parameters(distribution: tfd.Distribution) -> list[str]:
     return found
 
 
+def _named(path: Sequence[Any]) -> str:
+    """A part of a nest, by its path."""
+    return "/".join(map(str, path)) or "a tensor"
+
+
 def _shape(axes: Mapping[str, int], *more: str) -> str:
     return f"[{', '.join([*(f'{name}={length}' for name, length in axes.items()), *more])}]"
 
@@ -161,4 +169,6 @@ def _described(nest: Nest) -> str:
         return f"a dict of {', '.join(map(repr, nest)) or 'nothing'}"
     if isinstance(nest, tuple | list) or nest is None:
         return f"a {type(nest).__name__} of {len(nest)}" if nest else repr(nest)
-    return f"{nest.dtype.name} {nest.shape.as_list()}" if tf.is_tensor(nest) else type(nest).__name__
+    return (
+        f"{nest.dtype.name} {nest.shape.as_list()}" if tf.is_tensor(nest) else type(nest).__name__
+    )

@@ -34,23 +34,23 @@ class CheckedUsers(UserModel):
     slate_size: int
 
     def initial_draws(self, num_users):
-        method = Method(self.users.initial_draws)
+        method = Method.of(self.users, "initial_draws")
         return check_distribution(method, num_users, users=self.num_users)[0]
 
     def initial_state(self, draws):
-        method = Method(self.users.initial_state)
+        method = Method.of(self.users, "initial_state")
         state = method.pure(draws)
         check_tensors(method, state, users=self.num_users)
         return state
 
     def response(self, state, slate):
-        method = Method(self.users.response)
+        method = Method.of(self.users, "response")
         distribution, draws = check_distribution(method, state, slate, users=self.num_users)
         self._check_empty_positions(method, distribution, draws, state, slate)
         return distribution
 
     def outcome(self, state, slate, draw):
-        method = Method(self.users.outcome)
+        method = Method.of(self.users, "outcome")
         response = method.pure(state, slate, draw)
         axes = {"users": self.num_users, "positions": self.slate_size}
         check_tensors(method, response, **axes)
@@ -60,21 +60,21 @@ class CheckedUsers(UserModel):
         return response
 
     def innovation(self, state, slate, response):
-        method = Method(self.users.innovation)
+        method = Method.of(self.users, "innovation")
         arguments = (state, slate, response)
         if method(*arguments) is None:
             return None
         return check_distribution(method, *arguments, users=self.num_users)[0]
 
     def update(self, state, slate, response, innovation):
-        method = Method(self.users.update)
+        method = Method.of(self.users, "update")
         updated = method.pure(state, slate, response, innovation)
         check_like(method, updated, state, "initial_state")
         check_tensors(method, updated, users=self.num_users)
         return updated
 
     def departure(self, state):
-        method = Method(self.users.departure)
+        method = Method.of(self.users, "departure")
         leaves = method(state)
         if not isinstance(leaves, tfd.Distribution):
             check_tensor(method, leaves, "bool", users=self.num_users)
@@ -87,20 +87,20 @@ class CheckedUsers(UserModel):
         return distribution
 
     def observe(self, state):
-        method = Method(self.users.observe)
+        method = Method.of(self.users, "observe")
         observation = method.pure(state)
         check_tensors(method, observation, may_be_empty=True, users=self.num_users)
-        bounds = Method(self.users.observation_bounds)
+        bounds = Method.of(self.users, "observation_bounds")
         check_bounds(method, observation, bounds(), bounds)
         return observation
 
     def observe_response(self, response):
-        method = Method(self.users.observe_response)
+        method = Method.of(self.users, "observe_response")
         observed = method.pure(response)
         check_tensors(
             method, observed, may_be_empty=True, users=self.num_users, positions=self.slate_size
         )
-        bounds = Method(self.users.response_bounds)
+        bounds = Method.of(self.users, "response_bounds")
         check_bounds(method, observed, bounds(), bounds)
         return observed
 
@@ -120,8 +120,8 @@ class CheckedUsers(UserModel):
             clicked = self.outcome(state, slate, draw).clicked
             wrong = is_possible[:, tf.newaxis] & ~slate.mask & (clicked != 0)
             if tf.reduce_any(wrong):
+                outcome = Method.of(self.users, "outcome").name
                 method.refuse(
-                    f"and {Method(self.users.outcome).name} must not click an empty position, where"
-                    " slate.mask is False",
+                    f"and {outcome} must not click an empty position, where slate.mask is False",
                     f"clicked {clicked[wrong][0]}",
                 )
