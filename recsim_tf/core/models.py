@@ -124,7 +124,9 @@ class UserModel(Dynamics):
         return Bounds()
 
     def response_bounds(self) -> Nest:
-        """`Bounds` of the observed response: one for all of it, or a nest of its structure."""
+        """`Bounds` of the observed response: one for all of it, or a nest of its structure. Zeros,
+        the response before the first slate, are within them.
+        """
         return Bounds()
 
     def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:

@@ -56,7 +56,7 @@ def _checked(simulator: Simulator, num_users: int) -> Simulator:
         found = reward.pure(response)
         check_tensor(reward, found, "float", users=num_users)
         if not np.isfinite(found).all():
-            reward.refuse("must return finite rewards", found.numpy())
+            reward.refuse("must return finite rewards", found[~tf.math.is_finite(found)][0].numpy())
         return found
 
     return dataclasses.replace(

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ import tensorflow as tf
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
 from recsim_tf.errors import one_line
+
+# What TensorFlow adds to the message of an operation.
+_OF_TENSORFLOW = re.compile(r"\{\{.*?\}\} | \[Op:\w+\].*$")
 
 
 class Method:
@@ -69,8 +73,9 @@ class Method:
         try:
             yield
         except Exception as error:
-            message = f"{self.name}: {type(error).__name__}: {one_line(error)}"
-            raise ValueError(f"{message}{self._place(error)}") from error
+            said = _OF_TENSORFLOW.sub("", one_line(error))
+            message = f"{self.name}: {type(error).__name__}: {said}{self._place(error)}"
+            raise ValueError(message) from error
 
     def _place(self, error: Exception) -> str:
         """Where in the file of the method an exception was raised, or nothing."""

@@ -54,10 +54,10 @@ def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes
     """
     what = f"must return {what or 'a tensor'} of {dtype} {_shape(axes)}"
     if not tf.is_tensor(tensor):
-        method.refuse(what, _described(tensor))
+        method.refuse(what, described(tensor))
     right = tensor.dtype.is_bool if dtype == "bool" else tensor.dtype.is_floating
     if not right or tensor.shape != list(axes.values()):
-        method.refuse(what, _described(tensor))
+        method.refuse(what, described(tensor))
 
 
 def check_like(method: Method, nest: Nest, other: Nest, other_method: str) -> None:
@@ -65,11 +65,11 @@ def check_like(method: Method, nest: Nest, other: Nest, other_method: str) -> No
     try:
         tf.nest.assert_same_structure(other, nest)
     except (TypeError, ValueError):
-        method.refuse(f"must return {_described(other)}, as {other_method} does", _described(nest))
+        method.refuse(f"must return {described(other)}, as {other_method} does", described(nest))
     for (path, leaf), other_leaf in zip(
         tree.flatten_with_path(nest), tf.nest.flatten(other), strict=True
     ):
-        expected, got = _described(other_leaf), _described(leaf)
+        expected, got = described(other_leaf), described(leaf)
         if got != expected:
             method.refuse(f"must return {_named(path)} of {expected}, as {other_method} does", got)
 
@@ -102,7 +102,7 @@ def check_distribution(
     distribution = method(*arguments)
     if not isinstance(distribution, tfd.Distribution):
         method.refuse(
-            "must return a distribution of TensorFlow Probability", _described(distribution)
+            "must return a distribution of TensorFlow Probability", described(distribution)
         )
     num_users = axes["users"]
     again = method(*arguments)
@@ -161,7 +161,7 @@ def _shape(axes: Mapping[str, int], *more: str) -> str:
     return f"[{', '.join([*(f'{name}={length}' for name, length in axes.items()), *more])}]"
 
 
-def _described(nest: Nest) -> str:
+def described(nest: Nest) -> str:
     """The structure of a nest in words."""
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
         return f"{type(nest).__name__}({', '.join(nest._fields)})"

@@ -10,6 +10,7 @@ from recsim_tf.core.checks.returns import (
     check_like,
     check_tensor,
     check_tensors,
+    described,
 )
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
@@ -81,9 +82,13 @@ class CheckedUsers(UserModel):
             return method.pure(state)
         distribution, draws = check_distribution(method, state, users=self.num_users)
         for draw in draws:
-            number = tf.cast(draw, tf.float32)
-            if number.shape != [self.num_users] or not tf.reduce_all(number * (1 - number) == 0):
-                method.refuse("must return a distribution over 0 and 1", f"the draw {draw.numpy()}")
+            if not tf.is_tensor(draw) or draw.shape != [self.num_users]:
+                method.refuse("must draw one number for each user", described(draw))
+            others = draw[(draw != 0) & (draw != 1)]
+            if len(others):
+                method.refuse(
+                    "must return a distribution over 0 and 1", f"the draw {others[0].numpy()}"
+                )
         return distribution
 
     def observe(self, state):
