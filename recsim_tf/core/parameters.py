@@ -154,6 +154,8 @@ class Model(tf.Module):
         Raises:
           ValueError: for an unknown parameter, or a value that the model refuses.
         """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"values must be a dict by name, got {type(values).__name__}")
         own: dict[str, Any] = {}
         inner: dict[str, dict[str, Any]] = {}
         for name, value in values.items():

@@ -6,6 +6,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, validation
+from recsim_tf.core.acting import act, check_policy
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
 from recsim_tf.core.hindsight import Hindsight
@@ -160,10 +161,12 @@ class Simulator(Hindsight, SessionSource):
 
         Raises:
           ValueError: if num_users or num_steps is no integer of at least 1, if the models'
-            parameters are for another number of users, or if the policy is no function.
+            parameters are for another number of users, or if the policy is no function that returns
+            a slate and a policy state.
         """
         self._check_num_users(num_users)
-        _check_loop(policy, num_steps)
+        validation.check_count(num_steps=num_steps)
+        check_policy(policy)
         initial_seed, loop_seed = random.split_seed(seed, 2)
         initial = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
         state = self.initial_state(initial)
@@ -171,7 +174,7 @@ class Simulator(Hindsight, SessionSource):
             policy_state = initial_policy_state(policy, num_users)
         # This step gives the loop its shapes; nothing uses its values, so that it is pruned from
         # the graph.
-        slate, _ = policy(self.observe(state), policy_state, loop_seed)
+        slate, _ = act(policy, self.observe(state), policy_state, loop_seed)
         _, transition, newcomers = self.advance(
             state, slate, Sampled(loop_seed, STEP_STAGES), auto_reset
         )
@@ -214,7 +217,8 @@ class Simulator(Hindsight, SessionSource):
         Raises:
           ValueError: as `rollout`.
         """
-        _check_loop(policy, num_steps)
+        validation.check_count(num_steps=num_steps)
+        check_policy(policy)
         initial_seed, loop_seed = random.split_seed(seed, 2)
         state = self.reset(num_users, initial_seed)
         if policy_state is None:
@@ -263,7 +267,7 @@ class Simulator(Hindsight, SessionSource):
 
         def body(step, state, policy_state, seed, noise, carry):
             seed, policy_seed, noise_seed = random.split_seed(seed, 3)
-            slate, policy_state = policy(self.observe(state), policy_state, policy_seed)
+            slate, policy_state = act(policy, self.observe(state), policy_state, policy_seed)
             stages = ahead.step(noise, noise_seed)
             next_state, transition, newcomers = self.advance(state, slate, stages, auto_reset)
             if auto_reset:
@@ -287,12 +291,3 @@ class Simulator(Hindsight, SessionSource):
         return tf.while_loop(
             somebody_is_left, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps
         )[-1]
-
-
-def _check_loop(policy: Policy, num_steps: int) -> None:
-    validation.check_count(num_steps=num_steps)
-    if not callable(policy):
-        raise ValueError(
-            "policy must be a function (observation, policy_state, seed) -> (slate, policy_state),"
-            f" got {policy!r}"
-        )

@@ -42,6 +42,7 @@ class AffinityScores:
         if (
             not tf.is_tensor(user)
             or not tf.is_tensor(documents)
+            or documents.shape.rank != 3
             or user.shape[1:] != documents.shape[2:]
         ):
             shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))

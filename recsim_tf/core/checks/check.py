@@ -17,6 +17,7 @@ from recsim_tf.core.types import InitialDraws, SimulatorState, Trajectory
 _NUM_STEPS = 3
 
 
+@tf.autograph.experimental.do_not_convert
 def check(simulator: Simulator) -> None:
     """Checks that the models of a simulator keep what `UserModel` and `DocumentModel` promise.
 
