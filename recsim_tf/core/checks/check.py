@@ -1,6 +1,7 @@
 """The check of a simulator: a few users and steps, in which every method is looked at."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from recsim_tf.core.checks.returns import check_tensor
 from recsim_tf.core.checks.users import CheckedUsers
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import STEP_STAGES, Sampled
-from recsim_tf.core.types import InitialDraws, SimulatorState, Trajectory
+from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Trajectory
 
 _NUM_STEPS = 3
 
@@ -84,11 +85,13 @@ def _simulated(
         records.append(record)
         state = next_state if auto_reset else nests.where(state.done, state, next_state)
     checked.observe(state)
-    states, (transitions, newcomers) = (
-        tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *several)
-        for several in (states, records)
-    )
-    return Trajectory(initial, transitions, newcomers), states
+    transitions, newcomers = _stacked(records)
+    return Trajectory(initial, transitions, newcomers), _stacked(states)
+
+
+def _stacked(steps: Sequence[Nest]) -> Nest:
+    """Nests of [B, ...] as one nest of [T, B, ...]."""
+    return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
 
 
 def _slate(simulator: Simulator, num_users: int, step: int) -> tf.Tensor:

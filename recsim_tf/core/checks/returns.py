@@ -118,7 +118,7 @@ def check_distribution(
                 f"must return a distribution of batch shape [users={num_users}]",
                 f"{log_prob.shape.as_list()}{hint}",
             )
-        check_tensors(method, draw, verb="draw", **axes)
+        check_tensors(method, draw, False, "draw", **axes)
         _check_finite(method, distribution, draw, log_prob.numpy())
     if not is_pure:
         method.refuse_impure()
