@@ -24,8 +24,8 @@ def check(simulator: Simulator) -> None:
 
     It simulates a few steps of a few users, eagerly on the CPU, in about a second: with full and
     with short slates, as single sessions and with new users. It looks at the shapes, dtypes,
-    structures and values that every method returns, calls every method twice, goes through the
-    sessions again, and scores them. Nothing else changes: no variable, and no global seed.
+    structures and values that every method returns, calls every method twice, scores draws of every
+    distribution, and goes through the sessions again. It uses up no global random number.
 
         recsim_tf.check(simulator)  # nothing, or an error such as
         # ValueError: Listeners.response must return a distribution of batch shape [users=5], got []
