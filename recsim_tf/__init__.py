@@ -13,6 +13,7 @@ from recsim_tf._version import __version__
 if TYPE_CHECKING:
     from recsim_tf import choice
     from recsim_tf.core.bounds import Bounds
+    from recsim_tf.core.checks import check
     from recsim_tf.core.models import DocumentModel, UserModel
     from recsim_tf.core.parameters import Model, parameter
     from recsim_tf.core.shared_candidates import SharedCandidates
@@ -55,6 +56,7 @@ __all__ = [
     "Transition",
     "UserModel",
     "__version__",
+    "check",
     "choice",
     "click_reward",
     "drifting_taste",
@@ -70,6 +72,7 @@ __all__ = [
 
 _NAMES = {
     "core.bounds": ("Bounds",),
+    "core.checks": ("check",),
     "core.models": ("DocumentModel", "UserModel"),
     "core.parameters": ("Model", "parameter"),
     "core.shared_candidates": ("SharedCandidates",),

@@ -136,9 +136,10 @@ def run(arguments: Sequence[str]) -> int:
         with _without_messages():
             _import(options.command)
     except ModuleNotFoundError as error:
-        extra = "fitting]" if options.command == "fit" else "agents] (on Python 3.11)"
-        missing = f"recsim-tf {options.command} needs {error.name}: install recsim-tf[{extra}"
-        print(f"{ERROR_PREFIX}{missing}", file=sys.stderr)
+        extra = "fitting" if options.command == "fit" else "agents"
+        missing = f"recsim-tf {options.command} needs {error.name}: install recsim-tf[{extra}]"
+        message = str(error) if error.name == "tf_agents" else missing
+        print(f"{ERROR_PREFIX}{message}", file=sys.stderr)
         return 2
     command = {
         "train": _train,

@@ -32,8 +32,15 @@ def register(
       overwrite: whether it may replace another factory, as when a notebook's cell runs again.
 
     Raises:
-      ValueError: if the id is taken by another factory, without `overwrite`.
+      ValueError: if the id is taken by another factory, without `overwrite`, or for an argument of
+        another kind.
     """
+    if not isinstance(environment_id, str):
+        raise ValueError(f"environment_id must be a string, got {environment_id!r}")
+    if not callable(factory):
+        raise ValueError(
+            f"factory must be a function that returns a Simulator, got {type(factory).__name__}"
+        )
     if not overwrite and _factories.get(environment_id, factory) is not factory:
         raise ValueError(
             f"environment_id {environment_id!r} is registered already: choose another, or set"
@@ -56,7 +63,7 @@ def make(environment_id: str, **kwargs) -> Simulator:
       **kwargs: arguments of the environment's factory.
 
     Raises:
-      ValueError: for an unknown id, with the known ones.
+      ValueError: for an unknown id, with the known ones, or if the factory returns no simulator.
       TypeError: for an argument that the environment does not have, with those that it has.
     """
     if environment_id not in _factories:
@@ -75,4 +82,10 @@ def make(environment_id: str, **kwargs) -> Simulator:
             f"{environment_id} has no argument {', '.join(unknown)}; it takes"
             f" {', '.join(parameters)}"
         )
-    return factory(**kwargs)
+    simulator = factory(**kwargs)
+    if not isinstance(simulator, Simulator):
+        raise ValueError(
+            f"the factory of {environment_id} must return a Simulator, got"
+            f" {type(simulator).__name__}"
+        )
+    return simulator

@@ -16,7 +16,7 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf import replicas
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import (
     Nest,
@@ -67,8 +67,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     """
 
     def __init__(self, simulator: SessionSource, batch_size: int, seed=0, validate: bool = True):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        validation.check_count(batch_size=batch_size)
         self.simulator = simulator
         self._validate = validate
         with tf.init_scope():

@@ -7,7 +7,6 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, at_documents, fill_empty
-from recsim_tf.core import validation
 from recsim_tf.core.parameters import parameter
 
 
@@ -38,12 +37,8 @@ class CascadeChoice(ChoiceModel, abc.ABC):
       validate: whether to check for NaN and infinite scores and for probabilities outside [0, 1].
     """
 
-    score_scaling: Any = parameter(0.05)
-    attention_prob: Any = parameter(0.65)
-
-    def check(self):
-        validation.check_range("attention_prob", self.attention_prob, low=0, high=1)
-        validation.check_range("score_scaling", self.score_scaling, low=0)
+    score_scaling: Any = parameter(0.05, low=0)
+    attention_prob: Any = parameter(0.65, low=0, high=1)
 
     @abc.abstractmethod
     def values(self, scores: tf.Tensor) -> tf.Tensor:

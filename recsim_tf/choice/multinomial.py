@@ -19,7 +19,7 @@ class MultinomialLogit(ChoiceModel):
     """
 
     is_multinomial: ClassVar[bool] = True
-    no_click_mass: Any = parameter(-float("inf"))
+    no_click_mass: Any = parameter(-float("inf"), low=-float("inf"))
 
     def weights(self, scores, mask=None):
         return tf.nn.softmax(self._logits(scores, mask))

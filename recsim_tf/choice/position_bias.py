@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from recsim_tf.choice.cascade import first_click
 from recsim_tf.choice.multinomial import MultinomialProportional
-from recsim_tf.core import validation
 from recsim_tf.core.parameters import parameter
 
 NO_CLICK_READINGS = ("kept", "unscaled", "rest", "scan")
@@ -44,7 +43,7 @@ class PositionBiasedProportional(MultinomialProportional):
     """
 
     is_multinomial: ClassVar[bool] = False
-    attention_decay: Any = parameter(0.65)
+    attention_decay: Any = parameter(0.65, low=0, high=1)
     no_click: str = "kept"
 
     def check(self):
@@ -52,7 +51,6 @@ class PositionBiasedProportional(MultinomialProportional):
             raise ValueError(
                 f"no_click must be one of {', '.join(NO_CLICK_READINGS)}, got {self.no_click!r}"
             )
-        validation.check_range("attention_decay", self.attention_decay, low=0, high=1)
 
     def weights(self, scores, mask=None):
         unbiased = super().weights(scores, mask)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulation import Simulation
 from recsim_tf.core.stages import PartlySampled, Recorded
-from recsim_tf.core.types import LogProb, Nest, SimulatorState, Trajectory
+from recsim_tf.core.types import LogProb, Nest, SimulatorState, StepDraws, Trajectory
 
 
 class Hindsight(Simulation):
@@ -90,8 +90,16 @@ class Hindsight(Simulation):
 
         Returns:
           The last carry.
+
+        Raises:
+          ValueError: for an unknown stage.
         """
         stages = tuple(stages)
+        unknown = [stage for stage in stages if stage not in StepDraws._fields]
+        if unknown:
+            raise ValueError(
+                f"stages must be of {', '.join(StepDraws._fields)}, got {', '.join(unknown)}"
+            )
         num_steps = trajectory.transitions.reward.shape[0]
 
         def body(step, state, seed, carry):

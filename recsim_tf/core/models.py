@@ -29,7 +29,13 @@ class Dynamics(Model, abc.ABC):
     dtype: tf.DType = dataclasses.field(default=tf.float32, kw_only=True)
 
     def __post_init__(self) -> None:
-        self.dtype = tf.as_dtype(self.dtype)
+        try:
+            dtype = tf.as_dtype(self.dtype)
+        except TypeError:
+            dtype = None
+        if dtype is None or not dtype.is_floating:
+            raise ValueError(f"dtype must be a float type such as tf.float32, got {self.dtype!r}")
+        self.dtype = dtype
         super().__post_init__()
 
     def entries(self, name: str, ids: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
@@ -124,7 +130,9 @@ class UserModel(Dynamics):
         return Bounds()
 
     def response_bounds(self) -> Nest:
-        """`Bounds` of the observed response: one for all of it, or a nest of its structure."""
+        """`Bounds` of the observed response: one for all of it, or a nest of its structure. Zeros,
+        the response before the first slate, are within them.
+        """
         return Bounds()
 
     def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import validation
+from recsim_tf.core.ranges import Range
 
 _PARAMETER = "parameter"
 # Longer arrays are described by their shape.
@@ -25,18 +26,27 @@ class ParameterSpec(NamedTuple):
 
     rank: int  # number of axes of the parameter itself
     are_probabilities: bool  # whether its last axis holds probabilities that sum to one
+    range: Range  # of its numbers
 
 
 def parameter(
-    default: Any = dataclasses.MISSING, rank: int = 0, are_probabilities: bool = False
+    default: Any = dataclasses.MISSING,
+    rank: int = 0,
+    are_probabilities: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
 ) -> Any:
     """A field of a model that is one of its parameters.
 
         class Listeners(recsim_tf.UserModel):
-            patience: Any = recsim_tf.parameter(3.0)
+            patience: Any = recsim_tf.parameter(3.0, low=0)
             genre_probs: Any = recsim_tf.parameter((0.2, 0.8), rank=1, are_probabilities=True)
 
     A parameter may be fitted, compared on the axis of users and saved; see `Model.parameters`.
+    Its numbers are checked when a model is made: they are finite and in the range. Variables, and
+    tensors inside a graph, are not checked, because their values are not known yet.
 
     Args:
       default: its value; without one the parameter has to be given.
@@ -45,8 +55,12 @@ def parameter(
         allows it, a number holds for all entries.
       are_probabilities: whether its last axis holds probabilities that sum to one, which is checked
         where they are numbers.
+      low: the least number that is allowed, None for no limit; -inf allows -inf.
+      high: the largest number that is allowed, None for no limit; inf allows inf.
+      above: a number that all must be above, None for no limit.
+      below: a number that all must be below, None for no limit.
     """
-    spec = ParameterSpec(rank, are_probabilities)
+    spec = ParameterSpec(rank, are_probabilities, Range(low, high, above, below))
     return dataclasses.field(default=default, metadata={_PARAMETER: spec})
 
 
@@ -93,8 +107,11 @@ class Model(tf.Module):
                 )
         self.check()
         for field, value in self._fields():
-            if _PARAMETER in field.metadata and field.metadata[_PARAMETER].are_probabilities:
-                validation.check_probabilities(field.name, value)
+            if _PARAMETER in field.metadata:
+                spec = field.metadata[_PARAMETER]
+                if spec.are_probabilities:
+                    validation.check_probabilities(field.name, value)
+                spec.range.check(field.name, value)
 
     def check(self) -> None:
         """Checks the fields; raises `ValueError`. A subclass overrides it."""
@@ -137,6 +154,8 @@ class Model(tf.Module):
         Raises:
           ValueError: for an unknown parameter, or a value that the model refuses.
         """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"values must be a dict by name, got {type(values).__name__}")
         own: dict[str, Any] = {}
         inner: dict[str, dict[str, Any]] = {}
         for name, value in values.items():

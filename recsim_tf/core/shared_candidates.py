@@ -55,6 +55,10 @@ class SharedCandidates(DocumentModel):
     documents: DocumentModel
 
     def check(self):
+        if not isinstance(self.documents, DocumentModel):
+            raise ValueError(
+                f"documents must be a DocumentModel, got {type(self.documents).__name__}"
+            )
         if self.documents.initial_draws(1) is not None:
             raise ValueError(
                 "documents must have no corpus state to be shared by users, got"

@@ -36,14 +36,24 @@ class Simulation(Model):
     num_users: int | None = None
 
     def check(self):
-        validation.check_range("num_candidates", self.num_candidates, low=1)
-        if not 1 <= self.slate_size <= self.num_candidates:
+        for name, model, kind in (
+            ("users", self.users, UserModel),
+            ("documents", self.documents, DocumentModel),
+        ):
+            if not isinstance(model, kind):
+                raise ValueError(f"{name} must be a {kind.__name__}, got {type(model).__name__}")
+        if not callable(self.reward_fn):
+            raise ValueError(f"reward_fn must be a function of a response, got {self.reward_fn!r}")
+        validation.check_count(num_candidates=self.num_candidates, slate_size=self.slate_size)
+        if self.slate_size > self.num_candidates:
             raise ValueError(
                 f"slate_size must be in [1, num_candidates={self.num_candidates}], got"
                 f" {self.slate_size}"
             )
-        if self.max_steps is not None and self.max_steps < 1:
-            raise ValueError(f"max_steps must be at least 1 or None, got {self.max_steps}")
+        optional = {"max_steps": self.max_steps, "num_users": self.num_users}
+        validation.check_count(
+            **{name: count for name, count in optional.items() if count is not None}
+        )
         self.users.check_documents(self.documents, self.slate_size)
         self._reward_reads_user = _num_arguments(self.reward_fn) > 1
 

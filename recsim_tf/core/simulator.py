@@ -5,7 +5,8 @@ from collections.abc import Callable
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, validation
+from recsim_tf.core.acting import act, check_policy
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
 from recsim_tf.core.execution import without_autograph
@@ -66,13 +67,10 @@ class Simulator(Hindsight, SessionSource):
           seed: an integer or int32 [2].
 
         Raises:
-          ValueError: if the models' parameters are for another number of users.
+          ValueError: if num_users is no integer of at least 1, or if the models' parameters are for
+            another number of users.
         """
-        if self.num_users not in (None, num_users):
-            raise ValueError(
-                f"num_users must be {self.num_users}, for which the models have parameters, got"
-                f" {num_users}"
-            )
+        self._check_num_users(num_users)
         return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
 
     def replace(self, state: SimulatorState, who: tf.Tensor, seed) -> SimulatorState:
@@ -163,7 +161,15 @@ class Simulator(Hindsight, SessionSource):
 
         Returns:
           A trajectory [T, B, ...].
+
+        Raises:
+          ValueError: if num_users or num_steps is no integer of at least 1, if the models'
+            parameters are for another number of users, or if the policy is no function that returns
+            a slate and a policy state.
         """
+        self._check_num_users(num_users)
+        validation.check_count(num_steps=num_steps)
+        check_policy(policy)
         initial_seed, loop_seed = random.split_seed(seed, 2)
         initial = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
         state = self.initial_state(initial)
@@ -171,7 +177,7 @@ class Simulator(Hindsight, SessionSource):
             policy_state = initial_policy_state(policy, num_users)
         # This step gives the loop its shapes; nothing uses its values, so that it is pruned from
         # the graph.
-        slate, _ = policy(self.observe(state), policy_state, loop_seed)
+        slate, _ = act(policy, self.observe(state), policy_state, loop_seed)
         _, transition, newcomers = self.advance(
             state, slate, Sampled(loop_seed, STEP_STAGES), auto_reset
         )
@@ -210,7 +216,12 @@ class Simulator(Hindsight, SessionSource):
 
         Returns:
           The last carry.
+
+        Raises:
+          ValueError: as `rollout`.
         """
+        validation.check_count(num_steps=num_steps)
+        check_policy(policy)
         initial_seed, loop_seed = random.split_seed(seed, 2)
         state = self.reset(num_users, initial_seed)
         if policy_state is None:
@@ -232,6 +243,14 @@ class Simulator(Hindsight, SessionSource):
             not auto_reset,
         )
 
+    def _check_num_users(self, num_users: int) -> None:
+        validation.check_count(num_users=num_users)
+        if self.num_users not in (None, num_users):
+            raise ValueError(
+                f"num_users must be {self.num_users}, for which the models have parameters, got"
+                f" {num_users}"
+            )
+
     def _loop(
         self, policy, state, num_steps, seed, auto_reset, policy_state, update, carry, early_exit
     ):
@@ -251,7 +270,7 @@ class Simulator(Hindsight, SessionSource):
 
         def body(step, state, policy_state, seed, noise, carry):
             seed, policy_seed, noise_seed = random.split_seed(seed, 3)
-            slate, policy_state = policy(self.observe(state), policy_state, policy_seed)
+            slate, policy_state = act(policy, self.observe(state), policy_state, policy_seed)
             stages = ahead.step(noise, noise_seed)
             next_state, transition, newcomers = self.advance(state, slate, stages, auto_reset)
             if auto_reset:

@@ -2,6 +2,7 @@
 allowed.
 """
 
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,24 +38,16 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
         return tf.identity(tensor)
 
 
-def check_range(name: str, value, low: float | None = None, high: float | None = None) -> None:
-    """Requires a number to be in [low, high]. Tensors and variables pass, because their values may
-    be unknown.
-
-    Args:
-      name: the argument's name.
-      value: a number, a tensor or a variable.
-      low: the least value, None for no limit.
-      high: the largest value, None for no limit.
+def check_count(**counts) -> None:
+    """Requires each argument to be an integer of at least 1: Python's or NumPy's, no bool.
 
     Raises:
-      ValueError: if it is outside.
+      ValueError: for the first that is not, by its name.
     """
-    if not isinstance(value, (int, float)):
-        return
-    if (low is not None and value < low) or (high is not None and value > high):
-        allowed = f"at least {low}" if high is None else f"in [{low}, {high}]"
-        raise ValueError(f"{name} must be {allowed}, got {value}")
+    for name, count in counts.items():
+        is_integer = isinstance(count, numbers.Integral) and not isinstance(count, bool)
+        if not is_integer or count < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {count!r}")
 
 
 def table_shape(name: str, table) -> tf.TensorShape:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.adapters import episodes
+from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.runs.errors import UsageError
@@ -124,6 +125,7 @@ def run_fit(
             "run_fit.posterior must be False and run_fit.held_out None for a log in pieces, got"
             f" {posterior} and {held_out}"
         )
+    check(simulator)
     with run_dir.claim():
         started = time.perf_counter()
         result = fit(simulator, parameters, log, held_out=validation, folder=run_dir.path)

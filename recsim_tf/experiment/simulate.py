@@ -9,6 +9,7 @@ import gin
 
 from recsim_tf.adapters import episodes
 from recsim_tf.core import random
+from recsim_tf.core.checks import check
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
@@ -76,6 +77,7 @@ def simulate_policies(
                 "episode_file holds sessions of one policy, environment and seed: leave out"
                 " Evaluation.compare and Evaluation.seeds, and name one of simulate.policies"
             )
+    check(simulator)
     of_simulator = functools.partial(baseline_policies, named)
     started = time.perf_counter()
     results = (

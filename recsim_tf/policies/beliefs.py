@@ -46,6 +46,7 @@ class AffinityScores:
             and tf.is_tensor(documents)
             and user.dtype.is_floating
             and user.dtype == documents.dtype
+            and documents.shape.rank == 3
             and user.shape[1:] == documents.shape[2:]
         )
 

@@ -324,7 +324,9 @@ def test_short_slates_int64_and_permitted_duplicates_are_accepted():
 
 @pytest.mark.parametrize("batch_size", [0, -1])
 def test_the_batch_size_must_be_positive(batch_size):
-    with pytest.raises(ValueError, match=f"batch_size must be at least 1, got {batch_size}"):
+    with pytest.raises(
+        ValueError, match=f"batch_size must be an integer of at least 1, got {batch_size}"
+    ):
         SlateEnvironment(simulator(), batch_size)
 
 

@@ -275,7 +275,7 @@ INVALID = {
     "NaN no-click logit": (
         choice.MultinomialLogit,
         [0.5, 0.1],
-        {"no_click_mass": np.nan},
+        {"no_click_mass": tf.Variable(np.nan)},
         "no_click_mass must be finite or -inf",
     ),
     "empty slate with a certain click": (
@@ -301,13 +301,13 @@ INVALID = {
     "attention above one": (
         CASCADE,
         [0.5, 0.5],
-        {"attention_prob": tf.constant(1.5)},
+        {"attention_prob": tf.Variable(1.5)},
         "attention_prob must be in",
     ),
     "negative scaling": (
         CASCADE,
         [0.5, 0.5],
-        {"score_scaling": tf.constant(-0.5)},
+        {"score_scaling": tf.Variable(-0.5)},
         "score_scaling must be at least 0",
     ),
 }

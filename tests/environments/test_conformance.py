@@ -166,12 +166,14 @@ def test_specs_are_named_and_bounded(env):
     assert (action_spec.minimum, action_spec.maximum) == (0, NUM_CANDIDATES - 1)
 
 
-def test_observations_lie_within_their_specs(env, time_steps):
+def test_the_check_of_models_passes(simulator):
+    recsim_tf.check(simulator)
+
+
+def test_time_steps_are_like_their_specs(env, time_steps):
     def check(spec, values):
         assert values.dtype == spec.dtype
         assert values.shape == [NUM_USERS, *spec.shape]
-        assert (values.numpy() >= spec.minimum).all()
-        assert (values.numpy() <= spec.maximum).all()
 
     for time_step in time_steps:
         tf.nest.map_structure(check, env.observation_spec(), time_step.observation)

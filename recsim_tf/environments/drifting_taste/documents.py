@@ -55,9 +55,8 @@ class Catalogue(DocumentModel):
     ids_only: bool = False
 
     def check(self):
-        for name, number in (("num_items", self.num_items), ("num_factors", self.num_factors)):
-            validation.check_range(name, number, low=1)
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
+        validation.check_count(**axes)
         if self.factors is None:
             draws = np.random.default_rng(self.seed).standard_normal(list(axes.values()))
             self.factors = draws.astype(self.dtype.as_numpy_dtype)

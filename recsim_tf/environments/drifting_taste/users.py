@@ -59,18 +59,18 @@ class DriftingTasteUsers(UserModel):
       dtype: tf.float32 or tf.float64.
 
     Raises:
-      ValueError: if num_factors is below 1.
+      ValueError: if num_factors is no integer of at least 1, or a parameter is out of range.
     """
 
     num_factors: int = 16
     taste_loc: Any = parameter(0.0, rank=1)
-    taste_scale: Any = parameter(1.0, rank=1)
+    taste_scale: Any = parameter(1.0, rank=1, above=0)
     gain: Any = parameter(0.1, rank=1)
-    decay: Any = parameter(0.9, rank=1)
+    decay: Any = parameter(0.9, rank=1, low=0, high=1)
     choice_model: choice.ChoiceModel = dataclasses.field(default_factory=choice.MultinomialLogit)
 
     def check(self):
-        validation.check_range("num_factors", self.num_factors, low=1)
+        validation.check_count(num_factors=self.num_factors)
 
     def check_documents(self, documents, slate_size):
         if isinstance(documents, Catalogue) and documents.num_factors != self.num_factors:

@@ -74,14 +74,13 @@ class UtilityVideos(_Videos):
     num_topics: int = 20
     min_utility: Any = parameter(-3.0)
     max_utility: Any = parameter(3.0)
-    quality_stddev: Any = parameter(0.1)
-    video_length: Any = parameter(4.0)
+    quality_stddev: Any = parameter(0.1, low=0)
+    video_length: Any = parameter(4.0, low=0)
     topic_quality_means: Any = parameter(None, rank=1)
 
     def check(self):
         num_topics, topic_quality_means = self.num_topics, self.topic_quality_means
-        if num_topics < 1:
-            raise ValueError(f"num_topics must be at least 1, got {num_topics}")
+        validation.check_count(num_topics=num_topics)
         if (
             topic_quality_means is None
             and int(0.7 * num_topics) + int(0.3 * num_topics) != num_topics
@@ -151,11 +150,12 @@ class PlainVideos(_Videos):
     min_feature_value: float = -1.0
     max_feature_value: float = 1.0
     video_length_mean: Any = parameter(4.3)
-    video_length_stddev: Any = parameter(1.0)
-    max_video_length: Any = parameter(100.0)
+    video_length_stddev: Any = parameter(1.0, low=0)
+    max_video_length: Any = parameter(100.0, low=0, high=float("inf"))
     quality: Any = parameter(1.0)
 
     def check(self):
+        validation.check_count(num_features=self.num_features)
         if not self.min_feature_value < self.max_feature_value:
             raise ValueError(
                 f"min_feature_value must be below max_feature_value={self.max_feature_value}, got"

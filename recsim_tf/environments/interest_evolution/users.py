@@ -85,10 +85,10 @@ class InterestEvolutionUsers(UserModel):
     document_quality_factor: Any = parameter(1.0)
     alpha_x_intercept: Any = parameter(1.0)
     alpha_y_intercept: Any = parameter(0.3)
-    departure_temperature: Any = parameter(None)
+    departure_temperature: Any = parameter(None, above=0)
 
     def check(self):
-        validation.check_range("num_features", self.num_features, low=1)
+        validation.check_count(num_features=self.num_features)
 
     @classmethod
     def plain(cls, **overrides) -> "InterestEvolutionUsers":

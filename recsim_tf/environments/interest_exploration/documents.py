@@ -45,7 +45,7 @@ class TopicDocuments(DocumentModel):
 
     topic_distribution: Any = parameter((0.2, 0.8), rank=1, are_probabilities=True)
     quality_loc: Any = parameter((0.8, 0.2), rank=1)
-    quality_scale: Any = parameter((0.1, 0.1), rank=1)
+    quality_scale: Any = parameter((0.1, 0.1), rank=1, low=0)
 
     def check(self):
         topics = {"num_topics": self.num_topics}

@@ -69,7 +69,7 @@ class InterestExplorationUsers(UserModel):
 
     user_type_distribution: Any = parameter((0.3, 0.7), rank=1, are_probabilities=True)
     affinity_loc: Any = parameter(((0.1, 0.7), (0.7, 0.1)), rank=2)
-    affinity_scale: Any = parameter(((0.1, 0.1), (0.1, 0.1)), rank=2)
+    affinity_scale: Any = parameter(((0.1, 0.1), (0.1, 0.1)), rank=2, low=0)
     choice_model: choice.ChoiceModel = dataclasses.field(
         default_factory=lambda: choice.MultinomialLogit(no_click_mass=5.0)
     )

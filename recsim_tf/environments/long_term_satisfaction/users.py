@@ -92,24 +92,19 @@ class LongTermSatisfactionUsers(UserModel):
       dtype: tf.float32, or tf.float64 for gradient checks.
 
     Raises:
-      ValueError: if `memory_discount` is a number outside [0, 1).
+      ValueError: if a parameter is out of range.
     """
 
-    memory_discount: Any = parameter(0.7)
+    memory_discount: Any = parameter(0.7, low=0, below=1)
     sensitivity: Any = parameter(0.01)
-    innovation_stddev: Any = parameter(0.05)
+    innovation_stddev: Any = parameter(0.05, low=0)
     choc_mean: Any = parameter(5.0)
-    choc_stddev: Any = parameter(1.0)
+    choc_stddev: Any = parameter(1.0, low=0)
     kale_mean: Any = parameter(4.0)
-    kale_stddev: Any = parameter(1.0)
+    kale_stddev: Any = parameter(1.0, low=0)
     time_budget: Any = parameter(60.0)
     choice_model: choice.ChoiceModel | None = None
-    observation_stddev: Any = parameter(None)
-
-    def check(self):
-        discount = self.memory_discount
-        if isinstance(discount, (int, float)) and not 0 <= discount < 1:
-            raise ValueError(f"memory_discount must be in [0, 1), got {discount}")
+    observation_stddev: Any = parameter(None, above=0)
 
     @classmethod
     def tutorial(cls, **overrides) -> "LongTermSatisfactionUsers":

@@ -82,7 +82,7 @@ class PageItems(DocumentModel):
     seed: int = 0
 
     def check(self):
-        validation.check_range("num_items", self.num_items, low=1)
+        validation.check_count(num_items=self.num_items)
         num_items, floats = self.num_items, self.dtype.as_numpy_dtype
         if self.item_effect is None:
             draws = np.random.default_rng(self.seed).normal(0.0, _ITEM_SCALE, num_items)

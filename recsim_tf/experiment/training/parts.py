@@ -13,6 +13,7 @@ from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
 from recsim_tf.core import random
+from recsim_tf.core.checks import check
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import check_type, typed
@@ -139,6 +140,7 @@ def experiment(
         )
     # Keras initialises weights from global generators.
     tf.keras.utils.set_random_seed(seed % 2**32)
+    check(simulator)
     environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
     progress = Progress()
     layered: SessionSource = simulator

@@ -89,8 +89,8 @@ def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: DriftingTasteUsers(0), "num_factors must be at least 1, got 0"),
-        (lambda: Catalogue(0), "num_items must be at least 1, got 0"),
+        (lambda: DriftingTasteUsers(0), "num_factors must be an integer of at least 1, got 0"),
+        (lambda: Catalogue(0), "num_items must be an integer of at least 1, got 0"),
         (
             lambda: Catalogue(4, 3, factors=FACTORS),
             r"factors must have shape \[num_items=4, num_factors=3\]",

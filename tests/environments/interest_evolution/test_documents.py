@@ -55,7 +55,7 @@ def test_tables_and_limits_may_differ_between_users():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_topics": 0}, "num_topics must be at least 1, got 0"),
+        ({"num_topics": 0}, "num_topics must be an integer of at least 1, got 0"),
         ({"num_topics": 5}, r"num_topics must satisfy .* got 5"),
         (
             {"num_topics": 3, "topic_quality_means": [1.0]},

@@ -188,5 +188,5 @@ def test_agents_see_interests_and_not_the_budget():
 
 
 def test_the_number_of_features_must_be_positive():
-    with pytest.raises(ValueError, match="num_features must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_features must be an integer of at least 1, got 0"):
         InterestEvolutionUsers(num_features=0)

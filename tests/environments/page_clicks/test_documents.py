@@ -64,7 +64,7 @@ def test_candidates_are_uniform_over_the_catalogue():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_items": 0}, "num_items must be at least 1, got 0"),
+        ({"num_items": 0}, "num_items must be an integer of at least 1, got 0"),
         ({"item_effect": [1.0, 2.0]}, r"item_effect must have shape \[num_items=3\]"),
         (
             {"categories": [[0.5], [0.0], [1.0]]},

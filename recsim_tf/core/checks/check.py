@@ -1,0 +1,114 @@
+"""The check of a simulator: a few users and steps, in which every method is looked at."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.checks.documents import CheckedDocuments
+from recsim_tf.core.checks.methods import Method, same
+from recsim_tf.core.checks.returns import check_tensor
+from recsim_tf.core.checks.users import CheckedUsers
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.stages import STEP_STAGES, Sampled
+from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Trajectory
+
+_NUM_STEPS = 3
+
+
+@tf.autograph.experimental.do_not_convert
+def check(simulator: Simulator) -> None:
+    """Checks that the models of a simulator keep what `UserModel` and `DocumentModel` promise.
+
+    It simulates a few steps of a few users, eagerly on the CPU, in about a second: with full and
+    with short slates, as single sessions and with new users. It looks at the shapes, dtypes,
+    structures and values that every method returns, calls every method twice, scores draws of every
+    distribution, and goes through the sessions again. It uses up no global random number.
+
+        recsim_tf.check(simulator)  # nothing, or an error such as
+        # ValueError: Listeners.response must return a distribution of batch shape [users=5], got []
+
+    `recsim-tf train`, `evaluate`, `simulate` and `fit` call it before they start.
+
+    Args:
+      simulator: of the models.
+
+    Raises:
+      ValueError: for the first fault. It is one line, which names the method, what is expected and
+        what was got. An exception of a method is its cause.
+    """
+    if not isinstance(simulator, Simulator):
+        raise ValueError(f"simulator must be a Simulator, got {type(simulator).__name__}")
+    sizes = (simulator.slate_size, simulator.num_candidates)
+    # Another length than that of other axes, so that a wrong axis does not pass for the users.
+    num_users = simulator.num_users or next(size for size in (5, 6, 7) if size not in sizes)
+    with tf.init_scope(), tf.device("CPU:0"):
+        for models, auto_reset in ((_checked(simulator, num_users), False), (simulator, True)):
+            trajectory, states = _simulated(models, num_users, auto_reset)
+            _check_replay(simulator, trajectory, states)
+
+
+def _checked(simulator: Simulator, num_users: int) -> Simulator:
+    """The simulator with models that check every call."""
+    reward = Method("reward_fn", simulator.reward_fn)
+
+    def reward_fn(response):
+        found = reward.pure(response)
+        check_tensor(reward, found, "float", users=num_users)
+        if not np.isfinite(found).all():
+            reward.refuse("must return finite rewards", found[~tf.math.is_finite(found)][0].numpy())
+        return found
+
+    return dataclasses.replace(
+        simulator,
+        users=CheckedUsers(simulator.users, num_users, simulator.slate_size),
+        documents=CheckedDocuments(simulator.documents, num_users, simulator.num_candidates),
+        reward_fn=reward_fn,
+    )
+
+
+def _simulated(
+    checked: Simulator, num_users: int, auto_reset: bool
+) -> tuple[Trajectory, SimulatorState]:
+    """Sessions, and the states [T, B, ...] in which their slates were shown."""
+    seed, *step_seeds = random.split_seed(random.as_seed(0), 1 + _NUM_STEPS)
+    initial = checked.begin(num_users, Sampled(seed, InitialDraws._fields))
+    state = checked.initial_state(initial)
+    states, records = [], []
+    for step, seed in enumerate(step_seeds):
+        checked.observe(state)
+        slate = _slate(checked, num_users, step)
+        next_state, *record = checked.advance(state, slate, Sampled(seed, STEP_STAGES), auto_reset)
+        states.append(state)
+        records.append(record)
+        state = next_state if auto_reset else nests.where(state.done, state, next_state)
+    checked.observe(state)
+    transitions, newcomers = _stacked(records)
+    return Trajectory(initial, transitions, newcomers), _stacked(states)
+
+
+def _stacked(steps: Sequence[Nest]) -> Nest:
+    """Nests of [B, ...] as one nest of [T, B, ...]."""
+    return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
+
+
+def _slate(simulator: Simulator, num_users: int, step: int) -> tf.Tensor:
+    """Slates [B, K] of some step: every second one is short, with one document."""
+    slate = (np.arange(simulator.slate_size) + step) % simulator.num_candidates
+    if step % 2:
+        slate[1:] = -1
+    return tf.constant(np.tile(slate, [num_users, 1]), tf.int32)
+
+
+def _check_replay(simulator: Simulator, trajectory: Trajectory, states: SimulatorState) -> None:
+    """Requires that the draws of sessions give their states again."""
+    for name, found, expected in zip(
+        SimulatorState._fields, simulator.replay(trajectory), states, strict=True
+    ):
+        if not same(found, expected):
+            raise ValueError(
+                f"replay must reproduce the {name} of every step from the draws, got another: no"
+                " method may keep anything between its calls"
+            )

@@ -1,0 +1,100 @@
+"""Calls of the methods of a model. A fault becomes one line that names the method."""
+
+import contextlib
+import inspect
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.parameters import Model
+from recsim_tf.core.types import Nest
+from recsim_tf.errors import one_line
+
+# What TensorFlow adds to the message of an operation.
+_OF_TENSORFLOW = re.compile(r"\{\{.*?\}\} | \[Op:\w+\].*$")
+
+
+class Method:
+    """A method of a model, or another function that an author of an environment writes.
+
+    Args:
+      name: in messages, such as "Listeners.response".
+      function: the method.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Any]):
+        self.name = name
+        self._function = function
+
+    @classmethod
+    def of(cls, model: Model, name: str) -> "Method":
+        """The method of a model by its name."""
+        return cls(f"{type(model).__name__}.{name}", getattr(model, name))
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The result.
+
+        Raises:
+          ValueError: for an exception of the method, with the line of its file.
+        """
+        with self.guarded():
+            return self._function(*arguments)
+
+    def pure(self, *arguments: Any) -> Nest:
+        """The result, a nest of tensors.
+
+        Raises:
+          ValueError: as by `__call__`, or if the same arguments give another result a second time.
+        """
+        result = self(*arguments)
+        if not same(result, self(*arguments)):
+            self.refuse_impure()
+        return result
+
+    def refuse_impure(self) -> NoReturn:
+        """Raises the error of a method that gives another result the second time."""
+        self.refuse(
+            "must return the same for the same arguments",
+            "something else the second time: only the draws of distributions may be random",
+        )
+
+    def refuse(self, expected: str, got: Any) -> NoReturn:
+        """Raises the error of a wrong result."""
+        raise ValueError(f"{self.name} {expected}, got {got}")
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """An exception inside becomes one line."""
+        try:
+            yield
+        except Exception as error:
+            said = _OF_TENSORFLOW.sub("", one_line(error))
+            message = f"{self.name}: {type(error).__name__}: {said}{self._place(error)}"
+            raise ValueError(message) from error
+
+    def _place(self, error: Exception) -> str:
+        """Where in the file of the method an exception was raised, or nothing."""
+        try:
+            file = inspect.getfile(inspect.unwrap(self._function))
+        except TypeError:  # It is no function of Python.
+            return ""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == file]
+        return f" ({Path(file).name}, line {lines[-1]})" if lines else ""
+
+
+def same(one: Nest, other: Nest) -> bool:
+    """Whether two nests hold the same tensors; NaN is equal to NaN."""
+    first, second = tf.nest.flatten(one), tf.nest.flatten(other)
+    return len(first) == len(second) and all(map(_equal, first, second))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    floats = one.dtype.kind == other.dtype.kind == "f"
+    return np.array_equal(one, other, equal_nan=floats)

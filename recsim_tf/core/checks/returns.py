@@ -1,0 +1,174 @@
+"""What the methods of a model must return."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tree
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.bounds import bounded_specs
+from recsim_tf.core.checks.methods import Method, same
+from recsim_tf.core.types import Nest
+
+# Draws of each distribution, besides that of the step.
+_NUM_DRAWS = 4
+
+
+def check_tensors(
+    method: Method, nest: Nest, may_be_empty: bool = False, verb: str = "return", **axes: int
+) -> None:
+    """Requires a nest of tensors that begin with these axes, and do not hold NaN.
+
+    Args:
+      method: that returned the nest.
+      nest: the result.
+      may_be_empty: whether a nest without tensors, such as (), will do.
+      verb: what the method does with it.
+      **axes: name and length of each axis.
+    """
+    leaves = tree.flatten_with_path(nest)
+    if not (leaves or may_be_empty):
+        method.refuse(f"must {verb} at least one tensor", nest)
+    for path, leaf in leaves:
+        what = f"must {verb} {_named(path)}"
+        if not tf.is_tensor(leaf):
+            method.refuse(f"{what} as a tensor" if path else what, leaf)
+        if leaf.shape[: len(axes)] != list(axes.values()):
+            method.refuse(f"{what} of shape {_shape(axes, '...')}", leaf.shape.as_list())
+        if leaf.dtype.is_floating and np.isnan(leaf).any():
+            method.refuse(f"{what} without NaN", "NaN")
+
+
+def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes: int) -> None:
+    """Requires one tensor.
+
+    Args:
+      method: that returned the tensor.
+      tensor: the result, or a part of it.
+      dtype: "float" or "bool".
+      what: the name of the part.
+      **axes: name and length of each axis.
+    """
+    what = f"must return {what or 'a tensor'} of {dtype} {_shape(axes)}"
+    if not tf.is_tensor(tensor):
+        method.refuse(what, described(tensor))
+    right = tensor.dtype.is_bool if dtype == "bool" else tensor.dtype.is_floating
+    if not right or tensor.shape != list(axes.values()):
+        method.refuse(what, described(tensor))
+
+
+def check_like(method: Method, nest: Nest, other: Nest, other_method: str) -> None:
+    """Requires the structure, shapes and dtypes of another nest, that of `other_method`."""
+    try:
+        tf.nest.assert_same_structure(other, nest)
+    except (TypeError, ValueError):
+        method.refuse(f"must return {described(other)}, as {other_method} does", described(nest))
+    for (path, leaf), other_leaf in zip(
+        tree.flatten_with_path(nest), tf.nest.flatten(other), strict=True
+    ):
+        expected, got = described(other_leaf), described(leaf)
+        if got != expected:
+            method.refuse(f"must return {_named(path)} of {expected}, as {other_method} does", got)
+
+
+def check_bounds(method: Method, values: Nest, bounds: Nest, declared_by: Method) -> None:
+    """Requires the values of an observation to be in its bounds."""
+    specs = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), values)
+    with declared_by.guarded():
+        bounded = bounded_specs("", specs, bounds)
+    for spec, value in zip(tf.nest.flatten(bounded), tf.nest.flatten(values), strict=True):
+        outside = (value.numpy() < spec.minimum) | (value.numpy() > spec.maximum)
+        if outside.any():
+            what = spec.name.strip("/") or "values"
+            method.refuse(
+                f"must return {what} in [{spec.minimum}, {spec.maximum}], as"
+                f" {declared_by.name} declares",
+                value.numpy()[outside][0],
+            )
+
+
+def check_distribution(
+    method: Method, *arguments: Any, **axes: int
+) -> tuple[tfd.Distribution, list[Nest]]:
+    """Requires the method to return a distribution with one batch axis, the users, whose draws
+    have these axes and finite log-probabilities.
+
+    Returns:
+      The distribution, and some draws.
+    """
+    distribution = method(*arguments)
+    if not isinstance(distribution, tfd.Distribution):
+        method.refuse(
+            "must return a distribution of TensorFlow Probability", described(distribution)
+        )
+    num_users = axes["users"]
+    again = method(*arguments)
+    with method.guarded():
+        seeds = random.split_seed(random.as_seed(0), _NUM_DRAWS)
+        draws = [random.sample(distribution, seed) for seed in seeds]
+        is_pure = same(draws[0], random.sample(again, seeds[0]))
+        log_probs = [distribution.log_prob(draw) for draw in draws]
+    for draw, log_prob in zip(draws, log_probs, strict=True):
+        if log_prob.shape != [num_users]:
+            hint = ": wrap it in tfd.Independent" if log_prob.shape.rank > 1 else ""
+            method.refuse(
+                f"must return a distribution of batch shape [users={num_users}]",
+                f"{log_prob.shape.as_list()}{hint}",
+            )
+        check_tensors(method, draw, False, "draw", **axes)
+        _check_finite(method, distribution, draw, log_prob.numpy())
+    if not is_pure:
+        method.refuse_impure()
+    return distribution, draws
+
+
+def _check_finite(method, distribution, draw, log_prob) -> None:
+    if np.isfinite(log_prob).all():
+        return
+    user = int(np.flatnonzero(~np.isfinite(log_prob))[0])
+    of_nan = _nan_parameters(distribution)
+    reason = (
+        f"NaN in its {', '.join(of_nan)}"
+        if of_nan
+        else f"the draw {tf.nest.map_structure(lambda leaf: leaf[user].numpy().tolist(), draw)}"
+    )
+    method.refuse(
+        "must return a distribution with a finite log-probability of each draw",
+        f"{log_prob[user]} for {reason}",
+    )
+
+
+def _nan_parameters(distribution: tfd.Distribution) -> list[str]:
+    """The parameters of a distribution, and of those inside it, that hold NaN."""
+    found = []
+    for name, value in distribution.parameters.items():
+        if isinstance(value, tfd.Distribution):
+            found += _nan_parameters(value)
+        elif tf.is_tensor(value) and value.dtype.is_floating and np.isnan(value).any():
+            found.append(name)
+    return found
+
+
+def _named(path: Sequence[Any]) -> str:
+    """A part of a nest, by its path."""
+    return "/".join(map(str, path)) or "a tensor"
+
+
+def _shape(axes: Mapping[str, int], *more: str) -> str:
+    return f"[{', '.join([*(f'{name}={length}' for name, length in axes.items()), *more])}]"
+
+
+def described(nest: Nest) -> str:
+    """The structure of a nest in words."""
+    if isinstance(nest, tuple) and hasattr(nest, "_fields"):
+        return f"{type(nest).__name__}({', '.join(nest._fields)})"
+    if isinstance(nest, Mapping):
+        return f"a dict of {', '.join(map(repr, nest)) or 'nothing'}"
+    if isinstance(nest, tuple | list) or nest is None:
+        return f"a {type(nest).__name__} of {len(nest)}" if nest else repr(nest)
+    return (
+        f"{nest.dtype.name} {nest.shape.as_list()}" if tf.is_tensor(nest) else type(nest).__name__
+    )

@@ -1,0 +1,132 @@
+"""Users under test."""
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.checks.methods import Method
+from recsim_tf.core.checks.returns import (
+    check_bounds,
+    check_distribution,
+    check_like,
+    check_tensor,
+    check_tensors,
+    described,
+)
+from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.models import UserModel
+
+# Of a choice, more than those of "never" that a model writes as a finite logit.
+_POSSIBLE = -20.0
+_MAX_OUTCOMES = 32
+
+
+class CheckedUsers(UserModel):
+    """Users that check what every method of a user model returns; a fault is a one-line
+    `ValueError`.
+
+    Args:
+      users: the model under test.
+      num_users: B.
+      slate_size: K.
+    """
+
+    users: UserModel
+    num_users: int
+    slate_size: int
+
+    def initial_draws(self, num_users):
+        method = Method.of(self.users, "initial_draws")
+        return check_distribution(method, num_users, users=self.num_users)[0]
+
+    def initial_state(self, draws):
+        method = Method.of(self.users, "initial_state")
+        state = method.pure(draws)
+        check_tensors(method, state, users=self.num_users)
+        return state
+
+    def response(self, state, slate):
+        method = Method.of(self.users, "response")
+        distribution, draws = check_distribution(method, state, slate, users=self.num_users)
+        self._check_empty_positions(method, distribution, draws, state, slate)
+        return distribution
+
+    def outcome(self, state, slate, draw):
+        method = Method.of(self.users, "outcome")
+        response = method.pure(state, slate, draw)
+        axes = {"users": self.num_users, "positions": self.slate_size}
+        check_tensors(method, response, **axes)
+        if "clicked" not in getattr(response, "_fields", ()):
+            method.refuse("must return a NamedTuple with a field clicked", type(response).__name__)
+        check_tensor(method, response.clicked, "float", "clicked", **axes)
+        return response
+
+    def innovation(self, state, slate, response):
+        method = Method.of(self.users, "innovation")
+        arguments = (state, slate, response)
+        if method(*arguments) is None:
+            return None
+        return check_distribution(method, *arguments, users=self.num_users)[0]
+
+    def update(self, state, slate, response, innovation):
+        method = Method.of(self.users, "update")
+        updated = method.pure(state, slate, response, innovation)
+        check_like(method, updated, state, "initial_state")
+        check_tensors(method, updated, users=self.num_users)
+        return updated
+
+    def departure(self, state):
+        method = Method.of(self.users, "departure")
+        leaves = method(state)
+        if not isinstance(leaves, tfd.Distribution):
+            check_tensor(method, leaves, "bool", users=self.num_users)
+            return method.pure(state)
+        distribution, draws = check_distribution(method, state, users=self.num_users)
+        for draw in draws:
+            if not tf.is_tensor(draw) or draw.shape != [self.num_users]:
+                method.refuse("must draw one number for each user", described(draw))
+            others = draw[(draw != 0) & (draw != 1)]
+            if len(others):
+                method.refuse(
+                    "must return a distribution over 0 and 1", f"the draw {others[0].numpy()}"
+                )
+        return distribution
+
+    def observe(self, state):
+        method = Method.of(self.users, "observe")
+        observation = method.pure(state)
+        check_tensors(method, observation, may_be_empty=True, users=self.num_users)
+        bounds = Method.of(self.users, "observation_bounds")
+        check_bounds(method, observation, bounds(), bounds)
+        return observation
+
+    def observe_response(self, response):
+        method = Method.of(self.users, "observe_response")
+        observed = method.pure(response)
+        check_tensors(
+            method, observed, may_be_empty=True, users=self.num_users, positions=self.slate_size
+        )
+        bounds = Method.of(self.users, "response_bounds")
+        check_bounds(method, observed, bounds(), bounds)
+        return observed
+
+    def _check_empty_positions(self, method, distribution, draws, state, slate) -> None:
+        """Requires that no empty position of a slate can be clicked."""
+        if tf.reduce_all(slate.mask):
+            return
+        with method.guarded():
+            outcomes = num_outcomes(distribution)
+            if outcomes is not None:
+                draws = [
+                    tf.fill([self.num_users], tf.cast(outcome, distribution.dtype))
+                    for outcome in range(min(outcomes, _MAX_OUTCOMES))
+                ]
+            possible = [distribution.log_prob(draw) > _POSSIBLE for draw in draws]
+        for draw, is_possible in zip(draws, possible, strict=True):
+            clicked = self.outcome(state, slate, draw).clicked
+            wrong = is_possible[:, tf.newaxis] & ~slate.mask & (clicked != 0)
+            if tf.reduce_any(wrong):
+                outcome = Method.of(self.users, "outcome").name
+                method.refuse(
+                    f"and {outcome} must not click an empty position, where slate.mask is False",
+                    f"clicked {clicked[wrong][0]}",
+                )

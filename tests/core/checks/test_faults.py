@@ -1,0 +1,435 @@
+"""One fault at a time in a small environment: each is one line that names the method, what is
+expected and what was got.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import recsim_tf
+from recsim_tf.core.bounds import Bounds
+
+# Users in the check: five, because slates have 2 positions of 6 candidates.
+B, K, N = 5, 2, 6
+
+
+class State(NamedTuple):
+    taste: tf.Tensor  # [B], in [0, 1]
+    patience: tf.Tensor  # [B]
+
+
+class Response(NamedTuple):
+    clicked: tf.Tensor  # [B, K]
+    rating: tf.Tensor  # [B, K], in [0, 1]
+
+
+class Shoppers(recsim_tf.UserModel):
+    choice_model: recsim_tf.choice.ChoiceModel = recsim_tf.choice.MultinomialLogit(0.0)
+
+    def initial_draws(self, num_users):
+        return tfd.Uniform(tf.zeros([num_users]), 1.0)
+
+    def initial_state(self, draws):
+        return State(taste=draws, patience=tf.ones_like(draws))
+
+    def response(self, state, slate):
+        return self.choice_model(-tf.abs(slate.documents - state.taste[:, tf.newaxis]), slate.mask)
+
+    def outcome(self, state, slate, draw):
+        clicked = tf.one_hot(draw, slate.mask.shape[1])
+        return Response(clicked=clicked, rating=clicked * state.taste[:, tf.newaxis])
+
+    def innovation(self, state, slate, response):
+        return tfd.Normal(tf.zeros_like(state.patience), 0.1)
+
+    def update(self, state, slate, response, innovation):
+        return state._replace(patience=state.patience + innovation)
+
+    def departure(self, state):
+        return tfd.Bernoulli(logits=-state.patience)
+
+    def observe(self, state):
+        return state.taste
+
+    def observation_bounds(self):
+        return Bounds(0.0, 1.0)
+
+    def response_bounds(self):
+        return Response(Bounds(0.0, 1.0), Bounds(0.0, 1.0))
+
+
+class Shop(recsim_tf.DocumentModel):
+    def initial_draws(self, num_users):
+        return tfd.Normal(tf.zeros([num_users]), 1.0)
+
+    def initial_state(self, draws):
+        return {"stock": draws}
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        return tfd.Independent(tfd.Uniform(tf.zeros([num_users, num_candidates]), 1.0), 1)
+
+    def reveal(self, documents):
+        return tfd.Independent(tfd.Normal(documents, 0.1), 1)
+
+    def show(self, documents, hidden):
+        return documents + hidden
+
+    def update(self, corpus, slate, response):
+        return {"stock": corpus["stock"] - tf.reduce_sum(response.clicked, axis=1)}
+
+    def observe(self, documents):
+        return documents
+
+    def observation_bounds(self):
+        return Bounds(0.0, 1.0)
+
+
+def simulator_with(method=None, fault=None, slate_size=K, **arguments):
+    """The environment, one method of which is replaced."""
+    if method == "reward_fn":
+        arguments["reward_fn"] = fault
+    owner, _, name = (method or "").partition(".")
+    users, documents = (
+        type(kind.__name__, (kind,), {name: fault} if owner == kind.__name__ else {})()
+        for kind in (Shoppers, Shop)
+    )
+    return recsim_tf.Simulator(users, documents, slate_size, N, **arguments)
+
+
+def always(result):
+    """A method that returns the same whatever it is given."""
+    return lambda *arguments: result
+
+
+def logit(scores_of):
+    """A choice by the scores `scores_of(state, slate)`."""
+    return lambda self, state, slate: self.choice_model(scores_of(state, slate))
+
+
+FAULTS = {
+    "initial draws of another batch": (
+        "Shoppers.initial_draws",
+        always(tfd.Uniform(tf.zeros([3]), 1.0)),
+        r"must return a distribution of batch shape \[users=5\], got \[3\]",
+    ),
+    "initial draws without a batch": (
+        "Shoppers.initial_draws",
+        always(tfd.Uniform(0.0, 1.0)),
+        r"must return a distribution of batch shape \[users=5\], got \[\]",
+    ),
+    "initial draws that are a tensor": (
+        "Shoppers.initial_draws",
+        always(tf.zeros([B])),
+        r"must return a distribution of TensorFlow Probability, got float32 \[5\]",
+    ),
+    "initial draws of vectors that are not one event": (
+        "Shoppers.initial_draws",
+        always(tfd.Normal(tf.zeros([B, 3]), 1.0)),
+        r"must return a distribution of batch shape \[users=5\], got \[5, 3\]: wrap it in"
+        r" tfd\.Independent",
+    ),
+    "a state without the users' axis": (
+        "Shoppers.initial_state",
+        lambda self, draws: State(draws, tf.constant(1.0)),
+        r"must return patience of shape \[users=5, \.\.\.\], got \[\]",
+    ),
+    "a state without tensors": (
+        "Shoppers.initial_state",
+        always(()),
+        r"must return at least one tensor, got \(\)",
+    ),
+    "a state that holds a number": (
+        "Shoppers.initial_state",
+        lambda self, draws: State(draws, 1.0),
+        r"must return patience as a tensor, got 1\.0",
+    ),
+    "random numbers in the initial state": (
+        "Shoppers.initial_state",
+        lambda self, draws: State(draws, tf.random.uniform([B])),
+        r"must return the same for the same arguments, got something else the second time",
+    ),
+    "scores of shape [B]": (
+        "Shoppers.response",
+        logit(lambda state, slate: state.taste),
+        r"must return a distribution of batch shape \[users=5\], got \[\]",
+    ),
+    "scores of shape [K]": (
+        "Shoppers.response",
+        logit(lambda state, slate: slate.documents[0]),
+        r"must return a distribution of batch shape \[users=5\], got \[\]",
+    ),
+    "NaN scores": (
+        "Shoppers.response",
+        logit(lambda state, slate: slate.documents * np.nan),
+        r"must return a distribution with a finite log-probability of each draw, got nan for NaN in"
+        r" its scores",
+    ),
+    "a rating that may be exactly one": (
+        "Shoppers.response",
+        always(tfd.Beta(tf.fill([B], 50.0), 0.05)),
+        r"must return a distribution with a finite log-probability of each draw, got -?inf for the"
+        r" draw 1\.0",
+    ),
+    "a response that is no distribution": (
+        "Shoppers.response",
+        always(tf.zeros([B], tf.int32)),
+        r"must return a distribution of TensorFlow Probability, got int32 \[5\]",
+    ),
+    "a choice that ignores the mask": (
+        "Shoppers.response",
+        logit(lambda state, slate: slate.documents),
+        r"Shoppers\.response and Shoppers\.outcome must not click an empty position, where"
+        r" slate\.mask is False, got clicked 1\.0",
+    ),
+    "random numbers in the scores": (
+        "Shoppers.response",
+        lambda self, state, slate: tfd.Normal(tf.random.normal([B]), 1.0),
+        r"must return the same for the same arguments",
+    ),
+    "clicked of shape [B]": (
+        "Shoppers.outcome",
+        lambda self, state, slate, draw: Response(tf.cast(draw, tf.float32), slate.documents),
+        r"must return clicked of shape \[users=5, positions=2, \.\.\.\], got \[5\]",
+    ),
+    "clicked of a wrong dtype": (
+        "Shoppers.outcome",
+        lambda self, state, slate, draw: Response(
+            tf.one_hot(draw, K, dtype=tf.int32), slate.documents
+        ),
+        r"must return clicked of float \[users=5, positions=2\], got int32 \[5, 2\]",
+    ),
+    "a response without clicked": (
+        "Shoppers.outcome",
+        lambda self, state, slate, draw: {"clicks": tf.one_hot(draw, K)},
+        r"must return a NamedTuple with a field clicked, got dict",
+    ),
+    "clicks at all positions": (
+        "Shoppers.outcome",
+        lambda self, state, slate, draw: Response(tf.ones([B, K]), tf.ones([B, K])),
+        r"Shoppers\.response and Shoppers\.outcome must not click an empty position, where"
+        r" slate\.mask is False, got clicked 1\.0",
+    ),
+    "an innovation without the users' axis": (
+        "Shoppers.innovation",
+        always(tfd.Normal(0.0, 1.0)),
+        r"must return a distribution of batch shape \[users=5\], got \[\]",
+    ),
+    "an update that returns nothing": (
+        "Shoppers.update",
+        always(None),
+        r"must return State\(taste, patience\), as initial_state does, got None",
+    ),
+    "an update of another structure": (
+        "Shoppers.update",
+        lambda self, state, slate, response, innovation: state._asdict(),
+        r"must return State\(taste, patience\), as initial_state does, got a dict of 'taste',"
+        r" 'patience'",
+    ),
+    "an update of another dtype": (
+        "Shoppers.update",
+        lambda self, state, *others: state._replace(patience=tf.cast(state.patience, tf.float64)),
+        r"must return patience of float32 \[5\], as initial_state does, got float64 \[5\]",
+    ),
+    "an update of another shape": (
+        "Shoppers.update",
+        lambda self, state, *others: state._replace(patience=state.patience[:, tf.newaxis]),
+        r"must return patience of float32 \[5\], as initial_state does, got float32 \[5, 1\]",
+    ),
+    "an update to NaN": (
+        "Shoppers.update",
+        lambda self, state, *others: state._replace(patience=tf.math.log(-state.patience)),
+        r"must return patience without NaN, got NaN",
+    ),
+    "random numbers in the update": (
+        "Shoppers.update",
+        lambda self, state, *others: state._replace(patience=tf.random.normal([B])),
+        r"must return the same for the same arguments",
+    ),
+    "an exception in the update": (
+        "Shoppers.update",
+        lambda self, state, *others: {}["taste"],
+        r": KeyError: 'taste' \(test_faults\.py, line \d+\)",
+    ),
+    "an update that takes other arguments": (
+        "Shoppers.update",
+        lambda self, state, slate: state,
+        r": TypeError: .* takes 3 positional arguments but 5 were given",
+    ),
+    "shapes that do not go together": (
+        "Shoppers.update",
+        lambda self, state, *others: state._replace(taste=state.taste + tf.zeros([4])),
+        r": InvalidArgumentError: Incompatible shapes: \[5\] vs\. \[4\] \(test_faults\.py, line"
+        r" \d+\)",
+    ),
+    "a departure of a wrong shape": (
+        "Shoppers.departure",
+        lambda self, state: state.patience[:, tf.newaxis] < 0,
+        r"must return a tensor of bool \[users=5\], got bool \[5, 1\]",
+    ),
+    "a departure of numbers": (
+        "Shoppers.departure",
+        lambda self, state: state.patience,
+        r"must return a tensor of bool \[users=5\], got float32 \[5\]",
+    ),
+    "a departure that is drawn from others than 0 and 1": (
+        "Shoppers.departure",
+        lambda self, state: tfd.Normal(state.patience, 1.0),
+        r"must return a distribution over 0 and 1, got the draw -?\d",
+    ),
+    "two departures of each user": (
+        "Shoppers.departure",
+        always(tfd.Independent(tfd.Bernoulli(tf.zeros([B, 2])), 1)),
+        r"must draw one number for each user, got int32 \[5, 2\]",
+    ),
+    "an observation without the users' axis": (
+        "Shoppers.observe",
+        lambda self, state: tf.reduce_mean(state.taste),
+        r"must return a tensor of shape \[users=5, \.\.\.\], got \[\]",
+    ),
+    "an observation outside its bounds": (
+        "Shoppers.observe",
+        lambda self, state: 1 + state.taste,
+        r"must return values in \[0\.0, 1\.0\], as Shoppers\.observation_bounds declares, got 1\.",
+    ),
+    "bounds of another structure": (
+        "Shoppers.observation_bounds",
+        always({"taste": Bounds(0.0, 1.0)}),
+        r": \w+Error: ",
+    ),
+    "an observed response without positions": (
+        "Shoppers.observe_response",
+        lambda self, response: tf.reduce_sum(response.clicked, axis=1),
+        r"must return a tensor of shape \[users=5, positions=2, \.\.\.\], got \[5\]",
+    ),
+    "a response outside its bounds": (
+        "Shoppers.response_bounds",
+        always(Response(Bounds(0.0, 1.0), Bounds(1.0, 5.0))),
+        r"Shoppers\.observe_response must return rating in \[1\.0, 5\.0\], as"
+        r" Shoppers\.response_bounds declares, got 0\.0",
+    ),
+    "a reward for each position": (
+        "reward_fn",
+        lambda response: response.clicked,
+        r"must return a tensor of float \[users=5\], got float32 \[5, 2\]",
+    ),
+    "a reward that is no number": (
+        "reward_fn",
+        lambda response: tf.math.log(response.clicked[:, 0] - 1),
+        r"must return finite rewards, got -?(nan|inf)",
+    ),
+    "an exception in the reward": (
+        "reward_fn",
+        lambda response: response.bought,
+        r": AttributeError: 'Response' object has no attribute 'bought' \(test_faults\.py, line"
+        r" \d+\)",
+    ),
+    "a corpus of another batch": (
+        "Shop.initial_draws",
+        always(tfd.Normal(tf.zeros([B, 1]), 1.0)),
+        r"must return a distribution of batch shape \[users=5\], got \[5, 1\]",
+    ),
+    "a corpus without the users' axis": (
+        "Shop.initial_state",
+        always({"stock": tf.zeros([])}),
+        r"must return stock of shape \[users=5, \.\.\.\], got \[\]",
+    ),
+    "a wrong number of candidates": (
+        "Shop.candidates",
+        always(tfd.Independent(tfd.Uniform(tf.zeros([B, 4]), 1.0), 1)),
+        r"must draw a tensor of shape \[users=5, candidates=6, \.\.\.\], got \[5, 4\]",
+    ),
+    "candidates that are not one event": (
+        "Shop.candidates",
+        always(tfd.Uniform(tf.zeros([B, N]), 1.0)),
+        r"must return a distribution of batch shape \[users=5\], got \[5, 6\]: wrap it in"
+        r" tfd\.Independent",
+    ),
+    "documents without their axis": (
+        "Shop.describe",
+        lambda self, draw, corpus: tf.reduce_sum(draw, axis=1),
+        r"must return a tensor of shape \[users=5, documents=\d, \.\.\.\], got \[5\]",
+    ),
+    "hidden attributes of another shape": (
+        "Shop.reveal",
+        always(tfd.Normal(tf.zeros([B]), 1.0)),
+        r"must draw a tensor of shape \[users=5, documents=2, \.\.\.\], got \[5\]",
+    ),
+    "shown documents without a position": (
+        "Shop.show",
+        lambda self, documents, hidden: documents[:, 0],
+        r"must return a tensor of shape \[users=5, documents=2, \.\.\.\], got \[5\]",
+    ),
+    "a corpus that changes its structure": (
+        "Shop.update",
+        lambda self, corpus, slate, response: corpus["stock"],
+        r"must return a dict of 'stock', as initial_state does, got float32 \[5\]",
+    ),
+    "observed documents outside their bounds": (
+        "Shop.observe",
+        lambda self, documents: -1 - documents,
+        r"must return values in \[0\.0, 1\.0\], as Shop\.observation_bounds declares, got -1\.",
+    ),
+    "observed documents without their axis": (
+        "Shop.observe",
+        lambda self, documents: documents[0],
+        r"must return a tensor of shape \[users=5, documents=6, \.\.\.\], got \[6\]",
+    ),
+}
+
+
+@pytest.mark.parametrize(("method", "fault", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_one_line_that_names_the_method(method, fault, message):
+    simulator = simulator_with(method, fault)
+    start = r"" if message.startswith(r"Shoppers\.") else rf"{re.escape(method)}(: | )"
+    with pytest.raises(ValueError, match=rf"^{start}{message.removeprefix(': ')}") as error:
+        recsim_tf.check(simulator)
+    assert "\n" not in str(error.value)
+    assert ", got " in str(error.value) or error.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"slate_size": 1, "max_steps": 1},
+        {"slate_size": 5, "resample_documents": False},
+        {"num_users": 3, "validate": True},
+    ],
+)
+def test_sound_models_pass(arguments):
+    recsim_tf.check(simulator_with(**arguments))
+
+
+class Forgetful(Shoppers):
+    """Users whose update depends on how often somebody was asked to leave."""
+
+    def departure(self, state):
+        self.num_departures = getattr(self, "num_departures", 0) + 1
+        return state.patience < 0
+
+    def update(self, state, slate, response, innovation):
+        return state._replace(patience=0 * state.patience + getattr(self, "num_departures", 0))
+
+
+def test_what_a_model_keeps_between_calls_is_found_by_a_replay():
+    with pytest.raises(ValueError, match="replay must reproduce the user of every step"):
+        recsim_tf.check(recsim_tf.Simulator(Forgetful(), Shop(), K, N))
+
+
+def test_only_simulators_are_checked():
+    with pytest.raises(ValueError, match="simulator must be a Simulator, got function"):
+        recsim_tf.check(recsim_tf.interest_evolution)
+
+
+def test_no_global_random_number_is_used_up():
+    tf.random.set_seed(1)
+    expected = tf.random.uniform([3])
+    tf.random.set_seed(1)
+    state = np.random.get_state()[1].copy()
+    recsim_tf.check(simulator_with())
+    np.testing.assert_array_equal(tf.random.uniform([3]), expected)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)

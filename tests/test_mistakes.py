@@ -1,0 +1,306 @@
+"""Mistakes that people make in Python: each is one line that names the argument, what is allowed
+and what was got. `tests/core/checks/test_faults.py` has those inside models.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf import choice, policies, registry
+from recsim_tf.environments import (
+    drifting_taste,
+    interest_evolution,
+    interest_exploration,
+    long_term_satisfaction,
+    page_clicks,
+)
+from tests.core.checks.test_faults import Shop, Shoppers, simulator_with
+
+SIMULATOR = simulator_with(validate=True)
+NUM_USERS, K = 3, SIMULATOR.slate_size
+SLATE = tf.zeros([NUM_USERS, K], tf.int32)
+
+
+@pytest.fixture(autouse=True)
+def factories(monkeypatch):
+    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
+
+
+def simulator(**arguments):
+    return recsim_tf.Simulator(**{"users": Shoppers(), "documents": Shop(), **arguments})
+
+
+def rollout(policy=None, num_users=NUM_USERS, num_steps=2, **arguments):
+    policy = policy or policies.random_policy(SIMULATOR)
+    return SIMULATOR.rollout(policy, num_users, num_steps, seed=0, **arguments)
+
+
+def showing(slate):
+    """A policy that always shows a slate."""
+    return lambda observation, policy_state, seed: (slate, policy_state)
+
+
+def step(slate):
+    return SIMULATOR.step(SIMULATOR.reset(NUM_USERS, seed=0), slate, seed=0)
+
+
+def made_by(factory):
+    recsim_tf.register("Mine-v0", factory)
+    return recsim_tf.make("Mine-v0")
+
+
+def nothing(carry, *_):
+    return carry
+
+
+COUNT = "must be an integer of at least 1, got"
+MISTAKES = {
+    # Arguments of a simulator.
+    "a slate size in words": (
+        lambda: simulator(slate_size="four"),
+        f"slate_size {COUNT} 'four'",
+    ),
+    "no slate size": (lambda: simulator(slate_size=0), f"slate_size {COUNT} 0"),
+    "half a slate": (lambda: simulator(slate_size=1.5), rf"slate_size {COUNT} 1\.5"),
+    "a yes for the slate size": (lambda: simulator(slate_size=True), f"slate_size {COUNT} True"),
+    "slates of more than there are": (
+        lambda: simulator(slate_size=np.int64(9), num_candidates=4),
+        r"slate_size must be in \[1, num_candidates=4\], got 9",
+    ),
+    "no candidates": (lambda: simulator(num_candidates=None), f"num_candidates {COUNT} None"),
+    "a negative time limit": (lambda: simulator(max_steps=-1), f"max_steps {COUNT} -1"),
+    "a part of a user": (lambda: simulator(num_users=0.5), rf"num_users {COUNT} 0\.5"),
+    "the class of users": (
+        lambda: simulator(users=Shoppers),
+        r"users must be an object, such as Shoppers\(\), got the class",
+    ),
+    "users and documents exchanged": (
+        lambda: recsim_tf.Simulator(Shop(), Shoppers()),
+        "users must be a UserModel, got Shop",
+    ),
+    "no documents": (
+        lambda: simulator(documents=None),
+        "documents must be a DocumentModel, got NoneType",
+    ),
+    "a name for the reward": (
+        lambda: simulator(reward_fn="clicks"),
+        "reward_fn must be a function of a response, got 'clicks'",
+    ),
+    "an unknown argument": (
+        lambda: simulator(slates=3),
+        "got an unexpected keyword argument 'slates'",
+    ),
+    # Sessions.
+    "no users": (lambda: SIMULATOR.reset(0, seed=0), f"num_users {COUNT} 0"),
+    "users as a float": (lambda: SIMULATOR.reset(1e3, seed=0), rf"num_users {COUNT} 1000\.0"),
+    "no seed": (lambda: SIMULATOR.reset(2, seed=None), "seed must be an integer or .* got None"),
+    "a negative seed": (lambda: SIMULATOR.reset(2, seed=-1), r"seed must be in \[0, .* got -1"),
+    "a seed in words": (lambda: SIMULATOR.reset(2, seed="one"), "seed must be an .* got string"),
+    "users in words": (lambda: rollout(num_users="ten"), f"num_users {COUNT} 'ten'"),
+    "no steps": (lambda: rollout(num_steps=0), f"num_steps {COUNT} 0"),
+    "steps without end": (lambda: rollout(num_steps=None), f"num_steps {COUNT} None"),
+    "a fold of no steps": (
+        lambda: SIMULATOR.fold(showing(SLATE), NUM_USERS, -2, 0, nothing, 0.0),
+        f"num_steps {COUNT} -2",
+    ),
+    "a slate of scores": (lambda: step(tf.zeros([3, 2])), "slate must have dtype int32 or int64"),
+    "a slate for one user": (
+        lambda: step([[0, 1]]),
+        r"slate must have shape \[3, k\] with k <= slate_size=2, got \(1, 2\)",
+    ),
+    "a slate of unknown candidates": (
+        lambda: step([[0, 9]] * NUM_USERS),
+        r"slate must hold candidate positions in \[0, 6\)",
+    ),
+    "a document twice": (
+        lambda: step([[1, 1]] * NUM_USERS),
+        r"slate must not show a document twice \(allow_duplicates=False\)",
+    ),
+    "a score of several sessions a row": (
+        lambda: SIMULATOR.log_prob(rollout(auto_reset=True)),
+        r"trajectory must hold one session a row \(auto_reset=False\)",
+    ),
+    "an unknown stage": (
+        lambda: SIMULATOR.resimulate(rollout(), ["respons"], 0, nothing, 0.0),
+        "stages must be of hidden, response, innovation, departure, candidates, got respons",
+    ),
+    "a factory in place of a simulator": (
+        lambda: recsim_tf.check(recsim_tf.page_clicks),
+        "simulator must be a Simulator, got function",
+    ),
+    # Policies.
+    "a name for the policy": (lambda: rollout("random"), r"policy must be a function .* 'random'"),
+    "a policy that was not made": (
+        lambda: rollout(policies.random_policy),
+        r"random_policy\(\) takes 1 positional argument but 3 were given",
+    ),
+    "a policy without a state": (
+        lambda: rollout(lambda observation, policy_state, seed: SLATE),
+        r"policy must return \(slate, policy_state\), got EagerTensor",
+    ),
+    "a policy that returns nothing": (
+        lambda: rollout(lambda observation, policy_state, seed: None),
+        r"policy must return \(slate, policy_state\), got NoneType",
+    ),
+    "a policy that invents a state": (
+        lambda: rollout(lambda observation, policy_state, seed: (SLATE, {"clicks": SLATE})),
+        r"policy must return a policy_state of .* \(\), got {'clicks': 'EagerTensor'}",
+    ),
+    "a policy that shows scores": (
+        lambda: rollout(showing(tf.zeros([NUM_USERS, K]))),
+        "slate must have dtype int32 or int64, got float32",
+    ),
+    "a policy for one user": (
+        lambda: rollout(showing(tf.zeros([K], tf.int32))),
+        r"slate must have shape \[3, k\] with k <= slate_size=2, got \(2,\)",
+    ),
+    "a policy of longer slates": (
+        lambda: rollout(showing(tf.zeros([NUM_USERS, K + 1], tf.int32))),
+        r"slate must have shape \[3, k\] with k <= slate_size=2, got \(3, 3\)",
+    ),
+    "an unknown baseline": (
+        lambda: policies.baseline_policy("randm", SIMULATOR),
+        "baseline must be one of random, myopic, .* got 'randm'",
+    ),
+    "a baseline of another environment": (
+        lambda: policies.oracle_policy(SIMULATOR),
+        "the oracle needs interest evolution with UtilityVideos, got Shop",
+    ),
+    "affinities that are not observed": (
+        lambda: policies.myopic_policy(SIMULATOR),
+        "the affinity <user, document> needs vectors of one length, got",
+    ),
+    # Environments by name.
+    "an id without its version": (
+        lambda: recsim_tf.make("InterestEvolution"),
+        "environment_id must be one of .* got 'InterestEvolution'",
+    ),
+    "an argument that the environment lacks": (
+        lambda: recsim_tf.make("PageClicks-v0", slatesize=3),
+        "PageClicks-v0 has no argument slatesize; it takes users, documents",
+    ),
+    "a slate size in words by name": (
+        lambda: recsim_tf.make("PageClicks-v0", slate_size="four"),
+        f"slate_size {COUNT} 'four'",
+    ),
+    "a taken id": (
+        lambda: recsim_tf.register("PageClicks-v0", simulator),
+        "environment_id 'PageClicks-v0' is registered already",
+    ),
+    "a simulator in place of its factory": (
+        lambda: recsim_tf.register("Mine-v0", SIMULATOR),
+        "factory must be a function that returns a Simulator, got Simulator",
+    ),
+    "a class for the id": (
+        lambda: recsim_tf.register(Shop, simulator),
+        "environment_id must be a string, got <class",
+    ),
+    "a factory that returns nothing": (
+        lambda: made_by(lambda: None),
+        "the factory of Mine-v0 must return a Simulator, got NoneType",
+    ),
+    # Models and their parameters.
+    "an __init__": (
+        lambda: type("Own", (recsim_tf.UserModel,), {"__init__": lambda self: None}),
+        "Own must declare fields instead of an __init__: models are dataclasses",
+    ),
+    "methods left out": (
+        lambda: type("Own", (recsim_tf.UserModel,), {})(),
+        "Can't instantiate abstract class Own .*initial_draws.*observe.*response",
+    ),
+    "an unknown field": (
+        lambda: Shoppers(patience=3),
+        "got an unexpected keyword argument 'patience'",
+    ),
+    "an unknown dtype": (lambda: Shop(dtype="float31"), "dtype must be a float type .* 'float31'"),
+    "whole numbers as dtype": (lambda: Shop(dtype=tf.int32), "dtype must be a float type"),
+    "the class of a choice model": (
+        lambda: Shoppers(choice_model=choice.MultinomialLogit),
+        r"choice_model must be an object, such as MultinomialLogit\(\), got the class",
+    ),
+    "an unknown parameter": (
+        lambda: SIMULATOR.with_parameters({"users.taste": 1.0}),
+        "Shoppers has no parameter taste; its parameters are choice_model.no_click_mass",
+    ),
+    "parameters without names": (
+        lambda: SIMULATOR.with_parameters([1.0]),
+        "values must be a dict by name, got list",
+    ),
+    "a parameter that is no number": (
+        lambda: SIMULATOR.with_parameters({"users.choice_model.no_click_mass": np.nan}),
+        "no_click_mass must be finite or -inf, got nan",
+    ),
+    "a parameter in words": (
+        lambda: choice.MultinomialLogit("none"),
+        "no_click_mass must be numbers, got 'none'",
+    ),
+    "an attention above one": (
+        lambda: choice.ProportionalCascade(attention_prob=1.2),
+        r"attention_prob must be in \[0, 1\], got 1\.2",
+    ),
+    "an unknown reading": (
+        lambda: choice.PositionBiasedProportional(no_click="never"),
+        "no_click must be one of kept, unscaled, rest, scan, got 'never'",
+    ),
+    "shared documents of nothing": (
+        lambda: recsim_tf.SharedCandidates(None),
+        "documents must be a DocumentModel, got NoneType",
+    ),
+    "a negative deviation": (
+        lambda: interest_evolution.UtilityVideos(quality_stddev=-1.0),
+        r"quality_stddev must be at least 0, got -1\.0",
+    ),
+    "topics as a float": (
+        lambda: interest_evolution.UtilityVideos(num_topics=10.0),
+        rf"num_topics {COUNT} 10\.0",
+    ),
+    "a temperature of zero": (
+        lambda: interest_evolution.InterestEvolutionUsers(departure_temperature=0),
+        "departure_temperature must be above 0, got 0",
+    ),
+    "an endless budget": (
+        lambda: long_term_satisfaction.LongTermSatisfactionUsers(time_budget=np.inf),
+        "time_budget must be finite, got inf",
+    ),
+    "a memory that forgets nothing": (
+        lambda: long_term_satisfaction.LongTermSatisfactionUsers(memory_discount=1.0),
+        r"memory_discount must be in \[0, 1\), got 1\.0",
+    ),
+    "probabilities of more than one": (
+        lambda: interest_exploration.TopicDocuments(topic_distribution=(0.5, 0.6)),
+        r"topic_distribution must be non-negative and sum to 1, got \[0\.5, 0\.6\]",
+    ),
+    "a negative scale in a table": (
+        lambda: interest_exploration.InterestExplorationUsers(
+            affinity_scale=((0.1, 0.1), (0.1, -0.1))
+        ),
+        r"affinity_scale must be at least 0, got -0\.1 at \[1, 1\]",
+    ),
+    "a table of another shape": (
+        lambda: interest_exploration.InterestExplorationUsers(affinity_loc=((1.0, 2.0),)),
+        r"affinity_loc must have shape \[num_user_types=2, num_topics=2\]",
+    ),
+    "a scale of tastes of zero": (
+        lambda: drifting_taste.DriftingTasteUsers(taste_scale=0.0),
+        r"taste_scale must be above 0, got 0\.0",
+    ),
+    "factors that do not go together": (
+        lambda: recsim_tf.drifting_taste(documents=drifting_taste.Catalogue(num_factors=3)),
+        "documents must have the num_factors=16 of users, got 3",
+    ),
+    "an effect that is no number": (
+        lambda: page_clicks.PageItems(item_effect=np.full(80, np.nan)),
+        r"item_effect must be finite, got nan at \[0\]",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line(mistake, message):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
+        mistake()
+    # Gin adds where it was called.
+    first, *others = str(error.value).splitlines()
+    assert all(line.strip().startswith("In call to configurable") for line in others)
+    assert len(first) < 300
