@@ -52,10 +52,10 @@ def check(simulator: Simulator) -> None:
 
 def _checked(simulator: Simulator, num_users: int) -> Simulator:
     """The simulator with models that check every call."""
-    reward = Method("reward_fn", simulator.reward_fn)
+    reward = Method("reward_fn", simulator.reward)
 
-    def reward_fn(response):
-        found = reward.pure(response)
+    def reward_fn(response, user):
+        found = reward.pure(response, user)
         check_tensor(reward, found, "float", users=num_users)
         if not np.isfinite(found).all():
             reward.refuse("must return finite rewards", found[~tf.math.is_finite(found)][0].numpy())

@@ -1,11 +1,7 @@
 """Calls of the methods of a model. A fault becomes one line that names the method."""
 
 import contextlib
-import inspect
-import re
-import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,10 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
-from recsim_tf.errors import one_line
-
-# What TensorFlow adds to the message of an operation.
-_OF_TENSORFLOW = re.compile(r"\{\{.*?\}\} | \[Op:\w+\].*$")
+from recsim_tf.errors import told
 
 
 class Method:
@@ -73,19 +66,7 @@ class Method:
         try:
             yield
         except Exception as error:
-            said = _OF_TENSORFLOW.sub("", one_line(error))
-            message = f"{self.name}: {type(error).__name__}: {said}{self._place(error)}"
-            raise ValueError(message) from error
-
-    def _place(self, error: Exception) -> str:
-        """Where in the file of the method an exception was raised, or nothing."""
-        try:
-            file = inspect.getfile(inspect.unwrap(self._function))
-        except TypeError:  # It is no function of Python.
-            return ""
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == file]
-        return f" ({Path(file).name}, line {lines[-1]})" if lines else ""
+            raise ValueError(f"{self.name}: {told(error)}") from error
 
 
 def same(one: Nest, other: Nest) -> bool:
