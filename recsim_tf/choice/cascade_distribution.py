@@ -75,6 +75,17 @@ class CascadeDistribution(CustomDistribution):
         """K."""
         return self._scores.shape[-1]
 
+    @property
+    def clicks(self) -> "CascadeDistribution":
+        """The distribution of the clicks alone: purchases are summed out."""
+        if self._purchase_scores is None:
+            return self
+        after, purchase = self._continuation, tf.sigmoid(self._purchase_scores)
+        after_click = purchase * after.after_purchase + (1 - purchase) * after.after_click
+        return CascadeDistribution(
+            self._scores, after._replace(after_click=after_click), self._mask
+        )
+
     def _event(self, clicked, purchased):
         """An event, or its dtype or shape, from that of its parts."""
         return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, purchased)
@@ -145,15 +156,14 @@ class CascadeDistribution(CustomDistribution):
         return tf.where(tf.range(self.slate_size) < self.slate_size - 1, go_on, 0)
 
     def _mean(self):
+        clicks = self.clicks
         click = tf.where(self._mask, tf.sigmoid(self._scores), 0)
-        purchase = tf.zeros_like(click)
-        if self._purchase_scores is not None:
-            purchase = tf.sigmoid(self._purchase_scores)
-        after = self._continuation
-        after_click = purchase * after.after_purchase + (1 - purchase) * after.after_click
-        go_on = click * after_click + (1 - click) * after.after_no_click
+        after = clicks._continuation
+        go_on = click * after.after_click + (1 - click) * after.after_no_click
         clicked = click * product_above(tf.where(self._mask, go_on, 1))
-        return self._event(clicked, clicked * purchase)
+        if self._purchase_scores is None:
+            return clicked
+        return ClicksAndPurchases(clicked, clicked * tf.sigmoid(self._purchase_scores))
 
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)

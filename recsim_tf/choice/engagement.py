@@ -41,8 +41,14 @@ def with_engagement(
         a proper distribution also where all weights are 0.
     """
 
-    def of_chosen(position):
-        clicked = tf.one_hot(position, choice.slate_size, dtype=choice.probs.dtype)
-        return tfd.Masked(engagement(clicked), position < choice.slate_size)
+    no_click, dtype = choice.slate_size, choice.probs.dtype
 
-    return tfd.JointDistributionNamed(ChoiceAndEngagement(choice=choice, engagement=of_chosen))
+    return tfd.JointDistributionNamed(
+        ChoiceAndEngagement(
+            choice=choice,
+            # The name of the argument says on which field this one depends.
+            engagement=lambda choice: tfd.Masked(
+                engagement(tf.one_hot(choice, no_click, dtype=dtype)), choice < no_click
+            ),
+        )
+    )

@@ -68,13 +68,18 @@ def test_probabilities_of_all_outcomes_are_those_of_the_user_followed_by_hand(ma
 def test_without_purchases_the_draw_is_the_clicks_alone():
     distribution = choose(purchases=False)
     assert (distribution.dtype, distribution.event_shape) == (tf.float64, [SLATE_SIZE])
-    probs = np.exp(distribution.log_prob(CLICKS))
-    np.testing.assert_allclose(probs.sum(), 1, rtol=1e-12)
-    # Purchases that change nothing are summed out of the other.
+    np.testing.assert_allclose(np.exp(distribution.log_prob(CLICKS)).sum(), 1, rtol=1e-12)
+    # Purchases that change nothing.
     same = CASCADE.with_parameters({"continue_after_purchase": 0.6})
-    joint = np.exp(choose(same).log_prob(EVENTS))
-    summed = [joint[(EVENTS.clicked == clicks).all(axis=1)].sum() for clicks in CLICKS]
-    np.testing.assert_allclose(probs, summed, rtol=1e-12)
+    np.testing.assert_allclose(
+        choose(same).clicks.log_prob(CLICKS), distribution.log_prob(CLICKS), rtol=1e-12
+    )
+
+
+def test_purchases_can_be_summed_out():
+    joint = np.exp(choose().log_prob(EVENTS))
+    expected = [joint[(EVENTS.clicked == clicks).all(axis=1)].sum() for clicks in CLICKS]
+    np.testing.assert_allclose(np.exp(choose().clicks.log_prob(CLICKS)), expected, rtol=1e-12)
 
 
 def test_who_always_goes_on_clicks_independently():
