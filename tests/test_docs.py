@@ -44,3 +44,14 @@ def test_the_page_on_slate_q_differentiates_a_return(tmp_path):
 @pytest.mark.slow
 def test_the_page_on_sweeps_finds_the_best_variant(tmp_path):
     assert "value=" in _run("docs/sweeps.md", tmp_path).stdout
+
+
+@pytest.mark.slow
+def test_the_page_on_ratings_finds_what_it_simulates_with(tmp_path):
+    printed = _run("docs/ratings.md", tmp_path).stdout
+    found = re.findall(r"^users\.(\S+) (\S+) \+- (\S+)$", printed, re.M)
+    truth = {"length_effect": -0.4, "age_effect": 0.8, "spread": 0.5}
+    truth |= {"price_effect": 0.6, "cascade.continue_after_click": 0.6}
+    assert [name for name, _, _ in found] == list(truth)
+    for name, value, standard_error in found:
+        assert abs(float(value) - truth[name]) < 3 * float(standard_error)

@@ -89,6 +89,14 @@ def test_each_user_may_have_popularities_of_their_own(replacement):
 
 
 @pytest.mark.parametrize("replacement", [True, False])
+def test_values_side_by_side_give_the_same_users_the_same_draws(replacement):
+    alone = random.sample(ids(3, 2, replacement), random.as_seed(9))
+    with random.paired(2):
+        drawn = random.sample(ids(6, 2, replacement), random.as_seed(9))
+    np.testing.assert_array_equal(drawn, np.tile(alone, [2, 1]))
+
+
+@pytest.mark.parametrize("replacement", [True, False])
 def test_gradients_with_respect_to_popularity_are_those_of_finite_differences(replacement):
     draws = tf.constant([[0, 3], [4, 2]])
 
