@@ -14,13 +14,15 @@ RUN_DIR ?= runs/quickstart
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke lint wheel data lock clean
+.PHONY: help train test smoke lint docs notebooks wheel data lock clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
 	@echo "make smoke   the benchmarks' tests, and those that take a minute or several processes"
 	@echo "make lint    formatter, linter and type checker only"
+	@echo "make docs    write the API reference from the docstrings into docs/api"
+	@echo "make notebooks   run two of the examples as notebooks"
 	@echo "make data    bring the two data sets of benchmarks/fitting.py into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
@@ -59,6 +61,14 @@ test: lint
 smoke: $(VENV)/.test
 	$(PYTEST) tests/benchmarks
 	$(PYTEST) --ignore=tests/benchmarks -m slow
+
+docs: $(VENV)/.test
+	$(BIN)/python docs/api.py docs/api
+
+notebooks: $(VENV)/.test
+	$(PIP) install --quiet ".[notebooks]" --constraint requirements-test.lock
+	cd examples && for name in own_environment fit_table; do \
+		rm -rf runs/examples/$$name && ../$(BIN)/jupytext --to ipynb --execute $$name.py; done
 
 # pip alone: nothing of recsim_tf needs to be installed.
 data: $(BIN)/python

@@ -200,7 +200,7 @@ def compare(case: Case, num_users: int, seed: int) -> list[Comparison]:
             policy, num_users, case.max_steps, seed, SessionSums.add, SessionSums.zeros(num_users)
         )
 
-    sums = SessionSums(*(part.numpy().astype(np.float64) for part in run(as_seed(seed))))
+    sums = tf.nest.map_structure(lambda part: part.numpy().astype(np.float64), run(as_seed(seed)))
     if not sums.finished.all():
         raise RuntimeError(f"{case.environment}: sessions must end within {case.max_steps} steps")
     ones = np.ones(num_users)

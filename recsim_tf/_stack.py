@@ -6,6 +6,7 @@ that.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 import types
@@ -39,24 +40,28 @@ def use_legacy_keras() -> None:
             f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is"
             " first used"
         )
+    _lead_imports_to_keras_2()
+
+
+def _lead_imports_to_keras_2() -> None:
+    """Makes `from tensorflow.keras import ...` give Keras 2 where TensorFlow has been imported
+    without the variable: it has put the folder of Keras 3 at the head of its path.
+    """
+    tensorflow, keras = sys.modules.get("tensorflow"), importlib.util.find_spec("tf_keras")
+    if tensorflow is not None and keras is not None:
+        folders = keras.submodule_search_locations or []
+        tensorflow.__path__[:0] = [os.path.join(folder, "api", "_v2") for folder in folders]
 
 
 def import_tf_agents() -> None:
-    """Imports TF-Agents, if the Keras on which it builds is Keras 2.
+    """Imports TF-Agents.
 
     TF-Agents imports `gym` in a file that nothing here uses. While it is imported an empty module
     takes the place of `gym`, which need not be installed then, and cannot write its complaints.
 
     Raises:
-      ImportError: in one line, if TF-Agents is not installed, or if `from tensorflow.keras import
-        ...` gives Keras 3, which TensorFlow decides when it is imported itself.
+      ModuleNotFoundError: if TF-Agents is not installed, in one line.
     """
-    from tensorflow.keras import layers  # noqa: F401
-
-    if _keras_3_is_active():
-        raise ImportError(
-            f"recsim_tf.agents needs Keras 2: import recsim_tf before tensorflow, or set {_FLAG}=1"
-        )
     with warnings.catch_warnings():
         # Of Python, when it compiles the files for the first time.
         warnings.simplefilter("ignore")

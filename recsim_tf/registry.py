@@ -21,18 +21,24 @@ _factories: dict[str, Callable[..., Simulator]] = {
 }
 
 
-def register(environment_id: str, factory: Callable[..., Simulator]) -> None:
+def register(
+    environment_id: str, factory: Callable[..., Simulator], overwrite: bool = False
+) -> None:
     """Makes an environment available to `make`.
 
     Args:
       environment_id: such as "MyEnvironment-v1".
       factory: returns a `Simulator`; its keyword arguments are those that `make` accepts.
+      overwrite: whether it may replace another factory, as when a notebook's cell runs again.
 
     Raises:
-      ValueError: if the id is taken by another factory.
+      ValueError: if the id is taken by another factory, without `overwrite`.
     """
-    if _factories.get(environment_id, factory) is not factory:
-        raise ValueError(f"environment_id {environment_id!r} is registered already, choose another")
+    if not overwrite and _factories.get(environment_id, factory) is not factory:
+        raise ValueError(
+            f"environment_id {environment_id!r} is registered already: choose another, or set"
+            " overwrite=True"
+        )
     _factories[environment_id] = factory
 
 

@@ -1,57 +1,143 @@
-"""The Python of README and of docs/ runs as printed: the blocks of a page are one session."""
+"""The code of README and of docs/ runs as printed.
 
+The blocks of a page run in order in one folder, by the language that they name:
+
+    python  one session for the page; a block that begins with `# name.py` is that file instead
+    gin     is parsed; one that begins with `# name.gin` is that file
+    bash    runs; commands of recsim-tf get the bindings of `_SHORTER`, which make them short
+    sh      needs a network or other machines: its recsim-tf commands are only parsed
+    text    is no code
+"""
+
+import os
 import pathlib
 import re
+import shlex
 import subprocess
+import sys
 
 import pytest
 
-from tests.processes import run_python
+from recsim_tf import cli
+from recsim_tf.experiment import config
+from recsim_tf.experiment.sweeps.engines import ray
 
 _ROOT = pathlib.Path(__file__).parent.parent
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{p.name}" for p in sorted(_ROOT.glob("docs/*.md"))),
+)
+_BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
+_FILE = re.compile(r"# ([\w/]+\.(?:py|gin))\n")
+
+_TRIAL = (
+    "train.num_iterations = 2",
+    "train.eval_users = 10",
+    "experiment.num_users = 16",
+    "experiment.batch_size = 4",
+    "Evaluation.num_users = 20",
+)
+_SHORTER = {
+    "train": _TRIAL,
+    "evaluate": ("Evaluation.num_users = 20",),
+    "simulate": ("Evaluation.num_users = 20",),
+    "fit": (
+        "simulated_log.num_sessions = 50",
+        "simulated_log.num_steps = 20",
+        "run_fit.posterior = None",
+        "LBFGS.max_iterations = 3",
+    ),
+    "sweep": (f"sweep.gin_bindings = {_TRIAL}", "sweep.seeds = (0,)"),
+}
 
 
-def _run(page: str, folder: pathlib.Path) -> subprocess.CompletedProcess:
-    blocks = re.findall(r"```python\n(.*?)```", (_ROOT / page).read_text(), re.DOTALL)
-    assert blocks
-    script = folder / "session.py"
-    script.write_text("\n".join([f"import os\nos.chdir({str(folder)!r})", *blocks]))
-    process = run_python(str(script))
-    assert process.returncode == 0, process.stderr
-    return process
+def _blocks(page: str) -> list[tuple[str, str]]:
+    return _BLOCK.findall((_ROOT / page).read_text(encoding="utf-8"))
 
 
-def test_readme_simulates_a_new_environment_and_fits_it(tmp_path):
-    printed = _run("README.md", tmp_path).stdout
-    figures = dict(re.findall(r"^(clicks|log-likelihood) a session (\S+)$", printed, re.M))
-    assert float(figures["clicks"]) > 1
-    assert float(figures["log-likelihood"]) < 0
-    (boredom,) = re.findall(r"value=(?:np.float32\()?([\d.]+)", printed)
-    assert abs(float(boredom) - 0.2) < 0.05, "the fit finds the value that README simulates with"
+def _run(arguments: list[str], folder: pathlib.Path, **environment: str) -> str:
+    """What a command prints, which runs in a folder as on a user's machine."""
+    inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        arguments,
+        cwd=folder,
+        env={**inherited, "PATH": path, "PYTHONPATH": str(_ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def _shorter_command(folder: pathlib.Path) -> None:
+    """Puts a `recsim-tf` into `folder / "bin"` that adds the bindings of `_SHORTER`."""
+    lines = ["#!/bin/bash", 'case "$1" in']
+    for command, bindings in _SHORTER.items():
+        options = shlex.join(f"--gin_bindings={binding}" for binding in bindings)
+        lines.append(f'{command}) set -- "$@" {options};;')
+    lines += ["esac", f'exec {sys.executable} -m recsim_tf "$@"']
+    script = folder / "bin" / "recsim-tf"
+    script.parent.mkdir()
+    script.write_text("\n".join(lines))
+    script.chmod(0o755)
+
+
+def _run_page(page: str, folder: pathlib.Path, languages=("python", "gin", "bash", "sh")) -> str:
+    """Runs the blocks of a page; returns what its Python prints."""
+    _shorter_command(folder)
+    session = []
+    for language, code in _blocks(page):
+        file = _FILE.match(code)
+        if language not in languages:
+            continue
+        if file is not None:
+            (folder / file.group(1)).write_text(code)
+        elif language == "python":
+            session.append(code)
+        if language == "gin":
+            _parse(code, folder)
+        elif language == "bash":
+            _run(["bash", "-euo", "pipefail", "-c", code], folder)
+        elif language == "sh":
+            _check_commands(code)
+    (folder / "session_of_the_page.py").write_text("\n".join(session))
+    return _run([sys.executable, "session_of_the_page.py"], folder) if session else ""
+
+
+def _parse(code: str, folder: pathlib.Path) -> None:
+    if "import " in code:  # Of a module of the page, which a command of the page imports.
+        return
+    ray.register_schedulers()
+    (folder / "block.gin").write_text(code)
+    config.load([str(folder / "block.gin")], [])
+
+
+def _check_commands(code: str) -> None:
+    for line in code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["recsim-tf"]:
+            cli.parse(words[1:])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_names_a_language_that_a_test_runs(page):
+    text = (_ROOT / page).read_text(encoding="utf-8")
+    assert {language for language, _ in _blocks(page)} <= {"python", "gin", "bash", "sh", "text"}
+    prose = _BLOCK.sub("", text)
+    indented = re.findall(r"(?:^|\n)\n( {4,}\S.*)", prose)
+    assert not indented, "an indented block names no language"
+
+
+def test_readme_fits_its_new_environment(tmp_path):
+    printed = _run_page("README.md", tmp_path, ["python"])
+    (pickiness,) = re.findall(r"value=(?:np.float32\()?([\d.]+)", printed)
+    assert abs(float(pickiness) - 5.0) < 0.5, "the fit finds the value that README simulates with"
 
 
 @pytest.mark.slow
-def test_the_page_on_fitting_writes_a_report_and_a_model(tmp_path):
-    _run("docs/fitting.md", tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "my_model"}
-
-
-@pytest.mark.slow
-def test_the_page_on_slate_q_differentiates_a_return(tmp_path):
-    _run("docs/slate_q.md", tmp_path)
-
-
-@pytest.mark.slow
-def test_the_page_on_sweeps_finds_the_best_variant(tmp_path):
-    assert "value=" in _run("docs/sweeps.md", tmp_path).stdout
-
-
-@pytest.mark.slow
-def test_the_page_on_ratings_finds_what_it_simulates_with(tmp_path):
-    printed = _run("docs/ratings.md", tmp_path).stdout
-    found = re.findall(r"^users\.(\S+) (\S+) \+- (\S+)$", printed, re.M)
-    truth = {"length_effect": -0.4, "age_effect": 0.8, "spread": 0.5}
-    truth |= {"price_effect": 0.6, "cascade.continue_after_click": 0.6}
-    assert [name for name, _, _ in found] == list(truth)
-    for name, value, standard_error in found:
-        assert abs(float(value) - truth[name]) < 3 * float(standard_error)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_runs_as_printed(page, tmp_path):
+    _run_page(page, tmp_path)

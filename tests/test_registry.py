@@ -45,7 +45,9 @@ def test_factories_that_take_any_argument_get_them_all(toy):
 def test_an_id_is_taken_once(toy):
     recsim_tf.register("Toy-v1", toy_simulator)
     with pytest.raises(
-        ValueError, match="environment_id 'Toy-v1' is registered already, choose another"
+        ValueError, match="environment_id 'Toy-v1' is registered already: choose another, or set"
     ):
         recsim_tf.register("Toy-v1", lambda: toy_simulator())
     assert recsim_tf.make("Toy-v1").slate_size == 2
+    recsim_tf.register("Toy-v1", lambda: toy_simulator(slate_size=3), overwrite=True)
+    assert recsim_tf.make("Toy-v1").slate_size == 3

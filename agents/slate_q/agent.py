@@ -17,7 +17,7 @@ from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean
 from recsim_tf.agents.shared.descent import build, descend
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q import losses
-from recsim_tf.agents.slate_q.network import SlateQNetwork
+from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.presets import preset_arguments
 from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
 from recsim_tf.core import nests, validation
@@ -75,8 +75,9 @@ class SlateQAgent(tf_agent.TFAgent):
       action_spec: of the environment.
       network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`.
       optimizer: a Keras optimizer.
-      choice_scores: what the agent believes about clicks, by default `AffinityScores()`;
-        `LearnedScores(ClickNetwork(observation_spec))` are learned from clicks.
+      choice_scores: what the agent believes about clicks. By default `AffinityScores()` where users
+        and documents are observed as vectors of one length, else scores that are learned from
+        clicks, `LearnedScores(ClickNetwork(observation_spec))`.
       targets: what the values are learned towards, by default `SlateQTargets()`.
       serving_slates: slate optimiser in the policies: "top_k", "greedy" or "exact".
       exploration: how often slates are random, by default `Exploration()`.
@@ -128,9 +129,9 @@ class SlateQAgent(tf_agent.TFAgent):
         self._target_slates = slate_optimizer(self.targets.slates)
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
-        self.choice_scores = choice_scores or AffinityScores()
+        self.choice_scores = choice_scores or _default_choice_scores(time_step_spec.observation)
         self._choice_network = (
-            choice_scores.network if isinstance(choice_scores, LearnedScores) else None
+            self.choice_scores.network if isinstance(self.choice_scores, LearnedScores) else None
         )
         self.network = network
         self._target_network = network.copy(name="TargetNetwork")
@@ -328,6 +329,12 @@ def _updater(source, target, tau: float, period: int) -> Callable[[], object]:
     )
 
 
+def _default_choice_scores(observation_spec) -> ChoiceScores:
+    if AffinityScores.suits(fields.zeros(observation_spec)):
+        return AffinityScores()
+    return LearnedScores(ClickNetwork(observation_spec))
+
+
 @gin.configurable(module="recsim_tf.agents")
 def create_slate_q(
     environment: SlateEnvironment,
@@ -350,7 +357,7 @@ def create_slate_q(
       network: builds the Q-network from the observation spec.
       optimizer: builds the Keras optimizer.
       choice_network: builds a network from the observation spec, as `ClickNetwork`, from which the
-        choice scores are learned; or None.
+        choice scores are learned; None for the default of `SlateQAgent`.
       preset: one of `PRESETS`, RecSim 0.2.4's names of slate optimiser and target, such as
         "slate_greedy_optimal_q"; or None.
       name: of the agent in tables and plots.

@@ -31,6 +31,7 @@ class ChoiceModel(Model, abc.ABC):
     is_multinomial: ClassVar[bool] = False
     validate: bool = dataclasses.field(default=False, kw_only=True)
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> "ChoiceDistribution":
         """The distribution of the choice.
 

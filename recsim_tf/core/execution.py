@@ -1,11 +1,15 @@
 """The execution policy: how a pure function becomes a compiled one."""
 
 import functools
+import inspect
 import math
+from typing import TypeVar
 
 import tensorflow as tf
 
 from recsim_tf.core import random
+
+T = TypeVar("T")
 
 # On a CPU core XLA takes some two seconds more to compile a rollout than graph mode takes to trace
 # it, and saves 0.1 to 0.5 microseconds a user-step (benchmarks/speed.py): the two are even after
@@ -50,6 +54,16 @@ def compiled(function=None, *, jit_compile: bool | None = False, user_steps: flo
             return function(*args, **kwargs)
 
     return tf.function(traced, jit_compile=jit_compile, autograph=False)
+
+
+def without_autograph(model: type[T]) -> type[T]:
+    """A class decorator: AutoGraph leaves the public methods as they are when a user's own
+    `tf.function` calls them. They are written in graph operations, and conversion prints warnings.
+    """
+    for name, method in inspect.getmembers(model, inspect.isfunction):
+        if not name.startswith("_"):
+            setattr(model, name, tf.autograph.experimental.do_not_convert(method))
+    return model
 
 
 def _only_cpu() -> bool:

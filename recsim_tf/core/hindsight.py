@@ -85,7 +85,7 @@ class Hindsight(Simulation):
           trajectory: of single sessions, [T, B, ...].
           stages: the fields of `StepDraws` that are drawn, as "response".
           seed: an integer or int32 [2].
-          function: (carry, step, transition [B, ...]) -> carry.
+          function: (carry, step, state, transition) -> carry. State and transition are [B, ...].
           carry: the first carry.
 
         Returns:
@@ -103,7 +103,7 @@ class Hindsight(Simulation):
                 step + 1,
                 nests.where(state.done, state, next_state),
                 seed,
-                function(carry, step, again),
+                function(carry, step, state, again),
             )
 
         loop_vars = (0, self.initial_state(trajectory.initial), random.as_seed(seed), carry)

@@ -1,5 +1,6 @@
 """A simulation: user model, document model and the rules of a session."""
 
+import inspect
 from collections.abc import Callable
 
 import gin
@@ -27,7 +28,7 @@ class Simulation(Model):
     documents: DocumentModel
     slate_size: int = 3
     num_candidates: int = 10
-    reward_fn: Callable[[Nest], tf.Tensor] = click_reward
+    reward_fn: Callable[..., tf.Tensor] = click_reward
     resample_documents: bool = True
     max_steps: int | None = None
     allow_duplicates: bool = False
@@ -44,6 +45,15 @@ class Simulation(Model):
         if self.max_steps is not None and self.max_steps < 1:
             raise ValueError(f"max_steps must be at least 1 or None, got {self.max_steps}")
         self.users.check_documents(self.documents, self.slate_size)
+        self._reward_reads_user = _num_arguments(self.reward_fn) > 1
+
+    def reward(self, response: Nest, user: Nest) -> tf.Tensor:
+        """[B]: the reward of a response, a nest of [B, K, ...], of users in a state, a nest of [B,
+        ...].
+        """
+        return (
+            self.reward_fn(response, user) if self._reward_reads_user else self.reward_fn(response)
+        )
 
     def begin(self, num_users: int, answers: stages.Stages) -> InitialDraws:
         """The draws that start sessions, answered by `answers`."""
@@ -92,3 +102,12 @@ class Simulation(Model):
         if self.validate:
             slate = validation.check_slate_values(slate, self.num_candidates, self.allow_duplicates)
         return stages.advance(self, state, slate, answers, auto_reset)
+
+
+def _num_arguments(function: Callable) -> int:
+    """How many positional arguments a function needs."""
+    return sum(
+        parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        for parameter in inspect.signature(function).parameters.values()
+    )

@@ -8,6 +8,7 @@ import tensorflow as tf
 from recsim_tf.core import nests, random
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
+from recsim_tf.core.execution import without_autograph
 from recsim_tf.core.hindsight import Hindsight
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.stages import STEP_STAGES, Sampled, with_new_users
@@ -24,6 +25,7 @@ from recsim_tf.core.types import (
 
 
 @gin.configurable
+@without_autograph
 class Simulator(Hindsight, SessionSource):
     """Simulates users who meet slates of documents.
 
@@ -37,7 +39,8 @@ class Simulator(Hindsight, SessionSource):
       slate_size: K, the positions of a slate. A slate may be shorter, padded with -1.
       num_candidates: N, the documents that the agent chooses from at each step.
       reward_fn: maps a response (nest of [B, K, ...]) to the reward [B]; by default the number of
-        clicks.
+        clicks. A function of two arguments also gets the state in which the users responded, a
+        nest of [B, ...].
       resample_documents: whether each step brings new candidates. If not, a row keeps its
         candidates and their hidden attributes for ever, also when another user takes the row (as
         in RecSim).
@@ -190,7 +193,7 @@ class Simulator(Hindsight, SessionSource):
         num_steps: int,
         seed,
         function: Callable[[Nest, Transition], Nest],
-        initial: Nest,
+        initial: Nest | Callable[[SimulatorState], Nest],
         auto_reset: bool = False,
         policy_state: Nest | None = None,
     ) -> Nest:
@@ -202,7 +205,7 @@ class Simulator(Hindsight, SessionSource):
 
         Args:
           function: (carry, transition [B, ...]) -> carry, of the same structure, shapes and dtypes.
-          initial: the first carry.
+          initial: the first carry, or a function that makes it of the state at the start.
           policy, num_users, num_steps, seed, auto_reset, policy_state: as for `rollout`.
 
         Returns:
@@ -225,7 +228,7 @@ class Simulator(Hindsight, SessionSource):
             auto_reset,
             policy_state,
             update,
-            initial,
+            initial(state) if callable(initial) else initial,
             not auto_reset,
         )
 

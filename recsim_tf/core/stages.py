@@ -39,7 +39,8 @@ class Models(Protocol):
     num_candidates: int
     resample_documents: bool
     max_steps: int | None
-    reward_fn: Callable[[Nest], tf.Tensor]
+
+    def reward(self, response: Nest, user: Nest) -> tf.Tensor: ...
 
 
 class Stages(abc.ABC):
@@ -158,7 +159,9 @@ def advance(
     num_users = nests.batch_size(state.done)
     shown, hidden = stages.show(models, state, slate)
     step = user_step(users, state.user, shown, stages)
-    reward = stages.apply("reward", models.reward_fn, step.response)
+    reward = stages.apply(
+        "reward", lambda response: models.reward(response, state.user), step.response
+    )
     corpus = stages.apply(
         "corpus", lambda response: documents.update(state.corpus, shown, response), step.response
     )

@@ -97,7 +97,7 @@ def relaxed_return(
     initial_seed, loop_seed = random.split_seed(seed, 2)
     initial = _Pathwise(initial_seed, InitialDraws._fields, tf.zeros([num_users], tf.float64))
     first_state = simulator.initial_state(begin(simulator, num_users, initial))
-    dtype = simulator.reward_fn(first_state.response).dtype
+    dtype = simulator.reward(first_state.response, first_state.user).dtype
     zeros = tf.zeros([num_users], dtype)
 
     def body(step, state, in_session, log_prob, total, seed):

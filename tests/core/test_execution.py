@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf import choice, policies
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from tests.core.rollout_digest import (
@@ -13,6 +14,7 @@ from tests.core.rollout_digest import (
     rollout,
     small_simulator,
 )
+from tests.core.toy import toy_simulator
 from tests.processes import run_python
 from tests.rollout_policies import uniform_random
 
@@ -130,3 +132,24 @@ def test_compiled_decorates_with_and_without_arguments():
 
     assert (double.__name__, triple.__name__) == ("double", "triple")
     assert (int(double(tf.constant(2))), int(triple(tf.constant(2)))) == (4, 6)
+
+
+# AutoGraph itself makes syntax trees in a way that Python 3.13 deprecates.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_plain_function_of_the_user_prints_nothing(caplog):
+    simulator = toy_simulator()
+    choice_model = choice.MultinomialLogit(0.0)
+
+    @tf.function
+    def everything(seed, scores):
+        policy = policies.random_policy(simulator)
+        trajectory = simulator.rollout(policy, num_users=3, num_steps=2, seed=seed)
+        state = simulator.reset(3, seed)
+        slate, _ = policy(simulator.observe(state), (), seed)
+        state, _ = simulator.step(state, slate, seed)
+        drawn = choice_model(scores).sample(seed=seed)
+        noise = random.normal([3], seed) + random.uniform([3], seed)
+        return simulator.log_prob(trajectory).user + noise, drawn, simulator.replay(trajectory)
+
+    everything(tf.constant([0, 1]), tf.zeros([3, 2]))
+    assert not [record.message for record in caplog.records if "AutoGraph" in record.message]

@@ -12,7 +12,7 @@ def collect(simulator, trajectory, stages, seed):
     """The transitions of sessions that are simulated again, stacked [T, B, ...]."""
     transitions = []
 
-    def add(carry, step, transition):
+    def add(carry, step, state, transition):
         transitions.append(transition)
         return carry
 

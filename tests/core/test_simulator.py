@@ -38,6 +38,19 @@ def assert_equal(nest, expected):
 # The step.
 
 
+def test_a_reward_may_read_the_state_in_which_users_responded():
+    def reward(response, user):
+        return tf.reduce_sum(response.clicked, axis=1) * user.level
+
+    simulator = toy_simulator(reward_fn=reward)
+    state = simulator.reset(3, seed=0)
+    _, transition = simulator.step(state, SLATE, seed=1)
+    np.testing.assert_allclose(transition.reward, 2 * state.user.level)
+    trajectory = simulator.rollout(first_positions(2), 3, 2, seed=0)
+    levels = simulator.replay(trajectory).user.level
+    np.testing.assert_allclose(trajectory.transitions.reward, 2 * levels)
+
+
 def test_a_step_goes_response_user_corpus_departure_candidates():
     simulator = toy_simulator(limit=1.0)
     state = simulator.reset(3, seed=0)

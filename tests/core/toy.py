@@ -124,6 +124,5 @@ def toy_simulator(limit=3.0, slate_size=2, num_candidates=4, **arguments) -> Sim
         documents=ToyDocuments(),
         slate_size=slate_size,
         num_candidates=num_candidates,
-        reward_fn=lambda response: tf.reduce_sum(response.clicked, axis=1),
-        **arguments,
+        **{"reward_fn": lambda response: tf.reduce_sum(response.clicked, axis=1), **arguments},
     )

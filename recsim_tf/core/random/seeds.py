@@ -11,7 +11,7 @@ from recsim_tf.core.random.noise import Noise
 from recsim_tf.core.random.paired import pairing
 
 # An integer, int32 [2], or `Noise`; inside `paired` also int32 [S, 2].
-Seed: TypeAlias = "int | tf.Tensor | Noise"
+Seed: TypeAlias = int | tf.Tensor | Noise
 
 
 def as_seed(seed: Seed) -> tf.Tensor:

@@ -14,16 +14,20 @@ from recsim_tf.core.random.seeds import Seed, as_seed, for_each_seed, split_seed
 def uniform(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
     """Uniforms in [0, 1) of the given shape and dtype."""
     block = block_shape(shape)
-    if isinstance(seed, Noise) and (static := static_shape(block)) is not None:
-        return all_rows(seed.take("uniform", static, tf.as_dtype(dtype)), static)
+    if isinstance(seed, Noise):
+        static = static_shape(block)
+        if static is not None:
+            return all_rows(seed.take("uniform", static, tf.as_dtype(dtype)), static)
     return all_rows(_uniform_block(block, seed, dtype), block)
 
 
 def normal(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
     """Standard normals of the given shape and dtype."""
     block = block_shape(shape)
-    if isinstance(seed, Noise) and (static := static_shape(block)) is not None:
-        return all_rows(seed.take("normal", static, tf.as_dtype(dtype)), static)
+    if isinstance(seed, Noise):
+        static = static_shape(block)
+        if static is not None:
+            return all_rows(seed.take("normal", static, tf.as_dtype(dtype)), static)
     return _normal_quantile(open_uniform(shape, seed, dtype))
 
 

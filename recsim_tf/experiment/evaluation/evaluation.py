@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import gin
+import tensorflow as tf
 from tf_agents.policies import tf_policy
 
 from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Policy, initial_policy_state
+from recsim_tf.core.types import Nest, Policy, Transition, initial_policy_state
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.measures import Measures, PolicyResult, SessionSums
+from recsim_tf.experiment.evaluation.own_measures import OwnMeasures
 from recsim_tf.policies import BASELINE_NAMES, baseline_policy
 
 AnyPolicy: TypeAlias = Policy | tf_policy.TFPolicy
@@ -43,12 +45,18 @@ class Evaluation:
       compare: None, or parameters of the environment's models, each with the values to compare; see
         `Comparison`.
       seeds: None, or the seeds to compare in place of `seed`.
+      measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
+        transition [B, ...] to [B]; its values are summed over a session.
+      segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
+        users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
+        measures are also given for each segment.
 
     Attributes:
       comparison: the `Comparison` of values and seeds, or None.
 
     Raises:
-      ValueError: for fewer than two users, or for values or seeds that `Comparison` refuses.
+      ValueError: for fewer than two users, for values or seeds that `Comparison` refuses, or for
+        measures or segments that `OwnMeasures` refuses.
     """
 
     def __init__(
@@ -59,6 +67,8 @@ class Evaluation:
         jit_compile: bool | None = None,
         compare: Mapping[str, Sequence] | None = None,
         seeds: Sequence[int] | None = None,
+        measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
+        segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
     ):
         if num_users < 2:
             raise ValueError(f"num_users must be at least 2, for a standard error, got {num_users}")
@@ -66,6 +76,7 @@ class Evaluation:
         self._max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
+        self._own = OwnMeasures(measures, segments)
         self.comparison: Comparison | None = None
         if compare or seeds is not None:
             self.comparison = Comparison(
@@ -109,7 +120,7 @@ class Evaluation:
             results = []
             for index, setting in enumerate(comparison.settings):
                 rows = slice(index * comparison.num_users, (index + 1) * comparison.num_users)
-                part = SessionSums(*(leaf[rows] for leaf in sums))
+                part = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], sums)
                 results.append(
                     PolicyResult.from_sums(name, part, measures.quality).of_setting(setting)
                 )
@@ -154,15 +165,16 @@ class Evaluation:
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed):
-            zeros = SessionSums.zeros(num_users, measures.num_clusters)
             with context():
                 return simulator.fold(
                     function,
                     num_users,
                     self._max_steps,
                     seed,
-                    SessionSums.add,
-                    zeros,
+                    lambda sums, transition: sums.add(transition, self._own),
+                    lambda state: SessionSums.zeros(
+                        num_users, measures.num_clusters, self._own, state.user
+                    ),
                     policy_state=policy_state,
                 )
 

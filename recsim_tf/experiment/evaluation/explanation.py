@@ -1,5 +1,6 @@
 """Slates of an agent that values items, in words."""
 
+import textwrap
 from typing import Protocol, runtime_checkable
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from recsim_tf.agents.slate_q.losses import SlateValues
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Observation
+from recsim_tf.tables import text_table
 
 
 @runtime_checkable
@@ -53,18 +55,22 @@ def explain(
             f"User {user}, step {num_steps}: slate {positions}, P(no click)"
             f" {values.no_click_weight[user] / total[user]:.3f}"
         )
-        lines.append(
-            f"  {'candidate':>9} {'shown':>6} {'Q':>9} {'Q - Q(no click)':>16} {'click weight':>13}"
-            f" {'P(click)':>9}"
-        )
+        rows: list[tuple[str, ...]] = [
+            ("candidate", "shown", "Q", "Q - Q(no click)", "click weight", "P(click)")
+        ]
         for item in range(simulator.num_candidates):
             position = f"{positions.index(item) + 1}" if item in positions else ""
-            probability = f"{values.weights[user, item] / total[user]:9.3f}" if position else ""
-            lines.append(
-                f"  {item:>9} {position:>6} {values.q_items[user, item]:9.3f}"
-                f" {values.advantages[user, item]:16.3f} {values.weights[user, item]:13.3f}"
-                f" {probability:>9}".rstrip()
+            probability = f"{values.weights[user, item] / total[user]:.3f}" if position else ""
+            numbers = (values.q_items, values.advantages, values.weights)
+            rows.append(
+                (
+                    str(item),
+                    position,
+                    *(f"{number[user, item]:.3f}" for number in numbers),
+                    probability,
+                )
             )
+        lines += textwrap.indent(text_table(rows), "  ").splitlines()
         if clicks[user]:
             chosen = positions[int(tf.argmax(transition.response.clicked[user]))]
             lines.append(

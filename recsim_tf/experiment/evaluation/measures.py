@@ -12,7 +12,11 @@ import tensorflow as tf
 
 from recsim_tf import replicas
 from recsim_tf.core.types import Nest, Transition
+from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.evaluation.comparison import Setting
+from recsim_tf.experiment.evaluation.own_measures import Estimate, OwnMeasures
+
+NONE = OwnMeasures()
 
 
 class Measures(NamedTuple):
@@ -83,7 +87,7 @@ def _count(response: Nest, num_clusters: int) -> _Counts:
 
 
 class SessionSums(NamedTuple):
-    """Sums over the sessions of B users, float32 [B] but for `cluster_clicks`; a carry for
+    """Sums over the sessions of B users, float32 [B] where nothing else is said; a carry for
     `Simulator.fold`.
     """
 
@@ -95,22 +99,36 @@ class SessionSums(NamedTuple):
     left: tf.Tensor  # 1 where the user left
     time_limit: tf.Tensor  # 1 where the simulator's time limit ended the session
     cluster_clicks: tf.Tensor  # [B, C]
+    own: dict[str, tf.Tensor]  # [B] by name, see `OwnMeasures`
+    segments: dict[str, tf.Tensor]  # int32 [B] by name, see `OwnMeasures`
 
     @classmethod
-    def zeros(cls, num_users: int, num_clusters: int = 0) -> "SessionSums":
-        """The sums before the first step; with `num_clusters`, C, clicks are counted by cluster,
-        see `Measures`.
+    def zeros(
+        cls, num_users: int, num_clusters: int = 0, own: OwnMeasures = NONE, user: Nest = ()
+    ) -> "SessionSums":
+        """The sums before the first step.
+
+        Args:
+          num_users: B.
+          num_clusters: C; clicks are counted by cluster, see `Measures`.
+          own: measures and segments of the user's own.
+          user: the users' state at the start of a session, a nest of [B, ...].
         """
-        rows = {name: tf.zeros([num_users]) for name in cls._fields if name != "cluster_clicks"}
-        return cls(**rows, cluster_clicks=tf.zeros([num_users, num_clusters]))
+        counted = cls._fields[: cls._fields.index("cluster_clicks")]
+        return cls(
+            **{name: tf.zeros([num_users]) for name in counted},
+            cluster_clicks=tf.zeros([num_users, num_clusters]),
+            own=own.zeros(num_users),
+            segments=own.segments(user, num_users),
+        )
 
     @property
     def finished(self) -> tf.Tensor:
         """[B]: 1 where the session has ended."""
         return self.left + self.time_limit
 
-    def add(self, transition: Transition) -> "SessionSums":
-        """Adds one step."""
+    def add(self, transition: Transition, own: OwnMeasures = NONE) -> "SessionSums":
+        """Adds one step; `own` as for `zeros`."""
         active = tf.cast(transition.active, tf.float32)
         counts = _count(transition.response, self.cluster_clicks.shape[1])
         return SessionSums(
@@ -122,6 +140,8 @@ class SessionSums(NamedTuple):
             left=self.left + tf.cast(transition.terminated, tf.float32),
             time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
             cluster_clicks=self.cluster_clicks + active[:, tf.newaxis] * counts.cluster_clicks,
+            own={name: self.own[name] + value for name, value in own.of(transition).items()},
+            segments=self.segments,
         )
 
 
@@ -138,6 +158,8 @@ class PolicyResult(NamedTuple):
     mean_quality: float | None  # of clicked documents; None without clicks or qualities
     # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
     cluster_watch_count_frac: dict[str, float]
+    measures: dict[str, Any]  # of the user's own, see `own_measures.summaries`
+    segments: dict[str, Any]  # see `own_measures.by_segment`
     unfinished: int  # sessions that were cut off when the evaluation ended
     sessions: SessionSums  # of each user, as NumPy arrays
     has_quality: bool  # whether responses have one
@@ -153,17 +175,17 @@ class PolicyResult(NamedTuple):
           sums: of its sessions.
           has_quality: whether responses have one, see `Measures`.
         """
-        sessions = SessionSums(*(np.asarray(part, np.float64) for part in sums))
+        sessions = tf.nest.map_structure(lambda part: np.asarray(part, np.float64), sums)
         episodes = len(sessions.reward)
-        root = math.sqrt(max(episodes - 1, 1))
+        returns, lengths = Estimate.of(sessions.reward), Estimate.of(sessions.steps)
         steps, clicks = sessions.steps.sum(), sessions.clicks.sum()
         return cls(
             name=name,
-            mean_return=float(sessions.reward.mean()),
-            standard_error=float(sessions.reward.std() / root),
+            mean_return=returns.mean,
+            standard_error=returns.standard_error,
             episodes=episodes,
-            mean_length=float(sessions.steps.mean()),
-            length_standard_error=float(sessions.steps.std() / root),
+            mean_length=lengths.mean,
+            length_standard_error=lengths.standard_error,
             click_rate=float(clicks / max(steps, 1)),
             mean_quality=(
                 float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None
@@ -171,6 +193,8 @@ class PolicyResult(NamedTuple):
             cluster_watch_count_frac=watch_fractions(
                 sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps
             ),
+            measures=own_measures.summaries(sessions.own),
+            segments=own_measures.by_segment(sessions.segments, sessions.reward, sessions.own),
             unfinished=int(episodes - sessions.finished.sum()),
             sessions=sessions,
             has_quality=has_quality,
@@ -182,7 +206,7 @@ class PolicyResult(NamedTuple):
         return self._replace(name=f"{self.policy} [{setting.label}]", setting=setting)
 
     def tags(self, suffix: str) -> dict[str, float]:
-        """RecSim's scalar tags."""
+        """RecSim's scalar tags, and those of measures and segments of the user's own."""
         scalars = {
             "AverageEpisodeRewards": self.mean_return,
             "AverageEpisodeLength": self.mean_length,
@@ -191,7 +215,8 @@ class PolicyResult(NamedTuple):
         }
         if self.mean_quality is not None:
             scalars["AverageQuality"] = self.mean_quality
-        return _tags(scalars, self.cluster_watch_count_frac, suffix)
+        own = own_measures.columns(self._asdict())
+        return _tags(scalars | own, self.cluster_watch_count_frac, suffix)
 
     def as_json(self) -> dict[str, Any]:
         """All but the single sessions; in a comparison also the values by gin name, and the

@@ -13,7 +13,7 @@ COLUMNS = ("policy", "user", "return", "steps", "clicks", "mean_quality", "outco
 
 def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
     """Writes what every user did under every policy; RecSim's `returns_<steps>` file is its column
-    `return`.
+    `return`. Measures and segments of the user's own have the last columns.
 
     The columns: policy, with value and seed where these were compared; user, counted from 0, the
     same users under every policy and one seed; return; steps; clicks; mean_quality of the clicked
@@ -25,8 +25,9 @@ def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
       path: of the file, which is replaced in one step. Its folder is created.
       results: of the policies, in the order of the file.
     """
+    first = results[0].sessions
     rows = [row for result in results for row in _rows(result)]
-    write_csv(path, COLUMNS, rows)
+    write_csv(path, (*COLUMNS, *first.own, *first.segments), rows)
 
 
 def _rows(result: PolicyResult) -> Iterator[tuple]:
@@ -35,10 +36,12 @@ def _rows(result: PolicyResult) -> Iterator[tuple]:
         [sessions.left > 0, sessions.time_limit > 0], ["left", "time_limit"], "cut_off"
     )
     columns = (sessions.reward, sessions.steps, sessions.clicks, sessions.quality, outcomes)
-    for user, (reward, steps, clicks, quality, outcome) in enumerate(zip(*columns, strict=True)):
+    own = (*sessions.own.values(), *sessions.segments.values())
+    for user, cells in enumerate(zip(*columns, *own, strict=True)):
+        reward, steps, clicks, quality, outcome, *more = cells
         mean_quality = _number(quality / clicks) if result.has_quality and clicks > 0 else ""
         numbers = map(_number, (reward, steps, clicks))
-        yield result.name, user, *numbers, mean_quality, outcome
+        yield result.name, user, *numbers, mean_quality, outcome, *map(_number, more)
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.runs.files import write_csv, write_json
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
@@ -24,7 +25,8 @@ class TrialResult(NamedTuple):
     folder: str  # of the run, from the sweep's
     policies: Sequence[dict[str, Any]]  # of results.json, the agent last
     curve: Sequence[dict[str, Any]]  # the rows of metrics.jsonl that hold an evaluation
-    measured: dict[str, float | None]  # the columns of `MEASURES`
+    # the columns of `MEASURES`, and those of measures and segments of the user's own
+    measured: dict[str, float | None]
     operative: str  # operative_config.gin
 
 
@@ -54,7 +56,7 @@ class VariantResult(NamedTuple):
     def mean(self, measure: str) -> float | None:
         """The mean of a measure over the finished trials that have it."""
         values = [
-            value for result in self.finished if (value := result.measured[measure]) is not None
+            value for result in self.finished if (value := result.measured.get(measure)) is not None
         ]
         return float(np.mean(values)) if values else None
 
@@ -67,6 +69,8 @@ class SweepResult(NamedTuple):
     variants: Sequence[VariantResult]  # the best first, those without a finished trial last
     # mean returns of the other policies that all finished trials agree on
     baselines: dict[str, float]
+    measures: Sequence[str]  # of the user's own that some finished trial has
+    segments: Sequence[str]  # their means by segment, named as in `own_measures.columns`
 
 
 def read_results(folder: SweepDirectory) -> SweepResult:
@@ -81,11 +85,17 @@ def read_results(folder: SweepDirectory) -> SweepResult:
         key=lambda v: -np.inf if v.estimate is None else v.estimate.value,
         reverse=True,
     )
+    finished = [result for result in trials if result.status == FINISHED]
+    own = dict.fromkeys(
+        name for result in finished for name in result.measured if name not in _MEASURES
+    )
     return SweepResult(
         swept,
         trials,
         summaries,
-        _baselines([result for result in trials if result.status == FINISHED]),
+        _baselines(finished),
+        measures=[name for name in own if "/" not in name],
+        segments=[name for name in own if "/" in name],
     )
 
 
@@ -97,6 +107,7 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
     if content is not None:
         found = {**content["train"], **content["policies"][-1]}
         measured = {measure: found.get(name) for measure, (name, _) in _MEASURES.items()}
+        measured |= own_measures.columns(content["policies"][-1])
     else:
         last = curve[-1] if curve else {}
         measured = {measure: last.get(name) for measure, (_, name) in _MEASURES.items()}
@@ -149,7 +160,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
       path: the folder.
       result: of the sweep.
     """
-    rows = [_row(result.swept, trial) for trial in result.trials]
+    rows = [_row(result, trial) for trial in result.trials]
     write_csv(path / "sweep.csv", rows[0], [row.values() for row in rows])
     variants = [
         {
@@ -160,7 +171,13 @@ def write_tables(path: Path, result: SweepResult) -> None:
             "return": None if found.estimate is None else found.estimate._asdict(),
             **{
                 measure: found.mean(measure)
-                for measure in ("session_length", "click_rate", "quality")
+                for measure in (
+                    "session_length",
+                    "click_rate",
+                    "quality",
+                    *result.measures,
+                    *result.segments,
+                )
             },
         }
         for found in result.variants
@@ -174,8 +191,12 @@ def write_tables(path: Path, result: SweepResult) -> None:
     write_json(path / "sweep.json", content)
 
 
-def _row(swept: Sequence[str], result: TrialResult) -> dict[str, Any]:
+def _row(sweep: SweepResult, result: TrialResult) -> dict[str, Any]:
     trial = result.trial
-    bindings = {name: trial.variant.bindings.get(name) for name in swept}
+    bindings = {name: trial.variant.bindings.get(name) for name in sweep.swept}
     named = {"trial": trial.name, "status": result.status, **bindings, "seed": trial.seed}
-    return {**named, **result.measured, "error": result.error, "folder": result.folder}
+    columns = (*MEASURES, *sweep.measures, *sweep.segments)
+    # Before its end a trial has these in its learning curve.
+    last = result.curve[-1] if result.curve else {}
+    measured = {name: result.measured.get(name, last.get(f"{name}/eval")) for name in columns}
+    return {**named, **measured, "error": result.error, "folder": result.folder}

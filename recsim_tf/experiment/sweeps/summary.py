@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from recsim_tf.experiment.evaluation.tables import text_table
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
 from recsim_tf.experiment.sweeps.results import SweepResult, VariantResult
 from recsim_tf.experiment.sweeps.statistics import METHODS
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
+from recsim_tf.tables import markdown_table, text_table
 
 _COLUMNS = (
     "variant",
@@ -22,8 +22,7 @@ _COLUMNS = (
 
 def variants_table(result: SweepResult) -> str:
     """The variants, the best first, as text."""
-    lines = text_table([_COLUMNS, *(_cells(variant) for variant in result.variants)])
-    return "\n".join([*lines, *notes(result)])
+    return "\n".join([text_table(_rows(result)), *notes(result)])
 
 
 def notes(result: SweepResult) -> list[str]:
@@ -85,10 +84,8 @@ def markdown(result: SweepResult, plots: Sequence[str], command: str) -> str:
         "",
         f"{counts(result)}.",
         "",
-        _markdown_row(_COLUMNS),
-        "|---|" + "---:|" * (len(_COLUMNS) - 1),
+        markdown_table(_rows(result)),
     ]
-    lines += [_markdown_row(_cells(variant)) for variant in result.variants]
     lines += ["", *(f"- {note}" for note in notes(result)), ""]
     lines += [f"![{name.removesuffix('.png')}]({name})\n" for name in plots]
     for status, title in (
@@ -118,11 +115,18 @@ def markdown(result: SweepResult, plots: Sequence[str], command: str) -> str:
     return "\n".join(lines)
 
 
-def _cells(variant: VariantResult) -> tuple[str, ...]:
+def _rows(result: SweepResult) -> list[tuple[str, ...]]:
+    return [
+        (*_COLUMNS, *result.measures),
+        *(_cells(variant, result.measures) for variant in result.variants),
+    ]
+
+
+def _cells(variant: VariantResult, measures: Sequence[str]) -> tuple[str, ...]:
     seeds = f"{len(variant.finished)}/{variant.num_trials}"
     found = variant.estimate
     if found is None:
-        return (variant.variant.label, seeds, *("" for _ in _COLUMNS[2:]))
+        return (variant.variant.label, seeds, *("" for _ in (*_COLUMNS[2:], *measures)))
     length, rate, quality = (
         variant.mean(measure) for measure in ("session_length", "click_rate", "quality")
     )
@@ -135,11 +139,8 @@ def _cells(variant: VariantResult) -> tuple[str, ...]:
         f"{length:.2f}",
         f"{rate:.4f}",
         "" if quality is None else f"{quality:.3f}",
+        *("" if mean is None else f"{mean:.2f}" for mean in map(variant.mean, measures)),
     )
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _mentions(text: str, name: str) -> bool:

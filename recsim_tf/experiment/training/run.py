@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -250,7 +251,11 @@ class TrainingRun:
         plots.plot_learning_curve(
             folder.path / "learning_curve.png", folder.metrics(), results, parts.agent.name
         )
-        policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(folder.path / "policy"))
+        with warnings.catch_warnings():
+            # Of the type of TF-Agents' own actions.
+            warnings.filterwarnings("ignore", "Encoding a StructuredValue")
+            saver = policy_saver.PolicySaver(parts.policy, batch_size=None)
+            saver.save(str(folder.path / "policy"))
         print(tables.results_table(results))
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"

@@ -84,11 +84,12 @@ class Resimulation:
                 sessions = sessions._replace(initial=sessions.initial._replace(user=again))
             last = tf.gather(log.length if is_observed else horizon, rows)
 
-            def add(carry, step, transition):
+            def add(carry, step, state, transition):
                 left, clicks, shown, rewards, counts = carry
                 # Logged steps count even if a rule of the models would end the session earlier.
                 counted = (step < last) if is_observed else (step < last) & transition.active
-                reward, clicked = scorer.reward_fn(transition.response), transition.response.clicked
+                reward = scorer.reward(transition.response, state.user)
+                clicked = transition.response.clicked
                 return (
                     left | (counted & transition.terminated),
                     clicks + tf.where(counted[:, tf.newaxis], clicked, 0),

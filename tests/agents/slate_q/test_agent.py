@@ -486,6 +486,23 @@ def test_an_agent_restored_from_a_checkpoint_goes_on_identically(tmp_path):
     tf.nest.map_structure(np.testing.assert_array_equal, go_on(other), expected)
 
 
+def test_choice_scores_are_learned_by_default_where_there_is_no_affinity():
+    arguments = {
+        "action_spec": ACTION_SPEC,
+        "optimizer": tf.keras.optimizers.SGD(),
+        "train_step_counter": tf.Variable(0, dtype=tf.int64),
+    }
+    agents = [
+        SlateQAgent(spec, network=SlateQNetwork(spec.observation, (4,)), **arguments)
+        for spec in (TIME_STEP_SPEC, WITHOUT_VECTORS)
+    ]
+    assert [type(agent.choice_scores) for agent in agents] == [AffinityScores, LearnedScores]
+    weights = agents[1].choice_scores.network.trainable_weights
+    assert {id(weight) for weight in weights} <= {
+        id(weight) for weight in agents[1]._trainable_weights()
+    }
+
+
 def test_learned_choice_scores_are_those_of_their_network_and_it_learns_by_likelihood():
     choice_network = ClickNetwork(OBSERVATION_SPEC, (6,))
     randomize(choice_network, 3)
@@ -563,7 +580,7 @@ WITHOUT_VECTORS = ts.time_step_spec(
             r"eval_epsilon must be in \[0, 1\] or a function of the train step, got -0.1",
         ),
         (
-            {"time_step_spec": WITHOUT_VECTORS},
+            {"time_step_spec": WITHOUT_VECTORS, "choice_scores": AffinityScores()},
             (
                 "the affinity <user, document> needs vectors of one length, got user and documents"
                 " of shapes"

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.experiment.evaluation.comparison import Comparison
@@ -54,8 +55,11 @@ def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(buil
         for seed, result in zip(SEEDS, results[first : first + len(SEEDS)], strict=True):
             assert result.setting.seed == seed
             single.seed = seed
-            for found, expected in zip(result.sessions, evaluate().sessions, strict=True):
-                np.testing.assert_allclose(found, expected, rtol=1e-5)
+            tf.nest.map_structure(
+                lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-5),
+                result.sessions,
+                evaluate().sessions,
+            )
     # The values and the seeds make a difference.
     assert len({result.mean_return for result in results}) > len(results) // 2
 

@@ -29,7 +29,8 @@ def _sums(**changes):
         "time_limit": [0.0, 0.0, 1.0, 0.0],
         "cluster_clicks": [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
     }
-    return SessionSums(**{name: tf.constant(row) for name, row in (rows | changes).items()})
+    rows = {name: tf.constant(row) for name, row in (rows | changes).items()}
+    return SessionSums(**rows, own={}, segments={})
 
 
 def test_policy_result_is_what_the_sums_say():

@@ -23,8 +23,10 @@ def claim(folder: SweepDirectory) -> None:
         pass
 
 
-def finish(files: TrialFiles, config: str, mean_return: float, used: str = "") -> None:
-    """Writes by hand what a finished trial leaves."""
+def finish(
+    files: TrialFiles, config: str, mean_return: float, used: str = "", own: dict | None = None
+) -> None:
+    """Writes by hand what a finished trial leaves; `own` has measures and segments."""
     files.prepare(config)
     files.run.mkdir(parents=True)
     write_text(files.run / "config.gin", config)
@@ -45,6 +47,7 @@ def finish(files: TrialFiles, config: str, mean_return: float, used: str = "") -
         "mean_length": 60.0,
         "click_rate": 0.5,
         "mean_quality": None,
+        **(own or {}),
     }
     content = {
         "policies": [{"name": "Random", "mean_return": 3.0}, {"name": "SlateQ", **agent}],

@@ -117,6 +117,25 @@ def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     assert last["return"] is None
 
 
+def test_measures_and_segments_of_the_user_have_columns(folder):
+    revenue = {"mean": 4.5, "standard_error": 0.1}
+    young = {"episodes": 2, "return": revenue, "measures": {"revenue": revenue}}
+    own = {"measures": {"revenue": revenue}, "segments": {"age_group": {"0": young}}}
+    trial = folder.trials[5]
+    finish(folder.files[trial.name], trial.config, 1.0, own=own)
+    result = read_results(folder)
+    write_tables(folder.path, result)
+    with open(folder.path / "sweep.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = ("revenue", "return/age_group=0", "revenue/age_group=0")
+    assert [[row[name] for name in names] for row in (rows[0], rows[5])] == [[""] * 3, ["4.5"] * 3]
+    last = json.loads((folder.path / "sweep.json").read_text())["variants"][2]
+    assert [last[name] for name in names] == [4.5] * 3
+    head, _, *variants = variants_table(result).splitlines()
+    assert head.split()[-1] == "revenue"
+    assert variants[2].split()[-1] == "4.50"
+
+
 def test_the_summary_tells_failures_and_what_the_interval_is(folder):
     result = read_results(folder)
     plots = write_plots(folder.path, result)

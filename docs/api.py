@@ -1,0 +1,47 @@
+"""Writes the API reference from the docstrings: `make docs`, or `python docs/api.py FOLDER`.
+
+A warning about a docstring or an annotation of recsim_tf is an error.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import recsim_tf.agents  # noqa: F401  # Before anything imports TF-Agents.
+
+# isort: split
+import pdoc
+
+MODULES = (
+    "recsim_tf",
+    *(
+        f"recsim_tf.{name}"
+        for name in (
+            "adapters",
+            "agents",
+            "core",
+            "environments",
+            "experiment",
+            "fitting",
+            "gradients",
+            "policies",
+        )
+    ),
+)
+
+
+def write(folder: Path) -> None:
+    """Writes one HTML page for each public module into a folder."""
+    pdoc.render.configure(docformat="google", footer_text="recsim_tf")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Annotations that recsim_tf inherits from TF-Agents, and what libraries do when they are
+        # imported.
+        warnings.filterwarnings("ignore", "Error parsing type annotation .*NestedTensorSpec")
+        warnings.filterwarnings("ignore", "Suppressed execution of")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        pdoc.pdoc(*MODULES, output_directory=folder)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/api"))

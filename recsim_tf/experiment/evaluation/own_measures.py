@@ -1,0 +1,142 @@
+"""Measures and segments that users of the project define, by name."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest, Transition
+from recsim_tf.experiment.runs.errors import UsageError
+
+# Names by which results.json and sessions.csv know something else.
+_TAKEN = frozenset(
+    ("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome", "episodes")
+)
+
+
+class Estimate(NamedTuple):
+    """A mean over sessions."""
+
+    mean: float
+    standard_error: float  # 0 with a single session
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Estimate":
+        """From one value of each session."""
+        root = math.sqrt(max(len(values) - 1, 1))
+        return cls(float(values.mean()), float(values.std() / root))
+
+
+class OwnMeasures:
+    """Functions that measure sessions, and functions that divide users into segments.
+
+    Args:
+      measures: by name; each maps a transition, [B, ...], to float [B], which is summed over the
+        steps of a session.
+      segments: by name; each maps the users' state at the start of a session, a nest of [B, ...],
+        to int or bool [B].
+
+    Raises:
+      UsageError: for a name that is taken, or a value that is no function.
+    """
+
+    def __init__(
+        self,
+        measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
+        segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
+    ):
+        self._measures = _checked("measures", measures)
+        self._segments = _checked("segments", segments)
+        both = sorted(set(self._measures) & set(self._segments))
+        if both:
+            raise UsageError(f"Evaluation.segments must not be named as a measure, got {both[0]!r}")
+
+    def zeros(self, num_users: int) -> dict[str, tf.Tensor]:
+        """The sums before the first step, float32 [B] by name."""
+        return {name: tf.zeros([num_users]) for name in self._measures}
+
+    def of(self, transition: Transition) -> dict[str, tf.Tensor]:
+        """What one step adds, float32 [B] by name; zero for users whose session has ended."""
+        active = tf.cast(transition.active, tf.float32)
+        num_users = active.shape[0]
+        found = {}
+        for name, measure in self._measures.items():
+            value = tf.convert_to_tensor(measure(transition))
+            _check(f"Evaluation.measures[{name!r}]", value, num_users, value.dtype != tf.string)
+            found[name] = tf.where(transition.active, tf.cast(value, tf.float32), 0 * active)
+        return found
+
+    def segments(self, user: Nest, num_users: int) -> dict[str, tf.Tensor]:
+        """The segment of each user, int32 [B] by name, from their state at the start."""
+        found = {}
+        for name, segment in self._segments.items():
+            value = tf.convert_to_tensor(segment(user))
+            discrete = value.dtype.is_integer or value.dtype.is_bool
+            _check(f"Evaluation.segments[{name!r}]", value, num_users, discrete, "integers ")
+            found[name] = tf.cast(value, tf.int32)
+        return found
+
+
+def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Callable]:
+    if not isinstance(functions, Mapping | None):
+        raise UsageError(
+            f"Evaluation.{argument} must be functions by name, as {{'name': @function}}, got"
+            f" {functions!r}"
+        )
+    for name, function in (functions or {}).items():
+        if not isinstance(name, str) or not name or name in _TAKEN or set(name) & set("/,="):
+            raise UsageError(
+                f"Evaluation.{argument} must have names of its own without '/', ',' and '=', got"
+                f" {name!r}"
+            )
+        if not callable(function):
+            raise UsageError(
+                f"Evaluation.{argument}[{name!r}] must be a function, got {function!r}"
+            )
+    return dict(functions or {})
+
+
+def _check(name: str, value: tf.Tensor, num_users: int, suits: bool, kind: str = "") -> None:
+    if not suits or value.shape != [num_users]:
+        raise UsageError(
+            f"{name} must give {kind}[{num_users}], one for each user, got {value.dtype.name}"
+            f" {value.shape}"
+        )
+
+
+def summaries(measures: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The mean and standard error of each measure, as JSON."""
+    return {name: Estimate.of(values)._asdict() for name, values in measures.items()}
+
+
+def by_segment(
+    segments: Mapping[str, np.ndarray], returns: np.ndarray, measures: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Any]]:
+    """What the users of each segment gave, as JSON: by the name of the segments and the number of
+    the segment, "episodes", "return" and "measures".
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, numbers in segments.items():
+        found[name] = {}
+        for number in np.unique(numbers):
+            rows = numbers == number
+            found[name][f"{number:.0f}"] = {
+                "episodes": int(rows.sum()),
+                "return": Estimate.of(returns[rows])._asdict(),
+                "measures": summaries({key: values[rows] for key, values in measures.items()}),
+            }
+    return found
+
+
+def columns(policy: Mapping[str, Any]) -> dict[str, float]:
+    """Means of measures and segments of a policy of results.json, by names for TensorBoard and for
+    the columns of a sweep, as "revenue", "return/age=1" and "revenue/age=1".
+    """
+    found = {name: value["mean"] for name, value in policy.get("measures", {}).items()}
+    for segments, numbers in policy.get("segments", {}).items():
+        for number, result in numbers.items():
+            for name, value in {"return": result["return"], **result["measures"]}.items():
+                found[f"{name}/{segments}={number}"] = value["mean"]
+    return found

@@ -1,0 +1,125 @@
+import csv
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.own_measures import OwnMeasures
+from recsim_tf.experiment.evaluation.sessions import write_sessions
+from recsim_tf.experiment.evaluation.tables import results_table
+from recsim_tf.experiment.runs.errors import UsageError
+from tests.core.toy import toy_simulator
+from tests.rollout_policies import first_positions
+
+NUM_USERS, LIMIT = 50, 3
+
+
+def hidden_seen(transition):
+    return tf.reduce_sum(transition.response.level, axis=1)
+
+
+def is_high(user):
+    return user.level > 0.5
+
+
+@pytest.fixture(scope="module")
+def result():
+    evaluation = Evaluation(
+        NUM_USERS,
+        max_steps=10,
+        measures={"level seen": hidden_seen},
+        segments={"high": is_high, "all": lambda user: tf.zeros([NUM_USERS], tf.int32)},
+    )
+    return evaluation.evaluator("First", toy_simulator(limit=LIMIT), first_positions(2))()
+
+
+@pytest.fixture(scope="module")
+def levels(result):
+    """The users' levels at the start, by what the sessions saw: two documents at three levels."""
+    return (result.sessions.own["level seen"] / 2 - 3) / 3
+
+
+def test_a_measure_is_summed_over_the_session(result, levels):
+    assert result.sessions.steps.tolist() == [LIMIT] * NUM_USERS
+    assert ((levels >= 0) & (levels < 1)).all()
+    assert levels.std() > 0.2
+    found = result.measures["level seen"]
+    values = result.sessions.own["level seen"]
+    np.testing.assert_allclose(found["mean"], values.mean())
+    np.testing.assert_allclose(found["standard_error"], values.std() / (NUM_USERS - 1) ** 0.5)
+
+
+def test_segments_divide_the_users_by_their_state_at_the_start(result, levels):
+    high = levels > 0.5
+    np.testing.assert_array_equal(result.sessions.segments["high"], high)
+    parts = result.segments["high"]
+    assert {name: part["episodes"] for name, part in parts.items()} == {
+        "0": (~high).sum(),
+        "1": high.sum(),
+    }
+    of_high = parts["1"]["measures"]["level seen"]["mean"]
+    np.testing.assert_allclose(of_high, result.sessions.own["level seen"][high].mean())
+    assert parts["1"]["return"] == {"mean": 2.0 * LIMIT, "standard_error": 0.0}
+    assert result.segments["all"]["0"]["measures"] == result.measures
+
+
+def test_they_are_in_the_files_the_tags_and_the_tables(result, tmp_path):
+    write_sessions(tmp_path / "sessions.csv", [result])
+    with open(tmp_path / "sessions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    seen = [float(row["level seen"]) for row in rows]
+    np.testing.assert_allclose(seen, result.sessions.own["level seen"])
+    assert [row["high"] for row in rows] == [
+        f"{high:.0f}" for high in result.sessions.segments["high"]
+    ]
+    content = result.as_json()
+    assert (content["measures"], content["segments"]) == (result.measures, result.segments)
+    tags = result.tags("eval")
+    assert tags["level seen/eval"] == result.measures["level seen"]["mean"]
+    assert tags["return/high=1/eval"] == 2 * LIMIT
+    assert "level seen/high=1/eval" in tags
+    lines = results_table([result]).splitlines()
+    assert "level seen" in lines[0]
+    assert sum(line.startswith("First") for line in lines) == 4
+    assert any(line.split()[:3] == ["First", "high", "1"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"measures": hidden_seen},
+            "Evaluation.measures must be functions by name, as {'name': @f",
+        ),
+        ({"measures": {"return": hidden_seen}}, "must have names of its own without '/', ',' and"),
+        ({"segments": {"a/b": is_high}}, "must have names of its own .* got 'a/b'"),
+        ({"measures": {"m": 3}}, r"Evaluation.measures\['m'\] must be a function, got 3"),
+        (
+            {"measures": {"m": hidden_seen}, "segments": {"m": is_high}},
+            "Evaluation.segments must not be named as a measure, got 'm'",
+        ),
+    ],
+)
+def test_names_and_functions_are_checked(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        OwnMeasures(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"measures": {"m": lambda transition: transition.response.level}},
+            r"measures\['m'\] must give \[4\], one for each user, got float32 \(4, 2\)",
+        ),
+        (
+            {"segments": {"s": lambda user: user.level}},
+            r"segments\['s'\] must give integers \[4\], one for each user, got float32 \(4,\)",
+        ),
+    ],
+)
+def test_what_functions_give_is_checked(arguments, message):
+    evaluate = Evaluation(4, 3, **arguments).evaluator("F", toy_simulator(), first_positions(2))
+    with pytest.raises(UsageError, match=message):
+        evaluate()
