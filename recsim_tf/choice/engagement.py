@@ -16,6 +16,7 @@ class ChoiceAndEngagement(NamedTuple):
     engagement: Any  # float [B], of the document chosen; where none is, it means nothing
 
 
+@tf.autograph.experimental.do_not_convert
 def with_engagement(
     choice: ChoiceDistribution, engagement: Callable[[tf.Tensor], tfd.Distribution]
 ) -> tfd.Distribution:
@@ -40,9 +41,7 @@ def with_engagement(
       engagement: maps click weights, float [B, K], to a distribution of batch shape [B]. It must be
         a proper distribution also where all weights are 0.
     """
-
     no_click, dtype = choice.slate_size, choice.probs.dtype
-
     return tfd.JointDistributionNamed(
         ChoiceAndEngagement(
             choice=choice,

@@ -58,6 +58,7 @@ class MultipleClickCascade(Model):
             if isinstance(value, int | float) and not 0 <= value <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {value}")
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, scores, mask=None, purchase_scores=None) -> CascadeDistribution:
         """The distribution of clicks, float [..., K]; with purchase scores of
         `ClicksAndPurchases`.
