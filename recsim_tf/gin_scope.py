@@ -6,7 +6,8 @@ the operative configuration.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gin
 
@@ -58,3 +59,19 @@ def keep_what_was_called() -> set[str]:
 
 def _is_within(inner: str, scope: str) -> bool:
     return not scope or f"{inner}/".startswith(f"{scope}/")
+
+
+def known_names() -> list[str]:
+    """Short names of all configurables, such as "interest_evolution"."""
+    return sorted({configurable.name for _, configurable in gin.config._REGISTRY.items()})
+
+
+def bindings() -> Iterator[tuple[str, Callable, str, Any]]:
+    """All bindings of the configuration: name, such as "train.num_iterations", the function or
+    class, its parameter, and the value as it is bound.
+    """
+    for (scope, selector), values in gin.config._CONFIG.items():
+        configurable = gin.config._REGISTRY[selector]
+        prefix = f"{scope}/{configurable.name}" if scope else configurable.name
+        for parameter, value in values.items():
+            yield f"{prefix}.{parameter}", configurable.wrapped, parameter, value

@@ -17,8 +17,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["learn"], "argument COMMAND: invalid choice: 'learn' .*'train', 'evaluate', 'simulate'"),
-        ([], "the following arguments are required: COMMAND"),
+        (["learn"], "COMMAND: 'learn' is not a command; choose one of train, evaluate"),
+        (["trian"], r"COMMAND: 'trian' is not a command; did you mean train\?$"),
+        (["--vesrion"], r"COMMAND: '--vesrion' is not a command; did you mean --version\?$"),
+        (["train", "--rootdir=x"], r"train has no option --rootdir; did you mean --root_dir\?$"),
         (["train", f"--gin_file={TINY}"], "the following arguments are required: --root_dir"),
         (
             ["train", "--root_dir=run"],
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         ),
         (
             ["train", "--root_dir=run", f"--gin_file={TINY}", "--gin_bindings=nothing.x = 1"],
-            "gin configuration: .*nothing",
+            "gin configuration: nothing is unknown; .*, in 'nothing.x = 1'",
         ),
         (
             [
@@ -44,13 +46,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         (["evaluate", "--root_dir=run"], "must be the folder of a run"),
         (
             ["evaluate", "--root_dir=run", "--episode_file=log"],
-            "unrecognized arguments: --episode_file=log",
+            "evaluate has no option --episode_file; choose one of --help, --root_dir",
         ),
         (
             ["train", "--root_dir=run", f"--gin_file={TINY}", "--watch"],
-            "unrecognized arguments: --watch",
+            "train has no option --watch; choose one of --help, --root_dir",
         ),
-        (["train", "--root=run", f"--gin_file={TINY}"], "arguments are required: --root_dir"),
+        (["train", "--root=run", f"--gin_file={TINY}"], "train has no option --root; "),
         (["sweep", "--root_dir=run"], "the following arguments are required: --sweep_file"),
         (
             ["sweep", "--root_dir=run", "--sweep_file=quick.gin"],
@@ -92,7 +94,7 @@ def test_a_process_with_bad_input_says_it_in_its_only_line_and_ends_with_status_
     process = start_command("train", "--root_dir=nowhere", "--gin_bindings=nothing.x = 1")
     output, errors = process.communicate()
     assert (process.returncode, output) == (2, "")
-    assert errors.startswith("recsim-tf: error: gin configuration: No configurable matching")
+    assert errors.startswith("recsim-tf: error: gin configuration: nothing is unknown;")
     assert errors.count("\n") == 1
 
 

@@ -18,7 +18,7 @@ import sys
 
 import pytest
 
-from recsim_tf import cli
+from recsim_tf import options
 from recsim_tf.experiment import config
 from recsim_tf.experiment.sweeps.engines import ray
 
@@ -119,7 +119,7 @@ def _check_commands(code: str) -> None:
     for line in code.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words[:1] == ["recsim-tf"]:
-            cli.parse(words[1:])
+            options.parse(words[1:])
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,6 +5,8 @@ exists.
 import pathlib
 import re
 
+import gin
+
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.parts import experiment
 
@@ -82,7 +84,8 @@ def test_every_gin_name_is_known():
     bindings = [name for name in names if _BINDING.match(name)]
     assert len(bindings) > 40
     assert [name for name in names if name not in bindings and not name.startswith("--")] == []
-    config.load([], [name if " = " in name else f"{name} = None" for name in bindings])
+    gin.parse_config([f"{name} = None" for name in bindings if " = " not in name])
+    config.load([], [name for name in bindings if " = " in name])
 
 
 def test_the_example_is_built():

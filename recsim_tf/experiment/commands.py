@@ -6,6 +6,9 @@ receives them as arguments. Fits, which need no TF-Agents, are in `fitting`.
 
 from typing import Any
 
+import gin
+
+from recsim_tf.experiment.binding_types import bound_value
 from recsim_tf.experiment.evaluate import evaluate_run
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -36,5 +39,11 @@ def watch(folder: RunDirectory, timeout: float) -> int:
 
 
 def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:
-    """Simulates policies that do not learn; see `simulate_policies`."""
+    """Simulates policies that do not learn; see `simulate_policies`. The environment is that of
+    `experiment.simulator` where `simulate.simulator` is not bound.
+    """
+    simulator = bound_value("experiment.simulator")
+    if simulator is not None and bound_value("simulate.simulator") is None:
+        with gin.unlock_config():
+            gin.bind_parameter("simulate.simulator", simulator)
     return simulate_policies(folder, Evaluation(), episode_file)

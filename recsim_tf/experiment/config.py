@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.resources
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
 from recsim_tf import policies, registry  # noqa: F401
-from recsim_tf.errors import one_line
 from recsim_tf.experiment import fitting  # noqa: F401
+from recsim_tf.experiment.binding_types import check_bindings
+from recsim_tf.experiment.config_faults import faults_told
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.fitting import logs
 
@@ -58,63 +58,6 @@ for _module, _configurables in _EXTERNAL.items():
 _PACKAGED = Path(str(importlib.resources.files("recsim_tf.configs")))
 # For `include` statements.
 gin.add_config_file_search_path(str(_PACKAGED))
-
-# Names of earlier versions, of configurables or of their parameters, and what replaces them.
-RENAMED = {
-    "cluster": "devices",
-    "compiled": "experiment.jit_compile, Evaluation.jit_compile or fit.jit_compile",
-    "create_bandit_over_clusters": "create_bandit",
-    "create_bandit_over_documents": "create_bandit, with create_bandit.arms = @DocumentArms",
-    "create_baseline": "simulate.policies, with recsim-tf simulate",
-    "episode_log": "read_episode_log",
-    "prefers_xla": "experiment.jit_compile, Evaluation.jit_compile or fit.jit_compile",
-    "ray_engine": "RayEngine",
-    "DriftingTasteUsers.no_click_mass": "MultinomialLogit.no_click_mass",
-    "Evaluation.values": "Evaluation.compare",
-    "FullSlateQAgent.epsilon": "Exploration.epsilon",
-    "FullSlateQAgent.eval_epsilon": "Exploration.eval_epsilon",
-    "InterestEvolutionUsers.attention_prob": "that of the cascade in InterestEvolutionUsers"
-    ".choice_model, as ExponentialCascade.attention_prob",
-    "InterestEvolutionUsers.min_normalizer": "MultinomialProportional.min_normalizer",
-    "InterestEvolutionUsers.no_click_mass": "MultinomialProportional.no_click_mass",
-    "InterestEvolutionUsers.score_scaling": "that of the cascade in InterestEvolutionUsers"
-    ".choice_model, as ExponentialCascade.score_scaling",
-    "InterestExplorationUsers.min_normalizer": "MultinomialProportional.min_normalizer, with"
-    " InterestExplorationUsers.choice_model = @MultinomialProportional()",
-    "InterestExplorationUsers.no_click_mass": "MultinomialLogit.no_click_mass, with"
-    " InterestExplorationUsers.choice_model = @MultinomialLogit()",
-    "LongTermSatisfactionUsers.min_normalizer": "MultinomialProportional.min_normalizer",
-    "LongTermSatisfactionUsers.no_click_mass": "MultinomialLogit.no_click_mass",
-    "PageItems.item_scale": "PageItems.item_effect",
-    "ReinforceSlateAgent.gamma": "LambdaReturns.gamma",
-    "ReinforceSlateAgent.importance_cap": "ImportanceWeights.cap",
-    "ReinforceSlateAgent.normalize_importance": "ImportanceWeights.normalize",
-    "ReinforceSlateAgent.num_steps": "LambdaReturns.num_steps",
-    "ReinforceSlateAgent.off_policy": "ReinforceSlateAgent.importance = @ImportanceWeights()",
-    "ReinforceSlateAgent.td_lambda": "LambdaReturns.td_lambda",
-    "SlateQAgent.epsilon": "Exploration.epsilon",
-    "SlateQAgent.eval_epsilon": "Exploration.eval_epsilon",
-    "SlateQAgent.gamma": "SlateQTargets.gamma",
-    "SlateQAgent.num_steps": "SlateQTargets.num_steps",
-    "SlateQAgent.session_return_tau": "SlateQTargets.session_return_tau",
-    "SlateQAgent.target": "SlateQTargets.target",
-    "SlateQAgent.target_slates": "SlateQTargets.slates",
-    "SlateQAgent.td_lambda": "SlateQTargets.td_lambda",
-    "TabularQAgent.discretization_bounds": "SlateCells.discretization_bounds",
-    "TabularQAgent.hashed": "SlateCells.hashed",
-    "TabularQAgent.ignore_response": "SlateCells.ignore_response",
-    "TabularQAgent.max_cells": "SlateCells.max_cells",
-    "TabularQAgent.number_bins": "SlateCells.number_bins",
-    "fit.batch_size": "LBFGS.batch_size or Minibatches.batch_size",
-    "fit.max_steps": "LBFGS.max_iterations or Minibatches.passes",
-    "fit.method": "fit.search = @LBFGS() or @Minibatches()",
-    "fit.optimizer": "Minibatches.optimizer",
-    "fit.patience": "Minibatches.patience",
-    "fit.standard_errors": "fit.uncertainty = @Scores(), @Curvature() or None",
-    "fit.tolerance": "LBFGS.tolerance",
-    "simulate.policy": "simulate.policies",
-    "train.strategy": "devices.strategy",
-}
 
 
 @contextlib.contextmanager
@@ -184,26 +127,20 @@ def load(files: Sequence[str], bindings: Sequence[str]) -> str:
       The configuration as text, the same for the same bindings.
 
     Raises:
-      UsageError: for a missing file, a syntax error, or an unknown name; for a name of
-        `RENAMED` with the new one.
+      UsageError: for a missing file, a syntax error, an unknown name, a value of a wrong type, or a
+        fault in a module that is imported, with its file and line; for a name of an earlier version
+        with the new one.
     """
     paths = [str(find_config(name)) for name in files]
     gin.clear_config()
-    try:
-        with _without_search_messages():
-            gin.parse_config_files_and_bindings(paths, list(bindings))
-    except (ValueError, SyntaxError, OSError, TypeError) as error:
-        raise UsageError(f"gin configuration: {_with_new_name(one_line(error))}") from error
+    with _without_search_messages():
+        for path in paths:
+            with faults_told(path=path):
+                gin.parse_config_file(path)
+        for binding in bindings:
+            with faults_told(binding=binding):
+                gin.parse_config(binding)
+        with faults_told():
+            gin.finalize()
+    check_bindings()
     return gin.config_str()
-
-
-def _with_new_name(message: str) -> str:
-    """An error of gin about an unknown name; for a name of `RENAMED` it begins with the new one."""
-    found = re.search(r"No configurable matching (?:reference )?'@?([\w./]+)", message)
-    if found is None:
-        found = re.search(r"'([\w./]+)' doesn't have a parameter named '(\w+)'", message)
-    if found is not None:
-        name = ".".join(found.groups()).rpartition("/")[2].removeprefix("recsim_tf.")
-        if name in RENAMED:
-            return f"{name} is now {RENAMED[name]} ({message})"
-    return message

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from recsim_tf.adapters import episodes
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.files import write_json, write_text
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -27,6 +28,7 @@ from recsim_tf.fitting import (
     save_model,
 )
 from recsim_tf.fitting.checks.fit_checks import as_json
+from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.logs import (
     MovieLensLog,
     OpenBanditLog,
@@ -62,6 +64,7 @@ def read_episode_log(
 
 
 @gin.configurable(module="recsim_tf", denylist=["run_dir"])
+@typed("run_fit")
 def run_fit(
     run_dir: RunDirectory,
     simulator: Simulator = gin.REQUIRED,
@@ -127,7 +130,7 @@ def run_fit(
         seconds = time.perf_counter() - started
         run_dir.write_operative_config()
         shown = next(iter(log.pieces()))
-        if result.initial_draws != ():
+        if tf.nest.flatten(result.initial_draws):
             of_piece = tf.nest.map_structure(
                 lambda leaf: leaf[: shown.num_sessions], result.initial_draws
             )
@@ -186,7 +189,9 @@ def _content(
         "log_likelihood_per_step": result.log_likelihood / log.num_steps,
         "held_out_sessions": None if validation is None else validation.num_sessions,
         "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
+        "not_identified": named_elements(result.not_identified),
         "converged": result.converged,
+        "stopped_early": result.stopped_early,
         "diverged": result.diverged,
         "confidence": result.confidence,
         "seconds": round(seconds, 1),
@@ -240,6 +245,7 @@ def estimates_table(content: Mapping[str, Any]) -> str:
         " interval"
     ]
     lines.append("-" * (len(lines[0]) + 8))
+    not_identified = content.get("not_identified", [])
     for name, estimate in content["estimates"].items():
         value = estimate.get("value")
         if not isinstance(value, float):
@@ -251,6 +257,8 @@ def estimates_table(content: Mapping[str, Any]) -> str:
         interval = (
             "" if estimate["low"] is None else f"[{estimate['low']:.4g}, {estimate['high']:.4g}]"
         )
+        if name in not_identified:
+            interval = "not identified"
         error = "" if estimate["standard_error"] is None else f"{estimate['standard_error']:.3g}"
         lines.append(f"{name:<{width}}  {value:>10.5g}  {error:>9}  {interval}")
         drawn = content.get("posterior", {}).get(name)
@@ -271,8 +279,18 @@ def estimates_table(content: Mapping[str, Any]) -> str:
             f", {content['held_out_log_likelihood_per_step']:.5f} over"
             f" {content['held_out_sessions']:,} held out"
         )
+    if not_identified:
+        lines.append(
+            f"Not identified: {', '.join(not_identified)}. The log says nothing of these, alone or"
+            " together: give a prior, or leave some out."
+        )
     if content["diverged"]:
         lines.append("The fit diverged: these are the last finite parameters.")
+    elif content.get("stopped_early"):
+        lines.append(
+            "The fit stopped early, when the held-out likelihood rose no more; the parameters of"
+            " the best pass count."
+        )
     elif not content["converged"]:
         lines.append(
             "The fit has not converged: raise LBFGS.max_iterations or Minibatches.passes in another"

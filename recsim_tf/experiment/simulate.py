@@ -12,8 +12,14 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
+from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.evaluation import plots, sessions, tables
-from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout, baseline_policies
+from recsim_tf.experiment.evaluation.baselines import (
+    Baseline,
+    baseline_policies,
+    named_baselines,
+)
+from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
 from recsim_tf.experiment.runs.files import write_json
 from recsim_tf.experiment.runs.folder import RunDirectory
 
@@ -23,12 +29,13 @@ _USERS_AT_ONCE = 500
 
 
 @gin.configurable("simulate", module="recsim_tf", denylist=["folder", "evaluation", "episode_file"])
+@typed("simulate")
 def simulate_policies(
     folder: RunDirectory,
     evaluation: Evaluation,
     episode_file: str | None = None,
     simulator: Simulator = gin.REQUIRED,
-    policies: Sequence[str] = ("random",),
+    policies: Sequence[Baseline] = ("random",),
     log_steps: int = 500,
 ) -> dict[str, Any]:
     """Simulates one session of each user of an evaluation under each of some policies, and writes
@@ -43,8 +50,10 @@ def simulate_policies(
       evaluation: the number of users and steps, the seed, and what is compared.
       episode_file: None, or a new file for as many sessions of other users under the same policy;
         see `recsim_tf.adapters.episodes`.
-      simulator: the environment.
-      policies: of `recsim_tf.policies.BASELINES`.
+      simulator: the environment; where nothing is bound to it, `recsim-tf simulate` takes that of
+        `experiment.simulator`.
+      policies: names of `recsim_tf.policies.BASELINES`, and functions or classes that make a policy
+        from the simulator.
       log_steps: sessions of the episode file that are still running then are cut off.
 
     Returns:
@@ -57,16 +66,17 @@ def simulate_policies(
     """
     if log_steps < 1:
         raise ValueError(f"log_steps must be at least 1, got {log_steps}")
-    if isinstance(policies, str) or not policies:
-        raise ValueError(f"policies must be a tuple of at least one name, got {policies!r}")
+    if not policies:
+        raise ValueError(f"simulate.policies must hold at least one policy, got {policies!r}")
+    named = named_baselines("simulate.policies", policies)
     if episode_file is not None:
         episodes.refuse_existing(episode_file)
-        if evaluation.comparison is not None or len(policies) > 1:
+        if evaluation.comparison is not None or len(named) > 1:
             raise ValueError(
                 "episode_file holds sessions of one policy, environment and seed: leave out"
                 " Evaluation.compare and Evaluation.seeds, and name one of simulate.policies"
             )
-    of_simulator = functools.partial(baseline_policies, policies)
+    of_simulator = functools.partial(baseline_policies, named)
     started = time.perf_counter()
     results = (
         evaluation.evaluate(simulator, of_simulator(simulator))

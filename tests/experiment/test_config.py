@@ -1,8 +1,9 @@
 import re
 
+import gin
 import pytest
 
-from recsim_tf.experiment import config
+from recsim_tf.experiment import config, config_faults
 from recsim_tf.experiment.runs.errors import UsageError
 
 # Imported for the names of sweeps.
@@ -63,14 +64,14 @@ def test_a_name_of_an_earlier_version_is_refused_with_the_new_one(binding, messa
 
 
 def test_names_of_earlier_versions_are_unknown_and_their_replacements_known():
-    for old, new in config.RENAMED.items():
+    for old, new in config_faults.RENAMED.items():
         for name, known in ((old, False), (new.split(",")[0], True)):
             selector, _, parameter = name.partition(".")
             if " " in name:
                 continue
             binding = f"{name} = None" if parameter else f"experiment.layers = [@{selector}]"
             if known:
-                config.load([TINY], [binding])
+                gin.parse_config(binding)
             else:
                 with pytest.raises(
                     UsageError, match=f"^gin configuration: {re.escape(old)} is now"

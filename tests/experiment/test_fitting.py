@@ -116,6 +116,39 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
     assert sorted(steps) == list(range(6)), "no pass was repeated"
 
 
+HIDDEN_TASTES = """
+import recsim_tf.environments.drifting_taste
+run_fit.log = @simulated_log()
+run_fit.num_replicates = 20
+simulated_log.simulator = @drifting_taste()
+simulated_log.num_sessions = 30
+simulated_log.num_steps = 4
+simulated_log.latent = ("initial",)
+run_fit.simulator = @drifting_taste()
+drifting_taste.slate_size = 3
+drifting_taste.num_candidates = 3
+run_fit.parameters = {"users.taste_scale": @Parameter()}
+Parameter.support = "positive"
+fit.search = @Minibatches()
+Minibatches.passes = 3
+fit.progress = False
+"""
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not_converged(
+    tmp_path, capsys
+):
+    path = tmp_path / "fit.gin"
+    path.write_text(HIDDEN_TASTES)
+    run = RunDirectory(tmp_path / "run", load([str(path)], []))
+    content = run_fit(run)
+    assert json.loads((run.path / "results.json").read_text()) == content
+    assert (content["converged"], content["stopped_early"]) == (False, False)
+    assert "The fit has not converged" in capsys.readouterr().out
+    assert "did not converge" in (run.path / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("bindings", "message"),
     [

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.errors import one_line
+from recsim_tf.errors import told
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
 
@@ -156,6 +156,4 @@ def _refused(setting: dict[str, Any]) -> Iterator[None]:
         yield
     except Exception as error:  # Models can raise anything.
         shown = ", ".join(f"{name}={value!r}" for name, value in setting.items())
-        raise UsageError(
-            f"values: the environment does not take {shown}: {one_line(error)}"
-        ) from error
+        raise UsageError(f"values: the environment does not take {shown}: {told(error)}") from error

@@ -16,7 +16,6 @@ from recsim_tf.core.types import Nest, Policy, Transition, initial_policy_state
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.measures import Measures, PolicyResult, SessionSums
 from recsim_tf.experiment.evaluation.own_measures import OwnMeasures
-from recsim_tf.policies import BASELINE_NAMES, baseline_policy
 
 AnyPolicy: TypeAlias = Policy | tf_policy.TFPolicy
 
@@ -185,16 +184,3 @@ def as_rollout(policy: AnyPolicy, num_users: int) -> tuple[Policy, Nest]:
     """A policy for `Simulator.rollout` and its initial state, a nest of [num_users, ...]."""
     policy = rollout_policy(policy)
     return policy, initial_policy_state(policy, num_users)
-
-
-def baseline_policies(names: Sequence[str], simulator: Simulator) -> dict[str, Policy]:
-    """Baselines for a simulator, by the names that tables show.
-
-    Args:
-      names: of `recsim_tf.policies.BASELINES`.
-      simulator: the environment.
-
-    Raises:
-      ValueError: for an unknown baseline, or one that is not for this environment.
-    """
-    return {BASELINE_NAMES.get(name, name): baseline_policy(name, simulator) for name in names}

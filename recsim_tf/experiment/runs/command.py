@@ -1,17 +1,21 @@
 """A command as a process: what it writes to standard error, and its exit status."""
 
+import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 
 from absl import logging
 
-from recsim_tf.errors import one_line
+from recsim_tf.errors import OF_VALUES, one_line, place, told
 from recsim_tf.experiment.runs.errors import StoppedError
 
 # The beginning of the line on standard error that says an error.
 ERROR_PREFIX = "recsim-tf: error: "
+# The environment variable that asks for the trace of an error before its line.
+TRACEBACK = "RECSIM_TF_TRACEBACK"
 
 
 def quiet() -> None:
@@ -39,6 +43,10 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print(f"recsim-tf: {name} was interrupted; run the same command again", file=sys.stderr)
         return 128 + signal.SIGINT
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
-        print(f"{ERROR_PREFIX}{one_line(error)}", file=sys.stderr)
+    except Exception as error:  # A user's own code can raise anything.
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        elsewhere = place(error) is None and not isinstance(error, OF_VALUES)
+        hint = f" ({TRACEBACK}=1 in the environment shows where)" if elsewhere else ""
+        print(f"{ERROR_PREFIX}{told(error)}{hint}", file=sys.stderr)
         return 2

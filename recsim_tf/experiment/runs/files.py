@@ -57,9 +57,12 @@ def locked(folder: Path, name: str) -> Iterator[None]:
     """Creates the folder, and holds the lock of a name in it inside the context.
 
     Raises:
-      UsageError: if another process holds it.
+      UsageError: if another process holds it, or if the folder cannot be created.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"root_dir {folder} cannot be created: {error.strerror}") from error
     # The operating system releases the lock when the process ends, however it ends.
     with open(folder / name, "w") as lock:
         try:

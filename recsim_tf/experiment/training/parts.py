@@ -1,7 +1,7 @@
 """What a training is made of, as a configuration describes it."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import gin
@@ -15,7 +15,13 @@ from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
 from recsim_tf.core import random
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, baseline_policies
+from recsim_tf.experiment.binding_types import check_type, typed
+from recsim_tf.experiment.evaluation.baselines import (
+    Baseline,
+    baseline_policies,
+    named_baselines,
+)
+from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training.loop import LearningLoop
 
@@ -44,7 +50,7 @@ class Experiment(NamedTuple):
     progress: Progress
     checkpoint: tf.train.Checkpoint  # of the whole run
     agent_checkpoint: tf.train.Checkpoint  # of that, what evaluations need
-    baselines: Sequence[str]  # of `recsim_tf.policies.BASELINES`
+    baselines: Mapping[str, Baseline]  # by their names in tables
 
     @property
     def iteration(self) -> int:
@@ -70,6 +76,7 @@ class Experiment(NamedTuple):
 
 
 @gin.configurable(module="recsim_tf")
+@typed("experiment")
 def experiment(
     simulator: Simulator = gin.REQUIRED,
     create_agent: CreateAgent = gin.REQUIRED,
@@ -79,7 +86,7 @@ def experiment(
     replay_length: int = 50,
     train_steps_per_iteration: int = 1,
     collect_steps_per_iteration: int = 1,
-    baselines: Sequence[str] = ("random",),
+    baselines: Sequence[Baseline] = ("random",),
     seed: int = 0,
     jit_compile: bool = False,
     mixed_precision: str | None = None,
@@ -107,7 +114,7 @@ def experiment(
         one.
       baselines: policies to compare with, of `recsim_tf.policies.BASELINES`: "random",
         "myopic", "oracle"; "greedy_pctr", "ucb1", "kl_ucb", "thompson" where documents have
-        clusters.
+        clusters. Also functions or classes that make a policy from the simulator.
       seed: an integer, of everything random.
       jit_compile: whether XLA compiles the learning loop, which pays on accelerators above all.
         XLA draws other numbers than graph mode.
@@ -145,6 +152,7 @@ def experiment(
     )
     with _layer_policy(mixed_precision or "float32"):
         agent = create_agent(environment, progress.train_step)
+    check_type("the agent of experiment.create_agent", agent, tf_agent.TFAgent)
     agent.initialize()
     loop = LearningLoop(
         environment,
@@ -164,7 +172,7 @@ def experiment(
         progress,
         tf.train.Checkpoint(loop=loop, progress=progress),
         tf.train.Checkpoint(loop=tf.train.Checkpoint(agent=agent), progress=progress),
-        tuple(baselines),
+        named_baselines("experiment.baselines", baselines),
     )
     # Their errors belong before the training, which needs them at its end.
     parts.policies(simulator)

@@ -35,7 +35,7 @@ def calibrate(predictions: ChoicePredictions, log: SessionLog, num_bins: int = 1
 
     Args:
       predictions: of `predict_choices` for this log.
-      log: its responses.
+      log: which documents were shown, and when sessions ended.
       num_bins: at least 1.
 
     Raises:

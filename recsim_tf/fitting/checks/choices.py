@@ -10,7 +10,7 @@ from recsim_tf.fitting.logs.session_log import SessionLog
 
 
 class ChoiceScores(NamedTuple):
-    """Log-likelihoods of the logged responses a step, in nats."""
+    """Log-likelihoods of the logged choices or clicks a step, in nats."""
 
     model: Mean
     uniform: Mean  # of a guess that takes all outcomes for equally likely
@@ -18,7 +18,7 @@ class ChoiceScores(NamedTuple):
     gain: Mean  # of the model over the frequencies, paired by step
     # how often the likeliest of K + 1 outcomes came; None where positions are clicked independently
     hit_rate: Mean | None
-    impossible: int  # steps whose response has probability zero under the model
+    impossible: int  # steps whose choice or clicks have probability zero under the model
     num_sessions: int
     num_steps: int
 
@@ -32,11 +32,11 @@ def is_one_of_k(predictions: ChoicePredictions, log: SessionLog) -> bool:
 
 def logged_clicks(predictions: ChoicePredictions, log: SessionLog) -> np.ndarray:
     """bool [S, T, K]: the positions clicked."""
-    response = np.asarray(log.response)
+    logged = predictions.logged
     return (
-        response[..., np.newaxis] == np.arange(log.slate_size)
+        logged[..., np.newaxis] == np.arange(log.slate_size)
         if is_one_of_k(predictions, log)
-        else response > 0
+        else logged > 0
     )
 
 
@@ -48,7 +48,7 @@ def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScor
 
     Args:
       predictions: of `predict_choices` for this log.
-      log: its responses.
+      log: which documents were shown, and when sessions ended.
     """
     active = log.active
     choose = _score_choice if is_one_of_k(predictions, log) else _score_clicks
@@ -58,7 +58,7 @@ def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScor
     hit_rate = None
     if is_one_of_k(predictions, log):
         hit_rate = mean_by_session(
-            (np.argmax(predictions.probs, axis=-1) == log.response).astype(np.float64), active
+            (np.argmax(predictions.probs, axis=-1) == predictions.logged).astype(np.float64), active
         )
     impossible = int(np.sum(~possible & active))
     return ChoiceScores(
@@ -75,10 +75,10 @@ def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScor
 
 def _score_choice(predictions: ChoicePredictions, log: SessionLog) -> tuple[np.ndarray, np.ndarray]:
     """The log-probabilities of one of K + 1 outcomes under both guesses, [S, T] each."""
-    response = np.asarray(log.response)
+    chosen = predictions.logged
     possible = np.concatenate([log.shown, np.ones_like(log.shown[..., :1])], axis=-1)
-    frequencies = np.bincount(response[log.active], minlength=log.slate_size + 1) / log.num_steps
-    return -np.log(possible.sum(axis=-1)), np.log(frequencies[response]) - np.log(
+    frequencies = np.bincount(chosen[log.active], minlength=log.slate_size + 1) / log.num_steps
+    return -np.log(possible.sum(axis=-1)), np.log(frequencies[chosen]) - np.log(
         possible @ frequencies
     )
 

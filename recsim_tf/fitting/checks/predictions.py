@@ -7,8 +7,11 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import ChoiceDistribution
+from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.stages import log_prob_per_user
+from recsim_tf.core.types import Nest
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 
@@ -21,7 +24,9 @@ class ChoicePredictions(NamedTuple):
     # float [S, T, K + 1], of each position and of "no click"; or [S, T, K] where positions are
     # clicked independently
     probs: np.ndarray
-    log_prob: np.ndarray  # float [S, T], of the logged response
+    log_prob: np.ndarray  # float [S, T], of what was logged
+    # what was logged: int32 [S, T], the position or K for "no click"; or [S, T, K], the clicks
+    logged: np.ndarray
 
 
 def predict_choices(
@@ -29,9 +34,13 @@ def predict_choices(
 ) -> ChoicePredictions:
     """Probabilities of clicks at each step of logged sessions, and of what was logged.
 
+    Where a response is a choice and more, as a `tfd.JointDistributionNamed` of a choice and a
+    rating, its choice is predicted, given the parts that are drawn before it. The rest has no part
+    in it.
+
     Args:
       simulator: its user model draws choices of one position or none (`ChoiceDistribution`), or
-        clicks [B, K] that are independent.
+        clicks [B, K] that are independent; alone or as a part of a joint distribution.
       log: with everything that the user model draws.
       batch_size: sessions that are predicted at once.
 
@@ -47,13 +56,21 @@ def predict_choices(
 
         def record(arrays, step, state, transition, log_probs):
             response = scorer.users.response(state.user, scorer.shown(state, transition))
-            probs = _click_probs(response, scorer.slate_size)
-            return arrays[0].write(step, probs), arrays[1].write(step, log_probs["response"])
+            clicks, logged = _clicks(response, transition.draws.response, scorer.slate_size)
+            log_prob = (
+                log_probs["response"]
+                if clicks is response
+                else log_prob_per_user("response", clicks, logged)
+            )
+            values = (_click_probs(clicks), log_prob, tf.cast(logged, tf.int32))
+            return tuple(
+                array.write(step, value) for array, value in zip(arrays, values, strict=True)
+            )
 
         dtype = trajectory.transitions.reward.dtype
-        arrays = tuple(tf.TensorArray(dtype, num_steps) for _ in range(2))
-        probs, log_prob = scorer.retrace(trajectory, record, arrays, score=True)
-        return probs.stack(), log_prob.stack()
+        arrays = tuple(tf.TensorArray(kind, num_steps) for kind in (dtype, dtype, tf.int32))
+        found = scorer.retrace(trajectory, record, arrays, score=True)
+        return tuple(array.stack() for array in found)
 
     trajectory = as_trajectory(log, scorer, size)
     parts = []
@@ -66,12 +83,40 @@ def predict_choices(
     return ChoicePredictions(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
-def _click_probs(response: tfd.Distribution, slate_size: int) -> tf.Tensor:
-    if isinstance(response, ChoiceDistribution):
-        return response.probs
-    if response.event_shape == [slate_size]:
-        return response.mean()
-    raise ValueError(
-        f"responses must be choices of a position or clicks [B, {slate_size}], got the distribution"
-        f" {response.name}"
-    )
+def _clicks(
+    response: tfd.Distribution, draw: Nest, slate_size: int
+) -> tuple[tfd.Distribution, tf.Tensor]:
+    """The distribution of clicks in a response, and what was logged of it.
+
+    Raises:
+      ValueError: if there is none, or more than one.
+    """
+    parts = [
+        (distribution, value)
+        for distribution, value in _parts(response, draw)
+        if isinstance(distribution, ChoiceDistribution) or distribution.event_shape == [slate_size]
+    ]
+    choices = [part for part in parts if isinstance(part[0], ChoiceDistribution)]
+    if len(choices or parts) != 1:
+        raise ValueError(
+            f"responses must be choices of a position or clicks [B, {slate_size}], alone or as one"
+            f" part of a joint distribution, got the distribution {response.name}"
+        )
+    return (choices or parts)[0]
+
+
+def _parts(distribution: tfd.Distribution, draw: Nest) -> list[tuple[tfd.Distribution, Nest]]:
+    """The parts of a joint distribution, each given those drawn before it, beside their draws."""
+    if not isinstance(distribution, tfd.JointDistribution):
+        return [(distribution, draw)]
+    # Nothing is sampled, since all values are given.
+    distributions, draws = distribution.sample_distributions(value=draw, seed=random.as_seed(0))
+    leaves, found = iter(tf.nest.flatten(draws)), []
+    for part in tf.nest.flatten(distributions):
+        own = [next(leaves) for _ in tf.nest.flatten(part.dtype)]
+        found += _parts(part, tf.nest.pack_sequence_as(part.dtype, own))
+    return found
+
+
+def _click_probs(clicks: tfd.Distribution) -> tf.Tensor:
+    return clicks.probs if isinstance(clicks, ChoiceDistribution) else clicks.mean()

@@ -1,5 +1,6 @@
 """Estimates of parameters with their standard errors and intervals."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -7,49 +8,74 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
+from recsim_tf.fitting.estimate.identification import covariance
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.parameter import element
 
 
 class ParameterEstimate(NamedTuple):
     """A parameter's estimate, in the parameter's shape."""
 
     value: np.ndarray
-    # of the value, by the delta method; NaN where it was not asked for or does not exist
+    # of the value, by the delta method; NaN where it was not asked for, or where the log does not
+    # identify the parameter
     standard_error: np.ndarray
     low: np.ndarray  # of the interval
     high: np.ndarray
 
 
+class Estimates(NamedTuple):
+    """Of all parameters."""
+
+    by_name: dict[str, ParameterEstimate]
+    # bool arrays in the shapes of those parameters of which the information says too little
+    not_identified: dict[str, np.ndarray]
+
+
 def estimates(
     fitted: FittedSimulator, information: np.ndarray | None, confidence: float
-) -> dict[str, ParameterEstimate]:
-    """Estimates by name, at the present values of the variables.
+) -> Estimates:
+    """Estimates at the present values of the variables.
 
     Args:
       fitted: the parameters. A mean-field posterior gives the standard error of its own.
       information: [P, P], of the unconstrained parameters; None if it is not known.
       confidence: of the intervals, in (0, 1).
     """
-    covariance = None if information is None else np.linalg.pinv(information, hermitian=True)
+    known = None if information is None else covariance(information, fitted.flat())
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))
-    found, start = {}, 0
+    found, start = Estimates({}, {}), 0
     for name, elements in fitted.unconstrained.by_name(fitted.flat()).items():
         center, block = elements.numpy(), None
         error = np.full(center.shape, np.nan)
+        own = slice(start, start + error.size)
         if name in fitted.posteriors:
             error = np.exp(fitted.posteriors[name].log_scales.numpy())
-        elif covariance is not None:
-            block = covariance[start:, start:][: error.size, : error.size]
-            variances = np.diag(block)
-            error = np.sqrt(np.where(variances > 0, variances, np.nan)).reshape(error.shape)
+        elif known is not None:
+            block = known.matrix[own, own]
+            error = np.sqrt(np.diag(block)).reshape(error.shape)
         start += error.size
         bijector = fitted.parameters[name].bijector
         if bijector.forward_min_event_ndims:
             block = np.diag(np.ravel(error) ** 2) if block is None else block
-            found[name] = _by_vector(bijector, center, block, quantile)
+            found.by_name[name] = _by_vector(bijector, center, block, quantile)
         else:
-            found[name] = _by_element(bijector, center, error, quantile)
+            found.by_name[name] = _by_element(bijector, center, error, quantile)
+        if known is not None and not np.all(known.identified[own]):
+            found.not_identified[name] = np.isnan(found.by_name[name].standard_error)
     return found
+
+
+def named_elements(masks: Mapping[str, np.ndarray], most: int = 8) -> list[str]:
+    """The elements that masks by parameter choose, in words; counts where they are many."""
+    parts: list[str] = []
+    for name, mask in masks.items():
+        chosen = np.argwhere(mask)
+        if len(chosen) > most:
+            parts.append(f"{name} ({len(chosen)} of {np.size(mask)} numbers)")
+        else:
+            parts.extend(element(name, tuple(map(int, index))) for index in chosen)
+    return parts
 
 
 def _by_element(

@@ -40,12 +40,26 @@ class FitResult(NamedTuple):
     # "log_likelihood", "held_out"
     history: list[dict[str, float]]
     converged: bool
+    # whether it ended since the held-out likelihood rose no more; the best pass counts
+    stopped_early: bool
     # whether it stopped at a value that is not finite; the estimates are the last finite ones
     diverged: bool
+    # bool arrays in the shapes of those parameters of which the log says nothing, alone or together
+    # with others; the values of these elements are where the search came to, without an error
+    not_identified: dict[str, np.ndarray]
     confidence: float  # of the intervals
     search: Search
     # nest of [S, ...]: posterior locations of the users' initial draws, where the log lacks them
     initial_draws: Nest = ()
+
+    @property
+    def ending(self) -> str:
+        """How the search ended, in words."""
+        if self.diverged:
+            return "diverged; the estimates are the last finite ones"
+        if self.stopped_early:
+            return "stopped early, when the held-out likelihood rose no more"
+        return "converged" if self.converged else "did not converge"
 
 
 @gin.configurable(module="recsim_tf", denylist=["folder"])
@@ -71,7 +85,8 @@ def fit(
     The fit maximises the log-probability of everything that the users drew,
     `Simulator.log_prob(...).user`; slates and documents are given. Standard errors come from the
     observed information. Intervals are symmetric in the unconstrained parameter, or in the value
-    where a bijector maps whole vectors.
+    where a bijector maps whole vectors. A parameter of which the log says nothing, alone or
+    together with others, has no standard error and is named in `FitResult.not_identified`.
 
     Where parameters have mean-field posteriors, or the log lacks the users' initial draws, the fit
     is variational inference: it maximises a lower bound on the log of the evidence. Only
@@ -88,11 +103,11 @@ def fit(
       uncertainty: where standard errors come from: `Scores()`, `Curvature()`, or by default
         `ScoresOrCurvature()`, which takes scores where they are known; None for no standard errors.
       held_out: part of the sessions that is kept apart, in (0, 1); or other sessions; or None.
-        `Minibatches` stops early by their likelihood.
+        `Minibatches` stops early by their likelihood, and only by that.
       num_particles: None where the log has the users' innovations. Else they are latent, and two
         particle filters of so many particles each sum them out, see `marginal_log_prob`. The
-        likelihood is then an estimate, whose noise is new in every minibatch; a learning rate that
-        decays and `jit_compile` help. `Scores` are not known then.
+        likelihood is then an estimate, whose noise is new in every minibatch; `jit_compile` helps.
+        `Scores` are not known then.
       num_starts: searches, the first from the parameters' starts, others from random places around
         them; the best one counts.
       confidence: of the intervals, in (0, 1).
@@ -147,7 +162,7 @@ def fit(
     if uncertainty is not None and not (likelihood.is_bound or best.progress.diverged):
         information = uncertainty.information(likelihood)
     found = estimates(fitted, information, confidence)
-    values = {name: one.value for name, one in found.items()}
+    values = {name: one.value for name, one in found.by_name.items()}
     try:
         fitted_simulator = simulator.with_parameters(as_numbers(values))
     except ValueError as error:
@@ -163,7 +178,7 @@ def fit(
         )
     return FitResult(
         simulator=fitted_simulator,
-        estimates=found,
+        estimates=found.by_name,
         log_likelihood=likelihood.total()[0],
         held_out_log_likelihood=(
             None
@@ -172,7 +187,9 @@ def fit(
         ),
         history=best.progress.history,
         converged=best.progress.converged,
+        stopped_early=best.progress.stopped_early,
         diverged=best.progress.diverged,
+        not_identified=found.not_identified,
         confidence=confidence,
         search=search,
         initial_draws=initial_draws,
@@ -183,7 +200,7 @@ def _described(search: Search, likelihood: LogLikelihood, seed: int) -> dict:
     """What tells fits apart."""
     values = likelihood.fitted.values()
     return {
-        "search": type(search).__name__,
+        **search.described(),
         "parameters": {name: list(np.shape(value)) for name, value in values.items()},
         "sessions": likelihood.num_sessions,
         "steps": likelihood.num_steps,

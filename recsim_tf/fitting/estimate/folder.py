@@ -62,13 +62,18 @@ class Progress:
     best_step: int = 0
     finished: bool = False
     converged: bool = False
+    # whether it ended since the held-out likelihood rose no more
+    stopped_early: bool = False
     # whether it stopped at a value that is not finite
     diverged: bool = False
     # one row an evaluation or a pass: "step", and means per step "log_likelihood", "held_out"
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
 
-    def finish(self, converged: bool, diverged: bool = False) -> None:
-        self.finished, self.converged, self.diverged = True, converged, diverged
+    def finish(
+        self, converged: bool = False, stopped_early: bool = False, diverged: bool = False
+    ) -> None:
+        self.finished = True
+        self.converged, self.stopped_early, self.diverged = converged, stopped_early, diverged
 
 
 class SearchState:
@@ -79,7 +84,7 @@ class SearchState:
       folder: of the fit.
       start: number of the search.
       variables: that are searched over; a search begins at their values.
-      optimizer: of Keras, or None.
+      **tracked: what else is checkpointed, as an optimizer of Keras.
 
     Raises:
       ValueError: if the checkpoint is damaged.
@@ -90,7 +95,7 @@ class SearchState:
         folder: FitFolder,
         start: int,
         variables: Sequence[tf.Variable],
-        optimizer: tf.keras.optimizers.Optimizer | None = None,
+        **tracked: Any,
     ):
         self.progress = Progress()
         self._folder, self._name = folder, f"start_{start}"
@@ -98,7 +103,6 @@ class SearchState:
         self._best = [tf.Variable(variable) for variable in variables]
         # A string, since its fields are of many kinds.
         self._record = tf.Variable("", name="record")
-        tracked: dict[str, Any] = {} if optimizer is None else {"optimizer": optimizer}
         self._checkpoint = tf.train.Checkpoint(
             variables=self._variables, best=self._best, record=self._record, **tracked
         )

@@ -3,15 +3,16 @@ errors.
 """
 
 import abc
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
 import gin
 import numpy as np
 
+from recsim_tf.fitting.estimate.scores import ScoresUnknownError, check_scores, session_scores
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import flatten
 
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.
@@ -42,9 +43,9 @@ class Scores(Uncertainty):
     """The sum of the outer products of the sessions' scores, their gradients of the log-likelihood
     (Berndt et al. 1974, "Estimation and inference in nonlinear structural models").
 
-    All parameters must be scalars, and the likelihood exact. Scores are the better choice where
-    models have kinks, as where a user watches what is left of the budget: second derivatives at a
-    point leave the kinks out, and differences meet few of them.
+    All parameters must be scalars that may differ between users, and the likelihood exact. Scores
+    are the better choice where models have kinks, as where a user watches what is left of the
+    budget: second derivatives at a point leave the kinks out, and differences meet few of them.
     """
 
     def check(self, likelihood: LogLikelihood) -> None:
@@ -54,6 +55,7 @@ class Scores(Uncertainty):
                 "uncertainty must be Curvature() or None for parameters that are tables, and with"
                 f" num_particles, got {self}"
             )
+        check_scores(likelihood)
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
         scores = session_scores(likelihood)
@@ -83,37 +85,18 @@ class Curvature(Uncertainty):
 
 @dataclasses.dataclass(frozen=True)
 class ScoresOrCurvature(Uncertainty):
-    """Scores where all parameters are scalars and the likelihood is exact, else curvature. Where
-    posteriors are fitted they have standard errors of their own.
+    """Scores where all parameters are scalars that may differ between users and the likelihood is
+    exact, else curvature. Where posteriors are fitted they have standard errors of their own.
     """
 
     def check(self, likelihood: LogLikelihood) -> None:
         del likelihood
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        found = Scores() if _have_scores(likelihood) else Curvature()
-        return found.information(likelihood)
-
-
-def session_scores(likelihood: LogLikelihood) -> np.ndarray:
-    """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
-    parameters, all of them scalars.
-
-    Every session has copies of the parameters, so that one backward pass gives the scores of a
-    batch.
-    """
-    fitted, size = likelihood.fitted, likelihood.batch_size
-    copies = {
-        name: Parameter(np.full([size], value), fitted.parameters[name].bijector)
-        for name, value in fitted.values().items()
-    }
-    copied = LogLikelihood(FittedSimulator(fitted.simulator, copies), likelihood.log, size)
-    parts = []
-    for batch in copied.batches():
-        _, gradients = copied.value_and_gradients(batch)
-        scores = np.stack([gradient.numpy() for gradient in gradients], axis=1)
-        parts.append(scores[batch.weights.numpy() > 0])
-    return np.concatenate(parts).astype(np.float64)
+        if _have_scores(likelihood):
+            with contextlib.suppress(ScoresUnknownError):
+                return Scores().information(likelihood)
+        return Curvature().information(likelihood)
 
 
 def _have_scores(likelihood: LogLikelihood) -> bool:

@@ -3,13 +3,14 @@
 import dataclasses
 import warnings
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.fitting.estimate.folder import SearchState
+from recsim_tf.fitting.estimate.rest import Rest
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.validation import check_at_least
@@ -21,45 +22,64 @@ class Minibatches(Search):
     """A Keras optimizer on minibatches of sessions; a search that was stopped goes on as if it had
     not been.
 
+    The search ends after its passes. It has converged if the gradient of the parameters was zero
+    over the last passes, within three standard errors. With held-out sessions it stops early, when
+    their likelihood has not risen for `patience` passes; the parameters of the best pass count
+    then. Without them it does not stop early, and the last pass counts.
+
     Args:
-      optimizer: builds the optimizer, any of Keras.
+      optimizer: builds the optimizer, any of Keras; None for Adam at a rate that decays to zero
+        over all passes, by half a cosine.
       passes: passes through the log at the most, at least 1.
-      patience: the search ends, and has converged, when the likelihood of the held-out sessions has
-        not risen for so many passes; the parameters of the best pass count. Without held-out
-        sessions the last pass counts.
+      patience: passes, at least 1.
       batch_size: sessions of a minibatch.
+      learning_rate: with which the default optimizer begins, positive; in units of the
+        unconstrained parameters.
 
     Raises:
       ValueError: for an argument out of range.
     """
 
-    optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam
+    optimizer: Callable[[], tf.keras.optimizers.Optimizer] | None = None
     passes: int = 200
     patience: int = 10
     batch_size: int = 1000
+    learning_rate: float = 0.1
 
     step_name: ClassVar[str] = "pass through the sessions"
 
     def __post_init__(self):
         check_at_least(1, passes=self.passes, patience=self.patience, batch_size=self.batch_size)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+
+    def described(self) -> dict[str, Any]:
+        # The rate depends on how many passes are planned, and so does the word at the end.
+        return {**super().described(), "passes": self.passes}
 
     def run(self, problem: Problem, start: int) -> SearchState:
-        optimizer = self.optimizer()
-        state = SearchState(problem.folder, start, problem.likelihood.variables, optimizer)
+        likelihood = problem.likelihood
+        optimizer = (
+            self._decaying(likelihood.num_batches) if self.optimizer is None else self.optimizer()
+        )
+        rest = Rest(likelihood.fitted.variables, self.passes, likelihood.num_batches)
+        state = SearchState(
+            problem.folder, start, likelihood.variables, optimizer=optimizer, rest=rest
+        )
         progress, history = state.progress, state.progress.history
         with progress_bar(
             show=problem.show_progress, total=self.passes, initial=len(history), desc="Passes"
         ) as bar:
-            while len(history) < self.passes and not progress.finished:
+            while not progress.finished:
                 number = len(history)
-                mean = _one_pass(problem, optimizer, [problem.seed, start, number])
+                mean = _one_pass(problem, optimizer, [problem.seed, start, number], rest)
                 if mean is None:
                     warnings.warn(
                         "the fit diverged: the log-likelihood is not finite; these are the last"
                         " finite parameters",
                         stacklevel=4,
                     )
-                    progress.finish(converged=False, diverged=True)
+                    progress.finish(diverged=True)
                     break
                 row = {"step": number, "log_likelihood": mean}
                 objective = mean
@@ -68,14 +88,16 @@ class Minibatches(Search):
                         problem.held_out.total()[0] / problem.held_out.num_steps
                     )
                 state.add(row)
-                if np.isfinite(objective) and objective > progress.objective:
+                # Without held-out sessions passes are too noisy to compare, and the last one has
+                # learned most.
+                is_better = np.isfinite(objective) and objective > progress.objective
+                if problem.held_out is None or is_better:
                     state.keep(objective, number)
-                if problem.held_out is None:
-                    # Passes are too noisy to compare, and the last one has learned most.
-                    state.keep(progress.objective, progress.best_step)
                 if number - progress.best_step >= self.patience:
-                    progress.finish(converged=True)
-                state.save(now=progress.finished or len(history) == self.passes)
+                    progress.finish(stopped_early=True)
+                elif len(history) == self.passes:
+                    progress.finish(converged=rest.is_reached())
+                state.save(now=progress.finished)
                 bar.update()
                 bar.set_postfix_str(
                     f"{'held-out ' if problem.held_out else ''}log-likelihood a step"
@@ -83,18 +105,28 @@ class Minibatches(Search):
                 )
         return state
 
+    def _decaying(self, num_batches: int) -> tf.keras.optimizers.Optimizer:
+        steps = self.passes * num_batches
+        rate = tf.keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+        return tf.keras.optimizers.Adam(rate)
+
 
 def _one_pass(
-    problem: Problem, optimizer: tf.keras.optimizers.Optimizer, seed: list[int]
+    problem: Problem, optimizer: tf.keras.optimizers.Optimizer, seed: list[int], rest: Rest
 ) -> float | None:
     """A pass through the log.
+
+    Args:
+      problem, optimizer: of the search.
+      seed: of the pass, whose number is last.
+      rest: is told the gradients in the variables of the parameters.
 
     Returns:
       The mean log-likelihood of a step, each at the parameters of its time; None where a minibatch
       has none that is finite.
     """
     likelihood, generator = problem.likelihood, np.random.default_rng(seed)
-    total = 0.0
+    total, num_watched = 0.0, len(likelihood.fitted.variables)
     for batch in likelihood.batches(generator):
         draw_seed = int(generator.integers(2**31))
         value, gradients = likelihood.value_and_gradients(batch, draw_seed)
@@ -108,4 +140,5 @@ def _one_pass(
         for index, gradient in enumerate(prior_gradients):
             scaled[index] -= gradient / likelihood.num_sessions
         optimizer.apply_gradients(zip(scaled, likelihood.variables, strict=True))
+        rest.add(seed[-1], [count * gradient for gradient in scaled[:num_watched]])
     return total / likelihood.num_steps

@@ -1,7 +1,7 @@
 """What all searches for the maximum of a log-likelihood and log-prior have in common."""
 
 import abc
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from recsim_tf.fitting.estimate.folder import FitFolder, SearchState
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
@@ -28,6 +28,10 @@ class Search(abc.ABC):
     def check(self, likelihood: LogLikelihood) -> None:
         """Raises a ValueError where the search cannot maximise this likelihood."""
         del likelihood
+
+    def described(self) -> dict[str, Any]:
+        """What tells this search from another that cannot go on from its checkpoints, as JSON."""
+        return {"search": type(self).__name__}
 
     @abc.abstractmethod
     def run(self, problem: Problem, start: int) -> SearchState:

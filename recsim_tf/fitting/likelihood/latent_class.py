@@ -23,18 +23,19 @@ class LatentClass(NamedTuple):
         return values if self.field is None else initial._replace(**{self.field: values})
 
 
-def find_latent_class(users: UserModel, initial: Nest) -> LatentClass | None:
+def find_latent_class(users: UserModel, initial: Nest, num_users: int) -> LatentClass | None:
     """The class that logged initial draws lack, or None if they lack none.
 
     Args:
       users: draw a class alone, or a `tfd.JointDistributionNamed` of a NamedTuple that has the
         class as a field.
       initial: of the log; () stands for the class.
+      num_users: for whom a parameter may have a value each.
 
     Raises:
       ValueError: if a field is missing that is not a class, or more than one.
     """
-    distribution = users.initial_draws(1)
+    distribution = users.initial_draws(num_users)
     if not tf.nest.flatten(initial):
         count = num_outcomes(distribution)
         return None if count is None else LatentClass(None, count)

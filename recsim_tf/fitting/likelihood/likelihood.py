@@ -1,5 +1,6 @@
 """The log-likelihood of logged sessions under a simulator's models."""
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -83,9 +84,11 @@ class LogLikelihood:
         self._scorer = scoring_simulator(fitted.simulator)
         self._spec = session_spec(self._scorer, batch_size)
         users, first = self._scorer.users, next(iter(log.pieces())).initial
-        self._latent_class = latent_class = find_latent_class(users, first)
+        self._latent_class = latent_class = find_latent_class(users, first, batch_size)
         initial_posterior: MeanField | None = None
-        lacks_draws = not tf.nest.flatten(first) and tf.nest.flatten(users.initial_draws(1).dtype)
+        lacks_draws = not tf.nest.flatten(first) and tf.nest.flatten(
+            users.initial_draws(batch_size).dtype
+        )
         if lacks_draws and latent_class is None:
             prior = users.initial_draws(log.num_sessions)
             initial_posterior = posterior_of_initial_draws(prior, self._dtype)
@@ -141,6 +144,11 @@ class LogLikelihood:
     def is_bound(self) -> bool:
         """Whether posteriors are fitted, so that a lower bound is computed, from draws."""
         return self.initial_posterior is not None or bool(self.fitted.posteriors)
+
+    @functools.cached_property
+    def num_batches(self) -> int:
+        """Batches of one pass through the log."""
+        return sum(-(-piece.num_sessions // self.batch_size) for piece in self.log.pieces())
 
     def _trajectories(self) -> Iterator[tuple[np.ndarray, Trajectory]]:
         """The length of the sessions of each piece, and their trajectory. A piece that comes again,

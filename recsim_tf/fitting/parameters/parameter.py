@@ -1,6 +1,6 @@
 """What is fitted: parameters of a simulator's models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gin
@@ -51,6 +51,11 @@ class Parameter:
         self.bijector = BIJECTORS[support]() if isinstance(support, str) else support
         self.prior = prior
         self.posterior = posterior
+
+
+def element(name: str, index: Sequence[int]) -> str:
+    """The name of an element of a parameter."""
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
 
 
 def as_numbers(values: Mapping[str, Any]) -> dict[str, Any]:

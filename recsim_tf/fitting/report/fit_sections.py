@@ -5,23 +5,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recsim_tf.fitting.checks import Recovered, summarise
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
-from recsim_tf.fitting.report.formats import element, fixed, signed
+from recsim_tf.fitting.report.formats import fixed, signed
 from recsim_tf.fitting.report.html import paragraph, plot, plots, table
 
 # Larger parameters are summed up.
 _MAX_ELEMENTS = 20
 _MAX_RECOVERED = 40
+_NOT_IDENTIFIED = "not identified"
 
 
 def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None) -> list[str]:
     """What was fitted to what, and how it went."""
     simulator = result.simulator
     num_elements = sum(int(np.size(estimate.value)) for estimate in result.estimates.values())
-    search = "converged" if result.converged else "did not converge"
     rows = [
         ("user model", type(simulator.users).__name__),
         ("document model", type(simulator.documents).__name__),
@@ -36,10 +37,8 @@ def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None)
         ("sessions held out", None if held_out_log is None else held_out_log.num_sessions),
         ("parameters fitted", len(result.estimates)),
         ("numbers in them", num_elements),
-        (
-            "search",
-            "diverged; the estimates are the last finite ones" if result.diverged else search,
-        ),
+        ("not identified", ", ".join(named_elements(result.not_identified)) or None),
+        ("search", result.ending),
         ("log-likelihood of the fitted sessions", fixed(result.log_likelihood, 2)),
         ("the same a step", fixed(result.log_likelihood / log.num_steps)),
         ("log-likelihood a step of the held-out sessions", fixed(result.held_out_log_likelihood)),
@@ -51,17 +50,23 @@ def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None)
     return [table(["", "value"], rows), paragraph(note, note=True)]
 
 
-def parameters(estimates: Mapping[str, ParameterEstimate], confidence: float) -> list[str]:
+def parameters(
+    estimates: Mapping[str, ParameterEstimate],
+    confidence: float,
+    not_identified: Mapping[str, np.ndarray],
+) -> list[str]:
     """Small parameters by element, large ones summed up with a histogram."""
-    rows, large = [], {}
+    rows: list[tuple] = []
+    large = {}
     for name, estimate in estimates.items():
         if np.size(estimate.value) > _MAX_ELEMENTS:
             large[name] = estimate
             continue
+        unknown = not_identified.get(name, np.zeros(np.shape(estimate.value), bool))
         for index in np.ndindex(np.shape(estimate.value)):
-            rows.append(
-                (element(name, index), *(float(np.asarray(field)[index]) for field in estimate))
-            )
+            value, error, low, high = (float(np.asarray(field)[index]) for field in estimate)
+            shown = _NOT_IDENTIFIED if unknown[index] else error
+            rows.append((element(name, index), value, shown, low, high))
     parts = []
     if rows:
         parts.append(
@@ -96,6 +101,12 @@ def parameters(estimates: Mapping[str, ParameterEstimate], confidence: float) ->
         "Standard errors are those of the observed information or of a posterior, where there are"
         f" any. Intervals: {confidence:.0%}."
     )
+    if not_identified:
+        note += (
+            f" Not identified: {', '.join(named_elements(not_identified))}. The log says nothing of"
+            " these, alone or together with each other; their estimates are where the search came"
+            " to."
+        )
     return [*parts, paragraph(note, note=True)]
 
 
@@ -163,10 +174,12 @@ def _summed_up(name: str, estimate: ParameterEstimate) -> tuple:
         np.asarray(estimate.standard_error, np.float64),
     )
     shape = " by ".join(f"{size:,}" for size in value.shape)
+    known = error[~np.isnan(error)]
+    mean_error = known.mean() if known.size else np.nan
     return (
         name,
         shape,
-        *map(float, (value.min(), value.mean(), value.max(), value.std(), error.mean())),
+        *map(float, (value.min(), value.mean(), value.max(), value.std(), mean_error)),
     )
 
 

@@ -35,11 +35,6 @@ def signed(value: float, digits: int = 4) -> str:
     )
 
 
-def element(name: str, index: tuple[int, ...]) -> str:
-    """The name of an element of a parameter."""
-    return f"{name}[{', '.join(map(str, index))}]" if index else name
-
-
 def label(name: str) -> str:
     """The name of a statistic in words."""
     return name.replace("/", ": ").replace("_", " ")

@@ -73,7 +73,11 @@ def render(
             "Summary",
             [*fit_sections.summary(result, log, held_out_log), *check_sections.findings(checks)],
         ),
-        ("parameters", "Parameters", fit_sections.parameters(result.estimates, result.confidence)),
+        (
+            "parameters",
+            "Parameters",
+            fit_sections.parameters(result.estimates, result.confidence, result.not_identified),
+        ),
         ("learning-curve", "Learning curve", fit_sections.learning_curve(result)),
         ("choices", "Predicted choices", check_sections.choices(checks)),
         ("calibration", "Calibration", check_sections.calibration(checks)),

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.parameters.parameter import element
 
 # Tables with more elements are summarised in one row.
 _MAX_ROWS = 24
 _NOT_STATED = "Not stated."
 _NONE = "-"
+_NOT_IDENTIFIED = "not identified"
 
 Figures = Mapping[str, str | float | int | bool | None]
 
@@ -45,6 +47,7 @@ def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | 
 def model_card(
     metadata: Mapping[str, Any],
     estimates: Mapping[str, ParameterEstimate],
+    not_identified: Mapping[str, np.ndarray],
     config: str,
     intended_use: str = "",
     limits: str = "",
@@ -54,7 +57,7 @@ def model_card(
 
     Args:
       metadata: of the model, as `model.json` holds it.
-      estimates: of `FitResult`.
+      estimates, not_identified: of `FitResult`.
       config: gin text.
       intended_use, limits, licence: texts of their sections.
     """
@@ -93,7 +96,7 @@ def model_card(
                 "## Fit",
                 _figures(metadata["fit"]),
                 "## Parameters",
-                _parameters(estimates),
+                _parameters(estimates, not_identified),
                 "## Checks",
                 _figures(metadata["checks"]),
                 "## Intended use",
@@ -111,6 +114,8 @@ def model_card(
 def _warnings(fit: Figures) -> list[str]:
     if fit["diverged"]:
         return ["**The fit diverged: these are the last finite parameters.**"]
+    if fit["stopped early"]:
+        return ["**The fit stopped early, when the held-out likelihood rose no more.**"]
     return [] if fit["converged"] else ["**The fit had not converged when it stopped.**"]
 
 
@@ -122,7 +127,9 @@ def _figures(values: Figures) -> str:
     )
 
 
-def _parameters(estimates: Mapping[str, ParameterEstimate]) -> str:
+def _parameters(
+    estimates: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
+) -> str:
     rows: list[Sequence[str]] = []
     for name, estimate in estimates.items():
         columns = [
@@ -138,9 +145,12 @@ def _parameters(estimates: Mapping[str, ParameterEstimate]) -> str:
             typical = f"median {_text(np.nanmedian(error))}" if np.isfinite(error).any() else _NONE
             rows.append((f"{name} {list(value.shape)}", summary, typical, _NONE, _NONE))
             continue
+        unknown = not_identified.get(name, np.zeros(value.shape, bool))
         for index in np.ndindex(value.shape):
-            element = name + (f"[{', '.join(map(str, index))}]" if index else "")
-            rows.append((element, *(_text(column[index]) for column in columns)))
+            texts = [_text(column[index]) for column in columns]
+            if unknown[index]:
+                texts[1] = _NOT_IDENTIFIED
+            rows.append((element(name, index), *texts))
     return _table(("parameter", "value", "standard error", "interval from", "to"), rows)
 
 

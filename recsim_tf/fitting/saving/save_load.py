@@ -12,7 +12,7 @@ import numpy as np
 
 from recsim_tf._version import __version__
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import as_numbers
 from recsim_tf.fitting.saving import files
@@ -96,7 +96,13 @@ def save_model(
             if result.held_out_log_likelihood is None
             else {"held-out log-likelihood per step": result.held_out_log_likelihood}
         ),
+        **(
+            {"not identified": ", ".join(named_elements(result.not_identified))}
+            if result.not_identified
+            else {}
+        ),
         "converged": result.converged,
+        "stopped early": result.stopped_early,
         "diverged": result.diverged,
     }
     described = {
@@ -116,7 +122,9 @@ def save_model(
             for name, v in values.items()
         },
     }
-    card = model_card(metadata, result.estimates, config, intended_use, limits, licence)
+    card = model_card(
+        metadata, result.estimates, result.not_identified, config, intended_use, limits, licence
+    )
     files.write(folder, metadata, config, result.estimates, card)
 
 

@@ -219,7 +219,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
         (
             "sweep.gin_files = 'tiny.gin'",
             {},
-            "sweep.gin_files must be a tuple of strings, got 'tiny.gin'",
+            "sweep.gin_files must be a tuple, got 'tiny.gin'",
         ),
         (
             "sweep.num_processes = 0",
@@ -229,12 +229,12 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
         (
             "grid.nothing = 0",
             {},
-            "gin configuration: .*'grid' doesn't have a parameter named 'nothing'",
+            "gin configuration: grid has no parameter nothing; it has choices",
         ),
         (
             "listed.trials = ({'train.nothing': 1},)",
             {},
-            "trial nothing=1: gin configuration: .*doesn't have a parameter named 'nothing'",
+            "trial nothing=1: gin configuration: train has no parameter nothing; it has num_iter",
         ),
         ("", {"engine": "cloud"}, "--engine must be one of local, ray, got 'cloud'"),
         ("", {"ray_address": "localhost:1"}, "--ray_address is an option of --engine=ray"),

@@ -23,7 +23,9 @@ def choice_predictions(probs, log: SessionLog) -> ChoicePredictions:
     )
     with np.errstate(divide="ignore"):
         return ChoicePredictions(
-            probs, np.log(np.take_along_axis(probs, log.response[..., np.newaxis], axis=-1)[..., 0])
+            probs,
+            np.log(np.take_along_axis(probs, log.response[..., np.newaxis], axis=-1)[..., 0]),
+            log.response,
         )
 
 
@@ -31,4 +33,4 @@ def click_predictions(probs, log: SessionLog) -> ChoicePredictions:
     """Of independent clicks, the same at every step for probs [K]."""
     probs = np.broadcast_to(np.asarray(probs, np.float64), log.shown.shape)
     logged = np.where(log.shown, np.where(log.response, probs, 1 - probs), 1)
-    return ChoicePredictions(probs, np.log(logged).sum(axis=-1))
+    return ChoicePredictions(probs, np.log(logged).sum(axis=-1), log.response)

@@ -47,10 +47,12 @@ def test_true_probabilities_are_calibrated_and_stretched_ones_are_not():
     probs = generator.uniform(0.1, 0.6, [400, 5, 3])
     log = log_of(generator.random(probs.shape) < probs, np.full(400, 5), slate_size=3)
     log_prob = np.zeros([400, 5])
-    true = calibrate(ChoicePredictions(probs, log_prob), log)
+    true = calibrate(ChoicePredictions(probs, log_prob, log.response), log)
     assert np.all(np.abs(true.observed - true.predicted) < 3.5 * true.standard_error)
     assert true.expected_error < 2 * true.noise
-    stretched = calibrate(ChoicePredictions(0.35 + 1.4 * (probs - 0.35), log_prob), log)
+    stretched = calibrate(
+        ChoicePredictions(0.35 + 1.4 * (probs - 0.35), log_prob, log.response), log
+    )
     assert stretched.expected_error > 3 * stretched.noise
 
 

@@ -15,7 +15,6 @@ from recsim_tf.fitting import (
     from_trajectory,
     session_log_prob,
 )
-from recsim_tf.fitting.estimate.information import session_scores
 from recsim_tf.fitting.estimate.lbfgs import maximise
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -139,15 +138,6 @@ def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors
     )
 
 
-def test_scores_are_the_gradients_of_single_sessions(log):
-    simulator, sessions = evolution(**HAZARD), log.take(np.arange(5))
-    fitted = FittedSimulator(simulator, SUPPORTS)
-    scores = session_scores(LogLikelihood(fitted, sessions, 2))
-    for session in range(5):
-        alone = LogLikelihood(fitted, sessions.take([session]), 1)
-        np.testing.assert_allclose(scores[session], alone.total()[1], rtol=1e-9, atol=1e-12)
-
-
 def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_is_smooth(log):
     simulator = evolution(**HAZARD)
     parameters = {
@@ -195,7 +185,8 @@ def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, r
         held_out=0.2,
         progress=False,
     )
-    assert found.converged
+    assert found.stopped_early
+    assert not found.converged
     assert len(found.history) < 60
     assert found.held_out_log_likelihood == pytest.approx(
         max(row["held_out"] for row in found.history)
@@ -354,6 +345,7 @@ def test_bad_arguments_are_named(log):
         (lambda: Minibatches(passes=0), "passes must be at least 1, got 0"),
         (lambda: Minibatches(patience=0), "patience must be at least 1, got 0"),
         (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
+        (lambda: Minibatches(learning_rate=0), "learning_rate must be positive, got 0"),
     ):
         with pytest.raises(ValueError, match=message):
             make()

@@ -20,6 +20,8 @@ def log():
 
 
 SEARCH = Minibatches(passes=6, batch_size=25)
+# Three minibatches a pass, and the gradients of the last four passes count.
+LONGER = Minibatches(passes=16, batch_size=25)
 
 
 def run(log, folder=None, search=SEARCH, **arguments):
@@ -43,13 +45,14 @@ def interrupt(monkeypatch, calls: int):
 
 
 def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, log):
-    expected = run(log)
+    expected = run(log, search=LONGER)
     with monkeypatch.context() as patch:
-        interrupt(patch, calls=14)
+        interrupt(patch, calls=43)
         with pytest.raises(KeyboardInterrupt):
-            run(log, tmp_path)
-    resumed = run(log, tmp_path)
+            run(log, tmp_path, LONGER)
+    resumed = run(log, tmp_path, LONGER)
     assert resumed.history == expected.history
+    assert resumed.ending == expected.ending
     for name, estimate in resumed.estimates.items():
         np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
 
@@ -86,9 +89,9 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
     before = json.loads((tmp_path / "fit.json").read_text())
     with pytest.raises(
         ValueError,
-        match="holds another fit, which differs in batch_size, seed: choose another folder",
+        match="holds another fit, which differs in batch_size, passes, seed: choose another folder",
     ):
-        run(log, tmp_path, Minibatches(passes=6, batch_size=30), seed=1)
+        run(log, tmp_path, Minibatches(passes=7, batch_size=30), seed=1)
     assert json.loads((tmp_path / "fit.json").read_text()) == before
 
 

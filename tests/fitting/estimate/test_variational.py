@@ -112,6 +112,28 @@ def test_a_mean_field_posterior_of_one_parameter_is_exact_where_it_is_normal(log
     )
 
 
+def tastes(scale):
+    factors = np.random.default_rng(0).standard_normal([50, 2]).astype(np.float32)
+    users = DriftingTasteUsers(2, taste_scale=scale, gain=0.0, decay=1.0)
+    return drifting_taste(
+        slate_size=5, num_candidates=5, users=users, documents=Catalogue(50, 2, factors=factors)
+    )
+
+
+def test_the_spread_of_hidden_tastes_is_found_or_the_fit_says_that_it_is_not_there_yet():
+    log = simulated_log(tastes(1.2), 300, 20)._replace(initial=())
+    parameters = {"users.taste_scale": Parameter(0.5, "positive")}
+    enough, too_few = (
+        fit(tastes(1.0), parameters, log, Minibatches(passes=passes), progress=False)
+        for passes in (200, 20)
+    )
+    assert enough.ending == "converged"
+    assert len(enough.history) == 200
+    assert abs(enough.estimates["users.taste_scale"].value - 1.2) < 0.2
+    assert too_few.ending == "did not converge"
+    assert abs(too_few.estimates["users.taste_scale"].value - 1.2) > 0.2
+
+
 @pytest.mark.parametrize("support", ["real", "positive"])
 def test_a_divergence_from_one_draw_is_that_of_tfp_on_average(support):
     posterior = MeanField(tf.Variable(np.float64([0.3, -0.2])), "x")

@@ -168,7 +168,7 @@ def test_large_parameters_are_summed_up_with_a_histogram():
         "users.factors": ParameterEstimate(table, np.full_like(table, np.nan), table, table),
         "users.pair": ParameterEstimate(*(np.array([1.0, 2.0]),) * 4),
     }
-    page = Page("\n".join(parameters(estimates, 0.95)))
+    page = Page("\n".join(parameters(estimates, 0.95, {})))
     assert "users.pair[1] 2.000" in page.text
     assert "users.factors 20 by 3 0.000 29.50 59.00" in page.text
     assert "users.factors[" not in page.text

@@ -1,0 +1,5 @@
+"""`python -m recsim_tf` is the command `recsim-tf`."""
+
+from recsim_tf.cli import main
+
+main()

@@ -1,0 +1,159 @@
+"""The commands of `recsim-tf` and their options."""
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from recsim_tf._version import __version__
+from recsim_tf.experiment.runs.command import ERROR_PREFIX
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells an error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{ERROR_PREFIX}{message}\n")
+
+    def refuse_unknown_options(self, command: str, arguments: Sequence[str]) -> None:
+        """Ends with an error for an option that the command does not have. Argparse would first
+        miss those that are required.
+        """
+        for argument in arguments:
+            name = argument.partition("=")[0]
+            # Other arguments are values, as negative numbers are.
+            if re.match("--?[a-zA-Z]", name) and name not in self._option_string_actions:
+                known = [option for option in self._option_string_actions if option[:2] == "--"]
+                self.error(f"{command} has no option {name}{_instead(name, known)}")
+
+
+class _Help(argparse.HelpFormatter):
+    """Each option in one line, with its default."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=30, width=110)
+
+    def _get_help_string(self, action):
+        if action.required or action.default is argparse.SUPPRESS:
+            return action.help
+        default = {True: "on", False: "off"}.get(action.default) if action.nargs == 0 else None
+        return f"{action.help} (default: {default or action.default or 'none'})"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line, and its `command`.
+
+    Args:
+      arguments: without the name of the program.
+
+    Raises:
+      SystemExit: after --help and --version; after an error, which is told in one line; after the
+        help that a line without a command gets.
+    """
+    main, commands = _parsers()
+    if not arguments:
+        main.print_help(sys.stderr)
+        main.exit(2)
+    first, *rest = arguments
+    if first in commands:
+        commands[first].refuse_unknown_options(first, rest)
+    elif first not in ("-h", "--help", "--version"):
+        instead = _instead(first, [*commands, "--help", "--version"])
+        main.error(f"argument COMMAND: {first!r} is not a command{instead}")
+    return main.parse_args(arguments)
+
+
+def _instead(name: str, names: Iterable[str]) -> str:
+    """What a misspelt name could be."""
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    return f"; did you mean {nearest[0]}?" if nearest else f"; choose one of {', '.join(names)}"
+
+
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser of the command line, and those of its commands by name."""
+    folder = _Parser(add_help=False)
+    folder.add_argument("--root_dir", required=True, metavar="DIR", help="folder of the run")
+    bindings = _Parser(add_help=False)
+    bindings.add_argument(
+        "--gin_bindings",
+        action="append",
+        default=[],
+        metavar="BINDING",
+        help="such as 'train.num_iterations=100'; may be repeated",
+    )
+    files = _Parser(add_help=False)
+    files.add_argument(
+        "--gin_file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a path or the name of a packaged config; may be repeated",
+    )
+    configured = [folder, files, bindings]
+    main = _Parser(
+        prog="recsim-tf",
+        description="Train, evaluate, simulate, fit and sweep.",
+        epilog="recsim-tf COMMAND --help lists the options of a command.",
+    )
+    main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")
+    commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    by_name: dict[str, _Parser] = {}
+
+    def command(name: str, text: str, parents: Sequence[_Parser]) -> _Parser:
+        # No abbreviations: an option that is added later must not change what one means.
+        by_name[name] = commands.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            parents=parents,
+            allow_abbrev=False,
+            formatter_class=_Help,
+        )
+        return by_name[name]
+
+    command("train", "train an agent, or go on with a run", configured)
+    evaluate = command("evaluate", "evaluate the agent of a run, and its baselines", configured)
+    way = evaluate.add_mutually_exclusive_group()
+    way.add_argument(
+        "--explain", action="store_true", help="also print a few slates with the agent's values"
+    )
+    way.add_argument(
+        "--watch",
+        action="store_true",
+        help="evaluate at every new checkpoint, while another process trains",
+    )
+    evaluate.add_argument(
+        "--watch_timeout",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="end --watch after so long without a new checkpoint",
+    )
+    simulate = command("simulate", "simulate sessions under policies that do not learn", configured)
+    simulate.add_argument(
+        "--episode_file", metavar="FILE", help="also write sessions into this new TFRecord file"
+    )
+    command("fit", "fit user models to a log, or go on with a fit", configured)
+    sweep = command("sweep", "train variants with seeds, or go on with that", [folder, bindings])
+    sweep.add_argument(
+        "--sweep_file",
+        required=True,
+        metavar="FILE",
+        help="gin file: a path or the name of a packaged sweep",
+    )
+    sweep.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="run trials as processes of this machine or by Ray Tune",
+    )
+    sweep.add_argument(
+        "--ray_address", metavar="HOST:PORT", help="a Ray cluster, instead of Ray on this machine"
+    )
+    sweep.add_argument(
+        "--shard", default="0/1", metavar="I/N", help="run every N-th trial from I on"
+    )
+    sweep.add_argument("--dry_run", action="store_true", help="list the trials, and do nothing")
+    return main, by_name

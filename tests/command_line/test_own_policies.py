@@ -1,0 +1,60 @@
+"""A user's own environment and policies, from a module in the current folder."""
+
+import json
+
+import pytest
+
+from tests.experiment.tiny_runs import run_command
+
+# Matplotlib and PolicySaver warn of their own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+_POLICIES = '("random", @window, @late/window, @round_robin)'
+
+
+def _names(path):
+    return [policy["name"] for policy in json.loads(path.read_text())["policies"]]
+
+
+def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folder, capfd):
+    folder.write_shop()
+    folder.write_gin(f"simulate.policies = {_POLICIES}", "late/window.start = 3")
+    code, output, errors = run_command(capfd, "simulate", "--root_dir=run", "--gin_file=shop.gin")
+    assert code == 0, errors
+    names = ["Random", "window", "late/window", "round_robin"]
+    assert [line.split()[0] for line in output.splitlines()[2:6]] == names
+    assert _names(folder.path / "run" / "results.json") == names
+    operative = (folder.path / "run" / "operative_config.gin").read_text()
+    assert "simulate.simulator = @shop()" in operative
+    assert "late/window.start = 3" in operative
+
+
+def test_an_environment_of_its_own_goes_before_that_of_the_experiment(folder, capfd):
+    folder.write_shop()
+    folder.write_gin(
+        "simulate.simulator = @interest_exploration()", "simulate.policies = ('ucb1',)"
+    )
+    code, output, errors = run_command(capfd, "simulate", "--root_dir=run", "--gin_file=shop.gin")
+    assert code == 0, errors
+    assert "UCB1" in output
+
+
+def test_own_policies_are_baselines_of_a_training(folder, capfd):
+    folder.write_shop()
+    folder.write_gin(
+        f"experiment.baselines = {_POLICIES}",
+        "late/window.start = 3",
+        "experiment.create_agent = @create_tabular_q",
+        "train.num_iterations = 1",
+        "train.warmup_iterations = 2",
+        "train.eval_users = 2",
+    )
+    code, _, errors = run_command(capfd, "train", "--root_dir=run", "--gin_file=shop.gin")
+    assert code == 0, errors
+    assert _names(folder.path / "run" / "results.json") == [
+        "Random",
+        "window",
+        "late/window",
+        "round_robin",
+        "TabularQ",
+    ]
