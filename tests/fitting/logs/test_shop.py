@@ -14,6 +14,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import DocumentModel, Simulator, UserModel, fitting, parameter, policies
 from recsim_tf.choice import MultipleClickCascade
 from recsim_tf.core.distributions import uniform_ids
+from recsim_tf.fitting.checks import calibrate
 from recsim_tf.fitting.logs import from_table
 
 APPEAL = np.float32([0.8, -0.5, 0.2, -1.0, 0.5])
@@ -99,3 +100,12 @@ def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
     for name, estimate in result.estimates.items():
         assert abs(estimate.value - TRUTH[name]) < 3 * estimate.standard_error
         assert 0 < estimate.standard_error < 0.1
+
+
+def test_the_clicks_of_the_table_are_predicted_and_calibrated(simulator, simulated, read):
+    log = read._replace(initial=simulated.initial)
+    predictions = fitting.predict_choices(simulator, log)
+    np.testing.assert_array_equal(predictions.logged, log.response.clicked)
+    assert predictions.probs.shape == log.response.clicked.shape
+    calibration = calibrate(predictions, log)
+    assert calibration.expected_error < 2 * calibration.noise
