@@ -1,17 +1,27 @@
-"""Choice models: which position of a slate a user chooses, or none, as TFP distributions."""
+"""Choice models as TFP distributions: which position of a slate a user chooses, or none; and which
+positions they click on, and what they purchase.
+"""
 
 from recsim_tf.choice.base import ChoiceDistribution, ChoiceModel
 from recsim_tf.choice.cascade import CascadeChoice, ExponentialCascade, ProportionalCascade
+from recsim_tf.choice.cascade_distribution import CascadeDistribution, ClicksAndPurchases
+from recsim_tf.choice.engagement import ChoiceAndEngagement, with_engagement
 from recsim_tf.choice.multinomial import MultinomialLogit, MultinomialProportional
+from recsim_tf.choice.multiple_clicks import MultipleClickCascade
 from recsim_tf.choice.position_bias import PositionBiasedProportional
 
 __all__ = [
     "CascadeChoice",
+    "CascadeDistribution",
+    "ChoiceAndEngagement",
     "ChoiceDistribution",
     "ChoiceModel",
+    "ClicksAndPurchases",
     "ExponentialCascade",
     "MultinomialLogit",
     "MultinomialProportional",
+    "MultipleClickCascade",
     "PositionBiasedProportional",
     "ProportionalCascade",
+    "with_engagement",
 ]

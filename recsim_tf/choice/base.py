@@ -86,17 +86,9 @@ class ChoiceDistribution(CustomDistribution):
         self, choice_model: ChoiceModel, scores, mask=None, name: str = "ChoiceDistribution"
     ):
         parameters = dict(locals())
-        scores = tf.convert_to_tensor(scores)
-        if not scores.dtype.is_floating or not scores.shape.rank:
-            raise ValueError(
-                f"scores must be a float tensor [..., K], got {scores.dtype.name} {scores.shape}"
-            )
+        scores = as_scores("scores", scores)
         if mask is not None:
-            mask = tf.convert_to_tensor(mask)
-            if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:
-                raise ValueError(
-                    f"mask must be bool {scores.shape}, got {mask.dtype.name} {mask.shape}"
-                )
+            mask = as_mask(mask, scores)
             # Whatever stands at an empty position must not reach a gradient.
             scores = tf.where(mask, scores, tf.zeros([], scores.dtype))
         if choice_model.validate:
@@ -186,6 +178,32 @@ def _(distribution: ChoiceDistribution, seed):
 @num_outcomes.register
 def _(distribution: ChoiceDistribution):
     return distribution.slate_size + 1
+
+
+def as_scores(name: str, scores) -> tf.Tensor:
+    """Scores [..., K] as a tensor.
+
+    Raises:
+      ValueError: if they are not floats or have no axis of positions.
+    """
+    scores = tf.convert_to_tensor(scores)
+    if not scores.dtype.is_floating or not scores.shape.rank:
+        raise ValueError(
+            f"{name} must be a float tensor [..., K], got {scores.dtype.name} {scores.shape}"
+        )
+    return scores
+
+
+def as_mask(mask, scores: tf.Tensor) -> tf.Tensor:
+    """The mask of scores [..., K] as a tensor.
+
+    Raises:
+      ValueError: if it is not bool or has another number of positions.
+    """
+    mask = tf.convert_to_tensor(mask)
+    if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:
+        raise ValueError(f"mask must be bool {scores.shape}, got {mask.dtype.name} {mask.shape}")
+    return mask
 
 
 def fill_empty(values: tf.Tensor, mask: tf.Tensor | None, fill: float) -> tf.Tensor:

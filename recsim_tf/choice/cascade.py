@@ -10,16 +10,19 @@ from recsim_tf.choice.base import ChoiceModel, at_documents, fill_empty
 from recsim_tf.core.parameters import parameter
 
 
+def product_above(values: tf.Tensor) -> tf.Tensor:
+    """[..., K]: for each position, the product of the values [..., K] at the positions above it."""
+    # The gradient of `tf.math.cumprod` is NaN where a value is zero, that of a product is not.
+    positions = tf.range(values.shape[-1])
+    above = positions < positions[:, tf.newaxis]
+    return tf.reduce_prod(tf.where(above, values[..., tf.newaxis, :], 1), axis=-1)
+
+
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
     """Probabilities [..., K + 1] of a first click at each position and of no click, from the
     probabilities [..., K] of a click at a position that the scan reaches.
     """
-    # The gradient of `tf.math.cumprod` is NaN where a click is certain, that of a product is not.
-    positions = tf.range(click_if_reached.shape[-1])
-    earlier = positions < positions[:, tf.newaxis]
-    reached = tf.reduce_prod(
-        tf.where(earlier, (1 - click_if_reached)[..., tf.newaxis, :], 1), axis=-1
-    )
+    reached = product_above(1 - click_if_reached)
     return tf.concat(
         [reached * click_if_reached, reached[..., -1:] * (1 - click_if_reached[..., -1:])], axis=-1
     )

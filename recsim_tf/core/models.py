@@ -169,7 +169,8 @@ class DocumentModel(Dynamics):
         [num_users, num_candidates, ...].
 
         From a shared catalogue, draw ids: then ids are gathered, carried and stored instead of
-        features.
+        features. `recsim_tf.core.distributions.candidate_ids` draws them, also by popularity and
+        without replacement.
         """
 
     def describe(self, draw: Nest, corpus: Nest) -> Nest:

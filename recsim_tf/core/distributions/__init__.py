@@ -1,8 +1,17 @@
 """Distributions that TensorFlow Probability lacks."""
 
+from recsim_tf.core.distributions.catalogue import CatalogueIds, candidate_ids
 from recsim_tf.core.distributions.categories import UniformCategories, uniform_ids
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.shared import Shared
 
-__all__ = ["PlackettLuce", "Shared", "UniformCategories", "num_outcomes", "uniform_ids"]
+__all__ = [
+    "CatalogueIds",
+    "PlackettLuce",
+    "Shared",
+    "UniformCategories",
+    "candidate_ids",
+    "num_outcomes",
+    "uniform_ids",
+]

@@ -155,6 +155,7 @@ def _(distribution, seed):
     seeds = dict(zip(fields, split_seed(seed, len(fields)), strict=True))
     draws = {}
     while len(draws) < len(fields):
+        num_draws = len(draws)
         for name, field in fields.items():
             parents = (
                 []
@@ -168,5 +169,12 @@ def _(distribution, seed):
                     else field(*(draws[parent] for parent in parents))
                 )
                 draws[name] = sample(conditional, seeds[name])
+        if len(draws) == num_draws:
+            name = next(name for name in fields if name not in draws)
+            raise ValueError(
+                f"the function of field {name!r} of a joint distribution must have arguments that"
+                f" are named like other fields, {', '.join(fields)}, got"
+                f" {', '.join(inspect.signature(fields[name]).parameters)}"
+            )
     draws = {name: draws[name] for name in fields}
     return type(model)(**draws) if isinstance(model, tuple) else draws

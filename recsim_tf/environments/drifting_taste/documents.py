@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.distributions import uniform_ids
+from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 
@@ -24,7 +24,8 @@ class Item(NamedTuple):
 
 @gin.configurable
 class Catalogue(DocumentModel):
-    """D items that all users share; candidates are drawn uniformly with replacement.
+    """D items that all users share; candidates are drawn from them, by default uniformly with
+    replacement.
 
     All three tables may be arrays, tensors or variables, and have gradients through the `response`
     part of `log_prob`. With `pull=None` the pulls are the factors: a choice moves the taste towards
@@ -37,13 +38,17 @@ class Catalogue(DocumentModel):
       factors: [D, F]; None draws them from Normal(0, 1) with `seed`.
       pull: [D, F]; None for `factors`.
       seed: of `factors`, an integer.
+      popularity: [D], non-negative: a candidate is an item with a probability in proportion to it.
+        It has a gradient through the `documents` part of `log_prob`. None for equally likely items.
+      replacement: whether an item may be drawn twice among the candidates of a user and step.
       ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of
         `Item`s. Agents then look the tables up themselves, and features are gathered for shown
         items only, [B, K, F] instead of [B, N, F].
       dtype: tf.float32 or tf.float64.
 
     Raises:
-      ValueError: if a number is out of range or a shape is wrong.
+      ValueError: if a number is out of range or a shape is wrong; and where candidates are drawn,
+        if there are more of them than items without replacement.
     """
 
     num_items: int = 1000
@@ -51,6 +56,8 @@ class Catalogue(DocumentModel):
     bias: Any = parameter(0.0, rank=1)
     factors: Any = parameter(None, rank=2)
     pull: Any = parameter(None, rank=2)
+    popularity: Any = parameter(None, rank=1)
+    replacement: bool = True
     seed: int = 0
     ids_only: bool = False
 
@@ -64,10 +71,23 @@ class Catalogue(DocumentModel):
         if self.pull is not None:
             validation.check_table("pull", self.pull, **axes)
         validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
+        if self.popularity is not None:
+            validation.check_table("popularity", self.popularity, num_items=self.num_items)
+            if isinstance(self.popularity, list | tuple | np.ndarray):
+                least = np.min(self.popularity)
+                if not least >= 0:
+                    raise ValueError(f"popularity must be at least 0, got {least}")
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
-        return uniform_ids(self.num_items, num_users, num_candidates, self.dtype)
+        return candidate_ids(
+            self.num_items,
+            num_users,
+            num_candidates,
+            self.popularity,
+            self.replacement,
+            self.dtype,
+        )
 
     def describe(self, draw, corpus):
         del corpus

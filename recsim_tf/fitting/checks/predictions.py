@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.choice import ChoiceDistribution
+from recsim_tf.choice import CascadeDistribution, ChoiceDistribution, ClicksAndPurchases
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
@@ -40,7 +40,7 @@ def predict_choices(
 
     Args:
       simulator: its user model draws choices of one position or none (`ChoiceDistribution`), or
-        clicks [B, K] that are independent; alone or as a part of a joint distribution.
+        clicks [B, K], with purchases or not; alone or as a part of a joint distribution.
       log: with everything that the user model draws.
       batch_size: sessions that are predicted at once.
 
@@ -106,7 +106,11 @@ def _clicks(
 
 
 def _parts(distribution: tfd.Distribution, draw: Nest) -> list[tuple[tfd.Distribution, Nest]]:
-    """The parts of a joint distribution, each given those drawn before it, beside their draws."""
+    """The parts of a joint distribution, each given those drawn before it, beside their draws. Of
+    clicks and purchases it is the clicks.
+    """
+    if isinstance(distribution, CascadeDistribution) and isinstance(draw, ClicksAndPurchases):
+        return [(distribution.clicks, draw.clicked)]
     if not isinstance(distribution, tfd.JointDistribution):
         return [(distribution, draw)]
     # Nothing is sampled, since all values are given.

@@ -229,6 +229,18 @@ def test_fields_of_a_joint_may_depend_on_each_other(model):
     assert joint.log_prob(draws).shape == [NUM_DRAWS]
 
 
+def test_a_field_of_a_joint_that_depends_on_no_field_is_named():
+    joint = tfd.JointDistributionNamed(
+        Pair(first=PARENT, second=lambda parent: tfd.Normal(parent, 1.0))
+    )
+    with pytest.raises(
+        ValueError,
+        match="function of field 'second' of a joint distribution must have arguments that are"
+        " named like other fields, first, second, got parent",
+    ):
+        random.sample(joint, random.as_seed(6))
+
+
 def test_fields_of_a_joint_have_streams_of_their_own():
     joint = tfd.JointDistributionNamed(
         Pair(tfd.Normal(tf.zeros([8]), 1.0), tfd.Normal(tf.zeros([8]), 1.0))

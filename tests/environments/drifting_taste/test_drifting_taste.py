@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf import choice
+from recsim_tf import choice, policies
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 
@@ -62,6 +62,30 @@ def test_a_static_taste_is_a_gain_of_zero():
         lambda observation, policy_state, seed: (slate, policy_state), 5, 4, seed=0
     )
     np.testing.assert_array_equal(simulator.replay(trajectory).user.drift, np.zeros([4, 5, 2]))
+
+
+def test_candidates_may_be_drawn_by_popularity_and_without_replacement():
+    popularity = np.float32([1, 0, 2, 5])
+    items = catalogue(popularity=popularity, replacement=False)
+    simulator = drifting_taste(DriftingTasteUsers(2), items, slate_size=2, num_candidates=3)
+    drawn = simulator.reset(10, seed=0).candidates
+    np.testing.assert_array_equal(np.sort(drawn, axis=1), np.tile([0, 2, 3], [10, 1]))
+    trajectory = simulator.rollout(policies.random_policy(simulator), 10, 2, seed=1)
+    variable = tf.Variable(popularity)
+    with tf.GradientTape() as tape:
+        model = simulator.with_parameters({"documents.popularity": variable})
+        total = tf.reduce_sum(model.log_prob(trajectory).documents)
+    assert np.isfinite(total)
+    assert tape.gradient(total, variable).numpy()[0] != 0
+
+
+def test_popularity_is_checked():
+    with pytest.raises(ValueError, match=r"popularity must have shape \[num_items=4\]"):
+        catalogue(popularity=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"popularity must be at least 0, got -1\.0"):
+        catalogue(popularity=[1.0, 2.0, -1.0, 0.0])
+    with pytest.raises(ValueError, match="num_candidates must be at most num_items=4"):
+        catalogue(replacement=False).candidates(1, 5, (), ())
 
 
 def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():

@@ -18,6 +18,7 @@ _ROLES = (
     "document",
     "clicked",
     "chosen_document",
+    "purchased",
     "engagement",
     "propensity",
     "departed",
@@ -39,6 +40,7 @@ class Impressions(NamedTuple):
     # int64, the document chosen in this slate, -1 for none, UNKNOWN for one that is not in the
     # vocabulary
     chosen: Nest
+    purchased: Nest  # bool
     engagement: Nest  # float32
     propensity: Nest  # float32
     departed: Nest  # bool
@@ -48,8 +50,16 @@ class Impressions(NamedTuple):
         return tf.nest.map_structure(lambda leaf: leaf[index], self)
 
 
-def check_columns(frame: Any, columns: Mapping[str, str], attributes: Sequence[str]) -> None:
+def check_columns(
+    frame: Any, columns: Mapping[str, str], attributes: Sequence[str], multiple_clicks: bool
+) -> None:
     """Checks that the roles of columns are complete, and that the table has the columns.
+
+    Args:
+      frame: a DataFrame.
+      columns: names of columns by role.
+      attributes: names of columns.
+      multiple_clicks: whether a slate may have several clicks.
 
     Raises:
       ValueError: in one line, if not.
@@ -69,6 +79,11 @@ def check_columns(frame: Any, columns: Mapping[str, str], attributes: Sequence[s
     if ("clicked" in columns) == ("chosen_document" in columns):
         raise ValueError(
             "columns must name a column for one of 'clicked' and 'chosen_document', got"
+            f" {dict(columns)}"
+        )
+    if multiple_clicks and "clicked" not in columns:
+        raise ValueError(
+            "columns must name a column for 'clicked', since slates may have several clicks, got"
             f" {dict(columns)}"
         )
     for name in (*columns.values(), *attributes):
@@ -160,6 +175,7 @@ def parse(
         document,
         clicked,
         chosen,
+        flag("purchased"),
         engagement,
         propensity,
         departed,

@@ -20,7 +20,7 @@ class Slates(NamedTuple):
     slate: np.ndarray  # int64 [M], slates are numbered through all sessions
     first: np.ndarray  # int64 [M], where the slate begins in the impressions
     first_of_session: np.ndarray  # int64 [M], where the session begins
-    picked: np.ndarray  # bool [M], the document is the one chosen
+    picked: np.ndarray  # bool [M], the document is chosen or clicked
 
     def without_faults(self, faults: Faults) -> "Slates":
         sound = faults.sound(self.impressions.row)
@@ -48,7 +48,11 @@ def check_table_order(
 
 
 def arrange(
-    impressions: Impressions, columns: Mapping[str, str], slate_size: int | None, faults: Faults
+    impressions: Impressions,
+    columns: Mapping[str, str],
+    slate_size: int | None,
+    multiple_clicks: bool,
+    faults: Faults,
 ) -> tuple[Slates, int]:
     """Sorts impressions into slates, and refuses what cannot be a slate or a session.
 
@@ -56,6 +60,7 @@ def arrange(
       impressions: of one session at least.
       columns: names of columns by role.
       slate_size: K, by default the most impressions that a slate has.
+      multiple_clicks: whether a slate may have several clicks.
       faults: of the table; faulty rows are refused there.
 
     Returns:
@@ -92,7 +97,7 @@ def arrange(
         shown.row,
     )
     _check_times(slates, columns, faults)
-    _check_choices(slates, columns, faults)
+    _check_choices(slates, columns, multiple_clicks, faults)
     return slates.without_faults(faults), largest
 
 
@@ -136,7 +141,9 @@ def _check_times(slates: Slates, columns: Mapping[str, str], faults: Faults) -> 
     )
 
 
-def _check_choices(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
+def _check_choices(
+    slates: Slates, columns: Mapping[str, str], multiple_clicks: bool, faults: Faults
+) -> None:
     shown, picked = slates.impressions, slates.picked
 
     def refuse(bad, role, allowed, reason):
@@ -145,7 +152,8 @@ def _check_choices(slates: Slates, columns: Mapping[str, str], faults: Faults) -
     before = np.cumsum(picked) - picked
     again = picked & (before > before[slates.first])
     if "clicked" in columns:
-        refuse(again, "clicked", "be 1 in at most one row of a slate", "more than one choice")
+        allowed = "be 1 in at most one row of a slate (set multiple_clicks for more)"
+        refuse(again & (not multiple_clicks), "clicked", allowed, "more than one choice")
     else:
         role = "chosen_document"
         differs = shown.chosen != shown.chosen[slates.first]
@@ -154,6 +162,9 @@ def _check_choices(slates: Slates, columns: Mapping[str, str], faults: Faults) -
         absent = (shown.chosen != -1) & ((counts == 0) | (shown.chosen == UNKNOWN))
         refuse(absent, role, "be a document of its slate", "chosen document not shown")
         refuse(again, role, "be shown once in its slate", "chosen document shown twice")
+    if "purchased" in columns:
+        unclicked = shown.purchased & ~picked
+        refuse(unclicked, "purchased", "be 0 where nothing is clicked", "purchase without a click")
     if "engagement" in columns:
         missing = picked & ~np.isfinite(shown.engagement)
         allowed = "be a finite number where a document is chosen"

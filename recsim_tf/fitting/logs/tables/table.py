@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import impressions, parsing
@@ -23,7 +24,9 @@ class TableLog(NamedTuple):
     numbers stand for.
     """
 
-    # `documents` are int32 positions in `document_ids`, `response` int32 the position chosen or K
+    # `documents` are int32 positions in `document_ids`; `response` is int32 [S, T], the position
+    # chosen or K, or where a slate may have several clicks int32 [S, T, K], 1 where clicked, or
+    # `ClicksAndPurchases` of such
     log: SessionLog
     document_ids: np.ndarray  # [D], the table's documents, sorted, or the vocabulary that was given
     session_ids: np.ndarray  # [S], in order of first appearance
@@ -31,22 +34,28 @@ class TableLog(NamedTuple):
     dropped: dict[str, int]  # sessions that were dropped, by the first fault found
 
     def with_engagement(self) -> SessionLog:
-        """The log for models that draw (choice, engagement): its response is the pair of them,
-        int32 and float32 [S, T].
+        """The log for models that draw (choice, engagement), as `choice.with_engagement` does: its
+        response is the pair of them, int32 and float32 [S, T].
 
         The engagement is that of the document chosen. Where none is, it is 1, which distributions
         of positive numbers support; models mask it. For a model that draws engagement alone,
-        replace `response` by the second of the pair.
+        replace `response` by the second of the pair. Where a slate may have several clicks, the
+        pair is that of the clicks and of the engagement with each document, [S, T, K], 1 where it
+        is not clicked.
 
         Raises:
           ValueError: if the table had no engagement.
         """
         if not isinstance(self.engagement, np.ndarray):
             raise ValueError("engagement must be among the columns of the table, got none")
-        choice = self.log.response
-        padded = np.concatenate([self.engagement, np.ones_like(self.engagement[..., :1])], axis=2)
-        engagement = np.take_along_axis(padded, choice[..., np.newaxis], axis=2)[..., 0]
-        return self.log._replace(response=(choice, engagement))
+        response, engagement = self.log.response, self.engagement
+        if isinstance(response, np.ndarray) and response.ndim == 2:
+            padded = np.concatenate([engagement, np.ones_like(engagement[..., :1])], axis=2)
+            engagement = np.take_along_axis(padded, response[..., np.newaxis], axis=2)[..., 0]
+        else:
+            clicked = response.clicked if isinstance(response, ClicksAndPurchases) else response
+            engagement = np.where(clicked == 1, engagement, np.float32(1))
+        return self.log._replace(response=(response, engagement))
 
 
 def from_table(
@@ -58,6 +67,7 @@ def from_table(
     slate_size: int | None = None,
     first_position: int = 0,
     departed: bool = True,
+    multiple_clicks: bool = False,
     drop_invalid: bool = False,
 ) -> TableLog:
     """Reads logged sessions from a table with one row for each document shown, an impression.
@@ -72,10 +82,13 @@ def from_table(
         slate consists of the rows of one time.
       position: whole numbers from `first_position`. Positions that a slate lacks are empty.
       document: ids, numbers or text.
-      clicked: 1 in the row of the document chosen, else 0.
+      clicked: 1 in the row of the document chosen, else 0; with purchases or `multiple_clicks` 1 in
+        any row.
       chosen_document: id of the document chosen, the same in all rows of a slate; nothing for
         "no click".
-      engagement: numbers, needed in the row of the document chosen.
+      purchased: 1 in the rows of documents that were clicked and purchased, else 0. It goes with
+        `clicked`, and the log is for models that draw `ClicksAndPurchases`.
+      engagement: numbers, needed in the rows of documents chosen or clicked.
       propensity: probability in (0, 1] of the slate under the policy that showed it, the same in
         all rows of a slate.
       departed: 1 if the user left after the last step, the same in all rows of a session.
@@ -95,6 +108,8 @@ def from_table(
       slate_size: K; by default the most impressions that a slate has.
       first_position: number of the first position.
       departed: whether users left after their last steps, if there is no such column.
+      multiple_clicks: whether a slate may have several clicks, so that the log is for models that
+        draw clicks [B, K], such as `MultipleClickCascade`.
       drop_invalid: leave out the sessions that have a fault, and log their count as a warning.
 
     Raises:
@@ -109,7 +124,8 @@ def from_table(
     if document_ids is not None and len(set(document_ids)) != len(document_ids):
         raise ValueError("document_ids must differ from each other, got repeated ones")
     frame = as_frame(table)
-    impressions.check_columns(frame, columns, attributes)
+    multiple_clicks = multiple_clicks or "purchased" in columns
+    impressions.check_columns(frame, columns, attributes, multiple_clicks)
     sessions, session_ids = parsing.codes(frame[columns["session"]])
     missing = sessions < 0
     # Rows without an id count as one session.
@@ -121,7 +137,7 @@ def from_table(
     )
     if "step" not in columns:
         shown = check_table_order(shown, columns, faults)
-    slates, num_positions = arrange(shown, columns, slate_size, faults)
+    slates, num_positions = arrange(shown, columns, slate_size, multiple_clicks, faults)
     if faults.summary:
         _LOG.warning(
             "%s: %s",
@@ -130,11 +146,13 @@ def from_table(
         )
     if not len(slates.slate):
         raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
-    log, engagement, kept = _pad(slates, num_positions, departed)
+    log, engagement, kept = _pad(slates, num_positions, departed, multiple_clicks)
     return TableLog(log, vocabulary, session_ids[kept], engagement, faults.dropped)
 
 
-def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog, Nest, np.ndarray]:
+def _pad(
+    slates: Slates, num_positions: int, departed: bool, multiple_clicks: bool
+) -> tuple[SessionLog, Nest, np.ndarray]:
     """The log of at least one session, the engagement, and the numbers [S] that the sessions
     had.
     """
@@ -163,6 +181,15 @@ def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog
     engagement: Nest = ()
     if isinstance(shown.engagement, np.ndarray):
         engagement = by_position(np.nan_to_num(shown.engagement), np.float32)
+    response: Nest
+    if isinstance(shown.purchased, np.ndarray):
+        response = ClicksAndPurchases(
+            by_position(slates.picked, np.int32), by_position(shown.purchased, np.int32)
+        )
+    elif multiple_clicks:
+        response = by_position(slates.picked, np.int32)
+    else:
+        response = by_step(shown.position, num_positions, np.int32, slates.picked)
     has_propensity = isinstance(shown.propensity, np.ndarray)
     log = SessionLog(
         length=length,
@@ -171,7 +198,7 @@ def _pad(slates: Slates, num_positions: int, departed: bool) -> tuple[SessionLog
         documents=by_position(shown.document, np.int32),
         shown=by_position(True, bool),
         hidden=hidden[0] if len(hidden) == 1 else hidden,
-        response=by_step(shown.position, num_positions, np.int32, slates.picked),
+        response=response,
         innovation=(),
         propensity=by_step(shown.propensity, 1.0, np.float32, everywhere) if has_propensity else (),
     )

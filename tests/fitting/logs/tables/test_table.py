@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.fitting.logs import from_table
 
 COLUMNS = {
@@ -88,6 +89,53 @@ def test_engagement_joins_the_choice_for_models_that_draw_it():
     np.testing.assert_array_equal(engagement, np.float32([[2.5, 4], [1, 1]]))
     with pytest.raises(ValueError, match="engagement must be among the columns"):
         from_table(table(), COLUMNS).with_engagement()
+
+
+SEVERAL = {"click": [1, 1, 1, 0, 0], "bought": [0, 1, 0, 0, 0], "minutes": [2.0, 3.0, 4.0, 0, 9]}
+
+
+def test_slates_may_have_several_clicks():
+    columns = {**COLUMNS, "engagement": "minutes"}
+    read = from_table(table(**SEVERAL), columns, multiple_clicks=True)
+    np.testing.assert_array_equal(read.log.response, [[[1, 1], [0, 1]], [[0, 0], [0, 0]]])
+    assert read.log.response.dtype == np.int32
+    clicked, engagement = read.with_engagement().response
+    np.testing.assert_array_equal(clicked, read.log.response)
+    np.testing.assert_array_equal(engagement, [[[2, 3], [1, 4]], [[1, 1], [1, 1]]])
+    with pytest.raises(
+        ValueError,
+        match=r"^row 1, column 'click' must be 1 in at most one row of a slate \(set"
+        r" multiple_clicks for more\), got 1$",
+    ):
+        from_table(table(**SEVERAL), columns)
+
+
+def test_purchases_go_with_several_clicks():
+    columns = {**COLUMNS, "engagement": "minutes", "purchased": "bought"}
+    read = from_table(table(**SEVERAL), columns)
+    clicked, purchased = read.log.response
+    assert type(read.log.response) is ClicksAndPurchases
+    np.testing.assert_array_equal(clicked, [[[1, 1], [0, 1]], [[0, 0], [0, 0]]])
+    np.testing.assert_array_equal(purchased, [[[0, 1], [0, 0]], [[0, 0], [0, 0]]])
+    np.testing.assert_array_equal(
+        read.with_engagement().response[1], [[[2, 3], [1, 4]], [[1, 1], [1, 1]]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("bought", "row", "allowed", "reason"),
+    [
+        ([0, 1, 0, 1, 0], 3, "be 0 where nothing is clicked", "purchase without a click"),
+        ([0, 1, 0, 0, 7], 4, "be 0 or 1", "invalid purchased"),
+    ],
+)
+def test_a_purchase_must_be_of_what_is_clicked(bought, row, allowed, reason):
+    frame, columns = table(**SEVERAL | {"bought": bought}), {**COLUMNS, "purchased": "bought"}
+    with pytest.raises(
+        ValueError, match=rf"^row {row}, column 'bought' must {allowed}, got {bought[row]}$"
+    ):
+        from_table(frame, columns)
+    assert from_table(frame, columns, drop_invalid=True).dropped == {reason: 1}
 
 
 def test_order_of_rows_does_not_matter_where_steps_are_numbered():
@@ -299,6 +347,11 @@ def test_each_session_is_dropped_once_with_its_first_fault():
         (
             {**COLUMNS, "chosen_document": "video"},
             "columns must name a column for one of 'clicked' and 'chosen_document'",
+        ),
+        (
+            {role: name for role, name in COLUMNS.items() if role != "clicked"}
+            | {"chosen_document": "video", "purchased": "click"},
+            "columns must name a column for 'clicked', since slates may have several clicks",
         ),
     ],
 )

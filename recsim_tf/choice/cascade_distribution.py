@@ -1,0 +1,188 @@
+"""The distribution of clicks and purchases of a user who examines a slate from the top."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.choice.base import as_mask, as_scores
+from recsim_tf.choice.cascade import product_above
+from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
+
+# Its exponential is a float32. Only terms of weight zero have a larger one.
+_LARGEST_EXPONENT = 80.0
+
+
+class ClicksAndPurchases(NamedTuple):
+    """What a user did with each document of a slate. It has `clicked`, so it is a response too."""
+
+    clicked: tf.Tensor  # float [..., K], 0 or 1
+    purchased: tf.Tensor  # float [..., K], 0 or 1, and 1 only where clicked
+
+
+class Continuation(NamedTuple):
+    """Probabilities of examining the next document; each broadcasts against scores [..., K]."""
+
+    after_no_click: tf.Tensor
+    after_click: tf.Tensor  # without a purchase
+    after_purchase: tf.Tensor
+
+
+class CascadeDistribution(CustomDistribution):
+    """Over the clicks on a slate, float [..., K] of 0 and 1; with purchase scores over
+    `ClicksAndPurchases`.
+
+    `MultipleClickCascade` explains the model. How far the user examined is summed out: the user
+    stopped at the last click or at any position below it. Batch shape [...] is that of `scores`
+    without their last axis.
+
+    Args:
+      scores: float [..., K], logits of a click on a document that is examined.
+      continuation: of the examination.
+      mask: bool [..., K], False at empty positions; None if there are none.
+      purchase_scores: float [..., K], logits of a purchase after a click; None if nothing can be
+        purchased.
+    """
+
+    def __init__(
+        self,
+        scores,
+        continuation: Continuation,
+        mask=None,
+        purchase_scores=None,
+        name: str = "CascadeDistribution",
+    ):
+        parameters = dict(locals())
+        scores = as_scores("scores", scores)
+        mask = tf.ones(scores.shape[-1:], tf.bool) if mask is None else as_mask(mask, scores)
+        # Whatever stands at an empty position must not reach a gradient.
+        self._scores = tf.where(mask, scores, 0)
+        self._mask, self._continuation = mask, continuation
+        self._purchase_scores = None
+        if purchase_scores is not None:
+            purchase_scores = as_scores("purchase_scores", purchase_scores)
+            if purchase_scores.shape[-1] != scores.shape[-1]:
+                raise ValueError(
+                    f"purchase_scores must have the shape of scores, {scores.shape}, got"
+                    f" {purchase_scores.shape}"
+                )
+            self._purchase_scores = tf.where(mask, purchase_scores, 0)
+        super().__init__(self._event(scores.dtype, scores.dtype), parameters, name)
+
+    @property
+    def slate_size(self) -> int:
+        """K."""
+        return self._scores.shape[-1]
+
+    @property
+    def clicks(self) -> "CascadeDistribution":
+        """The distribution of the clicks alone: purchases are summed out."""
+        if self._purchase_scores is None:
+            return self
+        after, purchase = self._continuation, tf.sigmoid(self._purchase_scores)
+        after_click = purchase * after.after_purchase + (1 - purchase) * after.after_click
+        return CascadeDistribution(
+            self._scores, after._replace(after_click=after_click), self._mask
+        )
+
+    def _event(self, clicked, purchased):
+        """An event, or its dtype or shape, from that of its parts."""
+        return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, purchased)
+
+    def _batch_shape(self):
+        return self._scores.shape[:-1]
+
+    def _batch_shape_tensor(self):
+        return tf.shape(self._scores)[:-1]
+
+    def _event_shape(self):
+        shape = tf.TensorShape([self.slate_size])
+        return self._event(shape, shape)
+
+    def _event_shape_tensor(self):
+        shape = tf.constant([self.slate_size])
+        return self._event(shape, shape)
+
+    def _log_prob(self, value):
+        if self._purchase_scores is None:
+            clicked, purchased = value, tf.zeros_like(value)
+        else:
+            clicked, purchased = value
+        valid = tf.reduce_all(
+            ((clicked == 0) | ((clicked == 1) & self._mask))
+            & ((purchased == 0) | ((purchased == 1) & (clicked == 1))),
+            axis=-1,
+        )
+        clicked, purchased = clicked == 1, purchased == 1
+        go_on = self._go_on(clicked, purchased)
+        # The user came at least to the last click, and may have stopped there or at any position
+        # below it.
+        clicks_below = tf.cumsum(tf.cast(clicked, tf.int32), axis=-1, exclusive=True, reverse=True)
+        may_stop = clicks_below == 0
+        possible = valid & tf.reduce_all(may_stop | (go_on > 0), axis=-1)
+        log_went_on = tf.math.log(tf.where(~may_stop & (go_on > 0), go_on, 1))
+        went_on = product_above(tf.where(may_stop, go_on, 1))
+        stopped = tf.where(may_stop, went_on * (1 - go_on), 0)
+        log_happened = tf.cumsum(self._log_prob_at(clicked, purchased), axis=-1)
+        # Logarithms where numbers may be too small, but plain probabilities where they may be zero:
+        # so the gradient is right for probabilities of 0 and 1 too.
+        scale = tf.reduce_max(
+            tf.where(stopped > 0, log_happened, -float("inf")), axis=-1, keepdims=True
+        )
+        scale = tf.stop_gradient(scale)
+        happened = tf.exp(tf.minimum(log_happened - scale, _LARGEST_EXPONENT))
+        log_prob = (
+            tf.math.log(tf.reduce_sum(stopped * happened, axis=-1))
+            + scale[..., 0]
+            + tf.reduce_sum(log_went_on, axis=-1)
+        )
+        return tf.where(possible, log_prob, -float("inf"))
+
+    def _log_prob_at(self, clicked, purchased):
+        """Of what happened at each position, given that it is examined."""
+        happened = tf.where(clicked, self._scores, -self._scores)
+        log_prob = tf.where(self._mask, tf.math.log_sigmoid(happened), 0)
+        if self._purchase_scores is None:
+            return log_prob
+        happened = tf.where(purchased, self._purchase_scores, -self._purchase_scores)
+        return log_prob + tf.where(clicked, tf.math.log_sigmoid(happened), 0)
+
+    def _go_on(self, clicked, purchased):
+        """Probabilities of examining the position below, given what happened at each."""
+        after = self._continuation
+        after_click = tf.where(purchased, after.after_purchase, after.after_click)
+        go_on = tf.where(self._mask, tf.where(clicked, after_click, after.after_no_click), 1)
+        return tf.where(tf.range(self.slate_size) < self.slate_size - 1, go_on, 0)
+
+    def _mean(self):
+        clicks = self.clicks
+        click = tf.where(self._mask, tf.sigmoid(self._scores), 0)
+        after = clicks._continuation
+        go_on = click * after.after_click + (1 - click) * after.after_no_click
+        clicked = click * product_above(tf.where(self._mask, go_on, 1))
+        if self._purchase_scores is None:
+            return clicked
+        return ClicksAndPurchases(clicked, clicked * tf.sigmoid(self._purchase_scores))
+
+    def _sample_n(self, n, seed=None):
+        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
+        return self._draw(shape, tfp.random.sanitize_seed(seed))
+
+    def _draw(self, batch_shape, seed):
+        """What the user would do at each position, and would do next; then how far they came."""
+        dtype = self._scores.dtype
+        u = random.uniform(tf.concat([batch_shape, [3, self.slate_size]], axis=0), seed, dtype)
+        would_click, would_purchase, would_go_on = tf.unstack(u, axis=-2)
+        clicked = (would_click < tf.sigmoid(self._scores)) & self._mask
+        purchased = tf.zeros_like(clicked)
+        if self._purchase_scores is not None:
+            purchased = clicked & (would_purchase < tf.sigmoid(self._purchase_scores))
+        go_on = tf.cast(would_go_on < self._go_on(clicked, purchased), dtype)
+        examined = tf.math.cumprod(go_on, axis=-1, exclusive=True)
+        return self._event(examined * tf.cast(clicked, dtype), examined * tf.cast(purchased, dtype))
+
+
+@random.sample.register
+def _(distribution: CascadeDistribution, seed):
+    return distribution._draw(random.batch_shape(distribution), seed)

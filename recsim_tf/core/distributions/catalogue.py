@@ -1,0 +1,196 @@
+"""Candidates from a catalogue that all users share."""
+
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.categories import uniform_ids
+
+# Popularities become whole numbers with about this sum: then the sums and differences of a draw are
+# exact, and no rounding can draw an item twice.
+_TOTAL = 2**50
+
+
+def candidate_ids(
+    num_items: int,
+    num_users: int,
+    num_candidates: int,
+    popularity=None,
+    replacement: bool = True,
+    dtype: tf.DType = tf.float32,
+) -> tfd.Distribution:
+    """Candidates from a catalogue: ids int32 [B, N] in [0, D).
+
+        def candidates(self, num_users, num_candidates, corpus, user):
+            return candidate_ids(10_000, num_users, num_candidates, self.popularity, False)
+
+    Args:
+      num_items: D.
+      num_users: B.
+      num_candidates: N.
+      popularity: float [D] or [B, D], non-negative: an item is drawn with a probability in
+        proportion to it. None for equally likely items. It has a gradient through `log_prob`.
+      replacement: whether an item may be drawn again for the same user. If not, N items with a
+        positive popularity are needed, and the draw is that of `PlackettLuce` with the logarithms
+        of the popularities as logits.
+      dtype: of `log_prob`.
+
+    Raises:
+      ValueError: for more candidates than items without replacement, or a popularity of another
+        length than num_items.
+    """
+    if popularity is None and replacement:
+        return uniform_ids(num_items, num_users, num_candidates, dtype)
+    if popularity is None:
+        popularity = tf.ones([num_items], dtype)
+    return CatalogueIds(popularity, num_items, num_users, num_candidates, replacement, dtype)
+
+
+class CatalogueIds(CustomDistribution):
+    """Ids int32 [N] of items, one after the other, in proportion to their popularity.
+
+    A draw inverts the distribution function by bisection, log2(D) look-ups an id, and takes memory
+    of 8 bytes an item and of some arrays [B, N]. So a million items are drawn as well as a hundred.
+
+    Args:
+      popularity, num_items, num_users, num_candidates, replacement, dtype: see `candidate_ids`.
+    """
+
+    def __init__(
+        self,
+        popularity,
+        num_items: int,
+        num_users: int,
+        num_candidates: int,
+        replacement: bool = True,
+        dtype: tf.DType = tf.float32,
+        name: str = "CatalogueIds",
+    ):
+        parameters = dict(locals())
+        popularity = tf.convert_to_tensor(popularity, dtype_hint=dtype)
+        if popularity.shape not in ([num_items], [num_users, num_items]):
+            raise ValueError(
+                f"popularity must have shape [num_items={num_items}], or one for each user, got"
+                f" {popularity.shape}"
+            )
+        if not replacement and num_candidates > num_items:
+            raise ValueError(
+                f"num_candidates must be at most num_items={num_items} without replacement, got"
+                f" {num_candidates}"
+            )
+        weights = tf.cast(popularity, tf.float64)
+        self._probs = weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
+        self._num_items, self._num_users, self._length = num_items, num_users, num_candidates
+        self._replacement, self._log_prob_dtype = replacement, dtype
+        super().__init__(tf.int32, parameters, name)
+
+    def _batch_shape(self):
+        return tf.TensorShape([self._num_users])
+
+    def _batch_shape_tensor(self):
+        return tf.constant([self._num_users], tf.int32)
+
+    def _event_shape(self):
+        return tf.TensorShape([self._length])
+
+    def _event_shape_tensor(self):
+        return tf.constant([self._length], tf.int32)
+
+    def _log_prob(self, value):
+        inside = (value >= 0) & (value < self._num_items)
+        probs = self._of(self._probs, tf.where(inside, value, 0))
+        possible = inside & (probs > 0)
+        left = tf.ones_like(probs)
+        if not self._replacement:
+            positions = tf.range(self._length)
+            earlier = positions < positions[:, tf.newaxis]
+            repeats = (value[..., tf.newaxis] == value[..., tf.newaxis, :]) & earlier
+            possible &= ~tf.reduce_any(repeats, axis=-1)
+            # The last of D items has what is left, up to rounding.
+            left = tf.maximum(left - tf.cumsum(probs, axis=-1, exclusive=True), probs)
+        possible = tf.reduce_all(possible, axis=-1)
+        # Whatever an impossible draw holds must not reach a gradient.
+        ratio = tf.where(possible[..., tf.newaxis], probs / left, 1)
+        log_prob = tf.where(possible, tf.reduce_sum(tf.math.log(ratio), axis=-1), -math.inf)
+        return tf.cast(log_prob, self._log_prob_dtype)
+
+    def _sample_n(self, n, seed=None):
+        seed = tfp.random.sanitize_seed(seed)
+        return self._draw(tf.stack([n, self._num_users, self._length]), seed)
+
+    def _draw(self, shape, seed):
+        weights = tf.maximum(tf.cast(tf.round(self._probs * _TOTAL), tf.int64), 1)
+        weights = tf.where(self._probs > 0, weights, 0)
+        ends = tf.cumsum(weights, axis=-1)
+        u = random.uniform(shape, seed, tf.float64)
+        if self._replacement:
+            return self._item_at(ends, _unit(u, ends[..., -1:]))
+        return self._one_by_one(weights, ends, u)
+
+    def _one_by_one(self, weights, ends, u):
+        """Draws from the units of weight that are left, and then counts those that were taken
+        before.
+        """
+        nothing = tf.zeros_like(u, tf.int64)
+
+        def draw_next(position, ids, taken, starts):
+            """`taken` are the weights of the items drawn so far. `starts` says where they would
+            stand among the units that are left.
+            """
+            here = tf.range(self._length) == position
+            left = ends[..., -1:] - tf.reduce_sum(taken, axis=-1, keepdims=True)
+            unit = _unit(tf.gather(u, [position], axis=-1), left)
+            passed = tf.where(starts <= unit, taken, 0)
+            unit += tf.reduce_sum(passed, axis=-1, keepdims=True)
+            item = self._item_at(ends, unit)
+            weight = self._of(weights, item)
+            before = tf.reduce_sum(tf.where(ids < item, taken, 0), axis=-1, keepdims=True)
+            start = self._of(ends, item) - weight - before
+            starts = tf.where(ids > item, starts - weight, starts)
+            return (
+                position + 1,
+                tf.where(here, item, ids),
+                tf.where(here, weight, taken),
+                tf.where(here, start, starts),
+            )
+
+        loop_vars = (0, tf.cast(nothing, tf.int32), nothing, nothing)
+        return tf.while_loop(
+            lambda *_: tf.constant(True),
+            draw_next,
+            loop_vars,
+            parallel_iterations=1,
+            maximum_iterations=self._length,
+        )[1]
+
+    def _item_at(self, ends, unit):
+        """int32 [..., B, M]: the first items whose ends are above units int64 [..., B, M]."""
+        item = tf.zeros_like(unit, tf.int32)
+        # `tf.searchsorted` compares each unit with each item under XLA.
+        for bit in reversed(range((self._num_items - 1).bit_length())):
+            further = item + 2**bit
+            last_passed = tf.minimum(further, self._num_items) - 1
+            passed = (further < self._num_items) & (self._of(ends, last_passed) <= unit)
+            item = tf.where(passed, further, item)
+        return item
+
+    def _of(self, table, ids):
+        """Entries of a table [D] or [B, D] for ids int32 [..., B, M]."""
+        if table.shape.rank == 2:
+            ids += tf.range(self._num_users)[:, tf.newaxis] * self._num_items
+        return tf.gather(tf.reshape(table, [-1]), ids)
+
+
+@random.sample.register
+def _(distribution: CatalogueIds, seed):
+    return distribution._draw([*distribution.batch_shape, *distribution.event_shape], seed)
+
+
+def _unit(u, total):
+    """A whole number in [0, total) for each uniform."""
+    # The product may be rounded up to the total.
+    return tf.minimum(tf.cast(u * tf.cast(total, u.dtype), tf.int64), total - 1)

@@ -1,0 +1,49 @@
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.choice import ChoiceAndEngagement, MultinomialLogit, with_engagement
+from recsim_tf.core import random
+
+SCORES = np.array([[0.3, -0.8, 0.9], [-0.2, 0.5, 0.1]])
+INTEREST = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], tf.float64)
+
+
+def choose(scores=SCORES, interest=INTEREST, spread=0.5):
+    return with_engagement(
+        MultinomialLogit(no_click_mass=0.4)(tf.convert_to_tensor(scores)),
+        lambda clicked: tfd.LogNormal(tf.reduce_sum(clicked * interest, axis=1), spread),
+    )
+
+
+def test_the_engagement_with_what_is_chosen_is_scored_and_that_with_nothing_is_not():
+    choices = MultinomialLogit(no_click_mass=0.4)(tf.constant(SCORES))
+    choice, minutes = tf.constant([1, 3]), tf.constant([2.5, 1.0], tf.float64)
+    log_prob = choose().log_prob(ChoiceAndEngagement(choice, minutes))
+    engaged = tfd.LogNormal(INTEREST[0, 1], tf.constant(0.5, tf.float64)).log_prob(minutes[0])
+    expected = choices.log_prob(choice) + tf.stack([engaged, 0.0])
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-12)
+
+
+def test_draws_have_the_distribution_of_the_document_chosen():
+    num_draws = 4000
+    scores, interest = (
+        tf.tile(tf.convert_to_tensor(table)[:1], [num_draws, 1]) for table in (SCORES, INTEREST)
+    )
+    draw = random.sample(choose(scores, interest), random.as_seed(1))
+    logs = np.log(draw.engagement)
+    assert np.isfinite(logs).all()
+    for position in range(3):
+        chosen = logs[draw.choice == position]
+        assert len(chosen) > 100
+        assert abs(chosen.mean() - INTEREST[0, position]) < 4 * 0.5 / np.sqrt(len(chosen))
+
+
+def test_gradients_are_finite_beside_no_click_whatever_is_logged_there():
+    spread = tf.constant(0.5, tf.float64)
+    draw = ChoiceAndEngagement(tf.constant([1, 3]), tf.constant([2.5, 0.0], tf.float64))
+    with tf.GradientTape() as tape:
+        tape.watch(spread)
+        total = tf.reduce_sum(choose(spread=spread).log_prob(draw))
+    assert np.isfinite(total)
+    assert np.isfinite(tape.gradient(total, spread))

@@ -1,0 +1,111 @@
+"""A shop whose visitors click on several products and purchase some: simulated, written as a table,
+read and fitted.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import DocumentModel, Simulator, UserModel, fitting, parameter, policies
+from recsim_tf.choice import MultipleClickCascade
+from recsim_tf.core.distributions import uniform_ids
+from recsim_tf.fitting.checks import calibrate
+from recsim_tf.fitting.logs import from_table
+
+APPEAL = np.float32([0.8, -0.5, 0.2, -1.0, 0.5])
+PRICE = np.float32([2.0, 0.5, 1.0, 0.3, 1.5])
+TRUTH = {
+    "users.price_effect": 0.7,
+    "users.cascade.continue_after_no_click": 0.8,
+    "users.cascade.continue_after_click": 0.55,
+}
+COLUMNS = ("session", "step", "position", "document", "clicked", "purchased")
+
+
+class Visitors(UserModel):
+    """Visitors who click by appeal, and purchase what is cheap."""
+
+    price_effect: Any = parameter(0.7)
+    cascade: MultipleClickCascade = dataclasses.field(
+        default_factory=lambda: MultipleClickCascade(0.8, 0.55, 0.1)
+    )
+
+    def initial_draws(self, num_users):
+        return tfd.Independent(tfd.Uniform(tf.zeros([num_users, 0]), 1.0), 1)
+
+    def response(self, state, slate):
+        appeal, price = (tf.gather(table, slate.documents) for table in (APPEAL, PRICE))
+        return self.cascade(appeal, slate.mask, 1 - self.per_user("price_effect", 2) * price)
+
+    def outcome(self, state, slate, draw):
+        return draw
+
+    def observe(self, state):
+        return state
+
+
+class Products(DocumentModel):
+    def candidates(self, num_users, num_candidates, corpus, user):
+        return uniform_ids(len(APPEAL), num_users, num_candidates, self.dtype)
+
+    def observe(self, documents):
+        return documents
+
+
+def as_table(log: fitting.SessionLog) -> pd.DataFrame:
+    session, step, position = np.nonzero(log.shown & log.active[..., np.newaxis])
+    where = session, step, position
+    values = (*where, log.documents[where], *(leaf[where] for leaf in log.response))
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Simulator:
+    return Simulator(Visitors(), Products(), slate_size=4, num_candidates=6, allow_duplicates=True)
+
+
+@pytest.fixture(scope="module")
+def simulated(simulator) -> fitting.SessionLog:
+    trajectory = simulator.rollout(policies.random_policy(simulator), 400, 5, seed=0)
+    return fitting.from_trajectory(trajectory)
+
+
+@pytest.fixture(scope="module")
+def read(simulated) -> fitting.SessionLog:
+    return from_table(as_table(simulated), {name: name for name in COLUMNS}, departed=False).log
+
+
+def test_a_table_of_purchases_is_scored_as_what_was_simulated(simulator, simulated, read):
+    for leaf, written in zip(read.response, simulated.response, strict=True):
+        np.testing.assert_array_equal(leaf, written)
+    read = read._replace(initial=simulated.initial)
+    np.testing.assert_array_equal(
+        fitting.session_log_prob(simulator, read), fitting.session_log_prob(simulator, simulated)
+    )
+
+
+def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
+    parameters = {
+        "users.price_effect": fitting.Parameter(start=0.0),
+        "users.cascade.continue_after_no_click": fitting.Parameter(start=0.5, support="unit"),
+        "users.cascade.continue_after_click": fitting.Parameter(start=0.5, support="unit"),
+    }
+    result = fitting.fit(simulator, parameters, read._replace(initial=simulated.initial))
+    assert result.converged
+    for name, estimate in result.estimates.items():
+        assert abs(estimate.value - TRUTH[name]) < 3 * estimate.standard_error
+        assert 0 < estimate.standard_error < 0.1
+
+
+def test_the_clicks_of_the_table_are_predicted_and_calibrated(simulator, simulated, read):
+    log = read._replace(initial=simulated.initial)
+    predictions = fitting.predict_choices(simulator, log)
+    np.testing.assert_array_equal(predictions.logged, log.response.clicked)
+    assert predictions.probs.shape == log.response.clicked.shape
+    calibration = calibrate(predictions, log)
+    assert calibration.expected_error < 2 * calibration.noise
