@@ -86,9 +86,10 @@ def at(file: str, line: int | None = None) -> str:
 
 def place(error: BaseException) -> str | None:
     """The deepest line of a user's own code that an error came through, or one that led to it."""
-    # The tokenizer of Python 3.12 reads text that it names <string>.
-    if isinstance(error, SyntaxError) and error.lineno and (error.filename or "<")[0] != "<":
-        return at(error.filename, error.lineno)
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        # The tokenizer of Python 3.12 reads text that it names <string>.
+        is_file = not error.filename.startswith("<")
+        return at(error.filename, error.lineno) if is_file else None
     places = [place for place in _trace(error) if _is_users(place[0])]
     if places:
         return at(*places[-1])

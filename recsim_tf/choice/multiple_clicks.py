@@ -48,15 +48,10 @@ class MultipleClickCascade(Model):
       ValueError: for a number outside [0, 1].
     """
 
-    continue_after_no_click: Any = parameter(1.0)
-    continue_after_click: Any = parameter(1.0)
-    continue_after_purchase: Any = parameter(0.0)
+    continue_after_no_click: Any = parameter(1.0, low=0, high=1)
+    continue_after_click: Any = parameter(1.0, low=0, high=1)
+    continue_after_purchase: Any = parameter(0.0, low=0, high=1)
     validate: bool = dataclasses.field(default=False, kw_only=True)
-
-    def check(self):
-        for name, value in self.parameters().items():
-            if isinstance(value, int | float) and not 0 <= value <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {value}")
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, scores, mask=None, purchase_scores=None) -> CascadeDistribution:

@@ -248,7 +248,7 @@ def test_arguments_are_checked():
         CASCADE(tf.constant([[1, 2]]))
     with pytest.raises(ValueError, match="mask must be bool"):
         CASCADE(tf.zeros([2, 3]), [[1, 1, 0]] * 2)
-    checked = MultipleClickCascade(tf.constant(1.5), validate=True)
+    checked = MultipleClickCascade(tf.Variable(1.5), validate=True)
     with pytest.raises(ValueError, match=r"continue_after_no_click must be in \[0, 1\]"):
         checked(SCORES)
     checked = MultipleClickCascade(validate=True)

@@ -56,7 +56,7 @@ class Catalogue(DocumentModel):
     bias: Any = parameter(0.0, rank=1)
     factors: Any = parameter(None, rank=2)
     pull: Any = parameter(None, rank=2)
-    popularity: Any = parameter(None, rank=1)
+    popularity: Any = parameter(None, rank=1, low=0)
     replacement: bool = True
     seed: int = 0
     ids_only: bool = False
@@ -73,10 +73,6 @@ class Catalogue(DocumentModel):
         validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
         if self.popularity is not None:
             validation.check_table("popularity", self.popularity, num_items=self.num_items)
-            if isinstance(self.popularity, list | tuple | np.ndarray):
-                least = np.min(self.popularity)
-                if not least >= 0:
-                    raise ValueError(f"popularity must be at least 0, got {least}")
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user

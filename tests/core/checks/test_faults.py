@@ -431,3 +431,11 @@ def test_no_global_random_number_is_used_up():
     recsim_tf.check(simulator_with())
     np.testing.assert_array_equal(tf.random.uniform([3]), expected)
     np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_a_reward_that_reads_the_user_is_checked():
+    simulator = simulator_with("reward_fn", lambda response, user: user.taste)
+    recsim_tf.check(simulator)
+    simulator = simulator_with("reward_fn", lambda response, user: user.tastes)
+    with pytest.raises(ValueError, match=r"^reward_fn: .*: AttributeError: .* 'tastes'"):
+        recsim_tf.check(simulator)
