@@ -1,0 +1,62 @@
+"""The environments of `recsim_tf.register` under Gymnasium's names."""
+
+import gymnasium
+
+from recsim_tf import registry
+from recsim_tf.adapters.gymnasium.environment import GymnasiumEnvironment
+from recsim_tf.adapters.gymnasium.vector_environment import GymnasiumVectorEnvironment
+
+_PACKAGE = "recsim_tf.adapters.gymnasium"
+
+
+def register_environments() -> None:
+    """Makes "Name-v0" of `recsim_tf.register` known to Gymnasium as "recsim_tf/Name-v0".
+
+    The import of `recsim_tf.adapters.gymnasium` calls it. Call it again for environments that are
+    registered later.
+    """
+    for environment_id in registry.registered():
+        name = f"recsim_tf/{environment_id}"
+        if name not in gymnasium.registry:
+            # Names, so that a spec can be written to a file and read by another process.
+            gymnasium.register(
+                name,
+                entry_point=f"{_PACKAGE}:make_environment",
+                vector_entry_point=f"{_PACKAGE}:make_vector_environment",
+                kwargs={"environment_id": environment_id},
+            )
+
+
+def make_environment(
+    environment_id: str, seed: int | None = None, flatten: bool = False, **kwargs
+) -> GymnasiumEnvironment:
+    """What `gymnasium.make("recsim_tf/...")` calls.
+
+    Args:
+      environment_id: an id of `recsim_tf.register`.
+      seed, flatten: arguments of `GymnasiumEnvironment`.
+      **kwargs: arguments of `recsim_tf.make`.
+    """
+    return GymnasiumEnvironment(_simulator(environment_id, kwargs), seed, flatten)
+
+
+def make_vector_environment(
+    environment_id: str, num_envs: int, seed: int | None = None, flatten: bool = False, **kwargs
+) -> GymnasiumVectorEnvironment:
+    """What `gymnasium.make_vec("recsim_tf/...")` calls.
+
+    Args:
+      environment_id: an id of `recsim_tf.register`.
+      num_envs, seed, flatten: arguments of `GymnasiumVectorEnvironment`.
+      **kwargs: its `autoreset_mode`, and arguments of `recsim_tf.make`.
+    """
+    of_environment = {name: kwargs.pop(name) for name in ("autoreset_mode",) if name in kwargs}
+    simulator = _simulator(environment_id, kwargs)
+    return GymnasiumVectorEnvironment(simulator, num_envs, seed, flatten, **of_environment)
+
+
+def _simulator(environment_id, kwargs):
+    # Many programs pass it always. There is nothing to render.
+    if kwargs.get("render_mode", "") is None:
+        del kwargs["render_mode"]
+    return registry.make(environment_id, **kwargs)
