@@ -1,10 +1,14 @@
 """The environments of `recsim_tf.register` under Gymnasium's names."""
 
+from typing import Any
+
 import gymnasium
 
 from recsim_tf import registry
 from recsim_tf.adapters.gymnasium.environment import GymnasiumEnvironment
 from recsim_tf.adapters.gymnasium.vector_environment import GymnasiumVectorEnvironment
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.errors import one_line
 
 _PACKAGE = "recsim_tf.adapters.gymnasium"
 
@@ -55,8 +59,12 @@ def make_vector_environment(
     return GymnasiumVectorEnvironment(simulator, num_envs, seed, flatten, **of_environment)
 
 
-def _simulator(environment_id, kwargs):
+def _simulator(environment_id: str, kwargs: dict[str, Any]) -> Simulator:
     # Many programs pass it always. There is nothing to render.
     if kwargs.get("render_mode", "") is None:
         del kwargs["render_mode"]
-    return registry.make(environment_id, **kwargs)
+    try:
+        return registry.make(environment_id, **kwargs)
+    except TypeError as error:
+        # Gymnasium raises it anew, which the class that gin gives to errors does not allow.
+        raise TypeError(one_line(error)) from error

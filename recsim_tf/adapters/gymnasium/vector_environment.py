@@ -102,7 +102,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         observations = np.full(self.num_envs, None, object)
         for user in np.flatnonzero(ended):
             observations[user] = tree.map_structure(
-                lambda leaf, user=user: leaf[user], results["final_observation"]
+                lambda leaf, user=user: np.asarray(leaf[user]), results["final_observation"]
             )
         return {
             "final_obs": observations,
