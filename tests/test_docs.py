@@ -30,6 +30,12 @@ def test_readme_simulates_a_new_environment_and_fits_it(tmp_path):
     assert abs(float(boredom) - 0.2) < 0.05, "the fit finds the value that README simulates with"
 
 
+def test_the_page_on_gymnasium_makes_environments_by_name(tmp_path):
+    printed = _run("docs/gymnasium.md", tmp_path).stdout
+    assert "(292,)" in printed
+    assert printed.endswith("True\n")
+
+
 @pytest.mark.slow
 def test_the_page_on_fitting_writes_a_report_and_a_model(tmp_path):
     _run("docs/fitting.md", tmp_path)

@@ -1,5 +1,7 @@
 """The environments by their names in Gymnasium, and what other libraries do with them."""
 
+import gc
+
 import gymnasium
 import numpy as np
 import pytest
@@ -79,6 +81,8 @@ def test_environments_of_one_s_own_are_made_known():
     assert gymnasium.make("recsim_tf/Toy-v1", max_steps=2).unwrapped.simulator.max_steps == 2
 
 
+# Minari leaves temporary folders to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 def test_minari_records_sessions(tmp_path, monkeypatch):
     minari = pytest.importorskip("minari", reason="Minari is no requirement of the tests")
     pytest.importorskip("jax", reason="Minari records with JAX")
@@ -99,3 +103,5 @@ def test_minari_records_sessions(tmp_path, monkeypatch):
     np.testing.assert_allclose(np.concatenate([one.rewards for one in episodes]), rewards)
     assert [one.infos["response"]["engagement"].shape for one in episodes] == [(4, 3)] * 2
     assert type(dataset.recover_environment().unwrapped) is GymnasiumEnvironment
+    del collector, dataset
+    gc.collect()
