@@ -1,3 +1,5 @@
+import copy
+
 import gymnasium
 import numpy as np
 import pytest
@@ -182,6 +184,12 @@ def test_slates_may_be_short_and_show_a_document_twice_as_in_recsim():
     assert clusters[0] == clusters[1] == np.argmax(environment.reset(seed=0)[0]["doc"][1])
 
 
+@pytest.fixture(scope="module")
+def validating():
+    environment = GymnasiumEnvironment(short_sessions(validate=True))
+    return environment, copy.deepcopy(environment)
+
+
 @pytest.mark.parametrize(
     ("slate", "message"),
     [
@@ -193,8 +201,8 @@ def test_slates_may_be_short_and_show_a_document_twice_as_in_recsim():
         ([1, 1], r"slate must not show a document twice \(allow_duplicates=False\)"),
     ],
 )
-def test_bad_slates_are_refused_and_change_nothing(slate, message):
-    environment, other = (GymnasiumEnvironment(short_sessions(validate=True)) for _ in range(2))
+def test_bad_slates_are_refused_and_change_nothing(validating, slate, message):
+    environment, other = validating
     environment.reset()
     other.reset()
     with pytest.raises(ValueError, match=message):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import AutoresetMode
 
 from recsim_tf import registry
 from recsim_tf.adapters.gymnasium.environment import GymnasiumEnvironment
@@ -45,18 +46,22 @@ def make_environment(
 
 
 def make_vector_environment(
-    environment_id: str, num_envs: int, seed: int | None = None, flatten: bool = False, **kwargs
+    environment_id: str,
+    num_envs: int,
+    seed: int | None = None,
+    flatten: bool = False,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    **kwargs,
 ) -> GymnasiumVectorEnvironment:
     """What `gymnasium.make_vec("recsim_tf/...")` calls.
 
     Args:
       environment_id: an id of `recsim_tf.register`.
-      num_envs, seed, flatten: arguments of `GymnasiumVectorEnvironment`.
-      **kwargs: its `autoreset_mode`, and arguments of `recsim_tf.make`.
+      num_envs, seed, flatten, autoreset_mode: arguments of `GymnasiumVectorEnvironment`.
+      **kwargs: arguments of `recsim_tf.make`.
     """
-    of_environment = {name: kwargs.pop(name) for name in ("autoreset_mode",) if name in kwargs}
     simulator = _simulator(environment_id, kwargs)
-    return GymnasiumVectorEnvironment(simulator, num_envs, seed, flatten, **of_environment)
+    return GymnasiumVectorEnvironment(simulator, num_envs, seed, flatten, autoreset_mode)
 
 
 def _simulator(environment_id: str, kwargs: dict[str, Any]) -> Simulator:
