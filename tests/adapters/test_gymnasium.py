@@ -1,4 +1,4 @@
-from typing import NamedTuple
+import copy
 
 import gymnasium
 import numpy as np
@@ -10,51 +10,32 @@ from gymnasium.utils.env_checker import check_env
 import recsim_tf
 from recsim_tf.adapters.gymnasium import GymnasiumEnvironment, GymnasiumVectorEnvironment
 from recsim_tf.core import random
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, watch_time_reward
+from recsim_tf.environments.interest_evolution import watch_time_reward
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from tests.adapters.gymnasium_sessions import (
+    NUM_CANDIDATES,
+    NUM_USERS,
+    SLATE,
+    SLATE_SIZE,
+    assert_equal,
+    odd_sessions,
+    short_sessions,
+    vector_environment,
+)
 from tests.core.toy import toy_simulator
 from tests.processes import run_python
-
-NUM_USERS, SLATE_SIZE, NUM_CANDIDATES = 6, 2, 5
-SLATE = np.array([4, 1])
-
-
-def short_sessions(**arguments):
-    """Interest evolution of sessions of different lengths, some of them cut off by the time
-    limit.
-    """
-    users = InterestEvolutionUsers(time_budget=9.0)
-    return recsim_tf.interest_evolution(
-        slate_size=SLATE_SIZE, num_candidates=NUM_CANDIDATES, users=users, max_steps=6, **arguments
-    )
-
-
-def vector_environment(**arguments):
-    return GymnasiumVectorEnvironment(short_sessions(**arguments), NUM_USERS, seed=3)
-
-
-def run(environment, num_steps, slate=SLATE):
-    """What a number of steps return, the nests of arrays stacked over time."""
-    steps = [environment.step(slate) for _ in range(num_steps)]
-    return tf.nest.map_structure(lambda *leaves: np.stack(leaves), *steps)
-
-
-def assert_equal(one, other):
-    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
 
 
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"dtype": tf.float64, "resample_documents": False}],
-    ids=["float32", "float64, persistent"],
+    [{}, {"flatten": True}, {"dtype": tf.float64, "resample_documents": False}],
+    ids=["float32", "flat", "float64, persistent"],
 )
+# Gymnasium doubts spaces without bounds. A normal quality has none.
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is -?infinity")
 def test_gymnasium_s_own_checker_passes_every_environment(environment_id, arguments):
-    # There is nothing to render.
-    check_env(
-        GymnasiumEnvironment(recsim_tf.make(environment_id, **arguments)), skip_render_check=True
-    )
+    check_env(gymnasium.make(f"recsim_tf/{environment_id}", **arguments).unwrapped)
 
 
 def test_the_spaces_have_recsim_s_keys_and_the_models_bounds():
@@ -70,35 +51,8 @@ def test_the_spaces_have_recsim_s_keys_and_the_models_bounds():
     assert environment.action_space == spaces.MultiDiscrete([NUM_CANDIDATES] * SLATE_SIZE)
 
 
-class Oddities(NamedTuple):
-    count: tf.Tensor
-    kinds: tuple
-
-
-class OddUsers(recsim_tf.UserModel):
-    """Observed as integers, booleans and numbers in nested tuples and dicts."""
-
-    def initial_draws(self, num_users):
-        return InterestEvolutionUsers(num_features=2).initial_draws(num_users)
-
-    def response(self, state, slate):
-        choice_model = recsim_tf.choice.MultinomialLogit(no_click_mass=0.0)
-        return choice_model(tf.zeros(slate.mask.shape), slate.mask)
-
-    def observe(self, state):
-        whole = tf.cast(state[:, 0] * 3, tf.int32) - 7
-        return Oddities(count=whole, kinds=({"sign": state > 0}, whole, state[:, 1]))
-
-    def observation_bounds(self):
-        bounds = recsim_tf.Bounds
-        return Oddities(
-            count=bounds(-10, -4), kinds=({"sign": bounds()}, bounds(None, 0), bounds(-1.0, None))
-        )
-
-
 def test_spaces_hold_the_observations_of_any_nest():
-    documents = recsim_tf.environments.interest_evolution.UtilityVideos()
-    simulator = recsim_tf.Simulator(OddUsers(), documents, SLATE_SIZE, NUM_CANDIDATES, max_steps=3)
+    simulator = odd_sessions()
     environment = GymnasiumEnvironment(simulator)
     space = environment.observation_space["user"]
     assert space["count"] == spaces.Discrete(7, start=-10)
@@ -112,13 +66,18 @@ def test_spaces_hold_the_observations_of_any_nest():
 
 def test_observations_lie_in_the_spaces_and_the_response_at_reset_is_zero():
     for environment in (GymnasiumEnvironment(short_sessions()), vector_environment()):
-        observation, info = environment.reset(seed=0)
-        assert info == {}
+        observation, first_info = environment.reset(seed=0)
         assert observation in environment.observation_space
-        assert not any(leaf.any() for leaf in observation["response"].values())
-        observation = environment.step(environment.action_space.sample())[0]
+        for response in (observation["response"], first_info["response"]):
+            assert not any(leaf.any() for leaf in response.values())
+        observation, *_, info = environment.step(environment.action_space.sample())
         assert observation in environment.observation_space
         assert observation["response"]["quality"].all()
+        assert info["response"]["quality"].all()
+        # Minari refuses other keys, shapes or dtypes.
+        tf.nest.assert_same_structure(first_info, info)
+        like = tf.nest.map_structure(lambda leaf: (leaf.shape, leaf.dtype), (first_info, info))
+        assert like[0] == like[1]
 
 
 def test_a_session_is_the_simulator_s():
@@ -225,6 +184,12 @@ def test_slates_may_be_short_and_show_a_document_twice_as_in_recsim():
     assert clusters[0] == clusters[1] == np.argmax(environment.reset(seed=0)[0]["doc"][1])
 
 
+@pytest.fixture(scope="module")
+def validating():
+    environment = GymnasiumEnvironment(short_sessions(validate=True))
+    return environment, copy.deepcopy(environment)
+
+
 @pytest.mark.parametrize(
     ("slate", "message"),
     [
@@ -236,8 +201,8 @@ def test_slates_may_be_short_and_show_a_document_twice_as_in_recsim():
         ([1, 1], r"slate must not show a document twice \(allow_duplicates=False\)"),
     ],
 )
-def test_bad_slates_are_refused_and_change_nothing(slate, message):
-    environment, other = (GymnasiumEnvironment(short_sessions(validate=True)) for _ in range(2))
+def test_bad_slates_are_refused_and_change_nothing(validating, slate, message):
+    environment, other = validating
     environment.reset()
     other.reset()
     with pytest.raises(ValueError, match=message):
@@ -270,81 +235,6 @@ def test_steps_are_compiled_once(build):
         for slate in slates:
             environment.step(slate)
     assert len(traces) == num_traces
-
-
-@pytest.fixture(scope="module")
-def vector_steps():
-    """Forty steps [40, B, ...] of users who come and go."""
-    environment = vector_environment()
-    environment.reset()
-    return run(environment, 40, np.tile(SLATE, [NUM_USERS, 1]))
-
-
-def test_a_vector_environment_resets_at_the_next_step(vector_steps):
-    observation, reward, terminated, truncated, info = vector_steps
-    assert (
-        GymnasiumVectorEnvironment.metadata["autoreset_mode"]
-        == gymnasium.vector.AutoresetMode.NEXT_STEP
-    )
-    assert terminated.any()
-    assert truncated.any()
-    assert not (terminated & truncated).any()
-    ended = terminated | truncated
-    first, before = ended[:-1], ~ended[:-1]
-    # A user's interests move in the clicked topic only, a newcomer's differ everywhere.
-    moved = (observation["user"][1:] != observation["user"][:-1]).sum(-1)
-    assert moved[before].max() <= 1
-    assert moved[first].min() == 20
-    np.testing.assert_array_equal(info["_response"][1:], before)
-    for responses in (observation["response"], info["response"]):
-        assert not any(leaf[1:][first].any() for leaf in responses.values())
-        assert responses["quality"][1:][before].all()
-    np.testing.assert_allclose(reward, observation["response"]["watch_time"].sum(-1))
-    assert not ended[1:][first].any()
-
-
-def test_users_come_and_go_on_their_own(vector_steps):
-    _, _, terminated, truncated, _ = vector_steps
-    ended = terminated | truncated
-    assert ended.any(axis=0).all()
-    assert len({row.tobytes() for row in ended.T}) > 1
-
-
-def test_the_action_for_a_user_who_has_left_is_ignored():
-    one, other = vector_environment(), vector_environment()
-    slates = np.tile(SLATE, [NUM_USERS, 1])
-    for environment in (one, other):
-        environment.reset()
-    left = np.zeros(NUM_USERS, bool)
-    while not left.any():
-        _, _, terminated, truncated, _ = one.step(slates)
-        other.step(slates)
-        left = terminated | truncated
-    assert_equal(one.step(np.where(left[:, np.newaxis], 99, slates)), other.step(slates))
-
-
-def test_gymnasium_s_wrapper_counts_returns_and_lengths(vector_steps):
-    _, reward, terminated, truncated, _ = vector_steps
-    environment = gymnasium.wrappers.vector.RecordEpisodeStatistics(vector_environment())
-    environment.reset()
-    slates = np.tile(SLATE, [NUM_USERS, 1])
-    counted = []
-    for _ in range(40):
-        info = environment.step(slates)[-1]
-        for user in np.flatnonzero(info.get("_episode", [])):
-            counted.append((info["episode"]["r"][user], info["episode"]["l"][user]))
-    expected, start = [], np.zeros(NUM_USERS, int)
-    for step, user in np.argwhere(terminated | truncated):
-        session = reward[start[user] : step + 1, user]
-        expected.append((session.sum(), len(session)))
-        start[user] = step + 2
-    assert len(expected) > NUM_USERS
-    np.testing.assert_allclose(counted, expected, rtol=1e-5)
-
-
-def test_there_must_be_an_environment():
-    with pytest.raises(ValueError, match="num_envs must be at least 1, got 0"):
-        GymnasiumVectorEnvironment(short_sessions(), 0)
 
 
 def test_the_extra_is_named_where_gymnasium_is_missing():

@@ -1,0 +1,51 @@
+"""The simulator as a Gymnasium environment: of one user, and of many as a vector environment.
+
+An import of this package makes every registered environment known to Gymnasium:
+
+    import gymnasium
+    import recsim_tf.adapters.gymnasium
+
+    environment = gymnasium.make("recsim_tf/InterestEvolution-v1", slate_size=3)
+    environments = gymnasium.make_vec("recsim_tf/InterestEvolution-v1", num_envs=100)
+
+Observations are dicts with RecSim's keys `user`, `doc` and `response`. Documents have no names: the
+first axis of everything in `doc` is their position among the candidates, so that the spaces stay
+the same from step to step. Fields of a NamedTuple are entries of a dict. Before the first slate of
+a session the response is zeros, where RecSim has None. With `flatten=True` an observation is one
+vector instead.
+
+An action is a slate of candidate positions, an integer array [K]. It may be shorter, or hold -1
+where a position is empty. As in RecSim a document may be shown twice, unless the simulator has
+`validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`.
+
+`info["response"]` is the whole response to the last slate, as arrays [K, ...], also what agents do
+not see of it; zeros after a reset. RecSim's metrics of a session follow from it and the reward.
+
+Environments can be pickled and copied at any time. The copy goes on with the same steps.
+"""
+
+try:
+    # Gymnasium 1.0 has none.
+    from gymnasium.vector import AutoresetMode  # noqa: F401
+except ImportError as missing:
+    raise ImportError(
+        "recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install recsim-tf[gymnasium]"
+    ) from missing
+
+from recsim_tf.adapters.gymnasium.environment import GymnasiumEnvironment
+from recsim_tf.adapters.gymnasium.registration import (
+    make_environment,
+    make_vector_environment,
+    register_environments,
+)
+from recsim_tf.adapters.gymnasium.vector_environment import GymnasiumVectorEnvironment
+
+__all__ = [
+    "GymnasiumEnvironment",
+    "GymnasiumVectorEnvironment",
+    "make_environment",
+    "make_vector_environment",
+    "register_environments",
+]
+
+register_environments()

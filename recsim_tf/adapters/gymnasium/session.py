@@ -1,0 +1,67 @@
+"""Sessions in progress."""
+
+import secrets
+from typing import Any
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.adapters.gymnasium.steps import Steps
+from recsim_tf.core import random
+
+
+class Session:
+    """What `Steps` carry from call to call.
+
+    Args:
+      steps: of the users.
+      seed: an integer; None draws one.
+    """
+
+    def __init__(self, steps: Steps, seed: int | None):
+        self.steps = steps
+        self._seed = random.as_seed(secrets.randbits(64) if seed is None else seed)
+        self._carry: list[tf.Tensor] = []
+
+    def reset(self, seed: int | None) -> dict[str, Any]:
+        """Starts new sessions; persistent candidates and the corpus stay, unless there is a
+        seed.
+        """
+        if not self._carry or seed is not None:
+            start = self._seed if seed is None else random.as_seed(seed)
+            self._carry, results = self.steps.begin(start)
+        else:
+            self._carry, results = self.steps.begin_again(*self._carry)
+        return results
+
+    def step(self, actions) -> dict[str, Any]:
+        """Shows slates.
+
+        Args:
+          actions: integers [B, k] with k <= K, for any slate where users have left.
+
+        Raises:
+          ValueError: for a bad slate.
+          gymnasium.error.ResetNeeded: before the first reset.
+        """
+        if not self._carry:
+            raise gymnasium.error.ResetNeeded("there is no session: call reset() before step()")
+        self._carry, results = self.steps.advance(self._slates(np.asarray(actions)), *self._carry)
+        return results
+
+    def _slates(self, slates: np.ndarray) -> tf.Tensor:
+        simulator, num_users = self.steps.simulator, self.steps.num_users
+        # Most slates are as they should be. To see that in numpy is cheap; others go to the
+        # simulator, which pads or refuses them.
+        if (
+            not simulator.validate
+            and slates.dtype in (np.int32, np.int64)
+            and slates.shape == (num_users, simulator.slate_size)
+            and slates.min() >= -1
+            and slates.max() < simulator.num_candidates
+        ):
+            return tf.constant(slates, tf.int32)
+        return simulator.playable_slate(
+            self.steps.state(self._carry), slates, allow_duplicates=not simulator.validate
+        )

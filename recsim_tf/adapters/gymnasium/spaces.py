@@ -1,0 +1,109 @@
+"""Spaces of actions and observations, and observations in their form."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tree
+from gymnasium import spaces
+from gymnasium.spaces.utils import flatten_space
+
+from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Observation
+
+
+def action_space(simulator: Simulator) -> spaces.MultiDiscrete:
+    """Slates of candidate positions, [K]."""
+    return spaces.MultiDiscrete([simulator.num_candidates] * simulator.slate_size)
+
+
+def observation_space(simulator: Simulator) -> spaces.Dict:
+    """The space of `recsim_keys` of one user's observation."""
+    leaves = tree.map_structure(_leaf_space, simulator.observation_spec())
+    return _by_name(_keys(leaves), spaces.Dict, spaces.Tuple)
+
+
+def flat_space(space: spaces.Dict) -> spaces.Box:
+    """The space of `flat` of one user's observation."""
+    box = flatten_space(space)
+    assert isinstance(box, spaces.Box)
+    return spaces.Box(box.low.astype(np.float32), box.high.astype(np.float32), dtype=np.float32)
+
+
+def recsim_keys(observation: Observation) -> dict[str, Nest]:
+    """An observation as dicts and tuples, with RecSim's keys."""
+    return as_dicts(_keys(observation))
+
+
+def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
+    """An observation as one vector for each user.
+
+    Args:
+      observation: nest of [B, ...], of `recsim_keys`.
+      space: of one user's observation.
+
+    Returns:
+      float32 [B, F], with the entries of `gymnasium.spaces.flatten`: `Discrete` and `MultiDiscrete`
+      are one-hot.
+    """
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        parts = space.items() if isinstance(space, spaces.Dict) else enumerate(space)
+        return tf.concat([flat(observation[key], part) for key, part in parts], axis=1)
+    num_users = observation.shape[0]
+    if isinstance(space, spaces.Discrete):
+        return tf.one_hot(observation - space.start, space.n)
+    if isinstance(space, spaces.MultiDiscrete):
+        lengths = space.nvec.reshape(-1, 1)
+        longest = int(lengths.max(initial=0))
+        one_hot = tf.one_hot(tf.reshape(observation - space.start, [num_users, -1]), longest)
+        exists = np.flatnonzero(np.arange(longest) < lengths)
+        return tf.gather(tf.reshape(one_hot, [num_users, len(lengths) * longest]), exists, axis=1)
+    return tf.reshape(tf.cast(observation, tf.float32), [num_users, -1])
+
+
+def as_dicts(nest: Nest) -> Any:
+    """A nest with dicts for its NamedTuples."""
+    return _by_name(nest, dict, tuple)
+
+
+def _keys(observation: Observation) -> dict[str, Nest]:
+    return {
+        "user": observation.user,
+        "doc": observation.documents,
+        "response": observation.response,
+    }
+
+
+def _by_name(nest: Nest, of_dict: Callable, of_tuple: Callable) -> Any:
+    # Nothing else tells a NamedTuple from another tuple.
+    if hasattr(nest, "_asdict"):
+        nest = nest._asdict()
+    if isinstance(nest, dict):
+        return of_dict({name: _by_name(part, of_dict, of_tuple) for name, part in nest.items()})
+    if isinstance(nest, (tuple, list)):
+        return of_tuple([_by_name(part, of_dict, of_tuple) for part in nest])
+    return nest
+
+
+def _leaf_space(spec: BoundedTensorSpec) -> spaces.Space:
+    shape, dtype = spec.shape.as_list(), spec.dtype.as_numpy_dtype
+    if spec.dtype.is_bool:
+        return spaces.Box(0, 1, shape, dtype)
+    low, high = (np.broadcast_to(end, shape) for end in (spec.minimum, spec.maximum))
+    if spec.dtype.is_integer:
+        if not (np.any(low == spec.dtype.min) or np.any(high == spec.dtype.max)):
+            number = high.astype(np.int64) - low + 1
+            return (
+                spaces.MultiDiscrete(number, dtype, start=low)
+                if shape
+                else spaces.Discrete(int(number), start=int(low))
+            )
+        return spaces.Box(low, high, dtype=dtype)
+    # The ends of the dtype mean that there is no bound.
+    low, high = (
+        np.where(end == edge, np.sign(edge) * np.inf, end)
+        for end, edge in ((low, spec.dtype.min), (high, spec.dtype.max))
+    )
+    return spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)

@@ -1,0 +1,112 @@
+"""Many simulated users as a Gymnasium vector environment."""
+
+from typing import Any
+
+import gin
+import numpy as np
+import tree
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.adapters.gymnasium.session import Session
+from recsim_tf.adapters.gymnasium.steps import Steps
+from recsim_tf.core.simulator import Simulator
+
+_AUTORESET_MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
+
+
+@gin.configurable(module="recsim_tf.adapters.gymnasium")
+class GymnasiumVectorEnvironment(VectorEnv):
+    """B simulated users as a Gymnasium vector environment, stepped at once.
+
+    With autoreset NEXT_STEP the step in which a user leaves, or is out of time, has their own last
+    observation; the next one ignores the action for that user and has a new user's first
+    observation, with reward zero.
+
+    With SAME_STEP that step has the new user's first observation already, as in Gymnasium's own
+    vector environments. The last of those who left are in `info["final_obs"]`, objects [B] that
+    are None for the others, and `info["final_info"]`; `info["_final_obs"]`, bool [B], tells who
+    left. These entries are there only when somebody left.
+
+    `info["response"]` is zeros where no slate was shown, for newcomers. There `info["_response"]`,
+    bool [B], is false.
+
+    Args:
+      simulator: the simulator.
+      num_envs: B, the number of users.
+      seed: an integer, which governs every draw until a reset is given another; None draws
+        one.
+      flatten: whether observations are vectors, float32 [B, F].
+      autoreset_mode: NEXT_STEP or SAME_STEP, or its name in Gymnasium, such as "SameStep".
+
+    Raises:
+      ValueError: for num_envs below 1, or another mode.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+        "render_modes": [],
+    }
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        num_envs: int,
+        seed: int | None = 0,
+        flatten: bool = False,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    ):
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        allowed = [name for mode in _AUTORESET_MODES for name in (mode, mode.value)]
+        if autoreset_mode not in allowed:
+            modes = ", ".join(repr(mode.value) for mode in _AUTORESET_MODES)
+            raise ValueError(f"autoreset_mode must be one of {modes}, got {autoreset_mode!r}")
+        self.num_envs = num_envs
+        self.metadata = self.metadata | {"autoreset_mode": AutoresetMode(autoreset_mode)}
+        steps = Steps(simulator, num_envs, flatten, self.metadata["autoreset_mode"])
+        self._session = Session(steps, seed)
+        self.single_observation_space = steps.observation_space
+        self.single_action_space = spaces.action_space(simulator)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    @property
+    def simulator(self) -> Simulator:
+        """The simulator, which copies of the environment share."""
+        return self._session.steps.simulator
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        super().reset(seed=seed, options=options)
+        results = self._session.reset(seed)
+        shown = np.zeros(self.num_envs, bool)
+        return results["observation"], {"response": results["response"], "_response": shown}
+
+    def step(self, actions):
+        results = self._session.step(actions)
+        info = {"response": results["response"], "_response": results["shown"]}
+        ended = results["terminated"] | results["truncated"]
+        if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP and ended.any():
+            info |= self._final(results, ended)
+        return (
+            results["observation"],
+            results["reward"],
+            results["terminated"],
+            results["truncated"],
+            info,
+        )
+
+    def _final(self, results, ended):
+        """What Gymnasium's own vector environments tell of those who left."""
+        observations = np.full(self.num_envs, None, object)
+        for user in np.flatnonzero(ended):
+            observations[user] = tree.map_structure(
+                lambda leaf, user=user: np.asarray(leaf[user]), results["final_observation"]
+            )
+        return {
+            "final_obs": observations,
+            "_final_obs": ended,
+            "final_info": {"response": results["final_response"], "_response": ended},
+            "_final_info": ended,
+        }
