@@ -137,12 +137,6 @@ def test_readme_fits_its_new_environment(tmp_path):
     assert abs(float(pickiness) - 5.0) < 0.5, "the fit finds the value that README simulates with"
 
 
-def test_the_page_on_gymnasium_makes_environments_by_name(tmp_path):
-    printed = _run("docs/gymnasium.md", tmp_path).stdout
-    assert "(292,)" in printed
-    assert printed.endswith("True\n")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_runs_as_printed(page, tmp_path):
