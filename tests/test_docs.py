@@ -20,7 +20,10 @@ import pytest
 
 from recsim_tf import options
 from recsim_tf.experiment import config
-from recsim_tf.experiment.sweeps.engines import ray
+from recsim_tf.experiment.sweeps import run
+
+# Names of sweeps in gin; `import` has given the others.
+run.ray.register_schedulers()
 
 _ROOT = pathlib.Path(__file__).parent.parent
 PAGES = (
@@ -44,8 +47,7 @@ _SHORTER = {
     "simulate": ("Evaluation.num_users = 20",),
     "fit": (
         "simulated_log.num_sessions = 50",
-        "simulated_log.num_steps = 20",
-        "run_fit.posterior = None",
+        "run_fit.posterior = False",
         "LBFGS.max_iterations = 3",
     ),
     "sweep": (f"sweep.gin_bindings = {_TRIAL}", "sweep.seeds = (0,)"),
@@ -110,16 +112,14 @@ def _run_page(page: str, folder: pathlib.Path, languages=("python", "gin", "bash
 def _parse(code: str, folder: pathlib.Path) -> None:
     if "import " in code:  # Of a module of the page, which a command of the page imports.
         return
-    ray.register_schedulers()
     (folder / "block.gin").write_text(code)
     config.load([str(folder / "block.gin")], [])
 
 
 def _check_commands(code: str) -> None:
     for line in code.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
-        if words[:1] == ["recsim-tf"]:
-            options.parse(words[1:])
+        if line.startswith("recsim-tf "):
+            options.parse(shlex.split(line, comments=True)[1:])
 
 
 @pytest.mark.parametrize("page", PAGES)
