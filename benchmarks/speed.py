@@ -82,12 +82,12 @@ def report(sections: Sequence[str], settings: Settings) -> tuple[dict[str, Any],
 
 
 def _bar_lines(figures: dict[str, float]) -> list[str]:
-    rows = [("figure", "measured", "asked", "")]
+    rows = [("figure", "measured", "asked", "reached")]
     for name, bar in _BARS.items():
         if name in figures:
             reached = figures[name] >= bar if bar > 0 else figures[name] <= -bar
             asked = f"{'>=' if bar > 0 else '<='} {abs(bar):,}"
-            rows.append((name, f"{figures[name]:,.2f}", asked, "" if reached else "not reached"))
+            rows.append((name, f"{figures[name]:,.2f}", asked, "yes" if reached else "no"))
     return text_table(rows).splitlines()
 
 
