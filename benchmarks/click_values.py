@@ -32,6 +32,7 @@ from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, Ut
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.tables import text_table
 
 _FLAGS = flags.FLAGS
 _STEPS = (0, 30, 60, 90, 120)
@@ -93,21 +94,17 @@ def worth(num_topics: int = 20, reward_per_budget: float = 1.3) -> np.ndarray:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = ["Value of a click over no click, by step of the session"]
-    lines.append(f"{'':<36}" + "".join(f"{step:>9}" for step in _STEPS))
-    lines.append("worth")
+    blank = [""] * len(_STEPS)
+    rows = [["", *map(str, _STEPS)], ["worth", *blank]]
     for name, topics in _GROUPS.items():
-        lines.append(f"  {name:<34}" + f"{worth()[topics].mean():>9.2f}" * len(_STEPS))
+        rows.append([f"  {name}", *[f"{worth()[topics].mean():.2f}"] * len(_STEPS)])
     for folder, groups in result["figures"].items():
-        lines.append(folder)
+        rows.append([folder, *blank])
         for name, values in groups.items():
-            lines.append(
-                f"  {name:<34}"
-                + "".join(
-                    f"{values[str(step)]:>9.{0 if name == 'users left' else 2}f}" for step in _STEPS
-                )
-            )
-    return "\n".join(lines)
+            digits = 0 if name == "users left" else 2
+            cells = (f"{values[str(step)]:.{digits}f}" for step in _STEPS)
+            rows.append([f"  {name}", *cells])
+    return f"Value of a click over no click, by step of the session\n{text_table(rows)}"
 
 
 def main(argv: Sequence[str]) -> None:

@@ -32,11 +32,6 @@ def run(main: Callable[[], None]) -> None:
     app.run(checked)
 
 
-def head(titles: str) -> list[str]:
-    """The first lines of a table: the titles of its columns and a line below them."""
-    return [titles, "-" * len(titles)]
-
-
 def finish(
     command: Sequence[str],
     result: dict[str, Any],

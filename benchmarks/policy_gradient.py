@@ -46,6 +46,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
+from recsim_tf.tables import text_table
 
 PATHWISE, SCORE_FUNCTION = "pathwise", "score function"
 TEMPERATURES = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
@@ -264,42 +265,47 @@ def benchmark(quick: bool) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = commands.head(
-        f"{'gradient in tables':<30} {'bias':>8} {'± s.e.':>8} {'st. dev. of one session':>24}"
-        f" {'return':>8}"
-    )
+    rows = [("gradient in tables", "bias", "± s.e.", "st. dev. of one session", "return")]
     found = {
         name: figure for name, figure in result["figures"].items() if name.startswith("tables/")
     }
     for name, figure in found.items():
-        lines.append(
-            f"{name.split('/')[1]:<30} {figure['bias']:>8.4f} {figure['standard_error']:>8.4f}"
-            f" {figure['standard_deviation']:>24.2f} {figure['return']:>8.4f}"
+        cells = (
+            f"{figure['bias']:.4f}",
+            f"{figure['standard_error']:.4f}",
+            f"{figure['standard_deviation']:.2f}",
+            f"{figure['return']:.4f}",
         )
+        rows.append((name.split("/")[1], *cells))
     exact = next(iter(found.values()))["exact_return"]
-    lines += [
+    lines = [
+        text_table(rows),
         (
             f"{result['tabular_sessions']:,} sessions a row; relative to the exact gradient. Exact"
             f" return {exact:.4f}."
         ),
         "",
     ]
-    lines += commands.head(
-        f"{'interest evolution':<20} {'start':>8} {'return':>8} {'± s.e.':>7} {'of the seeds':>16}"
-        f" {'likeliest slates':>17} {'user-steps':>11}"
-    )
+    heads = ("start", "return", "± s.e.", "of the seeds", "likeliest slates", "user-steps")
+    rows = [("interest evolution", *heads)]
     for kind in (PATHWISE, SCORE_FUNCTION):
         figure = result["figures"][f"interest evolution/{kind}"]
-        spread = f"{figure['lowest']:.1f} to {figure['highest']:.1f}"
-        lines.append(
-            f"{kind:<20} {figure['start']:>8.1f} {figure['return']:>8.1f}"
-            f" {figure['standard_error']:>7.1f} {spread:>16} {figure['likeliest']:>17.1f}"
-            f" {figure['user_steps']:>11,}"
+        cells = (
+            f"{figure['start']:.1f}",
+            f"{figure['return']:.1f}",
+            f"{figure['standard_error']:.1f}",
+            f"{figure['lowest']:.1f} to {figure['highest']:.1f}",
+            f"{figure['likeliest']:.1f}",
+            f"{figure['user_steps']:,}",
         )
-    lines.append(
-        f"Means over {result['num_seeds']} seeds with {result['num_evaluated']:,} new users each,"
-        " and the standard error by these."
-    )
+        rows.append((kind, *cells))
+    lines += [
+        text_table(rows),
+        (
+            f"Means over {result['num_seeds']} seeds with {result['num_evaluated']:,} new users"
+            " each, and the standard error by these."
+        ),
+    ]
     return "\n".join(lines)
 
 

@@ -17,6 +17,8 @@ from typing import Any
 _HERE = Path(__file__).parent
 _WORKER = _HERE / "worker.py"
 _PEER_IS_MISSING = 3
+# As it was at the start: recsim_tf, once imported, chooses the Keras of this process, not of peers.
+_ENVIRONMENT = dict(os.environ)
 
 
 def _run(
@@ -90,8 +92,8 @@ def run_workers(
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
-    """This process's environment and some variables more."""
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+    """The environment that this process started in, and some variables more."""
+    return {**_ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
 
 
 def free_addresses(number: int) -> list[str]:

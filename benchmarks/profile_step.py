@@ -28,6 +28,7 @@ from speeds.simulation_worker import simulation
 
 import recsim_tf
 from recsim_tf.core import random
+from recsim_tf.tables import text_table
 
 _FLAGS = flags.FLAGS
 commands.define_flags(quick="A smoke run with few users.")
@@ -92,12 +93,13 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     users, steps = (4, 4) if _FLAGS.quick else (_FLAGS.users, _FLAGS.steps)
     kernels = profile(_FLAGS.environment, users, steps, MODES[_FLAGS.mode], _FLAGS.hlo)
-    lines = [
+    title = (
         f"{_FLAGS.environment}, {users:,} users, {_FLAGS.mode}: nanoseconds of wall time a"
         " user-step, callers with what they call"
-    ]
-    lines += [
-        f"{nanoseconds:>9.2f}  {name[:100]}" for name, nanoseconds in list(kernels.items())[:_ROWS]
+    )
+    rows = [("nanoseconds", "operation")]
+    rows += [
+        (f"{nanoseconds:.2f}", name[:100]) for name, nanoseconds in list(kernels.items())[:_ROWS]
     ]
     figures = {f"nanoseconds/{name}": value for name, value in kernels.items()}
     command = [
@@ -109,7 +111,7 @@ def main() -> None:
         "--json=PATH",
     ]
     result = {"benchmark": "profile_step", "quick": _FLAGS.quick, "figures": figures}
-    commands.finish(command, result, "\n".join(lines))
+    commands.finish(command, result, f"{title}\n{text_table(rows, left=(1,))}")
 
 
 if __name__ == "__main__":

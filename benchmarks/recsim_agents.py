@@ -22,6 +22,7 @@ import training_runs
 from absl import flags
 
 from recsim_tf import plots
+from recsim_tf.tables import text_table
 
 _FLAGS = flags.FLAGS
 
@@ -97,13 +98,14 @@ def report(result: dict[str, Any]) -> str:
     lines = []
     for name, returns in result["returns"].items():
         table, found = TABLES[name], result["figures"]
-        lines += [table.title, f"{'policy':<40} {'return':>9}   s.e.   {'by seed'}"]
+        rows = [("policy", "return", "s.e.", "by seed")]
         for config in sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"]):
             mean, error = (
                 found[f"{name}/{config}/{what}"] for what in ("mean_return", "standard_error")
             )
             by_seed = "  ".join(f"{value:.1f}" for value in returns[config])
-            lines.append(f"{table.rows[config]:<40} {mean:9.2f} {error:6.2f}   {by_seed}")
+            rows.append((table.rows[config], f"{mean:.2f}", f"{error:.2f}", by_seed))
+        lines += [table.title, text_table(rows)]
         for better, worse in table.above:
             distance = found[f"{name}/{better} - {worse}/standard_errors"]
             verdict = "as expected" if distance > 2 else "NOT as expected"

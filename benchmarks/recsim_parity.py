@@ -15,6 +15,8 @@ import commands
 import recsim_reference
 from absl import flags, logging
 
+from recsim_tf.tables import text_table
+
 _FLAGS = flags.FLAGS
 commands.define_flags(quick="A smoke run with few users.")
 flags.DEFINE_integer("seed", 1, "Seed of the sessions.")
@@ -45,24 +47,23 @@ def benchmark(quick: bool, seed: int) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = commands.head(
-        f"{'environment':<24} {'slate':>5}  {'policy':<21} {'metric':<18} {'RecSim':>9} {'ours':>9}"
-        f" {'± s.e.':>8} {'difference':>11}"
-    )
+    heads = ("RecSim", "ours", "± s.e.", "difference")
+    rows = [("environment", "slate", "policy", "metric", *heads)]
     for name, figure in result["figures"].items():
-        environment, slate_size, policy, metric = name.split("/")
-        lines.append(
-            f"{environment:<24} {slate_size:>5}  {policy:<21} {metric:<18} {figure['recsim']:>9.4g}"
-            f" {figure['ours']:>9.4g} {figure['standard_error']:>8.2g} {figure['deviation']:>+8.1f}"
-            " s.e."
+        cells = (
+            f"{figure['recsim']:.4g}",
+            f"{figure['ours']:.4g}",
+            f"{figure['standard_error']:.2g}",
+            f"{figure['deviation']:+.1f} s.e.",
         )
+        rows.append((*name.split("/"), *cells))
     worst = max(abs(figure["deviation"]) for figure in result["figures"].values())
     beyond = sum(abs(figure["deviation"]) > 4 for figure in result["figures"].values())
-    lines.append(
+    return (
+        f"{text_table(rows, left=(0, 2, 3))}\n"
         f"{result['users']:,} users a row. Largest difference {worst:.1f} standard errors; {beyond}"
         f" of {len(result['figures'])} beyond 4."
     )
-    return "\n".join(lines)
 
 
 def main() -> None:

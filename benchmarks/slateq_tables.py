@@ -45,6 +45,7 @@ import training_runs
 from absl import app, flags
 
 from recsim_tf import plots
+from recsim_tf.tables import text_table
 
 _FLAGS = flags.FLAGS
 
@@ -282,33 +283,36 @@ def far_rows(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
     return rows
 
 
+# Figures of a row -> the title of their column, and how they are shown.
+_COLUMNS = {
+    "mean_return": ("return", ".1f"),
+    "standard_error": ("s.e.", ".1f"),
+    "paper_return": ("paper's", ".1f"),
+    "percent_over_random": ("over Random, %", ".1f"),
+    "paper_percent_over_random": ("paper's", ".1f"),
+    "average_quality": ("average quality", ".3f"),
+    "paper_average_quality": ("paper's", ".3f"),
+}
+
+
 def report(result: dict[str, Any], table: Table) -> str:
     """The result for a person."""
     found = result["figures"]
-    width = max(20, *(len(name) for name in found))
-    head = (
-        f"{'':<{width}} {'paper':>7} {'ours':>7} {'s.e.':>5}   {'over Random, %':>14}  "
-        f" {'average quality':>17}"
-    )
-    second = (
-        f"{'':<{width}} {'':>7} {'':>7} {'':>5}   {'paper':>7} {'ours':>6}   {'paper':>8}"
-        f" {'ours':>8}"
-    )
-    lines = [f"{table.title}. Mean return of a session", head, second, "-" * len(head)]
+    rows = [["", *(title for title, _ in _COLUMNS.values())]]
     for name, figure in found.items():
-        paper_return = _or_blank(figure.get("paper_return"), "7.1f")
-        paper_percent = _or_blank(figure.get("paper_percent_over_random"), "7.1f")
-        paper_quality = _or_blank(figure.get("paper_average_quality"), "8.3f")
-        lines.append(
-            f"{name:<{width}} {paper_return} {figure['mean_return']:7.1f}"
-            f" {figure['standard_error']:5.1f}   {paper_percent}"
-            f" {figure['percent_over_random']:6.1f}   {paper_quality}"
-            f" {figure['average_quality']:8.3f}"
+        cells = (
+            format(figure[what], form) if what in figure else ""
+            for what, (_, form) in _COLUMNS.items()
         )
-    lines.append(
-        f"{result['seeds']} seeds of {result['sessions']:,} sessions each, in"
-        f" {result['seconds'] / 60:.0f} minutes."
-    )
+        rows.append([name, *cells])
+    lines = [
+        f"{table.title}. Mean return of a session",
+        text_table(rows),
+        (
+            f"{result['seeds']} seeds of {result['sessions']:,} sessions each, in"
+            f" {result['seconds'] / 60:.0f} minutes."
+        ),
+    ]
     for what, faults in (
         ("not in the order expected", result["reversed_pairs"]),
         ("far from the paper", result["far_rows"]),
@@ -326,10 +330,6 @@ def report(result: dict[str, Any], table: Table) -> str:
     if result["quick"]:
         lines.append("A smoke run: these figures mean nothing.")
     return "\n".join(lines)
-
-
-def _or_blank(value: float | None, form: str) -> str:
-    return " " * int(form.split(".")[0]) if value is None else format(value, form)
 
 
 def plot(result: dict[str, Any], table: Table, path: str) -> None:

@@ -23,6 +23,8 @@ from sections import measure
 from speeds import draws, growth, memory, peers, plot, sizes, slates, training
 from speeds.common import Settings
 
+from recsim_tf.tables import text_table
+
 _FLAGS = flags.FLAGS
 _SECTIONS = {
     "peers": peers.measure,
@@ -80,16 +82,13 @@ def report(sections: Sequence[str], settings: Settings) -> tuple[dict[str, Any],
 
 
 def _bar_lines(figures: dict[str, float]) -> list[str]:
-    lines = [f"{'figure':<34} {'measured':>10} {'asked':>10}"]
+    rows = [("figure", "measured", "asked", "reached")]
     for name, bar in _BARS.items():
         if name in figures:
             reached = figures[name] >= bar if bar > 0 else figures[name] <= -bar
             asked = f"{'>=' if bar > 0 else '<='} {abs(bar):,}"
-            lines.append(
-                f"{name:<34} {figures[name]:>10,.2f}"
-                f" {asked:>10}{'' if reached else '  not reached'}"
-            )
-    return lines
+            rows.append((name, f"{figures[name]:,.2f}", asked, "yes" if reached else "no"))
+    return text_table(rows).splitlines()
 
 
 def _processor() -> str:

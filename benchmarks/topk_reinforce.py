@@ -22,6 +22,7 @@ from absl import flags
 
 from recsim_tf.agents.reinforce import importance_weights, top_k_multiplier
 from recsim_tf.core.execution import compiled
+from recsim_tf.tables import text_table
 
 _NUM_ITEMS = 10
 _NUM_UPDATES = {False: 50_000, True: 5_000}
@@ -125,11 +126,10 @@ def benchmark(quick: bool) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    titles = "".join(f"{item:>7}" for item in range(1, _NUM_ITEMS + 1))
-    lines = commands.head(f"{'item':<30}{titles}")
+    rows = [["item", *map(str, range(1, _NUM_ITEMS + 1))]]
 
     def add(name, numbers, digits):
-        lines.append(f"{name:<30}" + "".join(f"{number:>7.{digits}f}" for number in numbers))
+        rows.append([name, *(f"{number:.{digits}f}" for number in numbers)])
 
     simulation = None
     for name, figure in result["figures"].items():
@@ -139,11 +139,11 @@ def table(result: dict[str, Any]) -> str:
             add("  behaviour", figure["behaviour"], 3)
         add(f"  {name.split('/')[1]}", figure["probabilities"], 3)
         add("    limit", figure["limit"], 3)
-    lines.append(
+    return (
+        f"{text_table(rows)}\n"
         f"Probabilities after {result['updates']:,} updates by the exact gradient, learning rate"
         f" {result['learning_rate']}."
     )
-    return "\n".join(lines)
 
 
 def main() -> None:

@@ -1,21 +1,21 @@
 """Tables of text, for screens and for Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tabulate import tabulate
 
 
-def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """A table for a screen. The first row is its head, and the first column stands left."""
-    return _table(rows, "simple")
+def text_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """A table for a screen. The first row is its head, and the columns `left` stand left."""
+    return _table(rows, "simple", left)
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown. The first row is its head, and the first column stands left."""
-    return _table([[cell.replace("|", "\\|") for cell in row] for row in rows], "pipe")
+    return _table([[cell.replace("|", "\\|") for cell in row] for row in rows], "pipe", (0,))
 
 
-def _table(rows: Sequence[Sequence[str]], style: str) -> str:
+def _table(rows: Sequence[Sequence[str]], style: str, left: Collection[int]) -> str:
     return tabulate(
         rows,
         headers="firstrow",
@@ -23,5 +23,5 @@ def _table(rows: Sequence[Sequence[str]], style: str) -> str:
         # Cells are as they shall be: no digit is lost, and no space.
         disable_numparse=True,
         preserve_whitespace=True,
-        colalign=("left", *["right"] * (len(rows[0]) - 1)),
+        colalign=["left" if column in left else "right" for column in range(len(rows[0]))],
     )

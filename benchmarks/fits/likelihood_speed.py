@@ -28,6 +28,7 @@ from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs import stream_episodes
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies.random import random_policy
+from recsim_tf.tables import text_table
 
 # Full and quick.
 _BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}
@@ -150,21 +151,20 @@ def _read(path: str) -> int:
 
 def speed_table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = [
-        "Interest evolution, log-likelihood and gradient in five parameters",
-        f"{'sessions':>9} {'steps':>6} {'graph':>28} {'XLA':>28}",
-    ]
+    table = [("sessions", "steps", "graph: sessions/s", "µs/step", "XLA: sessions/s", "µs/step")]
     rows = {(row["xla"], row["batch"], row["length"]): row["seconds"] for row in result["rows"]}
     for batch, length in dict.fromkeys((row["batch"], row["length"]) for row in result["rows"]):
         cells = []
         for xla in (False, True):
             seconds = rows[xla, batch, length]
-            cells.append(
-                f"{batch / seconds:>9,.0f} /s {seconds / batch / length * 1e6:>8.2f} µs/step"
-            )
-        lines.append(f"{batch:>9,} {length:>6} {cells[0]:>28} {cells[1]:>28}")
+            cells += [f"{batch / seconds:,.0f}", f"{seconds / batch / length * 1e6:.2f}"]
+        table.append((f"{batch:,}", str(length), *cells))
     small, large = result["memory"]
     found = result["figures"]
+    lines = [
+        "Interest evolution, log-likelihood and gradient in five parameters",
+        text_table(table, left=()),
+    ]
     lines.append(
         f"Cost of a step at twice the length {found['cost_of_length']:.2f}, of a session in a batch"
         f" four times as large {found['cost_of_batch']:.2f} (1: linear)."

@@ -29,6 +29,7 @@ from recsim_tf.fitting import FitResult, Minibatches, Parameter, fit
 from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.logs import MovieFeatures, MovieLensLog, read_movielens, read_movies
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
+from recsim_tf.tables import text_table
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 0.03
 # Full and quick.
@@ -221,21 +222,15 @@ def _first_users(data: MovieLensLog, number: int) -> MovieLensLog:
 def movielens_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     found = result["figures"]
-    lines = [
-        (
-            f"MovieLens-100K, {result['users']:,} users, {result['train_events']:,} training and"
-            f" {result['test_events']:,} test events"
-        ),
-        f"{'model':<34} {'test nats a choice':>18} {'hit@1':>7} {'fit':>7}",
-    ]
+    rows = [("model", "test nats a choice", "hit@1", "fit")]
     for name, title in _ROWS:
-        seconds = f"{found[f'{name}/seconds']:>5.0f} s" if f"{name}/seconds" in found else ""
-        lines.append(
-            f"{title:<34} {found[name]:>18.4f} {found[f'{name}/hit_at_1']:>7.3f} {seconds:>7}"
-        )
+        seconds = f"{found[f'{name}/seconds']:.0f} s" if f"{name}/seconds" in found else ""
+        rows.append((title, f"{found[name]:.4f}", f"{found[f'{name}/hit_at_1']:.3f}", seconds))
     gain = found["popularity"] - found["leak_rule"]
-    lines.append(
+    return (
+        f"MovieLens-100K, {result['users']:,} users, {result['train_events']:,} training and"
+        f" {result['test_events']:,} test events\n"
+        f"{text_table(rows)}\n"
         f"Drift is worth {found['static'] - found['drift']:.3f} nats a choice, knowing a user's"
         f" earlier negatives {gain:.4f}."
     )
-    return "\n".join(lines)

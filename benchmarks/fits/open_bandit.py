@@ -32,6 +32,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from recsim_tf.fitting.logs import OpenBanditLog, read_open_bandit
+from recsim_tf.tables import text_table
 
 # Full and quick.
 _CAMPAIGNS = {False: ("all", "men", "women"), True: ("men",)}
@@ -259,13 +260,7 @@ def _first(log: OpenBanditLog, num_clicks: int, num_others: int) -> OpenBanditLo
 def open_bandit_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     figures, rates, held_out = result["figures"], result["rates"], result["held_out"]
-    lines = [
-        "Open Bandit: click rate of the bts policy in %, predicted from random logs, with 95 %"
-        " intervals"
-    ]
-    lines.append(
-        f"{'campaign':<9} {'page clicks':>20} {'+ affinity':>11} {'logged':>20} {'random log':>11}"
-    )
+    rows = [("campaign", "page clicks", "+ affinity", "logged", "random log")]
 
     def with_interval(row, name):
         low, high = row[f"{name}_interval"]
@@ -273,26 +268,29 @@ def open_bandit_table(result: dict[str, Any]) -> str:
 
     for campaign, row in rates.items():
         ours, logged = with_interval(row, "ours"), with_interval(row, "logged")
-        lines.append(
-            f"{campaign:<9} {ours:>20} {100 * row['ours_with_affinity']:>11.3f} {logged:>20}"
-            f" {100 * row['constant']:>11.3f}"
+        affinity, constant = (
+            f"{100 * row[name]:.3f}" for name in ("ours_with_affinity", "constant")
         )
+        rows.append((campaign, ours, affinity, logged, constant))
     total, affinity, constant = (
-        100 * figures[f"total_error{suffix}"] for suffix in ("", "/with_affinity", "/constant")
+        f"{100 * figures[f'total_error{suffix}']:.3f}"
+        for suffix in ("", "/with_affinity", "/constant")
     )
-    lines.append(
-        f"{'distance':<9} {total:>20.3f} {affinity:>11.3f} {'':>20} {constant:>11.3f}   to the"
-        " logged rates, in total"
-    )
+    rows.append(("distance to logged, in total", total, affinity, "", constant))
     scales = ", ".join(
         f"{name.split('.')[1]} {scale:.2f}" for name, scale in result["scales"]["ours"].items()
     )
-    lines += [
+    lines = [
+        (
+            "Open Bandit: click rate of the bts policy in %, predicted from random logs, with 95 %"
+            " intervals"
+        ),
+        text_table(rows),
         f"Scales of effects: {scales}",
         "",
         "Held-out log-loss of random logs, and how far above the constant's (standard error), 1e-4",
     ]
-    lines.append(f"{'model':<36}" + "".join(f"{campaign:>25}" for campaign in held_out))
+    rows = [("model", *held_out)]
     for name, title in _TITLES.items():
         cells = []
         for found in (losses[name] for losses in held_out.values()):
@@ -302,7 +300,8 @@ def open_bandit_table(result: dict[str, Any]) -> str:
                 else ""
             )
             cells.append(f"{1e4 * found['log_loss']:.2f}{above}")
-        lines.append(f"{title:<36}" + "".join(f"{cell:>25}" for cell in cells))
+        rows.append((title, *cells))
+    lines.append(text_table(rows))
     gain, error = (1e4 * result["affinity"][key] for key in ("difference", "standard_error"))
     lines.append(
         f"Affinity lowers that of page clicks by {gain:.2f} ({error:.2f}) over all campaigns."

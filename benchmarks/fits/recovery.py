@@ -33,6 +33,7 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.fitting import Minibatches, Parameter, fit, marginal_log_prob, simulated_log
 from recsim_tf.fitting.checks import recover
+from recsim_tf.tables import text_table
 
 _STEP = "users.alpha_y_intercept"
 _MIN_NORMALIZER = "users.choice_model.min_normalizer"
@@ -213,27 +214,26 @@ def _filter_gradient(seed: int) -> tuple[float, float, float]:
 def recovery_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     first, replications = result["rows"][0], result["replications"]
-    lines = [
-        f"Interest evolution, logs of {result['sessions']:,} sessions, {first['steps']:,} steps in"
-        f" the first of {replications}"
-    ]
-    lines.append(
-        f"{'parameter':<34} {'truth':>8} {'estimate':>9} {'s.e.':>8} {'error':>8}  "
-        f" {'95 % interval holds the truth':>30}"
-    )
+    figures = result["figures"]
+    heads = ("truth", "estimate", "s.e.", "error", "95 % interval holds the truth")
+    rows = [("parameter", *heads)]
     for name, (truth, _) in TRUTH.items():
-        lines.append(
-            f"{name:<34} {truth:>8.4f} {first['estimates'][name]:>9.4f}"
-            f" {first['standard_errors'][name]:>8.4f}"
-            f" {result['figures'][f'{name}/relative_error']:>8.2%}  "
-            f" {result['figures'][f'{name}/covered']:>21} of {replications}"
+        cells = (
+            f"{truth:.4f}",
+            f"{first['estimates'][name]:.4f}",
+            f"{first['standard_errors'][name]:.4f}",
+            f"{figures[f'{name}/relative_error']:.2%}",
+            f"{figures[f'{name}/covered']} of {replications}",
         )
-    lines.append(
-        f"Largest error {result['figures']['max_relative_error']:.2%}; coverage"
-        f" {result['figures']['pooled_coverage']:.1%} of {replications * len(TRUTH)};"
-        f" {result['figures']['seconds_a_fit']:.0f} s a fit."
+        rows.append((name, *cells))
+    return (
+        f"Interest evolution, logs of {result['sessions']:,} sessions, {first['steps']:,} steps in"
+        f" the first of {replications}\n"
+        f"{text_table(rows)}\n"
+        f"Largest error {figures['max_relative_error']:.2%}; coverage"
+        f" {figures['pooled_coverage']:.1%} of {replications * len(TRUTH)};"
+        f" {figures['seconds_a_fit']:.0f} s a fit."
     )
-    return "\n".join(lines)
 
 
 def hidden_table(result: dict[str, Any]) -> str:

@@ -11,6 +11,8 @@ import processes
 from scales.common import Settings
 from sections import Section
 
+from recsim_tf.tables import text_table
+
 _SIZES = {
     False: {"values": 16, "users": 256, "max_steps": 2000},
     True: {"values": 2, "users": 4, "max_steps": 5},
@@ -21,17 +23,7 @@ _MODES = {"graph": "graph mode", "xla": "XLA"}
 def measure(settings: Settings) -> Section:
     size = _SIZES[settings.quick]
     rounds = 2 * settings.rounds + 1
-    lines = [
-        (
-            f"{size['values']} values of {size['users']} users each, interest evolution, random"
-            f" slates, sessions to their ends, one core, median of {rounds} rounds in turns,"
-            " seconds"
-        ),
-        (
-            f"{'':<12} {'at once':>9} {'one by one':>11} {'times':>6}  "
-            f" {'with first calls: at once':>26} {'one by one':>11} {'times':>6}"
-        ),
-    ]
+    rows = [("", "at once", "one by one", "times")]
     figures: dict[str, float] = {}
     details = {}
     for mode, text in _MODES.items():
@@ -55,18 +47,28 @@ def measure(settings: Settings) -> Section:
             f"comparison_vs_runs/{mode}_with_tracing": first_alone / first_together,
         }
         details[mode] = found
-        cells = (
-            f"{together:>9.3f} {alone:>11.3f} {alone / together:>6.1f}   {first_together:>26.2f}"
-            f" {first_alone:>11.2f}"
-        )
-        lines.append(f"{text:<12} {cells} {first_alone / first_together:>6.1f}")
+        rows += [
+            (name, f"{at_once:.3f}", f"{one_by_one:.3f}", f"{one_by_one / at_once:.1f}")
+            for name, at_once, one_by_one in (
+                (text, together, alone),
+                (f"{text}, with first calls", first_together, first_alone),
+            )
+        ]
     figures["comparison_vs_runs"] = figures["comparison_vs_runs/graph"]
     figures["comparison_xla_vs_graph_runs"] = (
         figures["comparison/graph/one_by_one_seconds"] / figures["comparison/xla/at_once_seconds"]
     )
-    lines.append("First calls trace or compile.")
-    lines.append(
-        f"At once under XLA is {figures['comparison_xla_vs_graph_runs']:.1f} times as fast as one"
-        " by one in graph mode."
-    )
+    lines = [
+        (
+            f"{size['values']} values of {size['users']} users each, interest evolution, random"
+            f" slates, sessions to their ends, one core, median of {rounds} rounds in turns,"
+            " seconds"
+        ),
+        *text_table(rows).splitlines(),
+        "First calls trace or compile.",
+        (
+            f"At once under XLA is {figures['comparison_xla_vs_graph_runs']:.1f} times as fast as"
+            " one by one in graph mode."
+        ),
+    ]
     return Section(figures, details, lines)

@@ -14,6 +14,8 @@ import processes
 from scales.common import Settings
 from sections import Section
 
+from recsim_tf.tables import text_table
+
 _QUICK = (
     "train.num_iterations=2",
     "train.warmup_iterations=2",
@@ -36,10 +38,7 @@ _STRATEGIES = {
 def measure(settings: Settings) -> Section:
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    lines = [
-        "The quickstart, 3,000 iterations",
-        f"{'':<24} {'return':>16} {'oracle':>8} {'seconds of training':>20} {'in all':>8}",
-    ]
+    rows = [("", "return", "oracle", "seconds of training", "in all")]
     for name, (text, bindings) in _STRATEGIES.items():
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
@@ -55,15 +54,17 @@ def measure(settings: Settings) -> Section:
         figures[f"quickstart/{name}"] = agent["mean_return"]
         figures[f"quickstart/{name}_standard_error"] = agent["standard_error"]
         trained = results["train"]["seconds"]
-        cells = (
-            f"{agent['mean_return']:8.2f} ± {agent['standard_error']:5.2f}"
-            f" {oracle['mean_return']:8.2f} {trained:>20,.0f} {seconds:>8,.0f}"
-        )
-        lines.append(f"{text:<24} {cells}")
-    lines.append(
-        "± is one standard error over sessions; between seeds the quickstart's returns have a"
-        " standard deviation of about 3."
-    )
+        mean_return = f"{agent['mean_return']:.2f} ± {agent['standard_error']:5.2f}"
+        oracle_return = f"{oracle['mean_return']:.2f}"
+        rows.append((text, mean_return, oracle_return, f"{trained:,.0f}", f"{seconds:,.0f}"))
+    lines = [
+        "The quickstart, 3,000 iterations",
+        *text_table(rows).splitlines(),
+        (
+            "± is one standard error over sessions; between seeds the quickstart's returns have a"
+            " standard deviation of about 3."
+        ),
+    ]
     return Section(figures, details, lines)
 
 

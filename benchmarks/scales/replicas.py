@@ -13,6 +13,8 @@ import processes
 from scales.common import Settings
 from sections import Section
 
+from recsim_tf.tables import text_table
+
 _SIZES = {
     False: {"users": 2048, "batch_size": 150, "num_steps": 100, "iterations": 10, "seconds": 10.0},
     True: {"users": 16, "batch_size": 4, "num_steps": 2, "iterations": 1, "seconds": 0.01},
@@ -59,17 +61,7 @@ def measure(settings: Settings) -> Section:
         for name, row in rows.items():
             found[name].append(_run(row, settings.quick))
     size = _SIZES[settings.quick]
-    lines = [
-        (
-            f"SlateQ in training, {size['users']:,} users and {size['batch_size']} sequences of"
-            f" {size['num_steps']} steps a device, wall time, median of {settings.rounds} rounds in"
-            " turns"
-        ),
-        (
-            f"{'':<46} {'env steps/s':>12} {'train steps/s':>14} {'x one core':>11}"
-            f" {'MiB a process':>14}"
-        ),
-    ]
+    table = [("", "env steps/s", "train steps/s", "x one core", "MiB a process")]
     figures: dict[str, float] = {}
     for name, row in rows.items():
         rate = statistics.median(run["env_steps_per_second"] for run in found[name])
@@ -78,15 +70,22 @@ def measure(settings: Settings) -> Section:
         figures[f"{name}_vs_one_core"] = ratio = rate / figures["one_core/env_steps_per_second"]
         train_steps = statistics.median(run["train_steps_per_second"] for run in found[name])
         memory = max(run["peak_memory_kib"] for run in found[name]) / 1024
-        lines.append(
-            f"{row.text:<46} {rate:>12,.0f} {train_steps:>14,.1f} {ratio:>11.2f} {memory:>14,.0f}"
-        )
+        cells = f"{rate:,.0f}", f"{train_steps:,.1f}", f"{ratio:.2f}", f"{memory:,.0f}"
+        table.append((row.text, *cells))
     parameters = found["multi_worker"][0]["parameters"]
     figures["bytes_per_update"] = 4 * parameters
-    lines.append(
-        f"An update sums {parameters:,} gradients, {4 * parameters / 2**20:.2f} MiB, over the"
-        " replicas."
-    )
+    lines = [
+        (
+            f"SlateQ in training, {size['users']:,} users and {size['batch_size']} sequences of"
+            f" {size['num_steps']} steps a device, wall time, median of {settings.rounds} rounds in"
+            " turns"
+        ),
+        *text_table(table).splitlines(),
+        (
+            f"An update sums {parameters:,} gradients, {4 * parameters / 2**20:.2f} MiB, over the"
+            " replicas."
+        ),
+    ]
     return Section(figures, found, lines)
 
 

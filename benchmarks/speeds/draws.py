@@ -5,6 +5,8 @@ import statistics
 import processes
 from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings
 
+from recsim_tf.tables import text_table
+
 _USERS = {False: (1024, 16384), True: (2,)}
 _STEPS = {False: 2**21, True: 8}
 
@@ -14,16 +16,7 @@ def measure(settings: Settings) -> Section:
     noise is not in the draws.
     """
     figures, details = {}, {}
-    lines = [
-        (
-            "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10,"
-            " XLA, one core"
-        ),
-        (
-            f"{'users':>8} {'step':>8} {'draws':>8} {'in a block':>11} {'by kind':>9}"
-            f" {'step / draws':>13}"
-        ),
-    ]
+    rows = [("users", "step", "draws", "in a block", "by kind", "step / draws")]
     for users in _USERS[settings.quick]:
         task = {
             "users": users,
@@ -47,8 +40,13 @@ def measure(settings: Settings) -> Section:
             f"draws_ns/{users}": draws,
             "step_vs_draws": step / draws,
         }
-        lines.append(
-            f"{users:>8,} {step:>8.1f} {draws:>8.1f} {block:>11.1f} {kinds:>9.1f}"
-            f" {step / draws:>13.2f}"
-        )
+        times = (f"{time:.1f}" for time in (step, draws, block, kinds))
+        rows.append((f"{users:,}", *times, f"{step / draws:.2f}"))
+    lines = [
+        (
+            "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10,"
+            " XLA, one core"
+        ),
+        *text_table(rows, left=()).splitlines(),
+    ]
     return Section(figures, details, lines)

@@ -6,6 +6,8 @@ from typing import Any
 
 from speeds.common import NUM_CANDIDATES, Section, Settings, simulate
 
+from recsim_tf.tables import text_table
+
 _ENVIRONMENT = "InterestEvolution-v1"
 _USERS = {False: 1024, True: 2}
 # What is varied, by the names of the worker's fields; everything else as usual.
@@ -25,12 +27,8 @@ _MANY_CANDIDATES = 100
 def measure(settings: Settings) -> Section:
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    lines = [
-        f"Nanoseconds of CPU time a user-step, {_USERS[settings.quick]:,} users, slates of 3 of"
-        f" {NUM_CANDIDATES}, as one thing varies"
-    ]
+    rows = [("varied", "value", "nanoseconds")]
     for swept, values in _SWEEPS[settings.quick].items():
-        cells = []
         for value in values:
             users = value if swept == "users" else _USERS[settings.quick]
             task: dict[str, Any] = {
@@ -48,6 +46,9 @@ def measure(settings: Settings) -> Section:
             figures[f"growth/{swept}/{value}"] = nanoseconds = (
                 1e9 / found["user_steps_per_cpu_second"]
             )
-            cells.append(f"{value:,}: {nanoseconds:,.0f}")
-        lines.append(f"{swept.replace('_', ' '):<16}" + "   ".join(f"{cell:>16}" for cell in cells))
-    return Section(figures, details, lines)
+            rows.append((swept.replace("_", " "), f"{value:,}", f"{nanoseconds:,.0f}"))
+    title = (
+        f"Nanoseconds of CPU time a user-step, {_USERS[settings.quick]:,} users, slates of 3 of"
+        f" {NUM_CANDIDATES}, as one thing varies"
+    )
+    return Section(figures, details, [title, *text_table(rows).splitlines()])

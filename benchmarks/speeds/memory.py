@@ -4,6 +4,8 @@ candidates.
 
 from speeds.common import MODES, Section, Settings, simulate
 
+from recsim_tf.tables import text_table
+
 # Large enough that the simulation, not the compiler, sets the peak; long enough that sessions end
 # and newcomers come.
 _USERS = {False: (131072, 524288, 1048576), True: (64, 128, 256)}
@@ -15,15 +17,8 @@ def measure(settings: Settings) -> Section:
     steps = _STEPS[settings.quick]
     task = {"user_steps": 0, "min_steps": steps, "max_steps": steps, "cpu_seconds": 0.0}
     figures, details = {}, {}
-    lines = [
-        (
-            "Peak memory of a process, MiB, and bytes that one more user takes, interest evolution,"
-            " 3 of 10"
-        ),
-        f"{'mode':<6}"
-        + "".join(f"{f'{users:,} users':>17}" for users in _USERS[settings.quick])
-        + f"{'bytes a user':>14}",
-    ]
+    heads = (f"{users:,} users" for users in _USERS[settings.quick])
+    rows = [("mode", *heads, "bytes a user")]
     for mode in MODES:
         peaks = {}
         for users in _USERS[settings.quick]:
@@ -37,10 +32,11 @@ def measure(settings: Settings) -> Section:
         small, large = min(peaks), max(peaks)
         figures[f"bytes_per_user/{mode}"] = (peaks[large] - peaks[small]) / (large - small)
         details[mode] = peaks
-        lines.append(
-            f"{mode:<6}"
-            + "".join(f"{peak / 2**20:>17,.0f}" for peak in peaks.values())
-            + f"{figures[f'bytes_per_user/{mode}']:>14,.0f}"
-        )
+        cells = (f"{peak / 2**20:,.0f}" for peak in peaks.values())
+        rows.append((mode, *cells, f"{figures[f'bytes_per_user/{mode}']:,.0f}"))
     figures["bytes_per_user"] = figures["bytes_per_user/xla"]
-    return Section(figures, details, lines)
+    title = (
+        "Peak memory of a process, MiB, and bytes that one more user takes, interest evolution,"
+        " 3 of 10"
+    )
+    return Section(figures, details, [title, *text_table(rows).splitlines()])

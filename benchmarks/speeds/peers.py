@@ -12,6 +12,8 @@ from typing import Any
 import processes
 from speeds.common import NUM_CANDIDATES, RECSIM_SLATE_SIZES, Section, Settings, simulate
 
+from recsim_tf.tables import text_table
+
 _EVOLUTION = "InterestEvolution-v1"
 _USERS = {False: (32, 1024, 16384), True: (2, 4)}
 _SECONDS = {False: {"recsim": 8.0, "others": 2.0}, True: {"recsim": 0.1, "others": 0.0}}
@@ -109,13 +111,7 @@ def _ratios(medians: dict[str, float], small: int, large: int) -> dict[str, floa
 
 def _table(medians: dict[str, float], settings: Settings) -> list[str]:
     sizes = _USERS[settings.quick]
-    lines = [
-        (
-            "Millions of user-steps per CPU second, one core, random slates, median of"
-            f" {settings.rounds} rounds in turns"
-        ),
-        f"{'':<34}" + "".join(f"{f'{size:,} users':>14}" for size in sizes),
-    ]
+    table = [("", *(f"{size:,} users" for size in sizes))]
     for environment, slate_size in RECSIM_SLATE_SIZES.items():
         rows = [(f"{environment}, {slate_size} of {NUM_CANDIDATES}", environment)]
         if environment == _EVOLUTION:
@@ -127,17 +123,16 @@ def _table(medians: dict[str, float], settings: Settings) -> list[str]:
         for title, prefix in rows:
             cells = [medians.get(f"{prefix}/{size}") for size in sizes]
             if any(cells):
-                lines.append(
-                    (
-                        f"{title:<34}"
-                        + "".join(f"{cell / 1e6:>14.2f}" if cell else f"{'':>14}" for cell in cells)
-                    ).rstrip()
-                )
+                texts = (f"{cell / 1e6:.2f}" if cell else "" for cell in cells)
+                table.append((title, *texts))
         if f"{environment}/recsim" in medians:
-            lines.append(
-                f"{'  RecSim, one user':<34}{medians[f'{environment}/recsim'] / 1e6:>14.4f}"
-            )
-    return lines
+            rate = f"{medians[f'{environment}/recsim'] / 1e6:.4f}"
+            table.append(("  RecSim, one user", rate, *[""] * (len(sizes) - 1)))
+    title = (
+        "Millions of user-steps per CPU second, one core, random slates, median of"
+        f" {settings.rounds} rounds in turns"
+    )
+    return [title, *text_table(table).splitlines()]
 
 
 _NAMES = {"jax": "JAX", "recsim_ng": "RecSim NG"}

@@ -7,6 +7,8 @@ from typing import Any
 
 from speeds.common import MODES, SLATE_SIZES, Section, Settings, simulate
 
+from recsim_tf.tables import text_table
+
 _USERS = {False: (1, 32, 1024, 16384, 131072, 1048576), True: (1, 4)}
 _MIDDLE = {False: 16384, True: 4}
 
@@ -17,16 +19,7 @@ def measure(settings: Settings) -> Section:
     """
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    lines = [
-        (
-            "Millions of user-steps per CPU second on one core, by batch size; seconds to trace,"
-            " and of the first call, with its compilation"
-        ),
-        (
-            f"{'environment':<24} {'mode':<6} {'users':>10} {'rate':>8} {'trace':>7}"
-            f" {'first call':>11} {'XLA pays after':>15}"
-        ),
-    ]
+    rows = [("environment", "mode", "users", "rate", "trace", "first call", "XLA pays after")]
     regret = 0.0
     for environment in SLATE_SIZES:
         found = {mode: _rates(settings, environment, mode) for mode in MODES}
@@ -48,15 +41,21 @@ def measure(settings: Settings) -> Section:
                         other, rates
                     )
                     pays = f"{after / 1e6:.1f} M" if math.isfinite(after) else "never"
-                lines.append(
-                    f"{environment:<24} {mode:<6} {users:>10,}"
-                    f" {rates['user_steps_per_cpu_second'] / 1e6:>8.3f}"
-                    f" {rates['trace_seconds']:>7.1f} {rates['first_call_seconds']:>11.1f}"
-                    f" {pays:>15}".rstrip()
+                cells = (
+                    f"{users:,}",
+                    f"{rates['user_steps_per_cpu_second'] / 1e6:.3f}",
+                    f"{rates['trace_seconds']:.1f}",
+                    f"{rates['first_call_seconds']:.1f}",
                 )
+                rows.append((environment, mode, *cells, pays))
     figures["policy_regret"] = regret
     figures["two_cores"] = _two_cores(settings)
-    lines += [
+    lines = [
+        (
+            "Millions of user-steps per CPU second on one core, by batch size; seconds to trace,"
+            " and of the first call, with its compilation"
+        ),
+        *text_table(rows, left=(0, 1)).splitlines(),
         "",
         (
             "Execution policy: XLA for what it pays for (last column, in user-steps). Graph mode"

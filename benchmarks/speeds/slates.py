@@ -5,6 +5,8 @@ from typing import Any
 import processes
 from speeds.common import MODES, Section, Settings
 
+from recsim_tf.tables import text_table
+
 _SIZES = {
     False: {"users": 1024, "num_candidates": 10_000, "slate_size": 10, "calls": 9},
     True: {"users": 2, "num_candidates": 20, "slate_size": 3, "calls": 1},
@@ -19,16 +21,7 @@ def measure(settings: Settings) -> Section:
     sizes = _SIZES[settings.quick]
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    lines = [
-        (
-            f"Exact slates against top-K alone, {sizes['slate_size']} of"
-            f" {sizes['num_candidates']:,}, {sizes['users']:,} users, one core"
-        ),
-        (
-            f"{'documents':<10} {'mode':<6} {'exact, ms':>10} {'top-K, ms':>10} {'ratio':>7}"
-            f" {'rounds':>7}"
-        ),
-    ]
+    rows = [("documents", "mode", "exact, ms", "top-K, ms", "ratio", "rounds")]
     ratios = []
     for documents in _DOCUMENTS:
         found = {}
@@ -39,12 +32,14 @@ def measure(settings: Settings) -> Section:
                 1e3 * found[mode][f"{name}_cpu_seconds_per_call"] for name in ("exact", "top_k")
             )
             figures[f"exact_vs_topk/{documents}/{mode}"] = exact / top_k
-            lines.append(
-                f"{documents:<10} {mode:<6} {exact:>10.1f} {top_k:>10.1f} {exact / top_k:>7.2f}"
-                f" {found[mode]['mean_rounds']:>7.1f}"
-            )
+            ratio, rounds = f"{exact / top_k:.2f}", f"{found[mode]['mean_rounds']:.1f}"
+            rows.append((documents, mode, f"{exact:.1f}", f"{top_k:.1f}", ratio, rounds))
         details[documents] = found
         fastest = min(found, key=lambda mode: found[mode]["exact_cpu_seconds_per_call"])
         ratios.append(figures[f"exact_vs_topk/{documents}/{fastest}"])
     figures["exact_vs_topk"] = max(ratios)
-    return Section(figures, details, lines)
+    title = (
+        f"Exact slates against top-K alone, {sizes['slate_size']} of"
+        f" {sizes['num_candidates']:,}, {sizes['users']:,} users, one core"
+    )
+    return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import processes
 from speeds.common import NUM_CANDIDATES, Section, Settings
 
+from recsim_tf.tables import text_table
+
 
 class _Row(NamedTuple):
     agent: str
@@ -54,16 +56,8 @@ def measure(settings: Settings) -> Section:
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
     users = _SIZES[settings.quick]["users"]
-    lines = [
-        (
-            f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED}"
-            f" replayed transitions a step, one core, median of {settings.rounds} rounds in turns"
-        ),
-        (
-            f"{'agent':<17} {'environment':<22} {'network':<8} {'env steps/CPU second':>21}"
-            f" {'train steps':>12} {'RecSim':>7} {'x RecSim':>9}"
-        ),
-    ]
+    heads = ("env steps/CPU second", "train steps", "RecSim", "x RecSim")
+    table = [("agent", "environment", "network", *heads)]
     line = ""
     for name in list(_ROWS)[:1] if settings.quick else _ROWS:
         row = _ROWS[name]
@@ -89,21 +83,28 @@ def measure(settings: Settings) -> Section:
             f"{name}/env_steps_per_cpu_second": rate,
             f"{name}/train_steps_per_cpu_second": train_rate,
         }
-        comparison = ""
+        comparison = ("", "")
         if recsims:
             other = statistics.median(found["steps_per_cpu_second"] for found in recsims)
             figures |= {
                 f"{name}/recsim/env_steps_per_cpu_second": other,
                 _ratio_name(name): rate / other,
             }
-            comparison = f"{other:>7,.0f} {rate / other:>9.1f}"
+            comparison = (f"{other:,.0f}", f"{rate / other:.1f}")
         network = "-".join(map(str, row.hidden_units)) or "none"
-        lines.append(
-            f"{name:<17} {row.environment:<22} {network:<8} {rate:>21,.0f} {train_rate:>12,.1f}"
-            f" {comparison}".rstrip()
-        )
-    # The line of a peer that is there tells its rate, which the table does.
-    lines += [*([] if recsims else [line]), "", *_engines(settings, figures, details)]
+        cells = (f"{rate:,.0f}", f"{train_rate:,.1f}", *comparison)
+        table.append((name, row.environment, network, *cells))
+    lines = [
+        (
+            f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED}"
+            f" replayed transitions a step, one core, median of {settings.rounds} rounds in turns"
+        ),
+        *text_table(table, left=(0, 1, 2)).splitlines(),
+        # The line of a peer that is there tells its rate, which the table does.
+        *([] if recsims else [line]),
+        "",
+        *_engines(settings, figures, details),
+    ]
     return Section(figures, details, lines)
 
 

@@ -38,6 +38,7 @@ from recsim_tf.fitting.logs import (
     stream_episodes,
 )
 from recsim_tf.fitting.report import render
+from recsim_tf.tables import text_table
 
 _RESULTS = "results.json"
 # Elements of a table that results.json lists; larger ones are in the model.
@@ -241,20 +242,13 @@ def estimates_table(content: Mapping[str, Any]) -> str:
     """A table of the estimates with their intervals, and the log-likelihoods, as text; of the
     content of results.json.
     """
-    width = max(len("  posterior by NUTS"), *(len(name) for name in content["estimates"]))
-    lines = [
-        f"{'parameter':<{width}}  {'estimate':>10}  {'s.e.':>9}  {content['confidence']:.0%}"
-        " interval"
-    ]
-    lines.append("-" * (len(lines[0]) + 8))
+    rows = [("parameter", "estimate", "s.e.", f"{content['confidence']:.0%} interval")]
     not_identified = content.get("not_identified", [])
     for name, estimate in content["estimates"].items():
         value = estimate.get("value")
         if not isinstance(value, float):
-            lines.append(
-                f"{name:<{width}}  a table {estimate.get('shape', list(np.shape(value)))}, see the"
-                " model"
-            )
+            shape = estimate.get("shape", list(np.shape(value)))
+            rows.append((name, "", "", f"a table {shape}, see the model"))
             continue
         interval = (
             "" if estimate["low"] is None else f"[{estimate['low']:.4g}, {estimate['high']:.4g}]"
@@ -262,16 +256,15 @@ def estimates_table(content: Mapping[str, Any]) -> str:
         if name in not_identified:
             interval = "not identified"
         error = "" if estimate["standard_error"] is None else f"{estimate['standard_error']:.3g}"
-        lines.append(f"{name:<{width}}  {value:>10.5g}  {error:>9}  {interval}")
+        rows.append((name, f"{value:.5g}", error, interval))
         drawn = content.get("posterior", {}).get(name)
         if drawn is not None:
             spread = (
                 f"R-hat {drawn['r_hat']:.3f}, {drawn['effective_sample_size']:,.0f} effective draws"
             )
-            lines.append(
-                f"{'  posterior by NUTS':<{width}}  {drawn['mean']:>10.5g}  {drawn['sd']:>9.3g} "
-                f" {spread}"
-            )
+            cells = f"{drawn['mean']:.5g}", f"{drawn['sd']:.3g}", spread
+            rows.append(("  posterior by NUTS", *cells))
+    lines = [text_table(rows, left=(0, 3))]
     lines.append(
         f"Log-likelihood a step: {content['log_likelihood_per_step']:.5f} over"
         f" {content['sessions']:,} sessions fitted"

@@ -17,6 +17,7 @@ from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write
 from recsim_tf.experiment.sweeps.settings import Sweep
 from recsim_tf.experiment.sweeps.summary import counts, markdown, variants_table
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
+from recsim_tf.tables import text_table
 
 ENGINES = ("local", "ray")
 # Runs trials; returns None or the signal that asked to stop.
@@ -97,11 +98,11 @@ def run_sweep(
 
 def _print_trials(folder: SweepDirectory, shard: Shard) -> None:
     part = folder.part(shard)
-    for trial in part:
-        print(
-            f"{folder.files[trial.name].outcome().status:<8}  {trial.name} "
-            f" {trial.num_iterations:,} iterations"
-        )
+    rows = [
+        (folder.files[trial.name].outcome().status, trial.name, f"{trial.num_iterations:,}")
+        for trial in part
+    ]
+    print(text_table([("status", "trial", "iterations"), *rows], left=(0, 1)))
     of = f" of {len(folder.trials)}" if shard.divisor > 1 else ""
     print(
         f"{len(part)}{of} trials, {sum(trial.num_iterations for trial in part):,} iterations in"

@@ -2,13 +2,14 @@
 how well.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.parameters.parameter import element
+from recsim_tf.tables import markdown_table
 
 # Tables with more elements are summarised in one row.
 _MAX_ROWS = 24
@@ -121,7 +122,7 @@ def _warnings(fit: Figures) -> list[str]:
 
 def _figures(values: Figures) -> str:
     return (
-        _table(("", ""), [(name, _text(value)) for name, value in values.items()])
+        markdown_table([("", ""), *((name, _text(value)) for name, value in values.items())])
         if values
         else _NOT_STATED
     )
@@ -130,7 +131,7 @@ def _figures(values: Figures) -> str:
 def _parameters(
     estimates: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
 ) -> str:
-    rows: list[Sequence[str]] = []
+    rows: list[Sequence[str]] = [("parameter", "value", "standard error", "interval from", "to")]
     for name, estimate in estimates.items():
         columns = [
             np.asarray(column)
@@ -151,7 +152,7 @@ def _parameters(
             if unknown[index]:
                 texts[1] = _NOT_IDENTIFIED
             rows.append((element(name, index), *texts))
-    return _table(("parameter", "value", "standard error", "interval from", "to"), rows)
+    return markdown_table(rows)
 
 
 def _text(value) -> str:
@@ -168,12 +169,3 @@ def _text(value) -> str:
             else f"{value:.6g}"
         )
     return _NONE
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [
-        header,
-        ["---"] * len(header),
-        *([cell.replace("|", "\\|") for cell in row] for row in rows),
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

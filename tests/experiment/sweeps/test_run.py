@@ -202,7 +202,8 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
     ]
     code, output, errors = run_command(capfd, *sweep, "--dry_run")
     assert code == 0, errors
-    first, second, total = output.splitlines()
+    head, _, first, second, total = output.splitlines()
+    assert head.split() == ["status", "trial", "iterations"]
     assert (first.split()[:2], second.split()[:2]) == (
         ["pending", "target=differential/seed-7"],
         ["pending", "target=sarsa/seed-7"],

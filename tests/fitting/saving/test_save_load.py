@@ -176,10 +176,8 @@ def test_tables_of_parameters_are_shared(tmp_path, result):
     np.testing.assert_array_equal(loaded.simulator.documents.factors, factors)
     assert loaded.simulator.documents.factors.dtype == np.float64
     assert digest(rollout(loaded.simulator)) == digest(rollout(fitted.simulator))
-    assert (
-        "| documents.factors [1682, 32] | mean "
-        in (tmp_path / "model" / "MODEL_CARD.md").read_text()
-    )
+    card = " ".join((tmp_path / "model" / "MODEL_CARD.md").read_text().split())
+    assert "| documents.factors [1682, 32] | mean " in card
 
 
 def test_the_callers_configuration_has_no_part_in_it_and_stays(folder, result):
@@ -389,17 +387,19 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
     card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
     assert card.startswith("# Short evenings\n\n**The fit had not converged when it stopped.**\n")
     value = result.estimates["users.choice_model.no_click_mass"].value
-    for line in (
+    # Tables pad their cells.
+    words = " ".join(card.split())
+    for text in (
         f"| sessions | {NUM_SESSIONS} |",
         "| search | LBFGS |",
         "| converged | no |",
         f"| log-likelihood of the training sessions | {result.log_likelihood:.6g} |",
         "| calibration error | 0.25 |",
-        "## Limits\n\nSimulated users only.",
-        "## Licence of the data\n\nCC BY 4.0",
-        "## Intended use\n\nNot stated.",
+        f"| users.choice_model.no_click_mass | {value:.6g} |",
+        "## Limits Simulated users only.",
+        "## Licence of the data CC BY 4.0",
+        "## Intended use Not stated.",
         "interest_evolution.slate_size = 2",
     ):
-        assert line in card
-    assert f"| users.choice_model.no_click_mass | {value:.6g} |" in card
+        assert text in words
     assert load_model(tmp_path / "model").metadata["checks"] == {"calibration error": 0.25}
