@@ -140,7 +140,8 @@ def test_each_value_has_the_sessions_of_a_run_of_its_own(environment_id, name):
     results = together.compare(simulator, lambda simulator: {"random": random_policy(simulator)})
     alone = sessions_of(simulator.with_parameters({name: other}))
     for result, expected in zip(results, (sessions_by_default(environment_id), alone), strict=True):
-        for found, of_its_own in zip(result.sessions, expected.sessions, strict=True):
+        pairs = zip(*map(tf.nest.flatten, (result.sessions, expected.sessions)), strict=True)
+        for found, of_its_own in pairs:
             np.testing.assert_allclose(found, of_its_own, rtol=1e-5)
 
 
@@ -166,7 +167,19 @@ def test_all_are_saved_and_loaded(environment_id, tmp_path):
         name: ParameterEstimate(value, np.full_like(value, np.nan), value, value)
         for name, value in values.items()
     }
-    result = FitResult(fitted, estimates, -1.0, None, [], True, False, 0.95, LBFGS())
+    result = FitResult(
+        simulator=fitted,
+        estimates=estimates,
+        log_likelihood=-1.0,
+        held_out_log_likelihood=None,
+        history=[],
+        converged=True,
+        stopped_early=False,
+        diverged=False,
+        not_identified={},
+        confidence=0.95,
+        search=LBFGS(),
+    )
     config = f"make.environment_id = '{environment_id}'"
     save_model(tmp_path / "model", result, build="make", config=config)
     loaded = load_model(tmp_path / "model").simulator

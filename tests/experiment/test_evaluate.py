@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -58,7 +59,8 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     simulator = parts.simulator.with_parameters({NO_CLICK_MASS: 3.0})
     for expected in Evaluation().evaluate(simulator, parts.policies(simulator)):
         found = results[f"{expected.name} [no_click_mass=3.0, seed=1]"]
-        for compared, of_its_own in zip(found.sessions, expected.sessions, strict=True):
+        pairs = zip(*map(tf.nest.flatten, (found.sessions, expected.sessions)), strict=True)
+        for compared, of_its_own in pairs:
             np.testing.assert_allclose(compared, of_its_own, rtol=1e-5)
     assert len({result.mean_return for result in results.values()}) > 8
 

@@ -259,7 +259,7 @@ def test_the_present_configuration_is_the_default_and_only_what_builds_is_saved(
         ),
         (
             {"config": "interest_evolution.slate_size = 0"},
-            "config does not build a simulator: slate_size must be in",
+            "config does not build a simulator: slate_size must be",
         ),
         (
             {"data": {"sessions": np.zeros(3)}},
