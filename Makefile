@@ -67,8 +67,7 @@ docs: $(VENV)/.test
 
 notebooks: $(VENV)/.test
 	$(PIP) install --quiet ".[notebooks]" --constraint requirements-test.lock
-	cd examples && for name in own_environment fit_table; do \
-		rm -rf runs/examples/$$name && ../$(BIN)/jupytext --to ipynb --execute $$name.py; done
+	$(BIN)/python docs/notebooks.py
 
 # pip alone: nothing of recsim_tf needs to be installed.
 data: $(BIN)/python

@@ -1,13 +1,15 @@
 """A command as a process: what it writes to standard error, and its exit status."""
 
+import contextlib
+import logging
 import os
 import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from absl import logging
+import absl.logging
 
 from recsim_tf.errors import OF_VALUES, one_line, place, told
 from recsim_tf.experiment.runs.errors import StoppedError
@@ -20,9 +22,25 @@ TRACEBACK = "RECSIM_TF_TRACEBACK"
 
 def quiet() -> None:
     """Leaves out the warnings and log messages of the libraries in this process."""
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.ERROR)
+    absl.logging.use_absl_handler()
+    absl.logging.set_verbosity(absl.logging.ERROR)
     warnings.filterwarnings("ignore")
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Inside, libraries write no warnings and log no messages."""
+    logger, verbosity = logging.getLogger("tensorflow"), absl.logging.get_verbosity()
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.ERROR)
+        absl.logging.set_verbosity(absl.logging.FATAL)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            absl.logging.set_verbosity(verbosity)
 
 
 def exit_status(name: str, command: Callable[[], int | None]) -> int:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import time
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.experiment.runs.command import quietly
 from recsim_tf.experiment.runs.errors import StoppedError, UsageError
 from recsim_tf.experiment.runs.files import write_json
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -251,9 +251,8 @@ class TrainingRun:
         plots.plot_learning_curve(
             folder.path / "learning_curve.png", folder.metrics(), results, parts.agent.name
         )
-        with warnings.catch_warnings():
-            # Of the type of TF-Agents' own actions.
-            warnings.filterwarnings("ignore", "Encoding a StructuredValue")
+        # TensorFlow tells of names and types that are TF-Agents' own.
+        with quietly():
             saver = policy_saver.PolicySaver(parts.policy, batch_size=None)
             saver.save(str(folder.path / "policy"))
         print(tables.results_table(results))
