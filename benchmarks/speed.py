@@ -20,7 +20,7 @@ import commands
 import processes
 from absl import flags
 from sections import measure
-from speeds import draws, growth, memory, peers, plot, sizes, slates, training
+from speeds import draws, growth, gymnasium, memory, peers, plot, sizes, slates, training
 from speeds.common import Settings
 
 from recsim_tf.tables import text_table
@@ -34,6 +34,7 @@ _SECTIONS = {
     "memory": memory.measure,
     "sizes": sizes.measure,
     "growth": growth.measure,
+    "gymnasium": gymnasium.measure,
 }
 # Figures that the project holds itself to, and the least, or with a minus the most, that is asked
 # of them.
@@ -48,6 +49,7 @@ _BARS = {
     "slateq_vs_recsim": 60,
     "exact_vs_topk": -7,
     "bytes_per_user": -4096,
+    "gymnasium_steps": 1000,
 }
 
 commands.define_flags(

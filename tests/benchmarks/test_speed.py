@@ -18,6 +18,12 @@ def test_a_quick_run_reports_a_step_and_its_draws(tmp_path):
     assert image.read_bytes().startswith(b"\x89PNG")
 
 
+def test_steps_of_gymnasium_are_measured(tmp_path):
+    content, printed = quick_run(tmp_path, "speed.py", "--section=gymnasium")
+    assert content["figures"]["gymnasium_steps"] > 0
+    assert "steps a CPU second" in printed
+
+
 def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word(tmp_path):
     content, printed = quick_run(
         tmp_path, "speed.py", "--section=training", f"--recsim-python={sys.executable}"
