@@ -30,8 +30,15 @@ class FittedSimulator:
     """
 
     def __init__(self, simulator: Simulator, parameters: Mapping[str, Parameter]):
+        if not isinstance(parameters, Mapping):
+            raise ValueError(
+                f"parameters must be `Parameter`s by name, got {type(parameters).__name__}"
+            )
         if not parameters:
             raise ValueError("parameters must name at least one parameter to fit, got none")
+        for name, parameter in parameters.items():
+            if not isinstance(parameter, Parameter):
+                raise ValueError(f"parameters[{name!r}] must be a `Parameter`, got {parameter!r}")
         self.parameters = dict(parameters)
         dtype = simulator.users.dtype
         self._transformed = {

@@ -309,6 +309,11 @@ def test_the_simulator_that_is_given_stays_as_it_is(result):
     ("parameters", "message"),
     [
         ({}, "parameters must name at least one parameter to fit, got none"),
+        (["users.step_penalty"], "parameters must be `Parameter`s by name, got list"),
+        (
+            {"users.step_penalty": 0.5},
+            r"parameters\['users.step_penalty'\] must be a `Parameter`, got 0.5",
+        ),
         (
             {"no_click_mass": Parameter()},
             r"Simulator has no parameter no_click_mass; its parameters are users\.",
