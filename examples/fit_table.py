@@ -11,12 +11,11 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas
-import tensorflow as tf
-from tensorflow_probability import distributions as tfd
-
 import recsim_tf
+import tensorflow as tf
 from recsim_tf import fitting
 from recsim_tf.environments.drifting_taste import Catalogue
+from tensorflow_probability import distributions as tfd
 
 NUM_SESSIONS = 300 if "--quick" in sys.argv else 3000
 NUM_TOPICS, NUM_ARTICLES, FOLDER = 4, 40, "runs/examples/fit_table"

@@ -10,10 +10,9 @@ import gin
 import matplotlib.pyplot as plt
 import pandas
 import tensorflow as tf
-from tf_agents.agents import tf_agent
-
 from recsim_tf import cli
 from recsim_tf.agents.shared.exploration import Exploration
+from tf_agents.agents import tf_agent
 
 QUICK, FOLDER = "--quick" in sys.argv, "runs/examples/own_agent"
 

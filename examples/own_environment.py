@@ -10,10 +10,9 @@ import sys
 
 import gin
 import pandas
+import recsim_tf.cli
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
-
-import recsim_tf.cli
 
 QUICK, FOLDER = "--quick" in sys.argv, "runs/examples/own_environment"
 Purchase = collections.namedtuple("Purchase", ["clicked", "paid"])  # both [B, K]

@@ -16,7 +16,6 @@ except ImportError:
 import gymnasium
 import matplotlib.pyplot as plt
 import numpy as np
-
 import recsim_tf.adapters.gymnasium
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 

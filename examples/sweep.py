@@ -8,7 +8,6 @@
 import sys
 
 import matplotlib.pyplot as plt
-
 from recsim_tf.experiment.sweeps.run import run_sweep
 
 QUICK, FOLDER = "--quick" in sys.argv, "runs/examples/sweep"
