@@ -29,6 +29,7 @@ _ROOT = pathlib.Path(__file__).parent.parent
 PAGES = (
     "README.md",
     "CONTRIBUTING.md",
+    "examples/README.md",
     *(f"docs/{p.name}" for p in sorted(_ROOT.glob("docs/*.md"))),
 )
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
