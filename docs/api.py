@@ -7,27 +7,13 @@ import sys
 import warnings
 from pathlib import Path
 
-import recsim_tf.agents  # noqa: F401  # Before anything imports TF-Agents.
+import recsim_tf.agents  # Before anything imports TF-Agents.
 
 # isort: split
 import pdoc
 
-MODULES = (
-    "recsim_tf",
-    *(
-        f"recsim_tf.{name}"
-        for name in (
-            "adapters",
-            "agents",
-            "core",
-            "environments",
-            "experiment",
-            "fitting",
-            "gradients",
-            "policies",
-        )
-    ),
-)
+# `recsim_tf` documents the names that it has itself, choice models among them.
+MODULES = ("recsim_tf", *(f"recsim_tf.{name}" for name in recsim_tf._PACKAGES if name != "choice"))
 
 
 def write(folder: Path) -> None:

@@ -145,7 +145,7 @@ MISTAKES = {
     ),
     "a policy that invents a state": (
         lambda: rollout(lambda observation, policy_state, seed: (SLATE, {"clicks": SLATE})),
-        r"policy must return a policy_state of .* \(\), got {'clicks': 'EagerTensor'}",
+        r"policy must return a policy_state like .* \(\), got {'clicks': 'int32\(3, 2\)'}",
     ),
     "a policy that shows scores": (
         lambda: rollout(showing(tf.zeros([NUM_USERS, K]))),

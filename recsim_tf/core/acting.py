@@ -15,9 +15,17 @@ def check_policy(policy: Policy) -> None:
 
 
 def act(
-    policy: Policy, observation: Observation, policy_state: Nest, seed: tf.Tensor
+    policy: Policy,
+    observation: Observation,
+    policy_state: Nest,
+    seed: tf.Tensor,
+    name: str = "policy",
 ) -> tuple[tf.Tensor, Nest]:
-    """A policy's slate and its next state, of the structure of the given one.
+    """A policy's slate, and its next state in the format of the given one.
+
+    Args:
+      policy, observation, policy_state, seed: the policy and its arguments.
+      name: of the policy, for errors.
 
     Raises:
       ValueError: if the policy returns something else.
@@ -25,20 +33,39 @@ def act(
     result = policy(observation, policy_state, seed)
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ValueError(
-            f"policy must return (slate, policy_state), got {type(result).__name__}"
+            f"{name} must return (slate, policy_state), got {type(result).__name__}"
             + (f" of {len(result)}" if isinstance(result, tuple | list) else "")
         )
     slate, next_state = result
-    try:
-        tf.nest.assert_same_structure(policy_state, next_state)
-    except (TypeError, ValueError) as error:
-        structures = [
-            tf.nest.map_structure(lambda leaf: type(leaf).__name__, state)
-            for state in (policy_state, next_state)
-        ]
+    if not _is_like(policy_state, next_state):
         raise ValueError(
-            "policy must return a policy_state of the structure of the one that it was given,"
-            f" {structures[0]}, got {structures[1]}: a policy with a state has a method"
-            " initial_state, or rollout takes policy_state="
-        ) from error
+            f"{name} must return a policy_state like the one that it was given,"
+            f" {_format(policy_state)}, got {_format(next_state)}: a policy with a state has a"
+            " method initial_state, or rollout takes policy_state="
+        )
     return slate, next_state
+
+
+def _is_like(before: Nest, after: Nest) -> bool:
+    """Whether two nests have one structure, and tensors of the same dtypes and shapes."""
+    try:
+        tf.nest.assert_same_structure(before, after)
+        tensors = [map(tf.convert_to_tensor, tf.nest.flatten(state)) for state in (before, after)]
+        return all(
+            one.dtype == other.dtype and one.shape.is_compatible_with(other.shape)
+            for one, other in zip(*tensors, strict=True)
+        )
+    except (TypeError, ValueError):
+        return False
+
+
+def _format(state: Nest) -> str:
+    """The structure of a nest, and the dtypes and shapes of its tensors."""
+
+    def of_leaf(leaf):
+        if leaf is None:
+            return "None"
+        tensor = tf.convert_to_tensor(leaf)
+        return f"{tensor.dtype.name}{tensor.shape}"
+
+    return str(tf.nest.map_structure(of_leaf, state))

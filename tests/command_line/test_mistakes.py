@@ -386,7 +386,7 @@ def test_a_fault_in_a_module_is_told_with_its_line(folder, capfd, old, new, mess
         (
             _SHOWN,
             "        return tf.repeat(slate, 2, axis=0)",
-            "policy window must return a tuple (slate, policy_state), got ",
+            "policy window must return (slate, policy_state), got ",
         ),
         (
             _SHOWN,
@@ -406,7 +406,7 @@ def test_a_fault_in_a_module_is_told_with_its_line(folder, capfd, old, new, mess
         (
             _SHOWN,
             "        return tf.repeat(slate, 2, axis=0), 1",
-            "policy window must keep the structure of its policy_state, (), got ",
+            "policy window must return a policy_state like the one that it was given, (), got ",
         ),
     ],
 )

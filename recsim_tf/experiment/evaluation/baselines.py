@@ -8,6 +8,7 @@ from gin.config import ConfigurableReference
 from tf_agents.policies import tf_policy
 
 from recsim_tf.core import nests, random, validation
+from recsim_tf.core.acting import act
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
@@ -131,33 +132,15 @@ class _CheckedPolicy:
     def __call__(
         self, observation: Observation, policy_state: Nest, seed
     ) -> tuple[tf.Tensor, Nest]:
-        step = self._policy(observation, policy_state, seed)
-        if not isinstance(step, tuple) or len(step) != 2:
-            raise UsageError(
-                f"policy {self._name} must return a tuple (slate, policy_state), got"
-                f" {type(step).__name__}"
-            )
-        slate, next_state = step
-        simulator = self._simulator
+        name, simulator = f"policy {self._name}", self._simulator
+        slate, next_state = act(self._policy, observation, policy_state, seed, name)
         try:
             slate = validation.check_slate_format(
                 slate, nests.batch_size(observation), simulator.slate_size
             )
         except ValueError as error:
-            raise UsageError(f"policy {self._name}: {error}") from error
+            raise UsageError(f"{name}: {error}") from error
         slate = validation.check_slate_values(
             slate, simulator.num_candidates, simulator.allow_duplicates
         )
-        before, after = _format(policy_state), _format(next_state)
-        if before != after:
-            raise UsageError(
-                f"policy {self._name} must keep the structure of its policy_state, {before}, got"
-                f" {after}"
-            )
         return slate, next_state
-
-
-def _format(state: Nest) -> str:
-    """The structure of a nest, and the dtypes and shapes of its tensors."""
-    tensors = tf.nest.map_structure(tf.convert_to_tensor, state)
-    return str(tf.nest.map_structure(lambda leaf: f"{leaf.dtype.name}{leaf.shape}", tensors))
