@@ -8,9 +8,9 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.explanation import ValuesItems, explain
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.files import write_json
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.files import write_json
 
 
 def evaluate_run(

@@ -15,8 +15,8 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.files import write_json, write_text
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.files import write_json, write_text
 from recsim_tf.fitting import (
     FitResult,
     Parameter,
@@ -29,6 +29,7 @@ from recsim_tf.fitting import (
     save_model,
 )
 from recsim_tf.fitting.checks.fit_checks import as_json
+from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.logs import (
     MovieLensLog,
@@ -127,6 +128,10 @@ def run_fit(
             f" {posterior} and {held_out}"
         )
     check(simulator)
+    if num_replicates < LEAST_REPLICATES:  # Refused after the fit it would lose the fit.
+        raise UsageError(
+            f"run_fit.num_replicates must be at least {LEAST_REPLICATES}, got {num_replicates}"
+        )
     with run_dir.claim():
         started = time.perf_counter()
         result = fit(simulator, parameters, log, held_out=validation, folder=run_dir.path)

@@ -21,8 +21,8 @@ from recsim_tf.experiment.evaluation.baselines import (
     named_baselines,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
-from recsim_tf.experiment.runs.files import write_json
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.files import write_json
 
 # An episode file is simulated and written in pieces, so that memory does not grow with the number
 # of users.
@@ -99,11 +99,12 @@ def simulate_policies(
             _write_episodes(episode_file, simulator, policy, evaluation, log_steps)
         folder.write_operative_config()
         sessions.write_sessions(folder.path / "sessions.csv", results)
-        write_json(folder.path / "results.json", content)
         if evaluation.comparison is not None:
             plots.plot_values(folder.path / "values.png", results)
         elif len(results) > 1:
             plots.plot_returns(folder.path / "returns.png", results)
+        # Last, since it says that a simulation is finished.
+        write_json(folder.path / "results.json", content)
     print(tables.results_table(results))
     return content
 

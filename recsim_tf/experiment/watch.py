@@ -9,9 +9,9 @@ import tensorflow as tf
 from recsim_tf.experiment.evaluation import sessions
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.files import append_json
 from recsim_tf.experiment.runs.folder import RunDirectory, restore
 from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.files import append_json
 
 
 def watch_run(

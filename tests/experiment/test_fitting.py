@@ -153,6 +153,10 @@ def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not
     ("bindings", "message"),
     [
         (
+            ["run_fit.num_replicates = 10"],
+            "run_fit.num_replicates must be at least 20, got 10",
+        ),
+        (
             ["run_fit.log = 3"],
             "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got int",
         ),
@@ -174,3 +178,4 @@ def test_bad_input_is_named(tmp_path, config, bindings, message):
     run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
     with pytest.raises((ValueError, OSError), match=message):
         run_fit(run)
+    assert not list((tmp_path / "run").glob("*.json"))

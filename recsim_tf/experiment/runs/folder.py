@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.files import append_json, locked, parse_json_lines, write_text
+from recsim_tf.experiment.runs.locks import locked
+from recsim_tf.files import UNFINISHED, append_json, parse_json_lines, write_text
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -159,7 +160,10 @@ def holds(folder: Path, record: str, kind: str) -> bool:
         raise UsageError(f"root_dir {folder} is a file, name a folder")
     if (folder / record).is_file():
         return True
-    if folder.exists() and any(not path.name.startswith(_LOCK) for path in folder.iterdir()):
+    names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    # A process may have been killed while it wrote the record.
+    ours = record + UNFINISHED
+    if any(not name.startswith(_LOCK) and name != ours for name in names):
         raise UsageError(
             f"root_dir {folder} is not empty and holds no {kind} (no {record}): name a new or"
             " empty folder"

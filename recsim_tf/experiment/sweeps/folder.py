@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.files import locked, write_json
 from recsim_tf.experiment.runs.folder import RunDirectory, holds
+from recsim_tf.experiment.runs.locks import locked
 from recsim_tf.experiment.sweeps.trial import MetricsTail, Trial, TrialFiles
+from recsim_tf.files import write_json
 
 _RECORD = "trials.json"
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.experiment.evaluation import own_measures
-from recsim_tf.experiment.runs.files import write_csv, write_json
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.statistics import IntervalEstimate, interval_estimate
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
+from recsim_tf.files import write_csv, write_json
 
 _EVALUATION = "AverageEpisodeRewards/eval"
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsim_tf.experiment.runs.files import parse_json_lines, write_json, write_text
 from recsim_tf.experiment.sweeps.spaces import Bindings
+from recsim_tf.files import parse_json_lines, write_json, write_text
 
 FINISHED = "finished"
 FAILED = "failed"

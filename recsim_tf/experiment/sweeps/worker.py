@@ -16,8 +16,8 @@ from pathlib import Path
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.command import exit_status, quiet
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.files import locked
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.runs.locks import locked
 
 # Trials of a sweep that was killed may still be writing a checkpoint.
 _PATIENCE_SECONDS = 120.0

@@ -17,12 +17,12 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.command import quietly
 from recsim_tf.experiment.runs.errors import StoppedError, UsageError
-from recsim_tf.experiment.runs.files import write_json
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.runs.stopping import noting_signals
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.files import write_json
 
 
 @gin.configurable("train", module="recsim_tf")
@@ -246,7 +246,6 @@ class TrainingRun:
                 "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
             },
         }
-        write_json(folder.path / "results.json", content)
         sessions.write_sessions(folder.path / "sessions.csv", results)
         plots.plot_learning_curve(
             folder.path / "learning_curve.png", folder.metrics(), results, parts.agent.name
@@ -255,6 +254,8 @@ class TrainingRun:
         with quietly():
             saver = policy_saver.PolicySaver(parts.policy, batch_size=None)
             saver.save(str(folder.path / "policy"))
+        # Last, since it says that a run is finished.
+        write_json(folder.path / "results.json", content)
         print(tables.results_table(results))
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"

@@ -15,6 +15,9 @@ from recsim_tf.fitting.validation import check_at_least
 
 _QUANTILES = (0.025, 0.975)
 
+# For a p-value.
+LEAST_REPLICATES = 20
+
 
 class Statistic(NamedTuple):
     """A statistic of the log, and of each of R simulations of it."""
@@ -110,7 +113,7 @@ def predictive_check(
     Raises:
       ValueError: if num_replicates is below 20, or the log lacks what the models need.
     """
-    check_at_least(20, num_replicates=num_replicates)
+    check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     sessions = Resimulation(simulator, log, batch_size, jit_compile)
     first_seed, second_seed, *seeds = random.split_seed(seed, num_replicates + 2)
     observed = sessions.observed(first_seed)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.errors import one_line
+from recsim_tf.files import write_text
 from recsim_tf.fitting.validation import check_at_least
 
 _WHAT = "fit.json"
@@ -50,8 +51,7 @@ class FitFolder:
                     f"folder {self.path} holds another fit, which differs in"
                     f" {', '.join(changed)}: choose another folder"
                 )
-        self.path.mkdir(parents=True, exist_ok=True)
-        described.write_text(text, encoding="utf-8")
+        write_text(described, text)
 
 
 @dataclasses.dataclass

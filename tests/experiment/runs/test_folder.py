@@ -46,6 +46,19 @@ def test_a_foreign_folder_is_refused(tmp_path):
     assert snapshot(tmp_path) == {"thesis.txt": b"precious"}
 
 
+def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
+    (tmp_path / "config.gin.new").write_text("train.num_it")
+    folder = RunDirectory(tmp_path, "a = 1\n")
+    with folder.claim():
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"config.gin", ".lock"}
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.new").write_text("mine")
+    with pytest.raises(UsageError, match="is not empty and holds no run"):
+        RunDirectory(other, "a = 1\n")
+
+
 def test_a_file_is_refused_as_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):

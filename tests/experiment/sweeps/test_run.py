@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.files import locked
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.runs.locks import locked
 from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
 from tests.experiment.sweeps.sweeps import rows_without_times

@@ -11,6 +11,7 @@ from recsim_tf.errors import one_line
 from recsim_tf.experiment import commands
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.training import run
 from recsim_tf.experiment.training.parts import experiment
 from tests.experiment.tiny_runs import (
     TINY,
@@ -81,6 +82,25 @@ def test_a_finished_run_is_extended_by_more_iterations(finished, tmp_path):
     _, uninterrupted = finished
     assert results["policies"] == uninterrupted["policies"]
     assert results["train"]["train_steps"] == 40
+
+
+@pytest.mark.slow
+def test_a_run_that_dies_before_its_last_file_is_not_finished_and_goes_on(
+    finished, tmp_path, monkeypatch
+):
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(run.policy_saver, "PolicySaver", _full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            commands.train(open_run(folder))
+    assert not (folder / "results.json").exists()
+    results = commands.train(open_run(folder))
+    assert results["policies"] == finished[1]["policies"]
+    assert (folder / "policy").is_dir()
+
+
+def _full_disk(*arguments, **named):
+    raise OSError(28, "No space left on device")
 
 
 def test_fewer_iterations_than_were_run_are_refused(finished):

@@ -1,16 +1,16 @@
-"""Files that other processes may read, and that a kill may interrupt."""
+"""Files that appear whole or not at all, whenever a process is killed."""
 
 import contextlib
 import csv
-import fcntl
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from recsim_tf.experiment.runs.errors import UsageError
+# The end of the name of a file that is being written; one that a kill leaves counts as nothing.
+UNFINISHED = ".new"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -18,7 +18,7 @@ def write_text(path: Path, text: str) -> None:
     folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
+    temporary = path.with_name(path.name + UNFINISHED)
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
 
@@ -50,26 +50,3 @@ def parse_json_lines(lines: Iterable[str | bytes]) -> list[dict[str, Any]]:
         with contextlib.suppress(json.JSONDecodeError):
             rows.append(json.loads(line))
     return rows
-
-
-@contextlib.contextmanager
-def locked(folder: Path, name: str) -> Iterator[None]:
-    """Creates the folder, and holds the lock of a name in it inside the context.
-
-    Raises:
-      UsageError: if another process holds it, or if the folder cannot be created.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"root_dir {folder} cannot be created: {error.strerror}") from error
-    # The operating system releases the lock when the process ends, however it ends.
-    with open(folder / name, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"root_dir {folder} is in use by another process: wait for it or choose another"
-                " root_dir"
-            ) from error
-        yield
