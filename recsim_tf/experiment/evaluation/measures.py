@@ -16,7 +16,7 @@ from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.evaluation.comparison import Setting
 from recsim_tf.experiment.evaluation.own_measures import Estimate, OwnMeasures
 
-NONE = OwnMeasures()
+_NO_OWN = OwnMeasures()
 
 
 class Measures(NamedTuple):
@@ -104,7 +104,7 @@ class SessionSums(NamedTuple):
 
     @classmethod
     def zeros(
-        cls, num_users: int, num_clusters: int = 0, own: OwnMeasures = NONE, user: Nest = ()
+        cls, num_users: int, num_clusters: int = 0, own: OwnMeasures = _NO_OWN, user: Nest = ()
     ) -> "SessionSums":
         """The sums before the first step.
 
@@ -127,7 +127,7 @@ class SessionSums(NamedTuple):
         """[B]: 1 where the session has ended."""
         return self.left + self.time_limit
 
-    def add(self, transition: Transition, own: OwnMeasures = NONE) -> "SessionSums":
+    def add(self, transition: Transition, own: OwnMeasures = _NO_OWN) -> "SessionSums":
         """Adds one step; `own` as for `zeros`."""
         active = tf.cast(transition.active, tf.float32)
         counts = _count(transition.response, self.cluster_clicks.shape[1])

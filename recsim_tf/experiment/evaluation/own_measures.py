@@ -10,9 +10,15 @@ import tensorflow as tf
 from recsim_tf.core.types import Nest, Transition
 from recsim_tf.experiment.runs.errors import UsageError
 
-# Names by which results.json and sessions.csv know something else.
-_TAKEN = frozenset(
-    ("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome", "episodes")
+# Names that mean something else: columns of sessions.csv, those of sweep.csv, RecSim's tags.
+TAKEN = frozenset(
+    (
+        *("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome", "episodes"),
+        *("trial", "status", "seed", "error", "folder", "standard_error", "session_length"),
+        *("click_rate", "quality", "iterations", "env_steps", "seconds"),
+        *("AverageEpisodeRewards", "AverageEpisodeLength", "StdEpisodeRewards", "StandardError"),
+        *("CTR", "AverageQuality", "cluster_watch_count_frac"),
+    )
 )
 
 
@@ -86,7 +92,7 @@ def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Ca
             f" {functions!r}"
         )
     for name, function in (functions or {}).items():
-        if not isinstance(name, str) or not name or name in _TAKEN or set(name) & set("/,="):
+        if not isinstance(name, str) or not name or name in TAKEN or set(name) & set("/,="):
             raise UsageError(
                 f"Evaluation.{argument} must have names of its own without '/', ',' and '=', got"
                 f" {name!r}"

@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.evaluation.own_measures import OwnMeasures
-from recsim_tf.experiment.evaluation.sessions import write_sessions
+from recsim_tf.experiment.evaluation.own_measures import TAKEN, OwnMeasures
+from recsim_tf.experiment.evaluation.sessions import COLUMNS, write_sessions
 from recsim_tf.experiment.evaluation.tables import results_table
 from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.sweeps.results import MEASURES
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions
 
@@ -62,6 +63,11 @@ def test_segments_divide_the_users_by_their_state_at_the_start(result, levels):
     np.testing.assert_allclose(of_high, result.sessions.own["level seen"][high].mean())
     assert parts["1"]["return"] == {"mean": 2.0 * LIMIT, "standard_error": 0.0}
     assert result.segments["all"]["0"]["measures"] == result.measures
+
+
+def test_no_column_or_tag_can_be_overwritten(result):
+    tags = {tag.partition("/")[0] for tag in result._replace(measures={}, segments={}).tags("eval")}
+    assert {*COLUMNS, *MEASURES, *tags} <= TAKEN
 
 
 def test_they_are_in_the_files_the_tags_and_the_tables(result, tmp_path):
