@@ -1,0 +1,1 @@
+"""The sections of faults.py."""
