@@ -111,8 +111,8 @@ def restore_newest(
     for number in reversed(numbers(folder)):
         try:
             restore(folder, number, part, checkpoint, whole)
-        except CorruptError as fault:
-            faults.append(fault)
+        except CorruptError as error:
+            faults.append(error)
             continue
         for fault in faults:
             print(f"recsim-tf: {fault}: going back to {number}", file=sys.stderr, flush=True)

@@ -81,12 +81,13 @@ def simulate_policies(
             )
     check(simulator)
     of_simulator = functools.partial(baseline_policies, named)
+    policies_of_simulator = of_simulator(simulator)
     if episode_file is not None and "://" not in episode_file:
         require_writable(Path(episode_file).absolute().parent)
     with folder.claim():
         started = time.perf_counter()
         results = (
-            evaluation.evaluate(simulator, of_simulator(simulator))
+            evaluation.evaluate(simulator, policies_of_simulator)
             if evaluation.comparison is None
             else evaluation.compare(simulator, of_simulator)
         )
@@ -100,7 +101,7 @@ def simulate_policies(
         }
         with contextlib.ExitStack() as stack:
             if episode_file is not None:
-                (policy,) = of_simulator(simulator).values()
+                (policy,) = policies_of_simulator.values()
                 # The file appears last: as long as it is not there, the command can be repeated.
                 writer = stack.enter_context(episodes.Writer(episode_file, simulator))
                 _write_episodes(writer, simulator, policy, evaluation, log_steps)

@@ -116,9 +116,9 @@ class _Path(NamedTuple):
     """What `maximise` knows of its way besides."""
 
     start: np.ndarray  # float64 [P]
-    first_value: np.ndarray
+    first_value: float
     first_gradient: np.ndarray  # [P]
-    worst: np.ndarray  # loss that was met
+    worst: float  # loss that was met
     last_finite: np.ndarray  # [P], the last position where value and gradient were finite
 
 
@@ -146,7 +146,8 @@ class Memory(tf.Module):
         """What `keep` took."""
         size = len(_Results._fields)
         results = _Results(*(tf.convert_to_tensor(each) for each in self._content[:size]))
-        return results, _Path(*(each.numpy() for each in self._content[size:]))
+        start, value, gradient, worst, last_finite = (each.numpy() for each in self._content[size:])
+        return results, _Path(start, float(value), gradient, float(worst), last_finite)
 
 
 class Maximum(NamedTuple):
