@@ -12,6 +12,9 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.files import write_json
 
+# Where evaluations write, in the folder of a run.
+_WRITTEN = ("evaluations", "evaluations.jsonl", "tensorboard_evaluate")
+
 
 def evaluate_run(
     folder: RunDirectory,
@@ -36,6 +39,7 @@ def evaluate_run(
       UsageError: if there is no checkpoint, if the agent's slates cannot be explained, or if the
         environment cannot take the values.
     """
+    check_inside(folder)
     agent = parts.agent
     if explained and not (isinstance(agent, ValuesItems) and parts.policy is agent.policy):
         layers = "" if parts.policy is agent.policy else " above layers"
@@ -60,6 +64,24 @@ def evaluate_run(
     if explained:
         print(explain(parts.simulator, agent))
     return results
+
+
+def check_inside(folder: RunDirectory) -> None:
+    """Requires that nothing leads out of a run's folder, which may be somebody else's: neither its
+    list of checkpoints, nor links at places where an evaluation writes.
+
+    Raises:
+      UsageError: naming what leads out.
+    """
+    root = folder.path.resolve()
+    written = [folder.path / name for name in _WRITTEN]
+    for path in [*written, *(inner for each in written for inner in each.glob("*"))]:
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise UsageError(f"{path} is a link that leads out of root_dir {folder.path}: remove it")
+    checkpoints = folder.path / "checkpoints"
+    for path in folder.checkpoint_paths().values():
+        if Path(path).parent.resolve() != checkpoints.resolve():
+            raise UsageError(f"{checkpoints / 'checkpoint'} must list files beside it, got {path}")
 
 
 def _new_folder(parent: Path, name: str) -> Path:

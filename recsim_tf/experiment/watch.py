@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from recsim_tf.experiment.evaluate import check_inside
 from recsim_tf.experiment.evaluation import sessions
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
@@ -90,6 +91,7 @@ def watch_run(
 def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
     """Restores each newest checkpoint in turn; one that was deleted meanwhile is left out."""
     for path in tf.train.checkpoints_iterator(str(folder.path / "checkpoints"), timeout=timeout):
+        check_inside(folder)
         try:
             restore(parts.agent_checkpoint, path, whole=False)
         except UsageError:
