@@ -67,6 +67,12 @@ _ROOMS = (
     "recsim_tf.experiment.evaluation",
     "recsim_tf.policies",
     "recsim_tf.registry",
+    # The agents that `recsim_tf.agents.bandits` gives to gin files.
+    "tf_agents.bandits.agents.bernoulli_thompson_sampling_agent",
+    "tf_agents.bandits.agents.exp3_agent",
+    "tf_agents.bandits.agents.lin_ucb_agent",
+    "tf_agents.bandits.agents.linear_bandit_agent",
+    "tf_agents.bandits.agents.linear_thompson_sampling_agent",
 )
 _NAMES = frozenset(
     ["gin.singleton", "recsim_tf.load_simulator"]
