@@ -77,7 +77,7 @@ def check_inside(folder: RunDirectory) -> None:
     written = [folder.path / name for name in _WRITTEN]
     for path in [*written, *(inner for each in written for inner in each.glob("*"))]:
         if path.is_symlink() and not path.resolve().is_relative_to(root):
-            raise UsageError(f"{path} is a link that leads out of root_dir {folder.path}: remove it")
+            raise UsageError(f"{path} must not be a link that leads out of root_dir {folder.path}")
     checkpoints = folder.path / "checkpoints"
     for path in folder.checkpoint_paths().values():
         if Path(path).parent.resolve() != checkpoints.resolve():

@@ -125,7 +125,7 @@ def test_links_and_checkpoints_that_lead_out_of_the_folder_are_refused(folder):
     (folder / "elsewhere").touch()
     link = run.path / "evaluations.jsonl"
     os.symlink(folder / "elsewhere", link)
-    with pytest.raises(UsageError, match=r"evaluations.jsonl is a link that leads out"):
+    with pytest.raises(UsageError, match=r"evaluations.jsonl must not be a link that leads out"):
         check_inside(run)
     link.unlink()
     (run.path / "checkpoints").mkdir()
