@@ -173,9 +173,7 @@ def _import(module: str) -> None:
         raise
     except BaseException as error:  # Such as SystemExit, which would end the process.
         message = f": {one_line(error)}" if one_line(error) else ""
-        raise ImportError(
-            f"import {module} ended with {type(error).__name__}{message}"
-        ) from error
+        raise ImportError(f"import {module} ended with {type(error).__name__}{message}") from error
 
 
 def _check_names(statements: Sequence[Any], path: str, allowed: Allowed) -> None:

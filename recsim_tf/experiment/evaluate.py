@@ -79,9 +79,11 @@ def check_inside(folder: RunDirectory) -> None:
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             raise UsageError(f"{path} must not be a link that leads out of root_dir {folder.path}")
     checkpoints = folder.path / "checkpoints"
-    for path in folder.checkpoint_paths().values():
-        if Path(path).parent.resolve() != checkpoints.resolve():
-            raise UsageError(f"{checkpoints / 'checkpoint'} must list files beside it, got {path}")
+    for listed in folder.checkpoint_paths().values():
+        if Path(listed).parent.resolve() != checkpoints.resolve():
+            raise UsageError(
+                f"{checkpoints / 'checkpoint'} must list files beside it, got {listed}"
+            )
 
 
 def _new_folder(parent: Path, name: str) -> Path:

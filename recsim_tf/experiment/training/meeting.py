@@ -153,9 +153,7 @@ def _answering(addresses: Sequence[str], index: int, key: bytes) -> Iterator[_Se
         server = _Server(family, address, key, index)
     except OSError as error:
         reason = error.strerror or one_line(error)
-        raise UsageError(
-            f"{at} must be one of this machine, with a free port: {reason}"
-        ) from error
+        raise UsageError(f"{at} must be one of this machine, with a free port: {reason}") from error
     with server:
         thread = threading.Thread(target=server.serve_forever, args=[_POLL_SECONDS], daemon=True)
         thread.start()

@@ -188,8 +188,8 @@ def _check_parameters(simulator: Simulator, metadata: Mapping[str, Any], folder:
         except ValueError as error:
             raise ValueError(f"folder {folder} has an estimate of {name}: {error}") from error
         # A number may hold for all entries of a table, whose shape the models check.
-        found = np.shape(present.get(name))
-        if len(shape) != rank and shape or (found and shape and shape != found):
+        found = np.shape(present[name]) if name in present else ()
+        if shape and (len(shape) != rank or found not in ((), shape)):
             wanted = f"have {rank} axes" if rank and not found else f"be {list(found)}"
             raise ValueError(
                 f"folder {folder} has an estimate of {name} of shape {list(shape)}, which must"

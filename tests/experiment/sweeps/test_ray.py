@@ -60,15 +60,13 @@ def test_a_local_sweep_listens_on_the_loopback_address_and_ends_as_a_whole(sweep
     assert [listener for listener in found if listener.is_open] == []
     (port,) = (each.port for each in found if "gcs_server" in each.command)
 
-    variables = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_gcs_rpc_server_reconnect_timeout_s": "3"}
+    variables = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     for token in ({}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "guessed"}):
         intruder = run_python("-c", _INTRUDER, f"127.0.0.1:{port}", **variables, **token)
         assert intruder.returncode != 0
         assert "connected" not in intruder.stdout
         assert "Failed to connect" in intruder.stderr or "uthenticat" in intruder.stderr
 
-    (ray,) = {os.path.dirname(each.command.split()[0]) for each in found if "raylet" in each.command}
-    assert ray
     os.kill(sweep.pid, signal.SIGKILL)
     # The trial saves a checkpoint.
     deadline = time.monotonic() + 30

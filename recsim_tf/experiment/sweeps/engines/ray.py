@@ -140,7 +140,7 @@ class RayEngine:
 def _connected(address: str | None) -> Iterator[None]:
     import ray
 
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     with contextlib.ExitStack() as stack:
         if address is None:
             stack.enter_context(private_ray())

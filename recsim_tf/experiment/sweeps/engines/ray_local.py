@@ -81,7 +81,6 @@ def ended_with_this_process() -> Iterator[None]:
 
 
 def _descendants() -> list[int]:
-    import ray  # noqa: F401 # Brings psutil with it.
-    import psutil
+    import psutil  # Ray, which is imported, brings it.
 
     return [process.pid for process in psutil.Process().children(recursive=True)]
