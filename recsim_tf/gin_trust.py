@@ -7,11 +7,9 @@ allowed.
 
 import dataclasses
 import importlib
-import inspect
 import io
-import math
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -21,18 +19,12 @@ from gin import config_parser
 
 from recsim_tf import registry
 from recsim_tf.errors import at, one_line
-from recsim_tf.gin_scope import Named, named
+from recsim_tf.gin_scope import named
+from recsim_tf.gin_values import Delegate, Reference, check_sizes, leaves
 
 # Configurations of the largest runs have some ten thousand characters.
 MOST_BYTES = 2**20
-# Numbers of the largest table that a configuration makes, 1 GiB of float32.
-_MOST_NUMBERS = 2**28
-# Values that macros and references expand to.
-_MOST_VALUES = 10**6
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-# Sizes of what is simulated, not of a table.
-_NOT_OF_TABLES = ("num_users", "num_candidates")
-_MAKE_TABLES = ("recsim_tf.environments",)
 # By this key Keras finds a class, in any module, in a dictionary that it takes for an object.
 _KERAS_KEY = "class_name"
 
@@ -54,25 +46,6 @@ class Allowed:
     names: Collection[str] = ()
     trusted: Sequence[str] = ()
     to_trust: str = 'imports=("{}",)'
-
-
-@dataclasses.dataclass(frozen=True)
-class _Reference:
-    """A reference in a value, to a configurable or a macro."""
-
-    name: str
-    is_macro: bool
-
-
-class _Delegate(config_parser.ParserDelegate):
-    """Keeps references as names, where gin would look them up."""
-
-    def configurable_reference(self, scoped_configurable_name, evaluate):
-        del evaluate
-        return _Reference(scoped_configurable_name, is_macro=False)
-
-    def macro(self, macro_name):
-        return _Reference(macro_name, is_macro=True)
 
 
 def check_trusted(argument: str, modules: Sequence[str]) -> tuple[str, ...]:
@@ -120,7 +93,7 @@ def admit(
       ValueError: with the line, what is refused, and what to pass to trust it.
     """
     with telling():
-        statements = list(config_parser.ConfigParser(as_file(text, path), _Delegate()))
+        statements = list(config_parser.ConfigParser(as_file(text, path), Delegate()))
     imports = []
     for statement in statements:
         where = at(path, statement.location.line_num)
@@ -142,7 +115,7 @@ def admit(
         for module in imports:
             _import(module)
     _check_names(statements, path, allowed)
-    _check_sizes(statements, path)
+    check_sizes(statements, path)
 
 
 def _is_trusted(module: str, allowed: Allowed) -> bool:
@@ -189,8 +162,8 @@ def _check_names(statements: Sequence[Any], path: str, allowed: Allowed) -> None
             found.selector for found in named(statement.selector)
         ]:
             _check_imports(where, statement.value, allowed)
-        for value in _leaves(statement.value):
-            if isinstance(value, _Reference):
+        for value in leaves(statement.value):
+            if isinstance(value, Reference):
                 if value.is_macro:
                     _check_macro(where, value.name, allowed)
                 else:
@@ -234,98 +207,7 @@ def _check_text(where: str, text: str, allowed: Allowed) -> None:
 
 def _check_imports(where: str, value: Any, allowed: Allowed) -> None:
     """A file cannot trust modules in the caller's stead."""
-    for module in _leaves(value):
+    for module in leaves(value):
         if not (isinstance(module, str) and _is_trusted(module, allowed)):
             shown = repr(module) if isinstance(module, str) else "a reference"
             raise _refusal(where, f"imports = {shown}", str(module), allowed)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """What the containers of a value hold."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(key)
-            yield from _leaves(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
-
-
-def _check_sizes(statements: Sequence[Any], path: str) -> None:
-    """Bounds what a file can make of a few lines: values that macros and references multiply, and
-    tables that functions and classes make.
-    """
-    bindings = [each for each in statements if isinstance(each, config_parser.BindingStatement)]
-    _check_expansion(bindings, path)
-    macros = {_macro(each): each.value for each in bindings if not each.arg_name}
-    sizes: dict[str, dict[str, int]] = {}
-    for each in bindings:
-        value = each.value
-        if isinstance(value, _Reference) and value.is_macro:
-            value = macros.get(value.name)
-        if _is_size(each.arg_name) and type(value) is int:
-            tables = [
-                found for found in named(each.selector) if _is_in(found.defined_in, _MAKE_TABLES)
-            ]
-            for found in tables:
-                of_this = sizes.setdefault(found.selector, _default_sizes(found))
-                of_this[each.arg_name] = max(value, of_this.get(each.arg_name, 1))
-                number = math.prod(size for size in of_this.values() if size > 0)
-                if number > _MOST_NUMBERS:
-                    raise ValueError(
-                        f"{at(path, each.location.line_num)}: {' x '.join(of_this)} of"
-                        f" {each.selector} must be at most {_MOST_NUMBERS:,} numbers, got"
-                        f" {number:,}"
-                    )
-
-
-def _is_size(parameter: str) -> bool:
-    return parameter.startswith("num_") and parameter not in _NOT_OF_TABLES
-
-
-def _default_sizes(found: Named) -> dict[str, int]:
-    parameters = inspect.signature(found.function).parameters.values()
-    return {
-        parameter.name: parameter.default
-        for parameter in parameters
-        if _is_size(parameter.name) and type(parameter.default) is int
-    }
-
-
-def _macro(binding: config_parser.BindingStatement) -> str:
-    return f"{binding.scope}/{binding.selector}" if binding.scope else binding.selector
-
-
-def _check_expansion(
-    bindings: Sequence[config_parser.BindingStatement], path: str, most_rounds: int = 64
-) -> None:
-    parts: dict[str, list[str]] = {}
-    numbers: dict[str, int] = {}
-    for binding in bindings:
-        # Scopes are left out: a scope has at most the values of all.
-        name = binding.selector.rpartition(".")[2] if binding.arg_name else f"%{_macro(binding)}"
-        leaves = list(_leaves(binding.value))
-        references = [leaf for leaf in leaves if isinstance(leaf, _Reference)]
-        parts.setdefault(name, []).extend(
-            f"%{each.name}" if each.is_macro else re.split(r"[./]", each.name)[-1]
-            for each in references
-        )
-        numbers[name] = numbers.get(name, 0) + len(leaves)
-    total = dict.fromkeys(parts, 1)
-    # Each round goes one reference deeper, of which Python allows few hundred.
-    for _ in range(most_rounds):
-        before = total
-        total = {
-            name: numbers[name] + sum(before.get(part, 1) for part in inner)
-            for name, inner in parts.items()
-        }
-        largest = max(total, key=total.__getitem__, default=None)
-        if largest is not None and total[largest] > _MOST_VALUES:
-            raise ValueError(
-                f"{at(path)}: {largest} must stand for at most {_MOST_VALUES:,} values, and"
-                " references multiply it to more"
-            )
-        if total == before:
-            return

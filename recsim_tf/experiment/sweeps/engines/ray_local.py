@@ -1,12 +1,14 @@
 """Ray on this machine: out of reach of everybody else, and gone with the sweep."""
 
 import contextlib
+import importlib
 import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 _REAPER = Path(__file__).with_name("ray_reaper.py")
 # Ray binds its ports to the address of its node. It takes the loopback address for that where it
@@ -37,12 +39,10 @@ def private_ray() -> Iterator[None]:
 
 def _read_tokens_again() -> None:
     """Makes Ray read the environment that it has read when it was imported."""
-    from ray import _raylet
-
-    loader = getattr(_raylet, "AuthenticationTokenLoader", None)
-    if loader is not None:  # Ray knows tokens since 2.52.
-        loader.instance().reset_cache()
-        _raylet.Config.initialize("")
+    raylet: Any = importlib.import_module("ray._raylet")
+    if hasattr(raylet, "AuthenticationTokenLoader"):  # Ray knows tokens since 2.52.
+        raylet.AuthenticationTokenLoader.instance().reset_cache()
+        raylet.Config.initialize("")
 
 
 @contextlib.contextmanager
