@@ -9,6 +9,8 @@ from typing import NamedTuple
 import gin
 import numpy as np
 
+from recsim_tf.core import random
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.errors import one_line
@@ -128,14 +130,17 @@ def fit(
         raise ValueError(f"search must be LBFGS() or Minibatches(), got {search!r}")
     if not isinstance(uncertainty, Uncertainty | None):
         raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
-    check_at_least(1, num_starts=num_starts)
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be in (0, 1), got {confidence}")
+    check_at_least(1, num_starts=num_starts, checkpoint_interval=checkpoint_interval)
+    if num_particles is not None:
+        check_at_least(1, num_particles=num_particles)
+    Range(above=0, below=1).check_number("confidence", confidence)
+    random.as_seed(seed)
     train, other = log, None
-    if isinstance(held_out, int | float):
-        train, other = log.split(held_out, seed)
-    elif held_out is not None:
+    if isinstance(held_out, Sessions):
         other = held_out
+    elif held_out is not None:
+        Range(above=0, below=1).check_number("held_out", held_out, "sessions, or None")
+        train, other = log.split(held_out, seed)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
     options = (search.batch_size, jit_compile, num_particles, seed)
