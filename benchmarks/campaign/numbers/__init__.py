@@ -27,7 +27,7 @@ HANG = "crash or hang"
 _SECONDS_OF_A_CASE = 120
 # A quick run takes every so manieth case of few subjects.
 _QUICK = (("models", "InterestEvolution-v1"), ("constructors", "SlateQNetwork"))
-_QUICK_EVERY = 7
+_QUICK_EVERY = 11
 
 
 class _Result(NamedTuple):
@@ -103,7 +103,7 @@ def _results(group: str, subject: str, every: int) -> Iterator[_Result]:
 
 
 def _of_one_process(group: str, subject: str, first: int, every: int):
-    """The results of one process; returns the number of the case to go on from, or None at the end."""
+    """The results of one process; returns the case to go on from, or None at the end."""
     command = [sys.executable, "-m", "campaign.numbers.worker", group, subject, str(first)]
     # Processes find recsim_tf where this one does.
     path = os.pathsep.join([str(_BENCHMARKS), *filter(None, sys.path)])

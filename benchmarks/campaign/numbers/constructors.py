@@ -109,9 +109,7 @@ def _trained(agent) -> Any:
     loop = LearningLoop(_environment(), agent, None, 30, 1, 0, agent.train_sequence_length or 1)
     loop.collect(3)
     loss = loop.run(2)
-    weights = [
-        variable for variable in agent.policy.variables() if variable.dtype.is_floating
-    ]
+    weights = [variable for variable in agent.policy.variables() if variable.dtype.is_floating]
     return loss, [tf.convert_to_tensor(weight) for weight in weights]
 
 
@@ -141,9 +139,7 @@ def _fit(**arguments) -> Any:
 def _start(start: float) -> Any:
     parameters = {"users.choice_model.no_click_mass": fitting.Parameter(start)}
     search = LBFGS(max_iterations=1)
-    return fitting.fit(
-        _simulator(), parameters, _log(), search, uncertainty=None, progress=False
-    )
+    return fitting.fit(_simulator(), parameters, _log(), search, uncertainty=None, progress=False)
 
 
 def _estimates(result: fitting.FitResult) -> Any:
@@ -292,9 +288,7 @@ SUBJECTS = {
     "SwitchingCost": Subject(layers.SwitchingCost),
     "FixedLengthHistory": Subject(layers.FixedLengthHistory),
     "SlateCells": Subject(tabular_q.SlateCells, lambda: {**_specs(), **_CELLS, "slate_size": 2}),
-    "ClusterBandit": Subject(
-        policies.ClusterBandit, lambda: {"simulator": _simulator()}, _slates
-    ),
+    "ClusterBandit": Subject(policies.ClusterBandit, lambda: {"simulator": _simulator()}, _slates),
     "ClickBandit": Subject(
         policies.ClickBandit,
         lambda: {
@@ -313,9 +307,11 @@ SUBJECTS = {
     "oracle_policy": Subject(
         policies.oracle_policy,
         lambda: {"simulator": _simulator("InterestEvolution-v1")},
-        lambda policy: _simulator("InterestEvolution-v1")
-        .rollout(policy, _NUM_USERS, 3, seed=0)
-        .transitions.reward,
+        lambda policy: (
+            _simulator("InterestEvolution-v1")
+            .rollout(policy, _NUM_USERS, 3, seed=0)
+            .transitions.reward
+        ),
     ),
     "fit_logistic": Subject(_logistic, use=lambda found: found),
     "ucb_glm_radius": Subject(policies.ucb_glm_radius, use=lambda radius: radius),

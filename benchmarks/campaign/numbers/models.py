@@ -9,19 +9,18 @@ import numpy as np
 import tensorflow as tf
 from campaign.numbers import values
 from campaign.numbers.outcomes import Case
-from recsim_tf.core.parameters import Model
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.policies import random_policy
 
 import recsim_tf
 from recsim_tf import choice
+from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments import (
     drifting_taste,
     interest_evolution,
-    long_term_satisfaction,
     page_clicks,
 )
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.policies import random_policy
 
 _SIZES = {"slate_size": 2, "num_candidates": 4, "max_steps": 20}
 _NUM_USERS, _NUM_STEPS = 16, 12
@@ -165,7 +164,9 @@ def _compare(name: str, path: str, valid: Any, value: Any) -> Any:
     """Compares the value with one that is right, as `Evaluation.compare` does."""
     simulator = subjects()[name]()
     evaluation = Evaluation(2, 3, compare={path: (np.asarray(valid), value)})
-    return evaluation.comparison.simulator(simulator).parameters()[path]
+    simulator = evaluation.comparison.simulator(simulator)
+    policy = random_policy(simulator)
+    return simulator.rollout(policy, simulator.num_users, 3, seed=0).transitions.reward
 
 
 def _shown(hostile: values.Hostile) -> str:

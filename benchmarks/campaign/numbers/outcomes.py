@@ -64,17 +64,16 @@ def _of_error(case: Case, error: Exception) -> Outcome:
         and "\n" not in message
         and (name in message or _PLACE.match(message))
     )
-    return Outcome(
-        REFUSED if is_clear else BELOW, f"{type(error).__name__}: {one_line(error)}"
-    )
+    return Outcome(REFUSED if is_clear else BELOW, f"{type(error).__name__}: {one_line(error)}")
 
 
 def _is_of_recsim_tf(error: BaseException) -> bool:
-    """Whether recsim_tf raised it, and not in place of an error from below."""
+    """Whether recsim_tf raised it, in words of its own and not those of an error from below."""
     frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    raised_here = bool(frames) and frames[-1].startswith(_OURS)
+    if not (frames and frames[-1].startswith(_OURS)):
+        return False
     cause = error.__cause__
-    return raised_here and (cause is None or _is_of_recsim_tf(cause))
+    return cause is None or _is_of_recsim_tf(cause) or one_line(cause)[:40] not in str(error)
 
 
 def _not_finite(result: Any) -> str:

@@ -54,7 +54,7 @@ class Evaluation:
       comparison: the `Comparison` of values and seeds, or None.
 
     Raises:
-      ValueError: for fewer than two users, no steps, for values or seeds that `Comparison` refuses, or for
+      ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses, or
         measures or segments that `OwnMeasures` refuses.
     """
 
