@@ -59,8 +59,8 @@ def require_one_of(allowed: Collection[str], **choices: str) -> None:
 
 
 def require_learning_rate(optimizer) -> None:
-    """Requires the rate of an optimizer of Keras to be finite and positive, where it is a number;
-    Keras takes any.
+    """Requires the rate of an optimizer of Keras to be finite and not negative, where it is a
+    number; Keras takes any.
 
     Raises:
       ValueError: for another rate.
@@ -72,7 +72,7 @@ def require_learning_rate(optimizer) -> None:
         with tf.init_scope():
             rate = tf.convert_to_tensor(rate)
         if tf.get_static_value(rate) is not None:
-            require_positive(**{f"learning_rate of {type(optimizer).__name__}": float(rate)})
+            require_not_negative(**{f"learning_rate of {type(optimizer).__name__}": float(rate)})
 
 
 def _require(allowed: Range, also: str, numbers) -> None:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from campaign.common import Settings
 from campaign.numbers import constructors, models
 from campaign.numbers.outcomes import ALLOWED, BELOW, REFUSED, SILENT
+from campaign.numbers.subjects import SUBJECTS
 from processes import environment
 from sections import Section
 
@@ -44,7 +45,7 @@ class _Result(NamedTuple):
 def measure(settings: Settings) -> Section:
     """Gives every argument its impossible values, in processes that may crash."""
     subjects = [("models", name) for name in models.subjects()]
-    subjects += [("constructors", name) for name in constructors.SUBJECTS]
+    subjects += [("constructors", name) for name in SUBJECTS]
     if settings.quick:
         subjects = list(_QUICK)
     every = _QUICK_EVERY if settings.quick else 1

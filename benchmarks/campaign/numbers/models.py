@@ -86,8 +86,7 @@ def cases(name: str) -> Iterator[Case]:
             use = functools.partial(_use, name, path, hostile.value)
             yield Case(name, path, hostile.fault, hostile.is_never_right, _shown(hostile), use)
     for path, value in simulator.parameters().items():
-        may_be_none = False
-        for hostile in values.for_number(value, may_be_none):
+        for hostile in values.for_number(value, False):
             yield Case(
                 name,
                 path,

@@ -65,8 +65,8 @@ class Catalogue(DocumentModel):
     def check(self):
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
         validation.check_count(**axes)
+        random.as_seed(self.seed)
         if self.factors is None:
-            random.as_seed(self.seed)
             draws = np.random.default_rng(self.seed).standard_normal(list(axes.values()))
             self.factors = draws.astype(self.dtype.as_numpy_dtype)
         validation.check_table("factors", self.factors, **axes)

@@ -85,8 +85,8 @@ class PageItems(DocumentModel):
     def check(self):
         validation.check_count(num_items=self.num_items)
         num_items, floats = self.num_items, self.dtype.as_numpy_dtype
+        random.as_seed(self.seed)
         if self.item_effect is None:
-            random.as_seed(self.seed)
             draws = np.random.default_rng(self.seed).normal(0.0, _ITEM_SCALE, num_items)
             self.item_effect = draws.astype(floats)
         if self.categories is None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.checks import check
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.errors import told
 from recsim_tf.experiment.runs.errors import UsageError
@@ -151,22 +152,22 @@ def _checked_values(name: str, values) -> list:
         kinds = {np.asarray(value).dtype.kind for value in values}
         shapes = {np.asarray(value).shape for value in values}
     except ValueError as error:
-        raise ValueError(f"{allowed}, got {values}") from error
+        raise ValueError(f"{allowed}, got {shown(values)}") from error
     if not kinds <= set("iuf") or len(shapes) > 1:
-        raise ValueError(f"{allowed}, got {values}")
+        raise ValueError(f"{allowed}, got {shown(values)}")
     return values
 
 
 def _check_distinct(name: str, values) -> None:
     if not isinstance(values, list | tuple | np.ndarray) or not len(values):
-        raise ValueError(f"{name} must be a tuple of at least one, got {values!r}")
+        raise ValueError(f"{name} must be a tuple of at least one, got {shown(values)}")
     twice = [
         value
         for index, value in enumerate(values)
         if any(np.array_equal(value, earlier) for earlier in values[:index])
     ]
     if twice:
-        raise ValueError(f"{name} must differ, got {twice[0]} twice")
+        raise ValueError(f"{name} must differ, got {shown(twice[0])} twice")
 
 
 @contextlib.contextmanager
@@ -175,5 +176,5 @@ def _refused(setting: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # Models can raise anything.
-        shown = ", ".join(f"{name}={value!r}" for name, value in setting.items())
+        shown = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
         raise UsageError(f"values: the environment does not take {shown}: {told(error)}") from error

@@ -139,7 +139,7 @@ def fit(
     if isinstance(held_out, Sessions):
         other = held_out
     elif held_out is not None:
-        Range(above=0, below=1).check_number("held_out", held_out, "sessions, or None")
+        Range(above=0, below=1).check_number("held_out", held_out)
         train, other = log.split(held_out, seed)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
