@@ -65,10 +65,10 @@ class Comparison:
         self._values = {name: _checked_values(name, given) for name, given in values.items()}
         self._seeds = [random.as_seed(seed) for seed in seeds]
         self.num_users = num_users
-        shown = short_names(values)
+        short = short_names(values)
         self.settings = []
         for setting, seed in itertools.product(self._combinations(), seeds):
-            parts = [f"{shown[name]}={value!r}" for name, value in setting.items()]
+            parts = [f"{short[name]}={value!r}" for name, value in setting.items()]
             parts += [f"seed={seed}"] if len(seeds) > 1 or not parts else []
             self.settings.append(Setting(setting, seed, ", ".join(parts)))
 
@@ -176,5 +176,5 @@ def _refused(setting: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # Models can raise anything.
-        shown = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
-        raise UsageError(f"values: the environment does not take {shown}: {told(error)}") from error
+        words = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
+        raise UsageError(f"values: the environment does not take {words}: {told(error)}") from error

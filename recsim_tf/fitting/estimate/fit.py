@@ -141,6 +141,7 @@ def fit(
     elif held_out is not None:
         Range(above=0, below=1).check_number("held_out", held_out)
         train, other = log.split(held_out, seed)
+    check_starts(simulator, parameters)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
     options = (search.batch_size, jit_compile, num_particles, seed)
@@ -226,6 +227,17 @@ def _best_search(search: Search, problem: Problem, num_starts: int) -> SearchSta
             variable.assign(value + spread * generator.standard_normal(value.shape))
         found.append(search.run(problem, start))
     return max(found, key=lambda state: state.progress.objective)
+
+
+def check_starts(simulator: Simulator, parameters: Mapping[str, Parameter]) -> None:
+    """Raises a ValueError for a start that has more axes than its parameter, or no number."""
+    for name, one in parameters.items():
+        shape, rank = np.shape(one.start), simulator.parameter_spec(name).rank
+        if one.start is not None and (len(shape) > rank or 0 in shape):
+            raise ValueError(
+                f"the start of {name} must be a number or have {rank} axes, got the shape"
+                f" {list(shape)}"
+            )
 
 
 def check_supports(fitted: FittedSimulator) -> None:

@@ -143,15 +143,11 @@ def _variable(
     name: str, parameter: Parameter, simulator: Simulator, dtype: tf.DType
 ) -> tfp.util.TransformedVariable:
     start = parameter.start
-    rank = simulator.parameter_spec(name).rank
+    simulator.parameter_spec(name)
     start = simulator.parameters().get(name) if start is None else start
     if start is None:
         raise ValueError(f"{name} needs a start: the model has none, got None")
     start = np.asarray(start).astype(dtype.as_numpy_dtype)
-    if start.ndim > rank or not start.size:
-        raise ValueError(
-            f"{name} must have a start of at most {rank} axes, got the shape {list(start.shape)}"
-        )
     variable = tfp.util.TransformedVariable(
         start, parameter.bijector, dtype=dtype, name=name.replace(".", "_")
     )
