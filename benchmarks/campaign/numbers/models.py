@@ -74,18 +74,23 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
         ),
     }
     for kind in _concrete(choice.ChoiceModel):
-        found[kind.__name__] = functools.partial(_with_choice_model, kind)
+        name = f"InterestEvolution-v1, {kind.__name__}"
+        found[name] = functools.partial(_with_choice_model, kind)
     return found
 
 
 def cases(name: str) -> Iterator[Case]:
-    """Of the subject of that name."""
+    """Of the subject of that name: of what no earlier subject of its environment has."""
     simulator = subjects()[name]()
-    for path, field, value in _fields("", simulator):
+    seen = _seen_before(name)
+    fields = [each for each in _fields("", simulator) if _key(*each) not in seen]
+    for path, field, value in fields:
         for hostile in _hostile(field, value):
             use = functools.partial(_use, name, path, hostile.value)
             yield Case(name, path, hostile.fault, hostile.is_never_right, _shown(hostile), use)
-    for path, value in simulator.parameters().items():
+    parameters = simulator.parameters()
+    for path in [path for path, *_ in fields if path in parameters]:
+        value = parameters[path]
         for hostile in values.for_number(value, False):
             yield Case(
                 name,
@@ -95,6 +100,22 @@ def cases(name: str) -> Iterator[Case]:
                 _shown(hostile),
                 functools.partial(_compare, name, path, value, hostile.value),
             )
+
+
+def _seen_before(name: str) -> set[tuple]:
+    """What earlier subjects of the same environment have."""
+    found: set[tuple] = set()
+    for other, make in subjects().items():
+        if other == name:
+            break
+        if other.partition(",")[0] == name.partition(",")[0]:
+            found |= {_key(*each) for each in _fields("", make())}
+    return found
+
+
+def _key(path: str, field: dataclasses.Field, value: Any) -> tuple:
+    # Fields of one model are the same object, wherever it is; None and a table are other cases.
+    return path.partition(".")[0], id(field), value is None, np.ndim(value)
 
 
 def _concrete(kind: type[Model]) -> Iterator[type[Model]]:

@@ -17,7 +17,6 @@ from recsim_tf.errors import told
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
 
-
 # Of each value, where the environment is tried with all of them.
 _CHECKED_USERS = 5
 
