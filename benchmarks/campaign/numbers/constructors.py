@@ -33,10 +33,9 @@ _MAY_BE_ZERO = {"warmup_steps", "cluster_id"}
 
 def cases(name: str) -> Iterator[Case]:
     """Of the subject of that name."""
-    faults = SUBJECTS[name].faults
     for argument, kind, takes_functions in numeric_arguments(SUBJECTS[name].function):
         for hostile in kind:
-            if faults is not None and hostile.fault not in faults:
+            if hostile.fault in SUBJECTS[name].without:
                 continue
             if hostile.fault == "function" and takes_functions:
                 continue
@@ -61,8 +60,8 @@ def numeric_arguments(
     called = function.__init__ if inspect.isclass(function) else function
     hints = typing.get_type_hints(called)
     for argument, parameter in inspect.signature(function).parameters.items():
-        words = str(hints.get(argument, ""))
-        words = getattr(hints.get(argument), "__name__", words) if "[" not in words else words
+        hint = hints.get(argument, parameter.annotation)
+        words = str(hint) if typing.get_args(hint) else getattr(hint, "__name__", str(hint))
         default = parameter.default
         may_be_none = default is None or "None" in words
         if argument in ("seed", "position_seed"):
@@ -92,6 +91,8 @@ def missing() -> list[str]:
         name = selector.rpartition(".")[2]
         is_ours = function.__module__.startswith("recsim_tf")
         is_model = inspect.isclass(function) and issubclass(function, Model)
+        # What makes an environment hands its numbers on to the simulator.
+        is_model |= ".environments." in function.__module__
         known = name in SUBJECTS or name in ELSEWHERE or is_model
         if is_ours and not known and any(True for _ in numeric_arguments(function)):
             found.append(name)

@@ -29,8 +29,22 @@ class Subject(NamedTuple):
     arguments: Callable[[], dict[str, Any]] = dict
     # gives what must be finite, from what the function returns
     use: Callable[[Any], Any] = lambda made: ()
-    # the faults that are tried; None for all
-    faults: Collection[str] | None = None
+    # the faults that are not tried
+    without: Collection[str] = ()
+
+
+# What is no number is refused by Keras, before an agent sees it.
+_REFUSED_BY_KERAS = {
+    "too large",
+    "list",
+    "text",
+    "None",
+    "bool",
+    "complex",
+    "empty list",
+    "dictionary",
+    "function",
+}
 
 
 def _agent(function, arguments) -> Subject:
@@ -38,9 +52,7 @@ def _agent(function, arguments) -> Subject:
 
 
 def _optimizer(function) -> Subject:
-    # What is no number is refused by Keras, before an agent sees it.
-    faults = ("nan", "inf", "-inf", "wrong sign", "zero")
-    return Subject(uses.trained_with(function), dict, uses.trained, faults)
+    return Subject(uses.trained_with(function), dict, uses.trained, _REFUSED_BY_KERAS)
 
 
 def _network(function, **arguments) -> Subject:
@@ -138,7 +150,9 @@ SUBJECTS = {
     ),
     "MultipleClickCascade": Subject(
         choice.MultipleClickCascade,
-        use=lambda cascade: cascade(tf.zeros([2, 3])).log_prob(tf.eye(2, 3)),
+        use=lambda cascade: cascade(tf.zeros([2, 3])).log_prob(tf.zeros([2, 3])),
+        # One for each of the two users.
+        without={"list"},
     ),
     "fit_logistic": Subject(uses.logistic, use=lambda found: found),
     "ucb_glm_radius": Subject(
@@ -187,6 +201,7 @@ SUBJECTS = {
         lambda log: log.active,
     ),
     "sample_parameters": Subject(uses.sampled, use=lambda samples: samples),
+    "sample_sessions": Subject(uses.sampled_sessions, use=lambda samples: samples),
     "calibrate": Subject(calibrate, uses.predictions, lambda found: found.expected_error),
     "predict_choices": Subject(
         fitting.predict_choices,

@@ -167,6 +167,14 @@ def sampled(num_samples=4, num_burnin_steps=1, num_chains=1, batch_size=1000, se
     ).samples
 
 
+def sampled_sessions(num_samples=4, num_burnin_steps=1, seed=0) -> Any:
+    simulator = small_simulator("LongTermSatisfaction-v1")
+    log = fitting.simulated_log(simulator, 3, 2, latent=("innovation",))
+    return fitting.sample_sessions(
+        simulator, log, num_samples, num_burnin_steps, False, seed, progress=False
+    ).innovation
+
+
 def predictions():
     return {
         "predictions": fitting.predict_choices(small_simulator(), small_log()),
