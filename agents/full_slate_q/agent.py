@@ -14,8 +14,10 @@ from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSlate
 from recsim_tf.agents.full_slate_q.slates import SlateTable
+from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.descent import build
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.core import validation
 
 
 class FullSlateQLoss(NamedTuple):
@@ -64,7 +66,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
       network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; one that is a
         `ValuesOneSlate` saves work.
       optimizer: a Keras optimizer.
-      gamma: discount of the future (RecSim 0.2.4's default).
+      gamma: discount of the future, in [0, 1] (RecSim 0.2.4's default).
       exploration: how often slates are random, by default `Exploration()`.
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
@@ -72,6 +74,9 @@ class FullSlateQAgent(tf_agent.TFAgent):
       gradient_clipping: largest norm of a gradient, or None.
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
+
+    Raises:
+      ValueError: for a number out of range, or gradient_clipping with several replicas.
     """
 
     def __init__(
@@ -91,6 +96,12 @@ class FullSlateQAgent(tf_agent.TFAgent):
         name: str = "FullSlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        checks.require_fraction(gamma=gamma)
+        checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
+        checks.require_positive(reward_scale_factor=reward_scale_factor)
+        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        validation.check_count(target_update_period=target_update_period)
+        checks.require_learning_rate(optimizer)
         if gradient_clipping is not None and replicas.number() > 1:
             raise ValueError(
                 "gradient_clipping must be None with several replicas, of which DqnAgent clips each"

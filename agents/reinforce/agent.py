@@ -104,6 +104,12 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         name: str = "ReinforceSlateAgent",
     ):
         checks.require_positive(reward_scale_factor=reward_scale_factor)
+        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        checks.require_not_negative(
+            value_estimation_loss_coef=value_estimation_loss_coef,
+            entropy_regularization=entropy_regularization,
+        )
+        checks.require_learning_rate(optimizer)
         returns = returns or LambdaReturns()
         super().__init__(
             time_step_spec,
@@ -161,7 +167,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             lambda: self._loss(experience, weights, training=True),
             self._trainable_weights(),
             self._optimizer,
-            self._clipped if self._gradient_clipping else None,
+            self._clipped if self._gradient_clipping is not None else None,
         )
         self.train_step_counter.assign_add(1)
         return loss_info

@@ -11,6 +11,7 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
+from recsim_tf.core import validation
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 
 
@@ -39,6 +40,7 @@ class SlatePolicyNetwork(SlateNetwork):
         name: str = "SlatePolicyNetwork",
     ):
         super().__init__(observation_spec, name)
+        validation.check_count(slate_size=slate_size)
         self._slate_size = slate_size
         self._logits = ItemPerceptron(hidden_units)
 

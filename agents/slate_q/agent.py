@@ -122,8 +122,11 @@ class SlateQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
-        checks.require_fraction("None", above_zero=True, average_tau=average_tau)
+        checks.require_fraction(checks.NONE, above_zero=True, average_tau=average_tau)
         checks.require_positive(reward_scale_factor=reward_scale_factor)
+        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        validation.check_count(target_update_period=target_update_period)
+        checks.require_learning_rate(optimizer)
         validation.check_fields("responses", time_step_spec.observation.response, "clicked")
         self.targets = targets or SlateQTargets()
         self._target_slates = slate_optimizer(self.targets.slates)

@@ -105,11 +105,8 @@ class TabularQAgent(tf_agent.TFAgent):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
         checks.require_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
-        checks.require_fraction(
-            gamma=gamma,
-            learning_rate=learning_rate,
-            exploration_temperature=exploration_temperature,
-        )
+        checks.require_fraction(gamma=gamma, exploration_temperature=exploration_temperature)
+        checks.require_fraction(checks.SCHEDULE, learning_rate=learning_rate)
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self.slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
         self.cells = cells or SlateCells(time_step_spec.observation, slate_size)

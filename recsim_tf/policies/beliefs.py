@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies.observations import raw_user
 
@@ -94,6 +95,8 @@ class CatalogueScores:
         choice_model: choice.ChoiceModel | None = None,
     ):
         self._choice_model = _multinomial(choice_model or choice.MultinomialLogit())
+        for name, table in (("factors", factors), ("bias", bias)):
+            Range().check(name, table)
         self._factors, self._bias = _kept(factors), _kept(bias)
         if self._factors.shape.rank != 2:
             raise ValueError(f"factors must have shape [D, F], got {self._factors.shape}")

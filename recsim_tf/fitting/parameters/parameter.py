@@ -8,6 +8,8 @@ import numpy as np
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core.ranges import Range
+
 BIJECTORS = {"real": tfb.Identity, "positive": tfb.Softplus, "unit": tfb.Sigmoid}
 
 
@@ -29,7 +31,8 @@ class Parameter:
         overfits.
 
     Raises:
-      ValueError: for an unknown support or posterior, or a posterior without a prior.
+      ValueError: for a start that is no finite number, an unknown support or posterior, or a
+        posterior without a prior.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Parameter:
             raise ValueError(f"posterior must be mean_field or None, got {posterior!r}")
         if posterior is not None and prior is None:
             raise ValueError("posterior='mean_field' needs a prior, got None")
+        if start is not None:
+            Range().check("start", start)
         self.start = start
         self.bijector = BIJECTORS[support]() if isinstance(support, str) else support
         self.prior = prior
