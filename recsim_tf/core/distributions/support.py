@@ -1,6 +1,7 @@
 """Which draws a distribution can make."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -62,7 +63,7 @@ def _has_floats(draw) -> bool:
     return any(leaf.dtype.is_floating for leaf in tf.nest.flatten(draw))
 
 
-def _outside(distribution: tfd.Distribution, draw) -> tf.Tensor | None:
+def _outside(distribution: Any, draw) -> tf.Tensor | None:
     """Bool [B, ...]; None where no part has finitely many outcomes."""
     if isinstance(distribution, _MASKED):
         bad = _outside(distribution.distribution, draw)
