@@ -1,6 +1,5 @@
 """Fits of user models to logs as runs in folders: the fit, its checks, and a model to share."""
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import write_json, write_text
+from recsim_tf.files import read_json, write_json, write_text
 from recsim_tf.fitting import (
     FitResult,
     Parameter,
@@ -42,6 +41,22 @@ from recsim_tf.fitting.report import render
 from recsim_tf.tables import text_table
 
 _RESULTS = "results.json"
+_NUMBER = (float, type(None))
+_NUMBERS = (float, list, type(None))
+_ESTIMATES = {str: ({"value": _NUMBERS, "standard_error": _NUMBERS}, {"shape": [int]})}
+# What is read in it.
+_SHAPE = {
+    "estimates": _ESTIMATES,
+    "sessions": int,
+    "log_likelihood_per_step": float,
+    "held_out_sessions": (int, type(None)),
+    "held_out_log_likelihood_per_step": _NUMBER,
+    "not_identified": [str],
+    "converged": bool,
+    "stopped_early": bool,
+    "diverged": bool,
+    "confidence": float,
+}
 # Elements of a table that results.json lists; larger ones are in the model.
 _LARGEST = 100
 
@@ -108,7 +123,7 @@ def run_fit(
     """
     finished = run_dir.path / _RESULTS
     if finished.is_file():
-        content = json.loads(finished.read_text(encoding="utf-8"))
+        content = read_json(finished, _SHAPE, "remove it, and the same fit makes it again")
         print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
         return content
     if isinstance(log, MovieLensLog | OpenBanditLog | TableLog):
