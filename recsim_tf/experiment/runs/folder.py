@@ -14,10 +14,12 @@ import tensorflow as tf
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.locks import locked
-from recsim_tf.files import UNFINISHED, append_json, parse_json_lines, write_text
+from recsim_tf.files import UNFINISHED, append_json, read_json_lines, read_text, write_text
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
+# What a line of it holds.
+_ROW = {"iteration": int, str: (float, type(None))}
 _LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
 # What may differ between calls of one run: how far it goes.
@@ -44,9 +46,9 @@ class RunDirectory:
                 raise UsageError(
                     f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
                 )
-            config = self.config_file.read_text(encoding="utf-8")
+            config = self._recorded()
         elif holds(self.path, _CONFIG, "run"):
-            changed = _differences(self.config_file.read_text(encoding="utf-8"), config)
+            changed = _differences(self._recorded(), config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
@@ -59,6 +61,9 @@ class RunDirectory:
     def config_file(self) -> Path:
         """The recorded configuration."""
         return self.path / _CONFIG
+
+    def _recorded(self) -> str:
+        return read_text(self.config_file, "restore it, or choose another root_dir")
 
     @contextlib.contextmanager
     def claim(self, worker: int = 0) -> Iterator[None]:
@@ -88,7 +93,7 @@ class RunDirectory:
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without a last line that a kill left half written."""
         try:
-            return parse_json_lines((self.path / _METRICS).read_bytes().splitlines())
+            return read_json_lines(self.path / _METRICS, _ROW, "restore it, or remove it")
         except FileNotFoundError:
             return []
 
