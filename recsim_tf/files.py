@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple
 
 # The end of the name of a file that is being written; one that a kill leaves counts as nothing.
 UNFINISHED = ".new"
@@ -70,13 +70,20 @@ def read_text(path: Path, advice: str) -> str:
         raise ValueError(f"{path} is damaged, it is not UTF-8: {advice}") from error
 
 
+class Maybe(NamedTuple):
+    """The shape of a name that may be missing, see `read_json`."""
+
+    shape: Any
+
+
 def read_json(path: Path, shape: Any, advice: str) -> Any:
     """The content of a JSON file.
 
     Args:
       path: the file.
       shape: what it must hold: a type, `float` for any number; a dictionary of names, which must
-        all be there, and their shapes, where the key `str` stands for all other names; a list of
+        all be there unless they are `Maybe`, and their shapes, where the key `str` stands for all
+        other names; a list of
         one shape, which all elements have; or a tuple of shapes, one of which it must have.
       advice: what to do if it is damaged, such as "restore it".
 
@@ -111,6 +118,8 @@ def _parsed(text: str, place: str, shape: Any, advice: str) -> Any:
 
 def _misshapen(name: str, value: Any, shape: Any) -> str:
     """What keeps a value of JSON from having a shape, or ""."""
+    if isinstance(shape, Maybe):
+        return _misshapen(name, value, shape.shape)
     if isinstance(shape, tuple):
         faults = [_misshapen(name, value, each) for each in shape]
         return "" if "" in faults else faults[0]
@@ -122,7 +131,8 @@ def _misshapen(name: str, value: Any, shape: Any) -> str:
         what = name.removeprefix(".") or "the content"
         return f"{what} must be {_JSON_WORDS[kind]}, got {shorten(repr(value), 60)}"
     if isinstance(shape, dict):
-        missing = [key for key in shape if key is not str and key not in value]
+        needed = [key for key in shape if key is not str and not isinstance(shape[key], Maybe)]
+        missing = [key for key in needed if key not in value]
         if missing:
             return f"{name.removeprefix('.') or 'the content'} must have {missing[0]!r}"
         faults = [

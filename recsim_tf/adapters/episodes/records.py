@@ -108,7 +108,7 @@ def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
         return "feature reward must have a step at least, got 0", False
     mark = list(context[IS_LAST].int64_list.value) if IS_LAST in context else [0]
     if mark not in ([0], [1]):
-        return f"feature {IS_LAST} must be 0 or 1, got {', '.join(map(str, mark)) or 'nothing'}", False
+        return f"feature {IS_LAST} must be 0 or 1, got {mark}", False
     return "", mark == [1]
 
 

@@ -62,7 +62,7 @@ class Scoring:
         try:
             return any(
                 rows.numpy()[active].any()
-                for _, active, bad in self._scored(trajectory, *self._compiled)
+                for active, bad in self._scored(trajectory, *self._compiled)
                 for rows in bad.values()
             )
         except tf.errors.OpError:
@@ -70,14 +70,14 @@ class Scoring:
 
     def _reason(self, trajectory: Trajectory) -> str:
         """What is wrong with a session that stands in all rows."""
-        step, error = -1, ""
+        error = ""
         try:
-            for step, active, bad in self._scored(trajectory, self._begin, self._step):
+            for active, bad in self._scored(trajectory, self._begin, self._step):
                 if any(rows.numpy()[active].any() for rows in bad.values()):
                     break
         except (tf.errors.OpError, ValueError) as raised:
-            step, error = self._step_number, f" ({one_line(raised)})"
-        bad = self._watched.bad
+            error = f" ({one_line(raised)})"
+        step, bad = self._step_number, self._watched.bad
         # After an error, the stage that was scored last.
         name = next((name for name in bad if bad[name].numpy().any()), list(bad)[-1])
         group, _, stage = name.partition("/")
@@ -94,15 +94,17 @@ class Scoring:
 
     def _scored(
         self, trajectory: Trajectory, begin: Callable, step: Callable
-    ) -> Iterator[tuple[int, np.ndarray, _Bad]]:
-        """By step, -1 for the start: which sessions are active, bool [B], and what is bad."""
+    ) -> Iterator[tuple[np.ndarray, _Bad]]:
+        """At the start and after each step: which sessions are active, bool [B], and what is
+        bad.
+        """
         self._step_number = -1
         state, bad = begin(trajectory.initial)
-        yield -1, np.ones(self._num_users, bool), bad
+        yield np.ones(self._num_users, bool), bad
         for number, active in enumerate(trajectory.transitions.active):
             self._step_number = number
             state, bad = step(state, nests.at_step(trajectory.transitions, number))
-            yield number, active, bad
+            yield active, bad
 
     def _begin(self, initial: InitialDraws) -> tuple[SimulatorState, _Bad]:
         self._watched = watched = _Watched("initial", initial._asdict())
@@ -116,7 +118,8 @@ class Scoring:
         logged, computed = observe(transition.response), observe(again.response)
         specs = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), logged)
         bounded = bounded_specs("response", specs, self._simulator.users.response_bounds())
-        for spec, one, other in zip(*map(tf.nest.flatten, (bounded, logged, computed)), strict=True):
+        leaves = map(tf.nest.flatten, (bounded, logged, computed))
+        for spec, one, other in zip(*leaves, strict=True):
             watched.bad[spec.name] = _unlike(spec, one, other)
         return next_state, watched.bad
 

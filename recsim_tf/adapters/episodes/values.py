@@ -81,7 +81,9 @@ def first_impossible(sessions: list[Session], allowed: dict[str, Allowed]) -> Fa
         if not len(rows):
             continue
         row = rows[0]
-        session, place = (row, "") if is_context(name) else (of_step[row], _step(row, ends, of_step))
+        in_context = is_context(name)
+        session = row if in_context else of_step[row]
+        place = "" if in_context else _step(row, ends, of_step)
         value = stored[row][bad[row]][0] if bad.ndim > 1 else stored[row]
         faults.append(Fault(int(session), f"feature {name} must be {words}, got {value}{place}"))
     faults += _ends_too_early(sessions, of_step, ends)
@@ -99,9 +101,7 @@ def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:
     return bad, "0 or 1" if (allowed.low, allowed.high) == (0, 1) else range_
 
 
-def _ends_too_early(
-    sessions: list[Session], of_step: np.ndarray, ends: np.ndarray
-) -> list[Fault]:
+def _ends_too_early(sessions: list[Session], of_step: np.ndarray, ends: np.ndarray) -> list[Fault]:
     """Sessions that end before their last step, or in two ways."""
     terminal, truncated = (
         np.concatenate([getattr(session, name) for session in sessions]) == 1

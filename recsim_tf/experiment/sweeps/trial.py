@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recsim_tf.experiment.sweeps.spaces import Bindings
-from recsim_tf.files import parse_json_lines, read_json, write_json, write_text
+from recsim_tf.files import Maybe, parse_json_lines, read_json, write_json, write_text
 
 FINISHED = "finished"
 FAILED = "failed"
@@ -21,9 +21,11 @@ _RESULTS = {
             "name": str,
             "mean_return": float,
             "standard_error": float,
-            "mean_length": float,
-            "click_rate": float,
-            "mean_quality": _NUMBER,
+            "mean_length": Maybe(float),
+            "click_rate": Maybe(float),
+            "mean_quality": Maybe(_NUMBER),
+            "measures": Maybe({str: {"mean": _NUMBER}}),
+            "segments": Maybe({str: [dict]}),
         }
     ],
 }
