@@ -25,7 +25,7 @@ _RESULTS = {
             "click_rate": Maybe(float),
             "mean_quality": Maybe(_NUMBER),
             "measures": Maybe({str: {"mean": _NUMBER}}),
-            "segments": Maybe({str: [dict]}),
+            "segments": Maybe(dict),
         }
     ],
 }
