@@ -26,15 +26,11 @@ from processes import environment
 from sections import Section
 
 _WORKER = Path(__file__).parent / "files_worker.py"
-# Modules of `badfiles`, and each how many-th case is read in a quick run.
-_GROUPS = {
-    "episode_logs": 40,
-    "tables": 12,
-    "data_sets": 12,
-    "bindings": 60,
-    "run_files": 12,
-    "models": 12,
-}
+# Modules of `badfiles` that one process reads, and each how many-th case is read in a quick run.
+_GROUPS = (
+    {"episode_logs": 40, "models": 12},
+    {"tables": 12, "data_sets": 12, "bindings": 60, "run_files": 12},
+)
 _SECONDS = 60.0
 _START_SECONDS = 300.0
 _VERDICTS = ("clear", "same content", "unclear", "from below", "silent", "crash", "hang")
@@ -58,23 +54,21 @@ def measure(settings: Settings) -> Section:
     return Section(figures, {"failed": failed, "kinds": _by_kind(results)}, _lines(results, failed))
 
 
-def _read(group: str, quick: bool) -> list[dict[str, Any]]:
-    """What became of the inputs of a group."""
+def _read(strides: dict[str, int], quick: bool) -> list[dict[str, Any]]:
+    """What became of the inputs of some groups."""
     results: list[dict[str, Any]] = []
-    stride = _GROUPS[group] if quick else 1
-    while True:
-        before = len(results)
-        finished = _read_on(group, stride, results)
-        if finished:
-            return results
-        if len(results) == before:
-            raise RuntimeError(f"the process that reads the inputs of {group} cannot start")
+    while not _read_on(strides if quick else dict.fromkeys(strides, 1), results):
+        pass
+    return results
 
 
-def _read_on(group: str, stride: int, results: list[dict[str, Any]]) -> bool:
+def _read_on(strides: dict[str, int], results: list[dict[str, Any]]) -> bool:
     """Goes on after the inputs that have a result; whether all have one now."""
+    counts = collections.Counter(result["group"] for result in results)
+    first = max((list(strides).index(group) for group in counts), default=0)
+    groups = [(group, stride, counts[group]) for group, stride in list(strides.items())[first:]]
     process = subprocess.Popen(
-        [sys.executable, str(_WORKER), group, str(stride), str(len(results))],
+        [sys.executable, str(_WORKER), json.dumps(groups)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment({"TF_CPP_MIN_LOG_LEVEL": "3"}),
@@ -103,7 +97,7 @@ def _read_on(group: str, stride: int, results: list[dict[str, Any]]) -> bool:
                 running = content
         message = errors.result()[-300:]
     if running is None and process.returncode:
-        raise RuntimeError(f"the process that reads the inputs of {group} failed: {message}")
+        raise RuntimeError(f"a process that reads bad inputs failed: {message}")
     if running is not None:
         failed = {"verdict": verdict, "message": message, "peak_memory_mib": 0.0}
         results.append({**running, **failed})

@@ -41,22 +41,23 @@ from recsim_tf.fitting.report import render
 from recsim_tf.tables import text_table
 
 _RESULTS = "results.json"
-_NUMBER = (float, type(None))
 _NUMBERS = (float, list, type(None))
 _ESTIMATES = {str: ({"value": _NUMBERS, "standard_error": _NUMBERS}, {"shape": [int]})}
 # What is read in it.
-_SHAPE = {
+_READ = {
     "estimates": _ESTIMATES,
     "sessions": int,
     "log_likelihood_per_step": float,
-    "held_out_sessions": (int, type(None)),
-    "held_out_log_likelihood_per_step": _NUMBER,
     "not_identified": [str],
     "converged": bool,
     "stopped_early": bool,
     "diverged": bool,
     "confidence": float,
 }
+_SHAPE = (
+    {**_READ, "held_out_sessions": int, "held_out_log_likelihood_per_step": float},
+    {**_READ, "held_out_sessions": type(None), "held_out_log_likelihood_per_step": type(None)},
+)
 # Elements of a table that results.json lists; larger ones are in the model.
 _LARGEST = 100
 

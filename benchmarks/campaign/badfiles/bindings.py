@@ -57,6 +57,8 @@ def _parameters(configurable) -> Iterator[tuple[str, tuple[str, ...]]]:
         is_table = isinstance(default, tuple) and default and not isinstance(default[0], str)
         if type(default) in _WRONG:
             values = _WRONG[type(default)]
+            if "None" in str(parameter.annotation):
+                values = tuple(each for each in values if each != "None")
             # A number of a model may be one for each user.
             may_be_table = _is_parameter(configurable.wrapped, name) or _is_foreign(configurable)
             yield name, tuple(each for each in values if not (may_be_table and each == "[]"))

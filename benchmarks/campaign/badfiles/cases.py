@@ -58,8 +58,8 @@ def _judged_error(error: BaseException, named: tuple[str, ...]) -> str:
 
 
 def _is_clear(error: BaseException, named: tuple[str, ...]) -> bool:
-    """Whether its message is one line with one of the names."""
-    message = str(error)
+    """Whether its message is one line with one of the names; gin adds lines of its own."""
+    message = str(error).partition("\n  In call to configurable")[0]
     return "\n" not in message and any(name in message for name in named)
 
 

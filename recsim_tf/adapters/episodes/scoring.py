@@ -55,6 +55,7 @@ class Scoring:
             first = np.minimum(np.arange(self._num_users), middle - 1)
             good, bad = (good, middle) if self._is_bad(_take(trajectory, first)) else (middle, bad)
         alone = _take(trajectory, np.full(self._num_users, bad - 1))
+        alone = tf.nest.map_structure(tf.convert_to_tensor, alone)
         return Fault(bad - 1, self._reason(alone))
 
     def _is_bad(self, trajectory: Trajectory) -> bool:
@@ -86,7 +87,7 @@ class Scoring:
             return f"feature {name} must be in the range that the users declare{place}{error}"
         recorded = trajectory.initial if group == "initial" else trajectory.transitions.draws
         value = tf.nest.flatten(recorded._asdict()[stage])
-        shown = ", ".join(str(leaf[step, 0] if step >= 0 else leaf[0]) for leaf in value)
+        shown = ", ".join(str((leaf[step, 0] if step >= 0 else leaf[0]).numpy()) for leaf in value)
         return (
             f"feature {name} must be a draw that the simulator can make, got"
             f" {textwrap.shorten(shown, _WIDTH, placeholder=' ...')}{place}{error}"
@@ -101,7 +102,7 @@ class Scoring:
         self._step_number = -1
         state, bad = begin(trajectory.initial)
         yield np.ones(self._num_users, bool), bad
-        for number, active in enumerate(trajectory.transitions.active):
+        for number, active in enumerate(np.asarray(trajectory.transitions.active)):
             self._step_number = number
             state, bad = step(state, nests.at_step(trajectory.transitions, number))
             yield active, bad
@@ -161,6 +162,6 @@ def _unlike(spec: BoundedTensorSpec, logged: tf.Tensor, computed: tf.Tensor) -> 
 
 def _take(trajectory: Trajectory, rows: np.ndarray) -> Trajectory:
     """The sessions of these positions."""
-    initial = tf.nest.map_structure(lambda leaf: leaf[rows], trajectory.initial)
+    initial = tf.nest.map_structure(lambda leaf: np.asarray(leaf)[rows], trajectory.initial)
     transitions = tf.nest.map_structure(lambda leaf: leaf[:, rows], trajectory.transitions)
     return Trajectory(initial, transitions, ())
