@@ -69,6 +69,7 @@ def _read_on(strides: dict[str, int], results: list[dict[str, Any]]) -> bool:
     groups = [(group, stride, counts[group]) for group, stride in list(strides.items())[first:]]
     process = subprocess.Popen(
         [sys.executable, str(_WORKER), json.dumps(groups)],
+        stdin=subprocess.PIPE,  # It ends where this process does.
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment({"TF_CPP_MIN_LOG_LEVEL": "3"}),
@@ -76,6 +77,7 @@ def _read_on(strides: dict[str, int], results: list[dict[str, Any]]) -> bool:
     )
     assert process.stdout is not None
     running: dict[str, Any] | None = None
+    more = False
     seconds, verdict = _START_SECONDS, "crash"
     with process, ThreadPoolExecutor(1) as reader:
         # A pipe that is full would stop the process.
@@ -89,7 +91,9 @@ def _read_on(strides: dict[str, int], results: list[dict[str, Any]]) -> bool:
             if not line:
                 break
             seconds, content = _SECONDS, json.loads(line)
-            if "verdict" in content:
+            if "more" in content:
+                more = True
+            elif "verdict" in content:
                 assert running is not None
                 results.append({**running, **content})
                 running = None
@@ -101,7 +105,7 @@ def _read_on(strides: dict[str, int], results: list[dict[str, Any]]) -> bool:
     if running is not None:
         failed = {"verdict": verdict, "message": message, "peak_memory_mib": 0.0}
         results.append({**running, **failed})
-    return running is None
+    return running is None and not more
 
 
 def _by_kind(results: list[dict[str, Any]]) -> dict[str, dict[str, int]]:

@@ -8,6 +8,7 @@ of its cases is read, and how many of these are left out at the start.
 """
 
 import contextlib
+import gc
 import importlib
 import itertools
 import json
@@ -15,6 +16,7 @@ import os
 import resource
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
@@ -23,10 +25,20 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 # TensorFlow alone reserves some of it.
 _ADDRESS_SPACE = 16 * 2**30
+_COLLECT = 10
+# Then another process goes on: not all of TensorFlow's memory comes back.
+_MOST = 200
+
+
+def _end_with_the_parent() -> None:
+    while os.read(0, 1):
+        pass
+    os._exit(1)
 
 
 def main(groups: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     # What the inputs print is none of the lines.
     lines = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -35,17 +47,26 @@ def main(groups: str) -> None:
     from recsim_tf.experiment.runs.command import quiet
 
     quiet()
+    read = 0
     for group, stride, skip in json.loads(groups):
         module = importlib.import_module(f"campaign.badfiles.{group}")
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
             cases = module.cases(Path(folder))
-            for case, reference in itertools.islice(cases, skip * stride, None, stride):
+            for number, (case, reference) in enumerate(
+                itertools.islice(cases, skip * stride, None, stride)
+            ):
+                if number % _COLLECT == 0:  # Graphs of TensorFlow are in cycles.
+                    gc.collect()
                 running = {"group": group, "kind": case.kind, "name": case.name}
                 print(json.dumps(running), file=lines)
                 verdict, message = judged(case, reference)
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 done = {"verdict": verdict, "message": message, "peak_memory_mib": peak}
                 print(json.dumps(done), file=lines)
+                read += 1
+                if read == _MOST:
+                    print(json.dumps({"more": True}), file=lines)
+                    return
 
 
 if __name__ == "__main__":

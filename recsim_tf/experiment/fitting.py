@@ -41,11 +41,13 @@ from recsim_tf.fitting.report import render
 from recsim_tf.tables import text_table
 
 _RESULTS = "results.json"
-_NUMBERS = (float, list, type(None))
-_ESTIMATES = {str: ({"value": _NUMBERS, "standard_error": _NUMBERS}, {"shape": [int]})}
+# Of a table that is listed, and of one that is not.
+_ESTIMATE = (
+    {"value": (float, list), "standard_error": (float, list, type(None))},
+    {"shape": [int]},
+)
 # What is read in it.
 _READ = {
-    "estimates": _ESTIMATES,
     "sessions": int,
     "log_likelihood_per_step": float,
     "not_identified": [str],
@@ -54,7 +56,7 @@ _READ = {
     "diverged": bool,
     "confidence": float,
 }
-_SHAPE = (
+_SHAPES = (
     {**_READ, "held_out_sessions": int, "held_out_log_likelihood_per_step": float},
     {**_READ, "held_out_sessions": type(None), "held_out_log_likelihood_per_step": type(None)},
 )
@@ -124,7 +126,9 @@ def run_fit(
     """
     finished = run_dir.path / _RESULTS
     if finished.is_file():
-        content = read_json(finished, _SHAPE, "remove it, and the same fit makes it again")
+        estimates = dict.fromkeys(parameters, _ESTIMATE)
+        shape = tuple({**each, "estimates": estimates} for each in _SHAPES)
+        content = read_json(finished, shape, "remove it, and the same fit makes it again")
         print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
         return content
     if isinstance(log, MovieLensLog | OpenBanditLog | TableLog):

@@ -20,7 +20,8 @@ _WRONG = {
     float: ("'a'", "None", "[]", "{}", "True"),
     str: ("None", "2.5", "[]", "{}", "True"),
 }
-_TEXT = ("@", "= 1", "no_such_name = 1", "train.no_such_parameter = 1", "train.num_iterations", "(")
+_NO_TABLE = ("'a'", "None", "{}", "True")
+_TEXT = ("@", "= 1", "no_such.name = 1", "train.no_such_parameter = 1", "train.num_iterations", "(")
 
 
 def cases(folder: Path) -> Iterator[tuple[Case, Any]]:
@@ -49,21 +50,22 @@ def _configurables() -> list:
 
 
 def _parameters(configurable) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The parameters with a default of a known type, and what they may not be."""
+    """The parameters, and what those with a default of a known type may not be."""
     for name, parameter in inspect.signature(configurable.wrapped).parameters.items():
         if name in (configurable.denylist or ()):
             continue
-        default = parameter.default
-        is_table = isinstance(default, tuple) and default and not isinstance(default[0], str)
-        if type(default) in _WRONG:
-            values = _WRONG[type(default)]
-            if "None" in str(parameter.annotation):
-                values = tuple(each for each in values if each != "None")
+        default, annotation = parameter.default, str(parameter.annotation)
+        may_be = {"None"} if "None" in annotation else set()
+        if _is_parameter(configurable.wrapped, name) or "Sequence" in annotation:
             # A number of a model may be one for each user.
-            may_be_table = _is_parameter(configurable.wrapped, name) or _is_foreign(configurable)
-            yield name, tuple(each for each in values if not (may_be_table and each == "[]"))
-        elif is_table:
-            yield name, ("'a'", "None", "{}", "True")
+            may_be.add("[]")
+        if _is_foreign(configurable):
+            may_be |= {"[]", "2.5"}
+        if parameter.annotation is float:
+            may_be.add("2.5")
+        is_table = isinstance(default, tuple) and default and not isinstance(default[0], str)
+        values = _WRONG.get(type(default), _NO_TABLE if is_table else ())
+        yield name, tuple(each for each in values if each not in may_be)
 
 
 def _is_parameter(function: Any, name: str) -> bool:

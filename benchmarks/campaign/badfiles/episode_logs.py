@@ -89,15 +89,15 @@ def _changed(path: Path, whole: bytes, name: str) -> Iterator[tuple[str, str, by
             yield "false length", f"record {number} claims {length}", b"".join(parts)
 
     def replaced(record: bytes) -> bytes:
-        return b"".join(damage.framed(each) for each in [records[0], record, *records[2:]])
+        return b"".join(map(damage.framed, [record, *records[1:]]))
 
-    positions = damage.structure(records[1], tf.train.SequenceExample.DESCRIPTOR)
+    positions = damage.structure(records[0], tf.train.SequenceExample.DESCRIPTOR)
     chosen = [positions[place] for place in damage.spread(80, len(positions))]
-    for what, content in damage.flips(records[1], chosen):
+    for what, content in damage.flips(records[0], chosen):
         yield "bit flipped, valid checksum", what, replaced(content)
-    for what, content in damage.cuts(records[1], 20):
+    for what, content in damage.cuts(records[0], 20):
         yield "record cut, valid checksum", what, replaced(content)
-    example = tf.train.SequenceExample.FromString(records[1])
+    example = tf.train.SequenceExample.FromString(records[0])
     for what, other in _other_features(example):
         yield "feature of another form", what, replaced(other.SerializeToString())
     for what, other in _other_values(example):
@@ -192,9 +192,11 @@ def _other_values(
 
 def _impossible(name: str, kind: str, drawn: bool) -> tuple:
     if kind != "int64_list":
-        huge = 1e38 if kind == "float_list" else 1e200
-        # A log-normal engagement may be huge.
-        return (*_FLOATS, huge) if drawn and "engagement" not in name else _FLOATS
+        if not drawn or name.endswith("engagement"):  # It counts only where there was a click.
+            return _FLOATS
+        # A log-normal quality may be huge, and is not negative.
+        beyond = 1e38 if kind == "float_list" else 1e200
+        return *_FLOATS, -1.0 if name.endswith("quality") else beyond
     if name in ("is_terminal", "is_truncated"):
         return 2, -1, 2**40
     return -7, 77, 2**40

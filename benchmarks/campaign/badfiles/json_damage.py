@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from campaign.badfiles import damage
@@ -22,13 +22,16 @@ _NO_JSON = {
 _WRONG: tuple[Any, ...] = ("text", [], {}, True, None, 2.5)
 
 
-def damaged(content: Any, paths: Sequence[tuple], num_cuts: int) -> Iterator[tuple[str, bytes]]:
+def damaged(
+    content: Any, paths: Sequence[tuple], num_cuts: int, also: Mapping[tuple, type] | None = None
+) -> Iterator[tuple[str, bytes]]:
     """A JSON file that is damaged or holds something else.
 
     Args:
       content: what the whole file holds.
       paths: keys and positions that lead to each part that must be there, and must be of its type.
       num_cuts: places to cut the file at.
+      also: another type that the part at a path may have.
     """
     text = (json.dumps(content, indent=2) + "\n").encode()
     yield from _NO_JSON.items()
@@ -44,7 +47,7 @@ def damaged(content: Any, paths: Sequence[tuple], num_cuts: int) -> Iterator[tup
         right = _part(content, path)
         for value in _WRONG:
             is_number = isinstance(right, float) and isinstance(value, float)
-            if type(value) is type(right) or is_number:
+            if is_number or type(value) in (type(right), (also or {}).get(path)):
                 continue
             other = copy.deepcopy(content)
             _part(other, outer)[last] = value

@@ -38,7 +38,7 @@ _BAD = {
     "session": ("", "nan"),
     "step": (*_NO_NUMBER, "", "0.5", "9007199254740993.0", "1e30"),
     "position": (*_NO_NUMBER, "", "-1", "0.5", "7", "1e30", "99999999999"),
-    "document": ("", "nan", "d1"),
+    "document": ("", "nan"),
     "clicked": (*_NO_NUMBER, "", "2", "-1", "0.5"),
     "engagement": ("abc", "inf", "-inf", "1e39", _LONG),
     "propensity": (*_NO_NUMBER, "", "0", "-0.5", "1.5", "1e-60"),
