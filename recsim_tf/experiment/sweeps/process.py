@@ -66,7 +66,7 @@ class TrialProcess:
 
     def _conclude(self, code: int) -> Outcome:
         # Its last file; what it says after that, or whether it is killed then, changes nothing.
-        if self.files.results() is not None:
+        if self.files.outcome().status == FINISHED:
             return Outcome(FINISHED)
         if self._stopped:
             return Outcome(PENDING)

@@ -236,8 +236,10 @@ def _best_search(search: Search, problem: Problem, num_starts: int) -> SearchSta
 def check_starts(simulator: Simulator, parameters: Mapping[str, Parameter]) -> None:
     """Raises a ValueError for a start that has more axes than its parameter, or no number."""
     for name, one in parameters.items():
+        if one.start is None:
+            continue
         shape, rank = np.shape(one.start), simulator.parameter_spec(name).rank
-        if one.start is not None and (len(shape) > rank or 0 in shape):
+        if len(shape) > rank or 0 in shape:
             raise ValueError(
                 f"the start of {name} must be a number or have {rank} axes, got the shape"
                 f" {list(shape)}"
