@@ -7,15 +7,18 @@ import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.agents.dqn import dqn_agent
+from tf_agents.networks.network import Network
 from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
 from tf_agents.utils import common
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSlate
 from recsim_tf.agents.full_slate_q.slates import SlateTable
-from recsim_tf.agents.shared.descent import build
+from recsim_tf.agents.shared.descent import Optimizer, build
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.core import random
 
 
 class FullSlateQLoss(NamedTuple):
@@ -76,17 +79,17 @@ class FullSlateQAgent(tf_agent.TFAgent):
 
     def __init__(
         self,
-        time_step_spec,
-        action_spec,
-        network,
-        optimizer,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
+        network: Network,
+        optimizer: Optimizer,
         gamma: float = 0.99,
         exploration: Exploration | None = None,
         target_update_tau: float = 1.0,
         target_update_period: int = 100,
         reward_scale_factor: float = 1.0,
         gradient_clipping: float | None = None,
-        seed=0,
+        seed: random.Seed = 0,
         train_step_counter: tf.Variable | None = None,
         name: str = "FullSlateQAgent",
     ):

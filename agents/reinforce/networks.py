@@ -12,6 +12,7 @@ from recsim_tf.agents.shared.networks import (
     perceptron,
 )
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.types import Observation
 
 
 @gin.configurable
@@ -33,7 +34,7 @@ class SlatePolicyNetwork(SlateNetwork):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         slate_size: int,
         hidden_units: Sequence[int] = (64, 64),
         name: str = "SlatePolicyNetwork",
@@ -68,7 +69,7 @@ class StateValueNetwork(SlateNetwork):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         hidden_units: Sequence[int] = (64, 64),
         name: str = "StateValueNetwork",
     ):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.shared import checks, encoding
@@ -50,10 +51,10 @@ class TwoTowerQNetwork(ChoiceValueNetwork):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         hidden_units: Sequence[int] = (64, 64),
         embedding_size: int = 32,
-        document_features=None,
+        document_features: Sequence | np.ndarray | tf.Tensor | None = None,
         belief: Callable[[Observation], tf.Tensor] | None = None,
         no_click: str = "learned",
         relative: bool = True,

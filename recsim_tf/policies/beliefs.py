@@ -5,10 +5,11 @@ A slate's click probabilities are taken to be proportional to these weights, P(i
 choice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice
@@ -88,8 +89,8 @@ class CatalogueScores:
 
     def __init__(
         self,
-        factors,
-        bias=0.0,
+        factors: Sequence | np.ndarray | tf.Tensor | tf.Variable,
+        bias: float | Sequence | np.ndarray | tf.Tensor | tf.Variable = 0.0,
         belief: Callable[[Observation], tf.Tensor] | None = None,
         choice_model: choice.ChoiceModel | None = None,
     ):

@@ -18,7 +18,8 @@ from recsim_tf.experiment.runs.machine import record_machine
 from recsim_tf.files import (
     UNFINISHED,
     append_json,
-    parse_json_lines,
+    read_json_lines,
+    read_text,
     remove_unfinished,
     write_text,
 )
@@ -26,6 +27,8 @@ from recsim_tf.gin_trust import check_size
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
+# What a line of it holds.
+_ROW = {"iteration": int, str: (float, type(None))}
 _LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
 _MACHINE = "machine.json"
@@ -56,9 +59,9 @@ class RunDirectory:
                     f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
                 )
             check_size(self.config_file)
-            config = self.config_file.read_text(encoding="utf-8")
+            config = self._recorded()
         elif holds(self.path, _CONFIG, "run"):
-            changed = _differences(self.config_file.read_text(encoding="utf-8"), config)
+            changed = _differences(self._recorded(), config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
@@ -71,6 +74,9 @@ class RunDirectory:
     def config_file(self) -> Path:
         """The recorded configuration."""
         return self.path / _CONFIG
+
+    def _recorded(self) -> str:
+        return read_text(self.config_file, "restore it, or choose another root_dir")
 
     @contextlib.contextmanager
     def claim(self, worker: int = 0) -> Iterator[None]:
@@ -120,7 +126,7 @@ class RunDirectory:
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without a last line that a kill left half written."""
         try:
-            return parse_json_lines((self.path / _METRICS).read_bytes().splitlines())
+            return read_json_lines(self.path / _METRICS, _ROW, "restore it, or remove it")
         except FileNotFoundError:
             return []
 

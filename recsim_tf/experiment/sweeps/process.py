@@ -65,7 +65,7 @@ class TrialProcess:
         return outcome
 
     def _conclude(self, code: int) -> Outcome:
-        if self.files.results() is not None and code == 0:
+        if self.files.outcome().status == FINISHED and code == 0:
             return Outcome(FINISHED)
         if self._stopped:
             return Outcome(PENDING)

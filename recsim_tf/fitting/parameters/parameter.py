@@ -5,6 +5,7 @@ from typing import Any
 
 import gin
 import numpy as np
+import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
@@ -34,7 +35,7 @@ class Parameter:
 
     def __init__(
         self,
-        start=None,
+        start: float | Sequence | np.ndarray | tf.Tensor | None = None,
         support: str | tfb.Bijector = "real",
         prior: tfd.Distribution | None = None,
         posterior: str | None = None,

@@ -1,5 +1,7 @@
 """Priors whose own parameters are fitted."""
 
+from collections.abc import Sequence
+
 import gin
 import numpy as np
 import tensorflow as tf
@@ -10,7 +12,7 @@ from tensorflow_probability import distributions as tfd
 
 @gin.configurable(module="recsim_tf")
 def hierarchical_normal(
-    shape=(), features: np.ndarray | None = None, scale: float = 0.5
+    shape: Sequence[int] = (), features: np.ndarray | None = None, scale: float = 0.5
 ) -> tfd.Normal:
     """A normal prior that all rows of a table share. What many rows teach about it helps the rows
     with little data.
