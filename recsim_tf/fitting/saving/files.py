@@ -115,6 +115,14 @@ def read_estimates(
     path, found = Path(folder) / _PARAMETERS, {}
     try:
         with zipfile.ZipFile(path) as archive:
+            listed = {
+                f"{name}.{field}.npy"
+                for name in metadata["parameters"]
+                for field in ParameterEstimate._fields
+            }
+            more = sorted(set(archive.namelist()) - listed)
+            if more:
+                raise ValueError(f"{more[0]} is not among them")
             for name, description in metadata["parameters"].items():
                 fields = [f"{name}.{field}" for field in ParameterEstimate._fields]
                 for field in fields:
