@@ -229,7 +229,8 @@ def _misshapen(name: str, value: Any, shape: Any) -> str:
         return ""
     kind = shape if isinstance(shape, type) else type(shape)
     kinds = (int, float) if kind is float else kind
-    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+    is_kind = isinstance(value, kinds) and (kind is bool or not isinstance(value, bool))
+    if not is_kind:
         what = name.removeprefix(".") or "the content"
         return f"{what} must be {_JSON_WORDS[kind]}, got {shorten(repr(value), 60)}"
     if isinstance(shape, dict):

@@ -65,13 +65,14 @@ def _has_floats(draw) -> bool:
 
 def _outside(distribution: Any, draw) -> tf.Tensor | None:
     """Bool [B, ...]; None where no part has finitely many outcomes."""
-    if isinstance(distribution, _MASKED):
+    is_masked, is_wrapper = (isinstance(distribution, kind) for kind in (_MASKED, _WRAPPERS))
+    if is_masked:
         bad = _outside(distribution.distribution, draw)
         return None if bad is None else bad & distribution.validity_mask
     count = num_outcomes(distribution)
     if count is not None:
         return (draw < 0) | (draw >= tf.cast(count, draw.dtype))
-    if isinstance(distribution, _WRAPPERS):
+    if is_wrapper:
         return _outside(distribution.distribution, draw)
     if isinstance(distribution, tfd.JointDistribution):
         parts, _ = distribution.sample_distributions(value=draw)
