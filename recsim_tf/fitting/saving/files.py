@@ -115,6 +115,13 @@ def read_estimates(
     path, found = Path(folder) / _PARAMETERS, {}
     try:
         with zipfile.ZipFile(path) as archive:
+            for name, description in metadata["parameters"].items():
+                fields = [f"{name}.{field}" for field in ParameterEstimate._fields]
+                for field in fields:
+                    _check_header(field, archive, description)
+                found[name] = ParameterEstimate(*(_array(field, archive) for field in fields))
+                if not np.all(np.isfinite(found[name].value)):
+                    raise ValueError(f"{name} must be finite")
             listed = {
                 f"{name}.{field}.npy"
                 for name in metadata["parameters"]
@@ -123,13 +130,6 @@ def read_estimates(
             more = sorted(set(archive.namelist()) - listed)
             if more:
                 raise ValueError(f"{more[0]} is not among them")
-            for name, description in metadata["parameters"].items():
-                fields = [f"{name}.{field}" for field in ParameterEstimate._fields]
-                for field in fields:
-                    _check_header(field, archive, description)
-                found[name] = ParameterEstimate(*(_array(field, archive) for field in fields))
-                if not np.all(np.isfinite(found[name].value)):
-                    raise ValueError(f"{name} must be finite")
     except _DAMAGE as error:
         raise ValueError(
             f"{path} does not hold the parameters that {_METADATA} lists: {_reason(error)}"
