@@ -1,5 +1,5 @@
-"""Files and folders that appear whole or not at all, whenever a process is killed, and readers of
-files.
+"""Files and folders that appear whole or not at all, whenever a process is killed, and the readers
+of small files.
 """
 
 import contextlib
@@ -226,8 +226,9 @@ def _misshapen(name: str, value: Any, shape: Any) -> str:
     if shape is object:
         return ""
     kind = shape if isinstance(shape, type) else type(shape)
-    is_kind = isinstance(value, (int, float) if kind is float else kind)
-    if not is_kind or (isinstance(value, bool) and kind is not bool):
+    kinds = (int, float) if kind is float else kind
+    is_kind = isinstance(value, kinds) and (kind is bool or not isinstance(value, bool))
+    if not is_kind:
         what = name.removeprefix(".") or "the content"
         return f"{what} must be {_JSON_WORDS[kind]}, got {shorten(repr(value), 60)}"
     if isinstance(shape, dict):

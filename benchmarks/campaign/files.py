@@ -28,7 +28,7 @@ from sections import Section
 _WORKER = Path(__file__).parent / "files_worker.py"
 # Modules of `badfiles` that one process reads, and each how many-th case is read in a quick run.
 _GROUPS = (
-    {"episode_logs": 40, "models": 12},
+    {"episode_logs": 40, "models": 12, "checkpoints": 12},
     {"tables": 12, "data_sets": 12, "bindings": 60, "run_files": 12},
 )
 _SECONDS = 60.0

@@ -194,9 +194,9 @@ def _impossible(name: str, kind: str, drawn: bool) -> tuple:
     if kind != "int64_list":
         if not drawn or name.endswith("engagement"):  # It counts only where there was a click.
             return _FLOATS
-        # A log-normal quality may be huge, and is not negative.
+        # What is log-normal may be huge, and is not negative.
         beyond = 1e38 if kind == "float_list" else 1e200
-        return *_FLOATS, -1.0 if name.endswith("quality") else beyond
+        return *_FLOATS, -1.0 if name.endswith(("quality", "affinity")) else beyond
     if name in ("is_terminal", "is_truncated"):
         return 2, -1, 2**40
     return -7, 77, 2**40

@@ -154,7 +154,8 @@ def _unlike(spec: BoundedTensorSpec, logged: tf.Tensor, computed: tf.Tensor) -> 
         return tf.zeros(logged.shape[:1], tf.bool)
     bad = (logged < spec.minimum) | (logged > spec.maximum)
     if spec.dtype.is_floating:
-        bad &= ~(tf.abs(logged - computed) <= _TOLERANCE * tf.maximum(tf.abs(computed), 1))
+        allowed = _TOLERANCE * tf.maximum(tf.abs(computed), 1)
+        bad &= tf.math.is_nan(computed) | (tf.abs(logged - computed) > allowed)
     else:
         bad &= logged != computed
     return tf.reduce_any(bad, axis=list(range(1, bad.shape.rank)))

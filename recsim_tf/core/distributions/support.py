@@ -46,7 +46,8 @@ def impossible(distribution: tfd.Distribution, draw) -> tf.Tensor:
     for sign in (0, -1, 1):
         moved = tf.nest.map_structure(lambda leaf, sign=sign: _moved(leaf, sign), draw)
         log_prob = distribution.log_prob(moved)
-        found &= ~(log_prob > -np.inf)
+        # Not as "not above -inf": TensorFlow makes "at most -inf" of that, which NaN is not.
+        found &= tf.math.is_nan(log_prob) | (log_prob == -np.inf)
         if not _has_floats(draw):
             break
     return found
@@ -65,13 +66,14 @@ def _has_floats(draw) -> bool:
 
 def _outside(distribution: Any, draw) -> tf.Tensor | None:
     """Bool [B, ...]; None where no part has finitely many outcomes."""
-    if isinstance(distribution, _MASKED):
+    is_masked, is_wrapper = (isinstance(distribution, kind) for kind in (_MASKED, _WRAPPERS))
+    if is_masked:
         bad = _outside(distribution.distribution, draw)
         return None if bad is None else bad & distribution.validity_mask
     count = num_outcomes(distribution)
     if count is not None:
         return (draw < 0) | (draw >= tf.cast(count, draw.dtype))
-    if isinstance(distribution, _WRAPPERS):
+    if is_wrapper:
         return _outside(distribution.distribution, draw)
     if isinstance(distribution, tfd.JointDistribution):
         parts, _ = distribution.sample_distributions(value=draw)
