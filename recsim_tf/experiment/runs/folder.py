@@ -94,6 +94,7 @@ class RunDirectory:
           UsageError: if another process has claimed it.
           OSError: if it cannot be written to.
         """
+        existed = self.path.exists()
         with locked(self.path, f"{_LOCK}-{worker}" if worker else _LOCK):
             if worker:
                 yield
@@ -106,16 +107,17 @@ class RunDirectory:
                 yield
             except BaseException:
                 if is_new:
-                    self._leave_nothing()
+                    self._leave_nothing(existed)
                 raise
 
-    def _leave_nothing(self) -> None:
-        """Removes the records where there is nothing else."""
-        records = {_CONFIG, _MACHINE}
-        names = {path.name for path in self.path.iterdir() if not path.name.startswith(_LOCK)}
-        if names <= records:
-            for name in records:
+    def _leave_nothing(self, existed: bool) -> None:
+        """Removes the records where there is nothing else, and the folder unless it existed."""
+        ours = {_CONFIG, _MACHINE, _LOCK}
+        if {path.name for path in self.path.iterdir()} <= ours:
+            for name in ours if not existed else ours - {_LOCK}:
                 (self.path / name).unlink(missing_ok=True)
+            if not existed:
+                self.path.rmdir()
 
     def write_operative_config(self) -> None:
         """Records the bindings that were used so far, with the defaults of what they configure."""
