@@ -57,8 +57,13 @@ def save(
             # TensorFlow does not mind if it cannot remove its own.
             for path_of_parts in written.glob("*_temp"):
                 remove(path_of_parts)
-        for old in numbers(folder)[:-max_to_keep]:
-            remove(folder / str(old))
+        trim(folder, max_to_keep)
+
+
+def trim(folder: Path, max_to_keep: int) -> None:
+    """Removes all checkpoints but the newest `max_to_keep`, at least 1."""
+    for old in numbers(folder)[:-max_to_keep]:
+        remove(folder / str(old))
 
 
 def keep_newest(folder: Path, part: str) -> None:

@@ -62,9 +62,14 @@ class RunCheckpoints:
           UsageError: if it is of another number of workers.
         """
         if self._own is not None:
-            return self._restore_several(self._own)
-        self._folder.mkdir(exist_ok=True)
-        return self._restore_one()
+            iteration = self._restore_several(self._own)
+        else:
+            self._folder.mkdir(exist_ok=True)
+            iteration = self._restore_one()
+        # A process may have been killed before it removed what is old.
+        if self._devices.is_chief and iteration == self.newest:
+            checkpoints.trim(self._folder, self._max_to_keep)
+        return iteration
 
     def _restore_one(self) -> int | None:
         iteration = checkpoints.restore_newest(self._folder, RUN, self._parts.checkpoint)

@@ -128,6 +128,9 @@ class SearchState:
         if number is None:
             return
         self._saved = number
+        # The process may have been killed before it removed what is old.
+        if number == checkpoints.numbers(self._checkpoints)[-1]:
+            checkpoints.trim(self._checkpoints, 1)
         try:
             self.progress = Progress(**json.loads(self._record.numpy()))
         except (ValueError, TypeError) as error:

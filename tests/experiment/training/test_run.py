@@ -187,6 +187,13 @@ def test_a_run_that_was_broken_off_and_goes_on_is_equal_bit_for_bit(
     _assert_same_bits(folder, finished[0])
 
 
+def test_a_checkpoint_that_a_killed_process_did_not_remove_is_removed(finished, tmp_path):
+    folder = _copy(finished[0], tmp_path / "run")
+    _copy(folder / "checkpoints" / "20", folder / "checkpoints" / "10")
+    commands.train(open_run(folder))
+    assert checkpoints.numbers(folder / "checkpoints") == [20, 40]
+
+
 def test_the_replay_is_in_the_newest_checkpoint_only(finished):
     parts = {
         path.name: {file.name.partition(".")[0] for file in path.iterdir()}
