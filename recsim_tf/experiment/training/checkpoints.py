@@ -61,14 +61,17 @@ class RunCheckpoints:
           CorruptError: if none can be read.
           UsageError: if it is of another number of workers.
         """
-        if self._own is not None:
-            iteration = self._restore_several(self._own)
-        else:
+        folders = [self._folder] if self._devices.is_chief else []
+        if self._own is None:
             self._folder.mkdir(exist_ok=True)
             iteration = self._restore_one()
-        # A process may have been killed before it removed what is old.
-        if self._devices.is_chief and iteration == self.newest:
-            checkpoints.trim(self._folder, self._max_to_keep)
+        else:
+            folders.append(self._own_folder(self._devices.index))
+            iteration = self._restore_several(self._own)
+        for folder in folders:
+            # A process may have been killed before it removed what is old.
+            if iteration == max(checkpoints.numbers(folder), default=0):
+                checkpoints.trim(folder, self._max_to_keep)
         return iteration
 
     def _restore_one(self) -> int | None:
