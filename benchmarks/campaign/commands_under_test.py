@@ -1,0 +1,161 @@
+"""The commands of the campaign: each of recsim-tf's, on configurations of a second or two."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from campaign.runner import Runner
+
+_ENVIRONMENT = """
+experiment.simulator = @interest_exploration()
+simulate.simulator = @interest_exploration()
+interest_exploration.slate_size = 2
+interest_exploration.num_candidates = 4
+interest_exploration.max_steps = 5
+Evaluation.num_users = 6
+"""
+# Three checkpoints, of which the first is deleted.
+_TRAIN = f"""{_ENVIRONMENT}
+experiment.create_agent = @create_tabular_q
+experiment.baselines = ("random",)
+experiment.num_users = 4
+experiment.batch_size = 4
+experiment.replay_length = 4
+train.num_iterations = 3
+train.warmup_iterations = 2
+train.log_interval = 1
+train.eval_interval = 2
+train.eval_users = 4
+train.checkpoint_interval = 1
+"""
+_SIMULATE = f"""{_ENVIRONMENT}
+simulate.policies = ("random",)
+"""
+_COMPARE = f"""{_ENVIRONMENT}
+simulate.policies = ("random", "greedy_pctr")
+Evaluation.compare = {{"users.choice_model.no_click_mass": (1.0, 2.0)}}
+"""
+_FIT = """
+run_fit.simulator = @interest_evolution()
+interest_evolution.slate_size = 2
+interest_evolution.num_candidates = 4
+run_fit.parameters = {"users.choice_model.no_click_mass": @Parameter()}
+Parameter.start = 1.5
+run_fit.log = @read_episode_log()
+read_episode_log.simulator = @interest_evolution()
+run_fit.num_replicates = 20
+fit.progress = False
+fit.jit_compile = False
+"""
+_LBFGS = f"""{_FIT}
+fit.search = @LBFGS()
+LBFGS.max_iterations = 4
+run_fit.posterior = True
+sample_parameters.num_samples = 4
+sample_parameters.num_burnin_steps = 4
+sample_parameters.jit_compile = False
+"""
+_MINIBATCHES = f"""{_FIT}
+fit.search = @Minibatches()
+Minibatches.passes = 3
+Minibatches.batch_size = 10
+fit.checkpoint_interval = 1
+fit.uncertainty = None
+"""
+_LOG = """
+simulate.simulator = @interest_evolution()
+interest_evolution.slate_size = 2
+interest_evolution.num_candidates = 4
+simulate.policies = ("random",)
+simulate.log_steps = 4
+Evaluation.num_users = 20
+"""
+_SWEEP = """
+sweep.gin_files = ("{train}",)
+sweep.trials = @grid()
+grid.choices = {{"experiment.num_users": (4,)}}
+sweep.seeds = (0, 1)
+sweep.processes = 1
+"""
+
+
+class CommandUnderTest(NamedTuple):
+    """A command of recsim-tf in a folder that may be thrown away."""
+
+    name: str
+    arguments: Callable[[Path], list[str]]  # in a folder
+    finished: Path | None = None  # a folder that it begins with a copy of
+
+    def prepare(self, folder: Path) -> None:
+        """Makes the folder, which must not exist."""
+        if self.finished is None:
+            folder.mkdir()
+        else:
+            shutil.copytree(self.finished, folder)
+
+
+def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[CommandUnderTest]:
+    """The commands of some names, or all; what they read is written into `inputs`."""
+    texts = {
+        "train": _TRAIN,
+        "simulate": _SIMULATE,
+        "compare": _COMPARE,
+        "lbfgs": _LBFGS,
+        "minibatches": _MINIBATCHES,
+        "log": _LOG,
+        "sweep": _SWEEP.format(train=inputs / "train.gin"),
+    }
+    for name, text in texts.items():
+        (inputs / f"{name}.gin").write_text(text)
+    log, trained = inputs / "log.tfrecord", inputs / "trained"
+
+    def of(command, config, *more):
+        return lambda folder: [
+            command,
+            f"--root_dir={folder / 'run'}",
+            f"--gin_file={inputs / config}.gin",
+            *(option.format(folder=folder) for option in more),
+        ]
+
+    fit = f"--gin_bindings=read_episode_log.path='{log}'"
+    again = "--gin_bindings=Evaluation.num_users=5"
+    compared = "--gin_bindings=Evaluation.compare={{'users.choice_model.no_click_mass': (1.0, 2.0)}}"
+
+    def evaluate(*bindings):
+        return lambda folder: [
+            "evaluate",
+            f"--root_dir={folder / 'run'}",
+            *(binding.format() for binding in bindings),
+        ]
+
+    def sweep(folder):
+        return [
+            "sweep",
+            f"--root_dir={folder / 'sweep'}",
+            f"--sweep_file={inputs / 'sweep.gin'}",
+        ]
+
+    every = [
+        CommandUnderTest("train", of("train", "train")),
+        CommandUnderTest(
+            "simulate", of("simulate", "simulate", "--episode_file={folder}/log.tfrecord")
+        ),
+        CommandUnderTest("simulate compared", of("simulate", "compare")),
+        CommandUnderTest("fit by L-BFGS", of("fit", "lbfgs", fit)),
+        CommandUnderTest("fit by minibatches", of("fit", "minibatches", fit)),
+        CommandUnderTest("evaluate", evaluate(again), trained),
+        CommandUnderTest("evaluate compared", evaluate(again, compared), trained),
+        CommandUnderTest("sweep", sweep),
+    ]
+    chosen = [command for command in every if command.name in names or not names]
+    needed = []
+    if any(command.name.startswith("fit") for command in chosen):
+        needed.append(of("simulate", "log", f"--episode_file={log}")(inputs / "logged"))
+    if any(command.finished for command in chosen):
+        needed.append(of("train", "train")(trained))
+    for arguments in needed:
+        ending = runner.run(arguments, inputs)
+        if ending.code:
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{ending.output}")
+    return chosen
