@@ -51,6 +51,8 @@ fit.jit_compile = False
 _LBFGS = f"""{_FIT}
 fit.search = @LBFGS()
 LBFGS.max_iterations = 4
+"""
+_POSTERIOR = f"""{_LBFGS}
 run_fit.posterior = True
 sample_parameters.num_samples = 4
 sample_parameters.num_burnin_steps = 4
@@ -76,7 +78,7 @@ sweep.gin_files = ("{train}",)
 sweep.trials = @grid()
 grid.choices = {{"experiment.num_users": (4,)}}
 sweep.seeds = (0, 1)
-sweep.processes = 1
+sweep.num_processes = 1
 """
 
 
@@ -86,6 +88,7 @@ class CommandUnderTest(NamedTuple):
     name: str
     arguments: Callable[[Path], list[str]]  # in a folder
     finished: Path | None = None  # a folder that it begins with a copy of
+    paths: str = ""  # operations on paths that match it are tried, else all
 
     def prepare(self, folder: Path) -> None:
         """Makes the folder, which must not exist."""
@@ -103,6 +106,7 @@ def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[Co
         "compare": _COMPARE,
         "lbfgs": _LBFGS,
         "minibatches": _MINIBATCHES,
+        "posterior": _POSTERIOR,
         "log": _LOG,
         "sweep": _SWEEP.format(train=inputs / "train.gin"),
     }
@@ -120,7 +124,9 @@ def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[Co
 
     fit = f"--gin_bindings=read_episode_log.path='{log}'"
     again = "--gin_bindings=Evaluation.num_users=5"
-    compared = "--gin_bindings=Evaluation.compare={{'users.choice_model.no_click_mass': (1.0, 2.0)}}"
+    compared = (
+        "--gin_bindings=Evaluation.compare={{'users.choice_model.no_click_mass': (1.0, 2.0)}}"
+    )
 
     def evaluate(*bindings):
         return lambda folder: [
@@ -144,6 +150,8 @@ def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[Co
         CommandUnderTest("simulate compared", of("simulate", "compare")),
         CommandUnderTest("fit by L-BFGS", of("fit", "lbfgs", fit)),
         CommandUnderTest("fit by minibatches", of("fit", "minibatches", fit)),
+        # Slow; all else that it writes is as without.
+        CommandUnderTest("fit with a posterior", of("fit", "posterior", fit), paths="posterior"),
         CommandUnderTest("evaluate", evaluate(again), trained),
         CommandUnderTest("evaluate compared", evaluate(again, compared), trained),
         CommandUnderTest("sweep", sweep),

@@ -12,8 +12,11 @@ import contextlib
 import ctypes
 import json
 import os
+import signal
 import sys
 from typing import NamedTuple
+
+from campaign import forked_trials
 
 
 class Command(NamedTuple):
@@ -46,6 +49,8 @@ def become(command: Command) -> None:
         os.dup2(source, target)
     os.close(output)
     os.close(nothing)
+    # A program in the background may have been started without it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["recsim-tf", *command.arguments]
     with contextlib.suppress(AttributeError):  # Without the shim there are no faults.
         ctypes.CDLL(None).faults_arm()
@@ -59,7 +64,9 @@ def main() -> None:
     import recsim_tf.experiment.sweeps.run
     import recsim_tf.experiment.sweeps.worker  # noqa: F401
     from recsim_tf import cli
+    from recsim_tf.experiment.sweeps import process
 
+    process.subprocess = forked_trials
     become(serve())
     cli.main()
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 # Of names in JSON files and tags of TensorBoard.
-_TIMES = re.compile(r"seconds|per_second|PerSecond|Seconds|wall", re.IGNORECASE)
+_TIMES = re.compile(r"seconds|per_?second|TimePer", re.IGNORECASE)
 _TIMES_IN_TEXT = re.compile(r"\b[\d.,]+ (s|seconds)\b|\"seconds\": [\d.e-]+|seconds *\| *[\d.]+")
 # Data of checkpoints, which their indices find; and what TensorFlow makes anew each time.
 _NOT_COMPARED = re.compile(r"\.data-\d+-of-\d+$|/fingerprint\.pb$|/saved_model\.pb$|\.log$")
@@ -37,7 +37,7 @@ def read(folder: Path) -> dict[str, Any]:
             name = str(path.parent.relative_to(folder) / "events")
             found.setdefault(name, {}).update(_scalars(path))
         else:
-            found[name] = _content(path, name)
+            found[name] = _content(path, name, str(folder))
     return found
 
 
@@ -56,7 +56,14 @@ def _same(first: Any, second: Any) -> bool:
     return first == second or repr(first) == repr(second)
 
 
-def _content(path: Path, name: str) -> Any:
+def _content(path: Path, name: str, folder: str) -> Any:
+    try:
+        return _parsed(path, name, folder)
+    except Exception as error:  # What is left of a file that was torn raises anything.
+        return f"cannot be read: {error}"
+
+
+def _parsed(path: Path, name: str, folder: str) -> Any:
     if _NOT_COMPARED.search(name):
         return None
     if path.suffix == ".json":
@@ -70,7 +77,7 @@ def _content(path: Path, name: str) -> Any:
     if path.name == "checkpoint":
         return re.findall(r"^all_model_checkpoint_paths.*", path.read_text(), re.MULTILINE)
     if path.suffix in (".html", ".md", ".gin"):
-        return _TIMES_IN_TEXT.sub("", path.read_text())
+        return _TIMES_IN_TEXT.sub("", path.read_text().replace(folder, ""))
     return _digest(path.read_bytes())
 
 

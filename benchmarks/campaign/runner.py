@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +26,14 @@ _SHIM = _HERE / "shim.c"
 _STATE, _STATE_BYTES = "<260q", 4096
 # Far longer than any of the commands takes.
 _PATIENCE_SECONDS = 300.0
-# Threads that libraries start when they are imported do not live on in a fork.
-_NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+# Threads that libraries start when they are imported do not live on in a fork. Bars would fill the
+# logs of trials.
+_VARIABLES = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TQDM_DISABLE": "1",
+}
 
 
 class Fault(NamedTuple):
@@ -58,6 +64,7 @@ class SignalAt(NamedTuple):
 
     signal: int
     seconds: float
+    imports: bool = False  # to a process of its own, which imports recsim_tf for itself
 
 
 def unavailable() -> str | None:
@@ -82,18 +89,18 @@ class Runner:
             ["cc", "-O1", "-shared", "-fPIC", "-o", self.library, _SHIM, "-ldl", "-pthread"],
             check=True,
         )
+        # The packages are those of this process.
+        path = os.pathsep.join(filter(None, sys.path))
+        self._variables = {**_VARIABLES, "LD_PRELOAD": str(self.library), "PYTHONPATH": path}
         self._servers: queue.Queue[subprocess.Popen] = queue.Queue()
         self._all = [self._start() for _ in range(jobs)]
         for server in self._all:
             self._servers.put(server)
 
     def _start(self) -> subprocess.Popen:
-        variables = {"LD_PRELOAD": str(self.library), "TF_CPP_MIN_LOG_LEVEL": "3", **_NO_THREADS}
-        # The path of the package is that of this process.
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         return subprocess.Popen(
             [sys.executable, "-W", "ignore", str(_SERVER)],
-            env=processes.environment(variables),
+            env=processes.environment(self._variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -135,10 +142,16 @@ class Runner:
                 "FAULTS_PLACE": str(fault.place),
                 "FAULTS_ERRNO": str(fault.number),
             }
+            command = Command(arguments, variables, str(output))
+            # A process of its own also takes the place of a server.
             server = self._servers.get()
             try:
                 started = time.perf_counter()
-                code = self._serve(server, Command(arguments, variables, str(output)), signal_at)
+                code = (
+                    self._run_process(command, signal_at)
+                    if signal_at is not None and signal_at.imports
+                    else self._serve(server, command, signal_at)
+                )
                 seconds = time.perf_counter() - started
             finally:
                 self._servers.put(server)
@@ -155,28 +168,47 @@ class Runner:
                 seconds,
             )
 
-    def _serve(
-        self, server: subprocess.Popen, command: Command, signal_at: SignalAt | None
-    ) -> int:
-        assert server.stdin is not None and server.stdout is not None
+    def _serve(self, server: subprocess.Popen, command: Command, signal_at: SignalAt | None) -> int:
+        assert server.stdin is not None
+        assert server.stdout is not None
         server.stdin.write(json.dumps(command._asdict()) + "\n")
         server.stdin.flush()
         pid = int(server.stdout.readline())
 
-        def send(number):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-        timers = [threading.Timer(_PATIENCE_SECONDS, send, [signal.SIGKILL])]
-        if signal_at is not None:
-            timers.append(threading.Timer(signal_at.seconds, send, [signal_at.signal]))
-        for timer in timers:
-            timer.start()
-        try:
+        with _signals(pid, signal_at):
             return int(server.stdout.readline())
-        finally:
-            for timer in timers:
-                timer.cancel()
+
+    def _run_process(self, command: Command, signal_at: SignalAt) -> int:
+        with open(command.output, "wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "recsim_tf", *command.arguments],
+                env=processes.environment({**self._variables, **command.environment}),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        with _signals(process.pid, signal_at):
+            return process.wait()
+
+
+@contextlib.contextmanager
+def _signals(pid: int, signal_at: SignalAt | None) -> Iterator[None]:
+    """Inside, a process is sent the signal when it is time, and is killed when it hangs."""
+
+    def send(number):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    timers = [threading.Timer(_PATIENCE_SECONDS, send, [signal.SIGKILL])]
+    if signal_at is not None:
+        timers.append(threading.Timer(signal_at.seconds, send, [signal_at.signal]))
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 def _wait_for_the_end_of(pids: Sequence[int]) -> None:

@@ -1,0 +1,164 @@
+"""Commands that are killed at each of their file operations, or asked to stop, and run again."""
+
+import re
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from campaign.commands_under_test import CommandUnderTest, commands
+from campaign.common import Settings
+from campaign.runner import Fault, Runner, SignalAt, unavailable
+from campaign.trials import Case, Outcome, Trials
+from sections import Section
+
+from recsim_tf.tables import text_table
+
+# Of the operations of a sweep's trials, which are those of `train`, one in so many is tried.
+_ONE_IN = 6
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Operations that follow the last of a command that matters.
+_LAST = 2
+
+
+class Moments(NamedTuple):
+    """When a command gets signals, as parts of the whole: of its operations, of its time."""
+
+    operations: tuple[float, ...]
+    times: tuple[float, ...] = ()
+
+
+_MOMENTS = {
+    "train": Moments((0.0, 0.15, 0.3, 0.6, 0.75, 0.9, 1.0), (0.1, 0.4, 0.8)),
+    "fit by minibatches": Moments((0.1, 0.4, 0.7, 0.9), (0.1, 0.3)),
+    "simulate": Moments((0.1, 0.5, 0.8), (0.3,)),
+    "sweep": Moments((0.05, 0.4, 0.7, 0.95)),
+}
+# In processes that import for themselves, in seconds.
+_DURING_IMPORTS = (0.7, 2.0, 3.0)
+
+
+def measure(settings: Settings) -> Section:
+    """Kills commands, and counts the runs that do not go on."""
+    why = unavailable()
+    if why:
+        return Section({"places": 0}, {"unavailable": why}, [f"Kills: none, {why}"])
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder).resolve()
+        inputs, shared, trials = (scratch / name for name in ("inputs", "shared", "trials"))
+        for path in (inputs, shared, trials):
+            path.mkdir()
+        runner = Runner(shared, settings.jobs)
+        try:
+            names = ("train", "simulate") if settings.quick else ()
+            tried = Trials(runner, trials, settings.jobs)
+            under_test = commands(inputs, runner, names)
+            killed = tried.run_all(_kills(tried, under_test, settings.quick), "kills")
+            asked = tried.run_all(_asked(tried, under_test, settings.quick), "signals")
+        finally:
+            runner.close()
+    return _section(killed, asked)
+
+
+def _kills(trials: Trials, under_test: Sequence[CommandUnderTest], quick: bool) -> list[Case]:
+    cases = [case for command in under_test for case in _kills_of(trials, command)]
+    if not quick:
+        return cases
+    chosen = []
+    for command, number in zip(under_test, (6, 3), strict=True):
+        own = [case for case in cases if case.command == command]
+        chosen += own[len(own) // (2 * number) :: max(len(own) // number, 1)][:number]
+    return chosen
+
+
+def _kills_of(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
+    of_trials = 0
+    for place, operation in enumerate(trials.uninterrupted(command).ending.operations, start=1):
+        kind, _, path = operation.partition(" ")
+        if not re.search(command.paths, path):
+            continue
+        if "/trials/" in path:
+            of_trials += 1
+            if of_trials % _ONE_IN:
+                continue
+        yield Case(command, Fault("kill", place))
+        if command.name == "sweep":
+            yield Case(command, Fault("kill_all", place))
+        elif kind == "write":
+            yield Case(command, Fault("tear", place))
+
+
+def _asked(trials: Trials, under_test: Sequence[CommandUnderTest], quick: bool) -> list[Case]:
+    cases = []
+    for command in under_test:
+        moments = _MOMENTS.get(command.name, Moments(()))
+        ending = trials.uninterrupted(command).ending
+        last = len(ending.operations)
+        for number in _SIGNALS:
+            for part in moments.operations:
+                cases.append(Case(command, Fault("signal", max(round(part * last), 1), number)))
+            for part in moments.times:
+                cases.append(Case(command, Fault(), SignalAt(number, part * ending.seconds)))
+            if command.name == "train":
+                for seconds in _DURING_IMPORTS:
+                    cases.append(Case(command, Fault(), SignalAt(number, seconds, imports=True)))
+    return cases[2:3] + cases[-2:-1] if quick else cases
+
+
+def _untold(outcome: Outcome) -> str:
+    """What is wrong with how a command ended that was asked to stop, or ""."""
+    case, first = outcome.case, outcome.first
+    number = case.fault.number if case.signal_at is None else case.signal_at.signal
+    said = [line for line in first.output.splitlines() if line.startswith("recsim-tf: ")]
+    if "Traceback" in first.output:
+        return "a traceback"
+    if first.code == 0:
+        if case.signal_at is not None:
+            left = first.seconds - case.signal_at.seconds > 0.5
+        else:
+            left = len(first.operations) - case.fault.place > _LAST
+        return "went on to the end" if left else ""
+    if first.code != 128 + number:
+        return f"exit status {first.code}"
+    return "" if len(said) == 1 else f"{len(said)} lines"
+
+
+def _section(killed: Sequence[Outcome], asked: Sequence[Outcome]) -> Section:
+    found = [*killed, *asked]
+    untold = [(outcome, wrong) for outcome in asked if (wrong := _untold(outcome))]
+    figures = {
+        "kills.places": len(killed),
+        "kills.not_resumed": sum(outcome.is_not_resumed for outcome in found),
+        "kills.different": sum(outcome.is_different for outcome in found),
+        "kills.left_over": sum(outcome.is_left_over for outcome in found),
+        "kills.signals": len(asked),
+        "kills.signals_untold": len(untold),
+    }
+    rows = [("", "cases", "not resumed", "different", "left over", "untold")]
+    for what, outcomes in (("killed", killed), ("asked to stop", asked)):
+        for name in dict.fromkeys(outcome.case.command.name for outcome in outcomes):
+            own = [outcome for outcome in outcomes if outcome.case.command.name == name]
+            rows.append(
+                (
+                    f"{name}, {what}",
+                    str(len(own)),
+                    str(sum(outcome.is_not_resumed for outcome in own)),
+                    str(sum(outcome.is_different for outcome in own)),
+                    str(sum(outcome.is_left_over for outcome in own)),
+                    str(sum(outcome.case.command.name == name for outcome, _ in untold))
+                    if outcomes is asked
+                    else "",
+                )
+            )
+    lines = [
+        "Killed at each file operation, or asked to stop at some; then the same command once more",
+        *text_table(rows).splitlines(),
+        *(f"  {line}" for outcome in found for line in outcome.problems()),
+        *(f"  {outcome}: {wrong}" for outcome, wrong in untold),
+    ]
+    details = {
+        "failing": [outcome.as_json() for outcome in found if outcome.problems()],
+        "untold": [{**outcome.as_json(), "wrong": wrong} for outcome, wrong in untold],
+    }
+    return Section(figures, details, lines)

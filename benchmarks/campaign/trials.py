@@ -1,0 +1,163 @@
+"""Commands that a fault befalls, and that run once more without one."""
+
+import concurrent.futures
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from campaign import outcomes
+from campaign.commands_under_test import CommandUnderTest
+from campaign.runner import Ending, Fault, Runner, SignalAt
+from tqdm import tqdm
+
+# Random parts of names, and ids of processes.
+_RANDOM = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|(?<=tfevents).*|\.\d+(?=\.new)")
+
+
+class Case(NamedTuple):
+    """A fault that befalls a command."""
+
+    command: CommandUnderTest
+    fault: Fault
+    signal_at: SignalAt | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of a case."""
+
+    case: Case
+    place: str  # "KIND PATH" of the operation, or a time
+    first: Ending  # of the command with the fault
+    second: Ending | None  # of the same command without; None if the first one ended well
+    difference: outcomes.Difference  # from an uninterrupted run
+
+    @property
+    def last(self) -> Ending:
+        """Of the command that should have ended well."""
+        return self.second or self.first
+
+    @property
+    def is_not_resumed(self) -> bool:
+        """Whether the command fails for good."""
+        return self.last.code != 0
+
+    @property
+    def is_different(self) -> bool:
+        """Whether it ends well with other results."""
+        return not self.is_not_resumed and bool(self.difference.different)
+
+    @property
+    def is_left_over(self) -> bool:
+        """Whether it ends well with files too many."""
+        return not self.is_not_resumed and bool(self.difference.left_over)
+
+    def __str__(self) -> str:
+        return f"{self.case.command.name}, {self.case.fault.action}, {self.place}"
+
+    def problems(self) -> list[str]:
+        """What is wrong with it, a line each."""
+        if self.is_not_resumed:
+            return [f"{self}: exit status {self.last.code}: {_end(self.last).splitlines()[-1:]}"]
+        return [
+            f"{self}: {what}: {', '.join(map(without_random, names))}"
+            for what, names in self.difference._asdict().items()
+            if names
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """For a report."""
+        return {
+            "command": self.case.command.name,
+            "fault": str(self.case.fault),
+            "place": self.place,
+            "codes": [ending.code for ending in (self.first, self.second) if ending],
+            "said": [_end(ending) for ending in (self.first, self.second) if ending],
+            "different": self.difference.different,
+            "left_over": self.difference.left_over,
+        }
+
+
+class Uninterrupted(NamedTuple):
+    """A command without faults."""
+
+    ending: Ending
+    outcome: dict[str, Any]
+
+
+class Trials:
+    """Runs cases, each in a folder of its own.
+
+    Args:
+      runner: of commands.
+      scratch: a folder for theirs.
+      jobs: cases at a time.
+    """
+
+    def __init__(self, runner: Runner, scratch: Path, jobs: int):
+        self._runner = runner
+        self._scratch = scratch
+        self._jobs = jobs
+        self._uninterrupted: dict[str, Uninterrupted] = {}
+
+    def uninterrupted(self, command: CommandUnderTest) -> Uninterrupted:
+        """The command without faults, run once.
+
+        Raises:
+          RuntimeError: if it fails.
+        """
+        if command.name not in self._uninterrupted:
+            folder = self._scratch / command.name / "uninterrupted"
+            folder.parent.mkdir(parents=True)
+            command.prepare(folder)
+            ending = self._runner.run(command.arguments(folder), folder)
+            if ending.code:
+                raise RuntimeError(f"{command.name} failed:\n{ending.output}")
+            self._uninterrupted[command.name] = Uninterrupted(ending, outcomes.read(folder))
+            shutil.rmtree(folder)
+        return self._uninterrupted[command.name]
+
+    def run_all(self, cases: Sequence[Case], description: str) -> list[Outcome]:
+        """The outcomes of cases, with a bar on standard error."""
+        for case in cases:
+            self.uninterrupted(case.command)
+        with concurrent.futures.ThreadPoolExecutor(self._jobs) as pool:
+            found = pool.map(self._run, range(len(cases)), cases)
+            return list(tqdm(found, description, len(cases), dynamic_ncols=True))
+
+    def _run(self, number: int, case: Case) -> Outcome:
+        command, fault = case.command, case.fault
+        folder = self._scratch / command.name / f"{description_of(fault)}-{number}"
+        command.prepare(folder)
+        arguments = command.arguments(folder)
+        first = self._runner.run(arguments, folder, fault, case.signal_at)
+        second = None if first.code == 0 else self._runner.run(arguments, folder)
+        difference = outcomes.compare(self.uninterrupted(command).outcome, outcomes.read(folder))
+        shutil.rmtree(folder)
+        return Outcome(case, _place(case, first), first, second, difference)
+
+
+def description_of(fault: Fault) -> str:
+    """For the name of a folder."""
+    return f"{fault.action}-{fault.place}"
+
+
+def _place(case: Case, ending: Ending) -> str:
+    if case.signal_at is not None:
+        during = " of a process of its own" if case.signal_at.imports else ""
+        return f"after {case.signal_at.seconds:.1f} s{during}"
+    operations = ending.operations
+    if not ending.hits or case.fault.place > len(operations):
+        return "not reached"
+    return without_random(operations[case.fault.place - 1])
+
+
+def without_random(operation: str) -> str:
+    """An operation's kind and path, without random parts of names."""
+    return _RANDOM.sub("*", operation)
+
+
+def _end(ending: Ending) -> str:
+    """The end of what a command wrote."""
+    return "\n".join(ending.output.strip().splitlines()[-3:])[-600:]
