@@ -1,9 +1,10 @@
 """The commands of the campaign: each of recsim-tf's, on configurations of a second or two."""
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from campaign.runner import Runner
 
@@ -80,6 +81,9 @@ grid.choices = {{"experiment.num_users": (4,)}}
 sweep.seeds = (0, 1)
 sweep.num_processes = 1
 """
+_ENDLESS = 10**9
+# Of the operations of a sweep's trials, which are those of `train`, one in so many is tried.
+_ONE_IN = 6
 
 
 class CommandUnderTest(NamedTuple):
@@ -88,6 +92,7 @@ class CommandUnderTest(NamedTuple):
     name: str
     arguments: Callable[[Path], list[str]]  # in a folder
     finished: Path | None = None  # a folder that it begins with a copy of
+    endless: tuple[str, ...] = ()  # more arguments, with which it has no end
     paths: str = ""  # operations on paths that match it are tried, else all
 
     def prepare(self, folder: Path) -> None:
@@ -96,6 +101,20 @@ class CommandUnderTest(NamedTuple):
             folder.mkdir()
         else:
             shutil.copytree(self.finished, folder)
+
+    def places(self, operations: Sequence[str]) -> list[int]:
+        """The numbers of those of its file operations that are tried, from 1."""
+        chosen, of_trials = [], 0
+        for place, operation in enumerate(operations, start=1):
+            _, _, path = operation.partition(" ")
+            of_trials += "/trials/" in path
+            if re.search(self.paths, path) and not ("/trials/" in path and of_trials % _ONE_IN):
+                chosen.append(place)
+        return chosen
+
+
+def _binding(name: str, value: Any) -> str:
+    return f"--gin_bindings={name} = {value!r}"
 
 
 def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[CommandUnderTest]:
@@ -119,21 +138,19 @@ def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[Co
             command,
             f"--root_dir={folder / 'run'}",
             f"--gin_file={inputs / config}.gin",
-            *(option.format(folder=folder) for option in more),
+            *(option.replace("{folder}", str(folder)) for option in more),
         ]
 
-    fit = f"--gin_bindings=read_episode_log.path='{log}'"
-    again = "--gin_bindings=Evaluation.num_users=5"
-    compared = (
-        "--gin_bindings=Evaluation.compare={{'users.choice_model.no_click_mass': (1.0, 2.0)}}"
+    fit = _binding("read_episode_log.path", str(log))
+    again = _binding("Evaluation.num_users", 5)
+    compared = _binding("Evaluation.compare", {"users.choice_model.no_click_mass": (1.0, 2.0)})
+    endless_sessions = (
+        _binding("interest_exploration.max_steps", None),
+        _binding("Evaluation.max_steps", _ENDLESS),
     )
 
     def evaluate(*bindings):
-        return lambda folder: [
-            "evaluate",
-            f"--root_dir={folder / 'run'}",
-            *(binding.format() for binding in bindings),
-        ]
+        return lambda folder: ["evaluate", f"--root_dir={folder / 'run'}", *bindings]
 
     def sweep(folder):
         return [
@@ -143,18 +160,30 @@ def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[Co
         ]
 
     every = [
-        CommandUnderTest("train", of("train", "train")),
         CommandUnderTest(
-            "simulate", of("simulate", "simulate", "--episode_file={folder}/log.tfrecord")
+            "train", of("train", "train"), endless=(_binding("train.num_iterations", _ENDLESS),)
+        ),
+        CommandUnderTest(
+            "simulate",
+            of("simulate", "simulate", "--episode_file={folder}/log.tfrecord"),
+            endless=endless_sessions,
         ),
         CommandUnderTest("simulate compared", of("simulate", "compare")),
         CommandUnderTest("fit by L-BFGS", of("fit", "lbfgs", fit)),
-        CommandUnderTest("fit by minibatches", of("fit", "minibatches", fit)),
+        CommandUnderTest(
+            "fit by minibatches",
+            of("fit", "minibatches", fit),
+            endless=(_binding("Minibatches.passes", _ENDLESS),),
+        ),
         # Slow; all else that it writes is as without.
         CommandUnderTest("fit with a posterior", of("fit", "posterior", fit), paths="posterior"),
-        CommandUnderTest("evaluate", evaluate(again), trained),
+        CommandUnderTest("evaluate", evaluate(again), trained, endless_sessions),
         CommandUnderTest("evaluate compared", evaluate(again, compared), trained),
-        CommandUnderTest("sweep", sweep),
+        CommandUnderTest(
+            "sweep",
+            sweep,
+            endless=(_binding("sweep.gin_bindings", ("train.num_iterations=1000000000",)),),
+        ),
     ]
     chosen = [command for command in every if command.name in names or not names]
     needed = []

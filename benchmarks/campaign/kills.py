@@ -1,22 +1,15 @@
 """Commands that are killed at each of their file operations, or asked to stop, and run again."""
 
-import re
 import signal
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from campaign.commands_under_test import CommandUnderTest, commands
+from campaign.commands_under_test import CommandUnderTest
 from campaign.common import Settings
-from campaign.runner import Fault, Runner, SignalAt, unavailable
-from campaign.trials import Case, Outcome, Trials
+from campaign.runner import Fault, SignalAt, unavailable
+from campaign.trials import Case, Outcome, Trials, opened, table
 from sections import Section
 
-from recsim_tf.tables import text_table
-
-# Of the operations of a sweep's trials, which are those of `train`, one in so many is tried.
-_ONE_IN = 6
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Operations that follow the last of a command that matters.
 _LAST = 2
@@ -44,20 +37,10 @@ def measure(settings: Settings) -> Section:
     why = unavailable()
     if why:
         return Section({"places": 0}, {"unavailable": why}, [f"Kills: none, {why}"])
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder).resolve()
-        inputs, shared, trials = (scratch / name for name in ("inputs", "shared", "trials"))
-        for path in (inputs, shared, trials):
-            path.mkdir()
-        runner = Runner(shared, settings.jobs)
-        try:
-            names = ("train", "simulate") if settings.quick else ()
-            tried = Trials(runner, trials, settings.jobs)
-            under_test = commands(inputs, runner, names)
-            killed = tried.run_all(_kills(tried, under_test, settings.quick), "kills")
-            asked = tried.run_all(_asked(tried, under_test, settings.quick), "signals")
-        finally:
-            runner.close()
+    names = ("train", "simulate") if settings.quick else ()
+    with opened(settings, names) as (trials, under_test):
+        killed = trials.run_all(_kills(trials, under_test, settings.quick), "kills")
+        asked = trials.run_all(_asked(trials, under_test, settings.quick), "signals")
     return _section(killed, asked)
 
 
@@ -73,19 +56,12 @@ def _kills(trials: Trials, under_test: Sequence[CommandUnderTest], quick: bool) 
 
 
 def _kills_of(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
-    of_trials = 0
-    for place, operation in enumerate(trials.uninterrupted(command).ending.operations, start=1):
-        kind, _, path = operation.partition(" ")
-        if not re.search(command.paths, path):
-            continue
-        if "/trials/" in path:
-            of_trials += 1
-            if of_trials % _ONE_IN:
-                continue
+    operations = trials.uninterrupted(command).ending.operations
+    for place in command.places(operations):
         yield Case(command, Fault("kill", place))
         if command.name == "sweep":
             yield Case(command, Fault("kill_all", place))
-        elif kind == "write":
+        elif operations[place - 1].startswith("write "):
             yield Case(command, Fault("tear", place))
 
 
@@ -135,25 +111,15 @@ def _section(killed: Sequence[Outcome], asked: Sequence[Outcome]) -> Section:
         "kills.signals": len(asked),
         "kills.signals_untold": len(untold),
     }
-    rows = [("", "cases", "not resumed", "different", "left over", "untold")]
-    for what, outcomes in (("killed", killed), ("asked to stop", asked)):
-        for name in dict.fromkeys(outcome.case.command.name for outcome in outcomes):
-            own = [outcome for outcome in outcomes if outcome.case.command.name == name]
-            rows.append(
-                (
-                    f"{name}, {what}",
-                    str(len(own)),
-                    str(sum(outcome.is_not_resumed for outcome in own)),
-                    str(sum(outcome.is_different for outcome in own)),
-                    str(sum(outcome.is_left_over for outcome in own)),
-                    str(sum(outcome.case.command.name == name for outcome, _ in untold))
-                    if outcomes is asked
-                    else "",
-                )
-            )
+    columns = {
+        "not resumed": lambda outcome: outcome.is_not_resumed,
+        "different": lambda outcome: outcome.is_different,
+        "left over": lambda outcome: outcome.is_left_over,
+        "untold": lambda outcome: outcome.case in [told.case for told, _ in untold],
+    }
     lines = [
         "Killed at each file operation, or asked to stop at some; then the same command once more",
-        *text_table(rows).splitlines(),
+        *table({"killed": killed, "asked to stop": asked}, columns),
         *(f"  {line}" for outcome in found for line in outcome.problems()),
         *(f"  {outcome}: {wrong}" for outcome, wrong in untold),
     ]

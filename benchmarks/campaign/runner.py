@@ -118,6 +118,7 @@ class Runner:
         folder: Path,
         fault: Fault = Fault(),  # noqa: B008
         signal_at: SignalAt | None = None,
+        patience: float = _PATIENCE_SECONDS,
     ) -> Ending:
         """Runs a command, and waits until all its processes have ended.
 
@@ -126,9 +127,10 @@ class Runner:
           folder: below which file operations are counted.
           fault: at one of them.
           signal_at: sent to the command, if it still runs.
+          patience: seconds after which the command is killed.
 
         Raises:
-          TimeoutError: if it does not end.
+          TimeoutError: if another process of it does not end.
         """
         with tempfile.TemporaryDirectory(dir=self._scratch) as name:
             scratch = Path(name)
@@ -148,9 +150,9 @@ class Runner:
             try:
                 started = time.perf_counter()
                 code = (
-                    self._run_process(command, signal_at)
+                    self._run_process(command, signal_at, patience)
                     if signal_at is not None and signal_at.imports
-                    else self._serve(server, command, signal_at)
+                    else self._serve(server, command, signal_at, patience)
                 )
                 seconds = time.perf_counter() - started
             finally:
@@ -168,17 +170,23 @@ class Runner:
                 seconds,
             )
 
-    def _serve(self, server: subprocess.Popen, command: Command, signal_at: SignalAt | None) -> int:
+    def _serve(
+        self,
+        server: subprocess.Popen,
+        command: Command,
+        signal_at: SignalAt | None,
+        patience: float,
+    ) -> int:
         assert server.stdin is not None
         assert server.stdout is not None
         server.stdin.write(json.dumps(command._asdict()) + "\n")
         server.stdin.flush()
         pid = int(server.stdout.readline())
 
-        with _signals(pid, signal_at):
+        with _signals(pid, signal_at, patience):
             return int(server.stdout.readline())
 
-    def _run_process(self, command: Command, signal_at: SignalAt) -> int:
+    def _run_process(self, command: Command, signal_at: SignalAt, patience: float) -> int:
         with open(command.output, "wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "recsim_tf", *command.arguments],
@@ -187,19 +195,19 @@ class Runner:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        with _signals(process.pid, signal_at):
+        with _signals(process.pid, signal_at, patience):
             return process.wait()
 
 
 @contextlib.contextmanager
-def _signals(pid: int, signal_at: SignalAt | None) -> Iterator[None]:
+def _signals(pid: int, signal_at: SignalAt | None, patience: float) -> Iterator[None]:
     """Inside, a process is sent the signal when it is time, and is killed when it hangs."""
 
     def send(number):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
-    timers = [threading.Timer(_PATIENCE_SECONDS, send, [signal.SIGKILL])]
+    timers = [threading.Timer(patience, send, [signal.SIGKILL])]
     if signal_at is not None:
         timers.append(threading.Timer(signal_at.seconds, send, [signal_at.signal]))
     for timer in timers:

@@ -15,6 +15,7 @@ The operations of all processes of the command that change files below FAULTS_RO
     errors        it and all later ones fail so
     full          writes fail with ENOSPC once FAULTS_PLACE bytes were written
     signal        the signal FAULTS_ERRNO to the process before the operation
+    remove        all that the folder holds is removed before the operation
 
 `faults_arm` reads the variables; it is called when the library is loaded, and may be called again
 in a process that was forked. C streams that write below the folder are made of `open` and `write`,
@@ -24,6 +25,7 @@ so that an operation here is one that the operating system sees. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -130,6 +132,12 @@ static void kill_all(void) {
   kill(getpid(), SIGKILL);
 }
 
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *at) {
+  (void)about;
+  if (at->level) syscall(SYS_unlinkat, AT_FDCWD, path, kind == FTW_DP ? AT_REMOVEDIR : 0);
+  return 0;
+}
+
 /* What an operation is to do. */
 typedef enum { GO_ON, FAIL, TEAR } Fate;
 
@@ -152,6 +160,7 @@ static Fate count(const char *kind, const char *path) {
   if (!strcmp(action, "kill")) kill(getpid(), SIGKILL);
   if (!strcmp(action, "kill_all")) kill_all();
   if (!strcmp(action, "signal")) kill(getpid(), error_number);
+  if (!strcmp(action, "remove")) nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   return strcmp(action, "tear") ? GO_ON : TEAR;
 }
 

@@ -1,19 +1,27 @@
 """Commands that a fault befalls, and that run once more without one."""
 
 import concurrent.futures
+import contextlib
 import re
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaign import outcomes
-from campaign.commands_under_test import CommandUnderTest
+from campaign.commands_under_test import CommandUnderTest, commands
+from campaign.common import Settings
 from campaign.runner import Ending, Fault, Runner, SignalAt
 from tqdm import tqdm
 
+from recsim_tf.tables import text_table
+
 # Random parts of names, and ids of processes.
 _RANDOM = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|(?<=tfevents).*|\.\d+(?=\.new)")
+
+# A command that has no end is to refuse a folder within this.
+_LATE_SECONDS = 60.0
 
 
 class Case(NamedTuple):
@@ -22,12 +30,14 @@ class Case(NamedTuple):
     command: CommandUnderTest
     fault: Fault
     signal_at: SignalAt | None = None
+    endless: bool = False  # the first time the command has no end
 
 
 class Outcome(NamedTuple):
     """What became of a case."""
 
     case: Case
+    folder: Path
     place: str  # "KIND PATH" of the operation, or a time
     first: Ending  # of the command with the fault
     second: Ending | None  # of the same command without; None if the first one ended well
@@ -54,7 +64,9 @@ class Outcome(NamedTuple):
         return not self.is_not_resumed and bool(self.difference.left_over)
 
     def __str__(self) -> str:
-        return f"{self.case.command.name}, {self.case.fault.action}, {self.place}"
+        fault = self.case.fault
+        number = f" {fault.number}" if fault.number else ""
+        return f"{self.case.command.name}, {fault.action}{number}, {self.place}"
 
     def problems(self) -> list[str]:
         """What is wrong with it, a line each."""
@@ -128,19 +140,57 @@ class Trials:
 
     def _run(self, number: int, case: Case) -> Outcome:
         command, fault = case.command, case.fault
-        folder = self._scratch / command.name / f"{description_of(fault)}-{number}"
+        folder = self._scratch / command.name / f"{fault.action}-{fault.place}-{number}"
         command.prepare(folder)
         arguments = command.arguments(folder)
-        first = self._runner.run(arguments, folder, fault, case.signal_at)
+        if case.endless:
+            first = self._runner.run(
+                [*arguments, *command.endless], folder, fault, patience=_LATE_SECONDS
+            )
+        else:
+            first = self._runner.run(arguments, folder, fault, case.signal_at)
+        # Of a folder that is gone, or that the command began with, there is nothing to go on with.
+        if fault.action == "remove":
+            shutil.rmtree(folder)
+            command.prepare(folder)
         second = None if first.code == 0 else self._runner.run(arguments, folder)
-        difference = outcomes.compare(self.uninterrupted(command).outcome, outcomes.read(folder))
+        found = outcomes.read(folder)
         shutil.rmtree(folder)
-        return Outcome(case, _place(case, first), first, second, difference)
+        difference = outcomes.compare(self.uninterrupted(command).outcome, found)
+        return Outcome(case, folder, _place(case, first), first, second, difference)
 
 
-def description_of(fault: Fault) -> str:
-    """For the name of a folder."""
-    return f"{fault.action}-{fault.place}"
+@contextlib.contextmanager
+def opened(
+    settings: Settings, names: Sequence[str] = ()
+) -> Iterator[tuple[Trials, list[CommandUnderTest]]]:
+    """The commands of some names, or all, and where they are tried."""
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, shared, trials = (
+            Path(folder).resolve() / name for name in ("inputs", "shared", "trials")
+        )
+        for path in (inputs, shared, trials):
+            path.mkdir()
+        runner = Runner(shared, settings.jobs)
+        try:
+            yield Trials(runner, trials, settings.jobs), commands(inputs, runner, names)
+        finally:
+            runner.close()
+
+
+def table(
+    outcomes: Mapping[str, Sequence[Outcome]], columns: Mapping[str, Callable[[Outcome], bool]]
+) -> list[str]:
+    """A table with a row for each command and kind of fault, which counts the outcomes for which
+    each of the columns is true.
+    """
+    rows = [("", "cases", *columns)]
+    for what, found in outcomes.items():
+        for name in dict.fromkeys(outcome.case.command.name for outcome in found):
+            own = [outcome for outcome in found if outcome.case.command.name == name]
+            counts = [sum(map(holds, own)) for holds in columns.values()]
+            rows.append((f"{name}, {what}", *map(str, [len(own), *counts])))
+    return text_table(rows).splitlines()
 
 
 def _place(case: Case, ending: Ending) -> str:
@@ -148,6 +198,8 @@ def _place(case: Case, ending: Ending) -> str:
         during = " of a process of its own" if case.signal_at.imports else ""
         return f"after {case.signal_at.seconds:.1f} s{during}"
     operations = ending.operations
+    if case.fault.action == "full":
+        return f"{case.fault.place:,} bytes"
     if not ending.hits or case.fault.place > len(operations):
         return "not reached"
     return without_random(operations[case.fault.place - 1])
