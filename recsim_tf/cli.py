@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from recsim_tf.experiment.runs.command import ERROR_PREFIX, exit_status, quiet
+from recsim_tf.experiment.runs.command import exit_status, quiet
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.options import parse
 
@@ -90,18 +90,24 @@ def _import(command: str) -> None:
     """Imports the modules of a command.
 
     Raises:
-      ModuleNotFoundError: if an extra of recsim-tf is not installed.
+      UsageError: if an extra of recsim-tf is not installed.
     """
-    import tensorflow as tf
+    try:
+        with _without_messages():
+            import tensorflow as tf
 
-    # Looks for GPUs, with messages. To make a tensor would settle the devices, which a training may
-    # still change.
-    tf.config.list_physical_devices()
-    if command == "fit":
-        from recsim_tf.experiment import fitting  # noqa: F401
-    else:
-        from recsim_tf.experiment import commands  # noqa: F401
-    from recsim_tf.experiment import config  # noqa: F401
+            # Looks for GPUs, with messages. To make a tensor would settle the devices, which a
+            # training may still change.
+            tf.config.list_physical_devices()
+            if command == "fit":
+                from recsim_tf.experiment import fitting  # noqa: F401
+            else:
+                from recsim_tf.experiment import commands  # noqa: F401
+            from recsim_tf.experiment import config  # noqa: F401
+    except ModuleNotFoundError as error:
+        extra = "fitting" if command == "fit" else "agents"
+        missing = f"recsim-tf {command} needs {error.name}: install recsim-tf[{extra}]"
+        raise UsageError(str(error) if error.name == "tf_agents" else missing) from error
 
 
 @contextlib.contextmanager
@@ -132,15 +138,6 @@ def run(arguments: Sequence[str]) -> int:
         options = parse(arguments)
     except SystemExit as end:  # After --help, or an error.
         return int(end.code or 0)
-    try:
-        with _without_messages():
-            _import(options.command)
-    except ModuleNotFoundError as error:
-        extra = "fitting" if options.command == "fit" else "agents"
-        missing = f"recsim-tf {options.command} needs {error.name}: install recsim-tf[{extra}]"
-        message = str(error) if error.name == "tf_agents" else missing
-        print(f"{ERROR_PREFIX}{message}", file=sys.stderr)
-        return 2
     command = {
         "train": _train,
         "evaluate": _evaluate,
@@ -148,8 +145,13 @@ def run(arguments: Sequence[str]) -> int:
         "fit": _fit,
         "sweep": _sweep,
     }[options.command]
+
+    def imported_and_run() -> int | None:
+        _import(options.command)
+        return command(options)
+
     with _current_folder_on_path():
-        return exit_status(options.command, lambda: command(options))
+        return exit_status(options.command, imported_and_run)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The messages of errors, in one line, with the line of a user's own code that is at fault."""
 
+import errno
 import itertools
 import os
 import re
@@ -37,6 +38,16 @@ _FILE = re.compile(r'File "([^"]+)", line (\d+), in')
 _GENERATED = "in user code:\n"
 _RAISED = re.compile(r"^ +\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
+# Faults of the machine, and what to do.
+_STORAGE = {
+    number: f"{remedy}, then run the same command to go on"
+    for numbers, remedy in (
+        ((errno.ENOSPC, errno.EDQUOT), "make room on the disk"),
+        ((errno.EIO, errno.ESTALE), "see that the disk works"),
+        ((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable or choose another folder"),
+    )
+    for number in numbers
+}
 # Types whose message says enough where no line of a user's code is at fault.
 OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
 
@@ -65,6 +76,8 @@ def told(error: BaseException) -> str:
     recsim_tf or TensorFlow refuses has no type.
     """
     where, message, kind = place(error), one_line(error), type(error).__name__
+    if isinstance(error, OSError) and error.errno in _STORAGE and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; {_STORAGE[error.errno]}"
     if isinstance(error, SyntaxError):
         message = f"{kind}: {error.msg or message}"
     elif not (_is_of_recsim_tf(error) or _is_of_tensorflow(error)) and (

@@ -1,26 +1,126 @@
-"""Files that appear whole or not at all, whenever a process is killed."""
+"""Files and folders that appear whole or not at all, whenever a process is killed."""
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
-from collections.abc import Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-# The end of the name of a file that is being written; one that a kill leaves counts as nothing.
+# The end of the name of what is being written; what a kill leaves of it counts as nothing.
 UNFINISHED = ".new"
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Inside, a name to write a file to, which replaces `path` in one step at the end; creates its
+    folder. After an error `path` is as it was.
+
+    Raises:
+      OSError: that names the file.
+    """
+    temporary = unfinished(path)
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Inside, a new folder, which replaces `path` at the end; creates the folder that it is in.
+    After an error `path` is as it was.
+
+    Raises:
+      OSError: that names the folder.
+    """
+    temporary = unfinished(path)
+    with storing(path):
+        remove(temporary)
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            remove(path)
+            os.rename(temporary, path)
+        except BaseException:
+            remove(temporary)
+            raise
+
+
+def unfinished(path: Path) -> Path:
+    """The name of a file or a folder while it is written."""
+    return path.with_name(path.name + UNFINISHED)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder so that it disappears in one step; either may be absent."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    if not path.name.endswith(UNFINISHED):
+        path = path.rename(unfinished(path.with_name(path.name + ".old")))
+    shutil.rmtree(path)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what processes that were killed left unfinished, in a folder that no other process
+    writes to, and in its subfolders.
+    """
+    for path in sorted(folder.rglob(f"*{UNFINISHED}")):
+        remove(path)
+
+
+def require_writable(folder: Path) -> None:
+    """Creates a folder, and writes to it as a trial, without a trace.
+
+    Raises:
+      OSError: that names the folder, if that is not possible.
+    """
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Makes errors of the file system inside Python's own, also those of TensorFlow, and gives them
+    the name of a file where they have none.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except Exception as error:
+        message = str(getattr(error, "message", ""))  # of TensorFlow
+        number = _ERRORS.get(message.rpartition("; ")[2])
+        if number is not None:
+            raise OSError(number, os.strerror(number), str(path)) from error
+        if str(path.parent) in message:
+            raise OSError(f"cannot write {path}: {message}") from error
+        raise
+
+
+# By the text with which TensorFlow ends its messages.
+_ERRORS = {os.strerror(number): number for number in errno.errorcode}
 
 
 def write_text(path: Path, text: str) -> None:
     """Replaces a file in one step, so that a kill leaves the old or the new one; creates its
     folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + UNFINISHED)
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -39,7 +139,7 @@ def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]])
 
 def append_json(path: Path, row: dict[str, Any]) -> None:
     """Adds a line to a file of JSON lines."""
-    with open(path, "a", encoding="utf-8") as file:
+    with storing(path), open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 

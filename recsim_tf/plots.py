@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from recsim_tf.files import whole_file
+
 
 @contextlib.contextmanager
 def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
@@ -42,4 +44,9 @@ def figures(
     yield all_axes
     for axes in all_axes:
         axes.grid(alpha=0.3)
-    drawn.savefig(target, format="png", dpi=120)
+    with (
+        whole_file(target)
+        if isinstance(target, Path)
+        else contextlib.nullcontext(target) as written
+    ):
+        drawn.savefig(written, format="png", dpi=120)

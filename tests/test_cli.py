@@ -129,7 +129,7 @@ def test_an_interrupted_command_says_so(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(cli, "_fit", interrupted)
     code, _, errors = run_command(capfd, "fit", f"--root_dir={tmp_path}")
     assert code == 128 + signal.SIGINT
-    assert errors == "recsim-tf: fit was interrupted; run the same command again\n"
+    assert errors == "recsim-tf: fit was stopped; run the same command to go on\n"
 
 
 def test_train_evaluate_explain_and_simulate(tmp_path, capfd):

@@ -10,7 +10,7 @@ from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import write_json
+from recsim_tf.files import require_writable, whole_folder, write_json
 
 
 def evaluate_run(
@@ -45,17 +45,18 @@ def evaluate_run(
         )
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
+    require_writable(folder.path)
     iteration, written = parts.iteration, folder.path / "evaluations"
     if evaluation.comparison is None:
         results = evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
         sessions.write_sessions(written / f"sessions-{iteration}.csv", results)
     else:
         results = evaluation.compare(parts.simulator, parts.policies)
-        written = _new_folder(written, f"comparison-{iteration}")
         policies = [result.as_json() for result in results]
-        write_json(written / "results.json", {"policies": policies})
-        sessions.write_sessions(written / "sessions.csv", results)
-        plots.plot_values(written / "values.png", results)
+        with whole_folder(_new_folder(written, f"comparison-{iteration}")) as compared:
+            write_json(compared / "results.json", {"policies": policies})
+            sessions.write_sessions(compared / "sessions.csv", results)
+            plots.plot_values(compared / "values.png", results)
     print(tables.results_table(results))
     if explained:
         print(explain(parts.simulator, agent))

@@ -16,7 +16,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import write_json, write_text
+from recsim_tf.files import whole_file, write_json, write_text
 from recsim_tf.fitting import (
     FitResult,
     Parameter,
@@ -39,6 +39,7 @@ from recsim_tf.fitting.logs import (
     stream_episodes,
 )
 from recsim_tf.fitting.report import render
+from recsim_tf.stopping import noting_signals
 from recsim_tf.tables import text_table
 
 _RESULTS = "results.json"
@@ -134,7 +135,10 @@ def run_fit(
         )
     with run_dir.claim():
         started = time.perf_counter()
-        result = fit(simulator, parameters, log, held_out=validation, folder=run_dir.path)
+        with noting_signals() as stop:
+            result = fit(
+                simulator, parameters, log, held_out=validation, folder=run_dir.path, stop=stop
+            )
         seconds = time.perf_counter() - started
         run_dir.write_operative_config()
         shown = next(iter(log.pieces()))
@@ -209,7 +213,7 @@ def _content(
 
 def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any]:
     """Writes the draws [C, N, ...] by name, and sums them up."""
-    with path.open("wb") as file:
+    with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **posterior.samples)  # type: ignore[arg-type]
     return {
         name: {

@@ -1,8 +1,10 @@
 """Simulation under policies that do not learn."""
 
+import contextlib
 import functools
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gin
@@ -22,7 +24,7 @@ from recsim_tf.experiment.evaluation.baselines import (
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import write_json
+from recsim_tf.files import require_writable, write_json
 
 # An episode file is simulated and written in pieces, so that memory does not grow with the number
 # of users.
@@ -79,38 +81,48 @@ def simulate_policies(
             )
     check(simulator)
     of_simulator = functools.partial(baseline_policies, named)
-    started = time.perf_counter()
-    results = (
-        evaluation.evaluate(simulator, of_simulator(simulator))
-        if evaluation.comparison is None
-        else evaluation.compare(simulator, of_simulator)
-    )
-    seconds = time.perf_counter() - started
-    content = {
-        "policies": [result.as_json() for result in results],
-        "simulate": {
-            "seconds": round(seconds, 3),
-            "user_steps": sum(result.mean_length * result.episodes for result in results),
-        },
-    }
+    policies_of_simulator = of_simulator(simulator)
+    if episode_file is not None and "://" not in episode_file:
+        require_writable(Path(episode_file).absolute().parent)
     with folder.claim():
-        if episode_file is not None:
-            (policy,) = of_simulator(simulator).values()
-            _write_episodes(episode_file, simulator, policy, evaluation, log_steps)
-        folder.write_operative_config()
-        sessions.write_sessions(folder.path / "sessions.csv", results)
-        if evaluation.comparison is not None:
-            plots.plot_values(folder.path / "values.png", results)
-        elif len(results) > 1:
-            plots.plot_returns(folder.path / "returns.png", results)
-        # Last, since it says that a simulation is finished.
-        write_json(folder.path / "results.json", content)
+        started = time.perf_counter()
+        results = (
+            evaluation.evaluate(simulator, policies_of_simulator)
+            if evaluation.comparison is None
+            else evaluation.compare(simulator, of_simulator)
+        )
+        seconds = time.perf_counter() - started
+        content = {
+            "policies": [result.as_json() for result in results],
+            "simulate": {
+                "seconds": round(seconds, 3),
+                "user_steps": sum(result.mean_length * result.episodes for result in results),
+            },
+        }
+        with contextlib.ExitStack() as stack:
+            if episode_file is not None:
+                (policy,) = policies_of_simulator.values()
+                # The file appears last: as long as it is not there, the command can be repeated.
+                writer = stack.enter_context(episodes.Writer(episode_file, simulator))
+                _write_episodes(writer, simulator, policy, evaluation, log_steps)
+            folder.write_operative_config()
+            sessions.write_sessions(folder.path / "sessions.csv", results)
+            if evaluation.comparison is not None:
+                plots.plot_values(folder.path / "values.png", results)
+            elif len(results) > 1:
+                plots.plot_returns(folder.path / "returns.png", results)
+            # After the others, since it says that a simulation is finished.
+            write_json(folder.path / "results.json", content)
     print(tables.results_table(results))
     return content
 
 
 def _write_episodes(
-    path: str, simulator: Simulator, policy: Policy, evaluation: Evaluation, num_steps: int
+    writer: episodes.Writer,
+    simulator: Simulator,
+    policy: Policy,
+    evaluation: Evaluation,
+    num_steps: int,
 ) -> None:
     sizes = [
         min(_USERS_AT_ONCE, evaluation.num_users - start)
@@ -124,6 +136,5 @@ def _write_episodes(
         return simulator.rollout(function, size, num_steps, seed, policy_state=policy_state)
 
     rollouts = {size: compiled(functools.partial(simulate_piece, size=size)) for size in set(sizes)}
-    with episodes.Writer(path, simulator) as writer:
-        for size, seed in zip(sizes, random.split_seed(log_seed, len(sizes)), strict=True):
-            writer.add(rollouts[size](seed))
+    for size, seed in zip(sizes, random.split_seed(log_seed, len(sizes)), strict=True):
+        writer.add(rollouts[size](seed))

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from recsim_tf import checkpoints
 from recsim_tf.experiment.evaluation import sessions
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, restore
+from recsim_tf.experiment.runs.folder import RUN, RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import append_json
+from recsim_tf.files import append_json, require_writable
 
 
 def watch_run(
@@ -46,6 +47,7 @@ def watch_run(
     if not 0 < timeout < math.inf:
         raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
     evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy)
+    require_writable(folder.path)
     writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
     evaluated = 0
     for _ in _restored(folder, parts, timeout):
@@ -89,16 +91,13 @@ def watch_run(
 
 def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
     """Restores each newest checkpoint in turn; one that was deleted meanwhile is left out."""
-    for path in tf.train.checkpoints_iterator(str(folder.path / "checkpoints"), timeout=timeout):
+    for number in checkpoints.watch(folder.checkpoints, timeout):
         try:
-            restore(parts.agent_checkpoint, path, whole=False)
-        except UsageError:
-            if _is_complete(path):
+            checkpoints.restore(
+                folder.checkpoints, number, RUN, parts.agent_checkpoint, whole=False
+            )
+        except checkpoints.CorruptError:
+            if number in checkpoints.numbers(folder.checkpoints):
                 raise
             continue
         yield
-
-
-def _is_complete(path: str) -> bool:
-    """Whether the checkpoint's files are there: the training process deletes them one by one."""
-    return bool(tf.io.gfile.glob(f"{path}.index")) and bool(tf.io.gfile.glob(f"{path}.data-*"))

@@ -1,10 +1,11 @@
 import csv
 import json
+import shutil
 import time
 
 import pytest
-import tensorflow as tf
 
+from recsim_tf import checkpoints
 from recsim_tf.experiment import commands
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
@@ -69,11 +70,8 @@ def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
     finished, tmp_path, monkeypatch
 ):
     folder = _copy(finished[0], tmp_path / "run")
-    checkpoints = folder / "checkpoints"
-    paths = [str(checkpoints / f"ckpt-{iteration}") for iteration in (20, 30, 20, 40)]
-    # The data of 30 is there no more, as when the training process is about to delete the rest.
-    (checkpoints / "ckpt-30.index").write_bytes((checkpoints / "ckpt-20.index").read_bytes())
-    monkeypatch.setattr(tf.train, "checkpoints_iterator", lambda *_, **__: iter(paths))
+    # 30 is deleted when the training process goes on.
+    monkeypatch.setattr(checkpoints, "watch", lambda *_: iter((20, 30, 20, 40)))
     assert _watch(folder) == 3
     first, again, last = _lines(folder)
     assert [first["iteration"], again["iteration"], last["iteration"]] == [20, 20, 40]
@@ -83,17 +81,16 @@ def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
 
 def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
     folder = _copy(finished[0], tmp_path / "run")
-    for path in (folder / "checkpoints").glob("ckpt-40.data*"):
+    for path in (folder / "checkpoints" / "40").glob("*.data*"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(UsageError, match=r"checkpoint .*ckpt-40 is corrupt"):
+    with pytest.raises(ValueError, match=r"checkpoint .*40/run is corrupt"):
         _watch(folder)
 
 
 def test_it_ends_when_no_checkpoint_comes(finished, tmp_path):
     folder = _copy(finished[0], tmp_path / "run")
     assert _watch(folder, num_iterations=60) == 1
-    for path in (folder / "checkpoints").iterdir():
-        path.unlink()
+    shutil.rmtree(folder / "checkpoints")
     with pytest.raises(UsageError, match=r"had no checkpoint within --watch_timeout=0.5 seconds"):
         _watch(folder)
 
@@ -116,7 +113,7 @@ def test_a_run_is_watched_to_its_last_iteration_while_another_process_trains_it(
         "--gin_bindings=experiment.baselines = ()",
     )
     process = start_command("train", f"--root_dir={folder}", *arguments)
-    while not (folder / "checkpoints" / "checkpoint").exists():
+    while not checkpoints.numbers(folder / "checkpoints"):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.02)
     code, output, errors = run_command(

@@ -1,8 +1,9 @@
 """Trajectories to logs."""
 
-import contextlib
+import fcntl
 import os
-from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
+from recsim_tf.files import UNFINISHED, storing
 
 
 class Writer:
@@ -34,7 +36,7 @@ class Writer:
     def __init__(self, path: str | os.PathLike, simulator: Simulator):
         self._path = os.fspath(path)
         refuse_existing(self._path)
-        self._temporary = f"{self._path}.{os.getpid()}.new"
+        self._temporary = self._path + UNFINISHED
         self._replay = compiled(simulator.replay)
 
         def observe(states, step):
@@ -42,20 +44,23 @@ class Writer:
             return observation.user, observation.documents
 
         self._observe = compiled(observe)
+        self._lock: IO | None = None
         self._records: tf.io.TFRecordWriter | None = None
         # The newest session waits for the next one: the last of all is marked.
         self._pending: tf.train.SequenceExample | None = None
 
     def __enter__(self) -> "Writer":
-        with self._os_errors():
+        with storing(Path(self._path)):
             tf.io.gfile.makedirs(os.path.dirname(self._path) or ".")
+            if "://" not in self._path:
+                self._lock = _locked(self._temporary)
             self._records = tf.io.TFRecordWriter(self._temporary)
         return self
 
     def __exit__(self, error_type, error, traceback) -> None:
         assert self._records is not None
         try:
-            with self._os_errors():
+            with storing(Path(self._path)):
                 try:
                     if error_type is None:
                         self._write_pending(is_last=True)
@@ -67,6 +72,8 @@ class Writer:
         finally:
             if tf.io.gfile.exists(self._temporary):
                 tf.io.gfile.remove(self._temporary)
+            if self._lock is not None:
+                self._lock.close()
 
     def add(self, trajectory: Trajectory) -> None:
         """Adds the sessions of a trajectory.
@@ -84,7 +91,7 @@ class Writer:
         named = {name_of(path): leaf for path, leaf in tree.flatten_with_path(sessions)}
         if len(named) != len(tree.flatten(sessions)):
             raise ValueError("the names of a model's fields must differ as paths, joined by '/'")
-        with self._os_errors():
+        with storing(Path(self._path)):
             for user, length in enumerate(lengths):
                 self._write_pending(is_last=False)
                 self._pending = example_of(named, user, length)
@@ -107,14 +114,6 @@ class Writer:
         self._pending.context.feature[IS_LAST].int64_list.value.append(int(is_last))
         self._records.write(self._pending.SerializeToString())
 
-    @contextlib.contextmanager
-    def _os_errors(self) -> Iterator[None]:
-        """Turns TensorFlow's errors of files into Python's."""
-        try:
-            yield
-        except tf.errors.OpError as error:
-            raise OSError(f"cannot write {self._path}: {error.message}") from error
-
 
 def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory) -> None:
     """Writes the sessions of a trajectory into a new file, one after the other, only the steps in
@@ -131,6 +130,17 @@ def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory)
     """
     with Writer(path, simulator) as writer:
         writer.add(trajectory)
+
+
+def _locked(path: str) -> IO:
+    """The file of that name, which no other process may write until it is closed."""
+    file = open(path, "ab")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise OSError(f"episode log {path} is being written by another process") from error
+    return file
 
 
 def refuse_existing(path: str | os.PathLike) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import absl.logging
 
 from recsim_tf.errors import OF_VALUES, one_line, place, told
-from recsim_tf.experiment.runs.errors import StoppedError
+from recsim_tf.stopping import StoppedError, TerminatedError, interrupted_by_sigterm
 
 # The beginning of the line on standard error that says an error.
 ERROR_PREFIX = "recsim-tf: error: "
@@ -54,13 +54,15 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
       The exit status: 2 after an error, 128 plus the number of the signal that stopped the command.
     """
     try:
-        return command() or 0
+        with interrupted_by_sigterm():
+            return command() or 0
     except StoppedError as stopped:
         print(f"recsim-tf: {one_line(stopped)}; run the same command to go on", file=sys.stderr)
         return 128 + stopped.signal
-    except KeyboardInterrupt:
-        print(f"recsim-tf: {name} was interrupted; run the same command again", file=sys.stderr)
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as interrupt:
+        print(f"recsim-tf: {name} was stopped; run the same command to go on", file=sys.stderr)
+        terminated = isinstance(interrupt, TerminatedError)
+        return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
     except Exception as error:  # A user's own code can raise anything.
         if os.environ.get(TRACEBACK):
             traceback.print_exc()

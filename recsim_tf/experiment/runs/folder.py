@@ -11,15 +11,25 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf.errors import one_line
+from recsim_tf import checkpoints
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.locks import locked
-from recsim_tf.files import UNFINISHED, append_json, parse_json_lines, write_text
+from recsim_tf.experiment.runs.machine import record_machine
+from recsim_tf.files import (
+    UNFINISHED,
+    append_json,
+    parse_json_lines,
+    remove_unfinished,
+    write_text,
+)
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
 _LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
+_MACHINE = "machine.json"
+# The part of a checkpoint that evaluations need; see `recsim_tf.experiment.training.checkpoints`.
+RUN = "run"
 # What may differ between calls of one run: how far it goes.
 _MAY_CHANGE = ("train.num_iterations",)
 
@@ -62,8 +72,9 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def claim(self, worker: int = 0) -> Iterator[None]:
-        """Creates the folder, records the configuration, and keeps other processes from the folder
-        inside the context.
+        """Creates the folder, removes what killed processes left unfinished in it, records the
+        configuration and the machine, and keeps other processes from the folder inside the context.
+        A new run that fails before it has written anything else takes its records away again.
 
         Args:
           worker: number of this process among those that have the folder together; number 0 records
@@ -71,11 +82,30 @@ class RunDirectory:
 
         Raises:
           UsageError: if another process has claimed it.
+          OSError: if it cannot be written to.
         """
         with locked(self.path, f"{_LOCK}-{worker}" if worker else _LOCK):
-            if worker == 0:
-                write_text(self.config_file, self._config)
-            yield
+            if worker:
+                yield
+                return
+            remove_unfinished(self.path)
+            is_new = not self.config_file.is_file()
+            write_text(self.config_file, self._config)
+            record_machine(self.path / _MACHINE)
+            try:
+                yield
+            except BaseException:
+                if is_new:
+                    self._leave_nothing()
+                raise
+
+    def _leave_nothing(self) -> None:
+        """Removes the records where there is nothing else."""
+        records = {_CONFIG, _MACHINE}
+        names = {path.name for path in self.path.iterdir() if not path.name.startswith(_LOCK)}
+        if names <= records:
+            for name in records:
+                (self.path / name).unlink(missing_ok=True)
 
     def write_operative_config(self) -> None:
         """Records the bindings that were used so far, with the defaults of what they configure."""
@@ -99,35 +129,13 @@ class RunDirectory:
         rows = [row for row in self.metrics() if row["iteration"] <= iteration]
         write_text(self.path / _METRICS, "".join(json.dumps(row) + "\n" for row in rows))
 
-    def checkpoint_manager(
-        self, checkpoint: tf.train.Checkpoint, max_to_keep: int, part: str = ""
-    ) -> tf.train.CheckpointManager:
-        return tf.train.CheckpointManager(
-            checkpoint, str(self.path / _CHECKPOINTS / part), max_to_keep=max_to_keep
-        )
-
-    def checkpoint_paths(self, part: str = "") -> dict[int, str]:
-        """The checkpoints of the folder by iteration, oldest first.
-
-        Args:
-          part: subfolder, for what is saved beside the run as a whole.
-
-        Raises:
-          UsageError: if the list of them cannot be read.
-        """
-        folder = self.path / _CHECKPOINTS / part
-        state = tf.train.get_checkpoint_state(str(folder))
-        if state is None:
-            if folder.is_dir() and any(path.is_file() for path in folder.iterdir()):
-                raise UsageError(
-                    f"root_dir {self.path} has checkpoints, but {folder / 'checkpoint'}, which"
-                    " lists them, cannot be read"
-                )
-            return {}
-        return {int(path.rpartition("-")[2]): path for path in state.all_model_checkpoint_paths}
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints, by iteration; see `recsim_tf.checkpoints`."""
+        return self.path / _CHECKPOINTS
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
-        """Restores the newest checkpoint of the folder.
+        """Restores what a training is, without its replay, from the newest checkpoint.
 
         Args:
           checkpoint: takes its values.
@@ -137,12 +145,9 @@ class RunDirectory:
           Whether there was one.
 
         Raises:
-          UsageError: if it is corrupt, incomplete, or not of this configuration.
+          CorruptError: if none can be read.
         """
-        paths = self.checkpoint_paths()
-        if paths:
-            restore(checkpoint, paths[max(paths)], whole)
-        return bool(paths)
+        return checkpoints.restore_newest(self.checkpoints, RUN, checkpoint, whole) is not None
 
 
 def holds(folder: Path, record: str, kind: str) -> bool:
@@ -162,36 +167,12 @@ def holds(folder: Path, record: str, kind: str) -> bool:
         return True
     names = [path.name for path in folder.iterdir()] if folder.exists() else []
     # A process may have been killed while it wrote the record.
-    ours = record + UNFINISHED
-    if any(not name.startswith(_LOCK) and name != ours for name in names):
+    if any(not name.startswith(_LOCK) and name != record + UNFINISHED for name in names):
         raise UsageError(
             f"root_dir {folder} is not empty and holds no {kind} (no {record}): name a new or"
             " empty folder"
         )
     return False
-
-
-def restore(checkpoint: tf.train.Checkpoint, path: str, whole: bool = True) -> None:
-    """Restores a checkpoint, with `whole` only if there is a place for all that it holds.
-
-    Raises:
-      UsageError: if it is corrupt, incomplete, or of another configuration.
-    """
-    # TensorFlow would make it after reading the values, from the file: a checkpoint that is deleted
-    # in between would also spoil the next restore.
-    _ = checkpoint.save_counter
-    try:
-        status = checkpoint.restore(path)
-        status.assert_existing_objects_matched()
-        if whole:
-            status.assert_consumed()
-        else:
-            status.expect_partial()
-    except Exception as error:  # A damaged file can raise anything.
-        raise UsageError(
-            f"checkpoint {path} is corrupt or was written by something else"
-            f" ({one_line(error)[:200]}): restore the file or choose another root_dir"
-        ) from error
 
 
 def _differences(old: str, new: str) -> list[str]:

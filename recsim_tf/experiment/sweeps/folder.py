@@ -11,7 +11,7 @@ from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory, holds
 from recsim_tf.experiment.runs.locks import locked
 from recsim_tf.experiment.sweeps.trial import MetricsTail, Trial, TrialFiles
-from recsim_tf.files import write_json
+from recsim_tf.files import UNFINISHED, remove, write_json
 
 _RECORD = "trials.json"
 
@@ -60,14 +60,16 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def claim(self, shard: Shard) -> Iterator[None]:
-        """Creates the folder, records the trials, and keeps other processes from the shard inside
-        the context.
+        """Creates the folder, removes what killed processes left unfinished in it, records the
+        trials, and keeps other processes from the shard inside the context.
 
         Raises:
           UsageError: if another process has claimed it.
         """
         with locked(self.path, f".lock-{shard.remainder}-of-{shard.divisor}"):
             with self.writing():
+                for path in self.path.glob(f"*{UNFINISHED}"):
+                    remove(path)
                 names = [trial.name for trial in self.trials]
                 write_json(self.path / _RECORD, {"trials": names})
             yield

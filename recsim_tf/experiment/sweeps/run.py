@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.runs.errors import StoppedError, UsageError
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.engines.local import run_local
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
@@ -17,6 +17,7 @@ from recsim_tf.experiment.sweeps.settings import Sweep
 from recsim_tf.experiment.sweeps.summary import counts, markdown, variants_table
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
 from recsim_tf.files import write_text
+from recsim_tf.stopping import StoppedError
 from recsim_tf.tables import text_table
 
 ENGINES = ("local", "ray")

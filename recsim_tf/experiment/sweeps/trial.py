@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recsim_tf.experiment.sweeps.spaces import Bindings
-from recsim_tf.files import parse_json_lines, write_json, write_text
+from recsim_tf.files import parse_json_lines, unfinished, write_json, write_text
 
 FINISHED = "finished"
 FAILED = "failed"
@@ -103,9 +103,12 @@ class TrialFiles(NamedTuple):
         write_json(self._outcome, outcome._asdict())
 
     def prepare(self, config: str) -> None:
-        """Writes the configuration, and deletes the record of an earlier failure."""
+        """Writes the configuration, and deletes the record of an earlier failure, also one that a
+        kill left unfinished.
+        """
         write_text(self.config, config)
-        self._outcome.unlink(missing_ok=True)
+        for path in (self._outcome, unfinished(self._outcome)):
+            path.unlink(missing_ok=True)
 
 
 class MetricsTail:

@@ -1,83 +1,123 @@
 """Checkpoints of a run: of what its replicas share, and of what each has of its own."""
 
+import sys
+from pathlib import Path
+
 import tensorflow as tf
 
-from recsim_tf import replicas
+from recsim_tf import checkpoints, replicas
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, restore
+from recsim_tf.experiment.runs.folder import RUN
 from recsim_tf.experiment.training.devices import Devices
+from recsim_tf.experiment.training.parts import Experiment
+
+_REPLAY = "replay"
+_REPLICAS = "replicas"
 
 
 class RunCheckpoints:
-    """Saves and restores a run on a devices.
+    """Saves and restores a run on its devices.
 
-    The chief saves the run as one device would, which is all that evaluations need. Of what belongs
-    to single replicas that holds the first one's. So with several replicas every worker saves those
-    of its own beside it, in checkpoints/worker-<index>. A run goes on from the newest iteration
-    that all workers saved; the folder must be one that they share.
+    The chief saves the run as one device would, which is all that evaluations need. The frames of
+    the replay, which are nearly all of its size, are in the newest checkpoint only.
+
+    Several replicas each have a replay, users and metrics of their own. So every worker saves those
+    of its replicas, in a folder worker-<index>-of-<workers> beside the run's checkpoints. A run
+    goes on from the newest iteration that all workers saved; the folder must be one that they
+    share.
 
     Args:
-      run_dir: the folder.
-      checkpoint: of the whole run.
+      folder: of the checkpoints.
+      parts: what is saved.
       devices: where it computes.
       max_to_keep: checkpoints that are kept, at least two with several workers, of which one may be
         lost before it has saved.
     """
 
-    def __init__(
-        self,
-        run_dir: RunDirectory,
-        checkpoint: tf.train.Checkpoint,
-        devices: Devices,
-        max_to_keep: int,
-    ):
-        self._run_dir = run_dir
+    def __init__(self, folder: Path, parts: Experiment, devices: Devices, max_to_keep: int):
+        self._folder = folder
+        self._parts = parts
         self._devices = devices
         self._max_to_keep = max(max_to_keep, min(devices.num_workers, 2))
-        self._checkpoint = checkpoint
         self._own = None
         if devices.strategy.num_replicas_in_sync > 1:
             with devices.strategy.scope():
                 self._own = tf.train.Checkpoint(
-                    variables=replicas.of_this_process(checkpoint.loop.variables)
+                    variables=replicas.of_this_process(parts.loop.variables)
                 )
 
-    def restore(self) -> bool:
-        """Goes to the newest checkpoint; returns whether there was one.
+    @property
+    def newest(self) -> int:
+        """The iteration of the newest checkpoint; 0 if there is none."""
+        return max(checkpoints.numbers(self._folder), default=0)
+
+    def restore(self) -> int | None:
+        """Goes to the newest checkpoint; returns its iteration, or None if there is none.
+
+        An older one where that cannot be read has no frames of the replay. They are collected anew
+        then, which is said on standard error.
 
         Raises:
-          UsageError: if it cannot be read.
+          CorruptError: if none can be read.
+          UsageError: if it is of another number of workers.
         """
-        if self._own is None:
-            return self._run_dir.restore_latest(self._checkpoint)
-        whole = self._run_dir.checkpoint_paths()
-        own = [
-            self._run_dir.checkpoint_paths(_folder(worker))
-            for worker in range(self._devices.num_workers)
-        ]
-        common = set(whole).intersection(*own)
-        if common:
-            restore(self._checkpoint, whole[max(common)])
-            restore(self._own, own[self._devices.index][max(common)])
-        elif whole or any(own):
-            workers = self._devices.num_workers
-            raise UsageError(
-                f"root_dir {self._run_dir.path} has no iteration of which all {workers} workers"
-                " have a checkpoint"
+        return self._restore_one() if self._own is None else self._restore_several(self._own)
+
+    def _restore_one(self) -> int | None:
+        iteration = checkpoints.restore_newest(self._folder, RUN, self._parts.checkpoint)
+        if iteration is None:
+            return None
+        try:
+            checkpoints.restore(
+                self._folder, iteration, _REPLAY, self._parts.loop.replay.checkpoint()
             )
-        return bool(common)
+        except checkpoints.CorruptError:
+            print(
+                f"recsim-tf: checkpoint {self._folder / str(iteration)} has no replay that can be"
+                " read: it is collected anew, so that results will differ from those of a run that"
+                " was not interrupted",
+                file=sys.stderr,
+                flush=True,
+            )
+            self._parts.loop.replay.clear()
+        checkpoints.keep_newest(self._folder, _REPLAY)
+        return iteration
+
+    def _restore_several(self, own: tf.train.Checkpoint) -> int | None:
+        workers = range(self._devices.num_workers)
+        of_workers = {folder.name for folder in self._folder.glob("worker-*")}
+        if of_workers - {self._own_folder(worker).name for worker in workers}:
+            raise UsageError(
+                f"root_dir {self._folder.parent} holds a run of another number of workers than"
+                f" {len(workers)}, with {', '.join(sorted(of_workers))}"
+            )
+        saved = [checkpoints.numbers(self._folder)]
+        saved += [checkpoints.numbers(self._own_folder(worker)) for worker in workers]
+        common = set.intersection(*map(set, saved))
+        if not common:
+            # Workers save together, so that one can miss the first checkpoint at most.
+            if max(map(len, saved)) > 1:
+                raise UsageError(
+                    f"root_dir {self._folder.parent} has no iteration of which all"
+                    f" {len(workers)} workers have a checkpoint"
+                )
+            return None
+        iteration = max(common)
+        checkpoints.restore(self._folder, iteration, RUN, self._parts.checkpoint)
+        checkpoints.restore(self._own_folder(self._devices.index), iteration, _REPLICAS, own)
+        return iteration
 
     def save(self, iteration: int) -> None:
         """Writes the checkpoints of an iteration that are this worker's to write."""
-        if self._own is not None:
-            self._run_dir.checkpoint_manager(
-                self._own, self._max_to_keep, _folder(self._devices.index)
-            ).save(checkpoint_number=iteration)
+        parts = {RUN: self._parts.checkpoint}
+        if self._own is None:
+            parts[_REPLAY] = self._parts.loop.replay.checkpoint()
+        else:
+            own = self._own_folder(self._devices.index)
+            checkpoints.save(own, iteration, {_REPLICAS: self._own}, self._max_to_keep)
         if self._devices.is_chief:
-            self._run_dir.checkpoint_manager(self._checkpoint, self._max_to_keep).save(
-                checkpoint_number=iteration
-            )
+            checkpoints.save(self._folder, iteration, parts, self._max_to_keep)
+            checkpoints.keep_newest(self._folder, _REPLAY)
 
-
-def _folder(worker: int) -> str:
-    return f"worker-{worker}"
+    def _own_folder(self, worker: int) -> Path:
+        return self._folder / f"worker-{worker}-of-{self._devices.num_workers}"

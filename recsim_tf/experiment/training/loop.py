@@ -29,8 +29,8 @@ class SaysOnPolicy(Protocol):
 class LearningLoop(tf.Module):
     """Steps all users, stores what happened, and trains on it, as often as one call asks.
 
-    Python takes no part between the iterations of a call. All state is in variables, which a
-    `tf.train.Checkpoint` of this module holds. Between calls they agree with each other; a call
+    Python takes no part between the iterations of a call. All state is in variables, which
+    `checkpoint` and `replay.checkpoint` hold. Between calls they agree with each other; a call
     that fails leaves each of them as far as it had come. Within a call the users and the state of
     the collect policy are tensors; frames, metrics, seeds and what the agent learns stay in
     variables, which graph mode updates in place and XLA carries itself.
@@ -185,6 +185,16 @@ class LearningLoop(tf.Module):
             return state, action_step.state
 
         return environment.memory.state, step
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """Of all that the loop needs to go on but the frames of the replay."""
+        return tf.train.Checkpoint(
+            agent=self.agent,
+            environment=self.environment,
+            metrics=self.metrics,
+            policy_state=tf.nest.flatten(self._policy_state),
+            replay_seed=self.replay.seed,
+        )
 
     def collect(self, num_iterations: int) -> None:
         """Steps all users `num_iterations` times without learning."""

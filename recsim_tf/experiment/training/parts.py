@@ -49,7 +49,7 @@ class Experiment(NamedTuple):
     policy: tf_policy.TFPolicy  # the agent's, with all layers, for the simulator itself
     loop: LearningLoop
     progress: Progress
-    checkpoint: tf.train.Checkpoint  # of the whole run
+    checkpoint: tf.train.Checkpoint  # of the run but the frames of the replay
     agent_checkpoint: tf.train.Checkpoint  # of that, what evaluations need
     baselines: Mapping[str, Baseline]  # by their names in tables
 
@@ -172,7 +172,7 @@ def experiment(
         serve(layered, agent.policy),
         loop,
         progress,
-        tf.train.Checkpoint(loop=loop, progress=progress),
+        tf.train.Checkpoint(loop=loop.checkpoint(), progress=progress),
         tf.train.Checkpoint(loop=tf.train.Checkpoint(agent=agent), progress=progress),
         named_baselines("experiment.baselines", baselines),
     )

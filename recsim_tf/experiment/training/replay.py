@@ -50,6 +50,19 @@ class SeededReplayBuffer(tf.Module):
         )
         self._num_added.assign_add(1)
 
+    @property
+    def seed(self) -> tf.Variable:
+        """Of the next sample."""
+        return self._seed
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """Of the frames."""
+        return tf.train.Checkpoint(frames=tf.nest.flatten(self._frames), num_added=self._num_added)
+
+    def clear(self) -> None:
+        """Forgets the frames."""
+        self._num_added.assign(0)
+
     def num_added(self) -> tf.Tensor:
         """Frames of each user that were ever added, int64 scalar."""
         return tf.convert_to_tensor(self._num_added)

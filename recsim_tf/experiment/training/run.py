@@ -16,13 +16,13 @@ from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.command import quietly
-from recsim_tf.experiment.runs.errors import StoppedError, UsageError
+from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.runs.stopping import noting_signals
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import write_json
+from recsim_tf.files import storing, whole_folder, write_json
+from recsim_tf.stopping import StoppedError, noting_signals
 
 
 @gin.configurable("train", module="recsim_tf")
@@ -103,7 +103,7 @@ class TrainingRun:
         self._schedule = schedule
         self._evaluation = evaluation
         self._checkpoints = RunCheckpoints(
-            folder, parts.checkpoint, devices, schedule.max_checkpoints
+            folder.checkpoints, parts, devices, schedule.max_checkpoints
         )
 
     def run(self) -> dict[str, Any] | None:
@@ -115,26 +115,27 @@ class TrainingRun:
         Raises:
           StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, to any worker, once a checkpoint is
             saved.
-          UsageError: for a checkpoint that cannot be read, or that has more iterations than the
-            schedule.
+          CorruptError: if no checkpoint can be read.
+          UsageError: if one has more iterations than the schedule.
           WorkerLostError: if another worker stopped.
         """
-        folder, devices, num_iterations = self._folder, self._devices, self._schedule.num_iterations
-        restored = self._checkpoints.restore()
-        done = self._parts.iteration
-        if restored and devices.is_chief:
-            print(
-                f"Going on from iteration {done:,} of {num_iterations:,} in {folder.path}",
-                flush=True,
-            )
-        if done > num_iterations:
+        folder, devices = self._folder, self._devices
+        reached = self._checkpoints.newest
+        if reached > self._schedule.num_iterations:
             raise UsageError(
-                f"train.num_iterations must be at least {done}, which the run in {folder.path} has"
-                f" reached, got {num_iterations}"
+                f"train.num_iterations must be at least {reached}, which the run in {folder.path}"
+                f" has reached, got {self._schedule.num_iterations}"
             )
         with folder.claim(devices.index), devices.watched():
+            restored = self._checkpoints.restore()
             if devices.is_chief:
-                folder.rewind_metrics(done if restored else -1)
+                if restored is not None:
+                    print(
+                        f"Going on from iteration {restored:,} of"
+                        f" {self._schedule.num_iterations:,} in {folder.path}",
+                        flush=True,
+                    )
+                folder.rewind_metrics(-1 if restored is None else restored)
                 folder.write_operative_config()
             signal = self._learn()
             if signal:
@@ -171,9 +172,10 @@ class TrainingRun:
             disable=not devices.is_chief,
         )
         with noting_signals() as stop, self._summaries(), bar:
-            if done == 0:
+            if int(parts.loop.replay.num_added()) == 0:
                 parts.loop.collect(schedule.warmup_iterations)
                 parts.loop.metrics.read_and_clear(1.0)
+            if done == 0:
                 self._log({}, evaluate() if devices.is_chief else None)
             # All workers stop when one of them is told to.
             signal = devices.largest(stop.signal or 0)
@@ -190,7 +192,7 @@ class TrainingRun:
                 bar.update(ahead)
                 if signal or schedule.is_due(schedule.checkpoint_interval, done):
                     self._checkpoints.save(done)
-        return signal
+            return signal or devices.largest(stop.signal or 0)
 
     def _train(self, num_iterations: int) -> dict[str, float]:
         """Runs some iterations; returns the scalars to log."""
@@ -208,10 +210,13 @@ class TrainingRun:
         if not self._devices.is_chief:
             yield
             return
-        writer = tf.summary.create_file_writer(str(self._folder.path / "tensorboard"))
-        with writer.as_default():
+        path = self._folder.path / "tensorboard"
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(storing(path))
+            writer = tf.summary.create_file_writer(str(path))
+            stack.callback(writer.close)
+            stack.enter_context(writer.as_default())
             yield
-        writer.close()
 
     def _log(self, scalars: dict[str, float], result: PolicyResult | None) -> None:
         """Logs scalars of the current iteration, and an evaluation where there is one."""
@@ -230,6 +235,8 @@ class TrainingRun:
         )
         for tag, value in scalars.items():
             tf.summary.scalar(tag, value, step=env_steps)
+        # Before the checkpoint after which they are not written again.
+        tf.summary.flush()
 
     def _conclude(self) -> dict[str, Any]:
         """Evaluates every policy, writes the results and prints the table."""
@@ -251,9 +258,8 @@ class TrainingRun:
             folder.path / "learning_curve.png", folder.metrics(), results, parts.agent.name
         )
         # TensorFlow tells of names and types that are TF-Agents' own.
-        with quietly():
-            saver = policy_saver.PolicySaver(parts.policy, batch_size=None)
-            saver.save(str(folder.path / "policy"))
+        with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
+            policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
         # Last, since it says that a run is finished.
         write_json(folder.path / "results.json", content)
         print(tables.results_table(results))

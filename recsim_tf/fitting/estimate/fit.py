@@ -22,6 +22,7 @@ from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, as_numbers
 from recsim_tf.fitting.validation import check_at_least
+from recsim_tf.stopping import Stop
 
 # Standard deviation of all starts but the first, in the unconstrained parameters.
 _START_SPREAD = 0.5
@@ -62,7 +63,7 @@ class FitResult(NamedTuple):
         return "converged" if self.converged else "did not converge"
 
 
-@gin.configurable(module="recsim_tf", denylist=["folder"])
+@gin.configurable(module="recsim_tf", denylist=["folder", "stop"])
 def fit(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
@@ -78,6 +79,7 @@ def fit(
     progress: bool = True,
     folder: str | os.PathLike | None = None,
     checkpoint_interval: int = 10,
+    stop: Stop | None = None,
 ) -> FitResult:
     """Fits parameters of a simulator's models to logged sessions by maximum likelihood, or maximum
     a posteriori where they have priors.
@@ -117,6 +119,8 @@ def fit(
       folder: for TensorBoard's curves and checkpoints; a fit that was stopped goes on from there.
         None to write nothing.
       checkpoint_interval: steps of the search, evaluations or passes, between checkpoints.
+      stop: of `recsim_tf.stopping.noting_signals`; where a signal comes, the search saves a
+        checkpoint and raises a StoppedError.
 
     Raises:
       ValueError: for an argument out of range, a log that lacks what the models draw, a search or
@@ -152,7 +156,7 @@ def fit(
     problem = Problem(
         likelihood,
         None if other is None else LogLikelihood(fitted, other, *options),
-        FitFolder(folder, _described(search, likelihood, seed), checkpoint_interval),
+        FitFolder(folder, _described(search, likelihood, seed), checkpoint_interval, stop),
         seed,
         progress,
     )

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.errors import one_line
-from recsim_tf.files import write_text
+from recsim_tf import checkpoints
+from recsim_tf.files import storing, write_text
 from recsim_tf.fitting.validation import check_at_least
+from recsim_tf.stopping import Stop, StoppedError
 
 _WHAT = "fit.json"
+# The part of a checkpoint.
+_SEARCH = "search"
 
 
 class FitFolder:
@@ -26,16 +29,22 @@ class FitFolder:
         same fit, that fit goes on.
       what: tells fits apart, as JSON.
       checkpoint_interval: rows of the history between checkpoints.
+      stop: asks a search to stop, once its checkpoint is saved.
 
     Raises:
       ValueError: if the folder holds another fit; nothing is changed then.
     """
 
     def __init__(
-        self, path: str | os.PathLike | None, what: dict[str, Any], checkpoint_interval: int
+        self,
+        path: str | os.PathLike | None,
+        what: dict[str, Any],
+        checkpoint_interval: int,
+        stop: Stop | None = None,
     ):
         check_at_least(1, checkpoint_interval=checkpoint_interval)
         self.checkpoint_interval = checkpoint_interval
+        self.stop = stop or Stop()
         self.path = None if path is None else Path(path)
         if self.path is None:
             return
@@ -106,23 +115,22 @@ class SearchState:
         self._checkpoint = tf.train.Checkpoint(
             variables=self._variables, best=self._best, record=self._record, **tracked
         )
+        self._saved = 0
         if folder.path is not None:
-            self._restore(folder.path / "checkpoints")
+            self._checkpoints = folder.path / "checkpoints" / self._name
+            self._restore()
 
-    def _restore(self, checkpoints: Path) -> None:
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(checkpoints / self._name), 1
-        )
-        latest = self._manager.latest_checkpoint
-        if latest is None:
+    def _restore(self) -> None:
+        number = checkpoints.restore_newest(self._checkpoints, _SEARCH, self._checkpoint, False)
+        if number is None:
             return
+        self._saved = number
         try:
-            self._checkpoint.restore(latest).assert_existing_objects_matched()
             self.progress = Progress(**json.loads(self._record.numpy()))
-        except Exception as error:  # A damaged file can raise anything.
-            raise ValueError(
-                f"checkpoint {latest} is damaged ({one_line(error)[:200]}): remove {checkpoints} to"
-                " begin again"
+        except (ValueError, TypeError) as error:
+            raise checkpoints.CorruptError(
+                f"checkpoint {self._checkpoints / str(number)} is of another version of recsim_tf:"
+                " choose another folder"
             ) from error
 
     def keep(self, objective: float, step: int) -> None:
@@ -140,19 +148,30 @@ class SearchState:
         """Adds a row to the history and to TensorBoard's curves."""
         self.progress.history.append(row)
         if self._folder.path is not None:
-            with self._writer.as_default(step=row["step"]):
+            with storing(self._folder.path), self._writer.as_default(step=row["step"]):
                 for name, value in row.items():
                     if name != "step":
                         tf.summary.scalar(f"Fit/{name}", value)
-            self._writer.flush()
+                self._writer.flush()
 
     def save(self, now: bool = False) -> None:
-        """Writes a checkpoint where one is due, or now."""
-        number = len(self.progress.history)
-        due = now or number % self._folder.checkpoint_interval == 0
-        if due and self._folder.path is not None:
+        """Writes a checkpoint where one is due, or now.
+
+        Raises:
+          StoppedError: if a signal asked to stop, once the checkpoint is written.
+        """
+        number, signal = len(self.progress.history), self._folder.stop.signal
+        due = number - self._saved >= self._folder.checkpoint_interval
+        if (due or now or signal) and self._folder.path is not None:
             self._record.assign(json.dumps(dataclasses.asdict(self.progress)))
-            self._manager.save(checkpoint_number=number)
+            checkpoints.save(self._checkpoints, number, {_SEARCH: self._checkpoint}, 1)
+            self._saved = number
+        if signal and not self.progress.finished:
+            raise StoppedError(
+                f"the fit stopped after step {number:,} of its search, with a checkpoint in"
+                f" {self._folder.path}",
+                signal,
+            )
 
     @functools.cached_property
     def _writer(self) -> Any:

@@ -24,7 +24,8 @@ _FLAT = 1e-3
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class LBFGS(Search):
-    """TFP's L-BFGS, on all sessions at once; a search that was stopped goes on from its best point.
+    """TFP's L-BFGS, on all sessions at once; a search that was stopped goes on as if it had not
+    been.
 
     Args:
       max_iterations: at least 1.
@@ -56,11 +57,11 @@ class LBFGS(Search):
 
     def run(self, problem: Problem, start: int) -> SearchState:
         likelihood, fitted = problem.likelihood, problem.likelihood.fitted
-        state = SearchState(problem.folder, start, likelihood.variables)
+        memory = Memory()
+        state = SearchState(problem.folder, start, likelihood.variables, memory=memory)
         progress, history = state.progress, state.progress.history
         if progress.finished:
             return state
-        state.go_to_best()
         bar = progress_bar(
             show=problem.show_progress, desc="L-BFGS", unit=" evaluations", initial=len(history)
         )
@@ -77,10 +78,8 @@ class LBFGS(Search):
             value = (total + prior) / likelihood.num_sessions
             if np.isfinite(value) and value > progress.objective:
                 state.keep(value, len(history))
-            state.save()
             return value, (flatten(gradients) + flatten(prior_gradients)) / likelihood.num_sessions
 
-        progress.objective = -np.inf
         with bar:
             found = maximise(
                 objective,
@@ -89,12 +88,66 @@ class LBFGS(Search):
                 self.tolerance,
                 f"the log-likelihood of {fitted.values()}",
                 relative_tolerance=1e-10,
+                memory=memory,
+                after_iteration=state.save,
             )
         fitted.assign_flat(found.position)
         state.keep(found.value, len(history))
         progress.finish(found.converged)
         state.save(now=True)
         return state
+
+
+class _Results(NamedTuple):
+    """Where TFP's L-BFGS stands, whose own type is not public."""
+
+    converged: tf.Tensor  # bool, as `failed`
+    failed: tf.Tensor
+    num_iterations: tf.Tensor  # int32, as `num_objective_evaluations`
+    num_objective_evaluations: tf.Tensor
+    position: tf.Tensor  # float64 [P]
+    objective_value: tf.Tensor
+    objective_gradient: tf.Tensor  # [P]
+    position_deltas: tf.Tensor  # [number of corrections, P], as `gradient_deltas`
+    gradient_deltas: tf.Tensor
+
+
+class _Path(NamedTuple):
+    """What `maximise` knows of its way besides."""
+
+    start: np.ndarray  # float64 [P]
+    first_value: float
+    first_gradient: np.ndarray  # [P]
+    worst: float  # loss that was met
+    last_finite: np.ndarray  # [P], the last position where value and gradient were finite
+
+
+class Memory(tf.Module):
+    """What L-BFGS needs to go on after an iteration, in variables for a checkpoint."""
+
+    def __init__(self):
+        super().__init__(name="Memory")
+        dtypes = [tf.bool] * 2 + [tf.int32] * 2 + [tf.float64] * 10
+        self._content = [
+            tf.Variable(tf.zeros([0], dtype), trainable=False, shape=tf.TensorShape(None))
+            for dtype in dtypes
+        ]
+
+    @property
+    def is_empty(self) -> bool:
+        return not tf.size(self._content[-1])
+
+    def keep(self, results: NamedTuple, path: _Path) -> None:
+        """Takes the state after an iteration; `results` has the fields of `_Results`."""
+        for variable, value in zip(self._content, [*results, *path], strict=True):
+            variable.assign(value)
+
+    def content(self) -> tuple[_Results, _Path]:
+        """What `keep` took."""
+        size = len(_Results._fields)
+        results = _Results(*(tf.convert_to_tensor(each) for each in self._content[:size]))
+        start, value, gradient, worst, last_finite = (each.numpy() for each in self._content[size:])
+        return results, _Path(start, float(value), gradient, float(worst), last_finite)
 
 
 class Maximum(NamedTuple):
@@ -112,6 +165,8 @@ def maximise(
     tolerance: float,
     name: str,
     relative_tolerance: float = 0.0,
+    memory: Memory | None = None,
+    after_iteration: Callable[[], None] = lambda: None,
 ) -> Maximum:
     """Searches for a maximum by L-BFGS, in units in which a first step along the gradient is small
     in every coordinate.
@@ -125,15 +180,22 @@ def maximise(
       name: of the function's value, for the error.
       relative_tolerance: the search has also converged where an iteration improves the value by no
         more than this part of it.
+      memory: where it has something, the search goes on from there; each iteration writes to it.
+      after_iteration: is called after each iteration.
 
     Raises:
       ValueError: if value or gradient is not finite at the start.
     """
-    first_value, first_gradient = function(start)
+    memory = Memory() if memory is None else memory
+    found = None
+    if not memory.is_empty:
+        found, (start, first_value, first_gradient, worst, last_finite) = memory.content()
+    else:
+        first_value, first_gradient = function(start)
+        worst, last_finite = 0.0, np.zeros_like(start)
     if not (np.isfinite(first_value) and np.isfinite(first_gradient).all()):
         raise ValueError(f"{name} is not finite at the start: start elsewhere")
     scale = 1 / np.maximum(np.abs(first_gradient), 1)
-    worst, last_finite = 0.0, np.zeros_like(start)
 
     def negative(scaled):
         nonlocal worst, last_finite
@@ -148,13 +210,22 @@ def maximise(
             loss, gradient = 2 * worst + 1, away / np.linalg.norm(away)
         return tf.constant(loss, tf.float64), tf.constant(gradient, tf.float64)
 
-    found = tfp.optimizer.lbfgs_minimize(
-        negative,
-        tf.zeros(start.shape, tf.float64),
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        f_relative_tolerance=relative_tolerance,
-    )
+    def iterate(position, results, max_iterations):
+        return tfp.optimizer.lbfgs_minimize(
+            negative,
+            position,
+            results,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            f_relative_tolerance=relative_tolerance,
+        )
+
+    if found is None:
+        found = iterate(tf.zeros(start.shape, tf.float64), None, 0)
+    while found.num_iterations < max_iterations and not (found.converged or found.failed):
+        found = iterate(None, found, found.num_iterations + 1)
+        memory.keep(found, _Path(start, first_value, first_gradient, worst, last_finite))
+        after_iteration()
     # Where rounding tells no better from worse, the line search fails.
     left = np.max(np.abs(found.objective_gradient))
     is_flat = left < _FLAT * np.max(np.abs(first_gradient * scale))

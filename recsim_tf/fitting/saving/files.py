@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf._version import __version__
+from recsim_tf.files import whole_folder
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 CONFIG = "config.gin"
@@ -52,14 +52,11 @@ def write(
     digests = {name: _digest(content) for name, content in contents.items()}
     text = json.dumps({"format": _FORMAT, **metadata, "sha256": digests}, indent=2, allow_nan=False)
     contents |= {_METADATA: f"{text}\n".encode(), _CARD: card.encode()}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        complete = Path(temporary) / folder.name
-        complete.mkdir()
+    with whole_folder(folder) as complete:
         for name, content in contents.items():
             (complete / name).write_bytes(content)
-        # Fails where something has come into the folder since.
-        os.replace(complete, folder)
+        # Something may have come into the folder since.
+        refuse_existing(folder)
 
 
 def read(folder: str | os.PathLike) -> tuple[dict[str, Any], str, dict[str, ParameterEstimate]]:

@@ -1,8 +1,10 @@
+import json
+import re
+
 import pytest
-import tensorflow as tf
 
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, restore
+from recsim_tf.experiment.runs.folder import RunDirectory
 from tests.experiment.tiny_runs import open_run, snapshot
 
 
@@ -51,7 +53,7 @@ def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
     folder = RunDirectory(tmp_path, "a = 1\n")
     with folder.claim():
         pass
-    assert {path.name for path in tmp_path.iterdir()} == {"config.gin", ".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"config.gin", "machine.json", ".lock"}
     other = tmp_path / "other"
     other.mkdir()
     (other / "notes.new").write_text("mine")
@@ -84,28 +86,38 @@ def test_metrics_rewind_to_a_checkpoint_and_survive_a_half_written_line(tmp_path
     assert [row["iteration"] for row in run.metrics()] == [0, 10, 20]
 
 
-class _DeletedWhileRead(tf.train.experimental.PythonState):
-    """A part of a checkpoint, at whose reading the first checkpoint of a folder is deleted."""
+def test_what_a_kill_left_is_removed_by_the_next_that_claims_the_folder(tmp_path):
+    run = open_run(tmp_path)
+    with run.claim():
+        run.append_metrics({"iteration": 0})
+    whole = {path.name for path in tmp_path.iterdir()}
+    (tmp_path / "config.gin.new").write_text("half")
+    (tmp_path / "policy.new" / "variables").mkdir(parents=True)
+    (tmp_path / "policy.new" / "variables" / "variables.index").write_text("half")
+    (tmp_path / "evaluations").mkdir()
+    (tmp_path / "evaluations" / "sessions-10.csv.new").write_text("half")
+    with open_run(tmp_path).claim():
+        assert {path.name for path in tmp_path.iterdir()} == whole | {"evaluations"}
+        assert not list((tmp_path / "evaluations").iterdir())
 
-    def __init__(self, folder):
-        self._folder = folder
 
-    def serialize(self):
-        return ""
-
-    def deserialize(self, string_value):
-        del string_value
-        for path in self._folder.glob("ckpt-1.*"):
-            path.unlink()
+def test_a_new_run_that_fails_before_it_writes_leaves_the_folder_to_another(tmp_path):
+    with pytest.raises(ZeroDivisionError), open_run(tmp_path).claim():
+        raise ZeroDivisionError
+    with RunDirectory(tmp_path, "x.y = 1").claim():
+        pass
+    with pytest.raises(UsageError, match="holds a run of another configuration"):
+        open_run(tmp_path)
 
 
-def test_a_checkpoint_that_is_deleted_while_it_is_read_does_not_spoil_the_next(tmp_path):
-    def checkpoint():
-        return tf.train.Checkpoint(part=_DeletedWhileRead(tmp_path))
-
-    written = checkpoint()
-    first, second = (written.save(str(tmp_path / "ckpt")) for _ in range(2))
-    read = checkpoint()
-    with pytest.raises(UsageError, match="ckpt-1 is corrupt"):
-        restore(read, first)
-    restore(read, second)
+def test_a_run_that_goes_on_with_another_number_of_threads_says_so(tmp_path, capsys):
+    run = open_run(tmp_path)
+    with run.claim():
+        recorded = (tmp_path / "machine.json").read_text()
+    with run.claim():
+        assert capsys.readouterr().err == ""
+    other = json.loads(recorded) | {"threads": 64}
+    (tmp_path / "machine.json").write_text(json.dumps(other))
+    with run.claim():
+        assert re.search(r"\(threads 64 before, \d+ now\)", capsys.readouterr().err)
+    assert json.loads((tmp_path / "machine.json").read_text()) == other

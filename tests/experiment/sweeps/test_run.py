@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from recsim_tf import checkpoints
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.runs.locks import locked
@@ -80,9 +81,7 @@ def killed(tmp_path_factory):
         root / "trials" / "base" / "seed-0",
     )
     _wait_until(
-        lambda: (
-            (short / "results.json").exists() and (long / "checkpoints" / "checkpoint").exists()
-        ),
+        lambda: (short / "results.json").exists() and checkpoints.numbers(long / "checkpoints"),
         process,
     )
     _wait_until(lambda: _is_free(short), process)
@@ -178,7 +177,7 @@ def test_sigterm_stops_the_trials_with_checkpoints(tmp_path, capfd):
     file, root = _sweep_file(tmp_path, _LONG), tmp_path / "sweep"
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]
     run = root / "trials" / "base" / "seed-0"
-    with terminated_when((run / "checkpoints" / "checkpoint").exists):
+    with terminated_when(lambda: checkpoints.numbers(run / "checkpoints")):
         code, _, errors = run_command(
             capfd, "sweep", f"--root_dir={root}", f"--sweep_file={file}", *bindings
         )

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from benchmarks.processes import free_addresses, tf_config
+from recsim_tf import checkpoints
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
@@ -130,10 +131,7 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     assert errors.splitlines()[-1].startswith(
         f"recsim-tf: error: worker 1 ({addresses[1]}) stopped"
     ), errors
-    saved = max(
-        int(path.stem.rpartition("-")[2])
-        for path in (several / "checkpoints" / "worker-1").glob("ckpt-*.index")
-    )
+    saved = checkpoints.numbers(several / "checkpoints" / "worker-1-of-2")[-1]
 
     # Saved at once by both, or but by one of them.
     workers = [start(index, saved + 20) for index in (0, 1)]

@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 import signal
 import time
 
@@ -7,6 +9,7 @@ import pytest
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
+from recsim_tf import checkpoints
 from recsim_tf.errors import one_line
 from recsim_tf.experiment import commands
 from recsim_tf.experiment.runs.errors import UsageError
@@ -109,29 +112,60 @@ def test_fewer_iterations_than_were_run_are_refused(finished):
         commands.train(open_run(folder, "train.num_iterations = 10"))
 
 
-@pytest.mark.parametrize("damage", ["corrupt", "foreign", "no list"])
-def test_a_bad_checkpoint_is_an_error_and_stays_as_it_is(finished, tmp_path, damage):
-    folder, _ = finished
-    copy = tmp_path / "run"
+def _copy(folder, copy):
     for name, content in snapshot(folder).items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes(content)
-    checkpoints = copy / "checkpoints"
+    return copy
+
+
+def _damage(checkpoint):
+    for path in checkpoint.glob("*.data*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", ["corrupt", "foreign", "earlier version"])
+def test_bad_checkpoints_are_an_error_and_stay_as_they_are(finished, tmp_path, damage):
+    folder = _copy(finished[0], tmp_path / "run")
+    checkpoints = folder / "checkpoints"
     if damage == "corrupt":
-        for path in checkpoints.glob("*.data*"):
-            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    elif damage == "foreign":
-        manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(x=tf.Variable(1.0)), str(checkpoints), max_to_keep=1
-        )
-        manager.save(checkpoint_number=99)
+        for checkpoint in checkpoints.iterdir():
+            _damage(checkpoint)
     else:
-        (checkpoints / "checkpoint").unlink()
-    before = snapshot(copy)
-    with pytest.raises(UsageError, match="checkpoint") as caught:
-        commands.train(open_run(copy))
+        for checkpoint in checkpoints.iterdir():
+            shutil.rmtree(checkpoint)
+        name = "40/run" if damage == "foreign" else "ckpt-40"
+        tf.train.Checkpoint(x=tf.Variable(1.0)).write(str(checkpoints / name))
+    before = snapshot(folder)
+    with pytest.raises(ValueError, match="checkpoint") as caught:
+        commands.train(open_run(folder))
     assert str(caught.value).startswith(one_line(caught.value))
-    assert snapshot(copy) == before
+    assert snapshot(folder) == before
+
+
+def test_the_replay_is_in_the_newest_checkpoint_only(finished):
+    parts = {
+        path.name: {file.name.partition(".")[0] for file in path.iterdir()}
+        for path in (finished[0] / "checkpoints").iterdir()
+    }
+    assert parts == {"20": {"run"}, "40": {"run", "replay"}}
+
+
+def test_a_run_goes_back_to_an_older_checkpoint_and_collects_its_replay_anew(
+    finished, tmp_path, capsys
+):
+    folder = _copy(finished[0], tmp_path / "run")
+    _damage(folder / "checkpoints" / "40")
+    results = commands.train(open_run(folder))
+    output, errors = capsys.readouterr()
+    assert "Going on from iteration 20 of 40" in output
+    first, second = errors.splitlines()[:2]
+    assert re.match(r"recsim-tf: checkpoint .*40/run is corrupt .*: going back to 20$", first)
+    assert re.match(r"recsim-tf: checkpoint .*20 has no replay that can be read", second)
+    assert (results["train"]["iterations"], results["train"]["train_steps"]) == (40, 40)
+    assert [row["iteration"] for row in RunDirectory(folder).metrics()] == [
+        row["iteration"] for row in RunDirectory(finished[0]).metrics()
+    ]
 
 
 def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
@@ -151,7 +185,7 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
 
 
 def _wait_for_checkpoint(folder, process):
-    while not (folder / "checkpoints" / "checkpoint").exists():
+    while not checkpoints.numbers(folder / "checkpoints"):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.02)
 
@@ -185,7 +219,7 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path, capsys):
 
 
 def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, capfd):
-    with terminated_when((tmp_path / "checkpoints" / "checkpoint").exists):
+    with terminated_when(lambda: checkpoints.numbers(tmp_path / "checkpoints")):
         code, _, errors = run_command(
             capfd, "train", f"--root_dir={tmp_path}", f"--gin_file={TINY}", _ENDLESS
         )
@@ -194,4 +228,4 @@ def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, capfd):
     assert "stopped at iteration" in last
     assert "run the same command to go on" in last
     iteration = RunDirectory(tmp_path).metrics()[-1]["iteration"]
-    assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")).endswith(f"-{iteration}")
+    assert checkpoints.numbers(tmp_path / "checkpoints")[-1] == iteration

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.fitting import LBFGS, Minibatches, Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.stopping import Stop, StoppedError
 from tests.fitting.sessions import HAZARD, evolution
 
 PARAMETERS = {
@@ -97,9 +98,23 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
 
 def test_a_damaged_checkpoint_is_told(tmp_path, log):
     run(log, tmp_path)
-    for file in (tmp_path / "checkpoints" / "start_0").glob("ckpt-*.data*"):
+    for file in (tmp_path / "checkpoints" / "start_0" / "6").glob("*.data*"):
         file.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"checkpoint .*ckpt-6 is damaged"):
+    with pytest.raises(ValueError, match=r"checkpoint .*6/search is corrupt"):
         run(log, tmp_path)
     with pytest.raises(ValueError, match="checkpoint_interval must be at least 1, got 0"):
         run(log, checkpoint_interval=0)
+
+
+@pytest.mark.parametrize("search", [SEARCH, LBFGS()])
+def test_a_signal_saves_a_checkpoint_from_which_the_same_fit_goes_on(tmp_path, log, search):
+    expected = run(log, search=search)
+    stop = Stop()
+    stop.signal = 15
+    with pytest.raises(StoppedError, match="the fit stopped after step"):
+        run(log, tmp_path, search, stop=stop)
+    resumed = run(log, tmp_path, search)
+    assert resumed.history == expected.history
+    assert resumed.ending == expected.ending
+    for name, estimate in resumed.estimates.items():
+        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)

@@ -157,8 +157,8 @@ def _tune(
 ) -> int | None:
     from ray import tune
 
-    from recsim_tf.experiment.runs.stopping import noting_signals
     from recsim_tf.experiment.sweeps.engines.ray_trial import RayTrial, Watch, WhenAsked
+    from recsim_tf.stopping import noting_signals
 
     resources = _resources(settings, threads)
     storage = trials[0].root / "ray"

@@ -9,10 +9,10 @@ from typing import Any
 from ray import tune
 
 from recsim_tf.errors import one_line
-from recsim_tf.experiment.runs.stopping import Stop
 from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.trial import MetricsTail, TrialFiles
+from recsim_tf.stopping import Stop
 
 _POLL_SECONDS = 0.1
 

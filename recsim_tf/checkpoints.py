@@ -1,0 +1,138 @@
+"""Checkpoints in a folder, each in a folder of its own, which its number names and which appears
+whole or not at all.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from recsim_tf.errors import one_line
+from recsim_tf.files import remove, storing, whole_folder
+
+_POLL_SECONDS = 0.5
+
+
+class CorruptError(ValueError):
+    """A checkpoint cannot be read, or was written by something else."""
+
+
+def numbers(folder: Path) -> list[int]:
+    """The numbers of the checkpoints in a folder, which need not exist, in ascending order.
+
+    Raises:
+      CorruptError: if it holds checkpoints of an earlier version of recsim_tf alone.
+    """
+    if not folder.is_dir():
+        return []
+    found = sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+    if not found and any(folder.glob("*.index")):
+        raise CorruptError(
+            f"{folder} holds checkpoints of another version of recsim_tf: choose another root_dir"
+        )
+    return found
+
+
+def save(
+    folder: Path, number: int, parts: Mapping[str, tf.train.Checkpoint], max_to_keep: int
+) -> None:
+    """Writes a checkpoint, and then removes older ones.
+
+    Args:
+      folder: created if it does not exist.
+      number: of the checkpoint; one of the same number is replaced.
+      parts: by name, for `restore`.
+      max_to_keep: checkpoints that stay, at least 1.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    path = folder / str(number)
+    with storing(path):
+        with whole_folder(path) as written:
+            for name, part in parts.items():
+                part.write(str(written / name))
+        for old in numbers(folder)[:-max_to_keep]:
+            remove(folder / str(old))
+
+
+def keep_newest(folder: Path, part: str) -> None:
+    """Removes a part of all checkpoints but the newest."""
+    for number in numbers(folder)[:-1]:
+        for path in sorted((folder / str(number)).glob(f"{part}.*"), reverse=True):
+            path.unlink()
+
+
+def restore(
+    folder: Path, number: int, part: str, checkpoint: tf.train.Checkpoint, whole: bool = True
+) -> None:
+    """Restores a part of a checkpoint.
+
+    Args:
+      folder: of the checkpoints.
+      number: of one of `numbers`.
+      part: its name.
+      checkpoint: takes the values.
+      whole: whether there must be a place for all that the part holds.
+
+    Raises:
+      CorruptError: if it is corrupt, incomplete, or of something else.
+    """
+    path = folder / str(number) / part
+    try:
+        status = checkpoint.read(str(path))
+        status.assert_existing_objects_matched()
+        if whole:
+            status.assert_consumed()
+        else:
+            status.expect_partial()
+    except Exception as error:  # A damaged file can raise anything.
+        raise CorruptError(
+            f"checkpoint {path} is corrupt or was written by something else"
+            f" ({one_line(error)[:200]})"
+        ) from error
+
+
+def restore_newest(
+    folder: Path, part: str, checkpoint: tf.train.Checkpoint, whole: bool = True
+) -> int | None:
+    """Restores a part of the newest checkpoint of a folder; goes back to an older one where that
+    cannot be read, and says so on standard error.
+
+    Returns:
+      The number of the checkpoint; None if there is none.
+
+    Raises:
+      CorruptError: if none can be read; it tells of the newest.
+    """
+    faults: list[CorruptError] = []
+    for number in reversed(numbers(folder)):
+        try:
+            restore(folder, number, part, checkpoint, whole)
+        except CorruptError as error:
+            faults.append(error)
+            continue
+        for fault in faults:
+            print(f"recsim-tf: {fault}: going back to {number}", file=sys.stderr, flush=True)
+        return number
+    if faults:
+        raise CorruptError(f"{faults[0]}: restore the file or choose another root_dir") from faults[
+            0
+        ]
+    return None
+
+
+def watch(folder: Path, timeout: float) -> Iterator[int]:
+    """The newest number of a folder, whenever there is another one; those that come and go between
+    are left out. It ends after `timeout` seconds without one.
+    """
+    last, since = None, time.monotonic()
+    while time.monotonic() - since < timeout:
+        newest = max(numbers(folder), default=None)
+        if newest is None or newest == last:
+            time.sleep(min(_POLL_SECONDS, timeout))
+            continue
+        yield newest
+        last, since = newest, time.monotonic()

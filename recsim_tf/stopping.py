@@ -1,0 +1,71 @@
+"""Signals that ask a process to stop."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+
+class StoppedError(Exception):
+    """A signal stopped the run, after it had saved a checkpoint.
+
+    Args:
+      message: where it stopped.
+      signal: the number of the signal.
+    """
+
+    def __init__(self, message: str, signal: int):
+        super().__init__(message)
+        self.signal = signal
+
+
+class Stop:
+    """The signal that came, or None; a loop looks at it where it can stop."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self, number, frame):
+        del frame
+        self.signal = number
+        # The second one interrupts at once.
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
+
+
+@contextlib.contextmanager
+def noting_signals() -> Iterator[Stop]:
+    """Notes Ctrl-C and SIGTERM inside the context; the second one interrupts at once."""
+    stop = Stop()
+    with _handling({signal.SIGINT: stop, signal.SIGTERM: stop}):
+        yield stop
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+@contextlib.contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Inside, SIGTERM raises a TerminatedError, as Ctrl-C raises a KeyboardInterrupt."""
+
+    def terminate(number, frame):
+        raise TerminatedError
+
+    with _handling({signal.SIGTERM: terminate}):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(handlers) -> Iterator[None]:
+    """Inside, signals have these handlers; in the main thread, since others can set none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
