@@ -41,7 +41,10 @@ def measure(settings: Settings) -> Section:
     with opened(settings, names) as (trials, under_test):
         killed = trials.run_all(_kills(trials, under_test, settings.quick), "kills")
         asked = trials.run_all(_asked(trials, under_test, settings.quick), "signals")
-    return _section(killed, asked)
+        # Forks of a process that has imported recsim_tf do what other processes do.
+        alone = [] if settings.quick else [Case(each, Fault(), imports=True) for each in under_test]
+        unharmed = trials.run_all(alone, "without a fault")
+    return _section(killed, asked, unharmed)
 
 
 def _kills(trials: Trials, under_test: Sequence[CommandUnderTest], quick: bool) -> list[Case]:
@@ -49,7 +52,7 @@ def _kills(trials: Trials, under_test: Sequence[CommandUnderTest], quick: bool) 
     if not quick:
         return cases
     chosen = []
-    for command, number in zip(under_test, (6, 3), strict=True):
+    for command, number in zip(under_test, (4, 2), strict=True):
         own = [case for case in cases if case.command == command]
         chosen += own[len(own) // (2 * number) :: max(len(own) // number, 1)][:number]
     return chosen
@@ -78,8 +81,9 @@ def _asked(trials: Trials, under_test: Sequence[CommandUnderTest], quick: bool) 
                 cases.append(Case(command, Fault(), SignalAt(number, part * ending.seconds)))
             if command.name == "train":
                 for seconds in _DURING_IMPORTS:
-                    cases.append(Case(command, Fault(), SignalAt(number, seconds, imports=True)))
-    return cases[2:3] + cases[-2:-1] if quick else cases
+                    at = SignalAt(number, seconds)
+                    cases.append(Case(command, Fault(), at, imports=True))
+    return cases[2:3] if quick else cases
 
 
 def _untold(outcome: Outcome) -> str:
@@ -100,8 +104,10 @@ def _untold(outcome: Outcome) -> str:
     return "" if len(said) == 1 else f"{len(said)} lines"
 
 
-def _section(killed: Sequence[Outcome], asked: Sequence[Outcome]) -> Section:
-    found = [*killed, *asked]
+def _section(
+    killed: Sequence[Outcome], asked: Sequence[Outcome], unharmed: Sequence[Outcome]
+) -> Section:
+    found = [*killed, *asked, *unharmed]
     untold = [(outcome, wrong) for outcome in asked if (wrong := _untold(outcome))]
     figures = {
         "kills.places": len(killed),
@@ -111,6 +117,7 @@ def _section(killed: Sequence[Outcome], asked: Sequence[Outcome]) -> Section:
         "kills.signals": len(asked),
         "kills.signals_untold": len(untold),
     }
+    kinds = {"killed": killed, "asked to stop": asked, "a process of its own": unharmed}
     columns = {
         "not resumed": lambda outcome: outcome.is_not_resumed,
         "different": lambda outcome: outcome.is_different,
@@ -119,7 +126,7 @@ def _section(killed: Sequence[Outcome], asked: Sequence[Outcome]) -> Section:
     }
     lines = [
         "Killed at each file operation, or asked to stop at some; then the same command once more",
-        *table({"killed": killed, "asked to stop": asked}, columns),
+        *table(kinds, columns),
         *(f"  {line}" for outcome in found for line in outcome.problems()),
         *(f"  {outcome}: {wrong}" for outcome, wrong in untold),
     ]

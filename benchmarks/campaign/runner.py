@@ -1,6 +1,7 @@
 """Runs commands of recsim-tf in forks of servers, with faults at their file operations."""
 
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -64,7 +65,6 @@ class SignalAt(NamedTuple):
 
     signal: int
     seconds: float
-    imports: bool = False  # to a process of its own, which imports recsim_tf for itself
 
 
 def unavailable() -> str | None:
@@ -119,6 +119,7 @@ class Runner:
         fault: Fault = Fault(),  # noqa: B008
         signal_at: SignalAt | None = None,
         patience: float = _PATIENCE_SECONDS,
+        imports: bool = False,
     ) -> Ending:
         """Runs a command, and waits until all its processes have ended.
 
@@ -128,6 +129,7 @@ class Runner:
           fault: at one of them.
           signal_at: sent to the command, if it still runs.
           patience: seconds after which the command is killed.
+          imports: whether the command is a process of its own, which imports recsim_tf for itself.
 
         Raises:
           TimeoutError: if another process of it does not end.
@@ -149,11 +151,8 @@ class Runner:
             server = self._servers.get()
             try:
                 started = time.perf_counter()
-                code = (
-                    self._run_process(command, signal_at, patience)
-                    if signal_at is not None and signal_at.imports
-                    else self._serve(server, command, signal_at, patience)
-                )
+                run = self._run_process if imports else functools.partial(self._serve, server)
+                code = run(command, signal_at, patience)
                 seconds = time.perf_counter() - started
             finally:
                 self._servers.put(server)
@@ -186,7 +185,7 @@ class Runner:
         with _signals(pid, signal_at, patience):
             return int(server.stdout.readline())
 
-    def _run_process(self, command: Command, signal_at: SignalAt, patience: float) -> int:
+    def _run_process(self, command: Command, signal_at: SignalAt | None, patience: float) -> int:
         with open(command.output, "wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "recsim_tf", *command.arguments],

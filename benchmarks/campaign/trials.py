@@ -31,6 +31,7 @@ class Case(NamedTuple):
     fault: Fault
     signal_at: SignalAt | None = None
     endless: bool = False  # the first time the command has no end
+    imports: bool = False  # and then it is a process of its own, which imports for itself
 
 
 class Outcome(NamedTuple):
@@ -148,7 +149,7 @@ class Trials:
                 [*arguments, *command.endless], folder, fault, patience=_LATE_SECONDS
             )
         else:
-            first = self._runner.run(arguments, folder, fault, case.signal_at)
+            first = self._runner.run(arguments, folder, fault, case.signal_at, imports=case.imports)
         # Of a folder that is gone, or that the command began with, there is nothing to go on with.
         if fault.action == "remove":
             shutil.rmtree(folder)
@@ -195,8 +196,8 @@ def table(
 
 def _place(case: Case, ending: Ending) -> str:
     if case.signal_at is not None:
-        during = " of a process of its own" if case.signal_at.imports else ""
-        return f"after {case.signal_at.seconds:.1f} s{during}"
+        of = " of a process of its own" if case.imports else ""
+        return f"after {case.signal_at.seconds:.1f} s{of}"
     operations = ending.operations
     if case.fault.action == "full":
         return f"{case.fault.place:,} bytes"
