@@ -1,11 +1,13 @@
+import errno
 import json
+import os
 import re
 import signal
 
 import pytest
 
 import recsim_tf
-from recsim_tf import cli
+from recsim_tf import cli, files
 from recsim_tf.adapters import episodes
 from tests.experiment.tiny_runs import TINY, run_command, start_command
 from tests.processes import run_python
@@ -116,7 +118,7 @@ def test_help_lists_the_commands_and_each_has_only_its_own_options(capsys):
 
 def test_help_does_not_load_tensorflow():
     code = (
-        "import sys; from recsim_tf import cli; status = cli.run(['train', '--help']);"
+        "import sys; from recsim_tf import cli, files; status = cli.run(['train', '--help']);"
         " sys.exit(status or 'tensorflow' in sys.modules)"
     )
     assert run_python("-c", code).returncode == 0
@@ -130,6 +132,31 @@ def test_an_interrupted_command_says_so(tmp_path, monkeypatch, capfd):
     code, _, errors = run_command(capfd, "fit", f"--root_dir={tmp_path}")
     assert code == 128 + signal.SIGINT
     assert errors == "recsim-tf: fit was stopped; run the same command to go on\n"
+
+
+def test_sigterm_ends_a_command_with_a_line(tmp_path, monkeypatch, capfd):
+    def terminated(options):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "_simulate", terminated)
+    code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
+    assert code == 128 + signal.SIGTERM
+    assert errors == "recsim-tf: simulate was stopped; run the same command to go on\n"
+
+
+def test_a_full_disk_is_one_line_with_the_path_and_what_to_do(tmp_path, monkeypatch, capfd):
+    def on_a_full_disk(options):
+        with files.whole_file(tmp_path / "results.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cli, "_simulate", on_a_full_disk)
+    code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
+    assert code == 2
+    assert errors == (
+        f"recsim-tf: error: {tmp_path}/results.json: No space left on device; make room on the"
+        " disk, then run the same command to go on\n"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_train_evaluate_explain_and_simulate(tmp_path, capfd):

@@ -143,6 +143,50 @@ def test_bad_checkpoints_are_an_error_and_stay_as_they_are(finished, tmp_path, d
     assert snapshot(folder) == before
 
 
+def _tensors(folder):
+    """All that the last checkpoint holds, but the seconds of training."""
+    found = {}
+    for part in ("run", "replay"):
+        reader = tf.train.load_checkpoint(str(folder / "checkpoints" / "40" / part))
+        for name in reader.get_variable_to_shape_map():
+            if "seconds" not in name and name != "_CHECKPOINTABLE_OBJECT_GRAPH":
+                found[part, name] = reader.get_tensor(name)
+    return found
+
+
+def _assert_same_bits(folder, other):
+    tensors, others = _tensors(folder), _tensors(other)
+    assert tensors.keys() == others.keys()
+    assert len(tensors) > 50
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(tensor, others[name], err_msg=str(name))
+    assert (folder / "sessions.csv").read_bytes() == (other / "sessions.csv").read_bytes()
+
+
+def test_two_runs_with_one_seed_are_equal_bit_for_bit(finished, tmp_path):
+    commands.train(open_run(tmp_path / "run"))
+    _assert_same_bits(tmp_path / "run", finished[0])
+
+
+def test_a_run_that_was_broken_off_and_goes_on_is_equal_bit_for_bit(
+    finished, tmp_path, monkeypatch
+):
+    folder, append = tmp_path / "run", RunDirectory.append_metrics
+
+    def broken_off(self, row):
+        append(self, row)
+        if row["iteration"] == 30:
+            raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "append_metrics", broken_off)
+        with pytest.raises(SystemExit):
+            commands.train(open_run(folder))
+    assert checkpoints.numbers(folder / "checkpoints") == [20]
+    commands.train(open_run(folder))
+    _assert_same_bits(folder, finished[0])
+
+
 def test_the_replay_is_in_the_newest_checkpoint_only(finished):
     parts = {
         path.name: {file.name.partition(".")[0] for file in path.iterdir()}
