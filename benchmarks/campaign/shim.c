@@ -14,7 +14,7 @@ The operations of all processes of the command that change files below FAULTS_RO
     error         the operation fails with FAULTS_ERRNO
     errors        it and all later ones fail so
     full          writes fail with ENOSPC once FAULTS_PLACE bytes were written
-    signal        the signal FAULTS_ERRNO to the process before the operation
+    signal        the signal FAULTS_ERRNO to the first process of the command before the operation
     remove        all that the folder holds is removed before the operation
 
 `faults_arm` reads the variables; it is called when the library is loaded, and may be called again
@@ -159,7 +159,7 @@ static Fate count(const char *kind, const char *path) {
   }
   if (!strcmp(action, "kill")) kill(getpid(), SIGKILL);
   if (!strcmp(action, "kill_all")) kill_all();
-  if (!strcmp(action, "signal")) kill(getpid(), error_number);
+  if (!strcmp(action, "signal")) kill(state->pids[0], error_number);
   if (!strcmp(action, "remove")) nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   return strcmp(action, "tear") ? GO_ON : TEAR;
 }
