@@ -112,7 +112,8 @@ class Writer:
             return
         assert self._records is not None
         self._pending.context.feature[IS_LAST].int64_list.value.append(int(is_last))
-        self._records.write(self._pending.SerializeToString())
+        # Bytes in one order, so that a simulation that is repeated writes the same file.
+        self._records.write(self._pending.SerializeToString(deterministic=True))
 
 
 def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory) -> None:
