@@ -150,8 +150,7 @@ class Trials:
             )
         else:
             first = self._runner.run(arguments, folder, fault, case.signal_at, imports=case.imports)
-        # Of a folder that is gone, or that the command began with, there is nothing to go on with.
-        if fault.action == "remove":
+        if fault.action == "remove" and first.code:  # There is nothing left to go on with.
             shutil.rmtree(folder)
             command.prepare(folder)
         second = None if first.code == 0 else self._runner.run(arguments, folder)
