@@ -36,7 +36,7 @@ _SECTIONS = {
     "disk": ("tracebacks", "lost"),
     "files": ("tracebacks", "silent", "hangs"),
     "numbers": ("tracebacks", "silent", "hangs"),
-    "trust": ("ran", "open_sockets"),
+    "trust": ("ran", "untold", "large", "open_sockets"),
     "soak": ("not_finite",),
 }
 

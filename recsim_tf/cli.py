@@ -34,7 +34,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from recsim_tf.experiment.runs.folder import RunDirectory
 
     folder = RunDirectory(options.root_dir)
-    config.load([str(folder.config_file), *options.gin_file], options.gin_bindings)
+    config.load_run(folder.config_file, options.trust, options.gin_file, options.gin_bindings)
     if options.watch:
         commands.watch(folder, options.watch_timeout)
     else:

@@ -7,7 +7,7 @@ the operative configuration.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import gin
 
@@ -64,6 +64,26 @@ def _is_within(inner: str, scope: str) -> bool:
 def known_names() -> list[str]:
     """Short names of all configurables, such as "interest_evolution"."""
     return sorted({configurable.name for _, configurable in gin.config._REGISTRY.items()})
+
+
+class Named(NamedTuple):
+    """What a name of a gin file may mean."""
+
+    selector: str  # its complete name, such as "recsim_tf.load_simulator"
+    module: str  # the part of that before the last dot
+    defined_in: str  # the module of the function or class, or of a constant's type
+    function: Any  # the function or class itself, or the constant
+
+
+def named(name: str, constants: bool = False) -> list[Named]:
+    """All that a name may mean, without its scopes: functions and classes, or constants."""
+    table = gin.config._CONSTANTS if constants else gin.config._REGISTRY
+    found = []
+    for selector in table.matching_selectors(name):
+        value = table[selector] if constants else table[selector].wrapped
+        defined_in = (type(value) if constants else value).__module__
+        found.append(Named(selector, selector.rpartition(".")[0], defined_in, value))
+    return found
 
 
 def bindings() -> Iterator[tuple[str, Callable, str, Any]]:

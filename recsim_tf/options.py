@@ -115,6 +115,13 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
 
     command("train", "train an agent, or go on with a run", configured)
     evaluate = command("evaluate", "evaluate the agent of a run, and its baselines", configured)
+    evaluate.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of yours that the run's config.gin may import; may be repeated",
+    )
     way = evaluate.add_mutually_exclusive_group()
     way.add_argument(
         "--explain", action="store_true", help="also print a few slates with the agent's values"

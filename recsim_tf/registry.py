@@ -54,6 +54,12 @@ def registered() -> list[str]:
     return sorted(_factories)
 
 
+def defined_in(environment_id: str) -> str | None:
+    """The module of an environment's factory; None for an unknown id."""
+    factory = _factories.get(environment_id)
+    return None if factory is None else getattr(factory, "__module__", type(factory).__module__)
+
+
 @gin.configurable
 def make(environment_id: str, **kwargs) -> Simulator:
     """Builds a registered environment.

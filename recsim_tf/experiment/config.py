@@ -17,6 +17,7 @@ from recsim_tf.experiment.binding_types import check_bindings
 from recsim_tf.experiment.config_faults import faults_told
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.fitting import logs
+from recsim_tf.gin_trust import Allowed, admit, as_file, check_size, check_trusted
 
 # Without TF-Agents there are no agents; to fit models none are needed.
 with contextlib.suppress(ModuleNotFoundError):
@@ -54,6 +55,33 @@ for _module, _configurables in _EXTERNAL.items():
     for _configurable in _configurables:
         gin.external_configurable(_configurable, module=_module)
 
+
+# What a stranger's run may refer to. Nothing of it reads or writes a file that a value names, but
+# `load_simulator`, which reads a model as carefully.
+_ROOMS = (
+    "recsim_tf.adapters.tf_agents",
+    "recsim_tf.agents",
+    "recsim_tf.choice",
+    "recsim_tf.core",
+    "recsim_tf.environments",
+    "recsim_tf.experiment.evaluation",
+    "recsim_tf.policies",
+    "recsim_tf.registry",
+    # The agents that `recsim_tf.agents.bandits` gives to gin files.
+    "tf_agents.bandits.agents.bernoulli_thompson_sampling_agent",
+    "tf_agents.bandits.agents.exp3_agent",
+    "tf_agents.bandits.agents.lin_ucb_agent",
+    "tf_agents.bandits.agents.linear_bandit_agent",
+    "tf_agents.bandits.agents.linear_thompson_sampling_agent",
+)
+_NAMES = frozenset(
+    ["gin.singleton", "recsim_tf.load_simulator"]
+    + [
+        f"{module}.{configurable.__name__}"
+        for module in ("keras", "tfd")
+        for configurable in _EXTERNAL[module]
+    ]
+)
 
 _PACKAGED = Path(str(importlib.resources.files("recsim_tf.configs")))
 # For `include` statements.
@@ -131,8 +159,44 @@ def load(files: Sequence[str], bindings: Sequence[str]) -> str:
         fault in a module that is imported, with its file and line; for a name of an earlier version
         with the new one.
     """
-    paths = [str(find_config(name)) for name in files]
     gin.clear_config()
+    return _load(files, bindings)
+
+
+def load_run(
+    config_file: Path, trusted: Sequence[str], files: Sequence[str], bindings: Sequence[str]
+) -> str:
+    """Parses the configuration of a run's folder, which may be somebody else's, and over it gin
+    files and bindings of the caller's own, into an empty configuration.
+
+    Args:
+      config_file: of the folder. It may name what trains and evaluates, in recsim_tf and in modules
+        that the caller trusts.
+      trusted: names of modules.
+      files, bindings: as in `load`; they may name anything.
+
+    Returns:
+      The configuration as text.
+
+    Raises:
+      UsageError: as `load`, and for what the file may not name, with the line and the option that
+        trusts it; nothing has run then.
+    """
+    path = str(config_file)
+    trusted = check_trusted("--trust", trusted)
+    check_size(config_file)
+    allowed = Allowed(_ROOMS, ("recsim_tf",), _NAMES, trusted, "--trust={}")
+    gin.clear_config()
+    with faults_told(path=path):
+        text = config_file.read_text(encoding="utf-8")
+    admit(text, path, allowed, lambda: faults_told(path=path))
+    with faults_told(path=path):
+        gin.parse_config(as_file(text, path))
+    return _load(files, bindings)
+
+
+def _load(files: Sequence[str], bindings: Sequence[str]) -> str:
+    paths = [str(find_config(name)) for name in files]
     with _without_search_messages():
         for path in paths:
             with faults_told(path=path):

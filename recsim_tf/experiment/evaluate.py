@@ -12,6 +12,9 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.files import require_writable, whole_folder, write_json
 
+# Where evaluations read and write, in the folder of a run.
+_READ_AND_WRITTEN = ("checkpoints", "evaluations", "evaluations.jsonl", "tensorboard_evaluate")
+
 
 def evaluate_run(
     folder: RunDirectory,
@@ -36,6 +39,7 @@ def evaluate_run(
       UsageError: if there is no checkpoint, if the agent's slates cannot be explained, or if the
         environment cannot take the values.
     """
+    check_inside(folder)
     agent = parts.agent
     if explained and not (isinstance(agent, ValuesItems) and parts.policy is agent.policy):
         layers = "" if parts.policy is agent.policy else " above layers"
@@ -61,6 +65,23 @@ def evaluate_run(
     if explained:
         print(explain(parts.simulator, agent))
     return results
+
+
+def check_inside(folder: RunDirectory) -> None:
+    """Requires that no link leads out of a run's folder, which may be somebody else's, at the
+    places where an evaluation reads and writes.
+
+    Raises:
+      UsageError: naming the link.
+    """
+    root = folder.path.resolve()
+    for name in _READ_AND_WRITTEN:
+        place = folder.path / name
+        for path in (place, *place.glob("*"), *place.glob("*/*")):
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise UsageError(
+                    f"{path} must not be a link that leads out of root_dir {folder.path}"
+                )
 
 
 def _new_folder(parent: Path, name: str) -> Path:

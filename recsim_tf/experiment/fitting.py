@@ -39,7 +39,7 @@ from recsim_tf.fitting.logs import (
     stream_episodes,
 )
 from recsim_tf.fitting.report import render
-from recsim_tf.stopping import noting_signals
+from recsim_tf.stopping import StoppedError, noting_signals
 from recsim_tf.tables import text_table
 
 _RESULTS = "results.json"
@@ -138,6 +138,10 @@ def run_fit(
         with noting_signals() as stop:
             result = fit(
                 simulator, parameters, log, held_out=validation, folder=run_dir.path, stop=stop
+            )
+        if stop.signal:  # It came too late to stop the search.
+            raise StoppedError(
+                f"stopped after the search, with a checkpoint in {run_dir.path}", stop.signal
             )
         seconds = time.perf_counter() - started
         run_dir.write_operative_config()

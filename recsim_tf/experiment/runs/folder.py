@@ -22,6 +22,7 @@ from recsim_tf.files import (
     remove_unfinished,
     write_text,
 )
+from recsim_tf.gin_trust import check_size
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -54,6 +55,7 @@ class RunDirectory:
                 raise UsageError(
                     f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
                 )
+            check_size(self.config_file)
             config = self.config_file.read_text(encoding="utf-8")
         elif holds(self.path, _CONFIG, "run"):
             changed = _differences(self.config_file.read_text(encoding="utf-8"), config)

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator, Sequence
 
@@ -16,9 +15,7 @@ import tensorflow as tf
 from recsim_tf import replicas
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
-
-# Seconds after which a worker says for whom it waits.
-_SECONDS_TO_MESSAGE = 15.0
+from recsim_tf.experiment.training import meeting
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
 
@@ -102,34 +99,6 @@ def _silent(addresses: Sequence[str], index: int) -> list[int]:
     ]
 
 
-def _meet(addresses: Sequence[str], index: int, timeout: float) -> None:
-    """Waits until all workers have started.
-
-    TensorFlow would wait without a message and would not react to signals. Here a worker answers at
-    its address until all others have answered; from then on TensorFlow's server answers there.
-    """
-    port = int(addresses[index].rpartition(":")[2])
-    try:
-        listener = socket.create_server(("", port))
-    except OSError as error:
-        raise UsageError(
-            f"TF_CONFIG: the port of worker {index}, {addresses[index]}, cannot be opened:"
-            f" {error.strerror}"
-        ) from error
-    with listener:
-        started = last_message = time.monotonic()
-        while missing := _silent(addresses, index):
-            names = _names(addresses, missing)
-            if time.monotonic() - started > timeout:
-                raise UsageError(
-                    f"{names} did not start within devices.start_timeout = {timeout:g} seconds"
-                )
-            if time.monotonic() - last_message > _SECONDS_TO_MESSAGE:
-                last_message = time.monotonic()
-                print(f"recsim-tf: waiting for {names}", file=sys.stderr, flush=True)
-            time.sleep(0.2)
-
-
 def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
@@ -177,15 +146,28 @@ def connect(
         return Devices(tf.distribute.MirroredStrategy(_names_of_devices(logical_cpus)))
     if strategy == "multi_worker":
         addresses, index = _tf_config(os.environ.get("TF_CONFIG"))
-        _meet(addresses, index, start_timeout)
-        on_termination = signal.getsignal(signal.SIGTERM)
-        workers = tf.distribute.MultiWorkerMirroredStrategy()
-        # TensorFlow takes the signal as a notice of preemption, and would go on.
-        signal.signal(signal.SIGTERM, on_termination)
-        return Devices(workers, addresses, index)
+        return Devices(_workers(addresses, index, start_timeout), addresses, index)
     if strategy == "tpu":
         return Devices(_tpu_strategy(tpu))
     return Devices(tf.distribute.get_strategy())
+
+
+def _workers(addresses: Sequence[str], index: int, timeout: float) -> tf.distribute.Strategy:
+    """The strategy of all workers, once they have met."""
+    started = time.monotonic()
+    meeting.meet(addresses, index, meeting.run_key(addresses, gin.config_str()), timeout)
+    on_termination = signal.getsignal(signal.SIGTERM)
+    try:
+        with meeting.guarded(timeout - (time.monotonic() - started)):
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise WorkerLostError(
+            f"TensorFlow could not connect the workers ({one_line(error)[:200]}): run the same"
+            " command on all workers"
+        ) from error
+    finally:
+        # TensorFlow takes the signal as a notice of preemption, and would go on.
+        signal.signal(signal.SIGTERM, on_termination)
 
 
 def _names_of_devices(logical_cpus: int | None) -> list[str]:
@@ -224,7 +206,8 @@ def _tf_config(text: str | None) -> tuple[list[str], int]:
             f" {job!r}"
         )
     for number, address in enumerate(workers):
-        if not isinstance(address, str) or not re.fullmatch(r"[^\s:/]+:\d+", address):
+        found = re.fullmatch(r"[^\s:/]+:(\d+)", address) if isinstance(address, str) else None
+        if found is None or not 0 < int(found[1]) < 2**16:
             raise UsageError(
                 f"TF_CONFIG: the address of worker {number} must be HOST:PORT, got {address!r}"
             )

@@ -160,17 +160,17 @@ class SearchState:
         Raises:
           StoppedError: if a signal asked to stop, once the checkpoint is written.
         """
-        number, signal = len(self.progress.history), self._folder.stop.signal
+        number, stop = len(self.progress.history), self._folder.stop
         due = number - self._saved >= self._folder.checkpoint_interval
-        if (due or now or signal) and self._folder.path is not None:
+        if (due or now or stop.signal) and self._folder.path is not None:
             self._record.assign(json.dumps(dataclasses.asdict(self.progress)))
             checkpoints.save(self._checkpoints, number, {_SEARCH: self._checkpoint}, 1)
             self._saved = number
-        if signal and not self.progress.finished:
+        if stop.signal and self._saved == number and not self.progress.finished:
             raise StoppedError(
                 f"the fit stopped after step {number:,} of its search, with a checkpoint in"
                 f" {self._folder.path}",
-                signal,
+                stop.signal,
             )
 
     @functools.cached_property

@@ -84,10 +84,7 @@ def model_card(
                     "```\nexperiment.simulator = @load_simulator()\nload_simulator.folder ="
                     ' "path/of/this/folder"\n```'
                 ),
-                (
-                    "Loading imports the modules, and calls the functions and classes, that"
-                    " `config.gin` names."
-                ),
+                *_needed_imports(metadata["model"]),
                 "## Model",
                 _figures(metadata["model"]),
                 "`config.gin`, with the values before the fit:",
@@ -110,6 +107,17 @@ def model_card(
         )
         + "\n"
     )
+
+
+def _needed_imports(model: Figures) -> list[str]:
+    modules = model.get("modules that it imports")
+    if not isinstance(modules, str):
+        return []
+    packages = dict.fromkeys(module.partition(".")[0] for module in modules.split(", "))
+    return [
+        f"Loading imports modules of the model's own: pass `imports={tuple(packages)}`, in a gin"
+        " file to `load_simulator`, if you trust them."
+    ]
 
 
 def _warnings(fit: Figures) -> list[str]:

@@ -1,5 +1,8 @@
 """The gin configuration that builds a saved simulator, kept apart from the caller's."""
 
+import contextlib
+from collections.abc import Iterator, Sequence
+
 import gin
 
 # Imported for the names of the environments in gin text.
@@ -7,6 +10,16 @@ from recsim_tf import registry  # noqa: F401
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.errors import one_line
 from recsim_tf.gin_scope import keep_what_was_called, own_configuration
+from recsim_tf.gin_trust import Allowed, admit
+
+# What the simulator of a stranger's model may be made of. Nothing of it reads or writes a file.
+_ROOMS = (
+    "recsim_tf.choice",
+    "recsim_tf.core",
+    "recsim_tf.environments",
+    "recsim_tf.fitting.saving.config",
+    "recsim_tf.registry",
+)
 
 
 @gin.configurable(module="recsim_tf.fitting")
@@ -76,6 +89,23 @@ def build_simulator(config: str, source: str) -> Simulator:
         return _built(source)
 
 
+def admit_config(config: str, path: str, trusted: Sequence[str]) -> None:
+    """Requires the configuration of a model that somebody else may have made to name only what
+    models are made of, in recsim_tf and in modules that the caller trusts. These are imported.
+
+    Args:
+      config: gin text.
+      path: of its file, for errors.
+      trusted: names of modules.
+
+    Raises:
+      ValueError: with the line, what is refused, and what to pass to trust it.
+    """
+    allowed = Allowed(_ROOMS, _ROOMS, ("gin.singleton",), trusted)
+    with own_configuration():
+        admit(config, path, allowed, lambda: _told(path))
+
+
 def imported_modules(config: str) -> list[str]:
     """The modules that gin text from `needed_config` imports."""
     return [
@@ -86,23 +116,27 @@ def imported_modules(config: str) -> list[str]:
 
 
 def _parse(config: str, source: str) -> None:
-    try:
+    with _told(source):
         gin.parse_config(config)
-    except ImportError as error:
+
+
+@contextlib.contextmanager
+def _told(source: str) -> Iterator[None]:
+    """Tells an error of gin, or of a module that it imports, in one line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
         raise ValueError(
             f"{source} needs a module that must be installed or put on the path: {_reason(error)}"
         ) from error
-    except (ValueError, SyntaxError, NameError, AttributeError, KeyError, OSError) as error:
-        imports = "".join(f", {module}" for module in imported_modules(config))
-        raise ValueError(
-            f"{source} cannot be read with recsim_tf{imports}: {_reason(error)}"
-        ) from error
+    except (Exception, SystemExit) as error:  # A module can raise anything.
+        raise ValueError(f"{source} cannot be read: {_reason(error)}") from error
 
 
 def _built(source: str) -> Simulator:
     try:
         simulator = saved_model()
-    except Exception as error:  # The constructors of models can raise anything.
+    except (Exception, SystemExit) as error:  # The constructors of models can raise anything.
         raise ValueError(f"{source} does not build a simulator: {_reason(error)}") from error
     if not isinstance(simulator, Simulator):
         raise ValueError(f"{source} must build a Simulator, got {type(simulator).__name__}")
@@ -111,4 +145,5 @@ def _built(source: str) -> Simulator:
 
 def _reason(error: BaseException) -> str:
     # The text of a saved model has no lines that its user knows.
-    return one_line(error).partition(" In bindings string line")[0]
+    reason = one_line(error).partition(" In bindings string line")[0]
+    return reason or type(error).__name__

@@ -3,17 +3,20 @@
 import hashlib
 import io
 import json
+import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recsim_tf._version import __version__
+from recsim_tf.errors import one_line
 from recsim_tf.files import whole_folder
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.gin_trust import check_size
 
 CONFIG = "config.gin"
 _METADATA = "model.json"
@@ -22,6 +25,22 @@ _PARAMETERS = "parameters.npz"
 _CARD = "MODEL_CARD.md"
 # What `read` understands; raised with every change that older versions cannot read.
 _FORMAT = 1
+# Of a header of an array and of its entry in the archive.
+_MOST_BYTES_OF_HEADERS = 2**13
+_FLOATS = ("float16", "float32", "float64")
+# What a damaged archive or a claim that is too large can raise.
+_DAMAGE = (
+    KeyError,
+    ValueError,
+    EOFError,
+    OSError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+)
 
 
 def refuse_existing(folder: str | os.PathLike) -> None:
@@ -59,28 +78,61 @@ def write(
         refuse_existing(folder)
 
 
-def read(folder: str | os.PathLike) -> tuple[dict[str, Any], str, dict[str, ParameterEstimate]]:
-    """Metadata, gin text and estimates.
+def read(folder: str | os.PathLike) -> tuple[dict[str, Any], str]:
+    """Metadata and gin text, when all digests were compared. No array is read.
 
     Raises:
       FileNotFoundError: if a file is missing.
-      ValueError: if a file is damaged or of a newer format.
+      ValueError: if a file is damaged, too large or of a newer format.
     """
     folder = Path(folder)
     metadata = _read_metadata(folder / _METADATA)
-    contents = {}
+    check_size(_existing(folder / CONFIG))
+    check_size(_existing(folder / _PARAMETERS), _most_bytes(metadata["parameters"]))
     for name, digest in metadata["sha256"].items():
-        contents[name] = _read(folder / name)
-        if _digest(contents[name]) != digest:
+        with (folder / name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != digest:
             raise ValueError(
                 f"{folder / name} is damaged or was changed: its SHA-256 is not the one in"
                 f" {_METADATA}"
             )
-    return (
-        metadata,
-        contents[CONFIG].decode(),
-        _unpacked(contents[_PARAMETERS], metadata["parameters"], folder / _PARAMETERS),
-    )
+    try:
+        return metadata, (folder / CONFIG).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{folder / CONFIG} must be text in UTF-8: {error.reason}") from error
+
+
+def read_estimates(
+    folder: str | os.PathLike, metadata: Mapping[str, Any]
+) -> dict[str, ParameterEstimate]:
+    """The estimates that metadata from `read` lists. An array is read once its header has said
+    that it is as large as listed.
+
+    Raises:
+      ValueError: if there are others, or values that are not finite.
+    """
+    path, found = Path(folder) / _PARAMETERS, {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name, description in metadata["parameters"].items():
+                fields = [f"{name}.{field}" for field in ParameterEstimate._fields]
+                for field in fields:
+                    _check_header(field, archive, description)
+                found[name] = ParameterEstimate(*(_array(field, archive) for field in fields))
+                if not np.all(np.isfinite(found[name].value)):
+                    raise ValueError(f"{name} must be finite")
+    except _DAMAGE as error:
+        raise ValueError(
+            f"{path} does not hold the parameters that {_METADATA} lists: {_reason(error)}"
+        ) from error
+    return found
+
+
+def listed_shapes(metadata: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The parameters of metadata, with their shapes."""
+    for name, description in metadata["parameters"].items():
+        yield name, tuple(description["shape"])
 
 
 def _packed(estimates: Mapping[str, ParameterEstimate]) -> bytes:
@@ -97,34 +149,43 @@ def _packed(estimates: Mapping[str, ParameterEstimate]) -> bytes:
     return stream.getvalue()
 
 
-def _unpacked(
-    content: bytes, expected: Mapping[str, Any], path: Path
-) -> dict[str, ParameterEstimate]:
-    found = {}
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            for name, description in expected.items():
-                found[name] = ParameterEstimate(
-                    *(arrays[f"{name}.{field}"] for field in ParameterEstimate._fields)
-                )
-                for array in found[name]:
-                    if list(array.shape) != description["shape"]:
-                        raise ValueError(
-                            f"{name} has shape {list(array.shape)}, not {description['shape']}"
-                        )
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} does not hold the parameters that {_METADATA} lists: {error}"
-        ) from error
-    return found
+def _check_header(name: str, archive: zipfile.ZipFile, description: Mapping[str, Any]) -> None:
+    """Requires an array of an archive to be as listed, before it is read."""
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} must not be compressed")
+    with archive.open(entry) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError(f"{name} must be an array of format 1.0")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        size = file.tell() + math.prod(shape) * dtype.itemsize
+    if list(shape) != description["shape"]:
+        raise ValueError(f"{name} has shape {list(shape)}, not {description['shape']}")
+    if dtype.name not in _FLOATS or (name.endswith(".value") and dtype != description["dtype"]):
+        raise ValueError(f"{name} has dtype {dtype}, not {description['dtype']}")
+    if entry.file_size != size:
+        raise ValueError(f"{name} must have {size:,} bytes, got {entry.file_size:,}")
+
+
+def _array(name: str, archive: zipfile.ZipFile) -> np.ndarray:
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _most_bytes(parameters: Mapping[str, Any]) -> int:
+    """Of the archive with the estimates of parameters: no dtype has more bytes than float64."""
+    numbers = sum(math.prod(description["shape"]) for description in parameters.values())
+    headers = len(parameters) * _MOST_BYTES_OF_HEADERS
+    return len(ParameterEstimate._fields) * (8 * numbers + headers) + _MOST_BYTES_OF_HEADERS
 
 
 def _read_metadata(path: Path) -> dict[str, Any]:
+    check_size(_existing(path))
     try:
-        metadata = json.loads(_read(path))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("format"), int):
+        metadata = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {_reason(error)}") from error
+    if not isinstance(metadata, dict) or type(metadata.get("format")) is not int:
         raise ValueError(f"{path} is damaged: it has no format")
     if metadata["format"] > _FORMAT:
         raise ValueError(
@@ -141,13 +202,30 @@ def _read_metadata(path: Path) -> dict[str, Any]:
             f"{path} is damaged: it must list parameters, and the sha256 of {CONFIG} and"
             f" {_PARAMETERS}"
         )
+    for name, description in metadata["parameters"].items():
+        if not _is_described(description):
+            raise ValueError(
+                f"{path} is damaged: {name} must have a shape, a list of lengths, and a dtype, one"
+                f" of {', '.join(_FLOATS)}"
+            )
     return metadata
 
 
-def _read(path: Path) -> bytes:
+def _is_described(description: Any) -> bool:
+    if not isinstance(description, dict) or description.get("dtype") not in _FLOATS:
+        return False
+    shape = description.get("shape")
+    return isinstance(shape, Sequence) and all(type(n) is int and 0 <= n < 2**40 for n in shape)
+
+
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"folder {path.parent} is not a saved model: it has no {path.name}")
-    return path.read_bytes()
+    return path
+
+
+def _reason(error: BaseException) -> str:
+    return one_line(error)[:200] or type(error).__name__
 
 
 def _digest(content: bytes) -> str:

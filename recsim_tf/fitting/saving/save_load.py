@@ -3,7 +3,7 @@ no row of the log, no pickle.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from recsim_tf._version import __version__
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.errors import one_line
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import as_numbers
@@ -19,11 +20,13 @@ from recsim_tf.fitting.saving import files
 from recsim_tf.fitting.saving.agreement import check_same
 from recsim_tf.fitting.saving.card import figures, model_card
 from recsim_tf.fitting.saving.config import (
+    admit_config,
     build_simulator,
     imported_modules,
     needed_config,
     own_configuration,
 )
+from recsim_tf.gin_trust import check_trusted
 
 
 class LoadedModel(NamedTuple):
@@ -128,33 +131,70 @@ def save_model(
     files.write(folder, metadata, config, result.estimates, card)
 
 
-def load_model(folder: str | os.PathLike) -> LoadedModel:
+def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> LoadedModel:
     """The model of a folder that `save_model` wrote.
 
-    The caller's gin configuration has no part in building it, and stays as it is. Loading imports
-    the modules and calls the functions and classes that `config.gin` names, and runs nothing else:
-    where a model comes from somebody whom you do not trust, read that file first. The digests find
-    damage; they do not say who wrote the folder.
+    The caller's gin configuration has no part in building it, and stays as it is. The folder may be
+    somebody else's: its `config.gin` may name models, choice models and environments of recsim_tf,
+    and of modules that the caller trusts. Imports of other modules, and other names, are refused
+    before anything runs; nothing else in the folder can run. The digests find damage; they do not
+    say who wrote the folder.
+
+        load_model("my_model", imports=("my_package",))
+
+    Args:
+      folder: of the model.
+      imports: modules that the configuration may import and name, with all below them. They are
+        found where Python finds modules.
 
     Raises:
       FileNotFoundError: if a file is missing.
-      ValueError: if a file is damaged or of a newer format, or if a module that the configuration
-        imports is missing.
+      ValueError: if a file is damaged, too large or of a newer format; if the configuration names
+        what is not allowed, with the line and what to pass; if a module that it imports is missing
+        or fails; for estimates that are not those of the models' parameters.
     """
-    metadata, config, estimates = files.read(folder)
+    trusted = check_trusted("imports", imports)
+    metadata, config = files.read(folder)
+    path = str(Path(folder) / files.CONFIG)
     with own_configuration():
-        simulator = build_simulator(config, str(Path(folder) / files.CONFIG))
+        admit_config(config, path, trusted)
+        simulator = build_simulator(config, path)
+        _check_parameters(simulator, metadata, Path(folder))
+        estimates = files.read_estimates(folder, metadata)
         values = {name: estimate.value for name, estimate in estimates.items()}
-        simulator = simulator.with_parameters(as_numbers(values))
+        try:
+            simulator = simulator.with_parameters(as_numbers(values))
+        except (ValueError, TypeError, ArithmeticError, MemoryError) as error:
+            raise ValueError(
+                f"folder {folder} has estimates that its models refuse: {one_line(error)}"
+            ) from error
     return LoadedModel(simulator, estimates, metadata)
 
 
 @gin.configurable(module="recsim_tf")
-def load_simulator(folder: str = gin.REQUIRED) -> Simulator:
+def load_simulator(folder: str = gin.REQUIRED, imports: Sequence[str] = ()) -> Simulator:
     """The simulator of a saved model, for gin files: `experiment.simulator = @load_simulator()`;
     see `load_model`.
     """
-    return load_model(folder).simulator
+    return load_model(folder, imports).simulator
+
+
+def _check_parameters(simulator: Simulator, metadata: Mapping[str, Any], folder: Path) -> None:
+    """Requires the listed estimates to be of parameters of the models, and of their shapes."""
+    present = simulator.parameters()
+    for name, shape in files.listed_shapes(metadata):
+        try:
+            rank = simulator.parameter_spec(name).rank
+        except ValueError as error:
+            raise ValueError(f"folder {folder} has an estimate of {name}: {error}") from error
+        # A number may hold for all entries of a table, whose shape the models check.
+        found = np.shape(present[name]) if name in present else ()
+        if shape and (len(shape) != rank or found not in ((), shape)):
+            wanted = f"have {rank} axes" if rank and not found else f"be {list(found)}"
+            raise ValueError(
+                f"folder {folder} has an estimate of {name} of shape {list(shape)}, which must"
+                f" {wanted}"
+            )
 
 
 def _described(simulator: Simulator, build: str, config: str) -> dict[str, str | int | None]:

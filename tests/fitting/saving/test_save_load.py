@@ -111,7 +111,8 @@ def test_another_process_simulates_the_same_trajectories(folder, result, own_fol
         from tests.core.rollout_digest import digest
         from tests.fitting.sessions import rollout
         for folder in sys.argv[1:]:
-            print(digest(rollout(load_model(folder).simulator, seed=5)))
+            loaded = load_model(folder, imports=["shared_models"])
+            print(digest(rollout(loaded.simulator, seed=5)))
     """
     own, own_result = own_folder
     other = run_python("-c", code, str(folder), str(own), PYTHONPATH=str(own.parent / "modules"))
@@ -132,7 +133,7 @@ def test_a_missing_module_is_named(own_folder, monkeypatch):
             r" 'shared_models'$"
         ),
     ):
-        load_model(own)
+        load_model(own, imports=("shared_models",))
 
 
 def test_parameters_and_their_uncertainty_come_back_bit_for_bit(folder, result):
@@ -247,7 +248,7 @@ def test_the_present_configuration_is_the_default_and_only_what_builds_is_saved(
         ),
         (
             {"build": "my_environment"},
-            "build='my_environment' cannot be read .*No configurable matching",
+            "build='my_environment' cannot be read: No configurable matching",
         ),
         (
             {"build": "InterestEvolutionUsers"},
@@ -356,11 +357,15 @@ def test_missing_and_damaged_files_are_named(folder, name):
         ),
         (
             {"parameters": {"users.gain": {"shape": []}}},
-            r"parameters.npz does not hold the parameters that model.json lists: .*users.gain",
+            "model.json is damaged: users.gain must have a shape, a list of lengths, and a dtype",
         ),
         (
-            {"parameters": {"users.choice_model.no_click_mass": {"shape": [2]}}},
-            r"users.choice_model.no_click_mass has shape \[\], not \[2\]",
+            {"parameters": {"users.time_budget": {"shape": [], "dtype": "float32"}}},
+            "parameters.npz does not hold the parameters that .* lists: .*users.time_budget",
+        ),
+        (
+            {"parameters": {NO_CLICK_MASS: {"shape": [2], "dtype": "float32"}}},
+            rf"an estimate of {NO_CLICK_MASS} of shape \[2\], which must be \[\]",
         ),
     ],
 )

@@ -14,6 +14,7 @@ import gin
 
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.sweeps.engines.ray_local import ended_with_this_process, private_ray
 from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 
@@ -139,17 +140,17 @@ class RayEngine:
 def _connected(address: str | None) -> Iterator[None]:
     import ray
 
-    # A cluster has its dashboard, or none.
-    ray.init(
-        address=address or "local",
-        include_dashboard=None if address else False,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-    )
-    try:
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    with contextlib.ExitStack() as stack:
+        if address is None:
+            stack.enter_context(private_ray())
+            stack.callback(ray.shutdown)
+            ray.init(address="local", include_dashboard=False, **quiet)
+            stack.enter_context(ended_with_this_process())
+        else:  # A cluster has its own dashboard, or none, and its own tokens.
+            stack.callback(ray.shutdown)
+            ray.init(address=address, **quiet)
         yield
-    finally:
-        ray.shutdown()
 
 
 def _tune(
