@@ -27,7 +27,7 @@ def measure(settings: Settings) -> Section:
     """Runs commands on bad disks, and counts tracebacks and lost results."""
     why = unavailable()
     if why:
-        return Section({"disk.runs": 0}, {"unavailable": why}, [f"Disk: nothing, {why}"])
+        return _section([])._replace(lines=[f"Disk: nothing, {why}"])
     with opened(settings, ("train",) if settings.quick else ()) as (trials, under_test):
         cases = [case for command in under_test for case in _cases(trials, command)]
         if settings.quick:
@@ -89,7 +89,7 @@ def _section(found: Sequence[Outcome]) -> Section:
         "lost": _is_lost,
         "left over": lambda outcome: outcome.is_left_over,
     }
-    figures = {"disk.runs": float(len(found))}
+    figures: dict[str, float] = {"disk.runs": len(found)}
     for name, holds in columns.items():
         figures[f"disk.{name.replace(' ', '_')}"] = sum(map(holds, found))
     lines = ["Disks that fail; then the same command once more on a good one"]

@@ -8,8 +8,6 @@ as `subprocess` gives it. The forks have a TensorFlow that has not computed yet,
 has just started. A fork ends as any interpreter does.
 """
 
-import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -52,8 +50,7 @@ def become(command: Command) -> None:
     # A program in the background may have been started without it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["recsim-tf", *command.arguments]
-    with contextlib.suppress(AttributeError):  # Without the shim there are no faults.
-        ctypes.CDLL(None).faults_arm()
+    forked_trials.arm()
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ They stand in for `subprocess` in `recsim_tf.experiment.sweeps.process`.
 """
 
 import atexit
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,6 +16,12 @@ from typing import IO, Any
 
 PIPE, STDOUT = subprocess.PIPE, subprocess.STDOUT
 _MODULE = "recsim_tf.experiment.sweeps.worker"
+
+
+def arm() -> None:
+    """Begins with the faults that the environment asks for, where the shim is loaded."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).faults_arm()
 
 
 class Popen:
@@ -93,10 +101,13 @@ def _become(
         os.setsid()
         for source, target in ((stdin, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
+        # As `subprocess` does: the sweep's lock is the sweep's.
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.environ.clear()
         os.environ.update(env)
         if cwd is not None:
             os.chdir(cwd)
+        arm()
         main()
         code = 0
     except SystemExit as end:

@@ -36,7 +36,7 @@ def measure(settings: Settings) -> Section:
     """Kills commands, and counts the runs that do not go on."""
     why = unavailable()
     if why:
-        return Section({"places": 0}, {"unavailable": why}, [f"Kills: none, {why}"])
+        return _section([], [], [])._replace(lines=[f"Kills: none, {why}"])
     names = ("train", "simulate") if settings.quick else ()
     with opened(settings, names) as (trials, under_test):
         killed = trials.run_all(_kills(trials, under_test, settings.quick), "kills")
@@ -110,7 +110,7 @@ def _section(
     found = [*killed, *asked, *unharmed]
     untold = [(outcome, wrong) for outcome in asked if (wrong := _untold(outcome))]
     figures = {
-        "kills.places": len(killed),
+        "kills.places": sum(bool(outcome.first.hits) for outcome in killed),
         "kills.not_resumed": sum(outcome.is_not_resumed for outcome in found),
         "kills.different": sum(outcome.is_different for outcome in found),
         "kills.left_over": sum(outcome.is_left_over for outcome in found),

@@ -230,6 +230,8 @@ def _wait_for_the_end_of(pids: Sequence[int]) -> None:
 def _is_running(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return status.rpartition(")")[2].split()[0] not in ("Z", "X")
+    # Others may still run, and hold locks, when the first thread has ended.
+    return threads > 1 or status.rpartition(")")[2].split()[0] not in ("Z", "X")

@@ -76,6 +76,7 @@ void faults_arm(void) {
   snprintf(action, sizeof action, "%s", variable("FAULTS_ACTION"));
   place = atoll(variable("FAULTS_PLACE"));
   error_number = atoi(variable("FAULTS_ERRNO"));
+  record = -1;
   if (*variable("FAULTS_RECORD"))
     record = syscall(SYS_openat, AT_FDCWD, variable("FAULTS_RECORD"),
                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
@@ -243,7 +244,8 @@ CREATES(creat64)
     return written;                                                                  \
   }
 WRITES(write, size, (int file, const void *bytes, size_t size), file, bytes, part)
-WRITES(pwrite, size, (int file, const void *bytes, size_t size, off_t from), file, bytes, part, from)
+WRITES(pwrite, size, (int file, const void *bytes, size_t size, off_t from), file, bytes, part,
+       from)
 WRITES(pwrite64, size, (int file, const void *bytes, size_t size, off64_t from), file, bytes, part,
        from)
 WRITES(sendfile, size, (int file, int source, off_t *from, size_t size), file, source, from, part)
