@@ -41,7 +41,7 @@ def save(
     """Writes a checkpoint, and then removes older ones.
 
     Args:
-      folder: created if it does not exist.
+      folder: exists.
       number: of the checkpoint; one of the same number is replaced.
       parts: by name, for `restore`.
       max_to_keep: checkpoints that stay, at least 1.
@@ -54,6 +54,9 @@ def save(
         with whole_folder(path) as written:
             for name, part in parts.items():
                 part.write(str(written / name))
+            # TensorFlow does not mind if it cannot remove its own.
+            for path_of_parts in written.glob("*_temp"):
+                remove(path_of_parts)
         for old in numbers(folder)[:-max_to_keep]:
             remove(folder / str(old))
 

@@ -18,15 +18,15 @@ UNFINISHED = ".new"
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Inside, a name to write a file to, which replaces `path` in one step at the end; creates its
-    folder. After an error `path` is as it was.
+    """Inside, a name to write a file to, which replaces `path` in one step at the end. After an
+    error `path` is as it was. The folder must be there: where it was removed under a run, that is
+    an error.
 
     Raises:
       OSError: that names the file.
     """
     temporary = unfinished(path)
     with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             os.replace(temporary, path)
@@ -37,8 +37,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Inside, a new folder, which replaces `path` at the end; creates the folder that it is in.
-    After an error `path` is as it was.
+    """Inside, a new folder, which replaces `path` at the end. After an error `path` is as it was.
+    The folder that it is in must be there.
 
     Raises:
       OSError: that names the folder.
@@ -46,7 +46,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     temporary = unfinished(path)
     with storing(path):
         remove(temporary)
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         try:
             yield temporary
             remove(path)
@@ -116,9 +116,7 @@ _ERRORS = {os.strerror(number): number for number in errno.errorcode}
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces a file in one step, so that a kill leaves the old or the new one; creates its
-    folder.
-    """
+    """Replaces a file in one step, so that a kill leaves the old or the new one."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

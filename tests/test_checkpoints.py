@@ -28,6 +28,7 @@ def damage(folder, number):
 def test_the_newest_are_kept_and_the_newest_is_restored(tmp_path):
     folder = tmp_path / "checkpoints"
     assert checkpoints.numbers(folder) == []
+    folder.mkdir()
     assert restored(folder) == (None, 0.0)
     for number in (8, 9, 10):
         saved(folder, number, float(number))

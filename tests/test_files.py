@@ -4,7 +4,7 @@ from recsim_tf import files
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "folder" / "table.csv"
+    path = tmp_path / "table.csv"
     files.write_text(path, "old")
     with pytest.raises(UnicodeEncodeError):
         files.write_text(path, "new \ud800")

@@ -49,8 +49,8 @@ def evaluate_run(
         )
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
-    require_writable(folder.path)
     iteration, written = parts.iteration, folder.path / "evaluations"
+    require_writable(written)
     if evaluation.comparison is None:
         results = evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
         sessions.write_sessions(written / f"sessions-{iteration}.csv", results)

@@ -16,7 +16,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import whole_file, write_json, write_text
+from recsim_tf.files import whole_file, write_text
 from recsim_tf.fitting import (
     FitResult,
     Parameter,
@@ -179,7 +179,7 @@ def run_fit(
                 },
                 checks=_card_checks(checks),
             )
-        write_json(finished, content)
+        run_dir.write_results(content)
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {run_dir.path}")
     return content

@@ -24,7 +24,7 @@ from recsim_tf.experiment.evaluation.baselines import (
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import require_writable, write_json
+from recsim_tf.files import require_writable
 
 # An episode file is simulated and written in pieces, so that memory does not grow with the number
 # of users.
@@ -112,7 +112,7 @@ def simulate_policies(
             elif len(results) > 1:
                 plots.plot_returns(folder.path / "returns.png", results)
             # After the others, since it says that a simulation is finished.
-            write_json(folder.path / "results.json", content)
+            folder.write_results(content)
     print(tables.results_table(results))
     return content
 

@@ -48,7 +48,7 @@ def watch_run(
     if not 0 < timeout < math.inf:
         raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
     evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy)
-    require_writable(folder.path)
+    require_writable(folder.path / "evaluations")
     writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
     evaluated = 0
     for _ in _restored(folder, parts, timeout):

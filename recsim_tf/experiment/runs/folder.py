@@ -1,6 +1,7 @@
 """The folder of a run: which configuration it belongs to, its metrics, and its checkpoints."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from recsim_tf.files import (
     append_json,
     parse_json_lines,
     remove_unfinished,
+    write_json,
     write_text,
 )
 from recsim_tf.gin_trust import check_size
@@ -112,6 +114,18 @@ class RunDirectory:
     def write_operative_config(self) -> None:
         """Records the bindings that were used so far, with the defaults of what they configure."""
         write_text(self.path / "operative_config.gin", gin.operative_config_str())
+
+    def write_results(self, content: dict[str, Any]) -> None:
+        """Writes results.json, which says that the run has ended.
+
+        Raises:
+          OSError: if it cannot be written, or if the folder was removed while the run used it.
+        """
+        if not self.config_file.is_file():
+            raise FileNotFoundError(
+                errno.ENOENT, "was removed while the run used it", str(self.config_file)
+            )
+        write_json(self.path / "results.json", content)
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""

@@ -106,6 +106,7 @@ class TrialFiles(NamedTuple):
         """Writes the configuration, and deletes the record of an earlier failure, also one that a
         kill left unfinished.
         """
+        self.config.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.config, config)
         for path in (self._outcome, unfinished(self._outcome)):
             path.unlink(missing_ok=True)

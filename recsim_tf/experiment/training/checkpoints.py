@@ -61,7 +61,10 @@ class RunCheckpoints:
           CorruptError: if none can be read.
           UsageError: if it is of another number of workers.
         """
-        return self._restore_one() if self._own is None else self._restore_several(self._own)
+        if self._own is not None:
+            return self._restore_several(self._own)
+        self._folder.mkdir(exist_ok=True)
+        return self._restore_one()
 
     def _restore_one(self) -> int | None:
         iteration = checkpoints.restore_newest(self._folder, RUN, self._parts.checkpoint)
@@ -91,6 +94,7 @@ class RunCheckpoints:
                 f"root_dir {self._folder.parent} holds a run of another number of workers than"
                 f" {len(workers)}, with {', '.join(sorted(of_workers))}"
             )
+        self._own_folder(self._devices.index).mkdir(parents=True, exist_ok=True)
         saved = [checkpoints.numbers(self._folder)]
         saved += [checkpoints.numbers(self._own_folder(worker)) for worker in workers]
         common = set.intersection(*map(set, saved))

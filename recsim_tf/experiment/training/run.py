@@ -21,7 +21,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import storing, whole_folder, write_json
+from recsim_tf.files import storing, whole_folder
 from recsim_tf.stopping import StoppedError, noting_signals
 
 
@@ -261,7 +261,7 @@ class TrainingRun:
         with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
             policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
         # Last, since it says that a run is finished.
-        write_json(folder.path / "results.json", content)
+        folder.write_results(content)
         print(tables.results_table(results))
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"

@@ -60,6 +60,7 @@ class FitFolder:
                     f"folder {self.path} holds another fit, which differs in"
                     f" {', '.join(changed)}: choose another folder"
                 )
+        self.path.mkdir(parents=True, exist_ok=True)
         write_text(described, text)
 
 
@@ -118,6 +119,7 @@ class SearchState:
         self._saved = 0
         if folder.path is not None:
             self._checkpoints = folder.path / "checkpoints" / self._name
+            self._checkpoints.mkdir(parents=True, exist_ok=True)
             self._restore()
 
     def _restore(self) -> None:

@@ -71,6 +71,7 @@ def write(
     digests = {name: _digest(content) for name, content in contents.items()}
     text = json.dumps({"format": _FORMAT, **metadata, "sha256": digests}, indent=2, allow_nan=False)
     contents |= {_METADATA: f"{text}\n".encode(), _CARD: card.encode()}
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as complete:
         for name, content in contents.items():
             (complete / name).write_bytes(content)

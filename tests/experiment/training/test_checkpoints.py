@@ -27,6 +27,7 @@ def _save(folder, *iterations):
     """Saves checkpoints of each worker in turn, given by the iterations of each."""
     for index, own in enumerate(iterations):
         worker, variable = _worker(folder, index, len(iterations))
+        (folder / f"worker-{index}-of-{len(iterations)}").mkdir()
         for iteration in own:
             variable.assign(float(iteration))
             worker.save(iteration)
