@@ -213,8 +213,14 @@ MISTAKES = {
         lambda: Shoppers(patience=3),
         "got an unexpected keyword argument 'patience'",
     ),
-    "an unknown dtype": (lambda: Shop(dtype="float31"), "dtype must be a float type .* 'float31'"),
-    "whole numbers as dtype": (lambda: Shop(dtype=tf.int32), "dtype must be a float type"),
+    "an unknown dtype": (
+        lambda: Shop(dtype="float31"),
+        "dtype must be tf.float32 or tf.float64, got 'float31'",
+    ),
+    "whole numbers as dtype": (
+        lambda: Shop(dtype=tf.int32),
+        "dtype must be tf.float32 or .*, got tf.int32",
+    ),
     "the class of a choice model": (
         lambda: Shoppers(choice_model=choice.MultinomialLogit),
         r"choice_model must be an object, such as MultinomialLogit\(\), got the class",

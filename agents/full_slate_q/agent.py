@@ -7,15 +7,19 @@ import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.agents.dqn import dqn_agent
+from tf_agents.networks.network import Network
 from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
 from tf_agents.utils import common
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSlate
 from recsim_tf.agents.full_slate_q.slates import SlateTable
-from recsim_tf.agents.shared.descent import build
+from recsim_tf.agents.shared import checks
+from recsim_tf.agents.shared.descent import Optimizer, build
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.core import random, validation
 
 
 class FullSlateQLoss(NamedTuple):
@@ -64,7 +68,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
       network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; one that is a
         `ValuesOneSlate` saves work.
       optimizer: a Keras optimizer.
-      gamma: discount of the future (RecSim 0.2.4's default).
+      gamma: discount of the future, in [0, 1] (RecSim 0.2.4's default).
       exploration: how often slates are random, by default `Exploration()`.
       target_update_tau: part of the way that the target network moves at an update, in (0, 1].
       target_update_period: train steps between its updates.
@@ -72,25 +76,34 @@ class FullSlateQAgent(tf_agent.TFAgent):
       gradient_clipping: largest norm of a gradient, or None.
       seed: of the policies, an integer or int32 [2].
       train_step_counter: counts train steps; by default the global step.
+
+    Raises:
+      ValueError: for a number out of range, or gradient_clipping with several replicas.
     """
 
     def __init__(
         self,
-        time_step_spec,
-        action_spec,
-        network,
-        optimizer,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
+        network: Network,
+        optimizer: Optimizer,
         gamma: float = 0.99,
         exploration: Exploration | None = None,
         target_update_tau: float = 1.0,
         target_update_period: int = 100,
         reward_scale_factor: float = 1.0,
         gradient_clipping: float | None = None,
-        seed=0,
+        seed: random.Seed = 0,
         train_step_counter: tf.Variable | None = None,
         name: str = "FullSlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        checks.require_fraction(gamma=gamma)
+        checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
+        checks.require_positive(reward_scale_factor=reward_scale_factor)
+        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        validation.check_count(target_update_period=target_update_period)
+        checks.require_learning_rate(optimizer)
         if gradient_clipping is not None and replicas.number() > 1:
             raise ValueError(
                 "gradient_clipping must be None with several replicas, of which DqnAgent clips each"

@@ -38,7 +38,7 @@ class FullSlateQNetwork(network.Network):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         slate_size: int,
         hidden_units: Sequence[int] = (256, 32),
         name: str = "FullSlateQNetwork",

@@ -11,6 +11,7 @@ from tf_agents.networks import network
 from recsim_tf.agents.full_slate_q.slates import SlateTable
 from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
+from recsim_tf.core.types import Observation
 
 
 @gin.configurable
@@ -35,7 +36,7 @@ class TopicSetQNetwork(network.Network):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         slate_size: int,
         hidden_units: Sequence[int] = (256, 32),
         name: str = "TopicSetQNetwork",

@@ -7,7 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.agents.shared import checks
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies.clicks import counts_spec, update_counts
@@ -69,7 +69,7 @@ class FixedLengthHistory(SufficientStatistics):
         remember_response: bool = True,
         remember_documents: bool = False,
     ):
-        checks.require_at_least(1, history_length=history_length)
+        validation.check_at_least(1, history_length=history_length)
         if not (remember_user or remember_response or remember_documents):
             raise ValueError(
                 "one of remember_user, remember_response and remember_documents must be True, got"

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.agents.shared import checks
-from recsim_tf.core import nests
+from recsim_tf.core import nests, validation
 from recsim_tf.core.types import Nest
 from recsim_tf.policies.observations import UserWithLastSlate
 
@@ -48,7 +48,7 @@ class TemporalAggregation(Layer):
     """
 
     def __init__(self, aggregation_period: int, gamma: float = 1.0):
-        checks.require_at_least(1, aggregation_period=aggregation_period)
+        validation.check_at_least(1, aggregation_period=aggregation_period)
         checks.require_fraction(gamma=gamma)
         self.steps_per_decision = aggregation_period
         self.gamma = gamma
@@ -107,7 +107,7 @@ class SwitchingCost(Layer):
     """
 
     def __init__(self, switching_cost: float = 1.0, same: Comparison = close):
-        checks.require_at_least(0, switching_cost=switching_cost)
+        checks.require_not_negative(switching_cost=switching_cost)
         self._cost = switching_cost
         self._same = same
 

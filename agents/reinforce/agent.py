@@ -9,7 +9,9 @@ import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 from tf_agents.agents.reinforce import reinforce_agent
+from tf_agents.networks.network import Network
 from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.reinforce import corrections
@@ -17,7 +19,7 @@ from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNe
 from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
-from recsim_tf.agents.shared.descent import build, descend
+from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.core import nests, random
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
@@ -87,11 +89,11 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
 
     def __init__(
         self,
-        time_step_spec,
-        action_spec,
-        actor_network,
-        value_network,
-        optimizer,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
+        actor_network: Network,
+        value_network: Network | None,
+        optimizer: Optimizer,
         returns: LambdaReturns | None = None,
         value_estimation_loss_coef: float = 0.5,
         normalize_advantages: bool = True,
@@ -99,11 +101,17 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         gradient_clipping: float | None = None,
         reward_scale_factor: float = 1.0,
         importance: corrections.ImportanceWeights | None = None,
-        seed=0,
+        seed: random.Seed = 0,
         train_step_counter: tf.Variable | None = None,
         name: str = "ReinforceSlateAgent",
     ):
         checks.require_positive(reward_scale_factor=reward_scale_factor)
+        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        checks.require_not_negative(
+            value_estimation_loss_coef=value_estimation_loss_coef,
+            entropy_regularization=entropy_regularization,
+        )
+        checks.require_learning_rate(optimizer)
         returns = returns or LambdaReturns()
         super().__init__(
             time_step_spec,
@@ -161,7 +169,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             lambda: self._loss(experience, weights, training=True),
             self._trainable_weights(),
             self._optimizer,
-            self._clipped if self._gradient_clipping else None,
+            self._clipped if self._gradient_clipping is not None else None,
         )
         self.train_step_counter.assign_add(1)
         return loss_info

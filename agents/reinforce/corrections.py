@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums
+from recsim_tf.core import validation
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -31,7 +32,7 @@ class ImportanceWeights:
     normalize: bool = False
 
     def __post_init__(self):
-        checks.require_positive("None", cap=self.cap)
+        checks.require_positive(checks.NONE, cap=self.cap)
 
     def __call__(self, log_prob, behaviour_log_prob, valid) -> tf.Tensor:
         """Weights [...] from log-probabilities [...]; `valid` [...] as for `normalized_weights`."""
@@ -50,7 +51,7 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
     Returns:
       Weights [...].
     """
-    checks.require_positive("None", cap=cap)
+    checks.require_positive(checks.NONE, cap=cap)
     weights = tf.exp(log_prob - behaviour_log_prob)
     return tf.stop_gradient(weights if cap is None else tf.minimum(weights, cap))
 
@@ -85,5 +86,5 @@ def top_k_multiplier(log_prob, slate_size: int) -> tf.Tensor:
     Returns:
       Multipliers [...] in [0, K].
     """
-    checks.require_at_least(1, slate_size=slate_size)
+    validation.check_at_least(1, slate_size=slate_size)
     return tf.stop_gradient(slate_size * tf.pow(-tf.math.expm1(log_prob), slate_size - 1))

@@ -11,7 +11,9 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
+from recsim_tf.core import validation
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.types import Observation
 
 
 @gin.configurable
@@ -33,12 +35,13 @@ class SlatePolicyNetwork(SlateNetwork):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         slate_size: int,
         hidden_units: Sequence[int] = (64, 64),
         name: str = "SlatePolicyNetwork",
     ):
         super().__init__(observation_spec, name)
+        validation.check_count(slate_size=slate_size)
         self._slate_size = slate_size
         self._logits = ItemPerceptron(hidden_units)
 
@@ -68,7 +71,7 @@ class StateValueNetwork(SlateNetwork):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         hidden_units: Sequence[int] = (64, 64),
         name: str = "StateValueNetwork",
     ):

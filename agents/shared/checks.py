@@ -2,46 +2,49 @@
 
 from collections.abc import Collection
 
+import tensorflow as tf
+
+from recsim_tf.core.ranges import Range, shown
+
+# What the error allows beside a number.
+NONE, SCHEDULE = "None", "a function of the train step"
+
 
 def require_fraction(also: str = "", above_zero: bool = False, **numbers) -> None:
-    """Requires numbers in [0, 1], or in (0, 1] with `above_zero`; None and functions pass.
+    """Requires numbers in [0, 1], or in (0, 1] with `above_zero`.
 
     Args:
-      also: what else the error allows, as "None".
+      also: what passes too: NONE or SCHEDULE.
       above_zero: whether 0 is refused.
       **numbers: by the names of the arguments.
 
     Raises:
-      ValueError: for another number.
+      ValueError: for another number, or for something else.
     """
-    interval = "in (0, 1]" if above_zero else "in [0, 1]"
-    for name, number in numbers.items():
-        fits = number is None or callable(number) or 0 <= number <= 1
-        _require(fits and not (above_zero and number == 0), name, interval, also, number)
+    fraction = Range(above=0, high=1) if above_zero else Range(low=0, high=1)
+    _require(fraction, also, numbers)
 
 
 def require_positive(also: str = "", **numbers) -> None:
-    """Requires numbers above 0; None passes.
+    """Requires numbers above 0.
 
     Args:
-      also: what else the error allows, as "None".
+      also: what passes too: NONE or SCHEDULE.
       **numbers: by the names of the arguments.
 
     Raises:
-      ValueError: for another number.
+      ValueError: for another number, or for something else.
     """
-    for name, number in numbers.items():
-        _require(number is None or number > 0, name, "above 0", also, number)
+    _require(Range(above=0), also, numbers)
 
 
-def require_at_least(least: float, **numbers) -> None:
-    """Requires numbers, given by the names of the arguments, of `least` or more.
+def require_not_negative(**numbers) -> None:
+    """Requires numbers of at least 0, given by the names of the arguments.
 
     Raises:
-      ValueError: for a smaller number.
+      ValueError: for another number, or for something else.
     """
-    for name, number in numbers.items():
-        _require(number >= least, name, f"at least {least}", "", number)
+    _require(Range(low=0), "", numbers)
 
 
 def require_one_of(allowed: Collection[str], **choices: str) -> None:
@@ -51,9 +54,29 @@ def require_one_of(allowed: Collection[str], **choices: str) -> None:
       ValueError: for another choice.
     """
     for name, choice in choices.items():
-        _require(choice in allowed, name, f"one of {', '.join(allowed)}", "", repr(choice))
+        if not isinstance(choice, str) or choice not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {shown(choice)}")
 
 
-def _require(fits: bool, name: str, allowed: str, also: str, got) -> None:
-    if not fits:
-        raise ValueError(f"{name} must be {allowed}{also and f' or {also}'}, got {got}")
+def require_learning_rate(optimizer) -> None:
+    """Requires the rate of an optimizer of Keras to be finite and not negative, where it is a
+    number; Keras takes any.
+
+    Raises:
+      ValueError: for another rate.
+    """
+    rate = getattr(optimizer, "learning_rate", None)
+    if rate is not None and not isinstance(
+        rate, tf.keras.optimizers.schedules.LearningRateSchedule
+    ):
+        with tf.init_scope():
+            rate = tf.convert_to_tensor(rate)
+        if tf.get_static_value(rate) is not None:
+            require_not_negative(**{f"learning_rate of {type(optimizer).__name__}": float(rate)})
+
+
+def _require(allowed: Range, also: str, numbers) -> None:
+    for name, number in numbers.items():
+        passes = number is None if also == NONE else also == SCHEDULE and callable(number)
+        if not passes:
+            allowed.check_number(name, number, also)

@@ -1,11 +1,15 @@
 """A step of gradient descent on what all replicas have together."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 
 from recsim_tf import replicas
+
+# Keras' legacy optimizers have a class of their own.
+Optimizer: TypeAlias = tf.keras.optimizers.Optimizer | tf.keras.optimizers.legacy.Optimizer
 
 
 def build(optimizer: tf.keras.optimizers.Optimizer, variables: Sequence[tf.Variable]) -> None:

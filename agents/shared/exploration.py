@@ -8,13 +8,12 @@ import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.agents.shared import checks
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.types import Policy
 from recsim_tf.policies.random import uniform_slate
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.
 Epsilon = float | Callable[[tf.Variable], tf.Tensor]
-_SCHEDULE = "a function of the train step"
 
 
 def epsilon_greedy(
@@ -31,7 +30,7 @@ def epsilon_greedy(
     Raises:
       ValueError: for a number outside [0, 1].
     """
-    checks.require_fraction(_SCHEDULE, epsilon=epsilon)
+    checks.require_fraction(checks.SCHEDULE, epsilon=epsilon)
     if not callable(epsilon) and epsilon == 0:
         return greedy
 
@@ -65,7 +64,9 @@ class Exploration:
     eval_epsilon: Epsilon = 0.0
 
     def __post_init__(self):
-        checks.require_fraction(_SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon)
+        checks.require_fraction(
+            checks.SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon
+        )
 
     def policies(
         self,
@@ -130,8 +131,8 @@ def linearly_decaying_epsilon(
       ValueError: for an argument out of range.
     """
     checks.require_fraction(final_epsilon=final_epsilon)
-    checks.require_at_least(0, warmup_steps=warmup_steps)
-    checks.require_at_least(1, decay_steps=decay_steps)
+    validation.check_at_least(0, warmup_steps=warmup_steps)
+    validation.check_at_least(1, decay_steps=decay_steps)
     decay = tf.keras.optimizers.schedules.PolynomialDecay(
         1.0, decay_steps, final_epsilon, power=1.0
     )

@@ -6,11 +6,17 @@ import tensorflow as tf
 from tf_agents.networks import network
 
 from recsim_tf.agents.shared.encoding import ObservationEncoder
+from recsim_tf.core import validation
 from recsim_tf.policies import fields
 
 
 def perceptron(hidden_units: Sequence[int], outputs: int, name: str) -> list[tf.keras.layers.Layer]:
-    """The layers of a multilayer perceptron; its outputs are float32 under every dtype policy."""
+    """The layers of a multilayer perceptron; its outputs are float32 under every dtype policy.
+
+    Raises:
+      ValueError: if hidden_units are no integers of at least 1.
+    """
+    validation.check_sizes(hidden_units=hidden_units)
     dense = tf.keras.layers.Dense
     return [
         *(dense(units, "relu", name=f"{name}_hidden") for units in hidden_units),
@@ -26,12 +32,13 @@ def apply_layers(layers: Sequence[tf.keras.layers.Layer], inputs: tf.Tensor) -> 
 
 
 def require_hidden_layer(hidden_units: Sequence[int]) -> None:
-    """Requires at least one hidden layer.
+    """Requires at least one hidden layer, of a size.
 
     Raises:
-      ValueError: for none.
+      ValueError: for none, or for what is no size.
     """
-    if not hidden_units:
+    validation.check_sizes(hidden_units=hidden_units)
+    if not len(hidden_units):
         raise ValueError("hidden_units must name at least one layer, got none")
 
 

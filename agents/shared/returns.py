@@ -7,6 +7,7 @@ import tensorflow as tf
 from tf_agents.utils import value_ops
 
 from recsim_tf.agents.shared import checks
+from recsim_tf.core import validation
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -29,7 +30,7 @@ class LambdaReturns:
     td_lambda: float = 1.0
 
     def __post_init__(self):
-        checks.require_at_least(1, num_steps=self.num_steps)
+        validation.check_at_least(1, num_steps=self.num_steps)
         checks.require_fraction(gamma=self.gamma, td_lambda=self.td_lambda)
 
 

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from recsim_tf.core import validation
+
 # Beyond this, going through all slates at each step is no sensible agent any more.
 _MAX_SLATES = 20_000
 
@@ -19,8 +21,13 @@ def all_slates(num_candidates: int, slate_size: int, ordered: bool = True) -> np
         not, each of the N! / (N - K)! / K! sets of K appears once, in ascending order.
 
     Raises:
-      ValueError: if there are more than 20,000.
+      ValueError: if there are more than 20,000, or for a slate_size out of range.
     """
+    validation.check_count(num_candidates=num_candidates, slate_size=slate_size)
+    if slate_size > num_candidates:
+        raise ValueError(
+            f"slate_size must be in [1, num_candidates={num_candidates}], got {slate_size}"
+        )
     num_slates = (
         math.perm(num_candidates, slate_size) if ordered else math.comb(num_candidates, slate_size)
     )

@@ -8,19 +8,21 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
+from tf_agents.networks.network import Network
+from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as tf_trajectory
 from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared import checks, returns
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean
-from recsim_tf.agents.shared.descent import build, descend
+from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.presets import preset_arguments
 from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
-from recsim_tf.core import nests, validation
+from recsim_tf.core import nests, random, validation
 from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
@@ -103,10 +105,10 @@ class SlateQAgent(tf_agent.TFAgent):
 
     def __init__(
         self,
-        time_step_spec,
-        action_spec,
-        network,
-        optimizer,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
+        network: Network,
+        optimizer: Optimizer,
         choice_scores: ChoiceScores | None = None,
         targets: SlateQTargets | None = None,
         serving_slates: str = "exact",
@@ -116,14 +118,17 @@ class SlateQAgent(tf_agent.TFAgent):
         average_tau: float | None = None,
         reward_scale_factor: float = 1.0,
         gradient_clipping: float | None = None,
-        seed=0,
+        seed: random.Seed = 0,
         train_step_counter: tf.Variable | None = None,
         name: str = "SlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
         checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
-        checks.require_fraction("None", above_zero=True, average_tau=average_tau)
+        checks.require_fraction(checks.NONE, above_zero=True, average_tau=average_tau)
         checks.require_positive(reward_scale_factor=reward_scale_factor)
+        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        validation.check_count(target_update_period=target_update_period)
+        checks.require_learning_rate(optimizer)
         validation.check_fields("responses", time_step_spec.observation.response, "clicked")
         self.targets = targets or SlateQTargets()
         self._target_slates = slate_optimizer(self.targets.slates)

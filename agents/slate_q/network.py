@@ -13,6 +13,7 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
+from recsim_tf.core.types import Observation
 
 
 class ChoiceValueNetwork(SlateNetwork, abc.ABC):
@@ -36,7 +37,7 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
 
     _no_click_layers: Sequence[tf.keras.layers.Layer]
 
-    def __init__(self, observation_spec, no_click: str, relative: bool, name: str):
+    def __init__(self, observation_spec: Observation, no_click: str, relative: bool, name: str):
         super().__init__(observation_spec, name)
         checks.require_one_of(("learned", "zero"), no_click=no_click)
         self._relative = relative
@@ -88,7 +89,7 @@ class SlateQNetwork(ChoiceValueNetwork):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         hidden_units: Sequence[int] = (64, 64),
         no_click: str = "learned",
         relative: bool = True,
@@ -119,6 +120,9 @@ class ClickNetwork(SlateQNetwork):
     """
 
     def __init__(
-        self, observation_spec, hidden_units: Sequence[int] = (64, 32), name: str = "ClickNetwork"
+        self,
+        observation_spec: Observation,
+        hidden_units: Sequence[int] = (64, 32),
+        name: str = "ClickNetwork",
     ):
         super().__init__(observation_spec, hidden_units, "learned", False, True, name)

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import gin
+import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.shared import checks, encoding
+from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.shared.networks import apply_layers, perceptron
 from recsim_tf.agents.slate_q.network import ChoiceValueNetwork
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Observation
 from recsim_tf.policies.beliefs import product_with_documents
@@ -50,17 +52,17 @@ class TwoTowerQNetwork(ChoiceValueNetwork):
 
     def __init__(
         self,
-        observation_spec,
+        observation_spec: Observation,
         hidden_units: Sequence[int] = (64, 64),
         embedding_size: int = 32,
-        document_features=None,
+        document_features: Sequence | np.ndarray | tf.Tensor | None = None,
         belief: Callable[[Observation], tf.Tensor] | None = None,
         no_click: str = "learned",
         relative: bool = True,
         name: str = "TwoTowerQNetwork",
     ):
         super().__init__(observation_spec, no_click, relative, name)
-        checks.require_at_least(1, embedding_size=embedding_size)
+        validation.check_at_least(1, embedding_size=embedding_size)
         self._belief = belief
         self._num_documents = _num_documents(encoding.element_spec(observation_spec.documents))
         self._features = None

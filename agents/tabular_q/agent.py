@@ -6,6 +6,7 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
+from tf_agents.trajectories import time_step as ts
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
@@ -89,8 +90,8 @@ class TabularQAgent(tf_agent.TFAgent):
 
     def __init__(
         self,
-        time_step_spec,
-        action_spec,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
         cells: SlateCells | None = None,
         gamma: float = 0.99,
         learning_rate: float | Callable[[tf.Variable], tf.Tensor] = 0.1,
@@ -98,18 +99,15 @@ class TabularQAgent(tf_agent.TFAgent):
         exploration_temperature: float = 0.99,
         ordinal_slates: bool = False,
         learn_from_last_step: bool = True,
-        seed=0,
+        seed: random.Seed = 0,
         train_step_counter: tf.Variable | None = None,
         name: str = "TabularQAgent",
     ):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
         checks.require_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
-        checks.require_fraction(
-            gamma=gamma,
-            learning_rate=learning_rate,
-            exploration_temperature=exploration_temperature,
-        )
+        checks.require_fraction(gamma=gamma, exploration_temperature=exploration_temperature)
+        checks.require_fraction(checks.SCHEDULE, learning_rate=learning_rate)
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self.slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
         self.cells = cells or SlateCells(time_step_spec.observation, slate_size)

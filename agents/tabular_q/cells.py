@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.tabular_q.discretise import ObservationDigits
-from recsim_tf.core import nests
+from recsim_tf.core import nests, validation
 from recsim_tf.core.types import Observation
 
 # Of the hash's random weights; the same in every process, so that a checkpoint's table keeps its
@@ -69,8 +69,7 @@ class SlateCells:
         max_cells: int = 2**22,
         hashed: bool = False,
     ):
-        if not 1 <= max_cells < 2**31:
-            raise ValueError(f"max_cells must be in [1, 2**31), got {max_cells}")
+        validation.check_count(slate_size=slate_size, max_cells=max_cells)
         self._ignore_response = ignore_response
         self._context = ObservationDigits(
             self._context_of(observation_spec), discretization_bounds, number_bins

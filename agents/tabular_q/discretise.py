@@ -1,10 +1,15 @@
 """Observations as digits, for tables."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.shared import checks, encoding
+from recsim_tf.agents.shared import encoding
+from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.ranges import Range, shown
 from recsim_tf.core.types import Nest
 
 
@@ -30,7 +35,7 @@ class ObservationDigits:
     def __init__(
         self, spec: Nest, discretization_bounds: tuple[float, float] | None, number_bins: int
     ):
-        checks.require_at_least(1, number_bins=number_bins)
+        validation.check_at_least(1, number_bins=number_bins)
         self._leaves = [
             _leaf_digits(leaf, discretization_bounds, number_bins) for leaf in tf.nest.flatten(spec)
         ]
@@ -101,11 +106,7 @@ class _IntervalDigits:
     def __init__(self, spec, bounds: tuple[float, float], number_bins: int):
         self.size, self.num_elements = number_bins + 1, spec.shape.num_elements()
         self._dtype = spec.dtype if spec.dtype.is_floating else tf.float64
-        low, high = (float(bound) for bound in bounds)
-        if not low < high:
-            raise ValueError(
-                f"discretization_bounds must be (low, high) with low < high, got {bounds}"
-            )
+        low, high = _ends(bounds)
         dtype = self._dtype.as_numpy_dtype
         exact = np.linspace(low, high, number_bins)
         if number_bins > 1 and exact[1] - exact[0] < 8 * np.spacing(
@@ -132,6 +133,18 @@ class _IntervalDigits:
         # comparison.
         nearest = tf.cast((inside - self._low) * self._edges_per_unit + 0.5, tf.int32)
         return nearest + tf.cast(leaf >= tf.gather(tf.constant(self._edges), nearest), tf.int32)
+
+
+def _ends(bounds: Any) -> tuple[float, float]:
+    if isinstance(bounds, Sequence) and len(bounds) == 2 and not isinstance(bounds, str):
+        for index, bound in enumerate(bounds):
+            Range().check_number(f"discretization_bounds[{index}]", bound)
+        low, high = map(float, bounds)
+        if low < high:
+            return low, high
+    raise ValueError(
+        f"discretization_bounds must be (low, high) with low < high, got {shown(bounds)}"
+    )
 
 
 def _finite_bounds(spec) -> tuple[float, float]:

@@ -66,7 +66,13 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     In the scope of a `tf.distribute` strategy each replica has B users of its own.
     """
 
-    def __init__(self, simulator: SessionSource, batch_size: int, seed=0, validate: bool = True):
+    def __init__(
+        self,
+        simulator: SessionSource,
+        batch_size: int,
+        seed: random.Seed = 0,
+        validate: bool = True,
+    ):
         validation.check_count(batch_size=batch_size)
         self.simulator = simulator
         self._validate = validate

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, fill_empty, with_no_click
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import known_numbers, shown
 
 
 @gin.configurable
@@ -57,14 +58,26 @@ class MultinomialProportional(ChoiceModel):
 
     Args:
       min_normalizer: at most the smallest score.
-      no_click_mass: the score of "no click".
+      no_click_mass: the score of "no click", at least min_normalizer.
       validate: whether to check for NaN and infinite scores, negative weights, and that some
         outcome is possible.
+
+    Raises:
+      ValueError: for a no_click_mass below min_normalizer.
     """
 
     is_multinomial: ClassVar[bool] = True
     min_normalizer: Any = parameter(-1.0)
     no_click_mass: Any = parameter(1.0)
+
+    def check(self):
+        least = known_numbers("min_normalizer", self.min_normalizer)
+        mass = known_numbers("no_click_mass", self.no_click_mass)
+        if least is not None and mass is not None and (mass < least).any():
+            raise ValueError(
+                f"no_click_mass must be at least min_normalizer={shown(self.min_normalizer)}, got"
+                f" {shown(self.no_click_mass)}: its proportional weight is negative"
+            )
 
     def weights(self, scores, mask=None):
         shift = self._of("min_normalizer", scores)

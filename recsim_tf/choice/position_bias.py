@@ -47,6 +47,7 @@ class PositionBiasedProportional(MultinomialProportional):
     no_click: str = "kept"
 
     def check(self):
+        super().check()
         if self.no_click not in NO_CLICK_READINGS:
             raise ValueError(
                 f"no_click must be one of {', '.join(NO_CLICK_READINGS)}, got {self.no_click!r}"

@@ -16,6 +16,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.parameters import Model
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.types import Clicks, Nest, Slate
 
 
@@ -33,8 +34,8 @@ class Dynamics(Model, abc.ABC):
             dtype = tf.as_dtype(self.dtype)
         except TypeError:
             dtype = None
-        if dtype is None or not dtype.is_floating:
-            raise ValueError(f"dtype must be a float type such as tf.float32, got {self.dtype!r}")
+        if dtype not in (tf.float32, tf.float64):
+            raise ValueError(f"dtype must be tf.float32 or tf.float64, got {shown(self.dtype)}")
         self.dtype = dtype
         super().__post_init__()
 

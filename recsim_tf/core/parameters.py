@@ -27,6 +27,26 @@ class ParameterSpec(NamedTuple):
     rank: int  # number of axes of the parameter itself
     are_probabilities: bool  # whether its last axis holds probabilities that sum to one
     range: Range  # of its numbers
+    may_be_none: bool  # whether it may be absent
+
+    def check(self, name: str, value: Any) -> None:
+        """Requires numbers in the range, with no more axes than the parameter may have.
+
+        Raises:
+          ValueError: for another value.
+        """
+        if value is None and self.may_be_none:
+            return
+        self.range.check(name, value)
+        shape = validation.table_shape(name, value)
+        own = self.rank if shape.rank else 0
+        if shape.rank is not None and (shape.rank > own + 1 or shape[:1] == [0]):
+            raise ValueError(f"{name} must {self._described()}, got the shape {shape}")
+
+    def _described(self) -> str:
+        if not self.rank:
+            return "be a number, or one for each user [B]"
+        return f"have {self.rank} axes, or one more in front for each user [B]"
 
 
 def parameter(
@@ -46,7 +66,8 @@ def parameter(
 
     A parameter may be fitted, compared on the axis of users and saved; see `Model.parameters`.
     Its numbers are checked when a model is made: they are finite and in the range. Variables, and
-    tensors inside a graph, are not checked, because their values are not known yet.
+    tensors inside a graph, are not checked, because their values are not known yet. Only a
+    parameter whose default is None may be None.
 
     Args:
       default: its value; without one the parameter has to be given.
@@ -60,7 +81,7 @@ def parameter(
       above: a number that all must be above, None for no limit.
       below: a number that all must be below, None for no limit.
     """
-    spec = ParameterSpec(rank, are_probabilities, Range(low, high, above, below))
+    spec = ParameterSpec(rank, are_probabilities, Range(low, high, above, below), default is None)
     return dataclasses.field(default=default, metadata={_PARAMETER: spec})
 
 
@@ -105,13 +126,15 @@ class Model(tf.Module):
                 raise ValueError(
                     f"{field.name} must be an object, such as {value.__name__}(), got the class"
                 )
+            if _PARAMETER in field.metadata:
+                field.metadata[_PARAMETER].check(field.name, value)
+            elif value is not field.default:
+                validation.check_plain(field.name, value, field.type)
         self.check()
         for field, value in self._fields():
-            if _PARAMETER in field.metadata:
-                spec = field.metadata[_PARAMETER]
-                if spec.are_probabilities:
-                    validation.check_probabilities(field.name, value)
-                spec.range.check(field.name, value)
+            spec = field.metadata.get(_PARAMETER)
+            if spec is not None and spec.are_probabilities:
+                validation.check_probabilities(field.name, value)
 
     def check(self) -> None:
         """Checks the fields; raises `ValueError`. A subclass overrides it."""

@@ -1,14 +1,21 @@
-"""Ranges of parameters, checked where their values are known."""
+"""Ranges of numbers, checked where their values are known."""
 
+import numbers
+import textwrap
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+# Models compute in float32 by default; a larger number is an infinity there.
+_LARGEST = float(np.finfo(np.float32).max)
+# Longer values are cut in messages.
+_WIDTH = 80
+
 
 class Range(NamedTuple):
-    """Which numbers a parameter may hold. NaN is never one of them, and an infinity only where it
-    is an end.
+    """Which numbers a parameter or another argument may hold. NaN is never one of them, an infinity
+    only where it is an end, and nothing that float32 cannot hold.
     """
 
     low: float | None = None  # the least number
@@ -27,16 +34,49 @@ class Range(NamedTuple):
         Raises:
           ValueError: for the first number outside, or for something else than numbers.
         """
-        numbers = known_numbers(name, value)
-        if numbers is None:
+        array = known_numbers(name, value)
+        if array is None:
             return
-        infinite_ends = [end for end in (self.low, self.high) if end is not None and np.isinf(end)]
-        _require(
-            np.isfinite(numbers) | np.isin(numbers, infinite_ends),
-            numbers,
-            " or ".join([f"{name} must be finite", *map(str, infinite_ends)]),
-        )
-        inside = np.ones(numbers.shape, bool)
+        infinite_ends = self._infinite_ends()
+        finite = " or ".join([f"{name} must be finite", *map(str, infinite_ends)])
+        is_end = np.isin(array, infinite_ends)
+        _require(np.isfinite(array) | is_end, array, finite)
+        _require((np.abs(array) <= _LARGEST) | is_end, array, f"{finite} in float32")
+        _require(self._inside(array), array, f"{name} must be {self.described()}")
+
+    def check_number(self, name: str, value: Any, also: str = "") -> None:
+        """Requires one number in the range. A variable, and a tensor whose value is not known yet,
+        passes.
+
+        Args:
+          name: the argument's name.
+          value: a number, a scalar tensor or a variable.
+          also: what else the error allows, as "None".
+
+        Raises:
+          ValueError: for another number, or for something else than a number.
+        """
+        number = value
+        if tf.is_tensor(value):
+            number = known_numbers(name, value)
+            if number is None:
+                return
+        elif not isinstance(value, numbers.Real) or isinstance(value, bool):
+            number = None
+        if number is None or np.ndim(number) or not self._holds(number):
+            allowed = self.described() or "finite"
+            words = f"{name} must be {allowed}{also and f' or {also}'}"
+            raise ValueError(f"{words}, got {shown(value)}")
+
+    def _holds(self, number: Any) -> bool:
+        is_finite = abs(number) <= _LARGEST or number in self._infinite_ends()
+        return is_finite and bool(self._inside(np.asarray(number)))
+
+    def _infinite_ends(self) -> list[float]:
+        return [end for end in (self.low, self.high) if end is not None and np.isinf(end)]
+
+    def _inside(self, array: np.ndarray) -> np.ndarray:
+        inside = np.ones(array.shape, bool)
         for end, holds in (
             (self.low, np.greater_equal),
             (self.high, np.less_equal),
@@ -44,8 +84,8 @@ class Range(NamedTuple):
             (self.below, np.less),
         ):
             if end is not None:
-                inside &= holds(numbers, end)
-        _require(inside, numbers, f"{name} must be {self.described()}")
+                inside &= holds(array, end)
+        return inside
 
     def described(self) -> str:
         """The range in words, such as "at least 0"."""
@@ -66,24 +106,43 @@ def known_numbers(name: str, value: Any) -> np.ndarray | None:
     Raises:
       ValueError: for something else than numbers.
     """
-    if isinstance(value, tf.Tensor):
-        value = tf.get_static_value(value)
-    if not isinstance(value, int | float | str | list | tuple | np.ndarray | np.generic):
-        return None
+    known = value
+    if tf.is_tensor(value):
+        if not (value.dtype.is_floating or value.dtype.is_integer):
+            raise ValueError(f"{name} must be numbers, got a {value.dtype.name} tensor")
+        known = tf.get_static_value(value) if isinstance(value, tf.Tensor) else None
+        if known is None:
+            return None
     try:
-        numbers = np.asarray(value)
+        array = np.asarray(known)
     except NotImplementedError:  # There are tensors in a list.
         return None
     except ValueError as error:
-        raise ValueError(f"{name} must have rows of one length, got {value}") from error
-    if numbers.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be numbers, got {value!r}")
-    return numbers
+        raise ValueError(f"{name} must have rows of one length, got {shown(value)}") from error
+    # The float types of TensorFlow that NumPy lacks, as bfloat16, are of another kind.
+    if array.dtype.kind not in "iuf" and not tf.is_tensor(value):
+        raise ValueError(f"{name} must be numbers, got {shown(value)}")
+    return array
 
 
-def _require(allowed: np.ndarray, numbers: np.ndarray, message: str) -> None:
+def shown(value: Any) -> str:
+    """A value in a message: short, and as it was given."""
+    text = str(value) if isinstance(value, np.generic) else repr(_plain(value))
+    return textwrap.shorten(text, _WIDTH, placeholder=" ...")
+
+
+def _plain(value: Any) -> Any:
+    """Lists and dictionaries without the wrappers that `tf.Module` puts around them."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return value
+
+
+def _require(allowed: np.ndarray, array: np.ndarray, message: str) -> None:
     if allowed.all():
         return
     position = tuple(int(axis[0]) for axis in np.nonzero(~allowed)) if allowed.ndim else ()
     where = f" at {list(position)}" if position else ""
-    raise ValueError(f"{message}, got {numbers[position]}{where}")
+    raise ValueError(f"{message}, got {array[position]}{where}")

@@ -54,8 +54,40 @@ class Simulation(Model):
         validation.check_count(
             **{name: count for name, count in optional.items() if count is not None}
         )
+        if self.num_users is not None:
+            self.check_num_users(self.num_users)
         self.users.check_documents(self.documents, self.slate_size)
         self._reward_reads_user = _num_arguments(self.reward_fn) > 1
+
+    def check_num_users(self, num_users: int) -> None:
+        """Requires a number of users for which all parameters have values.
+
+        Raises:
+          ValueError: if it is no integer of at least 1, or if the models' parameters are for
+            another number of users.
+        """
+        validation.check_count(num_users=num_users)
+        if self.num_users not in (None, num_users):
+            raise ValueError(
+                f"num_users must be {self.num_users}, for which the models have parameters, got"
+                f" {num_users}"
+            )
+        for name, number in self.users_of_parameters().items():
+            if number not in (1, num_users):
+                raise ValueError(
+                    f"num_users must be {number}, for which {name} has values, got {num_users}"
+                )
+
+    def users_of_parameters(self) -> dict[str, int]:
+        """For how many users each of the parameters that differ between users has values."""
+        shapes = {
+            name: validation.table_shape(name, value) for name, value in self.parameters().items()
+        }
+        return {
+            name: shape[0]
+            for name, shape in shapes.items()
+            if shape.rank == self.parameter_spec(name).rank + 1 and shape[0] is not None
+        }
 
     def reward(self, response: Nest, user: Nest) -> tf.Tensor:
         """[B]: the reward of a response, a nest of [B, K, ...], of users in a state, a nest of [B,

@@ -70,7 +70,7 @@ class Simulator(Hindsight, SessionSource):
           ValueError: if num_users is no integer of at least 1, or if the models' parameters are for
             another number of users.
         """
-        self._check_num_users(num_users)
+        self.check_num_users(num_users)
         return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
 
     def replace(self, state: SimulatorState, who: tf.Tensor, seed) -> SimulatorState:
@@ -167,7 +167,7 @@ class Simulator(Hindsight, SessionSource):
             parameters are for another number of users, or if the policy is no function that returns
             a slate and a policy state.
         """
-        self._check_num_users(num_users)
+        self.check_num_users(num_users)
         validation.check_count(num_steps=num_steps)
         check_policy(policy)
         initial_seed, loop_seed = random.split_seed(seed, 2)
@@ -242,14 +242,6 @@ class Simulator(Hindsight, SessionSource):
             initial(state) if callable(initial) else initial,
             not auto_reset,
         )
-
-    def _check_num_users(self, num_users: int) -> None:
-        validation.check_count(num_users=num_users)
-        if self.num_users not in (None, num_users):
-            raise ValueError(
-                f"num_users must be {self.num_users}, for which the models have parameters, got"
-                f" {num_users}"
-            )
 
     def _loop(
         self, policy, state, num_steps, seed, auto_reset, policy_state, update, carry, early_exit

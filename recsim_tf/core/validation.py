@@ -4,9 +4,12 @@ allowed.
 
 import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from recsim_tf.core.ranges import Range, known_numbers, shown
 
 
 def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
@@ -39,15 +42,62 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
 
 
 def check_count(**counts) -> None:
-    """Requires each argument to be an integer of at least 1: Python's or NumPy's, no bool.
+    """Requires each argument to be an integer of at least 1, as `check_at_least`."""
+    for name, count in counts.items():
+        if not is_integer(count) or count < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {shown(count)}")
+        check_at_least(1, **{name: count})
+
+
+def check_at_least(least: int, **counts) -> None:
+    """Requires each argument to be an integer of `least` or more: Python's or NumPy's, no bool, and
+    none that int32 cannot hold.
 
     Raises:
       ValueError: for the first that is not, by its name.
     """
     for name, count in counts.items():
-        is_integer = isinstance(count, numbers.Integral) and not isinstance(count, bool)
-        if not is_integer or count < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {count!r}")
+        if not is_integer(count):
+            raise ValueError(f"{name} must be an integer of at least {least}, got {shown(count)}")
+        if count < least:
+            raise ValueError(f"{name} must be at least {least}, got {count}")
+        if count > tf.int32.max:
+            raise ValueError(f"{name} must be at most {tf.int32.max}, got {count}")
+
+
+def check_sizes(**sizes) -> None:
+    """Requires each argument to be a sequence of integers of at least 1, such as the sizes of
+    layers; it may be empty.
+
+    Raises:
+      ValueError: for the first that is not, by its name.
+    """
+    for name, several in sizes.items():
+        if not isinstance(several, Sequence | np.ndarray) or isinstance(several, str):
+            raise ValueError(f"{name} must be a tuple of integers, got {shown(several)}")
+        check_count(**{f"{name}[{index}]": size for index, size in enumerate(several)})
+
+
+def is_integer(value) -> bool:
+    """Whether it is an integer of Python or NumPy, and no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_plain(name: str, value, annotation: Any) -> None:
+    """Requires a value to be what its annotation says, where that is bool, float or str; tensors
+    and variables pass.
+
+    Raises:
+      ValueError: for another value, by the argument's name.
+    """
+    if tf.is_tensor(value):
+        return
+    if annotation is float:
+        Range().check_number(name, value)
+    elif annotation is bool and not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    elif annotation is str and not isinstance(value, str):
+        raise ValueError(f"{name} must be a string, got {shown(value)}")
 
 
 def table_shape(name: str, table) -> tf.TensorShape:
@@ -59,7 +109,7 @@ def table_shape(name: str, table) -> tf.TensorShape:
     try:
         return tf.TensorShape(np.shape(table))
     except ValueError as error:
-        raise ValueError(f"{name} must have rows of one length, got {table}") from error
+        raise ValueError(f"{name} must have rows of one length, got {shown(table)}") from error
 
 
 def table_length(name: str, table) -> int:
@@ -104,13 +154,16 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
 
 def check_probabilities(name: str, probabilities) -> None:
     """Requires numbers [..., C] to be non-negative and to sum to one, up to the rounding of
-    float32; tensors and variables, whose values may be unknown, pass.
+    float32; variables, and tensors whose values are not known yet, pass.
     """
-    if not isinstance(probabilities, (list, tuple, np.ndarray)):
+    values = known_numbers(name, probabilities)
+    if values is None:
         return
-    values = np.asarray(probabilities, np.float64)
-    if (values < 0).any() or (np.abs(values.sum(-1) - 1) > 1e-5).any():
-        raise ValueError(f"{name} must be non-negative and sum to 1, got {values.tolist()}")
+    values = np.asarray(values, np.float64)
+    # NaN is neither: so what holds is asked, and not what is wrong.
+    sums_to_one = values.ndim > 0 and (np.abs(values.sum(-1) - 1) <= 1e-5).all()
+    if not (sums_to_one and (values >= 0).all()):
+        raise ValueError(f"{name} must be non-negative and sum to 1, got {shown(values.tolist())}")
 
 
 def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """Types of what a configuration binds, checked against the annotations of the parameters."""
 
 import collections.abc
+import dataclasses
 import functools
 import inspect
 import numbers
@@ -13,9 +14,15 @@ from typing import Any, NamedTuple, TypeVar
 import gin
 from gin.config import ConfigurableReference
 
+from recsim_tf.core.parameters import Model, ParameterSpec
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.gin_scope import bindings
+
+# The packages whose configurables are checked.
+_CHECKED = ("recsim_tf", "keras", "tf_keras", "tensorflow_probability")
+
+_LITERALS = (str, numbers.Number, tuple, list, dict)
 
 _Function = TypeVar("_Function", bound=Callable)
 
@@ -88,24 +95,59 @@ def typed(name: str) -> Callable[[_Function], _Function]:
 
 
 def check_bindings() -> None:
-    """Checks all that the configuration binds to parameters of recsim_tf, as far as it is known
-    before anything is built.
+    """Checks all that the configuration binds to parameters of recsim_tf, of Keras's optimizers and
+    of TFP's distributions, as far as it is known before anything is built.
 
     Raises:
       UsageError: as `check_type`.
     """
     for name, configurable, parameter, value in bindings():
-        if configurable.__module__.partition(".")[0] == "recsim_tf":
+        if configurable.__module__.partition(".")[0] in _CHECKED:
             check_type(name, value, _annotations(configurable).get(parameter, Any))
 
 
+@functools.cache
 def _annotations(configurable: Callable) -> dict[str, Any]:
     """Those of its parameters. What an environment hands on as `**kwargs` goes to the simulator."""
-    function = configurable.__init__ if inspect.isclass(configurable) else configurable
-    kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
-    of_simulator = typing.get_type_hints(Simulator.__init__)
-    handed_on = of_simulator if inspect.Parameter.VAR_KEYWORD in kinds else {}
-    return {**handed_on, **typing.get_type_hints(function)}
+    # TF-Agents' networks wrap theirs.
+    function = inspect.unwrap(
+        configurable.__init__ if inspect.isclass(configurable) else configurable
+    )
+    parameters = inspect.signature(function).parameters.values()
+    found: dict[str, Any] = {}
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        found |= typing.get_type_hints(Simulator.__init__)
+    if configurable.__module__.partition(".")[0] != "recsim_tf":
+        found |= {parameter.name: _of_default(parameter) for parameter in parameters}
+    found |= typing.get_type_hints(function)
+    if inspect.isclass(configurable) and issubclass(configurable, Model):
+        found |= dict(_of_model(configurable))
+    return found
+
+
+def _of_default(parameter: inspect.Parameter) -> Any:
+    """The type of a parameter without an annotation, by its default."""
+    if isinstance(parameter.default, (bool, str)):
+        return type(parameter.default)
+    if parameter.default is None and parameter.name == "name":
+        return str | None
+    return _numbers(0, or_none=parameter.default is None)
+
+
+def _of_model(model: type[Model]) -> Iterator[tuple[str, Any]]:
+    """The types of a model's parameters by name."""
+    for field in dataclasses.fields(model):
+        for spec in field.metadata.values():
+            if isinstance(spec, ParameterSpec):
+                yield field.name, _numbers(spec.rank, or_none=field.default is None)
+
+
+def _numbers(rank: int, or_none: bool) -> Any:
+    """A number or a table of up to `rank` axes, and one for each user."""
+    allowed: Any = float
+    for _ in range(rank + 1):
+        allowed = float | Sequence[allowed]
+    return allowed | None if or_none else allowed
 
 
 def _faults(name: str, value: Any, annotation: Any) -> Iterator[_Fault]:
@@ -131,13 +173,14 @@ def _faults(name: str, value: Any, annotation: Any) -> Iterator[_Fault]:
 def _is_of(value: Any, kind: Any) -> bool:
     """Whether a value is of a type without parts."""
     if isinstance(value, ConfigurableReference):
-        return not _missing(value) and (
-            kind is not collections.abc.Callable or _gives_function(value)
-        )
+        return not _missing(value) and _may_give(value, kind)
     if kind is collections.abc.Callable:
         return callable(value)
-    if kind is Any or not isinstance(kind, type) or _is_open(kind):
+    if kind is Any or not isinstance(kind, type):
         return True
+    if _is_protocol(kind) and not getattr(kind, "_is_runtime_protocol", False):
+        # Only type checkers know it; no literal has methods of a protocol.
+        return not (value is None or isinstance(value, _LITERALS))
     if inspect.isclass(value):
         return kind is type
     if isinstance(value, bool):
@@ -149,15 +192,26 @@ def _is_of(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _is_open(kind: type) -> bool:
-    """Whether it is a protocol that only type checkers know."""
-    return getattr(kind, "_is_protocol", False) and not getattr(kind, "_is_runtime_protocol", False)
-
-
-def _gives_function(reference: ConfigurableReference) -> bool:
-    """Whether what a reference with parentheses gives can be called."""
+def _may_give(reference: ConfigurableReference, kind: Any) -> bool:
+    """Whether a reference with parentheses may give a value of a type, as far as is known without a
+    call.
+    """
     target = reference.configurable.wrapped
-    return not inspect.isclass(target) or any("__call__" in vars(base) for base in target.__mro__)
+    if not inspect.isclass(target):
+        return True
+    if kind is collections.abc.Callable:
+        return any("__call__" in vars(base) for base in target.__mro__)
+    # A reference may give a tensor in the place of numbers.
+    if kind in (bool, str):
+        return False
+    is_class = (
+        isinstance(kind, type) and kind not in (int, float, object) and not _is_protocol(kind)
+    )
+    return not is_class or kind.__module__ == "collections.abc" or issubclass(target, kind)
+
+
+def _is_protocol(kind: type) -> bool:
+    return getattr(kind, "_is_protocol", False)
 
 
 def _missing(reference: ConfigurableReference) -> list[str]:
@@ -209,7 +263,7 @@ def _shown(value: Any) -> str:
         return f"the class {value.__name__}"
     if inspect.isroutine(value):
         return f"the function {value.__name__}"
-    if value is None or isinstance(value, (str, numbers.Number, tuple, list, dict)):
+    if value is None or isinstance(value, _LITERALS):
         return textwrap.shorten(repr(value), 80, placeholder=" ...")
     return _with_article(type(value).__name__)
 
@@ -219,7 +273,10 @@ def _hint(value: Any, annotation: Any) -> str:
     if isinstance(value, ConfigurableReference):
         if collections.abc.Callable in _kinds(annotation):
             return f": write {repr(value)[:-2]} without parentheses"
-        return f" without a value for {', '.join(_missing(value))}"
+        missing = _missing(value)
+        if missing:
+            return f" without a value for {', '.join(missing)}"
+        return f", which gives {_with_article(value.configurable.wrapped.__name__)}"
     if inspect.isclass(value) or inspect.isroutine(value):
         return f": write @{value.__name__}() with parentheses"
     return ""

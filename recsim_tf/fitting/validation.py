@@ -1,8 +1,5 @@
 """Checks of arguments."""
 
+from recsim_tf.core.validation import check_at_least
 
-def check_at_least(least: int, **numbers: float) -> None:
-    """Raises a ValueError that names the first of the arguments that is below `least`."""
-    for name, number in numbers.items():
-        if number < least:
-            raise ValueError(f"{name} must be at least {least}, got {number}")
+__all__ = ["check_at_least"]

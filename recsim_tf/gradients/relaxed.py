@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Sampled, Stages, advance, begin, log_prob_per_user
 from recsim_tf.core.types import InitialDraws, Nest, Slate, StepDraws
@@ -84,7 +85,7 @@ def relaxed_return(
       The relaxed return of each session, [B], in the dtype of the rewards.
 
     Raises:
-      ValueError: if a temperature is not positive, if there is a rule of departure without a
+      ValueError: if a number is out of range, if there is a rule of departure without a
         margin, or if something computes with an integer field that has no mixture; all when the
         function is traced.
     """
@@ -92,8 +93,9 @@ def relaxed_return(
         ("temperature", temperature),
         ("departure_temperature", departure_temperature),
     ):
-        if isinstance(value, (int, float)) and not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
+        Range(above=0).check_number(name, value)
+    simulator.check_num_users(num_users)
+    validation.check_count(num_steps=num_steps)
     initial_seed, loop_seed = random.split_seed(seed, 2)
     initial = _Pathwise(initial_seed, InitialDraws._fields, tf.zeros([num_users], tf.float64))
     first_state = simulator.initial_state(begin(simulator, num_users, initial))

@@ -3,7 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core import validation
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.ranges import Range
 
 
 def relaxed_slate(distribution: PlackettLuce, seed, temperature) -> tf.Tensor:
@@ -33,10 +35,15 @@ def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature) -> tf.Tensor:
       slate_size: K.
       temperature: positive, a number or a scalar.
 
+    Raises:
+      ValueError: for a number out of range.
+
     Returns:
       Weights [B, K, N]; those of a position sum to one. Those of a candidate may sum to more than
       one at high temperatures.
     """
+    validation.check_count(slate_size=slate_size)
+    Range(above=0).check_number("temperature", temperature)
     temperature = tf.cast(temperature, keys.dtype)
     positions = [tf.nn.softmax(keys / temperature)]
     for _ in range(slate_size - 1):

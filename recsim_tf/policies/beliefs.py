@@ -5,14 +5,16 @@ A slate's click probabilities are taken to be proportional to these weights, P(i
 choice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies.observations import raw_user
 
@@ -88,12 +90,14 @@ class CatalogueScores:
 
     def __init__(
         self,
-        factors,
-        bias=0.0,
+        factors: Sequence | np.ndarray | tf.Tensor | tf.Variable,
+        bias: float | Sequence | np.ndarray | tf.Tensor | tf.Variable = 0.0,
         belief: Callable[[Observation], tf.Tensor] | None = None,
         choice_model: choice.ChoiceModel | None = None,
     ):
         self._choice_model = _multinomial(choice_model or choice.MultinomialLogit())
+        for name, table in (("factors", factors), ("bias", bias)):
+            Range().check(name, table)
         self._factors, self._bias = _kept(factors), _kept(bias)
         if self._factors.shape.rank != 2:
             raise ValueError(f"factors must have shape [D, F], got {self._factors.shape}")

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from recsim_tf.core import validation
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
 from recsim_tf.policies import fields
 from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm
@@ -55,7 +57,10 @@ class ClickScores:
     Args:
       num_clusters: T.
       algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
-      optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
+      optimism_scaling: of the algorithm, at least 0, RecSim's `ci_scaling`.
+
+    Raises:
+      ValueError: for an unknown algorithm, or a number out of range.
     """
 
     def __init__(
@@ -64,6 +69,8 @@ class ClickScores:
         algorithm: str | BanditAlgorithm = "ucb1",
         optimism_scaling: float = 1.0,
     ):
+        validation.check_count(num_clusters=num_clusters)
+        Range(low=0).check_number("optimism_scaling", optimism_scaling)
         self.num_clusters = num_clusters
         self._algorithm = bandit_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
         self._optimism_scaling = optimism_scaling

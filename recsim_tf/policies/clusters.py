@@ -7,6 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, validation
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.policies import fields
@@ -68,9 +69,9 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
       ValueError: if documents lack one of the fields, or for an unknown cluster.
     """
     num_clusters = fields.document_clusters(simulator)
-    if not 0 <= cluster_id < num_clusters:
+    if not validation.is_integer(cluster_id) or not 0 <= cluster_id < num_clusters:
         raise ValueError(
-            f"cluster_id must be in [0, num_clusters={num_clusters}), got {cluster_id}"
+            f"cluster_id must be in [0, num_clusters={num_clusters}), got {shown(cluster_id)}"
         )
 
     def act(observation, policy_state, seed):

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.ranges import Range
 
 
 class BanditAlgorithm(Protocol):
@@ -95,6 +96,8 @@ def thompson(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=No
 
 def thompson_posterior(pulls, rewards, optimism_scaling: float = 1.0) -> tfd.Beta:
     """The distribution, of batch shape [B, A], that `thompson` draws from."""
+    # The posterior of a scaling of 0 is a point, which is no Beta distribution.
+    Range(above=0).check_number("optimism_scaling", optimism_scaling)
     scale = optimism_scaling**2
     return tfd.Beta(1.0 + rewards / scale, 1.0 + (pulls - rewards) / scale)
 

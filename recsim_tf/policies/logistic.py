@@ -10,7 +10,8 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
+from recsim_tf.core.ranges import Range
 
 
 class LogisticFit(NamedTuple):
@@ -44,6 +45,9 @@ def fit_logistic(
       tolerance: length of a step.
       min_observations: a user of fewer has the prior, weights 0 and precision I / sigma0^2.
     """
+    Range(low=0).check_number("tolerance", tolerance)
+    validation.check_count(num_iterations=num_iterations)
+    validation.check_at_least(0, min_observations=min_observations)
     features, rewards, observed = _as_observed(features, rewards, mask)
     prior_precision = _prior_precision(features, sigma0)
 
@@ -89,8 +93,9 @@ def ucb_glm_radius(dim: int, horizon: float, optimism_scaling: float = 1.0) -> f
       horizon: number of rounds that are to come, at least 1.
       optimism_scaling: o.
     """
-    if horizon < 1:
-        raise ValueError(f"horizon must be at least 1, got {horizon}")
+    validation.check_count(dim=dim)
+    Range(low=1).check_number("horizon", horizon)
+    Range(low=0).check_number("optimism_scaling", optimism_scaling)
     return (
         optimism_scaling
         * 2.0
@@ -166,6 +171,7 @@ def _as_observed(features, rewards, mask):
 
 
 def _prior_precision(features, sigma0):
+    Range(above=0).check_number("sigma0", sigma0)
     return tf.eye(features.shape[-1], dtype=features.dtype) / sigma0**2
 
 

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
@@ -28,7 +29,7 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
       reward_per_budget: reward that one unit of budget is worth.
 
     Raises:
-      ValueError: for other documents, users or choice models.
+      ValueError: for other documents, users or choice models, or what is no number.
     """
     if not isinstance(simulator.documents, UtilityVideos):
         raise ValueError(
@@ -40,6 +41,7 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
             "the oracle needs interest evolution with InterestEvolutionUsers, got"
             f" {type(simulator.users).__name__}"
         )
+    Range().check_number("reward_per_budget", reward_per_budget)
     users, videos = simulator.users, simulator.documents
     choice_scores = AffinityScores(users.choice_model)
 

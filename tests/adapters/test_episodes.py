@@ -1,3 +1,4 @@
+import struct
 from typing import NamedTuple
 
 import numpy as np
@@ -394,3 +395,100 @@ def test_nothing_is_left_of_a_log_that_failed(tmp_path, simulator, trajectory):
 def test_auto_reset_trajectories_are_refused(tmp_path, simulator):
     with pytest.raises(ValueError, match="one session a row"):
         episodes.write(tmp_path / "log", simulator, rollout(simulator, auto_reset=True))
+
+
+@pytest.mark.parametrize("length", [2**36, 2**64 - 1])
+def test_a_length_beyond_the_file_is_told_before_tensorflow_makes_room_for_it(
+    tmp_path, log, simulator, length
+):
+    """With a valid checksum TensorFlow would end the process at 2^36."""
+    path, whole = tmp_path / "log", log.read_bytes()
+    path.write_bytes(struct.pack("<Q", length) + whole[8:])
+    with pytest.raises(
+        episodes.ReadError, match=f"record 0: the file is damaged .* got one of {length} bytes"
+    ):
+        episodes.read(path, simulator)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_files(tmp_path, simulator):
+    with pytest.raises(OSError, match=f"cannot read {tmp_path}"):
+        episodes.read(tmp_path, simulator)
+
+
+def change(example, name, values, step=0):
+    """Replaces the last values of a feature at a step."""
+    context, lists = example.context.feature, example.feature_lists.feature_list
+    feature = context[name] if name in context else lists[name].feature[step]
+    stored = getattr(feature, feature.WhichOneof("kind")).value
+    stored[-len(values) :] = values
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("reward", np.nan, "feature reward must be finite, got nan at step 0"),
+        ("slate", -7, r"feature slate must be in \[-1, 3\], got -7 at step 0"),
+        ("is_terminal", 2, "feature is_terminal must be 0 or 1, got 2 at step 0"),
+        ("is_terminal", 1, "feature is_terminal must be 0 before the last step, got 1 at step 0"),
+        ("is_last", 7, r"feature is_last must be 0 or 1, got \[7\]"),
+        ("response/cluster_id", 77, "feature response/cluster_id must be in the range that"),
+        ("draws/response", 77, "feature draws/response must be a draw .* got 77 at step 0"),
+        ("draws/hidden", 1e38, "feature draws/hidden must be a draw that the simulator can make"),
+    ],
+)
+def test_a_value_that_the_simulator_cannot_give_is_named(
+    tmp_path, log, simulator, name, value, message
+):
+    """Also where sessions before it are whole, which are kept."""
+    serialized = records(log)
+    example = tf.train.SequenceExample.FromString(serialized[2])
+    change(example, name, [value])
+    serialized[2] = example.SerializeToString()
+    path = write_records(tmp_path / "log", serialized)
+    with pytest.raises(episodes.ReadError, match=f"log, record 2: {message}") as raised:
+        episodes.read(path, simulator)
+    assert "\n" not in str(raised.value)
+    assert raised.value.episodes.num_sessions == 2
+
+
+def test_a_session_does_not_end_in_two_ways_and_has_a_step(tmp_path, log, simulator):
+    example = tf.train.SequenceExample.FromString(records(log)[0])
+    length = len(example.feature_lists.feature_list["reward"].feature)
+    for name in ("is_terminal", "is_truncated"):
+        change(example, name, [1], length - 1)
+    path = write_records(tmp_path / "both", [example.SerializeToString()])
+    with pytest.raises(episodes.ReadError, match="is_truncated must be 0 where is_terminal is 1"):
+        episodes.read(path, simulator)
+    for features in example.feature_lists.feature_list.values():
+        del features.feature[:]
+    path = write_records(tmp_path / "none", [example.SerializeToString()])
+    with pytest.raises(episodes.ReadError, match="must have a step at least, got 0"):
+        episodes.read(path, simulator)
+
+
+def test_a_draw_that_was_rounded_to_the_end_of_its_range_is_possible(tmp_path):
+    """The log-probability of an interval's upper end is -inf."""
+
+    class Users(recsim_tf.UserModel):
+        def initial_draws(self, num_users):
+            return tfd.Uniform(tf.fill([num_users], 100.0), 101.0)
+
+        def response(self, state, slate):
+            return tfd.Categorical(logits=tf.zeros([*slate.mask.shape[:1], 2]))
+
+        def observe(self, state):
+            return state[:, tf.newaxis]
+
+    simulator = recsim_tf.Simulator(
+        Users(), recsim_tf.interest_evolution().documents, slate_size=1, num_candidates=2
+    )
+    trajectory = rollout(simulator)
+    drawn = trajectory.initial._replace(user=tf.fill([NUM_USERS], 101.0))
+    trajectory = trajectory._replace(initial=drawn)
+    episodes.write(tmp_path / "log", simulator, trajectory)
+    again = episodes.read(tmp_path / "log", simulator).trajectory()
+    assert_same_sessions(again, trajectory)
+    beyond = trajectory._replace(initial=drawn._replace(user=tf.fill([NUM_USERS], 102.0)))
+    episodes.write(tmp_path / "beyond", simulator, beyond)
+    with pytest.raises(episodes.ReadError, match=r"initial/user must be a draw .* got 102"):
+        episodes.read(tmp_path / "beyond", simulator)

@@ -261,7 +261,7 @@ INVALID = {
     "negative no-click weight": (
         PROPORTIONAL,
         [0.5, 0.5],
-        {"no_click_mass": -2.0},
+        {"no_click_mass": tf.Variable(-2.0)},
         "no_click_mass must be at least min_normalizer",
     ),
     "all proportional weights zero": (

@@ -193,7 +193,7 @@ def test_a_gin_file_that_cannot_be_read(folder, capfd, content, message):
         (
             "simulate",
             "simulate.simulator = @Evaluation()",
-            "simulate.simulator must be a Simulator, got an Evaluation from @Evaluation()",
+            "simulate.simulator must be a Simulator, got @Evaluation(), which gives an Evaluation",
         ),
         (
             "simulate",

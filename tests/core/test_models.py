@@ -109,7 +109,7 @@ def test_values_of_users_are_rows_that_methods_expand(name, values, shape):
     rows = Tastes().for_users(name, values)
     assert rows.shape == shape
     if "." not in name:
-        users = Tastes().with_parameters({name: tf.constant(rows)})
+        users = Tastes().with_parameters({name: tf.Variable(rows)})
         assert users.per_user(name, 3).shape == (shape[0], *[1] * (3 - len(shape)), *shape[1:])
 
 

@@ -77,3 +77,43 @@ def test_names_of_earlier_versions_are_unknown_and_their_replacements_known():
                     UsageError, match=f"^gin configuration: {re.escape(old)} is now"
                 ):
                     config.load([TINY], [binding])
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("SlateQNetwork.hidden_units = 'a'", "must be a tuple, got 'a'"),
+        ("SlateQNetwork.hidden_units = (2.5,)", r"hidden_units\[0\] must be an integer, got 2.5"),
+        ("SlateQAgent.seed = 'a'", "must be an integer .* got 'a'"),
+        ("SlateQAgent.optimizer = @SGD", r"got the class SGD: write @SGD\(\) with parentheses"),
+        ("SlateQAgent.optimizer = @MultinomialLogit()", "which gives a MultinomialLogit"),
+        ("Adam.learning_rate = None", "must be a number or a tuple, got None"),
+        ("Normal.scale = 'wide'", "must be a number or a tuple, got 'wide'"),
+        ("InterestEvolutionUsers.time_budget = True", "must be a number or a tuple, got True"),
+        ("InterestEvolutionUsers.time_budget = None", "must be a number or a tuple, got None"),
+        ("TopicDocuments.quality_loc = ('a',)", r"quality_loc\[0\] must be a number"),
+        ("ClickBandit.algorithm = 2.5", "ClickBandit.algorithm must be a string"),
+    ],
+)
+def test_a_binding_of_a_wrong_type_is_told_before_anything_is_built(binding, message):
+    with pytest.raises(UsageError, match=message) as raised:
+        config.load([], [binding])
+    assert binding.partition(" ")[0] in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        "InterestEvolutionUsers.time_budget = (100.0, 200.0)",
+        "InterestEvolutionUsers.departure_temperature = None",
+        "TopicDocuments.quality_loc = ((0.5, 0.5), (0.1, 0.2))",
+        "Adam.learning_rate = @CosineDecay()",
+        "SlateQAgent.optimizer = @Adam()",
+        "LongTermSatisfactionUsers.choice_model = @MultinomialLogit()",
+    ],
+)
+def test_bindings_of_the_right_type_pass(binding):
+    config.load(
+        [], [binding, "CosineDecay.initial_learning_rate = 1.0", "CosineDecay.decay_steps = 9"]
+    )

@@ -251,7 +251,7 @@ def test_a_distribution_with_other_batch_axes_than_the_users_is_refused():
 
 @pytest.mark.parametrize(("name", "value"), [("temperature", 0.0), ("departure_temperature", -1)])
 def test_a_temperature_that_is_not_positive_is_refused(name, value):
-    with pytest.raises(ValueError, match=rf"^{name} must be positive, got {value}$"):
+    with pytest.raises(ValueError, match=rf"^{name} must be above 0, got {value}$"):
         relaxed_return(
             tabular_sessions(),
             tabular_policy(tf.zeros([2, 3], tf.float64)),

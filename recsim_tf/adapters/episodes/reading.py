@@ -8,12 +8,19 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.adapters.episodes.framing import records
 from recsim_tf.adapters.episodes.records import check, parse
+from recsim_tf.adapters.episodes.scoring import Scoring
 from recsim_tf.adapters.episodes.session import Session, first_positions, session_spec
+from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
+from recsim_tf.core.validation import table_shape
+
+# Sessions whose values are looked at together.
+_SCORED_AT_ONCE = 256
 
 
 class ReadError(ValueError):
@@ -85,6 +92,38 @@ class Episodes:
         while piece := list(itertools.islice(sessions, num_sessions)):
             yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
 
+    def first_fault(self) -> Fault | None:
+        """The first session with a value that the simulator cannot give."""
+        if not self.num_sessions:
+            return None
+        allowed = allowed_values(self._simulator, self._spec)
+        at_once = self.num_sessions
+        if not _is_for_each_user(self._simulator):
+            at_once = min(at_once, _SCORED_AT_ONCE)
+        scoring = Scoring(self._simulator, at_once)
+        stored = iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
+        for first in range(0, self.num_sessions, at_once):
+            piece = list(itertools.islice(stored, at_once))
+            fault = first_impossible(piece, allowed)
+            sound = [self._as_drawn(each) for each in piece[: fault and fault.session]]
+            if sound:
+                # What is missing at the end is a session that was looked at.
+                rows = sound + sound[:1] * (at_once - len(sound))
+                found = scoring.first_fault(self._stacked(rows)[0])
+                fault = found if found is not None and found.session < len(sound) else fault
+            if fault is not None:
+                return fault._replace(session=first + fault.session)
+        return None
+
+    def _as_drawn(self, stored: Session) -> Session:
+        """A session as it is stored, in the dtypes of the simulator and without what was
+        observed.
+        """
+        session = tf.nest.map_structure(
+            lambda spec, leaf: leaf.astype(spec.dtype.as_numpy_dtype), self._spec, stored
+        )
+        return session._replace(user=(), documents=())
+
     def _sessions(self) -> Iterator[Session]:
         return iter(self._unobserved.as_numpy_iterator())
 
@@ -118,11 +157,11 @@ class Episodes:
         )
         return Trajectory(initial, transitions, ()), lengths
 
-    def _parsed(self, spec: Session) -> tf.data.Dataset:
+    def _parsed(self, spec: Session, as_stored: bool = False) -> tf.data.Dataset:
         return (
             tf.data.TFRecordDataset(self.path)
             .take(self.num_sessions)
-            .map(lambda serialized: parse(serialized, spec))
+            .map(functools.partial(parse, spec=spec, as_stored=as_stored))
         )
 
     def _fill_inactive(
@@ -166,49 +205,47 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     Args:
       path: the file.
       simulator: a simulator like the one of the log: the same models, sizes and dtype. The values
-        of its parameters may differ. Where a parameter is a tensor [B], the log must have B
-        sessions.
+        of its parameters may differ, if the draws are possible under them. Where a parameter is a
+        tensor [B], the log must have B sessions.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ReadError: for a file that is cut short or is no TFRecord file, and for a record of something
-        else, with the feature that is missing, unknown or of another size or dtype; its `episodes`
-        are those before the record.
+      OSError: if it cannot be read.
+      ReadError: for a file that is cut short or is no TFRecord file; for a record of something
+        else, with the feature that is missing, unknown or of another size or dtype; and for a value
+        that is NaN, infinite or out of range, a draw that the simulator cannot make, or an end
+        before the last step. Its `episodes` are those before the record.
     """
     path = os.fspath(path)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"there is no episode log {path}")
-    num_whole, damage = 0, ""
-    for _, damage in _records(path):
-        num_whole += not damage
+    num_whole = sum(not damage for _, damage in records(path))
     spec = session_spec(simulator, max(num_whole, 1))
-    is_last = False
-    for record, (serialized, damage) in enumerate(_records(path)):
+    is_last, problem, record = False, "", num_whole
+    for number, (serialized, damage) in enumerate(records(path)):
         problem = damage
         if not problem:
             problem, is_last = check(serialized, spec)
         if problem:
-            raise ReadError(path, record, problem, Episodes(path, simulator, spec, record))
-    if not is_last:
-        raise ReadError(
-            path,
-            num_whole,
-            "the file ends here, before its last session",
-            Episodes(path, simulator, spec, num_whole),
-        )
-    return Episodes(path, simulator, spec, num_whole)
+            record = number
+            break
+    whole = Episodes(path, simulator, spec, record)
+    fault = whole.first_fault()
+    if fault is not None:
+        record, problem = fault.session, fault.reason
+    elif not problem and not is_last:
+        problem = "the file ends here, before its last session"
+    if problem:
+        raise ReadError(path, record, problem, Episodes(path, simulator, spec, record))
+    return whole
 
 
-def _records(path: str) -> Iterator[tuple[bytes, str]]:
-    """The records of a file as (record, ""); if they end in damage, the last item is (b"", what is
-    wrong).
-    """
-    try:
-        yield from (
-            (serialized, "") for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator()
-        )
-    except tf.errors.DataLossError:
-        yield b"", "the file is damaged or cut short here, or is no TFRecord file"
+def _is_for_each_user(simulator: Simulator) -> bool:
+    """Whether a parameter is a tensor [B]."""
+    return simulator.num_users is not None or any(
+        (table_shape(name, value).rank or 0) > simulator.parameter_spec(name).rank
+        for name, value in simulator.parameters().items()
+    )
 
 
 def _padded(rows: tuple[np.ndarray, ...], lengths: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Sessions to records, each a `tf.train.SequenceExample`, and back."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,8 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
 
 
 def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
-    """What keeps a record from being a session of the spec, or "", and whether it is marked as the
-    last session.
+    """What keeps a record from being a session of the spec, whatever its values, or ""; and whether
+    it is marked as the last session.
     """
     try:
         example = tf.train.SequenceExample.FromString(serialized)
@@ -89,10 +90,9 @@ def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
         if name not in (context if is_context(name) else lists):
             return f"feature {name} is missing: not a session of this simulator", False
         features = [context[name]] if is_context(name) else lists[name].feature
-        for feature in features:
-            problem = _mismatch(feature, leaf)
-            if problem:
-                return f"feature {name} {problem}: not a session of this simulator", False
+        problem = _mismatch(features, leaf)
+        if problem:
+            return f"feature {name} {problem}: not a session of this simulator", False
         if not is_context(name) and len(features) != len(lists["reward"].feature):
             return (
                 (
@@ -104,27 +104,36 @@ def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
     unknown = sorted({*context, *lists} - {*leaves, IS_LAST})
     if unknown:
         return f"feature {unknown[0]} is unknown: not a session of this simulator", False
-    return "", list(context[IS_LAST].int64_list.value) == [1] if IS_LAST in context else False
+    if not lists["reward"].feature:
+        return "feature reward must have a step at least, got 0", False
+    mark = list(context[IS_LAST].int64_list.value) if IS_LAST in context else [0]
+    if mark not in ([0], [1]):
+        return f"feature {IS_LAST} must be 0 or 1, got {mark}", False
+    return "", mark == [1]
 
 
-def _mismatch(feature: tf.train.Feature, leaf: tf.TensorSpec) -> str:
+def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
+    """What keeps features from holding tensors of a spec, or ""."""
     kind, size = _kind(leaf.dtype), leaf.shape.num_elements()
-    if feature.WhichOneof("kind") != kind:
-        return (
-            f"must be a {kind} for {leaf.dtype.name}, got {feature.WhichOneof('kind') or 'nothing'}"
-        )
-    values: Any = feature.float_list.value or feature.int64_list.value
-    if kind == "bytes_list":
-        values = b"".join(feature.bytes_list.value)
-        size *= 8
-    if len(values) != size:
-        unit = "bytes" if kind == "bytes_list" else "values"
-        return f"must have {size} {unit} for the shape {leaf.shape.as_list()}, got {len(values)}"
+    as_bytes = kind == "bytes_list"
+    for feature in features:
+        found = feature.WhichOneof("kind")
+        if found != kind:
+            return f"must be a {kind} for {leaf.dtype.name}, got {found or 'nothing'}"
+        values = getattr(feature, kind).value
+        if as_bytes and len(values) != 1:
+            return f"must have 1 string of bytes, got {len(values)}"
+        length = len(values[0]) if as_bytes else len(values)
+        if length != size * (8 if as_bytes else 1):
+            what = f"{size * 8} bytes" if as_bytes else f"{size} values"
+            return f"must have {what} for the shape {leaf.shape.as_list()}, got {length}"
     return ""
 
 
-def parse(serialized: tf.Tensor, spec: Session) -> Session:
-    """The session of a record that has been checked."""
+def parse(serialized: tf.Tensor, spec: Session, as_stored: bool = False) -> Session:
+    """The session of a record that has been checked; `as_stored` leaves integers and booleans
+    int64, and shorter floats float32.
+    """
     context: dict[str, Any] = {}
     lists: dict[str, Any] = {}
     for path, leaf in tree.flatten_with_path(spec):
@@ -150,7 +159,8 @@ def parse(serialized: tf.Tensor, spec: Session) -> Session:
             stored = from_context[name] if is_context(name) else from_lists[name]
             if leaf.dtype == tf.float64:
                 stored = tf.io.decode_raw(stored, tf.float64)
-            value = tf.reshape(tf.cast(stored, leaf.dtype), [*axes, *leaf.shape])
+            stored = stored if as_stored else tf.cast(stored, leaf.dtype)
+            value = tf.reshape(stored, [*axes, *leaf.shape])
         return tf.ensure_shape(value, [None] * len(axes) + leaf.shape.as_list())
 
     return tree.map_structure_with_path(decode, spec)

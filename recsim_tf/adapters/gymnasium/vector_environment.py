@@ -11,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 from recsim_tf.adapters.gymnasium import spaces
 from recsim_tf.adapters.gymnasium.session import Session
 from recsim_tf.adapters.gymnasium.steps import Steps
+from recsim_tf.core import validation
 from recsim_tf.core.simulator import Simulator
 
 _AUTORESET_MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
@@ -57,8 +58,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         flatten: bool = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        validation.check_at_least(1, num_envs=num_envs)
         allowed = [name for mode in _AUTORESET_MODES for name in (mode, mode.value)]
         if autoreset_mode not in allowed:
             modes = ", ".join(repr(mode.value) for mode in _AUTORESET_MODES)

@@ -2,20 +2,26 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tree
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.checks.documents import CheckedDocuments
 from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.checks.returns import check_tensor
 from recsim_tf.core.checks.users import CheckedUsers
+from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import STEP_STAGES, Sampled
 from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Trajectory
 
-_NUM_STEPS = 3
+# Every call of a method is checked in the first steps; in later ones, of more users, only what
+# comes of them.
+_NUM_STEPS, _NUM_LATER_STEPS = 3, 8
+_NUM_LATER_USERS = 61
 
 
 @tf.autograph.experimental.do_not_convert
@@ -25,7 +31,8 @@ def check(simulator: Simulator) -> None:
     It simulates a few steps of a few users, eagerly on the CPU, in about a second: with full and
     with short slates, as single sessions and with new users. It looks at the shapes, dtypes,
     structures and values that every method returns, calls every method twice, scores draws of every
-    distribution, and goes through the sessions again. It uses up no global random number.
+    distribution, checks the scores that choice models get, and goes through the sessions again.
+    All states, rewards and log-probabilities must be finite. It uses up no global random number.
 
         recsim_tf.check(simulator)  # nothing, or an error such as
         # ValueError: Listeners.response must return a distribution of batch shape [users=5], got []
@@ -43,10 +50,18 @@ def check(simulator: Simulator) -> None:
         raise ValueError(f"simulator must be a Simulator, got {type(simulator).__name__}")
     sizes = (simulator.slate_size, simulator.num_candidates)
     # Another length than that of other axes, so that a wrong axis does not pass for the users.
-    num_users = simulator.num_users or next(size for size in (5, 6, 7) if size not in sizes)
+    few = next(size for size in (5, 6, 7) if size not in sizes)
+    of_parameters = [number for number in simulator.users_of_parameters().values() if number > 1]
+    given = simulator.num_users or next(iter(of_parameters), None)
+    simulator.check_num_users(given or few)
     with tf.init_scope(), tf.device("CPU:0"):
-        for models, auto_reset in ((_checked(simulator, num_users), False), (simulator, True)):
-            trajectory, states = _simulated(models, num_users, auto_reset)
+        for models, num_users, num_steps, auto_reset in (
+            (_checked(simulator, given or few), given or few, _NUM_STEPS, False),
+            (simulator, given or _NUM_LATER_USERS, _NUM_LATER_STEPS, True),
+        ):
+            trajectory, states = _simulated(models, num_users, num_steps, auto_reset)
+            _check_finite("state", states)
+            _check_finite("reward", trajectory.transitions.reward)
             _check_replay(simulator, trajectory, states)
 
 
@@ -63,17 +78,30 @@ def _checked(simulator: Simulator, num_users: int) -> Simulator:
 
     return dataclasses.replace(
         simulator,
-        users=CheckedUsers(simulator.users, num_users, simulator.slate_size),
+        users=CheckedUsers(_validating(simulator.users), num_users, simulator.slate_size),
         documents=CheckedDocuments(simulator.documents, num_users, simulator.num_candidates),
         reward_fn=reward_fn,
     )
 
 
+def _validating(model: Model) -> Model:
+    """The model with choice models that check their scores."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(model):
+        value = getattr(model, field.name)
+        if isinstance(value, Model):
+            inner = _validating(value)
+            changes |= {field.name: inner} if inner is not value else {}
+        elif field.name == "validate" and value is False:
+            changes[field.name] = True
+    return dataclasses.replace(model, **changes) if changes else model
+
+
 def _simulated(
-    checked: Simulator, num_users: int, auto_reset: bool
+    checked: Simulator, num_users: int, num_steps: int, auto_reset: bool
 ) -> tuple[Trajectory, SimulatorState]:
     """Sessions, and the states [T, B, ...] in which their slates were shown."""
-    seed, *step_seeds = random.split_seed(random.as_seed(0), 1 + _NUM_STEPS)
+    seed, *step_seeds = random.split_seed(random.as_seed(0), 1 + num_steps)
     initial = checked.begin(num_users, Sampled(seed, InitialDraws._fields))
     state = checked.initial_state(initial)
     states, records = [], []
@@ -100,6 +128,17 @@ def _slate(simulator: Simulator, num_users: int, step: int) -> tf.Tensor:
     if step % 2:
         slate[1:] = -1
     return tf.constant(np.tile(slate, [num_users, 1]), tf.int32)
+
+
+def _check_finite(what: str, nest: Nest) -> None:
+    """Requires nests of [T, B, ...] to be finite."""
+    for path, leaf in tree.flatten_with_path(nest):
+        if leaf.dtype.is_floating and not np.isfinite(leaf).all():
+            step, user, *_ = (int(axis[0]) for axis in np.nonzero(~np.isfinite(leaf)))
+            raise ValueError(
+                f"the {'/'.join([what, *map(str, path)])} of sessions must be finite, got"
+                f" {leaf[step, user].numpy()} in step {step}"
+            )
 
 
 def _check_replay(simulator: Simulator, trajectory: Trajectory, states: SimulatorState) -> None:

@@ -20,7 +20,7 @@ _NUM_DRAWS = 4
 def check_tensors(
     method: Method, nest: Nest, may_be_empty: bool = False, verb: str = "return", **axes: int
 ) -> None:
-    """Requires a nest of tensors that begin with these axes, and do not hold NaN.
+    """Requires a nest of tensors that begin with these axes and are finite.
 
     Args:
       method: that returned the nest.
@@ -38,8 +38,8 @@ def check_tensors(
             method.refuse(f"{what} as a tensor" if path else what, leaf)
         if leaf.shape[: len(axes)] != list(axes.values()):
             method.refuse(f"{what} of shape {_shape(axes, '...')}", leaf.shape.as_list())
-        if leaf.dtype.is_floating and np.isnan(leaf).any():
-            method.refuse(f"{what} without NaN", "NaN")
+        if leaf.dtype.is_floating and not np.isfinite(leaf).all():
+            method.refuse(f"{what} of finite numbers", leaf.numpy()[~np.isfinite(leaf)].flat[0])
 
 
 def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes: int) -> None:

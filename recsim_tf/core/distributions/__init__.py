@@ -5,6 +5,7 @@ from recsim_tf.core.distributions.categories import UniformCategories, uniform_i
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.shared import Shared
+from recsim_tf.core.distributions.support import impossible, outside
 
 __all__ = [
     "CatalogueIds",
@@ -12,6 +13,8 @@ __all__ = [
     "Shared",
     "UniformCategories",
     "candidate_ids",
+    "impossible",
     "num_outcomes",
+    "outside",
     "uniform_ids",
 ]

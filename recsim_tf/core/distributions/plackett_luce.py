@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.distributions.base import CustomDistribution
 
 
@@ -33,7 +33,8 @@ class PlackettLuce(CustomDistribution):
     def __init__(self, logits, slate_size: int, mask=None, name: str = "PlackettLuce"):
         parameters = dict(locals())
         logits = tf.convert_to_tensor(logits)
-        if not 1 <= slate_size <= logits.shape[-1]:
+        validation.check_count(slate_size=slate_size)
+        if slate_size > logits.shape[-1]:
             raise ValueError(
                 f"slate_size must be in [1, number of logits={logits.shape[-1]}], got {slate_size}"
             )

@@ -6,11 +6,12 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import known_numbers
 
 
 class Item(NamedTuple):
@@ -64,6 +65,7 @@ class Catalogue(DocumentModel):
     def check(self):
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
         validation.check_count(**axes)
+        random.as_seed(self.seed)
         if self.factors is None:
             draws = np.random.default_rng(self.seed).standard_normal(list(axes.values()))
             self.factors = draws.astype(self.dtype.as_numpy_dtype)
@@ -73,6 +75,9 @@ class Catalogue(DocumentModel):
         validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
         if self.popularity is not None:
             validation.check_table("popularity", self.popularity, num_items=self.num_items)
+            popularity = known_numbers("popularity", self.popularity)
+            if popularity is not None and not popularity.any(axis=-1).all():
+                raise ValueError("popularity must be positive for some item, got zeros alone")
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user

@@ -70,7 +70,10 @@ class DriftingTasteUsers(UserModel):
     choice_model: choice.ChoiceModel = dataclasses.field(default_factory=choice.MultinomialLogit)
 
     def check(self):
-        validation.check_count(num_factors=self.num_factors)
+        factors = {"num_factors": self.num_factors}
+        validation.check_count(**factors)
+        for name in ("taste_loc", "taste_scale", "gain", "decay"):
+            validation.check_table(name, self._value(name), or_number=True, **factors)
 
     def check_documents(self, documents, slate_size):
         if isinstance(documents, Catalogue) and documents.num_factors != self.num_factors:

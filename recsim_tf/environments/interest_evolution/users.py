@@ -62,12 +62,12 @@ class InterestEvolutionUsers(UserModel):
     Args:
       num_features: F, the dimension of interests.
       choice_model: chooses by the scores <u, document>.
-      time_budget: the budget at the start of a session.
+      time_budget: the budget at the start of a session, positive.
       step_penalty: what a step without a click costs.
       user_update_alpha: the part of the watch time that a document of utility 1 gives back.
       user_quality_factor: weight of the user's own score of the document in its utility.
       document_quality_factor: weight of the document's quality in its utility.
-      alpha_x_intercept: x0, the size of an interest at which it no longer moves.
+      alpha_x_intercept: x0, the size of an interest at which it no longer moves, positive.
       alpha_y_intercept: y0, the step of an interest at zero.
       departure_temperature: None makes leaving a rule, budget <= 0; a positive number T makes it a
         hazard, the user leaves after each step with probability sigmoid(-budget / T).
@@ -78,12 +78,12 @@ class InterestEvolutionUsers(UserModel):
     choice_model: choice.ChoiceModel = dataclasses.field(
         default_factory=choice.MultinomialProportional
     )
-    time_budget: Any = parameter(200.0)
+    time_budget: Any = parameter(200.0, above=0)
     step_penalty: Any = parameter(0.5)
     user_update_alpha: Any = parameter(0.9 / 3.4)
     user_quality_factor: Any = parameter(0.0)
     document_quality_factor: Any = parameter(1.0)
-    alpha_x_intercept: Any = parameter(1.0)
+    alpha_x_intercept: Any = parameter(1.0, above=0)
     alpha_y_intercept: Any = parameter(0.3)
     departure_temperature: Any = parameter(None, above=0)
 

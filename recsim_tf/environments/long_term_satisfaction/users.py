@@ -85,7 +85,7 @@ class LongTermSatisfactionUsers(UserModel):
       choc_stddev: standard deviation of that logarithm.
       kale_mean: mean of the logarithm of the engagement without clickbait, at satisfaction 1.
       kale_stddev: standard deviation of that logarithm.
-      time_budget: steps of a session.
+      time_budget: steps of a session, positive.
       choice_model: None, or chooses by the scores c.
       observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the
         noise with which agents see satisfaction.
@@ -102,7 +102,7 @@ class LongTermSatisfactionUsers(UserModel):
     choc_stddev: Any = parameter(1.0, low=0)
     kale_mean: Any = parameter(4.0)
     kale_stddev: Any = parameter(1.0, low=0)
-    time_budget: Any = parameter(60.0)
+    time_budget: Any = parameter(60.0, above=0)
     choice_model: choice.ChoiceModel | None = None
     observation_stddev: Any = parameter(None, above=0)
 

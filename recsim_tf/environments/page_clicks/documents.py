@@ -7,11 +7,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
+from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import Range
 from recsim_tf.environments.page_clicks.effects import summed_effects
 
 # The scale of items' effects in the random logs of Open Bandit, by benchmarks/fits/open_bandit.py.
@@ -84,14 +85,19 @@ class PageItems(DocumentModel):
     def check(self):
         validation.check_count(num_items=self.num_items)
         num_items, floats = self.num_items, self.dtype.as_numpy_dtype
+        random.as_seed(self.seed)
         if self.item_effect is None:
             draws = np.random.default_rng(self.seed).normal(0.0, _ITEM_SCALE, num_items)
             self.item_effect = draws.astype(floats)
-        self.categories = np.asarray(
-            np.zeros([num_items, 0], np.int32) if self.categories is None else self.categories
-        )
-        self.numeric = np.asarray(
-            np.zeros(num_items) if self.numeric is None else self.numeric, floats
+        if self.categories is None:
+            self.categories = np.zeros([num_items, 0], np.int32)
+        if self.numeric is None:
+            self.numeric = np.zeros(num_items)
+        for name in ("categories", "numeric"):
+            Range().check(name, self._value(name))
+        self.categories, self.numeric = (
+            np.asarray(self.categories),
+            np.asarray(self.numeric, floats),
         )
         if (
             self.categories.ndim != 2

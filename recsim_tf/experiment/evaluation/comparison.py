@@ -10,10 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.checks import check
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.errors import told
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
+
+# Of each value, where the environment is tried with all of them.
+_CHECKED_USERS = 5
 
 
 class Setting(NamedTuple):
@@ -59,10 +64,10 @@ class Comparison:
         self._values = {name: _checked_values(name, given) for name, given in values.items()}
         self._seeds = [random.as_seed(seed) for seed in seeds]
         self.num_users = num_users
-        shown = short_names(values)
+        short = short_names(values)
         self.settings = []
         for setting, seed in itertools.product(self._combinations(), seeds):
-            parts = [f"{shown[name]}={value!r}" for name, value in setting.items()]
+            parts = [f"{short[name]}={value!r}" for name, value in setting.items()]
             parts += [f"seed={seed}"] if len(seeds) > 1 or not parts else []
             self.settings.append(Setting(setting, seed, ", ".join(parts)))
 
@@ -86,7 +91,8 @@ class Comparison:
           simulator: has the values of all other parameters. It is left as it is.
 
         Raises:
-          UsageError: for an unknown parameter, or a value that the models refuse.
+          UsageError: for an unknown parameter, or a value that the models or `recsim_tf.check`
+            refuse.
         """
         if not self._values:
             return simulator
@@ -101,7 +107,21 @@ class Comparison:
         for setting in combinations:
             with _refused(setting):
                 simulator.with_parameters(setting).reset(1, seed=0)
-        times = len(self._seeds) * self.num_users
+        with _refused(dict.fromkeys(self._values, "one for each user")):
+            result = self._of_rows(simulator, len(self._seeds) * self.num_users)
+        try:
+            check(self._of_rows(simulator, _CHECKED_USERS))
+        except ValueError:
+            # Slower, it says for which value.
+            for setting in combinations:
+                with _refused(setting):
+                    check(simulator.with_parameters(setting))
+            raise
+        return result
+
+    def _of_rows(self, simulator: Simulator, times: int) -> Simulator:
+        """The simulator with each combination of values for so many users."""
+        combinations = self._combinations()
         columns = {
             name: simulator.for_users(name, [setting[name] for setting in combinations])
             for name in self._values
@@ -110,8 +130,8 @@ class Comparison:
             name: tf.constant(np.repeat(column, times, axis=0), simulator.users.dtype)
             for name, column in columns.items()
         }
-        with _refused({name: "one for each user" for name in rows}):
-            return dataclasses.replace(simulator.with_parameters(rows), num_users=self.num_rows)
+        num_users = len(combinations) * times
+        return dataclasses.replace(simulator.with_parameters(rows), num_users=num_users)
 
     def _combinations(self) -> list[dict[str, Any]]:
         return [
@@ -131,22 +151,22 @@ def _checked_values(name: str, values) -> list:
         kinds = {np.asarray(value).dtype.kind for value in values}
         shapes = {np.asarray(value).shape for value in values}
     except ValueError as error:
-        raise ValueError(f"{allowed}, got {values}") from error
+        raise ValueError(f"{allowed}, got {shown(values)}") from error
     if not kinds <= set("iuf") or len(shapes) > 1:
-        raise ValueError(f"{allowed}, got {values}")
+        raise ValueError(f"{allowed}, got {shown(values)}")
     return values
 
 
 def _check_distinct(name: str, values) -> None:
     if not isinstance(values, list | tuple | np.ndarray) or not len(values):
-        raise ValueError(f"{name} must be a tuple of at least one, got {values!r}")
+        raise ValueError(f"{name} must be a tuple of at least one, got {shown(values)}")
     twice = [
         value
         for index, value in enumerate(values)
         if any(np.array_equal(value, earlier) for earlier in values[:index])
     ]
     if twice:
-        raise ValueError(f"{name} must differ, got {twice[0]} twice")
+        raise ValueError(f"{name} must differ, got {shown(twice[0])} twice")
 
 
 @contextlib.contextmanager
@@ -155,5 +175,5 @@ def _refused(setting: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # Models can raise anything.
-        shown = ", ".join(f"{name}={value!r}" for name, value in setting.items())
-        raise UsageError(f"values: the environment does not take {shown}: {told(error)}") from error
+        words = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
+        raise UsageError(f"values: the environment does not take {words}: {told(error)}") from error

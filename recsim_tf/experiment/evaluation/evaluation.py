@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 
 from recsim_tf.adapters.tf_agents import rollout_policy
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Policy, Transition, initial_policy_state
@@ -54,7 +54,7 @@ class Evaluation:
       comparison: the `Comparison` of values and seeds, or None.
 
     Raises:
-      ValueError: for fewer than two users, for values or seeds that `Comparison` refuses, or for
+      ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses, or
         measures or segments that `OwnMeasures` refuses.
     """
 
@@ -69,8 +69,10 @@ class Evaluation:
         measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
         segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
     ):
-        if num_users < 2:
-            raise ValueError(f"num_users must be at least 2, for a standard error, got {num_users}")
+        # A standard error takes two.
+        validation.check_at_least(2, num_users=num_users)
+        validation.check_count(max_steps=max_steps)
+        random.as_seed(seed)
         self.num_users = num_users
         self._max_steps = max_steps
         self.seed = seed

@@ -19,7 +19,8 @@ from recsim_tf.experiment.runs.machine import record_machine
 from recsim_tf.files import (
     UNFINISHED,
     append_json,
-    parse_json_lines,
+    read_json_lines,
+    read_text,
     remove_unfinished,
     write_json,
     write_text,
@@ -28,6 +29,8 @@ from recsim_tf.gin_trust import check_size
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
+# What a line of it holds.
+_ROW = {"iteration": int, str: (float, type(None))}
 _LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
 _MACHINE = "machine.json"
@@ -58,9 +61,9 @@ class RunDirectory:
                     f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
                 )
             check_size(self.config_file)
-            config = self.config_file.read_text(encoding="utf-8")
+            config = self._recorded()
         elif holds(self.path, _CONFIG, "run"):
-            changed = _differences(self.config_file.read_text(encoding="utf-8"), config)
+            changed = _differences(self._recorded(), config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
@@ -73,6 +76,9 @@ class RunDirectory:
     def config_file(self) -> Path:
         """The recorded configuration."""
         return self.path / _CONFIG
+
+    def _recorded(self) -> str:
+        return read_text(self.config_file, "restore it, or choose another root_dir")
 
     @contextlib.contextmanager
     def claim(self, worker: int = 0) -> Iterator[None]:
@@ -88,6 +94,7 @@ class RunDirectory:
           UsageError: if another process has claimed it.
           OSError: if it cannot be written to.
         """
+        existed = self.path.exists()
         with locked(self.path, f"{_LOCK}-{worker}" if worker else _LOCK):
             if worker:
                 yield
@@ -100,16 +107,17 @@ class RunDirectory:
                 yield
             except BaseException:
                 if is_new:
-                    self._leave_nothing()
+                    self._leave_nothing(existed)
                 raise
 
-    def _leave_nothing(self) -> None:
-        """Removes the records where there is nothing else."""
-        records = {_CONFIG, _MACHINE}
-        names = {path.name for path in self.path.iterdir() if not path.name.startswith(_LOCK)}
-        if names <= records:
-            for name in records:
+    def _leave_nothing(self, existed: bool) -> None:
+        """Removes the records where there is nothing else, and the folder unless it existed."""
+        ours = {_CONFIG, _MACHINE, _LOCK}
+        if {path.name for path in self.path.iterdir()} <= ours:
+            for name in ours if not existed else ours - {_LOCK}:
                 (self.path / name).unlink(missing_ok=True)
+            if not existed:
+                self.path.rmdir()
 
     def write_operative_config(self) -> None:
         """Records the bindings that were used so far, with the defaults of what they configure."""
@@ -134,7 +142,7 @@ class RunDirectory:
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without a last line that a kill left half written."""
         try:
-            return parse_json_lines((self.path / _METRICS).read_bytes().splitlines())
+            return read_json_lines(self.path / _METRICS, _ROW, "restore it, or remove it")
         except FileNotFoundError:
             return []
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory, holds
 from recsim_tf.experiment.runs.locks import locked
 from recsim_tf.experiment.sweeps.trial import MetricsTail, Trial, TrialFiles
-from recsim_tf.files import UNFINISHED, remove, write_json
+from recsim_tf.files import UNFINISHED, read_json, remove, write_json
 
 _RECORD = "trials.json"
 
@@ -82,12 +81,8 @@ class SweepDirectory:
             yield
 
     def _check_record(self, root_dir: str) -> None:
-        try:
-            recorded = json.loads((self.path / _RECORD).read_text(encoding="utf-8"))["trials"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise UsageError(
-                f"{self.path / _RECORD}, which lists the trials of the sweep, cannot be read"
-            ) from error
+        advice = "restore it, or choose another root_dir"
+        recorded = read_json(self.path / _RECORD, {"trials": [str]}, advice)["trials"]
         missing = [name for name in recorded if name not in self.files]
         if missing:
             raise UsageError(

@@ -65,7 +65,8 @@ class TrialProcess:
         return outcome
 
     def _conclude(self, code: int) -> Outcome:
-        if self.files.results() is not None and code == 0:
+        # Its last file; what it says after that, or whether it is killed then, changes nothing.
+        if self.files.outcome().status == FINISHED:
             return Outcome(FINISHED)
         if self._stopped:
             return Outcome(PENDING)

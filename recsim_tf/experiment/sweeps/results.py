@@ -11,8 +11,9 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.statistics import IntervalEstimate, interval_estimate
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
-from recsim_tf.files import write_csv, write_json
+from recsim_tf.files import read_text, write_csv, write_json
 
+_OPERATIVE = "operative_config.gin"
 _EVALUATION = "AverageEpisodeRewards/eval"
 
 
@@ -101,9 +102,17 @@ def read_results(folder: SweepDirectory) -> SweepResult:
 
 def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
     status, error = files.outcome()
-    rows = RunDirectory(files.run).metrics() if (files.run / "config.gin").is_file() else []
+    rows: Sequence[dict[str, Any]] = ()
+    operative = ""
+    try:
+        if (files.run / "config.gin").is_file():
+            rows = RunDirectory(files.run).metrics()
+        if (files.run / _OPERATIVE).is_file():
+            operative = read_text(files.run / _OPERATIVE, "the summary leaves it out")
+    except ValueError as damage:  # The results are there.
+        error = error or str(damage)
     curve = [row for row in rows if _EVALUATION in row]
-    content = files.results()
+    content = files.results() if status == FINISHED else None
     if content is not None:
         found = {**content["train"], **content["policies"][-1]}
         measured = {measure: found.get(name) for measure, (name, _) in _MEASURES.items()}
@@ -111,7 +120,6 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
     else:
         last = curve[-1] if curve else {}
         measured = {measure: last.get(name) for measure, (_, name) in _MEASURES.items()}
-    operative = files.run / "operative_config.gin"
     return TrialResult(
         trial,
         status,
@@ -120,7 +128,7 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
         content["policies"] if content is not None else (),
         curve,
         measured,
-        operative.read_text(encoding="utf-8") if operative.is_file() else "",
+        operative,
     )
 
 

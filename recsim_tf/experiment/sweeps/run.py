@@ -138,7 +138,8 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
         write_text(folder.path / "summary.md", markdown(result, plots, command))
     print(variants_table(result))
     for trial in result.trials:
-        if trial.status == FAILED:
-            print(f"Failed: {trial.trial.name}: {trial.error}")
+        if trial.error:
+            what = "Failed" if trial.status == FAILED else "Damaged"
+            print(f"{what}: {trial.trial.name}: {trial.error}")
     print(f"{counts(result)}. Results in {folder.path}")
     return result

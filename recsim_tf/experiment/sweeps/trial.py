@@ -1,11 +1,17 @@
 """A trial of a sweep, and what its files say about its state."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from recsim_tf.experiment.sweeps.spaces import Bindings
-from recsim_tf.files import parse_json_lines, unfinished, write_json, write_text
+from recsim_tf.files import (
+    Maybe,
+    parse_json_lines,
+    read_json,
+    unfinished,
+    write_json,
+    write_text,
+)
 
 FINISHED = "finished"
 FAILED = "failed"
@@ -13,6 +19,25 @@ STOPPED = "stopped"  # by a scheduler
 PENDING = "pending"  # not run, or not to its end
 
 _TRIALS = "trials"
+_NUMBER = (float, type(None))
+# What others read in the files of a trial.
+_RESULTS = {
+    "train": {"iterations": int, str: _NUMBER},
+    "policies": [
+        {
+            "name": str,
+            "mean_return": float,
+            "standard_error": float,
+            "mean_length": Maybe(float),
+            "click_rate": Maybe(float),
+            "mean_quality": Maybe(_NUMBER),
+            "measures": Maybe({str: {"mean": _NUMBER}}),
+            "segments": Maybe(dict),
+        }
+    ],
+}
+_OUTCOME = {"status": str, "error": str}
+_AGAIN = "the same sweep runs the trial again"
 
 
 class Variant(NamedTuple):
@@ -82,21 +107,30 @@ class TrialFiles(NamedTuple):
         return self.run.with_name(self.run.name + suffix)
 
     def results(self) -> dict[str, Any] | None:
-        """The content of results.json, once the run has all its iterations."""
+        """The content of results.json, once the run has all its iterations.
+
+        Raises:
+          ValueError: if the file is damaged.
+        """
         try:
-            content = json.loads((self.run / "results.json").read_text(encoding="utf-8"))
+            content = read_json(self.run / "results.json", _RESULTS, _AGAIN)
         except FileNotFoundError:
             return None
         return content if content["train"]["iterations"] == self.num_iterations else None
 
     def outcome(self) -> Outcome:
-        """The state of the trial."""
-        if self.results() is not None:
-            return Outcome(FINISHED)
+        """The state of the trial; one whose files are damaged has failed."""
         try:
-            return Outcome(**json.loads(self._outcome.read_text(encoding="utf-8")))
+            if self.results() is not None:
+                return Outcome(FINISHED)
+            recorded = read_json(self._outcome, _OUTCOME, _AGAIN)
         except FileNotFoundError:
             return Outcome(PENDING)
+        except ValueError as damage:
+            return Outcome(FAILED, str(damage))
+        # What else stands there is no outcome that is recorded.
+        is_stopped = recorded["status"] == STOPPED
+        return Outcome(STOPPED if is_stopped else FAILED, recorded["error"])
 
     def record(self, outcome: Outcome) -> None:
         """Records that the trial failed, or was stopped by a scheduler."""
@@ -142,6 +176,8 @@ class MetricsTail:
         rows = [
             row
             for row in parse_json_lines(whole.splitlines())
+            # The run itself tells what is wrong with the others.
+            if isinstance(row, dict) and isinstance(row.get("iteration"), int)
             if row["iteration"] > self._iteration
         ]
         if rows:

@@ -17,6 +17,7 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import check_type, typed
+from recsim_tf.experiment.counts import check_counts
 from recsim_tf.experiment.evaluation.baselines import (
     Baseline,
     baseline_policies,
@@ -125,15 +126,15 @@ def experiment(
     Raises:
       ValueError: for an argument out of range, or a baseline that is not for this environment.
     """
-    for name, value, least in (
-        ("num_users", num_users, 1),
-        *([] if batch_size is None else [("batch_size", batch_size, 1)]),
-        ("replay_length", replay_length, 2),
-        ("train_steps_per_iteration", train_steps_per_iteration, 1),
-        ("collect_steps_per_iteration", collect_steps_per_iteration, 1),
-    ):
-        if value < least:
-            raise UsageError(f"experiment.{name} must be at least {least}, got {value}")
+    check_counts(
+        "experiment",
+        1,
+        num_users=num_users,
+        **({} if batch_size is None else {"batch_size": batch_size}),
+        train_steps_per_iteration=train_steps_per_iteration,
+        collect_steps_per_iteration=collect_steps_per_iteration,
+    )
+    check_counts("experiment", 2, replay_length=replay_length)
     if mixed_precision not in (None, "mixed_bfloat16"):
         raise UsageError(
             f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"

@@ -12,6 +12,7 @@ from tf_agents.agents import tf_agent
 from tf_agents.policies import policy_saver
 from tqdm import tqdm
 
+from recsim_tf.experiment.counts import check_counts
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -53,9 +54,7 @@ class Schedule:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            least = 2 if name == "warmup_iterations" else 1
-            if value < least:
-                raise UsageError(f"train.{name} must be at least {least}, got {value}")
+            check_counts("train", 2 if name == "warmup_iterations" else 1, **{name: value})
 
     def next_call(self, done: int) -> int:
         """Iterations from iteration `done` to the next at which something is due."""

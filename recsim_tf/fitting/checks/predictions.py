@@ -14,6 +14,7 @@ from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.validation import check_at_least
 
 
 class ChoicePredictions(NamedTuple):
@@ -45,8 +46,9 @@ def predict_choices(
       batch_size: sessions that are predicted at once.
 
     Raises:
-      ValueError: for another kind of response.
+      ValueError: for another kind of response, or a batch_size below 1.
     """
+    check_at_least(1, batch_size=batch_size)
     scorer = scoring_simulator(simulator)
     size = min(batch_size, log.num_sessions)
 

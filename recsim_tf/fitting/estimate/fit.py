@@ -9,6 +9,8 @@ from typing import NamedTuple
 import gin
 import numpy as np
 
+from recsim_tf.core import random
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.errors import one_line
@@ -132,14 +134,18 @@ def fit(
         raise ValueError(f"search must be LBFGS() or Minibatches(), got {search!r}")
     if not isinstance(uncertainty, Uncertainty | None):
         raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
-    check_at_least(1, num_starts=num_starts)
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be in (0, 1), got {confidence}")
+    check_at_least(1, num_starts=num_starts, checkpoint_interval=checkpoint_interval)
+    if num_particles is not None:
+        check_at_least(1, num_particles=num_particles)
+    Range(above=0, below=1).check_number("confidence", confidence)
+    random.as_seed(seed)
     train, other = log, None
-    if isinstance(held_out, int | float):
-        train, other = log.split(held_out, seed)
-    elif held_out is not None:
+    if isinstance(held_out, Sessions):
         other = held_out
+    elif held_out is not None:
+        Range(above=0, below=1).check_number("held_out", held_out)
+        train, other = log.split(held_out, seed)
+    check_starts(simulator, parameters)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
     options = (search.batch_size, jit_compile, num_particles, seed)
@@ -225,6 +231,19 @@ def _best_search(search: Search, problem: Problem, num_starts: int) -> SearchSta
             variable.assign(value + spread * generator.standard_normal(value.shape))
         found.append(search.run(problem, start))
     return max(found, key=lambda state: state.progress.objective)
+
+
+def check_starts(simulator: Simulator, parameters: Mapping[str, Parameter]) -> None:
+    """Raises a ValueError for a start that has more axes than its parameter, or no number."""
+    for name, one in parameters.items():
+        if one.start is None:
+            continue
+        shape, rank = np.shape(one.start), simulator.parameter_spec(name).rank
+        if len(shape) > rank or 0 in shape:
+            raise ValueError(
+                f"the start of {name} must be a number or have {rank} axes, got the shape"
+                f" {list(shape)}"
+            )
 
 
 def check_supports(fitted: FittedSimulator) -> None:

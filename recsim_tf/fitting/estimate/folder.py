@@ -12,13 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import checkpoints
-from recsim_tf.files import storing, write_text
+from recsim_tf.files import read_json, storing, write_text
 from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.stopping import Stop, StoppedError
 
 _WHAT = "fit.json"
 # The part of a checkpoint.
 _SEARCH = "search"
+_ADVICE = "remove it to go on with the fit that the folder's configuration describes"
 
 
 class FitFolder:
@@ -51,7 +52,7 @@ class FitFolder:
         described = self.path / _WHAT
         text = json.dumps(what, indent=2, sort_keys=True) + "\n"
         if described.is_file():
-            before, now = json.loads(described.read_text(encoding="utf-8")), json.loads(text)
+            before, now = read_json(described, {}, _ADVICE), json.loads(text)
             changed = [
                 name for name in sorted({*before, *now}) if before.get(name) != now.get(name)
             ]

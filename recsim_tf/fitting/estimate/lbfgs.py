@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from recsim_tf.core.ranges import Range
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
@@ -45,8 +46,7 @@ class LBFGS(Search):
 
     def __post_init__(self):
         check_at_least(1, max_iterations=self.max_iterations, batch_size=self.batch_size)
-        if not self.tolerance > 0:
-            raise ValueError(f"tolerance must be positive, got {self.tolerance}")
+        Range(above=0).check_number("tolerance", self.tolerance)
 
     def check(self, likelihood: LogLikelihood) -> None:
         if likelihood.is_bound:

@@ -9,6 +9,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.ranges import Range
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.rest import Rest
 from recsim_tf.fitting.estimate.search import Problem, Search
@@ -50,8 +51,7 @@ class Minibatches(Search):
 
     def __post_init__(self):
         check_at_least(1, passes=self.passes, patience=self.patience, batch_size=self.batch_size)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        Range(above=0).check_number("learning_rate", self.learning_rate)
 
     def described(self) -> dict[str, Any]:
         # The rate depends on how many passes are planned, and so does the word at the end.

@@ -4,7 +4,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import split_seed
+from recsim_tf.core.random import Seed, split_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.trajectories import from_trajectory
@@ -20,7 +20,7 @@ def simulated_log(
     simulator: Simulator,
     num_sessions: int = 1000,
     num_steps: int = 100,
-    seed=0,
+    seed: Seed = 0,
     jit_compile: bool = False,
     latent: tuple[str, ...] = (),
 ) -> SessionLog:

@@ -5,8 +5,11 @@ from typing import Any
 
 import gin
 import numpy as np
+import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.ranges import Range
 
 BIJECTORS = {"real": tfb.Identity, "positive": tfb.Softplus, "unit": tfb.Sigmoid}
 
@@ -29,12 +32,13 @@ class Parameter:
         overfits.
 
     Raises:
-      ValueError: for an unknown support or posterior, or a posterior without a prior.
+      ValueError: for a start that is no finite number, an unknown support or posterior, or a
+        posterior without a prior.
     """
 
     def __init__(
         self,
-        start=None,
+        start: float | Sequence | np.ndarray | tf.Tensor | None = None,
         support: str | tfb.Bijector = "real",
         prior: tfd.Distribution | None = None,
         posterior: str | None = None,
@@ -47,6 +51,8 @@ class Parameter:
             raise ValueError(f"posterior must be mean_field or None, got {posterior!r}")
         if posterior is not None and prior is None:
             raise ValueError("posterior='mean_field' needs a prior, got None")
+        if start is not None:
+            Range().check("start", start)
         self.start = start
         self.bijector = BIJECTORS[support]() if isinstance(support, str) else support
         self.prior = prior

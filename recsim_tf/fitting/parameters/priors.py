@@ -1,5 +1,7 @@
 """Priors whose own parameters are fitted."""
 
+from collections.abc import Sequence
+
 import gin
 import numpy as np
 import tensorflow as tf
@@ -7,10 +9,13 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import validation
+from recsim_tf.core.ranges import Range
+
 
 @gin.configurable(module="recsim_tf")
 def hierarchical_normal(
-    shape=(), features: np.ndarray | None = None, scale: float = 0.5
+    shape: Sequence[int] = (), features: np.ndarray | None = None, scale: float = 0.5
 ) -> tfd.Normal:
     """A normal prior that all rows of a table share. What many rows teach about it helps the rows
     with little data.
@@ -31,14 +36,15 @@ def hierarchical_normal(
     Raises:
       ValueError: for features that are not a table, or a scale that is not positive.
     """
-    if not scale > 0:
-        raise ValueError(f"scale must be positive, got {scale}")
+    Range(above=0).check_number("scale", scale)
+    validation.check_sizes(shape=shape)
     shape = tuple(shape)
     scales = tfp.util.TransformedVariable(
         tf.fill(shape, float(scale)), tfb.Exp(), name="prior_scale"
     )
     if features is None:
         return tfd.Normal(tf.Variable(tf.zeros(shape), name="prior_loc"), scales)
+    Range().check("features", features)
     features = np.asarray(features, np.float32)
     if features.ndim != 2 or not features.size:
         raise ValueError(f"features must have a shape [D, M], got {list(features.shape)}")

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from recsim_tf.core import nests
+from recsim_tf.core import nests, random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimate.fit import FitResult, fit
@@ -85,6 +85,7 @@ def sample_parameters(
     """
     check_at_least(1, num_chains=num_chains)
     nuts.check_numbers(num_samples, num_burnin_steps)
+    random.as_seed(seed)
     if start is None:
         start = fit(
             simulator,

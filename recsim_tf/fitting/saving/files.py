@@ -123,6 +123,14 @@ def read_estimates(
                 found[name] = ParameterEstimate(*(_array(field, archive) for field in fields))
                 if not np.all(np.isfinite(found[name].value)):
                     raise ValueError(f"{name} must be finite")
+            listed = {
+                f"{name}.{field}.npy"
+                for name in metadata["parameters"]
+                for field in ParameterEstimate._fields
+            }
+            more = sorted(set(archive.namelist()) - listed)
+            if more:
+                raise ValueError(f"{more[0]} is not among them")
     except _DAMAGE as error:
         raise ValueError(
             f"{path} does not hold the parameters that {_METADATA} lists: {_reason(error)}"

@@ -241,7 +241,10 @@ def test_the_collect_policy_explores_with_probability_epsilon():
             "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'",
         ),
         (dict(gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
-        (dict(learning_rate=-0.1), r"learning_rate must be in \[0, 1\], got -0.1"),
+        (
+            dict(learning_rate=-0.1),
+            r"learning_rate must be in \[0, 1\] or a function of the train step, got -0.1",
+        ),
         (
             dict(exploration_temperature=2.0),
             r"exploration_temperature must be in \[0, 1\], got 2.0",

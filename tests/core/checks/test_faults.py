@@ -165,8 +165,13 @@ FAULTS = {
     "NaN scores": (
         "Shoppers.response",
         logit(lambda state, slate: slate.documents * np.nan),
+        r": .*: scores must be finite",
+    ),
+    "NaN logits": (
+        "Shoppers.response",
+        always(tfd.Categorical(logits=tf.fill([B, 3], np.nan))),
         r"must return a distribution with a finite log-probability of each draw, got nan for NaN in"
-        r" its scores",
+        r" its logits",
     ),
     "a rating that may be exactly one": (
         "Shoppers.response",
@@ -242,7 +247,7 @@ FAULTS = {
     "an update to NaN": (
         "Shoppers.update",
         lambda self, state, *others: state._replace(patience=tf.math.log(-state.patience)),
-        r"must return patience without NaN, got NaN",
+        r"must return patience of finite numbers, got nan",
     ),
     "random numbers in the update": (
         "Shoppers.update",

@@ -168,9 +168,10 @@ def test_graph_and_xla_agree():
     assert (np.sort(xla[3], axis=1)[:, 1:] > np.sort(xla[3], axis=1)[:, :-1]).all()
 
 
-@pytest.mark.parametrize("slate_size", [0, 6])
-def test_the_slate_size_is_checked(slate_size):
-    with pytest.raises(
-        ValueError, match=rf"slate_size must be in \[1, number of logits=5\], got {slate_size}"
-    ):
+@pytest.mark.parametrize(
+    ("slate_size", "allowed"),
+    [(0, "an integer of at least 1"), (6, r"in \[1, number of logits=5\]")],
+)
+def test_the_slate_size_is_checked(slate_size, allowed):
+    with pytest.raises(ValueError, match=f"slate_size must be {allowed}, got {slate_size}"):
         PlackettLuce(LOGITS, slate_size)

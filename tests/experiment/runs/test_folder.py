@@ -102,6 +102,9 @@ def test_what_a_kill_left_is_removed_by_the_next_that_claims_the_folder(tmp_path
 
 
 def test_a_new_run_that_fails_before_it_writes_leaves_the_folder_to_another(tmp_path):
+    with pytest.raises(ZeroDivisionError), open_run(tmp_path / "new").claim():
+        raise ZeroDivisionError
+    assert not (tmp_path / "new").exists()
     with pytest.raises(ZeroDivisionError), open_run(tmp_path).claim():
         raise ZeroDivisionError
     with RunDirectory(tmp_path, "x.y = 1").claim():

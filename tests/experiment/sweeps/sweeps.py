@@ -50,7 +50,10 @@ def finish(
         **(own or {}),
     }
     content = {
-        "policies": [{"name": "Random", "mean_return": 3.0}, {"name": "SlateQ", **agent}],
+        "policies": [
+            {"name": "Random", "mean_return": 3.0, "standard_error": 0.5},
+            {"name": "SlateQ", **agent},
+        ],
         "train": {"iterations": files.num_iterations, "env_steps": 640, "seconds": 2.0},
     }
     write_text(files.run / "results.json", json.dumps(content))

@@ -178,7 +178,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "trials.json").write_text("{")
     with pytest.raises(
-        UsageError, match=r"trials.json, which lists the trials of the sweep, cannot be read"
+        ValueError, match=r"trials.json is damaged, it is not JSON .*: restore it, or choose"
     ):
         SweepDirectory(str(tmp_path / "damaged"), trials)
 

@@ -174,3 +174,29 @@ def test_rows_come_once_though_a_run_that_goes_on_writes_them_again(tmp_path):
         assert tail.rows() == []
         file.write('{"iteration": 10}\n{"iteration": 20}\n')
     assert [row["iteration"] for row in tail.rows()] == [20]
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xe9", b'{"train": {"iterations": "all"}}'])
+def test_damaged_results_are_told_and_the_trial_runs_again(folder, content):
+    file = folder.files[folder.trials[0].name].run / "results.json"
+    file.write_bytes(content)
+    first, *others = read_results(folder).trials
+    assert first.status == "failed"
+    assert str(file) in first.error
+    assert not folder.files[folder.trials[0].name].outcome().is_settled
+    assert "finished" in {trial.status for trial in others}
+
+
+def test_damaged_metrics_are_told_and_the_results_count(folder):
+    file = folder.files[folder.trials[0].name].run / "metrics.jsonl"
+    file.write_bytes(b'{"iteration": 0}\nnot JSON\n')
+    first = read_results(folder).trials[0]
+    assert (first.status, list(first.curve)) == ("finished", [])
+    assert f"{file}, line 2 is damaged" in first.error
+
+
+def test_an_outcome_that_is_damaged_does_not_settle_a_trial(folder):
+    files = folder.files[folder.trials[-1].name]
+    files.run.with_name(files.run.name + ".outcome.json").write_text('{"status": 1}')
+    assert files.outcome().status == "failed"
+    assert "outcome.json is damaged" in files.outcome().error

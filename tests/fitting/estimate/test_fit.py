@@ -345,12 +345,12 @@ def test_bad_arguments_are_named(log):
     assert isinstance(Parameter(support=tfb.Exp()).bijector, tfb.Exp)
     for make, message in (
         (lambda: LBFGS(max_iterations=0), "max_iterations must be at least 1, got 0"),
-        (lambda: LBFGS(tolerance=0.0), "tolerance must be positive, got 0.0"),
+        (lambda: LBFGS(tolerance=0.0), "tolerance must be above 0, got 0.0"),
         (lambda: LBFGS(batch_size=0), "batch_size must be at least 1, got 0"),
         (lambda: Minibatches(passes=0), "passes must be at least 1, got 0"),
         (lambda: Minibatches(patience=0), "patience must be at least 1, got 0"),
         (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
-        (lambda: Minibatches(learning_rate=0), "learning_rate must be positive, got 0"),
+        (lambda: Minibatches(learning_rate=0), "learning_rate must be above 0, got 0"),
     ):
         with pytest.raises(ValueError, match=message):
             make()

@@ -198,7 +198,7 @@ def test_bad_arguments_are_named(log):
             "posterior='mean_field' needs a prior, got None",
         ),
         (lambda: Parameter(posterior="full"), "posterior must be mean_field or None, got 'full'"),
-        (lambda: hierarchical_normal(scale=0.0), "scale must be positive, got 0.0"),
+        (lambda: hierarchical_normal(scale=0.0), "scale must be above 0, got 0.0"),
         (
             lambda: hierarchical_normal(features=np.ones(3)),
             r"features must have a shape \[D, M\], got \[3\]",

@@ -1,9 +1,10 @@
 """Tables and files as pandas DataFrames; pandas is imported when it is first needed."""
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from recsim_tf.errors import one_line
@@ -68,15 +69,19 @@ def read_separated(path: str, **arguments: Any) -> Any:
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: for a file that is empty or has rows of different lengths, in one line.
+      ValueError: for a file that is empty, damaged or has rows of different lengths, in one line.
     """
     pd = pandas()
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        return pd.read_csv(path, low_memory=False, **arguments)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no table of separated values: {one_line(error)}") from error
+    with _faults_told(path, "table of separated values"):
+        frame = pd.read_csv(path, low_memory=False, **arguments)
+        if arguments.get("header", 0) is None or arguments.get("names") is not None:
+            return frame
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise ValueError("its rows have more values than its header")
+        # pandas gives repeated names numbers.
+        header = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
+        frame.columns = pd.read_csv(path, **(arguments | header)).iloc[0].tolist()
+        return frame
 
 
 def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
@@ -109,15 +114,30 @@ def _read(pd: Any, path: str) -> Any:
             f"the name of a table's file must end in one of {', '.join(_CSV + _PARQUET)}, got"
             f" {path}"
         )
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"there is no file {path}")
     try:
-        arrow = importlib.import_module("pyarrow")
+        importlib.import_module("pyarrow")
     except ImportError as missing:
         raise ImportError(
             "recsim_tf.fitting.logs needs pyarrow for Parquet: install recsim-tf[fitting]"
         ) from missing
+    with _faults_told(path, "Parquet file"):
+        # Not every file has checksums.
+        return pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
+
+
+@contextlib.contextmanager
+def _faults_told(path: str, kind: str) -> Iterator[None]:
+    """Tells what a library raises for a damaged file in one line with its name.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no file {path}")
     try:
-        return pd.read_parquet(path, engine="pyarrow")
-    except arrow.ArrowException as error:
-        raise ValueError(f"{path} is no Parquet file: {one_line(error)}") from error
+        yield
+    except PermissionError:
+        raise
+    except Exception as error:  # A damaged file can raise anything.
+        reason = one_line(error) or type(error).__name__
+        raise ValueError(f"{path} is no {kind}: {reason}") from error

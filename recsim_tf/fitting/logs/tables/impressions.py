@@ -127,10 +127,7 @@ def parse(
         values = number(role, lambda value: np.isin(value, (0, 1)), "be 0 or 1", parsing.flags)
         return tf.nest.map_structure(lambda leaf: leaf == 1, values)
 
-    def float32(column):
-        return parsing.as_float32(parsing.numbers(column))
-
-    step = number("step", parsing.is_whole, "be a whole number")
+    step = number("step", parsing.is_whole, "be a whole number", parsing.exact_numbers)
     timestamp: Nest = ()
     if "timestamp" in columns:
         timestamp, valid = parsing.timestamps(frame[columns["timestamp"]])
@@ -154,16 +151,17 @@ def parse(
     engagement: Nest = ()
     if "engagement" in columns:
         column = frame[columns["engagement"]]
-        engagement = float32(column)
+        engagement = parsing.float32(column)
         # That a chosen document has some is judged with its slate.
         invalid = ~np.isfinite(engagement) & column.notna().to_numpy()
         faults.refuse(invalid, columns["engagement"], "be a finite number", "invalid engagement")
     propensity = number(
-        "propensity", lambda x: (x > 0) & (x <= 1), "be in (0, 1] as float32", float32
+        "propensity", lambda x: (x > 0) & (x <= 1), "be in (0, 1] as float32", parsing.float32
     )
     departed = flag("departed")
     values = [
-        faults.numbers(name, np.isfinite, "be a finite number", read=float32) for name in attributes
+        faults.numbers(name, np.isfinite, "be a finite number", read=parsing.float32)
+        for name in attributes
     ]
     rows = np.arange(len(frame))
     everything = Impressions(

@@ -9,6 +9,8 @@ import numpy as np
 
 from recsim_tf.fitting.logs.tables.frames import pandas
 
+# Below it float64 holds every whole number.
+LARGEST_WHOLE = 2**53 - 1
 _FLAGS = {"true": 1, "false": 0}
 
 
@@ -24,12 +26,33 @@ def numbers(column: Any) -> np.ndarray:
         or types.is_complex_dtype(column)
     ):
         return np.full(len(column), np.nan)
-    return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return _parsed(column).to_numpy(np.float64, na_value=np.nan)
+
+
+def _parsed(column: Any) -> Any:
+    """A column of numbers, NaN where a value is none."""
+    pd = pandas()
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # Python's integers may have any length.
+        return pd.to_numeric(column.map(str), errors="coerce")
+
+
+def exact_numbers(column: Any) -> np.ndarray:
+    """int64 [R] where all values are integers, else as `numbers`."""
+    values = numbers(column)
+    if np.isfinite(values).all() and pandas().api.types.is_numeric_dtype(column):
+        parsed = _parsed(column)
+        if parsed.dtype.kind == "i":
+            return parsed.to_numpy(np.int64)
+    return values
 
 
 def is_whole(values: np.ndarray) -> np.ndarray:
-    """bool [R]: which numbers are whole."""
-    return np.floor(values) == values
+    """bool [R]: which numbers are whole, and so small that they are no other number's rounding."""
+    if values.dtype.kind == "i":
+        return np.ones(values.shape, bool)
+    return (np.floor(values) == values) & (np.abs(values) <= LARGEST_WHOLE)
 
 
 def flags(column: Any) -> np.ndarray:
@@ -52,7 +75,7 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     pd = pandas()
     if not pd.api.types.is_datetime64_any_dtype(column):
-        values = numbers(column)
+        values = exact_numbers(column)
         if np.isfinite(values).all() or pd.api.types.is_numeric_dtype(column):
             return values, np.isfinite(values)
         # ISO text. Where neither reads all rows, the reading with fewer faults tells which ones
@@ -87,6 +110,11 @@ def codes(
         return positions.astype(np.int64), np.asarray(ids)
     index = pd.Index(vocabulary)
     return np.where(column.isna(), -1, index.get_indexer(pd.Index(column))), np.asarray(index)
+
+
+def float32(column: Any) -> np.ndarray:
+    """float32 [R], as `numbers`, infinite where a number is too large."""
+    return as_float32(numbers(column))
 
 
 def as_float32(values: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
 from recsim_tf.fitting.validation import check_at_least
 
+# A log has a place for every position of every step.
+_MAX_SLATE = 2**16
 _LOG = logging.getLogger(__name__)
 
 
@@ -117,10 +119,12 @@ def from_table(
       ImportError: without pandas, or without pyarrow for Parquet.
       ValueError: for a table without rows or without one of the columns; for the first fault that
         is found, with its row, counted from 0 at the first row of data, and column; if all sessions
-        are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
+        are dropped; and for a `slate_size` out of [1, 65536] or a vocabulary with repeats.
     """
     if slate_size is not None:
         check_at_least(1, slate_size=slate_size)
+        if slate_size > _MAX_SLATE:
+            raise ValueError(f"slate_size must be at most {_MAX_SLATE}, got {slate_size}")
     if document_ids is not None and len(set(document_ids)) != len(document_ids):
         raise ValueError("document_ids must differ from each other, got repeated ones")
     frame = as_frame(table)

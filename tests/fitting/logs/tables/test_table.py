@@ -405,3 +405,37 @@ def test_missing_pyarrow_names_the_extra(monkeypatch, tmp_path):
         ImportError, match=r"needs pyarrow for Parquet: install recsim-tf\[fitting\]"
     ):
         from_table(tmp_path / "log.parquet", COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["log.csv.gz", "log.csv.zip", "log.parquet"])
+def test_a_damaged_archive_is_told_with_its_name(tmp_path, name):
+    path = tmp_path / name
+    frame = table()
+    if name.endswith("parquet"):
+        frame.to_parquet(path, write_page_checksum=True)
+    else:
+        frame.to_csv(path, index=False)
+    whole = path.read_bytes()
+    assert from_table(path, COLUMNS).log.num_sessions == 2
+    for damaged in (whole[: len(whole) // 2], whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"{name} is no ") as raised:
+            from_table(path, COLUMNS)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_column_that_stands_twice_in_a_file_is_refused(tmp_path):
+    frame = table()
+    frame.insert(0, "slot", frame["slot"] + 1, allow_duplicates=True)
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    with pytest.raises(ValueError, match="column 'slot' stands there 2 times"):
+        from_table(tmp_path / "log.csv", COLUMNS)
+
+
+def test_large_steps_stay_apart_or_are_refused():
+    steps = [2**53, 2**53, 2**53 + 1, 0, 0]
+    assert from_table(table(visit=steps), COLUMNS).log.length.tolist() == [2, 1]
+    with pytest.raises(ValueError, match="row 0, column 'visit' must be a whole number"):
+        from_table(table(visit=np.array(steps, float)), COLUMNS)
+    with pytest.raises(ValueError, match="slate_size must be at most 65536, got 100000000000"):
+        from_table(table(), COLUMNS, slate_size=10**11)

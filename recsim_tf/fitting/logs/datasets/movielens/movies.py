@@ -9,6 +9,7 @@ from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import read_columns
 
+_LAST_YEAR = 9999
 _COLUMNS = ("item_id", "release_year", "class")
 
 
@@ -44,6 +45,8 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
     genres = np.zeros((num_movies, indicators.shape[1]), bool)
     genres[index] = indicators.to_numpy(bool)
     year = parsing.numbers(frame["release_year"])
+    no_year = np.isfinite(year) & ~(parsing.is_whole(year) & (year >= 0) & (year <= _LAST_YEAR))
+    faults.refuse(no_year, "release_year", f"be a year up to {_LAST_YEAR}", "invalid year")
     release_year = np.zeros(num_movies, np.int32)
     release_year[index] = np.where(np.isfinite(year), year, 0)
     return MovieFeatures(tuple(indicators.columns), genres, release_year)

@@ -142,6 +142,14 @@ def _read(path: str, num_movies: int) -> _Events:
     faults = Faults(read_columns(path, _COLUMNS, sep="\t", names=names))
     user = faults.numbers("user_id", parsing.is_whole, "be a whole number")
     movie = faults.whole_numbers("item_id", 1, num_movies)
-    rating = faults.numbers("rating", lambda values: values > 0, "be a number of stars")
-    time = faults.numbers("timestamp", lambda values: values >= 0, "be in seconds since 1970")
+    rating = faults.numbers(
+        "rating",
+        lambda values: (values > 0) & np.isfinite(parsing.as_float32(values)),
+        "be a number of stars",
+    )
+    time = faults.numbers(
+        "timestamp",
+        lambda values: (values >= 0) & (values <= parsing.LARGEST_WHOLE),
+        "be in seconds since 1970",
+    )
     return _Events(user.astype(np.int64), movie, rating, time.astype(np.int64))

@@ -113,6 +113,7 @@ def read_open_bandit(
         )
     )
     time, valid = parsing.timestamps(frame["timestamp"])
+    valid &= np.abs(time) < 2.0**63  # Of nanoseconds.
     faults.refuse(~valid, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
     features, categories = [], []
     for number, name in enumerate(_USER_FEATURES):
@@ -125,7 +126,9 @@ def read_open_bandit(
         categories.append(known)
     affinity = np.zeros(len(frame))
     for number, name in enumerate(affinities):
-        values = faults.numbers(name, lambda x: x >= 0, "be a number of at least 0")
+        values = faults.numbers(
+            name, lambda x: x >= 0, "be a number of at least 0", read=parsing.float32
+        )
         affinity = np.where(item == number, values, affinity)
     log = SessionLog(
         length=np.ones(len(frame), np.int32),
@@ -157,11 +160,13 @@ def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(faults.whole_numbers("item_id", 0, len(frame) - 1))
     repeated = frame["item_id"].duplicated().to_numpy()
     faults.refuse(repeated, "item_id", "differ from the other items", "duplicate item")
-    numeric = faults.numbers("item_feature_0", np.isfinite, "be a finite number")
+    numeric = faults.numbers(
+        "item_feature_0", np.isfinite, "be a finite number", read=parsing.float32
+    )
     categories = [
         pandas().factorize(_hashes(frame, faults, name).iloc[order])[0] for name in _ITEM_CATEGORIES
     ]
-    return parsing.as_float32(numeric[order]), np.stack(categories, axis=1).astype(np.int32)
+    return numeric[order], np.stack(categories, axis=1).astype(np.int32)
 
 
 def _hashes(frame: Any, faults: Faults, name: str) -> Any:

@@ -1,0 +1,1 @@
+"""Bad inputs of files.py, by what they are given to."""
