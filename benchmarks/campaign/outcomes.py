@@ -1,0 +1,119 @@
+"""What a command leaves in a folder, without what differs between any two runs: times, rates and
+random names.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+# Of names in JSON files and tags of TensorBoard.
+_TIMES = re.compile(r"seconds|per_?second|TimePer", re.IGNORECASE)
+_TIMES_IN_TEXT = re.compile(r"\b[\d.,]+ (s|seconds)\b|\"seconds\": [\d.e-]+|seconds *\| *[\d.]+")
+# Data of checkpoints, which their indices find; and what TensorFlow makes anew each time.
+_NOT_COMPARED = re.compile(r"\.data-\d+-of-\d+$|/fingerprint\.pb$|/saved_model\.pb$|\.log$")
+
+
+class Difference(NamedTuple):
+    """In what two outcomes differ: names of files."""
+
+    different: list[str]  # other contents, or missing
+    left_over: list[str]
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Contents by names of files and folders, both in a form that can be compared."""
+    found: dict[str, Any] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_dir():
+            found[name + "/"] = None
+        elif ".tfevents." in name:
+            name = str(path.parent.relative_to(folder) / "events")
+            found.setdefault(name, {}).update(_scalars(path))
+        else:
+            found[name] = _content(path, name, str(folder))
+    return found
+
+
+def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Difference:
+    """In what an outcome differs from the one that is expected."""
+    different = [
+        name
+        for name, content in expected.items()
+        if name not in found or not _same(content, found[name])
+    ]
+    return Difference(different, [name for name in found if name not in expected])
+
+
+def _same(first: Any, second: Any) -> bool:
+    # NaN is itself, by its text.
+    return first == second or repr(first) == repr(second)
+
+
+def _content(path: Path, name: str, folder: str) -> Any:
+    try:
+        return _parsed(path, name, folder)
+    except Exception as error:  # What is left of a file that was torn raises anything.
+        return f"cannot be read: {error}"
+
+
+def _parsed(path: Path, name: str, folder: str) -> Any:
+    if _NOT_COMPARED.search(name):
+        return None
+    if path.suffix == ".json":
+        return _without_times(json.loads(path.read_text()))
+    if path.suffix == ".jsonl":
+        return [_without_times(json.loads(line)) for line in path.read_text().splitlines()]
+    if path.suffix == ".index":
+        return dict(_tensors(str(path.with_suffix(""))))
+    if path.suffix == ".csv":
+        return _rows(path.read_text())
+    if path.name == "checkpoint":
+        return re.findall(r"^all_model_checkpoint_paths.*", path.read_text(), re.MULTILINE)
+    if path.suffix in (".html", ".md", ".gin"):
+        return _TIMES_IN_TEXT.sub("", path.read_text().replace(folder, ""))
+    return _digest(path.read_bytes())
+
+
+def _without_times(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {
+            name: _without_times(value)
+            for name, value in content.items()
+            if not _TIMES.search(name)
+        }
+    return [_without_times(value) for value in content] if isinstance(content, list) else content
+
+
+def _rows(text: str) -> list[tuple[str, ...]]:
+    rows = [line.split(",") for line in text.splitlines()]
+    kept = [index for index, name in enumerate(rows[0]) if not _TIMES.search(name)] if rows else []
+    return [tuple(row[index] for index in kept if index < len(row)) for row in rows]
+
+
+def _tensors(prefix: str) -> Iterator[tuple[str, str]]:
+    reader = tf.train.load_checkpoint(prefix)
+    for name in sorted(reader.get_variable_to_shape_map()):
+        if not (_TIMES.search(name) or name == "_CHECKPOINTABLE_OBJECT_GRAPH"):
+            yield name, _digest(repr(np.asarray(reader.get_tensor(name)).tolist()).encode())
+
+
+def _scalars(path: Path) -> Iterator[tuple[tuple[str, int], str]]:
+    """Points of curves; a killed process may leave the last record of its file half written."""
+    try:
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                if not _TIMES.search(value.tag):
+                    yield (value.tag, event.step), _digest(value.tensor.SerializeToString())
+    except tf.errors.DataLossError:
+        return
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

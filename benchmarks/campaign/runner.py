@@ -1,0 +1,237 @@
+"""Runs commands of recsim-tf in forks of servers, with faults at their file operations."""
+
+import contextlib
+import functools
+import json
+import os
+import queue
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import processes
+from campaign.fork_server import Command
+
+_HERE = Path(__file__).parent
+_SERVER = _HERE / "fork_server.py"
+_SHIM = _HERE / "shim.c"
+# `State` of shim.c, in a file of a page.
+_STATE, _STATE_BYTES = "<260q", 4096
+# Far longer than any of the commands takes.
+_PATIENCE_SECONDS = 300.0
+# Threads that libraries start when they are imported do not live on in a fork. Bars would fill the
+# logs of trials.
+_VARIABLES = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TQDM_DISABLE": "1",
+}
+
+
+class Fault(NamedTuple):
+    """What happens at which file operation; see `shim.c`."""
+
+    action: str = "record"
+    place: int = 0
+    number: int = 0  # of the error or signal
+
+    def __str__(self) -> str:
+        number = f" {self.number}" if self.number else ""
+        return f"{self.action}{number} at {self.place}"
+
+
+class Ending(NamedTuple):
+    """How a command ended."""
+
+    code: int  # as of `subprocess`
+    output: str  # standard output and error
+    operations: list[str]  # "KIND PATH" of each, the path below the folder
+    bytes: int  # written
+    hits: int  # operations at which something happened
+    seconds: float
+
+
+class SignalAt(NamedTuple):
+    """A signal so many seconds after the start."""
+
+    signal: int
+    seconds: float
+
+
+def unavailable() -> str | None:
+    """Why no faults can be injected here, in a line, or None."""
+    if sys.platform != "linux":
+        return "faults are injected on Linux only"
+    return None if shutil.which("cc") else "faults are injected by a C library: needs cc"
+
+
+class Runner:
+    """Runs commands, at most `jobs` at a time.
+
+    Args:
+      scratch: an empty folder for the library and the states.
+      jobs: servers.
+    """
+
+    def __init__(self, scratch: Path, jobs: int):
+        self._scratch = scratch
+        self.library = scratch / "shim.so"
+        subprocess.run(
+            ["cc", "-O1", "-shared", "-fPIC", "-o", self.library, _SHIM, "-ldl", "-pthread"],
+            check=True,
+        )
+        # The packages are those of this process.
+        path = os.pathsep.join(filter(None, sys.path))
+        self._variables = {**_VARIABLES, "LD_PRELOAD": str(self.library), "PYTHONPATH": path}
+        self._servers: queue.Queue[subprocess.Popen] = queue.Queue()
+        self._all = [self._start() for _ in range(jobs)]
+        for server in self._all:
+            self._servers.put(server)
+
+    def _start(self) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(_SERVER)],
+            env=processes.environment(self._variables),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def close(self) -> None:
+        """Ends the servers."""
+        for server in self._all:
+            server.communicate()
+
+    def run(
+        self,
+        arguments: list[str],
+        folder: Path,
+        fault: Fault = Fault(),  # noqa: B008
+        signal_at: SignalAt | None = None,
+        patience: float = _PATIENCE_SECONDS,
+        imports: bool = False,
+    ) -> Ending:
+        """Runs a command, and waits until all its processes have ended.
+
+        Args:
+          arguments: of recsim-tf.
+          folder: below which file operations are counted.
+          fault: at one of them.
+          signal_at: sent to the command, if it still runs.
+          patience: seconds after which the command is killed.
+          imports: whether the command is a process of its own, which imports recsim_tf for itself.
+
+        Raises:
+          TimeoutError: if another process of it does not end.
+        """
+        with tempfile.TemporaryDirectory(dir=self._scratch) as name:
+            scratch = Path(name)
+            state, record, output = (scratch / name for name in ("state", "record", "output"))
+            state.write_bytes(bytes(_STATE_BYTES))
+            variables = {
+                "FAULTS_ROOT": str(folder.resolve()),
+                "FAULTS_STATE": str(state),
+                "FAULTS_RECORD": str(record),
+                "FAULTS_ACTION": fault.action,
+                "FAULTS_PLACE": str(fault.place),
+                "FAULTS_ERRNO": str(fault.number),
+            }
+            command = Command(arguments, variables, str(output))
+            # A process of its own also takes the place of a server.
+            server = self._servers.get()
+            try:
+                started = time.perf_counter()
+                run = self._run_process if imports else functools.partial(self._serve, server)
+                code = run(command, signal_at, patience)
+                seconds = time.perf_counter() - started
+            finally:
+                self._servers.put(server)
+            operations, written, hits, number, *pids = struct.unpack_from(
+                _STATE, state.read_bytes()
+            )
+            _wait_for_the_end_of(pids[:number])
+            return Ending(
+                code,
+                output.read_text(errors="replace") if output.exists() else "",
+                record.read_text().splitlines() if operations else [],
+                written,
+                hits,
+                seconds,
+            )
+
+    def _serve(
+        self,
+        server: subprocess.Popen,
+        command: Command,
+        signal_at: SignalAt | None,
+        patience: float,
+    ) -> int:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(command._asdict()) + "\n")
+        server.stdin.flush()
+        pid = int(server.stdout.readline())
+
+        with _signals(pid, signal_at, patience):
+            return int(server.stdout.readline())
+
+    def _run_process(self, command: Command, signal_at: SignalAt | None, patience: float) -> int:
+        with open(command.output, "wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "recsim_tf", *command.arguments],
+                env=processes.environment({**self._variables, **command.environment}),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        with _signals(process.pid, signal_at, patience):
+            return process.wait()
+
+
+@contextlib.contextmanager
+def _signals(pid: int, signal_at: SignalAt | None, patience: float) -> Iterator[None]:
+    """Inside, a process is sent the signal when it is time, and is killed when it hangs."""
+
+    def send(number):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    timers = [threading.Timer(patience, send, [signal.SIGKILL])]
+    if signal_at is not None:
+        timers.append(threading.Timer(signal_at.seconds, send, [signal_at.signal]))
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def _wait_for_the_end_of(pids: Sequence[int]) -> None:
+    """Waits for processes that outlive the command that started them."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while any(_is_running(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {pids} of a command do not end")
+        time.sleep(0.05)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+        threads = len(os.listdir(f"/proc/{pid}/task"))
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # Others may still run, and hold locks, when the first thread has ended.
+    return threads > 1 or status.rpartition(")")[2].split()[0] not in ("Z", "X")
