@@ -1,6 +1,6 @@
 """A process that has imported recsim_tf, and runs its commands in forks of itself.
 
-    python fork_server.py
+    python -m campaign.fork_server
 
 It reads a line of JSON for each command from standard input, the fields of `Command`, and answers
 with two lines on standard output: the id of the fork's process, and when that ended its exit status

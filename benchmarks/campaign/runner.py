@@ -20,9 +20,8 @@ from typing import NamedTuple
 import processes
 from campaign.fork_server import Command
 
-_HERE = Path(__file__).parent
-_SERVER = _HERE / "fork_server.py"
-_SHIM = _HERE / "shim.c"
+_SERVER = "campaign.fork_server"
+_SHIM = Path(__file__).with_name("shim.c")
 # `State` of shim.c, in a file of a page.
 _STATE, _STATE_BYTES = "<260q", 4096
 # Far longer than any of the commands takes.
@@ -99,7 +98,7 @@ class Runner:
 
     def _start(self) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(_SERVER)],
+            [sys.executable, "-W", "ignore", "-m", _SERVER],
             env=processes.environment(self._variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
