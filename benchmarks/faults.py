@@ -35,7 +35,7 @@ _FLAGS = flags.FLAGS
 _MOST_GROWTH = 0.01
 _SECTIONS = {
     "kills": ("not_resumed", "different", "left_over", "signals_untold"),
-    "disk": ("tracebacks", "lost"),
+    "disk": ("tracebacks", "unclear", "lost", "left_over"),
     "files": ("tracebacks", "silent", "hangs"),
     "numbers": ("tracebacks", "silent", "hangs"),
     "trust": ("ran", "untold", "large", "open_sockets"),
