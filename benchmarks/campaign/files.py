@@ -68,7 +68,8 @@ def _read_on(strides: dict[str, int], results: list[dict[str, Any]]) -> bool:
     first = max((list(strides).index(group) for group in counts), default=0)
     groups = [(group, stride, counts[group]) for group, stride in list(strides.items())[first:]]
     process = subprocess.Popen(
-        [sys.executable, str(_WORKER), json.dumps(groups)],
+        # Without the worker's folder, whose `numbers` is not Python's.
+        [sys.executable, "-P", str(_WORKER), json.dumps(groups)],
         stdin=subprocess.PIPE,  # It ends where this process does.
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -62,7 +62,8 @@ def _meet(kind: str, root: Path, quick: bool) -> list[dict[str, Any]]:
     while len(found) < len(names):
         left = names[len(found) :]
         process = subprocess.run(
-            [sys.executable, str(_WORKER), kind, str(root / str(len(found))), *left],
+            # Without the worker's folder, whose `numbers` is not Python's.
+            [sys.executable, "-P", str(_WORKER), kind, str(root / str(len(found))), *left],
             env=environment({}),
             capture_output=True,
             text=True,

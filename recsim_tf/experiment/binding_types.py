@@ -173,7 +173,7 @@ def _faults(name: str, value: Any, annotation: Any) -> Iterator[_Fault]:
 def _is_of(value: Any, kind: Any) -> bool:
     """Whether a value is of a type without parts."""
     if isinstance(value, ConfigurableReference):
-        return not _missing(value) and _may_give(value, kind)
+        return not _missing(value) and (kind is Any or _may_give(value, kind))
     if kind is collections.abc.Callable:
         return callable(value)
     if kind is Any or not isinstance(kind, type):

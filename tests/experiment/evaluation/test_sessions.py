@@ -21,10 +21,8 @@ def _rows(path):
 
 def test_rows_add_up_to_the_result(tmp_path):
     result = _evaluate(recsim_tf.make("InterestEvolution-v1"), num_users=30, max_steps=70)
-    write_sessions(
-        tmp_path / "new folder" / "sessions.csv", [result, result._replace(name='Other, "quoted"')]
-    )
-    rows = _rows(tmp_path / "new folder" / "sessions.csv")
+    write_sessions(tmp_path / "sessions.csv", [result, result._replace(name='Other, "quoted"')])
+    rows = _rows(tmp_path / "sessions.csv")
     assert [row["policy"] for row in rows] == ["Random"] * 30 + ['Other, "quoted"'] * 30
     rows = rows[:30]
     assert [int(row["user"]) for row in rows] == list(range(30))

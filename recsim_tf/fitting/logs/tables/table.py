@@ -9,6 +9,7 @@ import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import is_integer
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
@@ -122,9 +123,9 @@ def from_table(
         are dropped; and for a `slate_size` out of [1, 65536] or a vocabulary with repeats.
     """
     if slate_size is not None:
-        check_at_least(1, slate_size=slate_size)
-        if slate_size > _MAX_SLATE:
+        if is_integer(slate_size) and slate_size > _MAX_SLATE:
             raise ValueError(f"slate_size must be at most {_MAX_SLATE}, got {slate_size}")
+        check_at_least(1, slate_size=slate_size)
     if document_ids is not None and len(set(document_ids)) != len(document_ids):
         raise ValueError("document_ids must differ from each other, got repeated ones")
     frame = as_frame(table)
