@@ -45,6 +45,7 @@ def _checkpoint(values: list[float]) -> tf.train.Checkpoint:
 
 
 def _save(folder: Path, number: int) -> None:
+    folder.mkdir(exist_ok=True)
     checkpoints.save(folder, number, {_PART: _checkpoint(_values(number))}, max_to_keep=2)
 
 
