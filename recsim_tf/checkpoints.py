@@ -38,7 +38,8 @@ def numbers(folder: Path) -> list[int]:
 def save(
     folder: Path, number: int, parts: Mapping[str, tf.train.Checkpoint], max_to_keep: int
 ) -> None:
-    """Writes a checkpoint, and then removes older ones.
+    """Writes a checkpoint, and then removes older ones; and those of higher numbers, which could
+    not be read when the run went back to an older one.
 
     Args:
       folder: exists.
@@ -57,6 +58,8 @@ def save(
             # TensorFlow does not mind if it cannot remove its own.
             for path_of_parts in written.glob("*_temp"):
                 remove(path_of_parts)
+        for overtaken in (other for other in numbers(folder) if other > number):
+            remove(folder / str(overtaken))
         trim(folder, max_to_keep)
 
 
@@ -126,9 +129,8 @@ def restore_newest(
             print(f"recsim-tf: {fault}: going back to {number}", file=sys.stderr, flush=True)
         return number
     if faults:
-        raise CorruptError(f"{faults[0]}: restore the file or choose another root_dir") from faults[
-            0
-        ]
+        newest = faults[0]
+        raise CorruptError(f"{newest}: restore the file or choose another root_dir") from newest
     return None
 
 

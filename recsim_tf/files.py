@@ -183,8 +183,8 @@ def read_json(path: Path, shape: Any, advice: str) -> Any:
       path: the file.
       shape: what it must hold: a type, `float` for any number; a dictionary of names, which must
         all be there unless they are `Maybe`, and their shapes, where the key `str` stands for all
-        other names; a list of
-        one shape, which all elements have; or a tuple of shapes, one of which it must have.
+        other names; a list of one shape, which all elements have; or a tuple of shapes, one of
+        which it must have.
       advice: what to do if it is damaged, such as "restore it".
 
     Raises:

@@ -73,6 +73,17 @@ def test_an_older_one_is_restored_where_the_newest_is_damaged(tmp_path, capsys):
         restored(tmp_path)
 
 
+def test_a_run_that_went_back_keeps_what_it_saves_then(tmp_path):
+    for number in (10, 20):
+        saved(tmp_path, number, float(number))
+    damage(tmp_path, 20)
+    assert restored(tmp_path)[0] == 10
+    saved(tmp_path, 15, 15.0, max_to_keep=1, replay=1.0)
+    checkpoints.keep_newest(tmp_path, "replay")
+    assert restored(tmp_path) == (15, 15.0)
+    assert list((tmp_path / "15").glob("replay.index"))
+
+
 def test_a_part_is_kept_in_the_newest_only(tmp_path):
     for number in (1, 2):
         saved(tmp_path, number, 1.0, replay=2.0)

@@ -113,7 +113,7 @@ class RunDirectory:
     def _leave_nothing(self, existed: bool) -> None:
         """Removes the records where there is nothing else, and the folder unless it existed."""
         ours = {_CONFIG, _MACHINE, _LOCK}
-        if {path.name for path in self.path.iterdir()} <= ours:
+        if {path.name for path in self.path.glob("*")} <= ours and self.path.is_dir():
             for name in ours if not existed else ours - {_LOCK}:
                 (self.path / name).unlink(missing_ok=True)
             if not existed:
