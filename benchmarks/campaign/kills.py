@@ -34,7 +34,7 @@ _DURING_IMPORTS = (0.7, 2.0, 3.0)
 
 def measure(settings: Settings) -> Section:
     """Kills commands, and counts the runs that do not go on."""
-    # Where a shell started this in the background, the commands would inherit that SIGINT is ignored.
+    # A shell that starts this in the background has SIGINT ignored, which commands would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     why = unavailable()
     if why:

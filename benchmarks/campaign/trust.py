@@ -24,8 +24,8 @@ _WORKER = Path(__file__).with_name("trust_worker.py")
 _TINY = Path(__file__).parents[2] / "tests" / "data" / "tiny.gin"
 # A sample of a quick run takes each so many-th case.
 _EVERY = 6
-# Growth of the largest memory that a case may cause, in bytes: those that build an agent before they
-# are refused take up to 170 MB.
+# Growth of the largest memory that a case may cause, in bytes: those that build an agent before
+# they are refused take up to 170 MB.
 _MOST_GROWTH = 300e6
 _SECONDS = 120.0
 

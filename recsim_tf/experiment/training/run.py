@@ -22,7 +22,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import storing, whole_folder
+from recsim_tf.files import remove, storing, whole_folder
 from recsim_tf.stopping import StoppedError, noting_signals
 
 
@@ -170,7 +170,7 @@ class TrainingRun:
             mininterval=1.0,
             disable=not devices.is_chief,
         )
-        with noting_signals() as stop, self._summaries(), bar:
+        with noting_signals() as stop, bar, self._summaries():
             if int(parts.loop.replay.num_added()) == 0:
                 parts.loop.collect(schedule.warmup_iterations)
                 parts.loop.metrics.read_and_clear(1.0)
@@ -259,6 +259,8 @@ class TrainingRun:
         # TensorFlow tells of names and types that are TF-Agents' own.
         with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
             policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
+            # TensorFlow does not tell that it could not remove them.
+            remove(written / "variables" / "variables_temp")
         # Last, since it says that a run is finished.
         folder.write_results(content)
         print(tables.results_table(results))
