@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StepDraws,
         Trajectory,
         Transition,
+        Turn,
     )
     from recsim_tf.environments.drifting_taste import drifting_taste
     from recsim_tf.environments.interest_evolution import interest_evolution
@@ -54,6 +55,7 @@ __all__ = [
     "StepDraws",
     "Trajectory",
     "Transition",
+    "Turn",
     "UserModel",
     "__version__",
     "check",
@@ -89,6 +91,7 @@ _NAMES = {
         "StepDraws",
         "Trajectory",
         "Transition",
+        "Turn",
     ),
     "environments.drifting_taste": ("drifting_taste",),
     "environments.interest_evolution": ("interest_evolution",),

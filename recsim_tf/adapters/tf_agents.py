@@ -104,7 +104,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     def advance(self, state: EnvironmentState, action: tf.Tensor) -> EnvironmentState:
         """A step as a pure function: takes slates int32 [B, K] and returns the next state."""
         ended = state.simulator.done
-        slate = self.simulator.playable_slate(state.simulator, action, self._validate)
+        slate = self.simulator.playable_action(state.simulator, action, self._validate)
         # Nothing of the next state may be known where the slate is refused.
         with tf.control_dependencies([slate]):
             seed, *seeds = random.split_seed(tf.identity(state.seed), 3)

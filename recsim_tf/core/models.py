@@ -17,7 +17,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
-from recsim_tf.core.types import Clicks, Nest, Slate
+from recsim_tf.core.types import Clicks, Nest, Slate, Turn
 
 
 class Dynamics(Model, abc.ABC):
@@ -135,6 +135,19 @@ class UserModel(Dynamics):
         the response before the first slate, are within them.
         """
         return Bounds()
+
+    def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
+        """(condition, message) pairs that must hold for a turn, such as an item that a question
+        needs; by default none. The ranges of `query_spec` are checked anyhow.
+
+        Args:
+          turn: its slate is int32 [B, K], candidate positions with -1 where it is empty.
+
+        Returns:
+          Each condition is bool [B]. They are checked where the simulator has `validate=True`.
+        """
+        del turn
+        return []
 
     def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:
         """Raises `ValueError` if these users do not fit the documents or the slate size; by default

@@ -193,13 +193,13 @@ class _Relaxed(_Pathwise):
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
         return refuse_labels(result) if stage in ("user", "corpus") else result
 
-    def show(self, models, state, slate):
+    def show(self, models, state, turn):
         documents = models.documents.describe(state.candidates, state.corpus)
         hidden = state.hidden
         if models.resample_documents:
             hidden = self.draw("hidden", models.documents.reveal(documents))
-        shown = mixtures.mix_candidates(models.documents.show(documents, hidden), slate)
-        return Slate(shown, tf.ones(slate.shape[:2], tf.bool)), ()
+        shown = mixtures.mix_candidates(models.documents.show(documents, hidden), turn.slate)
+        return Slate(shown, tf.ones(turn.slate.shape[:2], tf.bool)), ()
 
     def leave(self, departure):
         self.departure = departure

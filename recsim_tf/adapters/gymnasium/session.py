@@ -62,6 +62,6 @@ class Session:
             and slates.max() < simulator.num_candidates
         ):
             return tf.constant(slates, tf.int32)
-        return simulator.playable_slate(
+        return simulator.playable_action(
             self.steps.state(self._carry), slates, allow_duplicates=not simulator.validate
         )
