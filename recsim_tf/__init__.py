@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Transition,
         Turn,
     )
+    from recsim_tf.environments.conversation import conversation
     from recsim_tf.environments.drifting_taste import drifting_taste
     from recsim_tf.environments.interest_evolution import interest_evolution
     from recsim_tf.environments.interest_exploration import interest_exploration
@@ -61,6 +62,7 @@ __all__ = [
     "check",
     "choice",
     "click_reward",
+    "conversation",
     "drifting_taste",
     "interest_evolution",
     "interest_exploration",
@@ -93,6 +95,7 @@ _NAMES = {
         "Transition",
         "Turn",
     ),
+    "environments.conversation": ("conversation",),
     "environments.drifting_taste": ("drifting_taste",),
     "environments.interest_evolution": ("interest_evolution",),
     "environments.interest_exploration": ("interest_exploration",),

@@ -83,8 +83,8 @@ class UserModel(Dynamics):
         """
 
     def outcome(self, state: Nest, slate: Slate, draw: Nest) -> Nest:
-        """Maps a response draw to the response: a NamedTuple of [B, K, ...] with a field `clicked`,
-        the click weights [B, K].
+        """Maps a response draw to the response: a NamedTuple of [B, ...] with a field `clicked`, the
+        click weights [B, K].
 
         By default the draw is that of a choice model, a position or K for "no click", and the
         response is `Clicks`.
@@ -121,8 +121,8 @@ class UserModel(Dynamics):
         """The part of the state that an agent may see, a nest of [B, ...]."""
 
     def observe_response(self, response: Nest) -> Nest:
-        """The part of the response that an agent may see, a nest of [B, K, ...]; by default all of
-        it. The reward is computed from the whole response.
+        """The part of the response that an agent may see, a nest of [B, ...]; by default all of it.
+        The reward is computed from the whole response.
         """
         return response
 

@@ -92,7 +92,7 @@ class Simulation(Model):
         }
 
     def reward(self, response: Nest, user: Nest) -> tf.Tensor:
-        """[B]: the reward of a response, a nest of [B, K, ...], of users in a state, a nest of [B,
+        """[B]: the reward of a response, a nest of [B, ...], of users in a state, a nest of [B,
         ...].
         """
         return (

@@ -39,7 +39,7 @@ class Simulator(Hindsight, SessionSource):
       documents: the document model.
       slate_size: K, the positions of a slate. A slate may be shorter, padded with -1.
       num_candidates: N, the documents that the agent chooses from at each step.
-      reward_fn: maps a response (nest of [B, K, ...]) to the reward [B]; by default the number of
+      reward_fn: maps a response (nest of [B, ...]) to the reward [B]; by default the number of
         clicks. A function of two arguments also gets the state in which the users responded, a
         nest of [B, ...].
       resample_documents: whether each step brings new candidates. If not, a row keeps its

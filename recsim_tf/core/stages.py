@@ -99,7 +99,7 @@ class UserStep(NamedTuple):
     """What a slate does to users."""
 
     response_draw: Nest
-    response: Nest  # nest of [B, K, ...]
+    response: Nest  # nest of [B, ...]
     innovation: Nest
     user: Nest  # nest of [B, ...], the next state
     departed: tf.Tensor  # bool [B]

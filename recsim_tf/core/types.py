@@ -44,7 +44,7 @@ class Observation(NamedTuple):
 
     user: Nest  # nest of [B, ...]
     documents: Nest  # nest of [B, N, ...]: the candidates
-    # nest of [B, K, ...]: the response to the previous slate, zeros at the start of a session
+    # nest of [B, ...]: the response to the previous turn, zeros at the start of a session
     response: Nest
 
 
@@ -55,7 +55,7 @@ class SimulatorState(NamedTuple):
     corpus: Nest  # nest of [B, ...], or () for a corpus without state
     candidates: Nest  # nest of [B, N, ...]: draws of `DocumentModel.candidates`
     hidden: Nest  # nest of [B, N, ...]: hidden attributes of persistent candidates, else ()
-    response: Nest  # nest of [B, K, ...]: the last response, zeros at the start of a session
+    response: Nest  # nest of [B, ...]: the last response, zeros at the start of a session
     num_steps: tf.Tensor  # int32 [B]: steps since the start of the session
     done: tf.Tensor  # bool [B]: the session has ended
 
@@ -84,7 +84,7 @@ class Transition(NamedTuple):
 
     slate: tf.Tensor  # int32 [B, K]: candidate positions, -1 where a short slate is padded
     draws: StepDraws
-    response: Nest  # nest of [B, K, ...]
+    response: Nest  # nest of [B, ...], with the field `clicked` [B, K]
     reward: tf.Tensor  # [B]
     # bool [B]: the user was in session when the step began; the rest of the row counts only there
     active: tf.Tensor

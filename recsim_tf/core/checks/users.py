@@ -53,10 +53,10 @@ class CheckedUsers(UserModel):
     def outcome(self, state, slate, draw):
         method = Method.of(self.users, "outcome")
         response = method.pure(state, slate, draw)
-        axes = {"users": self.num_users, "positions": self.slate_size}
-        check_tensors(method, response, **axes)
+        check_tensors(method, response, users=self.num_users)
         if "clicked" not in getattr(response, "_fields", ()):
             method.refuse("must return a NamedTuple with a field clicked", type(response).__name__)
+        axes = {"users": self.num_users, "positions": self.slate_size}
         check_tensor(method, response.clicked, "float", "clicked", **axes)
         return response
 
@@ -102,12 +102,17 @@ class CheckedUsers(UserModel):
     def observe_response(self, response):
         method = Method.of(self.users, "observe_response")
         observed = method.pure(response)
-        check_tensors(
-            method, observed, may_be_empty=True, users=self.num_users, positions=self.slate_size
-        )
+        check_tensors(method, observed, may_be_empty=True, users=self.num_users)
         bounds = Method.of(self.users, "response_bounds")
         check_bounds(method, observed, bounds(), bounds)
         return observed
+
+    def turn_conditions(self, turn):
+        method = Method.of(self.users, "turn_conditions")
+        conditions = method(turn)
+        for condition, _ in conditions:
+            check_tensor(method, condition, "bool", "conditions", users=self.num_users)
+        return conditions
 
     def _check_empty_positions(self, method, distribution, draws, state, slate) -> None:
         """Requires that no empty position of a slate can be clicked."""
