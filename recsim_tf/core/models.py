@@ -83,8 +83,8 @@ class UserModel(Dynamics):
         """
 
     def outcome(self, state: Nest, slate: Slate, draw: Nest) -> Nest:
-        """Maps a response draw to the response: a NamedTuple of [B, ...] with a field `clicked`, the
-        click weights [B, K].
+        """Maps a response draw to the response: a NamedTuple of [B, ...] with a field `clicked`,
+        the click weights [B, K].
 
         By default the draw is that of a choice model, a position or K for "no click", and the
         response is `Clicks`.

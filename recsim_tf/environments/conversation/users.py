@@ -75,11 +75,11 @@ class ConversationUsers(UserModel):
       choice_sharpness: of utilities.
       endorsement: utility that an endorsement adds at a trust of 1.
       answer_sharpness: of differences in degree, or of utilities in questions about items.
-      dont_know: logit of "I don't know".
+      dont_know: logit of "I don't know"; -inf if users always know.
       rating_sharpness, rating_cuts: of the ordered logit of ratings; the cuts are [4], increasing.
       critique_sharpness, explanation: of critiques, see `replies.critiques`.
       refine_sharpness, salience: of refinements; the salience is the logit that a chip adds.
-      ignoring, rating, critiquing, refining: logits of modes.
+      ignoring, rating, critiquing, refining: logits of modes; -inf for one that never occurs.
       act_effects: [6, 6], added to the logits of modes by act, or a number.
       dwell_loc, dwell_gain, dwell_scale: of the log of the dwell time in seconds.
       initial_trust, trust_rate: of trust.
@@ -108,17 +108,17 @@ class ConversationUsers(UserModel):
     choice_sharpness: Any = parameter(4.0)
     endorsement: Any = parameter(0.6)
     answer_sharpness: Any = parameter(3.0)
-    dont_know: Any = parameter(-1.0)
+    dont_know: Any = parameter(-1.0, low=-float("inf"))
     rating_sharpness: Any = parameter(1.5)
     rating_cuts: Any = parameter((-1.5, -0.5, 0.5, 1.5), rank=1)
     critique_sharpness: Any = parameter(2.0)
     explanation: Any = parameter(0.5)
     refine_sharpness: Any = parameter(2.0)
     salience: Any = parameter(1.0)
-    ignoring: Any = parameter(-2.0)
-    rating: Any = parameter(-2.0)
-    critiquing: Any = parameter(-1.0)
-    refining: Any = parameter(-2.0)
+    ignoring: Any = parameter(-2.0, low=-float("inf"))
+    rating: Any = parameter(-2.0, low=-float("inf"))
+    critiquing: Any = parameter(-1.0, low=-float("inf"))
+    refining: Any = parameter(-2.0, low=-float("inf"))
     act_effects: Any = parameter(0.0, rank=2)
     dwell_loc: Any = parameter(3.0)
     dwell_gain: Any = parameter(0.5)
