@@ -1,5 +1,7 @@
 """Regret of the item that a belief recommends, after some turns of each policy, in world W1."""
 
+import itertools
+
 from conversations import worlds
 from conversations.common import Bar, Section, Settings
 
@@ -56,7 +58,7 @@ def measure(settings: Settings) -> Section:
         )
     at_8 = {name: figures[f"regret_8.{name}"] for name in policies}
     ordered = ("set", "information_gain", "random_pair", "random_attribute")
-    rising = all(at_8[one] < at_8[other] for one, other in zip(ordered, ordered[1:], strict=False))
+    rising = all(at_8[one] < at_8[other] for one, other in itertools.pairwise(ordered))
     bars = [
         Bar("regret_8.set", at_8["set"], 0, 0.36),
         Bar("regret_8.evoi", at_8["evoi"], 0, at_8["set"] + 0.05),

@@ -1,5 +1,5 @@
-"""Turns a CPU second on one core: of users under random turns, and with a belief about each user and
-its best set.
+"""Turns a CPU second on one core: users under random turns, and a policy with a belief about each
+user that shows its best set.
 """
 
 import statistics
