@@ -48,6 +48,12 @@ def check_query_spec(spec: Nest) -> None:
             raise ValueError(f"{name} must have a known shape, got {leaf.shape}")
 
 
+def limits(spec: tf.TensorSpec) -> tuple[Any, Any]:
+    """The least and the largest value of a spec; those of the dtype where it has no bounds."""
+    low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
+    return getattr(spec, "minimum", low), getattr(spec, "maximum", high)
+
+
 def as_turn(action: Any, spec: Nest, num_users: int, slate_size: int) -> Turn:
     """An action as a turn, after its structure, dtypes and shapes have been checked.
 
@@ -102,7 +108,7 @@ def some_turn(source: TakesTurns, num_users: int) -> Turn:
     """
 
     def some_leaf(spec):
-        low, high = _limits(spec)
+        low, high = limits(spec)
         value = np.clip(np.zeros(spec.shape, spec.dtype.as_numpy_dtype), low, high)
         return tf.broadcast_to(tf.constant(value, spec.dtype), [num_users, *spec.shape])
 
@@ -119,9 +125,9 @@ def some_queries(spec: Nest, num_users: int, seed: int) -> Nest:
     def draw(leaf):
         shape = [num_users, *leaf.shape]
         if leaf.dtype.is_floating:
-            low, high = (np.clip(limit, -1.0, 1.0) for limit in _limits(leaf))
+            low, high = (np.clip(limit, -1.0, 1.0) for limit in limits(leaf))
             return tf.constant(generator.uniform(low, high, shape), leaf.dtype)
-        low, high = (np.clip(limit, -1, 1000).astype(int) for limit in _limits(leaf))
+        low, high = (np.clip(limit, -1, 1000).astype(int) for limit in limits(leaf))
         return tf.cast(generator.integers(low, high, shape, endpoint=True), leaf.dtype)
 
     return tf.nest.map_structure(draw, spec)
@@ -158,16 +164,10 @@ def _in_range(query: Nest, spec: Nest) -> list[tuple[tf.Tensor, str]]:
     for (path, leaf_spec), leaf in leaves:
         if leaf_spec.dtype.is_bool:
             continue
-        low, high = _limits(leaf_spec)
-        limits = f"[{_shown(low)}, {_shown(high)}]"
-        conditions.append(((leaf >= low) & (leaf <= high), f"{_named(path)} must be in {limits}"))
+        low, high = limits(leaf_spec)
+        allowed = f"[{_shown(low)}, {_shown(high)}]"
+        conditions.append(((leaf >= low) & (leaf <= high), f"{_named(path)} must be in {allowed}"))
     return conditions
-
-
-def _limits(spec: tf.TensorSpec) -> tuple[Any, Any]:
-    """The least and the largest value of a spec."""
-    low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
-    return getattr(spec, "minimum", low), getattr(spec, "maximum", high)
 
 
 def _shown(limit: Any) -> Any:
