@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from recsim_tf.core import validation
+from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.types import Nest, Turn
 
@@ -46,6 +46,12 @@ def check_query_spec(spec: Nest) -> None:
             raise ValueError(f"{name} must be a tf.TensorSpec, got {leaf!r}")
         if not leaf.shape.is_fully_defined():
             raise ValueError(f"{name} must have a known shape, got {leaf.shape}")
+
+
+def limits(spec: tf.TensorSpec) -> tuple[Any, Any]:
+    """The least and the largest value of a spec; those of the dtype where it has no bounds."""
+    low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
+    return getattr(spec, "minimum", low), getattr(spec, "maximum", high)
 
 
 def as_turn(action: Any, spec: Nest, num_users: int, slate_size: int) -> Turn:
@@ -102,7 +108,7 @@ def some_turn(source: TakesTurns, num_users: int) -> Turn:
     """
 
     def some_leaf(spec):
-        low, high = _limits(spec)
+        low, high = limits(spec)
         value = np.clip(np.zeros(spec.shape, spec.dtype.as_numpy_dtype), low, high)
         return tf.broadcast_to(tf.constant(value, spec.dtype), [num_users, *spec.shape])
 
@@ -110,21 +116,50 @@ def some_turn(source: TakesTurns, num_users: int) -> Turn:
     return Turn(slate, tf.nest.map_structure(some_leaf, source.query_spec))
 
 
-def some_queries(spec: Nest, num_users: int, seed: int) -> Nest:
-    """Queries to users, drawn evenly from the ranges of a query_spec; from [-1, 1] where a number
-    has no range.
+def accepted(source: TakesTurns, turn: Turn) -> tf.Tensor:
+    """Bool [B]: for whom a turn of the right format and ranges meets the source's conditions."""
+    found = tf.ones(tf.shape(turn.slate)[:1], tf.bool)
+    for condition, _ in source.turn_conditions(turn):
+        found &= condition
+    return found
+
+
+def random_queries(spec: Nest, num_users, seed) -> Nest:
+    """Queries to users, uniform in the ranges of a query_spec. Where a range has no end it goes as
+    far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
+
+    Args:
+      spec: of the query to one user.
+      num_users: B, an int or a scalar tensor.
+      seed: an integer or int32 [2].
+
+    Returns:
+      Nest of [B, ...].
     """
-    generator = np.random.default_rng(seed)
+    leaves = tf.nest.flatten(spec)
+    seeds = random.split_seed(seed, max(len(leaves), 1))
+    drawn = [
+        _random_leaf(leaf, num_users, leaf_seed)
+        for leaf, leaf_seed in zip(leaves, seeds, strict=False)
+    ]
+    return tf.nest.pack_sequence_as(spec, drawn)
 
-    def draw(leaf):
-        shape = [num_users, *leaf.shape]
-        if leaf.dtype.is_floating:
-            low, high = (np.clip(limit, -1.0, 1.0) for limit in _limits(leaf))
-            return tf.constant(generator.uniform(low, high, shape), leaf.dtype)
-        low, high = (np.clip(limit, -1, 1000).astype(int) for limit in _limits(leaf))
-        return tf.cast(generator.integers(low, high, shape, endpoint=True), leaf.dtype)
 
-    return tf.nest.map_structure(draw, spec)
+def _random_leaf(spec: tf.TensorSpec, num_users, seed) -> tf.Tensor:
+    dtype = spec.dtype
+    numbers = random.uniform(
+        [num_users, *spec.shape], seed, dtype if dtype.is_floating else tf.float32
+    )
+    if dtype.is_bool:
+        return numbers < 0.5
+    low, high = (np.asarray(limit, np.float64) for limit in limits(spec))
+    has_low, has_high = low > dtype.min, high < dtype.max
+    low = np.where(has_low, low, np.minimum(-1, np.where(has_high, high - 1, -1)))
+    high = np.where(has_high, high, np.maximum(1 if dtype.is_floating else 1000, low + 1))
+    if dtype.is_floating:
+        return tf.constant(low, dtype) + numbers * tf.constant(high - low, dtype)
+    steps = tf.floor(numbers * tf.constant(high - low + 1, tf.float32))
+    return tf.constant(low, dtype) + tf.cast(steps, dtype)
 
 
 def _checked_query(query: Nest, spec: Nest, num_users: int) -> Nest:
@@ -158,16 +193,10 @@ def _in_range(query: Nest, spec: Nest) -> list[tuple[tf.Tensor, str]]:
     for (path, leaf_spec), leaf in leaves:
         if leaf_spec.dtype.is_bool:
             continue
-        low, high = _limits(leaf_spec)
-        limits = f"[{_shown(low)}, {_shown(high)}]"
-        conditions.append(((leaf >= low) & (leaf <= high), f"{_named(path)} must be in {limits}"))
+        low, high = limits(leaf_spec)
+        allowed = f"[{_shown(low)}, {_shown(high)}]"
+        conditions.append(((leaf >= low) & (leaf <= high), f"{_named(path)} must be in {allowed}"))
     return conditions
-
-
-def _limits(spec: tf.TensorSpec) -> tuple[Any, Any]:
-    """The least and the largest value of a spec."""
-    low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
-    return getattr(spec, "minimum", low), getattr(spec, "maximum", high)
 
 
 def _shown(limit: Any) -> Any:

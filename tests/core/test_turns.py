@@ -1,76 +1,15 @@
 """Turns of a slate and a query, on users who can be asked whether they like to be shown things."""
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core import turns
 from recsim_tf.core.stages import Sampled
 from recsim_tf.core.types import InitialDraws
+from tests.questions import Question, ask, question, simulator
 
 NUM_USERS, NUM_STEPS = 5, 4
-
-
-class Question(NamedTuple):
-    is_asked: Any  # int32 [B], 0 or 1
-    strength: Any  # float [B, 2]
-
-
-class AskedUsers(recsim_tf.UserModel):
-    """Users who click more often when they are asked."""
-
-    gain: Any = recsim_tf.parameter(1.5)
-
-    def initial_draws(self, num_users):
-        return tfd.Normal(tf.zeros([num_users]), 1.0)
-
-    def response(self, state, slate):
-        asked = tf.cast(slate.query.is_asked, tf.float32)
-        pull = self.per_user("gain", 1) * asked * tf.reduce_sum(slate.query.strength, axis=-1)
-        scores = (state + pull)[:, tf.newaxis] + slate.documents
-        return recsim_tf.choice.MultinomialLogit(no_click_mass=0.0)(scores, slate.mask)
-
-    def observe(self, state):
-        return state
-
-    def turn_conditions(self, turn):
-        is_empty = tf.reduce_all(turn.slate < 0, axis=-1)
-        asked = turn.query.is_asked == 1
-        return [(~(asked & is_empty), "a question must have an item")]
-
-
-class Numbers(recsim_tf.DocumentModel):
-    def candidates(self, num_users, num_candidates, corpus, user):
-        return tfd.Independent(tfd.Normal(tf.zeros([num_users, num_candidates]), 1.0), 1)
-
-    def observe(self, documents):
-        return documents
-
-
-SPEC = turns.query_spec(
-    Question(tf.TensorSpec([], tf.int32), tf.TensorSpec([2])),
-    Question(recsim_tf.Bounds(0, 1), recsim_tf.Bounds(0.0, 1.0)),
-)
-
-
-def simulator(**changes) -> recsim_tf.Simulator:
-    arguments = dict(slate_size=2, num_candidates=4, max_steps=3, query_spec=SPEC, validate=True)
-    return recsim_tf.Simulator(AskedUsers(), Numbers(), **(arguments | changes))
-
-
-def question(num_users=NUM_USERS, is_asked=1, strength=0.5) -> Question:
-    return Question(tf.fill([num_users], is_asked), tf.fill([num_users, 2], strength))
-
-
-def ask(observation, policy_state, seed):
-    num_users = observation.user.shape[0]
-    slate = tf.random.stateless_uniform([num_users, 2], seed, maxval=4, dtype=tf.int32)
-    slate = tf.stack([slate[:, 0], (slate[:, 0] + 1) % 4], axis=1)
-    return recsim_tf.Turn(slate, question(num_users)), policy_state
 
 
 def test_a_rollout_keeps_the_queries_and_scores_under_them():
@@ -149,14 +88,14 @@ def test_an_environment_without_queries_has_none_in_its_transitions():
             r"query.is_asked must be int32 \[5\], got float32",
         ),
         (
-            recsim_tf.Turn(tf.constant([[0, 1]] * 5), question(is_asked=2)),
+            recsim_tf.Turn(tf.constant([[0, 1]] * 5), question(NUM_USERS, is_asked=2)),
             r"query.is_asked must be in \[0, 1\]",
         ),
         (
-            recsim_tf.Turn(tf.constant([[0, 1]] * 5), question(strength=1.5)),
+            recsim_tf.Turn(tf.constant([[0, 1]] * 5), question(NUM_USERS, strength=1.5)),
             r"query.strength must be in \[0.0, 1.0\]",
         ),
-        (recsim_tf.Turn(tf.fill([5, 2], -1), question()), "a question must have an item"),
+        (recsim_tf.Turn(tf.fill([5, 2], -1), question(NUM_USERS)), "a question must have an item"),
     ],
 )
 def test_a_bad_turn_is_refused_by_its_part(action, message):
@@ -180,7 +119,7 @@ def test_a_query_spec_of_something_else_is_refused():
 def test_draws_of_a_step_do_not_depend_on_the_form_of_its_query():
     source = simulator()
     state = source.initial_state(source.begin(NUM_USERS, Sampled(1, InitialDraws._fields)))
-    silent = recsim_tf.Turn(tf.tile([[0, 1]], [NUM_USERS, 1]), question(is_asked=0))
-    zero = recsim_tf.Turn(silent.slate, question(strength=0.0))
+    silent = recsim_tf.Turn(tf.tile([[0, 1]], [NUM_USERS, 1]), question(NUM_USERS, is_asked=0))
+    zero = recsim_tf.Turn(silent.slate, question(NUM_USERS, strength=0.0))
     one, other = (source.step(state, turn, 9)[1] for turn in (silent, zero))
     np.testing.assert_array_equal(one.response.clicked, other.response.clicked)

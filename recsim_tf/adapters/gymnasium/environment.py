@@ -5,8 +5,9 @@ from typing import Any
 import gin
 import gymnasium
 import numpy as np
+import tree
 
-from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.adapters.gymnasium import actions
 from recsim_tf.adapters.gymnasium.session import Session
 from recsim_tf.adapters.gymnasium.steps import Steps
 from recsim_tf.core.simulator import Simulator
@@ -39,7 +40,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         self._session = Session(Steps(simulator, None, flatten, autoreset_mode=None), seed)
         self._ended = False
         self.observation_space = self._session.steps.observation_space
-        self.action_space = spaces.action_space(simulator)
+        self.action_space = actions.action_space(simulator)
 
     @property
     def simulator(self) -> Simulator:
@@ -55,7 +56,8 @@ class GymnasiumEnvironment(gymnasium.Env):
     def step(self, action):
         if self._ended:
             raise gymnasium.error.ResetNeeded("the session has ended: call reset() before step()")
-        results = self._session.step(np.asarray(action)[np.newaxis])
+        arrays = actions.as_arrays(action, self.simulator.query_spec)
+        results = self._session.step(tree.map_structure(lambda leaf: leaf[np.newaxis], arrays))
         terminated, truncated = bool(results["terminated"]), bool(results["truncated"])
         self._ended = terminated or truncated
         return (

@@ -131,11 +131,8 @@ def _turn(simulator: Simulator, num_users: int, step: int) -> Turn:
         slate[1:] = -1
     turn = turns.some_turn(simulator, num_users)
     turn = turn._replace(slate=tf.constant(np.tile(slate, [num_users, 1]), tf.int32))
-    tried = turn._replace(query=turns.some_queries(simulator.query_spec, num_users, seed=step))
-    accepted = tf.ones([num_users], tf.bool)
-    for condition, _ in simulator.turn_conditions(tried):
-        accepted &= condition
-    return nests.where(accepted, tried, turn)
+    tried = turn._replace(query=turns.random_queries(simulator.query_spec, num_users, seed=step))
+    return nests.where(turns.accepted(simulator, tried), tried, turn)
 
 
 def _check_finite(what: str, nest: Nest) -> None:
