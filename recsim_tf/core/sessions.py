@@ -26,6 +26,11 @@ class SessionSource(abc.ABC):
     # Steps of the environment for each slate that the agent chooses.
     steps_per_decision: int = 1
 
+    @property
+    def action_format(self) -> turns.ActionFormat:
+        """What an agent chooses in a step."""
+        return turns.ActionFormat(self.slate_size, self.num_candidates, self.query_spec)
+
     @abc.abstractmethod
     def observation_spec(self) -> Observation:
         """Named, bounded specs of what an agent sees of one user, without the axis of users."""

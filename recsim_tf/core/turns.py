@@ -1,6 +1,6 @@
 """Turns: a slate, and what the system says or asks beside it."""
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +9,14 @@ import tree
 from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.types import Nest, Turn
+
+
+class ActionFormat(NamedTuple):
+    """What an agent chooses in a step: a slate of candidates, and a query beside it."""
+
+    slate_size: int  # K
+    num_candidates: int  # N
+    query_spec: Nest = ()  # of the query to one user; () where there is none
 
 
 class TakesTurns(Protocol):

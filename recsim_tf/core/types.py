@@ -27,6 +27,11 @@ class Turn(NamedTuple):
     slate: tf.Tensor  # int32 [B, K]: candidate positions, -1 where a short slate is padded
     query: Nest = ()  # nest of [B, ...], of the structure of `query_spec`
 
+    @classmethod
+    def of(cls, action: Nest) -> "Turn":
+        """The turn of an action, which may be a slate alone."""
+        return action if isinstance(action, Turn) else cls(action)
+
     @property
     def action(self) -> Nest:
         """What an agent gives: the turn, or the slate alone where there is no query."""
