@@ -82,7 +82,8 @@ class Alternatives(CustomDistribution):
         to one; or distributions with these `log_probs`, as choice models give.
 
     Raises:
-      ValueError: if the number of branches is not M, or one has no axis of values of known length.
+      ValueError: if the number of branches is not M, or one has another dtype or no axis of values
+        of known length.
     """
 
     def __init__(self, mode_logits, branches: Sequence, name: str = "Alternatives"):
@@ -97,6 +98,12 @@ class Alternatives(CustomDistribution):
                 f"branches must be one for each of the {self._mode_logits.shape[-1]} mode_logits,"
                 f" got {len(self._branches)}"
             )
+        for index, branch in enumerate(self._branches):
+            if branch.dtype != self._mode_logits.dtype:
+                raise ValueError(
+                    f"branches[{index}] must have the dtype of mode_logits,"
+                    f" {self._mode_logits.dtype.name}, got {branch.dtype.name}"
+                )
         self.alphabet = Alphabet([branch.shape[-1] for branch in self._branches])
         super().__init__(tf.int32, parameters, name)
 
