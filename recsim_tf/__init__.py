@@ -107,6 +107,7 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 _PACKAGES = (
     "adapters",
     "agents",
+    "belief",
     "choice",
     "core",
     "environments",

@@ -15,6 +15,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.types import Clicks, Nest, Slate, Turn
@@ -125,6 +126,49 @@ class UserModel(Dynamics):
         The reward is computed from the whole response.
         """
         return response
+
+    def recorded_draw(self, slate: Slate, seen: Nest) -> Nest:
+        """Finds the draw of a response in what an agent saw of it: the inverse of `outcome` and
+        `observe_response`.
+
+        By default the draw is that of a choice model, and found in `seen.clicked`: the clicked
+        position, or K for "no click". A user model that draws something else overrides this method,
+        and returns the likeliest draw where the agent did not see all of it. `recsim_tf.belief`
+        reads it.
+
+        Args:
+          slate: that was shown.
+          seen: the observed response, a nest of [B, K, ...].
+        """
+        num_positions = slate.mask.shape[1]
+        position = tf.argmax(seen.clicked, axis=1, output_type=tf.int32)
+        return tf.where(tf.reduce_any(seen.clicked > 0, axis=1), position, num_positions)
+
+    def likelihood(self, state: Nest, slate: Slate, seen: Nest) -> tf.Tensor:
+        """The log-probability of what an agent saw of the response, given the users' state, [B].
+
+        By default it is that of the `recorded_draw` under `response`, so a belief cannot disagree
+        with the simulation. A user model overrides this method where an agent does not see all of
+        the draw; it then sums over the draws that it may have been, as
+        `Alternatives.log_likelihood` does.
+
+        Args:
+          state: of the users when the slate was shown.
+          slate: that was shown.
+          seen: the observed response, a nest of [B, K, ...].
+
+        Raises:
+          ValueError: if responses are no choice of a position or none, and `recorded_draw` is not
+            overridden.
+        """
+        response = self.response(state, slate)
+        is_default = type(self).recorded_draw is UserModel.recorded_draw
+        if is_default and num_outcomes(response) != slate.mask.shape[1] + 1:
+            raise ValueError(
+                f"{type(self).__name__} must override recorded_draw, which finds choices only, got"
+                f" responses of {response.name}"
+            )
+        return response.log_prob(self.recorded_draw(slate, seen))
 
     def observation_bounds(self) -> Nest:
         """`Bounds` of the observation: one for all of it, or a nest of its structure."""
