@@ -56,6 +56,24 @@ def check_query_spec(spec: Nest) -> None:
             raise ValueError(f"{name} must have a known shape, got {leaf.shape}")
 
 
+def require_no_queries(name: str, query_spec: Nest, instead: str) -> None:
+    """Requires an environment without queries, for what gives slates alone.
+
+    Args:
+      name: of what gives slates.
+      query_spec: of the environment.
+      instead: what its user can do.
+
+    Raises:
+      ValueError: if there are queries.
+    """
+    if tf.nest.flatten(query_spec):
+        names = ", ".join(_named(path) for path, _ in tree.flatten_with_path(query_spec))
+        raise ValueError(
+            f"{name} gives slates alone, and the environment has a query_spec, {names}: {instead}"
+        )
+
+
 def limits(spec: tf.TensorSpec) -> tuple[Any, Any]:
     """The least and the largest value of a spec; those of the dtype where it has no bounds."""
     low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
@@ -202,14 +220,16 @@ def _in_range(query: Nest, spec: Nest) -> list[tuple[tf.Tensor, str]]:
         if leaf_spec.dtype.is_bool:
             continue
         low, high = limits(leaf_spec)
-        allowed = f"[{_shown(low)}, {_shown(high)}]"
-        conditions.append(((leaf >= low) & (leaf <= high), f"{_named(path)} must be in {allowed}"))
+        message = f"{_named(path)} must be in {shown_range(leaf_spec)}"
+        conditions.append(((leaf >= low) & (leaf <= high), message))
     return conditions
 
 
-def _shown(limit: Any) -> Any:
-    limit = np.asarray(limit)
-    return limit.item() if limit.ndim == 0 or limit.size == 1 else limit.tolist()
+def shown_range(spec: tf.TensorSpec) -> str:
+    """The range of a spec, for errors."""
+    ends = (np.asarray(limit) for limit in limits(spec))
+    low, high = (end.item() if end.size == 1 else end.tolist() for end in ends)
+    return f"[{low}, {high}]"
 
 
 def _named(path: tuple) -> str:
