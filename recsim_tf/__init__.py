@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from recsim_tf.environments.drifting_taste import drifting_taste
     from recsim_tf.environments.interest_evolution import interest_evolution
     from recsim_tf.environments.interest_exploration import interest_exploration
+    from recsim_tf.environments.key_terms import key_terms
     from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
     from recsim_tf.environments.page_clicks import page_clicks
     from recsim_tf.registry import make, register, registered
@@ -66,6 +67,7 @@ __all__ = [
     "drifting_taste",
     "interest_evolution",
     "interest_exploration",
+    "key_terms",
     "long_term_satisfaction",
     "make",
     "page_clicks",
@@ -99,6 +101,7 @@ _NAMES = {
     "environments.drifting_taste": ("drifting_taste",),
     "environments.interest_evolution": ("interest_evolution",),
     "environments.interest_exploration": ("interest_exploration",),
+    "environments.key_terms": ("key_terms",),
     "environments.long_term_satisfaction": ("long_term_satisfaction",),
     "environments.page_clicks": ("page_clicks",),
     "registry": ("make", "register", "registered"),

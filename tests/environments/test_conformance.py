@@ -78,6 +78,7 @@ ENVIRONMENTS = {
         ),
         ("topic_distribution", "quality_loc", "quality_scale"),
     ),
+    "key terms": Environment("KeyTerms-v0", {"num_offered_arms": 3}, ()),
     "long-term satisfaction": Environment("LongTermSatisfaction-v1", {}, _SATISFACTION_PARAMETERS),
     "long-term satisfaction, tutorial": Environment(
         "LongTermSatisfaction-v1",

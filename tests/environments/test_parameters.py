@@ -56,6 +56,10 @@ def simulator_of(environment_id):
         module = recsim_tf.environments.drifting_taste
         users = module.DriftingTasteUsers(2, choice_model=recsim_tf.choice.MultinomialLogit(0.0))
         return dataclasses.replace(simulator, users=users, documents=module.Catalogue(6, 2))
+    if environment_id == "KeyTerms-v0":
+        module = recsim_tf.environments.key_terms
+        users, documents = module.KeyTermUsers(3), module.KeyTermDocuments(5, 2, 3, 3)
+        return dataclasses.replace(simulator, users=users, documents=documents)
     return simulator
 
 
@@ -99,8 +103,8 @@ def test_it_is_fitted_or_the_error_says_why_not(environment_id, name, log_of):
     log = log_of(environment_id, simulator)
     start = np.asarray(simulator.parameters()[name])
     acts = name.startswith("users.") and name not in ACT_BY_A_RULE.get(environment_id, ())
-    # The users of page clicks and of drifting taste respond to what the items' tables say.
-    of_items = environment_id in ("PageClicks-v0", "DriftingTaste-v0")
+    # The users of these respond to what the items' tables say.
+    of_items = environment_id in ("PageClicks-v0", "DriftingTaste-v0", "KeyTerms-v0")
     acts |= of_items and name != "documents.affinity_probs"
     are_probabilities = simulator.parameter_spec(name).are_probabilities
     parameter = Parameter(support=tfb.IteratedSigmoidCentered() if are_probabilities else "real")

@@ -17,6 +17,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments import (
     drifting_taste,
     interest_evolution,
+    key_terms,
     page_clicks,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -58,6 +59,13 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
             drifting_taste.DriftingTasteUsers(2, choice_model=choice.MultinomialLogit(0.0)),
             drifting_taste.Catalogue(
                 6, 2, pull=np.eye(6, 2), popularity=[1.0] * 6, replacement=False
+            ),
+            **_SIZES,
+        ),
+        "KeyTerms-v0, key-terms": lambda: recsim_tf.key_terms(
+            key_terms.KeyTermUsers(3),
+            key_terms.KeyTermDocuments(
+                5, 2, 3, num_offered_arms=2, features=key_terms.draw_catalogue(5, 2, 3, seed=0)
             ),
             **_SIZES,
         ),
