@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.types import Nest, Observation
 
 
@@ -48,6 +49,15 @@ class PlackettLucePolicy:
         """A rollout policy that shows the likeliest slates."""
         del seed
         return self.distribution(observation).mode(), policy_state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        """The probability of each candidate to be shown first, and its logit."""
+        del policy_state, seed
+        distribution = self.distribution(observation)
+        logits = distribution.logits
+        if distribution.mask is not None:
+            logits = tf.where(distribution.mask, logits, tf.constant(-float("inf"), logits.dtype))
+        return Explanation(candidates={"P(first)": tf.nn.softmax(logits), "logit": logits})
 
     def log_prob(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
         """[B]: the log-probability of a slate int32 [B, K]."""
