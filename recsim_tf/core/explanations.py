@@ -1,14 +1,13 @@
 """What the choices of a policy rest on, for people who read sessions."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import tensorflow as tf
 
 from recsim_tf.core.types import Nest, Observation, Policy
 
-_NOTHING: Mapping[str, tf.Tensor] = MappingProxyType({})
+_NOTHING: Mapping[str, tf.Tensor] = {}
 
 
 class Explanation(NamedTuple):

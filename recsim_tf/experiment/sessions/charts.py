@@ -62,6 +62,13 @@ def part(value: float, values: Sequence[float], kind: str = "") -> str:
     )
 
 
+def shaded(html: str, value: float, values: Sequence[float]) -> str:
+    """A line whose background is a bar, from the least of the values and zero on."""
+    low, high = _range(values)
+    share = 0.0 if math.isnan(value) else 100 * (value - low) / (high - low)
+    return f'<div class="shaded" style="--share:{_short(share)}%">{html}</div>'
+
+
 def _range(values: Sequence[float]) -> tuple[float, float]:
     """The least and the largest of the values and zero, which differ."""
     known = [value for value in values if math.isfinite(value)]

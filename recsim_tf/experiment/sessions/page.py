@@ -12,6 +12,8 @@ from recsim_tf.experiment.sessions.style import STYLE
 from recsim_tf.experiment.sessions.words import column, number
 from recsim_tf.pages import page
 
+# Alternatives that are no candidates, of which so many are named.
+_BEST = 4
 _CLICKED = ' class="clicked"'
 _COLUMNS = ("turn", "the system shows", "the user", "reward")
 
@@ -56,10 +58,12 @@ def _legend(sessions: Sequence[Session]) -> str:
     if not found:
         return '<p class="note">The policy does not explain its choices.</p>'
     names = " and ".join(dict.fromkeys(escape(alternatives.names[0]) for alternatives in found))
-    keys = "".join(
-        f'<span><i class="{kind}"></i>{words}</span>'
-        for kind, words in (("shown", "shown"), ("clicked", "clicked"), ("other", "not shown"))
-    )
+    keys = ""
+    if any(alternatives.are_candidates for alternatives in found):
+        keys = "".join(
+            f'<span><i class="{kind}"></i>{words}</span>'
+            for kind, words in (("shown", "shown"), ("clicked", "clicked"), ("other", "not shown"))
+        )
     return (
         f'<p class="note legend">Bars at the right: what the policy thought of its alternatives,'
         f" {names}. Click them for all numbers. {keys}</p>"
@@ -93,7 +97,7 @@ def _section(session: Session) -> tuple[str, str, list[str]]:
 
 def _turn(turn: Turn) -> str:
     documents = "".join(
-        f"<li{_CLICKED if document.clicked else ''}>"
+        f'<li title="candidate {document.candidate}"{_CLICKED if document.clicked else ""}>'
         f'<span class="place">{document.position}</span>{escape(document.words)}</li>'
         for document in turn.shown
     )
@@ -115,20 +119,30 @@ def _policy(turn: Turn) -> str:
     thoughts = f'<div class="thoughts">{thoughts}</div>' if thoughts else ""
     if not turn.alternatives:
         return f'<div class="policy">{thoughts}</div>' if thoughts else ""
-    drawn = "".join(_bars(found) for found in turn.alternatives)
+    drawn = "".join(
+        _bars(found) if found.are_candidates else _best(found) for found in turn.alternatives
+    )
     tables = "".join(_table(found) for found in turn.alternatives)
     return f"<details><summary>{drawn}{thoughts}</summary>{tables}</details>"
 
 
 def _bars(found: Alternatives) -> str:
-    # Others than candidates are the same in each turn, and keep their places.
-    rows = found.rows if found.are_candidates else sorted(found.rows, key=lambda row: row.index)
-    values = column([row.numbers[0] for row in rows])
+    """The candidates, whose words are beside them."""
+    values = column([row.numbers[0] for row in found.rows])
     return charts.bars(
         [
             charts.Bar(row.numbers[0], _kind(row), f"{row.words}: {value}")
-            for row, value in zip(rows, values, strict=True)
+            for row, value in zip(found.rows, values, strict=True)
         ]
+    )
+
+
+def _best(found: Alternatives) -> str:
+    """The best of other alternatives, in words."""
+    first = [row.numbers[0] for row in found.rows]
+    return "".join(
+        charts.shaded(f"{escape(row.words)} <b>{value}</b>", row.numbers[0], first)
+        for row, value in zip(found.rows[:_BEST], column(first), strict=False)
     )
 
 

@@ -46,6 +46,9 @@ p.caption { color: var(--soft); font-size: .8rem; margin: .15rem 0 .9rem; }
 .turn summary { cursor: pointer; list-style: none; } .turn summary::-webkit-details-marker {
   display: none; }
 .thoughts { color: var(--soft); font-size: .78rem; line-height: 1.3; }
+.shaded { display: flex; justify-content: space-between; gap: .5rem; font-size: .8rem;
+  padding: 0 .3rem; margin-bottom: 2px; border-radius: 3px; background: linear-gradient(to right,
+  color-mix(in srgb, var(--shown) 28%, transparent) var(--share), transparent 0); }
 svg.bars { display: block; max-width: 100%; } svg.bars + svg.bars { margin-top: .3rem; }
 .bars .other rect { fill: var(--other); } .bars .shown rect { fill: var(--shown); }
 .bars .clicked rect { fill: var(--clicked); }

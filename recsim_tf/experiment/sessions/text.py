@@ -50,11 +50,15 @@ def _session(session: Session, max_turns: int) -> Iterator[str]:
     rest = session.rewards[len(told) :]
     if len(rest):
         yield ""
-        yield f"... {len(rest):,} more turns, with a reward of {number(rest.sum())} ..."
+        yield f"... {_turns(len(rest))}, with a reward of {number(rest.sum())} ..."
     yield ""
     if session.finish != session.start:
         yield f"ends with {session.finish}"
     yield f"{session.ending[0].upper()}{session.ending[1:]}: reward {number(session.total)}."
+
+
+def _turns(count: int) -> str:
+    return f"{count:,} more turn{'s' * (count != 1)}"
 
 
 def _turn(turn: Turn) -> Iterator[str]:

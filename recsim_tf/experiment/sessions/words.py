@@ -45,18 +45,21 @@ def words(value: np.ndarray) -> str:
 
 def one_hot_index(values: np.ndarray) -> np.ndarray | None:
     """int [...]: the index of the one in vectors [..., F], or None if one is not one-hot."""
-    if not values.ndim or values.shape[-1] < 2 or values.dtype.kind not in "iuf":
+    # Integers are rather categories side by side.
+    if not values.ndim or values.shape[-1] < 2 or values.dtype.kind != "f":
         return None
     is_one_hot = (np.count_nonzero(values, axis=-1) == 1) & (values.max(axis=-1) == 1)
     return values.argmax(axis=-1) if is_one_hot.all() else None
 
 
 def fields(nest: Nest) -> dict[str, np.ndarray]:
-    """The arrays of a nest by the name of their field; "" is the name of a lone array, and a name
-    that comes twice has that of the field around it in front.
+    """The arrays of a nest by the name of their field, without empty ones.
+
+    "" is the name of a lone array, and a name that comes twice has those of the fields around it in
+    front.
     """
     found: dict[str, np.ndarray] = {}
-    paths = list(_paths((), nest))
+    paths = [(path, value) for path, value in _paths((), nest) if value.size]
     names = [path[-1] if path else "" for path, _ in paths]
     for name, (path, value) in zip(names, paths, strict=True):
         found[name if names.count(name) == 1 else ".".join(path)] = value
@@ -119,7 +122,7 @@ def column(values: Sequence[float]) -> list[str]:
     """Numbers below each other: with their zeros, unless all are whole; nothing for NaN."""
     known = np.array([value for value in values if not np.isnan(value)])
     if np.array_equal(known, np.round(known)):
-        return ["" if np.isnan(value) else f"{value:,.0f}" for value in values]
+        return ["" if np.isnan(value) else f"{value + 0.0:,.0f}" for value in values]
     return ["" if np.isnan(value) else _with_zeros(value) for value in values]
 
 
