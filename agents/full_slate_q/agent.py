@@ -18,8 +18,10 @@ from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSl
 from recsim_tf.agents.full_slate_q.slates import SlateTable
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.descent import Optimizer, build
+from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.core import random, validation
+from recsim_tf.core.explanations import Explained
 
 
 class FullSlateQLoss(NamedTuple):
@@ -136,9 +138,14 @@ class FullSlateQAgent(tf_agent.TFAgent):
             q, _ = network(observation)
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
+        def explain(observation, policy_state, seed):
+            del policy_state, seed
+            return explain_slates(network(observation)[0], self._table.slates)
+
+        explained = Explained(greedy, explain)
         train_step = self._dqn.train_step_counter
         policies = (exploration or Exploration()).policies(
-            time_step_spec, action_spec, greedy, greedy, network.variables, train_step, seed
+            time_step_spec, action_spec, explained, explained, network.variables, train_step, seed
         )
         super().__init__(
             time_step_spec,

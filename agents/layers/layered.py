@@ -9,6 +9,7 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import TFSlatePolicy, action_spec, rollout_policy
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.core import nests, random
+from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy, Turn, initial_policy_state
 from recsim_tf.policies import fields
@@ -168,6 +169,12 @@ class LayeredPolicy:
         action, above = self._policy(self._layer.augment(memory, observation), above, seed)
         memory, action = self._layer.act(memory, observation, action)
         return action, (memory, above)
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        """The explanation of the policy above."""
+        memory, above = policy_state
+        memory = self._layer.update(memory, observation)
+        return explanation_of(self._policy, self._layer.augment(memory, observation), above, seed)
 
 
 def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_policy.TFPolicy:

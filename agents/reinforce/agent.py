@@ -24,6 +24,7 @@ from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import parts_of
+from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Turn
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
@@ -145,7 +146,11 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             time_step_spec,
             action_spec,
             TFSlatePolicy(
-                time_step_spec, action_spec, drawing.likeliest, actor_network.variables, policy_seed
+                time_step_spec,
+                action_spec,
+                Explained(drawing.likeliest, drawing.explain),
+                actor_network.variables,
+                policy_seed,
             ),
             TFDrawnSlatePolicy(
                 time_step_spec,

@@ -17,6 +17,7 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf import replicas
 from recsim_tf.core import nests, random, turns, validation
+from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import (
     Nest,
@@ -277,6 +278,9 @@ class _RolloutPolicy:
         if isinstance(step.action, Turn):
             return step.action, step.state
         return tf.cast(step.action, tf.int32), step.state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        return explanation_of(self._policy, observation, policy_state, seed)
 
 
 def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:

@@ -7,6 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, validation
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy
@@ -130,3 +131,9 @@ class ClusterBandit:
         counts = update_counts(policy_state, observation.response)
         scores = self.scores(counts, seed)
         return rank_clusters(scores, observation.documents, self._slate_size), counts
+
+    def explain(self, observation: Observation, policy_state: ClickCounts, seed) -> Explanation:
+        """The clusters' scores, and the counts that they rest on."""
+        return self.scores.explain(
+            "cluster", update_counts(policy_state, observation.response), seed
+        )

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions import IndependentParts, PlackettLuce
+from recsim_tf.core.distributions import IndependentParts, PlackettLuce, parts_of
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.types import Nest, Observation
 
 
@@ -51,3 +52,12 @@ class PlackettLucePolicy:
     def log_prob(self, observation: Observation, action: Nest) -> tf.Tensor:
         """[B]: the log-probability of a slate int32 [B, K], or of a turn."""
         return self.distribution(observation).log_prob(action)
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        """The probability of each candidate to be shown first, and its logit."""
+        del policy_state, seed
+        distribution = tf.nest.flatten(parts_of(self.distribution(observation)))[0]
+        logits = distribution.logits
+        if distribution.mask is not None:
+            logits = tf.where(distribution.mask, logits, tf.constant(-float("inf"), logits.dtype))
+        return Explanation(candidates={"P(first)": tf.nn.softmax(logits), "logit": logits})

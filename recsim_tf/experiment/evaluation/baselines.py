@@ -16,7 +16,7 @@ from recsim_tf.errors import one_line, place
 from recsim_tf.experiment.binding_types import bound_value
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.policies import BASELINE_NAMES, baseline_policy
+from recsim_tf.policies import BASELINE_NAMES, Explanation, baseline_policy, explanation_of
 
 # A name of `recsim_tf.policies.BASELINES`, or what makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
@@ -144,3 +144,6 @@ class _CheckedPolicy:
             slate, simulator.num_candidates, simulator.allow_duplicates
         )
         return slate, next_state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        return explanation_of(self._policy, observation, policy_state, seed)
