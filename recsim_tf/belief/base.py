@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
+from recsim_tf.core import random, validation
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Slate
 
@@ -127,7 +127,9 @@ def live(
         state = users.update(state, slate, response, draw)
     departure = users.departure(state)
     if isinstance(departure, tfd.Distribution):
-        log_likelihood += departure.log_prob(tf.zeros(departure.batch_shape, departure.dtype))
+        log_likelihood += departure.log_prob(
+            tf.zeros(random.batch_shape(departure), departure.dtype)
+        )
     return state, log_likelihood
 
 

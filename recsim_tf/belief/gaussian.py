@@ -120,7 +120,7 @@ class GaussianBelief(Belief):
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         state = self._now(self._first(prior, sampled), belief_state.moved)
         equal = tf.constant(1 / self.num_particles, self.users.dtype)
-        weights = tf.fill([nests.batch_size(state)], equal)
+        weights = tf.fill([nests.num_rows(state)], equal)
         return Particles(*by_user((state, weights), self.num_particles))
 
     def moments(self, belief_state: GaussianState) -> tuple[tf.Tensor, tf.Tensor]:
@@ -171,7 +171,7 @@ class GaussianBelief(Belief):
         [B]. What `update` passes on as it is stays the same object.
         """
         old, new = tf.nest.flatten(before), tf.nest.flatten(after)
-        changed = tf.zeros([nests.batch_size(before) // self.num_particles], tf.bool)
+        changed = tf.zeros([nests.num_rows(before) // self.num_particles], tf.bool)
 
         def found(value, place, read):
             nonlocal changed

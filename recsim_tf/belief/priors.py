@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.types import Nest
 
@@ -110,7 +110,7 @@ class Prior:
           categories: int32 [R, ...] for each field of categories.
         """
         coordinates, categories = list(coordinates), list(categories)
-        num_rows = [*coordinates, *categories][0].shape[0]
+        num_rows = nests.num_rows([*coordinates, *categories])
         found = []
         for field in self.flat:
             if isinstance(field, Normals):

@@ -71,7 +71,7 @@ class TypesBelief(Belief):
         return TypesState(tf.zeros(shape, self.users.dtype), moved)
 
     def update(self, belief_state, slate, seen):
-        first = self._first(nests.batch_size(belief_state))
+        first = self._first(nests.num_rows(belief_state))
         before = self._now(first, belief_state)
         after, log_likelihood = live(
             self.users,
@@ -91,7 +91,7 @@ class TypesBelief(Belief):
         return TypesState(total, moved)
 
     def particles(self, belief_state):
-        state = self._now(self._first(nests.batch_size(belief_state)), belief_state)
+        state = self._now(self._first(nests.num_rows(belief_state)), belief_state)
         return Particles(state, tf.nn.softmax(self._log_probs + belief_state.log_likelihoods))
 
     def _first(self, num_users: int) -> Nest:

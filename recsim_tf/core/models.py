@@ -54,7 +54,9 @@ class Dynamics(Model, abc.ABC):
         value = tf.convert_to_tensor(self._value(name), dtype_hint=self.dtype)
         table = tf.cast(value, self.dtype)
         if not table.shape.rank:
-            return tf.broadcast_to(table, [*ids.shape, *shape[1:]])
+            # A saved policy does not know its number of users.
+            outer = ids.shape if ids.shape.is_fully_defined() else tf.unstack(tf.shape(ids))
+            return tf.broadcast_to(table, [*outer, *shape[1:]])
         # A number for each user becomes a table for each user.
         full = [*table.shape[: -len(shape)], *shape]
         if table.shape != full:

@@ -21,7 +21,7 @@ def random_policy(simulator: SessionSource) -> Policy:
     def act(observation, policy_state, seed):
         documents = tf.nest.flatten(observation.documents)[0]
         # A saved policy does not know its number of users.
-        num_users = documents.shape[0] or tf.shape(documents)[0]
+        num_users = nests.num_rows(documents)
         asks = bool(tf.nest.flatten(simulator.query_spec))
         slate_seed, query_seed = random.split_seed(seed, 2) if asks else (seed, None)
         slate = uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, slate_seed)

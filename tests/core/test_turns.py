@@ -70,7 +70,7 @@ def test_a_model_with_queries_passes_the_check():
 
 
 def test_an_environment_without_queries_has_none_in_its_transitions():
-    source = recsim_tf.make(recsim_tf.registered()[0])
+    source = recsim_tf.make("DriftingTaste-v0")
     state = source.reset(2, seed=0)
     slate = tf.tile([list(range(source.slate_size))], [2, 1])
     _, transition = source.step(state, slate, 0)
@@ -105,7 +105,7 @@ def test_a_bad_turn_is_refused_by_its_part(action, message):
 
 
 def test_a_turn_is_refused_where_nothing_can_be_asked():
-    source = recsim_tf.make(recsim_tf.registered()[0])
+    source = recsim_tf.make("DriftingTaste-v0")
     action = recsim_tf.Turn(tf.zeros([2, source.slate_size], tf.int32), question(2))
     with pytest.raises(ValueError, match="action must be a slate, since there is no query_spec"):
         source.step(source.reset(2, seed=0), action, 0)

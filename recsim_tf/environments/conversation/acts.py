@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.choice.alternatives import Alphabet
-from recsim_tf.core import turns
+from recsim_tf.core import nests, turns
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.types import Nest, Turn
 from recsim_tf.environments.conversation.types import Query
@@ -84,7 +84,7 @@ def query(
     if num_users is None:
         if not act.shape.rank:
             raise ValueError("num_users must be given where act is a number, got None")
-        num_users = act.shape[0]
+        num_users = nests.num_rows(act)
     padded = [*attributes, *[-1] * (num_chips - len(attributes))]
     columns = [tf.broadcast_to(tf.cast(each, tf.int32), [num_users]) for each in padded]
     return Query(tf.broadcast_to(act, [num_users]), tf.stack(columns, axis=-1))

@@ -8,6 +8,8 @@ differs: each sense of it has a direction of its own. An observed attribute has 
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core import nests
+
 
 def random_directions(
     num_attributes: int, num_senses: int, num_factors: int, seed: int
@@ -32,9 +34,7 @@ def degrees(directions: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
     num_attributes, num_senses, num_factors = directions.shape
     flat = tf.reshape(directions, [num_attributes * num_senses, num_factors])
     found = tf.matmul(factors, flat, transpose_b=True)
-    return tf.reshape(
-        found, [-1 if factors.shape[0] is None else factors.shape[0], num_attributes, num_senses]
-    )
+    return tf.reshape(found, [nests.num_rows(factors), num_attributes, num_senses])
 
 
 def in_sense(values: tf.Tensor, senses: tf.Tensor) -> tf.Tensor:

@@ -32,7 +32,7 @@ def answers(query: Query, views: Views, sharpness, dont_know) -> tf.Tensor:
         [
             tf.math.log_sigmoid(-logit),
             tf.math.log_sigmoid(logit),
-            tf.broadcast_to(dont_know, logit.shape),
+            tf.zeros_like(logit) + dont_know,
         ],
         axis=-1,
     )

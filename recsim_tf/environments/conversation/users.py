@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.core import random, validation
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
@@ -195,9 +195,9 @@ class ConversationUsers(UserModel):
             talkativeness=draws.talkativeness,
             trust=zeros + self.per_user("initial_trust"),
             patience=zeros + self.per_user("initial_patience"),
-            refinements=tf.zeros([like.shape[0], self.num_attributes], self.dtype),
-            last_act=tf.zeros(like.shape, tf.int32),
-            accepted=tf.zeros(like.shape, tf.bool),
+            refinements=tf.zeros([nests.num_rows(like), self.num_attributes], self.dtype),
+            last_act=tf.zeros_like(like, tf.int32),
+            accepted=tf.zeros_like(like, tf.bool),
         )
 
     def utility(self, state: UserState, documents: Item) -> tf.Tensor:
@@ -219,12 +219,12 @@ class ConversationUsers(UserModel):
             loc = self.per_user("dwell_loc") + self.per_user("dwell_gain") * tf.reduce_sum(
                 clicked * utility, axis=-1
             )
-            scale = tf.broadcast_to(self.per_user("dwell_scale"), loc.shape)
+            scale = tf.zeros_like(loc) + self.per_user("dwell_scale")
             return tfd.Masked(
                 tfd.LogNormal(loc, scale),
                 tf.reduce_any(clicked > 0, axis=-1),
                 # Inside the support, so that its gradient is finite where nothing was chosen.
-                safe_sample_fn=lambda family: tf.ones(family.batch_shape, family.dtype),
+                safe_sample_fn=lambda family: tf.ones_like(family.loc),
             )
 
         return tfd.JointDistributionNamed(

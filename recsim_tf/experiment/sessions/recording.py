@@ -31,7 +31,7 @@ class Recording(NamedTuple):
     def query(self) -> Nest:
         """Nest of [T, U, ...]: what the system said or asked, () where it cannot."""
         # The one place that reads it: `self.transitions.query` where transitions have the field.
-        return getattr(self.transitions, "query", ())
+        return self.transitions.query
 
     @property
     def lengths(self) -> np.ndarray:

@@ -5,6 +5,7 @@ import abc
 import tensorflow as tf
 
 from recsim_tf.belief import Belief, GaussianBelief
+from recsim_tf.core import nests
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Slate, Turn
 from recsim_tf.environments.conversation import Items, ObservedResponse, Query, query
@@ -96,4 +97,4 @@ def plain_turn(act: int, slate: tf.Tensor, slate_size: int, num_chips: int) -> T
       num_chips: C, of the environment.
     """
     slate = tf.pad(slate, [[0, 0], [0, slate_size - slate.shape[1]]], constant_values=-1)
-    return Turn(slate, query(int(act), num_chips=num_chips, num_users=slate.shape[0]))
+    return Turn(slate, query(int(act), num_chips=num_chips, num_users=nests.num_rows(slate)))

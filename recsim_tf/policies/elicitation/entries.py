@@ -56,7 +56,7 @@ class Entry(abc.ABC):
     ) -> Turn:
         """The turns [B, Q, ...], in the format of the environment."""
         slate, attributes = self.propose(view, users, slate_size, seed)
-        act = tf.fill(slate.shape[:2], int(self.act))
+        act = tf.fill([view.num_users, self.num_turns], int(self.act))
         return Turn(
             _padded(slate, slate_size), Query(act=act, attributes=_padded(attributes, num_chips))
         )
@@ -77,7 +77,7 @@ class Entry(abc.ABC):
         """[B, Q]: expected utility of what a user finds on the slate, 0 if nothing is worth taking;
         0 for a question.
         """
-        return tf.zeros(turns.slate.shape[:2], view.utilities.dtype)
+        return tf.zeros([view.num_users, self.num_turns], view.utilities.dtype)
 
 
 class _Offer(Entry):
@@ -88,7 +88,7 @@ class _Offer(Entry):
         # [B, P, N] at [B, Q * K]
         flat = tf.reshape(positions, [view.num_users, -1])
         found = tf.gather(view.utilities, flat, axis=2, batch_dims=1)
-        found = tf.reshape(found, [*view.weights.shape, *positions.shape[1:]])
+        found = tf.reshape(found, [view.num_users, view.weights.shape[1], *positions.shape[1:]])
         shown = (turns.slate >= 0)[:, tf.newaxis]
         return expected_max(view.weights, tf.where(shown, tf.nn.relu(found), 0))
 
@@ -222,7 +222,7 @@ class AskAttributes(Entry):
             tf.range(self.num_turns)[tf.newaxis, :, tf.newaxis], [view.num_users, 1, 1]
         )
         if not self._anchored:
-            return tf.fill(attributes.shape, -1), attributes
+            return _no_attributes(view, self.num_turns), attributes
         ideal, items = _ideals_and_degrees(users, view)
         anchor = tf.argmin(tf.abs(items - ideal[:, tf.newaxis]), axis=1, output_type=tf.int32)
         return anchor[..., tf.newaxis], attributes
@@ -272,7 +272,7 @@ def _ideals_and_degrees(users, view):
     """
     directions = tf.cast(tf.convert_to_tensor(users.directions), view.utilities.dtype)
     taste = view.state.taste
-    num_users, num_particles, num_factors = taste.shape
+    num_users, num_particles, num_factors = view.num_users, *taste.shape[1:]
     flat = tf.reshape(taste, [-1, num_factors])
     length = tf.sqrt(tf.maximum(tf.reduce_sum(flat**2, axis=-1, keepdims=True), 1e-12))
     senses = tf.reshape(view.state.senses, [num_users * num_particles, -1])

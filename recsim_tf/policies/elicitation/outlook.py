@@ -20,9 +20,9 @@ class Outlook(NamedTuple):
     utilities: tf.Tensor  # [B, P, N]
 
     @property
-    def num_users(self) -> int:
+    def num_users(self) -> int | tf.Tensor:
         """B."""
-        return self.weights.shape[0]
+        return nests.num_rows(self.weights)
 
     @property
     def num_candidates(self) -> int:
@@ -63,7 +63,8 @@ def reply_log_probs(
       turns: [B, Q, ...]; the slates are int32 [B, Q, K].
       modes: those that the turns admit; without "nothing" where that says nothing.
     """
-    num_users, num_turns, slate_size = turns.slate.shape
+    _, num_turns, slate_size = turns.slate.shape
+    num_users = view.num_users
     num_particles = view.weights.shape[1]
     positions = tf.reshape(tf.maximum(turns.slate, 0), [num_users, num_turns * slate_size])
     documents = nests.take(view.documents, positions)
@@ -90,4 +91,5 @@ def reply_log_probs(
     )
     state = tf.nest.map_structure(of_particles, view.state)
     log_probs = users.alternatives(state, slate).log_probs_of(modes)
-    return tf.reshape(log_probs, [num_users, num_turns, num_particles, -1])
+    num_replies = log_probs.shape[-1]
+    return tf.reshape(log_probs, [num_users, num_turns, num_particles, num_replies])
