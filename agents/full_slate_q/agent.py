@@ -80,7 +80,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
       train_step_counter: counts train steps; by default the global step.
 
     Raises:
-      ValueError: for a number out of range, or gradient_clipping with several replicas.
+      ValueError: for actions with queries, a number out of range, or gradient_clipping with several
+        replicas.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
         name: str = "FullSlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        checks.require_slates(name, action_spec)
         checks.require_fraction(gamma=gamma)
         checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
         checks.require_positive(reward_scale_factor=reward_scale_factor)
@@ -192,6 +194,7 @@ def create_full_slate_q(
       name: of the agent in tables and plots.
     """
     action_spec = environment.action_spec()
+    checks.require_slates(name, action_spec)
     return FullSlateQAgent(
         environment.time_step_spec(),
         action_spec,

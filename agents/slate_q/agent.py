@@ -100,9 +100,9 @@ class SlateQAgent(tf_agent.TFAgent):
       choice_scores, targets: as given, or the defaults.
 
     Raises:
-      ValueError: for an unknown slate optimiser, a number out of range, missing response fields, or
-        choice scores that are not for this environment, as `AffinityScores` where users and
-        documents are not vectors of one length.
+      ValueError: for actions with queries, an unknown slate optimiser, a number out of range,
+        missing response fields, or choice scores that are not for this environment, as
+        `AffinityScores` where users and documents are not vectors of one length.
     """
 
     def __init__(
@@ -125,6 +125,7 @@ class SlateQAgent(tf_agent.TFAgent):
         name: str = "SlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        checks.require_slates(name, action_spec)
         checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
         checks.require_fraction(checks.NONE, above_zero=True, average_tau=average_tau)
         checks.require_positive(reward_scale_factor=reward_scale_factor)

@@ -86,8 +86,8 @@ class TabularQAgent(tf_agent.TFAgent):
       num_sessions: a variable, the number of sessions that the collect policy has begun, int64.
 
     Raises:
-      ValueError: for an unknown exploration policy, a number out of range, more than 20,000 slates,
-        or more than `max_cells` cells with hashed=False.
+      ValueError: for actions with queries, an unknown exploration policy, a number out of range,
+        more than 20,000 slates, or more than `max_cells` cells with hashed=False.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class TabularQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
+        checks.require_slates(name, action_spec)
         checks.require_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
         checks.require_fraction(gamma=gamma, exploration_temperature=exploration_temperature)
         checks.require_fraction(checks.SCHEDULE, learning_rate=learning_rate)

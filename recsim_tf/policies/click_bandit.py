@@ -62,6 +62,7 @@ class ClickBandit:
         algorithm: str | BanditAlgorithm = "ucb1",
         optimism_scaling: float = 1.0,
     ):
+        fields.require_slates("ClickBandit", simulator)
         num_clusters = fields.response_clusters(simulator.observation_spec().response)
         if len(arms) != num_clusters:
             raise ValueError(

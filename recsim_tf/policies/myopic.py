@@ -20,9 +20,10 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
       choice_scores: what the agent believes about clicks, by default `AffinityScores()`.
 
     Raises:
-      ValueError: if the choice scores are not for this environment: `AffinityScores` need users and
-        documents that are vectors of one length.
+      ValueError: if the environment has queries, or if the choice scores are not for this
+        environment: `AffinityScores` need users and documents that are vectors of one length.
     """
+    fields.require_slates("myopic_policy", simulator)
     choice_scores = choice_scores or AffinityScores()
     choice_scores(fields.zeros(simulator.observation_spec(), simulator.num_users or 1))
 

@@ -7,6 +7,7 @@ from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
+from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores
 from recsim_tf.policies.slates import exact_slate
 
@@ -30,8 +31,10 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
       reward_per_budget: reward that one unit of budget is worth.
 
     Raises:
-      ValueError: for other documents, users or choice models, or what is no number.
+      ValueError: for an environment with queries, other documents, users or choice models, or what
+        is no number.
     """
+    fields.require_slates("oracle_policy", simulator)
     if not isinstance(simulator.documents, UtilityVideos):
         raise ValueError(
             "the oracle needs interest evolution with UtilityVideos, got"
