@@ -76,13 +76,18 @@ class GaussianBelief(Belief):
         self._innovate = points.innovate()
         with tf.init_scope():
             prior = self._prior()
+            if not (prior.normals or prior.categories):
+                raise ValueError(
+                    "initial_draws must make users differ, for a GaussianBelief, got the same for"
+                    f" all users of {type(users).__name__}"
+                )
             self._least_effective = prior.size + 2
             if num_particles % 2 or num_particles < 2 * self._least_effective:
                 raise ValueError(
                     f"num_particles must be even and at least {2 * self._least_effective}, for"
                     f" {prior.size} normal coordinates, got {num_particles}"
                 )
-            self._points = moments.at_points(prior, points, users.dtype)
+            self._points = moments.at_points(prior, points)
             self._layout = _Layout([], [], {})
             if not is_static(users):
                 self._layout = self._find_layout(prior)
@@ -90,7 +95,7 @@ class GaussianBelief(Belief):
     def initial_state(self, num_users: int) -> GaussianState:
         others = self._layout.others.values()
         return GaussianState(
-            moments.zeros(self._prior(), num_users, self.users.dtype),
+            moments.zeros(self._prior(), num_users),
             tuple(tf.zeros([num_users, *spec.shape], spec.dtype) for spec in others),
         )
 
@@ -137,7 +142,7 @@ class GaussianBelief(Belief):
 
     def _prior(self) -> Prior:
         # Read at each call, so that parameters which are variables stay learnable.
-        return Prior(self.users.initial_draws(1))
+        return Prior(self.users.initial_draws(1), self.users.dtype)
 
     def _first(self, prior: Prior, sampled: Sampled) -> Nest:
         """The states in which sampled users begin, a nest of [B * P, ...]."""
@@ -201,7 +206,7 @@ class GaussianBelief(Belief):
         return Sampled(coordinates, categories), changed
 
     def _find_layout(self, prior: Prior) -> "_Layout":
-        fitted = moments.zeros(prior, 1, self.users.dtype)
+        fitted = moments.zeros(prior, 1)
         sampled = moments.sampled(prior, fitted, self._points)
         draws = prior.draws(*nests.merge_outer(tuple(sampled)))
         leaves = tf.nest.flatten(self.users.initial_state(draws))

@@ -39,9 +39,9 @@ class AtPoints(NamedTuple):
     uniforms: list[tf.Tensor]  # [P, ...] for each field of categories
 
 
-def at_points(prior: Prior, points: Points, dtype: tf.DType) -> AtPoints:
+def at_points(prior: Prior, points: Points) -> AtPoints:
     """The points that the fields of a prior need."""
-    normals = tf.constant(points.normals(prior.size), dtype)
+    normals = tf.constant(points.normals(prior.size), prior.dtype)
     products = normals[:, :, tf.newaxis] * normals[:, tf.newaxis]
     shapes = [field.log_probs.shape[:-1] for field in prior.categories]
     sizes = [shape.num_elements() for shape in shapes]
@@ -49,18 +49,18 @@ def at_points(prior: Prior, points: Points, dtype: tf.DType) -> AtPoints:
     parts, first = [], 0
     for size, shape in zip(sizes, shapes, strict=True):
         part = uniforms[:, first : first + size]
-        parts.append(tf.reshape(tf.constant(part, dtype), [len(part), *shape]))
+        parts.append(tf.reshape(tf.constant(part, prior.dtype), [len(part), *shape]))
         first += size
     return AtPoints(normals, tf.reshape(products, [-1, prior.size**2]), parts)
 
 
-def zeros(prior: Prior, num_users: int, dtype: tf.DType) -> Fitted:
+def zeros(prior: Prior, num_users: int) -> Fitted:
     """The moments of the prior."""
     return Fitted(
-        mean=tf.zeros([num_users, prior.size], dtype),
-        scale=tf.zeros([num_users, prior.size, prior.size], dtype),
+        mean=tf.zeros([num_users, prior.size], prior.dtype),
+        scale=tf.zeros([num_users, prior.size, prior.size], prior.dtype),
         log_probs=tuple(
-            tf.zeros([num_users, *field.log_probs.shape], dtype) for field in prior.categories
+            tf.zeros([num_users, *field.log_probs.shape], prior.dtype) for field in prior.categories
         ),
     )
 
@@ -103,7 +103,9 @@ def fitted(
       weights: [B, P].
     """
     mean, scale = before.mean, before.scale
-    changed = [one is not other for one, other in zip(*_coordinates(old, new), strict=True)]
+    changed = [
+        one is not other for one, other in zip(new.coordinates, old.coordinates, strict=True)
+    ]
     if any(changed):
         mean, root = _refitted(tf.concat(new.coordinates, axis=2), weights, prior.scale())
         mean, scale = mean - prior.loc(), root - prior.scale()
@@ -136,10 +138,6 @@ def cautious_weights(log_likelihood: tf.Tensor, least_effective: float) -> tf.Te
     allowed = tf.constant(1 / least_effective - equal, weights.dtype)
     believed = tf.sqrt(allowed / tf.maximum(excess, allowed))
     return believed * weights + (1 - believed) * equal
-
-
-def _coordinates(old: Sampled, new: Sampled):
-    return old.coordinates, new.coordinates
 
 
 def _unbiased(weights: tf.Tensor) -> tf.Tensor:
@@ -191,7 +189,7 @@ def _reweighed_categories(log_probs, before, after, weights) -> tf.Tensor:
         num_particles * weights, [-1, num_particles, *[1] * (before.shape.rank - 2)]
     )
     mass = ratios * tf.reduce_sum(was * shares, axis=-1)
-    is_now = tf.one_hot(after, num_categories, dtype=weights.dtype)
+    is_now = was if after is before else tf.one_hot(after, num_categories, dtype=weights.dtype)
     found = tf.reduce_sum(mass[..., tf.newaxis] * is_now, axis=1)
     found = tf.maximum(tf.where(number > 0, found, found + probs), _LEAST_FACTOR * probs)
     possible = found > 0

@@ -77,9 +77,11 @@ class Prior:
 
     Args:
       distribution: of initial draws, of batch shape [1].
+      dtype: of the moments.
     """
 
-    def __init__(self, distribution: tfd.Distribution):
+    def __init__(self, distribution: tfd.Distribution, dtype: tf.DType):
+        self.dtype = dtype
         self.fields = fields(distribution)
         self.flat: list[Field] = tf.nest.flatten(self.fields)
         self.normals = [field for field in self.flat if isinstance(field, Normals)]
@@ -89,13 +91,17 @@ class Prior:
 
     def loc(self) -> tf.Tensor:
         """[F]."""
-        return tf.concat([field.loc for field in self.normals], axis=0) if self.size else []
+        parts = [tf.cast(field.loc, self.dtype) for field in self.normals]
+        return tf.concat([tf.zeros([0], self.dtype), *parts], axis=0)
 
     def scale(self) -> tf.Tensor:
         """[F, F]: a square root of the covariance."""
         if not self.size:
-            return [[]]
-        blocks = [tf.linalg.LinearOperatorFullMatrix(field.scale) for field in self.normals]
+            return tf.zeros([0, 0], self.dtype)
+        blocks = [
+            tf.linalg.LinearOperatorFullMatrix(tf.cast(field.scale, self.dtype))
+            for field in self.normals
+        ]
         return tf.linalg.LinearOperatorBlockDiag(blocks).to_dense()
 
     def split(self, coordinates: tf.Tensor) -> list[tf.Tensor]:
@@ -134,9 +140,7 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
     """
     if isinstance(distribution, _NAMED):
         model = distribution.model
-        # A model is a dict or a NamedTuple.
-        parts = model._asdict() if isinstance(model, tuple) else dict(model)
-        found = {key: fields(_part(part, key), key) for key, part in parts.items()}
+        found = {key: fields(_part(part, key), key) for key, part in _parts(model).items()}
         return type(model)(**found) if isinstance(model, tuple) else found
     if isinstance(distribution, _SEQUENTIAL):
         parts = [
@@ -145,6 +149,11 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
         ]
         return type(distribution.model)(parts)
     return _field(distribution, name)
+
+
+def _parts(model):
+    """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
+    return model._asdict() if isinstance(model, tuple) else dict(model)
 
 
 def _part(part: Any, name: str) -> tfd.Distribution:
@@ -160,6 +169,11 @@ def _part(part: Any, name: str) -> tfd.Distribution:
 
 
 def _field(distribution: tfd.Distribution, name: str) -> Field:
+    if distribution.batch_shape != [1]:
+        raise ValueError(
+            f"{name} must have the users as batch axis, [num_users], for a GaussianBelief, got the"
+            f" batch shape {distribution.batch_shape} for one user"
+        )
     core = _core(distribution)
     if isinstance(core, tfd.Deterministic | tfd.VectorDeterministic):
         return Constant(_rows(distribution, lambda core: core.loc)[0])
@@ -167,7 +181,11 @@ def _field(distribution: tfd.Distribution, name: str) -> Field:
         return Categories(name, _rows(distribution, _log_probs)[0], core.dtype)
     found = _normals(distribution)
     if found is None:
-        raise ValueError(f"{name} must be {KNOWN}, for a GaussianBelief, got {type(core).__name__}")
+        kinds = [type(each).__name__.lstrip("_") for each in (core, distribution)]
+        raise ValueError(
+            f"{name} must be {KNOWN}, for a GaussianBelief, got"
+            f" {' inside of '.join(dict.fromkeys(kinds))}"
+        )
     loc, spread, bijector, limit = found
     shape = loc.shape[1:].as_list()
     size = loc[0].shape.num_elements()

@@ -150,8 +150,9 @@ class UserModel(Dynamics):
         """The log-probability of what an agent saw of the response, given the users' state, [B].
 
         By default it is that of the `recorded_draw` under `response`, so a belief cannot disagree
-        with the simulation. A user model overrides this method where an agent does not see all of
-        the draw; it then sums over the draws that it may have been, as
+        with the simulation. What `outcome` computes from the state is not drawn, so it is no
+        evidence of the state. A user model overrides this method where an agent does not see all of
+        the draw. It then sums over the draws that it may have been, as
         `Alternatives.log_likelihood` does.
 
         Args:

@@ -301,6 +301,11 @@ def prior_of(**parts):
             " distribution that depends on user_type",
         ),
         (
+            lambda: GaussianBelief(prior_of(patience=tfd.Deterministic([1.0]))),
+            "initial_draws must make users differ, for a GaussianBelief, got the same for all users"
+            " of Choosers",
+        ),
+        (
             lambda: GaussianBelief(Choosers(prior=normal_tastes(10)), num_particles=22),
             "num_particles must be even and at least 24, for 10 normal coordinates, got 22",
         ),

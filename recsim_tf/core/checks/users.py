@@ -18,6 +18,8 @@ from recsim_tf.core.models import UserModel
 # Of a choice, more than those of "never" that a model writes as a finite logit.
 _POSSIBLE = -20.0
 _MAX_OUTCOMES = 32
+# Rounding of a log-probability.
+_SAME_LOG_PROB = 1e-3
 
 
 class CheckedUsers(UserModel):
@@ -48,6 +50,7 @@ class CheckedUsers(UserModel):
         method = Method.of(self.users, "response")
         distribution, draws = check_distribution(method, state, slate, users=self.num_users)
         self._check_empty_positions(method, distribution, draws, state, slate)
+        self._check_likelihood(distribution, draws, state, slate)
         return distribution
 
     def outcome(self, state, slate, draw):
@@ -134,4 +137,30 @@ class CheckedUsers(UserModel):
                 method.refuse(
                     f"and {outcome} must not click an empty position, where slate.mask is False",
                     f"clicked {clicked[wrong][0]}",
+                )
+
+    def _check_likelihood(self, distribution, draws, state, slate) -> None:
+        """Requires that what is seen of a draw is as probable as the draw, or more where not all of
+        it is seen. Users who leave this to `UserModel` pass.
+        """
+        kind = type(self.users)
+        sees_parts = kind.likelihood is not UserModel.likelihood
+        if not sees_parts and kind.recorded_draw is UserModel.recorded_draw:
+            return
+        method = Method.of(self.users, "likelihood" if sees_parts else "recorded_draw")
+        for draw in draws:
+            seen = self.observe_response(self.outcome(state, slate, draw))
+            if not sees_parts:
+                method.pure(slate, seen)
+            likelihood = Method.of(self.users, "likelihood").pure(state, slate, seen)
+            check_tensor(method, likelihood, "float", users=self.num_users)
+            log_prob = distribution.log_prob(draw)
+            wrong = log_prob - likelihood if sees_parts else tf.abs(log_prob - likelihood)
+            is_comparable = not sees_parts or num_outcomes(distribution) is not None
+            # NaN is no closer.
+            if is_comparable and not tf.reduce_all(wrong < _SAME_LOG_PROB):
+                user = int(tf.argmin(tf.cast(wrong < _SAME_LOG_PROB, tf.int32)))
+                method.refuse(
+                    f"must make what is seen as probable as the draw, {log_prob[user].numpy():.4f}",
+                    f"{likelihood[user].numpy():.4f}",
                 )
