@@ -55,8 +55,7 @@ class KeyTermUsers(UserModel):
 
     Args:
       num_features: F, at least 2.
-      num_rounds: rounds of a session, None for no end. 400 is the mean of the rounds that a user
-        has in the source.
+      num_rounds: rounds of a session. A user of the source has 400 on average.
       dtype: tf.float32 or tf.float64.
 
     Raises:
@@ -64,12 +63,11 @@ class KeyTermUsers(UserModel):
     """
 
     num_features: int = 50
-    num_rounds: int | None = 400
+    num_rounds: int = 400
 
     def check(self):
         validation.check_at_least(2, num_features=self.num_features)
-        if self.num_rounds is not None:
-            validation.check_count(num_rounds=self.num_rounds)
+        validation.check_count(num_rounds=self.num_rounds)
 
     def check_documents(self, documents, slate_size):
         if isinstance(documents, KeyTermDocuments) and documents.num_features != self.num_features:
@@ -126,8 +124,6 @@ class KeyTermUsers(UserModel):
         return state._replace(rounds=state.rounds + tf.cast(recommended, tf.int32))
 
     def departure(self, state):
-        if self.num_rounds is None:
-            return tf.zeros(state.rounds.shape, tf.bool)
         return state.rounds >= self.num_rounds
 
     def observe(self, state):

@@ -71,7 +71,6 @@ def test_a_user_leaves_after_their_rounds_and_questions_do_not_count():
     np.testing.assert_array_equal(USERS.departure(state), [False, False])
     state = USERS.update(state, slate, response, ())
     np.testing.assert_array_equal(USERS.departure(state), [True, False])
-    assert not np.any(KeyTermUsers(3, num_rounds=None).departure(state))
 
 
 def test_the_likelihood_has_a_gradient_to_features_and_tastes_also_at_empty_positions():
