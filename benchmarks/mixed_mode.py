@@ -1,8 +1,15 @@
 """Conversations between a system and its users: asking, comparing, endorsing beside recommending.
 
-    python benchmarks/mixed_mode.py [conucb ...] [--seed=0] [--json=PATH] [--quick]
+    python benchmarks/mixed_mode.py [SECTION ...] [--seed=0] [--json=PATH] [--quick]
 
+regret: of the recommended item, by turns of each policy, see `conversations/regret.py`.
+slates: what users find on slates of three, see `conversations/slates.py`.
+stopping: when to stop asking, see `conversations/stopping.py`.
+anchors: questions about attributes with and without an anchor, see `conversations/anchors.py`.
+learning: agents that learn when to ask, see `conversations/learning.py`.
+recovery: parameters of replies from logs of conversations, see `conversations/recovery.py`.
 conucb: conversational bandits in their synthetic world, see `conversations/conucb.py`.
+speed: turns a CPU second on one core, see `conversations/speed.py`.
 
 Without a section, all of them.
 """
@@ -23,7 +30,16 @@ from sections import measure
 
 _FLAGS = flags.FLAGS
 # Each is a module of `conversations`, with `measure(settings)`. Its figures begin with its name.
-_SECTIONS = ("conucb",)
+_SECTIONS = (
+    "regret",
+    "slates",
+    "stopping",
+    "anchors",
+    "learning",
+    "recovery",
+    "conucb",
+    "speed",
+)
 
 
 def main(argv: Sequence[str]) -> None:

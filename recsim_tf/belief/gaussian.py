@@ -54,9 +54,9 @@ class GaussianBelief(Belief):
     Then it is believed in part: weights are mixed with equal ones, until they are worth F + 2
     particles.
 
-    Users may change. Draws that `initial_state` passes on into the state, as they are, are fitted
-    anew after `update`. The other fields of the state move for all particles by the same amount:
-    the weighted mean for floats, and that of the likeliest particle for other numbers.
+    Users may change. Draws that `initial_state` passes on into the state, as the same tensors, are
+    fitted anew after `update`. The other fields of the state move for all particles by the same
+    amount: the weighted mean for floats, and that of the likeliest particle for other numbers.
 
     Args:
       users: the user model.
@@ -175,35 +175,21 @@ class GaussianBelief(Belief):
         """What stands for the draws in the state after a turn, and for whom it has changed, bool
         [B]. What `update` passes on as it is stays the same object.
         """
-        old, new = tf.nest.flatten(before), tf.nest.flatten(after)
         changed = tf.zeros([nests.num_rows(before) // self.num_particles], tf.bool)
-
-        def found(value, place, read):
-            nonlocal changed
-            if new[place] is old[place]:
-                return value
-            differs = by_user(new[place] != old[place], self.num_particles)
-            changed |= tf.reduce_any(differs, axis=list(range(1, differs.shape.rank)))
-            return by_user(read(new[place]), self.num_particles)
-
         if before is after:
             return sampled, changed
-        coordinates, categories = (
-            [found(*each) for each in zip(values, places, readers, strict=True)]
-            for values, places, readers in (
-                (
-                    sampled.coordinates,
-                    self._layout.normals,
-                    [field.coordinates for field in prior.normals],
-                ),
-                (
-                    sampled.categories,
-                    self._layout.categories,
-                    [lambda codes: tf.cast(codes, tf.int32) for _ in prior.categories],
-                ),
-            )
-        )
-        return Sampled(coordinates, categories), changed
+        old, new = tf.nest.flatten(before), tf.nest.flatten(after)
+        normals, categories = self._layout.normals, self._layout.categories
+        fields: list[Normals | Categories] = [*prior.normals, *prior.categories]
+        values = [*sampled.coordinates, *sampled.categories]
+        found = []
+        for value, place, field in zip(values, [*normals, *categories], fields, strict=True):
+            if new[place] is not old[place]:
+                differs = by_user(new[place] != old[place], self.num_particles)
+                changed |= tf.reduce_any(differs, axis=list(range(1, differs.shape.rank)))
+                value = by_user(field.read(new[place]), self.num_particles)
+            found.append(value)
+        return Sampled(found[: len(normals)], found[len(normals) :]), changed
 
     def _find_layout(self, prior: Prior) -> "_Layout":
         fitted = moments.zeros(prior, 1)

@@ -47,7 +47,7 @@ class Normals:
         """[R, ...]: the draws with coordinates [R, f]."""
         return self.bijector.forward(tf.reshape(coordinates, [-1, *self.shape]))
 
-    def coordinates(self, draws: tf.Tensor) -> tf.Tensor:
+    def read(self, draws: tf.Tensor) -> tf.Tensor:
         """[R, f]: the coordinates of draws [R, ...]."""
         found = tf.reshape(self.bijector.inverse(draws), [-1, self.size])
         return tf.clip_by_value(found, -self.limit, self.limit) if self.limit else found
@@ -60,6 +60,10 @@ class Categories:
     name: str
     log_probs: tf.Tensor  # [..., C]
     dtype: tf.DType  # of a draw [...]
+
+    def read(self, draws: tf.Tensor) -> tf.Tensor:
+        """int32 [R, ...]: the categories of draws [R, ...]."""
+        return tf.cast(draws, tf.int32)
 
 
 @dataclasses.dataclass

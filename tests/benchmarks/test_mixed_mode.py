@@ -15,4 +15,4 @@ def test_a_quick_run_of_conucb_gives_the_regret_of_every_policy_and_the_bars(tmp
 def test_an_unknown_section_is_one_line_that_names_the_known_ones():
     process = run_python("benchmarks/mixed_mode.py", "nothing")
     assert process.returncode == 1
-    assert "name some of conucb" in process.stderr
+    assert "name some of regret" in process.stderr
