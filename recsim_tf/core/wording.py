@@ -28,6 +28,7 @@ class Wording:
           A sentence without its subject, or None for the fields by their names.
         """
         del query, documents
+        return None
 
     def document(self, document: Nest) -> str | None:
         """A document, as "a slow song, 90 bpm"; None for its fields by their names.
@@ -36,6 +37,7 @@ class Wording:
           document: as it was shown, or a candidate, which lacks what only showing it reveals.
         """
         del document
+        return None
 
     def response(self, response: Nest, documents: Sequence[Nest | None], query: Nest) -> str | None:
         """What the user does, as "plays 2 to the end"; None for the clicks and the fields.
@@ -46,6 +48,7 @@ class Wording:
           query: of the turn, () where there is none.
         """
         del response, documents, query
+        return None
 
     def user(self, user: Nest) -> Nest:
         """The part of a user's state that a reader follows; by default all of it.

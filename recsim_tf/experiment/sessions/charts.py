@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-# Width and distance of the bars of a chart, in pixels.
-_BAR, _STEP = 8, 10
+# Width and distance of the bars of a chart, and the largest distance in a strip, in pixels.
+_BAR, _STEP, _STRIP_STEP = 8, 10, 16
 
 
 class Bar(NamedTuple):
@@ -35,17 +35,18 @@ def bars(values: Sequence[Bar], height: int = 34) -> str:
 
 
 def strip(values: Sequence[float], height: int = 40) -> str:
-    """Many bars without words, over the whole width of the page."""
+    """Many bars without words, over the width of the page where they fill it."""
     low, high = _range(values)
-    scale = height / (high - low)
+    scale, length = height / (high - low), max(len(values), 1)
     path = "".join(
         f"M{place} {_short(high * scale)}v{_short(-value * scale)}h.8V{_short(high * scale)}z"
         for place, value in enumerate(values)
         if value
     )
     return (
-        f'<svg class="strip" viewBox="0 0 {max(len(values), 1)} {height}"'
-        f' preserveAspectRatio="none"><path d="{path}"/></svg>'
+        f'<svg class="strip" style="max-width:{length * _STRIP_STEP}px"'
+        f' viewBox="0 0 {length} {height}" preserveAspectRatio="none"><path d="{path}"/>'
+        f'<path class="zero" d="M0 {_short(high * scale)}H{length}"/></svg>'
     )
 
 

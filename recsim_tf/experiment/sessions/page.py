@@ -9,7 +9,7 @@ from recsim_tf._version import __version__
 from recsim_tf.experiment.sessions import charts
 from recsim_tf.experiment.sessions.sessions import Alternative, Alternatives, Session, Turn
 from recsim_tf.experiment.sessions.style import STYLE
-from recsim_tf.experiment.sessions.words import column, number
+from recsim_tf.experiment.sessions.words import column, counted, number
 from recsim_tf.pages import page
 
 # Alternatives that are no candidates, of which so many are named.
@@ -73,7 +73,7 @@ def _legend(sessions: Sequence[Session]) -> str:
 def _section(session: Session) -> tuple[str, str, list[str]]:
     parts = [
         f'<p class="ending">{escape(session.ending[0].upper() + session.ending[1:])}: reward'
-        f" <b>{number(session.total)}</b>, {number(session.clicks)} clicks.</p>",
+        f" <b>{number(session.total)}</b>, {counted(session.clicks, 'click')}.</p>",
         charts.strip(session.rewards.tolist()),
         f'<p class="caption">reward of each turn, at most {number(session.rewards.max())}</p>',
     ]
@@ -87,8 +87,8 @@ def _section(session: Session) -> tuple[str, str, list[str]]:
     rest = session.rewards[len(session.turns) :]
     if len(rest):
         parts.append(
-            f'<p class="more">… {len(rest):,} more turns, with a reward of {number(rest.sum())}:'
-            " see the table.</p>"
+            f'<p class="more">… {counted(len(rest), "more turn")}, with a reward of'
+            f" {number(rest.sum())}: see the table.</p>"
         )
     if session.finish != session.start:
         parts.append(f'<p class="state"><b>ends with</b> {escape(session.finish)}</p>')

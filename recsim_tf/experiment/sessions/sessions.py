@@ -4,13 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recsim_tf.experiment.sessions.words import counted
+
 LEFT, TIME_LIMIT, CUT_OFF = "left", "time limit", "cut off"
 
 
 class Alternative(NamedTuple):
     """What a policy could have chosen, with its numbers."""
 
-    index: int  # among all of its kind; a candidate's is that of slates
+    place: int  # among all of its kind; a candidate's is that of slates
     words: str
     numbers: tuple[float, ...]  # NaN where one means nothing
     shown: bool  # whether it is a candidate on the slate
@@ -68,7 +70,7 @@ class Session(NamedTuple):
     @property
     def ending(self) -> str:
         """How it ended, in words."""
-        after = f"after {self.num_turns:,} turn{'s' if self.num_turns != 1 else ''}"
+        after = f"after {counted(self.num_turns, 'turn')}"
         return {
             LEFT: f"the user left {after}",
             TIME_LIMIT: f"the time limit ended it {after}",

@@ -6,7 +6,7 @@ STYLE = """\
   :root { --shown: #6ea4f4; --clicked: #f2a154; --other: #565c67; --card: #1f2228; } }
 body { max-width: 70rem; }
 p.about { color: var(--soft); margin: .2rem 0 1.2rem; max-width: none; }
-table.users { border: 0; font-size: .95rem; }
+table.users { border: 0; font-size: .95rem; } table.users td { white-space: nowrap; }
 table.users td, table.users th { border-bottom: 1px solid var(--line); }
 table.users td:last-child, table.users th:last-child { text-align: left; }
 a { color: var(--shown); }
@@ -22,8 +22,9 @@ section h2 { border: 0; margin: .8rem 0 0; padding: 0; }
 p.ending { margin: .1rem 0 .6rem; } p.state { color: var(--soft); font-size: .9rem;
   max-width: none; margin: .5rem 0; }
 p.state b { color: var(--ink); font-weight: 600; }
-svg.strip { display: block; width: 100%; height: 40px; border-bottom: 1px solid var(--line); }
+svg.strip { display: block; width: 100%; height: 41px; }
 svg.strip path { fill: var(--shown); opacity: .75; }
+path.zero { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
 p.caption { color: var(--soft); font-size: .8rem; margin: .15rem 0 .9rem; }
 .turn { display: grid; grid-template-columns: 2.6rem minmax(17rem, 1.6fr) minmax(12rem, 1fr) 4rem
   10rem; gap: 0 1rem; padding: .55rem 0; border-top: 1px solid var(--line);
@@ -52,7 +53,6 @@ p.caption { color: var(--soft); font-size: .8rem; margin: .15rem 0 .9rem; }
 svg.bars { display: block; max-width: 100%; } svg.bars + svg.bars { margin-top: .3rem; }
 .bars .other rect { fill: var(--other); } .bars .shown rect { fill: var(--shown); }
 .bars .clicked rect { fill: var(--clicked); }
-.bars path.zero { stroke: var(--line); stroke-width: 1; }
 .turn table { border: 0; font-size: .82rem; margin: .4rem 0; }
 .turn td, .turn th { padding: .1rem .7rem .1rem 0; }
 .turn tr.shown td:first-child { color: var(--shown); font-weight: 600; }

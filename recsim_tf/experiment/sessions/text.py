@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from recsim_tf.experiment.sessions.sessions import Alternatives, Session, Shown, Turn
-from recsim_tf.experiment.sessions.words import column, number
+from recsim_tf.experiment.sessions.words import column, counted, number
 from recsim_tf.tables import plain_table, text_table
 
 _WIDTH = 98
@@ -50,15 +50,12 @@ def _session(session: Session, max_turns: int) -> Iterator[str]:
     rest = session.rewards[len(told) :]
     if len(rest):
         yield ""
-        yield f"... {_turns(len(rest))}, with a reward of {number(rest.sum())} ..."
+        what = counted(len(rest), "more turn" if told else "turn")
+        yield f"... {what}, with a reward of {number(rest.sum())} ..."
     yield ""
     if session.finish != session.start:
         yield f"ends with {session.finish}"
     yield f"{session.ending[0].upper()}{session.ending[1:]}: reward {number(session.total)}."
-
-
-def _turns(count: int) -> str:
-    return f"{count:,} more turn{'s' * (count != 1)}"
 
 
 def _turn(turn: Turn) -> Iterator[str]:
@@ -88,7 +85,7 @@ def _shown(shown: Sequence[Shown], candidates: Alternatives | None) -> str:
         ["", *(document.words for document in shown)],
     ]
     if candidates is not None:
-        numbers = {row.index: row.numbers for row in candidates.rows}
+        numbers = {row.place: row.numbers for row in candidates.rows}
         of_shown = zip(*(numbers[document.candidate] for document in shown), strict=True)
         for name, values in zip(candidates.names, of_shown, strict=True):
             cells.append([name, *column(values)])

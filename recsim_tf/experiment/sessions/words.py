@@ -28,6 +28,11 @@ def number(value: Any, digits: int = 3) -> str:
     return str(value)
 
 
+def counted(count: float, what: str) -> str:
+    """As "1 click" or "2 clicks"."""
+    return f"{number(count)} {what}{'s' * (count != 1)}"
+
+
 def words(value: np.ndarray) -> str:
     """A value: a one-hot vector as its index, a long one shortened."""
     value = np.asarray(value)
