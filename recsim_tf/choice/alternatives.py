@@ -192,13 +192,15 @@ class Alternatives(CustomDistribution):
         return tf.constant([], tf.int32)
 
     def _log_prob(self, value):
+        # A gather, since XLA computes a concatenation anew for each term of a sum over it.
         log_probs = self.log_probs
-        chosen = tf.equal(value[..., tf.newaxis], tf.range(self.alphabet.num_symbols))
-        log_prob = tf.reduce_sum(
-            tf.where(chosen, log_probs, tf.zeros([], log_probs.dtype)), axis=-1
-        )
-        inside = (value >= 0) & (value < self.alphabet.num_symbols)
-        return tf.where(inside, log_prob, -float("inf"))
+        last = self.alphabet.num_symbols - 1
+        if value.shape != log_probs.shape[:-1]:
+            shape = tf.broadcast_dynamic_shape(tf.shape(value), tf.shape(log_probs)[:-1])
+            value = tf.broadcast_to(value, shape)
+            log_probs = tf.broadcast_to(log_probs, tf.concat([shape, [last + 1]], axis=0))
+        found = tf.gather(log_probs, tf.clip_by_value(value, 0, last), batch_dims=value.shape.rank)
+        return tf.where((value >= 0) & (value <= last), found, -float("inf"))
 
     def _mode(self):
         return tf.argmax(self.log_probs, axis=-1, output_type=tf.int32)

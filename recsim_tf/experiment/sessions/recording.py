@@ -30,7 +30,7 @@ class Recording(NamedTuple):
     @property
     def query(self) -> Nest:
         """Nest of [T, U, ...]: what the system said or asked, () where it cannot."""
-        # The one place that reads it: `self.transitions.query` where transitions have the field.
+
         return self.transitions.query
 
     @property
