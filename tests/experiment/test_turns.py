@@ -9,7 +9,6 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
-from recsim_tf.adapters import episodes
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
@@ -82,14 +81,6 @@ def test_simulations_have_random_turns_and_those_of_a_user_s_own_policy(tmp_path
     assert asking["mean_return"] > random["mean_return"] + 3 * error
     with open(folder.path / "sessions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 800
-
-
-def test_an_episode_file_of_a_simulation_holds_the_queries(tmp_path):
-    bindings = ["simulate.simulator = @asked()", "Evaluation.num_users = 10"]
-    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    commands.simulate(folder, episode_file=str(tmp_path / "run" / "log"))
-    trajectory = episodes.read(tmp_path / "run" / "log", asked()).trajectory()
-    assert set(np.unique(trajectory.transitions.query.strength)) == {0, 1}
 
 
 @pytest.mark.parametrize(
