@@ -15,7 +15,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.types import Clicks, Nest, Slate, Turn
@@ -171,7 +171,7 @@ class UserModel(Dynamics):
                 f"{type(self).__name__} must override recorded_draw, which finds choices only, got"
                 f" responses of {response.name}"
             )
-        return response.log_prob(self.recorded_draw(slate, seen))
+        return log_prob(response, self.recorded_draw(slate, seen))
 
     def observation_bounds(self) -> Nest:
         """`Bounds` of the observation: one for all of it, or a nest of its structure."""

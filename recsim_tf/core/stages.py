@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests, random
+from recsim_tf.core import distributions, nests, random
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
     InitialDraws,
@@ -296,7 +296,7 @@ def log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) ->
     Raises:
       ValueError: if the distribution has other batch axes than the users.
     """
-    log_prob = distribution.log_prob(draw)
+    log_prob = distributions.log_prob(distribution, draw)
     if log_prob.shape.rank != 1:
         raise ValueError(
             f"the distribution of {stage} must have one batch axis, the users, got"

@@ -34,8 +34,11 @@ def random_policy(simulator: SessionSource) -> Policy:
 
 def _random_query(simulator: SessionSource, slate: tf.Tensor, num_users, seed) -> Nest:
     query = turns.some_turn(simulator, num_users).query
-    for try_seed in random.split_seed(seed, _TRIES):
-        tried = turns.random_queries(simulator.query_spec, num_users, try_seed)
+    # One draw for all tries: XLA compiles several in several times the time.
+    draws = turns.random_queries(simulator.query_spec, _TRIES * num_users, seed)
+    for index in range(_TRIES):
+        rows = slice(index * num_users, (index + 1) * num_users)
+        tried = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], draws)
         # The last one that is allowed is as random as the first.
         query = nests.where(turns.accepted(simulator, Turn(slate, tried)), tried, query)
     return query

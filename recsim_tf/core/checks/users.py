@@ -12,7 +12,7 @@ from recsim_tf.core.checks.returns import (
     check_tensors,
     described,
 )
-from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.models import UserModel
 
 # Of a choice, more than those of "never" that a model writes as a finite logit.
@@ -128,7 +128,7 @@ class CheckedUsers(UserModel):
                     tf.fill([self.num_users], tf.cast(outcome, distribution.dtype))
                     for outcome in range(min(outcomes, _MAX_OUTCOMES))
                 ]
-            possible = [distribution.log_prob(draw) > _POSSIBLE for draw in draws]
+            possible = [log_prob(distribution, draw) > _POSSIBLE for draw in draws]
         for draw, is_possible in zip(draws, possible, strict=True):
             clicked = self.outcome(state, slate, draw).clicked
             wrong = is_possible[:, tf.newaxis] & ~slate.mask & (clicked != 0)
@@ -154,13 +154,13 @@ class CheckedUsers(UserModel):
                 method.pure(slate, seen)
             likelihood = Method.of(self.users, "likelihood").pure(state, slate, seen)
             check_tensor(method, likelihood, "float", users=self.num_users)
-            log_prob = distribution.log_prob(draw)
-            wrong = log_prob - likelihood if sees_parts else tf.abs(log_prob - likelihood)
+            of_draw = log_prob(distribution, draw)
+            wrong = of_draw - likelihood if sees_parts else tf.abs(of_draw - likelihood)
             is_comparable = not sees_parts or num_outcomes(distribution) is not None
             # NaN is no closer.
             if is_comparable and not tf.reduce_all(wrong < _SAME_LOG_PROB):
                 user = int(tf.argmin(tf.cast(wrong < _SAME_LOG_PROB, tf.int32)))
                 method.refuse(
-                    f"must make what is seen as probable as the draw, {log_prob[user].numpy():.4f}",
+                    f"must make what is seen as probable as the draw, {of_draw[user].numpy():.4f}",
                     f"{likelihood[user].numpy():.4f}",
                 )

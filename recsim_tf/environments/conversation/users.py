@@ -375,7 +375,8 @@ class ConversationUsers(UserModel):
         # With a list of nothing to compare there is no other outcome than "none".
         no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
         is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
-        compared = tf.nn.log_softmax(tf.where(is_none, -float("inf"), log_probs))
+        impossible = tf.constant(-float("inf"), log_probs.dtype)
+        compared = tf.nn.log_softmax(tf.where(is_none, impossible, log_probs))
         return tf.where(no_none, compared, log_probs)
 
     def _views(self, state, slate, utility) -> replies.Views:
