@@ -12,7 +12,7 @@ SLATE = np.tile(np.int32([0, 1]), [50, 1])
 def turn(simulator):
     """State, slate, draw and observed response of a step."""
     state = simulator.reset(50, seed=0)
-    shown, _ = Sampled(1, STEP_STAGES).show(simulator, state, SLATE)
+    shown, _ = Sampled(1, STEP_STAGES).show(simulator, state, recsim_tf.Turn(SLATE))
     _, transition = simulator.step(state, SLATE, seed=1)
     seen = simulator.users.observe_response(transition.response)
     return state.user, shown, transition.draws.response, seen
