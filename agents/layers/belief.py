@@ -7,7 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.belief import Belief, expected_max
+from recsim_tf.belief import Belief
 from recsim_tf.core import random
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource
@@ -87,8 +87,8 @@ class BeliefLayer(_Believes):
         weights = view.weights[..., tf.newaxis]
         mean = tf.reduce_sum(weights * view.state.taste, axis=1)
         variance = tf.reduce_sum(weights * (view.state.taste - mean[:, tf.newaxis]) ** 2, axis=1)
-        best, gap = _best_and_gap(view)
-        statistics = BeliefStatistics(mean, tf.sqrt(variance), best, gap)
+        best = tf.reduce_max(view.means, axis=-1)
+        statistics = BeliefStatistics(mean, tf.sqrt(variance), best, view.gap)
         return observation._replace(user=UserWithStatistics(observation.user, statistics))
 
 
@@ -176,10 +176,10 @@ class MenuLayer(_Believes):
     def augment(self, memory, observation):
         view = self._tracker.outlook(memory.belief, observation)
         turns = self._turns(view)
-        best, gap = _best_and_gap(view)
+        best = tf.reduce_max(view.means, axis=-1)
         index = tf.tile(tf.range(self._menu.num_turns)[tf.newaxis], [view.num_users, 1])
         return observation._replace(
-            user=Standing(best, gap, memory.num_turns / 10, observation.response.act),
+            user=Standing(best, view.gap, memory.num_turns / 10, observation.response.act),
             documents=Alternative(
                 index, self._menu.information(view, turns), self._menu.rewards(view, turns)
             ),
@@ -191,11 +191,6 @@ class MenuLayer(_Believes):
 
     def _turns(self, view: Outlook) -> Turn:
         return self._menu.turns(view, random.as_seed(_MENU_SEED))
-
-
-def _best_and_gap(view: Outlook) -> tuple[tf.Tensor, tf.Tensor]:
-    best = tf.reduce_max(view.means, axis=-1)
-    return best, tf.nn.relu(expected_max(view.weights, view.utilities) - best)
 
 
 def _number(name: str, shape: Sequence[int] = (), low: float | None = None) -> BoundedTensorSpec:

@@ -29,6 +29,7 @@ from recsim_tf.environments.conversation.types import (
     Traits,
     UserState,
 )
+from recsim_tf.environments.conversation.wording import ConversationWording
 
 # A logit whose probability is 1 in float32.
 _CERTAIN = 40.0
@@ -87,6 +88,7 @@ class ConversationUsers(UserModel):
         or a number; SILENT costs nothing then.
       leaves_satisfied: whether an accepted item ends the session.
       is_taste_observed: whether agents see the taste.
+      attribute_names: A names for people who read sessions, or () for numbers.
       dtype: tf.float32 or tf.float64.
 
     Raises:
@@ -131,6 +133,7 @@ class ConversationUsers(UserModel):
     patience_scale: Any = parameter(1.0, above=0)
     leaves_satisfied: bool = True
     is_taste_observed: bool = False
+    attribute_names: tuple[str, ...] = ()
 
     def check(self):
         validation.check_count(
@@ -149,6 +152,11 @@ class ConversationUsers(UserModel):
                 f"directions must have shape [A, S, num_factors={self.num_factors}], got {shape}"
             )
         self.num_attributes, self.num_senses = shape[-3], shape[-2]
+        if len(self.attribute_names) not in (0, self.num_attributes):
+            raise ValueError(
+                f"attribute_names must be {self.num_attributes} names or none, got"
+                f" {len(self.attribute_names)}"
+            )
         factors = {"num_factors": self.num_factors}
         for name in ("taste_loc", "taste_scale"):
             validation.check_table(name, self._value(name), or_number=True, **factors)
@@ -314,6 +322,9 @@ class ConversationUsers(UserModel):
 
     def turn_conditions(self, turn):
         return acts.conditions(turn)
+
+    def wording(self):
+        return ConversationWording(self.num_attributes, self.attribute_names)
 
     def _mode_logits(self, state, query) -> tf.Tensor:
         """[B, modes]; -inf where the act does not admit the mode."""

@@ -7,12 +7,16 @@ import tensorflow as tf
 
 from recsim_tf.belief import Belief
 from recsim_tf.core import nests, random
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.conversation import Act
 from recsim_tf.policies.elicitation.believing import BelievingPolicy
 from recsim_tf.policies.elicitation.entries import AskAttributes, CompareSet, Entry
 from recsim_tf.policies.elicitation.menu import Menu, at, check_measure
+from recsim_tf.policies.elicitation.outlook import Outlook
+
+RANDOM = "random"
 
 
 @gin.configurable
@@ -39,19 +43,25 @@ class AskMost(BelievingPolicy):
     ):
         super().__init__(simulator, belief)
         self.menu = Menu(simulator, entries)
-        if measure != "random":
+        if measure != RANDOM:
             check_measure(measure)
         self._measure = measure
 
     def choose(self, view, seed):
         turns_seed, index_seed = random.split_seed(seed, 2)
         turns = self.menu.turns(view, turns_seed)
-        if self._measure == "random":
+        if self._measure == RANDOM:
             return at(
                 turns,
                 random.uniform_integers([view.num_users], index_seed, self.menu.num_turns),
             )
         return at(turns, first_best(self.menu.information(view, turns, self._measure)))
+
+    def alternatives(self, view, seed):
+        if self._measure == RANDOM:
+            return Explanation()
+        turns_seed, _ = random.split_seed(seed, 2)
+        return _explained(self.menu, view, turns_seed, self._measure)
 
 
 @gin.configurable
@@ -92,6 +102,16 @@ class AskWhileItPays(BelievingPolicy):
         question = at(questions, first_best(values))
         offer = self.turn(Act.RECOMMEND, view.best_set(self.slate_size))
         return nests.where(asks, question, offer)
+
+    def alternatives(self, view, seed):
+        return _explained(self.menu, view, seed, "evoi")
+
+
+def _explained(menu: Menu, view: Outlook, seed: tf.Tensor, measure: str) -> Explanation:
+    """The values of the turns of a menu."""
+    values = menu.information(view, menu.turns(view, seed), measure)
+    name = "EVOI" if measure == "evoi" else measure.replace("_", " ")
+    return Explanation(alternatives={name: values}, labels=menu.labels)
 
 
 def first_best(values: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.belief import Belief, GaussianBelief
 from recsim_tf.core import nests
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Slate, Turn
 from recsim_tf.environments.conversation import Items, ObservedResponse, Query, query
@@ -81,6 +82,20 @@ class BelievingPolicy(abc.ABC):
     @abc.abstractmethod
     def choose(self, view: Outlook, seed: tf.Tensor) -> Turn:
         """The turn [B, ...] to take."""
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        """What the belief says of the candidates, and of the turns that the policy weighs."""
+        belief_state = self.tracker.update(policy_state, observation)
+        view = self.tracker.outlook(belief_state, observation)
+        return self.alternatives(view, seed)._replace(
+            candidates={"expected utility": view.means, "± of it": view.stddevs},
+            user={"to be gained by knowing": view.gap},
+        )
+
+    def alternatives(self, view: Outlook, seed: tf.Tensor) -> Explanation:
+        """The turns that the policy weighs, and their values; by default none."""
+        del view, seed
+        return Explanation()
 
     def turn(self, act: int, slate: tf.Tensor) -> Turn:
         """A turn without attributes, of a slate int32 [B, k]."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from recsim_tf.belief import Particles, expected_utility, recommendation_set
+from recsim_tf.belief import Particles, expected_max, expected_utility, recommendation_set
 from recsim_tf.core import nests
 from recsim_tf.core.types import Slate, Turn
 from recsim_tf.environments.conversation import ConversationUsers, Item, Query, UserState
@@ -33,6 +33,18 @@ class Outlook(NamedTuple):
     def means(self) -> tf.Tensor:
         """[B, N]: expected utilities of the candidates."""
         return expected_utility(self.weights, self.utilities)
+
+    @property
+    def stddevs(self) -> tf.Tensor:
+        """[B, N]: standard deviations of the utilities of the candidates."""
+        deviations = self.utilities - self.means[:, tf.newaxis]
+        return tf.sqrt(expected_utility(self.weights, deviations**2))
+
+    @property
+    def gap(self) -> tf.Tensor:
+        """[B]: what knowing the taste would add to the utility of the best candidate."""
+        best = tf.reduce_max(self.means, axis=-1)
+        return tf.nn.relu(expected_max(self.weights, self.utilities) - best)
 
     def best(self, slate_size: int) -> tf.Tensor:
         """int32 [B, K]: the candidates of the largest expected utilities."""

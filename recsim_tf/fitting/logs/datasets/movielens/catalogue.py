@@ -101,7 +101,11 @@ def movielens_users(
 ) -> ConversationUsers:
     """Users who talk of the genres of `read_movie_catalogue`."""
     found = read_movie_catalogue(data_dir, num_factors, min_ratings)
-    return ConversationUsers(num_factors=num_factors, directions=found.directions)
+    return ConversationUsers(
+        num_factors=num_factors,
+        directions=found.directions,
+        attribute_names=found.genre_names,
+    )
 
 
 def _factorise(residual, is_rated, num_factors):
