@@ -1,6 +1,7 @@
 """Conversations between a system and its users: asking, comparing, endorsing beside recommending.
 
-    python benchmarks/mixed_mode.py [SECTION ...] [--seed=0] [--json=PATH] [--quick]
+    python benchmarks/mixed_mode.py [SECTION ...] [--seed=0] [--json=PATH] [--plot=PATH]
+        [--quick]
 
 regret: of the recommended item, by turns of each policy, see `conversations/regret.py`.
 slates: what users find on slates of three, see `conversations/slates.py`.
@@ -26,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import commands
 from absl import app, flags
 from conversations.common import Settings
+from conversations.plot import draw
 from sections import measure
 
 _FLAGS = flags.FLAGS
@@ -47,16 +49,23 @@ def main(argv: Sequence[str]) -> None:
     unknown = [name for name in names if name not in _SECTIONS]
     if unknown:
         raise app.UsageError(f"name some of {', '.join(_SECTIONS)}, got {unknown[0]}")
+    if _FLAGS.plot and "regret" not in names:
+        raise app.UsageError("--plot draws the section regret, which must be among the sections")
     sections = {name: importlib.import_module(f"conversations.{name}").measure for name in names}
     result = measure(names, sections, Settings(_FLAGS.quick, _FLAGS.seed))
     command = ["python", "benchmarks/mixed_mode.py", *names, f"--seed={_FLAGS.seed}"]
     command += ["--json=PATH", *["--quick"] * _FLAGS.quick]
     content = {"benchmark": "mixed_mode", "quick": _FLAGS.quick, **result}
     note = "A smoke run: these figures mean nothing." if _FLAGS.quick else ""
-    commands.finish([shlex.join(command)], content, note)
+    commands.finish(
+        [shlex.join(command)], content, note, lambda path: draw(result["details"]["regret"], path)
+    )
 
 
 if __name__ == "__main__":
-    commands.define_flags(quick="Few users and short sessions; the figures mean nothing.")
+    commands.define_flags(
+        quick="Few users and short sessions; the figures mean nothing.",
+        plot="PNG for the regret by turns.",
+    )
     flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
     app.run(main)

@@ -1,4 +1,7 @@
-"""What users find on slates of three, turn by turn, in world W3: W1 with slates of three."""
+"""What users find on slates of three, turn by turn, in world W3: W1 with slates of three.
+
+The advantage of sets differs by catalogue, so users are of several.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -6,6 +9,7 @@ from conversations import worlds
 from conversations.common import Bar, Section, Settings
 
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies.elicitation import (
     RecommendBest,
     RecommendKnown,
@@ -15,24 +19,20 @@ from recsim_tf.policies.elicitation import (
 from recsim_tf.tables import text_table
 
 _NUM_TURNS = 10
-_NUM_USERS = {False: 768, True: 16}
+_NUM_USERS = {False: 256, True: 16}  # of a catalogue
+_NUM_CATALOGUES = {False: 3, True: 1}
 _NAMES = {"set": "best set", "top_k": "top three", "thompson": "Thompson", "oracle": "oracle"}
 
 
 def measure(settings: Settings) -> Section:
     num_users = _NUM_USERS[settings.quick]
-    simulator = worlds.world(slate_size=3)
-    belief = worlds.belief(simulator)
-    policies = {
-        "set": RecommendSet(simulator, belief),
-        "top_k": RecommendBest(simulator, belief),
-        "thompson": ThompsonSampling(simulator, belief),
-    }
+    catalogues = [
+        _rewards(number, num_users, settings.seed)
+        for number in range(_NUM_CATALOGUES[settings.quick])
+    ]
     rewards = {
-        name: worlds.course(simulator, policy, num_users, _NUM_TURNS, settings.seed).reward
-        for name, policy in policies.items()
+        name: np.concatenate([found[name] for found in catalogues], axis=1) for name in _NAMES
     }
-    rewards["oracle"] = _oracle(num_users, settings.seed)
     figures: dict[str, float] = {}
     rows = [("policy", *map(str, range(1, _NUM_TURNS + 1)), "sum", "±")]
     for name, reward in rewards.items():
@@ -46,16 +46,39 @@ def measure(settings: Settings) -> Section:
         Bar("slates_10.thompson", figures["slates_10.thompson"], top_k - 1, top_k + 1),
     ]
     lines = [
-        f"Utility of the user's choice by turn, {num_users} users (W3)",
+        (
+            f"Utility of the user's choice by turn, {num_users} users of each of {len(catalogues)}"
+            " catalogues (W3)"
+        ),
         *text_table(rows).splitlines(),
         *(bar.line(settings.quick) for bar in bars),
     ]
-    return Section(figures, {}, lines)
+    advantages = [float((found["set"] - found["top_k"]).sum(axis=0).mean()) for found in catalogues]
+    lines.append(
+        "set less top three, by catalogue: " + ", ".join(f"{each:.2f}" for each in advantages)
+    )
+    return Section(figures, {"set_less_top_k": advantages}, lines)
 
 
-def _oracle(num_users: int, seed: int) -> np.ndarray:
+def _rewards(catalogue: int, num_users: int, seed: int) -> dict[str, np.ndarray]:
+    """The rewards [T, U] of users of a catalogue, by policy."""
+    simulator = worlds.world(slate_size=3, catalogue=catalogue)
+    belief = worlds.belief(simulator)
+    policies = {
+        "set": RecommendSet(simulator, belief),
+        "top_k": RecommendBest(simulator, belief),
+        "thompson": ThompsonSampling(simulator, belief),
+    }
+    rewards = {
+        name: worlds.course(simulator, policy, num_users, _NUM_TURNS, seed).reward
+        for name, policy in policies.items()
+    }
+    return rewards | {"oracle": _oracle(simulator, num_users, seed)}
+
+
+def _oracle(simulator: Simulator, num_users: int, seed: int) -> np.ndarray:
     """The reward [T, U] of slates of the best three."""
-    simulator = worlds.with_users(worlds.world(slate_size=3), is_taste_observed=True)
+    simulator = worlds.with_users(simulator, is_taste_observed=True)
     policy = RecommendKnown(simulator)
     rollout = compiled(lambda seed: simulator.rollout(policy, num_users, _NUM_TURNS, seed))
     return rollout(tf.constant([seed, 1])).transitions.reward.numpy()

@@ -53,7 +53,7 @@ def measure(settings: Settings) -> Section:
     bars = []
     for cost in _COSTS:
         fixed = int(np.argmax([_earned(tune, cost, _fixed(tune, n)).mean() for n in _questions()]))
-        tuned = max(_THRESHOLDS, key=lambda t: _earned(tune, cost, _rule(tune, t * cost)).mean())
+        tuned = _tuned(tune, cost)
         stops = {
             "at once": _fixed(test, 0),
             "fixed": _fixed(test, fixed),
@@ -109,6 +109,18 @@ def _rule(paths: Paths, threshold: float) -> np.ndarray:
     stops = paths.evoi < threshold
     stops[-1] = True
     return np.argmax(stops, axis=0)
+
+
+def _tuned(paths: Paths, cost: float) -> float:
+    """The best threshold, times the cost: where a parabola in its logarithm, fitted to what the
+    thresholds earn, is highest. What they earn is flat there, and its maximum is noise.
+    """
+    earned = [_earned(paths, cost, _rule(paths, one * cost)).mean() for one in _THRESHOLDS]
+    curvature, slope, _ = np.polyfit(np.log(_THRESHOLDS), earned, 2)
+    if curvature >= 0:
+        return float(_THRESHOLDS[np.argmax(earned)])
+    best = np.exp(-slope / (2 * curvature))
+    return float(np.clip(best, _THRESHOLDS[0], _THRESHOLDS[-1]))
 
 
 def _earned(paths: Paths, cost: float, stop: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ NEVER = -math.inf
 _BATCH = 250
 
 
-def world(slate_size: int = 2, **changes) -> Simulator:
+def world(slate_size: int = 2, catalogue: int = 0, **changes) -> Simulator:
     """W1: users who always reply, do not leave, and tell nothing by how long they stay.
 
     100 items of 10 factors from Normal(0, 1 / 10), tastes from Normal(0, 1), choices with a
@@ -37,6 +37,7 @@ def world(slate_size: int = 2, **changes) -> Simulator:
 
     Args:
       slate_size: K.
+      catalogue: seed of the items.
       **changes: other parameters of the users.
     """
     users = ConversationUsers(
@@ -60,7 +61,7 @@ def world(slate_size: int = 2, **changes) -> Simulator:
     )
     return conversation(
         users,
-        Items(num_items=NUM_ITEMS, num_factors=NUM_FACTORS),
+        Items(num_items=NUM_ITEMS, num_factors=NUM_FACTORS, seed=catalogue),
         slate_size=slate_size,
         num_candidates=NUM_ITEMS,
         max_steps=None,
