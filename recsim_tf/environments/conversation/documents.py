@@ -73,8 +73,11 @@ class Items(DocumentModel):
             means = tf.reduce_mean(directions, axis=-2)
             factors = tf.cast(tf.convert_to_tensor(self.factors), self.dtype)
             wanted = tf.linalg.matvec(means, user.refinements, transpose_a=True)
-            logits = self.per_user("refinement", 2) * tf.matmul(wanted, factors, transpose_b=True)
-            popularity = tf.nn.softmax(logits)
+            if factors.shape.rank == 3:  # For each user.
+                degrees = tf.linalg.matvec(factors, wanted)
+            else:
+                degrees = tf.matmul(wanted, factors, transpose_b=True)
+            popularity = tf.nn.softmax(self.per_user("refinement", 2) * degrees)
         return candidate_ids(
             self.num_items, num_users, num_candidates, popularity, False, self.dtype
         )

@@ -287,7 +287,8 @@ class ConversationUsers(UserModel):
     def efforts(self, act: tf.Tensor) -> tf.Tensor:
         """The effort [B] of acts int32 [B]. Where it is one number, silence has none."""
         efforts = self.entries("effort", act, [len(Act)])
-        if validation.table_shape("effort", self.effort).rank:
+        # A number for each user is [B, 1].
+        if validation.table_shape("effort", self.effort)[-1:] == [len(Act)]:
             return efforts
         return tf.where(act == Act.SILENT, tf.zeros([], self.dtype), efforts)
 
