@@ -185,7 +185,9 @@ def test_all_parameters_of_conversations_are_fitted_but_those_of_candidates(conv
     # Candidates are given to the likelihood.
     of_candidates = ["documents.directions", "documents.refinement"]
     without_effect = {name: parameters[name] for name in of_candidates}
-    with pytest.raises(ValueError, match=r"documents\.directions does not act on the likelihood of"):
+    with pytest.raises(
+        ValueError, match=r"documents\.directions does not act on the likelihood of"
+    ):
         fit(simulator, without_effect, log, progress=False)
     acting = {name: each for name, each in parameters.items() if name not in of_candidates}
     search = LBFGS(max_iterations=1)

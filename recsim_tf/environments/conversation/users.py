@@ -377,8 +377,8 @@ class ConversationUsers(UserModel):
         no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
         is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
         impossible = tf.constant(-float("inf"), log_probs.dtype)
-        compared = tf.nn.log_softmax(tf.where(is_none, impossible, log_probs))
-        return tf.where(no_none, compared, log_probs)
+        # Whatever is normalised has an outcome, so that its gradient is finite.
+        return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
 
     def _views(self, state, slate, utility) -> replies.Views:
         directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
