@@ -234,14 +234,16 @@ def test_all_gradients_are_finite_for_every_act_also_where_nothing_is_chosen_or_
     slate = repeated(turns.all_turns())
     draw = Reply(tf.tile(tf.range(num_symbols), [num_cases]), tf.ones([num_cases * num_symbols]))
     with tf.GradientTape() as tape:
-        state = repeated(turns.states(num_cases)._replace(taste=tf.convert_to_tensor(taste)))
+        state = turns.states(num_cases)._replace(
+            taste=tf.convert_to_tensor(taste), last_act=tf.fill([num_cases], int(Act.ASK))
+        )
+        state = repeated(state)
         log_prob = users.response(state, slate).log_prob(draw)
         after = users.update(state, slate, users.outcome(state, slate, draw), ())
         staying = users.departure(after).log_prob(tf.zeros_like(draw.symbol))
         # What an act does not admit is -inf.
-        total = tf.reduce_sum(
-            tf.where(tf.math.is_finite(log_prob), log_prob, 0) + staying + after.trust
-        )
+        possible = tf.where(tf.math.is_finite(log_prob), log_prob, 0)
+        total = tf.reduce_sum(possible + staying + after.trust)
         initial = users.initial_draws(4)
         draws = tf.nest.map_structure(tf.stop_gradient, random.sample(initial, (0, 1)))
         first = users.initial_state(draws)
