@@ -61,6 +61,13 @@ class Items(DocumentModel):
             self.factors = scaled.astype(self.dtype.as_numpy_dtype)
         validation.check_table("factors", self.factors, **axes)
         validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
+        if self.directions is not None:
+            shape = validation.table_shape("directions", self.directions)
+            if shape.rank not in (3, 4) or shape[-1] != self.num_factors:
+                raise ValueError(
+                    f"directions must have shape [A, S, num_factors={self.num_factors}], got"
+                    f" {shape}"
+                )
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus

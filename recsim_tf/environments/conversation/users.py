@@ -161,11 +161,20 @@ class ConversationUsers(UserModel):
         validation.check_table("act_effects", self.act_effects, or_number=True, **sizes)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, Items) and documents.num_factors != self.num_factors:
+        if not isinstance(documents, Items):
+            return
+        if documents.num_factors != self.num_factors:
             raise ValueError(
                 f"documents must have the num_factors={self.num_factors} of users, got"
                 f" {documents.num_factors}"
             )
+        if documents.directions is not None:
+            num_attributes = validation.table_shape("directions", documents.directions)[-3]
+            if num_attributes != self.num_attributes:
+                raise ValueError(
+                    f"documents must have the {self.num_attributes} attributes of users, got"
+                    f" directions of {num_attributes}"
+                )
 
     def initial_draws(self, num_users):
         shape = [num_users, self.num_factors]

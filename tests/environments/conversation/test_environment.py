@@ -1,7 +1,5 @@
 """The environment as a whole."""
 
-import dataclasses
-
 import gin
 import numpy as np
 import pytest
@@ -149,9 +147,7 @@ def test_what_does_not_go_together_is_one_line(arguments, message):
         recsim_tf.make("Conversation-v0", **arguments)
 
 
-def test_users_whose_attributes_change_need_not_change_the_items():
+def test_by_default_items_have_the_attributes_of_the_users():
     simulator = recsim_tf.make("Conversation-v0", users=ConversationUsers(4, num_attributes=1))
     assert simulator.documents.directions is simulator.users.directions
-    assert (
-        dataclasses.replace(simulator, documents=Items(num_factors=4)).documents.directions is None
-    )
+    assert simulator.documents.num_factors == 4
