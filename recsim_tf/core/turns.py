@@ -150,7 +150,7 @@ def accepted(source: TakesTurns, turn: Turn) -> tf.Tensor:
     return found
 
 
-def random_queries(spec: Nest, num_users, seed) -> Nest:
+def random_queries(spec: Nest, num_users, seed, num_queries: int | None = None) -> Nest:
     """Queries to users, uniform in the ranges of a query_spec. Where a range has no end it goes as
     far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
 
@@ -158,23 +158,24 @@ def random_queries(spec: Nest, num_users, seed) -> Nest:
       spec: of the query to one user.
       num_users: B, an int or a scalar tensor.
       seed: an integer or int32 [2].
+      num_queries: Q, to each user; None for one without an axis.
 
     Returns:
-      Nest of [B, ...].
+      Nest of [B, ...], or [B, Q, ...].
     """
+    outer = [num_users] if num_queries is None else [num_users, num_queries]
     leaves = tf.nest.flatten(spec)
     seeds = random.split_seed(seed, max(len(leaves), 1))
     drawn = [
-        _random_leaf(leaf, num_users, leaf_seed)
-        for leaf, leaf_seed in zip(leaves, seeds, strict=False)
+        _random_leaf(leaf, outer, leaf_seed) for leaf, leaf_seed in zip(leaves, seeds, strict=False)
     ]
     return tf.nest.pack_sequence_as(spec, drawn)
 
 
-def _random_leaf(spec: tf.TensorSpec, num_users, seed) -> tf.Tensor:
+def _random_leaf(spec: tf.TensorSpec, outer, seed) -> tf.Tensor:
     dtype = spec.dtype
     numbers = random.uniform(
-        [num_users, *spec.shape], seed, dtype if dtype.is_floating else tf.float32
+        [*outer, *spec.shape], seed, dtype if dtype.is_floating else tf.float32
     )
     if dtype.is_bool:
         return numbers < 0.5

@@ -34,11 +34,10 @@ def random_policy(simulator: SessionSource) -> Policy:
 
 def _random_query(simulator: SessionSource, slate: tf.Tensor, num_users, seed) -> Nest:
     query = turns.some_turn(simulator, num_users).query
-    # One draw for all tries: XLA compiles several in several times the time.
-    draws = turns.random_queries(simulator.query_spec, _TRIES * num_users, seed)
+    # XLA compiles one draw sooner than as many as there are tries.
+    draws = turns.random_queries(simulator.query_spec, num_users, seed, _TRIES)
     for index in range(_TRIES):
-        rows = slice(index * num_users, (index + 1) * num_users)
-        tried = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], draws)
+        tried = tf.nest.map_structure(lambda leaf, index=index: leaf[:, index], draws)
         # The last one that is allowed is as random as the first.
         query = nests.where(turns.accepted(simulator, Turn(slate, tried)), tried, query)
     return query

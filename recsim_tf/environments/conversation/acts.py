@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.choice.alternatives import Alphabet
-from recsim_tf.core import nests, turns
+from recsim_tf.core import nests, turns, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.types import Nest, Turn
 from recsim_tf.environments.conversation.types import Query
@@ -96,7 +96,11 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
     Args:
       num_attributes: A.
       num_chips: C, the attributes that a turn can name.
+
+    Raises:
+      ValueError: if it is not positive.
     """
+    validation.check_count(num_chips=num_chips)
     return turns.query_spec(
         Query(tf.TensorSpec([], tf.int32), tf.TensorSpec([num_chips], tf.int32)),
         Query(Bounds(0, len(Act) - 1), Bounds(-1, num_attributes - 1)),

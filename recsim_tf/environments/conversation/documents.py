@@ -61,6 +61,13 @@ class Items(DocumentModel):
             self.factors = scaled.astype(self.dtype.as_numpy_dtype)
         validation.check_table("factors", self.factors, **axes)
         validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
+        if self.directions is not None:
+            shape = validation.table_shape("directions", self.directions)
+            if shape.rank not in (3, 4) or shape[-1] != self.num_factors:
+                raise ValueError(
+                    f"directions must have shape [A, S, num_factors={self.num_factors}], got"
+                    f" {shape}"
+                )
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus
@@ -73,8 +80,11 @@ class Items(DocumentModel):
             means = tf.reduce_mean(directions, axis=-2)
             factors = tf.cast(tf.convert_to_tensor(self.factors), self.dtype)
             wanted = tf.linalg.matvec(means, user.refinements, transpose_a=True)
-            logits = self.per_user("refinement", 2) * tf.matmul(wanted, factors, transpose_b=True)
-            popularity = tf.nn.softmax(logits)
+            if factors.shape.rank == 3:  # For each user.
+                degrees = tf.linalg.matvec(factors, wanted)
+            else:
+                degrees = tf.matmul(wanted, factors, transpose_b=True)
+            popularity = tf.nn.softmax(self.per_user("refinement", 2) * degrees)
         return candidate_ids(
             self.num_items, num_users, num_candidates, popularity, False, self.dtype
         )

@@ -49,7 +49,8 @@ def conversation(
         sessions of at most 20 turns.
 
     Raises:
-      ValueError: if users and documents differ in their number of factors.
+      ValueError: if users and documents differ in their number of factors or attributes, or
+        num_chips is out of range.
     """
     users = users or ConversationUsers(dtype=dtype)
     if documents is None:

@@ -169,11 +169,20 @@ class ConversationUsers(UserModel):
         validation.check_table("act_effects", self.act_effects, or_number=True, **sizes)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, Items) and documents.num_factors != self.num_factors:
+        if not isinstance(documents, Items):
+            return
+        if documents.num_factors != self.num_factors:
             raise ValueError(
                 f"documents must have the num_factors={self.num_factors} of users, got"
                 f" {documents.num_factors}"
             )
+        if documents.directions is not None:
+            num_attributes = validation.table_shape("directions", documents.directions)[-3]
+            if num_attributes != self.num_attributes:
+                raise ValueError(
+                    f"documents must have the {self.num_attributes} attributes of users, got"
+                    f" directions of {num_attributes}"
+                )
 
     def initial_draws(self, num_users):
         shape = [num_users, self.num_factors]
@@ -295,7 +304,8 @@ class ConversationUsers(UserModel):
     def efforts(self, act: tf.Tensor) -> tf.Tensor:
         """The effort [B] of acts int32 [B]. Where it is one number, silence has none."""
         efforts = self.entries("effort", act, [len(Act)])
-        if validation.table_shape("effort", self.effort).rank:
+        # A number for each user is [B, 1].
+        if validation.table_shape("effort", self.effort)[-1:] == [len(Act)]:
             return efforts
         return tf.where(act == Act.SILENT, tf.zeros([], self.dtype), efforts)
 
@@ -387,8 +397,8 @@ class ConversationUsers(UserModel):
         no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
         is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
         impossible = tf.constant(-float("inf"), log_probs.dtype)
-        compared = tf.nn.log_softmax(tf.where(is_none, impossible, log_probs))
-        return tf.where(no_none, compared, log_probs)
+        # Whatever is normalised has an outcome, so that its gradient is finite.
+        return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
 
     def _views(self, state, slate, utility) -> replies.Views:
         directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
