@@ -71,7 +71,7 @@ class Belief(tf.Module, abc.ABC):
           belief_state: a nest of [B, ...].
           slate: what was shown, a `Slate` of [B, K, ...]. Where its mask is False everywhere and
             nobody can choose, it says nothing.
-          seen: what was seen of the response, a nest of [B, K, ...].
+          seen: what was seen of the response, a nest of [B, ...].
         """
 
     @abc.abstractmethod
@@ -111,7 +111,7 @@ def live(
       users: the user model.
       state: nest of [B * P, ...].
       slate: [B * P, K, ...].
-      seen: nest of [B * P, K, ...].
+      seen: nest of [B * P, ...].
       innovate: draws innovations of their distribution, of batch shape [B * P].
     """
     log_likelihood = users.likelihood(state, slate, seen)

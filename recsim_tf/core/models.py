@@ -140,7 +140,7 @@ class UserModel(Dynamics):
 
         Args:
           slate: that was shown.
-          seen: the observed response, a nest of [B, K, ...].
+          seen: the observed response, a nest of [B, ...].
         """
         num_positions = slate.mask.shape[1]
         position = tf.argmax(seen.clicked, axis=1, output_type=tf.int32)
@@ -158,7 +158,7 @@ class UserModel(Dynamics):
         Args:
           state: of the users when the slate was shown.
           slate: that was shown.
-          seen: the observed response, a nest of [B, K, ...].
+          seen: the observed response, a nest of [B, ...].
 
         Raises:
           ValueError: if responses are no choice of a position or none, and `recorded_draw` is not
