@@ -22,7 +22,7 @@ def log_prob(distribution: tfd.Distribution, draw) -> tf.Tensor:
         return distribution.log_prob(draw)
     model = distribution.model
     # A model is a dict or a NamedTuple.
-    fields, draws = (each._asdict() if isinstance(each, tuple) else each for each in (model, draw))
+    fields, draws = (each if isinstance(each, dict) else each._asdict() for each in (model, draw))
     total = 0.0
     for name, field in fields.items():
         part = field

@@ -272,7 +272,7 @@ def _ideals_and_degrees(users, view):
     """
     directions = tf.cast(tf.convert_to_tensor(users.directions), view.utilities.dtype)
     taste = view.state.taste
-    num_users, num_particles, num_factors = view.num_users, *taste.shape[1:]
+    num_users, num_particles, num_factors = view.num_users, taste.shape[1], taste.shape[2]
     flat = tf.reshape(taste, [-1, num_factors])
     length = tf.sqrt(tf.maximum(tf.reduce_sum(flat**2, axis=-1, keepdims=True), 1e-12))
     senses = tf.reshape(view.state.senses, [num_users * num_particles, -1])
