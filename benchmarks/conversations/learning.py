@@ -29,8 +29,6 @@ _ROWS = {
     "evoi_rule": ("EVOI rule", Row(_RULE, _policy("AskWhileItPays"))),
     "evoi_rule_tuned": ("EVOI rule, tuned cost", Row(_RULE, _policy("tuned/AskWhileItPays"))),
     "dqn": ("DQN on the menu", Row("conversation/menu_dqn.gin")),
-    "tabular_q": ("tabular Q on the menu", Row("conversation/menu_tabular_q.gin")),
-    "reinforce": ("REINFORCE on turns", Row("conversation/reinforce.gin")),
     "oracle": ("knows tastes", Row("conversation/oracle.gin")),
 }
 
