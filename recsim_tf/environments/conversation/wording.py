@@ -61,7 +61,7 @@ class ConversationWording(Wording):
             answer = {YES: "yes", DONT_KNOW: "I don't know"}.get(value, "no")
             return f"answers: {answer}"
         if mode == Mode.RATE:
-            return f"gives 1 {value} of {NUM_RATINGS - 1}"
+            return f"rates 1 at {value} of {NUM_RATINGS - 1}"
         if mode == Mode.CRITIQUE:
             more = value < self._num_attributes
             attribute = self._attribute(value % self._num_attributes)

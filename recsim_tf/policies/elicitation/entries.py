@@ -207,8 +207,7 @@ class AskAttributes(Entry):
 
     @property
     def labels(self):
-        than = " than an item" if self._anchored else ""
-        return [f"ask for more of attribute {a}{than}" for a in range(self.num_turns)]
+        return [f"ask about attribute {attribute}" for attribute in range(self.num_turns)]
 
     def check(self, slate_size, users):
         if self.num_turns != users.num_attributes:
