@@ -35,8 +35,9 @@ def expected_max(weights: tf.Tensor, utilities: tf.Tensor) -> tf.Tensor:
       utilities: [B, P, ..., K], of the documents of each set.
     """
     best = tf.reduce_max(utilities, axis=-1)
-    shape = [*weights.shape, *[1] * (best.shape.rank - 2)]
-    return tf.reduce_sum(tf.reshape(weights, shape) * best, axis=1)
+    for _ in range(best.shape.rank - 2):
+        weights = weights[..., tf.newaxis]
+    return tf.reduce_sum(weights * best, axis=1)
 
 
 def recommendation_set(weights: tf.Tensor, utilities: tf.Tensor, slate_size: int) -> tf.Tensor:
