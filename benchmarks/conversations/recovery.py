@@ -36,7 +36,7 @@ _START = 0.5  # of all parameters
 _NUM_TURNS = 8
 _TEMPERATURE = "users.choice_sharpness"
 _SIZES = {
-    False: {"sessions": 5000, "logs": 20, "latent": 2000, "draws": 500},
+    False: {"sessions": 5000, "logs": 20, "latent": 1000, "draws": 250},
     True: {"sessions": 50, "logs": 2, "latent": 20, "draws": 20},
 }
 
@@ -143,7 +143,7 @@ def _fit_latent(simulator: Simulator, truth: dict[str, float], size, seed: int, 
         simulator,
         {_TEMPERATURE: Parameter(start=2.0)},
         log,
-        LBFGS(batch_size=min(size["latent"], 100)),
+        LBFGS(max_iterations=10, batch_size=min(size["latent"], 100)),
         uncertainty=None,
         num_draws=size["draws"],
         jit_compile=not quick,
