@@ -2,9 +2,11 @@
 
 import pytest
 
+from recsim_tf.core.types import Turn
 from recsim_tf.experiment import commands, config, fitting
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
+from tests.fitting.logs.datasets import ml_100k
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
@@ -41,14 +43,21 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
 def test_the_experiment_is_built(name):
     config.load([name], _SMALL)
     parts = experiment()
-    assert parts.policy.action_spec.shape == [parts.simulator.slate_size]
+    spec = parts.policy.action_spec
+    slate_spec = spec.slate if isinstance(spec, Turn) else spec
+    assert slate_spec.shape == [parts.simulator.slate_size]
 
 
 @pytest.mark.parametrize("name", SIMULATIONS)
 def test_the_simulation_runs(tmp_path, name):
-    config.load([name], ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
-    (policy,) = commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]
-    assert policy["episodes"] == 4
+    bindings = ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"]
+    if name == "conversation/movielens.gin":
+        ml_100k.write(tmp_path)
+        models = ("movielens_users", "movielens_items")
+        bindings += [f"{model}.data_dir = '{tmp_path}'" for model in models]
+    config.load([name], bindings)
+    for policy in commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]:
+        assert policy["episodes"] == 4
 
 
 @pytest.mark.parametrize("name", FITS)
