@@ -17,6 +17,17 @@ SIMULATIONS = [
     if "simulate.policies" in config.find_config(name).read_text()
 ]
 EXPERIMENTS = [name for name in config.packaged_configs() if name not in {*FITS, *SIMULATIONS}]
+# Beliefs take long to trace: one experiment and one simulation of them run with the other tests.
+_QUICK = ("conversation/menu_tabular_q.gin", "conversation/oracle.gin")
+
+
+def _marked(names):
+    return [
+        pytest.param(name, marks=pytest.mark.slow)
+        if name.startswith("conversation/") and name not in _QUICK
+        else name
+        for name in names
+    ]
 
 
 def test_every_experiment_has_a_name():
@@ -38,7 +49,7 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     )
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", _marked(EXPERIMENTS))
 @pytest.mark.filterwarnings("ignore")  # TF-Agents warns of its own dependencies.
 def test_the_experiment_is_built(name):
     config.load([name], _SMALL)
@@ -48,7 +59,7 @@ def test_the_experiment_is_built(name):
     assert slate_spec.shape == [parts.simulator.slate_size]
 
 
-@pytest.mark.parametrize("name", SIMULATIONS)
+@pytest.mark.parametrize("name", _marked(SIMULATIONS))
 def test_the_simulation_runs(tmp_path, name):
     bindings = ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"]
     if name == "conversation/movielens.gin":
