@@ -97,6 +97,6 @@ def test_a_log_and_a_simulator_must_both_have_queries_or_neither(log):
     ) as raised:
         session_log_prob(simulator(), log._replace(query=()))
     assert "\n" not in str(raised.value)
-    environment = recsim_tf.make(recsim_tf.registered()[0], slate_size=2)
+    environment = recsim_tf.make("DriftingTaste-v0", slate_size=2)
     with pytest.raises(ValueError, match="simulator must have a query_spec for a log with queries"):
         session_log_prob(environment, log)

@@ -65,6 +65,25 @@ def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
     return tf.reshape(tf.cast(observation, tf.float32), [num_users, -1])
 
 
+def has_discrete(space: spaces.Space) -> bool:
+    """Whether a space has a `Discrete` part."""
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        parts = space.values() if isinstance(space, spaces.Dict) else space
+        return any(map(has_discrete, parts))
+    return isinstance(space, spaces.Discrete)
+
+
+def with_numbers(observation: Any, space: spaces.Space) -> Any:
+    """An observation of one user with numbers, as Gymnasium has them, for arrays without axes in
+    the `Discrete` parts of its space.
+    """
+    if isinstance(space, spaces.Dict):
+        return {name: with_numbers(observation[name], part) for name, part in space.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(map(with_numbers, observation, space))
+    return np.int64(observation) if isinstance(space, spaces.Discrete) else observation
+
+
 def as_dicts(nest: Nest) -> Any:
     """A nest with dicts for its NamedTuples."""
     return _by_name(nest, dict, tuple)
