@@ -14,6 +14,7 @@ RECSIM_SLATE_SIZES = {
 }
 SLATE_SIZES = {
     **RECSIM_SLATE_SIZES,
+    "Conversation-v0": 3,
     "DriftingTaste-v0": 3,
     "KeyTerms-v0": 1,
     "PageClicks-v0": 3,

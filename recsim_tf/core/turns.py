@@ -43,11 +43,13 @@ def query_spec(specs: Nest, bounds: Nest) -> Nest:
 
 
 def check_query_spec(spec: Nest) -> None:
-    """Requires a nest of specs of known shape.
+    """Requires a nest of specs of known shape, or ().
 
     Raises:
       ValueError: for something else.
     """
+    if spec != () and not tf.nest.flatten(spec):
+        raise ValueError(f"query_spec must be () or a nest of tf.TensorSpec, got {spec!r}")
     for path, leaf in tree.flatten_with_path(spec):
         name = "/".join(["query_spec", *map(str, path)])
         if not isinstance(leaf, tf.TensorSpec):

@@ -104,7 +104,9 @@ class ShowSet(_Offer):
     act = Act.RECOMMEND
 
     def __init__(self, slate_size: int | None = None):
-        self._slate_size = _checked_size(slate_size)
+        if slate_size is not None:
+            validation.check_count(slate_size=slate_size)
+        self._slate_size = slate_size
 
     @property
     def labels(self):
@@ -129,7 +131,8 @@ class CompareSet(Entry):
     act = Act.COMPARE
 
     def __init__(self, slate_size: int = 2):
-        self._slate_size = _checked_size(slate_size, at_least=2)
+        validation.check_at_least(2, slate_size=slate_size)
+        self._slate_size = slate_size
 
     @property
     def labels(self):
@@ -294,12 +297,6 @@ def _no_attributes(view, num_turns):
 def _padded(values, length):
     missing = length - values.shape[-1]
     return tf.pad(values[..., :length], [[0, 0], [0, 0], [0, max(missing, 0)]], constant_values=-1)
-
-
-def _checked_size(slate_size, at_least=1):
-    if slate_size is not None:
-        validation.check_at_least(at_least, slate_size=slate_size)
-    return slate_size
 
 
 def _check_fits(own, slate_size):
