@@ -13,7 +13,13 @@ import recsim_tf.agents  # Before anything imports TF-Agents.
 import pdoc
 
 # `recsim_tf` documents the names that it has itself, choice models among them.
-MODULES = ("recsim_tf", *(f"recsim_tf.{name}" for name in recsim_tf._PACKAGES if name != "choice"))
+# A package with names of its own hides the packages in it.
+MODULES = (
+    "recsim_tf",
+    *(f"recsim_tf.{name}" for name in recsim_tf._PACKAGES if name != "choice"),
+    "recsim_tf.fitting.logs",
+    "recsim_tf.policies.elicitation",
+)
 
 
 def write(folder: Path) -> None:

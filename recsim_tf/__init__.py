@@ -30,10 +30,13 @@ if TYPE_CHECKING:
         StepDraws,
         Trajectory,
         Transition,
+        Turn,
     )
+    from recsim_tf.environments.conversation import conversation
     from recsim_tf.environments.drifting_taste import drifting_taste
     from recsim_tf.environments.interest_evolution import interest_evolution
     from recsim_tf.environments.interest_exploration import interest_exploration
+    from recsim_tf.environments.key_terms import key_terms
     from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
     from recsim_tf.environments.page_clicks import page_clicks
     from recsim_tf.registry import make, register, registered
@@ -54,14 +57,17 @@ __all__ = [
     "StepDraws",
     "Trajectory",
     "Transition",
+    "Turn",
     "UserModel",
     "__version__",
     "check",
     "choice",
     "click_reward",
+    "conversation",
     "drifting_taste",
     "interest_evolution",
     "interest_exploration",
+    "key_terms",
     "long_term_satisfaction",
     "make",
     "page_clicks",
@@ -89,10 +95,13 @@ _NAMES = {
         "StepDraws",
         "Trajectory",
         "Transition",
+        "Turn",
     ),
+    "environments.conversation": ("conversation",),
     "environments.drifting_taste": ("drifting_taste",),
     "environments.interest_evolution": ("interest_evolution",),
     "environments.interest_exploration": ("interest_exploration",),
+    "environments.key_terms": ("key_terms",),
     "environments.long_term_satisfaction": ("long_term_satisfaction",),
     "environments.page_clicks": ("page_clicks",),
     "registry": ("make", "register", "registered"),
@@ -101,6 +110,7 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 _PACKAGES = (
     "adapters",
     "agents",
+    "belief",
     "choice",
     "core",
     "environments",

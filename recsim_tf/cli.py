@@ -1,4 +1,6 @@
-"""The `recsim-tf` command: one sub-command each to train, evaluate, simulate, fit and sweep."""
+"""The `recsim-tf` command: one sub-command each to train, evaluate, look at sessions, simulate, fit
+and sweep.
+"""
 
 import argparse
 import contextlib
@@ -29,16 +31,33 @@ def _train(options: argparse.Namespace) -> None:
     commands.train(_folder(options))
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment import commands, config
+def _finished(options: argparse.Namespace):
+    """The folder of a run that is there, whose configuration is loaded."""
+    from recsim_tf.experiment import config
     from recsim_tf.experiment.runs.folder import RunDirectory
 
     folder = RunDirectory(options.root_dir)
     config.load_run(folder.config_file, options.trust, options.gin_file, options.gin_bindings)
+    return folder
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment import commands
+
+    folder = _finished(options)
     if options.watch:
         commands.watch(folder, options.watch_timeout)
     else:
-        commands.evaluate(folder, options.explain)
+        commands.evaluate(folder)
+
+
+def _sessions(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment import commands
+
+    request = commands.Request(
+        **{name: getattr(options, name) for name in commands.Request._fields}
+    )
+    commands.sessions(_finished(options), request)
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -141,6 +160,7 @@ def run(arguments: Sequence[str]) -> int:
     command = {
         "train": _train,
         "evaluate": _evaluate,
+        "sessions": _sessions,
         "simulate": _simulate,
         "fit": _fit,
         "sweep": _sweep,

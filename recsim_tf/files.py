@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import io
+import itertools
 import json
 import os
 import shutil
@@ -57,6 +58,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
         except BaseException:
             remove(temporary)
             raise
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """The folder of that name, or if it exists the first one with a number that does not."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(parent / new for new in names if not (parent / new).exists())
 
 
 def unfinished(path: Path) -> Path:

@@ -91,10 +91,18 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         metavar="FILE",
         help="a path or the name of a packaged config; may be repeated",
     )
+    trust = _Parser(add_help=False)
+    trust.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of yours that the run's config.gin may import; may be repeated",
+    )
     configured = [folder, files, bindings]
     main = _Parser(
         prog="recsim-tf",
-        description="Train, evaluate, simulate, fit and sweep.",
+        description="Train, evaluate, look at sessions, simulate, fit and sweep.",
         epilog="recsim-tf COMMAND --help lists the options of a command.",
     )
     main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")
@@ -114,19 +122,10 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         return by_name[name]
 
     command("train", "train an agent, or go on with a run", configured)
-    evaluate = command("evaluate", "evaluate the agent of a run, and its baselines", configured)
+    evaluate = command(
+        "evaluate", "evaluate the agent of a run, and its baselines", [*configured, trust]
+    )
     evaluate.add_argument(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of yours that the run's config.gin may import; may be repeated",
-    )
-    way = evaluate.add_mutually_exclusive_group()
-    way.add_argument(
-        "--explain", action="store_true", help="also print a few slates with the agent's values"
-    )
-    way.add_argument(
         "--watch",
         action="store_true",
         help="evaluate at every new checkpoint, while another process trains",
@@ -137,6 +136,9 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         default=3600.0,
         metavar="SECONDS",
         help="end --watch after so long without a new checkpoint",
+    )
+    _add_sessions_options(
+        command("sessions", "show sessions of a run turn by turn", [*configured, trust])
     )
     simulate = command("simulate", "simulate sessions under policies that do not learn", configured)
     simulate.add_argument(
@@ -164,3 +166,28 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     )
     sweep.add_argument("--dry_run", action="store_true", help="list the trials, and do nothing")
     return main, by_name
+
+
+def _add_sessions_options(sessions: _Parser) -> None:
+    sessions.add_argument(
+        "--policy", metavar="NAME", help="a baseline, such as random, instead of the agent"
+    )
+    who = sessions.add_mutually_exclusive_group()
+    who.add_argument(
+        "--num_users",
+        type=int,
+        metavar="N",
+        help="show the first N users of the evaluation; 3 where nothing is said",
+    )
+    who.add_argument(
+        "--user", type=int, metavar="I", help="show one user of the evaluation, counted from 0"
+    )
+    sessions.add_argument(
+        "--seed", type=int, metavar="SEED", help="other users than those of the evaluation"
+    )
+    sessions.add_argument(
+        "--max_turns", type=int, default=10, metavar="N", help="turns of a session to print"
+    )
+    sessions.add_argument(
+        "--output", metavar="DIR", help="a new folder for the page and the table, not in the run's"
+    )

@@ -6,16 +6,20 @@ from collections.abc import Callable
 import gin
 
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.conversation import conversation
 from recsim_tf.environments.drifting_taste import drifting_taste
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
+from recsim_tf.environments.key_terms import key_terms
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.page_clicks import page_clicks
 
 _factories: dict[str, Callable[..., Simulator]] = {
+    "Conversation-v0": conversation,
     "DriftingTaste-v0": drifting_taste,
     "InterestEvolution-v1": interest_evolution,
     "InterestExploration-v1": interest_exploration,
+    "KeyTerms-v0": key_terms,
     "LongTermSatisfaction-v1": long_term_satisfaction,
     "PageClicks-v0": page_clicks,
 }

@@ -10,6 +10,11 @@ def text_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> s
     return _table(rows, "simple", left)
 
 
+def plain_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """As `text_table`, without a line under the head."""
+    return _table(rows, "plain", left)
+
+
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown. The first row is its head, and the first column stands left."""
     return _table([[cell.replace("|", "\\|") for cell in row] for row in rows], "pipe", (0,))

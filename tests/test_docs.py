@@ -45,6 +45,7 @@ _TRIAL = (
 _SHORTER = {
     "train": _TRIAL,
     "evaluate": ("Evaluation.num_users = 20",),
+    "sessions": ("Evaluation.num_users = 20",),
     "simulate": ("Evaluation.num_users = 20",),
     "fit": (
         "simulated_log.num_sessions = 50",

@@ -137,11 +137,11 @@ MISTAKES = {
     ),
     "a policy without a state": (
         lambda: rollout(lambda observation, policy_state, seed: SLATE),
-        r"policy must return \(slate, policy_state\), got EagerTensor",
+        r"policy must return \(action, policy_state\), got EagerTensor",
     ),
     "a policy that returns nothing": (
         lambda: rollout(lambda observation, policy_state, seed: None),
-        r"policy must return \(slate, policy_state\), got NoneType",
+        r"policy must return \(action, policy_state\), got NoneType",
     ),
     "a policy that invents a state": (
         lambda: rollout(lambda observation, policy_state, seed: (SLATE, {"clicks": SLATE})),

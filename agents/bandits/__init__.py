@@ -1,5 +1,8 @@
-"""TF-Agents' bandits, which learn from all users, as slate agents."""
+"""TF-Agents' bandits, which learn from all users, as slate agents; and in `conversational` bandits
+with a model of each user.
+"""
 
+from recsim_tf.agents.bandits import conversational
 from recsim_tf.agents.bandits.arm_agent import (
     ArmAgent,
     TFArmPolicy,
@@ -13,5 +16,6 @@ __all__ = [
     "ClusterArms",
     "DocumentArms",
     "TFArmPolicy",
+    "conversational",
     "create_bandit",
 ]

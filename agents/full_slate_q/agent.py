@@ -18,8 +18,10 @@ from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSl
 from recsim_tf.agents.full_slate_q.slates import SlateTable
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.descent import Optimizer, build
+from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.core import random, validation
+from recsim_tf.core.explanations import Explained
 
 
 class FullSlateQLoss(NamedTuple):
@@ -78,7 +80,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
       train_step_counter: counts train steps; by default the global step.
 
     Raises:
-      ValueError: for a number out of range, or gradient_clipping with several replicas.
+      ValueError: for actions with queries, a number out of range, or gradient_clipping with several
+        replicas.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
         name: str = "FullSlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        checks.require_slates(name, action_spec)
         checks.require_fraction(gamma=gamma)
         checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
         checks.require_positive(reward_scale_factor=reward_scale_factor)
@@ -136,9 +140,14 @@ class FullSlateQAgent(tf_agent.TFAgent):
             q, _ = network(observation)
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
+        def explain(observation, policy_state, seed):
+            del policy_state, seed
+            return explain_slates(network(observation)[0], self._table.slates)
+
+        explained = Explained(greedy, explain)
         train_step = self._dqn.train_step_counter
         policies = (exploration or Exploration()).policies(
-            time_step_spec, action_spec, greedy, greedy, network.variables, train_step, seed
+            time_step_spec, action_spec, explained, explained, network.variables, train_step, seed
         )
         super().__init__(
             time_step_spec,
@@ -185,6 +194,7 @@ def create_full_slate_q(
       name: of the agent in tables and plots.
     """
     action_spec = environment.action_spec()
+    checks.require_slates(name, action_spec)
     return FullSlateQAgent(
         environment.time_step_spec(),
         action_spec,

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation
 
 
@@ -13,10 +14,11 @@ class Layer:
     observation o of the environment below,
 
         memory = update(memory, o)
-        slate = agent(augment(memory, o))
-        cost(memory, o, slate), then memory, slate = act(memory, o, slate)
+        action = agent(augment(memory, o))
+        cost(memory, o, action), then memory, action = act(memory, o, action)
 
-    and the slate goes to the environment below. `LayeredSimulator` runs this where an agent learns,
+    and the action goes to the environment below. An action is a slate int32 [B, K], or a `Turn`
+    where there is a `query_spec`. `LayeredSimulator` runs this where an agent learns,
     so that replay holds what the agent saw; `LayeredPolicy` runs it where a policy acts on the
     environment itself.
     """
@@ -30,18 +32,27 @@ class Layer:
         """Raises `ValueError` if the layer does not suit the environment below."""
         del simulator
 
-    def memory_spec(self, observation_spec: Observation, slate_size: int) -> Nest:
+    def action_format(self, below: ActionFormat) -> ActionFormat:
+        """What the agent chooses, from what the environment below takes; by default the same.
+
+        A layer that gives another format makes an action of the format below in `act`. The agent
+        chooses among the documents that it sees, so `augment` then shows it other ones.
+        """
+        return below
+
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat) -> Nest:
         """Specs of the memory of one user; () where the layer remembers nothing.
 
         Args:
           observation_spec: of the environment below, for one user.
-          slate_size: K.
+          actions: of the agent.
         """
-        del observation_spec, slate_size
+        del observation_spec, actions
         return ()
 
-    def observation_spec(self, observation_spec: Observation) -> Observation:
-        """Specs of what the agent sees of one user, from those of the environment below."""
+    def observation_spec(self, observation_spec: Observation, actions: ActionFormat) -> Observation:
+        """Specs of what the agent sees of one user; arguments as of `memory_spec`."""
+        del actions
         return observation_spec
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
@@ -56,18 +67,14 @@ class Layer:
         del memory
         return observation
 
-    def act(
-        self, memory: Nest, observation: Observation, slate: tf.Tensor
-    ) -> tuple[Nest, tf.Tensor]:
-        """The memory after the agent chose a slate int32 [B, K], and the slate that is shown
-        instead.
-        """
+    def act(self, memory: Nest, observation: Observation, action: Nest) -> tuple[Nest, Nest]:
+        """The memory after the agent chose an action, and the action that is taken instead."""
         del observation
-        return memory, slate
+        return memory, action
 
-    def cost(self, memory: Nest, observation: Observation, slate: tf.Tensor) -> tf.Tensor | None:
-        """What is taken off the agent's reward for choosing this slate, float32 [B], or None for
+    def cost(self, memory: Nest, observation: Observation, action: Nest) -> tf.Tensor | None:
+        """What is taken off the agent's reward for choosing this action, float32 [B], or None for
         nothing.
         """
-        del memory, observation, slate
+        del memory, observation, action
         return None

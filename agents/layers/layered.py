@@ -6,11 +6,12 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.adapters.tf_agents import TFSlatePolicy, rollout_policy
+from recsim_tf.adapters.tf_agents import TFSlatePolicy, action_spec, rollout_policy
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.core import nests, random
+from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
+from recsim_tf.core.types import Nest, Observation, Policy, Turn, initial_policy_state
 from recsim_tf.policies import fields
 
 
@@ -27,7 +28,7 @@ class LayeredState(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What followed a slate that the agent chose, over one or more steps of the environment
+    """What followed an action that the agent chose, over one or more steps of the environment
     below.
     """
 
@@ -54,19 +55,24 @@ class LayeredSimulator(SessionSource):
         layer.check(simulator)
         self.below = simulator
         self.layer = layer
-        self.slate_size = simulator.slate_size
-        self.num_candidates = simulator.num_candidates
+        actions = layer.action_format(simulator.action_format)
+        self.slate_size, self.num_candidates, self.query_spec = actions
+        self._has_actions_below = actions == simulator.action_format
         self.allow_duplicates = simulator.allow_duplicates
         self.resample_documents = simulator.resample_documents
         self.validate = simulator.validate
         self.num_users = simulator.num_users
         self.steps_per_decision = layer.steps_per_decision * simulator.steps_per_decision
         self.spec_below = simulator.observation_spec()
-        self.memory_spec = layer.memory_spec(self.spec_below, simulator.slate_size)
+        self.memory_spec = layer.memory_spec(self.spec_below, actions)
 
     def observation_spec(self) -> Observation:
         """Specs of what the agent sees of one user."""
-        return self.layer.observation_spec(self.spec_below)
+        return self.layer.observation_spec(self.spec_below, self.action_format)
+
+    def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
+        """Those of the environment below; none where the layer makes its turns."""
+        return self.below.turn_conditions(turn) if self._has_actions_below else []
 
     def reset(self, num_users: int, seed) -> LayeredState:
         """Starts a session for each of `num_users` new users."""
@@ -87,21 +93,21 @@ class LayeredSimulator(SessionSource):
         """What the agent sees."""
         return self.layer.augment(state.memory, self.below.observe(state.below))
 
-    def step(self, state: LayeredState, slate: tf.Tensor, seed) -> tuple[LayeredState, Decision]:
-        """Takes a slate int32 [B, K]; users whose session has ended stay as they are."""
+    def step(self, state: LayeredState, action: Nest, seed) -> tuple[LayeredState, Decision]:
+        """Takes a slate int32 [B, K], or a turn; users whose session has ended stay as they are."""
         num_users = nests.batch_size(state.done)
-        cost = self.layer.cost(state.memory, self.below.observe(state.below), slate)
+        cost = self.layer.cost(state.memory, self.below.observe(state.below), action)
         reward = tf.zeros([num_users])
         if cost is not None:
             reward -= tf.where(state.done, 0.0, cost)
         nothing = tf.zeros([num_users], tf.bool)
         decision = Decision(reward, tf.ones([num_users]), nothing, nothing)
         if self.layer.steps_per_decision == 1:
-            return self._step_below(0, state, decision, slate, seed)
+            return self._step_below(0, state, decision, action, seed)
 
         def body(step, state, decision, seed):
             seed, step_seed = random.split_seed(seed, 2)
-            state, decision = self._step_below(step, state, decision, slate, step_seed)
+            state, decision = self._step_below(step, state, decision, action, step_seed)
             return step + 1, state, decision, seed
 
         loop_vars = (0, state, decision, random.as_seed(seed))
@@ -116,11 +122,11 @@ class LayeredSimulator(SessionSource):
         return state, decision
 
     def _step_below(
-        self, step, state: LayeredState, decision: Decision, slate, seed
+        self, step, state: LayeredState, decision: Decision, action, seed
     ) -> tuple[LayeredState, Decision]:
         active = ~state.done
-        memory, shown = self.layer.act(state.memory, self.below.observe(state.below), slate)
-        below, transition = self.below.step(state.below, shown, seed)
+        memory, taken = self.layer.act(state.memory, self.below.observe(state.below), action)
+        below, transition = self.below.step(state.below, taken, seed)
         memory = nests.where(
             active, self.layer.update(memory, self.below.observe(below)), state.memory
         )
@@ -156,15 +162,19 @@ class LayeredPolicy:
         memory = fields.zeros(self._memory_spec, num_users)
         return memory, initial_policy_state(self._policy, num_users)
 
-    def __call__(
-        self, observation: Observation, policy_state: Nest, seed
-    ) -> tuple[tf.Tensor, Nest]:
-        """The slates int32 [B, K] that are shown, and the next policy state."""
+    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
+        """The actions that are taken, and the next policy state."""
         memory, above = policy_state
         memory = self._layer.update(memory, observation)
-        slate, above = self._policy(self._layer.augment(memory, observation), above, seed)
-        memory, slate = self._layer.act(memory, observation, slate)
-        return slate, (memory, above)
+        action, above = self._policy(self._layer.augment(memory, observation), above, seed)
+        memory, action = self._layer.act(memory, observation, action)
+        return action, (memory, above)
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        """The explanation of the policy above."""
+        memory, above = policy_state
+        memory = self._layer.update(memory, observation)
+        return explanation_of(self._policy, self._layer.augment(memory, observation), above, seed)
 
 
 def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_policy.TFPolicy:
@@ -182,4 +192,4 @@ def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_po
         below = LayeredPolicy(simulator, below)
         simulator = simulator.below
     time_step_spec = ts.time_step_spec(simulator.observation_spec())
-    return TFSlatePolicy(time_step_spec, policy.action_spec, below, policy.variables(), seed)
+    return TFSlatePolicy(time_step_spec, action_spec(simulator), below, policy.variables(), seed)

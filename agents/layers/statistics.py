@@ -28,7 +28,7 @@ class SufficientStatistics(Layer, abc.ABC):
     def statistics(self, memory: Nest) -> Nest:
         """The statistics [B, ...] that the agent sees."""
 
-    def observation_spec(self, observation_spec):
+    def observation_spec(self, observation_spec, actions):
         user = UserWithStatistics(observation_spec.user, self.statistics_spec(observation_spec))
         return observation_spec._replace(user=user)
 
@@ -82,7 +82,7 @@ class FixedLengthHistory(SufficientStatistics):
             "response": remember_response,
         }
 
-    def memory_spec(self, observation_spec, slate_size):
+    def memory_spec(self, observation_spec, actions):
         return self.statistics_spec(observation_spec)
 
     def statistics_spec(self, observation_spec):
@@ -133,7 +133,7 @@ class ClusterClickStatistics(SufficientStatistics):
     the number T of clusters; a `ValueError` says what is missing.
     """
 
-    def memory_spec(self, observation_spec, slate_size):
+    def memory_spec(self, observation_spec, actions):
         return counts_spec(response_clusters(observation_spec.response))
 
     def statistics_spec(self, observation_spec):

@@ -1,4 +1,4 @@
-"""Layers for users who change slowly: hold a slate, and pay for changing it (advantage
+"""Layers for users who change slowly: hold a turn, and pay for changing it (advantage
 amplification).
 
 Mladenov et al. 2019, "Advantage Amplification in Slowly Evolving Latent-State Environments" (arXiv
@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.agents.shared import checks
-from recsim_tf.core import nests, validation
-from recsim_tf.core.types import Nest
+from recsim_tf.core import nests, turns, validation
+from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.types import Nest, Turn
 from recsim_tf.policies.observations import UserWithLastSlate
 
 
@@ -25,12 +27,13 @@ class HeldSlate(NamedTuple):
     slate: tf.Tensor  # int32 [B, K]
     # int32 [B], steps for which it was shown; 0 at the start of a session and when the next is due
     age: tf.Tensor
+    query: Nest = ()  # nest of [B, ...]: what was said or asked with it
 
 
 @gin.configurable(module="recsim_tf.agents")
 class TemporalAggregation(Layer):
-    """The agent chooses every `aggregation_period` steps, and its slate is held in between:
-    RecSim's temporal aggregation layer.
+    """The agent chooses every `aggregation_period` steps, and its slate is held in between, with
+    the query beside it: RecSim's temporal aggregation layer.
 
     A decision earns sum_i gamma^i r_i over the n steps for which it is held; n is less than the
     period where the session ends. The discount of a decision is gamma^(n - 1). The agent multiplies
@@ -60,12 +63,15 @@ class TemporalAggregation(Layer):
                 " resample_documents=False, got True"
             )
 
-    def memory_spec(self, observation_spec, slate_size):
-        return HeldSlate(tf.TensorSpec([slate_size], tf.int32), tf.TensorSpec([], tf.int32))
+    def memory_spec(self, observation_spec, actions):
+        slate = tf.TensorSpec([actions.slate_size], tf.int32)
+        return HeldSlate(slate, tf.TensorSpec([], tf.int32), actions.query_spec)
 
-    def act(self, memory, observation, slate):
-        shown = tf.where(memory.age[:, tf.newaxis] > 0, memory.slate, slate)
-        return HeldSlate(shown, (memory.age + 1) % self.steps_per_decision), shown
+    def act(self, memory, observation, action):
+        held = Turn(memory.slate, memory.query)
+        turn = nests.where(memory.age > 0, held, Turn.of(action))
+        age = (memory.age + 1) % self.steps_per_decision
+        return HeldSlate(turn.slate, age, turn.query), turn.action
 
 
 class LastSlate(NamedTuple):
@@ -73,10 +79,11 @@ class LastSlate(NamedTuple):
 
     documents: Nest  # nest of [B, K, ...]
     started: tf.Tensor  # bool [B]
+    query: Nest = ()  # nest of [B, ...]
 
 
-# (last [B, K, ...], next [B, K, ...]), one leaf of the documents' observation -> bool [B, K, ...],
-# whether they are the same
+# (last [B, ...], next [B, ...]), one leaf of the documents' observation or of a query -> bool [B,
+# ...], whether they are the same
 Comparison = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -94,13 +101,13 @@ class SwitchingCost(Layer):
     """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows
     it the last one.
 
-    Slates differ if the documents at any position differ. At the start of a session the first K
-    candidates count as the last slate. The cost only shapes learning: evaluations report the
-    environment's own rewards.
+    Slates differ if the documents at any position differ, or the queries beside them. At the start
+    of a session the first K candidates count as the last slate, and zeros as its query. The cost
+    only shapes learning: evaluations report the environment's own rewards.
 
     Args:
       switching_cost: in units of reward, at least 0.
-      same: compares a leaf of two slates' observed documents.
+      same: compares a leaf of two slates' observed documents, or of their queries.
 
     Raises:
       ValueError: for a negative cost.
@@ -111,49 +118,63 @@ class SwitchingCost(Layer):
         self._cost = switching_cost
         self._same = same
 
-    def memory_spec(self, observation_spec, slate_size):
+    def memory_spec(self, observation_spec, actions):
         def documents_of_slate(spec):
-            return tf.TensorSpec([slate_size, *spec.shape[1:]], spec.dtype)
+            return tf.TensorSpec([actions.slate_size, *spec.shape[1:]], spec.dtype)
 
         return LastSlate(
             tf.nest.map_structure(documents_of_slate, observation_spec.documents),
             tf.TensorSpec([], tf.bool),
+            actions.query_spec,
         )
 
-    def observation_spec(self, observation_spec):
-        slate_size = tf.nest.flatten(observation_spec.response)[0].shape[0]
-
-        def documents_of_slate(spec):
-            return type(spec)(
-                [slate_size, *spec.shape[1:]],
-                spec.dtype,
-                spec.minimum.min(initial=0),
-                spec.maximum.max(initial=0),
-                spec.name,
+    def observation_spec(self, observation_spec, actions):
+        def or_zeros(spec, shape):
+            low, high = (np.asarray(limit) for limit in turns.limits(spec))
+            return BoundedTensorSpec(
+                shape, spec.dtype, low.min(initial=0), high.max(initial=0), spec.name
             )
 
-        last_slate = tf.nest.map_structure(documents_of_slate, observation_spec.documents)
-        return observation_spec._replace(user=UserWithLastSlate(observation_spec.user, last_slate))
+        last_slate = tf.nest.map_structure(
+            lambda spec: or_zeros(spec, [actions.slate_size, *spec.shape[1:]]),
+            observation_spec.documents,
+        )
+        last_query = tf.nest.map_structure(
+            lambda spec: or_zeros(spec, spec.shape), actions.query_spec
+        )
+        return observation_spec._replace(
+            user=UserWithLastSlate(observation_spec.user, last_slate, last_query)
+        )
 
     def update(self, memory, observation):
         slate_size = tf.nest.flatten(memory.documents)[0].shape[1]
         first = tf.nest.map_structure(lambda leaf: leaf[:, :slate_size], observation.documents)
         return LastSlate(
-            nests.where(memory.started, memory.documents, first), tf.ones_like(memory.started)
+            nests.where(memory.started, memory.documents, first),
+            tf.ones_like(memory.started),
+            memory.query,
         )
 
     def augment(self, memory, observation):
-        return observation._replace(user=UserWithLastSlate(observation.user, memory.documents))
+        user = UserWithLastSlate(observation.user, memory.documents, memory.query)
+        return observation._replace(user=user)
 
-    def act(self, memory, observation, slate):
-        return memory._replace(documents=_documents_of(observation, slate)), slate
+    def act(self, memory, observation, action):
+        turn = Turn.of(action)
+        documents = _documents_of(observation, turn.slate)
+        return memory._replace(documents=documents, query=turn.query), action
 
-    def cost(self, memory, observation, slate):
+    def cost(self, memory, observation, action):
         def differs(last, following):
             same = self._same(last, following)
             return tf.logical_not(tf.reduce_all(same, axis=list(range(1, same.shape.rank))))
 
-        leaves = tf.nest.map_structure(differs, memory.documents, _documents_of(observation, slate))
+        turn = Turn.of(action)
+        leaves = tf.nest.map_structure(
+            differs,
+            (memory.documents, memory.query),
+            (_documents_of(observation, turn.slate), turn.query),
+        )
         switched = tf.reduce_any(tf.stack(tf.nest.flatten(leaves)), axis=0)
         return self._cost * tf.cast(switched, tf.float32)
 

@@ -1,5 +1,5 @@
-"""The policy gradient over slates: REINFORCE with a Plackett-Luce policy, and corrections for
-off-policy data.
+"""The policy gradient over slates and turns: REINFORCE with a Plackett-Luce policy, and corrections
+for off-policy data.
 """
 
 from recsim_tf.agents.reinforce.agent import (
@@ -15,6 +15,7 @@ from recsim_tf.agents.reinforce.corrections import (
 )
 from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
 from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
+from recsim_tf.agents.reinforce.queries import TurnPolicyNetwork
 
 __all__ = [
     "ImportanceWeights",
@@ -23,6 +24,7 @@ __all__ = [
     "SlatePolicyNetwork",
     "StateValueNetwork",
     "TFDrawnSlatePolicy",
+    "TurnPolicyNetwork",
     "create_reinforce",
     "importance_weights",
     "normalized_weights",

@@ -17,11 +17,15 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
 from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
+from recsim_tf.agents.reinforce.queries import TurnPolicyNetwork
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.core import nests, random
+from recsim_tf.core.distributions import parts_of
+from recsim_tf.core.explanations import Explained
+from recsim_tf.core.types import Nest, Turn
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
@@ -60,12 +64,13 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     the later slates and the states are those of beta.
 
     The collect policy draws slates, the served one shows the likeliest: the K largest logits in
-    order.
+    order. Where the action is a `Turn`, the query is drawn beside the slate, or is the likeliest.
 
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`.
+      actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`; for turns
+        (`IndependentParts` [B], state), as `TurnPolicyNetwork`.
       value_network: gives (value [B], state), as `StateValueNetwork`.
       optimizer: a Keras optimizer, of both networks.
       returns: how far the returns look ahead, by default `LambdaReturns()`.
@@ -90,7 +95,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     def __init__(
         self,
         time_step_spec: ts.TimeStep,
-        action_spec: tf.TensorSpec,
+        action_spec: Nest,
         actor_network: Network,
         value_network: Network | None,
         optimizer: Optimizer,
@@ -141,7 +146,11 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             time_step_spec,
             action_spec,
             TFSlatePolicy(
-                time_step_spec, action_spec, drawing.likeliest, actor_network.variables, policy_seed
+                time_step_spec,
+                action_spec,
+                Explained(drawing.likeliest, drawing.explain),
+                actor_network.variables,
+                policy_seed,
             ),
             TFDrawnSlatePolicy(
                 time_step_spec,
@@ -221,7 +230,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
                 valid,
             )
         policy_loss = self.policy_gradient_loss(
-            distribution,
+            parts_of(distribution),
             steps.action,
             steps.is_boundary(),
             advantages,
@@ -264,6 +273,7 @@ def create_reinforce(
     train_step_counter: tf.Variable,
     actor_network: Callable = SlatePolicyNetwork,
     value_network: Callable = StateValueNetwork,
+    query_network: Callable = TurnPolicyNetwork,
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     name: str = "REINFORCE",
 ) -> ReinforceSlateAgent:
@@ -274,14 +284,20 @@ def create_reinforce(
       train_step_counter: counts train steps.
       actor_network: builds the policy's network from the observation spec and the slate size.
       value_network: builds the value network from the observation spec.
+      query_network: where there are queries, builds the policy's network from the observation spec,
+        the network of `actor_network` and the query spec.
       optimizer: builds the Keras optimizer.
       name: of the agent in tables and plots.
     """
     observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
+    turn = Turn.of(action_spec)
+    network = actor_network(observation_spec, turn.slate.shape[0])
+    if turn is action_spec:
+        network = query_network(observation_spec, network, turn.query)
     return ReinforceSlateAgent(
         environment.time_step_spec(),
         action_spec,
-        actor_network(observation_spec, action_spec.shape[0]),
+        network,
         value_network(observation_spec),
         optimizer(),
         train_step_counter=train_step_counter,

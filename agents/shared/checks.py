@@ -4,7 +4,9 @@ from collections.abc import Collection
 
 import tensorflow as tf
 
+from recsim_tf.core import turns
 from recsim_tf.core.ranges import Range, shown
+from recsim_tf.core.types import Nest, Turn
 
 # What the error allows beside a number.
 NONE, SCHEDULE = "None", "a function of the train step"
@@ -56,6 +58,19 @@ def require_one_of(allowed: Collection[str], **choices: str) -> None:
     for name, choice in choices.items():
         if not isinstance(choice, str) or choice not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {shown(choice)}")
+
+
+def require_slates(name: str, action_spec: Nest) -> None:
+    """Requires actions that are slates alone, for an agent of that name.
+
+    Raises:
+      ValueError: for turns of a slate and a query.
+    """
+    turns.require_no_queries(
+        name,
+        Turn.of(action_spec).query,
+        "train ReinforceSlateAgent, or let a layer's action_format give the agent a menu of turns",
+    )
 
 
 def require_learning_rate(optimizer) -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.agents.shared import checks
 from recsim_tf.core import random, validation
+from recsim_tf.core.explanations import Explained, explanation_of
 from recsim_tf.core.types import Policy
 from recsim_tf.policies.random import uniform_slate
 
@@ -22,7 +23,8 @@ def epsilon_greedy(
     """A policy that shows a user the slate of `greedy`, or with probability epsilon a uniform one.
 
     Args:
-      greedy: a policy of slates without repetition; it is the result where epsilon is the number 0.
+      greedy: a policy of slates without repetition, and without a state; it is the result where
+        epsilon is the number 0.
       num_candidates: N.
       epsilon: in [0, 1].
       train_step: the argument of `epsilon` where it is a function.
@@ -43,7 +45,12 @@ def epsilon_greedy(
         uniform = uniform_slate(num_users[0], num_candidates, slate_size, slate_seed)
         return tf.where(explores[:, tf.newaxis], uniform, slate), policy_state
 
-    return act
+    def explain(observation, policy_state, seed):
+        """What the greedy policy thinks, also where a random slate is shown."""
+        greedy_seed, *_ = random.split_seed(seed, 3)
+        return explanation_of(greedy, observation, policy_state, greedy_seed)
+
+    return Explained(act, explain)
 
 
 @gin.configurable(module="recsim_tf.agents")

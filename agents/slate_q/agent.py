@@ -19,10 +19,12 @@ from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q import losses
+from recsim_tf.agents.slate_q.explanation import explanation
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.presets import preset_arguments
 from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
 from recsim_tf.core import nests, random, validation
+from recsim_tf.core.explanations import Explained
 from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
@@ -98,9 +100,9 @@ class SlateQAgent(tf_agent.TFAgent):
       choice_scores, targets: as given, or the defaults.
 
     Raises:
-      ValueError: for an unknown slate optimiser, a number out of range, missing response fields, or
-        choice scores that are not for this environment, as `AffinityScores` where users and
-        documents are not vectors of one length.
+      ValueError: for actions with queries, an unknown slate optimiser, a number out of range,
+        missing response fields, or choice scores that are not for this environment, as
+        `AffinityScores` where users and documents are not vectors of one length.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class SlateQAgent(tf_agent.TFAgent):
         name: str = "SlateQAgent",
     ):
         tf.Module.__init__(self, name=name)
+        checks.require_slates(name, action_spec)
         checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
         checks.require_fraction(checks.NONE, above_zero=True, average_tau=average_tau)
         checks.require_positive(reward_scale_factor=reward_scale_factor)
@@ -187,7 +190,11 @@ class SlateQAgent(tf_agent.TFAgent):
 
     def action_values(self, observation) -> losses.SlateValues:
         """What the served policy sees: choice weights and values, in units of reward."""
-        values = self._values(self._average_network or self.network, observation)
+        return self._in_units_of_reward(
+            self._values(self._average_network or self.network, observation)
+        )
+
+    def _in_units_of_reward(self, values: losses.SlateValues) -> losses.SlateValues:
         scale = 1 / self._reward_scale_factor
         return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
 
@@ -197,16 +204,19 @@ class SlateQAgent(tf_agent.TFAgent):
         return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
 
     def _greedy(self, network):
+        def best_slate(values):
+            return values.best_slate(self._serving_slates, self._slate_size)
+
         def act(observation, policy_state, seed):
             del seed
-            return (
-                self._values(network, observation).best_slate(
-                    self._serving_slates, self._slate_size
-                ),
-                policy_state,
-            )
+            return best_slate(self._values(network, observation)), policy_state
 
-        return act
+        def explain(observation, policy_state, seed):
+            del policy_state, seed
+            values = self._values(network, observation)
+            return explanation(self._in_units_of_reward(values), best_slate(values))
+
+        return Explained(act, explain)
 
     def _initialize(self):
         for network in (self._target_network, self._average_network):

@@ -11,10 +11,12 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.shared import checks
+from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import epsilon_greedy
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
+from recsim_tf.core.explanations import Explained
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
 
@@ -84,8 +86,8 @@ class TabularQAgent(tf_agent.TFAgent):
       num_sessions: a variable, the number of sessions that the collect policy has begun, int64.
 
     Raises:
-      ValueError: for an unknown exploration policy, a number out of range, more than 20,000 slates,
-        or more than `max_cells` cells with hashed=False.
+      ValueError: for actions with queries, an unknown exploration policy, a number out of range,
+        more than 20,000 slates, or more than `max_cells` cells with hashed=False.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class TabularQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
+        checks.require_slates(name, action_spec)
         checks.require_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
         checks.require_fraction(gamma=gamma, exploration_temperature=exploration_temperature)
         checks.require_fraction(checks.SCHEDULE, learning_rate=learning_rate)
@@ -132,7 +135,13 @@ class TabularQAgent(tf_agent.TFAgent):
         super().__init__(
             time_step_spec,
             action_spec,
-            TFSlatePolicy(time_step_spec, action_spec, self._greedy, [self._table], policy_seed),
+            TFSlatePolicy(
+                time_step_spec,
+                action_spec,
+                Explained(self._greedy, self._explain),
+                [self._table],
+                policy_seed,
+            ),
             TFSessionCountingPolicy(
                 time_step_spec,
                 action_spec,
@@ -172,6 +181,10 @@ class TabularQAgent(tf_agent.TFAgent):
         del seed
         best = tf.argmax(self._q_values(observation), axis=0, output_type=tf.int32)
         return tf.gather(self.slates, best), policy_state
+
+    def _explain(self, observation, policy_state, seed):
+        del policy_state, seed
+        return explain_slates(self.q_values(observation), self.slates)
 
     def _least_visited(self, observation, policy_state, seed):
         del seed

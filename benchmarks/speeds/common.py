@@ -12,7 +12,13 @@ RECSIM_SLATE_SIZES = {
     "InterestExploration-v1": 2,
     "LongTermSatisfaction-v1": 2,
 }
-SLATE_SIZES = {**RECSIM_SLATE_SIZES, "DriftingTaste-v0": 3, "PageClicks-v0": 3}
+SLATE_SIZES = {
+    **RECSIM_SLATE_SIZES,
+    "Conversation-v0": 3,
+    "DriftingTaste-v0": 3,
+    "KeyTerms-v0": 1,
+    "PageClicks-v0": 3,
+}
 NUM_CANDIDATES = 10
 # Whether XLA compiles, by what the report calls it.
 MODES = {"graph": False, "xla": True}

@@ -16,13 +16,15 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf import replicas
-from recsim_tf.core import nests, random, validation
+from recsim_tf.core import nests, random, turns, validation
+from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import (
     Nest,
     Observation,
     Policy,
     SimulatorState,
+    Turn,
     initial_policy_state,
 )
 
@@ -50,17 +52,18 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     """A TF-Agents environment over B simulated users at once.
 
     Observations are `Observation(user, documents, response)` with the users as batch axis, actions
-    are slates of candidate positions, int32 [B, K]; position -1 leaves a slot empty. A user who
-    leaves gets a LAST step with their own observation; the next step ignores the action for that
-    user and gives a new user's FIRST. Leaving has discount 0; the time limit has LAST with discount
-    1.
+    are slates of candidate positions, int32 [B, K]; position -1 leaves a slot empty. Where the
+    simulator has a `query_spec` they are a `Turn` of slates and queries, see `action_spec`. A user
+    who leaves gets a LAST step with their own observation; the next step ignores the action for
+    that user and gives a new user's FIRST. Leaving has discount 0; the time limit has LAST with
+    discount 1.
 
     Args:
       simulator: a `Simulator` or a `LayeredSimulator`.
       batch_size: B, the number of users.
       seed: an integer or int32 [2]; it governs every draw.
-      validate: whether to check the values of slates. Dtype and shape are always checked. A bad
-        slate is a `ValueError`, except for its values in graph mode, where it is a
+      validate: whether to check the values of actions. Dtypes and shapes are always checked. A bad
+        action is a `ValueError`, except for its values in graph mode, where it is a
         `tf.errors.InvalidArgumentError` when the graph runs; XLA drops that check.
 
     In the scope of a `tf.distribute` strategy each replica has B users of its own.
@@ -81,11 +84,8 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             state = simulator.reset(batch_size, first_seed)
             # The variables that a checkpoint must hold.
             self.memory = _Memory(_first(state, seed, batch_size))
-        action_spec = tensor_spec.BoundedTensorSpec(
-            [simulator.slate_size], tf.int32, 0, simulator.num_candidates - 1, "slate"
-        )
         time_step_spec = ts.time_step_spec(simulator.observation_spec())
-        super().__init__(time_step_spec, action_spec, batch_size)
+        super().__init__(time_step_spec, action_spec(simulator), batch_size)
         replicas.on_each(self._begin_replica)
 
     @property
@@ -101,14 +101,18 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             state.step_type, state.reward, state.discount, self.simulator.observe(state.simulator)
         )
 
-    def advance(self, state: EnvironmentState, action: tf.Tensor) -> EnvironmentState:
-        """A step as a pure function: takes slates int32 [B, K] and returns the next state."""
+    def advance(self, state: EnvironmentState, action: Nest) -> EnvironmentState:
+        """A step as a pure function: takes slates int32 [B, K], or turns, and returns the next
+        state.
+        """
         ended = state.simulator.done
-        slate = self.simulator.playable_slate(state.simulator, action, self._validate)
-        # Nothing of the next state may be known where the slate is refused.
-        with tf.control_dependencies([slate]):
+        action = self.simulator.playable_action(state.simulator, action, self._validate)
+        # Nothing of the next state may be known where the action is refused.
+        with tf.control_dependencies(tf.nest.flatten(action)):
             seed, *seeds = random.split_seed(tf.identity(state.seed), 3)
-        simulator_state, transition = self.simulator.step_or_replace(state.simulator, slate, *seeds)
+        simulator_state, transition = self.simulator.step_or_replace(
+            state.simulator, action, *seeds
+        )
         step_type = tf.where(
             ended,
             ts.StepType.FIRST,
@@ -149,6 +153,23 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             lambda variable, value: variable.assign(value), self.memory.state, state
         )
         return self.time_step(state)
+
+
+def action_spec(source: SessionSource) -> Nest:
+    """Bounded specs of the action for one user.
+
+    Returns:
+      The spec of a slate, int32 [K]; where there is a `query_spec`, a `Turn` of that spec and of
+      those of a query.
+    """
+    slate = tensor_spec.BoundedTensorSpec(
+        [source.slate_size], tf.int32, 0, source.num_candidates - 1, "slate"
+    )
+
+    def bounded(spec):
+        return tensor_spec.BoundedTensorSpec(spec.shape, spec.dtype, *turns.limits(spec), spec.name)
+
+    return Turn(slate, tf.nest.map_structure(bounded, source.query_spec)).action
 
 
 def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> EnvironmentState:
@@ -223,15 +244,17 @@ class TFSlatePolicy(tf_policy.TFPolicy):
         return seed
 
     def _action(self, time_step, policy_state, seed):
-        slate, policy_state = self.policy(
+        action, policy_state = self.policy(
             time_step.observation, policy_state, self._next_seed(seed)
         )
-        return policy_step.PolicyStep(slate, policy_state, ())
+        return policy_step.PolicyStep(action, policy_state, ())
 
     def _distribution(self, time_step, policy_state):
-        """A point mass at the slate that `action` returns."""
+        """A point mass at the action that `action` returns."""
         step = self._action(time_step, policy_state, seed=None)
-        return step._replace(action=tfp.distributions.Deterministic(step.action))
+        return step._replace(
+            action=tf.nest.map_structure(tfp.distributions.Deterministic, step.action)
+        )
 
 
 class _RolloutPolicy:
@@ -246,15 +269,18 @@ class _RolloutPolicy:
     def initial_state(self, num_users: int) -> Nest:
         return self._policy.get_initial_state(num_users)
 
-    def __call__(
-        self, observation: Observation, policy_state: Nest, seed
-    ) -> tuple[tf.Tensor, Nest]:
+    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
         del seed
         num_users = nests.batch_size(observation)
         step_type = tf.fill([num_users], ts.StepType.MID)
         time_step = ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation)
         step = self._policy.action(time_step, policy_state)
+        if isinstance(step.action, Turn):
+            return step.action, step.state
         return tf.cast(step.action, tf.int32), step.state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        return explanation_of(self._policy, observation, policy_state, seed)
 
 
 def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:

@@ -1,7 +1,8 @@
 """Choice models as TFP distributions: which position of a slate a user chooses, or none; and which
-positions they click on, and what they purchase.
+positions they click on, and what they purchase; and replies of several kinds.
 """
 
+from recsim_tf.choice.alternatives import Alphabet, Alternatives
 from recsim_tf.choice.base import ChoiceDistribution, ChoiceModel
 from recsim_tf.choice.cascade import CascadeChoice, ExponentialCascade, ProportionalCascade
 from recsim_tf.choice.cascade_distribution import CascadeDistribution, ClicksAndPurchases
@@ -11,6 +12,8 @@ from recsim_tf.choice.multiple_clicks import MultipleClickCascade
 from recsim_tf.choice.position_bias import PositionBiasedProportional
 
 __all__ = [
+    "Alphabet",
+    "Alternatives",
     "CascadeChoice",
     "CascadeDistribution",
     "ChoiceAndEngagement",

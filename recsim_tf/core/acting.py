@@ -9,7 +9,7 @@ def check_policy(policy: Policy) -> None:
     """Raises a `ValueError` for what cannot be called."""
     if not callable(policy):
         raise ValueError(
-            "policy must be a function (observation, policy_state, seed) -> (slate, policy_state),"
+            "policy must be a function (observation, policy_state, seed) -> (action, policy_state),"
             f" got {policy!r}"
         )
 
@@ -20,8 +20,8 @@ def act(
     policy_state: Nest,
     seed: tf.Tensor,
     name: str = "policy",
-) -> tuple[tf.Tensor, Nest]:
-    """A policy's slate, and its next state in the format of the given one.
+) -> tuple[Nest, Nest]:
+    """A policy's action, a slate or a `Turn`, and its next state in the format of the given one.
 
     Args:
       policy, observation, policy_state, seed: the policy and its arguments.
@@ -33,17 +33,17 @@ def act(
     result = policy(observation, policy_state, seed)
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ValueError(
-            f"{name} must return (slate, policy_state), got {type(result).__name__}"
+            f"{name} must return (action, policy_state), got {type(result).__name__}"
             + (f" of {len(result)}" if isinstance(result, tuple | list) else "")
         )
-    slate, next_state = result
+    action, next_state = result
     if not _is_like(policy_state, next_state):
         raise ValueError(
             f"{name} must return a policy_state like the one that it was given,"
             f" {_format(policy_state)}, got {_format(next_state)}: a policy with a state has a"
             " method initial_state, or rollout takes policy_state="
         )
-    return slate, next_state
+    return action, next_state
 
 
 def _is_like(before: Nest, after: Nest) -> bool:

@@ -31,7 +31,7 @@ class Hindsight(Simulation):
     def retrace(
         self, trajectory: Trajectory, function, carry: Nest, score: bool, early_exit: bool = False
     ) -> Nest:
-        """Goes through a trajectory again, with its draws and slates.
+        """Goes through a trajectory again, with its draws and turns.
 
         Args:
           trajectory: [T, B, ...].
@@ -58,7 +58,7 @@ class Hindsight(Simulation):
                 (trajectory.transitions, trajectory.newcomers), step
             )
             recorded = Recorded({**transition.draws._asdict(), "newcomers": newcomers}, score)
-            next_state, again, _ = self.advance(state, transition.slate, recorded, auto_reset)
+            next_state, again, _ = self.advance(state, transition.action, recorded, auto_reset)
             transition = transition._replace(response=again.response, reward=again.reward)
             carry = function(carry, step, state, transition, recorded.log_probs)
             return (
@@ -75,11 +75,11 @@ class Hindsight(Simulation):
     def resimulate(
         self, trajectory: Trajectory, stages: Sequence[str], seed, function, carry: Nest
     ) -> Nest:
-        """Simulates sessions again under the slates of a trajectory: some stages are drawn anew,
+        """Simulates sessions again under the turns of a trajectory: some stages are drawn anew,
         the others keep their draws.
 
-        A user who leaves stays as they are. A user who stays longer than in the trajectory is shown
-        the slates of the trajectory's later steps.
+        A user who leaves stays as they are. A user who stays longer than in the trajectory meets
+        the turns of the trajectory's later steps.
 
         Args:
           trajectory: of single sessions, [T, B, ...].
@@ -106,7 +106,7 @@ class Hindsight(Simulation):
             seed, step_seed = random.split_seed(seed, 2)
             transition = nests.at_step(trajectory.transitions, step)
             answers = PartlySampled(transition.draws._asdict(), step_seed, stages)
-            next_state, again, _ = self.advance(state, transition.slate, answers)
+            next_state, again, _ = self.advance(state, transition.action, answers)
             return (
                 step + 1,
                 nests.where(state.done, state, next_state),
@@ -122,8 +122,8 @@ class Hindsight(Simulation):
     def log_prob(self, trajectory: Trajectory) -> LogProb:
         """Scores a single-session trajectory under the models, differentiably in their parameters.
 
-        Only draws are scored. Slates are given, and a departure by a rule is not scored. A step
-        counts only where the user was active.
+        Only draws are scored. Slates and queries are given, and a departure by a rule is not
+        scored. A step counts only where the user was active.
 
         Args:
           trajectory: of a rollout with `auto_reset=False`, [T, B, ...].

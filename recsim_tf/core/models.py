@@ -15,9 +15,10 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
-from recsim_tf.core.types import Clicks, Nest, Slate
+from recsim_tf.core.types import Clicks, Nest, Slate, Turn
 
 
 class Dynamics(Model, abc.ABC):
@@ -53,7 +54,9 @@ class Dynamics(Model, abc.ABC):
         value = tf.convert_to_tensor(self._value(name), dtype_hint=self.dtype)
         table = tf.cast(value, self.dtype)
         if not table.shape.rank:
-            return tf.broadcast_to(table, [*ids.shape, *shape[1:]])
+            # A saved policy does not know its number of users.
+            outer = ids.shape if ids.shape.is_fully_defined() else tf.unstack(tf.shape(ids))
+            return tf.broadcast_to(table, [*outer, *shape[1:]])
         # A number for each user becomes a table for each user.
         full = [*table.shape[: -len(shape)], *shape]
         if table.shape != full:
@@ -83,7 +86,7 @@ class UserModel(Dynamics):
         """
 
     def outcome(self, state: Nest, slate: Slate, draw: Nest) -> Nest:
-        """Maps a response draw to the response: a NamedTuple of [B, K, ...] with a field `clicked`,
+        """Maps a response draw to the response: a NamedTuple of [B, ...] with a field `clicked`,
         the click weights [B, K].
 
         By default the draw is that of a choice model, a position or K for "no click", and the
@@ -121,10 +124,54 @@ class UserModel(Dynamics):
         """The part of the state that an agent may see, a nest of [B, ...]."""
 
     def observe_response(self, response: Nest) -> Nest:
-        """The part of the response that an agent may see, a nest of [B, K, ...]; by default all of
-        it. The reward is computed from the whole response.
+        """The part of the response that an agent may see, a nest of [B, ...]; by default all of it.
+        The reward is computed from the whole response.
         """
         return response
+
+    def recorded_draw(self, slate: Slate, seen: Nest) -> Nest:
+        """Finds the draw of a response in what an agent saw of it: the inverse of `outcome` and
+        `observe_response`.
+
+        By default the draw is that of a choice model, and found in `seen.clicked`: the clicked
+        position, or K for "no click". A user model that draws something else overrides this method,
+        and returns the likeliest draw where the agent did not see all of it. `recsim_tf.belief`
+        reads it.
+
+        Args:
+          slate: that was shown.
+          seen: the observed response, a nest of [B, ...].
+        """
+        num_positions = slate.mask.shape[1]
+        position = tf.argmax(seen.clicked, axis=1, output_type=tf.int32)
+        return tf.where(tf.reduce_any(seen.clicked > 0, axis=1), position, num_positions)
+
+    def likelihood(self, state: Nest, slate: Slate, seen: Nest) -> tf.Tensor:
+        """The log-probability of what an agent saw of the response, given the users' state, [B].
+
+        By default it is that of the `recorded_draw` under `response`, so a belief cannot disagree
+        with the simulation. What `outcome` computes from the state is not drawn, so it is no
+        evidence of the state. A user model overrides this method where an agent does not see all of
+        the draw. It then sums over the draws that it may have been, as
+        `Alternatives.log_likelihood` does.
+
+        Args:
+          state: of the users when the slate was shown.
+          slate: that was shown.
+          seen: the observed response, a nest of [B, ...].
+
+        Raises:
+          ValueError: if responses are no choice of a position or none, and `recorded_draw` is not
+            overridden.
+        """
+        response = self.response(state, slate)
+        is_default = type(self).recorded_draw is UserModel.recorded_draw
+        if is_default and num_outcomes(response) != slate.mask.shape[1] + 1:
+            raise ValueError(
+                f"{type(self).__name__} must override recorded_draw, which finds choices only, got"
+                f" responses of {response.name}"
+            )
+        return log_prob(response, self.recorded_draw(slate, seen))
 
     def observation_bounds(self) -> Nest:
         """`Bounds` of the observation: one for all of it, or a nest of its structure."""
@@ -135,6 +182,19 @@ class UserModel(Dynamics):
         the response before the first slate, are within them.
         """
         return Bounds()
+
+    def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
+        """(condition, message) pairs that must hold for a turn, such as an item that a question
+        needs; by default none. The ranges of `query_spec` are checked anyhow.
+
+        Args:
+          turn: its slate is int32 [B, K], candidate positions with -1 where it is empty.
+
+        Returns:
+          Each condition is bool [B]. They are checked where the simulator has `validate=True`.
+        """
+        del turn
+        return []
 
     def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:
         """Raises `ValueError` if these users do not fit the documents or the slate size; by default

@@ -14,6 +14,14 @@ def batch_size(nest: Nest) -> int:
     return tf.nest.flatten(nest)[0].shape[0]
 
 
+def num_rows(nest: Nest) -> int | tf.Tensor:
+    """The length of the leading axis of a nest of [B, ...]; a scalar tensor where it is not
+    static, as in a saved policy.
+    """
+    first = tf.nest.flatten(nest)[0]
+    return tf.shape(first)[0] if first.shape[0] is None else first.shape[0]
+
+
 def where(mask: tf.Tensor, if_true: Nest, if_false: Nest) -> Nest:
     """Chooses whole rows of nests [B, ...]: `if_true` where `mask` [B] is true, else `if_false`."""
 

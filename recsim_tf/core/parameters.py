@@ -133,7 +133,7 @@ class Model(tf.Module):
         self.check()
         for field, value in self._fields():
             spec = field.metadata.get(_PARAMETER)
-            if spec is not None and spec.are_probabilities:
+            if value is not None and spec is not None and spec.are_probabilities:
                 validation.check_probabilities(field.name, value)
 
     def check(self) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from recsim_tf.core import validation
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core import nests, turns
+from recsim_tf.core.types import Nest, Observation, Turn
 
 
 class SessionSource(abc.ABC):
@@ -22,8 +22,14 @@ class SessionSource(abc.ABC):
     resample_documents: bool
     validate: bool
     num_users: int | None  # B if it is for B users only, else None
+    query_spec: Nest = ()  # of what a turn says or asks beside its slate; () without queries
     # Steps of the environment for each slate that the agent chooses.
     steps_per_decision: int = 1
+
+    @property
+    def action_format(self) -> turns.ActionFormat:
+        """What an agent chooses in a step."""
+        return turns.ActionFormat(self.slate_size, self.num_candidates, self.query_spec)
 
     @abc.abstractmethod
     def observation_spec(self) -> Observation:
@@ -42,46 +48,59 @@ class SessionSource(abc.ABC):
         """What an agent may see of a state."""
 
     @abc.abstractmethod
-    def step(self, state: Any, slate: tf.Tensor, seed) -> tuple[Any, Any]:
-        """Shows each user a slate; users whose session has ended stay as they are."""
-
-    def playable_slate(
-        self, state: Any, slate: Nest, validate: bool = True, allow_duplicates: bool = False
-    ) -> tf.Tensor:
-        """The slates for a step in which sessions that have ended begin anew.
+    def step(self, state: Any, action: Nest, seed) -> tuple[Any, Any]:
+        """Shows each user a turn; users whose session has ended stay as they are.
 
         Args:
           state: of B users.
-          slate: int32 or int64 [B, k], k <= slate_size. The slate of a user whose session has ended
-            has no effect, so it need not be valid.
-          validate: whether to check values; dtype and shape are always checked.
+          action: a slate, int32 [B, k], or a `Turn` where there is a `query_spec`.
+          seed: an integer or int32 [2].
+        """
+
+    def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
+        """(condition, message) pairs of what a turn must be beside in range, such as an attribute
+        that it must name; by default none.
+        """
+        del turn
+        return []
+
+    def playable_action(
+        self, state: Any, action: Nest, validate: bool = True, allow_duplicates: bool = False
+    ) -> Nest:
+        """The actions for a step in which sessions that have ended begin anew.
+
+        Args:
+          state: of B users.
+          action: a slate int32 or int64 [B, k], k <= slate_size, or a `Turn` where there is a
+            `query_spec`. The action for a user whose session has ended has no effect, so it need
+            not be valid.
+          validate: whether to check values; structure, dtypes and shapes are always checked.
           allow_duplicates: whether a slate may show a candidate twice, as this source's own
             `allow_duplicates` also grants.
 
         Returns:
-          int32 [B, slate_size].
+          The action, whose slate is int32 [B, slate_size].
 
         Raises:
-          ValueError: for a bad slate. For its values in graph mode it is a
+          ValueError: for a bad action. For its values in graph mode it is a
             `tf.errors.InvalidArgumentError` when the graph runs; XLA drops that check.
         """
-        slate = validation.check_slate_format(slate, state.done.shape[0], self.slate_size)
-        slate = tf.where(state.done[:, tf.newaxis], tf.range(self.slate_size), slate)
-        if not validate:
-            return slate
-        return validation.check_slate_values(
-            slate, self.num_candidates, allow_duplicates or self.allow_duplicates
-        )
+        num_users = state.done.shape[0]
+        turn = turns.as_turn(action, self.query_spec, num_users, self.slate_size)
+        turn = nests.where(state.done, turns.some_turn(self, num_users), turn)
+        if validate:
+            turn = turns.check_values(self, turn, allow_duplicates or self.allow_duplicates)
+        return turn.action
 
     def step_or_replace(
-        self, state: Any, slate: tf.Tensor, step_seed, newcomer_seed
+        self, state: Any, action: Nest, step_seed, newcomer_seed
     ) -> tuple[Any, Any]:
-        """Shows a slate to every user in session, and starts a session for a new user where one
+        """Shows a turn to every user in session, and starts a session for a new user where one
         ended at an earlier step. Environments for learning agents step like this.
 
         Args:
           state: of B users.
-          slate: int32 [B, slate_size], of `playable_slate`.
+          action: of `playable_action`.
           step_seed: int32 [2].
           newcomer_seed: int32 [2].
 
@@ -89,7 +108,7 @@ class SessionSource(abc.ABC):
           The next state and the transition of `step`, inactive in the rows of new users.
         """
         ended = state.done
-        state, transition = self.step(state, slate, step_seed)
+        state, transition = self.step(state, action, step_seed)
         state = tf.cond(
             tf.reduce_any(ended),
             lambda: self.replace(state, ended, newcomer_seed),

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random, stages, validation
+from recsim_tf.core import nests, random, stages, turns, validation
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import Model
-from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, Transition
+from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, Transition, Turn
 
 
 @gin.configurable(module="recsim_tf")
@@ -34,6 +34,7 @@ class Simulation(Model):
     allow_duplicates: bool = False
     validate: bool = False
     num_users: int | None = None
+    query_spec: Nest = ()
 
     def check(self):
         for name, model, kind in (
@@ -56,6 +57,7 @@ class Simulation(Model):
         )
         if self.num_users is not None:
             self.check_num_users(self.num_users)
+        turns.check_query_spec(self.query_spec)
         self.users.check_documents(self.documents, self.slate_size)
         self._reward_reads_user = _num_arguments(self.reward_fn) > 1
 
@@ -90,7 +92,7 @@ class Simulation(Model):
         }
 
     def reward(self, response: Nest, user: Nest) -> tf.Tensor:
-        """[B]: the reward of a response, a nest of [B, K, ...], of users in a state, a nest of [B,
+        """[B]: the reward of a response, a nest of [B, ...], of users in a state, a nest of [B,
         ...].
         """
         return (
@@ -116,34 +118,37 @@ class Simulation(Model):
         )
         # Only the structure of a response is of use, so that a graph loses the stages again.
         answers = stages.OneSource(random.as_seed(0))
-        some_slate = tf.zeros([num_users, self.slate_size], tf.int32)
-        shown, _ = answers.show(self, state, some_slate)
+        shown, _ = answers.show(self, state, turns.some_turn(self, num_users))
         _, response = stages.respond(self.users, user, shown, answers)
         return state._replace(response=nests.zeros_like(response))
 
     def shown(self, state: SimulatorState, transition: Transition) -> Slate:
-        """The documents that users met at a recorded step.
+        """What users met at a recorded step.
 
         Args:
           state: of the users before the step.
           transition: [B, ...].
         """
         recorded = stages.Recorded(transition.draws._asdict())
-        return recorded.show(self, state, transition.slate)[0]
+        return recorded.show(self, state, transition.turn)[0]
 
     def advance(
         self,
         state: SimulatorState,
-        slate: tf.Tensor,
+        action: Nest,
         answers: stages.Stages,
         auto_reset: bool = False,
     ) -> tuple[SimulatorState, Transition, Nest]:
-        """A step whose stages `answers` answers; see `stages.advance`. It checks the slate."""
+        """A step whose stages `answers` answers; see `stages.advance`. It checks the action."""
         num_users = nests.batch_size(state.done)
-        slate = validation.check_slate_format(slate, num_users, self.slate_size)
+        turn = turns.as_turn(action, self.query_spec, num_users, self.slate_size)
         if self.validate:
-            slate = validation.check_slate_values(slate, self.num_candidates, self.allow_duplicates)
-        return stages.advance(self, state, slate, answers, auto_reset)
+            turn = turns.check_values(self, turn, self.allow_duplicates)
+        return stages.advance(self, state, turn, answers, auto_reset)
+
+    def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
+        """(condition, message) pairs that the users require of a turn, checked with `validate`."""
+        return self.users.turn_conditions(turn)
 
 
 def _num_arguments(function: Callable) -> int:

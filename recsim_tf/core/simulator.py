@@ -5,7 +5,7 @@ from collections.abc import Callable
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random, validation
+from recsim_tf.core import nests, random, turns, validation
 from recsim_tf.core.acting import act, check_policy
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
@@ -39,7 +39,7 @@ class Simulator(Hindsight, SessionSource):
       documents: the document model.
       slate_size: K, the positions of a slate. A slate may be shorter, padded with -1.
       num_candidates: N, the documents that the agent chooses from at each step.
-      reward_fn: maps a response (nest of [B, K, ...]) to the reward [B]; by default the number of
+      reward_fn: maps a response (nest of [B, ...]) to the reward [B]; by default the number of
         clicks. A function of two arguments also gets the state in which the users responded, a
         nest of [B, ...].
       resample_documents: whether each step brings new candidates. If not, a row keeps its
@@ -52,9 +52,13 @@ class Simulator(Hindsight, SessionSource):
       validate: whether to check the values of slates.
       num_users: B if a parameter of the models is a tensor [B], so that the simulator is for B
         users only; None for any number.
+      query_spec: what the system can say or ask beside a slate: a nest of specs of the query to one
+        user, as `recsim_tf.core.turns.query_spec` makes them. With one, an action is a `Turn` of
+        slate and query; () means that the system only shows slates.
 
     Raises:
-      ValueError: if slate_size, num_candidates or max_steps is out of range.
+      ValueError: if slate_size, num_candidates or max_steps is out of range, or if query_spec holds
+        something else than specs.
     """
 
     # Sessions begin.
@@ -117,24 +121,22 @@ class Simulator(Hindsight, SessionSource):
 
     # Sessions go on.
 
-    def step(
-        self, state: SimulatorState, slate: tf.Tensor, seed
-    ) -> tuple[SimulatorState, Transition]:
-        """Shows each user a slate; users whose session has ended stay as they are.
+    def step(self, state: SimulatorState, action: Nest, seed) -> tuple[SimulatorState, Transition]:
+        """Shows each user a slate, or a turn; users whose session has ended stay as they are.
 
         The order is RecSim's: response of the user as they are, user update, corpus update,
         departure judged on the updated user, new candidates.
 
         Args:
           state: of B users.
-          slate: int32 or int64 [B, k], k <= slate_size, positions among the candidates; -1 is an
-            empty position.
+          action: a slate, int32 or int64 [B, k], k <= slate_size, positions among the candidates;
+            -1 is an empty position. With a `query_spec` it is a `Turn` of slate and query.
           seed: an integer or int32 [2].
 
         Returns:
           The next state and the transition.
         """
-        next_state, transition, _ = self.advance(state, slate, Sampled(seed, STEP_STAGES))
+        next_state, transition, _ = self.advance(state, action, Sampled(seed, STEP_STAGES))
         return nests.where(state.done, state, next_state), transition
 
     def rollout(
@@ -149,7 +151,8 @@ class Simulator(Hindsight, SessionSource):
         """Simulates users for a number of steps and keeps every draw.
 
         Args:
-          policy: (observation, policy_state, seed) -> (slate, policy_state).
+          policy: (observation, policy_state, seed) -> (action, policy_state). An action is a slate,
+            or a `Turn` where there is a `query_spec`.
           num_users: B, a Python int.
           num_steps: T, a Python int.
           seed: an integer or int32 [2].
@@ -165,7 +168,7 @@ class Simulator(Hindsight, SessionSource):
         Raises:
           ValueError: if num_users or num_steps is no integer of at least 1, if the models'
             parameters are for another number of users, or if the policy is no function that returns
-            a slate and a policy state.
+            an action and a policy state.
         """
         self.check_num_users(num_users)
         validation.check_count(num_steps=num_steps)
@@ -177,9 +180,9 @@ class Simulator(Hindsight, SessionSource):
             policy_state = initial_policy_state(policy, num_users)
         # This step gives the loop its shapes; nothing uses its values, so that it is pruned from
         # the graph.
-        slate, _ = act(policy, self.observe(state), policy_state, loop_seed)
+        action, _ = act(policy, self.observe(state), policy_state, loop_seed)
         _, transition, newcomers = self.advance(
-            state, slate, Sampled(loop_seed, STEP_STAGES), auto_reset
+            state, action, Sampled(loop_seed, STEP_STAGES), auto_reset
         )
         arrays = nests.arrays_like((transition, newcomers), num_steps)
 
@@ -252,8 +255,8 @@ class Simulator(Hindsight, SessionSource):
         first_policy_state = policy_state
 
         num_users = nests.batch_size(state)
-        some_slate = tf.tile(tf.range(self.slate_size)[tf.newaxis], [num_users, 1])
-        ahead = Ahead(lambda stages: self.advance(state, some_slate, stages, auto_reset), num_users)
+        action = turns.some_turn(self, num_users).action
+        ahead = Ahead(lambda stages: self.advance(state, action, stages, auto_reset), num_users)
         seed, noise_seed = random.split_seed(seed, 2)
 
         def somebody_is_left(step, state, policy_state, seed, noise, carry):
@@ -262,9 +265,9 @@ class Simulator(Hindsight, SessionSource):
 
         def body(step, state, policy_state, seed, noise, carry):
             seed, policy_seed, noise_seed = random.split_seed(seed, 3)
-            slate, policy_state = act(policy, self.observe(state), policy_state, policy_seed)
+            action, policy_state = act(policy, self.observe(state), policy_state, policy_seed)
             stages = ahead.step(noise, noise_seed)
-            next_state, transition, newcomers = self.advance(state, slate, stages, auto_reset)
+            next_state, transition, newcomers = self.advance(state, action, stages, auto_reset)
             if auto_reset:
                 policy_state = nests.where(
                     transition.terminated | transition.truncated, first_policy_state, policy_state

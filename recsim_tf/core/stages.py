@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests, random
+from recsim_tf.core import distributions, nests, random
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
     InitialDraws,
@@ -25,6 +25,7 @@ from recsim_tf.core.types import (
     Slate,
     StepDraws,
     Transition,
+    Turn,
 )
 
 # A step also draws the initial draws of the users who take the place of those who left.
@@ -73,17 +74,18 @@ class Stages(abc.ABC):
         del stage
         return function(draw)
 
-    def show(self, models: Models, state: SimulatorState, slate: tf.Tensor) -> tuple[Slate, Nest]:
-        """The documents of a slate as users meet them, and the draw of their hidden attributes; ()
-        where candidates persist.
+    def show(self, models: Models, state: SimulatorState, turn: Turn) -> tuple[Slate, Nest]:
+        """A turn as users meet it, and the draw of the hidden attributes of its documents; () where
+        candidates persist.
         """
-        positions = tf.maximum(slate, 0)
+        positions = tf.maximum(turn.slate, 0)
         documents = models.documents.describe(nests.take(state.candidates, positions), state.corpus)
         if models.resample_documents:
             hidden = draws = self.draw("hidden", models.documents.reveal(documents))
         else:
             hidden, draws = nests.take(state.hidden, positions), ()
-        return Slate(models.documents.show(documents, hidden), slate >= 0), draws
+        shown = Slate(models.documents.show(documents, hidden), turn.slate >= 0, turn.query)
+        return shown, draws
 
     def leave(self, departure: tf.Tensor | tfd.Distribution) -> tuple[tf.Tensor, Nest]:
         """Who leaves, bool [B], and the draw that decided it; () where a rule decided."""
@@ -97,7 +99,7 @@ class UserStep(NamedTuple):
     """What a slate does to users."""
 
     response_draw: Nest
-    response: Nest  # nest of [B, K, ...]
+    response: Nest  # nest of [B, ...]
     innovation: Nest
     user: Nest  # nest of [B, ...], the next state
     departed: tf.Tensor  # bool [B]
@@ -140,14 +142,14 @@ def user_step(users: UserModel, user: Nest, shown: Slate, stages: Stages) -> Use
 
 
 def advance(
-    models: Models, state: SimulatorState, slate: Nest, stages: Stages, auto_reset: bool = False
+    models: Models, state: SimulatorState, turn: Turn, stages: Stages, auto_reset: bool = False
 ) -> tuple[SimulatorState, Transition, Nest]:
     """One step of every user, active or not.
 
     Args:
       models: of the simulation.
       state: of B users.
-      slate: int32 [B, K], or anything else that `stages.show` takes.
+      turn: of the system; its slate is int32 [B, K], or anything else that `stages.show` takes.
       stages: answers the stages.
       auto_reset: whether new users take the place of those who leave.
 
@@ -157,7 +159,7 @@ def advance(
     """
     users, documents = models.users, models.documents
     num_users = nests.batch_size(state.done)
-    shown, hidden = stages.show(models, state, slate)
+    shown, hidden = stages.show(models, state, turn)
     step = user_step(users, state.user, shown, stages)
     reward = stages.apply(
         "reward", lambda response: models.reward(response, state.user), step.response
@@ -189,7 +191,7 @@ def advance(
         )
         next_state = next_state._replace(candidates=candidates)
     transition = Transition(
-        slate=slate,
+        slate=turn.slate,
         draws=StepDraws(
             hidden, step.response_draw, step.innovation, step.departure_draw, candidates
         ),
@@ -198,6 +200,7 @@ def advance(
         active=active,
         terminated=active & departed,
         truncated=active & out_of_time & ~departed,
+        query=turn.query,
     )
     return next_state, transition, newcomers
 
@@ -293,7 +296,7 @@ def log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) ->
     Raises:
       ValueError: if the distribution has other batch axes than the users.
     """
-    log_prob = distribution.log_prob(draw)
+    log_prob = distributions.log_prob(distribution, draw)
     if log_prob.shape.rank != 1:
         raise ValueError(
             f"the distribution of {stage} must have one batch axis, the users, got"

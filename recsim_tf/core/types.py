@@ -12,10 +12,30 @@ Nest = Any
 
 
 class Slate(NamedTuple):
-    """The documents that a user is shown, in slate order. The methods of `UserModel` read it."""
+    """What a user meets in a step: documents in slate order, and what the system says or asks. The
+    methods of `UserModel` read it.
+    """
 
     documents: Nest  # nest of [B, K, ...], from `DocumentModel.show`
     mask: tf.Tensor  # bool [B, K]: False where a short slate is padded
+    query: Nest = ()  # nest of [B, ...], () where the simulator has no `query_spec`
+
+
+class Turn(NamedTuple):
+    """An agent's action where the simulator has a `query_spec`: a slate, and a query beside it."""
+
+    slate: tf.Tensor  # int32 [B, K]: candidate positions, -1 where a short slate is padded
+    query: Nest = ()  # nest of [B, ...], of the structure of `query_spec`
+
+    @classmethod
+    def of(cls, action: Nest) -> "Turn":
+        """The turn of an action, which may be a slate alone."""
+        return action if isinstance(action, Turn) else cls(action)
+
+    @property
+    def action(self) -> Nest:
+        """What an agent gives: the turn, or the slate alone where there is no query."""
+        return self if tf.nest.flatten(self.query) else self.slate
 
 
 class Clicks(NamedTuple):
@@ -29,7 +49,7 @@ class Observation(NamedTuple):
 
     user: Nest  # nest of [B, ...]
     documents: Nest  # nest of [B, N, ...]: the candidates
-    # nest of [B, K, ...]: the response to the previous slate, zeros at the start of a session
+    # nest of [B, ...]: the response to the previous turn, zeros at the start of a session
     response: Nest
 
 
@@ -40,7 +60,7 @@ class SimulatorState(NamedTuple):
     corpus: Nest  # nest of [B, ...], or () for a corpus without state
     candidates: Nest  # nest of [B, N, ...]: draws of `DocumentModel.candidates`
     hidden: Nest  # nest of [B, N, ...]: hidden attributes of persistent candidates, else ()
-    response: Nest  # nest of [B, K, ...]: the last response, zeros at the start of a session
+    response: Nest  # nest of [B, ...]: the last response, zeros at the start of a session
     num_steps: tf.Tensor  # int32 [B]: steps since the start of the session
     done: tf.Tensor  # bool [B]: the session has ended
 
@@ -69,13 +89,24 @@ class Transition(NamedTuple):
 
     slate: tf.Tensor  # int32 [B, K]: candidate positions, -1 where a short slate is padded
     draws: StepDraws
-    response: Nest  # nest of [B, K, ...]
+    response: Nest  # nest of [B, ...], with the field `clicked` [B, K]
     reward: tf.Tensor  # [B]
     # bool [B]: the user was in session when the step began; the rest of the row counts only there
     active: tf.Tensor
     terminated: tf.Tensor  # bool [B]: the user left at this step
     # bool [B]: the time limit ended the session at this step, the user would have stayed
     truncated: tf.Tensor
+    query: Nest = ()  # nest of [B, ...]: what the system said or asked; it is given, never scored
+
+    @property
+    def turn(self) -> Turn:
+        """The slate and the query."""
+        return Turn(self.slate, self.query)
+
+    @property
+    def action(self) -> Nest:
+        """The agent's action, as `Simulator.step` takes it: a slate, or a `Turn`."""
+        return self.turn.action
 
     @property
     def discount(self) -> tf.Tensor:
@@ -137,8 +168,9 @@ class Policy(Protocol):
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: tf.Tensor, /
-    ) -> tuple[tf.Tensor, Nest]:
-        """A slate of candidate positions, int32 [B, K], and the next policy state.
+    ) -> tuple[Any, Nest]:
+        """A slate of candidate positions, int32 [B, K], and the next policy state. A simulator with
+        a `query_spec` takes a `Turn` of slate and query instead.
 
         Args:
           observation: of B users.

@@ -4,20 +4,33 @@ Only here are the parts of a run built without arguments, from what gin binds. E
 receives them as arguments. Fits, which need no TF-Agents, are in `fitting`.
 """
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import gin
 
-from recsim_tf.experiment.binding_types import bound_value
-from recsim_tf.experiment.evaluate import evaluate_run
+from recsim_tf.core.checks import check
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.binding_types import bound_value, check_type
+from recsim_tf.experiment.evaluate import check_inside, evaluate_run
+from recsim_tf.experiment.evaluation.baselines import baseline_policies, named_baselines
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.sessions.command import (
+    Chosen,
+    Request,
+    of_policies,
+    of_training,
+    show_sessions,
+)
 from recsim_tf.experiment.simulate import simulate_policies
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.run import Schedule, TrainingRun
 from recsim_tf.experiment.watch import watch_run
+from recsim_tf.files import Maybe, read_json
 
 
 def train(folder: RunDirectory) -> dict[str, Any] | None:
@@ -28,9 +41,9 @@ def train(folder: RunDirectory) -> dict[str, Any] | None:
     return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
 
 
-def evaluate(folder: RunDirectory, explained: bool = False) -> list[PolicyResult]:
+def evaluate(folder: RunDirectory) -> list[PolicyResult]:
     """Evaluates the agent of a run and its baselines; see `evaluate_run`."""
-    return evaluate_run(folder, experiment(), Evaluation(), explained)
+    return evaluate_run(folder, experiment(), Evaluation())
 
 
 def watch(folder: RunDirectory, timeout: float) -> int:
@@ -47,3 +60,38 @@ def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str,
         with gin.unlock_config():
             gin.bind_parameter("simulate.simulator", simulator)
     return simulate_policies(folder, Evaluation(), episode_file)
+
+
+def sessions(folder: RunDirectory, request: Request) -> Path:
+    """Shows sessions of a training or of a simulation; see `show_sessions`."""
+    evaluation = Evaluation()
+    request.check(evaluation)
+    check_inside(folder)
+    chosen = (
+        _of_simulation(request.policy)
+        if _is_simulation(folder)
+        else of_training(folder, experiment(), request.policy)
+    )
+    return show_sessions(folder, chosen, evaluation, request)
+
+
+def _is_simulation(folder: RunDirectory) -> bool:
+    """Whether a folder is that of `recsim-tf simulate`."""
+    path = folder.path / "results.json"
+    if not path.is_file():
+        return False
+    return "simulate" in read_json(path, {"simulate": Maybe(dict)}, "restore it, or remove it")
+
+
+def _of_simulation(name: str | None) -> Chosen:
+    """A policy of a simulation, by its name; by default the first."""
+
+    def built(binding):
+        # gin builds what it refers to when it is copied.
+        return copy.deepcopy(bound_value(binding))
+
+    simulator = built("simulate.simulator") or built("experiment.simulator")
+    check_type("simulate.simulator", simulator, Simulator)
+    check(simulator)
+    named = named_baselines("simulate.policies", built("simulate.policies") or ("random",))
+    return of_policies(simulator, baseline_policies(named, simulator), name)

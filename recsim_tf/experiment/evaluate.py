@@ -1,26 +1,26 @@
 """Evaluation of the agent of a run, and of its baselines."""
 
-import itertools
-from pathlib import Path
-
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.evaluation.explanation import ValuesItems, explain
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import require_writable, whole_folder, write_json
+from recsim_tf.files import new_folder, require_writable, whole_folder, write_json
 
-# Where evaluations read and write, in the folder of a run.
-_READ_AND_WRITTEN = ("checkpoints", "evaluations", "evaluations.jsonl", "tensorboard_evaluate")
+# Where `evaluate` and `sessions` read and write, in the folder of a run.
+_READ_AND_WRITTEN = (
+    "checkpoints",
+    "evaluations",
+    "evaluations.jsonl",
+    "results.json",
+    "sessions",
+    "tensorboard_evaluate",
+)
 
 
 def evaluate_run(
-    folder: RunDirectory,
-    parts: Experiment,
-    evaluation: Evaluation,
-    explained: bool = False,
+    folder: RunDirectory, parts: Experiment, evaluation: Evaluation
 ) -> list[PolicyResult]:
     """Evaluates the agent of a run and its baselines from the newest checkpoint; prints the table.
 
@@ -33,20 +33,11 @@ def evaluate_run(
       folder: of the run.
       parts: of its configuration; the agent is restored.
       evaluation: of each policy.
-      explained: whether to print a few slates with the agent's values too.
 
     Raises:
-      UsageError: if there is no checkpoint, if the agent's slates cannot be explained, or if the
-        environment cannot take the values.
+      UsageError: if there is no checkpoint, or if the environment cannot take the values.
     """
     check_inside(folder)
-    agent = parts.agent
-    if explained and not (isinstance(agent, ValuesItems) and parts.policy is agent.policy):
-        layers = "" if parts.policy is agent.policy else " above layers"
-        raise UsageError(
-            "--explain needs an agent that values items, as SlateQ, without layers, got"
-            f" {agent.name}{layers}"
-        )
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
     iteration, written = parts.iteration, folder.path / "evaluations"
@@ -57,13 +48,11 @@ def evaluate_run(
     else:
         results = evaluation.compare(parts.simulator, parts.policies)
         policies = [result.as_json() for result in results]
-        with whole_folder(_new_folder(written, f"comparison-{iteration}")) as compared:
+        with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
             write_json(compared / "results.json", {"policies": policies})
             sessions.write_sessions(compared / "sessions.csv", results)
             plots.plot_values(compared / "values.png", results)
     print(tables.results_table(results))
-    if explained:
-        print(explain(parts.simulator, agent))
     return results
 
 
@@ -82,9 +71,3 @@ def check_inside(folder: RunDirectory) -> None:
                 raise UsageError(
                     f"{path} must not be a link that leads out of root_dir {folder.path}"
                 )
-
-
-def _new_folder(parent: Path, name: str) -> Path:
-    """The folder of that name, or if it exists the first one with a number that does not."""
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(parent / new for new in names if not (parent / new).exists())

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, validation
+from recsim_tf.core import random, turns, validation
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Sampled, Stages, advance, begin, log_prob_per_user
-from recsim_tf.core.types import InitialDraws, Nest, Slate, StepDraws
+from recsim_tf.core.types import InitialDraws, Nest, Slate, StepDraws, Turn
 from recsim_tf.gradients import mixtures
 from recsim_tf.gradients.labels import refuse_labels, zeros_for_labels
 from recsim_tf.gradients.relaxed_slate import relaxed_slate
@@ -85,15 +85,18 @@ def relaxed_return(
       The relaxed return of each session, [B], in the dtype of the rewards.
 
     Raises:
-      ValueError: if a number is out of range, if there is a rule of departure without a
-        margin, or if something computes with an integer field that has no mixture; all when the
-        function is traced.
+      ValueError: if a number is out of range, if the simulator has a `query_spec`, if there is a
+        rule of departure without a margin, or if something computes with an integer field that has
+        no mixture; all when the function is traced.
     """
     for name, value in (
         ("temperature", temperature),
         ("departure_temperature", departure_temperature),
     ):
         Range(above=0).check_number(name, value)
+    turns.require_no_queries(
+        "relaxed_return", simulator.query_spec, "take score_function_return, which needs no mixture"
+    )
     simulator.check_num_users(num_users)
     validation.check_count(num_steps=num_steps)
     initial_seed, loop_seed = random.split_seed(seed, 2)
@@ -108,7 +111,7 @@ def relaxed_return(
             policy.distribution(simulator.observe(state)), policy_seed, temperature
         )
         stages = _Relaxed(step_seed, log_prob, temperature)
-        next_state, transition, _ = advance(simulator, state, slate_weights, stages)
+        next_state, transition, _ = advance(simulator, state, Turn(slate_weights), stages)
         total += in_session * transition.reward
         stay = _stay_probability(
             simulator.users,
@@ -193,13 +196,13 @@ class _Relaxed(_Pathwise):
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
         return refuse_labels(result) if stage in ("user", "corpus") else result
 
-    def show(self, models, state, slate):
+    def show(self, models, state, turn):
         documents = models.documents.describe(state.candidates, state.corpus)
         hidden = state.hidden
         if models.resample_documents:
             hidden = self.draw("hidden", models.documents.reveal(documents))
-        shown = mixtures.mix_candidates(models.documents.show(documents, hidden), slate)
-        return Slate(shown, tf.ones(slate.shape[:2], tf.bool)), ()
+        shown = mixtures.mix_candidates(models.documents.show(documents, hidden), turn.slate)
+        return Slate(shown, tf.ones(turn.slate.shape[:2], tf.bool)), ()
 
     def leave(self, departure):
         self.departure = departure

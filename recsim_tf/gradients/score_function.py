@@ -17,10 +17,10 @@ def score_function_return(
     """The return of each session; the gradient of the mean is an unbiased estimate of that of the
     expected return.
 
-    REINFORCE (Williams 1992) for everything that was drawn: the log-probability of each slate under
-    the policy, and of each draw under the models, is differentiated times the reward from its step
-    on, less a baseline. Rewards are differentiated as they stand, with the draws held fixed, so
-    parameters may also act through the reward or through the states.
+    REINFORCE (Williams 1992) for everything that was drawn: the log-probability of each action
+    under the policy, and of each draw under the models, is differentiated times the reward from its
+    step on, less a baseline. Rewards are differentiated as they stand, with the draws held fixed,
+    so parameters may also act through the reward or through the states.
 
         trajectory = simulator.rollout(policy, num_users, num_steps, seed)
         with tf.GradientTape() as tape:
@@ -34,8 +34,9 @@ def score_function_return(
 
     Args:
       simulator: that made the trajectory.
-      policy: at the parameters with which it drew the trajectory's slates. Only its `log_prob` is
-        used.
+      policy: at the parameters with which it drew the trajectory's actions. Only its `log_prob` is
+        used, (observation, action) -> [B]; an action is a slate, or a `Turn` where there is a
+        `query_spec`.
       trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
       baseline: [T, B], subtracted from the reward from each step on; it may depend on the past of
         its row, not on what is drawn from that step on. By default the mean of the other rows, for
@@ -67,7 +68,7 @@ def score_function_return(
 
     def add(total, step, state, transition, log_probs):
         log_prob = _sum(log_probs, rewards.dtype) + tf.cast(
-            policy.log_prob(simulator.observe(state), transition.slate), rewards.dtype
+            policy.log_prob(simulator.observe(state), transition.action), rewards.dtype
         )
         # What is drawn for users who have left changes nothing.
         score = tf.where(transition.active, log_prob * advantages[step], 0)

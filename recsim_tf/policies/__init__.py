@@ -1,5 +1,6 @@
 """Policies for `Simulator.rollout`, and their parts. They need TensorFlow Probability alone."""
 
+from recsim_tf.core.explanations import Explained, Explains, Explanation, explanation_of
 from recsim_tf.policies.click_bandit import ClickBandit, ClickBanditState, concatenate_slates
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.clusters import (
@@ -50,6 +51,9 @@ __all__ = [
     "ClickCounts",
     "ClickScores",
     "ClusterBandit",
+    "Explained",
+    "Explains",
+    "Explanation",
     "LogisticFit",
     "PlackettLucePolicy",
     "bandit_algorithm",
@@ -57,6 +61,7 @@ __all__ = [
     "bernoulli_rewards",
     "concatenate_slates",
     "exact_slate",
+    "explanation_of",
     "fit_logistic",
     "glm_thompson",
     "greedy_cluster_policy",

@@ -7,6 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
 from recsim_tf.policies import fields
@@ -61,6 +62,7 @@ class ClickBandit:
         algorithm: str | BanditAlgorithm = "ucb1",
         optimism_scaling: float = 1.0,
     ):
+        fields.require_slates("ClickBandit", simulator)
         num_clusters = fields.response_clusters(simulator.observation_spec().response)
         if len(arms) != num_clusters:
             raise ValueError(
@@ -94,6 +96,14 @@ class ClickBandit:
             self.scores(counts, score_seed), slates, self._num_candidates, self._slate_size
         )
         return slate, ClickBanditState(counts, arm_states)
+
+    def explain(
+        self, observation: Observation, policy_state: ClickBanditState, seed
+    ) -> Explanation:
+        """The arms' scores, and the counts that they rest on."""
+        score_seed, *_ = random.split_seed(seed, len(self.arms) + 1)
+        counts = update_counts(policy_state.counts, observation.response)
+        return self.scores.explain("arm", counts, score_seed)
 
 
 def concatenate_slates(

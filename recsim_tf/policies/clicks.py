@@ -8,6 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from recsim_tf.core import validation
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
 from recsim_tf.policies import fields
@@ -87,3 +88,14 @@ class ClickScores:
         )
         some_unshown = tf.reduce_any(counts.impressions == 0, axis=-1, keepdims=True)
         return tf.where(some_unshown, -counts.impressions, scores)
+
+    def explain(self, kind: str, counts: ClickCounts, seed) -> Explanation:
+        """The arms, named by their kind and number, with their scores and counts."""
+        return Explanation(
+            alternatives={
+                "score": self(counts, seed),
+                "shown": counts.impressions,
+                "clicks": counts.clicks,
+            },
+            labels=[f"{kind} {number}" for number in range(self.num_clusters)],
+        )

@@ -7,6 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, validation
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy
@@ -66,8 +67,10 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
       cluster_id: the cluster, in [0, T).
 
     Raises:
-      ValueError: if documents lack one of the fields, or for an unknown cluster.
+      ValueError: if the environment has queries, if documents lack one of the fields, or for an
+        unknown cluster.
     """
+    fields.require_slates("greedy_cluster_policy", simulator)
     num_clusters = fields.document_clusters(simulator)
     if not validation.is_integer(cluster_id) or not 0 <= cluster_id < num_clusters:
         raise ValueError(
@@ -104,7 +107,8 @@ class ClusterBandit:
       optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
 
     Raises:
-      ValueError: if a field is missing, or if cluster ids are not integers with bounds.
+      ValueError: if the environment has queries, if a field is missing, or if cluster ids are not
+        integers with bounds.
     """
 
     def __init__(
@@ -113,6 +117,7 @@ class ClusterBandit:
         algorithm: str | BanditAlgorithm = "ucb1",
         optimism_scaling: float = 1.0,
     ):
+        fields.require_slates("ClusterBandit", simulator)
         self.num_clusters = fields.document_clusters(simulator)
         response_spec = simulator.observation_spec().response
         validation.check_fields("responses", response_spec, "clicked", "cluster_id")
@@ -130,3 +135,9 @@ class ClusterBandit:
         counts = update_counts(policy_state, observation.response)
         scores = self.scores(counts, seed)
         return rank_clusters(scores, observation.documents, self._slate_size), counts
+
+    def explain(self, observation: Observation, policy_state: ClickCounts, seed) -> Explanation:
+        """The clusters' scores, and the counts that they rest on."""
+        return self.scores.explain(
+            "cluster", update_counts(policy_state, observation.response), seed
+        )

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core import turns, validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest
@@ -11,6 +11,17 @@ from recsim_tf.core.types import Nest
 def zeros(specs: Nest, num_users: int | tf.Tensor = 1) -> Nest:
     """Zeros, a nest of [num_users, ...], from the specs of one user."""
     return tf.nest.map_structure(lambda spec: tf.zeros([num_users, *spec.shape], spec.dtype), specs)
+
+
+def require_slates(name: str, simulator: SessionSource) -> None:
+    """Requires an environment whose actions are slates alone, for a policy of that name.
+
+    Raises:
+      ValueError: if the environment has queries.
+    """
+    turns.require_no_queries(
+        name, simulator.query_spec, "take random_policy, or a policy of your own that gives a Turn"
+    )
 
 
 def document_clusters(simulator: SessionSource) -> int:

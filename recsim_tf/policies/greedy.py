@@ -10,6 +10,7 @@ from recsim_tf import choice
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
+from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import BeliefScores
 from recsim_tf.policies.myopic import myopic_policy
 
@@ -31,8 +32,10 @@ def greedy_pctr_policy(
       choice_model: multinomial; by default `MultinomialLogit(no_click_mass=5.0)`, as in RecSim.
 
     Raises:
-      ValueError: if the users have no `scores`, or if there is no belief for them.
+      ValueError: if the environment has queries, if the users have no `scores`, or if there is no
+        belief for them.
     """
+    fields.require_slates("greedy_pctr_policy", simulator)
     users = simulator.users
     if belief is None:
         if not isinstance(users, InterestExplorationUsers):

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from recsim_tf.core.explanations import Explained, Explanation
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Policy
 from recsim_tf.policies import fields
@@ -19,9 +20,10 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
       choice_scores: what the agent believes about clicks, by default `AffinityScores()`.
 
     Raises:
-      ValueError: if the choice scores are not for this environment: `AffinityScores` need users and
-        documents that are vectors of one length.
+      ValueError: if the environment has queries, or if the choice scores are not for this
+        environment: `AffinityScores` need users and documents that are vectors of one length.
     """
+    fields.require_slates("myopic_policy", simulator)
     choice_scores = choice_scores or AffinityScores()
     choice_scores(fields.zeros(simulator.observation_spec(), simulator.num_users or 1))
 
@@ -30,4 +32,11 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
         weights, _ = choice_scores(observation)
         return tf.math.top_k(weights, simulator.slate_size).indices, policy_state
 
-    return act
+    def explain(observation, policy_state, seed):
+        del policy_state, seed
+        weights, no_click_weight = choice_scores(observation)
+        return Explanation(
+            candidates={"click weight": weights}, user={"no-click weight": no_click_weight}
+        )
+
+    return Explained(act, explain)

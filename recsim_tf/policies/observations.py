@@ -18,6 +18,7 @@ class UserWithLastSlate(NamedTuple):
     original_observation: Nest  # nest of [B, ...], of the environment below
     # nest of [B, K, ...]: documents as they were observed, zeros at empty positions
     last_slate: Nest
+    last_query: Nest = ()  # nest of [B, ...], zeros at the start of a session
 
 
 def raw_user(user: Nest) -> Nest:

@@ -2,10 +2,12 @@
 
 import tensorflow as tf
 
+from recsim_tf.core.explanations import Explained, Explanation
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
+from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores
 from recsim_tf.policies.slates import exact_slate
 
@@ -29,8 +31,10 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
       reward_per_budget: reward that one unit of budget is worth.
 
     Raises:
-      ValueError: for other documents, users or choice models, or what is no number.
+      ValueError: for an environment with queries, other documents, users or choice models, or what
+        is no number.
     """
+    fields.require_slates("oracle_policy", simulator)
     if not isinstance(simulator.documents, UtilityVideos):
         raise ValueError(
             "the oracle needs interest evolution with UtilityVideos, got"
@@ -45,8 +49,8 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
     users, videos = simulator.users, simulator.documents
     choice_scores = AffinityScores(users.choice_model)
 
-    def act(observation, policy_state, seed):
-        del seed
+    def click_values(observation):
+        """[B, N]: what a click on each candidate is worth."""
         length = videos.per_user("video_length", 2, tf.float32)
         alpha = users.per_user("user_update_alpha", 2, tf.float32)
         factor = users.per_user("document_quality_factor", 2, tf.float32)
@@ -54,8 +58,20 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
         value = length - reward_per_budget * (
             length - gain * tf.cast(videos.mean_quality(), tf.float32)
         )
+        return tf.linalg.matvec(observation.documents, value)
+
+    def act(observation, policy_state, seed):
+        del seed
         weights, no_click_weight = choice_scores(observation)
-        values = tf.linalg.matvec(observation.documents, value)
+        values = click_values(observation)
         return exact_slate(weights, no_click_weight, values, simulator.slate_size), policy_state
 
-    return act
+    def explain(observation, policy_state, seed):
+        del policy_state, seed
+        weights, no_click_weight = choice_scores(observation)
+        return Explanation(
+            candidates={"value of a click": click_values(observation), "click weight": weights},
+            user={"no-click weight": no_click_weight},
+        )
+
+    return Explained(act, explain)

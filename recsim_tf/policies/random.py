@@ -1,23 +1,46 @@
-"""Random slates."""
+"""Random slates, and random turns."""
 
 import tensorflow as tf
 
-from recsim_tf.core import random
+from recsim_tf.core import nests, random, turns
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Policy
+from recsim_tf.core.types import Nest, Policy, Turn
+
+# Queries that are drawn for a user, until one meets the conditions of the users.
+_TRIES = 8
 
 
 def random_policy(simulator: SessionSource) -> Policy:
-    """A policy that shows uniform slates, full and without repetition."""
+    """A policy that shows uniform slates, full and without repetition.
+
+    Where there is a `query_spec` the queries are uniform in its ranges. Of several draws a user
+    gets the first that `turn_conditions` allows, or if it allows none the query of
+    `turns.some_turn`.
+    """
 
     def act(observation, policy_state, seed):
         documents = tf.nest.flatten(observation.documents)[0]
         # A saved policy does not know its number of users.
-        num_users = documents.shape[0] or tf.shape(documents)[0]
-        slate = uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, seed)
-        return slate, policy_state
+        num_users = nests.num_rows(documents)
+        asks = bool(tf.nest.flatten(simulator.query_spec))
+        slate_seed, query_seed = random.split_seed(seed, 2) if asks else (seed, None)
+        slate = uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, slate_seed)
+        if not asks:
+            return slate, policy_state
+        return Turn(slate, _random_query(simulator, slate, num_users, query_seed)), policy_state
 
     return act
+
+
+def _random_query(simulator: SessionSource, slate: tf.Tensor, num_users, seed) -> Nest:
+    query = turns.some_turn(simulator, num_users).query
+    # XLA compiles one draw sooner than as many as there are tries.
+    draws = turns.random_queries(simulator.query_spec, num_users, seed, _TRIES)
+    for index in range(_TRIES):
+        tried = tf.nest.map_structure(lambda leaf, index=index: leaf[:, index], draws)
+        # The last one that is allowed is as random as the first.
+        query = nests.where(turns.accepted(simulator, Turn(slate, tried)), tried, query)
+    return query
 
 
 def uniform_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.Tensor:

@@ -12,15 +12,13 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core import nests
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from tests.rollout_policies import uniform_random
+from recsim_tf.policies import random_policy
 
 NUM_USERS, NUM_STEPS = 3, 4
 
 
 def rollout(simulator, num_users=NUM_USERS, num_steps=NUM_STEPS, seed=3, **arguments):
-    return simulator.rollout(
-        uniform_random(simulator.slate_size), num_users, num_steps, seed, **arguments
-    )
+    return simulator.rollout(random_policy(simulator), num_users, num_steps, seed, **arguments)
 
 
 def short_sessions(**arguments):

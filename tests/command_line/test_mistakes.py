@@ -34,7 +34,7 @@ def _is_told_in_one_line(capfd, *arguments: str) -> str:
         (
             ["--root_dir=run", "train"],
             "argument COMMAND: '--root_dir=run' is not a command; choose one of train, evaluate,"
-            " simulate, fit, sweep, --help, --version",
+            " sessions, simulate, fit, sweep, --help, --version",
         ),
         (["train", "--rootdir=run"], "train has no option --rootdir; did you mean --root_dir?"),
         (
@@ -47,8 +47,8 @@ def _is_told_in_one_line(capfd, *arguments: str) -> str:
             "sweep has no option --dryrun; did you mean --dry_run?",
         ),
         (
-            ["fit", "--root_dir=run", "--explain"],
-            "fit has no option --explain; choose one of --help, --root_dir, --gin_file,"
+            ["fit", "--root_dir=run", "--user=3"],
+            "fit has no option --user; choose one of --help, --root_dir, --gin_file,"
             " --gin_bindings",
         ),
         (["train", "run"], "the following arguments are required: --root_dir"),

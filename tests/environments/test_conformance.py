@@ -1,5 +1,7 @@
 """What every environment promises, checked on each one that is registered."""
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +15,13 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.turns import some_turn
+from recsim_tf.core.types import Turn
+from recsim_tf.environments.conversation import ConversationUsers
+from recsim_tf.policies import random_policy
 from tests.environments.sequential import sequential
-from tests.rollout_policies import uniform_random
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES, MAX_STEPS = 6, 5, 2, 5, 3
-SLATE = np.tile(np.int32([0, 1]), [NUM_USERS, 1])
 
 
 class Environment(NamedTuple):
@@ -27,6 +31,7 @@ class Environment(NamedTuple):
     arguments: dict
     users: tuple[str, ...]  # through the user parts of `log_prob`
     documents: tuple[str, ...] = ()  # through its documents part
+    factory: Callable[..., Simulator] | None = None  # in place of that of the id
 
     def make(self, **arguments) -> Simulator:
         arguments = {
@@ -36,11 +41,23 @@ class Environment(NamedTuple):
             **self.arguments,
             **arguments,
         }
-        return (
-            recsim_tf.make(self.environment_id, **arguments)
-            if self.environment_id
-            else sequential(**arguments)
-        )
+        factory = self.factory or functools.partial(recsim_tf.make, self.environment_id)
+        return factory(**arguments)
+
+
+def patient_conversation(dtype=tf.float32, **arguments) -> Simulator:
+    """Conversations that go on to their time limit."""
+    users = ConversationUsers(
+        3,
+        num_attributes=2,
+        num_senses=2,
+        sense_probs=(0.4, 0.6),
+        refining=2.0,
+        initial_patience=40.0,
+        leaves_satisfied=False,
+        dtype=dtype,
+    )
+    return recsim_tf.make("Conversation-v0", users=users, num_chips=2, **arguments)
 
 
 _SATISFACTION_PARAMETERS = (
@@ -53,6 +70,24 @@ _SATISFACTION_PARAMETERS = (
     "kale_stddev",
 )
 ENVIRONMENTS = {
+    "conversation": Environment(
+        "Conversation-v0",
+        {},
+        (
+            "directions",
+            "taste_loc",
+            "sense_probs",
+            "talkativeness_scale",
+            "choice_model.no_click_mass",
+            "choice_sharpness",
+            "answer_sharpness",
+            "ignoring",
+            "critiquing",
+            "dwell_gain",
+        ),
+        ("refinement",),
+        patient_conversation,
+    ),
     "drifting taste": Environment(
         "DriftingTaste-v0", {}, ("taste_loc", "taste_scale", "gain", "decay")
     ),
@@ -78,6 +113,7 @@ ENVIRONMENTS = {
         ),
         ("topic_distribution", "quality_loc", "quality_scale"),
     ),
+    "key terms": Environment("KeyTerms-v0", {"num_offered_arms": 3}, ()),
     "long-term satisfaction": Environment("LongTermSatisfaction-v1", {}, _SATISFACTION_PARAMETERS),
     "long-term satisfaction, tutorial": Environment(
         "LongTermSatisfaction-v1",
@@ -91,7 +127,10 @@ ENVIRONMENTS = {
         ("affinity_probs",),
     ),
     "sequential": Environment(
-        None, {"starting_probs": [1 / 6] * 6}, ("starting_probs", "jump_probs")
+        None,
+        {"starting_probs": [1 / 6] * 6},
+        ("starting_probs", "jump_probs"),
+        factory=sequential,
     ),
 }
 
@@ -101,11 +140,17 @@ def environment(request) -> Environment:
     return ENVIRONMENTS[request.param]
 
 
+def first_action(simulator):
+    """The first candidates; where there are queries also the first of these."""
+    turn = some_turn(simulator, NUM_USERS)
+    return turn if simulator.query_spec else turn.slate
+
+
 def rollout(simulator, **arguments):
-    """A compiled function from a seed to a trajectory of random slates."""
+    """A compiled function from a seed to a trajectory of random slates, or turns."""
     return compiled(
         lambda seed: simulator.rollout(
-            uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed, **arguments
+            random_policy(simulator), NUM_USERS, NUM_STEPS, seed, **arguments
         )
     )
 
@@ -133,12 +178,13 @@ def env(simulator) -> SlateEnvironment:
 
 
 @pytest.fixture(scope="module")
-def time_steps(env):
-    """Steps of a fixed slate from the start of a session over its end into the next, and one after
+def time_steps(env, simulator):
+    """Steps of a fixed action from the start of a session over its end into the next, and one after
     a reset.
     """
     step = tf.function(env.step, autograph=False)
-    return [env.current_time_step(), *(step(SLATE) for _ in range(MAX_STEPS + 2)), env.reset()]
+    action = first_action(simulator)
+    return [env.current_time_step(), *(step(action) for _ in range(MAX_STEPS + 2)), env.reset()]
 
 
 def leaves_equal(one, other):
@@ -154,6 +200,9 @@ def test_every_registered_environment_is_checked():
 
 def test_specs_are_named_and_bounded(env):
     action_spec, specs = env.action_spec(), tf.nest.flatten(env.observation_spec())
+    if isinstance(action_spec, Turn):
+        specs += tf.nest.flatten(action_spec.query)
+        action_spec = action_spec.slate
     names = [spec.name for spec in specs]
     assert all(names)
     assert len(set(names)) == len(names)
@@ -215,7 +264,7 @@ def test_nothing_is_traced_twice(simulator, run, score):
     state = simulator.reset(NUM_USERS, seed=0)
     for seed in range(3):
         score(run(as_seed(seed)))
-        state, _ = step(state, SLATE, as_seed(seed))
+        state, _ = step(state, first_action(simulator), as_seed(seed))
     assert [function.experimental_get_tracing_count() for function in (run, score, step)] == [
         1,
         1,
@@ -240,8 +289,9 @@ def test_every_float_may_be_float64_and_every_shape_is_static(environment):
 
     @compiled
     def everything(seed):
-        state, transition = simulator.step(simulator.reset(NUM_USERS, seed), SLATE, seed)
-        trajectory = simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed)
+        action = first_action(simulator)
+        state, transition = simulator.step(simulator.reset(NUM_USERS, seed), action, seed)
+        trajectory = simulator.rollout(random_policy(simulator), NUM_USERS, NUM_STEPS, seed)
         log_prob = simulator.log_prob(trajectory)
         traced.extend(
             tf.nest.flatten((state, transition, simulator.observe(state), trajectory, log_prob))
@@ -257,8 +307,9 @@ def test_every_float_may_be_float64_and_every_shape_is_static(environment):
 def test_step_rollout_and_log_prob_compile_under_xla(simulator, score):
     @compiled(jit_compile=True)
     def everything(seed):
-        _, transition = simulator.step(simulator.reset(NUM_USERS, seed), SLATE, seed)
-        trajectory = simulator.rollout(uniform_random(SLATE_SIZE), NUM_USERS, NUM_STEPS, seed)
+        action = first_action(simulator)
+        _, transition = simulator.step(simulator.reset(NUM_USERS, seed), action, seed)
+        trajectory = simulator.rollout(random_policy(simulator), NUM_USERS, NUM_STEPS, seed)
         return transition, trajectory, simulator.log_prob(trajectory)
 
     transition, trajectory, log_prob = everything(as_seed(0))

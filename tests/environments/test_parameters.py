@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 import recsim_tf
+from recsim_tf.core import random
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.fitting import (
     LBFGS,
@@ -25,6 +26,8 @@ from recsim_tf.fitting.logs import from_trajectory
 from recsim_tf.policies import random_policy
 
 NUM_SESSIONS, NUM_STEPS = 30, 5
+# It has many parameters, which are tried together to save time.
+CONVERSATION = "Conversation-v0"
 # Of the users' parameters those that the users' draws do not depend on: leaving by a rule is not
 # scored.
 ACT_BY_A_RULE = {
@@ -56,6 +59,25 @@ def simulator_of(environment_id):
         module = recsim_tf.environments.drifting_taste
         users = module.DriftingTasteUsers(2, choice_model=recsim_tf.choice.MultinomialLogit(0.0))
         return dataclasses.replace(simulator, users=users, documents=module.Catalogue(6, 2))
+    if environment_id == CONVERSATION:
+        module = recsim_tf.environments.conversation
+        users = module.ConversationUsers(
+            2,
+            num_attributes=2,
+            num_senses=2,
+            sense_probs=(0.4, 0.6),
+            act_effects=np.zeros([6, 6]),
+            rating=0.0,
+            refining=0.0,
+            # Trust counts in later turns only.
+            leaves_satisfied=False,
+        )
+        documents = module.Items(6, 2, directions=users.directions)
+        return dataclasses.replace(simulator, users=users, documents=documents)
+    if environment_id == "KeyTerms-v0":
+        module = recsim_tf.environments.key_terms
+        users, documents = module.KeyTermUsers(3), module.KeyTermDocuments(5, 2, 3, 3)
+        return dataclasses.replace(simulator, users=users, documents=documents)
     return simulator
 
 
@@ -73,6 +95,7 @@ def other_value(simulator, name):
 CASES = [
     (environment_id, name)
     for environment_id in recsim_tf.registered()
+    if environment_id != CONVERSATION
     for name in simulator_of(environment_id).parameters()
 ]
 
@@ -99,8 +122,8 @@ def test_it_is_fitted_or_the_error_says_why_not(environment_id, name, log_of):
     log = log_of(environment_id, simulator)
     start = np.asarray(simulator.parameters()[name])
     acts = name.startswith("users.") and name not in ACT_BY_A_RULE.get(environment_id, ())
-    # The users of page clicks and of drifting taste respond to what the items' tables say.
-    of_items = environment_id in ("PageClicks-v0", "DriftingTaste-v0")
+    # The users of these respond to what the items' tables say.
+    of_items = environment_id in ("PageClicks-v0", "DriftingTaste-v0", "KeyTerms-v0")
     acts |= of_items and name != "documents.affinity_probs"
     are_probabilities = simulator.parameter_spec(name).are_probabilities
     parameter = Parameter(support=tfb.IteratedSigmoidCentered() if are_probabilities else "real")
@@ -145,6 +168,54 @@ def test_each_value_has_the_sessions_of_a_run_of_its_own(environment_id, name):
         pairs = zip(*map(tf.nest.flatten, (result.sessions, expected.sessions)), strict=True)
         for found, of_its_own in pairs:
             np.testing.assert_allclose(found, of_its_own, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def conversation():
+    simulator = simulator_of(CONVERSATION)
+    return simulator, simulator.parameters()
+
+
+def test_all_parameters_of_conversations_are_fitted_but_those_of_candidates(conversation, log_of):
+    simulator, values = conversation
+    log = log_of(CONVERSATION, simulator)
+    sense_probs = Parameter(support=tfb.IteratedSigmoidCentered())
+    parameters = {name: Parameter(support="real") for name in values}
+    parameters["users.sense_probs"] = sense_probs
+    # Candidates are given to the likelihood.
+    of_candidates = ["documents.directions", "documents.refinement"]
+    without_effect = {name: parameters[name] for name in of_candidates}
+    with pytest.raises(
+        ValueError, match=r"documents\.directions does not act on the likelihood of"
+    ):
+        fit(simulator, without_effect, log, progress=False)
+    acting = {name: each for name, each in parameters.items() if name not in of_candidates}
+    search = LBFGS(max_iterations=1)
+    result = fit(simulator, acting, log, search, uncertainty=None, progress=False)
+    for name, estimate in result.estimates.items():
+        assert not np.array_equal(estimate.value, np.asarray(values[name], np.float32)), name
+
+
+def test_all_values_of_conversations_have_the_sessions_of_runs_of_their_own(conversation):
+    simulator, values = conversation
+    others = {name: other_value(simulator, name) for name in values}
+    rows = {
+        name: np.repeat(simulator.for_users(name, [values[name], others[name]]), 6, axis=0)
+        for name in values
+    }
+    together = dataclasses.replace(simulator.with_parameters(rows), num_users=12)
+    with random.paired(2):
+        seed = random.as_seed(1)[tf.newaxis]
+        found = together.rollout(random_policy(together), 12, NUM_STEPS, seed)
+    parts = [simulator, simulator.with_parameters(others)]
+    apart = [part.rollout(random_policy(part), 6, NUM_STEPS, seed=1) for part in parts]
+    for index, expected in enumerate(apart):
+        one = tf.nest.map_structure(
+            lambda leaf, begin=6 * index: leaf[:, begin : begin + 6], found.transitions
+        )
+        for leaf, other in zip(*map(tf.nest.flatten, (one, expected.transitions)), strict=True):
+            np.testing.assert_allclose(leaf, other, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(*(each.transitions.reward for each in apart))
 
 
 def test_probabilities_that_a_search_would_lead_off_the_simplex_are_refused(log_of):

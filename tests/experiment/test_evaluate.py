@@ -9,22 +9,17 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
-from tests.experiment.tiny_runs import open_run, run_command, snapshot
+from tests.experiment.tiny_runs import run_command, snapshot
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
-VALUES = f'Evaluation.compare = {{"{NO_CLICK_MASS}": (0.5, 3.0)}}'
-FEW = ("Evaluation.num_users = 6", "Evaluation.max_steps = 20", "train.num_iterations = 10")
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The folder of a trained run whose configuration has values to compare."""
-    folder = tmp_path_factory.mktemp("run") / "run"
-    commands.train(open_run(folder, *FEW, VALUES))
-    return folder
+@pytest.fixture(name="run")
+def _run(evaluated_run):
+    return evaluated_run
 
 
 def _restored(run, *bindings):

@@ -2,9 +2,11 @@
 
 import pytest
 
+from recsim_tf.core.types import Turn
 from recsim_tf.experiment import commands, config, fitting
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
+from tests.fitting.logs.datasets import ml_100k
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
@@ -15,6 +17,17 @@ SIMULATIONS = [
     if "simulate.policies" in config.find_config(name).read_text()
 ]
 EXPERIMENTS = [name for name in config.packaged_configs() if name not in {*FITS, *SIMULATIONS}]
+# Beliefs take long to trace: one experiment and one simulation of them run with the other tests.
+_QUICK = ("conversation/menu_tabular_q.gin", "conversation/oracle.gin")
+
+
+def _marked(names):
+    return [
+        pytest.param(name, marks=pytest.mark.slow)
+        if name.startswith("conversation/") and name not in _QUICK
+        else name
+        for name in names
+    ]
 
 
 def test_every_experiment_has_a_name():
@@ -36,19 +49,26 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     )
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", _marked(EXPERIMENTS))
 @pytest.mark.filterwarnings("ignore")  # TF-Agents warns of its own dependencies.
 def test_the_experiment_is_built(name):
     config.load([name], _SMALL)
     parts = experiment()
-    assert parts.policy.action_spec.shape == [parts.simulator.slate_size]
+    spec = parts.policy.action_spec
+    slate_spec = spec.slate if isinstance(spec, Turn) else spec
+    assert slate_spec.shape == [parts.simulator.slate_size]
 
 
-@pytest.mark.parametrize("name", SIMULATIONS)
+@pytest.mark.parametrize("name", _marked(SIMULATIONS))
 def test_the_simulation_runs(tmp_path, name):
-    config.load([name], ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
-    (policy,) = commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]
-    assert policy["episodes"] == 4
+    bindings = ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"]
+    if name == "conversation/movielens.gin":
+        ml_100k.write(tmp_path)
+        models = ("movielens_users", "movielens_items")
+        bindings += [f"{model}.data_dir = '{tmp_path}'" for model in models]
+    config.load([name], bindings)
+    for policy in commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]:
+        assert policy["episodes"] == 4
 
 
 @pytest.mark.parametrize("name", FITS)

@@ -19,6 +19,8 @@ from recsim_tf.core.parameters import Model
 ELSEWHERE = {
     "devices",
     "from_table",
+    "movielens_items",
+    "movielens_users",
     "page_log",
     "read_episode_log",
     "read_movielens",

@@ -15,8 +15,10 @@ from recsim_tf import choice
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments import (
+    conversation,
     drifting_taste,
     interest_evolution,
+    key_terms,
     page_clicks,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -59,6 +61,25 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
             drifting_taste.Catalogue(
                 6, 2, pull=np.eye(6, 2), popularity=[1.0] * 6, replacement=False
             ),
+            **_SIZES,
+        ),
+        "KeyTerms-v0, key-terms": lambda: recsim_tf.key_terms(
+            key_terms.KeyTermUsers(3),
+            key_terms.KeyTermDocuments(
+                5, 2, 3, num_offered_arms=2, features=key_terms.draw_catalogue(5, 2, 3, seed=0)
+            ),
+            **_SIZES,
+        ),
+        "Conversation-v0, senses": lambda: recsim_tf.conversation(
+            conversation.ConversationUsers(
+                3,
+                num_attributes=2,
+                num_senses=2,
+                sense_probs=(0.4, 0.6),
+                effort=[0.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+                act_effects=np.zeros([6, 6]),
+            ),
+            conversation.Items(6, 3, bias=[0.1] * 6),
             **_SIZES,
         ),
         "PageClicks-v0, categories": lambda: recsim_tf.page_clicks(

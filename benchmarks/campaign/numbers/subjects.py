@@ -11,12 +11,15 @@ from recsim_tf import choice, fitting, gradients, policies
 from recsim_tf.adapters import gymnasium
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents import full_slate_q, layers, reinforce, slate_q, tabular_q
+from recsim_tf.agents.bandits import conversational as bandits
 from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.shared import exploration, returns
+from recsim_tf.belief import GaussianBelief
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.run import Schedule
 from recsim_tf.fitting.checks.calibration import calibrate
+from recsim_tf.policies import elicitation
 from recsim_tf.policies.beliefs import CatalogueScores
 from recsim_tf.policies.clicks import ClickScores
 
@@ -114,6 +117,43 @@ SUBJECTS = {
     "TemporalAggregation": Subject(layers.TemporalAggregation, lambda: {"aggregation_period": 2}),
     "SwitchingCost": Subject(layers.SwitchingCost),
     "FixedLengthHistory": Subject(layers.FixedLengthHistory),
+    "TurnPolicyNetwork": Subject(reinforce.TurnPolicyNetwork, uses.of_turns, uses.drawn_turns),
+    **{
+        bandit.__name__: Subject(
+            bandit, lambda: {"simulator": uses.small_key_terms()}, uses.asked_key_terms
+        )
+        for bandit in (bandits.LinUCB, bandits.ConUCB, bandits.ConLinUCB)
+    },
+    "logarithmic_questions": Subject(
+        bandits.logarithmic_questions, lambda: {"rounds": tf.range(5)}, lambda number: number
+    ),
+    "periodic_questions": Subject(
+        bandits.periodic_questions, lambda: {"rounds": tf.range(5)}, lambda number: number
+    ),
+    "GaussianBelief": Subject(
+        GaussianBelief,
+        lambda: {"users": uses.small_simulator("Conversation-v0").users},
+        lambda belief: belief.particles(belief.initial_state(3)),
+    ),
+    **{
+        policy.__name__: Subject(policy, uses.conversing, uses.conversed)
+        for policy in (
+            elicitation.AskWhileItPays,
+            elicitation.RecommendBest,
+            elicitation.RecommendSet,
+            elicitation.ThompsonSampling,
+        )
+    },
+    **{
+        entry.__name__: Subject(entry, use=uses.told)
+        for entry in (
+            elicitation.AskAttributes,
+            elicitation.ComparePairs,
+            elicitation.CompareSet,
+            elicitation.ShowChips,
+            elicitation.ShowSet,
+        )
+    },
     "SlateCells": Subject(
         tabular_q.SlateCells, lambda: {**uses.specs(), **uses.CELLS, "slate_size": 2}
     ),

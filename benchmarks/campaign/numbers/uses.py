@@ -12,12 +12,14 @@ import recsim_tf
 from recsim_tf import fitting, gradients, policies
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents import reinforce, slate_q, tabular_q
+from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.environments import key_terms
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
-from recsim_tf.policies import fields
+from recsim_tf.policies import elicitation, fields
 
 NUM_USERS = 4
 
@@ -123,6 +125,53 @@ def evaluated(evaluation: Evaluation) -> Any:
 def slates(policy) -> Any:
     simulator = small_simulator()
     return simulator.rollout(policy, NUM_USERS, 6, seed=0).transitions.reward
+
+
+def conversing() -> dict[str, Any]:
+    return {"simulator": small_simulator("Conversation-v0")}
+
+
+def conversed(policy) -> Any:
+    simulator = small_simulator("Conversation-v0")
+    return simulator.rollout(policy, NUM_USERS, 3, seed=0).transitions.reward
+
+
+def told(entry: elicitation.Entry) -> Any:
+    """What the turns of a menu tell and offer at the start of sessions."""
+    simulator = small_simulator("Conversation-v0")
+    menu, tracker = elicitation.Menu(simulator, [entry]), elicitation.Tracker(simulator)
+    observation = simulator.observe(simulator.reset(NUM_USERS, seed=0))
+    view = tracker.outlook(tracker.initial_state(NUM_USERS), observation)
+    turns = menu.turns(view, random.as_seed(0))
+    return menu.information(view, turns), menu.rewards(view, turns)
+
+
+def of_turns() -> dict[str, Any]:
+    simulator = small_simulator("Conversation-v0")
+    spec = simulator.observation_spec()
+    slates = reinforce.SlatePolicyNetwork(spec, simulator.slate_size, (4,))
+    return {
+        "observation_spec": spec,
+        "slate_network": slates,
+        "query_spec": simulator.query_spec,
+    }
+
+
+def drawn_turns(network) -> Any:
+    network.create_variables()
+    spec = small_simulator("Conversation-v0").observation_spec()
+    turns = network(fields.zeros(spec, 2))[0]
+    return turns.log_prob(random.sample(turns, random.as_seed(0)))
+
+
+@functools.cache
+def small_key_terms():
+    documents = key_terms.KeyTermDocuments(5, 2, 3, num_offered_arms=2)
+    return key_terms.key_terms(key_terms.KeyTermUsers(3), documents, num_candidates=4)
+
+
+def asked_key_terms(bandit) -> Any:
+    return small_key_terms().rollout(bandit, NUM_USERS, 4, seed=0).transitions.reward
 
 
 def relaxed(**arguments) -> Any:

@@ -22,6 +22,7 @@ Feature lists, one entry for each step in which the user was active:
 | user/FIELD | any | what agents see of the user, before the slate |
 | documents/FIELD | [N, ...] | what agents see of the candidates, before the slate |
 | slate | [K], int32 | positions among the candidates, -1 where a short slate is padded |
+| query/FIELD | any | what the system says or asks beside the slate, if it can |
 | draws/hidden/FIELD | [K, ...] | draws of hidden attributes of the documents shown, if any |
 | draws/response/FIELD | any | draws of the response |
 | draws/innovation/FIELD | any | draws of the user's change, if any |

@@ -11,9 +11,9 @@ import tensorflow as tf
 from recsim_tf.adapters.episodes.framing import records
 from recsim_tf.adapters.episodes.records import check, parse
 from recsim_tf.adapters.episodes.scoring import Scoring
-from recsim_tf.adapters.episodes.session import Session, first_positions, session_spec
+from recsim_tf.adapters.episodes.session import Session, session_spec
 from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
-from recsim_tf.core import random
+from recsim_tf.core import random, turns
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
@@ -85,8 +85,8 @@ class Episodes:
         """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
         as they are iterated.
 
-        Steps after the end of a session are zeros, unlike those of `trajectory`, and may be
-        impossible under the models.
+        Steps after the end of a session repeat its last action. The rest of them is zeros, unlike
+        in `trajectory`, and may be impossible under the models.
         """
         sessions = self._sessions()
         while piece := list(itertools.islice(sessions, num_sessions)):
@@ -136,8 +136,8 @@ class Episodes:
 
     @staticmethod
     def _stacked(sessions: list[Session]) -> tuple[Trajectory, np.ndarray]:
-        """A trajectory of NumPy arrays, zeros after the end of each session, and the lengths
-        [B].
+        """A trajectory of NumPy arrays, and the lengths [B]. After the end of each session its last
+        action is repeated, since zeros may be none; all else is zeros.
         """
         lengths = np.array([len(session.reward) for session in sessions])
         initial = tf.nest.map_structure(
@@ -146,14 +146,18 @@ class Episodes:
         active = np.arange(lengths.max())[:, np.newaxis] < lengths
         rows = [session._replace(initial=()) for session in sessions]  # type: ignore[arg-type]
         stacked = tf.nest.map_structure(lambda *leaves: _padded(leaves, lengths), *rows)
+        slate, query = tf.nest.map_structure(
+            lambda leaf: _repeating(leaf, lengths), (stacked.slate, stacked.query)
+        )
         transitions = Transition(
-            slate=stacked.slate,
+            slate=slate,
             draws=stacked.draws,
             response=stacked.response,
             reward=stacked.reward,
             active=active,
             terminated=stacked.is_terminal,
             truncated=stacked.is_truncated,
+            query=query,
         )
         return Trajectory(initial, transitions, ()), lengths
 
@@ -182,9 +186,8 @@ class Episodes:
             states = self._simulator.replay(Trajectory(initial, one_more, ()))
             ends = tf.stack([lengths, tf.range(self.num_sessions)], axis=1)
             state = tf.nest.map_structure(lambda leaf: tf.gather_nd(leaf, ends), states)
-            return self._simulator.step(
-                state, first_positions(self._simulator, self.num_sessions), random.as_seed(0)
-            )[1]
+            turn = turns.some_turn(self._simulator, self.num_sessions)
+            return self._simulator.step(state, turn.action, random.as_seed(0))[1]
 
         tensors = tf.nest.map_structure(tf.convert_to_tensor, transitions)
         filler = step_after_the_end(initial, tensors, tf.constant(lengths, tf.int32))
@@ -195,7 +198,7 @@ class Episodes:
 
         filled = tf.nest.map_structure(fill, transitions, filler)
         return transitions._replace(
-            slate=filled.slate, draws=filled.draws, response=filled.response
+            slate=filled.slate, query=filled.query, draws=filled.draws, response=filled.response
         )
 
 
@@ -254,3 +257,9 @@ def _padded(rows: tuple[np.ndarray, ...], lengths: np.ndarray) -> np.ndarray:
     for user, row in enumerate(rows):
         stacked[: len(row), user] = row
     return stacked
+
+
+def _repeating(leaf: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """[T, B, ...] with the last step of each session in the place of all steps after it."""
+    steps = np.minimum(np.arange(len(leaf))[:, np.newaxis], lengths - 1)
+    return leaf[steps, np.arange(len(lengths))]

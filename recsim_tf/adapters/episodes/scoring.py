@@ -79,10 +79,14 @@ class Scoring:
         except (tf.errors.OpError, ValueError) as raised:
             error = f" ({one_line(raised)})"
         step, bad = self._step_number, self._watched.bad
+        place = f" at step {step}" if step >= 0 else ""
+        if not bad:
+            # The action is checked before anything is drawn.
+            what = "features slate and query" if trajectory.transitions.query else "feature slate"
+            return f"{what} must be an action that the simulator takes{place}{error}"
         # After an error, the stage that was scored last.
         name = next((name for name in bad if bad[name].numpy().any()), list(bad)[-1])
         group, _, stage = name.partition("/")
-        place = f" at step {step}" if step >= 0 else ""
         if group == "response":
             return f"feature {name} must be in the range that the users declare{place}{error}"
         recorded = trajectory.initial if group == "initial" else trajectory.transitions.draws
@@ -114,7 +118,7 @@ class Scoring:
 
     def _step(self, state: SimulatorState, transition: Transition) -> tuple[SimulatorState, _Bad]:
         self._watched = watched = _Watched("draws", transition.draws._asdict())
-        next_state, again, _ = self._simulator.advance(state, transition.slate, watched)
+        next_state, again, _ = self._simulator.advance(state, transition.action, watched)
         observe = self._simulator.users.observe_response
         logged, computed = observe(transition.response), observe(again.response)
         specs = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), logged)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from recsim_tf.core import turns
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Transition
@@ -21,6 +22,7 @@ class Session(NamedTuple):
     reward: tf.Tensor  # [T]
     is_terminal: tf.Tensor  # bool [T]
     is_truncated: tf.Tensor  # bool [T]
+    query: Nest = ()  # nest of [T, ...], () where the simulator has no `query_spec`
 
     @classmethod
     def of(cls, initial: Nest, user: Nest, documents: Nest, transitions: Transition) -> "Session":
@@ -35,6 +37,7 @@ class Session(NamedTuple):
             reward=transitions.reward,
             is_terminal=transitions.terminated,
             is_truncated=transitions.truncated,
+            query=transitions.query,
         )
 
 
@@ -50,9 +53,9 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
 
     @compiled
     def trace(seed):
-        slate = first_positions(simulator, num_users)
+        action = turns.some_turn(simulator, num_users).action
         trajectory = simulator.rollout(
-            lambda observation, policy_state, seed: (slate, policy_state), num_users, 1, seed
+            lambda observation, policy_state, seed: (action, policy_state), num_users, 1, seed
         )
         observation = simulator.observe(simulator.initial_state(trajectory.initial))
         before = trajectory.initial, observation.user, observation.documents
@@ -68,8 +71,3 @@ def _row_specs(nest: Nest, num_axes: int) -> Nest:
     return tf.nest.map_structure(
         lambda leaf: tf.TensorSpec(leaf.shape[num_axes:], leaf.dtype), nest
     )
-
-
-def first_positions(simulator: Simulator, num_users: int) -> tf.Tensor:
-    """A valid slate for every user, int32 [B, K]."""
-    return tf.tile(tf.range(simulator.slate_size)[tf.newaxis], [num_users, 1])

@@ -8,6 +8,7 @@ import tree
 
 from recsim_tf.adapters.episodes.records import is_context, name_of
 from recsim_tf.adapters.episodes.session import Session
+from recsim_tf.core import turns
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.simulator import Simulator
 
@@ -23,13 +24,13 @@ class Allowed(NamedTuple):
     """The values of a feature."""
 
     dtype: np.dtype
-    low: int | None  # of integers and booleans
-    high: int | None
+    low: float | None  # None for floats of an observation or of a draw
+    high: float | None
 
 
 def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
     """What is allowed by feature: floats are finite; integers are in the range that the model
-    declares, or in that of their dtype.
+    declares, or in that of their dtype; queries are in that of the simulator's `query_spec`.
 
     Args:
       simulator: the simulator.
@@ -58,7 +59,12 @@ def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
                 else (int(np.min(bounded.minimum)), int(np.max(bounded.maximum)))
             )
         found[name] = Allowed(leaf.dtype.as_numpy_dtype, low, high)
-    return {**found, "slate": found["slate"]._replace(low=-1, high=simulator.num_candidates - 1)}
+    found["slate"] = found["slate"]._replace(low=-1, high=simulator.num_candidates - 1)
+    for path, leaf in tree.flatten_with_path(simulator.query_spec):
+        low, high = turns.limits(leaf)
+        name = name_of(("query", *path))
+        found[name] = found[name]._replace(low=np.min(low).item(), high=np.max(high).item())
+    return found
 
 
 def first_impossible(sessions: list[Session], allowed: dict[str, Allowed]) -> Fault | None:
@@ -92,13 +98,17 @@ def first_impossible(sessions: list[Session], allowed: dict[str, Allowed]) -> Fa
 
 def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:
     """Which values are not allowed, and what is."""
-    if allowed.low is None:
+    bad = np.zeros(stored.shape, bool)
+    if stored.dtype.kind == "f":
         with np.errstate(over="ignore"):
-            values = stored.astype(allowed.dtype)
-        return ~np.isfinite(values.astype(np.float64)), "finite"
-    bad = (stored < allowed.low) | (stored > allowed.high)
+            stored = stored.astype(allowed.dtype)
+        bad = ~np.isfinite(stored.astype(np.float64))
+    if allowed.low is None:
+        return bad, "finite"
+    bad |= (stored < allowed.low) | (stored > allowed.high)
     range_ = f"in [{allowed.low}, {allowed.high}]"
-    return bad, "0 or 1" if (allowed.low, allowed.high) == (0, 1) else range_
+    is_flag = stored.dtype.kind != "f" and (allowed.low, allowed.high) == (0, 1)
+    return bad, "0 or 1" if is_flag else range_
 
 
 def _ends_too_early(sessions: list[Session], of_step: np.ndarray, ends: np.ndarray) -> list[Fault]:

@@ -16,7 +16,8 @@ vector instead.
 
 An action is a slate of candidate positions, an integer array [K]. It may be shorter, or hold -1
 where a position is empty. As in RecSim a document may be shown twice, unless the simulator has
-`validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`.
+`validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`. Where the simulator has
+a `query_spec` an action is a dict of `slate` and `query`; a query has the form of an observation.
 
 `info["response"]` is the whole response to the last slate, as arrays [K, ...], also what agents do
 not see of it; zeros after a reset. RecSim's metrics of a session follow from it and the reward.

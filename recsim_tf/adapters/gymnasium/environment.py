@@ -5,8 +5,9 @@ from typing import Any
 import gin
 import gymnasium
 import numpy as np
+import tree
 
-from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.adapters.gymnasium import actions, spaces
 from recsim_tf.adapters.gymnasium.session import Session
 from recsim_tf.adapters.gymnasium.steps import Steps
 from recsim_tf.core.simulator import Simulator
@@ -39,7 +40,8 @@ class GymnasiumEnvironment(gymnasium.Env):
         self._session = Session(Steps(simulator, None, flatten, autoreset_mode=None), seed)
         self._ended = False
         self.observation_space = self._session.steps.observation_space
-        self.action_space = spaces.action_space(simulator)
+        self._has_discrete = spaces.has_discrete(self.observation_space)
+        self.action_space = actions.action_space(simulator)
 
     @property
     def simulator(self) -> Simulator:
@@ -50,18 +52,25 @@ class GymnasiumEnvironment(gymnasium.Env):
         super().reset(seed=seed, options=options)
         results = self._session.reset(seed)
         self._ended = False
-        return results["observation"], {"response": results["response"]}
+        return self._observation(results), {"response": results["response"]}
 
     def step(self, action):
         if self._ended:
             raise gymnasium.error.ResetNeeded("the session has ended: call reset() before step()")
-        results = self._session.step(np.asarray(action)[np.newaxis])
+        arrays = actions.as_arrays(action, self.simulator.query_spec)
+        results = self._session.step(tree.map_structure(lambda leaf: leaf[np.newaxis], arrays))
         terminated, truncated = bool(results["terminated"]), bool(results["truncated"])
         self._ended = terminated or truncated
         return (
-            results["observation"],
+            self._observation(results),
             float(results["reward"]),
             terminated,
             truncated,
             {"response": results["response"]},
         )
+
+    def _observation(self, results: dict[str, Any]) -> Any:
+        observation = results["observation"]
+        if not self._has_discrete:
+            return observation
+        return spaces.with_numbers(observation, self.observation_space)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.adapters.gymnasium.steps import Steps
 from recsim_tf.core import random
+from recsim_tf.core.types import Nest
 
 
 class Session:
@@ -35,33 +36,36 @@ class Session:
             self._carry, results = self.steps.begin_again(*self._carry)
         return results
 
-    def step(self, actions) -> dict[str, Any]:
-        """Shows slates.
+    def step(self, action: Nest) -> dict[str, Any]:
+        """Shows slates, or turns.
 
         Args:
-          actions: integers [B, k] with k <= K, for any slate where users have left.
+          action: of `actions.as_arrays`, slates [B, k] with k <= K or a `Turn` of slates and
+            queries; anything of that form where users have left.
 
         Raises:
-          ValueError: for a bad slate.
+          ValueError: for a bad action.
           gymnasium.error.ResetNeeded: before the first reset.
         """
         if not self._carry:
             raise gymnasium.error.ResetNeeded("there is no session: call reset() before step()")
-        self._carry, results = self.steps.advance(self._slates(np.asarray(actions)), *self._carry)
+        playable = tf.nest.flatten(self._playable(action))
+        self._carry, results = self.steps.advance(*playable, *self._carry)
         return results
 
-    def _slates(self, slates: np.ndarray) -> tf.Tensor:
+    def _playable(self, action: Nest) -> Nest:
         simulator, num_users = self.steps.simulator, self.steps.num_users
         # Most slates are as they should be. To see that in numpy is cheap; others go to the
         # simulator, which pads or refuses them.
         if (
-            not simulator.validate
+            isinstance(slates := action, np.ndarray)
+            and not simulator.validate
             and slates.dtype in (np.int32, np.int64)
             and slates.shape == (num_users, simulator.slate_size)
             and slates.min() >= -1
             and slates.max() < simulator.num_candidates
         ):
             return tf.constant(slates, tf.int32)
-        return simulator.playable_slate(
-            self.steps.state(self._carry), slates, allow_duplicates=not simulator.validate
+        return simulator.playable_action(
+            self.steps.state(self._carry), action, allow_duplicates=not simulator.validate
         )

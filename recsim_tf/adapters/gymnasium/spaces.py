@@ -1,4 +1,4 @@
-"""Spaces of actions and observations, and observations in their form."""
+"""Spaces of observations, and observations in their form."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,20 +9,22 @@ import tree
 from gymnasium import spaces
 from gymnasium.spaces.utils import flatten_space
 
-from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core import turns
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation
 
 
-def action_space(simulator: Simulator) -> spaces.MultiDiscrete:
-    """Slates of candidate positions, [K]."""
-    return spaces.MultiDiscrete([simulator.num_candidates] * simulator.slate_size)
-
-
 def observation_space(simulator: Simulator) -> spaces.Dict:
     """The space of `recsim_keys` of one user's observation."""
-    leaves = tree.map_structure(_leaf_space, simulator.observation_spec())
-    return _by_name(_keys(leaves), spaces.Dict, spaces.Tuple)
+    space = nested_space(_keys(simulator.observation_spec()))
+    assert isinstance(space, spaces.Dict)
+    return space
+
+
+def nested_space(specs: Nest) -> spaces.Space:
+    """The space of a nest of specs: of dicts, of tuples, and of a space for each spec."""
+    leaves = tree.map_structure(_leaf_space, specs)
+    return _by_name(leaves, spaces.Dict, spaces.Tuple)
 
 
 def flat_space(space: spaces.Dict) -> spaces.Box:
@@ -63,6 +65,25 @@ def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
     return tf.reshape(tf.cast(observation, tf.float32), [num_users, -1])
 
 
+def has_discrete(space: spaces.Space) -> bool:
+    """Whether a space has a `Discrete` part."""
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        parts = space.values() if isinstance(space, spaces.Dict) else space
+        return any(map(has_discrete, parts))
+    return isinstance(space, spaces.Discrete)
+
+
+def with_numbers(observation: Any, space: spaces.Space) -> Any:
+    """An observation of one user with numbers, as Gymnasium has them, for arrays without axes in
+    the `Discrete` parts of its space.
+    """
+    if isinstance(space, spaces.Dict):
+        return {name: with_numbers(observation[name], part) for name, part in space.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(map(with_numbers, observation, space))
+    return np.int64(observation) if isinstance(space, spaces.Discrete) else observation
+
+
 def as_dicts(nest: Nest) -> Any:
     """A nest with dicts for its NamedTuples."""
     return _by_name(nest, dict, tuple)
@@ -87,11 +108,11 @@ def _by_name(nest: Nest, of_dict: Callable, of_tuple: Callable) -> Any:
     return nest
 
 
-def _leaf_space(spec: BoundedTensorSpec) -> spaces.Space:
+def _leaf_space(spec: tf.TensorSpec) -> spaces.Space:
     shape, dtype = spec.shape.as_list(), spec.dtype.as_numpy_dtype
     if spec.dtype.is_bool:
         return spaces.Box(0, 1, shape, dtype)
-    low, high = (np.broadcast_to(end, shape) for end in (spec.minimum, spec.maximum))
+    low, high = (np.broadcast_to(end, shape) for end in turns.limits(spec))
     if spec.dtype.is_integer:
         if not (np.any(low == spec.dtype.min) or np.any(high == spec.dtype.max)):
             number = high.astype(np.int64) - low + 1

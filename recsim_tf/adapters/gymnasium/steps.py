@@ -7,7 +7,7 @@ from gymnasium.vector import AutoresetMode
 
 from recsim_tf.adapters.gymnasium import spaces
 from recsim_tf.adapters.gymnasium.traced import Traced
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, turns
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, SimulatorState
 
@@ -20,7 +20,7 @@ class Steps:
     Each is traced at its first use. They keep nothing of a session, so that copies of an
     environment share them; a pickle has the arguments alone. Besides the carry, (state, seed), they
     give a dict of arrays: `observation`, `response`, and of a step `reward`, `terminated`,
-    `truncated` and `shown`, which is false where an autoreset took the place of the slate.
+    `truncated` and `shown`, which is false where an autoreset took the place of the action.
     Responses are zeros where there was none.
 
     Args:
@@ -65,9 +65,10 @@ class Steps:
 
     @functools.cached_property
     def advance(self) -> Traced:
-        """Of slates, int32 [B, K], and the carry: a step."""
-        slates = tf.TensorSpec([self.num_users, self.simulator.slate_size], tf.int32)
-        return Traced(self._advance, slates, *self.begin.carry, of_one=self._of_one)
+        """Of actions, slates int32 [B, K] or turns, and the carry: a step."""
+        some = turns.some_turn(self.simulator, self.num_users).action
+        actions = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), some)
+        return Traced(self._advance, actions, *self.begin.carry, of_one=self._of_one)
 
     def state(self, carry: list[tf.Tensor]) -> SimulatorState:
         """The state in a carry."""
@@ -83,12 +84,12 @@ class Steps:
         state = self.simulator.replace(state, tf.ones_like(state.done), reset_seed)
         return (state, seed), self._results(state, state.response)
 
-    def _advance(self, slates, state, seed):
+    def _advance(self, actions, state, seed):
         seed, step_seed, newcomer_seed = random.split_seed(seed, 3)
         step = self.simulator.step
         if self._autoreset_mode == AutoresetMode.NEXT_STEP:
             step = functools.partial(self.simulator.step_or_replace, newcomer_seed=newcomer_seed)
-        state, transition = step(state, slates, step_seed)
+        state, transition = step(state, actions, step_seed)
         shown, final = transition.active, {}
         if self._autoreset_mode == AutoresetMode.SAME_STEP:
             ended = state.done

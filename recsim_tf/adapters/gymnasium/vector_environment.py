@@ -8,7 +8,7 @@ import tree
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.adapters.gymnasium.actions import action_space, as_arrays
 from recsim_tf.adapters.gymnasium.session import Session
 from recsim_tf.adapters.gymnasium.steps import Steps
 from recsim_tf.core import validation
@@ -68,7 +68,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         steps = Steps(simulator, num_envs, flatten, self.metadata["autoreset_mode"])
         self._session = Session(steps, seed)
         self.single_observation_space = steps.observation_space
-        self.single_action_space = spaces.action_space(simulator)
+        self.single_action_space = action_space(simulator)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
@@ -84,7 +84,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         return results["observation"], {"response": results["response"], "_response": shown}
 
     def step(self, actions):
-        results = self._session.step(actions)
+        results = self._session.step(as_arrays(actions, self.simulator.query_spec))
         info = {"response": results["response"], "_response": results["shown"]}
         ended = results["terminated"] | results["truncated"]
         if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP and ended.any():

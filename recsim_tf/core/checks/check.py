@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, turns
 from recsim_tf.core.checks.documents import CheckedDocuments
 from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.checks.returns import check_tensor
@@ -16,7 +16,7 @@ from recsim_tf.core.checks.users import CheckedUsers
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import STEP_STAGES, Sampled
-from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Trajectory
+from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Trajectory, Turn
 
 # Every call of a method is checked in the first steps; in later ones, of more users, only what
 # comes of them.
@@ -107,8 +107,8 @@ def _simulated(
     states, records = [], []
     for step, seed in enumerate(step_seeds):
         checked.observe(state)
-        slate = _slate(checked, num_users, step)
-        next_state, *record = checked.advance(state, slate, Sampled(seed, STEP_STAGES), auto_reset)
+        action = _turn(checked, num_users, step).action
+        next_state, *record = checked.advance(state, action, Sampled(seed, STEP_STAGES), auto_reset)
         states.append(state)
         records.append(record)
         state = next_state if auto_reset else nests.where(state.done, state, next_state)
@@ -122,12 +122,17 @@ def _stacked(steps: Sequence[Nest]) -> Nest:
     return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
 
 
-def _slate(simulator: Simulator, num_users: int, step: int) -> tf.Tensor:
-    """Slates [B, K] of some step: every second one is short, with one document."""
+def _turn(simulator: Simulator, num_users: int, step: int) -> Turn:
+    """Turns of some step. Every second slate is short, with one document. Queries are of all their
+    range, where the users accept them.
+    """
     slate = (np.arange(simulator.slate_size) + step) % simulator.num_candidates
     if step % 2:
         slate[1:] = -1
-    return tf.constant(np.tile(slate, [num_users, 1]), tf.int32)
+    turn = turns.some_turn(simulator, num_users)
+    turn = turn._replace(slate=tf.constant(np.tile(slate, [num_users, 1]), tf.int32))
+    tried = turn._replace(query=turns.random_queries(simulator.query_spec, num_users, seed=step))
+    return nests.where(turns.accepted(simulator, tried), tried, turn)
 
 
 def _check_finite(what: str, nest: Nest) -> None:

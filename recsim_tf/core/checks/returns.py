@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.checks.methods import Method, same
+from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.types import Nest
 
 # Draws of each distribution, besides that of the step.
@@ -110,16 +111,16 @@ def check_distribution(
         seeds = random.split_seed(random.as_seed(0), _NUM_DRAWS)
         draws = [random.sample(distribution, seed) for seed in seeds]
         is_pure = same(draws[0], random.sample(again, seeds[0]))
-        log_probs = [distribution.log_prob(draw) for draw in draws]
-    for draw, log_prob in zip(draws, log_probs, strict=True):
-        if log_prob.shape != [num_users]:
-            hint = ": wrap it in tfd.Independent" if log_prob.shape.rank > 1 else ""
+        scores = [log_prob(distribution, draw) for draw in draws]
+    for draw, score in zip(draws, scores, strict=True):
+        if score.shape != [num_users]:
+            hint = ": wrap it in tfd.Independent" if score.shape.rank > 1 else ""
             method.refuse(
                 f"must return a distribution of batch shape [users={num_users}]",
-                f"{log_prob.shape.as_list()}{hint}",
+                f"{score.shape.as_list()}{hint}",
             )
         check_tensors(method, draw, False, "draw", **axes)
-        _check_finite(method, distribution, draw, log_prob.numpy())
+        _check_finite(method, distribution, draw, score.numpy())
     if not is_pure:
         method.refuse_impure()
     return distribution, draws

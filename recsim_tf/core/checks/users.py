@@ -12,12 +12,14 @@ from recsim_tf.core.checks.returns import (
     check_tensors,
     described,
 )
-from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.models import UserModel
 
 # Of a choice, more than those of "never" that a model writes as a finite logit.
 _POSSIBLE = -20.0
 _MAX_OUTCOMES = 32
+# Rounding of a log-probability.
+_SAME_LOG_PROB = 1e-3
 
 
 class CheckedUsers(UserModel):
@@ -48,15 +50,16 @@ class CheckedUsers(UserModel):
         method = Method.of(self.users, "response")
         distribution, draws = check_distribution(method, state, slate, users=self.num_users)
         self._check_empty_positions(method, distribution, draws, state, slate)
+        self._check_likelihood(distribution, draws, state, slate)
         return distribution
 
     def outcome(self, state, slate, draw):
         method = Method.of(self.users, "outcome")
         response = method.pure(state, slate, draw)
-        axes = {"users": self.num_users, "positions": self.slate_size}
-        check_tensors(method, response, **axes)
+        check_tensors(method, response, users=self.num_users)
         if "clicked" not in getattr(response, "_fields", ()):
             method.refuse("must return a NamedTuple with a field clicked", type(response).__name__)
+        axes = {"users": self.num_users, "positions": self.slate_size}
         check_tensor(method, response.clicked, "float", "clicked", **axes)
         return response
 
@@ -102,12 +105,17 @@ class CheckedUsers(UserModel):
     def observe_response(self, response):
         method = Method.of(self.users, "observe_response")
         observed = method.pure(response)
-        check_tensors(
-            method, observed, may_be_empty=True, users=self.num_users, positions=self.slate_size
-        )
+        check_tensors(method, observed, may_be_empty=True, users=self.num_users)
         bounds = Method.of(self.users, "response_bounds")
         check_bounds(method, observed, bounds(), bounds)
         return observed
+
+    def turn_conditions(self, turn):
+        method = Method.of(self.users, "turn_conditions")
+        conditions = method(turn)
+        for condition, _ in conditions:
+            check_tensor(method, condition, "bool", "conditions", users=self.num_users)
+        return conditions
 
     def _check_empty_positions(self, method, distribution, draws, state, slate) -> None:
         """Requires that no empty position of a slate can be clicked."""
@@ -120,7 +128,7 @@ class CheckedUsers(UserModel):
                     tf.fill([self.num_users], tf.cast(outcome, distribution.dtype))
                     for outcome in range(min(outcomes, _MAX_OUTCOMES))
                 ]
-            possible = [distribution.log_prob(draw) > _POSSIBLE for draw in draws]
+            possible = [log_prob(distribution, draw) > _POSSIBLE for draw in draws]
         for draw, is_possible in zip(draws, possible, strict=True):
             clicked = self.outcome(state, slate, draw).clicked
             wrong = is_possible[:, tf.newaxis] & ~slate.mask & (clicked != 0)
@@ -129,4 +137,30 @@ class CheckedUsers(UserModel):
                 method.refuse(
                     f"and {outcome} must not click an empty position, where slate.mask is False",
                     f"clicked {clicked[wrong][0]}",
+                )
+
+    def _check_likelihood(self, distribution, draws, state, slate) -> None:
+        """Requires that what is seen of a draw is as probable as the draw, or more where not all of
+        it is seen. Users who leave this to `UserModel` pass.
+        """
+        kind = type(self.users)
+        sees_parts = kind.likelihood is not UserModel.likelihood
+        if not sees_parts and kind.recorded_draw is UserModel.recorded_draw:
+            return
+        method = Method.of(self.users, "likelihood" if sees_parts else "recorded_draw")
+        for draw in draws:
+            seen = self.observe_response(self.outcome(state, slate, draw))
+            if not sees_parts:
+                method.pure(slate, seen)
+            likelihood = Method.of(self.users, "likelihood").pure(state, slate, seen)
+            check_tensor(method, likelihood, "float", users=self.num_users)
+            of_draw = log_prob(distribution, draw)
+            wrong = of_draw - likelihood if sees_parts else tf.abs(of_draw - likelihood)
+            is_comparable = not sees_parts or num_outcomes(distribution) is not None
+            # NaN is no closer.
+            if is_comparable and not tf.reduce_all(wrong < _SAME_LOG_PROB):
+                user = int(tf.argmin(tf.cast(wrong < _SAME_LOG_PROB, tf.int32)))
+                method.refuse(
+                    f"must make what is seen as probable as the draw, {of_draw[user].numpy():.4f}",
+                    f"{likelihood[user].numpy():.4f}",
                 )

@@ -20,6 +20,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.drifting_taste.documents import Catalogue
+from recsim_tf.environments.drifting_taste.wording import ItemWording
 
 
 class UserState(NamedTuple):
@@ -124,6 +125,9 @@ class DriftingTasteUsers(UserModel):
     def observe(self, state):
         """Nothing: [B, 0]."""
         return state.drift[:, :0]
+
+    def wording(self) -> ItemWording:
+        return ItemWording()
 
     def response_bounds(self):
         return Response(clicked=Bounds(0.0, 1.0), item_id=Bounds(0, None))

@@ -17,6 +17,7 @@ from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.environments.interest_evolution.wording import VideoWording
 
 # Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities
 # have NaN gradients.
@@ -182,6 +183,9 @@ class InterestEvolutionUsers(UserModel):
             quality=Bounds(),
             cluster_id=Bounds(0, self.num_features - 1),
         )
+
+    def wording(self) -> VideoWording:
+        return VideoWording()
 
     def _choice(self, state, slate):
         scores = tf.reduce_sum(

@@ -118,6 +118,10 @@ class PageClickUsers(UserModel):
         del state
         return Response(clicked=tf.cast(draw, self.dtype), item_id=slate.documents.item.item_id)
 
+    def recorded_draw(self, slate, seen):
+        del slate
+        return tf.cast(seen.clicked, tf.int32)
+
     def observe(self, state):
         return state
 

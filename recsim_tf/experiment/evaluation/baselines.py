@@ -7,7 +7,7 @@ import tensorflow as tf
 from gin.config import ConfigurableReference
 from tf_agents.policies import tf_policy
 
-from recsim_tf.core import nests, random, validation
+from recsim_tf.core import nests, random, turns
 from recsim_tf.core.acting import act
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
@@ -16,7 +16,7 @@ from recsim_tf.errors import one_line, place
 from recsim_tf.experiment.binding_types import bound_value
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.policies import BASELINE_NAMES, baseline_policy
+from recsim_tf.policies import BASELINE_NAMES, Explanation, baseline_policy, explanation_of
 
 # A name of `recsim_tf.policies.BASELINES`, or what makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
@@ -85,26 +85,26 @@ def _made_policy(
     if not callable(policy):
         raise UsageError(f"{expected}, got {policy!r} in place of the policy")
     checked = _CheckedPolicy(name, policy, simulator)
-    _show_one_slate(name, checked, simulator)
+    _act_once(name, checked, simulator)
     return checked
 
 
-def _show_one_slate(name: str, policy: Policy, simulator: Simulator) -> None:
+def _act_once(name: str, policy: Policy, simulator: Simulator) -> None:
     """Finds the faults of a policy before anything long starts.
 
     Raises:
-      UsageError: if it shows what are no candidates.
+      UsageError: if it gives what is no action of the simulator.
     """
     num_users = simulator.num_users or 2
 
     @compiled
-    def first_slate():
+    def first_action():
         observation = simulator.observe(simulator.reset(num_users, seed=0))
         policy_state = initial_policy_state(policy, num_users)
         return policy(observation, policy_state, random.as_seed(0))[0]
 
     try:
-        first_slate()
+        first_action()
     except tf.errors.InvalidArgumentError as error:
         if place(error) is not None:
             raise
@@ -112,7 +112,7 @@ def _show_one_slate(name: str, policy: Policy, simulator: Simulator) -> None:
 
 
 class _CheckedPolicy:
-    """A policy of a user's own whose slates are checked, also where the simulator does not. XLA
+    """A policy of a user's own whose actions are checked, also where the simulator does not. XLA
     drops the check of their values.
 
     Args:
@@ -129,18 +129,15 @@ class _CheckedPolicy:
     def initial_state(self, num_users: int) -> Nest:
         return initial_policy_state(self._policy, num_users)
 
-    def __call__(
-        self, observation: Observation, policy_state: Nest, seed
-    ) -> tuple[tf.Tensor, Nest]:
+    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
         name, simulator = f"policy {self._name}", self._simulator
-        slate, next_state = act(self._policy, observation, policy_state, seed, name)
+        action, next_state = act(self._policy, observation, policy_state, seed, name)
+        num_users = nests.batch_size(observation)
         try:
-            slate = validation.check_slate_format(
-                slate, nests.batch_size(observation), simulator.slate_size
-            )
+            turn = turns.as_turn(action, simulator.query_spec, num_users, simulator.slate_size)
         except ValueError as error:
             raise UsageError(f"{name}: {error}") from error
-        slate = validation.check_slate_values(
-            slate, simulator.num_candidates, simulator.allow_duplicates
-        )
-        return slate, next_state
+        return turns.check_values(simulator, turn, simulator.allow_duplicates).action, next_state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        return explanation_of(self._policy, observation, policy_state, seed)

@@ -74,7 +74,7 @@ class Evaluation:
         validation.check_count(max_steps=max_steps)
         random.as_seed(seed)
         self.num_users = num_users
-        self._max_steps = max_steps
+        self.max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
         self._own = OwnMeasures(measures, segments)
@@ -170,7 +170,7 @@ class Evaluation:
                 return simulator.fold(
                     function,
                     num_users,
-                    self._max_steps,
+                    self.max_steps,
                     seed,
                     lambda sums, transition: sums.add(transition, self._own),
                     lambda state: SessionSums.zeros(

@@ -31,8 +31,8 @@ class Outcomes(NamedTuple):
 class Resimulation:
     """A log's sessions under a simulator: as they were, and simulated again.
 
-    A session is simulated with its logged slates, documents and initial draws; responses,
-    innovations and departures are drawn. A user who stays for longer than logged is shown slates of
+    A session is simulated with its logged slates, queries, documents and initial draws; responses,
+    innovations and departures are drawn. A user who stays for longer than logged meets slates of
     their own session again, see `continued`, until the longest session of the log ends. A session
     that the log cuts is cut at the same step. If nobody ever leaves in the models, every session
     has its logged length.
@@ -160,7 +160,7 @@ def _users_leave(simulator: Simulator) -> bool:
 
 
 def continued(log: SessionLog, seed: int = 0) -> SessionLog:
-    """The log with slates of random earlier steps after the end of each session.
+    """The log with slates and queries of random earlier steps after the end of each session.
 
     Repeating the last slate would not do: it may be a good or a bad one, so that lengths would vary
     more than those of the log.
@@ -169,5 +169,7 @@ def continued(log: SessionLog, seed: int = 0) -> SessionLog:
         0, log.length[:, np.newaxis], log.shown.shape[:2]
     )
     steps = np.where(log.active, np.arange(log.max_length), earlier)
-    documents, shown, hidden = take_steps((log.documents, log.shown, log.hidden), steps)
-    return log._replace(documents=documents, shown=shown, hidden=hidden)
+    documents, shown, hidden, query = take_steps(
+        (log.documents, log.shown, log.hidden, log.query), steps
+    )
+    return log._replace(documents=documents, shown=shown, hidden=hidden, query=query)

@@ -74,6 +74,7 @@ def fit(
     uncertainty: Uncertainty | None = _AUTOMATIC,
     held_out: float | Sessions | None = None,
     num_particles: int | None = None,
+    num_draws: int | None = None,
     num_starts: int = 1,
     confidence: float = 0.95,
     jit_compile: bool = False,
@@ -101,8 +102,8 @@ def fit(
       parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
       log: the sessions, with everything that the user model draws, in memory or in pieces. If its
         initial draws are (), each session gets a mean-field posterior of them, whose prior is the
-        model's own distribution of initial draws. If only a class is missing, as the type of a
-        user, it is summed out instead.
+        model's own distribution of initial draws; or `num_draws` sum them out. If only a class is
+        missing, as the type of a user, it is summed out instead.
       search: `LBFGS(...)` or `Minibatches(...)`; None for `LBFGS()`.
       uncertainty: where standard errors come from: `Scores()`, `Curvature()`, or by default
         `ScoresOrCurvature()`, which takes scores where they are known; None for no standard errors.
@@ -112,6 +113,9 @@ def fit(
         particle filters of so many particles each sum them out, see `marginal_log_prob`. The
         likelihood is then an estimate, whose noise is new in every minibatch; `jit_compile` helps.
         `Scores` are not known then.
+      num_draws: None, or how many draws sum out initial draws that the log lacks, instead of
+        posteriors: the likelihood is then estimated by importance sampling, and not bounded. Memory
+        grows with it, and with the batch size of the search.
       num_starts: searches, the first from the parameters' starts, others from random places around
         them; the best one counts.
       confidence: of the intervals, in (0, 1).
@@ -135,8 +139,9 @@ def fit(
     if not isinstance(uncertainty, Uncertainty | None):
         raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
     check_at_least(1, num_starts=num_starts, checkpoint_interval=checkpoint_interval)
-    if num_particles is not None:
-        check_at_least(1, num_particles=num_particles)
+    for name, number in {"num_particles": num_particles, "num_draws": num_draws}.items():
+        if number is not None:
+            check_at_least(1, **{name: number})
     Range(above=0, below=1).check_number("confidence", confidence)
     random.as_seed(seed)
     train, other = log, None
@@ -148,7 +153,7 @@ def fit(
     check_starts(simulator, parameters)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
-    options = (search.batch_size, jit_compile, num_particles, seed)
+    options = (search.batch_size, jit_compile, num_particles, seed, num_draws)
     likelihood = LogLikelihood(fitted, train, *options)
     if likelihood.initial_posterior is not None and other is not None:
         raise ValueError(

@@ -101,7 +101,7 @@ class ScoresOrCurvature(Uncertainty):
 
 def _have_scores(likelihood: LogLikelihood) -> bool:
     are_scalars = not any(map(np.ndim, likelihood.fitted.values().values()))
-    return are_scalars and likelihood.num_particles is None
+    return are_scalars and likelihood.num_particles is None and likelihood.num_draws is None
 
 
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:

@@ -12,6 +12,7 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
+from recsim_tf.fitting.likelihood.initial_draws import summed_over_initial_draws
 from recsim_tf.fitting.likelihood.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs import SessionLog, Sessions, as_trajectory, scoring_simulator
@@ -45,8 +46,8 @@ class LogLikelihood:
     functions.
 
     Where the log lacks the users' initial draws, each session gets a mean-field posterior of them,
-    and a lower bound is computed. A finite part of the initial draws, such as the type of a user,
-    is summed out instead.
+    and a lower bound is computed; or they are summed out by `num_draws`. A finite part of the
+    initial draws, such as the type of a user, is summed out exactly instead.
 
     Args:
       fitted: its models score the log.
@@ -55,6 +56,8 @@ class LogLikelihood:
       jit_compile: whether to compile with XLA.
       num_particles: None where innovations were logged; else they are summed out by particle
         filters, see `marginal_log_prob`.
+      num_draws: None, or how many draws sum out initial draws that the log lacks, see
+        `summed_over_initial_draws`.
       seed: of the particle filter and of draws from posteriors, an integer; the same for every call
         that is not given another.
 
@@ -71,11 +74,13 @@ class LogLikelihood:
         jit_compile: bool = False,
         num_particles: int | None = None,
         seed: int = 0,
+        num_draws: int | None = None,
     ):
         check_at_least(1, batch_size=batch_size)
         if not log.num_sessions:
             raise ValueError("the log must have at least one session, got none")
-        self.fitted, self.log, self.num_particles = fitted, log, num_particles
+        self.fitted, self.log = fitted, log
+        self.num_particles, self.num_draws = num_particles, num_draws
         self.num_sessions, self.num_steps = log.num_sessions, log.num_steps
         self.batch_size = batch_size = min(batch_size, log.num_sessions)
         self.variables = fitted.variables
@@ -89,7 +94,13 @@ class LogLikelihood:
         lacks_draws = not tf.nest.flatten(first) and tf.nest.flatten(
             users.initial_draws(batch_size).dtype
         )
-        if lacks_draws and latent_class is None:
+        if num_draws is not None and not (lacks_draws and latent_class is None):
+            raise ValueError(
+                "num_draws must be None for a log that has the users' initial draws, or lacks a"
+                f" class alone, got {num_draws}"
+            )
+        self._latent_initial = lacks_draws and latent_class is None
+        if self._latent_initial and num_draws is None:
             prior = users.initial_draws(log.num_sessions)
             initial_posterior = posterior_of_initial_draws(prior, self._dtype)
             self.variables = self.variables + initial_posterior.variables
@@ -114,6 +125,10 @@ class LogLikelihood:
                     return marginal_log_prob(drawn, sessions, num_particles, particle_seed)
                 return drawn.log_prob(sessions).user
 
+            if num_draws is not None:
+                return summed_over_initial_draws(
+                    drawn.users, score_one, sessions, num_draws, initial_seed
+                )
             if latent_class is None:
                 return score_one(sessions) + bonus
             initials = [
@@ -169,7 +184,7 @@ class LogLikelihood:
             self._scorer,
             self.batch_size,
             latent=self.num_particles is not None,
-            latent_initial=self.initial_posterior is not None,
+            latent_initial=self._latent_initial,
             spec=self._spec,
         )
 

@@ -1,13 +1,13 @@
 """The likelihood of logs that lack the users' innovations, by particle filters."""
 
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Stages, log_prob_per_user, user_step
 from recsim_tf.core.types import Nest, SimulatorState, StepDraws, Trajectory, Transition
+from recsim_tf.fitting.likelihood.proposals import copies, jackknife, propose
 from recsim_tf.fitting.validation import check_at_least
 
 # Of each session: what the jackknife needs.
@@ -56,7 +56,7 @@ def marginal_log_prob(
         "user", simulator.users.initial_draws(num_users), trajectory.initial.user
     )
     first = simulator.initial_state(trajectory.initial)
-    particles = _copies(first.user, num_particles * _NUM_FILTERS)
+    particles = copies(first.user, num_particles * _NUM_FILTERS)
     log_weights = tf.fill(
         [num_particles, _NUM_FILTERS, num_users],
         -tf.math.log(tf.cast(num_particles, initial.dtype)),
@@ -90,10 +90,7 @@ def marginal_log_prob(
     totals = tf.while_loop(
         lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps
     )[3]
-    log_mean = tf.reduce_logsumexp(totals, axis=0) - tf.math.log(
-        tf.cast(_NUM_FILTERS, initial.dtype)
-    )
-    return initial + 2 * log_mean - tf.reduce_mean(totals, axis=0)
+    return initial + jackknife(totals)
 
 
 class _Proposed(Stages):
@@ -112,7 +109,7 @@ class _Proposed(Stages):
 
     def sample(self, stage, distribution, who=None):
         if stage == "innovation":
-            draw, log_factor = _propose(distribution, self._seed)
+            draw, log_factor = propose(stage, distribution, self._seed)
         else:
             draw = self._draws[stage]
             log_factor = log_prob_per_user(stage, distribution, draw)
@@ -134,7 +131,7 @@ def _move(
       seed: int32 [2].
     """
     num_copies = nests.batch_size(particles) // transition.active.shape[0]
-    slate, draws, active = _copies(
+    slate, draws, active = copies(
         (simulator.shown(state, transition), transition.draws, transition.active), num_copies
     )
     stages = _Proposed(draws, seed)
@@ -179,25 +176,3 @@ def _take(nest: Nest, rows: tf.Tensor) -> Nest:
     return tf.nest.map_structure(
         lambda leaf: tf.ensure_shape(tf.gather(leaf, rows), leaf.shape), nest
     )
-
-
-def _copies(nest: Nest, number: int) -> Nest:
-    """A nest of [B, ...] so many times, [number * B, ...]."""
-    return tf.nest.map_structure(
-        lambda leaf: tf.tile(leaf, [number, *[1] * (leaf.shape.rank - 1)]), nest
-    )
-
-
-def _propose(distribution: tfd.Distribution, seed) -> tuple[Nest, tf.Tensor | float]:
-    """A draw of an innovation [B], and the log of its probability over that of its proposal, [B] or
-    a number.
-    """
-    draw = random.sample(distribution, seed)
-    if all(
-        kind == tfd.FULLY_REPARAMETERIZED
-        for kind in tf.nest.flatten(distribution.reparameterization_type)
-    ):
-        return draw, 0.0
-    draw = tf.nest.map_structure(tf.stop_gradient, draw)
-    log_prob = log_prob_per_user("innovation", distribution, draw)
-    return draw, log_prob - tf.stop_gradient(log_prob)

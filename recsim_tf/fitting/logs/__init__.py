@@ -4,6 +4,12 @@ MovieLens.
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
+from recsim_tf.fitting.logs.datasets.movielens.catalogue import (
+    MovieCatalogue,
+    movielens_items,
+    movielens_users,
+    read_movie_catalogue,
+)
 from recsim_tf.fitting.logs.datasets.movielens.movies import MovieFeatures, read_movies
 from recsim_tf.fitting.logs.datasets.movielens.ratings import MovieLensLog, read_movielens
 from recsim_tf.fitting.logs.datasets.open_bandit.impressions import OpenBanditLog, read_open_bandit
@@ -20,6 +26,7 @@ from recsim_tf.fitting.logs.trajectories import (
 )
 
 __all__ = [
+    "MovieCatalogue",
     "MovieFeatures",
     "MovieLensLog",
     "OpenBanditLog",
@@ -31,7 +38,10 @@ __all__ = [
     "from_episodes",
     "from_table",
     "from_trajectory",
+    "movielens_items",
+    "movielens_users",
     "page_log",
+    "read_movie_catalogue",
     "read_movielens",
     "read_movies",
     "read_open_bandit",

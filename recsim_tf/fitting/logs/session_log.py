@@ -9,7 +9,7 @@ import tensorflow as tf
 from recsim_tf.core.types import Nest
 
 # The fields with an axis of time.
-_STEPS = ("documents", "shown", "hidden", "response", "innovation", "propensity")
+_STEPS = ("documents", "shown", "hidden", "response", "innovation", "propensity", "query")
 
 
 @runtime_checkable
@@ -60,6 +60,8 @@ class SessionLog(NamedTuple):
     innovation: Nest  # nest of [S, T, ...]: draws of the users' change
     # float32 [S, T], in (0, 1]: probability of the slate under the policy that showed it
     propensity: Nest = ()
+    # nest of [S, T, ...]: what the system said or asked beside the slate; given, as slates are
+    query: Nest = ()
 
     @property
     def num_sessions(self) -> int:

@@ -24,7 +24,8 @@ def simulated_log(
     jit_compile: bool = False,
     latent: tuple[str, ...] = (),
 ) -> SessionLog:
-    """The log of sessions under uniformly random slates.
+    """The log of sessions under uniformly random slates, and queries where there is a
+    `query_spec`.
 
     Args:
       simulator: has the true parameters.

@@ -65,6 +65,7 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
         hidden=by_session(hidden),
         response=by_session(draws.response),
         innovation=by_session(draws.innovation),
+        query=by_session(transitions.query),
     )
 
 
@@ -76,6 +77,7 @@ def scoring_simulator(simulator: Simulator) -> Simulator:
         simulator.slate_size,
         simulator.slate_size,
         simulator.reward_fn,
+        query_spec=simulator.query_spec,
     )
 
 
@@ -100,13 +102,16 @@ def as_trajectory(
       spec: `session_spec(simulator, num_users)`, where it is known.
 
     Raises:
-      ValueError: if the log lacks what the models draw, or has another slate size.
+      ValueError: if the log lacks what the models draw, has another slate size, or has queries
+        where the simulator has no `query_spec`, or none where it has one.
     """
     if log.slate_size != simulator.slate_size:
         raise ValueError(
             f"the log must have slates of slate_size={simulator.slate_size} documents, got"
             f" {log.slate_size}"
         )
+    if tf.nest.flatten(log.query) and not tf.nest.flatten(simulator.query_spec):
+        raise ValueError("the simulator must have a query_spec for a log with queries, got none")
     spec = spec or session_spec(simulator, num_users)
     by_step = {
         "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
@@ -140,6 +145,7 @@ def as_trajectory(
         active=tf.convert_to_tensor(log.active),
         terminated=terminated,
         truncated=is_last & ~terminated,
+        query=_matching("query", log.query, simulator.query_spec, "the query_spec says"),
     )
     first = tf.nest.map_structure(lambda leaf: leaf[:, 0], documents)
     return Trajectory(
@@ -153,7 +159,7 @@ def _zeros(log: SessionLog, spec: Nest) -> Nest:
     )
 
 
-def _matching(name: str, nest: Nest, spec: Nest) -> Nest:
+def _matching(name: str, nest: Nest, spec: Nest, what: str = "the models draw") -> Nest:
     """The nest as tensors of the structure and dtypes of a spec."""
     if not tf.nest.flatten(spec):
         return ()
@@ -161,7 +167,7 @@ def _matching(name: str, nest: Nest, spec: Nest) -> Nest:
     if len(found) != len(wanted):
         fields = ", ".join(f"{leaf.dtype.name} {list(leaf.shape)}" for leaf in wanted)
         raise ValueError(
-            f"the log's {name} must hold what the models draw, {fields}, got {len(found)} arrays"
+            f"the log's {name} must hold what {what}, {fields}, got {len(found)} arrays"
         )
     return tf.nest.pack_sequence_as(
         spec, [tf.cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]

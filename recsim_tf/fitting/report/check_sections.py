@@ -2,8 +2,8 @@
 
 from recsim_tf.fitting.checks import FitChecks, Mean, PredictiveCheck
 from recsim_tf.fitting.report import figures
-from recsim_tf.fitting.report.formats import fixed, label, signed
-from recsim_tf.fitting.report.html import paragraph, plot, plots, table
+from recsim_tf.formats import fixed, label, signed
+from recsim_tf.pages import paragraph, plot, plots, table
 
 _SMALL_P = 0.05
 _QUANTITIES = {

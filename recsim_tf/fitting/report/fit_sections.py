@@ -10,8 +10,8 @@ from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
-from recsim_tf.fitting.report.formats import fixed, signed
-from recsim_tf.fitting.report.html import paragraph, plot, plots, table
+from recsim_tf.formats import fixed, signed
+from recsim_tf.pages import paragraph, plot, plots, table
 
 # Larger parameters are summed up.
 _MAX_ELEMENTS = 20

@@ -11,7 +11,7 @@ from recsim_tf.fitting.checks import FitChecks, check_fit
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.report import check_sections, fit_sections
-from recsim_tf.fitting.report.html import page
+from recsim_tf.pages import page
 
 
 def write_report(

@@ -7,9 +7,12 @@ from tf_agents.agents import tf_agent
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
+from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, SlateQTargets, losses
+from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.explanations import explanation_of
 from recsim_tf.policies import slate_optimizer
 from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
 from tests.agents.grouped import grouped
@@ -353,6 +356,22 @@ def test_the_policy_uses_the_serving_optimiser():
         agent = slate_q(serving_slates=name)
         expected = agent.action_values(observation).best_slate(slate_optimizer(name), SLATE_SIZE)
         np.testing.assert_array_equal(agent.policy.action(time_step(observation)).action, expected)
+
+
+def test_the_policy_explains_its_slates_by_the_action_values():
+    agent = slate_q(reward_scale_factor=0.1, eval_epsilon=0.5)
+    observation = made.observation(6, seed=1)
+    policy, seed = rollout_policy(agent.policy), random.as_seed(3)
+    explained = explanation_of(policy, observation, (), seed)
+    values = agent.action_values(observation)
+    np.testing.assert_allclose(explained.candidates["Q"], values.q_items)
+    np.testing.assert_allclose(explained.candidates["Q - Q(no click)"], values.advantages)
+    best = values.best_slate(slate_optimizer("exact"), SLATE_SIZE)
+    of_best = tf.reduce_any(best[:, :, tf.newaxis] == tf.range(NUM_CANDIDATES), axis=1)
+    clicks = explained.candidates["P(click)"].numpy()
+    np.testing.assert_array_equal(np.isnan(clicks), ~of_best.numpy())
+    total = np.nansum(clicks, axis=1) + explained.user["P(no click)"]
+    np.testing.assert_allclose(total, np.ones(6), rtol=1e-6)
 
 
 def test_action_values_are_in_units_of_reward():

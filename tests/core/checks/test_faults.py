@@ -304,6 +304,21 @@ FAULTS = {
         always({"taste": Bounds(0.0, 1.0)}),
         r": \w+Error: ",
     ),
+    "another draw than what was seen": (
+        "Shoppers.recorded_draw",
+        lambda self, slate, seen: tf.zeros([B], tf.int32),
+        r"must make what is seen as probable as the draw, -\d+\.\d+, got -\d+\.\d+",
+    ),
+    "what was seen is less probable than the draw": (
+        "Shoppers.likelihood",
+        lambda self, state, slate, seen: tf.fill([B], -9.0),
+        r"must make what is seen as probable as the draw, -\d+\.\d+, got -9\.0000",
+    ),
+    "a likelihood of each position": (
+        "Shoppers.likelihood",
+        lambda self, state, slate, seen: seen.clicked,
+        r"must return a tensor of float \[users=5\], got float32 \[5, 2\]",
+    ),
     "an observed response without positions": (
         "Shoppers.observe_response",
         lambda self, response: tf.reduce_sum(response.clicked, axis=1),

@@ -6,9 +6,10 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core import random
+from recsim_tf.core import random, turns
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.stages import OneSource
+from recsim_tf.environments import conversation
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions
 
@@ -107,12 +108,15 @@ def test_quantiles_of_the_outermost_noise_are_finite():
 def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environment_id):
     num_users = 6
     simulator = recsim_tf.make(environment_id)
-    slate = tf.tile(tf.range(simulator.slate_size)[tf.newaxis], [num_users, 1])
+    action = turns.some_turn(simulator, num_users).action
+    if environment_id == "Conversation-v0":
+        # Silence draws nothing that counts.
+        action = action._replace(query=conversation.query(conversation.Act.CHIPS, [1], 3, 6))
     state = simulator.reset(num_users, SEED)
     meter = random.meter()
 
     def advance(state, noise):
-        return simulator.advance(state, slate, OneSource(noise), auto_reset=True)
+        return simulator.advance(state, action, OneSource(noise), auto_reset=True)
 
     advance(state, meter)
     blocks = random.draw_noise(meter.taken, SEED)

@@ -10,7 +10,7 @@ from recsim_tf.fitting import Parameter, ParameterEstimate, fit, from_trajectory
 from recsim_tf.fitting.checks import recover
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.fit_sections import parameters, recovery
-from recsim_tf.fitting.report.formats import fixed, number, signed
+from recsim_tf.formats import fixed, number, signed
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 
 SECTIONS = ["summary", "parameters", "learning-curve", "choices", "calibration", "predictive"]

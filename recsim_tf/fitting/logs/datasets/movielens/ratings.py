@@ -37,13 +37,13 @@ class MovieLensLog(NamedTuple):
         return self.log.active & ~self.test
 
 
-class _Events(NamedTuple):
-    """Ratings, [N] each."""
+class Ratings(NamedTuple):
+    """Ratings, [N] each, in the order of the file."""
 
-    user: np.ndarray
-    movie: np.ndarray
-    rating: np.ndarray
-    timestamp: np.ndarray
+    user: np.ndarray  # int64
+    movie: np.ndarray  # from 1
+    rating: np.ndarray  # stars
+    timestamp: np.ndarray  # seconds since 1970
 
 
 def read_movielens(
@@ -88,10 +88,10 @@ def read_movielens(
     check_at_least(1, num_negatives=num_negatives)
     if not 0 < train_fraction <= 1:
         raise ValueError(f"train_fraction must be in (0, 1], got {train_fraction}")
-    events = _read(os.fspath(path), num_movies)
+    events = read_ratings(path, num_movies)
     ties = np.random.default_rng(seed).random(len(events.user))
     order = np.lexsort((ties, events.timestamp, events.user))
-    events = _Events(*(values[order] for values in events))
+    events = Ratings(*(values[order] for values in events))
     negatives = sample_negatives(events.user, events.movie, num_movies, num_negatives, seed)
     user_ids, begin, row, length = np.unique(
         events.user, return_index=True, return_inverse=True, return_counts=True
@@ -131,7 +131,9 @@ def read_movielens(
     )
 
 
-def _read(path: str, num_movies: int) -> _Events:
+def read_ratings(path: str | os.PathLike, num_movies: int = 1682) -> Ratings:
+    """Reads the ratings themselves; the file and the errors are those of `read_movielens`."""
+    path = os.fspath(path)
     head = read_separated(path, sep="\t", header=None, nrows=1)
     has_header = not np.isfinite(parsing.numbers(head.iloc[0])).any()
     if not has_header and head.shape[1] != len(_COLUMNS):
@@ -152,4 +154,4 @@ def _read(path: str, num_movies: int) -> _Events:
         lambda values: (values >= 0) & (values <= parsing.LARGEST_WHOLE),
         "be in seconds since 1970",
     )
-    return _Events(user.astype(np.int64), movie, rating, time.astype(np.int64))
+    return Ratings(user.astype(np.int64), movie, rating, time.astype(np.int64))

@@ -1,4 +1,6 @@
-"""The parts of a page: text, tables and plots as HTML. All text is escaped here."""
+"""Pages of HTML: text, tables and plots, light or dark as the reader has it. All text is escaped
+here.
+"""
 
 import base64
 from collections.abc import Sequence
@@ -6,7 +8,7 @@ from html import escape
 from string import Template
 from typing import Any
 
-from recsim_tf.fitting.report.formats import number
+from recsim_tf.formats import number
 
 _PAGE = Template("""\
 <!DOCTYPE html>
@@ -16,35 +18,39 @@ _PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-body { max-width: 58rem; margin: 2.5rem auto; padding: 0 1.5rem; color: #1a1a1a; background: #fff;
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --soft: #555; --line: #ccc; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e4e2; --paper: #17191d; --soft: #a5a9b1; --line: #41464f; } }
+body { max-width: 58rem; margin: 2.5rem auto; padding: 0 1.5rem; color: var(--ink);
+  background: var(--paper);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; padding-bottom: .25rem;
-  border-bottom: 1px solid #ccc; }
+  border-bottom: 1px solid var(--line); }
 p { margin: .6rem 0; max-width: 46rem; }
-nav, footer, figcaption, p.note { color: #555; font-size: .9rem; }
+nav, footer, figcaption, p.note { color: var(--soft); font-size: .9rem; }
 nav a { color: inherit; margin-right: 1rem; }
 div.table { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; border-top: 1.5px solid #1a1a1a;
-  border-bottom: 1.5px solid #1a1a1a;
+table { border-collapse: collapse; border-top: 1.5px solid var(--ink);
+  border-bottom: 1.5px solid var(--ink);
   font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .9rem; text-align: right; white-space: nowrap; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: .2rem; }
 td:first-child { white-space: normal; }
-thead th { border-bottom: 1px solid #1a1a1a; font-weight: 600; }
+thead th { border-bottom: 1px solid var(--ink); font-weight: 600; }
 div.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr));
   gap: 1rem 1.5rem; }
 figure { margin: 1rem 0; }
 figure img { display: block; max-width: 100%; height: auto; }
-footer { margin-top: 3rem; border-top: 1px solid #ccc; padding-top: .5rem; }
+footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .5rem; }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; }
   figure, table { break-inside: avoid; } nav { display: none; } }
-</style>
+$style</style>
 </head>
 <body>
 <header>
 <h1>$title</h1>
-<nav>$contents</nav>
+$introduction
 </header>
 <main>
 $sections
@@ -55,11 +61,27 @@ $sections
 """)
 
 
-def page(title: str, sections: Sequence[tuple[str, str, Sequence[str]]], footer: str) -> str:
-    """A page of sections (identifier, heading, parts as HTML)."""
-    contents = " ".join(
-        f'<a href="#{identifier}">{escape(heading)}</a>' for identifier, heading, _ in sections
-    )
+def page(
+    title: str,
+    sections: Sequence[tuple[str, str, Sequence[str]]],
+    footer: str,
+    introduction: Sequence[str] = (),
+    style: str = "",
+) -> str:
+    """A page of sections.
+
+    Args:
+      title: of the page.
+      sections: identifier, heading, and parts as HTML.
+      footer: the last line.
+      introduction: parts as HTML under the title; by default links to the sections.
+      style: further rules of CSS.
+    """
+    if not introduction:
+        links = [
+            f'<a href="#{identifier}">{escape(heading)}</a>' for identifier, heading, _ in sections
+        ]
+        introduction = [f"<nav>{' '.join(links)}</nav>"]
     bodies = []
     for identifier, heading, parts in sections:
         bodies.append(
@@ -68,7 +90,11 @@ def page(title: str, sections: Sequence[tuple[str, str, Sequence[str]]], footer:
             + "\n</section>"
         )
     return _PAGE.substitute(
-        title=escape(title), contents=contents, sections="\n".join(bodies), footer=escape(footer)
+        title=escape(title),
+        introduction="\n".join(introduction),
+        sections="\n".join(bodies),
+        footer=escape(footer),
+        style=style,
     )
 
 

@@ -1,0 +1,153 @@
+"""What bandits over arms and key-terms share: who is asked, and what a response tells."""
+
+import abc
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.agents.bandits.conversational.questions import Questions
+from recsim_tf.core import random
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Observation, Policy
+from recsim_tf.environments.key_terms import KeyTermDocuments
+
+
+class BanditState(NamedTuple):
+    """Policy state of B users."""
+
+    rounds: tf.Tensor  # int32 [B], in which an arm was shown
+    questions: tf.Tensor  # int32 [B], that were asked
+    belief: Nest  # nest of [B, ...], about the taste
+
+
+class Feedback(NamedTuple):
+    """What the last response of B users told; zeros at the start of a session."""
+
+    features: tf.Tensor  # [B, F], of the arm or the key-term that was shown
+    liked: tf.Tensor  # [B], 1 or 0
+    asked: tf.Tensor  # [B], 1 where a key-term was shown
+
+
+class KeyTermBandit(abc.ABC):
+    """A rollout policy that shows the arm of the highest score, and before that, in some rounds,
+    asks for key-terms, one at a time.
+
+    After t rounds of a user b(t) questions are to have been asked. While there are fewer, the
+    key-term of the highest score is shown, and the round waits. In the papers all questions of a
+    round see the round's candidates; here candidates change with each question.
+
+    Args:
+      simulator: key terms with slates of one item.
+      questions: b, such as `logarithmic_questions`; None asks nothing.
+
+    Raises:
+      ValueError: for another environment, or longer slates.
+    """
+
+    def __init__(self, simulator: Simulator, questions: Questions | None):
+        name, documents = type(self).__name__, simulator.documents
+        self._num_arms, self._num_key_terms = _split(name, simulator)
+        if simulator.slate_size != 1:
+            raise ValueError(
+                f"slate_size must be 1 for {name}, which shows one item, got {simulator.slate_size}"
+            )
+        self._num_features, self._dtype = documents.num_features, documents.dtype
+        self._questions = questions
+
+    @abc.abstractmethod
+    def initial_belief(self, num_users: int) -> Nest:
+        """What is believed before the first response, a nest of [num_users, ...]."""
+
+    @abc.abstractmethod
+    def learn(self, belief: Nest, feedback: Feedback) -> Nest:
+        """The belief after a response."""
+
+    @abc.abstractmethod
+    def arm_scores(self, belief: Nest, arms: tf.Tensor) -> tf.Tensor:
+        """Scores [B, N] of arms [B, N, F]."""
+
+    def key_term_scores(self, belief: Nest, arms: tf.Tensor, key_terms: tf.Tensor) -> tf.Tensor:
+        """Scores [B, M] of key-terms [B, M, F], for a round with arms [B, N, F]; by default all
+        are equal.
+        """
+        del belief, arms
+        return tf.zeros_like(key_terms[:, :, 0])
+
+    def initial_state(self, num_users: int) -> BanditState:
+        """The policy state at the start of a session, [num_users, ...]."""
+        none = tf.zeros([num_users], tf.int32)
+        return BanditState(none, none, self.initial_belief(num_users))
+
+    def __call__(
+        self, observation: Observation, policy_state: BanditState, seed
+    ) -> tuple[tf.Tensor, BanditState]:
+        """Slates int32 [B, 1], and the policy state with the last response learned."""
+        del seed
+        response = observation.response
+        belief = self.learn(
+            policy_state.belief,
+            Feedback(
+                features=response.features[:, 0],
+                liked=response.clicked[:, 0] + response.answer[:, 0],
+                asked=response.asked[:, 0],
+            ),
+        )
+        arms, key_terms = tf.split(
+            observation.documents.features, [self._num_arms, self._num_key_terms], axis=1
+        )
+        slate = _best(self.arm_scores(belief, arms))
+        asks = self._asks(policy_state)
+        if self._questions is not None and self._num_key_terms:
+            # Few rounds have a question, and there are many key-terms to score.
+            slate = tf.cond(
+                tf.reduce_any(asks),
+                lambda: tf.where(
+                    asks,
+                    self._num_arms + _best(self.key_term_scores(belief, arms, key_terms)),
+                    slate,
+                ),
+                lambda: slate,
+            )
+        asked = tf.cast(asks, tf.int32)
+        state = BanditState(policy_state.rounds + 1 - asked, policy_state.questions + asked, belief)
+        return slate[:, tf.newaxis], state
+
+    def _asks(self, state: BanditState) -> tf.Tensor:
+        """Bool [B]: who is asked now."""
+        if self._questions is None or not self._num_key_terms:
+            return tf.zeros_like(state.rounds, tf.bool)
+        return state.questions < self._questions(state.rounds)
+
+
+@gin.configurable(module="recsim_tf.agents")
+def random_arms(simulator: Simulator) -> Policy:
+    """A policy that shows a uniformly random arm and asks nothing, for key terms.
+
+    Args:
+      simulator: key terms with any slate size; the slate has one item.
+
+    Raises:
+      ValueError: for another environment.
+    """
+    num_arms, _ = _split("random_arms", simulator)
+
+    def act(observation, policy_state, seed):
+        num_users = observation.documents.item_id.shape[0]
+        numbers = random.uniform([num_users, 1], seed)
+        return tf.cast(numbers * num_arms, tf.int32), policy_state
+
+    return act
+
+
+def _split(name: str, simulator: Simulator) -> tuple[int, int]:
+    documents = simulator.documents
+    if not isinstance(documents, KeyTermDocuments):
+        raise ValueError(
+            f"{name} needs an environment with KeyTermDocuments, got {type(documents).__name__}"
+        )
+    return documents.split(simulator.num_candidates)
+
+
+def _best(scores: tf.Tensor) -> tf.Tensor:
+    return tf.argmax(scores, axis=-1, output_type=tf.int32)

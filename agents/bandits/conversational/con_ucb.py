@@ -1,0 +1,93 @@
+"""ConUCB, whose key-terms are the prior of its arms."""
+
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.agents.bandits.conversational.bandit import KeyTermBandit
+from recsim_tf.agents.bandits.conversational.questions import Questions, logarithmic_questions
+from recsim_tf.agents.bandits.conversational.ridge import Ridge, squared_norms
+from recsim_tf.core.ranges import Range
+
+
+class ConUCBBelief(NamedTuple):
+    """What is believed of B users."""
+
+    arms: Ridge  # M^-1 and Y: (1 - lambda) I + lambda sum x x^T, lambda sum y x
+    key_terms: Ridge  # M~^-1 and Y~
+
+
+@gin.configurable(module="recsim_tf.agents")
+class ConUCB(KeyTermBandit):
+    """ConUCB (Zhang et al. 2020, arXiv 1906.01219): a ridge regression of the answers to key-terms,
+    theta~, and one of the clicks on arms that shrinks towards it.
+
+    With M = (1 - lambda) I + lambda sum x x^T, theta = M^-1 (lambda sum y x + (1 - lambda) theta~).
+    An arm has the score x theta + lambda alpha |x|_{M^-1} + (1 - lambda) alpha~ |M^-1 x|_{M~^-1}
+    (equation 7). It asks for the key-term k that takes most of the uncertainty of the arms X of the
+    round, the largest |X M^-1 M~^-1 k|^2 / (1 + k M~^-1 k) (equation 8).
+
+    Defaults are those of the authors' code (github.com/Xiaoyinggit/ConUCB).
+
+    Args:
+      simulator: key terms with slates of one item.
+      arm_weight: lambda, in (0, 1): the weight of arms against key-terms.
+      key_term_ridge: lambda~, of the regression of answers.
+      alpha: factor of the confidence radius of arms.
+      key_term_alpha: alpha~, of what key-terms leave uncertain.
+      questions: b, see `KeyTermBandit`.
+
+    Raises:
+      ValueError: for another environment, or a number out of range.
+    """
+
+    def __init__(
+        self,
+        simulator,
+        arm_weight: float = 0.5,
+        key_term_ridge: float = 1.0,
+        alpha: float = 0.25,
+        key_term_alpha: float = 0.25,
+        questions: Questions = logarithmic_questions,
+    ):
+        super().__init__(simulator, questions)
+        Range(above=0, below=1).check_number("arm_weight", arm_weight)
+        Range(above=0).check_number("key_term_ridge", key_term_ridge)
+        Range(low=0).check_number("alpha", alpha)
+        Range(low=0).check_number("key_term_alpha", key_term_alpha)
+        self._arm_weight, self._key_term_ridge = arm_weight, key_term_ridge
+        self._alpha, self._key_term_alpha = alpha, key_term_alpha
+
+    def initial_belief(self, num_users):
+        ridges = (1 - self._arm_weight, self._key_term_ridge)
+        return ConUCBBelief(
+            *(Ridge.prior(num_users, self._num_features, ridge, self._dtype) for ridge in ridges)
+        )
+
+    def learn(self, belief, feedback):
+        features, liked, asked = feedback
+        return ConUCBBelief(
+            arms=belief.arms.observe(features, liked, self._arm_weight * (1 - asked)),
+            key_terms=belief.key_terms.observe(features, liked, asked),
+        )
+
+    def arm_scores(self, belief, arms):
+        prior = (1 - self._arm_weight) * belief.key_terms.mean()
+        taste = tf.linalg.matvec(belief.arms.inverse, belief.arms.moment + prior)
+        width = tf.sqrt(squared_norms(arms, belief.arms.inverse))
+        passed_on = tf.matmul(arms, belief.arms.inverse)
+        of_key_terms = tf.sqrt(squared_norms(passed_on, belief.key_terms.inverse))
+        return (
+            tf.linalg.matvec(arms, taste)
+            + self._arm_weight * self._alpha * width
+            + (1 - self._arm_weight) * self._key_term_alpha * of_key_terms
+        )
+
+    def key_term_scores(self, belief, arms, key_terms):
+        # |X k|^2 for each key-term is k (X^T X) k, with one matrix for all of them.
+        passed_on = tf.matmul(tf.matmul(arms, belief.arms.inverse), belief.key_terms.inverse)
+        total = tf.matmul(passed_on, passed_on, transpose_a=True)
+        return squared_norms(key_terms, total) / (
+            1 + squared_norms(key_terms, belief.key_terms.inverse)
+        )

@@ -1,0 +1,54 @@
+"""LinUCB, which asks nothing."""
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.agents.bandits.conversational.bandit import KeyTermBandit
+from recsim_tf.agents.bandits.conversational.questions import Questions
+from recsim_tf.agents.bandits.conversational.ridge import Ridge, squared_norms
+from recsim_tf.core.ranges import Range
+
+
+class OneRidgeBandit(KeyTermBandit):
+    """A bandit with one ridge regression for all feedback of a user, who scores arms by the upper
+    confidence bound x theta + alpha |x|_{V^-1}.
+
+    Args:
+      simulator: see `KeyTermBandit`.
+      questions: see `KeyTermBandit`.
+      ridge: V without an observation is ridge I.
+      alpha: factor of the confidence radius.
+    """
+
+    def __init__(self, simulator, questions: Questions | None, ridge: float, alpha: float):
+        super().__init__(simulator, questions)
+        Range(above=0).check_number("ridge", ridge)
+        Range(low=0).check_number("alpha", alpha)
+        self._ridge, self._alpha = ridge, alpha
+
+    def initial_belief(self, num_users):
+        return Ridge.prior(num_users, self._num_features, self._ridge, self._dtype)
+
+    def learn(self, belief, feedback):
+        return belief.observe(feedback.features, feedback.liked, tf.ones_like(feedback.liked))
+
+    def arm_scores(self, belief, arms):
+        width = tf.sqrt(squared_norms(arms, belief.inverse))
+        return tf.linalg.matvec(arms, belief.mean()) + self._alpha * width
+
+
+@gin.configurable(module="recsim_tf.agents")
+class LinUCB(OneRidgeBandit):
+    """LinUCB with a model of each user (Li et al. 2010, arXiv 1003.0146; one model for all arms).
+
+    Args:
+      simulator: key terms with slates of one item.
+      ridge: lambda, the prior precision of a taste; 1 by the authors of ConUCB.
+      alpha: factor of the confidence radius; 0.5 by the same.
+
+    Raises:
+      ValueError: for another environment, or a number out of range.
+    """
+
+    def __init__(self, simulator, ridge: float = 1.0, alpha: float = 0.5):
+        super().__init__(simulator, None, ridge, alpha)

@@ -1,0 +1,209 @@
+"""Layers of conversations: what an agent believes about the user, and a menu of turns by it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.belief import Belief
+from recsim_tf.core import random
+from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.turns import ActionFormat
+from recsim_tf.core.types import Nest, Observation, Turn
+from recsim_tf.environments.conversation import Act
+from recsim_tf.policies.elicitation import Entry, Menu, Outlook, Tracker
+from recsim_tf.policies.elicitation.menu import at
+from recsim_tf.policies.observations import UserWithStatistics
+
+# Menus of a layer draw the same pairs at each step, so that what an agent chose is what is shown.
+_MENU_SEED = 0
+
+
+class _Believes(Layer):
+    """Keeps a belief as its memory.
+
+    Args:
+      simulator: of conversations, the one below.
+      belief: about its users; None for a `GaussianBelief` of 128 particles.
+    """
+
+    def __init__(self, simulator: Simulator, belief: Belief | None = None):
+        self._tracker = Tracker(simulator, belief)
+        self._simulator = simulator
+
+    def check(self, simulator: SessionSource) -> None:
+        if not isinstance(simulator, Simulator):
+            raise ValueError(
+                "a layer with a belief must be the lowest, on a Simulator, got"
+                f" {type(simulator).__name__}"
+            )
+        for difference in self._simulator.differences(simulator):
+            raise ValueError(f"simulator of the layer must be the one below it: {difference}")
+
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat) -> Nest:
+        return _specs(self._tracker.initial_state(1))
+
+    def update(self, memory: Nest, observation: Observation) -> Nest:
+        return self._tracker.update(memory, observation)
+
+
+class BeliefStatistics(NamedTuple):
+    """What a belief says of a user."""
+
+    mean: tf.Tensor  # [B, F], of the taste
+    stddev: tf.Tensor  # [B, F]
+    best: tf.Tensor  # [B], expected utility of the best candidate
+    gap: tf.Tensor  # [B], what knowing the taste would add to it
+
+
+@gin.configurable(module="recsim_tf.agents")
+class BeliefLayer(_Believes):
+    """Adds what is believed about the user to the observation of the user.
+
+    Args:
+      simulator: of conversations, the one below.
+      belief: about its users; None for a `GaussianBelief` of 128 particles.
+
+    Raises:
+      ValueError: for another environment, or on another simulator than the one given.
+    """
+
+    def observation_spec(self, observation_spec, actions):
+        num_factors = self._simulator.users.num_factors
+        statistics = BeliefStatistics(
+            _number("mean", [num_factors]),
+            _number("stddev", [num_factors], low=0.0),
+            _number("best"),
+            _number("gap", low=0.0),
+        )
+        return observation_spec._replace(user=UserWithStatistics(observation_spec.user, statistics))
+
+    def augment(self, memory, observation):
+        view = self._tracker.outlook(memory, observation)
+        weights = view.weights[..., tf.newaxis]
+        mean = tf.reduce_sum(weights * view.state.taste, axis=1)
+        variance = tf.reduce_sum(weights * (view.state.taste - mean[:, tf.newaxis]) ** 2, axis=1)
+        best = tf.reduce_max(view.means, axis=-1)
+        statistics = BeliefStatistics(mean, tf.sqrt(variance), best, view.gap)
+        return observation._replace(user=UserWithStatistics(observation.user, statistics))
+
+
+class Standing(NamedTuple):
+    """Where a conversation stands, the user of an agent above a menu."""
+
+    best: tf.Tensor  # [B], expected utility of the best candidate
+    gap: tf.Tensor  # [B], what knowing the taste would add to it
+    turn: tf.Tensor  # [B], how many turns there were, in tens
+    last_act: tf.Tensor  # int32 [B], an `Act`
+
+
+class Alternative(NamedTuple):
+    """A turn of a menu, the document of an agent above it."""
+
+    index: tf.Tensor  # int32 [B, M], the number of the turn in the menu
+    information: tf.Tensor  # [B, M], expected value of the information in the reply
+    reward: tf.Tensor  # [B, M], expected utility that the user finds at once
+
+
+class MenuMemory(NamedTuple):
+    """The memory of a `MenuLayer`."""
+
+    belief: Nest  # nest of [B, ...]
+    num_turns: tf.Tensor  # float32 [B]
+
+
+@gin.configurable(module="recsim_tf.agents")
+class MenuLayer(_Believes):
+    """Lets an agent choose from a menu of M turns: its candidates are the turns, and its action is
+    a slate of one. So agents that choose documents learn when to ask.
+
+    The agent sees `Standing` as the user, `Alternative` as the documents, and the response as it
+    is. `FullSlateQAgent` above it is TF-Agents' DQN on M actions.
+
+    Args:
+      simulator: of conversations, the one below.
+      entries: the kinds of turns of the menu.
+      belief: about the users; None for a `GaussianBelief` of 128 particles.
+
+    Raises:
+      ValueError: for another environment, an entry that does not suit it, or on another simulator
+        than the one given.
+    """
+
+    def __init__(
+        self, simulator: Simulator, entries: Sequence[Entry], belief: Belief | None = None
+    ):
+        super().__init__(simulator, belief)
+        self._menu = Menu(simulator, entries)
+
+    @property
+    def labels(self) -> list[str]:
+        """What each of the M turns is, for people."""
+        return self._menu.labels
+
+    def action_format(self, below):
+        return ActionFormat(slate_size=1, num_candidates=self._menu.num_turns)
+
+    def memory_spec(self, observation_spec, actions):
+        return MenuMemory(super().memory_spec(observation_spec, actions), _number("num_turns"))
+
+    def observation_spec(self, observation_spec, actions):
+        num_turns = self._menu.num_turns
+        last = len(Act) - 1
+        return observation_spec._replace(
+            user=Standing(
+                _number("best"),
+                _number("gap", low=0.0),
+                _number("turn", low=0.0),
+                BoundedTensorSpec([], tf.int32, 0, last, "last_act"),
+            ),
+            documents=Alternative(
+                BoundedTensorSpec([num_turns], tf.int32, 0, num_turns - 1, "index"),
+                _number("information", [num_turns]),
+                _number("reward", [num_turns]),
+            ),
+        )
+
+    def update(self, memory, observation):
+        had_turn = tf.cast(observation.response.act > 0, tf.float32)
+        belief = super().update(memory.belief, observation)
+        return MenuMemory(belief, memory.num_turns + had_turn)
+
+    def augment(self, memory, observation):
+        view = self._tracker.outlook(memory.belief, observation)
+        turns = self._turns(view)
+        best = tf.reduce_max(view.means, axis=-1)
+        index = tf.tile(tf.range(self._menu.num_turns)[tf.newaxis], [view.num_users, 1])
+        return observation._replace(
+            user=Standing(best, view.gap, memory.num_turns / 10, observation.response.act),
+            documents=Alternative(
+                index, self._menu.information(view, turns), self._menu.rewards(view, turns)
+            ),
+        )
+
+    def act(self, memory, observation, action):
+        view = self._tracker.outlook(memory.belief, observation)
+        return memory, at(self._turns(view), action[:, 0])
+
+    def _turns(self, view: Outlook) -> Turn:
+        return self._menu.turns(view, random.as_seed(_MENU_SEED))
+
+
+def _number(name: str, shape: Sequence[int] = (), low: float | None = None) -> BoundedTensorSpec:
+    dtype = tf.float32
+    return BoundedTensorSpec(shape, dtype, dtype.min if low is None else low, dtype.max, name)
+
+
+def _specs(nest: Nest) -> Nest:
+    """Specs of one row of a nest of [B, ...]."""
+
+    def spec(leaf):
+        if leaf.dtype.is_bool:
+            return BoundedTensorSpec(leaf.shape[1:], leaf.dtype, False, True)
+        return BoundedTensorSpec(leaf.shape[1:], leaf.dtype, leaf.dtype.min, leaf.dtype.max)
+
+    return tf.nest.map_structure(spec, nest)

@@ -1,0 +1,31 @@
+"""What SlateQ's choices rest on."""
+
+import tensorflow as tf
+
+from recsim_tf.agents.slate_q.losses import SlateValues
+from recsim_tf.core.explanations import Explanation
+
+
+def explanation(values: SlateValues, slate: tf.Tensor) -> Explanation:
+    """The values of the candidates, and the probabilities of clicks on a slate.
+
+    Args:
+      values: of B users and N candidates.
+      slate: int32 [B, K].
+    """
+    num_candidates = values.weights.shape[1]
+    is_shown = tf.reduce_any(slate[:, :, tf.newaxis] == tf.range(num_candidates), axis=1)
+    shown = tf.where(is_shown, values.weights, 0.0)
+    total = tf.reduce_sum(shown, axis=1) + values.no_click_weight
+    return Explanation(
+        candidates={
+            "Q - Q(no click)": values.advantages,
+            "Q": values.q_items,
+            "click weight": values.weights,
+            "P(click)": tf.where(is_shown, shown / total[:, tf.newaxis], float("nan")),
+        },
+        user={
+            "Q(no click)": values.q_no_click,
+            "P(no click)": values.no_click_weight / total,
+        },
+    )

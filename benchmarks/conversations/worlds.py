@@ -1,0 +1,143 @@
+"""Worlds of conversations in which policies are compared, and the loop that measures them."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf import choice
+from recsim_tf.belief import GaussianBelief
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.conversation import (
+    ConversationUsers,
+    Items,
+    chosen_utility,
+    conversation,
+)
+from recsim_tf.policies.elicitation import BelievingPolicy
+
+NUM_ITEMS, NUM_FACTORS, NUM_ATTRIBUTES = 100, 10, 12
+NEVER = -math.inf
+# Users of one call: their particles are in memory at once.
+_BATCH = 250
+
+
+def world(slate_size: int = 2, catalogue: int = 0, **changes) -> Simulator:
+    """W1: users who always reply, do not leave, and tell nothing by how long they stay.
+
+    100 items of 10 factors from Normal(0, 1 / 10), tastes from Normal(0, 1), choices with a
+    sharpness of 4, and 12 attributes. An answer to a question without an anchor has the odds
+    exp(2 <attribute, taste>); tastes have a length of about sqrt(10).
+
+    Args:
+      slate_size: K.
+      catalogue: seed of the items.
+      **changes: other parameters of the users.
+    """
+    users = ConversationUsers(
+        num_factors=NUM_FACTORS,
+        num_attributes=NUM_ATTRIBUTES,
+        **{
+            "choice_sharpness": 4.0,
+            "choice_model": choice.MultinomialLogit(no_click_mass=0.5),
+            "answer_sharpness": 2.0 * math.sqrt(NUM_FACTORS),
+            "dont_know": NEVER,
+            "ignoring": NEVER,
+            "rating": NEVER,
+            "critiquing": NEVER,
+            "refining": NEVER,
+            "dwell_gain": 0.0,
+            "initial_patience": 1e6,
+            "effort": 0.0,
+            "leaves_satisfied": False,
+            **changes,
+        },
+    )
+    return conversation(
+        users,
+        Items(num_items=NUM_ITEMS, num_factors=NUM_FACTORS, seed=catalogue),
+        slate_size=slate_size,
+        num_candidates=NUM_ITEMS,
+        max_steps=None,
+        reward_fn=chosen_utility,
+    )
+
+
+class Course(NamedTuple):
+    """What became of users turn by turn."""
+
+    regret: np.ndarray  # [T + 1, U]: best utility less that of the item that the belief takes
+    recommended: np.ndarray  # [T + 1, U]: utility of that item
+    reward: np.ndarray  # [T, U]
+    information: np.ndarray  # [T + 1, U]: the value that a policy puts on its turn, or zeros
+
+
+def course(
+    simulator: Simulator,
+    policy: BelievingPolicy,
+    num_users: int,
+    num_turns: int,
+    seed: int,
+    information: Callable | None = None,
+) -> Course:
+    """Simulates users under a policy.
+
+    Args:
+      simulator: of conversations.
+      policy: with a belief.
+      num_users: U.
+      num_turns: T.
+      seed: of users and turns. The users are the same for all policies.
+      information: maps an outlook to a value [B], kept for each turn.
+    """
+
+    @compiled(jit_compile=num_users > _BATCH)
+    def turn(state, belief_state, seed):
+        observation = simulator.observe(state)
+        belief_state = policy.tracker.update(belief_state, observation)
+        view = policy.tracker.outlook(belief_state, observation)
+        utility = simulator.users.utility(state.user, observation.documents)
+        best = tf.gather(utility, view.best(1), batch_dims=1)[:, 0]
+        value = tf.zeros_like(best) if information is None else information(view)
+        policy_seed, step_seed = random.split_seed(seed, 2)
+        state, transition = simulator.step(state, policy.choose(view, policy_seed), step_seed)
+        found = (tf.reduce_max(utility, axis=-1) - best, best, transition.reward, value)
+        return state, belief_state, found
+
+    begin = compiled(functools.partial(simulator.reset, min(num_users, _BATCH)))
+    courses = []
+    for batch in range(0, num_users, _BATCH):
+        state = begin(tf.constant([seed, batch]))
+        belief_state = policy.initial_state(state.done.shape[0])
+        turns = []
+        for step in range(num_turns + 1):
+            state, belief_state, found = turn(
+                state, belief_state, tf.constant([seed + 1, 1000 * batch + step])
+            )
+            turns.append([leaf.numpy() for leaf in found])
+        courses.append([np.stack(leaf) for leaf in zip(*turns, strict=True)])
+    regret, recommended, reward, value = (
+        np.concatenate(leaf, axis=1)[:, :num_users] for leaf in zip(*courses, strict=True)
+    )
+    return Course(regret, recommended, reward[:num_turns], value)
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """The mean over users [U], and its standard error."""
+    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def belief(simulator: Simulator, num_particles: int = 128) -> GaussianBelief:
+    """The belief of all policies here."""
+    return GaussianBelief(simulator.users, num_particles=num_particles)
+
+
+def with_users(simulator: Simulator, **changes) -> Simulator:
+    """The simulator with other values of fields of its users."""
+    return dataclasses.replace(simulator, users=dataclasses.replace(simulator.users, **changes))

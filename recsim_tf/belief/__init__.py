@@ -1,0 +1,31 @@
+"""What an agent believes about users, and what a turn is worth to it.
+
+The user model that is simulated and scored is also the likelihood of the belief.
+"""
+
+from recsim_tf.belief.base import Belief, Particles
+from recsim_tf.belief.gaussian import GaussianBelief, GaussianState
+from recsim_tf.belief.types import TypesBelief, TypesState
+from recsim_tf.belief.value import (
+    evoi,
+    expected_max,
+    expected_utility,
+    information_gain,
+    predictive_entropy,
+    recommendation_set,
+)
+
+__all__ = [
+    "Belief",
+    "GaussianBelief",
+    "GaussianState",
+    "Particles",
+    "TypesBelief",
+    "TypesState",
+    "evoi",
+    "expected_max",
+    "expected_utility",
+    "information_gain",
+    "predictive_entropy",
+    "recommendation_set",
+]

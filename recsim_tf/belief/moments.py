@@ -1,0 +1,203 @@
+"""The moments of a `GaussianBelief`: particles that have them, and moments fitted to weighted
+particles.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from recsim_tf.belief.points import Points
+from recsim_tf.belief.priors import Prior
+from recsim_tf.core import random
+
+# Of a standard normal's variance: below it a direction counts as known.
+_LEAST_VARIANCE = 1e-6
+# Of what a category's probability was, so that none is given up for ever.
+_LEAST_FACTOR = 1e-6
+
+
+class Fitted(NamedTuple):
+    """Moments as offsets from those of the prior."""
+
+    mean: tf.Tensor  # [B, F], of the normal coordinates of all fields together
+    scale: tf.Tensor  # [B, F, F], of a square root of their covariance
+    log_probs: tuple[tf.Tensor, ...]  # [B, ..., C] for each field of categories
+
+
+class Sampled(NamedTuple):
+    """What particles have in place of draws."""
+
+    coordinates: list[tf.Tensor]  # [B, P, f] for each normal field
+    categories: list[tf.Tensor]  # int32 [B, P, ...] for each field of categories
+
+
+class AtPoints(NamedTuple):
+    """The points of particles, the same for all users."""
+
+    normals: tf.Tensor  # [P, F], with mean 0 and covariance I
+    products: tf.Tensor  # [P, F * F], of the coordinates of a point
+    uniforms: list[tf.Tensor]  # [P, ...] for each field of categories
+
+
+def at_points(prior: Prior, points: Points) -> AtPoints:
+    """The points that the fields of a prior need."""
+    normals = tf.constant(points.normals(prior.size), prior.dtype)
+    products = normals[:, :, tf.newaxis] * normals[:, tf.newaxis]
+    shapes = [field.log_probs.shape[:-1] for field in prior.categories]
+    sizes = [shape.num_elements() for shape in shapes]
+    uniforms = points.uniforms(sum(sizes))
+    parts, first = [], 0
+    for size, shape in zip(sizes, shapes, strict=True):
+        part = uniforms[:, first : first + size]
+        parts.append(tf.reshape(tf.constant(part, prior.dtype), [len(part), *shape]))
+        first += size
+    return AtPoints(normals, tf.reshape(products, [-1, prior.size**2]), parts)
+
+
+def zeros(prior: Prior, num_users: int) -> Fitted:
+    """The moments of the prior."""
+    return Fitted(
+        mean=tf.zeros([num_users, prior.size], prior.dtype),
+        scale=tf.zeros([num_users, prior.size, prior.size], prior.dtype),
+        log_probs=tuple(
+            tf.zeros([num_users, *field.log_probs.shape], prior.dtype) for field in prior.categories
+        ),
+    )
+
+
+def normals(prior: Prior, fitted: Fitted) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean [B, F] and square root of the covariance [B, F, F]."""
+    return prior.loc() + fitted.mean, prior.scale() + fitted.scale
+
+
+def categories(prior: Prior, fitted: Fitted) -> list[tf.Tensor]:
+    """Log-probabilities [B, ..., C] for each field of categories."""
+    return [
+        tf.nn.log_softmax(field.log_probs + offset)
+        for field, offset in zip(prior.categories, fitted.log_probs, strict=True)
+    ]
+
+
+def sampled(prior: Prior, fitted: Fitted, points: AtPoints) -> Sampled:
+    """Particles with these moments."""
+    mean, scale = normals(prior, fitted)
+    coordinates = mean[:, tf.newaxis] + tf.matmul(points.normals, scale, transpose_b=True)
+    codes = [
+        random.categorical_from_uniform(uniforms, tf.exp(log_probs)[:, tf.newaxis])
+        for uniforms, log_probs in zip(points.uniforms, categories(prior, fitted), strict=True)
+    ]
+    return Sampled(prior.split(coordinates), codes)
+
+
+def fitted(
+    prior: Prior, before: Fitted, points: AtPoints, old: Sampled, new: Sampled, weights: tf.Tensor
+) -> Fitted:
+    """The moments of weighted particles.
+
+    Args:
+      prior: the fields.
+      before: the moments of the particles before the turn.
+      points: of the particles.
+      old: the particles before the turn.
+      new: after it; the coordinates that nothing has changed are the same objects.
+      weights: [B, P].
+    """
+    mean, scale = before.mean, before.scale
+    changed = [
+        one is not other for one, other in zip(new.coordinates, old.coordinates, strict=True)
+    ]
+    if any(changed):
+        mean, root = _refitted(tf.concat(new.coordinates, axis=2), weights, prior.scale())
+        mean, scale = mean - prior.loc(), root - prior.scale()
+    elif changed:
+        step, root = _reweighed(prior.scale() + scale, weights, points)
+        mean, scale = mean + step, root - prior.scale()
+    log_probs = tuple(
+        _offset(_reweighed_categories(log_probs, codes, new_codes, weights), field.log_probs)
+        for field, log_probs, codes, new_codes in zip(
+            prior.categories,
+            categories(prior, before),
+            old.categories,
+            new.categories,
+            strict=True,
+        )
+    )
+    return Fitted(mean, scale, log_probs)
+
+
+def cautious_weights(log_likelihood: tf.Tensor, least_effective: float) -> tf.Tensor:
+    """Weights [B, P] by log-likelihoods [B, P] of which the largest is 0.
+
+    Where they are worth fewer particles than `least_effective`, as counted by 1 / sum w^2, they are
+    mixed with equal weights until they are worth that many.
+    """
+    likelihood = tf.exp(log_likelihood)
+    weights = likelihood / tf.reduce_sum(likelihood, axis=1, keepdims=True)
+    equal = 1 / weights.shape[1]
+    excess = tf.reduce_sum(weights**2, axis=1, keepdims=True) - equal
+    allowed = tf.constant(1 / least_effective - equal, weights.dtype)
+    believed = tf.sqrt(allowed / tf.maximum(excess, allowed))
+    return believed * weights + (1 - believed) * equal
+
+
+def _unbiased(weights: tf.Tensor) -> tf.Tensor:
+    """[B, 1, 1]: what corrects covariances for the weights [B, P]; 1 if these are equal."""
+    free = (1 - tf.reduce_sum(weights**2, axis=1)) / (1 - 1 / weights.shape[1])
+    return 1 / free[:, tf.newaxis, tf.newaxis]
+
+
+def _reweighed(scale, weights, points: AtPoints) -> tuple[tf.Tensor, tf.Tensor]:
+    """How far the mean [B, F] moves, and the new square root of the covariance [B, F, F], where
+    particles mean + scale z are weighed. Nothing is inverted.
+    """
+    size = points.normals.shape[1]
+    mean = tf.matmul(weights, points.normals)
+    second = tf.reshape(tf.matmul(weights, points.products), [-1, size, size])
+    covariance = (second - mean[:, :, tf.newaxis] * mean[:, tf.newaxis]) * _unbiased(weights)
+    covariance += _LEAST_VARIANCE * tf.eye(size, dtype=covariance.dtype)
+    return tf.linalg.matvec(scale, mean), tf.matmul(scale, tf.linalg.cholesky(covariance))
+
+
+def _refitted(coordinates, weights, prior_scale) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean [B, F] and square root of the covariance [B, F, F] of particles [B, P, F]."""
+    mean = tf.reduce_sum(weights[:, :, tf.newaxis] * coordinates, axis=1)
+    centred = coordinates - mean[:, tf.newaxis]
+    covariance = tf.matmul(weights[:, :, tf.newaxis] * centred, centred, transpose_a=True)
+    least = _LEAST_VARIANCE * (tf.reduce_sum(prior_scale**2, axis=1) + _LEAST_VARIANCE)
+    root = tf.linalg.cholesky(covariance * _unbiased(weights) + tf.linalg.diag(least))
+    return mean, root
+
+
+def _reweighed_categories(log_probs, before, after, weights) -> tf.Tensor:
+    """Log-probabilities [B, ..., C] of categories after a turn.
+
+    The particles of a category share its probability. So their number, which is rounded, does not
+    matter, and a category without particles keeps its probability.
+
+    Args:
+      log_probs: [B, ..., C], before the turn.
+      before: int32 [B, P, ...], the particles' categories before the turn.
+      after: int32 [B, P, ...], those after it.
+      weights: [B, P].
+    """
+    num_particles, num_categories = weights.shape[1], log_probs.shape[-1]
+    probs = tf.exp(log_probs)
+    was = tf.one_hot(before, num_categories, dtype=weights.dtype)
+    number = tf.reduce_sum(was, axis=1)
+    shares = tf.math.divide_no_nan(probs, number)[:, tf.newaxis]
+    ratios = tf.reshape(
+        num_particles * weights, [-1, num_particles, *[1] * (before.shape.rank - 2)]
+    )
+    mass = ratios * tf.reduce_sum(was * shares, axis=-1)
+    is_now = was if after is before else tf.one_hot(after, num_categories, dtype=weights.dtype)
+    found = tf.reduce_sum(mass[..., tf.newaxis] * is_now, axis=1)
+    found = tf.maximum(tf.where(number > 0, found, found + probs), _LEAST_FACTOR * probs)
+    possible = found > 0
+    logs = tf.where(possible, tf.math.log(tf.where(possible, found, 1)), -float("inf"))
+    return logs - tf.math.log(tf.reduce_sum(found, axis=-1, keepdims=True))
+
+
+def _offset(log_probs, prior_log_probs) -> tf.Tensor:
+    """What is added to the prior's log-probabilities; 0 where these are -inf."""
+    possible = prior_log_probs > -float("inf")
+    return tf.where(possible, log_probs - tf.where(possible, prior_log_probs, 0), 0)

@@ -1,0 +1,112 @@
+"""The points at which a belief is evaluated: quasi-random, and the same for all users and turns."""
+
+import functools
+import math
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.types import Nest
+
+# Streams of numbers of one seed.
+_NORMALS, _UNIFORMS, _INNOVATIONS = 0, 1, 2
+
+
+class Points:
+    """P points in pairs: point p + P/2 has the opposite normals of point p, and the same uniforms.
+
+    So normals and uniforms are uncorrelated. All numbers come from Latin hypercubes (McKay et al.
+    1979): each coordinate has one number in each of P/2 strata.
+
+    Args:
+      num_particles: P, even.
+      seed: an integer.
+    """
+
+    def __init__(self, num_particles: int, seed: int):
+        self._num_particles = num_particles
+        self._seed = seed
+
+    def normals(self, size: int) -> np.ndarray:
+        """[P, size]: normals whose mean is exactly 0 and whose covariance is exactly I.
+
+        Args:
+          size: at most P/2.
+        """
+        half = _normals(self._num_particles // 2, size, (self._seed, _NORMALS))
+        return _whitened(np.concatenate([half, -half]))
+
+    def uniforms(self, size: int) -> np.ndarray:
+        """[P, size], in (0, 1)."""
+        return self._twice(_strata(self._num_particles // 2, size, (self._seed, _UNIFORMS)))
+
+    def innovate(self) -> Callable[[tfd.Distribution], Nest]:
+        """A function that draws innovations, from numbers that are the same for all users."""
+        return lambda distribution: random.sample(distribution, _Innovations(self))
+
+    def noise(self, kind: str, size: int, index: int) -> np.ndarray:
+        """[P, size]: "uniform" or "normal" numbers of an innovation.
+
+        Args:
+          kind: "uniform" or "normal".
+          size: of the numbers for a particle.
+          index: of the draw among those of a turn.
+        """
+        num_pairs, seed = self._num_particles // 2, (self._seed, _INNOVATIONS, index)
+        if kind == "uniform":
+            return self._twice(_strata(num_pairs, size, seed))
+        normals = _normals(num_pairs, size, seed)
+        return self._twice(_whitened(normals) if size < num_pairs else normals)
+
+    def seed(self) -> tf.Tensor:
+        """int32 [2], for innovations that do not come from uniforms."""
+        return random.as_seed(self._seed)
+
+    @property
+    def num_particles(self) -> int:
+        """P."""
+        return self._num_particles
+
+    def _twice(self, half):
+        return np.concatenate([half, half])
+
+
+class _Innovations(random.Noise):
+    """Noise of [B * P, ...] in which all users have the same numbers."""
+
+    def __init__(self, points: Points):
+        super().__init__({}, random.noise({}, points.seed()).new_seed)
+        self._points = points
+        self._num_draws = 0
+
+    def take(self, kind, shape, dtype):
+        self._num_draws += 1
+        rows, *rest = shape.as_list()
+        numbers = self._points.noise(kind, math.prod(rest), self._num_draws)
+        num_users = rows // self._points.num_particles
+        return tf.reshape(tf.tile(tf.constant(numbers, dtype), [num_users, 1]), shape)
+
+
+@functools.lru_cache(maxsize=64)
+def _strata(num_points: int, size: int, seed: tuple[int, ...]) -> np.ndarray:
+    """[num_points, size]: in each column one number in each of so many intervals of (0, 1)."""
+    generator = np.random.default_rng(seed)
+    ranks = generator.permuted(np.tile(np.arange(num_points), [size, 1]), axis=1).T
+    return (ranks + generator.uniform(1e-3, 1 - 1e-3, ranks.shape)) / num_points
+
+
+@functools.lru_cache(maxsize=64)
+def _normals(num_points: int, size: int, seed: tuple[int, ...]) -> np.ndarray:
+    quantile = np.vectorize(statistics.NormalDist().inv_cdf, otypes=[float])
+    return quantile(_strata(num_points, size, seed))
+
+
+def _whitened(points: np.ndarray) -> np.ndarray:
+    """Points [P, F] moved and mixed so that their mean is 0 and their covariance I."""
+    centred = points - points.mean(axis=0)
+    scale = np.linalg.cholesky(centred.T @ centred / len(points))
+    return np.linalg.solve(scale, centred.T).T

@@ -1,0 +1,269 @@
+"""The families of initial draws that a `GaussianBelief` knows."""
+
+import dataclasses
+import inspect
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.types import Nest
+
+_NAMED: Any = random.public_or_private(tfd.JointDistributionNamed)
+_SEQUENTIAL: Any = random.public_or_private(tfd.JointDistributionSequential)
+_INDEPENDENT: Any = random.public_or_private(tfd.Independent)
+_BROADCAST: Any = random.public_or_private(tfd.BatchBroadcast)
+_SAMPLE: Any = random.public_or_private(tfd.Sample)
+_TRANSFORMED: Any = random.public_or_private(tfd.TransformedDistribution)
+
+KNOWN = (
+    "Normal, MultivariateNormal, Uniform, a bijector of these as in LogNormal, Categorical,"
+    " Bernoulli or Deterministic"
+)
+# Of the normal that becomes a uniform; float32 has nothing between 1 and the probability below 5.
+_MAX_QUANTILE = 5.0
+
+
+@dataclasses.dataclass
+class Normals:
+    """A field whose draws are maps of normal coordinates."""
+
+    name: str
+    loc: tf.Tensor  # [f], mean of the coordinates
+    scale: tf.Tensor  # [f, f], a square root of their covariance
+    shape: list[int]  # of the coordinates as the bijector takes them, with f elements
+    bijector: tfb.Bijector
+    limit: float  # the largest coordinate
+
+    @property
+    def size(self) -> int:
+        """f."""
+        return self.loc.shape[0]
+
+    def draws(self, coordinates: tf.Tensor) -> tf.Tensor:
+        """[R, ...]: the draws with coordinates [R, f]."""
+        return self.bijector.forward(tf.reshape(coordinates, [-1, *self.shape]))
+
+    def read(self, draws: tf.Tensor) -> tf.Tensor:
+        """[R, f]: the coordinates of draws [R, ...]."""
+        found = tf.reshape(self.bijector.inverse(draws), [-1, self.size])
+        return tf.clip_by_value(found, -self.limit, self.limit) if self.limit else found
+
+
+@dataclasses.dataclass
+class Categories:
+    """A field of independent categories."""
+
+    name: str
+    log_probs: tf.Tensor  # [..., C]
+    dtype: tf.DType  # of a draw [...]
+
+    def read(self, draws: tf.Tensor) -> tf.Tensor:
+        """int32 [R, ...]: the categories of draws [R, ...]."""
+        return tf.cast(draws, tf.int32)
+
+
+@dataclasses.dataclass
+class Constant:
+    """A field that is the same for all users."""
+
+    value: tf.Tensor  # [...]
+
+
+Field = Normals | Categories | Constant
+
+
+class Prior:
+    """The fields of initial draws, and the moments of all normal ones together.
+
+    Args:
+      distribution: of initial draws, of batch shape [1].
+      dtype: of the moments.
+    """
+
+    def __init__(self, distribution: tfd.Distribution, dtype: tf.DType):
+        self.dtype = dtype
+        self.fields = fields(distribution)
+        self.flat: list[Field] = tf.nest.flatten(self.fields)
+        self.normals = [field for field in self.flat if isinstance(field, Normals)]
+        self.categories = [field for field in self.flat if isinstance(field, Categories)]
+        self.sizes = [field.size for field in self.normals]
+        self.size = sum(self.sizes)  # F
+
+    def loc(self) -> tf.Tensor:
+        """[F]."""
+        parts = [tf.cast(field.loc, self.dtype) for field in self.normals]
+        return tf.concat([tf.zeros([0], self.dtype), *parts], axis=0)
+
+    def scale(self) -> tf.Tensor:
+        """[F, F]: a square root of the covariance."""
+        if not self.size:
+            return tf.zeros([0, 0], self.dtype)
+        blocks = [
+            tf.linalg.LinearOperatorFullMatrix(tf.cast(field.scale, self.dtype))
+            for field in self.normals
+        ]
+        return tf.linalg.LinearOperatorBlockDiag(blocks).to_dense()
+
+    def split(self, coordinates: tf.Tensor) -> list[tf.Tensor]:
+        """[..., f] for each normal field, of coordinates [..., F]."""
+        return tf.split(coordinates, self.sizes, axis=-1) if self.size else []
+
+    def draws(self, coordinates: list[tf.Tensor], categories: list[tf.Tensor]) -> Nest:
+        """A nest of [R, ...]: initial draws.
+
+        Args:
+          coordinates: [R, f] for each normal field.
+          categories: int32 [R, ...] for each field of categories.
+        """
+        coordinates, categories = list(coordinates), list(categories)
+        num_rows = nests.num_rows([*coordinates, *categories])
+        found = []
+        for field in self.flat:
+            if isinstance(field, Normals):
+                found.append(field.draws(coordinates.pop(0)))
+            elif isinstance(field, Categories):
+                found.append(tf.cast(categories.pop(0), field.dtype))
+            else:
+                found.append(tf.broadcast_to(field.value, [num_rows, *field.value.shape]))
+        return tf.nest.pack_sequence_as(self.fields, found)
+
+
+def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Nest:
+    """The fields of initial draws, in a nest of the structure of a draw.
+
+    Args:
+      distribution: of batch shape [1]; may be a joint distribution of independent parts.
+      name: of the draws.
+
+    Raises:
+      ValueError: for an unknown family, or a part that depends on others.
+    """
+    if isinstance(distribution, _NAMED):
+        model = distribution.model
+        found = {key: fields(_part(part, key), key) for key, part in _parts(model).items()}
+        return type(model)(**found) if isinstance(model, tuple) else found
+    if isinstance(distribution, _SEQUENTIAL):
+        parts = [
+            fields(_part(part, f"{name}[{index}]"), f"{name}[{index}]")
+            for index, part in enumerate(distribution.model)
+        ]
+        return type(distribution.model)(parts)
+    return _field(distribution, name)
+
+
+def _parts(model):
+    """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
+    return model._asdict() if isinstance(model, tuple) else dict(model)
+
+
+def _part(part: Any, name: str) -> tfd.Distribution:
+    if isinstance(part, tfd.Distribution):
+        return part
+    parents = list(inspect.signature(part).parameters)
+    if parents:
+        raise ValueError(
+            f"{name} must be drawn independently of other draws, for a GaussianBelief, got a"
+            f" distribution that depends on {', '.join(parents)}"
+        )
+    return part()
+
+
+def _field(distribution: tfd.Distribution, name: str) -> Field:
+    if distribution.batch_shape != [1]:
+        raise ValueError(
+            f"{name} must have the users as batch axis, [num_users], for a GaussianBelief, got the"
+            f" batch shape {distribution.batch_shape} for one user"
+        )
+    core = _core(distribution)
+    if isinstance(core, tfd.Deterministic | tfd.VectorDeterministic):
+        return Constant(_rows(distribution, lambda core: core.loc)[0])
+    if num_outcomes(core) is not None:
+        return Categories(name, _rows(distribution, _log_probs)[0], core.dtype)
+    found = _normals(distribution)
+    if found is None:
+        kinds = [type(each).__name__.lstrip("_") for each in (core, distribution)]
+        raise ValueError(
+            f"{name} must be {KNOWN}, for a GaussianBelief, got"
+            f" {' inside of '.join(dict.fromkeys(kinds))}"
+        )
+    loc, spread, bijector, limit = found
+    shape = loc.shape[1:].as_list()
+    size = loc[0].shape.num_elements()
+    is_matrix = spread.shape.rank > loc.shape.rank
+    scale = (
+        tf.reshape(spread, [size, size]) if is_matrix else tf.linalg.diag(tf.reshape(spread, [-1]))
+    )
+    return Normals(name, tf.reshape(loc, [size]), scale, shape, bijector, limit)
+
+
+def _normals(distribution):
+    """Of a normal or a map of one: mean [1, ...], standard deviation [1, ...] or square root of
+    the covariance [1, f, f], bijector and largest coordinate, 0 for none; None for another family.
+    """
+    if isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
+        found = _normals(distribution.distribution)
+        if found is None or found[1].shape.rank > found[0].shape.rank:
+            return None
+        loc, scale, *rest = found
+        return (_wrapped(distribution, loc), _wrapped(distribution, scale), *rest)
+    if isinstance(distribution, tfd.Normal):
+        return distribution.mean(), distribution.stddev(), tfb.Identity(), 0.0
+    if isinstance(distribution, tfd.MultivariateNormalLinearOperator):
+        scale = distribution.scale.to_dense()
+        scale = tf.broadcast_to(scale, [*distribution.batch_shape, *scale.shape[-2:]])
+        return distribution.mean(), scale, tfb.Identity(), 0.0
+    if isinstance(distribution, tfd.Uniform):
+        low = tf.broadcast_to(distribution.low, distribution.batch_shape)
+        width = tf.broadcast_to(distribution.range(), distribution.batch_shape)
+        bijector = tfb.Chain([tfb.Shift(low), tfb.Scale(width), tfb.NormalCDF()])
+        return tf.zeros_like(low), tf.ones_like(low), bijector, _MAX_QUANTILE
+    if isinstance(distribution, _TRANSFORMED):
+        found = _normals(distribution.distribution)
+        if found is None:
+            return None
+        loc, scale, inner, limit = found
+        return loc, scale, tfb.Chain([distribution.bijector, inner]), limit
+    return None
+
+
+def _log_probs(distribution):
+    """[..., C]: the log-probabilities of the outcomes."""
+    outcomes = tf.range(num_outcomes(distribution), dtype=distribution.dtype)
+    shape = [-1, *[1] * distribution.batch_shape.rank]
+    log_probs = distribution.log_prob(tf.reshape(outcomes, shape))
+    return tf.transpose(log_probs, [*range(1, log_probs.shape.rank), 0])
+
+
+def _core(distribution):
+    """The distribution inside of wrappers that only repeat it or name its axes."""
+    if isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
+        return _core(distribution.distribution)
+    return distribution
+
+
+def _rows(distribution, function) -> tf.Tensor:
+    """[1, ...]: what a function finds of the core, for all of a distribution."""
+    if isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
+        return _wrapped(distribution, _rows(distribution.distribution, function))
+    return function(distribution)
+
+
+def _wrapped(wrapper, values: tf.Tensor) -> tf.Tensor:
+    """Values of what a wrapper holds, [batch of it, ...], for all of the wrapper."""
+    inner = wrapper.distribution.batch_shape.as_list()
+    rest = values.shape[len(inner) :].as_list()
+    if isinstance(wrapper, _BROADCAST):
+        return tf.broadcast_to(values, [*wrapper.batch_shape.as_list(), *rest])
+    if isinstance(wrapper, _SAMPLE):
+        sample = wrapper.event_shape[: wrapper.event_shape.rank - _event_rank(wrapper)].as_list()
+        values = tf.reshape(values, [*inner, *[1] * len(sample), *rest])
+        return tf.broadcast_to(values, [*inner, *sample, *rest])
+    return values
+
+
+def _event_rank(wrapper) -> int:
+    return wrapper.distribution.event_shape.rank

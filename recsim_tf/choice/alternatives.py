@@ -1,0 +1,229 @@
+"""Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and a value of
+it.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.choice.base import as_scores
+from recsim_tf.core import random, validation
+from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.distributions.base import CustomDistribution
+
+
+class Alphabet:
+    """The symbols 0..R-1 of M modes in order: those of mode 0, one for each of its values, then
+    those of mode 1, and so on.
+
+        replies = Alphabet([1, 3])  # nothing; no, yes, don't know
+        replies.symbol(1, 2)  # 3
+        replies.split(tf.constant([0, 3]))  # ([0, 1], [0, 2])
+
+    Attributes:
+      sizes: n_m, the number of values of each mode.
+      offsets: the first symbol of each mode.
+      num_symbols: R, the sum of the sizes.
+
+    Args:
+      sizes: n_m, Python ints of at least 1.
+
+    Raises:
+      ValueError: if there is no mode, or a size is no integer of at least 1.
+    """
+
+    def __init__(self, sizes: Sequence[int]):
+        validation.check_sizes(sizes=sizes)
+        if not len(sizes):
+            raise ValueError("sizes must have one number for each mode, got none")
+        self.sizes = tuple(int(size) for size in sizes)
+        *offsets, self.num_symbols = itertools.accumulate(self.sizes, initial=0)
+        self.offsets = tuple(offsets)
+
+    def symbol(self, mode, value) -> tf.Tensor:
+        """int32 [...]: the symbol of a value of a mode.
+
+        Args:
+          mode: int32 [...], in [0, M).
+          value: int32 [...], in [0, n_m).
+        """
+        return tf.gather(tf.constant(self.offsets), mode) + value
+
+    def split(self, symbol) -> tuple[tf.Tensor, tf.Tensor]:
+        """The mode and the value, both int32 [...], of symbols [...] in [0, R)."""
+        symbol = tf.convert_to_tensor(symbol)
+        begun = symbol[..., tf.newaxis] >= tf.constant(self.offsets[1:], symbol.dtype)
+        mode = tf.reduce_sum(tf.cast(begun, tf.int32), axis=-1)
+        return mode, tf.cast(symbol, tf.int32) - tf.gather(tf.constant(self.offsets), mode)
+
+
+class Alternatives(CustomDistribution):
+    """Over the symbols of an `Alphabet`: a mode by its logit, then a value by the mode's branch,
+
+        log p(symbol) = log_softmax(mode_logits)[mode] + branches[mode][value].
+
+    A mode whose logit is -inf is impossible, and so is a value whose log-probability is -inf. Their
+    symbols have log-probability -inf, with gradient zero. What else stands in the branch of an
+    impossible mode has no effect.
+
+        Alternatives(
+            mode_logits,  # [B, 2]
+            [choice_model(scores, slate.mask), tf.math.log_sigmoid(answers)],  # [B, K+1], [B, 3]
+        )
+
+    Batch shape [...] is what the outer axes of mode_logits and branches broadcast to; the event is
+    a scalar int32. A draw takes one uniform.
+
+    Args:
+      mode_logits: float [..., M].
+      branches: M of float [..., n_m], the log-probabilities of the values of a mode, each summing
+        to one; or distributions with these `log_probs`, as choice models give.
+
+    Raises:
+      ValueError: if the number of branches is not M, or one has another dtype or no axis of values
+        of known length.
+    """
+
+    def __init__(self, mode_logits, branches: Sequence, name: str = "Alternatives"):
+        parameters = dict(locals())
+        self._mode_logits = as_scores("mode_logits", mode_logits)
+        self._branches = [
+            as_scores(f"branches[{index}]", getattr(branch, "log_probs", branch))
+            for index, branch in enumerate(branches)
+        ]
+        if len(self._branches) != self._mode_logits.shape[-1]:
+            raise ValueError(
+                f"branches must be one for each of the {self._mode_logits.shape[-1]} mode_logits,"
+                f" got {len(self._branches)}"
+            )
+        for index, branch in enumerate(self._branches):
+            if branch.dtype != self._mode_logits.dtype:
+                raise ValueError(
+                    f"branches[{index}] must have the dtype of mode_logits,"
+                    f" {self._mode_logits.dtype.name}, got {branch.dtype.name}"
+                )
+        self.alphabet = Alphabet([branch.shape[-1] for branch in self._branches])
+        super().__init__(tf.int32, parameters, name)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n_m, the number of values of each mode."""
+        return self.alphabet.sizes
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """The first symbol of each mode."""
+        return self.alphabet.offsets
+
+    @property
+    def log_probs(self) -> tf.Tensor:
+        """float [..., R]: log-probabilities of all symbols."""
+        return self.log_probs_of(range(len(self.sizes)))
+
+    def log_probs_of(self, modes: Sequence[int]) -> tf.Tensor:
+        """float [..., sum of n_m]: log-probabilities of the symbols of some modes, in their order;
+        the other branches are not computed with.
+
+        Args:
+          modes: Python ints in [0, M).
+        """
+        shape = self._broadcast_shape()
+        possible = self._mode_logits > -float("inf")
+        # log_softmax of -inf alone is NaN.
+        lowest = tf.constant(self._mode_logits.dtype.min / 2, self._mode_logits.dtype)
+        of_modes = tf.nn.log_softmax(tf.where(possible, self._mode_logits, lowest))
+        return tf.concat([self._symbols(mode, possible, of_modes, shape) for mode in modes], -1)
+
+    def _symbols(self, mode, possible, of_modes, shape):
+        branch = self._branches[mode]
+        possible = possible[..., mode, tf.newaxis] & (branch > -float("inf"))
+        # What is impossible must not reach a gradient.
+        value = tf.where(possible, branch, tf.zeros([], branch.dtype))
+        log_probs = tf.where(possible, of_modes[..., mode, tf.newaxis] + value, -float("inf"))
+        return tf.broadcast_to(log_probs, tf.concat([shape, [self.sizes[mode]]], axis=0))
+
+    def log_likelihood(self, evidence) -> tf.Tensor:
+        """float [...]: the log-probability of what was seen of a reply, whatever its symbol was:
+        logsumexp over symbols of `log_probs` + evidence. It is -inf, with gradient zero, where no
+        symbol explains it.
+
+        Args:
+          evidence: float [..., R], the log-probability of what was seen given each symbol: 0 for a
+            symbol that was seen and -inf for the others, or that of the words that were heard.
+        """
+        joint = self.log_probs + evidence
+        explained = tf.reduce_any(joint > -float("inf"), axis=-1)
+        # The logsumexp of -inf alone has no gradient.
+        safe = tf.where(explained[..., tf.newaxis], joint, tf.zeros([], joint.dtype))
+        return tf.where(explained, tf.reduce_logsumexp(safe, axis=-1), -float("inf"))
+
+    def symbol(self, mode, value) -> tf.Tensor:
+        """As `Alphabet.symbol`."""
+        return self.alphabet.symbol(mode, value)
+
+    def split(self, symbol) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `Alphabet.split`."""
+        return self.alphabet.split(symbol)
+
+    def _batch_shape(self):
+        shape = self._mode_logits.shape[:-1]
+        for branch in self._branches:
+            shape = tf.broadcast_static_shape(shape, branch.shape[:-1])
+        return shape
+
+    def _batch_shape_tensor(self):
+        return self._broadcast_shape()
+
+    def _broadcast_shape(self):
+        static = self._batch_shape()
+        if static.is_fully_defined():
+            return tf.constant(static.as_list(), tf.int32)
+        shape = tf.shape(self._mode_logits)[:-1]
+        for branch in self._branches:
+            shape = tf.broadcast_dynamic_shape(shape, tf.shape(branch)[:-1])
+        return shape
+
+    def _event_shape(self):
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self):
+        return tf.constant([], tf.int32)
+
+    def _log_prob(self, value):
+        # A gather, since XLA computes a concatenation anew for each term of a sum over it.
+        log_probs = self.log_probs
+        last = self.alphabet.num_symbols - 1
+        if value.shape != log_probs.shape[:-1]:
+            shape = tf.broadcast_dynamic_shape(tf.shape(value), tf.shape(log_probs)[:-1])
+            value = tf.broadcast_to(value, shape)
+            log_probs = tf.broadcast_to(log_probs, tf.concat([shape, [last + 1]], axis=0))
+        found = tf.gather(log_probs, tf.clip_by_value(value, 0, last), batch_dims=value.shape.rank)
+        return tf.where((value >= 0) & (value <= last), found, -float("inf"))
+
+    def _mode(self):
+        return tf.argmax(self.log_probs, axis=-1, output_type=tf.int32)
+
+    def _entropy(self):
+        log_probs = self.log_probs
+        possible = log_probs > -float("inf")
+        return -tf.reduce_sum(tf.exp(log_probs) * tf.where(possible, log_probs, 0), axis=-1)
+
+    def _sample_n(self, n, seed=None):
+        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
+        return self._draw(shape, tfp.random.sanitize_seed(seed))
+
+    def _draw(self, shape, seed):
+        probs = tf.exp(self.log_probs)
+        return random.categorical_from_uniform(random.uniform(shape, seed, probs.dtype), probs)
+
+
+@random.sample.register
+def _(distribution: Alternatives, seed):
+    return distribution._draw(random.batch_shape(distribution), seed)
+
+
+@num_outcomes.register
+def _(distribution: Alternatives):
+    return distribution.alphabet.num_symbols

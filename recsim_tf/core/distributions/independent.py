@@ -1,0 +1,129 @@
+"""Several independent distributions as one."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.types import Nest
+
+
+class IndependentParts(CustomDistribution):
+    """A nest of independent draws, such as a slate and the parts of a query.
+
+    An event is a nest of the structure of `parts`. The log-probability is the sum of theirs.
+
+    Args:
+      parts: nest of distributions, all of the same batch shape.
+    """
+
+    def __init__(self, parts: Nest, name: str = "IndependentParts"):
+        parameters = dict(locals())
+        self.parts = parts
+        self._leaves: list[tfd.Distribution] = tf.nest.flatten(parts)
+        super().__init__(self._mapped(lambda part: part.dtype), parameters, name)
+
+    def _mapped(self, function) -> Nest:
+        return tf.nest.map_structure(function, self.parts)
+
+    def _batch_shape(self):
+        return self._leaves[0].batch_shape
+
+    def _batch_shape_tensor(self):
+        return self._leaves[0].batch_shape_tensor()
+
+    def _event_shape(self):
+        return self._mapped(lambda part: part.event_shape)
+
+    def _event_shape_tensor(self):
+        return self._mapped(lambda part: part.event_shape_tensor())
+
+    def _mode(self):
+        return self._mapped(lambda part: part.mode())
+
+    def _entropy(self):
+        return tf.add_n([part.entropy() for part in self._leaves])
+
+    def entropy_estimate(self, value: Nest) -> tf.Tensor:
+        """[...]: the entropy, which of a `PlackettLuce` is estimated at its part of `value`, a draw
+        of this distribution. Its gradient is unbiased, see `PlackettLuce.entropy_estimate`.
+        """
+        return tf.add_n(
+            [
+                part.entropy_estimate(leaf) if isinstance(part, PlackettLuce) else part.entropy()
+                for part, leaf in zip(self._leaves, tf.nest.flatten(value), strict=True)
+            ]
+        )
+
+    def _log_prob(self, value):
+        leaves = tf.nest.flatten(value)
+        return tf.add_n(
+            [part.log_prob(leaf) for part, leaf in zip(self._leaves, leaves, strict=True)]
+        )
+
+    def _sample_n(self, n, seed=None):
+        seeds = tfp.random.split_seed(seed, len(self._leaves))
+        draws = [part.sample(n, seed=own) for part, own in zip(self._leaves, seeds, strict=True)]
+        return tf.nest.pack_sequence_as(self.parts, draws)
+
+
+def parts_of(distribution: tfd.Distribution) -> Nest:
+    """The nest of distributions that TF-Agents takes for an action: the parts, or the distribution
+    itself.
+    """
+    return distribution.parts if isinstance(distribution, IndependentParts) else distribution
+
+
+class Shifted(CustomDistribution):
+    """Integers of a distribution plus a constant, such as categories that begin at another number
+    than zero.
+
+    Args:
+      distribution: of integers.
+      low: an int, what is added.
+    """
+
+    def __init__(self, distribution: tfd.Distribution, low: int, name: str = "Shifted"):
+        parameters = dict(locals())
+        self.distribution = distribution
+        self.low = low
+        super().__init__(distribution.dtype, parameters, name)
+
+    def _batch_shape(self):
+        return self.distribution.batch_shape
+
+    def _batch_shape_tensor(self):
+        return self.distribution.batch_shape_tensor()
+
+    def _event_shape(self):
+        return self.distribution.event_shape
+
+    def _event_shape_tensor(self):
+        return self.distribution.event_shape_tensor()
+
+    def _mode(self):
+        return self.distribution.mode() + self.low
+
+    def _entropy(self):
+        return self.distribution.entropy()
+
+    def _log_prob(self, value):
+        return self.distribution.log_prob(value - self.low)
+
+    def _sample_n(self, n, seed=None):
+        return self.distribution.sample(n, seed=seed) + self.low
+
+
+@random.sample.register
+def _(distribution: IndependentParts, seed):
+    leaves = tf.nest.flatten(distribution.parts)
+    seeds = random.split_seed(seed, len(leaves))
+    draws = [random.sample(part, own) for part, own in zip(leaves, seeds, strict=True)]
+    return tf.nest.pack_sequence_as(distribution.parts, draws)
+
+
+@random.sample.register
+def _(distribution: Shifted, seed):
+    return random.sample(distribution.distribution, seed) + distribution.low

@@ -1,0 +1,66 @@
+"""What the choices of a policy rest on, for people who read sessions."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest, Observation, Policy
+
+_NOTHING: Mapping[str, tf.Tensor] = {}
+
+
+class Explanation(NamedTuple):
+    """What a policy thought of its alternatives, for B users and N candidates.
+
+    Names are shown as they are. The first number of the candidates, and that of the other
+    alternatives, is drawn. NaN stands where a number means nothing.
+    """
+
+    candidates: Mapping[str, tf.Tensor] = _NOTHING  # float [B, N] by name, of each candidate
+    # float [B, M] by name, of other alternatives, such as clusters, slates or questions
+    alternatives: Mapping[str, tf.Tensor] = _NOTHING
+    # M names of these; or [B, M, ...], texts or numbers such as the slates that they are
+    labels: Sequence[str] | tf.Tensor = ()
+    user: Mapping[str, tf.Tensor] = _NOTHING  # float [B] by name
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A policy that explains its choices."""
+
+    def explain(self, observation: Observation, policy_state: Nest, seed: tf.Tensor) -> Explanation:
+        """What the policy thinks when it is called with the same arguments.
+
+        Args:
+          observation: of B users.
+          policy_state: nest of [B, ...].
+          seed: int32 [2].
+        """
+
+
+class Explained:
+    """A policy without a state, made of a function that chooses and one that explains.
+
+    Args:
+      policy: chooses.
+      explain: (observation, policy_state, seed) -> `Explanation`.
+    """
+
+    def __init__(self, policy: Policy, explain):
+        self._policy = policy
+        self.explain = explain
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed
+    ) -> tuple[tf.Tensor, Nest]:
+        return self._policy(observation, policy_state, seed)
+
+
+def explanation_of(
+    policy: Policy, observation: Observation, policy_state: Nest, seed
+) -> Explanation:
+    """The explanation of a policy, which is empty if it `Explains` nothing."""
+    if isinstance(policy, Explains):
+        return policy.explain(observation, policy_state, seed)
+    return Explanation()

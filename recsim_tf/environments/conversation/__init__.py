@@ -1,0 +1,52 @@
+"""Conversations: the system recommends, endorses, compares, asks and shows chips; users choose,
+answer, rate, critique and refine.
+"""
+
+from recsim_tf.environments.conversation.acts import (
+    DONT_KNOW,
+    NO,
+    YES,
+    Act,
+    Mode,
+    alphabet,
+    query,
+    query_spec,
+)
+from recsim_tf.environments.conversation.documents import Items
+from recsim_tf.environments.conversation.environment import conversation
+from recsim_tf.environments.conversation.reward import chosen_utility, conversation_reward
+from recsim_tf.environments.conversation.types import (
+    Item,
+    ObservedResponse,
+    ObservedUser,
+    Query,
+    Reply,
+    Response,
+    Traits,
+    UserState,
+)
+from recsim_tf.environments.conversation.users import ConversationUsers
+
+__all__ = [
+    "DONT_KNOW",
+    "NO",
+    "YES",
+    "Act",
+    "ConversationUsers",
+    "Item",
+    "Items",
+    "Mode",
+    "ObservedResponse",
+    "ObservedUser",
+    "Query",
+    "Reply",
+    "Response",
+    "Traits",
+    "UserState",
+    "alphabet",
+    "chosen_utility",
+    "conversation",
+    "conversation_reward",
+    "query",
+    "query_spec",
+]

@@ -1,0 +1,425 @@
+"""Users who choose, answer, rate, critique and refine.
+
+A reply is one symbol of a finite alphabet: a mode, and a value in it. Its probabilities follow from
+the user's taste, and from what the user means by each attribute. So every reply says something of
+the taste, and the same model is sampled, scored, fitted, and used by an agent that infers tastes.
+"""
+
+import dataclasses
+from typing import Any
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.core import nests, random, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.environments.conversation import acts, attributes, replies
+from recsim_tf.environments.conversation.acts import Act, Mode
+from recsim_tf.environments.conversation.documents import Items
+from recsim_tf.environments.conversation.types import (
+    Item,
+    ObservedResponse,
+    ObservedUser,
+    Reply,
+    Response,
+    Traits,
+    UserState,
+)
+from recsim_tf.environments.conversation.wording import ConversationWording
+
+# A logit whose probability is 1 in float32.
+_CERTAIN = 40.0
+# Acts under which the chosen item is what the user takes.
+_OFFERS = (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
+
+
+@gin.configurable
+class ConversationUsers(UserModel):
+    """Users with a taste, senses of soft attributes, trust, patience and talkativeness.
+
+    The utility of an item is bias + <taste, factors>. The ideal item lies in the direction of the
+    taste. How a user replies in each mode:
+
+    - choose: exp(choice_sharpness * (utility + endorsement * trust)), the last term for an endorsed
+      item, against "none" of the choice model; under COMPARE "none" is impossible.
+    - answer, rate, critique, refine: see `replies`.
+    - nothing: with the logit `ignoring`.
+
+    The mode is a softmax of logits: `ignoring`, 0 for a choice or an answer, `rating`, `critiquing`
+    and `refining`, of the modes that the act admits, with `act_effects` added. Talkative users
+    critique and refine more. The log of the dwell time on a chosen item is Normal(dwell_loc +
+    dwell_gain * utility, dwell_scale).
+
+    After an accepted endorsement trust changes by trust_rate * (sigmoid(utility) - 1/2), and is
+    never negative. Patience falls by the effort of the act, and by `annoyance` for a question that
+    follows a question. A user leaves with probability sigmoid(-patience / patience_scale). A user
+    who has accepted an item leaves if `leaves_satisfied`.
+
+    All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis
+    [B], and have gradients.
+
+    Args:
+      num_factors: F.
+      directions: [A, S, F], the attributes' directions in each sense; None draws unit vectors with
+        `seed`.
+      num_attributes, num_senses: A and S, where `directions` is None.
+      seed: of `directions`, an integer.
+      taste_loc, taste_scale: mean and standard deviation of tastes, numbers or [F].
+      sense_probs: [S], probabilities of the senses, for each attribute alike; None for equal ones.
+      talkativeness_scale: standard deviation of talkativeness; positive.
+      choice_model: chooses by choice_sharpness times utility. Its no_click_mass is the logit of
+        "none".
+      choice_sharpness: of utilities.
+      endorsement: utility that an endorsement adds at a trust of 1.
+      answer_sharpness: of differences in degree, or of utilities in questions about items.
+      dont_know: logit of "I don't know"; -inf if users always know.
+      rating_sharpness, rating_cuts: of the ordered logit of ratings; the cuts are [4], increasing.
+      critique_sharpness, explanation: of critiques, see `replies.critiques`.
+      refine_sharpness, salience: of refinements; the salience is the logit that a chip adds.
+      ignoring, rating, critiquing, refining: logits of modes; -inf for one that never occurs.
+      act_effects: [6, 6], added to the logits of modes by act, or a number.
+      dwell_loc, dwell_gain, dwell_scale: of the log of the dwell time in seconds.
+      initial_trust, trust_rate: of trust.
+      initial_patience, effort, annoyance, patience_scale: of patience. The effort is [6], by act,
+        or a number; SILENT costs nothing then.
+      leaves_satisfied: whether an accepted item ends the session.
+      is_taste_observed: whether agents see the taste.
+      attribute_names: A names for people who read sessions, or () for numbers.
+      dtype: tf.float32 or tf.float64.
+
+    Raises:
+      ValueError: if a shape is wrong or a number is out of range.
+    """
+
+    num_factors: int = 10
+    directions: Any = parameter(None, rank=3)
+    num_attributes: int = 5
+    num_senses: int = 1
+    seed: int = 0
+    taste_loc: Any = parameter(0.0, rank=1)
+    taste_scale: Any = parameter(1.0, rank=1, above=0)
+    sense_probs: Any = parameter(None, rank=1, are_probabilities=True)
+    talkativeness_scale: Any = parameter(0.5, above=0)
+    choice_model: choice.ChoiceModel = dataclasses.field(
+        default_factory=lambda: choice.MultinomialLogit(no_click_mass=0.5)
+    )
+    choice_sharpness: Any = parameter(4.0)
+    endorsement: Any = parameter(0.6)
+    answer_sharpness: Any = parameter(3.0)
+    dont_know: Any = parameter(-1.0, low=-float("inf"))
+    rating_sharpness: Any = parameter(1.5)
+    rating_cuts: Any = parameter((-1.5, -0.5, 0.5, 1.5), rank=1)
+    critique_sharpness: Any = parameter(2.0)
+    explanation: Any = parameter(0.5)
+    refine_sharpness: Any = parameter(2.0)
+    salience: Any = parameter(1.0)
+    ignoring: Any = parameter(-2.0, low=-float("inf"))
+    rating: Any = parameter(-2.0, low=-float("inf"))
+    critiquing: Any = parameter(-1.0, low=-float("inf"))
+    refining: Any = parameter(-2.0, low=-float("inf"))
+    act_effects: Any = parameter(0.0, rank=2)
+    dwell_loc: Any = parameter(3.0)
+    dwell_gain: Any = parameter(0.5)
+    dwell_scale: Any = parameter(0.5, above=0)
+    initial_trust: Any = parameter(1.0, low=0)
+    trust_rate: Any = parameter(0.5)
+    initial_patience: Any = parameter(6.0)
+    effort: Any = parameter(1.0, rank=1)
+    annoyance: Any = parameter(0.5)
+    patience_scale: Any = parameter(1.0, above=0)
+    leaves_satisfied: bool = True
+    is_taste_observed: bool = False
+    attribute_names: tuple[str, ...] = ()
+
+    def check(self):
+        validation.check_count(
+            num_factors=self.num_factors,
+            num_attributes=self.num_attributes,
+            num_senses=self.num_senses,
+        )
+        random.as_seed(self.seed)
+        if self.directions is None:
+            self.directions = attributes.random_directions(
+                self.num_attributes, self.num_senses, self.num_factors, self.seed
+            ).astype(self.dtype.as_numpy_dtype)
+        shape = validation.table_shape("directions", self.directions)
+        if shape.rank not in (3, 4) or shape[-1] != self.num_factors:
+            raise ValueError(
+                f"directions must have shape [A, S, num_factors={self.num_factors}], got {shape}"
+            )
+        self.num_attributes, self.num_senses = shape[-3], shape[-2]
+        if len(self.attribute_names) not in (0, self.num_attributes):
+            raise ValueError(
+                f"attribute_names must be {self.num_attributes} names or none, got"
+                f" {len(self.attribute_names)}"
+            )
+        factors = {"num_factors": self.num_factors}
+        for name in ("taste_loc", "taste_scale"):
+            validation.check_table(name, self._value(name), or_number=True, **factors)
+        if self.sense_probs is not None:
+            validation.check_table("sense_probs", self.sense_probs, num_senses=self.num_senses)
+        validation.check_table("rating_cuts", self.rating_cuts, cuts=acts.NUM_RATINGS - 1)
+        num_acts, num_modes = len(Act), len(Mode)
+        validation.check_table("effort", self.effort, or_number=True, acts=num_acts)
+        sizes = {"acts": num_acts, "modes": num_modes}
+        validation.check_table("act_effects", self.act_effects, or_number=True, **sizes)
+
+    def check_documents(self, documents, slate_size):
+        if not isinstance(documents, Items):
+            return
+        if documents.num_factors != self.num_factors:
+            raise ValueError(
+                f"documents must have the num_factors={self.num_factors} of users, got"
+                f" {documents.num_factors}"
+            )
+        if documents.directions is not None:
+            num_attributes = validation.table_shape("directions", documents.directions)[-3]
+            if num_attributes != self.num_attributes:
+                raise ValueError(
+                    f"documents must have the {self.num_attributes} attributes of users, got"
+                    f" directions of {num_attributes}"
+                )
+
+    def initial_draws(self, num_users):
+        shape = [num_users, self.num_factors]
+        loc, scale = (
+            tf.broadcast_to(self.per_user(name, 2), shape) for name in ("taste_loc", "taste_scale")
+        )
+        senses = [num_users, self.num_attributes, self.num_senses]
+        if self.sense_probs is None:
+            probs = tf.fill(senses, tf.constant(1 / self.num_senses, self.dtype))
+        else:
+            probs = tf.broadcast_to(self.per_user("sense_probs", 3), senses)
+        talk_scale = tf.broadcast_to(self.per_user("talkativeness_scale"), [num_users])
+        return tfd.JointDistributionNamed(
+            Traits(
+                taste=tfd.Independent(tfd.Normal(loc, scale), 1),
+                senses=tfd.Independent(tfd.Categorical(probs=probs), 1),
+                talkativeness=tfd.Normal(tf.zeros_like(talk_scale), talk_scale),
+            )
+        )
+
+    def initial_state(self, draws):
+        like = draws.talkativeness
+        zeros = tf.zeros_like(like)
+        return UserState(
+            taste=draws.taste,
+            senses=draws.senses,
+            talkativeness=draws.talkativeness,
+            trust=zeros + self.per_user("initial_trust"),
+            patience=zeros + self.per_user("initial_patience"),
+            refinements=tf.zeros([nests.num_rows(like), self.num_attributes], self.dtype),
+            last_act=tf.zeros_like(like, tf.int32),
+            accepted=tf.zeros_like(like, tf.bool),
+        )
+
+    def utility(self, state: UserState, documents: Item) -> tf.Tensor:
+        """How much users like items [B, N], float [B, N]."""
+        return documents.bias + tf.linalg.matvec(documents.factors, state.taste)
+
+    def alternatives(self, state: UserState, slate) -> choice.Alternatives:
+        """The distribution [B] of the symbol of a reply."""
+        utility = self.utility(state, slate.documents)
+        return choice.Alternatives(
+            self._mode_logits(state, slate.query), self._branches(state, slate, utility)
+        )
+
+    def response(self, state, slate):
+        utility = self.utility(state, slate.documents)
+
+        def dwell(symbol):
+            clicked = self._clicked(symbol, slate)
+            loc = self.per_user("dwell_loc") + self.per_user("dwell_gain") * tf.reduce_sum(
+                clicked * utility, axis=-1
+            )
+            scale = tf.zeros_like(loc) + self.per_user("dwell_scale")
+            return tfd.Masked(
+                tfd.LogNormal(loc, scale),
+                tf.reduce_any(clicked > 0, axis=-1),
+                # Inside the support, so that its gradient is finite where nothing was chosen.
+                safe_sample_fn=lambda family: tf.ones_like(family.loc),
+            )
+
+        return tfd.JointDistributionNamed(
+            Reply(symbol=self.alternatives(state, slate), dwell=dwell)
+        )
+
+    def recorded_draw(self, slate, seen):
+        chosen = tf.reduce_any(seen.clicked > 0, axis=-1)
+        seconds = tf.reduce_sum(seen.dwell, axis=-1)
+        return Reply(symbol=seen.symbol, dwell=tf.where(chosen, seconds, tf.ones_like(seconds)))
+
+    def outcome(self, state, slate, draw):
+        clicked = self._clicked(draw.symbol, slate)
+        offered = acts.is_act(slate.query, *_OFFERS)[:, tf.newaxis]
+        return Response(
+            clicked=clicked,
+            accepted=tf.where(offered, clicked, tf.zeros_like(clicked)),
+            dwell=clicked * draw.dwell[:, tf.newaxis],
+            symbol=draw.symbol,
+            act=slate.query.act,
+            attributes=slate.query.attributes,
+            item_id=tf.where(slate.mask, slate.documents.item_id, -1),
+            utility=tf.where(
+                slate.mask, self.utility(state, slate.documents), tf.zeros([], self.dtype)
+            ),
+        )
+
+    def update(self, state, slate, response, innovation):
+        del innovation
+        query = slate.query
+        endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
+        liked = tf.sigmoid(self.utility(state, slate.documents)[:, 0]) - 0.5
+        trust = state.trust + self.per_user("trust_rate") * endorsed * liked
+        questions = (Act.ASK, Act.COMPARE)
+        again = acts.is_act(query, *questions) & tf.reduce_any(
+            state.last_act[:, tf.newaxis] == tf.constant(list(questions), tf.int32), axis=-1
+        )
+        patience = (
+            state.patience
+            - self.efforts(query.act)
+            - tf.where(again, self.per_user("annoyance"), tf.zeros([], self.dtype))
+        )
+        mode, value = self._split(response.symbol, slate.mask.shape[1])
+        refined = tf.one_hot(value, self.num_attributes, dtype=self.dtype)
+        refined *= tf.cast(mode == Mode.REFINE, self.dtype)[:, tf.newaxis]
+        return state._replace(
+            trust=tf.maximum(trust, 0),
+            patience=patience,
+            refinements=state.refinements + refined,
+            last_act=query.act,
+            accepted=tf.reduce_any(response.accepted > 0, axis=-1),
+        )
+
+    def departure(self, state):
+        logits = -state.patience / self.per_user("patience_scale")
+        if self.leaves_satisfied:
+            logits = tf.where(state.accepted, tf.constant(_CERTAIN, self.dtype), logits)
+        return tfd.Bernoulli(logits=logits)
+
+    def efforts(self, act: tf.Tensor) -> tf.Tensor:
+        """The effort [B] of acts int32 [B]. Where it is one number, silence has none."""
+        efforts = self.entries("effort", act, [len(Act)])
+        # A number for each user is [B, 1].
+        if validation.table_shape("effort", self.effort)[-1:] == [len(Act)]:
+            return efforts
+        return tf.where(act == Act.SILENT, tf.zeros([], self.dtype), efforts)
+
+    def observe(self, state):
+        taste = state.taste if self.is_taste_observed else state.taste[:, :0]
+        return ObservedUser(taste, state.refinements)
+
+    def observe_response(self, response):
+        return ObservedResponse(*[getattr(response, name) for name in ObservedResponse._fields])
+
+    def observation_bounds(self):
+        return ObservedUser(taste=Bounds(), refinements=Bounds(0.0, None))
+
+    def response_bounds(self):
+        return ObservedResponse(
+            clicked=Bounds(0.0, 1.0),
+            accepted=Bounds(0.0, 1.0),
+            dwell=Bounds(0.0, None),
+            symbol=Bounds(0, None),
+            act=Bounds(0, len(Act) - 1),
+            attributes=Bounds(-1, self.num_attributes - 1),
+            item_id=Bounds(-1, None),
+        )
+
+    def turn_conditions(self, turn):
+        return acts.conditions(turn)
+
+    def wording(self):
+        return ConversationWording(self.num_attributes, self.attribute_names)
+
+    def _mode_logits(self, state, query) -> tf.Tensor:
+        """[B, modes]; -inf where the act does not admit the mode."""
+        zero = tf.zeros_like(state.talkativeness)
+        of_modes = tf.stack(
+            [
+                zero + self.per_user("ignoring"),
+                zero,
+                zero,
+                zero + self.per_user("rating"),
+                self.per_user("critiquing") + state.talkativeness,
+                self.per_user("refining") + state.talkativeness,
+            ],
+            axis=-1,
+        )
+        of_act = self.entries("act_effects", query.act, [len(Act), len(Mode)])
+        admitted = tf.gather(tf.constant(acts.admits()), query.act)
+        return tf.where(admitted, of_modes + of_act, -float("inf"))
+
+    def _branches(self, state, slate, utility) -> list[tf.Tensor]:
+        query, mask = slate.query, slate.mask
+        views = self._views(state, slate, utility)
+        is_compared = acts.is_act(query, Act.COMPARE)
+        attribute = query.attributes
+        explained = tf.one_hot(attribute[:, 0], self.num_attributes, dtype=self.dtype)
+        explained *= tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype)[:, tf.newaxis]
+        offered = tf.reduce_max(
+            tf.one_hot(attribute, self.num_attributes, dtype=self.dtype), axis=1
+        )
+        offered *= tf.cast(acts.is_act(query, Act.CHIPS), self.dtype)[:, tf.newaxis]
+        return [
+            tf.zeros_like(state.talkativeness)[:, tf.newaxis],
+            self._choice(state, query, mask, utility, is_compared),
+            replies.answers(
+                query, views, self.per_user("answer_sharpness"), self.per_user("dont_know")
+            ),
+            replies.ratings(
+                views, self.per_user("rating_sharpness"), self.per_user("rating_cuts", 2)
+            ),
+            replies.critiques(
+                views,
+                self.per_user("critique_sharpness", 2),
+                self.per_user("explanation", 2) * explained,
+            ),
+            replies.refinements(
+                views,
+                self.per_user("refine_sharpness", 2),
+                self.per_user("salience", 2) * offered,
+            ),
+        ]
+
+    def _choice(self, state, query, mask, utility, is_compared) -> tf.Tensor:
+        """Log-probabilities [B, K+1] of a choice, the last of "none"."""
+        endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * state.trust
+        first = tf.one_hot(0, mask.shape[1], dtype=self.dtype)
+        pull = (self.per_user("endorsement") * endorsed)[:, tf.newaxis] * first
+        scores = self.per_user("choice_sharpness", 2) * (utility + pull)
+        log_probs = self.choice_model(scores, mask).log_probs
+        # With a list of nothing to compare there is no other outcome than "none".
+        no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
+        is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
+        impossible = tf.constant(-float("inf"), log_probs.dtype)
+        # Whatever is normalised has an outcome, so that its gradient is finite.
+        return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
+
+    def _views(self, state, slate, utility) -> replies.Views:
+        directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
+        first_shown = slate.mask[:, 0]
+        zero = tf.zeros([], self.dtype)
+        length = tf.sqrt(tf.maximum(tf.reduce_sum(state.taste**2, axis=-1, keepdims=True), 1e-12))
+        ideal = attributes.degrees(directions, state.taste / length)
+        degree = attributes.degrees(directions, slate.documents.factors[:, 0])
+        degree = attributes.in_sense(degree, state.senses)
+        return replies.Views(
+            ideal=attributes.in_sense(ideal, state.senses),
+            degree=tf.where(first_shown[:, tf.newaxis], degree, zero),
+            utility=tf.where(first_shown, utility[:, 0], zero),
+        )
+
+    def _split(self, symbol, slate_size) -> tuple[tf.Tensor, tf.Tensor]:
+        """The mode and the value of symbols, int32 [B] each."""
+        return acts.alphabet(slate_size, self.num_attributes).split(symbol)
+
+    def _clicked(self, symbol, slate) -> tf.Tensor:
+        """[B, K]: 1 at the chosen position."""
+        mode, value = self._split(symbol, slate.mask.shape[1])
+        position = tf.where(mode == Mode.CHOOSE, value, -1)
+        return tf.one_hot(position, slate.mask.shape[1], dtype=self.dtype)

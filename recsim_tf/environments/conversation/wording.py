@@ -1,0 +1,75 @@
+"""Conversations in words."""
+
+from recsim_tf.core.wording import Wording
+from recsim_tf.environments.conversation.acts import (
+    DONT_KNOW,
+    NUM_RATINGS,
+    YES,
+    Act,
+    Mode,
+    alphabet,
+)
+
+
+class ConversationWording(Wording):
+    """What the system does and what the user replies, with attributes by their names.
+
+    Args:
+      num_attributes: A.
+      attribute_names: A names, or () for numbers.
+    """
+
+    def __init__(self, num_attributes: int, attribute_names: tuple[str, ...] = ()):
+        self._num_attributes = num_attributes
+        self._names = attribute_names
+
+    def query(self, query, documents):
+        act = Act(int(query.act))
+        attributes = [self._attribute(each) for each in query.attributes if each >= 0]
+        has_first = bool(query.attributes[0] >= 0)
+        if act is Act.RECOMMEND:
+            return "recommends"
+        if act is Act.ENDORSE:
+            return "endorses 1" + (f" for its {attributes[0]}" if has_first else "")
+        if act is Act.COMPARE:
+            return "asks: which of these do you like best?"
+        if act is Act.CHIPS:
+            return f"shows the chips {', '.join(attributes)}"
+        if act is Act.ASK:
+            has_anchor = documents[0] is not None
+            if not has_first:
+                return "asks: do you like 1?"
+            return f"asks: more {attributes[0]}" + (" than 1?" if has_anchor else "?")
+        return "says nothing"
+
+    def document(self, document):
+        return f"item {document.item_id}"
+
+    def response(self, response, documents, query):
+        mode, value = (
+            int(each)
+            for each in alphabet(len(documents), self._num_attributes).split(response.symbol)
+        )
+        if mode == Mode.NOTHING:
+            return "says nothing"
+        if mode == Mode.CHOOSE:
+            if value == len(documents):
+                return "wants none of them"
+            takes = "takes" if response.accepted[value] else "prefers"
+            return f"{takes} {value + 1}"
+        if mode == Mode.ANSWER:
+            answer = {YES: "yes", DONT_KNOW: "I don't know"}.get(value, "no")
+            return f"answers: {answer}"
+        if mode == Mode.RATE:
+            return f"rates 1 at {value} of {NUM_RATINGS - 1}"
+        if mode == Mode.CRITIQUE:
+            more = value < self._num_attributes
+            attribute = self._attribute(value % self._num_attributes)
+            return f"says: like 1, but {'more' if more else 'less'} {attribute}"
+        return f"wants more {self._attribute(value)}"
+
+    def user(self, user):
+        return {"patience": user.patience, "trust": user.trust}
+
+    def _attribute(self, number) -> str:
+        return self._names[number] if self._names else f"attribute {number}"

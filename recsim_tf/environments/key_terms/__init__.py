@@ -1,0 +1,26 @@
+"""Key terms: users who like arms by hidden linear tastes, and answer whether they like key-terms of
+these arms. Made for conversational bandits.
+"""
+
+from recsim_tf.environments.key_terms.catalogue import draw_catalogue
+from recsim_tf.environments.key_terms.documents import Candidate, KeyTermDocuments
+from recsim_tf.environments.key_terms.environment import key_terms
+from recsim_tf.environments.key_terms.offers import OfferedIds
+from recsim_tf.environments.key_terms.users import (
+    InitialDraw,
+    KeyTermUsers,
+    Response,
+    UserState,
+)
+
+__all__ = [
+    "Candidate",
+    "InitialDraw",
+    "KeyTermDocuments",
+    "KeyTermUsers",
+    "OfferedIds",
+    "Response",
+    "UserState",
+    "draw_catalogue",
+    "key_terms",
+]

@@ -1,0 +1,1 @@
+"""Sessions of a run for people who read them: as text, as a page and as a table."""

@@ -1,0 +1,180 @@
+"""`recsim-tf sessions`: sessions of a run's policy for people who read them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from recsim_tf.core import random, validation
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.wording import wording_of
+from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.sessions.page import sessions_page
+from recsim_tf.experiment.sessions.recording import record
+from recsim_tf.experiment.sessions.table import write_table
+from recsim_tf.experiment.sessions.telling import told_sessions
+from recsim_tf.experiment.sessions.text import sessions_text
+from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.files import new_folder, require_writable, whole_folder, write_text
+from recsim_tf.policies import BASELINE_NAMES, BASELINES, baseline_policy
+
+# Shown where nobody says whom.
+_NUM_USERS = 3
+# Turns of a session on the page, which a browser still shows at once.
+_PAGE_TURNS = 200
+
+
+class Request(NamedTuple):
+    """The options of the command."""
+
+    policy: str | None = None  # by its name; None for the agent
+    user: int | None = None  # the only one to show
+    num_users: int | None = None  # to show, the first ones
+    seed: int | None = None  # None for that of the evaluation
+    max_turns: int = 10  # of each session, that are printed
+    output: str | None = None  # a new folder
+
+    def check(self, evaluation: Evaluation) -> None:
+        """Finds out what is wrong before anything is built.
+
+        Raises:
+          ValueError: for a number out of range, or an output that exists.
+        """
+        limit = evaluation.num_users
+        if self.user is not None and not 0 <= self.user < limit:
+            raise UsageError(
+                f"--user must be in [0, Evaluation.num_users={limit}), got {self.user}"
+            )
+        if self.num_users is not None and not 1 <= self.num_users <= limit:
+            raise UsageError(
+                f"--num_users must be in [1, Evaluation.num_users={limit}], got {self.num_users}"
+            )
+        validation.check_at_least(0, **{"--max_turns": self.max_turns})
+        if self.seed is not None:
+            random.as_seed(self.seed)
+        if self.output is not None and Path(self.output).exists():
+            raise UsageError(f"--output {self.output} exists, name a new folder")
+
+    def users(self, evaluation: Evaluation) -> Sequence[int]:
+        """The numbers of the users to show."""
+        if self.user is not None:
+            return (self.user,)
+        return range(self.num_users or min(_NUM_USERS, evaluation.num_users))
+
+
+class Chosen(NamedTuple):
+    """A policy of a run."""
+
+    simulator: Simulator
+    name: str
+    policy: AnyPolicy
+    iteration: int | None = None  # of the checkpoint, where the policy was trained
+
+
+def of_training(folder: RunDirectory, parts: Experiment, name: str | None) -> Chosen:
+    """The policy of a training: its agent from the newest checkpoint, or a baseline.
+
+    Args:
+      folder: of the run.
+      parts: of its configuration; the agent is restored.
+      name: of a policy; None for the agent.
+
+    Raises:
+      UsageError: for an unknown policy, or if there is no checkpoint of the agent.
+    """
+    chosen = of_policies(parts.simulator, parts.policies(parts.simulator), name or parts.agent.name)
+    if chosen.policy is not parts.policy:
+        return chosen
+    if not folder.restore_latest(parts.agent_checkpoint, whole=False):
+        raise UsageError(f"root_dir {folder.path} has no checkpoint, so its agent has no sessions")
+    return chosen._replace(iteration=parts.iteration)
+
+
+def of_policies(
+    simulator: Simulator, policies: Mapping[str, AnyPolicy], name: str | None
+) -> Chosen:
+    """A policy by its name: one of those of a run by their names in tables, or one of
+    `recsim_tf.policies.BASELINES`; None for the first.
+
+    Raises:
+      ValueError: for an unknown policy, or one that is not for this environment.
+    """
+    name = next(iter(policies)) if name is None else name
+    if name in policies:
+        return Chosen(simulator, name, policies[name])
+    if name not in BASELINES:
+        raise UsageError(
+            f"--policy must be one of {', '.join([*policies, *BASELINES])}, got {name!r}"
+        )
+    return Chosen(simulator, BASELINE_NAMES[name], baseline_policy(name, simulator))
+
+
+def show_sessions(
+    folder: RunDirectory, chosen: Chosen, evaluation: Evaluation, request: Request
+) -> Path:
+    """Prints sessions of an evaluation turn by turn, and writes a page and a table of them.
+
+    The users and what happens to them are those of `recsim-tf evaluate` with the same seed. The
+    page, sessions.html, and the table, sessions.parquet or sessions.csv, go into a new folder
+    sessions/<policy>-<iteration>, or with a number behind where that exists.
+
+    Args:
+      folder: of the run.
+      chosen: the policy.
+      evaluation: its users, steps and seed; values and seeds to compare play no part.
+      request: what to show.
+
+    Returns:
+      The new folder.
+    """
+    request.check(evaluation)
+    parent, name = folder.path / "sessions", _file_name(chosen)
+    if request.output is not None:
+        parent, name = Path(request.output).absolute().parent, Path(request.output).name
+    require_writable(parent)
+    seed = evaluation.seed if request.seed is None else request.seed
+    recording = record(
+        chosen.simulator,
+        chosen.policy,
+        request.users(evaluation),
+        evaluation.num_users,
+        evaluation.max_steps,
+        seed,
+    )
+    told = told_sessions(
+        recording, wording_of(chosen.simulator.users), max(_PAGE_TURNS, request.max_turns)
+    )
+    title = f"Sessions under {chosen.name}"
+    about = _about(folder, chosen, evaluation, request, seed)
+    print(sessions_text(f"{title}: {about}", told, request.max_turns))
+    path = new_folder(parent, name) if request.output is None else parent / name
+    with whole_folder(path) as written:
+        write_table(written, recording, chosen.simulator)
+        write_text(written / "sessions.html", sessions_page(title, about, told))
+    print(f"\nThese sessions are on the page {path / 'sessions.html'}, and beside it as a table.")
+    return path
+
+
+def _file_name(chosen: Chosen) -> str:
+    name = re.sub(r"\W+", "_", chosen.name).strip("_").lower() or "policy"
+    return name if chosen.iteration is None else f"{name}-{chosen.iteration}"
+
+
+def _about(
+    folder: RunDirectory, chosen: Chosen, evaluation: Evaluation, request: Request, seed: int
+) -> str:
+    """Where the sessions are from."""
+    first, *others = request.users(evaluation)
+    users = f"users {first} to {others[-1]}" if others else f"user {first}"
+    simulator = chosen.simulator
+    parts = [
+        f"{users} of {evaluation.num_users:,}",
+        f"{type(simulator.users).__name__}",
+        f"slates of {simulator.slate_size} of {simulator.num_candidates:,} candidates",
+        f"seed {seed}",
+    ]
+    if chosen.iteration is not None:
+        parts.append(f"iteration {chosen.iteration:,}")
+    return f"{', '.join(parts)}, run {folder.path}"

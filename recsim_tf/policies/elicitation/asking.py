@@ -1,0 +1,119 @@
+"""Policies that ask."""
+
+from collections.abc import Sequence
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.belief import Belief
+from recsim_tf.core import nests, random
+from recsim_tf.core.explanations import Explanation
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.conversation import Act
+from recsim_tf.policies.elicitation.believing import BelievingPolicy
+from recsim_tf.policies.elicitation.entries import AskAttributes, CompareSet, Entry
+from recsim_tf.policies.elicitation.menu import Menu, at, check_measure
+from recsim_tf.policies.elicitation.outlook import Outlook
+
+RANDOM = "random"
+
+
+@gin.configurable
+class AskMost(BelievingPolicy):
+    """Always takes the turn of a menu whose reply tells most.
+
+    Args:
+      simulator: of conversations.
+      entries: of the menu.
+      measure: "evoi" (expected value of information), "information_gain" or "entropy"; "random"
+        takes any turn, and each with the same probability.
+      belief: None for a `GaussianBelief` about the users of the simulator.
+
+    Raises:
+      ValueError: for an unknown measure, or an entry that does not suit the environment.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        entries: Sequence[Entry],
+        measure: str = "evoi",
+        belief: Belief | None = None,
+    ):
+        super().__init__(simulator, belief)
+        self.menu = Menu(simulator, entries)
+        if measure != RANDOM:
+            check_measure(measure)
+        self._measure = measure
+
+    def choose(self, view, seed):
+        turns_seed, index_seed = random.split_seed(seed, 2)
+        turns = self.menu.turns(view, turns_seed)
+        if self._measure == RANDOM:
+            return at(
+                turns,
+                random.uniform_integers([view.num_users], index_seed, self.menu.num_turns),
+            )
+        return at(turns, first_best(self.menu.information(view, turns, self._measure)))
+
+    def alternatives(self, view, seed):
+        if self._measure == RANDOM:
+            return Explanation()
+        turns_seed, _ = random.split_seed(seed, 2)
+        return _explained(self.menu, view, turns_seed, self._measure)
+
+
+@gin.configurable
+class AskWhileItPays(BelievingPolicy):
+    """Asks the question of the largest expected value of information while that is at least the
+    cost of asking, else recommends the best set.
+
+    Args:
+      simulator: of conversations.
+      cost: of a question, in the unit of the utilities. What a question costs in patience is part
+        of it.
+      entries: the questions; None for the comparison of the best pair and a question about each
+        attribute.
+      belief: None for a `GaussianBelief` about the users of the simulator.
+
+    Raises:
+      ValueError: if the cost is no number, or for an entry that does not suit the environment.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        cost: float = 0.1,
+        entries: Sequence[Entry] | None = None,
+        belief: Belief | None = None,
+    ):
+        super().__init__(simulator, belief)
+        Range().check_number("cost", cost)
+        if entries is None:
+            entries = [CompareSet(), AskAttributes(self.users.num_attributes)]
+        self.menu = Menu(simulator, entries)
+        self._cost = cost
+
+    def choose(self, view, seed):
+        questions = self.menu.turns(view, seed)
+        values = self.menu.information(view, questions)
+        asks = tf.reduce_max(values, axis=1) >= self._cost
+        question = at(questions, first_best(values))
+        offer = self.turn(Act.RECOMMEND, view.best_set(self.slate_size))
+        return nests.where(asks, question, offer)
+
+    def alternatives(self, view, seed):
+        return _explained(self.menu, view, seed, "evoi")
+
+
+def _explained(menu: Menu, view: Outlook, seed: tf.Tensor, measure: str) -> Explanation:
+    """The values of the turns of a menu."""
+    values = menu.information(view, menu.turns(view, seed), measure)
+    name = "EVOI" if measure == "evoi" else measure.replace("_", " ")
+    return Explanation(alternatives={name: values}, labels=menu.labels)
+
+
+def first_best(values: tf.Tensor) -> tf.Tensor:
+    """int32 [B]: the first of the largest values [B, M]."""
+    return tf.argmax(values, axis=1, output_type=tf.int32)

@@ -1,0 +1,262 @@
+"""Layers of conversations: a belief about the user, and a menu of turns."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.policies import policy_saver
+from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
+
+import recsim_tf
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents import layers
+from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
+from recsim_tf.agents.tabular_q import SlateCells, TabularQAgent
+from recsim_tf.belief import GaussianBelief, TypesBelief
+from recsim_tf.core.random import as_seed
+from recsim_tf.core.turns import ActionFormat
+from recsim_tf.core.types import Turn
+from recsim_tf.environments.conversation import Act, ConversationUsers, Items, query
+from recsim_tf.policies.elicitation import AskAttributes, CompareSet, Endorse, Menu, ShowSet
+
+NUM_USERS, P, F, A = 6, 5, 2, 2
+ENTRIES = [ShowSet(), Endorse(), CompareSet(), AskAttributes(A)]
+SHOW, ENDORSE, COMPARE, ASK_FIRST, ASK_SECOND = range(5)
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    users = ConversationUsers(F, num_attributes=A, initial_patience=20.0)
+    documents = Items(5, F, directions=users.directions)
+    return recsim_tf.make(
+        "Conversation-v0",
+        users=users,
+        documents=documents,
+        slate_size=2,
+        num_candidates=4,
+        num_chips=1,
+        max_steps=6,
+    )
+
+
+@pytest.fixture(scope="module")
+def belief(simulator):
+    return TypesBelief(simulator.users, simulator.users.initial_draws(P).sample(seed=(0, 3)))
+
+
+@pytest.fixture(scope="module")
+def on_menu(simulator, belief):
+    return layers.LayeredSimulator(simulator, layers.MenuLayer(simulator, ENTRIES, belief))
+
+
+@pytest.fixture(scope="module")
+def environment(on_menu):
+    return SlateEnvironment(on_menu, NUM_USERS, seed=1)
+
+
+def check_like_specs(spec, values):
+    for leaf_spec, leaf in zip(tf.nest.flatten(spec), tf.nest.flatten(values), strict=True):
+        assert (leaf.dtype, leaf.shape[1:]) == (leaf_spec.dtype, leaf_spec.shape), leaf_spec
+        assert (leaf.numpy() >= leaf_spec.minimum).all(), leaf_spec
+        assert (leaf.numpy() <= leaf_spec.maximum).all(), leaf_spec
+
+
+def test_the_agent_above_a_menu_chooses_one_of_its_turns_and_sees_what_each_is_worth(
+    environment, on_menu
+):
+    assert on_menu.action_format == ActionFormat(1, 5)
+    assert environment.action_spec().shape == [1]
+    assert environment.action_spec().maximum == 4
+    assert len(on_menu.layer.labels) == 5
+    spec = environment.observation_spec()
+    time_step = environment.reset()
+    check_like_specs(spec, time_step.observation)
+    assert not np.any(time_step.observation.user.turn)
+    for number, action in enumerate([ASK_SECOND, COMPARE, SHOW]):
+        time_step = environment.step(tf.fill([NUM_USERS, 1], action))
+        check_like_specs(spec, time_step.observation)
+        user, documents, _ = time_step.observation
+        stayed = time_step.step_type != ts.StepType.FIRST
+        np.testing.assert_allclose(user.turn[stayed], (number + 1) / 10)
+        # Questions offer nothing, and the set is worth at least what is endorsed with it.
+        reward = documents.reward.numpy()
+        assert not reward[:, COMPARE:].any()
+        assert (reward[:, SHOW] >= reward[:, ENDORSE] - 1e-6).all()
+    np.testing.assert_array_equal(documents.index, np.tile(np.arange(5), [NUM_USERS, 1]))
+
+
+def test_the_turn_that_is_chosen_is_shown(simulator, belief, on_menu):
+    state = on_menu.reset(NUM_USERS, seed=0)
+    menu, tracker = Menu(simulator, ENTRIES), on_menu.layer._tracker
+    for step in range(2):
+        action = tf.constant([SHOW, ENDORSE, COMPARE, ASK_FIRST, ASK_SECOND, SHOW])[:, tf.newaxis]
+        view = tracker.outlook(state.memory.belief, simulator.observe(state.below))
+        expected = tf.nest.map_structure(
+            lambda leaf, rows=action: tf.gather(leaf, rows[:, 0], batch_dims=1),
+            menu.turns(view, as_seed(0)),
+        )
+        items = tf.gather(state.below.candidates, tf.maximum(expected.slate, 0), batch_dims=1)
+        active = ~state.done.numpy()
+        state, decision = on_menu.step(state, action, seed=step)
+        shown = state.below.response
+        ids = np.where(expected.slate >= 0, items, -1)
+        np.testing.assert_array_equal(shown.item_id[active], ids[active])
+        np.testing.assert_array_equal(shown.act[active], expected.query.act[active])
+        np.testing.assert_array_equal(shown.attributes[active], expected.query.attributes[active])
+        assert decision.reward.shape == [NUM_USERS]
+
+
+def test_the_belief_is_added_to_what_is_seen_of_the_user(simulator, belief):
+    layered = layers.LayeredSimulator(simulator, layers.BeliefLayer(simulator, belief))
+    assert layered.action_format == simulator.action_format
+    state = layered.reset(NUM_USERS, seed=0)
+    slate = tf.tile([[0, 1]], [NUM_USERS, 1])
+    asked = Turn(slate, query(Act.COMPARE, num_chips=1, num_users=NUM_USERS))
+    for turn in (None, asked):
+        if turn is not None:
+            state, _ = layered.step(state, turn, seed=1)
+        observation = layered.observe(state)
+        check_like_specs(layered.observation_spec(), observation)
+        found = observation.user.sufficient_statistics
+        users, weights = belief.particles(state.memory)
+        taste, weights = users.taste.numpy(), weights.numpy()
+        mean = np.einsum("bp,bpf->bf", weights, taste)
+        np.testing.assert_allclose(found.mean, mean, atol=1e-5)
+        square = np.einsum("bp,bpf->bf", weights, taste**2)
+        np.testing.assert_allclose(found.stddev, np.sqrt(square - mean**2), atol=1e-4)
+        documents = observation.documents
+        utilities = (
+            np.einsum("bpf,bnf->bpn", taste, documents.factors)
+            + documents.bias.numpy()[:, np.newaxis]
+        )
+        best = np.einsum("bp,bpn->bn", weights, utilities).max(axis=1)
+        np.testing.assert_allclose(found.best, best, atol=1e-5)
+        known = np.einsum("bp,bp->b", weights, utilities.max(axis=2))
+        np.testing.assert_allclose(found.gap, known - best, atol=1e-5)
+    assert np.ptp(found.mean, axis=0).max() > 0
+
+
+def test_a_gaussian_belief_is_the_memory_by_default(simulator):
+    layer = layers.BeliefLayer(simulator)
+    memory = layer.memory_spec(simulator.observation_spec(), simulator.action_format)
+    specs = GaussianBelief(simulator.users).initial_state(1)
+    for spec, leaf in zip(*map(tf.nest.flatten, (memory, specs)), strict=True):
+        assert (spec.shape, spec.dtype) == (leaf.shape[1:], leaf.dtype)
+
+
+def make_dqn(environment, counter):
+    def network(spec, slate_size):
+        return FullSlateQNetwork(spec, slate_size, (8,))
+
+    return create_full_slate_q(environment, counter, network)
+
+
+def make_tabular(environment, counter):
+    specs = environment.time_step_spec(), environment.action_spec()
+    cells = SlateCells(specs[0].observation, 1, discretization_bounds=(0.0, 2.5), number_bins=4)
+    return TabularQAgent(*specs, cells, train_step_counter=counter)
+
+
+def trained(environment, make):
+    """An agent that has learnt a little from what its collect policy met."""
+    agent = make(environment, tf.Variable(0, dtype=tf.int64))
+    agent.initialize()
+    time_step, frames = environment.reset(), []
+    for _ in range(3):
+        action = agent.collect_policy.action(time_step)
+        following = environment.step(action.action)
+        frames.append(trajectory.from_transition(time_step, action, following))
+        time_step = following
+    experience = tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames[:2])
+    losses = [float(agent.train(experience).loss) for _ in range(3)]
+    assert np.isfinite(losses).all()
+    assert losses[2] < losses[0]
+    return agent
+
+
+def test_tabular_q_learns_on_a_menu(environment, on_menu, simulator):
+    agent = trained(environment, make_tabular)
+    served = layers.serve(on_menu, agent.policy)
+    observation = simulator.observe(simulator.reset(4, seed=0))
+    action = served.action(ts.restart(observation, 4), served.get_initial_state(4)).action
+    assert set(action.query.act.numpy()) <= {Act.RECOMMEND, Act.ENDORSE, Act.COMPARE, Act.ASK}
+
+
+def test_dqn_learns_on_a_menu(environment):
+    trained(environment, make_dqn)
+
+
+@pytest.fixture(scope="module")
+def served(simulator, belief):
+    """The policy of an agent above a small menu, for the simulator."""
+    menu = layers.MenuLayer(simulator, [ShowSet(), CompareSet()], belief)
+    layered = layers.LayeredSimulator(simulator, menu)
+    agent = make_dqn(SlateEnvironment(layered, NUM_USERS), tf.Variable(0, dtype=tf.int64))
+    return layers.serve(layered, agent.policy)
+
+
+def check_serves(simulator, served, action):
+    """Requires the function to act as the policy does, for several numbers of users."""
+    for num_users in (3, 5):
+        state = simulator.reset(num_users, seed=0)
+        time_step = ts.restart(simulator.observe(state), num_users)
+        policy_state = served.get_initial_state(num_users)
+        expected = served.action(time_step, policy_state).action
+        found = action(time_step, policy_state).action
+        for one, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
+            np.testing.assert_array_equal(one, other)
+        simulator.step(state, Turn(*found), 0)
+
+
+def test_a_served_policy_takes_any_number_of_users(simulator, served):
+    assert isinstance(served.action_spec, Turn)
+    signature = tf.nest.map_structure(
+        lambda spec: tf.TensorSpec([None, *spec.shape], spec.dtype),
+        (served.time_step_spec, served.policy_state_spec),
+    )
+    check_serves(
+        simulator, served, tf.function(served.action, input_signature=signature, autograph=False)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # PolicySaver warns of its own dependencies.
+def test_a_served_policy_is_exported_for_any_number_of_users(simulator, served, tmp_path):
+    policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))
+    exported = tf.saved_model.load(str(tmp_path))
+    check_serves(simulator, served, exported.action)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda simulator: layers.MenuLayer(simulator, []),
+            r"entries must be a list of entries of a menu, got \[\]",
+        ),
+        (
+            lambda simulator: layers.BeliefLayer(recsim_tf.make("DriftingTaste-v0")),
+            "simulator must be of Conversation-v0",
+        ),
+        (
+            lambda simulator: layers.BeliefLayer(simulator, "none"),
+            "belief must be a Belief, got str",
+        ),
+        (
+            lambda simulator: layers.LayeredSimulator(
+                recsim_tf.make("Conversation-v0"), layers.BeliefLayer(simulator)
+            ),
+            "simulator of the layer must be the one below it: ",
+        ),
+        (
+            lambda simulator: layers.LayeredSimulator(
+                layers.LayeredSimulator(simulator, layers.BeliefLayer(simulator)),
+                layers.BeliefLayer(simulator),
+            ),
+            "a layer with a belief must be the lowest, on a Simulator, got LayeredSimulator",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(simulator, make, message):
+    with pytest.raises(ValueError, match=message):
+        make(simulator)

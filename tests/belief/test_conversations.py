@@ -1,0 +1,133 @@
+"""Beliefs about users of conversations, whose likelihood is that of the simulation."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.belief import GaussianBelief, TypesBelief, evoi
+from recsim_tf.core import nests
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed
+from recsim_tf.core.types import Turn
+from recsim_tf.environments.conversation import Act, Items, Mode, query
+from recsim_tf.policies import random_policy
+from recsim_tf.policies.elicitation import Tracker
+from recsim_tf.policies.elicitation.outlook import outlook, reply_log_probs
+from tests.environments.conversation import turns
+
+NUM_USERS, NUM_STEPS, NUM_TYPES, N = 20, 4, 5, 4
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    users = turns.users(leaves_satisfied=False, initial_patience=40.0, rating=0.0, refining=0.0)
+    documents = Items(7, turns.F, directions=users.directions)
+    return recsim_tf.make(
+        "Conversation-v0",
+        users=users,
+        documents=documents,
+        num_chips=turns.C,
+        num_candidates=N,
+    )
+
+
+@pytest.fixture(scope="module")
+def types(simulator):
+    return simulator.users.initial_draws(NUM_TYPES).sample(seed=(0, 1))
+
+
+def test_the_belief_in_two_types_differs_by_their_log_probabilities_of_the_session(
+    simulator, types
+):
+    policy = random_policy(simulator)
+    trajectory = compiled(lambda seed: simulator.rollout(policy, NUM_USERS, NUM_STEPS, seed))(
+        as_seed(3)
+    )
+    tracker = Tracker(simulator, TypesBelief(simulator.users, types))
+    belief_state = tracker.initial_state(NUM_USERS)
+    for step in range(NUM_STEPS):
+        transition = nests.at_step(trajectory.transitions, step)
+        seen = simulator.users.observe_response(transition.response)
+        # A response says all that a belief needs.
+        observation = recsim_tf.Observation(user=(), documents=(), response=seen)
+        belief_state = tracker.update(belief_state, observation)
+    log_weights = np.log(tracker.belief.particles(belief_state).weights)
+
+    @compiled
+    def log_prob(index):
+        rows = tf.fill([NUM_USERS], index)
+        initial = trajectory.initial._replace(
+            user=tf.nest.map_structure(lambda leaf: tf.gather(leaf, rows), types)
+        )
+        return simulator.log_prob(trajectory._replace(initial=initial)).response
+
+    expected = np.stack([log_prob(tf.constant(index)) for index in range(NUM_TYPES)], axis=1)
+    likely = log_weights > -15
+    assert likely.sum() > 2 * NUM_USERS
+    best = log_weights.argmax(axis=1)[:, np.newaxis]
+    for values in (expected, log_weights):
+        values -= np.take_along_axis(values, best, axis=1)
+    np.testing.assert_allclose(log_weights[likely], expected[likely], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["types", "Gaussian"])
+def test_silence_changes_no_belief(simulator, types, kind):
+    users = simulator.users
+    belief = TypesBelief(users, types) if kind == "types" else GaussianBelief(users, 32)
+    tracker = Tracker(simulator, belief)
+    state = simulator.reset(NUM_USERS, seed=0)
+    prior = tracker.initial_state(NUM_USERS)
+    slate = tf.tile([[0, 1, 2]], [NUM_USERS, 1])
+    _, asked = simulator.step(state, Turn(slate, query(Act.ASK, [0], turns.C, NUM_USERS)), seed=1)
+    _, silent = simulator.step(
+        state, Turn(slate, query(Act.SILENT, [0], turns.C, NUM_USERS)), seed=1
+    )
+    observation = simulator.observe(state)
+
+    def after(belief_state, transition):
+        seen = users.observe_response(transition.response)
+        return tracker.update(belief_state, observation._replace(response=seen))
+
+    def leaves(belief_state):
+        return tf.nest.flatten(belief.particles(belief_state))
+
+    before = after(prior, asked)
+    pairs = zip(leaves(before), leaves(prior), strict=True)
+    assert not all(np.array_equal(*pair) for pair in pairs)
+    for start in (prior, before):
+        for found in (tracker.update(start, observation), after(start, silent)):
+            one, other = belief.particles(found), belief.particles(start)
+            np.testing.assert_array_equal(one.state.taste, other.state.taste)
+            np.testing.assert_array_equal(one.state.senses, other.state.senses)
+            np.testing.assert_array_equal(one.weights, other.weights)
+
+
+def view_of(simulator, users, types):
+    belief = TypesBelief(users, types)
+    particles = belief.particles(belief.initial_state(NUM_USERS))
+    return outlook(users, particles, simulator.observe(simulator.reset(NUM_USERS, 0)).documents)
+
+
+def worth(users, view, act, slate, attributes, modes):
+    """EVOI [B] of the same turn for all users."""
+    asked = query(act, attributes, turns.C, NUM_USERS)
+    turn = Turn(tf.tile([slate], [NUM_USERS, 1]), asked)
+    turn = tf.nest.map_structure(lambda leaf: leaf[:, tf.newaxis], turn)
+    return evoi(view.weights, view.utilities, reply_log_probs(users, view, turn, modes))[:, 0]
+
+
+def test_what_no_type_answers_differently_is_worth_nothing(simulator, types):
+    users = simulator.users
+    view = view_of(simulator, users, types)
+    choices, answers = (Mode.NOTHING, Mode.CHOOSE), (Mode.NOTHING, Mode.ANSWER)
+    only = worth(users, view, Act.COMPARE, [2, -1, -1], [], choices)
+    np.testing.assert_allclose(only, np.zeros(NUM_USERS), atol=1e-6)
+    pair = worth(users, view, Act.COMPARE, [2, 0, -1], [], choices)
+    assert np.mean(pair > 0.01) > 0.5
+    for sharpness in (0.0, 3.0):
+        asked = users.with_parameters({"answer_sharpness": sharpness})
+        values = worth(asked, view, Act.ASK, [-1, -1, -1], [1], answers)
+        assert (np.max(values) > 1e-3) == (sharpness > 0)
+        assert (np.max(values) > 1e-6) == (sharpness > 0)
+        assert (values.numpy() >= 0).all()

@@ -1,0 +1,182 @@
+"""The command on a tiny run."""
+
+import contextlib
+import csv
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from recsim_tf import cli
+from recsim_tf.experiment import config
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.sessions.table import ROLES
+from recsim_tf.fitting.logs import from_table
+from tests.experiment.tiny_runs import open_run, run_command, snapshot
+
+# Matplotlib and PolicySaver warn of their own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+NUM_USERS, NUM_TURNS = 4, 20
+
+
+@pytest.fixture(name="run", scope="module")
+def _run(evaluated_run):
+    return evaluated_run
+
+
+@pytest.fixture(scope="module")
+def shown(run):
+    """What the command prints of the first users, and the folder that it writes."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        arguments = (f"--root_dir={run}", f"--num_users={NUM_USERS}", "--max_turns=2")
+        assert cli.run(["sessions", *arguments]) == 0
+    return output.getvalue(), run / "sessions" / "slateq-10"
+
+
+class Page(HTMLParser):
+    """The tags, classes, addresses and text of a page; every tag must be closed."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open, self.tags, self.addresses, self.words = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes.get("class"), attributes.get("id")))
+        self.addresses += [value for name, value in attributes.items() if name in ("href", "src")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run, shown):
+    columns = {role: role for role in ROLES}
+    table = from_table(shown[1] / "sessions.parquet", columns, attributes=("document_quality",))
+    with open(run / "sessions.csv") as file:
+        evaluated = [row for row in csv.DictReader(file) if row["policy"] == "SlateQ"]
+    log, expected = table.log, evaluated[:NUM_USERS]
+    assert table.session_ids.tolist() == [int(row["user"]) for row in expected]
+    np.testing.assert_array_equal(log.length, [float(row["steps"]) for row in expected])
+    np.testing.assert_array_equal(log.departed, [row["outcome"] == "left" for row in expected])
+    clicks = (log.response < 2).sum(axis=1)
+    np.testing.assert_array_equal(clicks, [float(row["clicks"]) for row in expected])
+    # Whole slates were shown, of documents that are all different.
+    assert log.shown.all()
+    assert len(table.document_ids) == 2 * NUM_TURNS * NUM_USERS
+
+
+def test_sessions_are_told_turn_by_turn(shown):
+    output, folder = shown
+    assert output.startswith("Sessions under SlateQ: users 0 to 3 of 6, InterestEvolutionUsers")
+    found = re.findall(r"^Turn \d+", output, re.MULTILINE)
+    assert found == ["Turn 1", "Turn 2"] * NUM_USERS
+    # The head of a slate, and those that are not shown.
+    assert output.count("Q - Q(no click)") == 4 * NUM_USERS
+    of_slates = re.findall(r"^  [ >][12]  topic \d+, length 4, quality ", output, re.MULTILINE)
+    assert len(of_slates) == 4 * NUM_USERS
+    does = re.findall(r"The user (?:watches [12] for 4|clicks nothing)\. Reward [04]\.", output)
+    assert len(does) == 2 * NUM_USERS
+    assert re.search(r"budget 200 → \d+", output)
+    assert output.count(f"... {NUM_TURNS - 2} more turns, with a reward of ") == NUM_USERS
+    assert output.count("Cut off after 20 turns, the user was still there: reward ") == NUM_USERS
+    assert str(folder / "sessions.html") in output
+
+
+def test_the_page_is_one_file_with_every_turn_of_every_user(shown):
+    _, folder = shown
+    page = Page((folder / "sessions.html").read_text(encoding="utf-8"))
+    assert [name for tag, _, name in page.tags if tag == "section"] == [
+        f"user-{user}" for user in range(NUM_USERS)
+    ]
+    assert page.addresses == [f"#user-{user}" for user in range(NUM_USERS)]
+    assert not {tag for tag, *_ in page.tags} & {"script", "link", "iframe", "img"}
+    classes = [name for _, name, _ in page.tags]
+    assert classes.count("turn") == NUM_TURNS * NUM_USERS
+    # Each has bars of what the agent thought of its candidates.
+    assert classes.count("bars") == NUM_TURNS * NUM_USERS
+    assert "Sessions under SlateQ" in page.text
+    assert {path.name for path in folder.iterdir()} == {"sessions.html", "sessions.parquet"}
+
+
+def test_one_user_under_another_policy_goes_into_a_folder_of_the_callers(run, tmp_path, capfd):
+    before, output = snapshot(run), tmp_path / "new" / "shown"
+    arguments = (f"--root_dir={run}", "--user=3", "--policy=random", f"--output={output}")
+    code, printed, errors = run_command(capfd, "sessions", *arguments)
+    assert code == 0, errors
+    assert "Sessions under Random: user 3 of 6" in printed
+    page = Page((output / "sessions.html").read_text(encoding="utf-8"))
+    assert page.addresses == ["#user-3"]
+    assert "does not explain its choices" in page.text
+    assert snapshot(run) == before
+    code, _, errors = run_command(capfd, "sessions", *arguments)
+    assert code == 2
+    assert errors.endswith(f"--output {output} exists, name a new folder\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--user=6"], r"--user must be in \[0, Evaluation.num_users=6\), got 6"),
+        (["--user=-1"], r"--user must be in \[0, Evaluation.num_users=6\), got -1"),
+        (["--num_users=7"], r"--num_users must be in \[1, Evaluation.num_users=6\], got 7"),
+        (["--max_turns=-1"], "--max_turns must be at least 0, got -1"),
+        (["--seed=-1"], r"seed must be in \[0, 2\*\*64\), got -1"),
+        (["--output=."], r"--output \. exists, name a new folder"),
+        (["--user=one"], "argument --user: invalid int value: 'one'"),
+        (
+            ["--policy=rnadom"],
+            "--policy must be one of Random, Oracle, SlateQ, random, myopic, .*, got 'rnadom'",
+        ),
+        (["--policy=ucb1"], "observed documents must have the fields cluster_id, quality, got "),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(run, capfd, arguments, message):
+    before = snapshot(run)
+    code, output, errors = run_command(capfd, "sessions", f"--root_dir={run}", *arguments)
+    assert (code, output) == (2, "")
+    assert re.fullmatch(rf"recsim-tf: error: {message}.*\n", errors), errors
+    assert snapshot(run) == before
+
+
+def test_a_run_without_a_checkpoint_says_so(tmp_path, capfd):
+    folder = open_run(tmp_path / "run")
+    with folder.claim():
+        code, output, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}")
+    assert (code, output) == (2, "")
+    assert errors.endswith("run has no checkpoint, so its agent has no sessions\n")
+
+
+def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
+    bindings = (
+        "simulate.simulator = @interest_exploration()",
+        "interest_exploration.slate_size = 2",
+        "interest_exploration.num_candidates = 4",
+        "simulate.policies = ('ucb1', 'random')",
+        "Evaluation.num_users = 3",
+        "Evaluation.max_steps = 4",
+    )
+    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
+    with folder.claim():
+        folder.write_results({"simulate": {}})
+    code, output, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}")
+    assert code == 0, errors
+    assert "Sessions under UCB1 over clusters: users 0 to 2 of 3" in output
+    assert output.count("by score: cluster ") == 12
+    page = Page((folder.path / "sessions/ucb1_over_clusters/sessions.html").read_text())
+    assert "cluster_id" in page.text

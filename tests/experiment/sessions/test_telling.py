@@ -1,0 +1,247 @@
+"""Sessions in words, of recordings made by hand, and as a table."""
+
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.core.wording import Wording
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.sessions import words
+from recsim_tf.experiment.sessions.recording import Recording, record
+from recsim_tf.experiment.sessions.table import ROLES, table_columns, write_table
+from recsim_tf.experiment.sessions.telling import told_sessions
+from recsim_tf.experiment.sessions.text import sessions_text
+from recsim_tf.fitting.logs import from_table
+from recsim_tf.policies import Explained, Explanation, random_policy
+
+
+class Film(NamedTuple):
+    item_id: Any
+    genre: Any
+
+
+class Reply(NamedTuple):
+    clicked: Any
+    rating: Any
+    answer: Any  # of the whole turn
+
+
+class Query(NamedTuple):
+    attribute: Any
+
+
+class AskingTransition(NamedTuple):
+    """A transition of an environment in which the system asks."""
+
+    slate: Any
+    response: Any
+    reward: Any
+    active: Any
+    terminated: Any
+    truncated: Any
+    query: Any
+
+
+class FilmWording(Wording):
+    def query(self, query, documents):
+        known = [document for document in documents if document is not None]
+        return f"asks: more of {query.attribute} than {known[0].item_id}?"
+
+    def document(self, document):
+        return f"film {document.item_id}"
+
+    def response(self, response, documents, query):
+        return f"answers {('no', 'yes')[response.answer]}"
+
+    def user(self, user):
+        return {"patience": user["patience"]}
+
+
+@pytest.fixture
+def recording():
+    """One user who is asked in the first turn, with one film beside, and clicks in the second."""
+    films = Film(np.array([[[7, 8]], [[8, 7]]]), np.eye(3)[[[[0, 2]], [[2, 0]]]])
+    return Recording(
+        users=np.array([5]),
+        transitions=AskingTransition(
+            slate=np.array([[[1, -1]], [[0, 1]]]),
+            response=Reply(
+                clicked=np.array([[[0.0, 0.0]], [[0.0, 1.0]]]),
+                rating=np.array([[[0.0, 0.0]], [[0.0, 4.0]]]),
+                answer=np.array([[1], [0]]),
+            ),
+            reward=np.array([[-0.25], [1.0]]),
+            active=np.ones([2, 1], bool),
+            terminated=np.array([[False], [True]]),
+            truncated=np.zeros([2, 1], bool),
+            query=Query(np.array([[3], [-1]])),
+        ),
+        states={
+            "taste": np.zeros([3, 1, 8]),
+            "patience": np.array([[1.0], [0.75], [0.75]]),
+        },
+        documents=films,
+        candidates=films,
+        explanation=Explanation(
+            alternatives={"value": np.array([[[0.5, 0.75]], [[np.nan, 0.125]]])},
+            labels=np.array([[["recommend", "ask"]]] * 2, object),
+            user={"spread": np.array([[2.5], [1.5]])},
+        ),
+    )
+
+
+def test_without_a_wording_fields_are_told_by_name(recording):
+    (session,) = told_sessions(recording, Wording(), max_turns=9)
+    first, second = session.turns
+    assert session.start == "taste 0 0 0 0 … (8), patience 1"
+    assert (first.says, first.does) == ("attribute 3", "clicks nothing, answer 1")
+    assert [document.words for document in first.shown] == ["item_id 7, genre 0"]
+    assert first.changes == ("patience 1 → 0.75",)
+    assert (second.does, second.changes) == ("clicks 2 (rating 4), answer 0", ())
+    assert [document.clicked for document in second.shown] == [False, True]
+    assert [row.words for row in second.alternatives[0].rows] == ["ask", "recommend"]
+    assert (session.total, session.clicks) == (0.75, 1)
+    assert session.ending == "the user left after 2 turns"
+
+
+def test_an_environment_puts_its_turns_into_words(recording):
+    text = sessions_text("Sessions", told_sessions(recording, FilmWording(), 9), max_turns=1)
+    assert (
+        text.split("=\n", 1)[1]
+        == """\
+starts with patience 1
+
+Turn 1: the system asks: more of 3 than 7?
+   1  film 7
+  by value: ask (0.750); recommend (0.500)
+  spread 2.5
+  The user answers yes. Reward -0.25. patience 1 → 0.75.
+
+... 1 more turn, with a reward of 1 ...
+
+ends with patience 0.75
+The user left after 2 turns: reward 0.75."""
+    )
+
+
+def test_the_table_has_the_fields_of_query_document_and_response(recording):
+    columns = table_columns(recording, resampled=True)
+    assert list(columns) == [
+        *ROLES,
+        *("candidate", "reward", "query_attribute", "document_item_id", "document_genre"),
+        *("response_rating", "response_answer"),
+    ]
+    assert columns["document"].tolist() == [7, 8, 7]
+    assert columns["position"].tolist() == [0, 0, 1]
+    assert columns["document_genre"].tolist() == [0, 2, 0]
+    assert columns["response_answer"].tolist() == [1, 0, 0]
+    assert columns["query_attribute"].tolist() == [3, -1, -1]
+    assert columns["clicked"].tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.123456, "0.123"),
+        (-0.0, "0"),
+        (999.7, "1,000"),
+        (12345.6, "12,346"),
+        (np.float32(4), "4"),
+        (np.int32(12345), "12345"),
+        (True, "True"),
+        (b"yes", "yes"),
+        (np.array([0.0, 1.0, 0.0]), "1"),
+        (np.array([0, 1, 0]), "0 1 0"),
+        (np.arange(6) / 8, "0 0.125 0.25 0.375 … (6)"),
+        (np.zeros([2, 3]), "0 0 0 0 … (2 by 3)"),
+    ],
+)
+def test_values_are_short(value, told):
+    assert words.words(value) == told
+
+
+def test_a_small_change_has_the_digits_that_show_it():
+    before = {"budget": np.array(200.0), "taste": np.array([0.5, 0.25, 0.0, 1.0])}
+    after = {"budget": np.array(199.5), "taste": np.array([0.5, 0.5, 0.125, -1.0])}
+    assert words.changes(before, after) == [
+        "budget 200 → 199.5",
+        "taste[3] 1 → -1",
+        "taste[1] 0.25 → 0.5",
+        "1 more of taste",
+    ]
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """A simulator whose candidates persist, and sessions of its users 1 and 2."""
+    simulator = recsim_tf.make(
+        "InterestExploration-v1",
+        slate_size=2,
+        num_candidates=4,
+        max_steps=3,
+        resample_documents=False,
+    )
+    return simulator, record(simulator, random_policy(simulator), [1, 2], 3, 9, seed=1)
+
+
+def test_without_pyarrow_the_table_is_csv_which_from_table_reads_alike(
+    simulated, tmp_path, monkeypatch
+):
+    simulator, recording = simulated
+    columns = {role: role for role in ROLES}
+    parquet = write_table(tmp_path, recording, simulator)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = write_table(tmp_path, recording, simulator)
+    assert (path.name, parquet.name) == ("sessions.csv", "sessions.parquet")
+    monkeypatch.undo()
+    logs = [
+        from_table(each, columns, attributes=("document_quality",)).log for each in (path, parquet)
+    ]
+    tf.nest.map_structure(np.testing.assert_array_equal, *logs)
+    quality = recording.documents.quality.swapaxes(0, 1)
+    np.testing.assert_array_equal(logs[0].hidden, quality)
+    # The candidates of a user keep their names.
+    assert logs[0].documents.max() < 8
+    assert not logs[0].departed.any()
+
+
+def test_states_documents_and_candidates_are_those_of_the_steps(simulated):
+    simulator, recording = simulated
+    trajectory = simulator.rollout(random_policy(simulator), 3, 3, seed=1)
+    states = simulator.replay(trajectory)
+    np.testing.assert_array_equal(
+        recording.transitions.reward, trajectory.transitions.reward[:, 1:]
+    )
+    np.testing.assert_allclose(recording.states.affinity[:-1], states.user.affinity[:, 1:])
+    np.testing.assert_array_equal(
+        recording.candidates.cluster_id, states.candidates.cluster_id[:, 1:]
+    )
+    shown = np.take_along_axis(recording.candidates.quality, recording.transitions.slate, axis=2)
+    np.testing.assert_array_equal(recording.documents.quality, shown)
+    (session, _) = told_sessions(recording, Wording(), 9)
+    assert session.ending == "the time limit ended it after 3 turns"
+
+
+def test_parameters_of_each_user_are_those_of_the_users_shown():
+    users = recsim_tf.interest_evolution().users.with_parameters(
+        {"time_budget": tf.constant([5.0, 50.0, 9.0])}
+    )
+    simulator = recsim_tf.interest_evolution(users, slate_size=2, num_candidates=4, num_users=3)
+    recording = record(simulator, random_policy(simulator), [2, 0], 3, 30, seed=1)
+    np.testing.assert_array_equal(recording.states.budget[0], [9.0, 5.0])
+    ends = recording.states.budget[recording.lengths, [0, 1]]
+    assert (ends <= 0).all()
+
+
+def test_an_explanation_of_another_shape_is_refused(simulated):
+    simulator, _ = simulated
+    policy = Explained(
+        random_policy(simulator), lambda *_: Explanation(candidates={"Q": tf.zeros([3, 9])})
+    )
+    message = r"explain must give candidates\['Q'\] as numbers \[3, 4\], got float32 \(3, 9\)"
+    with pytest.raises(UsageError, match=message):
+        record(simulator, policy, [0], 3, 2, seed=1)

@@ -1,0 +1,150 @@
+"""Logs without the users' initial draws, which are summed out by importance sampling."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import recsim_tf
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed
+from recsim_tf.core.types import Trajectory
+from recsim_tf.fitting import Parameter, fit, simulated_log
+from recsim_tf.fitting.likelihood.initial_draws import summed_over_initial_draws
+from recsim_tf.fitting.likelihood.proposals import jackknife
+from recsim_tf.policies import random_policy
+from tests.questions import Numbers
+
+NUM_SESSIONS, NUM_STEPS, GAIN = 30, 4, 1.2
+PROBS = (0.5, 0.2, 0.3)
+PAIRS = [(one, other) for one in range(3) for other in range(3)]
+
+
+class Pairs(recsim_tf.UserModel):
+    """Users with two levels, each 0, 1 or 2, that say how much they like numbers and squares."""
+
+    gain: Any = recsim_tf.parameter(GAIN)
+    probs: Any = recsim_tf.parameter(PROBS, rank=1, are_probabilities=True)
+
+    def initial_draws(self, num_users):
+        probs = tf.broadcast_to(self.per_user("probs", 3), [num_users, 2, 3])
+        return tfd.Independent(tfd.Categorical(probs=probs), 1)
+
+    def response(self, state, slate):
+        one, other = tf.unstack(tf.cast(state, self.dtype)[..., tf.newaxis], axis=1)
+        scores = one * slate.documents + other * slate.documents**2
+        choice = recsim_tf.choice.MultinomialLogit(no_click_mass=1.0)
+        return choice(self.per_user("gain", 2) * scores, slate.mask)
+
+    def observe(self, state):
+        return state
+
+
+def simulator(gain=GAIN, probs=PROBS):
+    return recsim_tf.Simulator(Pairs(gain, probs), Numbers(), slate_size=2, num_candidates=4)
+
+
+@pytest.fixture(scope="module")
+def trajectory() -> Trajectory:
+    source = simulator()
+    return compiled(
+        lambda seed: source.rollout(random_policy(source), NUM_SESSIONS, NUM_STEPS, seed)
+    )(as_seed(1))
+
+
+def of_users(trajectory: Trajectory, draws) -> Trajectory:
+    return trajectory._replace(initial=trajectory.initial._replace(user=draws))
+
+
+def gradient_and_value(function, gain, probs):
+    """The log-likelihood [B] of Pairs of these parameters, and the gradients of its sum."""
+    with tf.GradientTape() as tape:
+        tape.watch([gain, probs])
+        # Also probabilities that do not sum to one: `Categorical` normalises nothing.
+        source = simulator(gain, probs / tf.reduce_sum(probs))
+        value = function(source)
+    return value, tape.gradient(value, [gain, probs])
+
+
+def test_the_likelihood_and_its_gradient_are_those_of_enumeration(trajectory):
+    def enumerated(source):
+        scores = [
+            source.log_prob(of_users(trajectory, tf.tile([pair], [NUM_SESSIONS, 1]))).user
+            for pair in PAIRS
+        ]
+        return tf.reduce_logsumexp(tf.stack(scores), axis=0)
+
+    @compiled
+    def exact(gain, probs):
+        return gradient_and_value(enumerated, gain, probs)
+
+    @compiled
+    def estimated(gain, probs, seed):
+        def of_draws(source):
+            score = lambda sessions: source.log_prob(sessions).user  # noqa: E731
+            latent = of_users(trajectory, ())
+            return summed_over_initial_draws(source.users, score, latent, 50, seed)
+
+        return gradient_and_value(of_draws, gain, probs)
+
+    # Of another model than that of the sessions, so that no gradient is zero.
+    arguments = tf.constant(0.8), tf.constant([0.3, 0.4, 0.3])
+    expected, gradients = exact(*arguments)
+    found = [estimated(*arguments, as_seed(seed)) for seed in range(60)]
+    for estimates, value in (
+        (np.stack([value for value, _ in found]), expected),
+        (np.array([gradient[0] for _, gradient in found]), gradients[0]),
+        (np.stack([gradient[1] for _, gradient in found]), gradients[1]),
+    ):
+        error = estimates.std(axis=0) / np.sqrt(len(estimates))
+        np.testing.assert_array_less(np.abs(estimates.mean(axis=0) - value), 4 * error)
+        # The estimates tell something.
+        assert np.all(error < 0.1 * (1 + np.abs(value)))
+    again, _ = estimated(*arguments, as_seed(0))
+    np.testing.assert_array_equal(again, found[0][0])
+
+
+def test_a_jackknife_of_equal_estimates_is_the_estimate():
+    np.testing.assert_allclose(jackknife(tf.math.log([[2.0, 3.0], [2.0, 3.0]])), np.log([2, 3]))
+    by_hand = 2 * np.log(1.5) - (np.log(1.0) + np.log(2.0)) / 2
+    np.testing.assert_allclose(jackknife(tf.math.log([[1.0], [2.0]])), [by_hand], rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return simulated_log(simulator(), 600, NUM_STEPS, seed=2)
+
+
+def test_a_fit_recovers_a_parameter_of_users_whose_draws_are_not_known(log):
+    log = log._replace(initial=())
+    parameters = {"users.gain": Parameter(start=0.4)}
+    result = fit(simulator(), parameters, log, num_draws=30, progress=False)
+    estimate = result.estimates["users.gain"]
+    assert result.converged
+    assert estimate.standard_error < 0.15
+    assert abs(estimate.value - GAIN) < 3 * estimate.standard_error
+
+
+@pytest.mark.parametrize(
+    ("latent", "num_draws", "message"),
+    [
+        (False, 5, "num_draws must be None for a log that has the users' initial draws, .*got 5"),
+        (True, 0, "num_draws must be at least 1, got 0"),
+        (True, 2.5, "num_draws must be an integer of at least 1, got 2.5"),
+    ],
+)
+def test_draws_are_refused_where_they_are_known_or_none(log, latent, num_draws, message):
+    log = log._replace(initial=()) if latent else log
+    with pytest.raises(ValueError, match=message):
+        fit(simulator(), {"users.gain": Parameter()}, log, num_draws=num_draws, progress=False)
+
+
+def test_a_class_alone_is_summed_out_exactly_and_not_by_draws():
+    source = recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4)
+    log = simulated_log(source, 5, 2, seed=2)
+    without = log._replace(initial=log.initial._replace(user_type=()))
+    parameters = {"users.choice_model.no_click_mass": Parameter()}
+    with pytest.raises(ValueError, match=r"num_draws must be None for .* lacks a class alone"):
+        fit(source, parameters, without, num_draws=5, progress=False)

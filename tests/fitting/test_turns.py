@@ -1,0 +1,102 @@
+"""Logs with queries: fits, particle filters, checks."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import recsim_tf
+from recsim_tf.adapters import episodes
+from recsim_tf.fitting import (
+    Parameter,
+    fit,
+    from_trajectory,
+    session_log_prob,
+    simulated_log,
+)
+from recsim_tf.fitting.checks import predictive_check
+from recsim_tf.fitting.checks.predictions import predict_choices
+from recsim_tf.fitting.checks.resimulation import continued
+from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
+from recsim_tf.fitting.logs.episodes import from_episodes
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from tests.questions import SPEC, AskedUsers, Numbers, Question, ask, simulator
+
+GAIN = 1.5
+
+
+@pytest.fixture(scope="module")
+def log():
+    return simulated_log(simulator(), num_sessions=2000, num_steps=3, seed=4)
+
+
+def test_a_fit_recovers_what_a_question_does(log):
+    start = recsim_tf.Simulator(AskedUsers(gain=0.3), Numbers(), 2, 4, query_spec=SPEC)
+    estimate = fit(start, {"users.gain": Parameter()}, log, progress=False).estimates["users.gain"]
+    assert estimate.standard_error < 0.1
+    assert abs(estimate.value - GAIN) < 3 * estimate.standard_error
+
+
+def test_random_queries_are_of_the_whole_range(log):
+    asked = log.query.is_asked[log.active]
+    assert abs(asked.mean() - 0.5) < 4 * 0.5 / np.sqrt(len(asked))
+    assert log.query.strength.min() < 0.01
+    assert log.query.strength.max() > 0.99
+
+
+def test_a_log_scores_as_its_trajectory_also_in_parts_and_from_a_file(tmp_path):
+    trajectory = simulator().rollout(ask, 5, 3, seed=3)
+    log = from_trajectory(trajectory)
+    expected = simulator().log_prob(trajectory).user
+    np.testing.assert_allclose(session_log_prob(simulator(), log), expected, rtol=1e-5)
+    part = log.take([1, 3]).pad(5)
+    assert part.query.strength.shape == (2, 5, 2)
+    np.testing.assert_allclose(
+        session_log_prob(simulator(), part), tf.gather(expected, [1, 3]), rtol=1e-5
+    )
+    episodes.write(tmp_path / "log", simulator(), trajectory)
+    again = from_episodes(episodes.read(tmp_path / "log", simulator()))
+    tf.nest.map_structure(np.testing.assert_array_equal, again, log)
+
+
+def test_particles_meet_the_queries():
+    class Moved(AskedUsers):
+        """Their state does not depend on what is drawn, so that the filter is exact."""
+
+        def innovation(self, state, slate, response):
+            return tfd.Normal(tf.zeros_like(state), 1.0)
+
+    moved = scoring_simulator(recsim_tf.Simulator(Moved(), Numbers(), 2, 4, query_spec=SPEC))
+    log = from_trajectory(simulator().rollout(ask, 5, 3, seed=3))
+    trajectory = as_trajectory(log, moved, 5, latent=True)
+    np.testing.assert_allclose(
+        marginal_log_prob(moved, trajectory, 3, seed=0),
+        session_log_prob(simulator(), log),
+        rtol=1e-4,
+    )
+
+
+def test_predictions_and_resimulations_meet_the_queries(log):
+    asked = log.query.is_asked == 1
+    no_click = predict_choices(simulator(), log).probs[..., -1]
+    assert no_click[asked].mean() < no_click[~asked].mean() - 0.1
+    rates = predictive_check(simulator(), log, 20).statistics
+    assert max(abs(statistic.z_score) for statistic in rates.values()) < 3.5
+
+
+def test_queries_of_continued_sessions_are_those_of_the_same_steps(log):
+    short = log.cut(np.ones_like(log.length)).pad(4)
+    numbered = np.arange(short.num_sessions * 4).reshape(-1, 4)
+    found = continued(short._replace(query=Question(numbered, numbered)))
+    np.testing.assert_array_equal(found.query.is_asked, np.tile(numbered[:, :1], [1, 4]))
+
+
+def test_a_log_and_a_simulator_must_both_have_queries_or_neither(log):
+    with pytest.raises(
+        ValueError, match="query must hold what the query_spec says, int32"
+    ) as raised:
+        session_log_prob(simulator(), log._replace(query=()))
+    assert "\n" not in str(raised.value)
+    environment = recsim_tf.make("DriftingTaste-v0", slate_size=2)
+    with pytest.raises(ValueError, match="simulator must have a query_spec for a log with queries"):
+        session_log_prob(environment, log)
