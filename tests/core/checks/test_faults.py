@@ -198,7 +198,7 @@ FAULTS = {
     "clicked of shape [B]": (
         "Shoppers.outcome",
         lambda self, state, slate, draw: Response(tf.cast(draw, tf.float32), slate.documents),
-        r"must return clicked of shape \[users=5, positions=2, \.\.\.\], got \[5\]",
+        r"must return clicked of float \[users=5, positions=2\], got float32 \[5\]",
     ),
     "clicked of a wrong dtype": (
         "Shoppers.outcome",
@@ -319,10 +319,10 @@ FAULTS = {
         lambda self, state, slate, seen: seen.clicked,
         r"must return a tensor of float \[users=5\], got float32 \[5, 2\]",
     ),
-    "an observed response without positions": (
+    "an observed response without users": (
         "Shoppers.observe_response",
-        lambda self, response: tf.reduce_sum(response.clicked, axis=1),
-        r"must return a tensor of shape \[users=5, positions=2, \.\.\.\], got \[5\]",
+        lambda self, response: tf.reduce_sum(response.clicked),
+        r"must return a tensor of shape \[users=5, \.\.\.\], got \[\]",
     ),
     "a response outside its bounds": (
         "Shoppers.response_bounds",
