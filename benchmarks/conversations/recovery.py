@@ -37,7 +37,7 @@ _NUM_TURNS = 8
 _TEMPERATURE = "users.choice_sharpness"
 _SIZES = {
     False: {"sessions": 5000, "logs": 20, "latent": 1000, "draws": 250},
-    True: {"sessions": 50, "logs": 2, "latent": 20, "draws": 20},
+    True: {"sessions": 50, "logs": 1, "latent": 20, "draws": 20},
 }
 
 

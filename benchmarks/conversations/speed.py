@@ -31,6 +31,8 @@ def measure(settings: Settings) -> Section:
             "num_turns": 2 if settings.quick else num_turns,
             "believes": believes,
             "cpu_seconds": 0.0 if settings.quick else 3.0,
+            # To compile takes longer than a quick run does.
+            "xla": not settings.quick,
         }
         runs = [
             processes.run_worker("conversations.speed_worker", task, True)

@@ -28,6 +28,7 @@ class Task(NamedTuple):
     num_turns: int  # of one call
     believes: bool
     cpu_seconds: float
+    xla: bool
 
 
 def measure(task: Task) -> dict[str, float]:
@@ -40,7 +41,7 @@ def measure(task: Task) -> dict[str, float]:
     )
     policy = RecommendSet(simulator) if task.believes else random_turns
 
-    @compiled(jit_compile=True)
+    @compiled(jit_compile=task.xla)
     def rollout(seed):
         return simulator.fold(
             policy,

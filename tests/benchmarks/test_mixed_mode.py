@@ -1,5 +1,53 @@
+import numpy as np
+import pytest
+
 from tests.benchmarks.runs import quick_run
 from tests.processes import run_python
+
+# Of each section the figures that have a standard error, and the others.
+SECTIONS = {
+    "regret": (
+        [
+            f"regret_8.{policy}"
+            for policy in (
+                "set",
+                "evoi",
+                "information_gain",
+                "random_pair",
+                "random_attribute",
+                "recommend_only",
+            )
+        ],
+        [],
+    ),
+    "slates": ([f"slates_10.{policy}" for policy in ("set", "top_k", "thompson", "oracle")], []),
+    "stopping": (
+        [],
+        [
+            f"stopping.{figure}.{cost}"
+            for figure in ("threshold_over_cost", "rule_minus_best_fixed", "learned_minus_rule")
+            for cost in ("0.02", "0.05", "0.1")
+        ],
+    ),
+    "anchors": (["anchors.anchored", "anchors.unanchored", "anchors.ratio"], []),
+    "recovery": ([], ["recovery.max_z", "recovery.coverage", "recovery.temperature_error"]),
+    "speed": (
+        [],
+        ["speed.turns", "speed.turns_of_drawn_candidates", "speed.turns_with_belief"],
+    ),
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_quick_run_of_a_section_gives_its_figures(tmp_path, section):
+    content, printed = quick_run(tmp_path, "mixed_mode.py", section)
+    figures = content["figures"]
+    with_error, others = SECTIONS[section]
+    for name in with_error:
+        assert figures[name] > 0
+        assert figures[f"{name}_se"] > 0
+    assert np.isfinite([figures[name] for name in others]).all()
+    assert "not reached" not in printed
 
 
 def test_a_quick_run_of_conucb_gives_the_regret_of_every_policy_and_the_bars(tmp_path):

@@ -153,7 +153,10 @@ def test_a_mistake_in_a_gin_file_is_told_with_its_line(folder, capfd, lines, mes
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "gin_file 'shop.gin' is neither a file nor one of the packaged configs: fitting/"),
+        (
+            None,
+            "gin_file 'shop.gin' is neither a file nor one of the packaged configs: conversation/",
+        ),
         (b"\xff\xfe\x00", "shop.gin: 'utf-8' codec can't decode byte 0xff in position 0"),
         (b"simulate.policies = ('random',\n", "shop.gin, line "),
     ],
@@ -188,7 +191,7 @@ def test_a_gin_file_that_cannot_be_read(folder, capfd, content, message):
         (
             "simulate",
             "simulate.simulator = @make()\nmake.environment_id = 'Shop-v1'",
-            "environment_id must be one of DriftingTaste-v0, ",
+            "environment_id must be one of Conversation-v0, ",
         ),
         (
             "simulate",
@@ -386,7 +389,7 @@ def test_a_fault_in_a_module_is_told_with_its_line(folder, capfd, old, new, mess
         (
             _SHOWN,
             "        return tf.repeat(slate, 2, axis=0)",
-            "policy window must return (slate, policy_state), got ",
+            "policy window must return (action, policy_state), got ",
         ),
         (
             _SHOWN,

@@ -210,7 +210,8 @@ class AskAttributes(Entry):
 
     @property
     def labels(self):
-        return [f"ask about attribute {attribute}" for attribute in range(self.num_turns)]
+        alone = "" if self._anchored else " alone"
+        return [f"ask about attribute {a}{alone}" for a in range(self.num_turns)]
 
     def check(self, slate_size, users):
         if self.num_turns != users.num_attributes:
