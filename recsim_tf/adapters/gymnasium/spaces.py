@@ -16,7 +16,9 @@ from recsim_tf.core.types import Nest, Observation
 
 def observation_space(simulator: Simulator) -> spaces.Dict:
     """The space of `recsim_keys` of one user's observation."""
-    return nested_space(_keys(simulator.observation_spec()))
+    space = nested_space(_keys(simulator.observation_spec()))
+    assert isinstance(space, spaces.Dict)
+    return space
 
 
 def nested_space(specs: Nest) -> spaces.Space:
