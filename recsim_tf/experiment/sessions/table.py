@@ -76,12 +76,14 @@ def table_columns(recording: Recording, resampled: bool) -> dict[str, np.ndarray
         "reward": transitions.reward[step, row],
     }
     slate_size = transitions.slate.shape[2]
+    # A response may repeat what the query was.
+    of_query = frozenset(words.fields(recording.query))
     for kind, nest in (
         ("query", recording.query),
         ("document", recording.documents),
         ("response", transitions.response),
     ):
-        columns |= _columns(kind, nest, slate_size, row, step, position)
+        columns |= _columns(kind, nest, of_query, slate_size, row, step, position)
     return columns
 
 
@@ -91,13 +93,17 @@ def _names(session, step, candidate, resampled: bool) -> np.ndarray:
     return np.array(["-".join(map(str, numbers)) for numbers in zip(*parts, strict=True)], object)
 
 
-def _columns(kind: str, nest: Nest, slate_size: int, row, step, position) -> dict[str, np.ndarray]:
-    """The fields of a nest of [T, U, K, ...] or [T, U, ...]."""
+def _columns(
+    kind: str, nest: Nest, of_turn: frozenset[str], slate_size: int, row, step, position
+) -> dict[str, np.ndarray]:
+    """The fields of a nest of [T, U, K, ...] or [T, U, ...]; those of `of_turn` are of the whole
+    slate.
+    """
     found = {}
     for field, value in words.fields(nest).items():
         name = f"{kind}_{field}".rstrip("_")
-        # A query is of the whole slate.
-        of_position = kind != "query" and value.shape[2:3] == (slate_size,)
+        is_of_turn = kind != "document" and field in of_turn
+        of_position = not is_of_turn and value.shape[2:3] == (slate_size,)
         value = value[step, row, position] if of_position else value[step, row]
         index = words.one_hot_index(value) if value.ndim == 2 and len(value) else None
         if index is not None:

@@ -94,7 +94,7 @@ def _turn(recording: Recording, wording: Wording, step: int, row: int) -> Turn:
         number=step + 1,
         says=words.by_name(words.fields(query)) if says is None else says,
         shown=shown,
-        does=_response(response, documents) if does is None else does,
+        does=_response(response, documents, query) if does is None else does,
         reward=float(transition.reward),
         changes=tuple(words.changes(before, after)),
         alternatives=tuple(found),
@@ -111,15 +111,18 @@ def _document(wording: Wording, document: Nest) -> str:
     return words.by_name(words.fields(document)) if said is None else said
 
 
-def _response(response: Nest, documents: Sequence[Nest | None]) -> str:
+def _response(response: Nest, documents: Sequence[Nest | None], query: Nest) -> str:
     """Clicks with what else the response says of them, and what it says beside."""
     shown = [document for document in documents if document is not None]
     of_documents = {name for document in shown for name in words.fields(document)}
+    of_query = words.fields(query)
     of_clicked, beside = {}, {}
     for name, value in words.fields(response).items():
+        # What is known of the turn or the document is not said again.
+        if name in of_query:
+            continue
         if value.shape[:1] != response.clicked.shape:
             beside[name] = value
-        # What is known of the document is not said again.
         elif name != "clicked" and name not in of_documents:
             of_clicked[name] = value
     parts = []

@@ -115,7 +115,9 @@ def fit(
         `Scores` are not known then.
       num_draws: None, or how many draws sum out initial draws that the log lacks, instead of
         posteriors: the likelihood is then estimated by importance sampling, and not bounded. Memory
-        grows with it, and with the batch size of the search.
+        grows with it, and with the batch size of the search. With few draws the estimate is too
+        low, and standard errors are of the estimate's noise as much as of the parameters: take more
+        until they stay, or `uncertainty=None`.
       num_starts: searches, the first from the parameters' starts, others from random places around
         them; the best one counts.
       confidence: of the intervals, in (0, 1).

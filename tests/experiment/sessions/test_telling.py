@@ -245,3 +245,15 @@ def test_an_explanation_of_another_shape_is_refused(simulated):
     message = r"explain must give candidates\['Q'\] as numbers \[3, 4\], got float32 \(3, 9\)"
     with pytest.raises(UsageError, match=message):
         record(simulator, policy, [0], 3, 2, seed=1)
+
+
+def test_what_a_response_repeats_of_the_query_is_of_the_whole_turn():
+    simulator = recsim_tf.conversation(num_candidates=5)  # has as many chips as positions
+    recording = record(simulator, random_policy(simulator), [0, 1], 3, 3, seed=1)
+    columns = table_columns(recording, simulator.resample_documents)
+    for index in range(3):
+        np.testing.assert_array_equal(
+            columns[f"response_attributes_{index}"], columns[f"query_attributes_{index}"]
+        )
+    assert "response_attributes" not in columns
+    assert "response_item_id" in columns
