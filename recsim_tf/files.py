@@ -118,11 +118,6 @@ def storing(path: Path) -> Iterator[None]:
             raise OSError(number, os.strerror(number), str(path)) from error
         if str(path.parent) in message:
             raise OSError(f"cannot write {path}: {message}") from error
-        # What TensorFlow says where its files go away can be anything.
-        if not path.parent.is_dir():
-            raise FileNotFoundError(
-                errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent)
-            ) from error
         raise
 
 

@@ -25,15 +25,6 @@ SHAPE = {
 GOOD = {"name": "SlateQ", "steps": [1, 2], "mean": 1, "more": []}
 
 
-def test_whatever_a_library_says_where_the_folder_went_away_the_folder_is_named(tmp_path):
-    folder = tmp_path / "run"
-    with pytest.raises(FileNotFoundError) as error, files.storing(folder / "weights"):
-        raise IndexError("list index out of range")
-    assert error.value.filename == str(folder)
-    with pytest.raises(IndexError), files.storing(tmp_path / "weights"):
-        raise IndexError("list index out of range")
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -139,12 +139,20 @@ class RunDirectory:
         """Adds a line to metrics.jsonl."""
         append_json(self.path / _METRICS, row)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl, without a last line that a kill left half written."""
+    def metrics(self, must_exist: bool = False) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, without a last line that a kill left half written.
+
+        Raises:
+          FileNotFoundError: if there are none, where there must be some: the folder was taken away.
+        """
+        path = self.path / _METRICS
         try:
-            return read_json_lines(self.path / _METRICS, _ROW, "restore it, or remove it")
+            rows = read_json_lines(path, _ROW, "restore it, or remove it")
         except FileNotFoundError:
-            return []
+            rows = []
+        if must_exist and not rows:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return rows
 
     def rewind_metrics(self, iteration: int) -> None:
         """Drops the lines written after the checkpoint of `iteration`: they will be written

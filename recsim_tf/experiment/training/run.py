@@ -253,8 +253,9 @@ class TrainingRun:
             },
         }
         sessions.write_sessions(folder.path / "sessions.csv", results)
+        rows = folder.metrics(must_exist=True)
         plots.plot_learning_curve(
-            folder.path / "learning_curve.png", folder.metrics(), results, parts.agent.name
+            folder.path / "learning_curve.png", rows, results, parts.agent.name
         )
         # TensorFlow tells of names and types that are TF-Agents' own.
         with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
