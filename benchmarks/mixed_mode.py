@@ -12,6 +12,7 @@ recovery: parameters of replies from logs of conversations, see `conversations/r
 conucb: conversational bandits in their synthetic world, see `conversations/conucb.py`.
 speed: turns a CPU second on one core, see `conversations/speed.py`.
 words: parameters of replies from words alone, see `conversations/words.py`.
+iard: intents, words and acceptance in IARD, whose file is --path, see `conversations/iard.py`.
 soft_attributes: relative judgements of SoftAttributes, whose file is --path, see
     `conversations/soft_attributes.py`.
 
@@ -46,7 +47,7 @@ _SECTIONS = (
     "speed",
     "words",
 )
-_OF_DATA = ("soft_attributes",)
+_OF_DATA = ("iard", "soft_attributes")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -18,8 +18,8 @@ from recsim_tf.language.vocabulary import Vocabulary
 class Grammar(Channel):
     """A mixture of templates. A template is a product of categoricals, the words at each position:
 
-        p(words | symbol) = sum over m of template_probs[symbol, m]
-            * product over l of word_probs[symbol, m, l, words[l]].
+        p(words | symbol) = sum over m of softmax(template_logits[symbol])[m]
+            * product over l of softmax(word_logits[symbol, m, l])[words[l]].
 
     The probability is exact, and differentiable in both tables. `of_phrases` makes the tables of
     phrases that people say, `of_texts` of texts whose symbols are known:
@@ -29,28 +29,28 @@ class Grammar(Channel):
 
     Args:
       vocabulary: of V words, and texts of L words.
-      template_probs: [R, M], the probabilities of the templates of each symbol.
-      word_probs: [R, M, L, V], the probabilities of the words at each position; or [R, M, 1, V],
-        the same at all positions.
+      template_logits: [R, M], of the templates of each symbol; -inf for one that it lacks.
+      word_logits: [R, M, L, V], of the words at each position, -inf for one that never stands
+        there; or [R, M, 1, V], the same at all positions.
 
     Raises:
       ValueError: for tables of other sizes.
     """
 
     vocabulary: Vocabulary
-    template_probs: Any = parameter(rank=2, are_probabilities=True)
-    word_probs: Any = parameter(rank=4, are_probabilities=True)
+    template_logits: Any = parameter(rank=2, low=-float("inf"))
+    word_logits: Any = parameter(rank=4, low=-float("inf"))
 
     def check(self):
         if not isinstance(self.vocabulary, Vocabulary):
             raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
-        sizes = validation.table_shape("template_probs", self.template_probs)
+        sizes = validation.table_shape("template_logits", self.template_logits)
         if sizes.rank != 2:
-            raise ValueError(f"template_probs must have shape [R, M], got {sizes}")
-        shape = validation.table_shape("word_probs", self.word_probs)
+            raise ValueError(f"template_logits must have shape [R, M], got {sizes}")
+        shape = validation.table_shape("word_logits", self.word_logits)
         wanted = [*sizes, self.max_length, self.num_words]
         if shape != wanted and shape != [*sizes, 1, self.num_words]:
-            raise ValueError(f"word_probs must have shape {wanted}, got {shape}")
+            raise ValueError(f"word_logits must have shape {wanted}, got {shape}")
 
     @classmethod
     def of_phrases(
@@ -90,8 +90,7 @@ class Grammar(Channel):
             words[symbol, : len(of_symbol)] = vocabulary.ids(list(of_symbol)).numpy()
         chosen = np.eye(vocabulary.size)[words]
         probs = (1 - slip) * chosen + slip / vocabulary.size
-        kind = dtype.as_numpy_dtype
-        return cls(vocabulary, templates.astype(kind), probs.astype(kind), dtype=dtype)
+        return cls(vocabulary, _logs(templates, dtype), _logs(probs, dtype), dtype=dtype)
 
     @classmethod
     def of_texts(
@@ -132,17 +131,14 @@ class Grammar(Channel):
         empty = ((words == 0).sum() + smoothing) / (words.size + 2 * smoothing)
         probs = (1 - empty) * counts / counts.sum(axis=1, keepdims=True)
         probs[:, 0] = empty
-        kind = dtype.as_numpy_dtype
+        words_anywhere = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
         return cls(
-            vocabulary,
-            np.ones([num_symbols, 1], kind),
-            probs.astype(kind)[:, np.newaxis, np.newaxis],
-            dtype=dtype,
+            vocabulary, np.zeros([num_symbols, 1], words_anywhere.dtype), words_anywhere, dtype=dtype
         )
 
     @property
     def num_symbols(self):
-        return validation.table_shape("template_probs", self.template_probs)[0]
+        return validation.table_shape("template_logits", self.template_logits)[0]
 
     @property
     def num_words(self):
@@ -154,17 +150,17 @@ class Grammar(Channel):
 
     def speak(self, symbol, seed):
         template_seed, word_seed = random.split_seed(seed, 2)
-        templates = tf.gather(self._table("template_probs"), symbol)
+        templates = tf.nn.softmax(tf.gather(self._table("template_logits"), symbol))
         u = random.uniform(_shape(symbol), template_seed, self.dtype)
         template = random.categorical_from_uniform(u, templates)
-        probs = tf.gather_nd(self._table("word_probs"), tf.stack([symbol, template], axis=-1))
+        logits = tf.gather_nd(self._table("word_logits"), tf.stack([symbol, template], axis=-1))
         u = random.uniform([*_shape(symbol), self.max_length], word_seed, self.dtype)
-        return random.categorical_from_uniform(u, probs)
+        return random.categorical_from_uniform(u, tf.nn.softmax(logits))
 
     def evidence(self, words):
-        log_templates = _log(self._table("template_probs"))
+        log_templates = tf.nn.log_softmax(self._table("template_logits"))
         num_symbols, num_templates = log_templates.shape
-        by_word = tf.transpose(_log(self._table("word_probs")), [2, 3, 0, 1])
+        by_word = tf.transpose(tf.nn.log_softmax(self._table("word_logits")), [2, 3, 0, 1])
         by_word = tf.reshape(by_word, [*by_word.shape[:2], num_symbols * num_templates])
         total = tf.reshape(log_templates, [-1])
         for place in range(self.max_length):
@@ -186,10 +182,9 @@ def logsumexp(values: tf.Tensor) -> tf.Tensor:
     return tf.where(possible, tf.reduce_logsumexp(safe, axis=-1), -float("inf"))
 
 
-def _log(probs: tf.Tensor) -> tf.Tensor:
-    """Logarithms, with gradient zero where they are -inf."""
-    possible = probs > 0
-    return tf.where(possible, tf.math.log(tf.where(possible, probs, 1)), -float("inf"))
+def _logs(probs: np.ndarray, dtype: tf.DType) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log(probs).astype(dtype.as_numpy_dtype)
 
 
 def _shape(tensor) -> list:

@@ -36,12 +36,12 @@ def test_evidence_is_the_mixture_by_hand():
 def test_without_slips_other_texts_are_impossible_and_gradients_stay_finite():
     grammar = Grammar.of_phrases(PHRASES, slip=0.0)
     words = grammar.vocabulary.ids(["no", "yes yes"])
-    probs = tf.Variable(grammar.word_probs)
+    logits = tf.Variable(grammar.word_logits)
     with tf.GradientTape() as tape:
-        evidence = grammar.with_parameters({"word_probs": probs}).evidence(words)
+        evidence = grammar.with_parameters({"word_logits": logits}).evidence(words)
         total = tf.reduce_sum(tf.where(evidence > -float("inf"), evidence, 0))
     np.testing.assert_allclose(evidence, [[np.log(0.5), -np.inf], [-np.inf, -np.inf]], rtol=1e-5)
-    assert np.isfinite(tf.convert_to_tensor(tape.gradient(total, probs))).all()
+    assert np.isfinite(tf.convert_to_tensor(tape.gradient(total, logits))).all()
 
 
 def test_words_are_spoken_as_often_as_their_evidence_says_in_all_modes():
@@ -63,7 +63,7 @@ def test_a_bag_of_words_classifies_as_naive_bayes_does():
     vocabulary = Vocabulary(["good", "bad", "film"], max_length=4)
     texts = ["good film", "good good", "bad film", "bad"]
     grammar = Grammar.of_texts([0, 0, 1, 1], texts, 2, vocabulary, smoothing=1.0)
-    np.testing.assert_allclose(tf.reduce_sum(grammar.word_probs, axis=-1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(grammar.word_logits).sum(axis=-1), 1, rtol=1e-6)
     evidence = grammar.evidence(vocabulary.ids(["good film film", "bad"]))
     # Counts with one more of each of four words, the unknown one among them: of 8 and of 7.
     first = np.log((4 / 8) * (2 / 8) ** 2) - np.log((1 / 7) * (2 / 7) ** 2)
@@ -78,8 +78,8 @@ def test_a_bag_of_words_classifies_as_naive_bayes_does():
         (lambda: Grammar.of_phrases({0: []}), "phrases must have a list of phrases"),
         (lambda: Grammar.of_phrases(PHRASES, slip=1.0), "slip must be"),
         (
-            lambda: Grammar(Vocabulary(["no"], 2), [[1.0]], [[[[0.5, 0.5]]]]),
-            r"word_probs must have shape \[1, 1, 2, 3\], got \(1, 1, 1, 2\)",
+            lambda: Grammar(Vocabulary(["no"], 2), [[0.0]], [[[[0.0, 0.0]]]]),
+            r"word_logits must have shape \[1, 1, 2, 3\], got \(1, 1, 1, 2\)",
         ),
         (
             lambda: Grammar.of_texts([0, 2], ["no", "yes"], 2, Vocabulary(["no"], 2)),

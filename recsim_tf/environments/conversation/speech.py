@@ -16,7 +16,7 @@ class SpokenReply(CustomDistribution):
     """A reply, how long the user stays with the chosen item, and the words of the reply.
 
     An event is an `Utterance`. What it does not tell is summed out: a symbol of -1 is any that
-    explains the rest, and a dwell of -1 any time.
+    explains the rest, one of -2 - mode any of this mode, and a dwell of -1 any time.
 
     Args:
       symbol: the distribution [B] of the symbol of the reply.
@@ -47,11 +47,13 @@ class SpokenReply(CustomDistribution):
         words = value.words
         if not words.dtype.is_floating:
             words = self.channel.evidence(words)
-        known = value.symbol[..., tf.newaxis]
+        told = value.symbol[..., tf.newaxis]
         symbols = tf.range(self.channel.num_symbols)
+        mode, _ = self.symbol.split(symbols)
         impossible = tf.constant(-float("inf"), self._loc.dtype)
         zero = tf.zeros_like(impossible)
-        of_symbol = tf.where((known < 0) | (known == symbols), zero, impossible)
+        agrees = (told == symbols) | (told == -1) | (told == -2 - mode)
+        of_symbol = tf.where(agrees, zero, impossible)
         return of_symbol + self._dwell_evidence(value.dwell) + tf.cast(words, self._loc.dtype)
 
     def most_probable(self, value: Utterance) -> tf.Tensor:

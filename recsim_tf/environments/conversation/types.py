@@ -31,6 +31,8 @@ class UserState(NamedTuple):
     refinements: tf.Tensor  # [B, A], how often the user has asked for more of each attribute
     last_act: tf.Tensor  # int32 [B], 0 before the first turn
     accepted: tf.Tensor  # bool [B], whether the last turn ended in an accepted item
+    num_offers: tf.Tensor  # int32 [B], turns that have offered another item than the last one
+    last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before it
 
 
 class ObservedUser(NamedTuple):
@@ -57,7 +59,7 @@ class Reply(NamedTuple):
 
 class Utterance(NamedTuple):
     """The draw of a response in words. A log has -1 where it does not tell the symbol or the dwell
-    time.
+    time, and -2 - mode where of the symbol it tells the mode alone.
     """
 
     symbol: Any  # int32 [B], of `choice.Alternatives`

@@ -87,6 +87,8 @@ class ConversationUsers(UserModel):
       ignoring, rating, critiquing, refining, inquiring, requesting, remarking: logits of modes;
         -inf for one that never occurs.
       act_effects: [7, 9], added to the logits of modes by act, or a number.
+      phase_effects: [P, 9], added to the logits of modes by how many items have been offered one
+        after the other, this turn's among them; the last row holds for more. Or a number.
       any_reply: whether all acts but silence admit all modes, as people talk.
       dwell_loc, dwell_gain, dwell_scale: of the log of the dwell time in seconds.
       initial_trust, trust_rate: of trust.
@@ -135,6 +137,7 @@ class ConversationUsers(UserModel):
     requesting: Any = parameter(-float("inf"), low=-float("inf"))
     remarking: Any = parameter(-float("inf"), low=-float("inf"))
     act_effects: Any = parameter(0.0, rank=2)
+    phase_effects: Any = parameter(0.0, rank=2)
     any_reply: bool = False
     dwell_loc: Any = parameter(3.0)
     dwell_gain: Any = parameter(0.5)
@@ -183,6 +186,10 @@ class ConversationUsers(UserModel):
         validation.check_table("effort", self.effort, or_number=True, acts=num_acts)
         sizes = {"acts": num_acts, "modes": num_modes}
         validation.check_table("act_effects", self.act_effects, or_number=True, **sizes)
+        modes = {"modes": num_modes}
+        phases = validation.table_shape("phase_effects", self.phase_effects)
+        if phases.rank:
+            validation.check_table("phase_effects", self.phase_effects, phases=phases[-2], **modes)
         if self.channel is not None and not isinstance(self.channel, Channel):
             raise ValueError(f"channel must be a language.Channel or None, got {self.channel!r}")
         if self.channel is None and not self.are_replies_observed:
@@ -241,6 +248,8 @@ class ConversationUsers(UserModel):
             refinements=tf.zeros([nests.num_rows(like), self.num_attributes], self.dtype),
             last_act=tf.zeros_like(like, tf.int32),
             accepted=tf.zeros_like(like, tf.bool),
+            num_offers=tf.zeros_like(like, tf.int32),
+            last_item=-tf.ones_like(like, tf.int32),
         )
 
     def utility(self, state: UserState, documents: Item) -> tf.Tensor:
@@ -251,7 +260,7 @@ class ConversationUsers(UserModel):
         """The distribution [B] of the symbol of a reply."""
         utility = self.utility(state, slate.documents)
         return choice.Alternatives(
-            self._mode_logits(state, slate.query), self._branches(state, slate, utility)
+            self._mode_logits(state, slate), self._branches(state, slate, utility)
         )
 
     def admitted(self, act: Act) -> tuple[Mode, ...]:
@@ -346,6 +355,8 @@ class ConversationUsers(UserModel):
             refinements=state.refinements + refined,
             last_act=query.act,
             accepted=tf.reduce_any(response.accepted > 0, axis=-1),
+            num_offers=self._num_offers(state, slate),
+            last_item=tf.where(_is_offer(slate), slate.documents.item_id[:, 0], state.last_item),
         )
 
     def departure(self, state):
@@ -408,8 +419,14 @@ class ConversationUsers(UserModel):
             lambda: self.response(state, slate).most_probable(draw),
         )
 
-    def _mode_logits(self, state, query) -> tf.Tensor:
+    def _num_offers(self, state, slate) -> tf.Tensor:
+        """int32 [B]: with that of this turn, if it offers another item than the last one."""
+        is_new = _is_offer(slate) & (slate.documents.item_id[:, 0] != state.last_item)
+        return state.num_offers + tf.cast(is_new, tf.int32)
+
+    def _mode_logits(self, state, slate) -> tf.Tensor:
         """[B, modes]; -inf where the act does not admit the mode."""
+        query = slate.query
         zero = tf.zeros_like(state.talkativeness)
         of_modes = tf.stack(
             [
@@ -426,8 +443,12 @@ class ConversationUsers(UserModel):
             axis=-1,
         )
         of_act = self.entries("act_effects", query.act, [len(Act), len(Mode)])
+        phases = validation.table_shape("phase_effects", self.phase_effects)
+        num_phases = phases[-2] if phases.rank else 1
+        phase = tf.minimum(self._num_offers(state, slate), num_phases - 1)
+        of_phase = self.entries("phase_effects", phase, [num_phases, len(Mode)])
         admitted = tf.gather(tf.constant(acts.admits(self.any_reply)), query.act)
-        return tf.where(admitted, of_modes + of_act, -float("inf"))
+        return tf.where(admitted, of_modes + of_act + of_phase, -float("inf"))
 
     def _branches(self, state, slate, utility) -> list[tf.Tensor]:
         query, mask = slate.query, slate.mask
@@ -502,3 +523,8 @@ class ConversationUsers(UserModel):
         mode, value = self._split(symbol, slate.mask.shape[1])
         position = tf.where(mode == Mode.CHOOSE, value, -1)
         return tf.one_hot(position, slate.mask.shape[1], dtype=self.dtype)
+
+
+def _is_offer(slate) -> tf.Tensor:
+    """bool [B]: whether a turn offers items."""
+    return acts.is_act(slate.query, *_OFFERS) & slate.mask[:, 0]
