@@ -13,6 +13,8 @@ conucb: conversational bandits in their synthetic world, see `conversations/conu
 speed: turns a CPU second on one core, see `conversations/speed.py`.
 words: parameters of replies from words alone, see `conversations/words.py`.
 iard: intents, words and acceptance in IARD, whose file is --path, see `conversations/iard.py`.
+recurrent: a recurrent channel on the words of IARD, whose file is --path, see
+    `conversations/recurrent.py`.
 soft_attributes: relative judgements of SoftAttributes, whose file is --path, see
     `conversations/soft_attributes.py`.
 
@@ -47,7 +49,7 @@ _SECTIONS = (
     "speed",
     "words",
 )
-_OF_DATA = ("iard", "soft_attributes")
+_OF_DATA = ("iard", "recurrent", "soft_attributes")
 
 
 def main(argv: Sequence[str]) -> None:
