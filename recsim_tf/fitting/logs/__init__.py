@@ -25,6 +25,7 @@ from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.logs.simulated import simulated_log
 from recsim_tf.fitting.logs.tables.table import TableLog, from_table
+from recsim_tf.fitting.logs.tables.turns import TurnLog, from_turns
 from recsim_tf.fitting.logs.trajectories import (
     as_trajectory,
     from_trajectory,
@@ -43,10 +44,12 @@ __all__ = [
     "Sessions",
     "SoftAttributes",
     "TableLog",
+    "TurnLog",
     "as_trajectory",
     "from_episodes",
     "from_table",
     "from_trajectory",
+    "from_turns",
     "movielens_items",
     "movielens_users",
     "page_log",
