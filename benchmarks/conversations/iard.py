@@ -21,11 +21,12 @@ from recsim_tf.environments.conversation import (
 from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
 from recsim_tf.fitting.likelihood.likelihood import session_log_prob
 from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues, read_iard
-from recsim_tf.fitting.logs.datasets.iard_log import dialogue_log, iard_grammar, intent_symbols
+from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
 from recsim_tf.language import Grammar, Vocabulary
 from recsim_tf.tables import text_table
 
-_NUM_GENRES = 8
+_NUM_GENRES = len(GENRES)
+_MAX_LENGTH, _MIN_USES = 30, 3
 _NUM_PHASES = 6
 _PRIOR = tfd.Normal(np.float32(0), np.float32(1))
 _SIZES = {False: {"splits": 5, "resamples": 40}, True: {"splits": 1, "resamples": 2}}
@@ -78,7 +79,7 @@ def _simulator() -> Simulator:
     users = ConversationUsers(
         num_attributes=_NUM_GENRES,
         any_reply=True,
-        channel=Grammar(Vocabulary(["hm"], 1), np.zeros([num_symbols, 1], np.float32), silent),
+        channel=Grammar(Vocabulary(["hm"], 1), num_symbols, word_logits=silent),
         are_replies_observed=False,
         choice_model=MultinomialLogit(0.0),
         choice_sharpness=1.0,
@@ -103,7 +104,8 @@ def _simulator() -> Simulator:
 
 
 def _log(dialogues: AnnotatedDialogues, simulator: Simulator):
-    log = dialogue_log(dialogues, simulator.users.channel.vocabulary, _NUM_GENRES)
+    users = simulator.users
+    log = dialogue_log(dialogues, users.channel.vocabulary, users.num_factors)
     return log._replace(response=log.response._replace(words=np.zeros_like(log.response.words)))
 
 
@@ -130,27 +132,24 @@ def _split(train: AnnotatedDialogues, test: AnnotatedDialogues) -> tuple[float, 
     log = _log(test, simulator)
     num_labels = int(log.length.sum())
     nats = -float(tf.reduce_sum(session_log_prob(result.simulator, log))) / num_labels
-    counts = train.intents.sum(axis=0) + 0.5
-    # Which of two intents an inquiry is, the mode does not tell.
-    names = list(INTENTS)
-    two = [names.index("inquire"), names.index("opinion")]
+    rows, train_labels = train.labels()
     _, labels = test.labels()
-    for own in two:
-        nats -= np.log(counts[own] / counts[two].sum()) * np.mean(labels == own)
-    marginal = -float(np.log(counts / counts.sum())[labels].mean())
-    # By words.
-    grammar = iard_grammar(train)
-    evidence = grammar.evidence(grammar.vocabulary.ids(list(test.texts))).numpy()
-    of_intents = intent_symbols(_NUM_GENRES)
-    given_act = _reply_log_probs(result.simulator, test)
-    shares = (counts / counts.sum() / of_intents.sum(axis=1)) @ of_intents
-    by_count = np.log(np.maximum(shares, 1e-9))
+    counts = np.bincount(train_labels, minlength=len(INTENTS)) + 0.5
+    # Which of two intents an inquiry is, the mode does not tell.
+    shares = np.ones(len(INTENTS))
+    two = [list(INTENTS).index(name) for name in ("inquire", "opinion")]
+    shares[two] = counts[two] / counts[two].sum()
+    nats -= float(np.log(shares)[labels].mean())
+    marginal = np.log(counts / counts.sum())
+    given_act = np.exp(_reply_log_probs(result.simulator, test)) @ intent_symbols(_NUM_GENRES).T
+    vocabulary = Vocabulary.of_texts(list(train.texts), _MAX_LENGTH, _MIN_USES)
+    channel = Grammar.of_texts(train_labels, train.texts[rows], len(INTENTS), vocabulary)
+    evidence = channel.evidence(vocabulary.ids(list(test.texts))).numpy()
     top = []
-    for prior in (np.broadcast_to(by_count, evidence.shape), given_act):
-        joint = np.exp(prior + evidence - (prior + evidence).max(axis=1, keepdims=True))
-        best = (joint @ of_intents.T).argmax(axis=1)
+    for prior in (marginal, np.log(given_act * shares)):
+        best = (evidence + prior).argmax(axis=1)
         top.append(float(test.intents[np.arange(len(best)), best].mean()))
-    return marginal, nats, *top
+    return -float(marginal[labels].mean()), nats, *top
 
 
 def _reply_log_probs(simulator: Simulator, dialogues: AnnotatedDialogues) -> np.ndarray:

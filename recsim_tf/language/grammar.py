@@ -29,24 +29,36 @@ class Grammar(Channel):
 
     Args:
       vocabulary: of V words, and texts of L words.
-      template_logits: [R, M], of the templates of each symbol; -inf for one that it lacks.
+      num_symbols: R.
+      template_logits: [R, M], of the templates of each symbol; -inf for one that it lacks. None for
+        one template each.
       word_logits: [R, M, L, V], of the words at each position, -inf for one that never stands
-        there; or [R, M, 1, V], the same at all positions.
+        there; or [R, M, 1, V], the same at all positions. None for words that are all equally
+        likely, which a fit can start from.
 
     Raises:
       ValueError: for tables of other sizes.
     """
 
     vocabulary: Vocabulary
-    template_logits: Any = parameter(rank=2, low=-float("inf"))
-    word_logits: Any = parameter(rank=4, low=-float("inf"))
+    num_symbols: int = 1
+    template_logits: Any = parameter(None, rank=2, low=-float("inf"))
+    word_logits: Any = parameter(None, rank=4, low=-float("inf"))
 
     def check(self):
         if not isinstance(self.vocabulary, Vocabulary):
             raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
+        validation.check_count(num_symbols=self.num_symbols)
+        kind = self.dtype.as_numpy_dtype
+        if self.template_logits is None:
+            self.template_logits = np.zeros([self.num_symbols, 1], kind)
         sizes = validation.table_shape("template_logits", self.template_logits)
-        if sizes.rank != 2:
-            raise ValueError(f"template_logits must have shape [R, M], got {sizes}")
+        if sizes.rank != 2 or sizes[0] != self.num_symbols:
+            raise ValueError(
+                f"template_logits must have shape [num_symbols={self.num_symbols}, M], got {sizes}"
+            )
+        if self.word_logits is None:
+            self.word_logits = np.zeros([*sizes, 1, self.num_words], kind)
         shape = validation.table_shape("word_logits", self.word_logits)
         wanted = [*sizes, self.max_length, self.num_words]
         if shape != wanted and shape != [*sizes, 1, self.num_words]:
@@ -90,7 +102,8 @@ class Grammar(Channel):
             words[symbol, : len(of_symbol)] = vocabulary.ids(list(of_symbol)).numpy()
         chosen = np.eye(vocabulary.size)[words]
         probs = (1 - slip) * chosen + slip / vocabulary.size
-        return cls(vocabulary, _logs(templates, dtype), _logs(probs, dtype), dtype=dtype)
+        tables = (_logs(table, dtype) for table in (templates, probs))
+        return cls(vocabulary, len(phrases), *tables, dtype=dtype)
 
     @classmethod
     def of_texts(
@@ -131,14 +144,8 @@ class Grammar(Channel):
         empty = ((words == 0).sum() + smoothing) / (words.size + 2 * smoothing)
         probs = (1 - empty) * counts / counts.sum(axis=1, keepdims=True)
         probs[:, 0] = empty
-        words_anywhere = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
-        return cls(
-            vocabulary, np.zeros([num_symbols, 1], words_anywhere.dtype), words_anywhere, dtype=dtype
-        )
-
-    @property
-    def num_symbols(self):
-        return validation.table_shape("template_logits", self.template_logits)[0]
+        logits = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
+        return cls(vocabulary, num_symbols, word_logits=logits, dtype=dtype)
 
     @property
     def num_words(self):

@@ -78,7 +78,7 @@ def test_a_bag_of_words_classifies_as_naive_bayes_does():
         (lambda: Grammar.of_phrases({0: []}), "phrases must have a list of phrases"),
         (lambda: Grammar.of_phrases(PHRASES, slip=1.0), "slip must be"),
         (
-            lambda: Grammar(Vocabulary(["no"], 2), [[0.0]], [[[[0.0, 0.0]]]]),
+            lambda: Grammar(Vocabulary(["no"], 2), 1, [[0.0]], [[[[0.0, 0.0]]]]),
             r"word_logits must have shape \[1, 1, 2, 3\], got \(1, 1, 1, 2\)",
         ),
         (

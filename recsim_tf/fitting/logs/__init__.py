@@ -5,6 +5,7 @@ Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
 from recsim_tf.fitting.logs.datasets.iard import INTENTS, AnnotatedDialogues, read_iard
+from recsim_tf.fitting.logs.datasets.iard_sessions import dialogue_log, iard_log
 from recsim_tf.fitting.logs.datasets.movielens.catalogue import (
     MovieCatalogue,
     movielens_items,
@@ -46,10 +47,12 @@ __all__ = [
     "TableLog",
     "TurnLog",
     "as_trajectory",
+    "dialogue_log",
     "from_episodes",
     "from_table",
     "from_trajectory",
     "from_turns",
+    "iard_log",
     "movielens_items",
     "movielens_users",
     "page_log",
