@@ -105,7 +105,9 @@ class Vocabulary:
 
 
 def _standard(texts: tf.Tensor) -> tf.Tensor:
-    return tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), r"[[:punct:]]", "")
+    """Texts in lower case, without apostrophes, and with a space for other punctuation."""
+    lower = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), "['’]", "")
+    return tf.strings.regex_replace(lower, "[[:punct:]]", " ")
 
 
 def _split(texts: Sequence[str]) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """IARD: dialogues about films whose utterances are labelled by intent and action."""
 
+import html
 import json
 import os
 import re
@@ -149,7 +150,7 @@ def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
             raise ValueError(
                 f"{place} must have utterance_text and known intents, got {unknown or text!r}"
             )
-        found.append((position, _Utterance(is_seeker, codes, _FILM.sub(" film ", text))))
+        found.append((position, _Utterance(is_seeker, codes, _FILM.sub(" film ", html.unescape(text)))))
     return [utterance for _, utterance in sorted(found, key=lambda each: each[0])]
 
 
