@@ -3,8 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from recsim_tf.environments.conversation import Act
-from recsim_tf.fitting.logs import INTENTS, read_iard
+import recsim_tf
+from recsim_tf.environments.conversation import Act, ConversationUsers, Mode, alphabet
+from recsim_tf.fitting.likelihood.likelihood import session_log_prob
+from recsim_tf.fitting.logs import INTENTS, iard_log, read_iard
+from recsim_tf.language import Grammar, Vocabulary
 
 
 def utterance(position, role, codes, text):
@@ -77,3 +80,53 @@ def test_what_is_no_such_file(tmp_path, content, message):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_iard(tmp_path / "iard.json")
+
+
+def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
+    path = written(
+        tmp_path,
+        {
+            "R1": utterance(1, "recommender", ["REQ"], "What do you like?"),
+            "S2": utterance(2, "seeker", ["PRO", "IQU"], "I want something funny"),
+            "R3": utterance(3, "recommender", ["REC-S"], "@13?"),
+            "S4": utterance(4, "seeker", ["SEE"], "Seen it"),
+        },
+    )
+    vocabulary = Vocabulary(["funny", "seen"], max_length=4)
+    users = ConversationUsers(
+        num_attributes=2,
+        any_reply=True,
+        channel=Grammar(vocabulary, 20),
+        are_replies_observed=False,
+        **dict.fromkeys(("inquiring", "requesting", "remarking"), 0.0),
+    )
+    simulator = recsim_tf.conversation(users, slate_size=1)
+    genres = {"funny": ("funny",), "scary": ("horror",)}
+    log = iard_log(path, simulator, genres)
+    replies = alphabet(1, 2)
+    assert log.length.tolist() == [3]
+    np.testing.assert_array_equal(log.query.act, [[Act.ASK, Act.ASK, Act.RECOMMEND]])
+    np.testing.assert_array_equal(
+        log.response.symbol,
+        [
+            [
+                int(replies.symbol(Mode.REFINE, 0)),
+                int(replies.symbol(Mode.REQUEST, 0)),
+                -2 - Mode.RATE,
+            ]
+        ],
+    )
+    np.testing.assert_array_equal(log.documents[0, :, 0], [0, 0, 1])
+    # Modes are equally likely, and so are words; two attributes may be refined.
+    of_words = 4 * np.log(1 / vocabulary.size)
+    expected = 3 * (np.log(1 / 9) + of_words) + np.log(1 / 2)
+    flat = dict.fromkeys(("ignoring", "rating", "critiquing", "refining"), 0.0)
+    plain = simulator.with_parameters({f"users.{name}": value for name, value in flat.items()})
+    np.testing.assert_allclose(session_log_prob(plain, log), [expected], rtol=1e-5)
+    with pytest.raises(ValueError, match="attribute_words must be of 2 attributes, got 8"):
+        iard_log(path, simulator)
+
+
+def test_users_who_do_not_speak_have_no_such_log(tmp_path):
+    with pytest.raises(ValueError, match="simulator must be of ConversationUsers with a channel"):
+        iard_log(tmp_path, recsim_tf.conversation(slate_size=1))
