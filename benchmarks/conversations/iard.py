@@ -156,14 +156,10 @@ def _reply_log_probs(simulator: Simulator, dialogues: AnnotatedDialogues) -> np.
     """[U, R]: of the replies to each act, before words are heard."""
     users = simulator.users
     num_users = len(dialogues.texts)
-    draws = tf.nest.map_structure(
-        tf.zeros_like, users.initial_draws(num_users).sample(seed=0)
-    )
+    draws = tf.nest.map_structure(tf.zeros_like, users.initial_draws(num_users).sample(seed=0))
     offers = tf.constant(dialogues.num_offers)
     is_offer = (dialogues.act == Act.ENDORSE) | (dialogues.act == Act.RECOMMEND)
-    state = users.initial_state(draws)._replace(
-        num_offers=offers - tf.cast(is_offer, tf.int32)
-    )
+    state = users.initial_state(draws)._replace(num_offers=offers - tf.cast(is_offer, tf.int32))
     ids = tf.zeros([num_users, 1], tf.int32)
     slate = Slate(
         simulator.documents.describe(ids, ()),

@@ -8,6 +8,7 @@ hierarchical priors; predictions are averages over draws from them.
 import numpy as np
 import tensorflow as tf
 from conversations.common import Bar, Section, Settings
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Slate
@@ -25,7 +26,6 @@ from recsim_tf.fitting.logs import (
     soft_attributes_log,
 )
 from recsim_tf.tables import text_table
-from tensorflow_probability import distributions as tfd
 
 _NUM_FOLDS = 5
 _UNIFORM = float(np.log(3))
@@ -54,9 +54,7 @@ def measure(settings: Settings) -> Section:
     for name, folds in found.items():
         means = np.mean(folds, axis=0)
         errors = np.std(folds, axis=0, ddof=1) / np.sqrt(len(folds)) if len(folds) > 1 else (0, 0)
-        rows.append(
-            (name, *(f"{x:.3f}" for pair in zip(means, errors, strict=True) for x in pair))
-        )
+        rows.append((name, *(f"{x:.3f}" for pair in zip(means, errors, strict=True) for x in pair)))
         figures |= {"soft_attributes.nats": means[0], "soft_attributes.gamma": means[1]}
     lines = [
         f"Held-out judgements of SoftAttributes, {data.num_judgements} in {_NUM_FOLDS} folds; a"
@@ -159,9 +157,7 @@ def _predicted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [S, K, 3] of the relations, and the expected differences of degrees [S, K]."""
     users = result.simulator.users
-    state = InitialDraw(
-        tf.constant(log.initial.rater), tf.zeros([log.num_sessions], tf.int32)
-    )
+    state = InitialDraw(tf.constant(log.initial.rater), tf.zeros([log.num_sessions], tf.int32))
     query = Judgement(*(tf.constant(leaf[:, 0]) for leaf in log.query))
     slate = Slate(tf.constant(log.documents[:, 0]), tf.constant(log.shown[:, 0]), query)
 

@@ -108,7 +108,7 @@ class Grammar(Channel):
     @classmethod
     def of_texts(
         cls,
-        symbols: Sequence[int],
+        symbols: Sequence[int] | np.ndarray,
         texts: Sequence[str],
         num_symbols: int,
         vocabulary: Vocabulary,
@@ -132,14 +132,14 @@ class Grammar(Channel):
           ValueError: for symbols out of range, or a smoothing that is not positive.
         """
         Range(above=0).check_number("smoothing", smoothing)
-        symbols = np.asarray(symbols)
-        if symbols.shape != (len(texts),) or not len(texts):
+        known = np.asarray(symbols)
+        if known.shape != (len(texts),) or not len(texts):
             raise ValueError(f"symbols must be one for each of {len(texts)} texts")
-        if symbols.min() < 0 or symbols.max() >= num_symbols:
+        if known.min() < 0 or known.max() >= num_symbols:
             raise ValueError(f"symbols must be in [0, num_symbols={num_symbols})")
         words = vocabulary.ids(list(texts)).numpy()
         counts = np.full([num_symbols, vocabulary.size], float(smoothing))
-        np.add.at(counts, (symbols[:, np.newaxis], words), words > 0)
+        np.add.at(counts, (known[:, np.newaxis], words), words > 0)
         counts[:, 0] = 0
         empty = ((words == 0).sum() + smoothing) / (words.size + 2 * smoothing)
         probs = (1 - empty) * counts / counts.sum(axis=1, keepdims=True)

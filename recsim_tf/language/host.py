@@ -1,4 +1,4 @@
-"""A channel made of Python callables, for a language model or an understanding of the user's own."""
+"""A channel made of Python callables, for a language model or a classifier of the user's own."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -92,7 +92,7 @@ class HostLanguageModel(Channel):
     def _spoken(self, symbols: np.ndarray) -> np.ndarray:
         words = np.zeros([*symbols.shape, self.max_length], np.int32)
         for place in np.ndindex(symbols.shape):
-            text = self.verbalise(self.replies[symbols[place]])
+            text = self.verbalise(self.replies[int(symbols[place])])
             if not isinstance(text, str):
                 raise ValueError(f"verbalise must return a string, got {text!r}")
             encoded = text.encode()[: self.max_length]

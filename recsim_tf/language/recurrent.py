@@ -64,7 +64,7 @@ class Recurrent(Channel):
     @classmethod
     def of_texts(
         cls,
-        symbols: Sequence[int],
+        symbols: Sequence[int] | np.ndarray,
         texts: Sequence[str],
         features: Any,
         vocabulary: Vocabulary,
@@ -104,13 +104,13 @@ class Recurrent(Channel):
         Range(above=0).check_number("learning_rate", learning_rate)
         Range(low=0, below=1).check_number("dropout", dropout)
         untrained = cls(vocabulary, features, num_units, seed=seed, dtype=dtype)
-        symbols = np.asarray(symbols)
-        if symbols.shape != (len(texts),) or len(texts) < 2:
+        known = np.asarray(symbols)
+        if known.shape != (len(texts),) or len(texts) < 2:
             raise ValueError(f"symbols must be one for each of two texts or more, got {len(texts)}")
-        if symbols.min() < 0 or symbols.max() >= untrained.num_symbols:
+        if known.min() < 0 or known.max() >= untrained.num_symbols:
             raise ValueError(f"symbols must be in [0, {untrained.num_symbols})")
         words = vocabulary.ids(list(texts)).numpy()
-        inputs = (untrained._features.numpy()[symbols], words)
+        inputs = (untrained._features.numpy()[known], words)
         order = np.random.default_rng(seed).permutation(len(texts))
         count = min(max(round(held_out * len(texts)), 1), len(texts) - 1)
         kept, train = order[:count], order[count:]
@@ -267,9 +267,7 @@ class _Network:
         Raises:
           ValueError: for another number of weights.
         """
-        shapes = [
-            [weight.shape for weight in layer.get_weights()] for layer in self._layers
-        ]
+        shapes = [[weight.shape for weight in layer.get_weights()] for layer in self._layers]
         sizes = [np.prod(shape, dtype=int) for of_layer in shapes for shape in of_layer]
         if vector.shape != (sum(sizes),):
             raise ValueError(f"weights must be {sum(sizes)} numbers, got shape {vector.shape}")

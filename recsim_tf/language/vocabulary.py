@@ -106,7 +106,7 @@ class Vocabulary:
 
 def _standard(texts: tf.Tensor) -> tf.Tensor:
     """Texts in lower case, without apostrophes, and with a space for other punctuation."""
-    lower = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), "['’]", "")
+    lower = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), "['\u2019]", "")
     return tf.strings.regex_replace(lower, "[[:punct:]]", " ")
 
 

@@ -54,9 +54,9 @@ class ConversationUsers(UserModel):
 
     The mode is a softmax of logits: `ignoring`, 0 for a choice or an answer, `rating`,
     `critiquing`, `refining`, `inquiring`, `requesting` and `remarking`, of the modes that the act
-    admits, with `act_effects` added. Talkative users critique and refine more. With a `channel`
-    users put their replies into words. The log of the dwell time on a chosen item is Normal(dwell_loc +
-    dwell_gain * utility, dwell_scale).
+    admits, with `act_effects` and `phase_effects` added. Talkative users critique and refine more.
+    With a `channel` users put their replies into words. The log of the dwell time on a chosen item
+    is Normal(dwell_loc + dwell_gain * utility, dwell_scale).
 
     After an accepted endorsement trust changes by trust_rate * (sigmoid(utility) - 1/2), and is
     never negative. Patience falls by the effort of the act, and by `annoyance` for a question that

@@ -34,7 +34,9 @@ def trajectories(simulator, seed=1):
 def test_replies_in_words_are_as_probable_as_the_reply_and_then_the_words():
     simulator = speakers()
     played, _ = trajectories(simulator)
-    silent = dataclasses.replace(simulator, users=dataclasses.replace(simulator.users, channel=None))
+    silent = dataclasses.replace(
+        simulator, users=dataclasses.replace(simulator.users, channel=None)
+    )
     said = played.transitions.draws.response
     reply = conversation.Reply(said.symbol, tf.where(said.dwell > 0, said.dwell, 1))
     plain = played._replace(
@@ -60,9 +62,7 @@ def test_what_a_log_does_not_tell_is_summed_out():
     slate = _first_slate(simulator, played)
     said = tf.nest.map_structure(lambda leaf: leaf[0], hidden.transitions.draws.response)
     response = simulator.users.response(state, slate)
-    every = [
-        response.log_prob(said._replace(symbol=tf.fill([40], symbol))) for symbol in range(31)
-    ]
+    every = [response.log_prob(said._replace(symbol=tf.fill([40], symbol))) for symbol in range(31)]
     np.testing.assert_allclose(
         response.log_prob(said), tf.reduce_logsumexp(tf.stack(every), axis=0), rtol=1e-4
     )

@@ -27,9 +27,7 @@ INTENTS = {
     "request": ("IQU", "CON", "REF", "STO"),
     "other": ("OTH",),
 }
-_INTENT_OF_CODE = {
-    code: number for number, codes in enumerate(INTENTS.values()) for code in codes
-}
+_INTENT_OF_CODE = {code: number for number, codes in enumerate(INTENTS.values()) for code in codes}
 # A film is written as "@12345 <Title (1999)>" or "@12345".
 _FILM = re.compile(r"@\d+(\s*<[^>]*>)?|<[^>]*>")
 
@@ -47,7 +45,8 @@ class AnnotatedDialogues(NamedTuple):
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Each label of an utterance by itself: the utterance int [M] and the intent int [M]."""
-        return np.nonzero(self.intents)
+        utterance, intent = np.nonzero(self.intents)
+        return utterance, intent
 
     def split(
         self, held_out: float = 0.2, seed: int = 0
@@ -102,8 +101,8 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
         for utterance in _utterances(content[name], f"{path}, dialogue {name}"):
             if utterance.is_seeker:
                 if act is not None:
-                    intents = [_INTENT_OF_CODE[code] for code in utterance.codes]
-                    rows.append((number, act, num_offers, intents, utterance.text))
+                    codes = [_INTENT_OF_CODE[code] for code in utterance.codes]
+                    rows.append((number, act, num_offers, codes, utterance.text))
             else:
                 act = _act(utterance.codes)
                 num_offers += any(code.startswith("REC-") for code in utterance.codes)
@@ -150,7 +149,9 @@ def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
             raise ValueError(
                 f"{place} must have utterance_text and known intents, got {unknown or text!r}"
             )
-        found.append((position, _Utterance(is_seeker, codes, _FILM.sub(" film ", html.unescape(text)))))
+        found.append(
+            (position, _Utterance(is_seeker, codes, _FILM.sub(" film ", html.unescape(text))))
+        )
     return [utterance for _, utterance in sorted(found, key=lambda each: each[0])]
 
 

@@ -155,9 +155,7 @@ def dialogue_log(
         documents=by_step(dialogues.num_offers[rows])[..., np.newaxis],
         shown=np.ones([*shape, 1], bool),
         hidden=(),
-        response=Utterance(
-            by_step(symbols), np.full(shape, -1, np.float32), by_step(words[rows])
-        ),
+        response=Utterance(by_step(symbols), np.full(shape, -1, np.float32), by_step(words[rows])),
         innovation=(),
         query=Query(by_step(dialogues.act[rows]), np.full([*shape, 3], -1, np.int32)),
     )

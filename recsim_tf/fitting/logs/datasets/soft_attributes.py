@@ -64,7 +64,7 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas.
-      ValueError: for a missing column, a file without rows; for a value that is missing or no list
+      ValueError: for a missing column, a file without rows or films; for a value that is missing or no list
         of titles, with its row, counted from 0 at the first row of data, and column.
     """
     frame = read_columns(os.fspath(path), _COLUMNS)
@@ -75,27 +75,28 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
     for name, cells in lists.items():
         wrong = np.array([cell is None for cell in cells])
         faults.refuse(wrong, name, "be a JSON array of titles", f"invalid {name}")
-    rows, films, relations = [], [], []
-    for relation, name in enumerate(_BINS):
-        for row, cell in enumerate(lists[name]):
-            rows += [row] * len(cell or ())
-            films += cell or ()
-            relations += [relation] * len(cell or ())
-    order = np.argsort(rows, kind="stable")
-    row = np.array(rows, np.int32)[order]
+    comparisons = [
+        (row, relation, title)
+        for relation, name in enumerate(_BINS)
+        for row, cell in enumerate(lists[name])
+        for title in cell or ()
+    ]
+    if not comparisons:
+        raise ValueError(f"{path} must compare films, got none")
+    rows, relations, films = zip(*sorted(comparisons, key=lambda each: each[0]), strict=True)
+    judgement = np.array(rows, np.int32)
     rater, rater_ids = parsing.codes(frame["rater_id"])
     attribute_names, attribute = np.unique(frame["soft_attribute"].astype(str), return_inverse=True)
-    titles, positions = np.unique(
-        [*map(str, frame["reference_title"]), *films], return_inverse=True
-    )
+    every = np.array([*map(str, frame["reference_title"]), *films])
+    titles, positions = np.unique(every, return_inverse=True)
     reference, film = np.split(positions.astype(np.int32), [len(frame)])
     return SoftAttributes(
-        judgement=row,
-        rater=rater.astype(np.int32)[row],
-        attribute=attribute.astype(np.int32)[row],
-        reference=reference[row],
-        film=film[order],
-        relation=np.array(relations, np.int32)[order],
+        judgement=judgement,
+        rater=rater.astype(np.int32)[judgement],
+        attribute=attribute.astype(np.int32)[judgement],
+        reference=reference[judgement],
+        film=film,
+        relation=np.array(relations, np.int32),
         rater_ids=rater_ids,
         attribute_names=tuple(map(str, attribute_names)),
         titles=tuple(map(str, titles)),

@@ -87,13 +87,13 @@ def from_turns(
     step = faults.numbers(columns["step"], parsing.is_whole, "be a whole number")
     act = _members(faults, frame, columns["act"], Act, may_be_empty=False)
     symbol = _symbols(faults, frame, columns, len(items), len(attribute_names))
-    documents, item_ids = _ids(faults, frame, items, item_ids)
+    documents, known_ids = _ids(faults, frame, items, item_ids)
     named = np.full([len(frame), num_chips], -1, np.int32)
-    for place, name in enumerate(attributes):
+    for column, name in enumerate(attributes):
         codes, _ = parsing.codes(frame[name], attribute_names)
         unknown = (codes < 0) & frame[name].notna().to_numpy()
         faults.refuse(unknown, name, "be one of attribute_names", "unknown attribute")
-        named[:, place] = codes
+        named[:, column] = codes
     dwell = np.full(len(frame), float(_UNKNOWN))
     if "dwell" in columns:
         dwell = faults.numbers(columns["dwell"], lambda value: value >= 0, "be 0 or more")
@@ -139,7 +139,7 @@ def from_turns(
         innovation=(),
         query=Query(by_step(act), by_step(named)),
     )
-    return TurnLog(log, item_ids, session_ids)
+    return TurnLog(log, known_ids, session_ids)
 
 
 def _check_columns(frame, columns, items, attributes, vocabulary, num_chips) -> None:
@@ -152,9 +152,7 @@ def _check_columns(frame, columns, items, attributes, vocabulary, num_chips) -> 
         if role not in columns:
             raise ValueError(f"columns must name a column for {role!r}, got {dict(columns)}")
     if "mode" not in columns and "words" not in columns:
-        raise ValueError(
-            f"columns must name a column for 'mode' or 'words', got {dict(columns)}"
-        )
+        raise ValueError(f"columns must name a column for 'mode' or 'words', got {dict(columns)}")
     if not len(items):
         raise ValueError("items must name a column for each position of a slate, got none")
     if len(attributes) > num_chips:

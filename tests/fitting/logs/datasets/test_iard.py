@@ -41,9 +41,7 @@ def test_each_reply_has_the_act_before_it(tmp_path):
         },
     )
     found = read_iard(path)
-    np.testing.assert_array_equal(
-        found.act, [Act.ASK, Act.ENDORSE, Act.RECOMMEND, Act.RESPOND]
-    )
+    np.testing.assert_array_equal(found.act, [Act.ASK, Act.ENDORSE, Act.RECOMMEND, Act.RESPOND])
     np.testing.assert_array_equal(found.num_offers, [0, 1, 2, 2])
     names = [[name for name, has in zip(INTENTS, row, strict=True) if has] for row in found.intents]
     assert names == [["answer"], ["reject", "critique"], ["accept"], ["other"]]
@@ -58,7 +56,10 @@ def test_each_reply_has_the_act_before_it(tmp_path):
         ("nothing", "is no JSON file: "),
         ("[]", "must hold dialogues by id, got list"),
         ('{"7": {}}', "dialogue 7 must have dialogue_info"),
-        ('{"7": {"dialogue_info": {"S1": {}}}}', "dialogue 7, utterance S1 must have utterance_pos"),
+        (
+            '{"7": {"dialogue_info": {"S1": {}}}}',
+            "dialogue 7, utterance S1 must have utterance_pos",
+        ),
         (
             json.dumps({"7": {"dialogue_info": {"S1": utterance(1, "seeker", ["WOW"], "Hi")}}}),
             r"utterance S1 must have utterance_text and known intents, got \['WOW'\]",

@@ -19,7 +19,11 @@ ROWS = {
     "asked": [None, "dark", "funny", None],
     "said": ["the second", "no idea", "no", None],
 }
-READ = {"items": ("first", "second"), "attributes": ("asked",), "attribute_names": ("funny", "dark")}
+READ = {
+    "items": ("first", "second"),
+    "attributes": ("asked",),
+    "attribute_names": ("funny", "dark"),
+}
 
 
 def changed(**cells):
