@@ -19,8 +19,13 @@ from recsim_tf.environments.conversation import (
     query,
 )
 from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
-from recsim_tf.fitting.likelihood.likelihood import session_log_prob
-from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues, read_iard
+from recsim_tf.fitting.logs import (
+    INTENTS,
+    AnnotatedDialogues,
+    as_trajectory,
+    read_iard,
+    scoring_simulator,
+)
 from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
 from recsim_tf.language import Grammar, Vocabulary
 from recsim_tf.tables import text_table
@@ -131,7 +136,9 @@ def _split(train: AnnotatedDialogues, test: AnnotatedDialogues) -> tuple[float, 
     result = _fit(train, simulator)
     log = _log(test, simulator)
     num_labels = int(log.length.sum())
-    nats = -float(tf.reduce_sum(session_log_prob(result.simulator, log))) / num_labels
+    scorer = scoring_simulator(result.simulator)
+    scores = scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).response
+    nats = -float(tf.reduce_sum(scores)) / num_labels
     rows, train_labels = train.labels()
     _, labels = test.labels()
     counts = np.bincount(train_labels, minlength=len(INTENTS)) + 0.5

@@ -1,6 +1,8 @@
 """A recurrent network that puts replies into words."""
 
-from collections.abc import Sequence
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import gin
@@ -126,15 +128,15 @@ class Recurrent(Channel):
             taken = tuple(array[rows] for array in inputs)
             return tf.data.Dataset.from_tensor_slices((taken, words[rows], _counts(words[rows])))
 
-        model.fit(
-            examples(train).shuffle(len(train), seed=seed).batch(batch_size),
-            validation_data=examples(kept).batch(batch_size),
-            epochs=max_passes,
-            callbacks=[
-                tf.keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
-            ],
-            verbose=0,
-        )
+        stop = tf.keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+        with _without_warnings():
+            model.fit(
+                examples(train).shuffle(len(train), seed=seed).batch(batch_size),
+                validation_data=examples(kept).batch(batch_size),
+                epochs=max_passes,
+                callbacks=[stop],
+                verbose=0,
+            )
         return cls(vocabulary, features, num_units, network.weights(), seed=seed, dtype=dtype)
 
     @property
@@ -274,6 +276,18 @@ class _Network:
         parts = iter(np.split(vector, np.cumsum(sizes)[:-1]))
         for layer, of_layer in zip(self._layers, shapes, strict=True):
             layer.set_weights([next(parts).reshape(shape) for shape in of_layer])
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """AutoGraph, which Keras asks for in vain, warns in Python 3.13."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _counts(words: np.ndarray) -> np.ndarray:

@@ -68,15 +68,15 @@ def test_xla_refuses_it_in_a_line():
 
 def test_silence_tells_nothing():
     words = tf.zeros([2, 60], tf.int32)
-    np.testing.assert_array_equal(channel(ToyModel()).evidence(words), np.zeros([2, 19]))
+    np.testing.assert_array_equal(channel(ToyModel()).evidence(words), np.zeros([2, 21]))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"verbalise": lambda reply: 3}, "verbalise must return a string, got 3"),
-        ({"score": lambda text, replies: [0.0]}, "score must return 19 numbers"),
-        ({"score": lambda text, replies: [np.nan] * 19}, "score must return 19 numbers"),
+        ({"score": lambda text, replies: [0.0]}, "score must return 21 numbers"),
+        ({"score": lambda text, replies: [np.nan] * 21}, "score must return 21 numbers"),
     ],
 )
 def test_callables_that_return_something_else(changes, message):

@@ -36,7 +36,7 @@ def test_words_are_spoken_as_often_as_their_evidence_says_in_all_modes():
 def test_a_trained_channel_tells_its_symbols_apart_and_comes_back_from_its_weights():
     texts = ["no", "no really", "yes", "yes really"] * 20
     channel = Recurrent.of_texts(
-        [0, 0, 1, 1] * 20, texts, FEATURES, VOCABULARY, num_units=8, max_passes=15, dropout=0.0
+        [0, 0, 1, 1] * 20, texts, FEATURES, VOCABULARY, num_units=8, learning_rate=0.02, dropout=0.0
     )
     words = VOCABULARY.ids(["no", "yes really"])
     evidence = channel.evidence(words).numpy()

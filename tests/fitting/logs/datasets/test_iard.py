@@ -5,8 +5,13 @@ import pytest
 
 import recsim_tf
 from recsim_tf.environments.conversation import Act, ConversationUsers, Mode, alphabet
-from recsim_tf.fitting.likelihood.likelihood import session_log_prob
-from recsim_tf.fitting.logs import INTENTS, iard_log, read_iard
+from recsim_tf.fitting.logs import (
+    INTENTS,
+    as_trajectory,
+    iard_log,
+    read_iard,
+    scoring_simulator,
+)
 from recsim_tf.language import Grammar, Vocabulary
 
 
@@ -123,7 +128,9 @@ def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
     expected = 3 * (np.log(1 / 9) + of_words) + np.log(1 / 2)
     flat = dict.fromkeys(("ignoring", "rating", "critiquing", "refining"), 0.0)
     plain = simulator.with_parameters({f"users.{name}": value for name, value in flat.items()})
-    np.testing.assert_allclose(session_log_prob(plain, log), [expected], rtol=1e-5)
+    scorer = scoring_simulator(plain)
+    found = scorer.log_prob(as_trajectory(log, scorer, 1)).response
+    np.testing.assert_allclose(found, [expected], rtol=1e-5)
     with pytest.raises(ValueError, match="attribute_words must be of 2 attributes, got 8"):
         iard_log(path, simulator)
 
