@@ -131,10 +131,13 @@ class Alternatives(CustomDistribution):
         """
         shape = self._broadcast_shape()
         possible = self._mode_logits > -float("inf")
-        # log_softmax of -inf alone is NaN.
-        lowest = tf.constant(self._mode_logits.dtype.min / 2, self._mode_logits.dtype)
-        of_modes = tf.nn.log_softmax(tf.where(possible, self._mode_logits, lowest))
+        of_modes = tf.nn.log_softmax(self._finite_logits(possible))
         return tf.concat([self._symbols(mode, possible, of_modes, shape) for mode in modes], -1)
+
+    def _finite_logits(self, possible):
+        """The logits of modes; a softmax of -inf alone would be NaN."""
+        lowest = tf.constant(self._mode_logits.dtype.min / 2, self._mode_logits.dtype)
+        return tf.where(possible, self._mode_logits, lowest)
 
     def _symbols(self, mode, possible, of_modes, shape):
         branch = self._branches[mode]
@@ -215,8 +218,18 @@ class Alternatives(CustomDistribution):
         return self._draw(shape, tfp.random.sanitize_seed(seed))
 
     def _draw(self, shape, seed):
-        probs = tf.exp(self.log_probs)
-        return random.categorical_from_uniform(random.uniform(shape, seed, probs.dtype), probs)
+        possible = self._mode_logits > -float("inf")
+        mode_probs = tf.nn.softmax(self._finite_logits(possible))
+        mode_probs = tf.where(possible, mode_probs, tf.zeros([], mode_probs.dtype))
+        u = random.uniform(shape, seed, mode_probs.dtype)
+        # The sums of a mode are short, and those over all symbols would take most of the time.
+        mode, rest = random.category_and_rest(u, mode_probs)
+        value = tf.zeros_like(mode)
+        for number, branch in enumerate(self._branches):
+            if self.sizes[number] > 1:
+                drawn = random.categorical_from_uniform(rest, tf.exp(branch))
+                value = tf.where(mode == number, drawn, value)
+        return self.symbol(mode, value)
 
 
 @random.sample.register

@@ -16,6 +16,7 @@ from recsim_tf.core.random.paired import paired
 from recsim_tf.core.random.quantiles import (
     batch_shape,
     categorical_from_uniform,
+    category_and_rest,
     public_or_private,
     sample,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "as_seed",
     "batch_shape",
     "categorical_from_uniform",
+    "category_and_rest",
     "draw_noise",
     "gumbel",
     "meter",

@@ -7,6 +7,7 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core.random.generator import grid_step
 from recsim_tf.core.random.seeds import Seed, as_seed, split_seed
 from recsim_tf.core.random.uniforms import normal, open_uniform, uniform
 
@@ -33,6 +34,33 @@ def categorical_from_uniform(u, probs):
     # weight zero.
     threshold = (u * cdf[..., -1])[..., tf.newaxis]
     return tf.reduce_sum(tf.cast(threshold >= cdf[..., :-1], tf.int32), axis=-1)
+
+
+def category_and_rest(u, probs):
+    """A category as of `categorical_from_uniform`, and a uniform that is independent of it: where
+    the given one lies between the bounds of the category.
+
+    A second draw can use it. It has fewer bits than the given one, by how improbable the category
+    is.
+
+    Args:
+      u, probs: see `categorical_from_uniform`.
+
+    Returns:
+      int32 [...] and, in [0, 1), [...].
+    """
+    cdf = tf.cumsum(probs, axis=-1)
+    threshold = u * cdf[..., -1]
+    inner = cdf[..., :-1]
+    is_below = threshold[..., tf.newaxis] >= inner
+    category = tf.reduce_sum(tf.cast(is_below, tf.int32), axis=-1)
+    zero = tf.zeros([], cdf.dtype)
+    # A sum of zeros is the lower bound of the first category.
+    low = tf.reduce_max(tf.where(is_below, inner, zero), axis=-1) if inner.shape[-1] else zero
+    is_own = tf.range(probs.shape[-1]) == category[..., tf.newaxis]
+    width = tf.reduce_sum(tf.where(is_own, probs, zero), axis=-1)
+    below_one = tf.constant(1 - grid_step(cdf.dtype), cdf.dtype)
+    return category, tf.minimum(tf.math.divide_no_nan(threshold - low, width), below_one)
 
 
 def public_or_private(family: type) -> type:

@@ -174,6 +174,21 @@ def test_the_inverse_of_a_categorical_splits_the_unit_interval_in_order():
     )
 
 
+def test_what_a_category_leaves_of_a_uniform_is_a_uniform_again():
+    probs = tf.constant([0.0, 0.2, 0.0, 0.5, 0.3, 0.0])
+    edges = tf.constant([0.0, 0.2, 0.7, 1 - 2.0**-23])
+    u = tf.concat([random.uniform([NUM_DRAWS], 3), edges], axis=0)
+    category, rest = random.category_and_rest(u, probs)
+    np.testing.assert_array_equal(category, random.categorical_from_uniform(u, probs))
+    assert ((rest >= 0) & (rest < 1)).numpy().all()
+    for own in (1, 3, 4):
+        of_own = rest[:NUM_DRAWS][category[:NUM_DRAWS] == own]
+        assert ks_statistic(of_own, lambda x: x) < KS_BOUND
+    alone, rest = random.category_and_rest(u, tf.ones([1]))
+    np.testing.assert_array_equal(alone, np.zeros(len(u)))
+    np.testing.assert_allclose(rest, u, atol=1e-6)
+
+
 def test_independent_draws_every_member():
     distribution = tfd.Independent(
         tfd.Normal(tf.zeros([NUM_DRAWS // 4, 4]), tf.constant([1.0, 2.0, 3.0, 4.0])), 1
