@@ -13,9 +13,7 @@ from tests.fitting.logs.datasets import ml_100k
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
 FITS = [
-    name
-    for name in config.packaged_configs()
-    if "run_fit." in config.find_config(name).read_text()
+    name for name in config.packaged_configs() if "run_fit." in config.find_config(name).read_text()
 ]
 SIMULATIONS = [
     name

@@ -64,8 +64,8 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas.
-      ValueError: for a missing column, a file without rows or films; for a value that is missing, or
-        no list of titles, with its row, counted from 0 at the first row of data, and column.
+      ValueError: for a missing column, or a file without rows or films; for a value that is missing
+        or no list of titles, with its row, counted from 0 at the first row of data, and column.
     """
     frame = read_columns(os.fspath(path), _COLUMNS)
     faults = Faults(frame)
