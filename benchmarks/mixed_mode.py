@@ -1,7 +1,7 @@
 """Conversations between a system and its users: asking, comparing, endorsing beside recommending.
 
-    python benchmarks/mixed_mode.py [SECTION ...] [--seed=0] [--json=PATH] [--plot=PATH]
-        [--quick]
+    python benchmarks/mixed_mode.py [SECTION ...] [--seed=0] [--path=PATH] [--json=PATH]
+        [--plot=PATH] [--quick]
 
 regret: of the recommended item, by turns of each policy, see `conversations/regret.py`.
 slates: what users find on slates of three, see `conversations/slates.py`.
@@ -11,8 +11,14 @@ learning: agents that learn when to ask, see `conversations/learning.py`.
 recovery: parameters of replies from logs of conversations, see `conversations/recovery.py`.
 conucb: conversational bandits in their synthetic world, see `conversations/conucb.py`.
 speed: turns a CPU second on one core, see `conversations/speed.py`.
+words: parameters of replies from words alone, see `conversations/words.py`.
+iard: intents, words and acceptance in IARD, whose file is --path, see `conversations/iard.py`.
+recurrent: a recurrent channel on the words of IARD, whose file is --path, see
+    `conversations/recurrent.py`.
+soft_attributes: relative judgements of SoftAttributes, whose file is --path, see
+    `conversations/soft_attributes.py`.
 
-Without a section, all of them.
+Without a section, all of them but those that read a data set.
 """
 
 import importlib
@@ -41,20 +47,26 @@ _SECTIONS = (
     "recovery",
     "conucb",
     "speed",
+    "words",
 )
+_OF_DATA = ("iard", "recurrent", "soft_attributes")
 
 
 def main(argv: Sequence[str]) -> None:
     names = list(dict.fromkeys(argv[1:])) or list(_SECTIONS)
-    unknown = [name for name in names if name not in _SECTIONS]
+    known = (*_SECTIONS, *_OF_DATA)
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise app.UsageError(f"name some of {', '.join(_SECTIONS)}, got {unknown[0]}")
+        raise app.UsageError(f"name some of {', '.join(known)}, got {unknown[0]}")
+    of_data = [name for name in names if name in _OF_DATA]
+    if of_data and not (_FLAGS.path or _FLAGS.quick):
+        raise app.UsageError(f"{of_data[0]} needs --path, the file of its data set")
     if _FLAGS.plot and "regret" not in names:
         raise app.UsageError("--plot draws the section regret, which must be among the sections")
     sections = {name: importlib.import_module(f"conversations.{name}").measure for name in names}
-    result = measure(names, sections, Settings(_FLAGS.quick, _FLAGS.seed))
+    result = measure(names, sections, Settings(_FLAGS.quick, _FLAGS.seed, _FLAGS.path))
     command = ["python", "benchmarks/mixed_mode.py", *names, f"--seed={_FLAGS.seed}"]
-    command += ["--json=PATH", *["--quick"] * _FLAGS.quick]
+    command += [*["--path=PATH"] * bool(_FLAGS.path), "--json=PATH", *["--quick"] * _FLAGS.quick]
     content = {"benchmark": "mixed_mode", "quick": _FLAGS.quick, **result}
     note = "A smoke run: these figures mean nothing." if _FLAGS.quick else ""
     commands.finish(
@@ -68,4 +80,5 @@ if __name__ == "__main__":
         plot="PNG for the regret by turns.",
     )
     flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
+    flags.DEFINE_string("path", None, "File of the data set that a section reads.")
     app.run(main)

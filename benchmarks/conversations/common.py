@@ -10,6 +10,7 @@ class Settings(NamedTuple):
 
     quick: bool  # a smoke run
     seed: int  # an integer; of everything that is drawn
+    path: str | None = None  # of the data set that a section reads
 
 
 class Bar(NamedTuple):

@@ -33,7 +33,7 @@ _PARAMETERS = (
     "dwell_gain",
 )
 _START = 0.5  # of all parameters
-_NUM_TURNS = 8
+NUM_TURNS = 8
 _TEMPERATURE = "users.choice_sharpness"
 _SIZES = {
     False: {"sessions": 5000, "logs": 20, "latent": 1000, "draws": 250},
@@ -43,22 +43,22 @@ _SIZES = {
 
 def measure(settings: Settings) -> Section:
     size = _SIZES[settings.quick]
-    simulator = _talkers()
-    truth = {f"users.{name}": simulator.users.parameters()[name] for name in _PARAMETERS}
+    simulator = talkers()
+    true = truth(simulator)
     begun = time.process_time()
     fits = [
-        _fit(simulator, truth, size["sessions"], settings.seed + number, settings.quick)
+        _fit(simulator, true, size["sessions"], settings.seed + number, settings.quick)
         for number in range(size["logs"])
     ]
     seconds = (time.process_time() - begun) / len(fits)
-    rows = recover(truth, [found.estimates for found in fits])
+    rows = recover(true, [found.estimates for found in fits])
     first = [row for row in rows if row.replication == 0]
     max_z = max(abs(row.z_score) for row in first)
     covered = [row.covered for row in rows]
     coverage = float(np.mean(covered))
-    latent = _fit_latent(simulator, truth, size, settings.seed, settings.quick)
+    latent = _fit_latent(simulator, size, settings.seed, settings.quick)
     temperature = latent.estimates[_TEMPERATURE]
-    error = abs(temperature.value / truth[_TEMPERATURE] - 1)
+    error = abs(temperature.value / true[_TEMPERATURE] - 1)
     figures = {
         "recovery.max_z": float(max_z),
         "recovery.coverage": coverage,
@@ -84,11 +84,11 @@ def measure(settings: Settings) -> Section:
         Bar("recovery.temperature_error", figures["recovery.temperature_error"], 0, 0.05),
     ]
     lines = [
-        f"Parameters of replies from {size['sessions']} conversations of {_NUM_TURNS} turns",
+        f"Parameters of replies from {size['sessions']} conversations of {NUM_TURNS} turns",
         *text_table(table).splitlines(),
         (
             f"tastes latent, {size['latent']} conversations, {2 * size['draws']} draws each:"
-            f" {_TEMPERATURE} {float(temperature.value):.3f}, truth {truth[_TEMPERATURE]:g}"
+            f" {_TEMPERATURE} {float(temperature.value):.3f}, truth {true[_TEMPERATURE]:g}"
         ),
         *(bar.line(settings.quick) for bar in bars),
     ]
@@ -100,21 +100,26 @@ def measure(settings: Settings) -> Section:
     return Section(figures, details, lines)
 
 
-def _talkers() -> Simulator:
+def truth(simulator: Simulator) -> dict[str, float]:
+    """The parameters that are fitted, and their values."""
+    return {f"users.{name}": simulator.users.parameters()[name] for name in _PARAMETERS}
+
+
+def talkers(**changes) -> Simulator:
     """Users who do not leave within the turns, so that all conversations are of one length."""
-    users = ConversationUsers(initial_patience=1e3, leaves_satisfied=False)
+    users = ConversationUsers(initial_patience=1e3, leaves_satisfied=False, **changes)
     return conversation(
         users,
         Items(directions=users.directions),
         num_candidates=20,
-        max_steps=_NUM_TURNS,
+        max_steps=NUM_TURNS,
         reward_fn=chosen_utility,
     )
 
 
-def _fit(simulator: Simulator, truth: dict[str, float], sessions: int, seed: int, quick: bool):
-    log = simulated_log(simulator, sessions, _NUM_TURNS, seed=[seed, 1], jit_compile=not quick)
-    parameters = {name: Parameter(start=_START) for name in truth}
+def _fit(simulator: Simulator, true: dict[str, float], sessions: int, seed: int, quick: bool):
+    log = simulated_log(simulator, sessions, NUM_TURNS, seed=[seed, 1], jit_compile=not quick)
+    parameters = {name: Parameter(start=_START) for name in true}
     return fit(
         simulator,
         parameters,
@@ -125,7 +130,7 @@ def _fit(simulator: Simulator, truth: dict[str, float], sessions: int, seed: int
     )
 
 
-def _fit_latent(simulator: Simulator, truth: dict[str, float], size, seed: int, quick: bool):
+def _fit_latent(simulator: Simulator, size, seed: int, quick: bool):
     # How long a user stays with an item tells its utility almost exactly, and draws of tastes then
     # miss it.
     simulator = dataclasses.replace(
@@ -134,7 +139,7 @@ def _fit_latent(simulator: Simulator, truth: dict[str, float], size, seed: int, 
     log = simulated_log(
         simulator,
         size["latent"],
-        _NUM_TURNS,
+        NUM_TURNS,
         seed=[seed, 2],
         jit_compile=not quick,
         latent=("initial",),

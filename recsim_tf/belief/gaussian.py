@@ -108,7 +108,7 @@ class GaussianBelief(Belief):
             self.users,
             before,
             repeated(slate, self.num_particles),
-            repeated(seen, self.num_particles),
+            repeated(self.users.evidence(seen), self.num_particles),
             self._innovate,
         )
         turn = relative(tf.reshape(log_likelihood, [-1, self.num_particles]))

@@ -77,7 +77,7 @@ class TypesBelief(Belief):
             self.users,
             nests.merge_outer(before),
             repeated(slate, self.num_particles),
-            repeated(seen, self.num_particles),
+            repeated(self.users.evidence(seen), self.num_particles),
             _refuse,
         )
         turn = relative(tf.reshape(log_likelihood, [-1, self.num_particles]))

@@ -1,5 +1,6 @@
 """The execution policy: how a pure function becomes a compiled one."""
 
+import contextvars
 import functools
 import inspect
 import math
@@ -15,6 +16,7 @@ T = TypeVar("T")
 # it, and saves 0.1 to 0.5 microseconds a user-step (benchmarks/speed.py): the two are even after
 # some ten million.
 _WORTHWHILE_USER_STEPS = 10_000_000
+_for_xla = contextvars.ContextVar("recsim_tf_for_xla", default=False)
 
 
 def prefers_xla(user_steps: float) -> bool:
@@ -50,10 +52,19 @@ def compiled(function=None, *, jit_compile: bool | None = False, user_steps: flo
 
     @functools.wraps(function)
     def traced(*args, **kwargs):
-        with random.algorithm("threefry" if jit_compile and _only_cpu() else "philox"):
-            return function(*args, **kwargs)
+        outer = _for_xla.set(_for_xla.get() or jit_compile)
+        try:
+            with random.algorithm("threefry" if jit_compile and _only_cpu() else "philox"):
+                return function(*args, **kwargs)
+        finally:
+            _for_xla.reset(outer)
 
     return tf.function(traced, jit_compile=jit_compile, autograph=False)
+
+
+def is_for_xla() -> bool:
+    """Whether a `compiled` function is being traced that XLA compiles."""
+    return _for_xla.get()
 
 
 def without_autograph(model: type[T]) -> type[T]:

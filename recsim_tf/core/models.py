@@ -146,6 +146,18 @@ class UserModel(Dynamics):
         position = tf.argmax(seen.clicked, axis=1, output_type=tf.int32)
         return tf.where(tf.reduce_any(seen.clicked > 0, axis=1), position, num_positions)
 
+    def evidence(self, seen: Nest) -> Nest:
+        """What an agent makes of an observed response, once, before it asks for the `likelihood` of
+        many states; by default the observed response itself.
+
+        A user model overrides this method where much of the work does not depend on the state, such
+        as hearing words. `likelihood` and `recorded_draw` then take either.
+
+        Args:
+          seen: the observed response, a nest of [B, ...].
+        """
+        return seen
+
     def likelihood(self, state: Nest, slate: Slate, seen: Nest) -> tf.Tensor:
         """The log-probability of what an agent saw of the response, given the users' state, [B].
 

@@ -66,7 +66,11 @@ def simulator_of(environment_id):
             num_attributes=2,
             num_senses=2,
             sense_probs=(0.4, 0.6),
-            act_effects=np.zeros([6, 6]),
+            act_effects=np.zeros([7, 9]),
+            phase_effects=np.zeros([2, 9]),
+            inquiring=-4.0,
+            requesting=-4.5,
+            remarking=-5.0,
             rating=0.0,
             refining=0.0,
             # Trust counts in later turns only.

@@ -1,5 +1,7 @@
 """The gin files that are installed: each says what it gives, and each builds."""
 
+import json
+
 import pytest
 
 from recsim_tf.core.types import Turn
@@ -10,7 +12,9 @@ from tests.fitting.logs.datasets import ml_100k
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
-FITS = [name for name in config.packaged_configs() if name.startswith("fitting/")]
+FITS = [
+    name for name in config.packaged_configs() if "run_fit." in config.find_config(name).read_text()
+]
 SIMULATIONS = [
     name
     for name in config.packaged_configs()
@@ -81,12 +85,37 @@ def test_the_fit_runs(tmp_path, name):
         "LBFGS.max_iterations": 2,
         "run_fit.num_replicates": 20,
     }
-    bindings = [f"{name} = {value}" for name, value in sizes.items()]
+    bindings = [f"{key} = {value}" for key, value in sizes.items()]
+    if name == "conversation/iard.gin":
+        bindings += [f"iard_log.path = '{_dialogues(tmp_path)}'"]
+    run = tmp_path / "run"
     content = fitting.run_fit(
-        RunDirectory(str(tmp_path), config.load([name], [*bindings, "fit.jit_compile = False"]))
+        RunDirectory(str(run), config.load([name], [*bindings, "fit.jit_compile = False"]))
     )
-    assert content["sessions"] == 40
-    assert (tmp_path / "report.html").is_file()
+    assert content["sessions"] == (8 if name == "conversation/iard.gin" else 40)
+    assert (run / "report.html").is_file()
+
+
+def _dialogues(folder):
+    """Ten dialogues in the form of IARD."""
+    dialogue = {
+        "R1": ("recommender", ["REQ"], "What do you like?"),
+        "S2": ("seeker", ["PRO"], "I want something funny"),
+        "R3": ("recommender", ["REC-S", "EXP-I"], "See @13, it is great"),
+        "S4": ("seeker", ["ACC", "OTH"], "I will, thanks"),
+    }
+    utterances = {
+        key: {
+            "utterance_pos": place,
+            "role": role,
+            "sub-intent/action": codes,
+            "utterance_text": text,
+        }
+        for place, (key, (role, codes, text)) in enumerate(dialogue.items())
+    }
+    path = folder / "iard.json"
+    path.write_text(json.dumps({str(n): {"dialogue_info": utterances} for n in range(10)}))
+    return path
 
 
 # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.

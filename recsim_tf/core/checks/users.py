@@ -144,13 +144,15 @@ class CheckedUsers(UserModel):
         it is seen. Users who leave this to `UserModel` pass.
         """
         kind = type(self.users)
-        sees_parts = kind.likelihood is not UserModel.likelihood
-        if not sees_parts and kind.recorded_draw is UserModel.recorded_draw:
+        has_likelihood = kind.likelihood is not UserModel.likelihood
+        if not has_likelihood and kind.recorded_draw is UserModel.recorded_draw:
             return
-        method = Method.of(self.users, "likelihood" if sees_parts else "recorded_draw")
+        method = Method.of(self.users, "likelihood" if has_likelihood else "recorded_draw")
         for draw in draws:
             seen = self.observe_response(self.outcome(state, slate, draw))
-            if not sees_parts:
+            evidence = Method.of(self.users, "evidence").pure(seen)
+            sees_parts = has_likelihood or evidence is not seen
+            if not has_likelihood:
                 method.pure(slate, seen)
             likelihood = Method.of(self.users, "likelihood").pure(state, slate, seen)
             check_tensor(method, likelihood, "float", users=self.num_users)

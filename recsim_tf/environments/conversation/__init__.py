@@ -14,6 +14,7 @@ from recsim_tf.environments.conversation.acts import (
 )
 from recsim_tf.environments.conversation.documents import Items
 from recsim_tf.environments.conversation.environment import conversation
+from recsim_tf.environments.conversation.phrases import conversation_grammar, described_replies
 from recsim_tf.environments.conversation.reward import chosen_utility, conversation_reward
 from recsim_tf.environments.conversation.types import (
     Item,
@@ -24,6 +25,7 @@ from recsim_tf.environments.conversation.types import (
     Response,
     Traits,
     UserState,
+    Utterance,
 )
 from recsim_tf.environments.conversation.users import ConversationUsers
 
@@ -43,10 +45,13 @@ __all__ = [
     "Response",
     "Traits",
     "UserState",
+    "Utterance",
     "alphabet",
     "chosen_utility",
     "conversation",
+    "conversation_grammar",
     "conversation_reward",
+    "described_replies",
     "query",
     "query_spec",
 ]

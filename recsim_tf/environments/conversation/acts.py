@@ -21,6 +21,7 @@ class Act(enum.IntEnum):
     COMPARE = 3  # asks which item of the slate the user likes best
     ASK = 4  # asks about attribute 0, about item 0, or about attribute 0 against that of item 0
     CHIPS = 5  # shows the slate and attributes as navigation chips
+    RESPOND = 6  # says something that asks and offers nothing: an answer, thanks, a remark
 
 
 class Mode(enum.IntEnum):
@@ -32,30 +33,47 @@ class Mode(enum.IntEnum):
     RATE = 3  # item 0, from 0 to 4
     CRITIQUE = 4  # item 0: more of attribute a as value a, less of it as value A + a
     REFINE = 5  # the attribute that the user wants more of
+    INQUIRE = 6  # asks something about item 0
+    REQUEST = 7  # asks for other recommendations
+    REMARK = 8  # says something that concerns no item and no attribute
 
 
 NO, YES, DONT_KNOW = 0, 1, 2
 NUM_RATINGS = 5
 
+# Modes in which users talk beside what an act is after.
+_TALK = (Mode.INQUIRE, Mode.REQUEST, Mode.REMARK)
+_TO_ITEMS = (Mode.NOTHING, Mode.CHOOSE, Mode.RATE, Mode.CRITIQUE, Mode.REFINE, *_TALK)
 # Which modes an act admits.
-ADMITTED = {
+_ADMITTED = {
     Act.SILENT: (Mode.NOTHING,),
-    Act.RECOMMEND: (Mode.NOTHING, Mode.CHOOSE, Mode.RATE, Mode.CRITIQUE, Mode.REFINE),
-    Act.ENDORSE: (Mode.NOTHING, Mode.CHOOSE, Mode.RATE, Mode.CRITIQUE, Mode.REFINE),
+    Act.RECOMMEND: _TO_ITEMS,
+    Act.ENDORSE: _TO_ITEMS,
     Act.COMPARE: (Mode.NOTHING, Mode.CHOOSE),
     Act.ASK: (Mode.NOTHING, Mode.ANSWER),
     Act.CHIPS: (Mode.NOTHING, Mode.CHOOSE, Mode.REFINE),
+    Act.RESPOND: (Mode.NOTHING, Mode.REFINE, *_TALK),
 }
 
 
-def admits() -> np.ndarray:
-    """bool [acts, modes]: whether an act admits a mode."""
-    return np.array([[mode in ADMITTED[act] for mode in Mode] for act in Act])
+def admitted(act: Act, any_reply: bool = False) -> tuple[Mode, ...]:
+    """The modes that an act admits.
+
+    Args:
+      act: of the system.
+      any_reply: whether all acts but silence admit all modes.
+    """
+    return tuple(Mode) if any_reply and act != Act.SILENT else _ADMITTED[act]
+
+
+def admits(any_reply: bool = False) -> np.ndarray:
+    """bool [acts, modes]: whether an act admits a mode, see `admitted`."""
+    return np.array([[mode in admitted(act, any_reply) for mode in Mode] for act in Act])
 
 
 def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
     """The symbols of replies: those of each `Mode` in turn."""
-    sizes = (1, slate_size + 1, 3, NUM_RATINGS, 2 * num_attributes, num_attributes)
+    sizes = (1, slate_size + 1, 3, NUM_RATINGS, 2 * num_attributes, num_attributes, 1, 1, 1)
     return Alphabet(sizes)
 
 
@@ -107,9 +125,13 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
     )
 
 
-def conditions(turn: Turn) -> list[tuple[tf.Tensor, str]]:
+def conditions(turn: Turn, any_reply: bool = False) -> list[tuple[tf.Tensor, str]]:
     """What a turn needs beside values in range: (bool [B], message) pairs. Items and attributes
     that an act does not use are ignored.
+
+    Args:
+      turn: of B users.
+      any_reply: whether all acts but silence admit all modes; a question may then be open.
     """
     num_items = tf.reduce_sum(tf.cast(turn.slate >= 0, tf.int32), axis=-1)
     first_is_shown = turn.slate[:, 0] >= 0
@@ -123,7 +145,7 @@ def conditions(turn: Turn) -> list[tuple[tf.Tensor, str]]:
         (under(shows, first_is_shown), "RECOMMEND and ENDORSE must have an item at position 0"),
         (under((Act.COMPARE,), num_items >= 2), "COMPARE must have two items or more to compare"),
         (
-            under((Act.ASK,), named[:, 0] | first_is_shown),
+            under((Act.ASK,), named[:, 0] | first_is_shown | any_reply),
             "ASK must have an attribute or an item at position 0 to ask about",
         ),
         (

@@ -7,7 +7,7 @@ from recsim_tf.environments.conversation.acts import Act
 from recsim_tf.environments.conversation.types import Response
 
 # Of a turn, by act: a question or an offer costs the user's time, which silence does not.
-ACT_COSTS = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1)
+ACT_COSTS = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
 
 
 @gin.configurable(module="recsim_tf")
@@ -16,7 +16,7 @@ def conversation_reward(response: Response, act_costs=ACT_COSTS) -> tf.Tensor:
 
     Args:
       response: of the users.
-      act_costs: [6], by `Act`.
+      act_costs: [7], by `Act`.
 
     Raises:
       ValueError: for another number of costs.

@@ -31,6 +31,8 @@ class UserState(NamedTuple):
     refinements: tf.Tensor  # [B, A], how often the user has asked for more of each attribute
     last_act: tf.Tensor  # int32 [B], 0 before the first turn
     accepted: tf.Tensor  # bool [B], whether the last turn ended in an accepted item
+    num_offers: tf.Tensor  # int32 [B], turns that have offered another item than the last one
+    last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before it
 
 
 class ObservedUser(NamedTuple):
@@ -55,6 +57,16 @@ class Reply(NamedTuple):
     dwell: Any  # [B], seconds spent on the chosen item; where none is, it means nothing
 
 
+class Utterance(NamedTuple):
+    """The draw of a response in words. A log has -1 where it does not tell the symbol or the dwell
+    time, and -2 - mode where of the symbol it tells the mode alone.
+    """
+
+    symbol: Any  # int32 [B], of `choice.Alternatives`
+    dwell: Any  # [B], seconds spent on the chosen item, 0 where none is
+    words: Any  # int32 [B, L], of `language.Channel`
+
+
 class Response(NamedTuple):
     """The response to a turn, with what the turn was."""
 
@@ -66,15 +78,17 @@ class Response(NamedTuple):
     attributes: tf.Tensor  # int32 [B, C]
     item_id: tf.Tensor  # int32 [B, K], of every item shown; -1 where none is
     utility: tf.Tensor  # [B, K], hidden from agents
+    words: Any  # int32 [B, L], of the reply; () where users do not speak
 
 
 class ObservedResponse(NamedTuple):
-    """What an agent sees of a response."""
+    """What an agent sees of a response. The first four are () where it hears words alone."""
 
-    clicked: tf.Tensor
-    accepted: tf.Tensor
-    dwell: tf.Tensor
-    symbol: tf.Tensor
+    clicked: Any
+    accepted: Any
+    dwell: Any
+    symbol: Any
     act: tf.Tensor
     attributes: tf.Tensor
     item_id: tf.Tensor
+    words: Any

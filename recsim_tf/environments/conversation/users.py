@@ -20,6 +20,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.conversation import acts, attributes, replies
 from recsim_tf.environments.conversation.acts import Act, Mode
 from recsim_tf.environments.conversation.documents import Items
+from recsim_tf.environments.conversation.speech import SpokenReply
 from recsim_tf.environments.conversation.types import (
     Item,
     ObservedResponse,
@@ -28,8 +29,10 @@ from recsim_tf.environments.conversation.types import (
     Response,
     Traits,
     UserState,
+    Utterance,
 )
 from recsim_tf.environments.conversation.wording import ConversationWording
+from recsim_tf.language import Channel
 
 # A logit whose probability is 1 in float32.
 _CERTAIN = 40.0
@@ -47,12 +50,13 @@ class ConversationUsers(UserModel):
     - choose: exp(choice_sharpness * (utility + endorsement * trust)), the last term for an endorsed
       item, against "none" of the choice model; under COMPARE "none" is impossible.
     - answer, rate, critique, refine: see `replies`.
-    - nothing: with the logit `ignoring`.
+    - nothing, inquire, request, remark: these have no values.
 
-    The mode is a softmax of logits: `ignoring`, 0 for a choice or an answer, `rating`, `critiquing`
-    and `refining`, of the modes that the act admits, with `act_effects` added. Talkative users
-    critique and refine more. The log of the dwell time on a chosen item is Normal(dwell_loc +
-    dwell_gain * utility, dwell_scale).
+    The mode is a softmax of logits: `ignoring`, 0 for a choice or an answer, `rating`,
+    `critiquing`, `refining`, `inquiring`, `requesting` and `remarking`, of the modes that the act
+    admits, with `act_effects` and `phase_effects` added. Talkative users critique and refine more.
+    With a `channel` users put their replies into words. The log of the dwell time on a chosen item
+    is Normal(dwell_loc + dwell_gain * utility, dwell_scale).
 
     After an accepted endorsement trust changes by trust_rate * (sigmoid(utility) - 1/2), and is
     never negative. Patience falls by the effort of the act, and by `annoyance` for a question that
@@ -80,14 +84,22 @@ class ConversationUsers(UserModel):
       rating_sharpness, rating_cuts: of the ordered logit of ratings; the cuts are [4], increasing.
       critique_sharpness, explanation: of critiques, see `replies.critiques`.
       refine_sharpness, salience: of refinements; the salience is the logit that a chip adds.
-      ignoring, rating, critiquing, refining: logits of modes; -inf for one that never occurs.
-      act_effects: [6, 6], added to the logits of modes by act, or a number.
+      ignoring, rating, critiquing, refining, inquiring, requesting, remarking: logits of modes;
+        -inf for one that never occurs.
+      act_effects: [7, 9], added to the logits of modes by act, or a number.
+      phase_effects: [P, 9], added to the logits of modes by how many items have been offered one
+        after the other, this turn's among them; the last row holds for more. Or a number.
+      any_reply: whether all acts but silence admit all modes, as people talk.
       dwell_loc, dwell_gain, dwell_scale: of the log of the dwell time in seconds.
       initial_trust, trust_rate: of trust.
-      initial_patience, effort, annoyance, patience_scale: of patience. The effort is [6], by act,
+      initial_patience, effort, annoyance, patience_scale: of patience. The effort is [7], by act,
         or a number; SILENT costs nothing then.
       leaves_satisfied: whether an accepted item ends the session.
       is_taste_observed: whether agents see the taste.
+      channel: puts replies into words, of as many symbols as the replies have; None for users who
+        do not speak.
+      are_replies_observed: whether agents see the symbols, clicks and dwell times of replies. If
+        not, they hear the words of a `channel` alone.
       attribute_names: A names for people who read sessions, or () for numbers.
       dtype: tf.float32 or tf.float64.
 
@@ -121,7 +133,12 @@ class ConversationUsers(UserModel):
     rating: Any = parameter(-2.0, low=-float("inf"))
     critiquing: Any = parameter(-1.0, low=-float("inf"))
     refining: Any = parameter(-2.0, low=-float("inf"))
+    inquiring: Any = parameter(-float("inf"), low=-float("inf"))
+    requesting: Any = parameter(-float("inf"), low=-float("inf"))
+    remarking: Any = parameter(-float("inf"), low=-float("inf"))
     act_effects: Any = parameter(0.0, rank=2)
+    phase_effects: Any = parameter(0.0, rank=2)
+    any_reply: bool = False
     dwell_loc: Any = parameter(3.0)
     dwell_gain: Any = parameter(0.5)
     dwell_scale: Any = parameter(0.5, above=0)
@@ -133,6 +150,8 @@ class ConversationUsers(UserModel):
     patience_scale: Any = parameter(1.0, above=0)
     leaves_satisfied: bool = True
     is_taste_observed: bool = False
+    channel: Channel | None = None
+    are_replies_observed: bool = True
     attribute_names: tuple[str, ...] = ()
 
     def check(self):
@@ -167,8 +186,22 @@ class ConversationUsers(UserModel):
         validation.check_table("effort", self.effort, or_number=True, acts=num_acts)
         sizes = {"acts": num_acts, "modes": num_modes}
         validation.check_table("act_effects", self.act_effects, or_number=True, **sizes)
+        modes = {"modes": num_modes}
+        phases = validation.table_shape("phase_effects", self.phase_effects)
+        if phases.rank:
+            validation.check_table("phase_effects", self.phase_effects, phases=phases[-2], **modes)
+        if self.channel is not None and not isinstance(self.channel, Channel):
+            raise ValueError(f"channel must be a language.Channel or None, got {self.channel!r}")
+        if self.channel is None and not self.are_replies_observed:
+            raise ValueError("channel must be given where are_replies_observed is False, got None")
 
     def check_documents(self, documents, slate_size):
+        num_symbols = acts.alphabet(slate_size, self.num_attributes).num_symbols
+        if self.channel is not None and self.channel.num_symbols != num_symbols:
+            raise ValueError(
+                f"channel must have the {num_symbols} symbols of slate_size={slate_size} and"
+                f" {self.num_attributes} attributes, got {self.channel.num_symbols}"
+            )
         if not isinstance(documents, Items):
             return
         if documents.num_factors != self.num_factors:
@@ -215,6 +248,8 @@ class ConversationUsers(UserModel):
             refinements=tf.zeros([nests.num_rows(like), self.num_attributes], self.dtype),
             last_act=tf.zeros_like(like, tf.int32),
             accepted=tf.zeros_like(like, tf.bool),
+            num_offers=tf.zeros_like(like, tf.int32),
+            last_item=-tf.ones_like(like, tf.int32),
         )
 
     def utility(self, state: UserState, documents: Item) -> tf.Tensor:
@@ -225,11 +260,22 @@ class ConversationUsers(UserModel):
         """The distribution [B] of the symbol of a reply."""
         utility = self.utility(state, slate.documents)
         return choice.Alternatives(
-            self._mode_logits(state, slate.query), self._branches(state, slate, utility)
+            self._mode_logits(state, slate), self._branches(state, slate, utility)
         )
+
+    def admitted(self, act: Act) -> tuple[Mode, ...]:
+        """The modes that an act admits."""
+        return acts.admitted(act, self.any_reply)
 
     def response(self, state, slate):
         utility = self.utility(state, slate.documents)
+        if self.channel is not None:
+            return SpokenReply(
+                self.alternatives(state, slate),
+                self.per_user("dwell_loc", 2) + self.per_user("dwell_gain", 2) * utility,
+                tf.zeros_like(state.talkativeness) + self.per_user("dwell_scale"),
+                self.channel,
+            )
 
         def dwell(symbol):
             clicked = self._clicked(symbol, slate)
@@ -248,25 +294,41 @@ class ConversationUsers(UserModel):
             Reply(symbol=self.alternatives(state, slate), dwell=dwell)
         )
 
+    def evidence(self, seen):
+        if self.channel is None:
+            return seen
+        if self.are_replies_observed:
+            # Then the words tell nothing more.
+            shape = [nests.num_rows(seen.act), self.channel.num_symbols]
+            return seen._replace(words=tf.zeros(shape, self.dtype))
+        return seen._replace(words=self.channel.evidence(seen.words))
+
     def recorded_draw(self, slate, seen):
+        if self.channel is not None:
+            if self.are_replies_observed:
+                return Utterance(seen.symbol, tf.reduce_sum(seen.dwell, axis=-1), seen.words)
+            unknown = -tf.ones_like(seen.act)
+            return Utterance(unknown, tf.cast(unknown, self.dtype), seen.words)
         chosen = tf.reduce_any(seen.clicked > 0, axis=-1)
         seconds = tf.reduce_sum(seen.dwell, axis=-1)
         return Reply(symbol=seen.symbol, dwell=tf.where(chosen, seconds, tf.ones_like(seconds)))
 
     def outcome(self, state, slate, draw):
-        clicked = self._clicked(draw.symbol, slate)
+        symbol = self._understood(state, slate, draw)
+        clicked = self._clicked(symbol, slate)
         offered = acts.is_act(slate.query, *_OFFERS)[:, tf.newaxis]
         return Response(
             clicked=clicked,
             accepted=tf.where(offered, clicked, tf.zeros_like(clicked)),
-            dwell=clicked * draw.dwell[:, tf.newaxis],
-            symbol=draw.symbol,
+            dwell=clicked * tf.nn.relu(draw.dwell)[:, tf.newaxis],
+            symbol=symbol,
             act=slate.query.act,
             attributes=slate.query.attributes,
             item_id=tf.where(slate.mask, slate.documents.item_id, -1),
             utility=tf.where(
                 slate.mask, self.utility(state, slate.documents), tf.zeros([], self.dtype)
             ),
+            words=() if self.channel is None else draw.words,
         )
 
     def update(self, state, slate, response, innovation):
@@ -293,6 +355,8 @@ class ConversationUsers(UserModel):
             refinements=state.refinements + refined,
             last_act=query.act,
             accepted=tf.reduce_any(response.accepted > 0, axis=-1),
+            num_offers=self._num_offers(state, slate),
+            last_item=tf.where(_is_offer(slate), slate.documents.item_id[:, 0], state.last_item),
         )
 
     def departure(self, state):
@@ -314,13 +378,14 @@ class ConversationUsers(UserModel):
         return ObservedUser(taste, state.refinements)
 
     def observe_response(self, response):
-        return ObservedResponse(*[getattr(response, name) for name in ObservedResponse._fields])
+        seen = ObservedResponse(*[getattr(response, name) for name in ObservedResponse._fields])
+        return seen if self.are_replies_observed else self._words_alone(seen)
 
     def observation_bounds(self):
         return ObservedUser(taste=Bounds(), refinements=Bounds(0.0, None))
 
     def response_bounds(self):
-        return ObservedResponse(
+        bounds = ObservedResponse(
             clicked=Bounds(0.0, 1.0),
             accepted=Bounds(0.0, 1.0),
             dwell=Bounds(0.0, None),
@@ -328,16 +393,40 @@ class ConversationUsers(UserModel):
             act=Bounds(0, len(Act) - 1),
             attributes=Bounds(-1, self.num_attributes - 1),
             item_id=Bounds(-1, None),
+            words=() if self.channel is None else Bounds(0, self.channel.num_words - 1),
         )
+        return bounds if self.are_replies_observed else self._words_alone(bounds)
 
     def turn_conditions(self, turn):
-        return acts.conditions(turn)
+        return acts.conditions(turn, self.any_reply)
 
     def wording(self):
-        return ConversationWording(self.num_attributes, self.attribute_names)
+        return ConversationWording(self.num_attributes, self.attribute_names, self.channel)
 
-    def _mode_logits(self, state, query) -> tf.Tensor:
+    @staticmethod
+    def _words_alone(seen: ObservedResponse) -> ObservedResponse:
+        return seen._replace(clicked=(), accepted=(), dwell=(), symbol=())
+
+    def _understood(self, state, slate, draw) -> tf.Tensor:
+        """The symbol of a reply. Where a log does not tell it, the one that explains the words
+        best.
+        """
+        if self.channel is None:
+            return draw.symbol
+        return tf.cond(
+            tf.reduce_all(draw.symbol >= 0),
+            lambda: draw.symbol,
+            lambda: self.response(state, slate).most_probable(draw),
+        )
+
+    def _num_offers(self, state, slate) -> tf.Tensor:
+        """int32 [B]: with that of this turn, if it offers another item than the last one."""
+        is_new = _is_offer(slate) & (slate.documents.item_id[:, 0] != state.last_item)
+        return state.num_offers + tf.cast(is_new, tf.int32)
+
+    def _mode_logits(self, state, slate) -> tf.Tensor:
         """[B, modes]; -inf where the act does not admit the mode."""
+        query = slate.query
         zero = tf.zeros_like(state.talkativeness)
         of_modes = tf.stack(
             [
@@ -347,12 +436,19 @@ class ConversationUsers(UserModel):
                 zero + self.per_user("rating"),
                 self.per_user("critiquing") + state.talkativeness,
                 self.per_user("refining") + state.talkativeness,
+                zero + self.per_user("inquiring"),
+                zero + self.per_user("requesting"),
+                zero + self.per_user("remarking"),
             ],
             axis=-1,
         )
         of_act = self.entries("act_effects", query.act, [len(Act), len(Mode)])
-        admitted = tf.gather(tf.constant(acts.admits()), query.act)
-        return tf.where(admitted, of_modes + of_act, -float("inf"))
+        phases = validation.table_shape("phase_effects", self.phase_effects)
+        num_phases = phases[-2] if phases.rank else 1
+        phase = tf.minimum(self._num_offers(state, slate), num_phases - 1)
+        of_phase = self.entries("phase_effects", phase, [num_phases, len(Mode)])
+        admitted = tf.gather(tf.constant(acts.admits(self.any_reply)), query.act)
+        return tf.where(admitted, of_modes + of_act + of_phase, -float("inf"))
 
     def _branches(self, state, slate, utility) -> list[tf.Tensor]:
         query, mask = slate.query, slate.mask
@@ -365,8 +461,9 @@ class ConversationUsers(UserModel):
             tf.one_hot(attribute, self.num_attributes, dtype=self.dtype), axis=1
         )
         offered *= tf.cast(acts.is_act(query, Act.CHIPS), self.dtype)[:, tf.newaxis]
+        certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
         return [
-            tf.zeros_like(state.talkativeness)[:, tf.newaxis],
+            certain,
             self._choice(state, query, mask, utility, is_compared),
             replies.answers(
                 query, views, self.per_user("answer_sharpness"), self.per_user("dont_know")
@@ -384,6 +481,9 @@ class ConversationUsers(UserModel):
                 self.per_user("refine_sharpness", 2),
                 self.per_user("salience", 2) * offered,
             ),
+            certain,
+            certain,
+            certain,
         ]
 
     def _choice(self, state, query, mask, utility, is_compared) -> tf.Tensor:
@@ -423,3 +523,8 @@ class ConversationUsers(UserModel):
         mode, value = self._split(symbol, slate.mask.shape[1])
         position = tf.where(mode == Mode.CHOOSE, value, -1)
         return tf.one_hot(position, slate.mask.shape[1], dtype=self.dtype)
+
+
+def _is_offer(slate) -> tf.Tensor:
+    """bool [B]: whether a turn offers items."""
+    return acts.is_act(slate.query, *_OFFERS) & slate.mask[:, 0]

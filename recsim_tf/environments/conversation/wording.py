@@ -1,5 +1,7 @@
 """Conversations in words."""
 
+import numpy as np
+
 from recsim_tf.core.wording import Wording
 from recsim_tf.environments.conversation.acts import (
     DONT_KNOW,
@@ -9,6 +11,7 @@ from recsim_tf.environments.conversation.acts import (
     Mode,
     alphabet,
 )
+from recsim_tf.language import Channel
 
 
 class ConversationWording(Wording):
@@ -17,11 +20,18 @@ class ConversationWording(Wording):
     Args:
       num_attributes: A.
       attribute_names: A names, or () for numbers.
+      channel: makes sentences of the words of users; None for users who do not speak.
     """
 
-    def __init__(self, num_attributes: int, attribute_names: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        num_attributes: int,
+        attribute_names: tuple[str, ...] = (),
+        channel: Channel | None = None,
+    ):
         self._num_attributes = num_attributes
         self._names = attribute_names
+        self._channel = channel
 
     def query(self, query, documents):
         act = Act(int(query.act))
@@ -35,10 +45,12 @@ class ConversationWording(Wording):
             return "asks: which of these do you like best?"
         if act is Act.CHIPS:
             return f"shows the chips {', '.join(attributes)}"
+        if act is Act.RESPOND:
+            return "responds"
         if act is Act.ASK:
             has_anchor = documents[0] is not None
             if not has_first:
-                return "asks: do you like 1?"
+                return "asks: do you like 1?" if has_anchor else "asks: what would you like?"
             return f"asks: more {attributes[0]}" + (" than 1?" if has_anchor else "?")
         return "says nothing"
 
@@ -46,6 +58,13 @@ class ConversationWording(Wording):
         return f"item {document.item_id}"
 
     def response(self, response, documents, query):
+        meaning = self._meaning(response, documents)
+        if self._channel is None:
+            return meaning
+        said = str(self._channel.text(np.asarray(response.words)))
+        return f'says: "{said}" ({meaning})' if said else meaning
+
+    def _meaning(self, response, documents) -> str:
         mode, value = (
             int(each)
             for each in alphabet(len(documents), self._num_attributes).split(response.symbol)
@@ -62,10 +81,16 @@ class ConversationWording(Wording):
             return f"answers: {answer}"
         if mode == Mode.RATE:
             return f"rates 1 at {value} of {NUM_RATINGS - 1}"
+        if mode == Mode.INQUIRE:
+            return "asks about 1"
+        if mode == Mode.REQUEST:
+            return "asks for something else"
+        if mode == Mode.REMARK:
+            return "makes a remark"
         if mode == Mode.CRITIQUE:
             more = value < self._num_attributes
             attribute = self._attribute(value % self._num_attributes)
-            return f"says: like 1, but {'more' if more else 'less'} {attribute}"
+            return f"wants 1, but {'more' if more else 'less'} {attribute}"
         return f"wants more {self._attribute(value)}"
 
     def user(self, user):

@@ -1,9 +1,11 @@
-"""Logged sessions, and their readers: rollouts, tables, episode logs, the Open Bandit Dataset and
-MovieLens.
+"""Logged sessions, and their readers: rollouts, tables, episode logs, the Open Bandit Dataset,
+MovieLens, IARD and SoftAttributes.
 
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
+from recsim_tf.fitting.logs.datasets.iard import INTENTS, AnnotatedDialogues, read_iard
+from recsim_tf.fitting.logs.datasets.iard_sessions import dialogue_log, iard_log
 from recsim_tf.fitting.logs.datasets.movielens.catalogue import (
     MovieCatalogue,
     movielens_items,
@@ -14,11 +16,17 @@ from recsim_tf.fitting.logs.datasets.movielens.movies import MovieFeatures, read
 from recsim_tf.fitting.logs.datasets.movielens.ratings import MovieLensLog, read_movielens
 from recsim_tf.fitting.logs.datasets.open_bandit.impressions import OpenBanditLog, read_open_bandit
 from recsim_tf.fitting.logs.datasets.open_bandit.pages import page_log
+from recsim_tf.fitting.logs.datasets.soft_attributes import (
+    SoftAttributes,
+    read_soft_attributes,
+    soft_attributes_log,
+)
 from recsim_tf.fitting.logs.episodes import from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.logs.simulated import simulated_log
 from recsim_tf.fitting.logs.tables.table import TableLog, from_table
+from recsim_tf.fitting.logs.tables.turns import TurnLog, from_turns
 from recsim_tf.fitting.logs.trajectories import (
     as_trajectory,
     from_trajectory,
@@ -26,6 +34,8 @@ from recsim_tf.fitting.logs.trajectories import (
 )
 
 __all__ = [
+    "INTENTS",
+    "AnnotatedDialogues",
     "MovieCatalogue",
     "MovieFeatures",
     "MovieLensLog",
@@ -33,19 +43,27 @@ __all__ = [
     "SessionLog",
     "SessionStream",
     "Sessions",
+    "SoftAttributes",
     "TableLog",
+    "TurnLog",
     "as_trajectory",
+    "dialogue_log",
     "from_episodes",
     "from_table",
     "from_trajectory",
+    "from_turns",
+    "iard_log",
     "movielens_items",
     "movielens_users",
     "page_log",
+    "read_iard",
     "read_movie_catalogue",
     "read_movielens",
     "read_movies",
     "read_open_bandit",
+    "read_soft_attributes",
     "scoring_simulator",
     "simulated_log",
+    "soft_attributes_log",
     "stream_episodes",
 ]

@@ -10,7 +10,6 @@ from recsim_tf.belief import evoi, expected_max, information_gain, predictive_en
 from recsim_tf.core import random, validation
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import Act, ConversationUsers, Query
-from recsim_tf.environments.conversation.acts import ADMITTED
 from recsim_tf.environments.conversation.attributes import degrees, in_sense
 from recsim_tf.policies.elicitation.outlook import Outlook, reply_log_probs
 
@@ -67,7 +66,7 @@ class Entry(abc.ABC):
         """[B, Q]: what the replies to the turns tell, by one of `MEASURES`; in the unit of the
         utilities for "evoi", else in nats.
         """
-        log_probs = reply_log_probs(users, view, turns, ADMITTED[self.act])
+        log_probs = reply_log_probs(users, view, turns, users.admitted(self.act))
         if measure == "evoi":
             return evoi(view.weights, view.utilities, log_probs)
         of = information_gain if measure == "information_gain" else predictive_entropy

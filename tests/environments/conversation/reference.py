@@ -6,14 +6,16 @@ import numpy as np
 
 from recsim_tf.environments.conversation import Act, ConversationUsers
 
-# Which modes an act admits, in the order NOTHING, CHOOSE, ANSWER, RATE, CRITIQUE, REFINE.
+# Which modes an act admits, in the order NOTHING, CHOOSE, ANSWER, RATE, CRITIQUE, REFINE, INQUIRE,
+# REQUEST, REMARK.
 ADMITTED = {
-    Act.SILENT: (1, 0, 0, 0, 0, 0),
-    Act.RECOMMEND: (1, 1, 0, 1, 1, 1),
-    Act.ENDORSE: (1, 1, 0, 1, 1, 1),
-    Act.COMPARE: (1, 1, 0, 0, 0, 0),
-    Act.ASK: (1, 0, 1, 0, 0, 0),
-    Act.CHIPS: (1, 1, 0, 0, 0, 1),
+    Act.SILENT: (1, 0, 0, 0, 0, 0, 0, 0, 0),
+    Act.RECOMMEND: (1, 1, 0, 1, 1, 1, 1, 1, 1),
+    Act.ENDORSE: (1, 1, 0, 1, 1, 1, 1, 1, 1),
+    Act.COMPARE: (1, 1, 0, 0, 0, 0, 0, 0, 0),
+    Act.ASK: (1, 0, 1, 0, 0, 0, 0, 0, 0),
+    Act.CHIPS: (1, 1, 0, 0, 0, 1, 0, 0, 0),
+    Act.RESPOND: (1, 0, 0, 0, 0, 1, 1, 1, 1),
 }
 
 
@@ -93,9 +95,12 @@ def reply_probs(users: ConversationUsers, person: Person, act, attributes, items
             users.rating,
             users.critiquing + person.talkativeness,
             users.refining + person.talkativeness,
+            users.inquiring,
+            users.requesting,
+            users.remarking,
         ]
     )
-    modes = modes + np.broadcast_to(users.act_effects, [6, 6])[act]
+    modes = modes + np.broadcast_to(users.act_effects, [7, 9])[act]
     modes = softmax(np.where(ADMITTED[act], modes, -np.inf))
-    branches = [np.ones(1), choose, answer, rate, critique, refine]
+    branches = [np.ones(1), choose, answer, rate, critique, refine, *[np.ones(1)] * 3]
     return np.concatenate([p * branch for p, branch in zip(modes, branches, strict=True)])

@@ -22,7 +22,7 @@ def test_a_query_is_padded_to_the_format_of_the_environment():
 
 def test_the_spec_has_the_ranges_of_acts_and_attributes():
     spec = query_spec(num_attributes=7, num_chips=2)
-    assert (spec.act.minimum, spec.act.maximum) == (0, 5)
+    assert (spec.act.minimum, spec.act.maximum) == (0, 6)
     assert (spec.attributes.minimum, spec.attributes.maximum) == (-1, 6)
     assert spec.attributes.shape == [2]
 
@@ -75,8 +75,8 @@ def test_what_an_act_needs_is_enough(session, slate, act, attributes):
 @pytest.mark.parametrize(
     ("slate", "act", "attributes", "message"),
     [
-        (FULL, 6, [], r"query.act must be in \[0, 5\]"),
-        (FULL, -1, [], r"query.act must be in \[0, 5\]"),
+        (FULL, 7, [], r"query.act must be in \[0, 6\]"),
+        (FULL, -1, [], r"query.act must be in \[0, 6\]"),
         (FULL, Act.ASK, [2], r"query.attributes must be in \[-1, 1\]"),
         (FULL, Act.CHIPS, [0, -2], r"query.attributes must be in \[-1, 1\]"),
         (EMPTY, Act.RECOMMEND, [], "RECOMMEND and ENDORSE must have an item at position 0"),

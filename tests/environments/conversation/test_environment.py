@@ -70,7 +70,7 @@ def test_random_turns_have_all_acts_and_all_kinds_of_replies(simulator, trajecto
     assert set(np.unique(response.act)) == set(Act)
     alphabet = recsim_tf.environments.conversation.alphabet(turns.K, turns.A)
     mode, _ = alphabet.split(response.symbol)
-    assert set(np.unique(mode)) == set(range(6))
+    assert set(np.unique(mode)) == set(range(9))
     active = trajectory.transitions.active.numpy()
     assert 0 < active[-1].sum() < NUM_USERS
 
@@ -102,12 +102,12 @@ def test_rewards_of_a_response():
         "utility": tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
         "act": tf.constant([1, 3, 4]),
     }
-    rest = dict.fromkeys(("dwell", "symbol", "attributes", "item_id"))
+    rest = dict.fromkeys(("dwell", "symbol", "attributes", "item_id", "words"))
     response = recsim_tf.environments.conversation.Response(**one, **rest)
-    costs = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+    costs = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     np.testing.assert_allclose(conversation_reward(response, costs), [1.9, -0.3, -0.4])
     np.testing.assert_allclose(chosen_utility(response), [2, 3, 0])
-    with pytest.raises(ValueError, match="act_costs must be 6 numbers, got 2"):
+    with pytest.raises(ValueError, match="act_costs must be 7 numbers, got 2"):
         conversation_reward(response, (0.0, 1.0))
 
 
@@ -115,7 +115,7 @@ def test_gin_sets_constants_and_rewards():
     gin.parse_config(
         [
             "ConversationUsers.num_attributes = 7",
-            "conversation_reward.act_costs = (0, 1, 1, 1, 1, 1)",
+            "conversation_reward.act_costs = (0, 1, 1, 1, 1, 1, 1)",
             "conversation.num_chips = 2",
         ]
     )

@@ -164,7 +164,7 @@ def test_patience_falls_by_effort_and_by_a_question_after_a_question():
     loss = np.float32([0, 1, 1, 1.5, 1.5, 1])
     np.testing.assert_allclose(state.patience - after.patience, loss, atol=1e-5)
     np.testing.assert_array_equal(after.last_act, act)
-    by_act = turns.users(effort=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6), annoyance=2.0)
+    by_act = turns.users(effort=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), annoyance=2.0)
     loss = np.float32([0.1, 0.5, 0.2, 2.4, 2.5, 0.5])
     np.testing.assert_allclose(
         state.patience - updated(by_act, state, act, [0] * 6).patience, loss, atol=1e-5
@@ -270,10 +270,10 @@ def test_all_gradients_are_finite_for_every_act_also_where_nothing_is_chosen_or_
         ),
         ({"sense_probs": (0.5,)}, "sense_probs must be non-negative and sum to 1"),
         ({"rating_cuts": (0.0, 1.0)}, r"rating_cuts must have shape \[cuts=4\].*, got \(2,\)"),
-        ({"effort": (1.0, 2.0)}, r"effort must .*\[acts=6\].*, got \(2,\)"),
+        ({"effort": (1.0, 2.0)}, r"effort must .*\[acts=7\].*, got \(2,\)"),
         (
-            {"act_effects": np.zeros([6, 2])},
-            r"act_effects must .*\[acts=6, modes=6\].*\(6, 2\)",
+            {"act_effects": np.zeros([7, 2])},
+            r"act_effects must .*\[acts=7, modes=9\].*\(7, 2\)",
         ),
         ({"patience_scale": 0.0}, r"patience_scale must be above 0, got 0\.0"),
         ({"talkativeness_scale": -1.0}, r"talkativeness_scale must be above 0, got -1\.0"),

@@ -24,7 +24,10 @@ def users(**changes) -> ConversationUsers:
         endorsement=0.7,
         critiquing=-0.4,
         refining=-0.6,
-        act_effects=np.random.default_rng(4).normal(size=[6, 6]).astype("f"),
+        inquiring=-0.8,
+        requesting=-1.2,
+        remarking=-1.5,
+        act_effects=np.random.default_rng(4).normal(size=[7, 9]).astype("f"),
     )
     return ConversationUsers(F, **(constants | changes))
 
@@ -41,6 +44,8 @@ def states(num_users: int, seed: int = 0) -> UserState:
         refinements=tf.zeros([num_users, A]),
         last_act=tf.zeros([num_users], tf.int32),
         accepted=tf.zeros([num_users], tf.bool),
+        num_offers=tf.zeros([num_users], tf.int32),
+        last_item=-tf.ones([num_users], tf.int32),
     )
 
 

@@ -1,0 +1,217 @@
+"""Seekers' intents in IARD: how probable they are after the recommender's act, how well words tell
+them, and how much more often an endorsed film is accepted.
+"""
+
+import numpy as np
+import tensorflow as tf
+from conversations.common import Bar, Section, Settings
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.choice import MultinomialLogit
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Slate
+from recsim_tf.environments.conversation import (
+    Act,
+    ConversationUsers,
+    Items,
+    Mode,
+    conversation,
+    query,
+)
+from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
+from recsim_tf.fitting.logs import (
+    INTENTS,
+    AnnotatedDialogues,
+    as_trajectory,
+    read_iard,
+    scoring_simulator,
+)
+from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
+from recsim_tf.language import Grammar, Vocabulary
+from recsim_tf.tables import text_table
+
+_NUM_GENRES = len(GENRES)
+_MAX_LENGTH, _MIN_USES = 30, 3
+_NUM_PHASES = 6
+_PRIOR = tfd.Normal(np.float32(0), np.float32(1))
+_SIZES = {False: {"splits": 5, "resamples": 40}, True: {"splits": 1, "resamples": 2}}
+
+
+def measure(settings: Settings) -> Section:
+    if not settings.path:
+        raise ValueError("--path must name the file of IARD, got none")
+    dialogues = read_iard(settings.path)
+    size = _SIZES[settings.quick]
+    found = [
+        _split(*dialogues.split(0.2, settings.seed + number)) for number in range(size["splits"])
+    ]
+    names = ("nats without the act", "nats", "top 1 by words", "top 1")
+    means = np.mean(found, axis=0)
+    errors = np.std(found, axis=0, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else [0.0] * 4
+    ratio, low, high = _endorsed_ratio(dialogues, size["resamples"], settings.seed)
+    rows = [("held out, 20 % of dialogues", "mean", "±")]
+    rows += [
+        (name, f"{mean:.3f}", f"{error:.3f}")
+        for name, mean, error in zip(names, means, errors, strict=True)
+    ]
+    figures = {
+        "iard.marginal_nats": float(means[0]),
+        "iard.nats": float(means[1]),
+        "iard.words_top1": float(means[2]),
+        "iard.top1": float(means[3]),
+        "iard.endorsed_ratio": ratio,
+        "iard.endorsed_ratio_low": low,
+        "iard.endorsed_ratio_high": high,
+    }
+    observed = _observed_ratio(dialogues)
+    lines = [
+        f"IARD, {len(dialogues.dialogue_ids)} dialogues, {len(dialogues.texts)} replies,"
+        f" {int(dialogues.intents.sum())} intents; {size['splits']} splits",
+        *text_table(rows).splitlines(),
+        f"acceptance of endorsed over plain recommendations: {ratio:.2f}, 95 % interval"
+        f" [{low:.2f}, {high:.2f}]; counted {observed:.2f}",
+        Bar("iard.nats", figures["iard.nats"], 0, 1.90).line(settings.quick),
+        Bar("iard.top1", figures["iard.top1"], 0.73, 1).line(settings.quick),
+    ]
+    return Section(figures, {"splits": [list(map(float, row)) for row in found]}, lines)
+
+
+def _simulator() -> Simulator:
+    """Conversations of one item, in which words say nothing."""
+    num_symbols = intent_symbols(_NUM_GENRES).shape[1]
+    silent = np.full([num_symbols, 1, 1, 3], -np.inf, np.float32)
+    silent[..., 0] = 0
+    users = ConversationUsers(
+        num_attributes=_NUM_GENRES,
+        any_reply=True,
+        channel=Grammar(Vocabulary(["hm"], 1), num_symbols, word_logits=silent),
+        are_replies_observed=False,
+        choice_model=MultinomialLogit(0.0),
+        choice_sharpness=1.0,
+        act_effects=np.zeros([len(Act), len(Mode)], np.float32),
+        phase_effects=np.zeros([_NUM_PHASES, len(Mode)], np.float32),
+        **dict.fromkeys(
+            (
+                "ignoring",
+                "rating",
+                "critiquing",
+                "refining",
+                "inquiring",
+                "requesting",
+                "remarking",
+            ),
+            0.0,
+        ),
+    )
+    return conversation(
+        users, Items(num_factors=users.num_factors), slate_size=1, num_candidates=20
+    )
+
+
+def _log(dialogues: AnnotatedDialogues, simulator: Simulator):
+    users = simulator.users
+    log = dialogue_log(dialogues, users.channel.vocabulary, users.num_factors)
+    return log._replace(response=log.response._replace(words=np.zeros_like(log.response.words)))
+
+
+def _fit(dialogues: AnnotatedDialogues, simulator: Simulator) -> FitResult:
+    parameters = {
+        "users.act_effects": Parameter(prior=_PRIOR),
+        "users.phase_effects": Parameter(prior=_PRIOR),
+        "users.choice_model.no_click_mass": Parameter(prior=_PRIOR),
+        "users.endorsement": Parameter(prior=_PRIOR),
+    }
+    return fit(
+        simulator,
+        parameters,
+        _log(dialogues, simulator),
+        LBFGS(max_iterations=200),
+        uncertainty=None,
+        progress=False,
+    )
+
+
+def _split(train: AnnotatedDialogues, test: AnnotatedDialogues) -> tuple[float, ...]:
+    simulator = _simulator()
+    result = _fit(train, simulator)
+    log = _log(test, simulator)
+    num_labels = int(log.length.sum())
+    scorer = scoring_simulator(result.simulator)
+    scores = scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).response
+    nats = -float(tf.reduce_sum(scores)) / num_labels
+    rows, train_labels = train.labels()
+    _, labels = test.labels()
+    counts = np.bincount(train_labels, minlength=len(INTENTS)) + 0.5
+    # Which of two intents an inquiry is, the mode does not tell.
+    shares = np.ones(len(INTENTS))
+    two = [list(INTENTS).index(name) for name in ("inquire", "opinion")]
+    shares[two] = counts[two] / counts[two].sum()
+    nats -= float(np.log(shares)[labels].mean())
+    marginal = np.log(counts / counts.sum())
+    given_act = np.exp(_reply_log_probs(result.simulator, test)) @ intent_symbols(_NUM_GENRES).T
+    vocabulary = Vocabulary.of_texts(list(train.texts), _MAX_LENGTH, _MIN_USES)
+    channel = Grammar.of_texts(train_labels, train.texts[rows], len(INTENTS), vocabulary)
+    evidence = channel.evidence(vocabulary.ids(list(test.texts))).numpy()
+    top = []
+    for prior in (marginal, np.log(given_act * shares)):
+        best = (evidence + prior).argmax(axis=1)
+        top.append(float(test.intents[np.arange(len(best)), best].mean()))
+    return -float(marginal[labels].mean()), nats, *top
+
+
+def _reply_log_probs(simulator: Simulator, dialogues: AnnotatedDialogues) -> np.ndarray:
+    """[U, R]: of the replies to each act, before words are heard."""
+    users = simulator.users
+    num_users = len(dialogues.texts)
+    draws = tf.nest.map_structure(tf.zeros_like, users.initial_draws(num_users).sample(seed=0))
+    offers = tf.constant(dialogues.num_offers)
+    is_offer = (dialogues.act == Act.ENDORSE) | (dialogues.act == Act.RECOMMEND)
+    state = users.initial_state(draws)._replace(num_offers=offers - tf.cast(is_offer, tf.int32))
+    ids = tf.zeros([num_users, 1], tf.int32)
+    slate = Slate(
+        simulator.documents.describe(ids, ()),
+        tf.ones([num_users, 1], tf.bool),
+        query(tf.constant(dialogues.act)),
+    )
+    return users.alternatives(state, slate).log_probs.numpy()
+
+
+def _endorsed_ratio(
+    dialogues: AnnotatedDialogues, num_resamples: int, seed: int
+) -> tuple[float, float, float]:
+    """How much more often an endorsed film is accepted, by the fit, and an interval from fits to
+    dialogues that are drawn again.
+    """
+    simulator = _simulator()
+
+    def ratio(some: AnnotatedDialogues) -> float:
+        fitted = _fit(some, simulator).simulator
+        offered = np.isin(dialogues.act, (Act.ENDORSE, Act.RECOMMEND))
+        rates = []
+        for act in (Act.ENDORSE, Act.RECOMMEND):
+            asked = dialogues._replace(act=np.where(offered, act, dialogues.act).astype(np.int32))
+            probs = np.exp(_reply_log_probs(fitted, asked))[offered]
+            rates.append(probs[:, 1].mean())
+        return float(rates[0] / rates[1])
+
+    generator = np.random.default_rng([seed, 5])
+    num_dialogues = len(dialogues.dialogue_ids)
+    found = []
+    for _ in range(num_resamples):
+        chosen = generator.integers(num_dialogues, size=num_dialogues)
+        rows = [np.flatnonzero(dialogues.dialogue == one) for one in chosen]
+        again = np.repeat(np.arange(num_dialogues), list(map(len, rows))).astype(np.int32)
+        some = dialogues._take(np.concatenate(rows))._replace(dialogue=again)
+        found.append(ratio(some))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return ratio(dialogues), float(low), float(high)
+
+
+def _observed_ratio(dialogues: AnnotatedDialogues) -> float:
+    accept = list(INTENTS).index("accept")
+    rates = [
+        dialogues.intents[dialogues.act == act, accept].sum()
+        / dialogues.intents[dialogues.act == act].sum()
+        for act in (Act.ENDORSE, Act.RECOMMEND)
+    ]
+    return float(rates[0] / rates[1])

@@ -1,0 +1,201 @@
+"""A grammar without a tree: templates, each a word drawn at each position."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import random, validation
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import Range
+from recsim_tf.language.channel import Channel
+from recsim_tf.language.vocabulary import Vocabulary
+
+
+@gin.configurable
+class Grammar(Channel):
+    """A mixture of templates. A template is a product of categoricals, the words at each position:
+
+        p(words | symbol) = sum over m of softmax(template_logits[symbol])[m]
+            * product over l of softmax(word_logits[symbol, m, l])[words[l]].
+
+    The probability is exact, and differentiable in both tables. `of_phrases` makes the tables of
+    phrases that people say, `of_texts` of texts whose symbols are known:
+
+        vocabulary = Vocabulary(["yes", "no", "not", "really"], max_length=2)
+        grammar = Grammar.of_phrases({0: ["no", "not really"], 1: ["yes"]}, vocabulary)
+
+    Args:
+      vocabulary: of V words, and texts of L words.
+      num_symbols: R.
+      template_logits: [R, M], of the templates of each symbol; -inf for one that it lacks. None for
+        one template each.
+      word_logits: [R, M, L, V], of the words at each position, -inf for one that never stands
+        there; or [R, M, 1, V], the same at all positions. None for words that are all equally
+        likely, which a fit can start from.
+
+    Raises:
+      ValueError: for tables of other sizes.
+    """
+
+    vocabulary: Vocabulary
+    num_symbols: int = 1
+    template_logits: Any = parameter(None, rank=2, low=-float("inf"))
+    word_logits: Any = parameter(None, rank=4, low=-float("inf"))
+
+    def check(self):
+        if not isinstance(self.vocabulary, Vocabulary):
+            raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
+        validation.check_count(num_symbols=self.num_symbols)
+        kind = self.dtype.as_numpy_dtype
+        if self.template_logits is None:
+            self.template_logits = np.zeros([self.num_symbols, 1], kind)
+        sizes = validation.table_shape("template_logits", self.template_logits)
+        if sizes.rank != 2 or sizes[0] != self.num_symbols:
+            raise ValueError(
+                f"template_logits must have shape [num_symbols={self.num_symbols}, M], got {sizes}"
+            )
+        if self.word_logits is None:
+            self.word_logits = np.zeros([*sizes, 1, self.num_words], kind)
+        shape = validation.table_shape("word_logits", self.word_logits)
+        wanted = [*sizes, self.max_length, self.num_words]
+        if shape != wanted and shape != [*sizes, 1, self.num_words]:
+            raise ValueError(f"word_logits must have shape {wanted}, got {shape}")
+
+    @classmethod
+    def of_phrases(
+        cls,
+        phrases: Mapping[int, Sequence[str]],
+        vocabulary: Vocabulary | None = None,
+        slip: float = 0.01,
+        dtype: tf.DType = tf.float32,
+    ) -> Self:
+        """The grammar of phrases, which are equally likely. A phrase that several symbols have is
+        ambiguous.
+
+        Args:
+          phrases: texts of each symbol in [0, R).
+          vocabulary: by default all words of the phrases.
+          slip: the probability that a word is replaced by any one, in [0, 1). Without slips, words
+            that are no phrase are impossible.
+          dtype: of the tables.
+
+        Raises:
+          ValueError: for a symbol without phrases, or a slip out of range.
+        """
+        Range(low=0, below=1).check_number("slip", slip)
+        if set(phrases) != set(range(len(phrases))) or not all(phrases.values()):
+            raise ValueError(
+                "phrases must have a list of phrases for each symbol 0, 1, ..., got the symbols"
+                f" {', '.join(map(str, phrases)) or 'none'}"
+            )
+        if vocabulary is None:
+            texts = [phrase for of_symbol in phrases.values() for phrase in of_symbol]
+            vocabulary = Vocabulary.of_texts(texts, max(len(text.split()) for text in texts))
+        num_templates = max(map(len, phrases.values()))
+        templates = np.zeros([len(phrases), num_templates])
+        words = np.zeros([len(phrases), num_templates, vocabulary.max_length], np.int64)
+        for symbol, of_symbol in phrases.items():
+            templates[symbol, : len(of_symbol)] = 1 / len(of_symbol)
+            words[symbol, : len(of_symbol)] = vocabulary.ids(list(of_symbol)).numpy()
+        chosen = np.eye(vocabulary.size)[words]
+        probs = (1 - slip) * chosen + slip / vocabulary.size
+        tables = (_logs(table, dtype) for table in (templates, probs))
+        return cls(vocabulary, len(phrases), *tables, dtype=dtype)
+
+    @classmethod
+    def of_texts(
+        cls,
+        symbols: Sequence[int] | np.ndarray,
+        texts: Sequence[str],
+        num_symbols: int,
+        vocabulary: Vocabulary,
+        smoothing: float = 0.5,
+        dtype: tf.DType = tf.float32,
+    ) -> Self:
+        """A bag of words for each symbol: the words of a text are drawn independently, whatever
+        their position, and how many there are does not depend on the symbol. As a classifier of
+        symbols it is naive Bayes.
+
+        Args:
+          symbols: int [S], in [0, R).
+          texts: [S].
+          num_symbols: R.
+          vocabulary: of texts.
+          smoothing: how often each word is taken to have been used with each symbol, beside the
+            texts; positive.
+          dtype: of the tables.
+
+        Raises:
+          ValueError: for symbols out of range, or a smoothing that is not positive.
+        """
+        Range(above=0).check_number("smoothing", smoothing)
+        known = np.asarray(symbols)
+        if known.shape != (len(texts),) or not len(texts):
+            raise ValueError(f"symbols must be one for each of {len(texts)} texts")
+        if known.min() < 0 or known.max() >= num_symbols:
+            raise ValueError(f"symbols must be in [0, num_symbols={num_symbols})")
+        words = vocabulary.ids(list(texts)).numpy()
+        counts = np.full([num_symbols, vocabulary.size], float(smoothing))
+        np.add.at(counts, (known[:, np.newaxis], words), words > 0)
+        counts[:, 0] = 0
+        empty = ((words == 0).sum() + smoothing) / (words.size + 2 * smoothing)
+        probs = (1 - empty) * counts / counts.sum(axis=1, keepdims=True)
+        probs[:, 0] = empty
+        logits = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
+        return cls(vocabulary, num_symbols, word_logits=logits, dtype=dtype)
+
+    @property
+    def num_words(self):
+        return self.vocabulary.size
+
+    @property
+    def max_length(self):
+        return self.vocabulary.max_length
+
+    def speak(self, symbol, seed):
+        template_seed, word_seed = random.split_seed(seed, 2)
+        templates = tf.nn.softmax(tf.gather(self._table("template_logits"), symbol))
+        u = random.uniform(_shape(symbol), template_seed, self.dtype)
+        template = random.categorical_from_uniform(u, templates)
+        logits = tf.gather_nd(self._table("word_logits"), tf.stack([symbol, template], axis=-1))
+        u = random.uniform([*_shape(symbol), self.max_length], word_seed, self.dtype)
+        return random.categorical_from_uniform(u, tf.nn.softmax(logits))
+
+    def evidence(self, words):
+        log_templates = tf.nn.log_softmax(self._table("template_logits"))
+        num_symbols, num_templates = log_templates.shape
+        by_word = tf.transpose(tf.nn.log_softmax(self._table("word_logits")), [2, 3, 0, 1])
+        by_word = tf.reshape(by_word, [*by_word.shape[:2], num_symbols * num_templates])
+        total = tf.reshape(log_templates, [-1])
+        for place in range(self.max_length):
+            total += tf.gather(by_word[min(place, by_word.shape[0] - 1)], words[..., place])
+        total = tf.reshape(total, [*_shape(words)[:-1], num_symbols, num_templates])
+        return logsumexp(total)
+
+    def text(self, words):
+        return self.vocabulary.texts(words)
+
+    def _table(self, name: str) -> tf.Tensor:
+        return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
+
+
+def logsumexp(values: tf.Tensor) -> tf.Tensor:
+    """As `tf.reduce_logsumexp` over the last axis, with gradient zero where all values are -inf."""
+    possible = tf.reduce_any(values > -float("inf"), axis=-1)
+    safe = tf.where(possible[..., tf.newaxis], values, tf.zeros([], values.dtype))
+    return tf.where(possible, tf.reduce_logsumexp(safe, axis=-1), -float("inf"))
+
+
+def _logs(probs: np.ndarray, dtype: tf.DType) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log(probs).astype(dtype.as_numpy_dtype)
+
+
+def _shape(tensor) -> list:
+    """The shape, with integers where it is static."""
+    static = tensor.shape.as_list()
+    dynamic = tf.shape(tensor)
+    return [dynamic[axis] if size is None else size for axis, size in enumerate(static)]

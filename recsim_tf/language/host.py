@@ -1,0 +1,121 @@
+"""A channel made of Python callables, for a language model or a classifier of the user's own."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import validation
+from recsim_tf.core.execution import is_for_xla
+from recsim_tf.language.channel import Channel
+
+
+@gin.configurable
+class HostLanguageModel(Channel):
+    """Speaks and hears by two callables, which run in Python on the host: a large language model,
+    or a classifier of intents.
+
+        def verbalise(reply):  # {"mode": "critique", "attribute": "funny", "more": True}
+            return model.generate(f"Say as a customer: {reply}")
+
+        def score(text, replies):  # log p(text | reply) of each, up to a constant
+            return [model.log_prob(text, given=f"Say as a customer: {reply}") for reply in replies]
+
+        channel = HostLanguageModel(
+            verbalise, score, conversation.described_replies(slate_size=3, attribute_names=names)
+        )
+
+    A classifier of replies has p(reply | text), and its `score` is log p(reply | text) - log
+    p(reply). Words are the bytes of the text in UTF-8, so that no word is unknown.
+
+    The callables run once for each user and turn, one after the other, wherever the graph runs.
+    They work in eager and graph mode. Under XLA, and in exported policies, they cannot run. They
+    have no gradient, and draw by themselves what they draw: the same seed gives the same words only
+    if they do.
+
+    Args:
+      verbalise: puts the description of a symbol into a text.
+      score: gives the log-probability of a text for the R descriptions, a list of R numbers.
+      replies: the descriptions of the R symbols, such as dicts.
+      max_length: L, the bytes of a text; the rest of a longer one is not heard.
+
+    Raises:
+      ValueError: for callables that are none, or no replies; when words are spoken or heard, for
+        results of another kind, and inside a function that XLA compiles.
+    """
+
+    verbalise: Callable[[Any], str]
+    score: Callable[[str, Sequence[Any]], Sequence[float]]
+    replies: Sequence[Any]
+    max_length: int = 200
+
+    def check(self):
+        for name in ("verbalise", "score"):
+            if not callable(self._value(name)):
+                raise ValueError(f"{name} must be callable, got {self._value(name)!r}")
+        if isinstance(self.replies, str) or not len(self.replies):
+            raise ValueError(f"replies must describe each symbol, got {self.replies!r}")
+        validation.check_count(max_length=self.max_length)
+
+    @property
+    def num_symbols(self):
+        return len(self.replies)
+
+    @property
+    def num_words(self):
+        return 256
+
+    def speak(self, symbol, seed):
+        del seed
+        shape = [*symbol.shape, self.max_length]
+        return tf.ensure_shape(self._on_host(self._spoken, symbol, tf.int32), shape)
+
+    def evidence(self, words):
+        shape = [*words.shape[:-1], self.num_symbols]
+        return tf.ensure_shape(self._on_host(self._heard, words, self.dtype), shape)
+
+    def text(self, words):
+        words = np.asarray(words)
+        texts = [_decoded(row) for row in words.reshape([-1, words.shape[-1]])]
+        return np.array(texts, object).reshape(words.shape[:-1])
+
+    def _on_host(self, function, tensor, dtype):
+        if is_for_xla():
+            raise ValueError(
+                "HostLanguageModel runs in Python and cannot be compiled by XLA: leave jit_compile"
+                " False"
+            )
+        return tf.numpy_function(function, [tensor], dtype)
+
+    def _spoken(self, symbols: np.ndarray) -> np.ndarray:
+        words = np.zeros([*symbols.shape, self.max_length], np.int32)
+        for place in np.ndindex(symbols.shape):
+            text = self.verbalise(self.replies[int(symbols[place])])
+            if not isinstance(text, str):
+                raise ValueError(f"verbalise must return a string, got {text!r}")
+            encoded = text.encode()[: self.max_length]
+            words[place][: len(encoded)] = np.frombuffer(encoded, np.uint8)
+        return words
+
+    def _heard(self, words: np.ndarray) -> np.ndarray:
+        scores = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
+        for place in np.ndindex(words.shape[:-1]):
+            # Nothing was said, and it tells nothing.
+            if words[place].any():
+                scores[place] = self._scores(_decoded(words[place]))
+        return scores
+
+    def _scores(self, text: str) -> np.ndarray:
+        scores = np.asarray(self.score(text, self.replies), np.float64)
+        if scores.shape != (self.num_symbols,) or np.isnan(scores).any():
+            raise ValueError(
+                f"score must return {self.num_symbols} numbers, one for each reply, got"
+                f" {scores.tolist()}"
+            )
+        return scores
+
+
+def _decoded(words: np.ndarray) -> str:
+    return bytes(words[words > 0].astype(np.uint8)).decode(errors="ignore")

@@ -1,0 +1,296 @@
+"""A recurrent network that puts replies into words."""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import random, validation
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import Range, known_numbers
+from recsim_tf.language.channel import Channel
+from recsim_tf.language.vocabulary import Vocabulary
+
+
+@gin.configurable
+class Recurrent(Channel):
+    """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078) that draws word after word, given
+    the features of the symbol. Word 0 ends the text.
+
+    The probability of a text is exact: the product of those of its words. Evidence takes R passes
+    through the network. `of_texts` trains one:
+
+        channel = Recurrent.of_texts(symbols, texts, features, vocabulary)
+
+    Args:
+      vocabulary: of V words, and texts of L words.
+      features: [R, F], of the symbols, such as which mode and which attribute a symbol has. What
+        symbols share, such as the attribute, their words share too.
+      num_units: of the recurrent layer, and the size of the embedding of words.
+      weights: of all layers, as one vector; None for those of an untrained network.
+      seed: of untrained weights, an integer.
+
+    Raises:
+      ValueError: for another number of weights, or weights that are no numbers: `fit` cannot train
+        a network.
+    """
+
+    vocabulary: Vocabulary
+    features: Any
+    num_units: int = 64
+    weights: Any = parameter(None, rank=1)
+    seed: int = 0
+
+    def check(self):
+        if not isinstance(self.vocabulary, Vocabulary):
+            raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
+        validation.check_count(num_units=self.num_units)
+        validation.check_at_least(0, seed=self.seed)
+        if validation.table_shape("features", self.features).rank != 2:
+            raise ValueError("features must have shape [R, F]")
+        with tf.init_scope():
+            self._features = tf.cast(tf.convert_to_tensor(self.features), self.dtype)
+            self._network = _Network(
+                self.num_words, self._features.shape[1], self.num_units, self.dtype, self.seed
+            )
+            if self.weights is not None:
+                numbers = known_numbers("weights", self.weights)
+                if numbers is None:
+                    raise ValueError("weights must be numbers: train a Recurrent by of_texts")
+                self._network.assign(numbers)
+
+    @classmethod
+    def of_texts(
+        cls,
+        symbols: Sequence[int] | np.ndarray,
+        texts: Sequence[str],
+        features: Any,
+        vocabulary: Vocabulary,
+        num_units: int = 64,
+        held_out: float = 0.1,
+        max_passes: int = 60,
+        patience: int = 5,
+        batch_size: int = 32,
+        learning_rate: float = 3e-3,
+        dropout: float = 0.4,
+        seed: int = 0,
+        dtype: tf.DType = tf.float32,
+    ) -> Self:
+        """A channel trained on texts whose symbols are known, by Adam, until texts that are held
+        out get no more probable.
+
+        Args:
+          symbols: int [S], in [0, R).
+          texts: [S].
+          features: [R, F].
+          vocabulary: of texts.
+          num_units: as above.
+          held_out: part of the texts, in (0, 1).
+          max_passes: at most so many passes through the texts.
+          patience: passes without progress after which training stops.
+          batch_size: texts of a step.
+          learning_rate: of Adam; positive.
+          dropout: part of the inputs of the layers that a step leaves out, in [0, 1).
+          seed: of everything that is drawn.
+          dtype: of the weights.
+
+        Raises:
+          ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
+        """
+        validation.check_count(max_passes=max_passes, patience=patience, batch_size=batch_size)
+        Range(above=0, below=1).check_number("held_out", held_out)
+        Range(above=0).check_number("learning_rate", learning_rate)
+        Range(low=0, below=1).check_number("dropout", dropout)
+        untrained = cls(vocabulary, features, num_units, seed=seed, dtype=dtype)
+        known = np.asarray(symbols)
+        if known.shape != (len(texts),) or len(texts) < 2:
+            raise ValueError(f"symbols must be one for each of two texts or more, got {len(texts)}")
+        if known.min() < 0 or known.max() >= untrained.num_symbols:
+            raise ValueError(f"symbols must be in [0, {untrained.num_symbols})")
+        words = vocabulary.ids(list(texts)).numpy()
+        inputs = (untrained._features.numpy()[known], words)
+        order = np.random.default_rng(seed).permutation(len(texts))
+        count = min(max(round(held_out * len(texts)), 1), len(texts) - 1)
+        kept, train = order[:count], order[count:]
+        network = untrained._network
+        model = network.trainable(vocabulary.max_length, dropout)
+        model.compile(
+            tf.keras.optimizers.Adam(learning_rate),
+            tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            weighted_metrics=[],
+        )
+
+        def examples(rows):
+            taken = tuple(array[rows] for array in inputs)
+            return tf.data.Dataset.from_tensor_slices((taken, words[rows], _counts(words[rows])))
+
+        stop = tf.keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+        with _without_warnings():
+            model.fit(
+                examples(train).shuffle(len(train), seed=seed).batch(batch_size),
+                validation_data=examples(kept).batch(batch_size),
+                epochs=max_passes,
+                callbacks=[stop],
+                verbose=0,
+            )
+        return cls(vocabulary, features, num_units, network.weights(), seed=seed, dtype=dtype)
+
+    @property
+    def num_symbols(self):
+        return self._features.shape[0]
+
+    @property
+    def num_words(self):
+        return self.vocabulary.size
+
+    @property
+    def max_length(self):
+        return self.vocabulary.max_length
+
+    def speak(self, symbol, seed):
+        features = tf.gather(self._features, symbol)
+        state = self._network.begin(features)
+        word = tf.zeros_like(symbol)
+        ended = tf.zeros_like(symbol, tf.bool)
+        u = random.uniform([*symbol.shape, self.max_length], seed, self.dtype)
+        words = []
+        for place in range(self.max_length):
+            logits, state = self._network.step(word, features, state)
+            word = random.categorical_from_uniform(u[..., place], tf.nn.softmax(logits))
+            word = tf.where(ended, 0, word)
+            ended |= word == 0
+            words.append(word)
+        return tf.stack(words, axis=-1)
+
+    def evidence(self, words):
+        flat = tf.reshape(words, [-1, self.max_length])
+        num_texts = flat.shape[0] or tf.shape(flat)[0]
+        features = tf.tile(self._features, [num_texts, 1])
+        repeated = tf.repeat(flat, self.num_symbols, axis=0)
+        log_probs = self._network.log_probs(features, repeated)
+        return tf.reshape(log_probs, tf.concat([tf.shape(words)[:-1], [self.num_symbols]], axis=0))
+
+    def text(self, words):
+        return self.vocabulary.texts(words)
+
+
+class _Network:
+    """The layers: an embedding of words, a recurrent layer, and logits of the next word.
+
+    Args:
+      num_words: V.
+      num_features: F.
+      num_units: of the embedding and the recurrent layer.
+      dtype: of the weights.
+      seed: of their initial values.
+    """
+
+    def __init__(
+        self, num_words: int, num_features: int, num_units: int, dtype: tf.DType, seed: int
+    ):
+        layers = tf.keras.layers
+
+        def initializer(number):
+            return tf.keras.initializers.GlorotUniform(seed=10 * seed + number)
+
+        self._embed = layers.Embedding(
+            num_words, num_units, embeddings_initializer=initializer(0), dtype=dtype
+        )
+        self._begin = layers.Dense(
+            num_units, "tanh", kernel_initializer=initializer(1), dtype=dtype
+        )
+        self._cell = layers.GRUCell(
+            num_units,
+            kernel_initializer=initializer(2),
+            recurrent_initializer=tf.keras.initializers.Orthogonal(seed=10 * seed + 3),
+            dtype=dtype,
+        )
+        self._logits = layers.Dense(num_words, kernel_initializer=initializer(4), dtype=dtype)
+        self._layers = (self._embed, self._begin, self._cell, self._logits)
+        features = tf.zeros([1, num_features], dtype)
+        self.step(tf.zeros([1], tf.int32), features, self.begin(features))
+
+    def begin(self, features: tf.Tensor) -> tf.Tensor:
+        """The state [N, U] before the first word, of features [N, F]."""
+        return self._begin(features)
+
+    def step(
+        self, word: tf.Tensor, features: tf.Tensor, state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits [N, V] of the next word and the next state, after words int32 [N]."""
+        inputs = tf.concat([self._embed(word), features], axis=-1)
+        output, state = self._cell(inputs, state)
+        return self._logits(output), state
+
+    def log_probs(self, features: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+        """[N]: of texts int32 [N, L], given features [N, F]."""
+        state = self.begin(features)
+        before = tf.zeros_like(words[:, 0])
+        ended = tf.zeros_like(before, tf.bool)
+        total = tf.zeros_like(features[:, 0])
+        for word in tf.unstack(words, axis=1):
+            logits, state = self.step(before, features, state)
+            log_prob = -tf.nn.sparse_softmax_cross_entropy_with_logits(word, logits)
+            # Nothing follows the end.
+            after = tf.where(word == 0, tf.zeros([], total.dtype), -float("inf"))
+            total += tf.where(ended, after, log_prob)
+            ended |= word == 0
+            before = word
+        return total
+
+    def trainable(self, max_length: int, dropout: float) -> tf.keras.Model:
+        """The same layers as a model of features and texts, whose outputs are the logits of every
+        word, [N, L, V].
+        """
+        layers, dtype = tf.keras.layers, self._embed.dtype
+        drop = [layers.Dropout(dropout, seed=number, dtype=dtype) for number in range(2)]
+        features = tf.keras.Input([self._begin.kernel.shape[0]], dtype=dtype)
+        words = tf.keras.Input([max_length], dtype=tf.int32)
+        before = layers.Lambda(lambda words: tf.pad(words[:, :-1], [[0, 0], [1, 0]]))(words)
+        repeated = layers.RepeatVector(max_length, dtype=dtype)(features)
+        inputs = layers.Concatenate(dtype=dtype)([drop[0](self._embed(before)), repeated])
+        recurrent = layers.RNN(self._cell, return_sequences=True, unroll=True, dtype=dtype)
+        outputs = recurrent(inputs, initial_state=self._begin(features))
+        return tf.keras.Model([features, words], self._logits(drop[1](outputs)))
+
+    def weights(self) -> np.ndarray:
+        """All weights as one vector."""
+        return np.concatenate(
+            [each.ravel() for layer in self._layers for each in layer.get_weights()]
+        )
+
+    def assign(self, vector: np.ndarray) -> None:
+        """Sets all weights from one vector.
+
+        Raises:
+          ValueError: for another number of weights.
+        """
+        shapes = [[weight.shape for weight in layer.get_weights()] for layer in self._layers]
+        sizes = [np.prod(shape, dtype=int) for of_layer in shapes for shape in of_layer]
+        if vector.shape != (sum(sizes),):
+            raise ValueError(f"weights must be {sum(sizes)} numbers, got shape {vector.shape}")
+        parts = iter(np.split(vector, np.cumsum(sizes)[:-1]))
+        for layer, of_layer in zip(self._layers, shapes, strict=True):
+            layer.set_weights([next(parts).reshape(shape) for shape in of_layer])
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """AutoGraph, which Keras asks for in vain, warns in Python 3.13."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _counts(words: np.ndarray) -> np.ndarray:
+    """[N, L]: 1 for the words of texts and the one that ends them, else 0."""
+    ended = np.cumsum(words == 0, axis=1)
+    return ((words > 0) | (ended == 1)).astype(np.float32)

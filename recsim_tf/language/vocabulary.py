@@ -1,0 +1,116 @@
+"""Words as numbers, and numbers as words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Self
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import validation
+
+
+@gin.configurable
+class Vocabulary:
+    """The words of a channel. Number 0 stands for no word and pads a text, 1 for a word that is not
+    known, and 2, 3, ... for the words in their order.
+
+        vocabulary = Vocabulary(["yes", "no", "not", "really"], max_length=3)
+        vocabulary.ids(["Not really!", "nope"])  # [[4, 5, 0], [1, 0, 0]]
+        vocabulary.texts([[4, 5, 0]])  # ["not really"]
+
+    Texts are split at white space, in lower case and without punctuation, by
+    `tf.keras.layers.TextVectorization`.
+
+    Attributes:
+      words: as given.
+      max_length: L.
+      size: V, the words and the two numbers that are none.
+
+    Args:
+      words: all different, in lower case and without punctuation.
+      max_length: L, the words of a text; the rest of a longer one is not heard.
+
+    Raises:
+      ValueError: for no words, for a word that is no word or comes twice, or max_length out of
+        range.
+    """
+
+    def __init__(self, words: Sequence[str], max_length: int):
+        validation.check_count(max_length=max_length)
+        if isinstance(words, str) or not len(words):
+            raise ValueError(f"words must be a list of words, got {words!r}")
+        for index, word in enumerate(words):
+            if not isinstance(word, str) or _split([word]) != [[word]]:
+                raise ValueError(
+                    f"words[{index}] must be one word in lower case without punctuation, got"
+                    f" {word!r}"
+                )
+        if len(set(words)) != len(words):
+            raise ValueError(
+                f"words must differ, got {Counter(words).most_common(1)[0][0]!r} twice"
+            )
+        self.words = tuple(words)
+        self.max_length = max_length
+        self.size = len(words) + 2
+        with tf.init_scope():
+            self._vectorize = tf.keras.layers.TextVectorization(
+                standardize=_standard, output_sequence_length=max_length, vocabulary=list(words)
+            )
+            self._look_up = tf.keras.layers.StringLookup(
+                vocabulary=list(words), mask_token="", invert=True
+            )
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str], max_length: int, min_uses: int = 1) -> Self:
+        """The vocabulary of texts, the most frequent words first.
+
+        Args:
+          texts: all that were said.
+          max_length: L.
+          min_uses: how often a word must be used; others are not known.
+
+        Raises:
+          ValueError: if no word is used so often, or an argument is out of range.
+        """
+        validation.check_count(min_uses=min_uses)
+        uses = Counter(word for words in _split(texts) for word in words)
+        kept = sorted(word for word, count in uses.items() if count >= min_uses)
+        if not kept:
+            raise ValueError(f"texts must use a word min_uses={min_uses} times, got none")
+        return cls(sorted(kept, key=lambda word: -uses[word]), max_length)
+
+    def ids(self, texts) -> tf.Tensor:
+        """The words of texts, int32 [..., L].
+
+        Args:
+          texts: strings [...].
+        """
+        texts = tf.convert_to_tensor(texts, tf.string)
+        flat = tf.cast(self._vectorize(tf.reshape(texts, [-1])), tf.int32)
+        return tf.reshape(flat, tf.concat([tf.shape(texts), [self.max_length]], axis=0))
+
+    def texts(self, words) -> np.ndarray:
+        """The texts of words as Python strings, an array [...].
+
+        Args:
+          words: int32 [..., L], as numbers.
+        """
+        found = self._look_up(tf.cast(words, tf.int64))
+        joined = tf.strings.strip(tf.strings.reduce_join(found, axis=-1, separator=" "))
+        # Words with nothing between them.
+        joined = tf.strings.regex_replace(joined, " +", " ").numpy()
+        return np.vectorize(bytes.decode, otypes=[object])(joined)
+
+
+def _standard(texts: tf.Tensor) -> tf.Tensor:
+    """Texts in lower case, without apostrophes, and with a space for other punctuation."""
+    lower = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), "['\u2019]", "")
+    return tf.strings.regex_replace(lower, "[[:punct:]]", " ")
+
+
+def _split(texts: Sequence[str]) -> list[list[str]]:
+    """The words of texts."""
+    words = tf.strings.split(_standard(tf.constant(list(texts), tf.string))).to_list()
+    return [[word.decode() for word in text] for text in words]

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf import fitting
+from recsim_tf.environments.soft_attributes import AttributeRaters, soft_attributes
+
+
+def test_the_relation_is_an_ordered_logit_of_the_difference_of_degrees():
+    raters = AttributeRaters(
+        num_raters=1,
+        num_attributes=1,
+        num_films=3,
+        num_factors=2,
+        directions=[[[1.0, 2.0]]],
+        factors=[[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]],
+        offsets=[[0.0, 0.5, 0.0]],
+        scales=[2.0],
+        widths=[0.5],
+        shifts=[0.1],
+    )
+    simulator = soft_attributes(raters, slate_size=2, num_candidates=2)
+    query = simulator.query_spec._replace(attribute=tf.constant([0]), reference=tf.constant([0]))
+    slate = recsim_tf.Slate(tf.constant([[1, 2]]), tf.constant([[True, True]]), query)
+    state = raters.initial_draws(1).sample(seed=1)
+    probs = tf.exp(raters.relations(state, slate).categorical_log_probs())[0].numpy()
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    # Degrees 2.5 and 6 beside 1 of the reference.
+    for row, loc in enumerate((2 * 1.5, 2 * 5.0)):
+        below, above = sigmoid(-0.4 - loc), 1 - sigmoid(0.6 - loc)
+        np.testing.assert_allclose(probs[row], [below, 1 - below - above, above], atol=1e-6)
+
+
+def test_the_environment_passes_the_checks_and_its_parameters_are_found():
+    raters = AttributeRaters(num_raters=3, num_attributes=2, num_films=12, num_factors=2)
+    simulator = soft_attributes(raters, slate_size=6, num_candidates=8)
+    recsim_tf.check(simulator)
+    log = fitting.simulated_log(simulator, 600, 1, seed=2)
+    result = fitting.fit(
+        simulator, {"users.widths": fitting.Parameter([1.0, 1.0], "positive")}, log, progress=False
+    )
+    estimate = result.estimates["users.widths"]
+    assert (np.abs(estimate.value - 0.5) < 3 * estimate.standard_error).all()
+
+
+def test_a_table_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="offsets"):
+        AttributeRaters(num_attributes=2, num_films=3, offsets=[[0.0, 1.0]])
