@@ -238,6 +238,7 @@ def test_a_session_of_many_ends_when_all_have_left_with_a_return_for_each():
     np.testing.assert_array_equal(returns, [2, 3, 4, 5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resample_documents", [True, False])
 def test_sessions_come_back_from_a_log(tmp_path, resample_documents):
     shared = simulator(resample_documents=resample_documents)

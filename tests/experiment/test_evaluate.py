@@ -44,6 +44,7 @@ def test_training_is_evaluated_in_its_own_environment(run):
     assert names == ["Random", "Oracle", "SlateQ"]
 
 
+@pytest.mark.slow
 def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     results = {result.name: result for result in _compared(run, "Evaluation.seeds = (4, 1)")}
     settings = [f"no_click_mass={mass}, seed={seed}" for mass in (0.5, 3.0) for seed in (4, 1)]
@@ -60,6 +61,7 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     assert len({result.mean_return for result in results.values()}) > 8
 
 
+@pytest.mark.slow
 def test_each_call_has_a_folder_of_its_own(run):
     before = snapshot(run)
     first, second = _compared(run), _compared(run)

@@ -78,6 +78,7 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     assert "had ended already" in output
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
     bindings = (

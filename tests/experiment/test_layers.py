@@ -26,6 +26,7 @@ BINDINGS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their own dependencies.
 def test_an_agent_above_layers_is_trained_evaluated_and_exported_for_the_environment_below(
     tmp_path,

@@ -118,6 +118,7 @@ def _dialogues(folder):
     return path
 
 
+@pytest.mark.slow
 # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):

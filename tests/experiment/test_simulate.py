@@ -11,6 +11,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.policies import BASELINE_NAMES, BASELINES, baseline_policy
 
 
+@pytest.mark.slow
 def test_an_episode_file_is_written_in_pieces_of_different_users(tmp_path, monkeypatch):
     monkeypatch.setattr(simulate, "_USERS_AT_ONCE", 4)
     bindings = [

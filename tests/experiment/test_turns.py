@@ -55,6 +55,7 @@ TRAINING = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their own dependencies.
 def test_an_agent_over_turns_is_trained_evaluated_and_exported(tmp_path):
     folder = RunDirectory(tmp_path / "run", config.load([], TRAINING))

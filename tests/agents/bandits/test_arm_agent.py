@@ -214,6 +214,7 @@ def test_what_is_learned_beats_random_slates(kind):
     assert of_agent.mean_return - of_random.mean_return > 5 * standard_error
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their own dependencies.
 @pytest.mark.parametrize("kind", CREATE)
 def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind):

@@ -95,6 +95,7 @@ def test_on_policy_the_replay_is_not_drawn_from_and_off_policy_it_is():
     assert abs(loop.run(10).extra.importance_weight - 1) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_restored_run_goes_on_as_the_one_that_was_saved(tmp_path):
     loops = []
     for learning_rate in (0.01, 0.01):

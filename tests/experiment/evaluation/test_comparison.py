@@ -44,6 +44,7 @@ def _compare(evaluation, simulator, policy):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("build", "policy", "values"), ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(build, policy, values):
     evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare=values, seeds=SEEDS)

@@ -1,6 +1,7 @@
 import csv
 
 import numpy as np
+import pytest
 
 import recsim_tf
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -44,6 +45,7 @@ def test_rows_add_up_to_the_result(tmp_path):
     assert all((row["outcome"] == "cut_off") <= (row["steps"] == "70") for row in rows)
 
 
+@pytest.mark.slow
 def test_time_limits_are_told_from_departures_and_quality_is_empty_where_responses_lack_it(
     tmp_path,
 ):

@@ -173,6 +173,7 @@ def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
     gc.collect()
 
 
+@pytest.mark.slow
 def test_sigterm_stops_the_trials_with_checkpoints(tmp_path, capfd):
     file, root = _sweep_file(tmp_path, _LONG), tmp_path / "sweep"
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]

@@ -202,6 +202,7 @@ def test_the_replay_is_in_the_newest_checkpoint_only(finished):
     assert parts == {"20": {"run"}, "40": {"run", "replay"}}
 
 
+@pytest.mark.slow
 def test_a_run_goes_back_to_an_older_checkpoint_and_collects_its_replay_anew(
     finished, tmp_path, capsys
 ):

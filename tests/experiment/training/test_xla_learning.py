@@ -121,6 +121,7 @@ def test_the_configuration_chooses_xla(monkeypatch):
     assert chosen == [False, False, True, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "binding", ["experiment.jit_compile = False", "experiment.jit_compile = True"]
 )

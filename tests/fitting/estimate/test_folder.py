@@ -106,6 +106,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path, log):
         run(log, checkpoint_interval=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", [SEARCH, LBFGS()])
 def test_a_signal_saves_a_checkpoint_from_which_the_same_fit_goes_on(tmp_path, log, search):
     expected = run(log, search=search)

@@ -120,6 +120,7 @@ def tastes(scale):
     )
 
 
+@pytest.mark.slow
 def test_the_spread_of_hidden_tastes_is_found_or_the_fit_says_that_it_is_not_there_yet():
     log = simulated_log(tastes(1.2), 300, 20)._replace(initial=())
     parameters = {"users.taste_scale": Parameter(0.5, "positive")}

@@ -57,6 +57,7 @@ def test_logs_and_streams_are_sessions_in_pieces(file):
         assert all(isinstance(piece, SessionLog) for piece in sessions.pieces())
 
 
+@pytest.mark.slow
 def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
     whole = LogLikelihood(fitted, from_episodes(file), 50)

@@ -138,6 +138,7 @@ def test_figures_are_those_of_the_checks_as_json_takes_them(written):
     assert recovered["max_relative_error"] < 0.5
 
 
+@pytest.mark.slow
 def test_a_file_that_is_there_is_kept_unless_told_otherwise(written, result, log, tmp_path):
     path = tmp_path / "fit.html"
     path.write_text("mine")

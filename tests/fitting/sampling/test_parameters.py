@@ -95,6 +95,7 @@ def test_the_posterior_of_a_probability_is_the_conjugate_one(coin_log, prior, st
     assert (abs(posterior.acceptance_rate - 0.8) < 0.15).all()
 
 
+@pytest.mark.slow
 def test_the_posterior_of_a_vector_on_the_simplex_is_the_conjugate_one(coin_log):
     parameters = {
         "users.kinds": Parameter(
@@ -111,6 +112,7 @@ def test_the_posterior_of_a_vector_on_the_simplex_is_the_conjugate_one(coin_log)
     assert_mean_and_variance(samples, expected, posterior.effective_sample_size["users.kinds"])
 
 
+@pytest.mark.slow
 def test_no_draw_is_impossible(coin_log):
     # The prior ends within the standard error of the log, so that chains start beyond it.
     parameters = {"users.click_prob": Parameter(prior=tfd.Uniform(np.float64(0.1), 0.6))}

@@ -85,6 +85,7 @@ def exact(log, session, initial, innovation):
     return covariance @ design.T @ ratings / RATING**2, covariance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("initial", "innovation"),
     [
