@@ -62,6 +62,9 @@ class Vocabulary:
                 vocabulary=list(words), mask_token="", invert=True
             )
 
+    def __repr__(self) -> str:
+        return f"Vocabulary({list(self.words)!r}, max_length={self.max_length})"
+
     @classmethod
     def of_texts(cls, texts: Sequence[str], max_length: int, min_uses: int = 1) -> Self:
         """The vocabulary of texts, the most frequent words first.
@@ -112,5 +115,7 @@ def _standard(texts: tf.Tensor) -> tf.Tensor:
 
 def _split(texts: Sequence[str]) -> list[list[str]]:
     """The words of texts."""
-    words = tf.strings.split(_standard(tf.constant(list(texts), tf.string))).to_list()
+    # Models may be made inside a graph.
+    with tf.init_scope():
+        words = tf.strings.split(_standard(tf.constant(list(texts), tf.string))).to_list()
     return [[word.decode() for word in text] for text in words]
