@@ -91,11 +91,13 @@ def meet(addresses: Sequence[str], index: int, key: bytes, timeout: float) -> No
 
 def _next(before: int, found: int | None) -> int:
     """A worker that has answered once, and answers no more, has met all and gone on; one that is
-    slow, for which `found` is None, has not.
+    slow, for which `found` is None, has not. A stranger that has gone has still been there.
     """
     if found is None:
-        return max(before, _STRANGER)
-    return _HAS_MET_ALL if before == _WORKER and found < _WORKER else found
+        found = _STRANGER
+    elif before == _WORKER and found < _WORKER:
+        return _HAS_MET_ALL
+    return max(before, found)
 
 
 def _told(addresses: Sequence[str], missing: dict[int, int]) -> str:
