@@ -120,12 +120,13 @@ def _fit(dialogues: AnnotatedDialogues, simulator: Simulator) -> FitResult:
         "users.phase_effects": Parameter(prior=_PRIOR),
         "users.choice_model.no_click_mass": Parameter(prior=_PRIOR),
         "users.endorsement": Parameter(prior=_PRIOR),
+        "users.afterthought": Parameter(prior=_PRIOR),
     }
     return fit(
         simulator,
         parameters,
         _log(dialogues, simulator),
-        LBFGS(max_iterations=200),
+        LBFGS(max_iterations=60),
         uncertainty=None,
         progress=False,
     )

@@ -191,7 +191,21 @@ class Model(tf.Module):
         for field, value in self._fields():
             if field.name in inner:
                 own[field.name] = value.with_parameters(inner[field.name])
-        return dataclasses.replace(self, **own) if own else self
+        return self.replaced(**own) if own else self
+
+    def replaced(self, **fields: Any) -> Self:
+        """The model with other values of fields.
+
+        As `dataclasses.replace`, but without the constructor: where gin configures that, it would
+        build all that is bound again, also in the middle of a graph.
+        """
+        other = object.__new__(type(self))
+        for field, value in self._fields():
+            setattr(other, field.name, fields.pop(field.name, value))
+        if fields:
+            raise TypeError(f"{type(self).__name__} has no field {next(iter(fields))}")
+        other.__post_init__()
+        return other
 
     def for_users(self, name: str, values: Sequence[Any]) -> np.ndarray:
         """One value of a parameter for each of V users, an array [V, ...] for `with_parameters`."""

@@ -21,8 +21,8 @@ class Recurrent(Channel):
     """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078) that draws word after word, given
     the features of the symbol. Word 0 ends the text.
 
-    The probability of a text is exact: the product of those of its words. Evidence takes R passes
-    through the network. `of_texts` trains one:
+    The probability of a text is exact: the product of those of its words. Evidence takes a pass
+    through the network for each row of features that differs from others. `of_texts` trains one:
 
         channel = Recurrent.of_texts(symbols, texts, features, vocabulary)
 
@@ -35,8 +35,8 @@ class Recurrent(Channel):
       seed: of untrained weights, an integer.
 
     Raises:
-      ValueError: for another number of weights, or weights that are no numbers: `fit` cannot train
-        a network.
+      ValueError: for features or weights that are no numbers, or another number of weights: `fit`
+        cannot train a network. Give it those of `fitting.trained_weights`, fixed.
     """
 
     vocabulary: Vocabulary
@@ -50,17 +50,20 @@ class Recurrent(Channel):
             raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
         validation.check_count(num_units=self.num_units)
         validation.check_at_least(0, seed=self.seed)
-        if validation.table_shape("features", self.features).rank != 2:
-            raise ValueError("features must have shape [R, F]")
+        features = known_numbers("features", self.features)
+        if features is None or features.ndim != 2:
+            raise ValueError("features must be numbers of shape [R, F]")
+        different, row = np.unique(features, axis=0, return_inverse=True)
+        self._row_of_symbol = row.reshape([-1]).astype(np.int32)
         with tf.init_scope():
-            self._features = tf.cast(tf.convert_to_tensor(self.features), self.dtype)
+            self._rows = tf.constant(different, self.dtype)
             self._network = _Network(
-                self.num_words, self._features.shape[1], self.num_units, self.dtype, self.seed
+                self.num_words, features.shape[1], self.num_units, self.dtype, self.seed
             )
             if self.weights is not None:
                 numbers = known_numbers("weights", self.weights)
                 if numbers is None:
-                    raise ValueError("weights must be numbers: train a Recurrent by of_texts")
+                    raise ValueError("weights must be numbers: `fit` cannot train a network")
                 self._network.assign(numbers)
 
     @classmethod
@@ -71,32 +74,47 @@ class Recurrent(Channel):
         features: Any,
         vocabulary: Vocabulary,
         num_units: int = 64,
+        seed: int = 0,
+        dtype: tf.DType = tf.float32,
+        **training: Any,
+    ) -> Self:
+        """A channel trained on texts whose symbols are known.
+
+        Args:
+          symbols: int [S], in [0, R).
+          texts: [S].
+          features, vocabulary, num_units, seed, dtype: of the channel.
+          **training: further arguments of `trained`.
+
+        Raises:
+          ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
+        """
+        untrained = cls(vocabulary, features, num_units, seed=seed, dtype=dtype)
+        return untrained.trained(symbols, vocabulary.ids(list(texts)).numpy(), **training)
+
+    def trained(
+        self,
+        symbols: Sequence[int] | np.ndarray,
+        words: np.ndarray,
         held_out: float = 0.1,
         max_passes: int = 60,
         patience: int = 5,
         batch_size: int = 32,
         learning_rate: float = 3e-3,
         dropout: float = 0.4,
-        seed: int = 0,
-        dtype: tf.DType = tf.float32,
     ) -> Self:
-        """A channel trained on texts whose symbols are known, by Adam, until texts that are held
+        """The channel, trained on words whose symbols are known, by Adam, until words that are held
         out get no more probable.
 
         Args:
           symbols: int [S], in [0, R).
-          texts: [S].
-          features: [R, F].
-          vocabulary: of texts.
-          num_units: as above.
+          words: int32 [S, L].
           held_out: part of the texts, in (0, 1).
           max_passes: at most so many passes through the texts.
           patience: passes without progress after which training stops.
           batch_size: texts of a step.
           learning_rate: of Adam; positive.
           dropout: part of the inputs of the layers that a step leaves out, in [0, 1).
-          seed: of everything that is drawn.
-          dtype: of the weights.
 
         Raises:
           ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
@@ -105,19 +123,19 @@ class Recurrent(Channel):
         Range(above=0, below=1).check_number("held_out", held_out)
         Range(above=0).check_number("learning_rate", learning_rate)
         Range(low=0, below=1).check_number("dropout", dropout)
-        untrained = cls(vocabulary, features, num_units, seed=seed, dtype=dtype)
         known = np.asarray(symbols)
-        if known.shape != (len(texts),) or len(texts) < 2:
-            raise ValueError(f"symbols must be one for each of two texts or more, got {len(texts)}")
-        if known.min() < 0 or known.max() >= untrained.num_symbols:
-            raise ValueError(f"symbols must be in [0, {untrained.num_symbols})")
-        words = vocabulary.ids(list(texts)).numpy()
-        inputs = (untrained._features.numpy()[known], words)
-        order = np.random.default_rng(seed).permutation(len(texts))
-        count = min(max(round(held_out * len(texts)), 1), len(texts) - 1)
+        if known.shape != (len(words),) or len(words) < 2:
+            raise ValueError(f"symbols must be one for each of two texts or more, got {len(words)}")
+        if known.min() < 0 or known.max() >= self.num_symbols:
+            raise ValueError(f"symbols must be in [0, {self.num_symbols})")
+        inputs = (self._rows.numpy()[self._row_of_symbol[known]], words)
+        order = np.random.default_rng(self.seed).permutation(len(words))
+        count = min(max(round(held_out * len(words)), 1), len(words) - 1)
         kept, train = order[:count], order[count:]
-        network = untrained._network
-        model = network.trainable(vocabulary.max_length, dropout)
+        network = _Network(
+            self.num_words, self._rows.shape[1], self.num_units, self.dtype, self.seed
+        )
+        model = network.trainable(self.max_length, dropout)
         model.compile(
             tf.keras.optimizers.Adam(learning_rate),
             tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -131,17 +149,17 @@ class Recurrent(Channel):
         stop = tf.keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
         with _without_warnings():
             model.fit(
-                examples(train).shuffle(len(train), seed=seed).batch(batch_size),
+                examples(train).shuffle(len(train), seed=self.seed).batch(batch_size),
                 validation_data=examples(kept).batch(batch_size),
                 epochs=max_passes,
                 callbacks=[stop],
                 verbose=0,
             )
-        return cls(vocabulary, features, num_units, network.weights(), seed=seed, dtype=dtype)
+        return self.replaced(weights=network.weights())
 
     @property
     def num_symbols(self):
-        return self._features.shape[0]
+        return len(self._row_of_symbol)
 
     @property
     def num_words(self):
@@ -152,7 +170,7 @@ class Recurrent(Channel):
         return self.vocabulary.max_length
 
     def speak(self, symbol, seed):
-        features = tf.gather(self._features, symbol)
+        features = tf.gather(self._rows, tf.gather(self._row_of_symbol, symbol))
         state = self._network.begin(features)
         word = tf.zeros_like(symbol)
         ended = tf.zeros_like(symbol, tf.bool)
@@ -169,10 +187,11 @@ class Recurrent(Channel):
     def evidence(self, words):
         flat = tf.reshape(words, [-1, self.max_length])
         num_texts = flat.shape[0] or tf.shape(flat)[0]
-        features = tf.tile(self._features, [num_texts, 1])
-        repeated = tf.repeat(flat, self.num_symbols, axis=0)
-        log_probs = self._network.log_probs(features, repeated)
-        return tf.reshape(log_probs, tf.concat([tf.shape(words)[:-1], [self.num_symbols]], axis=0))
+        num_rows = self._rows.shape[0]
+        features = tf.tile(self._rows, [num_texts, 1])
+        log_probs = self._network.log_probs(features, tf.repeat(flat, num_rows, axis=0))
+        by_symbol = tf.gather(tf.reshape(log_probs, [-1, num_rows]), self._row_of_symbol, axis=-1)
+        return tf.reshape(by_symbol, tf.concat([tf.shape(words)[:-1], [self.num_symbols]], axis=0))
 
     def text(self, words):
         return self.vocabulary.texts(words)

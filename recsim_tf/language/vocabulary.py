@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from recsim_tf.core import validation
 
+# Of ASCII, but the question mark.
+_PUNCTUATION = r"[!-/:->@\[-`{-~]"
+
 
 @gin.configurable
 class Vocabulary:
@@ -20,8 +23,9 @@ class Vocabulary:
         vocabulary.ids(["Not really!", "nope"])  # [[4, 5, 0], [1, 0, 0]]
         vocabulary.texts([[4, 5, 0]])  # ["not really"]
 
-    Texts are split at white space, in lower case and without punctuation, by
-    `tf.keras.layers.TextVectorization`.
+    Texts are split at white space, in lower case, by `tf.keras.layers.TextVectorization`. Question
+    marks are words, since a question is another reply than its answer; other punctuation is left
+    out.
 
     Attributes:
       words: as given.
@@ -29,7 +33,7 @@ class Vocabulary:
       size: V, the words and the two numbers that are none.
 
     Args:
-      words: all different, in lower case and without punctuation.
+      words: all different, in lower case and without punctuation; "?" is a word.
       max_length: L, the words of a text; the rest of a longer one is not heard.
 
     Raises:
@@ -103,14 +107,18 @@ class Vocabulary:
         found = self._look_up(tf.cast(words, tf.int64))
         joined = tf.strings.strip(tf.strings.reduce_join(found, axis=-1, separator=" "))
         # Words with nothing between them.
-        joined = tf.strings.regex_replace(joined, " +", " ").numpy()
+        joined = tf.strings.regex_replace(joined, " +", " ")
+        joined = tf.strings.regex_replace(joined, r" \?", "?").numpy()
         return np.vectorize(bytes.decode, otypes=[object])(joined)
 
 
 def _standard(texts: tf.Tensor) -> tf.Tensor:
-    """Texts in lower case, without apostrophes, and with a space for other punctuation."""
+    """Texts in lower case, without apostrophes, with question marks as words, and with a space for
+    other punctuation.
+    """
     lower = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), "['\u2019]", "")
-    return tf.strings.regex_replace(lower, "[[:punct:]]", " ")
+    words = tf.strings.regex_replace(lower, _PUNCTUATION, " ")
+    return tf.strings.regex_replace(words, r"\?[\s?]*", " ? ")
 
 
 def _split(texts: Sequence[str]) -> list[list[str]]:

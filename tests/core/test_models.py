@@ -1,6 +1,7 @@
 import dataclasses
 from typing import Any
 
+import gin
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -138,3 +139,23 @@ def test_variables_of_a_model_and_of_its_choice_model_are_in_its_checkpoint(tmp_
     restored = users(0.0)
     tf.train.Checkpoint(users=restored).read(path).assert_consumed()
     assert [float(value) for value in restored.trainable_variables] == [2.0, 2.0]
+
+
+def test_a_model_that_gin_configures_is_not_built_again_for_other_parameters():
+    made = []
+
+    @gin.configurable(module="tests")
+    def counted_model():
+        made.append(1)
+        return choice.MultinomialLogit(0.0)
+
+    configured = gin.configurable(module="tests")(Tastes)
+    gin.parse_config("tests.Tastes.choice_model = @tests.counted_model()")
+    users = configured()
+    other = users.with_parameters({"scale": 3.0}).replaced(dtype=tf.float64)
+    assert len(made) == 1
+    assert other.choice_model is users.choice_model
+    assert other.dtype == tf.float64
+    assert other.scale == 3.0
+    with pytest.raises(TypeError, match="has no field size"):
+        users.replaced(size=1)

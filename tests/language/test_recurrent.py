@@ -50,9 +50,9 @@ def test_a_trained_channel_tells_its_symbols_apart_and_comes_back_from_its_weigh
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"features": [1.0, 2.0]}, r"features must have shape \[R, F\]"),
+        ({"features": [1.0, 2.0]}, r"features must be numbers of shape \[R, F\]"),
         ({"weights": [1.0]}, "weights must be .* numbers, got shape"),
-        ({"weights": tf.Variable([1.0])}, "train a Recurrent by of_texts"),
+        ({"weights": tf.Variable([1.0])}, "`fit` cannot train a network"),
     ],
 )
 def test_what_is_no_network(arguments, message):

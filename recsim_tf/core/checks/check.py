@@ -76,8 +76,7 @@ def _checked(simulator: Simulator, num_users: int) -> Simulator:
             reward.refuse("must return finite rewards", found[~tf.math.is_finite(found)][0].numpy())
         return found
 
-    return dataclasses.replace(
-        simulator,
+    return simulator.replaced(
         users=CheckedUsers(_validating(simulator.users), num_users, simulator.slate_size),
         documents=CheckedDocuments(simulator.documents, num_users, simulator.num_candidates),
         reward_fn=reward_fn,
@@ -94,7 +93,7 @@ def _validating(model: Model) -> Model:
             changes |= {field.name: inner} if inner is not value else {}
         elif field.name == "validate" and value is False:
             changes[field.name] = True
-    return dataclasses.replace(model, **changes) if changes else model
+    return model.replaced(**changes) if changes else model
 
 
 def _simulated(

@@ -14,7 +14,11 @@ from recsim_tf.environments.conversation.acts import (
 )
 from recsim_tf.environments.conversation.documents import Items
 from recsim_tf.environments.conversation.environment import conversation
-from recsim_tf.environments.conversation.phrases import conversation_grammar, described_replies
+from recsim_tf.environments.conversation.phrases import (
+    conversation_grammar,
+    described_replies,
+    reply_features,
+)
 from recsim_tf.environments.conversation.reward import chosen_utility, conversation_reward
 from recsim_tf.environments.conversation.types import (
     Item,
@@ -54,4 +58,5 @@ __all__ = [
     "described_replies",
     "query",
     "query_spec",
+    "reply_features",
 ]

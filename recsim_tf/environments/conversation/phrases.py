@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import validation
-from recsim_tf.environments.conversation.acts import DONT_KNOW, NO, YES, Mode, alphabet
+from recsim_tf.environments.conversation.acts import DONT_KNOW, NO, NUM_RATINGS, YES, Mode, alphabet
 from recsim_tf.language import Grammar
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -63,6 +64,54 @@ def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[d
         for mode, size in zip(Mode, sizes, strict=True)
         for value in range(size)
     ]
+
+
+@gin.configurable
+def reply_features(
+    slate_size: int,
+    num_attributes: int,
+    modes: Sequence[str] = ("choose", "answer", "rate", "critique", "refine"),
+) -> np.ndarray:
+    """Features of the symbols of replies, for a `language.Recurrent`: float32 [R, F].
+
+    They are: the mode, one of nine; the chosen position, one of K + 1, the last for none; how good
+    an answer or a rating is, from -1 to 1, or -1 for "less" and 1 for "more"; and the attribute,
+    one of A.
+
+    Args:
+      slate_size: K.
+      num_attributes: A.
+      modes: whose values words tell; for other modes words tell the mode alone.
+
+    Raises:
+      ValueError: for an unknown mode, or a size out of range.
+    """
+    known = [mode.name.lower() for mode in Mode]
+    unknown = [mode for mode in modes if mode not in known]
+    if unknown:
+        raise ValueError(f"modes must be some of {', '.join(known)}, got {unknown[0]!r}")
+    names = range(num_attributes)
+    replies = described_replies(slate_size, list(map(str, names)))
+    positions = len(Mode)
+    degree = positions + slate_size + 1
+    attributes = degree + 1
+    features = np.zeros([len(replies), attributes + num_attributes], np.float32)
+    for row, reply in zip(features, replies, strict=True):
+        row[known.index(reply["mode"])] = 1
+        if reply["mode"] not in modes:
+            continue
+        if "position" in reply:
+            none = reply["position"] is None
+            row[positions + (slate_size if none else reply["position"])] = 1
+        if "answer" in reply:
+            row[degree] = {"no": -1, "yes": 1}.get(reply["answer"], 0)
+        if "rating" in reply:
+            row[degree] = 2 * reply["rating"] / (NUM_RATINGS - 1) - 1
+        if "more" in reply:
+            row[degree] = 1 if reply["more"] else -1
+        if "attribute" in reply:
+            row[attributes + int(reply["attribute"])] = 1
+    return features
 
 
 @gin.configurable

@@ -48,7 +48,8 @@ class ConversationUsers(UserModel):
     taste. How a user replies in each mode:
 
     - choose: exp(choice_sharpness * (utility + endorsement * trust)), the last term for an endorsed
-      item, against "none" of the choice model; under COMPARE "none" is impossible.
+      item, against "none" of the choice model; under COMPARE "none" is impossible. Where the act
+      offers nothing, `afterthought` takes the place of the last term.
     - answer, rate, critique, refine: see `replies`.
     - nothing, inquire, request, remark: these have no values.
 
@@ -79,6 +80,8 @@ class ConversationUsers(UserModel):
         "none".
       choice_sharpness: of utilities.
       endorsement: utility that an endorsement adds at a trust of 1.
+      afterthought: utility that an item has in addition where it is chosen after an act that offers
+        nothing, as `any_reply` admits.
       answer_sharpness: of differences in degree, or of utilities in questions about items.
       dont_know: logit of "I don't know"; -inf if users always know.
       rating_sharpness, rating_cuts: of the ordered logit of ratings; the cuts are [4], increasing.
@@ -121,6 +124,7 @@ class ConversationUsers(UserModel):
     )
     choice_sharpness: Any = parameter(4.0)
     endorsement: Any = parameter(0.6)
+    afterthought: Any = parameter(0.0)
     answer_sharpness: Any = parameter(3.0)
     dont_know: Any = parameter(-1.0, low=-float("inf"))
     rating_sharpness: Any = parameter(1.5)
@@ -491,6 +495,9 @@ class ConversationUsers(UserModel):
         endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * state.trust
         first = tf.one_hot(0, mask.shape[1], dtype=self.dtype)
         pull = (self.per_user("endorsement") * endorsed)[:, tf.newaxis] * first
+        if self.any_reply:
+            offers_none = ~acts.is_act(query, *_OFFERS, Act.COMPARE)[:, tf.newaxis]
+            pull += tf.cast(offers_none, self.dtype) * self.per_user("afterthought", 2)
         scores = self.per_user("choice_sharpness", 2) * (utility + pull)
         log_probs = self.choice_model(scores, mask).log_probs
         # With a list of nothing to compare there is no other outcome than "none".

@@ -1,7 +1,6 @@
 """Comparisons: values of an environment's parameters, and seeds, in one simulation."""
 
 import contextlib
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -131,7 +130,7 @@ class Comparison:
             for name, column in columns.items()
         }
         num_users = len(combinations) * times
-        return dataclasses.replace(simulator.with_parameters(rows), num_users=num_users)
+        return simulator.with_parameters(rows).replaced(num_users=num_users)
 
     def _combinations(self) -> list[dict[str, Any]]:
         return [

@@ -1,6 +1,5 @@
 """What is recorded of the sessions of some users: what they met, did and were, and why."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -199,7 +198,7 @@ def _of_users(simulator: Simulator, users: Sequence[int]) -> Simulator:
     chosen = {name: tf.gather(values[name], users) for name in numbers if numbers[name] > 1}
     if not chosen and simulator.num_users is None:
         return simulator
-    of_any = dataclasses.replace(simulator, num_users=None)
+    of_any = simulator.replaced(num_users=None)
     return of_any.with_parameters(chosen)
 
 

@@ -17,8 +17,8 @@ class ParameterEstimate(NamedTuple):
     """A parameter's estimate, in the parameter's shape."""
 
     value: np.ndarray
-    # of the value, by the delta method; NaN where it was not asked for, or where the log does not
-    # identify the parameter
+    # of the value, by the delta method; NaN where it was not asked for, where the log does not
+    # identify the parameter, and for a fixed one
     standard_error: np.ndarray
     low: np.ndarray  # of the interval
     high: np.ndarray
@@ -63,6 +63,8 @@ def estimates(
             found.by_name[name] = _by_element(bijector, center, error, quantile)
         if known is not None and not np.all(known.identified[own]):
             found.not_identified[name] = np.isnan(found.by_name[name].standard_error)
+    for name, value in fitted.fixed.items():
+        found.by_name[name] = ParameterEstimate(value, *[np.full(value.shape, np.nan)] * 3)
     return found
 
 

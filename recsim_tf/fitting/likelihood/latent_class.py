@@ -2,14 +2,17 @@
 exactly.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import random
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest
+
+_NAMED: Any = random.public_or_private(tfd.JointDistributionNamed)
 
 
 class LatentClass(NamedTuple):
@@ -39,9 +42,7 @@ def find_latent_class(users: UserModel, initial: Nest, num_users: int) -> Latent
     if not tf.nest.flatten(initial):
         count = num_outcomes(distribution)
         return None if count is None else LatentClass(None, count)
-    if not isinstance(distribution, tfd.JointDistributionNamed) or type(initial) is not type(
-        distribution.model
-    ):
+    if not isinstance(distribution, _NAMED) or type(initial) is not type(distribution.model):
         return None
     names = distribution.model._fields
     fields = zip(names, initial, distribution.model, distribution.event_shape, strict=True)

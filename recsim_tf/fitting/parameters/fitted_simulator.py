@@ -20,6 +20,13 @@ class FittedSimulator:
     The simulator that is given is left as it is. Its models are copied, with a
     `tfp.util.TransformedVariable` for each parameter, in the dtype of the user model.
 
+    Attributes:
+      parameters: those that are fitted, by name.
+      fixed: the values of the others.
+      unconstrained: the points of `parameters`.
+      simulator: with the variables.
+      posteriors: mean-field posteriors, of the parameters that have one.
+
     Args:
       simulator: the models and the values of all other parameters.
       parameters: by name, as `simulator.parameters()` lists them.
@@ -34,13 +41,20 @@ class FittedSimulator:
             raise ValueError(
                 f"parameters must be `Parameter`s by name, got {type(parameters).__name__}"
             )
-        if not parameters:
-            raise ValueError("parameters must name at least one parameter to fit, got none")
         for name, parameter in parameters.items():
             if not isinstance(parameter, Parameter):
                 raise ValueError(f"parameters[{name!r}] must be a `Parameter`, got {parameter!r}")
-        self.parameters = dict(parameters)
         dtype = simulator.users.dtype
+        self.fixed = {
+            name: np.asarray(parameter.start).astype(dtype.as_numpy_dtype)
+            for name, parameter in parameters.items()
+            if parameter.fixed
+        }
+        simulator = simulator.with_parameters(self.fixed)
+        parameters = {name: each for name, each in parameters.items() if name not in self.fixed}
+        if not parameters:
+            raise ValueError("parameters must name at least one parameter to fit, got none")
+        self.parameters = parameters
         self._transformed = {
             name: _variable(name, parameter, simulator, dtype)
             for name, parameter in parameters.items()

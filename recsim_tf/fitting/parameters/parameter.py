@@ -30,10 +30,12 @@ class Parameter:
         unconstrained elements, fitted by variational inference. Use it for tables with many
         elements and few data for each, such as the factors of items: their maximum a posteriori
         overfits.
+      fixed: whether the value stays what `start` says. It is saved with those that are fitted: for
+        tables that were learned elsewhere, such as factors of items or weights of a channel.
 
     Raises:
-      ValueError: for a start that is no finite number, an unknown support or posterior, or a
-        posterior without a prior.
+      ValueError: for a start that is no finite number, an unknown support or posterior, a posterior
+        without a prior, or a fixed parameter without a start or with a prior.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Parameter:
         support: str | tfb.Bijector = "real",
         prior: tfd.Distribution | None = None,
         posterior: str | None = None,
+        fixed: bool = False,
     ):
         if isinstance(support, str) and support not in BIJECTORS:
             raise ValueError(
@@ -51,12 +54,15 @@ class Parameter:
             raise ValueError(f"posterior must be mean_field or None, got {posterior!r}")
         if posterior is not None and prior is None:
             raise ValueError("posterior='mean_field' needs a prior, got None")
+        if fixed and (start is None or prior is not None):
+            raise ValueError("fixed must be False for a parameter with a prior, or without a start")
         if start is not None:
             Range().check("start", start)
         self.start = start
         self.bijector = BIJECTORS[support]() if isinstance(support, str) else support
         self.prior = prior
         self.posterior = posterior
+        self.fixed = fixed
 
 
 def element(name: str, index: Sequence[int]) -> str:

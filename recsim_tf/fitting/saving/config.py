@@ -18,6 +18,7 @@ _ROOMS = (
     "recsim_tf.core",
     "recsim_tf.environments",
     "recsim_tf.fitting.saving.config",
+    "recsim_tf.language",
     "recsim_tf.registry",
 )
 

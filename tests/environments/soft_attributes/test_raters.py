@@ -5,6 +5,8 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf import fitting
 from recsim_tf.environments.soft_attributes import AttributeRaters, soft_attributes
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 
 
 def test_the_relation_is_an_ordered_logit_of_the_difference_of_degrees():
@@ -50,3 +52,24 @@ def test_the_environment_passes_the_checks_and_its_parameters_are_found():
 def test_a_table_of_another_size_is_refused():
     with pytest.raises(ValueError, match="offsets"):
         AttributeRaters(num_attributes=2, num_films=3, offsets=[[0.0, 1.0]])
+
+
+def test_what_raters_mean_is_summed_out_where_a_log_lacks_it():
+    raters = AttributeRaters(
+        num_raters=3, num_attributes=2, num_films=12, num_factors=2, num_senses=2
+    )
+    simulator = soft_attributes(raters, slate_size=6, num_candidates=8)
+    complete = fitting.simulated_log(simulator, 20, 1, seed=2)
+    by_sense = [
+        fitting.session_log_prob(
+            simulator,
+            complete._replace(
+                initial=complete.initial._replace(sense=np.full(20, sense, np.int32))
+            ),
+        )
+        for sense in range(2)
+    ]
+    log = complete._replace(initial=complete.initial._replace(sense=()))
+    fitted = FittedSimulator(simulator, {"users.widths": fitting.Parameter([0.5, 0.5])})
+    found = LogLikelihood(fitted, log, 20).by_session()
+    np.testing.assert_allclose(found, np.logaddexp(*by_sense), rtol=1e-5)

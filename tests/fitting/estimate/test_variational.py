@@ -199,6 +199,7 @@ def test_bad_arguments_are_named(log):
             "posterior='mean_field' needs a prior, got None",
         ),
         (lambda: Parameter(posterior="full"), "posterior must be mean_field or None, got 'full'"),
+        (lambda: Parameter(fixed=True), "fixed must be False .* without a start"),
         (lambda: hierarchical_normal(scale=0.0), "scale must be above 0, got 0.0"),
         (
             lambda: hierarchical_normal(features=np.ones(3)),
