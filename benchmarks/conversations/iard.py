@@ -5,6 +5,7 @@ them, and how much more often an endorsed film is accepted.
 import numpy as np
 import tensorflow as tf
 from conversations.common import Bar, Section, Settings
+from conversations.dialogues import dialogues
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import MultinomialLogit
@@ -23,7 +24,6 @@ from recsim_tf.fitting.logs import (
     INTENTS,
     AnnotatedDialogues,
     as_trajectory,
-    read_iard,
     scoring_simulator,
 )
 from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
@@ -38,17 +38,13 @@ _SIZES = {False: {"splits": 5, "resamples": 40}, True: {"splits": 1, "resamples"
 
 
 def measure(settings: Settings) -> Section:
-    if not settings.path:
-        raise ValueError("--path must name the file of IARD, got none")
-    dialogues = read_iard(settings.path)
+    data = dialogues(settings)
     size = _SIZES[settings.quick]
-    found = [
-        _split(*dialogues.split(0.2, settings.seed + number)) for number in range(size["splits"])
-    ]
+    found = [_split(*data.split(0.2, settings.seed + number)) for number in range(size["splits"])]
     names = ("nats without the act", "nats", "top 1 by words", "top 1")
     means = np.mean(found, axis=0)
     errors = np.std(found, axis=0, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else [0.0] * 4
-    ratio, low, high = _endorsed_ratio(dialogues, size["resamples"], settings.seed)
+    ratio, low, high = _endorsed_ratio(data, size["resamples"], settings.seed)
     rows = [("held out, 20 % of dialogues", "mean", "±")]
     rows += [
         (name, f"{mean:.3f}", f"{error:.3f}")
@@ -63,10 +59,10 @@ def measure(settings: Settings) -> Section:
         "iard.endorsed_ratio_low": low,
         "iard.endorsed_ratio_high": high,
     }
-    observed = _observed_ratio(dialogues)
+    observed = _observed_ratio(data)
     lines = [
-        f"IARD, {len(dialogues.dialogue_ids)} dialogues, {len(dialogues.texts)} replies,"
-        f" {int(dialogues.intents.sum())} intents; {size['splits']} splits",
+        f"IARD, {len(data.dialogue_ids)} dialogues, {len(data.texts)} replies,"
+        f" {int(data.intents.sum())} intents; {size['splits']} splits",
         *text_table(rows).splitlines(),
         f"acceptance of endorsed over plain recommendations: {ratio:.2f}, 95 % interval"
         f" [{low:.2f}, {high:.2f}]; counted {observed:.2f}",
@@ -108,13 +104,13 @@ def _simulator() -> Simulator:
     )
 
 
-def _log(dialogues: AnnotatedDialogues, simulator: Simulator):
+def _log(data: AnnotatedDialogues, simulator: Simulator):
     users = simulator.users
-    log = dialogue_log(dialogues, users.channel.vocabulary, users.num_factors)
+    log = dialogue_log(data, users.channel.vocabulary, users.num_factors)
     return log._replace(response=log.response._replace(words=np.zeros_like(log.response.words)))
 
 
-def _fit(dialogues: AnnotatedDialogues, simulator: Simulator) -> FitResult:
+def _fit(data: AnnotatedDialogues, simulator: Simulator) -> FitResult:
     parameters = {
         "users.act_effects": Parameter(prior=_PRIOR),
         "users.phase_effects": Parameter(prior=_PRIOR),
@@ -125,7 +121,7 @@ def _fit(dialogues: AnnotatedDialogues, simulator: Simulator) -> FitResult:
     return fit(
         simulator,
         parameters,
-        _log(dialogues, simulator),
+        _log(data, simulator),
         LBFGS(max_iterations=60),
         uncertainty=None,
         progress=False,
@@ -160,25 +156,25 @@ def _split(train: AnnotatedDialogues, test: AnnotatedDialogues) -> tuple[float, 
     return -float(marginal[labels].mean()), nats, *top
 
 
-def _reply_log_probs(simulator: Simulator, dialogues: AnnotatedDialogues) -> np.ndarray:
+def _reply_log_probs(simulator: Simulator, data: AnnotatedDialogues) -> np.ndarray:
     """[U, R]: of the replies to each act, before words are heard."""
     users = simulator.users
-    num_users = len(dialogues.texts)
+    num_users = len(data.texts)
     draws = tf.nest.map_structure(tf.zeros_like, users.initial_draws(num_users).sample(seed=0))
-    offers = tf.constant(dialogues.num_offers)
-    is_offer = (dialogues.act == Act.ENDORSE) | (dialogues.act == Act.RECOMMEND)
+    offers = tf.constant(data.num_offers)
+    is_offer = (data.act == Act.ENDORSE) | (data.act == Act.RECOMMEND)
     state = users.initial_state(draws)._replace(num_offers=offers - tf.cast(is_offer, tf.int32))
     ids = tf.zeros([num_users, 1], tf.int32)
     slate = Slate(
         simulator.documents.describe(ids, ()),
         tf.ones([num_users, 1], tf.bool),
-        query(tf.constant(dialogues.act)),
+        query(tf.constant(data.act)),
     )
     return users.alternatives(state, slate).log_probs.numpy()
 
 
 def _endorsed_ratio(
-    dialogues: AnnotatedDialogues, num_resamples: int, seed: int
+    data: AnnotatedDialogues, num_resamples: int, seed: int
 ) -> tuple[float, float, float]:
     """How much more often an endorsed film is accepted, by the fit, and an interval from fits to
     dialogues that are drawn again.
@@ -187,32 +183,31 @@ def _endorsed_ratio(
 
     def ratio(some: AnnotatedDialogues) -> float:
         fitted = _fit(some, simulator).simulator
-        offered = np.isin(dialogues.act, (Act.ENDORSE, Act.RECOMMEND))
+        offered = np.isin(data.act, (Act.ENDORSE, Act.RECOMMEND))
         rates = []
         for act in (Act.ENDORSE, Act.RECOMMEND):
-            asked = dialogues._replace(act=np.where(offered, act, dialogues.act).astype(np.int32))
+            asked = data._replace(act=np.where(offered, act, data.act).astype(np.int32))
             probs = np.exp(_reply_log_probs(fitted, asked))[offered]
             rates.append(probs[:, 1].mean())
         return float(rates[0] / rates[1])
 
     generator = np.random.default_rng([seed, 5])
-    num_dialogues = len(dialogues.dialogue_ids)
+    num_dialogues = len(data.dialogue_ids)
     found = []
     for _ in range(num_resamples):
         chosen = generator.integers(num_dialogues, size=num_dialogues)
-        rows = [np.flatnonzero(dialogues.dialogue == one) for one in chosen]
+        rows = [np.flatnonzero(data.dialogue == one) for one in chosen]
         again = np.repeat(np.arange(num_dialogues), list(map(len, rows))).astype(np.int32)
-        some = dialogues._take(np.concatenate(rows))._replace(dialogue=again)
+        some = data._take(np.concatenate(rows))._replace(dialogue=again)
         found.append(ratio(some))
     low, high = np.quantile(found, [0.025, 0.975])
-    return ratio(dialogues), float(low), float(high)
+    return ratio(data), float(low), float(high)
 
 
-def _observed_ratio(dialogues: AnnotatedDialogues) -> float:
+def _observed_ratio(data: AnnotatedDialogues) -> float:
     accept = list(INTENTS).index("accept")
     rates = [
-        dialogues.intents[dialogues.act == act, accept].sum()
-        / dialogues.intents[dialogues.act == act].sum()
+        data.intents[data.act == act, accept].sum() / data.intents[data.act == act].sum()
         for act in (Act.ENDORSE, Act.RECOMMEND)
     ]
     return float(rates[0] / rates[1])

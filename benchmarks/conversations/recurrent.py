@@ -5,8 +5,9 @@ mean, and how well it tells what they mean.
 import numpy as np
 import tensorflow as tf
 from conversations.common import Bar, Section, Settings
+from conversations.dialogues import dialogues
 
-from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues, read_iard
+from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
 from recsim_tf.tables import text_table
 
@@ -19,10 +20,8 @@ _SMOOTHING = 0.5
 
 
 def measure(settings: Settings) -> Section:
-    if not settings.path:
-        raise ValueError("--path must name the file of IARD, got none")
     size = _SIZES[settings.quick]
-    train, test = read_iard(settings.path).split(0.2, settings.seed)
+    train, test = dialogues(settings).split(0.2, settings.seed)
     vocabulary = Vocabulary.of_texts(list(train.texts), size["length"], _MIN_USES)
     rows, labels = train.labels()
     channel = Recurrent.of_texts(

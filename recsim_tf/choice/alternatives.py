@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random, validation
-from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.distributions import logsumexp, num_outcomes
 from recsim_tf.core.distributions.base import CustomDistribution
 
 
@@ -156,11 +156,7 @@ class Alternatives(CustomDistribution):
           evidence: float [..., R], the log-probability of what was seen given each symbol: 0 for a
             symbol that was seen and -inf for the others, or that of the words that were heard.
         """
-        joint = self.log_probs + evidence
-        explained = tf.reduce_any(joint > -float("inf"), axis=-1)
-        # The logsumexp of -inf alone has no gradient.
-        safe = tf.where(explained[..., tf.newaxis], joint, tf.zeros([], joint.dtype))
-        return tf.where(explained, tf.reduce_logsumexp(safe, axis=-1), -float("inf"))
+        return logsumexp(self.log_probs + evidence)
 
     def symbol(self, mode, value) -> tf.Tensor:
         """As `Alphabet.symbol`."""

@@ -8,7 +8,7 @@ have the users as leading axis, [B, ...], and no method loops over users, docume
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -157,6 +157,20 @@ class UserModel(Dynamics):
           seen: the observed response, a nest of [B, ...].
         """
         return seen
+
+    def prepared(self, draw: Nest, fitted: Collection[str]) -> Nest:
+        """What a fit makes of a logged draw of the response, once, before it scores the draw under
+        many values of parameters; by default the draw itself.
+
+        A user model overrides this method where much of the work does not depend on the parameters
+        that are fitted. The distribution of `response` then scores either.
+
+        Args:
+          draw: a nest of [B, ...].
+          fitted: names of the parameters of this model that are fitted.
+        """
+        del fitted
+        return draw
 
     def likelihood(self, state: Nest, slate: Slate, seen: Nest) -> tf.Tensor:
         """The log-probability of what an agent saw of the response, given the users' state, [B].

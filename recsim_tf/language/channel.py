@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.parameters import Model
+from recsim_tf.language.vocabulary import Vocabulary
 
 
 class Channel(Model, abc.ABC):
@@ -64,3 +65,28 @@ class Channel(Model, abc.ABC):
     @abc.abstractmethod
     def text(self, words: np.ndarray) -> np.ndarray:
         """The sentences of words int [..., L], an array [...] of Python strings."""
+
+
+class VocabularyChannel(Channel):
+    """A channel of the words of a vocabulary.
+
+    Args:
+      vocabulary: of V words, and texts of L words.
+    """
+
+    vocabulary: Vocabulary
+
+    def check(self):
+        if not isinstance(self.vocabulary, Vocabulary):
+            raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
+
+    @property
+    def num_words(self):
+        return self.vocabulary.size
+
+    @property
+    def max_length(self):
+        return self.vocabulary.max_length
+
+    def text(self, words):
+        return self.vocabulary.texts(words)

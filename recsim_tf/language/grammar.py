@@ -8,14 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random, validation
+from recsim_tf.core.distributions import logsumexp
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range
-from recsim_tf.language.channel import Channel
+from recsim_tf.language.channel import VocabularyChannel
 from recsim_tf.language.vocabulary import Vocabulary
 
 
 @gin.configurable
-class Grammar(Channel):
+class Grammar(VocabularyChannel):
     """A mixture of templates. A template is a product of categoricals, the words at each position:
 
         p(words | symbol) = sum over m of softmax(template_logits[symbol])[m]
@@ -40,14 +41,12 @@ class Grammar(Channel):
       ValueError: for tables of other sizes.
     """
 
-    vocabulary: Vocabulary
     num_symbols: int = 1
     template_logits: Any = parameter(None, rank=2, low=-float("inf"))
     word_logits: Any = parameter(None, rank=4, low=-float("inf"))
 
     def check(self):
-        if not isinstance(self.vocabulary, Vocabulary):
-            raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
+        super().check()
         validation.check_count(num_symbols=self.num_symbols)
         kind = self.dtype.as_numpy_dtype
         if self.template_logits is None:
@@ -147,14 +146,6 @@ class Grammar(Channel):
         logits = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
         return cls(vocabulary, num_symbols, word_logits=logits, dtype=dtype)
 
-    @property
-    def num_words(self):
-        return self.vocabulary.size
-
-    @property
-    def max_length(self):
-        return self.vocabulary.max_length
-
     def speak(self, symbol, seed):
         template_seed, word_seed = random.split_seed(seed, 2)
         templates = tf.nn.softmax(tf.gather(self._table("template_logits"), symbol))
@@ -175,18 +166,8 @@ class Grammar(Channel):
         total = tf.reshape(total, [*_shape(words)[:-1], num_symbols, num_templates])
         return logsumexp(total)
 
-    def text(self, words):
-        return self.vocabulary.texts(words)
-
     def _table(self, name: str) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
-
-
-def logsumexp(values: tf.Tensor) -> tf.Tensor:
-    """As `tf.reduce_logsumexp` over the last axis, with gradient zero where all values are -inf."""
-    possible = tf.reduce_any(values > -float("inf"), axis=-1)
-    safe = tf.where(possible[..., tf.newaxis], values, tf.zeros([], values.dtype))
-    return tf.where(possible, tf.reduce_logsumexp(safe, axis=-1), -float("inf"))
 
 
 def _logs(probs: np.ndarray, dtype: tf.DType) -> np.ndarray:

@@ -12,12 +12,12 @@ import tensorflow as tf
 from recsim_tf.core import random, validation
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, known_numbers
-from recsim_tf.language.channel import Channel
+from recsim_tf.language.channel import VocabularyChannel
 from recsim_tf.language.vocabulary import Vocabulary
 
 
 @gin.configurable
-class Recurrent(Channel):
+class Recurrent(VocabularyChannel):
     """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078) that draws word after word, given
     the features of the symbol. Word 0 ends the text.
 
@@ -39,15 +39,13 @@ class Recurrent(Channel):
         cannot train a network. Give it those of `fitting.trained_weights`, fixed.
     """
 
-    vocabulary: Vocabulary
     features: Any
     num_units: int = 64
     weights: Any = parameter(None, rank=1)
     seed: int = 0
 
     def check(self):
-        if not isinstance(self.vocabulary, Vocabulary):
-            raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
+        super().check()
         validation.check_count(num_units=self.num_units)
         validation.check_at_least(0, seed=self.seed)
         features = known_numbers("features", self.features)
@@ -161,14 +159,6 @@ class Recurrent(Channel):
     def num_symbols(self):
         return len(self._row_of_symbol)
 
-    @property
-    def num_words(self):
-        return self.vocabulary.size
-
-    @property
-    def max_length(self):
-        return self.vocabulary.max_length
-
     def speak(self, symbol, seed):
         features = tf.gather(self._rows, tf.gather(self._row_of_symbol, symbol))
         state = self._network.begin(features)
@@ -192,9 +182,6 @@ class Recurrent(Channel):
         log_probs = self._network.log_probs(features, tf.repeat(flat, num_rows, axis=0))
         by_symbol = tf.gather(tf.reshape(log_probs, [-1, num_rows]), self._row_of_symbol, axis=-1)
         return tf.reshape(by_symbol, tf.concat([tf.shape(words)[:-1], [self.num_symbols]], axis=0))
-
-    def text(self, words):
-        return self.vocabulary.texts(words)
 
 
 class _Network:

@@ -31,6 +31,13 @@ SECTIONS = {
     ),
     "anchors": (["anchors.anchored", "anchors.unanchored", "anchors.ratio"], []),
     "recovery": ([], ["recovery.max_z", "recovery.coverage", "recovery.temperature_error"]),
+    "words": ([], ["words.max_se_ratio", "words.microseconds", "words.sum_error"]),
+    "iard": ([], ["iard.nats", "iard.top1", "iard.endorsed_ratio"]),
+    "recurrent": (
+        [],
+        [f"recurrent.{figure}" for figure in ("perplexity", "unigram", "bigram", "top1")],
+    ),
+    "soft_attributes": ([], ["soft_attributes.gamma", "soft_attributes.nats"]),
     "speed": (
         [],
         ["speed.turns", "speed.turns_of_drawn_candidates", "speed.turns_with_belief"],
@@ -64,3 +71,9 @@ def test_an_unknown_section_is_one_line_that_names_the_known_ones():
     process = run_python("benchmarks/mixed_mode.py", "nothing")
     assert process.returncode == 1
     assert "name some of regret" in process.stderr
+
+
+def test_a_section_of_a_data_set_asks_for_its_file():
+    process = run_python("benchmarks/mixed_mode.py", "iard")
+    assert process.returncode == 1
+    assert "iard needs --path, the file of its data set" in process.stderr

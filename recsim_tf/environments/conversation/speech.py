@@ -5,7 +5,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import Alternatives
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.environments.conversation.acts import Mode
 from recsim_tf.environments.conversation.types import Utterance
@@ -110,6 +110,13 @@ class SpokenReply(CustomDistribution):
         seconds = tf.exp(tf.reduce_sum(chosen * self._loc, axis=-1) + self._scale * noise)
         dwell = seconds * tf.reduce_sum(chosen, axis=-1)
         return Utterance(symbol, dwell, self.channel.speak(symbol, word_seed))
+
+
+def words_of(draw: Utterance, channel: Channel) -> tf.Tensor:
+    """int32 [B, L]: the words of an utterance, none where their evidence stands in their place."""
+    if draw.words.dtype.is_floating:
+        return tf.zeros([nests.num_rows(draw.words), channel.max_length], tf.int32)
+    return draw.words
 
 
 @random.sample.register

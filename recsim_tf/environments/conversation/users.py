@@ -17,10 +17,10 @@ from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.environments.conversation import acts, attributes, replies
+from recsim_tf.environments.conversation import acts, attributes, modes
 from recsim_tf.environments.conversation.acts import Act, Mode
 from recsim_tf.environments.conversation.documents import Items
-from recsim_tf.environments.conversation.speech import SpokenReply
+from recsim_tf.environments.conversation.speech import SpokenReply, words_of
 from recsim_tf.environments.conversation.types import (
     Item,
     ObservedResponse,
@@ -36,8 +36,6 @@ from recsim_tf.language import Channel
 
 # A logit whose probability is 1 in float32.
 _CERTAIN = 40.0
-# Acts under which the chosen item is what the user takes.
-_OFFERS = (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
 
 
 @gin.configurable
@@ -190,10 +188,10 @@ class ConversationUsers(UserModel):
         validation.check_table("effort", self.effort, or_number=True, acts=num_acts)
         sizes = {"acts": num_acts, "modes": num_modes}
         validation.check_table("act_effects", self.act_effects, or_number=True, **sizes)
-        modes = {"modes": num_modes}
         phases = validation.table_shape("phase_effects", self.phase_effects)
         if phases.rank:
-            validation.check_table("phase_effects", self.phase_effects, phases=phases[-2], **modes)
+            sizes = {"phases": phases[-2], "modes": num_modes}
+            validation.check_table("phase_effects", self.phase_effects, **sizes)
         if self.channel is not None and not isinstance(self.channel, Channel):
             raise ValueError(f"channel must be a language.Channel or None, got {self.channel!r}")
         if self.channel is None and not self.are_replies_observed:
@@ -264,7 +262,8 @@ class ConversationUsers(UserModel):
         """The distribution [B] of the symbol of a reply."""
         utility = self.utility(state, slate.documents)
         return choice.Alternatives(
-            self._mode_logits(state, slate), self._branches(state, slate, utility)
+            modes.mode_logits(self, state, slate),
+            modes.value_log_probs(self, state, slate, utility),
         )
 
     def admitted(self, act: Act) -> tuple[Mode, ...]:
@@ -307,6 +306,11 @@ class ConversationUsers(UserModel):
             return seen._replace(words=tf.zeros(shape, self.dtype))
         return seen._replace(words=self.channel.evidence(seen.words))
 
+    def prepared(self, draw, fitted):
+        if self.channel is None or any(name.startswith("channel.") for name in fitted):
+            return draw
+        return draw._replace(words=self.channel.evidence(draw.words))
+
     def recorded_draw(self, slate, seen):
         if self.channel is not None:
             if self.are_replies_observed:
@@ -320,7 +324,7 @@ class ConversationUsers(UserModel):
     def outcome(self, state, slate, draw):
         symbol = self._understood(state, slate, draw)
         clicked = self._clicked(symbol, slate)
-        offered = acts.is_act(slate.query, *_OFFERS)[:, tf.newaxis]
+        offered = acts.is_act(slate.query, *modes.OFFERS)[:, tf.newaxis]
         return Response(
             clicked=clicked,
             accepted=tf.where(offered, clicked, tf.zeros_like(clicked)),
@@ -332,7 +336,7 @@ class ConversationUsers(UserModel):
             utility=tf.where(
                 slate.mask, self.utility(state, slate.documents), tf.zeros([], self.dtype)
             ),
-            words=() if self.channel is None else draw.words,
+            words=() if self.channel is None else words_of(draw, self.channel),
         )
 
     def update(self, state, slate, response, innovation):
@@ -359,8 +363,10 @@ class ConversationUsers(UserModel):
             refinements=state.refinements + refined,
             last_act=query.act,
             accepted=tf.reduce_any(response.accepted > 0, axis=-1),
-            num_offers=self._num_offers(state, slate),
-            last_item=tf.where(_is_offer(slate), slate.documents.item_id[:, 0], state.last_item),
+            num_offers=modes.num_offers(state, slate),
+            last_item=tf.where(
+                modes.is_offer(slate), slate.documents.item_id[:, 0], state.last_item
+            ),
         )
 
     def departure(self, state):
@@ -423,104 +429,6 @@ class ConversationUsers(UserModel):
             lambda: self.response(state, slate).most_probable(draw),
         )
 
-    def _num_offers(self, state, slate) -> tf.Tensor:
-        """int32 [B]: with that of this turn, if it offers another item than the last one."""
-        is_new = _is_offer(slate) & (slate.documents.item_id[:, 0] != state.last_item)
-        return state.num_offers + tf.cast(is_new, tf.int32)
-
-    def _mode_logits(self, state, slate) -> tf.Tensor:
-        """[B, modes]; -inf where the act does not admit the mode."""
-        query = slate.query
-        zero = tf.zeros_like(state.talkativeness)
-        of_modes = tf.stack(
-            [
-                zero + self.per_user("ignoring"),
-                zero,
-                zero,
-                zero + self.per_user("rating"),
-                self.per_user("critiquing") + state.talkativeness,
-                self.per_user("refining") + state.talkativeness,
-                zero + self.per_user("inquiring"),
-                zero + self.per_user("requesting"),
-                zero + self.per_user("remarking"),
-            ],
-            axis=-1,
-        )
-        of_act = self.entries("act_effects", query.act, [len(Act), len(Mode)])
-        phases = validation.table_shape("phase_effects", self.phase_effects)
-        num_phases = phases[-2] if phases.rank else 1
-        phase = tf.minimum(self._num_offers(state, slate), num_phases - 1)
-        of_phase = self.entries("phase_effects", phase, [num_phases, len(Mode)])
-        admitted = tf.gather(tf.constant(acts.admits(self.any_reply)), query.act)
-        return tf.where(admitted, of_modes + of_act + of_phase, -float("inf"))
-
-    def _branches(self, state, slate, utility) -> list[tf.Tensor]:
-        query, mask = slate.query, slate.mask
-        views = self._views(state, slate, utility)
-        is_compared = acts.is_act(query, Act.COMPARE)
-        attribute = query.attributes
-        explained = tf.one_hot(attribute[:, 0], self.num_attributes, dtype=self.dtype)
-        explained *= tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype)[:, tf.newaxis]
-        offered = tf.reduce_max(
-            tf.one_hot(attribute, self.num_attributes, dtype=self.dtype), axis=1
-        )
-        offered *= tf.cast(acts.is_act(query, Act.CHIPS), self.dtype)[:, tf.newaxis]
-        certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
-        return [
-            certain,
-            self._choice(state, query, mask, utility, is_compared),
-            replies.answers(
-                query, views, self.per_user("answer_sharpness"), self.per_user("dont_know")
-            ),
-            replies.ratings(
-                views, self.per_user("rating_sharpness"), self.per_user("rating_cuts", 2)
-            ),
-            replies.critiques(
-                views,
-                self.per_user("critique_sharpness", 2),
-                self.per_user("explanation", 2) * explained,
-            ),
-            replies.refinements(
-                views,
-                self.per_user("refine_sharpness", 2),
-                self.per_user("salience", 2) * offered,
-            ),
-            certain,
-            certain,
-            certain,
-        ]
-
-    def _choice(self, state, query, mask, utility, is_compared) -> tf.Tensor:
-        """Log-probabilities [B, K+1] of a choice, the last of "none"."""
-        endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * state.trust
-        first = tf.one_hot(0, mask.shape[1], dtype=self.dtype)
-        pull = (self.per_user("endorsement") * endorsed)[:, tf.newaxis] * first
-        if self.any_reply:
-            offers_none = ~acts.is_act(query, *_OFFERS, Act.COMPARE)[:, tf.newaxis]
-            pull += tf.cast(offers_none, self.dtype) * self.per_user("afterthought", 2)
-        scores = self.per_user("choice_sharpness", 2) * (utility + pull)
-        log_probs = self.choice_model(scores, mask).log_probs
-        # With a list of nothing to compare there is no other outcome than "none".
-        no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
-        is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
-        impossible = tf.constant(-float("inf"), log_probs.dtype)
-        # Whatever is normalised has an outcome, so that its gradient is finite.
-        return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
-
-    def _views(self, state, slate, utility) -> replies.Views:
-        directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
-        first_shown = slate.mask[:, 0]
-        zero = tf.zeros([], self.dtype)
-        length = tf.sqrt(tf.maximum(tf.reduce_sum(state.taste**2, axis=-1, keepdims=True), 1e-12))
-        ideal = attributes.degrees(directions, state.taste / length)
-        degree = attributes.degrees(directions, slate.documents.factors[:, 0])
-        degree = attributes.in_sense(degree, state.senses)
-        return replies.Views(
-            ideal=attributes.in_sense(ideal, state.senses),
-            degree=tf.where(first_shown[:, tf.newaxis], degree, zero),
-            utility=tf.where(first_shown, utility[:, 0], zero),
-        )
-
     def _split(self, symbol, slate_size) -> tuple[tf.Tensor, tf.Tensor]:
         """The mode and the value of symbols, int32 [B] each."""
         return acts.alphabet(slate_size, self.num_attributes).split(symbol)
@@ -530,8 +438,3 @@ class ConversationUsers(UserModel):
         mode, value = self._split(symbol, slate.mask.shape[1])
         position = tf.where(mode == Mode.CHOOSE, value, -1)
         return tf.one_hot(position, slate.mask.shape[1], dtype=self.dtype)
-
-
-def _is_offer(slate) -> tf.Tensor:
-    """bool [B]: whether a turn offers items."""
-    return acts.is_act(slate.query, *_OFFERS) & slate.mask[:, 0]

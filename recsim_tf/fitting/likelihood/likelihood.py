@@ -10,8 +10,9 @@ import tensorflow as tf
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Trajectory
+from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.fitting.likelihood.initial_draws import summed_over_initial_draws
 from recsim_tf.fitting.likelihood.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
@@ -179,7 +180,7 @@ class LogLikelihood:
             # Some class, until it is summed out.
             classes = np.zeros(piece.num_sessions, np.int32)
             piece = piece._replace(initial=self._latent_class.put(piece.initial, classes))
-        return as_trajectory(
+        trajectory = as_trajectory(
             piece,
             self._scorer,
             self.batch_size,
@@ -187,6 +188,24 @@ class LogLikelihood:
             latent_initial=self._latent_initial,
             spec=self._spec,
         )
+        draws = trajectory.transitions.draws
+        response = self._prepared_responses(draws.response)
+        return trajectory._replace(
+            transitions=trajectory.transitions._replace(draws=draws._replace(response=response))
+        )
+
+    def _prepared_responses(self, draws: Nest) -> Nest:
+        """What the user model makes of draws [T, S, ...], a step at a time."""
+        users = self.fitted.simulator.users
+        if type(users).prepared is UserModel.prepared:
+            return draws
+        names = [name.removeprefix("users.") for name in self.fitted.parameters]
+        prepare = compiled(lambda draw: users.prepared(draw, names))
+        steps = [
+            prepare(tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws))
+            for step in range(tf.nest.flatten(draws)[0].shape[0])
+        ]
+        return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
 
     def batches(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
         """Batches that go once through the log. The last batch of each piece is filled up with

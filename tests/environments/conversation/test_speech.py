@@ -9,6 +9,8 @@ from recsim_tf import fitting
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.environments import conversation
 from recsim_tf.environments.conversation import ConversationUsers, conversation_grammar
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.language import Grammar
 from recsim_tf.policies import random_policy
 
@@ -185,3 +187,16 @@ def test_sessions_print_sentences():
 def test_what_cannot_be_said(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_fit_hears_the_words_of_a_log_once_unless_the_channel_is_fitted():
+    simulator = speakers(slip=0.3)
+    log = fitting.from_trajectory(trajectories(simulator)[0])
+    for name, heard in (("users.rating", True), ("users.channel.word_logits", False)):
+        fitted = FittedSimulator(simulator, {name: fitting.Parameter()})
+        likelihood = LogLikelihood(fitted, log, 40)
+        (batch,) = likelihood.batches()
+        assert batch.trajectory.transitions.draws.response.words.dtype.is_floating == heard
+        np.testing.assert_allclose(
+            likelihood.by_session(), fitting.session_log_prob(simulator, log), rtol=1e-5
+        )

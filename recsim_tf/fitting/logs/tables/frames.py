@@ -4,7 +4,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from recsim_tf.errors import one_line
@@ -104,6 +104,42 @@ def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
     if frame.empty:
         raise ValueError(f"{path} must have at least one row, got 0")
     return frame
+
+
+def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequence[str]) -> None:
+    """Checks the roles that columns have.
+
+    Args:
+      columns: names of columns by role.
+      known: all roles that there are.
+      needed: those that there must be.
+
+    Raises:
+      ValueError: for an unknown role, or a missing one.
+    """
+    unknown = [role for role in columns if role not in known]
+    if unknown:
+        raise ValueError(
+            f"columns must map some of {', '.join(known)} to names of columns, got {unknown[0]!r}"
+        )
+    missing = [role for role in needed if role not in columns]
+    if missing:
+        raise ValueError(f"columns must name a column for {missing[0]!r}, got {dict(columns)}")
+
+
+def check_present(frame: Any, names: Iterable[str]) -> None:
+    """Requires a DataFrame to have each of these columns once.
+
+    Raises:
+      ValueError: for the first that it has not.
+    """
+    for name in names:
+        count = list(frame.columns).count(name)
+        if count != 1:
+            problem = "is missing" if not count else f"stands there {count} times"
+            raise ValueError(
+                f"column {name!r} {problem}: the table has {', '.join(map(str, frame.columns))}"
+            )
 
 
 def _read(pd: Any, path: str) -> Any:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
+from recsim_tf.fitting.logs.tables.frames import check_present, check_roles
 
 _ROLES = (
     "session",
@@ -64,14 +65,7 @@ def check_columns(
     Raises:
       ValueError: in one line, if not.
     """
-    unknown = [role for role in columns if role not in _ROLES]
-    if unknown:
-        raise ValueError(
-            f"columns must map some of {', '.join(_ROLES)} to names of columns, got {unknown[0]!r}"
-        )
-    missing = [role for role in ("session", "position", "document") if role not in columns]
-    if missing:
-        raise ValueError(f"columns must name a column for {missing[0]!r}, got {dict(columns)}")
+    check_roles(columns, _ROLES, ("session", "position", "document"))
     if "step" not in columns and "timestamp" not in columns:
         raise ValueError(
             f"columns must name a column for 'step' or 'timestamp', got {dict(columns)}"
@@ -86,13 +80,7 @@ def check_columns(
             "columns must name a column for 'clicked', since slates may have several clicks, got"
             f" {dict(columns)}"
         )
-    for name in (*columns.values(), *attributes):
-        count = list(frame.columns).count(name)
-        if count != 1:
-            problem = "is missing" if not count else f"stands there {count} times"
-            raise ValueError(
-                f"column {name!r} {problem}: the table has {', '.join(map(str, frame.columns))}"
-            )
+    check_present(frame, (*columns.values(), *attributes))
 
 
 def parse(

@@ -11,7 +11,7 @@ from recsim_tf.environments.conversation import Act, Mode, Query, Reply, Utteran
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import as_frame
+from recsim_tf.fitting.logs.tables.frames import as_frame, check_present, check_roles
 from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.language import Vocabulary
 
@@ -143,14 +143,7 @@ def from_turns(
 
 
 def _check_columns(frame, columns, items, attributes, vocabulary, num_chips) -> None:
-    unknown = [role for role in columns if role not in _ROLES]
-    if unknown:
-        raise ValueError(
-            f"columns must map some of {', '.join(_ROLES)} to names of columns, got {unknown[0]!r}"
-        )
-    for role in ("session", "step", "act"):
-        if role not in columns:
-            raise ValueError(f"columns must name a column for {role!r}, got {dict(columns)}")
+    check_roles(columns, _ROLES, ("session", "step", "act"))
     if "mode" not in columns and "words" not in columns:
         raise ValueError(f"columns must name a column for 'mode' or 'words', got {dict(columns)}")
     if not len(items):
@@ -159,13 +152,7 @@ def _check_columns(frame, columns, items, attributes, vocabulary, num_chips) -> 
         raise ValueError(f"attributes must be at most num_chips={num_chips}, got {len(attributes)}")
     if "words" in columns and not isinstance(vocabulary, Vocabulary):
         raise ValueError(f"vocabulary must be a Vocabulary where there are words, got {vocabulary}")
-    for name in (*columns.values(), *items, *attributes):
-        count = list(frame.columns).count(name)
-        if count != 1:
-            problem = "is missing" if not count else f"stands there {count} times"
-            raise ValueError(
-                f"column {name!r} {problem}: the table has {', '.join(map(str, frame.columns))}"
-            )
+    check_present(frame, (*columns.values(), *items, *attributes))
 
 
 def _members(
