@@ -266,6 +266,10 @@ class ConversationUsers(UserModel):
             modes.value_log_probs(self, state, slate, utility),
         )
 
+    def attribute_name(self, number: int) -> str:
+        """What an attribute in [0, A) is called."""
+        return self.attribute_names[number] if self.attribute_names else f"attribute {number}"
+
     def admitted(self, act: Act) -> tuple[Mode, ...]:
         """The modes that an act admits."""
         return acts.admitted(act, self.any_reply)
@@ -411,7 +415,8 @@ class ConversationUsers(UserModel):
         return acts.conditions(turn, self.any_reply)
 
     def wording(self):
-        return ConversationWording(self.num_attributes, self.attribute_names, self.channel)
+        names = [self.attribute_name(number) for number in range(self.num_attributes)]
+        return ConversationWording(names, self.channel)
 
     @staticmethod
     def _words_alone(seen: ObservedResponse) -> ObservedResponse:

@@ -1,5 +1,7 @@
 """Conversations in words."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from recsim_tf.core.wording import Wording
@@ -18,24 +20,17 @@ class ConversationWording(Wording):
     """What the system does and what the user replies, with attributes by their names.
 
     Args:
-      num_attributes: A.
-      attribute_names: A names, or () for numbers.
+      attribute_names: of the A attributes.
       channel: makes sentences of the words of users; None for users who do not speak.
     """
 
-    def __init__(
-        self,
-        num_attributes: int,
-        attribute_names: tuple[str, ...] = (),
-        channel: Channel | None = None,
-    ):
-        self._num_attributes = num_attributes
+    def __init__(self, attribute_names: Sequence[str], channel: Channel | None = None):
         self._names = attribute_names
         self._channel = channel
 
     def query(self, query, documents):
         act = Act(int(query.act))
-        attributes = [self._attribute(each) for each in query.attributes if each >= 0]
+        attributes = [self._names[each] for each in query.attributes if each >= 0]
         has_first = bool(query.attributes[0] >= 0)
         if act is Act.RECOMMEND:
             return "recommends"
@@ -66,8 +61,7 @@ class ConversationWording(Wording):
 
     def _meaning(self, response, documents) -> str:
         mode, value = (
-            int(each)
-            for each in alphabet(len(documents), self._num_attributes).split(response.symbol)
+            int(each) for each in alphabet(len(documents), len(self._names)).split(response.symbol)
         )
         if mode == Mode.NOTHING:
             return "says nothing"
@@ -88,13 +82,10 @@ class ConversationWording(Wording):
         if mode == Mode.REMARK:
             return "makes a remark"
         if mode == Mode.CRITIQUE:
-            more = value < self._num_attributes
-            attribute = self._attribute(value % self._num_attributes)
+            more = value < len(self._names)
+            attribute = self._names[value % len(self._names)]
             return f"wants 1, but {'more' if more else 'less'} {attribute}"
-        return f"wants more {self._attribute(value)}"
+        return f"wants more {self._names[value]}"
 
     def user(self, user):
         return {"patience": user.patience, "trust": user.trust}
-
-    def _attribute(self, number) -> str:
-        return self._names[number] if self._names else f"attribute {number}"

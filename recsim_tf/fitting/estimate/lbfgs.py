@@ -20,6 +20,8 @@ from recsim_tf.fitting.validation import check_at_least
 # Where rounding hides further progress, the search has converged if no more than this part of the
 # first gradient is left.
 _FLAT = 1e-3
+# Less of the value than this is no progress, nor is less than rounding in the models' dtype.
+_LEAST_PROGRESS = 1e-10
 
 
 @gin.configurable(module="recsim_tf")
@@ -87,7 +89,9 @@ class LBFGS(Search):
                 self.max_iterations,
                 self.tolerance,
                 f"the log-likelihood of {fitted.values()}",
-                relative_tolerance=1e-10,
+                relative_tolerance=max(
+                    _LEAST_PROGRESS, np.finfo(likelihood.dtype.as_numpy_dtype).eps
+                ),
                 memory=memory,
                 after_iteration=state.save,
             )
@@ -211,13 +215,16 @@ def maximise(
         return tf.constant(loss, tf.float64), tf.constant(gradient, tf.float64)
 
     def iterate(position, results, max_iterations):
+        # The objective is the gain, which may be much less than the value.
+        gain = 0.0 if results is None else abs(float(results.objective_value))
+        of_gain = relative_tolerance * abs(first_value) / gain if gain else 0.0
         return tfp.optimizer.lbfgs_minimize(
             negative,
             position,
             results,
             tolerance=tolerance,
             max_iterations=max_iterations,
-            f_relative_tolerance=relative_tolerance,
+            f_relative_tolerance=of_gain,
         )
 
     if found is None:

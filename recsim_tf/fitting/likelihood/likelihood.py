@@ -85,7 +85,7 @@ class LogLikelihood:
         self.num_sessions, self.num_steps = log.num_sessions, log.num_steps
         self.batch_size = batch_size = min(batch_size, log.num_sessions)
         self.variables = fitted.variables
-        self._dtype = self.variables[0].dtype
+        self.dtype = self.variables[0].dtype
         self._seed = random.as_seed(seed)
         self._scorer = scoring_simulator(fitted.simulator)
         self._spec = session_spec(self._scorer, batch_size)
@@ -103,7 +103,7 @@ class LogLikelihood:
         self._latent_initial = lacks_draws and latent_class is None
         if self._latent_initial and num_draws is None:
             prior = users.initial_draws(log.num_sessions)
-            initial_posterior = posterior_of_initial_draws(prior, self._dtype)
+            initial_posterior = posterior_of_initial_draws(prior, self.dtype)
             self.variables = self.variables + initial_posterior.variables
         self.initial_posterior = initial_posterior
         self._converted: tuple[SessionLog, Trajectory] | None = None
@@ -229,7 +229,7 @@ class LogLikelihood:
                 yield Batch(
                     take_sessions(trajectory, tf.constant(rows, tf.int32)),
                     tf.constant(first + rows, tf.int32),
-                    tf.constant(weights, self._dtype),
+                    tf.constant(weights, self.dtype),
                 )
             first += len(length)
 

@@ -40,10 +40,13 @@ class Entry(abc.ABC):
           seed: int32 [2], for turns that are drawn.
         """
 
-    @property
     @abc.abstractmethod
-    def labels(self) -> list[str]:
-        """What each of the Q turns is, for people."""
+    def labels(self, users: ConversationUsers) -> list[str]:
+        """What each of the Q turns is, for people.
+
+        Args:
+          users: the user model.
+        """
 
     def turns(
         self,
@@ -107,8 +110,7 @@ class ShowSet(_Offer):
             validation.check_count(slate_size=slate_size)
         self._slate_size = slate_size
 
-    @property
-    def labels(self):
+    def labels(self, users):
         return ["recommend the best set"]
 
     def check(self, slate_size, users):
@@ -133,8 +135,7 @@ class CompareSet(Entry):
         validation.check_at_least(2, slate_size=slate_size)
         self._slate_size = slate_size
 
-    @property
-    def labels(self):
+    def labels(self, users):
         return [f"compare the best {self._slate_size}"]
 
     def check(self, slate_size, users):
@@ -158,8 +159,7 @@ class ComparePairs(Entry):
         validation.check_count(num_pairs=num_pairs)
         self.num_turns = num_pairs
 
-    @property
-    def labels(self):
+    def labels(self, users):
         return [f"compare pair {index}" for index in range(self.num_turns)]
 
     def check(self, slate_size, users):
@@ -180,8 +180,7 @@ class Endorse(_Offer):
 
     act = Act.ENDORSE
 
-    @property
-    def labels(self):
+    def labels(self, users):
         return ["endorse the best item"]
 
     def propose(self, view, users, slate_size, seed):
@@ -207,10 +206,9 @@ class AskAttributes(Entry):
         self.num_turns = num_attributes
         self._anchored = anchored
 
-    @property
-    def labels(self):
+    def labels(self, users):
         alone = "" if self._anchored else " alone"
-        return [f"ask about attribute {a}{alone}" for a in range(self.num_turns)]
+        return [f"ask about {users.attribute_name(a)}{alone}" for a in range(self.num_turns)]
 
     def check(self, slate_size, users):
         if self.num_turns != users.num_attributes:
@@ -236,8 +234,7 @@ class AskItem(Entry):
 
     act = Act.ASK
 
-    @property
-    def labels(self):
+    def labels(self, users):
         return ["ask about the best item"]
 
     def propose(self, view, users, slate_size, seed):
@@ -258,8 +255,7 @@ class ShowChips(_Offer):
         validation.check_count(num_chips=num_chips)
         self._num_chips = num_chips
 
-    @property
-    def labels(self):
+    def labels(self, users):
         return ["show chips"]
 
     def propose(self, view, users, slate_size, seed):

@@ -44,7 +44,7 @@ class Menu:
     @property
     def labels(self) -> list[str]:
         """What each of the M turns is, for people."""
-        return [label for entry in self.entries for label in entry.labels]
+        return [label for entry in self.entries for label in entry.labels(self.users)]
 
     def turns(self, view: Outlook, seed: tf.Tensor) -> Turn:
         """The turns [B, M, ...].
