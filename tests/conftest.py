@@ -2,6 +2,7 @@
 
 import gc
 import os
+from importlib import metadata
 
 import gin
 import pytest
@@ -9,8 +10,19 @@ import pytest
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# To compile takes longer than what is compiled runs.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+# To compile takes longer than what is compiled runs. An older XLA ends the process for a flag that
+# it does not know.
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_backend_optimization_level=0",
+        *(
+            ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+            if metadata.version("tensorflow").startswith("2.21.")
+            else []
+        ),
+    ]
+)
 # Test processes, and those that they start, run side by side: one thread each.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 

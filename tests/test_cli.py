@@ -169,8 +169,8 @@ def test_a_full_disk_is_one_line_with_the_path_and_what_to_do(tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
-def test_train_evaluate_and_simulate(tmp_path, capfd):
-    run, simulated = tmp_path / "run", tmp_path / "simulated"
+def test_train_and_evaluate(tmp_path, capfd):
+    run = tmp_path / "run"
     code, output, errors = run_command(
         capfd,
         "train",
@@ -188,16 +188,6 @@ def test_train_evaluate_and_simulate(tmp_path, capfd):
     assert (run / "evaluations" / "sessions-20.csv").read_bytes() == (
         run / "sessions.csv"
     ).read_bytes()
-
-    code, _, errors = run_command(
-        capfd,
-        "simulate",
-        f"--root_dir={simulated}",
-        "--gin_bindings=simulate.simulator = @interest_evolution()",
-        "--gin_bindings=Evaluation.num_users = 64",
-    )
-    assert code == 0, errors
-    assert json.loads((simulated / "results.json").read_text())["policies"][0]["episodes"] == 64
 
 
 def test_simulate_writes_an_episode_file(tmp_path, capfd):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.random.noise import Blocks, Lengths
 from recsim_tf.core.stages import Stages
+from recsim_tf.core.types import Nest
 
 
 class Carried(NamedTuple):
@@ -29,13 +30,18 @@ class Ahead:
     cost more.
 
     Args:
-      advance: takes `Stages` and asks them for everything that a step draws.
+      advance: takes `Stages`, asks them for everything that a step draws, and returns the next
+        state, the transition and the newcomers.
       num_users: B.
+
+    Attributes:
+      record: the transition and the newcomers of a step in which all noise is zero. A graph loses
+        it again where only its format is of use.
     """
 
-    def __init__(self, advance: Callable[[Stages], Any], num_users: int):
+    def __init__(self, advance: Callable[[Stages], tuple[Any, Nest, Nest]], num_users: int):
         step, newcomers = random.meter(), random.meter()
-        advance(_Metered(step, newcomers))
+        self.record = advance(_Metered(step, newcomers))[1:]
         self._step, self._newcomers = step.taken, newcomers.taken
         self._num_users = num_users
 

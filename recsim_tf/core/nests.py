@@ -49,9 +49,9 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
 def _take_leaf(leaf, positions):
     num_candidates = leaf.shape[1]
     if leaf.shape.rank == 2 and leaf.dtype != tf.bool and num_candidates <= _MAX_ONE_HOT:
-        chosen = positions[:, :, tf.newaxis] == tf.range(num_candidates, dtype=positions.dtype)
+        chosen = tf.expand_dims(positions, 2) == tf.range(num_candidates, dtype=positions.dtype)
         return tf.reduce_sum(
-            tf.where(chosen, leaf[:, tf.newaxis, :], tf.zeros([], leaf.dtype)), axis=-1
+            tf.where(chosen, tf.expand_dims(leaf, 1), tf.zeros([], leaf.dtype)), axis=-1
         )
     return tf.gather(leaf, positions, batch_dims=1)
 
@@ -94,7 +94,7 @@ def stack(arrays: Nest) -> Nest:
 
 def at_step(nest: Nest, step) -> Nest:
     """Element `step` of the leading (time) axis."""
-    return tf.nest.map_structure(lambda leaf: leaf[step], nest)
+    return tf.nest.map_structure(lambda leaf: tf.gather(leaf, step), nest)
 
 
 def merge_outer(nest: Nest) -> Nest:

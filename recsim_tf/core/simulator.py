@@ -178,21 +178,17 @@ class Simulator(Hindsight, SessionSource):
         state = self.initial_state(initial)
         if policy_state is None:
             policy_state = initial_policy_state(policy, num_users)
-        # This step gives the loop its shapes; nothing uses its values, so that it is pruned from
-        # the graph.
-        action, _ = act(policy, self.observe(state), policy_state, loop_seed)
-        _, transition, newcomers = self.advance(
-            state, action, Sampled(loop_seed, STEP_STAGES), auto_reset
-        )
-        arrays = nests.arrays_like((transition, newcomers), num_steps)
+
+        def arrays(record):
+            return nests.arrays_like(record, num_steps)
 
         def write(arrays, record, step):
             return nests.write(arrays, step, record)
 
-        arrays = self._loop(
+        written = self._loop(
             policy, state, num_steps, loop_seed, auto_reset, policy_state, write, arrays, False
         )
-        transitions, newcomers = nests.stack(arrays)
+        transitions, newcomers = nests.stack(written)
         return Trajectory(initial, transitions, newcomers)
 
     def fold(
@@ -242,15 +238,15 @@ class Simulator(Hindsight, SessionSource):
             auto_reset,
             policy_state,
             update,
-            initial(state) if callable(initial) else initial,
+            lambda record: initial(state) if callable(initial) else initial,
             not auto_reset,
         )
 
     def _loop(
-        self, policy, state, num_steps, seed, auto_reset, policy_state, update, carry, early_exit
+        self, policy, state, num_steps, seed, auto_reset, policy_state, update, begin, early_exit
     ):
         """Steps `state` up to `num_steps` times; `update(carry, (transition, newcomers), step) ->
-        carry`.
+        carry`. `begin` makes the first carry of a record that has only its format.
         """
         first_policy_state = policy_state
 
@@ -283,6 +279,7 @@ class Simulator(Hindsight, SessionSource):
                 update(carry, (transition, newcomers), step),
             )
 
+        carry = begin(ahead.record)
         loop_vars = (0, state, policy_state, seed, ahead.begin(noise_seed), carry)
         # By default the random draws of ten steps run ahead of the users: three times the memory,
         # and slower for it.

@@ -140,7 +140,7 @@ def some_turn(source: TakesTurns, num_users: int) -> Turn:
         value = np.clip(np.zeros(spec.shape, spec.dtype.as_numpy_dtype), low, high)
         return tf.broadcast_to(tf.constant(value, spec.dtype), [num_users, *spec.shape])
 
-    slate = tf.tile(tf.range(source.slate_size)[tf.newaxis], [num_users, 1])
+    slate = tf.broadcast_to(tf.range(source.slate_size), [num_users, source.slate_size])
     return Turn(slate, tf.nest.map_structure(some_leaf, source.query_spec))
 
 

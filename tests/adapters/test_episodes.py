@@ -88,11 +88,20 @@ def assert_same_sessions(trajectory, expected):
     assert trajectory.newcomers == ()
 
 
-@pytest.mark.parametrize("environment_id", recsim_tf.registered())
+# Of those with float64 and documents that stay, one has queries, one hidden draws, one joint draws.
 @pytest.mark.parametrize(
-    "arguments",
-    [{}, {"dtype": tf.float64, "resample_documents": False}],
-    ids=["float32", "float64, persistent"],
+    ("environment_id", "arguments"),
+    [
+        *((environment_id, {}) for environment_id in recsim_tf.registered()),
+        *(
+            (environment_id, {"dtype": tf.float64, "resample_documents": False})
+            for environment_id in (
+                "Conversation-v0",
+                "InterestEvolution-v1",
+                "LongTermSatisfaction-v1",
+            )
+        ),
+    ],
 )
 def test_every_environment_comes_back_bit_for_bit(tmp_path, environment_id, arguments):
     simulator = recsim_tf.make(

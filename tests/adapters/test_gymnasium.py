@@ -29,8 +29,8 @@ from tests.processes import run_python
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"flatten": True}, {"dtype": tf.float64, "resample_documents": False}],
-    ids=["float32", "flat", "float64, persistent"],
+    [{"flatten": True}, {"dtype": tf.float64, "resample_documents": False}],
+    ids=["flat", "float64, persistent"],
 )
 # Gymnasium doubts spaces without bounds. A normal quality has none.
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is -?infinity")

@@ -114,9 +114,10 @@ def by_hand(trajectory, hazard, resample_documents):
 
 
 @pytest.mark.parametrize(
-    "resample_documents", [True, False], ids=["new candidates", "persistent candidates"]
+    ("hazard", "resample_documents"),
+    [(False, True), (True, False)],
+    ids=["rule, new candidates", "hazard, persistent candidates"],
 )
-@pytest.mark.parametrize("hazard", [False, True], ids=["rule", "hazard"])
 def test_log_prob_is_the_sum_over_the_draws_of_active_steps(hazard, resample_documents):
     simulator = simulator_with(resample_documents, user_parameters(hazard))
     trajectory = rollout(simulator)

@@ -90,8 +90,9 @@ class SecretiveDocuments(TopicDocuments):
         return documents._replace(quality=hidden.grade + hidden.mood)
 
 
-@pytest.mark.parametrize("auto_reset", [False, True])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    ("jit_compile", "auto_reset"), [(False, True), (True, False)], ids=["graph", "xla"]
+)
 def test_all_users_see_one_set_and_another_one_each_step(jit_compile, auto_reset):
     trajectory = rollout(simulator(), jit_compile=jit_compile, auto_reset=auto_reset)
     drawn = trajectory.transitions.draws

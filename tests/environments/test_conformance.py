@@ -283,7 +283,9 @@ def test_floats_are_float32_and_the_log_probability_is_finite(run, score):
     assert all(np.isfinite(part).all() for part in log_prob)
 
 
-def test_every_float_may_be_float64_and_every_shape_is_static(environment):
+@pytest.fixture(scope="module")
+def float64(environment):
+    """In float64: the tensors while all is traced, a trajectory and its log-probability."""
     simulator = environment.make(dtype=tf.float64)
     traced = []
 
@@ -296,9 +298,13 @@ def test_every_float_may_be_float64_and_every_shape_is_static(environment):
         traced.extend(
             tf.nest.flatten((state, transition, simulator.observe(state), trajectory, log_prob))
         )
-        return log_prob
+        return trajectory, log_prob
 
-    log_prob = everything(as_seed(0))
+    return traced, *everything(as_seed(5))
+
+
+def test_every_float_may_be_float64_and_every_shape_is_static(float64):
+    traced, _, log_prob = float64
     assert all(leaf.shape.is_fully_defined() for leaf in traced)
     assert {leaf.dtype for leaf in traced} <= {tf.float64, tf.int32, tf.bool}
     assert all(np.isfinite(part).all() for part in log_prob)
@@ -319,7 +325,7 @@ def test_step_rollout_and_log_prob_compile_under_xla(simulator, score):
         np.testing.assert_allclose(part, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment):
+def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment, float64):
     simulator = environment.make(dtype=tf.float64)
     names = [f"users.{name}" for name in environment.users]
     names += [f"documents.{name}" for name in environment.documents]
@@ -338,7 +344,7 @@ def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment):
             total = log_prob.total
         return values, tape.gradient(total, variables)
 
-    trajectory = rollout(simulator)(as_seed(5))
+    _, trajectory, _ = float64
     _, gradients = score(trajectory)
     for index, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
         direction = np.random.default_rng(0).normal(size=variable.shape)

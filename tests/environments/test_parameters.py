@@ -3,7 +3,6 @@ compared on the axis of users, and saved.
 """
 
 import dataclasses
-import functools
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from tensorflow_probability import bijectors as tfb
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.core.execution import compiled
 from recsim_tf.fitting import (
     LBFGS,
     FitResult,
@@ -26,8 +25,6 @@ from recsim_tf.fitting.logs import from_trajectory
 from recsim_tf.policies import random_policy
 
 NUM_SESSIONS, NUM_STEPS = 30, 5
-# It has many parameters, which are tried together to save time.
-CONVERSATION = "Conversation-v0"
 # Of the users' parameters those that the users' draws do not depend on: leaving by a rule is not
 # scored.
 ACT_BY_A_RULE = {
@@ -40,6 +37,8 @@ ACT_BY_A_RULE = {
     },
     "LongTermSatisfaction-v1": {"users.time_budget"},
 }
+# Candidates are given to the likelihood.
+GIVEN = ("documents.affinity_probs", "documents.directions", "documents.refinement")
 
 
 def simulator_of(environment_id):
@@ -59,7 +58,7 @@ def simulator_of(environment_id):
         module = recsim_tf.environments.drifting_taste
         users = module.DriftingTasteUsers(2, choice_model=recsim_tf.choice.MultinomialLogit(0.0))
         return dataclasses.replace(simulator, users=users, documents=module.Catalogue(6, 2))
-    if environment_id == CONVERSATION:
+    if environment_id == "Conversation-v0":
         module = recsim_tf.environments.conversation
         users = module.ConversationUsers(
             2,
@@ -96,112 +95,53 @@ def other_value(simulator, name):
     return 0.9 * value + 0.04
 
 
-CASES = [
-    (environment_id, name)
-    for environment_id in recsim_tf.registered()
-    if environment_id != CONVERSATION
-    for name in simulator_of(environment_id).parameters()
-]
+def log_of(simulator):
+    """The log of simulated sessions."""
+    policy = random_policy(simulator)
+    run = compiled(lambda seed: simulator.rollout(policy, NUM_SESSIONS, NUM_STEPS, seed))
+    return from_trajectory(run(random.as_seed(0)))
 
 
-@pytest.fixture(scope="module")
-def log_of():
-    """The log of simulated sessions by environment."""
-    logs = {}
-
-    def get(environment_id, simulator):
-        if environment_id not in logs:
-            trajectory = simulator.rollout(
-                random_policy(simulator), NUM_SESSIONS, NUM_STEPS, seed=0
-            )
-            logs[environment_id] = from_trajectory(trajectory)
-        return logs[environment_id]
-
-    return get
-
-
-@pytest.mark.parametrize(("environment_id", "name"), CASES)
-def test_it_is_fitted_or_the_error_says_why_not(environment_id, name, log_of):
-    simulator = simulator_of(environment_id)
-    log = log_of(environment_id, simulator)
-    start = np.asarray(simulator.parameters()[name])
-    acts = name.startswith("users.") and name not in ACT_BY_A_RULE.get(environment_id, ())
+def acts(environment_id, name):
+    """Whether the likelihood depends on a parameter."""
+    if name.startswith("users."):
+        return name not in ACT_BY_A_RULE.get(environment_id, ())
     # The users of these respond to what the items' tables say.
     of_items = environment_id in ("PageClicks-v0", "DriftingTaste-v0", "KeyTerms-v0")
-    acts |= of_items and name != "documents.affinity_probs"
-    are_probabilities = simulator.parameter_spec(name).are_probabilities
-    parameter = Parameter(support=tfb.IteratedSigmoidCentered() if are_probabilities else "real")
-
-    def run():
-        return fit(
-            simulator,
-            {name: parameter},
-            log,
-            LBFGS(max_iterations=1),
-            uncertainty=None,
-            progress=False,
-        )
-
-    if not acts:
-        with pytest.raises(ValueError, match=f"{name} does not act on the likelihood of this log"):
-            run()
-        return
-    estimate = run().estimates[name].value
-    assert estimate.shape == start.shape
-    assert not np.array_equal(estimate, start.astype(estimate.dtype))
+    of_items |= environment_id == "Conversation-v0"
+    return of_items and name not in GIVEN
 
 
-def sessions_of(simulator):
-    """The sums of sessions of an evaluation of its own."""
-    return Evaluation(6, NUM_STEPS).evaluator("random", simulator, random_policy(simulator))()
-
-
-# The environment with its own values, in whose place each parameter's other value comes.
-sessions_by_default = functools.cache(lambda name: sessions_of(simulator_of(name)))
-
-
-@pytest.mark.parametrize(("environment_id", "name"), CASES)
-def test_each_value_has_the_sessions_of_a_run_of_its_own(environment_id, name):
+@pytest.mark.parametrize("environment_id", recsim_tf.registered())
+def test_all_are_fitted_and_the_error_names_those_that_cannot_be(environment_id):
     simulator = simulator_of(environment_id)
-    start = np.asarray(simulator.parameters()[name], np.float64)
-    other = other_value(simulator, name)
-    together = Evaluation(6, NUM_STEPS, compare={name: (start, other)})
-    results = together.compare(simulator, lambda simulator: {"random": random_policy(simulator)})
-    alone = sessions_of(simulator.with_parameters({name: other}))
-    for result, expected in zip(results, (sessions_by_default(environment_id), alone), strict=True):
-        pairs = zip(*map(tf.nest.flatten, (result.sessions, expected.sessions)), strict=True)
-        for found, of_its_own in pairs:
-            np.testing.assert_allclose(found, of_its_own, rtol=1e-5)
-
-
-@pytest.fixture(scope="module")
-def conversation():
-    simulator = simulator_of(CONVERSATION)
-    return simulator, simulator.parameters()
-
-
-def test_all_parameters_of_conversations_are_fitted_but_those_of_candidates(conversation, log_of):
-    simulator, values = conversation
-    log = log_of(CONVERSATION, simulator)
-    sense_probs = Parameter(support=tfb.IteratedSigmoidCentered())
-    parameters = {name: Parameter(support="real") for name in values}
-    parameters["users.sense_probs"] = sense_probs
-    # Candidates are given to the likelihood.
-    of_candidates = ["documents.directions", "documents.refinement"]
-    without_effect = {name: parameters[name] for name in of_candidates}
-    with pytest.raises(
-        ValueError, match=r"documents\.directions does not act on the likelihood of"
-    ):
-        fit(simulator, without_effect, log, progress=False)
-    acting = {name: each for name, each in parameters.items() if name not in of_candidates}
+    log, values = log_of(simulator), simulator.parameters()
+    parameters = {
+        name: Parameter(
+            support=tfb.IteratedSigmoidCentered()
+            if simulator.parameter_spec(name).are_probabilities
+            else "real"
+        )
+        for name in values
+    }
+    acting = {name: each for name, each in parameters.items() if acts(environment_id, name)}
     search = LBFGS(max_iterations=1)
-    result = fit(simulator, acting, log, search, uncertainty=None, progress=False)
+    options = {"search": search, "uncertainty": None, "progress": False}
+    idle = [name for name in parameters if name not in acting]
+    if idle:
+        with pytest.raises(ValueError, match=f"^{', '.join(idle)} do(es)? not act on the"):
+            fit(simulator, parameters, log, **options)
+    result = fit(simulator, acting, log, **options)
     for name, estimate in result.estimates.items():
-        assert not np.array_equal(estimate.value, np.asarray(values[name], np.float32)), name
+        start = np.asarray(values[name], estimate.value.dtype)
+        assert estimate.value.shape == start.shape, name
+        assert not np.array_equal(estimate.value, start), name
 
 
-def test_all_values_of_conversations_have_the_sessions_of_runs_of_their_own(conversation):
-    simulator, values = conversation
+@pytest.mark.parametrize("environment_id", recsim_tf.registered())
+def test_users_with_values_of_their_own_have_the_sessions_of_runs_with_these(environment_id):
+    simulator = simulator_of(environment_id)
+    values = simulator.parameters()
     others = {name: other_value(simulator, name) for name in values}
     rows = {
         name: np.repeat(simulator.for_users(name, [values[name], others[name]]), 6, axis=0)
@@ -219,15 +159,15 @@ def test_all_values_of_conversations_have_the_sessions_of_runs_of_their_own(conv
         )
         for leaf, other in zip(*map(tf.nest.flatten, (one, expected.transitions)), strict=True):
             np.testing.assert_allclose(leaf, other, rtol=1e-4, atol=1e-5)
-    assert not np.allclose(*(each.transitions.reward for each in apart))
+    leaves = [tf.nest.flatten(each.transitions) for each in apart]
+    assert not all(np.array_equal(*pair) for pair in zip(*leaves, strict=True))
 
 
-def test_probabilities_that_a_search_would_lead_off_the_simplex_are_refused(log_of):
-    environment_id = "InterestExploration-v1"
-    simulator = simulator_of(environment_id)
+def test_probabilities_that_a_search_would_lead_off_the_simplex_are_refused():
+    simulator = simulator_of("InterestExploration-v1")
     parameters = {"users.user_type_distribution": Parameter()}
     with pytest.raises(ValueError, match=r"its support must be a bijector to them, as .* got"):
-        fit(simulator, parameters, log_of(environment_id, simulator), progress=False)
+        fit(simulator, parameters, log_of(simulator), progress=False)
 
 
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())

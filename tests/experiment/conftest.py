@@ -18,3 +18,12 @@ def evaluated_run(tmp_path_factory):
     )
     commands.train(open_run(folder, *bindings))
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run of 40 iterations with checkpoints at 20 and 40: its folder, which stays as it
+    is, and what `train` returned.
+    """
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return folder, commands.train(open_run(folder))

@@ -72,27 +72,35 @@ def test_a_packaged_baseline_is_simulated_beside_others_and_leaves_the_same_agai
     ]
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_every_baseline_has_its_results_and_its_name(tmp_path, name):
-    environment = "interest_evolution" if name in ("myopic", "oracle") else "interest_exploration"
+OF_EVOLUTION = ("myopic", "oracle")
+
+
+@pytest.mark.parametrize(
+    ("environment_id", "names"),
+    [
+        ("InterestEvolution-v1", OF_EVOLUTION),
+        ("InterestExploration-v1", tuple(name for name in BASELINES if name not in OF_EVOLUTION)),
+    ],
+)
+def test_every_baseline_has_its_results_and_its_name(tmp_path, environment_id, names):
     bindings = [
-        f"simulate.simulator = @{environment}()",
-        f"simulate.policies = ({name!r},)",
+        "simulate.simulator = @make()",
+        f"make.environment_id = {environment_id!r}",
+        f"simulate.policies = {names}",
         "Evaluation.num_users = 50",
         "Evaluation.max_steps = 6",
     ]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    (policy,) = commands.simulate(folder)["policies"]
-    simulator = recsim_tf.make(
-        {"interest_evolution": "InterestEvolution-v1"}.get(environment, "InterestExploration-v1")
-    )
-    expected = Evaluation(50, 6).evaluator("", simulator, baseline_policy(name, simulator))()
-    assert policy["name"] == BASELINE_NAMES[name]
-    assert (policy["mean_return"], policy["click_rate"]) == (
-        expected.mean_return,
-        expected.click_rate,
-    )
-    assert policy["click_rate"] > 0
+    policies = commands.simulate(folder)["policies"]
+    simulator = recsim_tf.make(environment_id)
+    for name, policy in zip(names, policies, strict=True):
+        expected = Evaluation(50, 6).evaluator("", simulator, baseline_policy(name, simulator))()
+        assert policy["name"] == BASELINE_NAMES[name]
+        assert (policy["mean_return"], policy["click_rate"]) == (
+            expected.mean_return,
+            expected.click_rate,
+        )
+        assert policy["click_rate"] > 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import time
 import pytest
 
 from recsim_tf import checkpoints
-from recsim_tf.experiment import commands
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -16,15 +15,6 @@ from tests.experiment.tiny_runs import TINY, open_run, run_command, snapshot, st
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The folder of a finished run of 40 iterations with checkpoints at 20 and 40, and its
-    results.
-    """
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    return folder, commands.train(open_run(folder))
 
 
 def _lines(folder):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from recsim_tf.core import turns
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.stages import OneSource
 from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Transition
 
 
@@ -53,21 +54,19 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
 
     @compiled
     def trace(seed):
+        answers = OneSource(seed)
+        initial = simulator.begin(num_users, answers)
+        state = simulator.initial_state(initial)
         action = turns.some_turn(simulator, num_users).action
-        trajectory = simulator.rollout(
-            lambda observation, policy_state, seed: (action, policy_state), num_users, 1, seed
-        )
-        observation = simulator.observe(simulator.initial_state(trajectory.initial))
-        before = trajectory.initial, observation.user, observation.documents
-        specs.append(
-            Session.of(*_row_specs(before, 1), transitions=_row_specs(trajectory.transitions, 2))
-        )
+        _, transition, _ = simulator.advance(state, action, answers)
+        observation = simulator.observe(state)
+        session = initial, observation.user, observation.documents, transition
+        specs.append(Session.of(*_row_specs(session)))
 
     trace.get_concrete_function(tf.TensorSpec([2], tf.int32))
     return specs[0]
 
 
-def _row_specs(nest: Nest, num_axes: int) -> Nest:
-    return tf.nest.map_structure(
-        lambda leaf: tf.TensorSpec(leaf.shape[num_axes:], leaf.dtype), nest
-    )
+def _row_specs(nest: Nest) -> Nest:
+    """Of a nest of [B, ...]."""
+    return tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), nest)

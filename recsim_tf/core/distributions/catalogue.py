@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
@@ -203,7 +204,7 @@ def _of(table, ids):
     """Entries of a table [D] or [B, D] for ids int32 [..., B, M]."""
     if table.shape.rank == 2:
         num_users, num_items = table.shape
-        ids += tf.range(num_users)[:, tf.newaxis] * num_items
+        ids += np.arange(num_users, dtype=np.int32)[:, np.newaxis] * num_items
     return tf.gather(tf.reshape(table, [-1]), ids)
 
 

@@ -32,7 +32,7 @@ def categorical_from_uniform(u, probs):
     cdf = tf.cumsum(probs, axis=-1)
     # Scaling by the total rather than dividing keeps rounding from reaching a last category of
     # weight zero.
-    threshold = (u * cdf[..., -1])[..., tf.newaxis]
+    threshold = tf.expand_dims(u, -1) * cdf[..., -1:]
     return tf.reduce_sum(tf.cast(threshold >= cdf[..., :-1], tf.int32), axis=-1)
 
 

@@ -265,12 +265,13 @@ def check_supports(fitted: FittedSimulator) -> None:
 
 
 def check_parameters_act(likelihood: LogLikelihood) -> None:
-    """Raises a ValueError for a parameter on which the likelihood does not depend."""
+    """Raises a ValueError that names all parameters on which the likelihood does not depend."""
     _, gradients = likelihood.total()
-    for name, gradient in zip(likelihood.fitted.parameters, gradients, strict=False):
-        if not np.any(gradient):
-            raise ValueError(
-                f"{name} does not act on the likelihood of this log, so it cannot be fitted: its"
-                " gradient is zero. A parameter that acts through a rule of departure alone needs"
-                " a hazard, as a departure_temperature"
-            )
+    gradient_of = zip(likelihood.fitted.parameters, gradients, strict=False)
+    idle = [name for name, gradient in gradient_of if not np.any(gradient)]
+    if idle:
+        raise ValueError(
+            f"{', '.join(idle)} {'does' if len(idle) == 1 else 'do'} not act on the likelihood of"
+            " this log, so cannot be fitted: the gradient is zero. A parameter that acts through a"
+            " rule of departure alone needs a hazard, as a departure_temperature"
+        )

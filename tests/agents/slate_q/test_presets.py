@@ -24,7 +24,7 @@ RECSIM = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment():
     return SlateEnvironment(interest_evolution(slate_size=2, num_candidates=5), 40, seed=1)
 

@@ -31,13 +31,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 _ENDLESS = "--gin_bindings=train.num_iterations = 1000000"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A finished run: its folder and what `train` returned."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    return folder, commands.train(open_run(folder))
-
-
 def test_a_run_leaves_its_results(finished):
     folder, results = finished
     assert json.loads((folder / "results.json").read_text()) == results
@@ -163,12 +156,7 @@ def _assert_same_bits(folder, other):
     assert (folder / "sessions.csv").read_bytes() == (other / "sessions.csv").read_bytes()
 
 
-def test_two_runs_with_one_seed_are_equal_bit_for_bit(finished, tmp_path):
-    commands.train(open_run(tmp_path / "run"))
-    _assert_same_bits(tmp_path / "run", finished[0])
-
-
-def test_a_run_that_was_broken_off_and_goes_on_is_equal_bit_for_bit(
+def test_a_run_with_the_same_seed_that_is_broken_off_and_goes_on_is_equal_bit_for_bit(
     finished, tmp_path, monkeypatch
 ):
     folder, append = tmp_path / "run", RunDirectory.append_metrics

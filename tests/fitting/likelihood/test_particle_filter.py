@@ -35,21 +35,17 @@ def log():
 @pytest.fixture(scope="module")
 def exact(fitted, log):
     """The log-likelihood [S] and the gradient [P] of its sum, by enumeration of all directions."""
+    directions = np.array(list(itertools.product([0, 1], repeat=NUM_STEPS)), np.int32)
+    num_cases, num_sessions = len(directions), log.num_sessions
+    repeated = log.take(np.tile(np.arange(num_sessions), num_cases))
+    # Without a click there is no direction: both count the same there, and after the end.
+    clicked = (repeated.response < log.slate_size) & repeated.active
+    innovation = np.repeat(directions[:, : log.max_length], num_sessions, axis=0)
+    repeated = repeated._replace(innovation=np.where(clicked, innovation, 0))
     with tf.GradientTape() as tape:
-        terms = []
-        for directions in itertools.product([0, 1], repeat=NUM_STEPS):
-            innovation = np.tile(
-                np.array(directions, np.int32)[: log.max_length], (log.num_sessions, 1)
-            )
-            # Without a click there is no direction: both count the same there, and after the end.
-            clicked = (log.response < log.slate_size) & log.active
-            log_prob = session_log_prob(
-                fitted.simulator, log._replace(innovation=np.where(clicked, innovation, 0))
-            )
-            terms.append(
-                log_prob - tf.math.log(tf.constant(2.0, tf.float64)) * (NUM_STEPS - clicked.sum(1))
-            )
-        value = tf.reduce_logsumexp(tf.stack(terms), axis=0)
+        log_prob = session_log_prob(fitted.simulator, repeated)
+        log_prob -= tf.math.log(tf.constant(2.0, tf.float64)) * (NUM_STEPS - clicked.sum(1))
+        value = tf.reduce_logsumexp(tf.reshape(log_prob, [num_cases, num_sessions]), axis=0)
     return value.numpy(), np.array(tape.gradient(value, fitted.variables))
 
 
