@@ -20,6 +20,8 @@ SIMULATIONS = [
     for name in config.packaged_configs()
     if "simulate.policies" in config.find_config(name).read_text()
 ]
+# Of a model that another config fits.
+_SEEKERS = "conversation/iard_seekers.gin"
 EXPERIMENTS = [name for name in config.packaged_configs() if name not in {*FITS, *SIMULATIONS}]
 # Beliefs take long to trace: one experiment and one simulation of them run with the other tests.
 _QUICK = ("conversation/menu_tabular_q.gin", "conversation/oracle.gin")
@@ -63,7 +65,7 @@ def test_the_experiment_is_built(name):
     assert slate_spec.shape == [parts.simulator.slate_size]
 
 
-@pytest.mark.parametrize("name", _marked(SIMULATIONS))
+@pytest.mark.parametrize("name", _marked([name for name in SIMULATIONS if name != _SEEKERS]))
 def test_the_simulation_runs(tmp_path, name):
     bindings = ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"]
     if name == "conversation/movielens.gin":
@@ -98,6 +100,11 @@ def test_the_fit_runs(tmp_path, name):
     )
     assert content["sessions"] == (10 if name == "conversation/iard.gin" else 40)
     assert (run / "report.html").is_file()
+    if name == "conversation/iard.gin":
+        folder = f"load_simulator.folder = '{run / 'model'}'"
+        config.load([_SEEKERS], [folder, "Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
+        simulated = commands.simulate(RunDirectory(tmp_path / "seekers", ""))
+        assert [policy["episodes"] for policy in simulated["policies"]] == [4, 4]
 
 
 def _dialogues(folder):
@@ -107,6 +114,8 @@ def _dialogues(folder):
         "S2": ("seeker", ["PRO"], "I want something funny"),
         "R3": ("recommender", ["REC-S", "EXP-I"], "See @13, it is great"),
         "S4": ("seeker", ["ACC", "OTH"], "I will, thanks"),
+        "R5": ("recommender", ["OTH"], "Have fun"),
+        "S6": ("seeker", ["ACC", "OTH"], "I will watch it, thanks"),
     }
     utterances = {
         key: {
