@@ -86,6 +86,7 @@ def _simulator() -> Simulator:
         choice_sharpness=1.0,
         act_effects=np.zeros([len(Act), len(Mode)], np.float32),
         phase_effects=np.zeros([_NUM_PHASES, len(Mode)], np.float32),
+        readiness=np.zeros(_NUM_PHASES, np.float32),
         **dict.fromkeys(
             (
                 "ignoring",
@@ -117,6 +118,7 @@ def _fit(data: AnnotatedDialogues, simulator: Simulator) -> FitResult:
         "users.choice_model.no_click_mass": Parameter(prior=_PRIOR),
         "users.endorsement": Parameter(prior=_PRIOR),
         "users.afterthought": Parameter(prior=_PRIOR),
+        "users.readiness": Parameter(prior=_PRIOR),
     }
     return fit(
         simulator,
@@ -147,7 +149,13 @@ def _split(train: AnnotatedDialogues, test: AnnotatedDialogues) -> tuple[float, 
     marginal = np.log(counts / counts.sum())
     given_act = np.exp(_reply_log_probs(result.simulator, test)) @ intent_symbols(_NUM_GENRES).T
     vocabulary = Vocabulary.of_texts(list(train.texts), _MAX_LENGTH, _MIN_USES)
-    channel = Grammar.of_texts(train_labels, train.texts[rows], len(INTENTS), vocabulary)
+    channel = Grammar.of_texts(
+        train_labels,
+        train.texts[rows],
+        len(INTENTS),
+        vocabulary,
+        weights=1 / train.intents.sum(axis=1)[rows],
+    )
     evidence = channel.evidence(vocabulary.ids(list(test.texts))).numpy()
     top = []
     for prior in (marginal, np.log(given_act * shares)):

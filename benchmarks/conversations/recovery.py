@@ -36,7 +36,7 @@ _START = 0.5  # of all parameters
 NUM_TURNS = 8
 _TEMPERATURE = "users.choice_sharpness"
 _SIZES = {
-    False: {"sessions": 5000, "logs": 20, "latent": 1000, "draws": 250},
+    False: {"sessions": 5000, "logs": 20, "latent": 3000, "draws": 250},
     True: {"sessions": 50, "logs": 1, "latent": 20, "draws": 20},
 }
 

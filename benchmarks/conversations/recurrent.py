@@ -39,7 +39,10 @@ def measure(settings: Settings) -> Section:
     evidence = np.concatenate(
         [channel.evidence(part).numpy() for part in np.array_split(heard, max(len(heard) // 50, 1))]
     )
-    naive = Grammar.of_texts(labels, train.texts[rows], len(INTENTS), vocabulary, _SMOOTHING)
+    shares = 1 / train.intents.sum(axis=1)[rows]
+    naive = Grammar.of_texts(
+        labels, train.texts[rows], len(INTENTS), vocabulary, _SMOOTHING, shares
+    )
     prior = _log_prior(train, test)
     tokens = _counts(heard[test_rows]).sum()
     perplexities = {

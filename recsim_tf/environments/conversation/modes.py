@@ -34,19 +34,15 @@ def mode_logits(users: "ConversationUsers", state, slate) -> tf.Tensor:
         axis=-1,
     )
     of_act = users.entries("act_effects", query.act, [len(Act), len(Mode)])
-    phases = validation.table_shape("phase_effects", users.phase_effects)
-    num_phases = phases[-2] if phases.rank else 1
-    phase = tf.minimum(num_offers(state, slate), num_phases - 1)
-    of_phase = users.entries("phase_effects", phase, [num_phases, len(Mode)])
+    of_phase = _of_phase(users, "phase_effects", users.phase_effects, state, slate, [len(Mode)])
     admitted = tf.gather(tf.constant(acts.admits(users.any_reply)), query.act)
     return tf.where(admitted, of_modes + of_act + of_phase, -float("inf"))
 
 
 def value_log_probs(users: "ConversationUsers", state, slate, utility) -> list[tf.Tensor]:
     """The log-probabilities [B, n] of the n values in each mode."""
-    query, mask = slate.query, slate.mask
+    query = slate.query
     views = _views(users, state, slate, utility)
-    is_compared = acts.is_act(query, Act.COMPARE)
     attribute = query.attributes
     explained = tf.one_hot(attribute[:, 0], users.num_attributes, dtype=users.dtype)
     explained *= tf.cast(acts.is_act(query, Act.ENDORSE), users.dtype)[:, tf.newaxis]
@@ -55,7 +51,7 @@ def value_log_probs(users: "ConversationUsers", state, slate, utility) -> list[t
     certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
     return [
         certain,
-        _choice(users, state, query, mask, utility, is_compared),
+        _choice(users, state, slate, utility),
         replies.answers(
             query, views, users.per_user("answer_sharpness"), users.per_user("dont_know")
         ),
@@ -89,17 +85,30 @@ def is_offer(slate) -> tf.Tensor:
     return acts.is_act(slate.query, *OFFERS) & slate.mask[:, 0]
 
 
-def _choice(users: "ConversationUsers", state, query, mask, utility, is_compared) -> tf.Tensor:
+def _of_phase(users: "ConversationUsers", name: str, table, state, slate, columns=()) -> tf.Tensor:
+    """The rows [B, columns] of a parameter, a table [P, columns], by how many items have been
+    offered.
+    """
+    shape = validation.table_shape(name, table)
+    num_phases = shape[-1 - len(columns)] if shape.rank else 1
+    phase = tf.minimum(num_offers(state, slate), num_phases - 1)
+    return users.entries(name, phase, [num_phases, *columns])
+
+
+def _choice(users: "ConversationUsers", state, slate, utility) -> tf.Tensor:
     """Log-probabilities [B, K+1] of a choice, the last of "none"."""
+    query, mask = slate.query, slate.mask
     endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), users.dtype) * state.trust
     first = tf.one_hot(0, mask.shape[1], dtype=users.dtype)
     pull = (users.per_user("endorsement") * endorsed)[:, tf.newaxis] * first
     if users.any_reply:
         offers_none = ~acts.is_act(query, *OFFERS, Act.COMPARE)[:, tf.newaxis]
         pull += tf.cast(offers_none, users.dtype) * users.per_user("afterthought", 2)
+    pull += _of_phase(users, "readiness", users.readiness, state, slate)[:, tf.newaxis]
     scores = users.per_user("choice_sharpness", 2) * (utility + pull)
     log_probs = users.choice_model(scores, mask).log_probs
     # With a list of nothing to compare there is no other outcome than "none".
+    is_compared = acts.is_act(query, Act.COMPARE)
     no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
     is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
     impossible = tf.constant(-float("inf"), log_probs.dtype)

@@ -45,9 +45,9 @@ class ConversationUsers(UserModel):
     The utility of an item is bias + <taste, factors>. The ideal item lies in the direction of the
     taste. How a user replies in each mode:
 
-    - choose: exp(choice_sharpness * (utility + endorsement * trust)), the last term for an endorsed
-      item, against "none" of the choice model; under COMPARE "none" is impossible. Where the act
-      offers nothing, `afterthought` takes the place of the last term.
+    - choose: exp(choice_sharpness * (utility + readiness + endorsement * trust)), the last term for
+      an endorsed item, against "none" of the choice model; under COMPARE "none" is impossible.
+      Where the act offers nothing, `afterthought` takes the place of the last term.
     - answer, rate, critique, refine: see `replies`.
     - nothing, inquire, request, remark: these have no values.
 
@@ -80,6 +80,8 @@ class ConversationUsers(UserModel):
       endorsement: utility that an endorsement adds at a trust of 1.
       afterthought: utility that an item has in addition where it is chosen after an act that offers
         nothing, as `any_reply` admits.
+      readiness: utility that all items have in addition where one is chosen, a number or [P], by
+        how many have been offered, as `phase_effects`.
       answer_sharpness: of differences in degree, or of utilities in questions about items.
       dont_know: logit of "I don't know"; -inf if users always know.
       rating_sharpness, rating_cuts: of the ordered logit of ratings; the cuts are [4], increasing.
@@ -123,6 +125,7 @@ class ConversationUsers(UserModel):
     choice_sharpness: Any = parameter(4.0)
     endorsement: Any = parameter(0.6)
     afterthought: Any = parameter(0.0)
+    readiness: Any = parameter(0.0, rank=1)
     answer_sharpness: Any = parameter(3.0)
     dont_know: Any = parameter(-1.0, low=-float("inf"))
     rating_sharpness: Any = parameter(1.5)
