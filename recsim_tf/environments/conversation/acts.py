@@ -1,6 +1,7 @@
 """What the system can do in a turn, and how users can reply to it."""
 
 import enum
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -79,7 +80,12 @@ def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
 
 def is_act(query: Query, *acts: Act) -> tf.Tensor:
     """bool [B]: whether the act is one of these."""
-    return tf.reduce_any(query.act[:, tf.newaxis] == tf.constant(list(acts), tf.int32), axis=-1)
+    return is_one_of(query.act, *acts)
+
+
+def is_one_of(act: tf.Tensor, *acts: Act) -> tf.Tensor:
+    """bool [B]: whether acts int32 [B] are one of these."""
+    return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
 
 
 def query(

@@ -353,9 +353,7 @@ class ConversationUsers(UserModel):
         liked = tf.sigmoid(self.utility(state, slate.documents)[:, 0]) - 0.5
         trust = state.trust + self.per_user("trust_rate") * endorsed * liked
         questions = (Act.ASK, Act.COMPARE)
-        again = acts.is_act(query, *questions) & tf.reduce_any(
-            state.last_act[:, tf.newaxis] == tf.constant(list(questions), tf.int32), axis=-1
-        )
+        again = acts.is_act(query, *questions) & acts.is_one_of(state.last_act, *questions)
         patience = (
             state.patience
             - self.efforts(query.act)
