@@ -44,18 +44,23 @@ def measure(settings: Settings) -> Section:
     order = np.random.default_rng(settings.seed).permutation(data.num_judgements)
     fold_of = order % _NUM_FOLDS
     found = {}
-    for name, factors in (("degrees alone", 0), ("directions and factors", size["factors"])):
+    models = {
+        "degrees alone": (0, 1),
+        "directions and factors": (size["factors"], 1),
+        "two senses": (size["factors"], 2),
+    }
+    for name, model in models.items():
         found[name] = [
-            _fold(data, fold_of[data.judgement] == fold, factors, size, settings.seed)
+            _fold(data, fold_of[data.judgement] == fold, *model, size, settings.seed)
             for fold in range(size["folds"])
         ]
-    figures: dict[str, float] = {}
     rows = [("model", "nats", "±", "gamma", "±")]
     for name, folds in found.items():
         means = np.mean(folds, axis=0)
         errors = np.std(folds, axis=0, ddof=1) / np.sqrt(len(folds)) if len(folds) > 1 else (0, 0)
         rows.append((name, *(f"{x:.3f}" for pair in zip(means, errors, strict=True) for x in pair)))
-        figures |= {"soft_attributes.nats": means[0], "soft_attributes.gamma": means[1]}
+    nats, gamma = np.mean(found["directions and factors"], axis=0)
+    figures = {"soft_attributes.nats": nats, "soft_attributes.gamma": gamma}
     lines = [
         f"Held-out judgements of SoftAttributes, {data.num_judgements} in {_NUM_FOLDS} folds; a"
         f" guess has {_UNIFORM:.3f} nats",
@@ -91,20 +96,22 @@ def _data(settings: Settings) -> SoftAttributes:
 
 
 def _fold(
-    data: SoftAttributes, held_out: np.ndarray, factors: int, size, seed: int
+    data: SoftAttributes, held_out: np.ndarray, factors: int, senses: int, size, seed: int
 ) -> tuple[float, float]:
     """Nats a comparison and gamma of the held-out comparisons."""
     slate_size = int(np.bincount(data.judgement).max())
     train = soft_attributes_log(data.take(~held_out), slate_size)
     test = soft_attributes_log(data.take(held_out), slate_size)
-    result = _fit(data, train, factors, slate_size, size["passes"], seed)
+    result = _fit(data, train, factors, senses, slate_size, size["passes"], seed)
     probs, degrees = _predicted(result, test, size["draws"], seed)
     shown, relation = test.shown[:, 0], test.response[:, 0]
     logged = np.take_along_axis(probs, relation[..., np.newaxis], axis=-1)[..., 0]
     return -float(np.log(logged[shown]).mean()), _gamma(degrees, relation, shown)
 
 
-def _fit(data, log: SessionLog, factors: int, slate_size: int, passes: int, seed: int) -> FitResult:
+def _fit(
+    data, log: SessionLog, factors: int, senses: int, slate_size: int, passes: int, seed: int
+) -> FitResult:
     num_raters, num_films = len(data.rater_ids), len(data.titles)
     num_attributes = len(data.attribute_names)
     raters = AttributeRaters(
@@ -112,6 +119,7 @@ def _fit(data, log: SessionLog, factors: int, slate_size: int, passes: int, seed
         num_attributes=num_attributes,
         num_films=num_films,
         num_factors=max(factors, 1),
+        num_senses=senses,
         seed=seed,
     )
     if not factors:
@@ -136,7 +144,7 @@ def _fit(data, log: SessionLog, factors: int, slate_size: int, passes: int, seed
         generator = np.random.default_rng(seed)
         parameters |= {
             "users.directions": table(
-                0.3 * generator.standard_normal([num_attributes, 1, factors]), (), 0.5
+                0.3 * generator.standard_normal([num_attributes, senses, factors]), (), 0.5
             ),
             "users.factors": table(0.3 * generator.standard_normal([num_films, factors]), (), 1.0),
         }
@@ -155,16 +163,24 @@ def _fit(data, log: SessionLog, factors: int, slate_size: int, passes: int, seed
 def _predicted(
     result: FitResult, log: SessionLog, num_draws: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities [S, K, 3] of the relations, and the expected differences of degrees [S, K]."""
+    """Probabilities [S, K, 3] of the relations, and the expected differences of degrees [S, K], of
+    raters who mean any sense.
+    """
     users = result.simulator.users
-    state = InitialDraw(tf.constant(log.initial.rater), tf.zeros([log.num_sessions], tf.int32))
+    rater = tf.constant(log.initial.rater)
     query = Judgement(*(tf.constant(leaf[:, 0]) for leaf in log.query))
     slate = Slate(tf.constant(log.documents[:, 0]), tf.constant(log.shown[:, 0]), query)
 
     @compiled
     def relations(parameters):
-        found = users.with_parameters(parameters).relations(state, slate)
-        return tf.exp(found.categorical_log_probs()), found.loc
+        drawn = users.with_parameters(parameters)
+        by_sense = [
+            drawn.relations(InitialDraw(rater, tf.fill(rater.shape, sense)), slate)
+            for sense in range(users.num_senses)
+        ]
+        probs = [tf.exp(found.categorical_log_probs()) for found in by_sense]
+        degrees = [found.loc for found in by_sense]
+        return tuple(tf.add_n(each) / len(by_sense) for each in (probs, degrees))
 
     generator = np.random.default_rng([seed, 1])
     total = [0.0, 0.0]
