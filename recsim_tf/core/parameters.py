@@ -117,7 +117,7 @@ class Model(tf.Module):
                 f"{cls.__name__} must declare fields instead of an __init__: models are dataclasses"
             )
         # Two models are the same object or not; `differences` compares what they hold.
-        dataclasses.dataclass(eq=False)(cls)
+        dataclasses.dataclass(eq=False, repr=False)(cls)
 
     def __post_init__(self) -> None:
         tf.Module.__init__(self)
@@ -135,6 +135,15 @@ class Model(tf.Module):
             spec = field.metadata.get(_PARAMETER)
             if value is not None and spec is not None and spec.are_probabilities:
                 validation.check_probabilities(field.name, value)
+
+    def __repr__(self) -> str:
+        """The fields that are not as by default, long arrays by their shapes."""
+        given = [
+            f"{field.name}={value if isinstance(value, Model) else _described(value)}"
+            for field, value in self._fields()
+            if value is not field.default
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def check(self) -> None:
         """Checks the fields; raises `ValueError`. A subclass overrides it."""

@@ -159,3 +159,9 @@ def test_a_model_that_gin_configures_is_not_built_again_for_other_parameters():
     assert other.scale == 3.0
     with pytest.raises(TypeError, match="has no field size"):
         users.replaced(size=1)
+
+
+def test_a_model_prints_what_is_not_as_by_default_and_long_arrays_by_their_shapes():
+    assert repr(Tastes(genre_probs=np.full(10, 0.1), limit=2.0)) == (
+        "Tastes(limit=2.0, genre_probs=an array [10], choice_model=MultinomialLogit())"
+    )

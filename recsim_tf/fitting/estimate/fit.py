@@ -55,6 +55,14 @@ class FitResult(NamedTuple):
     # nest of [S, ...]: posterior locations of the users' initial draws, where the log lacks them
     initial_draws: Nest = ()
 
+    def __repr__(self) -> str:
+        """One line, without tables and the simulator."""
+        found = [
+            f"{name} {list(shape)}" if (shape := np.shape(one.value)) else f"{name}={one.value:.5g}"
+            for name, one in self.estimates.items()
+        ]
+        return f"FitResult({', '.join(found)}; {self.ending})"
+
     @property
     def ending(self) -> str:
         """How the search ended, in words."""
