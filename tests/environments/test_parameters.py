@@ -36,6 +36,8 @@ ACT_BY_A_RULE = {
         "users.document_quality_factor",
     },
     "LongTermSatisfaction-v1": {"users.time_budget"},
+    # Only where users say anything after any act.
+    "Conversation-v0": {"users.afterthought"},
 }
 # Candidates are given to the likelihood.
 GIVEN = ("documents.affinity_probs", "documents.directions", "documents.refinement")

@@ -65,10 +65,22 @@ def test_a_bag_of_words_classifies_as_naive_bayes_does():
     grammar = Grammar.of_texts([0, 0, 1, 1], texts, 2, vocabulary, smoothing=1.0)
     np.testing.assert_allclose(np.exp(grammar.word_logits).sum(axis=-1), 1, rtol=1e-6)
     evidence = grammar.evidence(vocabulary.ids(["good film film", "bad"]))
-    # Counts with one more of each of four words, the unknown one among them: of 8 and of 7.
-    first = np.log((4 / 8) * (2 / 8) ** 2) - np.log((1 / 7) * (2 / 7) ** 2)
-    second = np.log(1 / 8) - np.log(3 / 7)
+    # Counts with one more of each of three words: of 7 and of 6.
+    first = np.log((4 / 7) * (2 / 7) ** 2) - np.log((1 / 6) * (2 / 6) ** 2)
+    second = np.log(1 / 7) - np.log(3 / 6)
     np.testing.assert_allclose(evidence[:, 0] - evidence[:, 1], [first, second], rtol=1e-5)
+    unknown = grammar.evidence(vocabulary.ids(["well well"])).numpy()
+    np.testing.assert_allclose(unknown[0, 0], unknown[0, 1], rtol=1e-6)
+
+
+def test_a_text_of_two_symbols_counts_in_parts():
+    vocabulary = Vocabulary(["good", "bad"], max_length=2)
+    grammar = Grammar.of_texts(
+        [0, 0, 1], ["good", "bad", "bad"], 2, vocabulary, smoothing=1.0, weights=[1, 0.5, 0.5]
+    )
+    evidence = grammar.evidence(vocabulary.ids(["good", "bad"])).numpy()
+    expected = np.log([(2 / 3.5) / (1 / 2.5), (1.5 / 3.5) / (1.5 / 2.5)])
+    np.testing.assert_allclose(evidence[:, 0] - evidence[:, 1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +96,10 @@ def test_a_bag_of_words_classifies_as_naive_bayes_does():
         (
             lambda: Grammar.of_texts([0, 2], ["no", "yes"], 2, Vocabulary(["no"], 2)),
             r"symbols must be in \[0, num_symbols=2\)",
+        ),
+        (
+            lambda: Grammar.of_texts([0], ["no"], 1, Vocabulary(["no"], 2), weights=[-1.0]),
+            "weights must be 1 numbers that are not negative",
         ),
     ],
 )
