@@ -1,5 +1,6 @@
 """Users who are put together from components."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,8 +38,9 @@ class ComponentUsers(UserModel):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        annotations = inspect.get_annotations(cls)
         for name, value in vars(cls).items():
-            if isinstance(value, Component) and name not in cls.__dataclass_fields__:
+            if isinstance(value, Component) and name not in annotations:
                 raise TypeError(
                     f"{cls.__name__}.{name} must be annotated, as {name}: Component = ..., to be a"
                     " field"
