@@ -4,6 +4,7 @@ recurrent cells, histories; and users who are put together from them.
 
 from recsim_tf.dynamics.branches import Keep, Restart, Where
 from recsim_tf.dynamics.component import Component
+from recsim_tf.dynamics.gaussian_mixture import GaussianMixture
 from recsim_tf.dynamics.history import History
 from recsim_tf.dynamics.linear_gaussian import LinearGaussian
 from recsim_tf.dynamics.markov_chain import MarkovChain
@@ -17,6 +18,7 @@ __all__ = [
     "Component",
     "ComponentUsers",
     "FromTable",
+    "GaussianMixture",
     "History",
     "Keep",
     "LinearGaussian",

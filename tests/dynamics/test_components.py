@@ -29,6 +29,17 @@ def test_equally_likely_rows_of_a_table_have_the_same_probability():
     np.testing.assert_array_equal(component.initial_state(draws, 5), table[draws])
 
 
+def test_a_mixture_is_scored_over_all_its_components():
+    component = dynamics.GaussianMixture([[0.0, 1.0], [2.0, 3.0]], 0.5, np.log([0.25, 0.75]))
+    prior, state = component.initial_draws(3), tf.constant([[0.0, 1], [1, 1], [2, 2]])
+    by_component = [
+        probability * tfd.Normal(loc, 0.5).prob(state).numpy().prod(axis=1)
+        for probability, loc in ((0.25, [0.0, 1]), (0.75, [2.0, 3]))
+    ]
+    np.testing.assert_allclose(prior.prob(state), np.sum(by_component, axis=0), rtol=1e-5)
+    np.testing.assert_array_equal(component.initial_state(state, 3), state)
+
+
 def test_a_cluster_is_picked_and_then_one_of_its_rows():
     logits = dynamics.clustered_logits([0, 0, 1], 0.0)
     np.testing.assert_allclose(tf.nn.softmax(logits), [1 / 4, 1 / 4, 1 / 2], rtol=1e-6)
@@ -178,6 +189,8 @@ FAULTS = {
     "prior must return a distribution": lambda: dynamics.Static(
         lambda num_rows: tf.zeros([num_rows])
     ).initial_draws(2),
+    r"loc must have shape \[C, F\]": lambda: dynamics.GaussianMixture([1.0, 2.0]),
+    "scale must be above 0": lambda: dynamics.GaussianMixture([[1.0], [2.0]], 0.0),
     r"table must have shape \[n, F\]": lambda: dynamics.FromTable([1.0, 2.0]),
     r"logits must have shape \[num_logits=3\]": lambda: dynamics.FromTable(np.eye(3), [0.0, 1.0]),
     "clusters must have a row in each of 0 to 2, got none in 1": lambda: dynamics.FromTable(

@@ -12,7 +12,13 @@ from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
-from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
+from recsim_tf.fitting import (
+    Parameter,
+    fit,
+    from_trajectory,
+    sample_sessions,
+    session_log_prob,
+)
 from recsim_tf.fitting.estimate.scores import session_scores
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
@@ -126,6 +132,57 @@ class Walker(dynamics.ComponentUsers):
 
     def observe(self, state):
         return state.level[:, :0]
+
+
+class Clustered(Walker):
+    """Walkers who start in one of two clusters, and stay."""
+
+    level: dynamics.Component = dynamics.GaussianMixture([[-2.0], [1.0]], 0.3, np.log([0.3, 0.7]))
+
+
+@pytest.fixture(scope="module")
+def clustered():
+    """Sessions of one rating, without the levels behind them, and their exact probability."""
+    simulator = blank(Clustered(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=50, num_steps=1))
+    spread = np.sqrt(0.3**2 + 0.5**2)
+    exact = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), spread)
+    ).log_prob(log.response[:, 0])
+    fitted = FittedSimulator(simulator, {"users.level.loc": Parameter()})
+    return fitted, log._replace(initial=()), exact
+
+
+def test_draws_of_a_mixture_are_summed_out(clustered):
+    fitted, latent, exact = clustered
+    likelihood = LogLikelihood(fitted, latent, 50, num_draws=20_000)
+    np.testing.assert_allclose(likelihood.by_session(), exact, atol=0.1)
+    assert np.isfinite(likelihood.total()[1][0]).all()
+
+
+def test_draws_of_a_mixture_may_have_posteriors(clustered):
+    fitted, latent, exact = clustered
+    likelihood = LogLikelihood(fitted, latent, 50)
+    # The expectation of a draw's bound is below the exact probability.
+    assert likelihood.is_bound
+    assert np.mean(likelihood.by_session()) < np.mean(exact)
+    _, gradients = likelihood.total()
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_nuts_finds_the_level_behind_a_rating(clustered):
+    fitted, latent, _ = clustered
+    simulator = fitted.simulator.with_parameters({"users.level.loc": [[-2.0], [1.0]]})
+    chains = latent.take([0] * 30)
+    samples = sample_sessions(simulator, chains, 100, 100, progress=False)
+    levels = np.linspace(-8, 8, 4001)
+    density = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), 0.3)
+    ).prob(levels)
+    density *= tfd.Normal(levels, 0.5).prob(chains.response[0, 0])
+    exact = np.average(levels, weights=density)
+    # 3,000 draws of a standard deviation of 0.26.
+    assert np.mean(samples.initial.level) == pytest.approx(exact, abs=0.05)
 
 
 def test_particles_sum_the_noise_out_as_the_kalman_filter_does():

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from recsim_tf import dynamics
 from recsim_tf.core import random
+from recsim_tf.gradients import relaxed_return
+from recsim_tf.policies import PlackettLucePolicy
 from tests.dynamics.world import STAY_OR_GO, Moody, moody
 
 
@@ -73,6 +75,18 @@ def test_values_of_a_parameter_meet_the_same_users(simulator):
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+def test_relaxed_sessions_have_gradients_in_the_dynamics(simulator):
+    gain = tf.Variable(0.3)
+    learned = simulator.with_parameters({"users.taste.gain": gain})
+    policy = PlackettLucePolicy.of_logits(
+        lambda observation: tf.reduce_sum(observation.documents, axis=-1), simulator.slate_size
+    )
+    with tf.GradientTape() as tape:
+        total = tf.reduce_mean(relaxed_return(learned, policy, 20, 3, seed=0))
+    assert np.isfinite(total)
+    assert np.isfinite(tape.gradient(total, gain))
 
 
 class Silent(Moody):
