@@ -45,7 +45,9 @@ class Where(Component):
 
     The control is a pair: the condition, bool [B], and the control of both components. The
     innovation of a row is drawn and scored for the branch that it takes alone. The state starts as
-    that of `then`, or as that of `otherwise` where `then` is `Keep()`.
+    that of `then`, or as that of `otherwise` where `then` is `Keep()`. The branches have parameters
+    of their own, also where they are given the same component: here how a mood starts is
+    "then.component.initial_logits", and how it changes is "otherwise.logits".
 
         Where(Keep(), History(3, (2,)))  # records where the condition does not hold
         Where(Restart(mood), mood)  # starts anew where it holds

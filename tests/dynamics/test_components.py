@@ -1,5 +1,7 @@
 """Each component by closed forms."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -149,6 +151,29 @@ class Fibonacci(dynamics.Component):
 def test_a_component_of_ones_own_counts():
     states = dynamics.paths(Fibonacci(), 2, 6).states
     np.testing.assert_array_equal(states[:, 1, 0], [0, 1, 1, 2, 3, 5, 8])
+
+
+class Learned(dynamics.Component):
+    """The next state of a Keras layer."""
+
+    layer: Any
+
+    def initial_state(self, draws, num_rows):
+        return tf.ones([num_rows, 2])
+
+    def update(self, state, control, innovation):
+        return self.layer(state)
+
+
+def test_a_keras_layer_in_a_field_has_gradients():
+    layer = tf.keras.layers.Dense(2, kernel_initializer="ones")
+    layer.build([None, 2])
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(dynamics.paths(Learned(layer), 1, 2).states[-1])
+    gradient = tape.gradient(total, layer.kernel)
+    # Of the sum of x W W for x = (1, 1) and W of ones.
+    np.testing.assert_allclose(gradient, [[4, 4], [4, 4]])
+    assert Learned(layer).parameters() == {}
 
 
 def test_a_random_walk_is_scored_as_by_hand():
