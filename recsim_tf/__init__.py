@@ -113,6 +113,7 @@ _PACKAGES = (
     "belief",
     "choice",
     "core",
+    "dynamics",
     "environments",
     "experiment",
     "fitting",

@@ -19,6 +19,7 @@ from recsim_tf.core.turns import some_turn
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import ConversationUsers
 from recsim_tf.policies import random_policy
+from tests.dynamics.world import moody
 from tests.environments.sequential import sequential
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES, MAX_STEPS = 6, 5, 2, 5, 3
@@ -70,6 +71,21 @@ _SATISFACTION_PARAMETERS = (
     "kale_stddev",
 )
 ENVIRONMENTS = {
+    "components": Environment(
+        None,
+        {},
+        (
+            "segment.table",
+            "segment.logits",
+            "taste.transition",
+            "taste.gain",
+            "taste.noise",
+            "taste.initial_scale",
+            "mood.logits",
+            "choice_model.no_click_mass",
+        ),
+        factory=moody,
+    ),
     "conversation": Environment(
         "Conversation-v0",
         {},
@@ -342,7 +358,8 @@ def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment, flo
             )
             values = [tf.reduce_sum(part) for part in parts]
             total = log_prob.total
-        return values, tape.gradient(total, variables)
+        gradients = tape.gradient(total, variables)
+        return values, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     _, trajectory, _ = float64
     _, gradients = score(trajectory)

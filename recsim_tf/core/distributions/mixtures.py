@@ -1,6 +1,32 @@
 """Sums of probabilities over what is not known."""
 
+from typing import Any
+
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+
+_MIXTURE: Any = random.public_or_private(tfd.MixtureSameFamily)
+
+
+class Mixture(_MIXTURE):
+    """A `tfd.MixtureSameFamily` of components over all reals, such as normals.
+
+    TensorFlow Probability knows no bijector to the support of a mixture. With this one a draw can
+    be latent, in posteriors of what a log lacks.
+
+    Args:
+      mixture_distribution: a `tfd.Categorical` of batch shape [B].
+      components_distribution: of batch shape [B, C]; its draws may be any reals.
+    """
+
+    def __init__(self, mixture_distribution, components_distribution, name: str = "Mixture"):
+        super().__init__(mixture_distribution, components_distribution, name=name)
+
+    def _default_event_space_bijector(self):
+        return tfb.Identity()
 
 
 def logsumexp(values: tf.Tensor) -> tf.Tensor:

@@ -175,6 +175,29 @@ def _(distribution, seed):
     return tf.where(mask, draw, safe)
 
 
+@sample.register
+def _(distribution: tfd.MultivariateNormalLinearOperator, seed):
+    static = distribution.batch_shape + distribution.event_shape
+    shape = static
+    if not static.is_fully_defined():
+        shape = tf.concat([distribution.batch_shape_tensor(), distribution.event_shape_tensor()], 0)
+    draw = distribution.scale.matvec(normal(shape, seed, distribution.dtype))
+    return draw if distribution.loc is None else distribution.loc + draw
+
+
+@sample.register(public_or_private(tfd.MixtureSameFamily))
+def _(distribution, seed):
+    mixture, components = distribution.mixture_distribution, distribution.components_distribution
+    rank = distribution.batch_shape.rank
+    if not isinstance(mixture, tfd.Categorical) or components.batch_shape.rank != rank + 1:
+        return _own_sample(distribution, seed)
+    category_seed, component_seed = split_seed(seed, 2)
+    probs = mixture.probs_parameter()
+    u = uniform(batch_shape(distribution), category_seed, probs.dtype)
+    category = categorical_from_uniform(u, probs)
+    return tf.gather(sample(components, component_seed), category, axis=rank, batch_dims=rank)
+
+
 @sample.register(public_or_private(tfd.JointDistributionNamed))
 def _(distribution, seed):
     model = distribution.model

@@ -20,10 +20,15 @@ class LatentClass(NamedTuple):
 
     field: str | None  # of the draws' NamedTuple, None where they are the class alone
     num_classes: int  # C
+    only_field_of: type | None = None  # the NamedTuple that has no other field
 
     def put(self, initial: Nest, values) -> Nest:
         """The initial draws with values [B] for the class."""
-        return values if self.field is None else initial._replace(**{self.field: values})
+        if self.field is None:
+            return values
+        if self.only_field_of is not None:
+            return self.only_field_of(values)
+        return initial._replace(**{self.field: values})
 
 
 def find_latent_class(users: UserModel, initial: Nest, num_users: int) -> LatentClass | None:
@@ -40,8 +45,13 @@ def find_latent_class(users: UserModel, initial: Nest, num_users: int) -> Latent
     """
     distribution = users.initial_draws(num_users)
     if not tf.nest.flatten(initial):
+        field = only_field_of = None
+        if isinstance(distribution, _NAMED) and len(distribution.model) == 1:
+            model: Any = distribution.model
+            if hasattr(model, "_fields") and isinstance(model[0], tfd.Distribution):
+                (field,), only_field_of, (distribution,) = model._fields, type(model), model
         count = num_outcomes(distribution)
-        return None if count is None else LatentClass(None, count)
+        return None if count is None else LatentClass(field, count, only_field_of)
     if not isinstance(distribution, _NAMED) or type(initial) is not type(distribution.model):
         return None
     names = distribution.model._fields

@@ -115,8 +115,7 @@ def posterior_of_initial_draws(prior: tfd.Distribution, dtype: tf.DType) -> Mean
     Raises:
       ValueError: if a draw is discrete.
     """
-    kinds = tf.nest.flatten(prior.reparameterization_type)
-    if any(kind != tfd.FULLY_REPARAMETERIZED for kind in kinds):
+    if not all(dtype.is_floating for dtype in tf.nest.flatten(prior.dtype)):
         raise ValueError(
             "the log must have the users' initial draws, since some are discrete: only continuous"
             " ones can be latent"

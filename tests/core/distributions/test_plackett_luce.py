@@ -175,3 +175,8 @@ def test_graph_and_xla_agree():
 def test_the_slate_size_is_checked(slate_size, allowed):
     with pytest.raises(ValueError, match=f"slate_size must be {allowed}, got {slate_size}"):
         PlackettLuce(LOGITS, slate_size)
+
+
+def test_an_iterated_logit_has_the_probability_that_was_worked_out_by_hand():
+    log_prob = PlackettLuce([1.0, 0.0, -1.0, 0.5], 2).log_prob(tf.constant([0, 1]))
+    np.testing.assert_allclose(log_prob, -1.850698, atol=1e-6)

@@ -1,0 +1,208 @@
+"""Parameters of components are fitted like those of other models."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import dynamics
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Clicks
+from recsim_tf.fitting import (
+    Parameter,
+    fit,
+    from_trajectory,
+    sample_sessions,
+    session_log_prob,
+)
+from recsim_tf.fitting.estimate.scores import session_scores
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
+from recsim_tf.fitting.logs import as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from tests.dynamics.world import moody
+from tests.fitting.sessions import rollout
+
+POSITIVE = Parameter(0.5, "positive")
+
+
+@pytest.fixture(scope="module")
+def observed():
+    """A simulator and the log of all that its users drew."""
+    simulator = moody(tf.float64)
+    return simulator, from_trajectory(rollout(simulator, num_users=400, num_steps=8))
+
+
+def test_parameters_of_several_components_are_found(observed):
+    simulator, log = observed
+    parameters = {
+        "users.taste.gain": Parameter(0.0),
+        "users.taste.transition": Parameter(0.5, "unit"),
+        "users.taste.noise": POSITIVE,
+    }
+    estimates = fit(simulator, parameters, log, progress=False).estimates
+    for name, truth in zip(parameters, (0.3, 0.9, 0.1), strict=True):
+        estimate = estimates[name]
+        assert abs(estimate.value - truth) < 4 * estimate.standard_error, name
+        assert estimate.standard_error < 0.06, name
+
+
+def test_a_number_keeps_its_meaning_with_as_many_sessions_as_features(observed):
+    simulator, log = observed
+    parameters = {"users.taste.gain": Parameter(0.3), "users.taste.transition": Parameter(0.9)}
+    fitted = FittedSimulator(simulator, parameters)
+    found = session_scores(LogLikelihood(fitted, log.take([0, 1]), 2))
+    expected = [LogLikelihood(fitted, log.take([row]), 1).total()[1] for row in range(2)]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_the_segments_that_a_log_lacks_are_summed_out(observed):
+    simulator, complete = observed
+    latent = complete._replace(initial=complete.initial._replace(segment=()))
+    fitted = FittedSimulator(simulator, {"users.segment.logits": Parameter()})
+    found = LogLikelihood(fitted, latent, 100).by_session()
+    by_segment = []
+    for number in range(2):
+        segment = np.full(complete.num_sessions, number, np.int32)
+        known = complete._replace(initial=complete.initial._replace(segment=segment))
+        by_segment.append(session_log_prob(simulator, known))
+    np.testing.assert_allclose(found, np.logaddexp(*by_segment), rtol=1e-9)
+
+
+class Blanks(DocumentModel):
+    """Documents that do not matter."""
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        zeros = tf.zeros([num_users, num_candidates], self.dtype)
+        return tfd.Independent(tfd.Normal(zeros, tf.ones([], self.dtype)), 1)
+
+    def observe(self, documents):
+        return documents
+
+
+def blank(users):
+    return Simulator(users, Blanks(dtype=tf.float64), slate_size=1, num_candidates=1)
+
+
+class Segmented(dynamics.ComponentUsers):
+    """Users who differ only in their segment."""
+
+    segment: dynamics.Component = dynamics.FromTable(((4.0,), (-4.0,)), (1.0, 0.0))
+
+    def response(self, state, slate):
+        return tfd.Bernoulli(logits=state.segment[:, 0], dtype=tf.int32)
+
+    def outcome(self, state, slate, draw):
+        clicked = tf.cast(draw, self.dtype)[:, tf.newaxis]
+        return Clicks(clicked * tf.cast(slate.mask, self.dtype))
+
+    def observe(self, state):
+        return state.segment[:, :0]
+
+
+@pytest.mark.parametrize("initial", ["()", "a record of ()"])
+def test_a_segment_that_is_all_that_users_draw_is_summed_out_too(initial):
+    simulator = blank(Segmented(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=500, num_steps=3))
+    truth = np.bincount(log.initial.segment)
+    latent = log._replace(initial=() if initial == "()" else log.initial._replace(segment=()))
+    parameters = {"users.segment.logits": Parameter(prior=tfd.Normal(np.float64(0), 3.0))}
+    found = fit(simulator, parameters, latent, uncertainty=None, progress=False).estimates
+    logits = found["users.segment.logits"].value
+    np.testing.assert_allclose(logits[0] - logits[1], np.log(truth[0] / truth[1]), atol=0.05)
+
+
+class Walker(dynamics.ComponentUsers):
+    """Users with a hidden level, which their ratings show with noise."""
+
+    level: dynamics.Component = dynamics.LinearGaussian(
+        1, transition=0.9, noise=0.3, initial_scale=1.0
+    )
+    observation_scale: Any = parameter(0.5, above=0)
+
+    def response(self, state, slate):
+        return tfd.Normal(state.level[:, 0], self.per_user("observation_scale"))
+
+    def outcome(self, state, slate, draw):
+        return Clicks(tf.zeros(slate.mask.shape, self.dtype) + 0 * draw[:, tf.newaxis])
+
+    def observe(self, state):
+        return state.level[:, :0]
+
+
+class Clustered(Walker):
+    """Walkers who start in one of two clusters, and stay."""
+
+    level: dynamics.Component = dynamics.GaussianMixture([[-2.0], [1.0]], 0.3, np.log([0.3, 0.7]))
+
+
+@pytest.fixture(scope="module")
+def clustered():
+    """Sessions of one rating, without the levels behind them, and their exact probability."""
+    simulator = blank(Clustered(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=50, num_steps=1))
+    spread = np.sqrt(0.3**2 + 0.5**2)
+    exact = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), spread)
+    ).log_prob(log.response[:, 0])
+    fitted = FittedSimulator(simulator, {"users.level.loc": Parameter()})
+    return fitted, log._replace(initial=()), exact
+
+
+def test_draws_of_a_mixture_are_summed_out(clustered):
+    fitted, latent, exact = clustered
+    likelihood = LogLikelihood(fitted, latent, 50, num_draws=20_000)
+    np.testing.assert_allclose(likelihood.by_session(), exact, atol=0.1)
+    assert np.isfinite(likelihood.total()[1][0]).all()
+
+
+def test_draws_of_a_mixture_may_have_posteriors(clustered):
+    fitted, latent, exact = clustered
+    likelihood = LogLikelihood(fitted, latent, 50)
+    # The expectation of a draw's bound is below the exact probability.
+    assert likelihood.is_bound
+    assert np.mean(likelihood.by_session()) < np.mean(exact)
+    _, gradients = likelihood.total()
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_nuts_finds_the_level_behind_a_rating(clustered):
+    fitted, latent, _ = clustered
+    simulator = fitted.simulator.with_parameters({"users.level.loc": [[-2.0], [1.0]]})
+    chains = latent.take([0] * 30)
+    samples = sample_sessions(simulator, chains, 100, 100, progress=False)
+    levels = np.linspace(-8, 8, 4001)
+    density = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), 0.3)
+    ).prob(levels)
+    density *= tfd.Normal(levels, 0.5).prob(chains.response[0, 0])
+    exact = np.average(levels, weights=density)
+    # 3,000 draws of a standard deviation of 0.26.
+    assert np.mean(samples.initial.level) == pytest.approx(exact, abs=0.05)
+
+
+def test_particles_sum_the_noise_out_as_the_kalman_filter_does():
+    simulator = blank(Walker(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=200, num_steps=20))
+    scorer = scoring_simulator(simulator)
+    trajectory = as_trajectory(log._replace(innovation=()), scorer, 200, latent=True)
+    found = tf.function(
+        lambda: marginal_log_prob(scorer, trajectory, 100, seed=0), autograph=False
+    )()
+    initial = log.initial.level
+    one = tf.ones([1], tf.float64)
+    exact = tfd.LinearGaussianStateSpaceModel(
+        num_timesteps=20,
+        transition_matrix=0.9 * one[:, tf.newaxis],
+        transition_noise=tfd.MultivariateNormalDiag(scale_diag=0.3 * one),
+        observation_matrix=one[:, tf.newaxis],
+        observation_noise=tfd.MultivariateNormalDiag(scale_diag=0.5 * one),
+        initial_state_prior=tfd.MultivariateNormalDiag(initial, 1e-6 * one),
+    ).log_prob(log.response[..., tf.newaxis])
+    exact += tfd.Normal(tf.zeros([], tf.float64), 1.0).log_prob(initial[:, 0])
+    # The standard error of the mean is 0.03.
+    assert abs(np.mean(found - exact)) < 0.05
