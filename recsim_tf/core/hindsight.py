@@ -122,8 +122,9 @@ class Hindsight(Simulation):
     def log_prob(self, trajectory: Trajectory) -> LogProb:
         """Scores a single-session trajectory under the models, differentiably in their parameters.
 
-        Only draws are scored. Slates and queries are given, and a departure by a rule is not
-        scored. A step counts only where the user was active.
+        Only draws are scored. Slates and queries are given, and so is the state with which a
+        rollout began; a departure by a rule is not scored. A step counts only where the user was
+        active.
 
         Args:
           trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
@@ -135,12 +136,16 @@ class Hindsight(Simulation):
           ValueError: for an auto-reset trajectory, whose rows hold several sessions.
         """
         trajectory.require_single_session()
-        begun = Recorded(trajectory.initial._asdict(), score=True)
-        self.begin(trajectory.transitions.reward.shape[1], begun)
-        initial = begun.log_probs.pop("user")
-        documents = tf.add_n(
-            [tf.cast(log_prob, initial.dtype) for log_prob in begun.log_probs.values()]
-        )
+        num_users = trajectory.transitions.reward.shape[1]
+        if isinstance(trajectory.initial, SimulatorState):
+            initial = documents = tf.zeros([num_users], self.users.dtype)
+        else:
+            begun = Recorded(trajectory.initial._asdict(), score=True)
+            self.begin(num_users, begun)
+            initial = begun.log_probs.pop("user")
+            documents = tf.add_n(
+                [tf.cast(log_prob, initial.dtype) for log_prob in begun.log_probs.values()]
+            )
         zeros = tf.zeros_like(initial)
 
         def add(total, step, state, transition, log_probs):

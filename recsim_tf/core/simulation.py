@@ -103,8 +103,12 @@ class Simulation(Model):
         """The draws that start sessions, answered by `answers`."""
         return stages.begin(self, num_users, answers)
 
-    def initial_state(self, draws: InitialDraws) -> SimulatorState:
-        """Maps initial draws, nests of [B, ...], to the state at the start of a session."""
+    def initial_state(self, draws: InitialDraws | SimulatorState) -> SimulatorState:
+        """Maps initial draws, nests of [B, ...], to the state at the start of a session. A state
+        stays as it is.
+        """
+        if isinstance(draws, SimulatorState):
+            return draws
         user = self.users.initial_state(draws.user)
         num_users = nests.batch_size(user)
         state = SimulatorState(

@@ -147,6 +147,7 @@ class Simulator(Hindsight, SessionSource):
         seed,
         auto_reset: bool = False,
         policy_state: Nest | None = None,
+        state: SimulatorState | None = None,
     ) -> Trajectory:
         """Simulates users for a number of steps and keeps every draw.
 
@@ -160,10 +161,12 @@ class Simulator(Hindsight, SessionSource):
             With True a new user comes in the same step. The candidates of that step are then the
             new user's, and the row of the policy state begins anew.
           policy_state: the policy state at the start of a session, a nest of [B, ...]; None for
-            that of the policy.
+            that of the policy. With `state` it is the present one.
+          state: where the users stand, of `reset`, `step` or `replay`, for B users; None for new
+            users.
 
         Returns:
-          A trajectory [T, B, ...].
+          A trajectory [T, B, ...]. Its `initial` is `state`, where that is given.
 
         Raises:
           ValueError: if num_users or num_steps is no integer of at least 1, if the models'
@@ -174,10 +177,13 @@ class Simulator(Hindsight, SessionSource):
         validation.check_count(num_steps=num_steps)
         check_policy(policy)
         initial_seed, loop_seed = random.split_seed(seed, 2)
-        initial = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
-        state = self.initial_state(initial)
-        if policy_state is None:
-            policy_state = initial_policy_state(policy, num_users)
+        first: InitialDraws | SimulatorState
+        if state is None:
+            first = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
+        else:
+            _check_state(state, num_users)
+            first = state
+        begun = self._policy_states(policy, num_users, policy_state, state)
 
         def arrays(record):
             return nests.arrays_like(record, num_steps)
@@ -186,10 +192,18 @@ class Simulator(Hindsight, SessionSource):
             return nests.write(arrays, step, record)
 
         written = self._loop(
-            policy, state, num_steps, loop_seed, auto_reset, policy_state, write, arrays, False
+            policy,
+            self.initial_state(first),
+            num_steps,
+            loop_seed,
+            auto_reset,
+            begun,
+            write,
+            arrays,
+            False,
         )
         transitions, newcomers = nests.stack(written)
-        return Trajectory(initial, transitions, newcomers)
+        return Trajectory(first, transitions, newcomers)
 
     def fold(
         self,
@@ -201,6 +215,7 @@ class Simulator(Hindsight, SessionSource):
         initial: Nest | Callable[[SimulatorState], Nest],
         auto_reset: bool = False,
         policy_state: Nest | None = None,
+        state: SimulatorState | None = None,
     ) -> Nest:
         """Simulates users and folds each transition into a carry, so that memory does not grow with
         time.
@@ -211,7 +226,7 @@ class Simulator(Hindsight, SessionSource):
         Args:
           function: (carry, transition [B, ...]) -> carry, of the same structure, shapes and dtypes.
           initial: the first carry, or a function that makes it of the state at the start.
-          policy, num_users, num_steps, seed, auto_reset, policy_state: as for `rollout`.
+          policy, num_users, num_steps, seed, auto_reset, policy_state, state: as for `rollout`.
 
         Returns:
           The last carry.
@@ -222,9 +237,12 @@ class Simulator(Hindsight, SessionSource):
         validation.check_count(num_steps=num_steps)
         check_policy(policy)
         initial_seed, loop_seed = random.split_seed(seed, 2)
-        state = self.reset(num_users, initial_seed)
-        if policy_state is None:
-            policy_state = initial_policy_state(policy, num_users)
+        begun = self._policy_states(policy, num_users, policy_state, state)
+        if state is None:
+            first = self.reset(num_users, initial_seed)
+        else:
+            _check_state(state, num_users)
+            first = state
 
         def update(carry, record, step):
             del step
@@ -232,24 +250,33 @@ class Simulator(Hindsight, SessionSource):
 
         return self._loop(
             policy,
-            state,
+            first,
             num_steps,
             loop_seed,
             auto_reset,
-            policy_state,
+            begun,
             update,
-            lambda record: initial(state) if callable(initial) else initial,
+            lambda record: initial(first) if callable(initial) else initial,
             not auto_reset,
         )
 
+    @staticmethod
+    def _policy_states(
+        policy: Policy, num_users: int, policy_state: Nest | None, state: SimulatorState | None
+    ) -> tuple[Nest, Nest]:
+        """The policy state at present, and that at the start of a session."""
+        if policy_state is None or state is not None:
+            at_start = initial_policy_state(policy, num_users)
+            return at_start if policy_state is None else policy_state, at_start
+        return policy_state, policy_state
+
     def _loop(
-        self, policy, state, num_steps, seed, auto_reset, policy_state, update, begin, early_exit
+        self, policy, state, num_steps, seed, auto_reset, policy_states, update, begin, early_exit
     ):
         """Steps `state` up to `num_steps` times; `update(carry, (transition, newcomers), step) ->
         carry`. `begin` makes the first carry of a record that has only its format.
         """
-        first_policy_state = policy_state
-
+        policy_state, first_policy_state = policy_states
         num_users = nests.batch_size(state)
         action = turns.some_turn(self, num_users).action
         ahead = Ahead(lambda stages: self.advance(state, action, stages, auto_reset), num_users)
@@ -286,3 +313,15 @@ class Simulator(Hindsight, SessionSource):
         return tf.while_loop(
             somebody_is_left, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps
         )[-1]
+
+
+def _check_state(state: SimulatorState, num_users: int) -> None:
+    """Requires the state of `num_users` users.
+
+    Raises:
+      ValueError: for something else.
+    """
+    if not isinstance(state, SimulatorState):
+        raise ValueError(f"state must be a SimulatorState or None, got {type(state).__name__}")
+    if not state.done.shape.is_compatible_with([num_users]):
+        raise ValueError(f"state must be of num_users={num_users}, got {state.done.shape[0]}")

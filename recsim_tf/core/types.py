@@ -119,7 +119,8 @@ class Transition(NamedTuple):
 class Trajectory(NamedTuple):
     """A rollout as draws: states are recomputed from it."""
 
-    initial: InitialDraws  # [B, ...]
+    # [B, ...], or the SimulatorState [B, ...] with which the rollout began
+    initial: Any
     transitions: Transition  # [T, B, ...]
     # InitialDraws [T, B, ...] of an auto-reset rollout, valid where a session ended at that step;
     # else ()
@@ -129,6 +130,18 @@ class Trajectory(NamedTuple):
     def is_single_session(self) -> bool:
         """Whether each row holds one session (`auto_reset=False`)."""
         return not tf.nest.flatten(self.newcomers)
+
+    def require_new_users(self) -> None:
+        """Refuses a trajectory that begins with a state, whose initial draws nobody knows.
+
+        Raises:
+          ValueError: for a trajectory of a rollout with `state`.
+        """
+        if isinstance(self.initial, SimulatorState):
+            raise ValueError(
+                "trajectory must begin with new users, got one of a rollout that begins with a"
+                " state"
+            )
 
     def require_single_session(self) -> None:
         """Refuses a trajectory whose rows hold several sessions, which cannot be scored or logged.

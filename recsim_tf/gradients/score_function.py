@@ -49,6 +49,7 @@ def score_function_return(
       ValueError: for an auto-reset trajectory, or a baseline of another shape.
     """
     trajectory.require_single_session()
+    trajectory.require_new_users()
     # A rollout under the same tape would let reparameterised draws move with their parameters, and
     # count these twice.
     trajectory = tf.nest.map_structure(tf.stop_gradient, trajectory)

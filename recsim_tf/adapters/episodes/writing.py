@@ -86,6 +86,7 @@ class Writer:
             dtype that has no place in a log.
         """
         trajectory.require_single_session()
+        trajectory.require_new_users()
         lengths = tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0).numpy()
         sessions = self._sessions(trajectory, lengths.max())
         named = {name_of(path): leaf for path, leaf in tree.flatten_with_path(sessions)}

@@ -22,6 +22,7 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
             "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
             " trajectory"
         )
+    trajectory.require_new_users()
     transitions, draws = trajectory.transitions, trajectory.transitions.draws
     positions = tf.maximum(transitions.slate, 0)
     resampled = bool(tf.nest.flatten(draws.candidates))
