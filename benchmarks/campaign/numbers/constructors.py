@@ -28,6 +28,7 @@ ELSEWHERE = {
     "run_fit",
     "simulate",
     "sweep",
+    "trained_weights",
 }
 # Where nothing, or none, is a number of things like another.
 _MAY_BE_ZERO = {"warmup_steps", "cluster_id"}

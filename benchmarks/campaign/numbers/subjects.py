@@ -19,6 +19,7 @@ from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.run import Schedule
 from recsim_tf.fitting.checks.calibration import calibrate
+from recsim_tf.language import Vocabulary
 from recsim_tf.policies import elicitation
 from recsim_tf.policies.beliefs import CatalogueScores
 from recsim_tf.policies.clicks import ClickScores
@@ -63,6 +64,7 @@ def _network(function, **arguments) -> Subject:
 
 
 SUBJECTS = {
+    "Vocabulary": Subject(Vocabulary, lambda: {"words": ("yes", "no")}),
     "SlateQAgent": _agent(
         slate_q.SlateQAgent, uses.of_agent(network=lambda spec: slate_q.SlateQNetwork(spec, (4,)))
     ),

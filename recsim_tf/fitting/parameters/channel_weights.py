@@ -6,6 +6,7 @@ import numpy as np
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.conversation import ConversationUsers, Utterance, alphabet
 from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.language import Recurrent
 
 
@@ -43,6 +44,7 @@ def trained_weights(
         raise ValueError("simulator must be of ConversationUsers with a Recurrent channel")
     if not isinstance(response, Utterance):
         raise ValueError("log must hold words: its response must be an Utterance")
+    check_at_least(0, seed=seed)
     told = response.symbol[log.active]
     words = response.words[log.active]
     replies = alphabet(simulator.slate_size, users.num_attributes)
