@@ -107,6 +107,9 @@ class LogLikelihood:
             self.variables = self.variables + initial_posterior.variables
         self.initial_posterior = initial_posterior
         self._converted: tuple[SessionLog, Trajectory] | None = None
+        names = [name.removeprefix("users.") for name in fitted.parameters]
+        # Made once: pieces of a stream come again in every pass.
+        self._prepare = compiled(lambda draw: fitted.simulator.users.prepared(draw, names))
 
         def score(batch: Batch, seed):
             parameter_seed, initial_seed, particle_seed = random.split_seed(seed, 3)
@@ -196,13 +199,10 @@ class LogLikelihood:
 
     def _prepared_responses(self, draws: Nest) -> Nest:
         """What the user model makes of draws [T, S, ...], a step at a time."""
-        users = self.fitted.simulator.users
-        if type(users).prepared is UserModel.prepared:
+        if type(self.fitted.simulator.users).prepared is UserModel.prepared:
             return draws
-        names = [name.removeprefix("users.") for name in self.fitted.parameters]
-        prepare = compiled(lambda draw: users.prepared(draw, names))
         steps = [
-            prepare(tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws))
+            self._prepare(tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws))
             for step in range(tf.nest.flatten(draws)[0].shape[0])
         ]
         return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
