@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from recsim_tf.environments.conversation import conversation
     from recsim_tf.environments.drifting_taste import drifting_taste
+    from recsim_tf.environments.ecosystem import ecosystem
     from recsim_tf.environments.interest_evolution import interest_evolution
     from recsim_tf.environments.interest_exploration import interest_exploration
     from recsim_tf.environments.key_terms import key_terms
@@ -65,6 +66,7 @@ __all__ = [
     "click_reward",
     "conversation",
     "drifting_taste",
+    "ecosystem",
     "interest_evolution",
     "interest_exploration",
     "key_terms",
@@ -99,6 +101,7 @@ _NAMES = {
     ),
     "environments.conversation": ("conversation",),
     "environments.drifting_taste": ("drifting_taste",),
+    "environments.ecosystem": ("ecosystem",),
     "environments.interest_evolution": ("interest_evolution",),
     "environments.interest_exploration": ("interest_exploration",),
     "environments.key_terms": ("key_terms",),

@@ -123,7 +123,7 @@ MISTAKES = {
     ),
     "an unknown stage": (
         lambda: SIMULATOR.resimulate(rollout(), ["respons"], 0, nothing, 0.0),
-        "stages must be of hidden, response, innovation, departure, candidates, got respons",
+        "stages must be of hidden, response, .*, candidates, corpus, got respons",
     ),
     "a factory in place of a simulator": (
         lambda: recsim_tf.check(recsim_tf.page_clicks),

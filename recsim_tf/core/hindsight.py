@@ -37,7 +37,7 @@ class Hindsight(Simulation):
           trajectory: [T, B, ...].
           function: (carry, step, state, transition, log_probs) -> carry. State and transition are
             [B, ...]. Response and reward are computed again, so they are differentiable. log_probs
-            holds [B] by stage.
+            holds [B] by stage, and [W] for the stages of corpora.
           carry: the first carry.
           score: whether `log_probs` are wanted.
           early_exit: whether to stop where all sessions have ended.
@@ -63,7 +63,7 @@ class Hindsight(Simulation):
             carry = function(carry, step, state, transition, recorded.log_probs)
             return (
                 step + 1,
-                next_state if auto_reset else nests.where(state.done, state, next_state),
+                next_state if auto_reset else self.corpora.keep_ended(state, next_state),
                 carry,
             )
 
@@ -109,7 +109,7 @@ class Hindsight(Simulation):
             next_state, again, _ = self.advance(state, transition.action, answers)
             return (
                 step + 1,
-                nests.where(state.done, state, next_state),
+                self.corpora.keep_ended(state, next_state),
                 seed,
                 function(carry, step, state, again),
             )
@@ -136,35 +136,40 @@ class Hindsight(Simulation):
           ValueError: for an auto-reset trajectory, whose rows hold several sessions.
         """
         trajectory.require_single_session()
-        num_users = trajectory.transitions.reward.shape[1]
+        num_users, corpora = trajectory.transitions.reward.shape[1], self.corpora
         if isinstance(trajectory.initial, SimulatorState):
             initial = documents = tf.zeros([num_users], self.users.dtype)
         else:
             begun = Recorded(trajectory.initial._asdict(), score=True)
             self.begin(num_users, begun)
             initial = begun.log_probs.pop("user")
-            documents = tf.add_n(
-                [tf.cast(log_prob, initial.dtype) for log_prob in begun.log_probs.values()]
-            )
+            of_corpora = [tf.cast(each, initial.dtype) for each in begun.log_probs.values()]
+            documents = corpora.at_first_users(tf.add_n(of_corpora), num_users)
         zeros = tf.zeros_like(initial)
 
         def add(total, step, state, transition, log_probs):
             del step, state
 
-            def part(*stages):
+            def part(*stages, active=transition.active):
                 terms = [
                     tf.cast(log_probs[stage], initial.dtype)
                     for stage in stages
                     if stage in log_probs
                 ]
-                return tf.where(transition.active, tf.add_n(terms), zeros) if terms else zeros
+                if not terms:
+                    return tf.zeros_like(active, initial.dtype)
+                return tf.where(active, tf.add_n(terms), tf.zeros([], initial.dtype))
+
+            of_corpora = part(
+                *("hidden", "candidates", "corpus"), active=~corpora.ended(~transition.active)
+            )
 
             return LogProb(
                 initial=total.initial,
                 response=total.response + part("response"),
                 innovation=total.innovation + part("innovation"),
                 departure=total.departure + part("departure"),
-                documents=total.documents + part("hidden", "candidates"),
+                documents=total.documents + corpora.at_first_users(of_corpora, num_users),
             )
 
         return self.retrace(

@@ -4,6 +4,7 @@ Every random stage is a method that returns a TFP distribution over *draws*, fol
 deterministic, differentiable map from draws to state. The simulator samples the distributions,
 `log_prob` scores them and gradients flow through the maps: nothing is written twice. All tensors
 have the users as leading axis, [B, ...], and no method loops over users, documents or positions.
+Corpora that users share have the worlds as leading axis, [W, ...].
 """
 
 import abc
@@ -119,6 +120,13 @@ class UserModel(Dynamics):
         """
         return tf.zeros([nests.batch_size(state)], tf.bool)
 
+    def discount(self, state: Nest, next_state: Nest) -> tf.Tensor | None:
+        """[B], in [0, 1]: what the rewards after a step are worth, such as less after days without
+        a visit; None, by default, for 1. It multiplies the discount that agents see.
+        """
+        del state, next_state
+        return None
+
     @abc.abstractmethod
     def observe(self, state: Nest) -> Nest:
         """The part of the state that an agent may see, a nest of [B, ...]."""
@@ -232,46 +240,74 @@ class UserModel(Dynamics):
 class DocumentModel(Dynamics):
     """Which documents there are, which attributes are hidden until they are shown, and how the
     corpus changes.
+
+    Each of B users has a corpus of their own, so there are W = B corpora. With a class attribute
+    `shared = True` a corpus belongs to a *world* of U users instead, who meet the same candidates
+    and hidden attributes and whose clicks all change it. There are W = B / U worlds, and
+    `Simulator(users_per_world=U)` says how large they are.
+
+        class Popular(recsim_tf.DocumentModel):
+            shared = True
+
+            def initial_state(self, draws, num_corpora):
+                return tf.zeros([num_corpora, 100])  # clicks by item
+
+            def update(self, corpus, slate, response, innovation):
+                items = tf.one_hot(slate.documents, 100)  # [W, U, K, 100]
+                clicked = response.clicked[..., tf.newaxis]
+                return corpus + tf.reduce_sum(items * clicked, axis=[1, 2])
     """
 
-    def initial_draws(self, num_users: int) -> tfd.Distribution | None:
-        """The distribution, of batch shape [num_users], that starts a corpus, or None for a corpus
-        without state.
+    # Whether the users of a world share a corpus.
+    shared = False
+
+    def initial_draws(self, num_corpora: int) -> tfd.Distribution | None:
+        """The distribution, of batch shape [num_corpora], of the draws that make corpora differ at
+        the start; None where they start alike.
         """
-        del num_users
+        del num_corpora
         return None
 
-    def initial_state(self, draws: Nest) -> Nest:
-        """Maps the initial draws (() where there are none) to the corpus state; () is a corpus
-        without state.
+    def initial_state(self, draws: Nest, num_corpora: int) -> Nest:
+        """Maps initial draws (() where there are none) to the corpus state, a nest of
+        [num_corpora, ...]; by default the draws themselves. () is a corpus without state.
         """
-        del draws
-        return ()
+        del num_corpora
+        return draws
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is a corpus state."""
+        draws = self.initial_draws(1)
+        return draws is not None or bool(tf.nest.flatten(self.initial_state((), 1)))
 
     @abc.abstractmethod
     def candidates(
-        self, num_users: int, num_candidates: int, corpus: Nest, user: Nest
+        self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest
     ) -> tfd.Distribution:
-        """The distribution of the candidates, of batch shape [num_users]. A draw is a nest of
-        [num_users, num_candidates, ...].
+        """The distribution of the candidates, of batch shape [num_corpora]. A draw is a nest of
+        [num_corpora, num_candidates, ...].
 
-        From a shared catalogue, draw ids: then ids are gathered, carried and stored instead of
+        `user` is the state of the users, () where they share a corpus.
+
+        From a catalogue, draw ids: then ids are gathered, carried and stored instead of
         features. `recsim_tf.core.distributions.candidate_ids` draws them, also by popularity and
         without replacement.
         """
 
     def describe(self, draw: Nest, corpus: Nest) -> Nest:
-        """Maps candidate draws [B, N, ...] or [B, K, ...] to documents with the same leading axes;
+        """Maps candidate draws [W, N, ...] or [W, K, ...] to documents with the same leading axes;
         by default the draw itself.
         """
         del corpus
         return draw
 
     def reveal(self, documents: Nest) -> tfd.Distribution | None:
-        """The distribution, of batch shape [B], of attributes [B, K, ...] that are hidden until
-        documents [B, K, ...] are shown; None where nothing is hidden.
+        """The distribution, of batch shape [W], of attributes [W, K, ...] that are hidden until
+        documents [W, K, ...] are shown; None where nothing is hidden.
 
         For persistent candidates (`resample_documents=False`) it is drawn once, for all N of them.
+        Where users share a corpus it is drawn for all N too, in each step in which candidates come.
         """
         del documents
         return None
@@ -286,11 +322,21 @@ class DocumentModel(Dynamics):
         del hidden
         return documents
 
-    def update(self, corpus: Nest, slate: Slate, response: Nest) -> Nest:
-        """Maps the corpus state, what was shown and the response to the next corpus state; by
-        default nothing changes.
+    def innovation(self, corpus: Nest, slate: Slate, response: Nest) -> tfd.Distribution | None:
+        """The distribution, of batch shape [W], of the noise in the corpus update, or None where
+        the update has none. Slate and response are as in `update`.
         """
-        del slate, response
+        del corpus, slate, response
+        return None
+
+    def update(self, corpus: Nest, slate: Slate, response: Nest, innovation: Nest) -> Nest:
+        """Maps the corpus state, what was shown, the response and the innovation draw (() where
+        there is none) to the next corpus state; by default nothing changes.
+
+        Slate and response are nests of [B, ...]. Where users share a corpus they are nests of [W,
+        U, ...], as `slate.documents` [W, U, K, ...], with zeros for users who have left.
+        """
+        del slate, response, innovation
         return corpus
 
     @abc.abstractmethod

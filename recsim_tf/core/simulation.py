@@ -7,6 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, stages, turns, validation
+from recsim_tf.core.corpora import OwnCorpora, SharedCorpora
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, Transition, Turn
@@ -35,6 +36,7 @@ class Simulation(Model):
     validate: bool = False
     num_users: int | None = None
     query_spec: Nest = ()
+    users_per_world: int | None = None
 
     def check(self):
         for name, model, kind in (
@@ -51,10 +53,19 @@ class Simulation(Model):
                 f"slate_size must be in [1, num_candidates={self.num_candidates}], got"
                 f" {self.slate_size}"
             )
-        optional = {"max_steps": self.max_steps, "num_users": self.num_users}
+        optional = {
+            "max_steps": self.max_steps,
+            "num_users": self.num_users,
+            "users_per_world": self.users_per_world,
+        }
         validation.check_count(
             **{name: count for name, count in optional.items() if count is not None}
         )
+        if self.users_per_world is not None and not self.documents.shared:
+            raise ValueError(
+                "users_per_world must be None, since users share no corpus of"
+                f" {type(self.documents).__name__}, got {self.users_per_world}"
+            )
         if self.num_users is not None:
             self.check_num_users(self.num_users)
         turns.check_query_spec(self.query_spec)
@@ -74,14 +85,49 @@ class Simulation(Model):
                 f"num_users must be {self.num_users}, for which the models have parameters, got"
                 f" {num_users}"
             )
+        num_corpora = self.corpora.number(num_users)
         for name, number in self.users_of_parameters().items():
-            if number not in (1, num_users):
+            if name.startswith("documents.") and self.documents.shared:
+                if number not in (1, num_corpora):
+                    raise ValueError(
+                        f"{name} must have one value, or one for each of {num_corpora} worlds, got"
+                        f" {number}"
+                    )
+            elif number not in (1, num_users):
                 raise ValueError(
                     f"num_users must be {number}, for which {name} has values, got {num_users}"
                 )
 
+    @property
+    def corpora(self) -> OwnCorpora:
+        """Whose corpora there are."""
+        return SharedCorpora(self.users_per_world) if self.documents.shared else OwnCorpora()
+
+    def by_session(self, what: str) -> "Simulation":
+        """The same simulation for sessions that are looked at one by one: where users share a
+        corpus, each is a world of their own.
+
+        Args:
+          what: looks at them, for errors.
+
+        Raises:
+          ValueError: if documents depend on the state of a corpus that users share, which one
+            session does not tell.
+        """
+        documents = self.documents
+        if not documents.shared:
+            return self
+        if documents.has_state and type(documents).describe is not DocumentModel.describe:
+            raise ValueError(
+                f"{what} must be of documents that do not depend on a corpus that users share, got"
+                f" {type(documents).__name__}, whose describe reads it"
+            )
+        return self.replaced(users_per_world=1)
+
     def users_of_parameters(self) -> dict[str, int]:
-        """For how many users each of the parameters that differ between users has values."""
+        """For how many users, or worlds, each of the parameters that differ between them has
+        values.
+        """
         shapes = {
             name: validation.table_shape(name, value) for name, value in self.parameters().items()
         }
@@ -113,7 +159,7 @@ class Simulation(Model):
         num_users = nests.batch_size(user)
         state = SimulatorState(
             user=user,
-            corpus=self.documents.initial_state(draws.corpus),
+            corpus=self.documents.initial_state(draws.corpus, self.corpora.number(num_users)),
             candidates=draws.candidates,
             hidden=draws.hidden,
             response=(),

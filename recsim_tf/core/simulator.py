@@ -5,7 +5,7 @@ from collections.abc import Callable
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random, turns, validation
+from recsim_tf.core import nests, random, stages, turns, validation
 from recsim_tf.core.acting import act, check_policy
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
@@ -52,13 +52,16 @@ class Simulator(Hindsight, SessionSource):
       validate: whether to check the values of slates.
       num_users: B if a parameter of the models is a tensor [B], so that the simulator is for B
         users only; None for any number.
+      users_per_world: U, where the documents are shared: how many users meet, and change, the same
+        corpus; None if all users are one world.
       query_spec: what the system can say or ask beside a slate: a nest of specs of the query to one
         user, as `recsim_tf.core.turns.query_spec` makes them. With one, an action is a `Turn` of
         slate and query; () means that the system only shows slates.
 
     Raises:
-      ValueError: if slate_size, num_candidates or max_steps is out of range, or if query_spec holds
-        something else than specs.
+      ValueError: if slate_size, num_candidates, max_steps or users_per_world is out of range, if
+        there are worlds though users share no corpus, or if query_spec holds something else than
+        specs.
     """
 
     # Sessions begin.
@@ -79,26 +82,25 @@ class Simulator(Hindsight, SessionSource):
 
     def replace(self, state: SimulatorState, who: tf.Tensor, seed) -> SimulatorState:
         """Starts a session for a new user in the rows where `who` [B] is true. The corpus and
-        persistent candidates stay.
+        persistent candidates stay, and so do all candidates of a world.
         """
         user_seed, candidate_seed = random.split_seed(seed, 2)
         num_users = nests.batch_size(state.done)
         newcomers = random.sample(self.users.initial_draws(num_users), user_seed)
         state = with_new_users(self.users, state, who, newcomers)
-        if not self.resample_documents:
+        if self.documents.shared or not self.resample_documents:
             return state
-        candidates = random.sample(
-            self.documents.candidates(num_users, self.num_candidates, state.corpus, state.user),
-            candidate_seed,
-        )
+        distribution = stages.candidates_of(self, num_users, state.corpus, state.user)
+        candidates = random.sample(distribution, candidate_seed)
         return state._replace(candidates=nests.where(who, candidates, state.candidates))
 
     def observe(self, state: SimulatorState) -> Observation:
         """What an agent may see of a state."""
         documents = self.documents.describe(state.candidates, state.corpus)
-        response = self.users.observe_response(state.response)
         return Observation(
-            self.users.observe(state.user), self.documents.observe(documents), response
+            self.users.observe(state.user),
+            self.corpora.of_users(self.documents.observe(documents), nests.batch_size(state.done)),
+            self.users.observe_response(state.response),
         )
 
     def observation_spec(self) -> Observation:
@@ -107,7 +109,7 @@ class Simulator(Hindsight, SessionSource):
         Shapes and dtypes are those of `observe`, which is traced and not run. The ranges are those
         that the models declare.
         """
-        num_users = self.num_users or 1
+        num_users = self.num_users or self.users_per_world or 1
         trace = tf.function(lambda: self.observe(self.reset(num_users, seed=0)), autograph=False)
         of_users = trace.get_concrete_function().structured_outputs
         specs = tf.nest.map_structure(
@@ -137,7 +139,7 @@ class Simulator(Hindsight, SessionSource):
           The next state and the transition.
         """
         next_state, transition, _ = self.advance(state, action, Sampled(seed, STEP_STAGES))
-        return nests.where(state.done, state, next_state), transition
+        return self.corpora.keep_ended(state, next_state), transition
 
     def rollout(
         self,
@@ -277,9 +279,9 @@ class Simulator(Hindsight, SessionSource):
         carry`. `begin` makes the first carry of a record that has only its format.
         """
         policy_state, first_policy_state = policy_states
-        num_users = nests.batch_size(state)
+        num_users = nests.batch_size(state.done)
         action = turns.some_turn(self, num_users).action
-        ahead = Ahead(lambda stages: self.advance(state, action, stages, auto_reset), num_users)
+        ahead = Ahead(lambda answers: self.advance(state, action, answers, auto_reset), num_users)
         seed, noise_seed = random.split_seed(seed, 2)
 
         def somebody_is_left(step, state, policy_state, seed, noise, carry):
@@ -289,20 +291,20 @@ class Simulator(Hindsight, SessionSource):
         def body(step, state, policy_state, seed, noise, carry):
             seed, policy_seed, noise_seed = random.split_seed(seed, 3)
             action, policy_state = act(policy, self.observe(state), policy_state, policy_seed)
-            stages = ahead.step(noise, noise_seed)
-            next_state, transition, newcomers = self.advance(state, action, stages, auto_reset)
+            answers = ahead.step(noise, noise_seed)
+            next_state, transition, newcomers = self.advance(state, action, answers, auto_reset)
             if auto_reset:
                 policy_state = nests.where(
                     transition.terminated | transition.truncated, first_policy_state, policy_state
                 )
             else:
-                next_state = nests.where(state.done, state, next_state)
+                next_state = self.corpora.keep_ended(state, next_state)
             return (
                 step + 1,
                 next_state,
                 policy_state,
                 seed,
-                stages.carry(),
+                answers.carry(),
                 update(carry, (transition, newcomers), step),
             )
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import distributions, nests, random
+from recsim_tf.core.corpora import OwnCorpora
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
     InitialDraws,
@@ -28,8 +29,9 @@ from recsim_tf.core.types import (
     Turn,
 )
 
-# A step also draws the initial draws of the users who take the place of those who left.
-STEP_STAGES = (*StepDraws._fields, "newcomers")
+# A step also draws the initial draws of the users who take the place of those who left. The order
+# says which seed a stage gets.
+STEP_STAGES = (*StepDraws._fields[:-1], "newcomers", StepDraws._fields[-1])
 
 
 class Models(Protocol):
@@ -37,6 +39,7 @@ class Models(Protocol):
 
     users: UserModel
     documents: DocumentModel
+    corpora: OwnCorpora
     num_candidates: int
     resample_documents: bool
     max_steps: int | None
@@ -53,7 +56,7 @@ class Stages(abc.ABC):
 
         Args:
           stage: a field of `InitialDraws` or `StepDraws`, or "newcomers".
-          distribution: of batch shape [B].
+          distribution: of batch shape [B], or [W] for a stage of corpora.
           who: bool [B], the rows that need the draw; None for all.
         """
 
@@ -78,14 +81,28 @@ class Stages(abc.ABC):
         """A turn as users meet it, and the draw of the hidden attributes of its documents; () where
         candidates persist.
         """
+        documents, corpora = models.documents, models.corpora
         positions = tf.maximum(turn.slate, 0)
-        documents = models.documents.describe(nests.take(state.candidates, positions), state.corpus)
-        if models.resample_documents:
-            hidden = draws = self.draw("hidden", models.documents.reveal(documents))
+        if documents.shared:
+            described = documents.describe(state.candidates, state.corpus)
+            hidden, draws = self.hidden(models, state, described)
+            met, hidden = corpora.take((described, hidden), positions)
         else:
-            hidden, draws = nests.take(state.hidden, positions), ()
-        shown = Slate(models.documents.show(documents, hidden), turn.slate >= 0, turn.query)
-        return shown, draws
+            # Only what is shown is described, and revealed.
+            met = documents.describe(nests.take(state.candidates, positions), state.corpus)
+            hidden, draws = self.hidden(models, state, met)
+            if not models.resample_documents:
+                hidden = nests.take(hidden, positions)
+        return Slate(documents.show(met, hidden), turn.slate >= 0, turn.query), draws
+
+    def hidden(self, models: Models, state: SimulatorState, documents: Nest) -> tuple[Nest, Nest]:
+        """The hidden attributes of documents, nests of [W, K, ...], and their draw; those of all N
+        candidates and () where candidates persist.
+        """
+        if not models.resample_documents:
+            return state.hidden, ()
+        draws = self.draw("hidden", models.documents.reveal(documents))
+        return draws, draws
 
     def leave(self, departure: tf.Tensor | tfd.Distribution) -> tuple[tf.Tensor, Nest]:
         """Who leaves, bool [B], and the draw that decided it; () where a rule decided."""
@@ -109,19 +126,24 @@ class UserStep(NamedTuple):
 def begin(models: Models, num_users: int, stages: Stages) -> InitialDraws:
     """The draws that start sessions."""
     users, documents = models.users, models.documents
+    num_corpora = models.corpora.number(num_users)
     user_draws = stages.draw("user", users.initial_draws(num_users))
-    corpus_draws = stages.draw("corpus", documents.initial_draws(num_users))
-    corpus = documents.initial_state(corpus_draws)
-    candidates = stages.draw(
-        "candidates",
-        documents.candidates(
-            num_users, models.num_candidates, corpus, users.initial_state(user_draws)
-        ),
-    )
+    corpus_draws = stages.draw("corpus", documents.initial_draws(num_corpora))
+    corpus = documents.initial_state(corpus_draws, num_corpora)
+    user = users.initial_state(user_draws)
+    candidates = stages.draw("candidates", candidates_of(models, num_users, corpus, user))
     hidden = ()
     if not models.resample_documents:
         hidden = stages.draw("hidden", documents.reveal(documents.describe(candidates, corpus)))
     return InitialDraws(user_draws, corpus_draws, candidates, hidden)
+
+
+def candidates_of(models: Models, num_users: int, corpus: Nest, user: Nest) -> tfd.Distribution:
+    """The distribution of the candidates of B users in a state, nests of [W, ...] and [B, ...]."""
+    num_corpora = models.corpora.number(num_users)
+    return models.documents.candidates(
+        num_corpora, models.num_candidates, corpus, () if models.documents.shared else user
+    )
 
 
 def respond(users: UserModel, user: Nest, shown: Slate, stages: Stages) -> tuple[Nest, Nest]:
@@ -164,14 +186,16 @@ def advance(
     reward = stages.apply(
         "reward", lambda response: models.reward(response, state.user), step.response
     )
+    active = ~state.done
+    met = models.corpora.met(shown, step.response, active)
+    corpus_draw = stages.draw("corpus", documents.innovation(state.corpus, *met))
     corpus = stages.apply(
-        "corpus", lambda response: documents.update(state.corpus, shown, response), step.response
+        "corpus", lambda draw: documents.update(state.corpus, *met, draw), corpus_draw
     )
     num_steps, departed = state.num_steps + 1, step.departed
     out_of_time = (
         tf.zeros_like(departed) if models.max_steps is None else num_steps >= models.max_steps
     )
-    active = ~state.done
     next_state = state._replace(
         user=step.user,
         corpus=corpus,
@@ -186,14 +210,19 @@ def advance(
     candidates = ()
     if models.resample_documents:
         candidates = stages.draw(
-            "candidates",
-            documents.candidates(num_users, models.num_candidates, corpus, next_state.user),
+            "candidates", candidates_of(models, num_users, corpus, next_state.user)
         )
         next_state = next_state._replace(candidates=candidates)
+    worth = users.discount(state.user, step.user)
     transition = Transition(
         slate=turn.slate,
         draws=StepDraws(
-            hidden, step.response_draw, step.innovation, step.departure_draw, candidates
+            hidden,
+            step.response_draw,
+            step.innovation,
+            step.departure_draw,
+            candidates,
+            corpus_draw,
         ),
         response=step.response,
         reward=tf.where(active, reward, tf.zeros([], reward.dtype)),
@@ -201,6 +230,7 @@ def advance(
         terminated=active & departed,
         truncated=active & out_of_time & ~departed,
         query=turn.query,
+        worth=() if worth is None else worth,
     )
     return next_state, transition, newcomers
 
@@ -255,7 +285,7 @@ class Recorded(Stages):
 
     Args:
       draws: by stage.
-      score: whether to keep the log-probability of each stage, [B], in `log_probs`.
+      score: whether to keep the log-probability of each stage, [B] or [W], in `log_probs`.
     """
 
     def __init__(self, draws: Mapping[str, Nest], score: bool = False):
@@ -291,7 +321,7 @@ class PartlySampled(Recorded):
 
 
 def log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) -> tf.Tensor:
-    """[B]: the log-probability of a stage's draw.
+    """[B], or [W] for a stage of corpora: the log-probability of a stage's draw.
 
     Raises:
       ValueError: if the distribution has other batch axes than the users.

@@ -1,7 +1,8 @@
 """The records that pass between the simulator, its models and its callers.
 
-B is the number of users, N of candidates a user, K of slate positions, T of steps. "Nest" means any
-structure of tensors.
+B is the number of users, N of candidates a user, K of slate positions, T of steps. W is the number
+of corpora: B, or the number of worlds where users share them. "Nest" means any structure of
+tensors.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -57,9 +58,9 @@ class SimulatorState(NamedTuple):
     """Everything a simulation needs to go on."""
 
     user: Nest  # nest of [B, ...]
-    corpus: Nest  # nest of [B, ...], or () for a corpus without state
-    candidates: Nest  # nest of [B, N, ...]: draws of `DocumentModel.candidates`
-    hidden: Nest  # nest of [B, N, ...]: hidden attributes of persistent candidates, else ()
+    corpus: Nest  # nest of [W, ...], or () for a corpus without state
+    candidates: Nest  # nest of [W, N, ...]: draws of `DocumentModel.candidates`
+    hidden: Nest  # nest of [W, N, ...]: hidden attributes of persistent candidates, else ()
     response: Nest  # nest of [B, ...]: the last response, zeros at the start of a session
     num_steps: tf.Tensor  # int32 [B]: steps since the start of the session
     done: tf.Tensor  # bool [B]: the session has ended
@@ -68,20 +69,22 @@ class SimulatorState(NamedTuple):
 class InitialDraws(NamedTuple):
     """The draws that start sessions: `Simulator.initial_state` maps them to a state."""
 
-    user: Nest
-    corpus: Nest
-    candidates: Nest
-    hidden: Nest  # drawn here only for persistent candidates
+    user: Nest  # [B, ...]
+    corpus: Nest  # [W, ...]
+    candidates: Nest  # [W, N, ...]
+    hidden: Nest  # [W, N, ...], drawn here only for persistent candidates
 
 
 class StepDraws(NamedTuple):
     """The draws of one step, () where a model draws nothing."""
 
-    hidden: Nest  # [B, K, ...], from `DocumentModel.reveal`
+    # [B, K, ...], from `DocumentModel.reveal`; [W, N, ...] where users share a corpus
+    hidden: Nest
     response: Nest  # [B, ...], from `UserModel.response`
     innovation: Nest  # [B, ...], from `UserModel.innovation`
     departure: Nest  # [B], from `UserModel.departure` where it is a distribution
-    candidates: Nest  # [B, N, ...], from `DocumentModel.candidates`
+    candidates: Nest  # [W, N, ...], from `DocumentModel.candidates`
+    corpus: Nest = ()  # [W, ...], from `DocumentModel.innovation`
 
 
 class Transition(NamedTuple):
@@ -97,6 +100,8 @@ class Transition(NamedTuple):
     # bool [B]: the time limit ended the session at this step, the user would have stayed
     truncated: tf.Tensor
     query: Nest = ()  # nest of [B, ...]: what the system said or asked; it is given, never scored
+    # [B], in [0, 1]: what the future after the step is worth, from `UserModel.discount`; () for 1
+    worth: Nest = ()
 
     @property
     def turn(self) -> Turn:
@@ -110,10 +115,11 @@ class Transition(NamedTuple):
 
     @property
     def discount(self) -> tf.Tensor:
-        """float32 [B], TF-Agents' discount: 0 where the user left, 1 elsewhere, also at the time
-        limit.
+        """float32 [B], TF-Agents' discount: 0 where the user left, elsewhere what the future is
+        worth, mostly 1, also at the time limit.
         """
-        return 1.0 - tf.cast(self.terminated, tf.float32)
+        stays = 1.0 - tf.cast(self.terminated, tf.float32)
+        return stays * tf.cast(self.worth, tf.float32) if tf.is_tensor(self.worth) else stays
 
 
 class Trajectory(NamedTuple):
@@ -163,7 +169,9 @@ class LogProb(NamedTuple):
     response: tf.Tensor
     innovation: tf.Tensor
     departure: tf.Tensor
-    documents: tf.Tensor  # corpus, candidates and hidden attributes
+    # Corpus, candidates, hidden attributes. Those of a world stand at the first of its users, and
+    # count while one of them is in session.
+    documents: tf.Tensor
 
     @property
     def user(self) -> tf.Tensor:

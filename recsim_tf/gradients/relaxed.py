@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, turns, validation
+from recsim_tf.core.corpora import OwnCorpora
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.ranges import Range
@@ -100,8 +101,14 @@ def relaxed_return(
     simulator.check_num_users(num_users)
     validation.check_count(num_steps=num_steps)
     initial_seed, loop_seed = random.split_seed(seed, 2)
-    initial = _Pathwise(initial_seed, InitialDraws._fields, tf.zeros([num_users], tf.float64))
+    zeros_of_users = tf.zeros([num_users], tf.float64)
+    initial = _Pathwise(initial_seed, InitialDraws._fields, zeros_of_users, simulator.corpora)
     first_state = simulator.initial_state(begin(simulator, num_users, initial))
+    if simulator.documents.shared and simulator.documents.has_state:
+        raise ValueError(
+            "relaxed_return needs a corpus without state where users share it, got"
+            f" {type(simulator.documents).__name__}: take score_function_return"
+        )
     dtype = simulator.reward(first_state.response, first_state.user).dtype
     zeros = tf.zeros([num_users], dtype)
 
@@ -110,7 +117,7 @@ def relaxed_return(
         slate_weights = relaxed_slate(
             policy.distribution(simulator.observe(state)), policy_seed, temperature
         )
-        stages = _Relaxed(step_seed, log_prob, temperature)
+        stages = _Relaxed(step_seed, log_prob, simulator.corpora, temperature)
         next_state, transition, _ = advance(simulator, state, Turn(slate_weights), stages)
         total += in_session * transition.reward
         stay = _stay_probability(
@@ -144,11 +151,13 @@ class _Pathwise(Stages):
       seed: an integer or int32 [2].
       names: of all stages.
       log_prob: [B], of the earlier hard draws; that of later ones is added to the attribute.
+      corpora: of the users.
     """
 
-    def __init__(self, seed, names: Iterable[str], log_prob: tf.Tensor):
+    def __init__(self, seed, names: Iterable[str], log_prob: tf.Tensor, corpora: OwnCorpora):
         self._sampled = Sampled(seed, names)
         self.log_prob = log_prob
+        self._corpora = corpora
 
     def sample(self, stage, distribution, who=None):
         draw = self._sampled.sample(stage, distribution, who)
@@ -158,7 +167,8 @@ class _Pathwise(Stages):
         ):
             return draw
         draw = tf.nest.map_structure(tf.stop_gradient, draw)
-        self.log_prob += tf.cast(log_prob_per_user(stage, distribution, draw), self.log_prob.dtype)
+        log_prob = tf.cast(log_prob_per_user(stage, distribution, draw), self.log_prob.dtype)
+        self.log_prob += self._corpora.of_users(log_prob, self.log_prob.shape[0])
         return draw
 
 
@@ -168,11 +178,12 @@ class _Relaxed(_Pathwise):
     Args:
       seed: an integer or int32 [2].
       log_prob: [B], of the earlier hard draws.
+      corpora: of the users.
       temperature: of relaxed draws.
     """
 
-    def __init__(self, seed, log_prob: tf.Tensor, temperature):
-        super().__init__(seed, StepDraws._fields, log_prob)
+    def __init__(self, seed, log_prob: tf.Tensor, corpora: OwnCorpora, temperature):
+        super().__init__(seed, StepDraws._fields, log_prob, corpora)
         self._temperature = temperature
         self.departure: tf.Tensor | tfd.Distribution = ()
 
@@ -198,10 +209,9 @@ class _Relaxed(_Pathwise):
 
     def show(self, models, state, turn):
         documents = models.documents.describe(state.candidates, state.corpus)
-        hidden = state.hidden
-        if models.resample_documents:
-            hidden = self.draw("hidden", models.documents.reveal(documents))
-        shown = mixtures.mix_candidates(models.documents.show(documents, hidden), turn.slate)
+        hidden, _ = self.hidden(models, state, documents)
+        met = models.corpora.of_users((documents, hidden), turn.slate.shape[0])
+        shown = mixtures.mix_candidates(models.documents.show(*met), turn.slate)
         return Slate(shown, tf.ones(turn.slate.shape[:2], tf.bool)), ()
 
     def leave(self, departure):

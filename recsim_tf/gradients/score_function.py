@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded, begin
 from recsim_tf.core.types import Trajectory
@@ -20,7 +21,8 @@ def score_function_return(
     REINFORCE (Williams 1992) for everything that was drawn: the log-probability of each action
     under the policy, and of each draw under the models, is differentiated times the reward from its
     step on, less a baseline. Rewards are differentiated as they stand, with the draws held fixed,
-    so parameters may also act through the reward or through the states.
+    so parameters may also act through the reward or through the states. Users who share a corpus
+    act on each other, so a draw is differentiated times the rewards of all users of its world.
 
         trajectory = simulator.rollout(policy, num_users, num_steps, seed)
         with tf.GradientTape() as tape:
@@ -39,8 +41,8 @@ def score_function_return(
         `query_spec`.
       trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
       baseline: [T, B], subtracted from the reward from each step on; it may depend on the past of
-        its row, not on what is drawn from that step on. By default the mean of the other rows, for
-        which users must be independent; zero if there are none.
+        its row, or of its world, not on what is drawn from that step on. By default the mean of the
+        other rows, or worlds; zero if there are none.
 
     Returns:
       The return of each session, [B], in the dtype of the rewards.
@@ -54,38 +56,55 @@ def score_function_return(
     # count these twice.
     trajectory = tf.nest.map_structure(tf.stop_gradient, trajectory)
     rewards = trajectory.transitions.reward
-    rewards_to_go = tf.cumsum(rewards, axis=0, reverse=True)
+    corpora, num_users = simulator.corpora, rewards.shape[1]
+    rewards_to_go = corpora.sums(tf.cumsum(rewards, axis=0, reverse=True))
     mean_of_others = _mean_of_others(rewards_to_go)
     if baseline is None:
         baseline = mean_of_others
     elif baseline.shape != rewards.shape:
         raise ValueError(f"baseline must have shape {rewards.shape}, got {baseline.shape}")
+    else:
+        baseline = corpora.sums(baseline)
     advantages = rewards_to_go - tf.stop_gradient(tf.cast(baseline, rewards.dtype))
 
     begun = Recorded(trajectory.initial._asdict(), score=True)
-    begin(simulator, rewards.shape[1], begun)
+    begin(simulator, num_users, begun)
+
+    def total(stages, rows):
+        terms = [tf.cast(each, rewards.dtype) for each in stages]
+        return tf.add_n(terms) if terms else tf.zeros([rows], rewards.dtype)
+
+    def score(log_probs, active, advantage):
+        """[B]: log-probabilities by stage, times the advantage [W]. What is drawn for users who
+        have left, or for worlds that all have left, changes nothing.
+        """
+        of_users, of_corpora = (
+            total([each for stage, each in log_probs.items() if (stage in OF_CORPORA) == of], rows)
+            for of, rows in ((False, num_users), (True, advantage.shape[0]))
+        )
+        nothing = tf.zeros([], rewards.dtype)
+        of_corpora = tf.where(corpora.ended(~active), nothing, of_corpora)
+        log_prob = tf.where(active, of_users, nothing)
+        log_prob += corpora.at_first_users(of_corpora, num_users)
+        return _gradient_only(log_prob * corpora.of_users(advantage, num_users))
+
     # A baseline of the caller may depend on the initial draws, so it cannot serve for them.
-    initial = _sum(begun.log_probs, rewards.dtype) * (rewards_to_go[0] - mean_of_others[0])
+    initial = score(
+        begun.log_probs, tf.ones([num_users], tf.bool), rewards_to_go[0] - mean_of_others[0]
+    )
 
     def add(total, step, state, transition, log_probs):
-        log_prob = _sum(log_probs, rewards.dtype) + tf.cast(
-            policy.log_prob(simulator.observe(state), transition.action), rewards.dtype
-        )
-        # What is drawn for users who have left changes nothing.
-        score = tf.where(transition.active, log_prob * advantages[step], 0)
-        return total + transition.reward + _gradient_only(score)
+        of_policy = policy.log_prob(simulator.observe(state), transition.action)
+        log_probs = {**log_probs, "policy": of_policy}
+        return total + transition.reward + score(log_probs, transition.active, advantages[step])
 
-    return simulator.retrace(trajectory, add, _gradient_only(initial), score=True)
+    return simulator.retrace(trajectory, add, initial, score=True)
 
 
 def _mean_of_others(values):
     """For each [T, B] the mean over the other rows."""
     num_others = max(values.shape[1] - 1, 1)
     return (tf.reduce_sum(values, axis=1, keepdims=True) - values) / num_others
-
-
-def _sum(log_probs, dtype):
-    return tf.add_n([tf.cast(log_prob, dtype) for log_prob in log_probs.values()])
 
 
 def _gradient_only(value):

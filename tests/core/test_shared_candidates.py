@@ -96,13 +96,9 @@ class SecretiveDocuments(TopicDocuments):
 def test_all_users_see_one_set_and_another_one_each_step(jit_compile, auto_reset):
     trajectory = rollout(simulator(), jit_compile=jit_compile, auto_reset=auto_reset)
     drawn = trajectory.transitions.draws
-    assert drawn.hidden == ()
-    assert_rows_are_equal(trajectory.initial.candidates, axis=0)
-    assert_rows_are_equal(drawn.candidates, axis=1)
-    qualities = np.concatenate(
-        [trajectory.initial.candidates.hidden[:1, 0], drawn.candidates.hidden[:, 0, 0]]
-    )
-    assert len(set(qualities)) == NUM_STEPS + 1
+    assert drawn.hidden.shape == drawn.candidates.shape == [NUM_STEPS, 1, NUM_CANDIDATES]
+    assert trajectory.initial.candidates.shape == [1, NUM_CANDIDATES]
+    assert len(set(drawn.hidden[:, 0, 0].numpy())) == NUM_STEPS
 
 
 @pytest.mark.parametrize("documents", [PlainVideos, TopicDocuments, SecretiveDocuments])
@@ -144,8 +140,8 @@ def test_two_users_who_are_shown_a_document_meet_the_same_quality(resample_docum
 def test_persistent_candidates_stay_those_of_all_users(auto_reset):
     persistent = simulator(resample_documents=False)
     trajectory = rollout(persistent, auto_reset=auto_reset)
-    assert_rows_are_equal(trajectory.initial.candidates, axis=0)
-    assert trajectory.initial.hidden == trajectory.transitions.draws.candidates == ()
+    assert trajectory.initial.hidden.shape == trajectory.initial.candidates.shape == [1, 5]
+    assert trajectory.transitions.draws.hidden == trajectory.transitions.draws.candidates == ()
     candidates = persistent.replay(trajectory).candidates
     tf.nest.map_structure(
         lambda leaf, first: np.testing.assert_array_equal(leaf, np.broadcast_to(first, leaf.shape)),
@@ -160,12 +156,12 @@ def test_the_documents_part_of_log_prob_is_that_of_one_set(jit_compile):
     trajectory = rollout(shared)
     log_prob = compiled(shared.log_prob, jit_compile=jit_compile)(trajectory)
     # By hand: each topic has probability 1/20, each quality is normal around its topic's mean.
-    draws = [trajectory.initial.candidates, trajectory.transitions.draws.candidates]
-    topics = np.concatenate([draws[0].documents[:1], draws[1].documents[:, 0]])
-    qualities = np.concatenate([draws[0].hidden[:1], draws[1].hidden[:, 0]])
-    mean = UtilityVideos().mean_quality().numpy()[topics]
-    expected = np.sum(
-        -np.log(20) - np.log(0.1 * np.sqrt(2 * np.pi)) - ((qualities - mean) / 0.1) ** 2 / 2
+    draws = trajectory.transitions.draws
+    topics = np.concatenate([trajectory.initial.candidates, draws.candidates[:, 0]])
+    qualities = draws.hidden[:, 0].numpy()
+    mean = UtilityVideos().mean_quality().numpy()[topics[:-1]]
+    expected = -np.log(20) * topics.size + np.sum(
+        -np.log(0.1 * np.sqrt(2 * np.pi)) - ((qualities - mean) / 0.1) ** 2 / 2
     )
     np.testing.assert_allclose(log_prob.documents, [expected, 0, 0, 0], rtol=1e-4)
     assert np.isfinite(log_prob.total).all()
@@ -180,10 +176,11 @@ def test_the_users_parts_of_log_prob_are_those_of_each_user():
     trajectory = rollout(shared)
     initial, transitions = trajectory.initial, trajectory.transitions
     draws = transitions.draws._replace(
-        hidden=transitions.response.quality, candidates=transitions.draws.candidates.documents
+        hidden=transitions.response.quality,
+        candidates=tf.repeat(transitions.draws.candidates, NUM_USERS, axis=1),
     )
     alone = trajectory._replace(
-        initial=initial._replace(candidates=initial.candidates.documents),
+        initial=initial._replace(candidates=tf.repeat(initial.candidates, NUM_USERS, axis=0)),
         transitions=transitions._replace(draws=draws),
     )
     assert transitions.response.clicked.numpy().any()
@@ -208,15 +205,12 @@ def test_users_who_have_left_freeze_while_the_others_go_on():
     active = trajectory.transitions.active.numpy()
     np.testing.assert_array_equal(active.sum(axis=0), [2, 3, 4, 5])
     states = shared.replay(trajectory)
-    interests, candidates = states.user.interests.numpy(), states.candidates.documents.numpy()
+    interests, candidates = states.user.interests.numpy(), states.candidates.numpy()
     for user in range(NUM_USERS - 1):
-        end = active[:, user].sum()
-        for frozen in (interests, candidates):
-            np.testing.assert_array_equal(
-                frozen[end:, user], np.broadcast_to(frozen[end, user], frozen[end:, user].shape)
-            )
-        going_on = candidates[end:5, -1]
-        assert len(np.unique(going_on, axis=0)) == 5 - end
+        frozen = interests[active[:, user].sum() :, user]
+        np.testing.assert_array_equal(frozen, np.broadcast_to(frozen[0], frozen.shape))
+    # Those of the world change until the last user has left.
+    assert [len(np.unique(candidates[:end, 0], axis=0)) for end in (5, 6)] == [5, 6]
 
 
 def test_a_session_of_many_ends_when_all_have_left_with_a_return_for_each():
@@ -265,21 +259,20 @@ class PersonalDocuments(TopicDocuments):
         )
 
 
-@pytest.mark.parametrize(
-    "documents",
-    [
-        PersonalDocuments(),
-        UtilityVideos(quality_stddev=tf.constant([0.1, 0.2])),
-        UtilityVideos(video_length=tf.constant([3.0, 4.0])),
-        TopicDocuments(quality_loc=tf.constant([[0.8, 0.2]] * 3)),
-    ],
-    ids=["user", "hidden attributes", "documents", "candidates"],
-)
-def test_documents_that_depend_on_users_are_refused(documents):
+def test_documents_that_depend_on_users_are_refused():
     with pytest.raises(
         ValueError,
-        match=(
-            r"documents must not depend on the users who share them .*, got \w+(Documents|Videos)"
-        ),
+        match=r"documents must not depend on the users who share them .*, got PersonalDocuments",
     ):
-        recsim_tf.SharedCandidates(documents)
+        recsim_tf.SharedCandidates(PersonalDocuments())
+
+
+def test_worlds_have_parameters_of_their_own():
+    """A value for each world, none for each user."""
+    shared = simulator(UtilityVideos(quality_stddev=tf.constant([0.1, 0.2])), users_per_world=2)
+    rollout(shared)
+    with pytest.raises(
+        ValueError,
+        match=r"quality_stddev must have one value, or one for each of 1 worlds, got 2",
+    ):
+        rollout(shared.replaced(users_per_world=None))

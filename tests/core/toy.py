@@ -88,7 +88,7 @@ class ToyDocuments(DocumentModel):
     def initial_draws(self, num_users):
         return tfd.Normal(tf.zeros([num_users]), 1.0)
 
-    def initial_state(self, draws):
+    def initial_state(self, draws, num_corpora):
         return CorpusState(
             offset=draws, seen=tf.zeros_like(draws), num_updates=tf.zeros_like(draws)
         )
@@ -108,7 +108,7 @@ class ToyDocuments(DocumentModel):
     def show(self, documents, hidden):
         return ShownDocument(documents.value, hidden)
 
-    def update(self, corpus, slate, response):
+    def update(self, corpus, slate, response, innovation):
         return CorpusState(
             corpus.offset, corpus.seen + response.level[:, 0], corpus.num_updates + 1
         )

@@ -18,6 +18,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.turns import some_turn
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import ConversationUsers
+from recsim_tf.environments.ecosystem import provider_layout
 from recsim_tf.policies import random_policy
 from tests.dynamics.world import moody
 from tests.environments.sequential import sequential
@@ -106,6 +107,12 @@ ENVIRONMENTS = {
     ),
     "drifting taste": Environment(
         "DriftingTaste-v0", {}, ("taste_loc", "taste_scale", "gain", "decay")
+    ),
+    "ecosystem": Environment(
+        "Ecosystem-v0",
+        {"means": provider_layout(0, num_clusters=2), "users_per_world": 3},
+        ("means", "core_stddev", "utility_stddev", "interest_step_size"),
+        ("popularity", "discount", "stddev"),
     ),
     "interest evolution": Environment(
         "InterestEvolution-v1",

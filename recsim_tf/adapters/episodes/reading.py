@@ -14,6 +14,7 @@ from recsim_tf.adapters.episodes.scoring import Scoring
 from recsim_tf.adapters.episodes.session import Session, session_spec
 from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
 from recsim_tf.core import random, turns
+from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
@@ -53,8 +54,14 @@ class Episodes:
     def __init__(self, path: str, simulator: Simulator, spec: Session, num_sessions: int):
         self.path = path
         self.num_sessions = num_sessions
-        self._simulator = simulator
+        self._corpora = simulator.corpora
+        self._simulator = simulator.by_session("an episode log")
         self._spec = spec
+
+    @property
+    def shared(self) -> bool:
+        """Whether the users of a world share a corpus."""
+        return self._simulator.documents.shared
 
     def dataset(self) -> tf.data.Dataset:
         """A dataset of `Session` nests in the order of the file, each of its own length T, read
@@ -63,14 +70,15 @@ class Episodes:
         return self._parsed(self._spec)
 
     def trajectory(self) -> Trajectory:
-        """The trajectory of all sessions, [T, B, ...] with T the longest session's length.
+        """The trajectory of all sessions, [T, B, ...] with T the longest session's length. Where
+        users share a corpus, those of each world stand side by side in the file.
 
         On active steps it is the one that was written. Steps after the end of a shorter session are
         inactive, with reward zero and draws that the models could have made there, so that
         `log_prob` and its gradients are those of the original.
 
         Raises:
-          ValueError: if there are no sessions.
+          ValueError: if there are no sessions, or if they do not fill whole worlds.
         """
         if not self.num_sessions:
             raise ValueError(f"{self.path} has no sessions to make a trajectory of")
@@ -79,11 +87,32 @@ class Episodes:
             trajectory = trajectory._replace(
                 transitions=self._fill_inactive(trajectory.initial, trajectory.transitions, lengths)
             )
+        trajectory = self._of_worlds(trajectory, lengths)
         return tf.nest.map_structure(tf.convert_to_tensor, trajectory)
+
+    def _of_worlds(self, trajectory: Trajectory, lengths: np.ndarray) -> Trajectory:
+        """The trajectory with what corpora drew once for each world."""
+        by_world = lengths.reshape(self._corpora.number(len(lengths)), -1)
+        # Whoever stayed longest met all of it.
+        rows = np.arange(by_world.size).reshape(by_world.shape)[
+            np.arange(len(by_world)), by_world.argmax(axis=1)
+        ]
+
+        def taken(draws, axis):
+            of_corpora = {name: getattr(draws, name) for name in OF_CORPORA}
+            return draws._replace(
+                **tf.nest.map_structure(lambda leaf: np.take(leaf, rows, axis), of_corpora)
+            )
+
+        draws = taken(trajectory.transitions.draws, axis=1)
+        return trajectory._replace(
+            initial=taken(trajectory.initial, axis=0),
+            transitions=trajectory.transitions._replace(draws=draws),
+        )
 
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
         """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
-        as they are iterated.
+        as they are iterated. Each session is a world of its own.
 
         Steps after the end of a session repeat its last action. The rest of them is zeros, unlike
         in `trajectory`, and may be impossible under the models.
@@ -196,7 +225,7 @@ class Episodes:
             active = transitions.active.reshape(transitions.active.shape + (1,) * (leaf.ndim - 2))
             return np.where(active, leaf, filler_leaf.numpy())
 
-        filled = tf.nest.map_structure(fill, transitions, filler)
+        filled = tf.nest.map_structure(fill, transitions, filler._replace(worth=()))
         return transitions._replace(
             slate=filled.slate, query=filled.query, draws=filled.draws, response=filled.response
         )
@@ -220,10 +249,11 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
         before the last step. Its `episodes` are those before the record.
     """
     path = os.fspath(path)
+    alone = simulator.by_session("an episode log")
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"there is no episode log {path}")
     num_whole = sum(not damage for _, damage in records(path))
-    spec = session_spec(simulator, max(num_whole, 1))
+    spec = session_spec(alone, max(num_whole, 1))
     is_last, problem, record = False, "", num_whole
     for number, (serialized, damage) in enumerate(records(path)):
         problem = damage

@@ -12,6 +12,7 @@ import tree
 from recsim_tf.adapters.episodes.records import IS_LAST, example_of, name_of
 from recsim_tf.adapters.episodes.session import Session
 from recsim_tf.core import nests
+from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
@@ -37,6 +38,7 @@ class Writer:
         self._path = os.fspath(path)
         refuse_existing(self._path)
         self._temporary = self._path + UNFINISHED
+        simulator.by_session("an episode log")
         self._replay = compiled(simulator.replay)
 
         def observe(states, step):
@@ -102,9 +104,27 @@ class Writer:
         states = self._replay(trajectory)
         observed = [self._observe(states, tf.constant(step)) for step in range(num_steps)]
         user, documents = tf.nest.map_structure(lambda *steps: np.stack(steps), *observed)
+        trajectory = self._of_users(trajectory)
         transitions = tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.transitions)
         initial = tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.initial)
         return Session.of(initial, user, documents, transitions)
+
+    def _of_users(self, trajectory: Trajectory) -> Trajectory:
+        """The trajectory with what corpora drew in the rows of all their users."""
+        num_users = trajectory.transitions.reward.shape[1]
+
+        def repeated(draws, axis):
+            of_corpora = {name: getattr(draws, name) for name in OF_CORPORA}
+            of_users = tf.nest.map_structure(
+                lambda leaf: tf.repeat(leaf, num_users // leaf.shape[axis], axis), of_corpora
+            )
+            return draws._replace(**of_users)
+
+        draws = repeated(trajectory.transitions.draws, axis=1)
+        return trajectory._replace(
+            initial=repeated(trajectory.initial, axis=0),
+            transitions=trajectory.transitions._replace(draws=draws),
+        )
 
     def _write_pending(self, is_last: bool) -> None:
         if self._pending is None:

@@ -48,6 +48,9 @@ def check(simulator: Simulator) -> None:
     """
     if not isinstance(simulator, Simulator):
         raise ValueError(f"simulator must be a Simulator, got {type(simulator).__name__}")
+    if simulator.documents.shared and simulator.num_users is None:
+        # All are one world, so that few users do.
+        simulator = simulator.replaced(users_per_world=None)
     sizes = (simulator.slate_size, simulator.num_candidates)
     # Another length than that of other axes, so that a wrong axis does not pass for the users.
     few = next(size for size in (5, 6, 7) if size not in sizes)
@@ -78,7 +81,9 @@ def _checked(simulator: Simulator, num_users: int) -> Simulator:
 
     return simulator.replaced(
         users=CheckedUsers(_validating(simulator.users), num_users, simulator.slate_size),
-        documents=CheckedDocuments(simulator.documents, num_users, simulator.num_candidates),
+        documents=CheckedDocuments(
+            simulator.documents, simulator.corpora.number(num_users), simulator.num_candidates
+        ),
         reward_fn=reward_fn,
     )
 
@@ -110,7 +115,7 @@ def _simulated(
         next_state, *record = checked.advance(state, action, Sampled(seed, STEP_STAGES), auto_reset)
         states.append(state)
         records.append(record)
-        state = next_state if auto_reset else nests.where(state.done, state, next_state)
+        state = next_state if auto_reset else checked.corpora.keep_ended(state, next_state)
     checked.observe(state)
     transitions, newcomers = _stacked(records)
     return Trajectory(initial, transitions, newcomers), _stacked(states)

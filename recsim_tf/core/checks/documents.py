@@ -19,30 +19,34 @@ class CheckedDocuments(DocumentModel):
 
     Args:
       documents: the model under test.
-      num_users: B.
+      num_corpora: W.
       num_candidates: N.
     """
 
     documents: DocumentModel
-    num_users: int
+    num_corpora: int
     num_candidates: int
 
-    def initial_draws(self, num_users):
-        method = Method.of(self.documents, "initial_draws")
-        if method(num_users) is None:
-            return None
-        return check_distribution(method, num_users, users=self.num_users)[0]
+    @property
+    def shared(self):
+        return self.documents.shared
 
-    def initial_state(self, draws):
+    def initial_draws(self, num_corpora):
+        method = Method.of(self.documents, "initial_draws")
+        if method(num_corpora) is None:
+            return None
+        return check_distribution(method, num_corpora, **self._corpora)[0]
+
+    def initial_state(self, draws, num_corpora):
         method = Method.of(self.documents, "initial_state")
-        corpus = method.pure(draws)
-        check_tensors(method, corpus, may_be_empty=True, users=self.num_users)
+        corpus = method.pure(draws, num_corpora)
+        check_tensors(method, corpus, may_be_empty=True, **self._corpora)
         return corpus
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_corpora, num_candidates, corpus, user):
         method = Method.of(self.documents, "candidates")
-        axes = {"users": self.num_users, "candidates": self.num_candidates}
-        return check_distribution(method, num_users, num_candidates, corpus, user, **axes)[0]
+        axes = {**self._corpora, "candidates": self.num_candidates}
+        return check_distribution(method, num_corpora, num_candidates, corpus, user, **axes)[0]
 
     def describe(self, draw, corpus):
         method = Method.of(self.documents, "describe")
@@ -62,11 +66,17 @@ class CheckedDocuments(DocumentModel):
         check_tensors(method, shown, **self._axes(documents))
         return shown
 
-    def update(self, corpus, slate, response):
+    def innovation(self, corpus, slate, response):
+        method = Method.of(self.documents, "innovation")
+        if method(corpus, slate, response) is None:
+            return None
+        return check_distribution(method, corpus, slate, response, **self._corpora)[0]
+
+    def update(self, corpus, slate, response, innovation):
         method = Method.of(self.documents, "update")
-        updated = method.pure(corpus, slate, response)
+        updated = method.pure(corpus, slate, response, innovation)
         check_like(method, updated, corpus, "initial_state")
-        check_tensors(method, updated, may_be_empty=True, users=self.num_users)
+        check_tensors(method, updated, may_be_empty=True, **self._corpora)
         return updated
 
     def observe(self, documents):
@@ -77,6 +87,14 @@ class CheckedDocuments(DocumentModel):
         check_bounds(method, observation, bounds(), bounds)
         return observation
 
+    @property
+    def _corpora(self) -> dict[str, int]:
+        """The axis of corpora."""
+        return {"worlds" if self.shared else "users": self.num_corpora}
+
     def _axes(self, documents: Nest) -> dict[str, int]:
         """The axes of candidates, or of the documents of a slate."""
-        return {"users": self.num_users, "documents": tf.nest.flatten(documents)[0].shape[1]}
+        rows, num_documents = tf.nest.flatten(documents)[0].shape[:2]
+        # Slates of a shared corpus are those of users.
+        axes = self._corpora if rows == self.num_corpora else {"users": rows}
+        return {**axes, "documents": num_documents}

@@ -94,8 +94,8 @@ def check_bounds(method: Method, values: Nest, bounds: Nest, declared_by: Method
 def check_distribution(
     method: Method, *arguments: Any, **axes: int
 ) -> tuple[tfd.Distribution, list[Nest]]:
-    """Requires the method to return a distribution with one batch axis, the users, whose draws
-    have these axes and finite log-probabilities.
+    """Requires the method to return a distribution with one batch axis, the users or worlds, whose
+    draws have these axes and finite log-probabilities.
 
     Returns:
       The distribution, and some draws.
@@ -105,7 +105,7 @@ def check_distribution(
         method.refuse(
             "must return a distribution of TensorFlow Probability", described(distribution)
         )
-    num_users = axes["users"]
+    rows, num_rows = next(iter(axes.items()))
     again = method(*arguments)
     with method.guarded():
         seeds = random.split_seed(random.as_seed(0), _NUM_DRAWS)
@@ -113,10 +113,10 @@ def check_distribution(
         is_pure = same(draws[0], random.sample(again, seeds[0]))
         scores = [log_prob(distribution, draw) for draw in draws]
     for draw, score in zip(draws, scores, strict=True):
-        if score.shape != [num_users]:
+        if score.shape != [num_rows]:
             hint = ": wrap it in tfd.Independent" if score.shape.rank > 1 else ""
             method.refuse(
-                f"must return a distribution of batch shape [users={num_users}]",
+                f"must return a distribution of batch shape [{rows}={num_rows}]",
                 f"{score.shape.as_list()}{hint}",
             )
         check_tensors(method, draw, False, "draw", **axes)

@@ -94,6 +94,17 @@ class CheckedUsers(UserModel):
                 )
         return distribution
 
+    def discount(self, state, next_state):
+        method = Method.of(self.users, "discount")
+        if method(state, next_state) is None:
+            return None
+        worth = method.pure(state, next_state)
+        check_tensor(method, worth, "float", users=self.num_users)
+        outside = worth[~((worth >= 0) & (worth <= 1))]
+        if len(outside):
+            method.refuse("must return discounts in [0, 1]", outside[0].numpy())
+        return worth
+
     def observe(self, state):
         method = Method.of(self.users, "observe")
         observation = method.pure(state)

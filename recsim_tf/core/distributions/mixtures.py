@@ -23,7 +23,14 @@ class Mixture(_MIXTURE):
     """
 
     def __init__(self, mixture_distribution, components_distribution, name: str = "Mixture"):
+        parameters = dict(locals())
         super().__init__(mixture_distribution, components_distribution, name=name)
+        self._parameters = self._no_dependency(parameters)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        # Without its own, TensorFlow Probability warns that those of the base may not fit.
+        return super()._parameter_properties(dtype, num_classes)
 
     def _default_event_space_bijector(self):
         return tfb.Identity()

@@ -132,6 +132,12 @@ def _(distribution: tfd.TruncatedNormal, seed):
 
 
 @sample.register
+def _(distribution: tfd.Exponential, seed):
+    u = open_uniform(batch_shape(distribution), seed, distribution.dtype)
+    return -tf.math.log(u) / distribution.rate
+
+
+@sample.register
 def _(distribution: tfd.Bernoulli, seed):
     probs = distribution.probs_parameter()
     return tf.cast(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.acting import act
+from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.simulator import Simulator
@@ -20,7 +21,7 @@ class Recording(NamedTuple):
     """Sessions of U users of up to T steps, N candidates and K positions, as NumPy arrays."""
 
     users: np.ndarray  # int [U], their numbers in the evaluation
-    transitions: Transition  # [T, U, ...]
+    transitions: Transition  # [T, U, ...], without draws
     states: Nest  # of users, nest of [T + 1, U, ...]: before each step, and after the last
     documents: Nest  # nest of [T, U, K, ...]: shown; at an empty position it is any candidate
     candidates: Nest  # nest of [T, U, N, ...]
@@ -61,9 +62,23 @@ def record(
     """
     function, policy_state = as_rollout(policy, num_users)
     watched = _Watched(function, users, simulator.num_candidates)
+    # The others of their worlds change what they meet.
+    worlds, members = _worlds_of(users, simulator.corpora.size(num_users))
 
-    def rows(nest):
-        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, users), nest)
+    def rows(nest, numbers=members):
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, numbers), nest)
+
+    def rows_of_draws(draws):
+        return draws._replace(
+            **{
+                field: rows(draw, worlds if field in OF_CORPORA else members)
+                for field, draw in draws._asdict().items()
+            }
+        )
+
+    def rows_of_step(transition):
+        draws = rows_of_draws(transition.draws)
+        return rows(transition._replace(draws=()))._replace(draws=draws)
 
     def empty_arrays(state):
         """Arrays for what a step gives, of which only the format is known yet."""
@@ -72,14 +87,14 @@ def record(
         _, transition = simulator.step(state, slate, step_seed)
         arrays = tf.nest.map_structure(
             lambda leaf: tf.TensorArray(leaf.dtype, 0, dynamic_size=True, element_shape=leaf.shape),
-            (rows(transition), watched.explanation),
+            (rows_of_step(transition), watched.explanation),
         )
         return 0, arrays
 
     def add(carry, transition):
         step, arrays = carry
         # The policy has been called in this step, and in this graph.
-        return step + 1, nests.write(arrays, step, (rows(transition), watched.explanation))
+        return step + 1, nests.write(arrays, step, (rows_of_step(transition), watched.explanation))
 
     @compiled
     def run(seed):
@@ -87,7 +102,7 @@ def record(
         _, arrays = simulator.fold(
             watched, num_users, max_steps, seed, add, empty_arrays, policy_state=policy_state
         )
-        return rows(begun.initial), nests.stack(arrays)
+        return rows_of_draws(begun.initial), nests.stack(arrays)
 
     initial, (transitions, explanation) = run(random.as_seed(seed))
     # The others may have stayed longer.
@@ -96,7 +111,12 @@ def record(
         lambda leaf: leaf[:length], (transitions, explanation)
     )
     states, documents, candidates = _met(
-        _of_users(simulator, users), Trajectory(initial, transitions, newcomers=())
+        _of_users(simulator, worlds, members), Trajectory(initial, transitions, newcomers=())
+    )
+    places = [list(members).index(user) for user in users]
+    transitions, states, documents, candidates = tf.nest.map_structure(
+        lambda leaf: tf.gather(leaf, places, axis=1),
+        (transitions._replace(draws=()), states, documents, candidates),
     )
     if not tf.is_tensor(explanation.labels):
         labels = np.array(watched.labels, object)
@@ -172,7 +192,10 @@ def _met(simulator: Simulator, trajectory: Trajectory) -> tuple[Nest, Nest, Nest
     )
 
     def met(state, transition):
-        described = simulator.documents.describe(state.candidates, state.corpus)
+        described = simulator.corpora.of_users(
+            simulator.documents.describe(state.candidates, state.corpus),
+            nests.batch_size(state.done),
+        )
         return state.user, simulator.shown(state, transition).documents, described
 
     def write(arrays, step, state, transition, log_probs):
@@ -191,11 +214,24 @@ def _met(simulator: Simulator, trajectory: Trajectory) -> tuple[Nest, Nest, Nest
     return states, *tf.nest.map_structure(lambda leaf: leaf[:-1], (documents, candidates))
 
 
-def _of_users(simulator: Simulator, users: Sequence[int]) -> Simulator:
-    """The simulator of some of its users, whose parameters may differ."""
+def _worlds_of(users: Sequence[int], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the worlds of these users, and of all users of those worlds of `size`."""
+    worlds = np.array(list(dict.fromkeys(user // size for user in users)))
+    return worlds, (worlds[:, np.newaxis] * size + np.arange(size)).reshape(-1)
+
+
+def _of_users(simulator: Simulator, worlds: np.ndarray, users: np.ndarray) -> Simulator:
+    """The simulator of some of its users, whose parameters may differ, and of all their worlds."""
     numbers = simulator.users_of_parameters()
     values = simulator.parameters()
-    chosen = {name: tf.gather(values[name], users) for name in numbers if numbers[name] > 1}
+    shared = simulator.documents.shared
+    chosen = {
+        name: tf.gather(values[name], worlds if shared and name.startswith("documents.") else users)
+        for name in numbers
+        if numbers[name] > 1
+    }
+    if shared:
+        simulator = simulator.replaced(users_per_world=len(users) // len(worlds))
     if not chosen and simulator.num_users is None:
         return simulator
     of_any = simulator.replaced(num_users=None)

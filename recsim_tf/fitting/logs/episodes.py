@@ -23,7 +23,7 @@ def from_episodes(episodes: Episodes) -> SessionLog:
     Raises:
       ValueError: if there are no sessions.
     """
-    return from_trajectory(episodes.trajectory())
+    return from_trajectory(episodes.trajectory(), episodes.shared)
 
 
 def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
@@ -42,7 +42,8 @@ def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> Session
 
     def pieces() -> Iterator[SessionLog]:
         return (
-            from_trajectory(trajectory) for trajectory in episodes.trajectories(sessions_at_once)
+            from_trajectory(trajectory, episodes.shared)
+            for trajectory in episodes.trajectories(sessions_at_once)
         )
 
     return SessionStream(pieces)

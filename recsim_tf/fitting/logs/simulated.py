@@ -42,7 +42,8 @@ def simulated_log(
     unknown = [name for name in latent if name not in ("initial", "innovation")]
     if unknown:
         raise ValueError(f"latent must be of initial, innovation, got {', '.join(unknown)}")
-    at_once = min(num_sessions, _USERS_AT_ONCE)
+    world = simulator.users_per_world or 1
+    at_once = -(-min(num_sessions, _USERS_AT_ONCE) // world) * world
     policy = random_policy(simulator)
 
     @compiled(jit_compile=jit_compile)
@@ -56,7 +57,8 @@ def simulated_log(
     transitions = tf.nest.map_structure(
         lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces)
     )
-    log = from_trajectory(pieces[0]._replace(initial=initial, transitions=transitions))
+    whole = pieces[0]._replace(initial=initial, transitions=transitions)
+    log = from_trajectory(whole, simulator.documents.shared)
     log = log.take(range(num_sessions))
     return log._replace(
         initial=() if "initial" in latent else log.initial,

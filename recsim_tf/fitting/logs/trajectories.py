@@ -3,19 +3,22 @@
 import tensorflow as tf
 
 from recsim_tf.adapters.episodes import Session, session_spec
+from recsim_tf.core import nests
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Trajectory, Transition
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 
 
-def from_trajectory(trajectory: Trajectory) -> SessionLog:
+def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
     """The log of single-session rollouts: the documents shown and all draws of the users.
 
     Args:
       trajectory: [T, B, ...] of a rollout with `auto_reset=False`.
+      shared: whether users share a corpus, as `simulator.documents.shared` says.
 
     Raises:
-      ValueError: for an auto-reset trajectory.
+      ValueError: for an auto-reset trajectory, and for one of users who share a corpus without
+        `shared`.
     """
     if tf.nest.flatten(trajectory.newcomers):
         raise ValueError(
@@ -26,6 +29,11 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
     transitions, draws = trajectory.transitions, trajectory.transitions.draws
     positions = tf.maximum(transitions.slate, 0)
     resampled = bool(tf.nest.flatten(draws.candidates))
+    num_users, num_corpora = positions.shape[1], nests.batch_size(trajectory.initial.candidates)
+    if num_corpora != num_users and not shared:
+        raise ValueError(
+            f"shared must be True for a trajectory of {num_users} users with {num_corpora} corpora"
+        )
 
     def candidates_of(first, later):
         """[T, B, N, ...]: the candidates of each step, from those of the first and of the steps
@@ -39,7 +47,9 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
         )
 
     def shown(candidates):
-        return tf.gather(candidates, positions, batch_dims=2)
+        """[T, B, K, ...] of [T, W, N, ...]."""
+        of_users = tf.repeat(candidates, num_users // num_corpora, axis=1)
+        return tf.gather(of_users, positions, batch_dims=2)
 
     later = draws.candidates if resampled else trajectory.initial.candidates
     documents = tf.nest.map_structure(
@@ -48,6 +58,8 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
         later,
     )
     hidden = draws.hidden
+    if resampled and shared:
+        hidden = tf.nest.map_structure(shown, hidden)
     if not resampled:
         hidden = tf.nest.map_structure(
             lambda first: shown(candidates_of(first, first)), trajectory.initial.hidden
@@ -71,7 +83,12 @@ def from_trajectory(trajectory: Trajectory) -> SessionLog:
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
-    """A simulator of the same models whose candidates are the documents that a log shows."""
+    """A simulator of the same models whose candidates are the documents that a log shows.
+
+    Raises:
+      ValueError: if documents depend on the state of a corpus that users share.
+    """
+    simulator = simulator.by_session("a log")
     return Simulator(
         simulator.users,
         simulator.documents,
@@ -79,6 +96,7 @@ def scoring_simulator(simulator: Simulator) -> Simulator:
         simulator.slate_size,
         simulator.reward_fn,
         query_spec=simulator.query_spec,
+        users_per_world=simulator.users_per_world,
     )
 
 

@@ -66,7 +66,7 @@ class Shop(recsim_tf.DocumentModel):
     def initial_draws(self, num_users):
         return tfd.Normal(tf.zeros([num_users]), 1.0)
 
-    def initial_state(self, draws):
+    def initial_state(self, draws, num_corpora):
         return {"stock": draws}
 
     def candidates(self, num_users, num_candidates, corpus, user):
@@ -78,7 +78,7 @@ class Shop(recsim_tf.DocumentModel):
     def show(self, documents, hidden):
         return documents + hidden
 
-    def update(self, corpus, slate, response):
+    def update(self, corpus, slate, response, innovation):
         return {"stock": corpus["stock"] - tf.reduce_sum(response.clicked, axis=1)}
 
     def observe(self, documents):
@@ -383,7 +383,7 @@ FAULTS = {
     ),
     "a corpus that changes its structure": (
         "Shop.update",
-        lambda self, corpus, slate, response: corpus["stock"],
+        lambda self, corpus, slate, response, innovation: corpus["stock"],
         r"must return a dict of 'stock', as initial_state does, got float32 \[5\]",
     ),
     "observed documents outside their bounds": (

@@ -1,0 +1,31 @@
+"""The ecosystem: providers live by the clicks of users who share them."""
+
+from recsim_tf.environments.ecosystem.documents import (
+    Attention,
+    Document,
+    Draw,
+    Providers,
+    provider_layout,
+)
+from recsim_tf.environments.ecosystem.environment import ecosystem
+from recsim_tf.environments.ecosystem.users import (
+    ClusteredUsers,
+    Response,
+    ResponseDraw,
+    affinity,
+    utility_reward,
+)
+
+__all__ = [
+    "Attention",
+    "ClusteredUsers",
+    "Document",
+    "Draw",
+    "Providers",
+    "Response",
+    "ResponseDraw",
+    "affinity",
+    "ecosystem",
+    "provider_layout",
+    "utility_reward",
+]

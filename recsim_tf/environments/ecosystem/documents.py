@@ -1,0 +1,157 @@
+"""Documents of the ecosystem: those of providers, who live by the clicks of all users."""
+
+from typing import Any, NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import nests, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
+
+
+class Draw(NamedTuple):
+    """Draws of documents; leading axes [W, N]."""
+
+    cluster_id: tf.Tensor  # int32 [...], in [0, P): the provider
+    features: tf.Tensor  # [..., F]
+
+
+class Document(NamedTuple):
+    """Documents; leading axes [W, N] or [B, K]."""
+
+    cluster_id: tf.Tensor  # int32 [...], in [0, P): the provider
+    features: tf.Tensor  # [..., F]
+    # [...]: clicks of the provider so far less the mean of all providers; users do not meet it
+    lead: tf.Tensor
+
+
+class Attention(NamedTuple):
+    """State of the providers of a world."""
+
+    discounted: tf.Tensor  # [W, P]: clicks, of which each step forgets a part
+    clicks: tf.Tensor  # [W, P]: all clicks so far
+    present: tf.Tensor  # [W, P]: 1 for a provider who has not left, else 0
+
+
+def provider_layout(
+    seed: int,
+    num_clusters: int = 40,
+    providers_per_cluster: int = 2,
+    num_features: int = 2,
+    dispersion: float = 64.0,
+) -> np.ndarray:
+    """Mean features of P = num_clusters * providers_per_cluster providers, float32 [P, F].
+
+    They are those that RecSim NG 0.1.2's `init_random_provider_clusters` draws after
+    `numpy.random.seed(seed)`.
+
+    Args:
+      seed: of NumPy's legacy generator.
+      num_clusters: of providers.
+      providers_per_cluster: around each centre, with variance 1/2 of each feature.
+      num_features: F.
+      dispersion: variance of each feature of the centres.
+    """
+    validation.check_count(
+        num_clusters=num_clusters,
+        providers_per_cluster=providers_per_cluster,
+        num_features=num_features,
+    )
+    # One stream: the centres first, then the providers of each.
+    generator = np.random.RandomState(seed)
+    centres = dispersion**0.5 * generator.randn(num_clusters, 1, num_features)
+    around = 0.5**0.5 * generator.randn(num_clusters, providers_per_cluster, num_features)
+    means = around + centres.astype(np.float32)
+    return means.astype(np.float32).reshape(-1, num_features)
+
+
+@gin.configurable
+class Providers(DocumentModel):
+    """Providers who make documents in proportion to the attention that they get, RecSim NG 0.1.2's
+    `ViableCorpus`.
+
+    All users of a world share them. Every step brings N new documents. A document comes from
+    provider p with a probability in proportion to (1 + c_p)^popularity, c_p being the provider's
+    discounted clicks, and has features N(means[p], stddev). Then c_p becomes `discount` * c_p plus
+    the clicks of the users in the world.
+
+    With a `leaving_hazard` providers also leave for good, in the spirit of Mladenov et al. 2020,
+    "Optimizing Long-term Social Welfare in Recommender Systems" (arXiv 2008.00104), whose providers
+    need some engagement to stay viable. In each step a provider with less than `viability`
+    discounted clicks leaves with that probability; 1 makes it a rule. The one with the most stays.
+
+    Args:
+      means: [P, F], mean features of the documents of each provider, as of `provider_layout`.
+      popularity: exponent of the attention, RecSim NG's gamma.
+      discount: the part of clicks that a step keeps, in [0, 1).
+      stddev: standard deviation of each feature around its provider's mean.
+      leaving_hazard: None where providers never leave, else in [0, 1].
+      viability: discounted clicks that a provider needs to stay.
+      dtype: tf.float32 or tf.float64.
+    """
+
+    means: Any = parameter(rank=2)
+    popularity: Any = parameter(2.0, low=0)
+    discount: Any = parameter(0.96, low=0, below=1)
+    stddev: Any = parameter(1.0, above=0)
+    leaving_hazard: Any = parameter(None, low=0, high=1)
+    viability: Any = parameter(1.0, low=0)
+
+    shared = True
+
+    def check(self):
+        shape = validation.table_shape("means", self.means)
+        if shape.rank < 2:
+            raise ValueError(f"means must have shape [P, F], got {shape}")
+        self.num_providers, self.num_features = shape[-2:]
+
+    def initial_state(self, draws, num_corpora):
+        nothing = tf.zeros([num_corpora, self.num_providers], self.dtype)
+        return Attention(nothing, nothing, tf.ones_like(nothing))
+
+    def candidates(self, num_corpora, num_candidates, corpus, user):
+        attention = self.per_user("popularity", 2) * tf.math.log(1 + corpus.discounted)
+        logits = attention + tf.math.log(corpus.present)
+        shape = [num_corpora, num_candidates, self.num_providers]
+        provider = tfd.Categorical(logits=tf.broadcast_to(logits[:, tf.newaxis], shape))
+
+        def features(cluster_id):
+            mean = self.entries("means", cluster_id, [self.num_providers, self.num_features])
+            return tfd.Independent(tfd.Normal(mean, self.per_user("stddev", 3)), 2)
+
+        return tfd.JointDistributionNamed(
+            Draw(cluster_id=tfd.Independent(provider, 1), features=features)
+        )
+
+    def describe(self, draw, corpus):
+        lead = corpus.clicks - tf.reduce_mean(corpus.clicks, axis=1, keepdims=True)
+        return Document(*draw, lead=nests.take(lead, draw.cluster_id))
+
+    def show(self, documents, hidden):
+        return Draw(documents.cluster_id, documents.features)
+
+    def innovation(self, corpus, slate, response):
+        if self.leaving_hazard is None:
+            return None
+        attention = corpus.discounted * corpus.present
+        best = tf.reduce_max(attention, axis=1, keepdims=True)
+        at_risk = (attention < self.per_user("viability", 2)) & (attention < best)
+        hazard = tf.where(at_risk, self.per_user("leaving_hazard", 2), tf.zeros([], self.dtype))
+        return tfd.Independent(tfd.Bernoulli(probs=hazard), 1)
+
+    def update(self, corpus, slate, response, innovation):
+        made_by = tf.one_hot(slate.documents.cluster_id, self.num_providers, dtype=self.dtype)
+        clicks = tf.reduce_sum(made_by * response.clicked[..., tf.newaxis], axis=[1, 2])
+        discounted = self.per_user("discount", 2) * corpus.discounted + clicks
+        left = tf.cast(innovation, self.dtype) if tf.is_tensor(innovation) else 0.0
+        return Attention(discounted, corpus.clicks + clicks, corpus.present * (1 - left))
+
+    def observe(self, documents):
+        return documents
+
+    def observation_bounds(self):
+        return Document(Bounds(0, self.num_providers - 1), Bounds(), Bounds())

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed
+from recsim_tf.environments.ecosystem import ClusteredUsers, Providers, provider_layout
+from recsim_tf.policies import random_policy
+from recsim_tf.policies.boosting import Boosting
+
+MEANS = np.float32([[1, 0], [0, 1], [1, 1], [0, 0]])
+
+
+def small(users_per_world=50, **arguments):
+    return recsim_tf.make("Ecosystem-v0", means=MEANS, users_per_world=users_per_world, **arguments)
+
+
+def test_the_first_step_has_the_utility_of_recsim_ng():
+    """RecSim NG's test: about -14, within 5 %."""
+    simulator = small(users_per_world=2000)
+
+    @compiled(jit_compile=True)
+    def run(seed):
+        return simulator.rollout(Boosting(cap=0.0), 20000, 1, seed).transitions.reward
+
+    assert run(as_seed(0)).numpy().mean() == pytest.approx(-14, rel=0.05)
+
+
+def test_a_layout_is_that_of_numpy_after_its_seed():
+    np.random.seed(3)
+    centres = np.float32(8 * np.random.randn(5, 2))
+    expected = [np.float32(0.5**0.5 * np.random.randn(3, 2)) + centre for centre in centres]
+    np.testing.assert_allclose(
+        provider_layout(3, num_clusters=5, providers_per_cluster=3), np.vstack(expected), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+def test_attention_is_the_discounted_clicks_of_a_world(jit_compile):
+    simulator = small()
+    run = compiled(lambda: simulator.rollout(Boosting(), 100, 4, 1), jit_compile=jit_compile)
+    trajectory = run()
+    states = simulator.replay(trajectory)
+    discounted, clicks = np.zeros((2, 4)), np.zeros((2, 4))
+    for step in range(4):
+        np.testing.assert_allclose(states.corpus.discounted[step], discounted, rtol=1e-6)
+        np.testing.assert_array_equal(states.corpus.clicks[step], clicks)
+        response = trajectory.transitions.response
+        chosen = (response.clicked[step].numpy() * response.cluster_id[step].numpy()).sum(axis=1)
+        chosen = chosen.astype(int).reshape(2, 50)
+        counts = np.stack([np.bincount(world, minlength=4) for world in chosen])
+        discounted, clicks = 0.96 * discounted + counts, clicks + counts
+
+
+def test_a_boost_shows_those_who_got_few_clicks():
+    simulator = small()
+    state = simulator.reset(50, 0)
+    lead = tf.constant([[30.0, 10.0, -20.0, -20.0]])
+    state = state._replace(corpus=state.corpus._replace(clicks=lead))
+    observation = simulator.observe(state)
+    np.testing.assert_array_equal(
+        observation.documents.lead[0], tf.gather(lead[0], state.candidates.cluster_id[0])
+    )
+    for cap, least, most in ((0.0, 0.0, 1.0), (1000.0, 0.9, 1.0)):
+        slate, _ = Boosting(cap=cap)(observation, (), as_seed(1))
+        shown = tf.gather(observation.documents.lead, slate, batch_dims=1).numpy()
+        assert least <= (shown < 0).mean() <= most
+    myopic, _ = Boosting(cap=0.0)(observation, (), as_seed(2))
+    distance = np.linalg.norm(
+        observation.user.numpy()[:, np.newaxis] - observation.documents.features, axis=-1
+    )
+    np.testing.assert_array_equal(myopic, np.argsort(distance, axis=1)[:, :3])
+
+
+def test_providers_without_attention_leave_and_make_no_more_documents():
+    documents = Providers(MEANS, leaving_hazard=1.0, viability=1e6)
+    simulator = small(documents=documents)
+    trajectory = simulator.rollout(random_policy(simulator), 100, 4, 0)
+    present = simulator.replay(trajectory).corpus.present.numpy()
+    np.testing.assert_array_equal(present[:2], 1)
+    np.testing.assert_array_equal(present[2].sum(axis=1), 1)
+    made_by = trajectory.transitions.draws.candidates.cluster_id[2:].numpy()
+    for world in range(2):
+        assert set(made_by[:, world].flat) == {present[2, world].argmax()}
+    assert np.isfinite(simulator.log_prob(trajectory).total).all()
+
+
+def test_users_and_documents_of_other_providers_are_refused():
+    with pytest.raises(ValueError, match=r"means must have shape \[P=4, F=2\], .* got \(80, 2\)"):
+        recsim_tf.ecosystem(ClusteredUsers(provider_layout(0)), Providers(MEANS))
