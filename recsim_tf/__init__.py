@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from recsim_tf.environments.interest_exploration import interest_exploration
     from recsim_tf.environments.key_terms import key_terms
     from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
+    from recsim_tf.environments.news import news
     from recsim_tf.environments.page_clicks import page_clicks
     from recsim_tf.registry import make, register, registered
 
@@ -72,6 +73,7 @@ __all__ = [
     "key_terms",
     "long_term_satisfaction",
     "make",
+    "news",
     "page_clicks",
     "parameter",
     "register",
@@ -106,6 +108,7 @@ _NAMES = {
     "environments.interest_exploration": ("interest_exploration",),
     "environments.key_terms": ("key_terms",),
     "environments.long_term_satisfaction": ("long_term_satisfaction",),
+    "environments.news": ("news",),
     "environments.page_clicks": ("page_clicks",),
     "registry": ("make", "register", "registered"),
 }

@@ -13,6 +13,7 @@ from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.key_terms import key_terms
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
+from recsim_tf.environments.news import news
 from recsim_tf.environments.page_clicks import page_clicks
 
 _factories: dict[str, Callable[..., Simulator]] = {
@@ -23,6 +24,7 @@ _factories: dict[str, Callable[..., Simulator]] = {
     "InterestExploration-v1": interest_exploration,
     "KeyTerms-v0": key_terms,
     "LongTermSatisfaction-v1": long_term_satisfaction,
+    "News-v0": news,
     "PageClicks-v0": page_clicks,
 }
 

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from recsim_tf.core import nests
+from recsim_tf.core import nests, random
+from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.types import Nest, SimulatorState, Slate
 
 # The fields of states and draws with a row for each corpus; the others have one for each user.
@@ -134,3 +135,26 @@ class SharedCorpora(OwnCorpora):
         """[W, U, ...] of [B, ...]."""
         num_users, *shape = leaf.shape
         return tf.reshape(leaf, [self.number(num_users), self.size(num_users), *shape])
+
+
+def reads_state(documents: DocumentModel) -> bool:
+    """Whether what users meet of documents depends on the state of their corpus."""
+    if not documents.has_state:
+        return False
+    with tf.init_scope():
+        seed = random.as_seed(0)
+        start = documents.initial_draws(1)
+        draws = () if start is None else random.sample(start, seed)
+        corpus = documents.initial_state(draws, 1)
+        candidates = random.sample(documents.candidates(1, 1, corpus, ()), seed)
+        # Not a state that there may be: only whether it shows counts.
+        other = tf.nest.map_structure(
+            lambda leaf: ~leaf if leaf.dtype.is_bool else leaf + tf.ones_like(leaf), corpus
+        )
+        shown = []
+        for state in (corpus, other):
+            described = documents.describe(candidates, state)
+            reveal = documents.reveal(described)
+            hidden = () if reveal is None else random.sample(reveal, seed)
+            shown.append(tf.nest.flatten(documents.show(described, hidden)))
+        return not all(bool(tf.reduce_all(one == two)) for one, two in zip(*shown, strict=True))

@@ -7,7 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, stages, turns, validation
-from recsim_tf.core.corpora import OwnCorpora, SharedCorpora
+from recsim_tf.core.corpora import OwnCorpora, SharedCorpora, reads_state
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, Transition, Turn
@@ -111,16 +111,15 @@ class Simulation(Model):
           what: looks at them, for errors.
 
         Raises:
-          ValueError: if documents depend on the state of a corpus that users share, which one
+          ValueError: if what users meet depends on the state of a corpus that they share, which one
             session does not tell.
         """
-        documents = self.documents
-        if not documents.shared:
+        if not self.documents.shared:
             return self
-        if documents.has_state and type(documents).describe is not DocumentModel.describe:
+        if reads_state(self.documents):
             raise ValueError(
                 f"{what} must be of documents that do not depend on a corpus that users share, got"
-                f" {type(documents).__name__}, whose describe reads it"
+                f" {type(self.documents).__name__}, which users meet as its state makes them"
             )
         return self.replaced(users_per_world=1)
 

@@ -47,7 +47,7 @@ def ecosystem(
     means = provider_layout(0) if means is None else means
     users = users or ClusteredUsers(means, dtype=dtype)
     documents = documents or Providers(means, dtype=dtype)
-    sizes = {"slate_size": 3, "num_candidates": 5 * len(means), "max_steps": 300}
-    if documents.shared:
-        sizes["users_per_world"] = 2000
+    sizes = {"slate_size": 3, "max_steps": 300}
+    if isinstance(documents, Providers):
+        sizes |= {"num_candidates": 5 * documents.num_providers, "users_per_world": 2000}
     return Simulator(users, documents, **{**sizes, "reward_fn": utility_reward, **simulator})
