@@ -86,6 +86,9 @@ def rollout(program: Program):
     int32).
     """
     simulator = recsim_tf.make(program.environment)
+    if simulator.documents.shared:
+        # Any number of users are one world.
+        simulator = simulator.replaced(users_per_world=None)
 
     def count(carry, transition):
         reward, sessions = carry

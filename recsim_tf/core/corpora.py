@@ -10,6 +10,27 @@ from recsim_tf.core.types import Nest, SimulatorState, Slate
 OF_CORPORA = ("corpus", "candidates", "hidden")
 
 
+class Nobody:
+    """Stands for the state of the users where they share a corpus, which must not read it."""
+
+    def __getattr__(self, name):
+        raise ValueError(
+            "user must not be read where users share the corpus, which is the same for all of them"
+        )
+
+    def __getitem__(self, key):
+        return self.__getattr__(key)
+
+    def __iter__(self):
+        return self.__getattr__("")
+
+    def __array__(self, *args, **kwargs):
+        return self.__getattr__("")
+
+
+NOBODY = Nobody()
+
+
 class OwnCorpora:
     """Each of B users has a corpus of their own, so W is B."""
 
@@ -146,7 +167,7 @@ def reads_state(documents: DocumentModel) -> bool:
         start = documents.initial_draws(1)
         draws = () if start is None else random.sample(start, seed)
         corpus = documents.initial_state(draws, 1)
-        candidates = random.sample(documents.candidates(1, 1, corpus, ()), seed)
+        candidates = random.sample(documents.candidates(1, 1, corpus, NOBODY), seed)
         # Not a state that there may be: only whether it shows counts.
         other = tf.nest.map_structure(
             lambda leaf: ~leaf if leaf.dtype.is_bool else leaf + tf.ones_like(leaf), corpus

@@ -288,7 +288,7 @@ class DocumentModel(Dynamics):
         """The distribution of the candidates, of batch shape [num_corpora]. A draw is a nest of
         [num_corpora, num_candidates, ...].
 
-        `user` is the state of the users, () where they share a corpus.
+        `user` is the state of the users; where they share a corpus it must not be read.
 
         From a catalogue, draw ids: then ids are gathered, carried and stored instead of
         features. `recsim_tf.core.distributions.candidate_ids` draws them, also by popularity and

@@ -2,7 +2,7 @@
 
 import gin
 
-from recsim_tf.core import random
+from recsim_tf.core.corpora import NOBODY
 from recsim_tf.core.models import DocumentModel
 
 
@@ -41,11 +41,10 @@ class SharedCandidates(DocumentModel):
                 f"documents must have no corpus state to be shared by users, got {name}"
             )
         try:
-            random.sample(self.documents.candidates(1, 1, (), ()), random.as_seed(0))
-        except (AttributeError, TypeError) as error:
+            self.documents.candidates(1, 1, (), NOBODY)
+        except ValueError as error:
             raise ValueError(
-                "documents must not depend on the users who share them (no use of `user`), got"
-                f" {name}"
+                f"documents must not depend on the users who share them, got {name}: {error}"
             ) from error
 
     def candidates(self, num_corpora, num_candidates, corpus, user):

@@ -13,6 +13,7 @@ from recsim_tf.core import nests
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import random_policy
+from tests.one_world import make
 
 NUM_USERS, NUM_STEPS = 3, 4
 
@@ -104,9 +105,7 @@ def assert_same_sessions(trajectory, expected):
     ],
 )
 def test_every_environment_comes_back_bit_for_bit(tmp_path, environment_id, arguments):
-    simulator = recsim_tf.make(
-        environment_id, slate_size=2, num_candidates=3, max_steps=3, **arguments
-    )
+    simulator = make(environment_id, slate_size=2, num_candidates=3, max_steps=3, **arguments)
     trajectory = rollout(simulator)
     episodes.write(tmp_path / "log", simulator, trajectory)
     again = episodes.read(tmp_path / "log", simulator).trajectory()

@@ -12,6 +12,7 @@ import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.policies import random_policy
+from tests.one_world import make
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "step_operations.json").read_text())
 NUM_USERS, NUM_STEPS = 8, 4
@@ -21,7 +22,7 @@ def simulation(environment_id):
     """A compiled function from a seed to the total reward of auto-reset sessions with random
     slates.
     """
-    simulator = recsim_tf.make(environment_id)
+    simulator = make(environment_id)
 
     def add(total, transition):
         return total + tf.reduce_sum(transition.reward)

@@ -311,7 +311,7 @@ class Personal(Popular):
 def test_a_shared_corpus_that_reads_users_is_refused():
     shared = recsim_tf.Simulator(Shoppers(), Personal(), SLATE_SIZE, NUM_CANDIDATES)
     with pytest.raises(
-        ValueError, match=r"^Personal.candidates: .*tuple index out of range"
+        ValueError, match=r"^Personal.candidates: .*user must not be read where users share"
     ) as error:
         recsim_tf.check(shared)
     assert "\n" not in str(error.value)

@@ -14,7 +14,7 @@ from recsim_tf.adapters.episodes.scoring import Scoring
 from recsim_tf.adapters.episodes.session import Session, session_spec
 from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
 from recsim_tf.core import random, turns
-from recsim_tf.core.corpora import OF_CORPORA
+from recsim_tf.core.corpora import OF_CORPORA, reads_state
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
@@ -54,8 +54,7 @@ class Episodes:
     def __init__(self, path: str, simulator: Simulator, spec: Session, num_sessions: int):
         self.path = path
         self.num_sessions = num_sessions
-        self._corpora = simulator.corpora
-        self._simulator = simulator.by_session("an episode log")
+        self._simulator = simulator
         self._spec = spec
 
     @property
@@ -83,20 +82,21 @@ class Episodes:
         if not self.num_sessions:
             raise ValueError(f"{self.path} has no sessions to make a trajectory of")
         trajectory, lengths = self._stacked(list(self._sessions()))
-        if not trajectory.transitions.active.all():
+        if self.shared:
+            trajectory = self._of_worlds(trajectory, lengths)
+        elif not trajectory.transitions.active.all():
             trajectory = trajectory._replace(
                 transitions=self._fill_inactive(trajectory.initial, trajectory.transitions, lengths)
             )
-        trajectory = self._of_worlds(trajectory, lengths)
         return tf.nest.map_structure(tf.convert_to_tensor, trajectory)
 
     def _of_worlds(self, trajectory: Trajectory, lengths: np.ndarray) -> Trajectory:
-        """The trajectory with what corpora drew once for each world."""
-        by_world = lengths.reshape(self._corpora.number(len(lengths)), -1)
+        """The trajectory with what corpora drew once for each world. Steps after the end of a
+        session have the draws of its last step.
+        """
+        size = self._simulator.corpora.size(len(lengths))
         # Whoever stayed longest met all of it.
-        rows = np.arange(by_world.size).reshape(by_world.shape)[
-            np.arange(len(by_world)), by_world.argmax(axis=1)
-        ]
+        rows = lengths.reshape(-1, size).argmax(axis=1) + size * np.arange(len(lengths) // size)
 
         def taken(draws, axis):
             of_corpora = {name: getattr(draws, name) for name in OF_CORPORA}
@@ -104,7 +104,10 @@ class Episodes:
                 **tf.nest.map_structure(lambda leaf: np.take(leaf, rows, axis), of_corpora)
             )
 
-        draws = taken(trajectory.transitions.draws, axis=1)
+        draws = tf.nest.map_structure(
+            lambda leaf: _repeating(leaf, lengths), trajectory.transitions.draws
+        )
+        draws = taken(draws, axis=1)
         return trajectory._replace(
             initial=taken(trajectory.initial, axis=0),
             transitions=trajectory.transitions._replace(draws=draws),
@@ -112,11 +115,12 @@ class Episodes:
 
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
         """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
-        as they are iterated. Each session is a world of its own.
+        as they are iterated. Where users share a corpus each is a world of their own.
 
         Steps after the end of a session repeat its last action. The rest of them is zeros, unlike
         in `trajectory`, and may be impossible under the models.
         """
+        self._simulator.by_session("an episode log that is read in pieces")
         sessions = self._sessions()
         while piece := list(itertools.islice(sessions, num_sessions)):
             yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
@@ -129,13 +133,15 @@ class Episodes:
         at_once = self.num_sessions
         if not _is_for_each_user(self._simulator):
             at_once = min(at_once, _SCORED_AT_ONCE)
-        scoring = Scoring(self._simulator, at_once)
+        # What a world does to its users is not told by one of them.
+        by_session = not (self.shared and reads_state(self._simulator.documents))
+        scoring = Scoring(self._simulator.by_session("a log"), at_once) if by_session else None
         stored = iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
         for first in range(0, self.num_sessions, at_once):
             piece = list(itertools.islice(stored, at_once))
             fault = first_impossible(piece, allowed)
             sound = [self._as_drawn(each) for each in piece[: fault and fault.session]]
-            if sound:
+            if sound and scoring is not None:
                 # What is missing at the end is a session that was looked at.
                 rows = sound + sound[:1] * (at_once - len(sound))
                 found = scoring.first_fault(self._stacked(rows)[0])
@@ -249,11 +255,10 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
         before the last step. Its `episodes` are those before the record.
     """
     path = os.fspath(path)
-    alone = simulator.by_session("an episode log")
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"there is no episode log {path}")
     num_whole = sum(not damage for _, damage in records(path))
-    spec = session_spec(alone, max(num_whole, 1))
+    spec = session_spec(simulator, max(num_whole, 1))
     is_last, problem, record = False, "", num_whole
     for number, (serialized, damage) in enumerate(records(path)):
         problem = damage

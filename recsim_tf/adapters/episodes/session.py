@@ -50,6 +50,9 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
       simulator: the simulator.
       num_users: B, where a parameter of the simulator is a tensor [B].
     """
+    if simulator.documents.shared:
+        # A session has the shapes of any world.
+        simulator = simulator.replaced(users_per_world=1)
     specs = []
 
     @compiled

@@ -38,7 +38,6 @@ class Writer:
         self._path = os.fspath(path)
         refuse_existing(self._path)
         self._temporary = self._path + UNFINISHED
-        simulator.by_session("an episode log")
         self._replay = compiled(simulator.replay)
 
         def observe(states, step):

@@ -39,6 +39,9 @@ class Steps:
         autoreset_mode: AutoresetMode | None,
     ):
         self._arguments = (simulator, num_users, flatten, autoreset_mode)
+        if simulator.documents.shared:
+            # All users of the environment are one world.
+            simulator = simulator.replaced(users_per_world=None)
         self.simulator = simulator
         self.num_users = num_users or 1
         self._of_one = num_users is None

@@ -11,6 +11,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.stages import OneSource
 from recsim_tf.environments import conversation
 from tests.core.toy import toy_simulator
+from tests.one_world import make
 from tests.rollout_policies import first_positions
 
 SEED = random.as_seed(3)
@@ -107,7 +108,7 @@ def test_quantiles_of_the_outermost_noise_are_finite():
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
 def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environment_id):
     num_users = 6
-    simulator = recsim_tf.make(environment_id)
+    simulator = make(environment_id)
     action = turns.some_turn(simulator, num_users).action
     if environment_id == "Conversation-v0":
         # Silence draws nothing that counts.
