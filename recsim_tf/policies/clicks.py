@@ -10,9 +10,10 @@ import tensorflow as tf
 from recsim_tf.core import validation
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
 from recsim_tf.policies import fields
-from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm
+from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm, thompson
 from recsim_tf.policies.policy_model import PolicyModel
 
 
@@ -59,7 +60,7 @@ class ClickScores(PolicyModel):
     Args:
       num_clusters: T.
       algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
-      optimism_scaling: of the algorithm, at least 0, RecSim's `ci_scaling`.
+      optimism_scaling: of the algorithm, at least 0, of "thompson" above 0; RecSim's `ci_scaling`.
 
     Raises:
       ValueError: for an unknown algorithm, or a number out of range.
@@ -73,6 +74,9 @@ class ClickScores(PolicyModel):
         validation.check_count(num_clusters=self.num_clusters)
         name = self.algorithm
         self._algorithm = bandit_algorithm(name) if isinstance(name, str) else name
+        if self._algorithm is thompson:
+            # Tensors inside a graph do not tell their values any more.
+            Range(above=0).check("optimism_scaling", self.optimism_scaling)
 
     def initial_counts(self, num_users: int) -> ClickCounts:
         """The counts of `num_users` users at the start of a session."""

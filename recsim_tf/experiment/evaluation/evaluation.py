@@ -25,13 +25,14 @@ class Evaluation:
     """One session for each of a number of users, under a policy; the first users are the same for
     every policy.
 
-    Values of the environment's parameters, and seeds, can be compared in one simulation, with
-    results for each. `recsim-tf simulate` and `recsim-tf evaluate` do so. The evaluations of a
-    training, and of `evaluate --watch`, are of the run's own environment and `seed`.
+    Values of the parameters of the environment and of policies that do not learn, and seeds, can be
+    compared in one simulation, with results for each. `recsim-tf simulate` and `recsim-tf evaluate`
+    do so. The evaluations of a training, and of `evaluate --watch`, are of the run's own
+    environment, policies and `seed`.
 
         Evaluation.compare = {
             "users.choice_model.no_click_mass": (0.5, 1.0, 2.0),
-            "documents.max_utility": (1.0, 3.0),
+            "policy.optimism_scaling": (0.3, 1.0),
         }
         Evaluation.seeds = (1, 2, 3)
 
@@ -41,8 +42,8 @@ class Evaluation:
       seed: an integer; that of the users and of all that happens.
       jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an
         evaluation is short.
-      compare: None, or parameters of the environment's models, each with the values to compare; see
-        `Comparison`.
+      compare: None, or parameters of the environment's models and of policies, each with the values
+        to compare; see `Comparison`.
       seeds: None, or the seeds to compare in place of `seed`.
       measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
         transition [B, ...] to [B]; its values are summed over a session.
@@ -147,13 +148,13 @@ class Evaluation:
           policies: makes the policies for the environment of all values.
 
         Raises:
-          UsageError: if the environment cannot take the values.
+          UsageError: if the environment or the policies cannot take the values.
         """
         assert self.comparison is not None
         simulator = self.comparison.simulator(simulator)
         return [
             result
-            for name, policy in policies(simulator).items()
+            for name, policy in self.comparison.policies(policies(simulator)).items()
             for result in self.comparison_evaluator(self.comparison, name, simulator, policy)()
         ]
 
