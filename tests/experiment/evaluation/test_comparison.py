@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.agents.bandits.conversational import ConUCB
 from recsim_tf.experiment.evaluation.baselines import baseline_policies
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -104,6 +105,11 @@ POLICIES = {
         recsim_tf.interest_exploration,
         ClusterBandit,
         {"policy.optimism_scaling": (0.1, 1.0)},
+    ),
+    "a bandit that asks": (
+        lambda: recsim_tf.key_terms(slate_size=1),
+        ConUCB,
+        {"policy.arm_weight": (0.2, 0.8)},
     ),
     "the oracle": (
         recsim_tf.interest_evolution,
