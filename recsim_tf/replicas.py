@@ -28,6 +28,16 @@ def require_one(what: str) -> None:
         raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}")
 
 
+def of_this_machine(number: int) -> tf.distribute.Strategy:
+    """A strategy of the first GPUs of this machine, or of its logical CPUs where it has no GPU; the
+    default one, of a single device, where it has fewer than `number`.
+    """
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if number == 1 or len(devices) < number:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy([device.name for device in devices[:number]])
+
+
 def share(name: str, total: int) -> int:
     """The part of a total that each replica takes.
 

@@ -29,7 +29,13 @@ class Hindsight(Simulation):
         return nests.stack(self.retrace(trajectory, record, arrays, score=False))
 
     def retrace(
-        self, trajectory: Trajectory, function, carry: Nest, score: bool, early_exit: bool = False
+        self,
+        trajectory: Trajectory,
+        function,
+        carry: Nest,
+        score: bool,
+        early_exit: bool = False,
+        answers: type[Recorded] = Recorded,
     ) -> Nest:
         """Goes through a trajectory again, with its draws and turns.
 
@@ -41,6 +47,7 @@ class Hindsight(Simulation):
           carry: the first carry.
           score: whether `log_probs` are wanted.
           early_exit: whether to stop where all sessions have ended.
+          answers: what answers the stages; it says by which names `log_probs` come.
 
         Returns:
           The last carry.
@@ -57,7 +64,7 @@ class Hindsight(Simulation):
             transition, newcomers = nests.at_step(
                 (trajectory.transitions, trajectory.newcomers), step
             )
-            recorded = Recorded({**transition.draws._asdict(), "newcomers": newcomers}, score)
+            recorded = answers({**transition.draws._asdict(), "newcomers": newcomers}, score)
             next_state, again, _ = self.advance(state, transition.action, recorded, auto_reset)
             transition = transition._replace(response=again.response, reward=again.reward)
             carry = function(carry, step, state, transition, recorded.log_probs)

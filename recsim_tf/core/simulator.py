@@ -10,7 +10,7 @@ from recsim_tf.core.acting import act, check_policy
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.draws import Ahead
 from recsim_tf.core.execution import without_autograph
-from recsim_tf.core.hindsight import Hindsight
+from recsim_tf.core.field_scores import FieldScores
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.stages import STEP_STAGES, Sampled, with_new_users
 from recsim_tf.core.types import (
@@ -27,7 +27,7 @@ from recsim_tf.core.types import (
 
 @gin.configurable
 @without_autograph
-class Simulator(Hindsight, SessionSource):
+class Simulator(FieldScores, SessionSource):
     """Simulates users who meet slates of documents.
 
     All methods are pure: state in, state out, seed in. They run eagerly, inside a `tf.function` and

@@ -1,5 +1,6 @@
 """Evaluation of the agent of a run, and of its baselines."""
 
+from recsim_tf import replicas
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -42,11 +43,15 @@ def evaluate_run(
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
     iteration, written = parts.iteration, folder.path / "evaluations"
     require_writable(written)
+    with replicas.of_this_machine(evaluation.division.num_replicas).scope():
+        results = (
+            evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
+            if evaluation.comparison is None
+            else evaluation.compare(parts.simulator, parts.policies)
+        )
     if evaluation.comparison is None:
-        results = evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
         sessions.write_sessions(written / f"sessions-{iteration}.csv", results)
     else:
-        results = evaluation.compare(parts.simulator, parts.policies)
         policies = [result.as_json() for result in results]
         with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
             write_json(compared / "results.json", {"policies": policies})

@@ -9,6 +9,7 @@ from typing import Any
 
 import gin
 
+from recsim_tf import replicas
 from recsim_tf.adapters import episodes
 from recsim_tf.core import random
 from recsim_tf.core.checks import check
@@ -86,11 +87,12 @@ def simulate_policies(
         require_writable(Path(episode_file).absolute().parent)
     with folder.claim():
         started = time.perf_counter()
-        results = (
-            evaluation.evaluate(simulator, policies_of_simulator)
-            if evaluation.comparison is None
-            else evaluation.compare(simulator, of_simulator)
-        )
+        with replicas.of_this_machine(evaluation.division.num_replicas).scope():
+            results = (
+                evaluation.evaluate(simulator, policies_of_simulator)
+                if evaluation.comparison is None
+                else evaluation.compare(simulator, of_simulator)
+            )
         seconds = time.perf_counter() - started
         content = {
             "policies": [result.as_json() for result in results],

@@ -29,8 +29,9 @@ from recsim_tf.policies.logistic import (
 )
 from recsim_tf.policies.myopic import myopic_policy
 from recsim_tf.policies.observations import raw_user
-from recsim_tf.policies.oracle import oracle_policy
+from recsim_tf.policies.oracle import OraclePolicy, oracle_policy
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
+from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.random import random_policy, uniform_slate
 from recsim_tf.policies.registry import BASELINE_NAMES, BASELINES, baseline_policy
 from recsim_tf.policies.slates import (
@@ -55,7 +56,9 @@ __all__ = [
     "Explains",
     "Explanation",
     "LogisticFit",
+    "OraclePolicy",
     "PlackettLucePolicy",
+    "PolicyModel",
     "bandit_algorithm",
     "baseline_policy",
     "bernoulli_rewards",

@@ -1,18 +1,20 @@
 """A bandit over policies: the policy whose documents a user clicks most fills the slate first."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.explanations import Explanation
+from recsim_tf.core.parameters import parameter
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm
+from recsim_tf.policies.policy_model import PolicyModel
 
 
 class ClickBanditState(NamedTuple):
@@ -23,7 +25,7 @@ class ClickBanditState(NamedTuple):
 
 
 @gin.configurable
-class ClickBandit:
+class ClickBandit(PolicyModel):
     """A rollout policy: a bandit of each user's clicks ranks base policies, the arms.
 
     This is RecSim 0.2.4's `AbstractClickBanditLayer`. Arms are visited from the highest score
@@ -55,24 +57,20 @@ class ClickBandit:
         not one arm for each cluster.
     """
 
-    def __init__(
-        self,
-        simulator: SessionSource,
-        arms: Sequence[Policy],
-        algorithm: str | BanditAlgorithm = "ucb1",
-        optimism_scaling: float = 1.0,
-    ):
-        fields.require_slates("ClickBandit", simulator)
-        num_clusters = fields.response_clusters(simulator.observation_spec().response)
-        if len(arms) != num_clusters:
+    simulator: SessionSource
+    arms: Sequence[Policy]
+    algorithm: str | BanditAlgorithm = "ucb1"
+    optimism_scaling: Any = parameter(1.0, low=0)
+
+    def check(self):
+        fields.require_slates("ClickBandit", self.simulator)
+        num_clusters = fields.response_clusters(self.simulator.observation_spec().response)
+        if len(self.arms) != num_clusters:
             raise ValueError(
                 f"arms must be one policy for each of the num_clusters={num_clusters} of responses,"
-                f" got {len(arms)}"
+                f" got {len(self.arms)}"
             )
-        self.arms = tuple(arms)
-        self._slate_size = simulator.slate_size
-        self._num_candidates = simulator.num_candidates
-        self.scores = ClickScores(num_clusters, algorithm, optimism_scaling)
+        self.scores = ClickScores(num_clusters, self.algorithm, self.optimism_scaling)
 
     def initial_state(self, num_users: int) -> ClickBanditState:
         """The policy state at the start of a session, [num_users, ...]."""
@@ -93,7 +91,10 @@ class ClickBandit:
         ]
         slates, arm_states = zip(*acted, strict=True)
         slate = concatenate_slates(
-            self.scores(counts, score_seed), slates, self._num_candidates, self._slate_size
+            self.scores(counts, score_seed),
+            slates,
+            self.simulator.num_candidates,
+            self.simulator.slate_size,
         )
         return slate, ClickBanditState(counts, arm_states)
 

@@ -3,16 +3,18 @@
 What a user was shown and clicked of each cluster gives the clusters their scores.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from recsim_tf.core import validation
 from recsim_tf.core.explanations import Explanation
+from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
 from recsim_tf.policies import fields
-from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm
+from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm, thompson
+from recsim_tf.policies.policy_model import PolicyModel
 
 
 class ClickCounts(NamedTuple):
@@ -48,7 +50,7 @@ def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
     )
 
 
-class ClickScores:
+class ClickScores(PolicyModel):
     """Scores of arms, one for each cluster, from the counts of a session.
 
     A bandit algorithm scores the clusters. Its pulls are the user's impressions, its rewards the
@@ -58,23 +60,23 @@ class ClickScores:
     Args:
       num_clusters: T.
       algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
-      optimism_scaling: of the algorithm, at least 0, RecSim's `ci_scaling`.
+      optimism_scaling: of the algorithm, at least 0, of "thompson" above 0; RecSim's `ci_scaling`.
 
     Raises:
       ValueError: for an unknown algorithm, or a number out of range.
     """
 
-    def __init__(
-        self,
-        num_clusters: int,
-        algorithm: str | BanditAlgorithm = "ucb1",
-        optimism_scaling: float = 1.0,
-    ):
-        validation.check_count(num_clusters=num_clusters)
-        Range(low=0).check_number("optimism_scaling", optimism_scaling)
-        self.num_clusters = num_clusters
-        self._algorithm = bandit_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
-        self._optimism_scaling = optimism_scaling
+    num_clusters: int
+    algorithm: str | BanditAlgorithm = "ucb1"
+    optimism_scaling: Any = parameter(1.0, low=0)
+
+    def check(self):
+        validation.check_count(num_clusters=self.num_clusters)
+        name = self.algorithm
+        self._algorithm = bandit_algorithm(name) if isinstance(name, str) else name
+        if self._algorithm is thompson:
+            # Tensors inside a graph do not tell their values any more.
+            Range(above=0).check("optimism_scaling", self.optimism_scaling)
 
     def initial_counts(self, num_users: int) -> ClickCounts:
         """The counts of `num_users` users at the start of a session."""
@@ -83,9 +85,8 @@ class ClickScores:
     def __call__(self, counts: ClickCounts, seed) -> tf.Tensor:
         """The clusters' scores, float32 [B, T]."""
         total = tf.reduce_sum(counts.impressions, axis=-1)
-        scores = self._algorithm(
-            counts.impressions, counts.clicks, total, self._optimism_scaling, seed
-        )
+        scaling = self.per_user("optimism_scaling", rank=2)
+        scores = self._algorithm(counts.impressions, counts.clicks, total, scaling, seed)
         some_unshown = tf.reduce_any(counts.impressions == 0, axis=-1, keepdims=True)
         return tf.where(some_unshown, -counts.impressions, scores)
 

@@ -3,17 +3,21 @@
 A user's clicks rank the clusters, and quality ranks the documents within a cluster.
 """
 
+from typing import Any
+
 import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, validation
 from recsim_tf.core.explanations import Explanation
+from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm
+from recsim_tf.policies.policy_model import PolicyModel
 
 
 def rank_clusters(scores: tf.Tensor, documents: Nest, slate_size: int) -> tf.Tensor:
@@ -85,7 +89,7 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
 
 
 @gin.configurable
-class ClusterBandit:
+class ClusterBandit(PolicyModel):
     """A rollout policy: a bandit of each user's clicks ranks the clusters.
 
     This is RecSim 0.2.4's `ClusterBanditAgent`. Clusters are visited from the highest score
@@ -111,18 +115,16 @@ class ClusterBandit:
         integers with bounds.
     """
 
-    def __init__(
-        self,
-        simulator: SessionSource,
-        algorithm: str | BanditAlgorithm = "ucb1",
-        optimism_scaling: float = 1.0,
-    ):
-        fields.require_slates("ClusterBandit", simulator)
-        self.num_clusters = fields.document_clusters(simulator)
-        response_spec = simulator.observation_spec().response
+    simulator: SessionSource
+    algorithm: str | BanditAlgorithm = "ucb1"
+    optimism_scaling: Any = parameter(1.0, low=0)
+
+    def check(self):
+        fields.require_slates("ClusterBandit", self.simulator)
+        self.num_clusters = fields.document_clusters(self.simulator)
+        response_spec = self.simulator.observation_spec().response
         validation.check_fields("responses", response_spec, "clicked", "cluster_id")
-        self._slate_size = simulator.slate_size
-        self.scores = ClickScores(self.num_clusters, algorithm, optimism_scaling)
+        self.scores = ClickScores(self.num_clusters, self.algorithm, self.optimism_scaling)
 
     def initial_state(self, num_users: int) -> ClickCounts:
         """The counts at the start of a session, of [num_users, ...]."""
@@ -134,7 +136,7 @@ class ClusterBandit:
         """Slates int32 [B, K], and the counts with the observed response added."""
         counts = update_counts(policy_state, observation.response)
         scores = self.scores(counts, seed)
-        return rank_clusters(scores, observation.documents, self._slate_size), counts
+        return rank_clusters(scores, observation.documents, self.simulator.slate_size), counts
 
     def explain(self, observation: Observation, policy_state: ClickCounts, seed) -> Explanation:
         """The clusters' scores, and the counts that they rest on."""

@@ -2,20 +2,23 @@
 
 Shapes: `pulls` and `rewards` float [B, A], how often each arm was pulled and the sum of its
 rewards, each reward in [0, 1]; `total_pulls` float [B], the round t. Scores are [B, A]; the arm of
-largest score is to be pulled. `optimism_scaling` is o in the formulas. Each algorithm raises a
-`ValueError` for fewer than two arms, and for pulls and rewards of different shapes.
+largest score is to be pulled. `optimism_scaling` is o in the formulas, a number or [B, 1]. Each
+algorithm raises a `ValueError` for fewer than two arms, and for pulls and rewards of different
+shapes.
 
 While a user has arms that were never pulled, `ucb1` and `kl_ucb` score these +inf and the others 0
 (as RecSim 0.2.4).
 """
 
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.ranges import Range
+
+Scaling: TypeAlias = float | tf.Tensor
 
 
 class BanditAlgorithm(Protocol):
@@ -26,12 +29,12 @@ class BanditAlgorithm(Protocol):
         pulls: tf.Tensor,
         rewards: tf.Tensor,
         total_pulls: tf.Tensor,
-        optimism_scaling: float = 1.0,
+        optimism_scaling: Scaling = 1.0,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor: ...
 
 
-def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
+def ucb1(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None) -> tf.Tensor:
     """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002,
     UCB1; there o = 1). The seed is not used.
     """
@@ -42,7 +45,7 @@ def ucb1(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) 
     return _unpulled_first(pulls, rewards / safe_pulls + optimism_scaling * radius)
 
 
-def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
+def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None) -> tf.Tensor:
     """The largest q in [p, 1] with KL(p, q) <= o^2 (ln t + 3 ln ln t) / n, p = r/n (Garivier &
     Cappe 2011, KL-UCB with c = 3; o = 1).
 
@@ -73,7 +76,7 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None
     return _unpulled_first(pulls, mean + excess)
 
 
-def thompson(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=None) -> tf.Tensor:
+def thompson(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None) -> tf.Tensor:
     """A draw from each arm's posterior, Beta(1 + r/o^2, 1 + (n - r)/o^2) (Thompson 1933; Chapelle &
     Li 2011).
 
@@ -94,10 +97,10 @@ def thompson(pulls, rewards, total_pulls, optimism_scaling: float = 1.0, seed=No
     return random.sample(thompson_posterior(pulls, rewards, optimism_scaling), random.as_seed(seed))
 
 
-def thompson_posterior(pulls, rewards, optimism_scaling: float = 1.0) -> tfd.Beta:
+def thompson_posterior(pulls, rewards, optimism_scaling: Scaling = 1.0) -> tfd.Beta:
     """The distribution, of batch shape [B, A], that `thompson` draws from."""
     # The posterior of a scaling of 0 is a point, which is no Beta distribution.
-    Range(above=0).check_number("optimism_scaling", optimism_scaling)
+    Range(above=0).check("optimism_scaling", optimism_scaling)
     scale = optimism_scaling**2
     return tfd.Beta(1.0 + rewards / scale, 1.0 + (pulls - rewards) / scale)
 

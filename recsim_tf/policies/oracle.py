@@ -1,14 +1,17 @@
 """A near-optimal policy for interest evolution, from knowledge that no agent has."""
 
+from typing import Any
+
 import tensorflow as tf
 
-from recsim_tf.core.explanations import Explained, Explanation
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.explanations import Explanation
+from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy
+from recsim_tf.core.types import Nest, Observation
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import exact_slate
 
 # Reward per unit of budget that this policy itself earns, about 280 / 200; returns are flat around
@@ -16,7 +19,7 @@ from recsim_tf.policies.slates import exact_slate
 _REWARD_PER_BUDGET = 1.3
 
 
-def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_BUDGET) -> Policy:
+class OraclePolicy(PolicyModel):
     """A policy for interest evolution that knows the topics' mean qualities and the users' choice
     model.
 
@@ -34,44 +37,62 @@ def oracle_policy(simulator: Simulator, reward_per_budget: float = _REWARD_PER_B
       ValueError: for an environment with queries, other documents, users or choice models, or what
         is no number.
     """
-    fields.require_slates("oracle_policy", simulator)
-    if not isinstance(simulator.documents, UtilityVideos):
-        raise ValueError(
-            "the oracle needs interest evolution with UtilityVideos, got"
-            f" {type(simulator.documents).__name__}"
-        )
-    if not isinstance(simulator.users, InterestEvolutionUsers):
-        raise ValueError(
-            "the oracle needs interest evolution with InterestEvolutionUsers, got"
-            f" {type(simulator.users).__name__}"
-        )
-    Range().check_number("reward_per_budget", reward_per_budget)
-    users, videos = simulator.users, simulator.documents
-    choice_scores = AffinityScores(users.choice_model)
 
-    def click_values(observation):
+    simulator: Simulator
+    reward_per_budget: Any = parameter(_REWARD_PER_BUDGET)
+
+    def check(self):
+        fields.require_slates("oracle_policy", self.simulator)
+        users, videos = self.simulator.users, self.simulator.documents
+        if not isinstance(videos, UtilityVideos):
+            raise ValueError(
+                "the oracle needs interest evolution with UtilityVideos, got"
+                f" {type(videos).__name__}"
+            )
+        if not isinstance(users, InterestEvolutionUsers):
+            raise ValueError(
+                "the oracle needs interest evolution with InterestEvolutionUsers, got"
+                f" {type(users).__name__}"
+            )
+        self._choice_scores = AffinityScores(users.choice_model)
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed
+    ) -> tuple[tf.Tensor, Nest]:
+        """Slates int32 [B, K], and the policy state as it was."""
+        del seed
+        weights, no_click_weight = self._choice_scores(observation)
+        values = self._click_values(observation)
+        slate = exact_slate(weights, no_click_weight, values, self.simulator.slate_size)
+        return slate, policy_state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+        """What a click on each candidate is worth, and the weights of the choice."""
+        del policy_state, seed
+        weights, no_click_weight = self._choice_scores(observation)
+        return Explanation(
+            candidates={
+                "value of a click": self._click_values(observation),
+                "click weight": weights,
+            },
+            user={"no-click weight": no_click_weight},
+        )
+
+    def _click_values(self, observation: Observation) -> tf.Tensor:
         """[B, N]: what a click on each candidate is worth."""
+        users, videos = self.simulator.users, self.simulator.documents
         length = videos.per_user("video_length", 2, tf.float32)
         alpha = users.per_user("user_update_alpha", 2, tf.float32)
         factor = users.per_user("document_quality_factor", 2, tf.float32)
         gain = alpha * factor * length
-        value = length - reward_per_budget * (
+        value = length - self.per_user("reward_per_budget", 2) * (
             length - gain * tf.cast(videos.mean_quality(), tf.float32)
         )
         return tf.linalg.matvec(observation.documents, value)
 
-    def act(observation, policy_state, seed):
-        del seed
-        weights, no_click_weight = choice_scores(observation)
-        values = click_values(observation)
-        return exact_slate(weights, no_click_weight, values, simulator.slate_size), policy_state
 
-    def explain(observation, policy_state, seed):
-        del policy_state, seed
-        weights, no_click_weight = choice_scores(observation)
-        return Explanation(
-            candidates={"value of a click": click_values(observation), "click weight": weights},
-            user={"no-click weight": no_click_weight},
-        )
-
-    return Explained(act, explain)
+def oracle_policy(
+    simulator: Simulator, reward_per_budget: float = _REWARD_PER_BUDGET
+) -> OraclePolicy:
+    """The `OraclePolicy` of these arguments."""
+    return OraclePolicy(simulator, reward_per_budget)

@@ -11,6 +11,7 @@ from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.environments.key_terms import KeyTermDocuments
+from recsim_tf.policies import PolicyModel
 
 
 class BanditState(NamedTuple):
@@ -29,7 +30,7 @@ class Feedback(NamedTuple):
     asked: tf.Tensor  # [B], 1 where a key-term was shown
 
 
-class KeyTermBandit(abc.ABC):
+class KeyTermBandit(PolicyModel, abc.ABC):
     """A rollout policy that shows the arm of the highest score, and before that, in some rounds,
     asks for key-terms, one at a time.
 
@@ -39,21 +40,26 @@ class KeyTermBandit(abc.ABC):
 
     Args:
       simulator: key terms with slates of one item.
-      questions: b, such as `logarithmic_questions`; None asks nothing.
 
     Raises:
       ValueError: for another environment, or longer slates.
     """
 
-    def __init__(self, simulator: Simulator, questions: Questions | None):
-        name, documents = type(self).__name__, simulator.documents
-        self._num_arms, self._num_key_terms = _split(name, simulator)
-        if simulator.slate_size != 1:
+    simulator: Simulator
+
+    def check(self):
+        name, documents = type(self).__name__, self.simulator.documents
+        self._num_arms, self._num_key_terms = _split(name, self.simulator)
+        if self.simulator.slate_size != 1:
             raise ValueError(
-                f"slate_size must be 1 for {name}, which shows one item, got {simulator.slate_size}"
+                f"slate_size must be 1 for {name}, which shows one item, got"
+                f" {self.simulator.slate_size}"
             )
         self._num_features, self._dtype = documents.num_features, documents.dtype
-        self._questions = questions
+
+    def schedule(self) -> Questions | None:
+        """b, such as `logarithmic_questions`; None, the default, asks nothing."""
+        return None
 
     @abc.abstractmethod
     def initial_belief(self, num_users: int) -> Nest:
@@ -98,7 +104,7 @@ class KeyTermBandit(abc.ABC):
         )
         slate = _best(self.arm_scores(belief, arms))
         asks = self._asks(policy_state)
-        if self._questions is not None and self._num_key_terms:
+        if self.schedule() is not None and self._num_key_terms:
             # Few rounds have a question, and there are many key-terms to score.
             slate = tf.cond(
                 tf.reduce_any(asks),
@@ -115,9 +121,10 @@ class KeyTermBandit(abc.ABC):
 
     def _asks(self, state: BanditState) -> tf.Tensor:
         """Bool [B]: who is asked now."""
-        if self._questions is None or not self._num_key_terms:
+        questions = self.schedule()
+        if questions is None or not self._num_key_terms:
             return tf.zeros_like(state.rounds, tf.bool)
-        return state.questions < self._questions(state.rounds)
+        return state.questions < questions(state.rounds)
 
 
 @gin.configurable(module="recsim_tf.agents")

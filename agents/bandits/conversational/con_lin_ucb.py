@@ -1,10 +1,13 @@
 """ConLinUCB, which learns from arms and key-terms alike."""
 
+from typing import Any
+
 import gin
 
 from recsim_tf.agents.bandits.conversational.lin_ucb import OneRidgeBandit
 from recsim_tf.agents.bandits.conversational.questions import Questions, logarithmic_questions
 from recsim_tf.agents.bandits.conversational.ridge import squared_norms
+from recsim_tf.core.parameters import parameter
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -18,20 +21,18 @@ class ConLinUCB(OneRidgeBandit):
       simulator: key terms with slates of one item.
       ridge: lambda.
       alpha: factor of the confidence radius.
-      questions: b, see `KeyTermBandit`.
+      questions: b, see `KeyTermBandit`; None asks nothing.
 
     Raises:
       ValueError: for another environment, or a number out of range.
     """
 
-    def __init__(
-        self,
-        simulator,
-        ridge: float = 0.1,
-        alpha: float = 0.1,
-        questions: Questions = logarithmic_questions,
-    ):
-        super().__init__(simulator, questions, ridge, alpha)
+    ridge: Any = parameter(0.1, above=0)
+    alpha: Any = parameter(0.1, low=0)
+    questions: Questions | None = logarithmic_questions
+
+    def schedule(self):
+        return self.questions
 
     def key_term_scores(self, belief, arms, key_terms):
         del arms

@@ -1,6 +1,6 @@
 """ConUCB, whose key-terms are the prior of its arms."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -8,7 +8,7 @@ import tensorflow as tf
 from recsim_tf.agents.bandits.conversational.bandit import KeyTermBandit
 from recsim_tf.agents.bandits.conversational.questions import Questions, logarithmic_questions
 from recsim_tf.agents.bandits.conversational.ridge import Ridge, squared_norms
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.parameters import parameter
 
 
 class ConUCBBelief(NamedTuple):
@@ -36,31 +36,23 @@ class ConUCB(KeyTermBandit):
       key_term_ridge: lambda~, of the regression of answers.
       alpha: factor of the confidence radius of arms.
       key_term_alpha: alpha~, of what key-terms leave uncertain.
-      questions: b, see `KeyTermBandit`.
+      questions: b, see `KeyTermBandit`; None asks nothing.
 
     Raises:
       ValueError: for another environment, or a number out of range.
     """
 
-    def __init__(
-        self,
-        simulator,
-        arm_weight: float = 0.5,
-        key_term_ridge: float = 1.0,
-        alpha: float = 0.25,
-        key_term_alpha: float = 0.25,
-        questions: Questions = logarithmic_questions,
-    ):
-        super().__init__(simulator, questions)
-        Range(above=0, below=1).check_number("arm_weight", arm_weight)
-        Range(above=0).check_number("key_term_ridge", key_term_ridge)
-        Range(low=0).check_number("alpha", alpha)
-        Range(low=0).check_number("key_term_alpha", key_term_alpha)
-        self._arm_weight, self._key_term_ridge = arm_weight, key_term_ridge
-        self._alpha, self._key_term_alpha = alpha, key_term_alpha
+    arm_weight: Any = parameter(0.5, above=0, below=1)
+    key_term_ridge: Any = parameter(1.0, above=0)
+    alpha: Any = parameter(0.25, low=0)
+    key_term_alpha: Any = parameter(0.25, low=0)
+    questions: Questions | None = logarithmic_questions
+
+    def schedule(self):
+        return self.questions
 
     def initial_belief(self, num_users):
-        ridges = (1 - self._arm_weight, self._key_term_ridge)
+        ridges = (1 - self._of_users("arm_weight", 3), self._of_users("key_term_ridge", 3))
         return ConUCBBelief(
             *(Ridge.prior(num_users, self._num_features, ridge, self._dtype) for ridge in ridges)
         )
@@ -68,20 +60,23 @@ class ConUCB(KeyTermBandit):
     def learn(self, belief, feedback):
         features, liked, asked = feedback
         return ConUCBBelief(
-            arms=belief.arms.observe(features, liked, self._arm_weight * (1 - asked)),
+            arms=belief.arms.observe(
+                features, liked, self._of_users("arm_weight", 1) * (1 - asked)
+            ),
             key_terms=belief.key_terms.observe(features, liked, asked),
         )
 
     def arm_scores(self, belief, arms):
-        prior = (1 - self._arm_weight) * belief.key_terms.mean()
+        arm_weight = self._of_users("arm_weight", 2)
+        prior = (1 - arm_weight) * belief.key_terms.mean()
         taste = tf.linalg.matvec(belief.arms.inverse, belief.arms.moment + prior)
         width = tf.sqrt(squared_norms(arms, belief.arms.inverse))
         passed_on = tf.matmul(arms, belief.arms.inverse)
         of_key_terms = tf.sqrt(squared_norms(passed_on, belief.key_terms.inverse))
         return (
             tf.linalg.matvec(arms, taste)
-            + self._arm_weight * self._alpha * width
-            + (1 - self._arm_weight) * self._key_term_alpha * of_key_terms
+            + arm_weight * self._of_users("alpha", 2) * width
+            + (1 - arm_weight) * self._of_users("key_term_alpha", 2) * of_key_terms
         )
 
     def key_term_scores(self, belief, arms, key_terms):
@@ -91,3 +86,6 @@ class ConUCB(KeyTermBandit):
         return squared_norms(key_terms, total) / (
             1 + squared_norms(key_terms, belief.key_terms.inverse)
         )
+
+    def _of_users(self, name: str, rank: int) -> tf.Tensor:
+        return self.per_user(name, rank, self._dtype)

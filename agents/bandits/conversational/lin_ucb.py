@@ -1,12 +1,13 @@
 """LinUCB, which asks nothing."""
 
+from typing import Any
+
 import gin
 import tensorflow as tf
 
 from recsim_tf.agents.bandits.conversational.bandit import KeyTermBandit
-from recsim_tf.agents.bandits.conversational.questions import Questions
 from recsim_tf.agents.bandits.conversational.ridge import Ridge, squared_norms
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.parameters import parameter
 
 
 class OneRidgeBandit(KeyTermBandit):
@@ -15,26 +16,24 @@ class OneRidgeBandit(KeyTermBandit):
 
     Args:
       simulator: see `KeyTermBandit`.
-      questions: see `KeyTermBandit`.
       ridge: V without an observation is ridge I.
       alpha: factor of the confidence radius.
     """
 
-    def __init__(self, simulator, questions: Questions | None, ridge: float, alpha: float):
-        super().__init__(simulator, questions)
-        Range(above=0).check_number("ridge", ridge)
-        Range(low=0).check_number("alpha", alpha)
-        self._ridge, self._alpha = ridge, alpha
+    ridge: Any = parameter(1.0, above=0)
+    alpha: Any = parameter(0.5, low=0)
 
     def initial_belief(self, num_users):
-        return Ridge.prior(num_users, self._num_features, self._ridge, self._dtype)
+        ridge = self.per_user("ridge", 3, self._dtype)
+        return Ridge.prior(num_users, self._num_features, ridge, self._dtype)
 
     def learn(self, belief, feedback):
         return belief.observe(feedback.features, feedback.liked, tf.ones_like(feedback.liked))
 
     def arm_scores(self, belief, arms):
         width = tf.sqrt(squared_norms(arms, belief.inverse))
-        return tf.linalg.matvec(arms, belief.mean()) + self._alpha * width
+        alpha = self.per_user("alpha", 2, self._dtype)
+        return tf.linalg.matvec(arms, belief.mean()) + alpha * width
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -49,6 +48,3 @@ class LinUCB(OneRidgeBandit):
     Raises:
       ValueError: for another environment, or a number out of range.
     """
-
-    def __init__(self, simulator, ridge: float = 1.0, alpha: float = 0.5):
-        super().__init__(simulator, None, ridge, alpha)

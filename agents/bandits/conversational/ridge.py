@@ -12,8 +12,10 @@ class Ridge(NamedTuple):
     moment: tf.Tensor  # [B, F], sum w y x
 
     @classmethod
-    def prior(cls, num_users: int, num_features: int, ridge: float, dtype: tf.DType) -> "Ridge":
-        """Without an observation."""
+    def prior(
+        cls, num_users: int, num_features: int, ridge: float | tf.Tensor, dtype: tf.DType
+    ) -> "Ridge":
+        """Without an observation; `ridge` is [] or [num_users, 1, 1]."""
         identity = tf.eye(num_features, batch_shape=[num_users], dtype=dtype)
         return cls(identity / ridge, tf.zeros([num_users, num_features], dtype))
 

@@ -3,7 +3,7 @@
 from recsim_tf.core.distributions.catalogue import CatalogueIds, candidate_ids
 from recsim_tf.core.distributions.categories import UniformCategories, uniform_ids
 from recsim_tf.core.distributions.independent import IndependentParts, Shifted, parts_of
-from recsim_tf.core.distributions.joint import log_prob
+from recsim_tf.core.distributions.joint import log_prob, log_prob_parts
 from recsim_tf.core.distributions.mixtures import Mixture, logsumexp
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
@@ -21,6 +21,7 @@ __all__ = [
     "candidate_ids",
     "impossible",
     "log_prob",
+    "log_prob_parts",
     "logsumexp",
     "num_outcomes",
     "outside",

@@ -3,20 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-import tensorflow as tf
 from gin.config import ConfigurableReference
 from tf_agents.policies import tf_policy
 
-from recsim_tf.core import nests, random, turns
-from recsim_tf.core.acting import act
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
 from recsim_tf.errors import one_line, place
 from recsim_tf.experiment.binding_types import bound_value
+from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.policies import BASELINE_NAMES, Explanation, baseline_policy, explanation_of
+from recsim_tf.policies import BASELINE_NAMES, baseline_policy
 
 # A name of `recsim_tf.policies.BASELINES`, or what makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
@@ -84,60 +80,6 @@ def _made_policy(
         return policy
     if not callable(policy):
         raise UsageError(f"{expected}, got {policy!r} in place of the policy")
-    checked = _CheckedPolicy(name, policy, simulator)
-    _act_once(name, checked, simulator)
+    checked = CheckedPolicy(name, policy, simulator)
+    checked.act_once()
     return checked
-
-
-def _act_once(name: str, policy: Policy, simulator: Simulator) -> None:
-    """Finds the faults of a policy before anything long starts.
-
-    Raises:
-      UsageError: if it gives what is no action of the simulator.
-    """
-    num_users = simulator.num_users or 2
-
-    @compiled
-    def first_action():
-        observation = simulator.observe(simulator.reset(num_users, seed=0))
-        policy_state = initial_policy_state(policy, num_users)
-        return policy(observation, policy_state, random.as_seed(0))[0]
-
-    try:
-        first_action()
-    except tf.errors.InvalidArgumentError as error:
-        if place(error) is not None:
-            raise
-        raise UsageError(f"policy {name}: {one_line(error)}") from error
-
-
-class _CheckedPolicy:
-    """A policy of a user's own whose actions are checked, also where the simulator does not. XLA
-    drops the check of their values.
-
-    Args:
-      name: in tables.
-      policy: with or without a state.
-      simulator: the environment.
-    """
-
-    def __init__(self, name: str, policy: Policy, simulator: Simulator):
-        self._name = name
-        self._policy = policy
-        self._simulator = simulator
-
-    def initial_state(self, num_users: int) -> Nest:
-        return initial_policy_state(self._policy, num_users)
-
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
-        name, simulator = f"policy {self._name}", self._simulator
-        action, next_state = act(self._policy, observation, policy_state, seed, name)
-        num_users = nests.batch_size(observation)
-        try:
-            turn = turns.as_turn(action, simulator.query_spec, num_users, simulator.slate_size)
-        except ValueError as error:
-            raise UsageError(f"{name}: {error}") from error
-        return turns.check_values(simulator, turn, simulator.allow_duplicates).action, next_state
-
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
-        return explanation_of(self._policy, observation, policy_state, seed)

@@ -1,8 +1,8 @@
-"""Comparisons: values of an environment's parameters, and seeds, in one simulation."""
+"""Comparisons: values of parameters of an environment or of policies, and seeds, side by side."""
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +10,12 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.checks import check
+from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
 from recsim_tf.errors import told
+from recsim_tf.experiment.evaluation import policy_parameters
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
 
@@ -46,8 +49,9 @@ class Comparison:
             )
 
     Args:
-      values: parameters of the environment's models, named as in `simulator.parameters()`, each
-        with its values: numbers, or tables of one shape. May be empty.
+      values: parameters of the environment's models, named as in `simulator.parameters()`, and of
+        policies that are models, as "policy.cap", each with its values: numbers, or tables of one
+        shape. May be empty.
       seeds: integers.
       num_users: b, users of each value and seed.
 
@@ -65,7 +69,7 @@ class Comparison:
         self.num_users = num_users
         short = short_names(values)
         self.settings = []
-        for setting, seed in itertools.product(self._combinations(), seeds):
+        for setting, seed in itertools.product(self._combinations(self._values), seeds):
             parts = [f"{short[name]}={value!r}" for name, value in setting.items()]
             parts += [f"seed={seed}"] if len(seeds) > 1 or not parts else []
             self.settings.append(Setting(setting, seed, ", ".join(parts)))
@@ -93,23 +97,25 @@ class Comparison:
           UsageError: for an unknown parameter, or a value that the models or `recsim_tf.check`
             refuse.
         """
-        if not self._values:
+        of_policies = policy_parameters.of_policies(list(self._values))
+        names = [name for name in self._values if name not in of_policies]
+        if not names:
             return simulator
-        for name in self._values:
+        for name in names:
             try:
                 simulator.parameter_spec(name)
             except ValueError as error:
                 raise UsageError(
                     f"values: {error}; for other settings there is recsim-tf sweep"
                 ) from error
-        combinations = self._combinations()
+        combinations = self._combinations(names)
         for setting in combinations:
             with _refused(setting):
                 simulator.with_parameters(setting).reset(1, seed=0)
-        with _refused(dict.fromkeys(self._values, "one for each user")):
-            result = self._of_rows(simulator, len(self._seeds) * self.num_users)
+        with _refused(dict.fromkeys(names, "one for each user")):
+            result = _of_rows(simulator, combinations, len(self._seeds) * self.num_users)
         try:
-            check(self._of_rows(simulator, _CHECKED_USERS))
+            check(_of_rows(simulator, combinations, _CHECKED_USERS))
         except ValueError:
             # Slower, it says for which value.
             for setting in combinations:
@@ -118,25 +124,57 @@ class Comparison:
             raise
         return result
 
-    def _of_rows(self, simulator: Simulator, times: int) -> Simulator:
-        """The simulator with each combination of values for so many users."""
-        combinations = self._combinations()
-        columns = {
-            name: simulator.for_users(name, [setting[name] for setting in combinations])
-            for name in self._values
-        }
-        rows = {
-            name: tf.constant(np.repeat(column, times, axis=0), simulator.users.dtype)
-            for name, column in columns.items()
-        }
-        num_users = len(combinations) * times
-        return simulator.with_parameters(rows).replaced(num_users=num_users)
+    def policies(self, policies: Mapping[str, Policy]) -> dict[str, Policy]:
+        """The policies of all rows; their compared parameters are tensors [num_rows, ...].
 
-    def _combinations(self) -> list[dict[str, Any]]:
+        Args:
+          policies: by name, with the values of all other parameters. A policy that lacks a compared
+            parameter plays with every value as it is.
+
+        Raises:
+          UsageError: for a parameter that no policy has, or a value that a policy refuses.
+        """
+        names = policy_parameters.of_policies(list(self._values))
+        policy_parameters.require_known(names, policies)
+        return {name: self._policy_of_rows(policy, names) for name, policy in policies.items()}
+
+    def _policy_of_rows(self, policy: Policy, names: Sequence[str]) -> Policy:
+        own = policy_parameters.own_names(policy, names)
+        model = policy_parameters.model_of(policy)
+        if model is None or not own:
+            return policy
+        settings = self._combinations(own)
+        for setting in settings:
+            with _refused(setting, "the policy"):
+                model.with_parameters({own[name]: value for name, value in setting.items()})
+        own_settings = [{own[name]: setting[name] for name in own} for setting in settings]
+        rows = _rows(model, own_settings, len(self._seeds) * self.num_users)
+        with _refused(dict.fromkeys(own, "one for each user"), "the policy"):
+            return policy_parameters.with_parameters(policy, rows)
+
+    def _combinations(self, names: Collection[str]) -> list[dict[str, Any]]:
+        """Values of these parameters in each combination of all."""
         return [
-            dict(zip(self._values, values, strict=True))
+            {name: value for name, value in zip(self._values, values, strict=True) if name in names}
             for values in itertools.product(*self._values.values())
         ]
+
+
+def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: int) -> Simulator:
+    """The simulator with each of the settings for so many users."""
+    columns = _rows(simulator, settings, times)
+    rows = {name: tf.constant(column, simulator.users.dtype) for name, column in columns.items()}
+    return simulator.with_parameters(rows).replaced(num_users=len(settings) * times)
+
+
+def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[str, np.ndarray]:
+    """The values [V times, ...] of each parameter, of V settings for so many users."""
+    return {
+        name: np.repeat(
+            model.for_users(name, [setting[name] for setting in settings]), times, axis=0
+        )
+        for name in settings[0]
+    }
 
 
 def _checked_values(name: str, values) -> list:
@@ -169,10 +207,10 @@ def _check_distinct(name: str, values) -> None:
 
 
 @contextlib.contextmanager
-def _refused(setting: dict[str, Any]) -> Iterator[None]:
+def _refused(setting: dict[str, Any], who: str = "the environment") -> Iterator[None]:
     """Names the values that the models do not take."""
     try:
         yield
     except Exception as error:  # Models can raise anything.
         words = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
-        raise UsageError(f"values: the environment does not take {words}: {told(error)}") from error
+        raise UsageError(f"values: {who} does not take {words}: {told(error)}") from error

@@ -14,6 +14,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Policy, Transition, initial_policy_state
 from recsim_tf.experiment.evaluation.comparison import Comparison
+from recsim_tf.experiment.evaluation.division import Division
 from recsim_tf.experiment.evaluation.measures import Measures, PolicyResult, SessionSums
 from recsim_tf.experiment.evaluation.own_measures import OwnMeasures
 
@@ -25,15 +26,21 @@ class Evaluation:
     """One session for each of a number of users, under a policy; the first users are the same for
     every policy.
 
-    Values of the environment's parameters, and seeds, can be compared in one simulation, with
-    results for each. `recsim-tf simulate` and `recsim-tf evaluate` do so. The evaluations of a
-    training, and of `evaluate --watch`, are of the run's own environment and `seed`.
+    Values of the parameters of the environment and of policies that do not learn, and seeds, can be
+    compared in one simulation, with results for each. `recsim-tf simulate` and `recsim-tf evaluate`
+    do so. The evaluations of a training, and of `evaluate --watch`, are of the run's own
+    environment, policies and `seed`.
 
         Evaluation.compare = {
             "users.choice_model.no_click_mass": (0.5, 1.0, 2.0),
-            "documents.max_utility": (1.0, 3.0),
+            "policy.optimism_scaling": (0.3, 1.0),
         }
         Evaluation.seeds = (1, 2, 3)
+
+    With `num_replicas` the users are divided into as many equal parts, each with noise of its own,
+    as `Division` says. In the scope of a `tf.distribute` strategy of as many replicas each
+    simulates a part. Elsewhere the parts come one after the other, with the same results, and take
+    the memory of one.
 
     Args:
       num_users: sessions, of each value and seed.
@@ -41,21 +48,24 @@ class Evaluation:
       seed: an integer; that of the users and of all that happens.
       jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an
         evaluation is short.
-      compare: None, or parameters of the environment's models, each with the values to compare; see
-        `Comparison`.
+      compare: None, or parameters of the environment's models and of policies, each with the values
+        to compare; see `Comparison`.
       seeds: None, or the seeds to compare in place of `seed`.
       measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
         transition [B, ...] to [B]; its values are summed over a session.
       segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
+      num_replicas: R, the parts of the users, of each value and seed. `recsim-tf simulate` and
+        `recsim-tf evaluate` give each a GPU, where the machine has R.
 
     Attributes:
-      comparison: the `Comparison` of values and seeds, or None.
+      comparison: the `Comparison` of values and seeds, for the users of a part, or None.
+      division: the parts of the users.
 
     Raises:
-      ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses, or
-        measures or segments that `OwnMeasures` refuses.
+      ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses,
+        measures or segments that `OwnMeasures` refuses, or users that the replicas do not divide.
     """
 
     def __init__(
@@ -68,6 +78,7 @@ class Evaluation:
         seeds: Sequence[int] | None = None,
         measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
         segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
+        num_replicas: int = 1,
     ):
         # A standard error takes two.
         validation.check_at_least(2, num_users=num_users)
@@ -77,12 +88,13 @@ class Evaluation:
         self.max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
+        self.division = Division(num_replicas)
+        self.division.check()
+        share = self.division.share(num_users)
         self._own = OwnMeasures(measures, segments)
         self.comparison: Comparison | None = None
         if compare or seeds is not None:
-            self.comparison = Comparison(
-                compare or {}, (seed,) if seeds is None else seeds, num_users
-            )
+            self.comparison = Comparison(compare or {}, (seed,) if seeds is None else seeds, share)
 
     def evaluator(
         self, name: str, simulator: Simulator, policy: AnyPolicy, num_users: int | None = None
@@ -94,12 +106,14 @@ class Evaluation:
           simulator: the environment.
           policy: a rollout policy or a TF-Agents policy.
           num_users: instead of this evaluation's.
+
+        Raises:
+          ValueError: if the replicas do not divide the users, or are not those of the strategy.
         """
-        run, measures = self._compiled(
-            simulator, policy, num_users or self.num_users, contextlib.nullcontext
-        )
+        share = self.division.share(num_users or self.num_users)
+        run, measures = self._compiled(simulator, policy, share, contextlib.nullcontext)
         return lambda: PolicyResult.from_sums(
-            name, run(random.as_seed(self.seed)), measures.quality
+            name, _joined(run(random.as_seed(self.seed))), measures.quality
         )
 
     def comparison_evaluator(
@@ -117,14 +131,13 @@ class Evaluation:
         run, measures = self._compiled(simulator, policy, comparison.num_rows, comparison.paired)
 
         def evaluate():
-            sums = run(comparison.seed_rows())
+            parts = run(comparison.seed_rows())
             results = []
             for index, setting in enumerate(comparison.settings):
                 rows = slice(index * comparison.num_users, (index + 1) * comparison.num_users)
-                part = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], sums)
-                results.append(
-                    PolicyResult.from_sums(name, part, measures.quality).of_setting(setting)
-                )
+                of_setting = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], parts)
+                result = PolicyResult.from_sums(name, _joined(of_setting), measures.quality)
+                results.append(result.of_setting(setting))
             return results
 
         return evaluate
@@ -147,19 +160,19 @@ class Evaluation:
           policies: makes the policies for the environment of all values.
 
         Raises:
-          UsageError: if the environment cannot take the values.
+          UsageError: if the environment or the policies cannot take the values.
         """
         assert self.comparison is not None
         simulator = self.comparison.simulator(simulator)
         return [
             result
-            for name, policy in policies(simulator).items()
+            for name, policy in self.comparison.policies(policies(simulator)).items()
             for result in self.comparison_evaluator(self.comparison, name, simulator, policy)()
         ]
 
     def _compiled(self, simulator: Simulator, policy: AnyPolicy, num_users: int, context):
-        """A function from a seed to the sums of all sessions, traced inside `context()`, and what
-        they measure.
+        """A function from a seed to the sums of the sessions of each part, of `num_users` rows,
+        traced inside `context()`, and what they measure.
         """
         function, policy_state = as_rollout(policy, num_users)
         measures = Measures.of(simulator.observation_spec().response)
@@ -179,7 +192,12 @@ class Evaluation:
                     policy_state=policy_state,
                 )
 
-        return run, measures
+        return self.division.each(run), measures
+
+
+def _joined(parts: list[SessionSums]) -> SessionSums:
+    """The sums of all users, part after part."""
+    return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *parts)
 
 
 def as_rollout(policy: AnyPolicy, num_users: int) -> tuple[Policy, Nest]:

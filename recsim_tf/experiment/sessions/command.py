@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from recsim_tf.core import random, validation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.wording import wording_of
@@ -50,6 +52,13 @@ class Request(NamedTuple):
         if self.num_users is not None and not 1 <= self.num_users <= limit:
             raise UsageError(
                 f"--num_users must be in [1, Evaluation.num_users={limit}], got {self.num_users}"
+            )
+        share = evaluation.division.share(limit)
+        if len(self.users(evaluation)) > share:
+            raise UsageError(
+                f"--num_users must be in [1, {share}], the users of one of"
+                f" Evaluation.num_replicas={evaluation.division.num_replicas}, got"
+                f" {len(self.users(evaluation))}"
             )
         validation.check_at_least(0, **{"--max_turns": self.max_turns})
         if self.seed is not None:
@@ -135,14 +144,16 @@ def show_sessions(
         parent, name = Path(request.output).absolute().parent, Path(request.output).name
     require_writable(parent)
     seed = evaluation.seed if request.seed is None else request.seed
+    users, share = request.users(evaluation), evaluation.division.share(evaluation.num_users)
+    part = users[0] // share
     recording = record(
         chosen.simulator,
         chosen.policy,
-        request.users(evaluation),
-        evaluation.num_users,
+        [user - part * share for user in users],
+        share,
         evaluation.max_steps,
-        seed,
-    )
+        evaluation.division.seeds(random.as_seed(seed))[part],
+    )._replace(users=np.array(users))
     told = told_sessions(
         recording, wording_of(chosen.simulator.users), max(_PAGE_TURNS, request.max_turns)
     )

@@ -45,7 +45,7 @@ def record(
     users: Sequence[int],
     num_users: int,
     max_steps: int,
-    seed: int,
+    seed: random.Seed,
 ) -> Recording:
     """Simulates the sessions of an evaluation in graph mode, and keeps those of some users.
 
@@ -55,7 +55,7 @@ def record(
       users: the numbers of the users to keep, in [0, num_users).
       num_users: of the evaluation, on which its draws depend.
       max_steps: sessions still running then are cut off.
-      seed: of the evaluation.
+      seed: of the evaluation, an integer or int32 [2].
 
     Raises:
       UsageError: for an explanation of other shapes than `Explanation` says.

@@ -1,6 +1,7 @@
 """Policies that ask."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import gin
 import tensorflow as tf
@@ -8,8 +9,7 @@ import tensorflow as tf
 from recsim_tf.belief import Belief
 from recsim_tf.core import nests, random
 from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.conversation import Act
 from recsim_tf.policies.elicitation.believing import BelievingPolicy
 from recsim_tf.policies.elicitation.entries import AskAttributes, CompareSet, Entry
@@ -34,34 +34,31 @@ class AskMost(BelievingPolicy):
       ValueError: for an unknown measure, or an entry that does not suit the environment.
     """
 
-    def __init__(
-        self,
-        simulator: Simulator,
-        entries: Sequence[Entry],
-        measure: str = "evoi",
-        belief: Belief | None = None,
-    ):
-        super().__init__(simulator, belief)
-        self.menu = Menu(simulator, entries)
-        if measure != RANDOM:
-            check_measure(measure)
-        self._measure = measure
+    entries: Sequence[Entry]
+    measure: str = "evoi"
+    belief: Belief | None = None
+
+    def check(self):
+        self.follow(self.belief)
+        self.menu = Menu(self.simulator, self.entries)
+        if self.measure != RANDOM:
+            check_measure(self.measure)
 
     def choose(self, view, seed):
         turns_seed, index_seed = random.split_seed(seed, 2)
         turns = self.menu.turns(view, turns_seed)
-        if self._measure == RANDOM:
+        if self.measure == RANDOM:
             return at(
                 turns,
                 random.uniform_integers([view.num_users], index_seed, self.menu.num_turns),
             )
-        return at(turns, first_best(self.menu.information(view, turns, self._measure)))
+        return at(turns, first_best(self.menu.information(view, turns, self.measure)))
 
     def alternatives(self, view, seed):
-        if self._measure == RANDOM:
+        if self.measure == RANDOM:
             return Explanation()
         turns_seed, _ = random.split_seed(seed, 2)
-        return _explained(self.menu, view, turns_seed, self._measure)
+        return _explained(self.menu, view, turns_seed, self.measure)
 
 
 @gin.configurable
@@ -81,24 +78,21 @@ class AskWhileItPays(BelievingPolicy):
       ValueError: if the cost is no number, or for an entry that does not suit the environment.
     """
 
-    def __init__(
-        self,
-        simulator: Simulator,
-        cost: float = 0.1,
-        entries: Sequence[Entry] | None = None,
-        belief: Belief | None = None,
-    ):
-        super().__init__(simulator, belief)
-        Range().check_number("cost", cost)
+    cost: Any = parameter(0.1)
+    entries: Sequence[Entry] | None = None
+    belief: Belief | None = None
+
+    def check(self):
+        self.follow(self.belief)
+        entries = self.entries
         if entries is None:
             entries = [CompareSet(), AskAttributes(self.users.num_attributes)]
-        self.menu = Menu(simulator, entries)
-        self._cost = cost
+        self.menu = Menu(self.simulator, entries)
 
     def choose(self, view, seed):
         questions = self.menu.turns(view, seed)
         values = self.menu.information(view, questions)
-        asks = tf.reduce_max(values, axis=1) >= self._cost
+        asks = tf.reduce_max(values, axis=1) >= self.per_user("cost")
         question = at(questions, first_best(values))
         offer = self.turn(Act.RECOMMEND, view.best_set(self.slate_size))
         return nests.where(asks, question, offer)

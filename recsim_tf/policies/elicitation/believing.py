@@ -12,6 +12,7 @@ from recsim_tf.core.types import Nest, Observation, Slate, Turn
 from recsim_tf.environments.conversation import Items, ObservedResponse, Query, query
 from recsim_tf.policies.elicitation.menu import check_conversation
 from recsim_tf.policies.elicitation.outlook import Outlook, outlook
+from recsim_tf.policies.policy_model import PolicyModel
 
 
 class Tracker:
@@ -56,19 +57,25 @@ def shown(documents: Items, seen: ObservedResponse) -> Slate:
     return Slate(items, (seen.item_id >= 0) & some, Query(seen.act, seen.attributes))
 
 
-class BelievingPolicy(abc.ABC):
+class BelievingPolicy(PolicyModel, abc.ABC):
     """A policy whose state is a belief.
+
+    A subclass has a field for the belief, and its `check` calls `follow`.
 
     Args:
       simulator: of conversations.
-      belief: None for a `GaussianBelief` about the users of the simulator.
     """
 
-    def __init__(self, simulator: Simulator, belief: Belief | None = None):
-        self.tracker = Tracker(simulator, belief)
+    simulator: Simulator
+
+    def follow(self, belief: Belief | None) -> None:
+        """Takes a belief to follow; None for a `GaussianBelief` about the users of the
+        simulator.
+        """
+        self.tracker = Tracker(self.simulator, belief)
         self.users = self.tracker.users
-        self.slate_size = simulator.slate_size
-        self._num_chips = simulator.query_spec.attributes.shape[0]
+        self.slate_size = self.simulator.slate_size
+        self._num_chips = self.simulator.query_spec.attributes.shape[0]
 
     def initial_state(self, num_users: int) -> Nest:
         """The prior."""

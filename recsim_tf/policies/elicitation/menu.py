@@ -6,6 +6,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import ConversationUsers
@@ -28,7 +29,7 @@ class Menu:
     def __init__(self, simulator: Simulator, entries: Sequence[Entry]):
         check_conversation(simulator)
         if not entries or not all(isinstance(entry, Entry) for entry in entries):
-            raise ValueError(f"entries must be a list of entries of a menu, got {entries!r}")
+            raise ValueError(f"entries must be a list of entries of a menu, got {shown(entries)}")
         self.users: ConversationUsers = simulator.users
         self.entries = tuple(entries)
         self._slate_size = simulator.slate_size

@@ -24,16 +24,16 @@ class _Recommending(BelievingPolicy):
       ValueError: if num_shown is out of range.
     """
 
-    def __init__(
-        self, simulator: Simulator, belief: Belief | None = None, num_shown: int | None = None
-    ):
-        super().__init__(simulator, belief)
-        self.num_shown = self.slate_size if num_shown is None else num_shown
-        validation.check_count(num_shown=self.num_shown)
-        if self.num_shown > self.slate_size:
-            raise ValueError(
-                f"num_shown must be at most slate_size={self.slate_size}, got {num_shown}"
-            )
+    belief: Belief | None = None
+    num_shown: int | None = None
+
+    def check(self):
+        self.follow(self.belief)
+        shown = self.slate_size if self.num_shown is None else self.num_shown
+        validation.check_count(num_shown=shown)
+        if shown > self.slate_size:
+            raise ValueError(f"num_shown must be at most slate_size={self.slate_size}, got {shown}")
+        self._num_shown = shown
 
 
 @gin.configurable
@@ -42,7 +42,7 @@ class RecommendBest(_Recommending):
 
     def choose(self, view, seed):
         del seed
-        return self.turn(Act.RECOMMEND, view.best(self.num_shown))
+        return self.turn(Act.RECOMMEND, view.best(self._num_shown))
 
 
 @gin.configurable
@@ -53,7 +53,7 @@ class RecommendSet(_Recommending):
 
     def choose(self, view, seed):
         del seed
-        return self.turn(Act.RECOMMEND, view.best_set(self.num_shown))
+        return self.turn(Act.RECOMMEND, view.best_set(self._num_shown))
 
 
 @gin.configurable
@@ -61,7 +61,7 @@ class ThompsonSampling(_Recommending):
     """Recommends, for each position, the best candidate of a user drawn from the belief."""
 
     def choose(self, view, seed):
-        seeds = random.split_seed(seed, self.num_shown)
+        seeds = random.split_seed(seed, self._num_shown)
         used = tf.zeros([view.num_users, view.num_candidates], tf.bool)
         slate = []
         for position_seed in seeds:

@@ -1,12 +1,16 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.agents.bandits.conversational import ConUCB
+from recsim_tf.experiment.evaluation.baselines import baseline_policies
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.policies import baseline_policy
+from recsim_tf.policies import ClusterBandit, OraclePolicy, PolicyModel, baseline_policy
 
 SEEDS, NUM_USERS, MAX_STEPS = (3, 8), 5, 12
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
@@ -75,6 +79,101 @@ def test_a_bandit_keeps_the_clicks_of_each_user_apart():
     )()
     np.testing.assert_array_equal(results[1].sessions.clicks, expected.sessions.clicks)
     assert results[0].mean_return > results[1].mean_return
+
+
+class Boosted(PolicyModel):
+    """Shows the best documents of a quality that is boosted for one cluster."""
+
+    simulator: recsim_tf.Simulator
+    boost: Any = recsim_tf.parameter(0.0, low=0, high=3)
+
+    def __call__(self, observation, policy_state, seed):
+        documents = observation.documents
+        boosted = tf.cast(documents.cluster_id == 1, tf.float32) * self.per_user("boost", rank=2)
+        slate = tf.math.top_k(documents.quality + boosted, self.simulator.slate_size).indices
+        return slate, policy_state
+
+
+# An environment, a policy that is a model, and what is compared.
+POLICIES = {
+    "a policy of one's own": (
+        recsim_tf.interest_exploration,
+        Boosted,
+        {"policy.boost": (0.0, 3), NO_CLICK_MASS: (2.0, 6.0)},
+    ),
+    "a bandit": (
+        recsim_tf.interest_exploration,
+        ClusterBandit,
+        {"policy.optimism_scaling": (0.1, 1.0)},
+    ),
+    "a bandit that asks": (
+        lambda: recsim_tf.key_terms(slate_size=1),
+        ConUCB,
+        {"policy.arm_weight": (0.2, 0.8)},
+    ),
+    "the oracle": (
+        recsim_tf.interest_evolution,
+        OraclePolicy,
+        {"policy.reward_per_budget": (0.0, 1.3)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "policy", "values"), POLICIES.values(), ids=POLICIES)
+def test_a_value_of_a_policy_plays_as_in_a_run_of_its_own_bit_for_bit(build, policy, values):
+    size = {"num_users": 8, "max_steps": 25, "jit_compile": False}
+    results = Evaluation(compare=values, seeds=SEEDS, **size).compare(
+        build(), lambda simulator: baseline_policies({"policy": policy}, simulator)
+    )
+    single = Evaluation(seed=SEEDS[1], **size)
+    for result in results[1 :: len(SEEDS)]:
+        own = {name.removeprefix("policy."): value for name, value in result.setting.values.items()}
+        of_users = {name: own.pop(name) for name in list(own) if name.startswith("users.")}
+        simulator = build().with_parameters(of_users)
+        expected = single.evaluator("policy", simulator, policy(simulator, **own))()
+        tf.nest.map_structure(np.testing.assert_array_equal, result.sessions, expected.sessions)
+    assert len({result.mean_return for result in results}) > len(results) // 2
+
+
+def test_a_policy_without_the_parameter_plays_with_every_value():
+    evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare={"policy.boost": (0.0, 2.0)})
+    results = evaluation.compare(
+        recsim_tf.interest_exploration(),
+        lambda simulator: baseline_policies({"Random": "random", "own": Boosted}, simulator),
+    )
+    assert [result.name for result in results] == [
+        *("Random [boost=0.0]", "Random [boost=2.0]", "own [boost=0.0]", "own [boost=2.0]")
+    ]
+    returns = [result.mean_return for result in results]
+    assert returns[0] == returns[1]
+    assert returns[2] != returns[3]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"policy.cap": (0, 1)},
+            "values: no policy has a parameter policy.cap: Random has none; own has policy.boost;"
+            " for agents and other settings there is recsim-tf sweep",
+        ),
+        (
+            {"policy.boost": (0, 5)},
+            r"values: the policy does not take policy.boost=5: boost must be in \[0, 3\], got 5",
+        ),
+        (
+            {"policy.boost": ((0.0, 1.0), (1.0, 2.0))},
+            r"does not take policy.boost='one for each user': boost must be a number, or one for",
+        ),
+    ],
+)
+def test_parameters_and_values_that_no_policy_takes_are_refused(values, message):
+    comparison = Comparison(values, (1,), NUM_USERS)
+    simulator = comparison.simulator(recsim_tf.interest_exploration())
+    policies = baseline_policies({"Random": "random", "own": Boosted}, simulator)
+    with pytest.raises(UsageError, match=message) as error:
+        comparison.policies(policies)
+    assert "\n" not in str(error.value)
 
 
 def test_results_are_told_apart_by_the_shortest_names():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recsim_tf import cli
-from recsim_tf.experiment import config
+from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.table import ROLES
 from recsim_tf.fitting.logs import from_table
@@ -180,3 +180,27 @@ def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
     assert output.count("by score: cluster ") == 12
     page = Page((folder.path / "sessions/ucb1_over_clusters/sessions.html").read_text())
     assert "cluster_id" in page.text
+
+
+def test_a_user_of_a_later_part_has_the_session_of_the_evaluation(tmp_path, capfd):
+    bindings = (
+        "simulate.simulator = @interest_exploration()",
+        "interest_exploration.slate_size = 2",
+        "Evaluation.num_users = 6",
+        "Evaluation.max_steps = 12",
+        "Evaluation.num_replicas = 2",
+    )
+    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
+    commands.simulate(folder)
+    with open(folder.path / "sessions.csv") as file:
+        returns = [float(row["return"]) for row in csv.DictReader(file)]
+    for user in (1, 4):
+        command = ("sessions", f"--root_dir={folder.path}", f"--user={user}")
+        code, output, errors = run_command(capfd, *command)
+        assert code == 0, errors
+        assert f"Sessions under Random: user {user} of 6" in output
+        assert float(re.search(r"still there: reward ([\d.]+)", output)[1]) == returns[user]
+    assert len(set(returns)) > 2
+    code, _, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}", "--num_users=4")
+    assert code == 2
+    assert "--num_users must be in [1, 3], the users of one of Evaluation.num_rep" in errors

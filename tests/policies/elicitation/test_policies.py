@@ -122,6 +122,17 @@ def test_a_price_too_high_is_never_paid_and_one_of_zero_always(world):
         assert set(np.unique(found)) <= acts
 
 
+def test_each_user_may_have_a_cost_of_their_own(world):
+    costs = np.where(np.arange(B) % 2, 1e3, 0.0)
+    cheap, dear, both = (
+        act(world, AskWhileItPays(world.simulator, cost, belief=world.belief))
+        for cost in (0.0, 1e3, costs)
+    )
+    for turns_of_both, *others in zip(both, dear, cheap, strict=True):
+        expected = nests.where(tf.constant(costs > 0), *others)
+        tf.nest.map_structure(np.testing.assert_array_equal, turns_of_both, expected)
+
+
 @pytest.mark.parametrize("measure", ["evoi", "information_gain", "entropy"])
 def test_the_turn_that_tells_most_is_taken(world, believed, measure):
     policy = AskMost(world.simulator, QUESTIONS, measure, world.belief)

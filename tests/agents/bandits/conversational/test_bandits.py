@@ -195,7 +195,7 @@ def test_gin_sets_a_bandit_of_recsim_tf_simulate(tmp_path):
         (lambda: ConUCB(simulator(), arm_weight=1.0), r"arm_weight must be in \(0, 1\), got 1\.0"),
         (
             lambda: ConUCB(simulator(), key_term_ridge=math.nan),
-            "key_term_ridge must be above 0, got nan",
+            "key_term_ridge must be finite, got nan",
         ),
     ],
 )

@@ -1,0 +1,39 @@
+"""The base of policies whose constants are parameters."""
+
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from recsim_tf.core.parameters import Model
+from recsim_tf.core.simulation import Simulation
+
+
+class PolicyModel(Model):
+    """A policy that is a `Model`, so that values of its parameters can be compared side by side.
+
+    It is a dataclass. A subclass has a method `__call__(observation, policy_state, seed)`, as
+    `recsim_tf.Policy` says, and `initial_state(num_users)` where it has a state. It reads its
+    parameters by `self.per_user`.
+
+        class Cheapest(PolicyModel):
+            simulator: recsim_tf.Simulator
+            shipping: Any = recsim_tf.parameter(1.0, low=0)
+
+            def __call__(self, observation, policy_state, seed):
+                price = observation.documents.price + self.per_user("shipping", rank=2)
+                return tf.math.top_k(-price, self.simulator.slate_size).indices, policy_state
+    """
+
+    # In which parameters are read.
+    dtype: ClassVar[tf.DType] = tf.float32
+
+    def parameters(self) -> dict[str, Any]:
+        """Values of all parameters by name, without those of the environment that the policy is
+        made for.
+        """
+        made_for = {field.name for field, value in self._fields() if isinstance(value, Simulation)}
+        return {
+            name: value
+            for name, value in super().parameters().items()
+            if name.partition(".")[0] not in made_for
+        }

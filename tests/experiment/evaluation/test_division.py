@@ -1,0 +1,86 @@
+"""Evaluations of users in parts: one after the other, and on several devices."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.core import random
+from recsim_tf.experiment.evaluation.division import Division
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.policies import random_policy
+
+_ROOT = pathlib.Path(__file__).parents[3]
+
+
+def _as_integer(seed: tf.Tensor) -> int:
+    high, low = (int(word) % 2**32 for word in seed.numpy())
+    return (high << 32) + low
+
+
+def test_the_parts_are_evaluations_with_seeds_of_their_own_one_after_the_other():
+    simulator = recsim_tf.long_term_satisfaction(slate_size=2, num_candidates=4, max_steps=5)
+    policy = random_policy(simulator)
+    whole = Evaluation(9, 5, seed=4, num_replicas=3).evaluator("all", simulator, policy)()
+    assert whole.episodes == 9
+    seeds = Division(3).seeds(random.as_seed(4))
+    for part, seed in enumerate(seeds):
+        alone = Evaluation(3, 5, seed=_as_integer(seed)).evaluator("part", simulator, policy)()
+        tf.nest.map_structure(
+            lambda found, expected, part=part: np.testing.assert_array_equal(
+                found[3 * part : 3 * part + 3], expected
+            ),
+            whole.sessions,
+            alone.sessions,
+        )
+    assert len(np.unique(whole.sessions.reward)) > 3
+
+
+def test_each_of_several_seeds_is_divided_as_if_it_were_alone():
+    both = tf.stack([random.as_seed(1), random.as_seed(2)])
+    found = Division(3).seeds(both)
+    assert found.shape == [3, 2, 2]
+    for index, seed in enumerate((1, 2)):
+        np.testing.assert_array_equal(found[:, index], Division(3).seeds(random.as_seed(seed)))
+    np.testing.assert_array_equal(Division().seeds(both), [both])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_users": 10, "num_replicas": 4}, "num_users must be a multiple of num_replicas=4, "),
+        ({"num_replicas": 0}, "num_replicas must be an integer of at least 1, got 0"),
+        ({"num_replicas": 2.0}, "num_replicas must be an integer of at least 1, got 2.0"),
+    ],
+)
+def test_parts_that_cannot_be_equal_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Evaluation(**arguments)
+
+
+@pytest.mark.slow
+def test_two_devices_find_what_one_finds_of_the_same_parts():
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.experiment.evaluation.replica_evaluations"],
+        cwd=_ROOT,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout)
+    agent, command = found["agent"], found["command"]
+    assert agent["names"] == ["Random", "Oracle", "SlateQ"]
+    assert agent["difference"] < 1e-5
+    assert len(set(agent["returns"])) == 3
+    assert agent["refused"] == "num_replicas must be 2, the replicas of the strategy, got 1"
+    np.testing.assert_allclose(command["returns"], command["in_turn"], rtol=1e-5)
+    assert len(set(command["returns"])) > 2
