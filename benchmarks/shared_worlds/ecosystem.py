@@ -17,7 +17,7 @@ from shared_worlds.common import Bar, Section, Settings
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.ecosystem import ecosystem, provider_layout
-from recsim_tf.policies.boosting import Boosting
+from recsim_tf.policies import Boosting
 from recsim_tf.tables import text_table
 
 CAPS = (0.0, 1.2, 4.8)
@@ -107,7 +107,7 @@ def _run(means: tf.Tensor, seed: tf.Tensor, size: _Size) -> Run:
     )
     with random.paired(len(CAPS)):
         _, by_step, alive, by_user, _ = simulator.fold(
-            Boosting(cap=caps), num_users, size.num_steps, seed, add, first
+            Boosting(simulator, cap=caps), num_users, size.num_steps, seed, add, first
         )
     return Run(by_step.stack(), alive.stack(), by_user)
 

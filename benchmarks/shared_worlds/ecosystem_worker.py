@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.ecosystem import ecosystem
-from recsim_tf.policies.boosting import Boosting
+from recsim_tf.policies import Boosting
 
 
 class Task(NamedTuple):
@@ -27,7 +27,7 @@ def measure(task: Task) -> dict[str, float]:
     def run(seed):
         traces.append(seed)
         return simulator.fold(
-            Boosting(),
+            Boosting(simulator),
             task.users_per_world,
             task.num_steps,
             seed,

@@ -11,8 +11,7 @@ from shared_worlds.common import Bar, Section, Settings
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.news import news
-from recsim_tf.policies import random_policy
-from recsim_tf.policies.trending import Trending
+from recsim_tf.policies import Trending, random_policy
 from recsim_tf.tables import text_table
 
 
@@ -28,14 +27,15 @@ _BY_HAND = {False: _Size(2, 50, 60), True: _Size(2, 4, 4)}
 
 def measure(settings: Settings) -> Section:
     size = _SIZES[settings.quick]
+    simulator = news(users_per_world=size.users_per_world, max_steps=None)
     policies = {
-        "random": ("Random", random_policy(news(users_per_world=size.users_per_world))),
-        "greedy": ("greedy", Trending(exploration=0.0)),
-        "explore": ("Thompson sampling", Trending(exploration=1.0)),
+        "random": ("Random", random_policy(simulator)),
+        "greedy": ("greedy", Trending(simulator, exploration=0.0)),
+        "explore": ("Thompson sampling", Trending(simulator, exploration=1.0)),
     }
     half = size.num_steps // 2
     clicks = {
-        name: _clicks(policy, size, settings)[half:].mean(axis=0)
+        name: _clicks(simulator, policy, size, settings)[half:].mean(axis=0)
         for name, (_, policy) in policies.items()
     }
     figures, rows = {}, [("policy", "clicks of a user and step, later half", "less greedy")]
@@ -63,9 +63,8 @@ def measure(settings: Settings) -> Section:
     return Section(figures, details, lines)
 
 
-def _clicks(policy, size: _Size, settings: Settings) -> np.ndarray:
+def _clicks(simulator, policy, size: _Size, settings: Settings) -> np.ndarray:
     """[T, W]: mean clicks of the users of each world. Every policy has the same seed."""
-    simulator = news(users_per_world=size.users_per_world, max_steps=None)
     num_users = size.num_worlds * size.users_per_world
 
     def add(carry, transition):
@@ -92,7 +91,7 @@ def _popularity_error(size: _Size, seed: int) -> float:
     @compiled
     def run(seed):
         trajectory = simulator.rollout(
-            Trending(), size.num_worlds * size.users_per_world, size.num_steps, seed
+            Trending(simulator), size.num_worlds * size.users_per_world, size.num_steps, seed
         )
         return trajectory, simulator.replay(trajectory)
 

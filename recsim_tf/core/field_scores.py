@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from recsim_tf.core import distributions, nests
+from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.hindsight import Hindsight
 from recsim_tf.core.stages import Recorded
 from recsim_tf.core.types import SimulatorState, Trajectory
@@ -51,11 +52,26 @@ class FieldScores(Hindsight):
             whose distribution has other batch axes than the users.
         """
         trajectory.require_single_session()
+        num_users, corpora = trajectory.transitions.reward.shape[1], self.corpora
+
+        def of_users(log_probs, active):
+            """Scores of users where they are in session, and those of corpora at first users."""
+            found = {}
+            for name, score in log_probs.items():
+                if name.partition(".")[0] in OF_CORPORA:
+                    ended = corpora.ended(~active)
+                    score = tf.where(ended, tf.zeros_like(score), score)
+                    found[name] = corpora.at_first_users(score, num_users)
+                else:
+                    found[name] = tf.where(active, score, tf.zeros_like(score))
+            return found
+
         initial = {}
         if not isinstance(trajectory.initial, SimulatorState):
             begun = RecordedFields(trajectory.initial._asdict(), score=True)
-            self.begin(trajectory.transitions.reward.shape[1], begun)
-            initial = {f"initial.{name}": score for name, score in begun.log_probs.items()}
+            self.begin(num_users, begun)
+            scores = of_users(begun.log_probs, tf.ones([num_users], tf.bool))
+            initial = {f"initial.{name}": score for name, score in scores.items()}
         # Only the names and the format of the scores are of use, so that a graph loses this step.
         first = nests.at_step(trajectory.transitions, 0)
         answers = RecordedFields(first.draws._asdict(), score=True)
@@ -63,15 +79,13 @@ class FieldScores(Hindsight):
 
         def add(total, step, state, transition, log_probs):
             del step, state
-            return {
-                name: total[name] + tf.where(transition.active, score, tf.zeros_like(score))
-                for name, score in log_probs.items()
-            }
+            scores = of_users(log_probs, transition.active)
+            return {name: total[name] + score for name, score in scores.items()}
 
         steps = self.retrace(
             trajectory,
             add,
-            nests.zeros_like(answers.log_probs),
+            nests.zeros_like(of_users(answers.log_probs, first.active)),
             score=True,
             early_exit=True,
             answers=RecordedFields,

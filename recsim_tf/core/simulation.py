@@ -136,6 +136,11 @@ class Simulation(Model):
             if shape.rank == self.parameter_spec(name).rank + 1 and shape[0] is not None
         }
 
+    @property
+    def fewest_users(self) -> int:
+        """The smallest number of users that can be simulated."""
+        return self.num_users or self.users_per_world or 1
+
     def reward(self, response: Nest, user: Nest) -> tf.Tensor:
         """[B]: the reward of a response, a nest of [B, ...], of users in a state, a nest of [B,
         ...].

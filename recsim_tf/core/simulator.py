@@ -109,7 +109,7 @@ class Simulator(FieldScores, SessionSource):
         Shapes and dtypes are those of `observe`, which is traced and not run. The ranges are those
         that the models declare.
         """
-        num_users = self.num_users or self.users_per_world or 1
+        num_users = self.fewest_users
         trace = tf.function(lambda: self.observe(self.reset(num_users, seed=0)), autograph=False)
         of_users = trace.get_concrete_function().structured_outputs
         specs = tf.nest.map_structure(

@@ -1,6 +1,7 @@
 """Policies for `Simulator.rollout`, and their parts. They need TensorFlow Probability alone."""
 
 from recsim_tf.core.explanations import Explained, Explains, Explanation, explanation_of
+from recsim_tf.policies.boosting import Boosting
 from recsim_tf.policies.click_bandit import ClickBandit, ClickBanditState, concatenate_slates
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.clusters import (
@@ -37,16 +38,19 @@ from recsim_tf.policies.registry import BASELINE_NAMES, BASELINES, baseline_poli
 from recsim_tf.policies.slates import (
     exact_slate,
     greedy_slate,
+    largest,
     slate_advantage,
     slate_optimizer,
     top_k_slate,
 )
+from recsim_tf.policies.trending import Trending
 
 __all__ = [
     "ALGORITHMS",
     "BASELINES",
     "BASELINE_NAMES",
     "BanditAlgorithm",
+    "Boosting",
     "ClickBandit",
     "ClickBanditState",
     "ClickCounts",
@@ -59,6 +63,7 @@ __all__ = [
     "OraclePolicy",
     "PlackettLucePolicy",
     "PolicyModel",
+    "Trending",
     "bandit_algorithm",
     "baseline_policy",
     "bernoulli_rewards",
@@ -71,6 +76,7 @@ __all__ = [
     "greedy_pctr_policy",
     "greedy_slate",
     "kl_ucb",
+    "largest",
     "myopic_policy",
     "oracle_policy",
     "random_policy",

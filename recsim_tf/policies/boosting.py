@@ -6,14 +6,15 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.models import Dynamics
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.sessions import SessionSource
 from recsim_tf.environments.ecosystem import affinity
+from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import largest
 
 
 @gin.configurable
-class Boosting(Dynamics):
+class Boosting(PolicyModel):
     """A policy for the ecosystem: the documents closest to a user, with a boost for those of
     providers who got less clicks than the mean, RecSim NG 0.1.2's `MyopicRecommender`.
 
@@ -22,12 +23,11 @@ class Boosting(Dynamics):
     and its affinity plus boost, so about half of it counts. With a cap of 0 the policy is myopic.
 
     Args:
-      slate_size: K.
+      simulator: the environment.
       cap: of the boost, in units of affinity.
-      dtype: of the affinities.
     """
 
-    slate_size: int = 3
+    simulator: SessionSource
     cap: Any = parameter(1.2, low=0)
 
     def __call__(self, observation, policy_state, seed):
@@ -35,5 +35,5 @@ class Boosting(Dynamics):
         scores = affinity(observation.user, documents.features)
         cap = self.per_user("cap", 2, scores.dtype)
         boost = tf.clip_by_value(-documents.lead, -cap, cap)
-        scores += random.uniform(scores.shape, seed, scores.dtype) * boost
-        return largest(scores, self.slate_size), policy_state
+        scores += random.uniform(tf.shape(scores), seed, scores.dtype) * boost
+        return largest(scores, self.simulator.slate_size), policy_state

@@ -6,13 +6,14 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.models import Dynamics
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import largest
 
 
 @gin.configurable
-class Trending(Dynamics):
+class Trending(PolicyModel):
     """A policy that shows the documents with the largest click rate among all users of a world,
     where documents have `clicks` and `impressions`, as in the news.
 
@@ -24,23 +25,23 @@ class Trending(Dynamics):
     beta distribution. So new documents are shown to some users, until their clicks are known.
 
     Args:
-      slate_size: K.
+      simulator: the environment.
       exploration: of the noise.
       prior_clicks: of a document that nobody has seen.
       prior_impressions: of a document that nobody has seen.
-      dtype: of the scores.
     """
 
-    slate_size: int = 3
+    simulator: SessionSource
     exploration: Any = parameter(1.0, low=0)
     prior_clicks: Any = parameter(1.0, above=0)
     prior_impressions: Any = parameter(10.0, above=0)
 
     def __call__(self, observation, policy_state, seed):
         documents = observation.documents
-        impressions = documents.impressions + self.per_user("prior_impressions", 2)
-        rate = (documents.clicks + self.per_user("prior_clicks", 2)) / impressions
+        dtype = documents.clicks.dtype
+        impressions = documents.impressions + self.per_user("prior_impressions", 2, dtype)
+        rate = (documents.clicks + self.per_user("prior_clicks", 2, dtype)) / impressions
         deviation = tf.sqrt(tf.nn.relu(rate * (1 - rate)) / (impressions + 1))
-        noise = random.normal(rate.shape, seed, rate.dtype)
-        scores = rate + self.per_user("exploration", 2) * deviation * noise
-        return largest(scores, self.slate_size), policy_state
+        noise = random.normal(tf.shape(rate), seed, dtype)
+        scores = rate + self.per_user("exploration", 2, dtype) * deviation * noise
+        return largest(scores, self.simulator.slate_size), policy_state

@@ -173,6 +173,14 @@ def test_log_prob_has_the_gradient_of_finite_differences_in_a_parameter_of_the_c
     np.testing.assert_allclose(tape.gradient(value, gamma), difference, rtol=1e-5)
 
 
+def test_the_scores_by_field_sum_up_to_those_of_worlds():
+    shared = simulator()
+    trajectory = rollout(shared)
+    scores = shared.log_prob_by_field(trajectory)
+    np.testing.assert_allclose(sum(scores.values()), shared.log_prob(trajectory).total)
+    assert {"initial.corpus", "candidates", "hidden", "corpus"} <= set(scores)
+
+
 def test_users_meet_the_documents_of_their_world():
     shared = simulator()
     state = shared.reset(NUM_WORLDS * NUM_USERS, 0)

@@ -56,7 +56,7 @@ class CheckedPolicy:
         Raises:
           UsageError: if it gives what is no action of the simulator.
         """
-        num_users = self._simulator.num_users or 2
+        num_users = max(self._simulator.fewest_users, 2)
 
         @compiled
         def first_action():

@@ -99,6 +99,9 @@ class Comparison:
         """
         of_policies = policy_parameters.of_policies(list(self._values))
         names = [name for name in self._values if name not in of_policies]
+        if simulator.documents.shared and simulator.users_per_world is None:
+            # All users of one value and seed.
+            simulator = simulator.replaced(users_per_world=self.num_users)
         if not names:
             return simulator
         for name in names:
@@ -111,11 +114,11 @@ class Comparison:
         combinations = self._combinations(names)
         for setting in combinations:
             with _refused(setting):
-                simulator.with_parameters(setting).reset(1, seed=0)
+                simulator.with_parameters(setting).reset(simulator.fewest_users, seed=0)
         with _refused(dict.fromkeys(names, "one for each user")):
             result = _of_rows(simulator, combinations, len(self._seeds) * self.num_users)
         try:
-            check(_of_rows(simulator, combinations, _CHECKED_USERS))
+            check(_of_rows(_small(simulator), combinations, _CHECKED_USERS))
         except ValueError:
             # Slower, it says for which value.
             for setting in combinations:
@@ -162,19 +165,33 @@ class Comparison:
 
 def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: int) -> Simulator:
     """The simulator with each of the settings for so many users."""
-    columns = _rows(simulator, settings, times)
-    rows = {name: tf.constant(column, simulator.users.dtype) for name, column in columns.items()}
+    of_users = _rows(simulator, settings, times)
+    of_corpora = _rows(simulator, settings, simulator.corpora.number(times))
+    rows = {
+        name: tf.constant(
+            of_corpora[name] if name.startswith("documents.") else of_users[name],
+            simulator.users.dtype,
+        )
+        for name in settings[0]
+    }
     return simulator.with_parameters(rows).replaced(num_users=len(settings) * times)
 
 
 def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[str, np.ndarray]:
-    """The values [V times, ...] of each parameter, of V settings for so many users."""
+    """The values [V times, ...] of each parameter, of V settings for so many users, or corpora."""
     return {
         name: np.repeat(
             model.for_users(name, [setting[name] for setting in settings]), times, axis=0
         )
         for name in settings[0]
     }
+
+
+def _small(simulator: Simulator) -> Simulator:
+    """The simulator with worlds of few users."""
+    if not simulator.documents.shared:
+        return simulator
+    return simulator.replaced(users_per_world=_CHECKED_USERS)
 
 
 def _checked_values(name: str, values) -> list:

@@ -112,8 +112,9 @@ class Evaluation:
         """
         share = self.division.share(num_users or self.num_users)
         run, measures = self._compiled(simulator, policy, share, contextlib.nullcontext)
+        size = simulator.corpora.size(share)
         return lambda: PolicyResult.from_sums(
-            name, _joined(run(random.as_seed(self.seed))), measures.quality
+            name, _joined(run(random.as_seed(self.seed))), measures.quality, size
         )
 
     def comparison_evaluator(
@@ -129,6 +130,7 @@ class Evaluation:
           policy: as for `evaluator`.
         """
         run, measures = self._compiled(simulator, policy, comparison.num_rows, comparison.paired)
+        size = simulator.corpora.size(comparison.num_users)
 
         def evaluate():
             parts = run(comparison.seed_rows())
@@ -136,7 +138,8 @@ class Evaluation:
             for index, setting in enumerate(comparison.settings):
                 rows = slice(index * comparison.num_users, (index + 1) * comparison.num_users)
                 of_setting = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], parts)
-                result = PolicyResult.from_sums(name, _joined(of_setting), measures.quality)
+                joined = _joined(of_setting)
+                result = PolicyResult.from_sums(name, joined, measures.quality, size)
                 results.append(result.of_setting(setting))
             return results
 

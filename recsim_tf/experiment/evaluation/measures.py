@@ -167,17 +167,24 @@ class PolicyResult(NamedTuple):
     setting: Setting | None = None  # of a comparison
 
     @classmethod
-    def from_sums(cls, name: str, sums: SessionSums, has_quality: bool) -> "PolicyResult":
+    def from_sums(
+        cls, name: str, sums: SessionSums, has_quality: bool, users_per_corpus: int = 1
+    ) -> "PolicyResult":
         """Summarises sessions.
 
         Args:
           name: of the policy.
           sums: of its sessions.
           has_quality: whether responses have one, see `Measures`.
+          users_per_corpus: U. Users who share a corpus are not independent, so standard errors are
+            those of the means of their worlds.
         """
         sessions = tf.nest.map_structure(lambda part: np.asarray(part, np.float64), sums)
         episodes = len(sessions.reward)
-        returns, lengths = Estimate.of(sessions.reward), Estimate.of(sessions.steps)
+        returns, lengths = (
+            Estimate.of(each.reshape(-1, users_per_corpus).mean(axis=1))
+            for each in (sessions.reward, sessions.steps)
+        )
         steps, clicks = sessions.steps.sum(), sessions.clicks.sum()
         return cls(
             name=name,
@@ -193,7 +200,12 @@ class PolicyResult(NamedTuple):
             cluster_watch_count_frac=watch_fractions(
                 sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps
             ),
-            measures=own_measures.summaries(sessions.own),
+            measures=own_measures.summaries(
+                {
+                    measure: values.reshape(-1, users_per_corpus).mean(axis=1)
+                    for measure, values in sessions.own.items()
+                }
+            ),
             segments=own_measures.by_segment(sessions.segments, sessions.reward, sessions.own),
             unfinished=int(episodes - sessions.finished.sum()),
             sessions=sessions,
@@ -210,7 +222,7 @@ class PolicyResult(NamedTuple):
         scalars = {
             "AverageEpisodeRewards": self.mean_return,
             "AverageEpisodeLength": self.mean_length,
-            "StdEpisodeRewards": self.standard_error * math.sqrt(max(self.episodes - 1, 1)),
+            "StdEpisodeRewards": float(self.sessions.reward.std()),
             "CTR": self.click_rate,
         }
         if self.mean_quality is not None:

@@ -149,7 +149,7 @@ def _users_leave(simulator: Simulator) -> bool:
 
     @compiled
     def trace(seed):
-        departure = simulator.users.departure(simulator.reset(1, seed).user)
+        departure = simulator.users.departure(simulator.reset(simulator.fewest_users, seed).user)
         constant = (
             None if isinstance(departure, tfd.Distribution) else tf.get_static_value(departure)
         )

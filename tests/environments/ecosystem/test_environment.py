@@ -6,8 +6,8 @@ import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.environments.ecosystem import ClusteredUsers, Providers, provider_layout
-from recsim_tf.policies import random_policy
-from recsim_tf.policies.boosting import Boosting
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.policies import Boosting, random_policy
 
 MEANS = np.float32([[1, 0], [0, 1], [1, 1], [0, 0]])
 
@@ -22,7 +22,7 @@ def test_the_first_step_has_the_utility_of_recsim_ng():
 
     @compiled(jit_compile=True)
     def run(seed):
-        return simulator.rollout(Boosting(cap=0.0), 20000, 1, seed).transitions.reward
+        return simulator.rollout(Boosting(simulator, cap=0.0), 20000, 1, seed).transitions.reward
 
     assert run(as_seed(0)).numpy().mean() == pytest.approx(-14, rel=0.05)
 
@@ -39,7 +39,9 @@ def test_a_layout_is_that_of_numpy_after_its_seed():
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 def test_attention_is_the_discounted_clicks_of_a_world(jit_compile):
     simulator = small()
-    run = compiled(lambda: simulator.rollout(Boosting(), 100, 4, 1), jit_compile=jit_compile)
+    run = compiled(
+        lambda: simulator.rollout(Boosting(simulator), 100, 4, 1), jit_compile=jit_compile
+    )
     trajectory = run()
     states = simulator.replay(trajectory)
     discounted, clicks = np.zeros((2, 4)), np.zeros((2, 4))
@@ -63,10 +65,10 @@ def test_a_boost_shows_those_who_got_few_clicks():
         observation.documents.lead[0], tf.gather(lead[0], state.candidates.cluster_id[0])
     )
     for cap, least, most in ((0.0, 0.0, 1.0), (1000.0, 0.9, 1.0)):
-        slate, _ = Boosting(cap=cap)(observation, (), as_seed(1))
+        slate, _ = Boosting(simulator, cap=cap)(observation, (), as_seed(1))
         shown = tf.gather(observation.documents.lead, slate, batch_dims=1).numpy()
         assert least <= (shown < 0).mean() <= most
-    myopic, _ = Boosting(cap=0.0)(observation, (), as_seed(2))
+    myopic, _ = Boosting(simulator, cap=0.0)(observation, (), as_seed(2))
     distance = np.linalg.norm(
         observation.user.numpy()[:, np.newaxis] - observation.documents.features, axis=-1
     )
@@ -84,6 +86,42 @@ def test_providers_without_attention_leave_and_make_no_more_documents():
     for world in range(2):
         assert set(made_by[:, world].flat) == {present[2, world].argmax()}
     assert np.isfinite(simulator.log_prob(trajectory).total).all()
+
+
+@pytest.mark.parametrize("users_per_world", [20, None])
+def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_world):
+    simulator = small(users_per_world, max_steps=5)
+    options = {"num_users": 40, "jit_compile": False}
+    caps, seeds = (0.0, 1.2, 4.8), (3, 4)
+    together = Evaluation(compare={"policy.cap": caps}, seeds=seeds, **options)
+    found = together.compare(simulator, lambda simulator: {"boosting": Boosting(simulator)})
+    settings = [(cap, seed) for cap in caps for seed in seeds]
+    for result, (cap, seed) in zip(found, settings, strict=True):
+        alone = Evaluation(seed=seed, **options)
+        policies = {"boosting": Boosting(simulator, cap=cap)}
+        (expected,) = alone.evaluate(simulator, policies)
+        np.testing.assert_array_equal(result.sessions.reward, expected.sessions.reward)
+        assert result.standard_error == expected.standard_error
+
+
+def test_parameters_of_providers_are_compared_by_world():
+    simulator = small(20, max_steps=4)
+    values = (0.0, 4.0)
+    evaluation = Evaluation(40, compare={"documents.popularity": values}, jit_compile=False)
+    found = evaluation.compare(simulator, lambda simulator: {"boosting": Boosting(simulator)})
+    for result, value in zip(found, values, strict=True):
+        other = simulator.with_parameters({"documents.popularity": value})
+        alone = Evaluation(40, jit_compile=False)
+        (expected,) = alone.evaluate(other, {"boosting": Boosting(other)})
+        np.testing.assert_array_equal(result.sessions.reward, expected.sessions.reward)
+
+
+def test_standard_errors_are_those_of_worlds():
+    simulator = small(20, max_steps=3)
+    evaluation = Evaluation(60, jit_compile=False)
+    (result,) = evaluation.evaluate(simulator, {"boosting": Boosting(simulator)})
+    by_world = result.sessions.reward.reshape(3, 20).mean(axis=1)
+    assert result.standard_error == pytest.approx(by_world.std(ddof=1) / 3**0.5)
 
 
 def test_users_and_documents_of_other_providers_are_refused():

@@ -7,7 +7,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.environments.news import Newsroom, Readers
-from recsim_tf.policies.trending import Trending
+from recsim_tf.policies import Trending
 
 NUM_ARTICLES, NUM_STEPS = 6, 30
 
@@ -22,7 +22,7 @@ def small(users_per_world=8, **arguments):
 @pytest.fixture(scope="module")
 def replayed():
     simulator = small()
-    run = compiled(lambda: simulator.rollout(Trending(), 16, NUM_STEPS, 0))
+    run = compiled(lambda: simulator.rollout(Trending(simulator), 16, NUM_STEPS, 0))
     trajectory = run()
     return trajectory, simulator.replay(trajectory)
 
@@ -80,8 +80,8 @@ def test_exploration_tries_what_nobody_has_seen():
     corpus = state.corpus._replace(impressions=known, clicks=known * 0.11)
     observation = simulator.observe(state._replace(corpus=corpus))
     unseen = observation.documents.impressions == 0
-    greedy, _ = Trending(exploration=0.0)(observation, (), as_seed(0))
-    explored = [Trending()(observation, (), as_seed(seed))[0] for seed in range(5)]
+    greedy, _ = Trending(simulator, exploration=0.0)(observation, (), as_seed(0))
+    explored = [Trending(simulator)(observation, (), as_seed(seed))[0] for seed in range(5)]
     shown = [tf.reduce_mean(tf.cast(nests.take(unseen, each), tf.float32)) for each in explored]
     assert not tf.reduce_any(nests.take(unseen, greedy))
     assert 0.05 < np.mean(shown) < 1 / 3

@@ -12,12 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.environments.ecosystem import provider_layout
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.policies import ClusterBandit
+from recsim_tf.policies import Boosting, ClusterBandit
 from tests.experiment.tiny_runs import TINY
 
 _VALUES = {"policy.optimism_scaling": (0.3, 2.0)}
@@ -34,7 +35,12 @@ _COMPARED = (
 
 def main() -> None:
     devices = connect("mirrored", logical_cpus=2)
-    print(json.dumps({"agent": _agent(devices.strategy), "command": _command()}))
+    found = {
+        "agent": _agent(devices.strategy),
+        "command": _command(),
+        "worlds": _worlds(devices.strategy),
+    }
+    print(json.dumps(found))
 
 
 def _agent(strategy: tf.distribute.Strategy) -> dict:
@@ -75,6 +81,18 @@ def _command() -> dict:
         "returns": [policy["mean_return"] for policy in content["policies"]],
         "in_turn": [result.mean_return for result in in_turn],
     }
+
+
+def _worlds(strategy: tf.distribute.Strategy) -> float:
+    """The difference between worlds on two devices and on one."""
+    simulator = recsim_tf.make(
+        "Ecosystem-v0", means=provider_layout(0, num_clusters=3), users_per_world=10, max_steps=5
+    )
+    evaluation, policies = Evaluation(40, num_replicas=2), {"boosting": Boosting(simulator)}
+    (alone,) = evaluation.evaluate(simulator, policies)
+    with strategy.scope():
+        (several,) = evaluation.evaluate(simulator, policies)
+    return _difference(alone.sessions, several.sessions)
 
 
 def _difference(one, other) -> float:

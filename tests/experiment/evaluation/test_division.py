@@ -84,3 +84,4 @@ def test_two_devices_find_what_one_finds_of_the_same_parts():
     assert agent["refused"] == "num_replicas must be 2, the replicas of the strategy, got 1"
     np.testing.assert_allclose(command["returns"], command["in_turn"], rtol=1e-5)
     assert len(set(command["returns"])) > 2
+    assert found["worlds"] < 1e-5
