@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from recsim_tf.core import nests, validation
+from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest, Observation, Policy
 
 
@@ -12,6 +14,28 @@ def check_policy(policy: Policy) -> None:
             "policy must be a function (observation, policy_state, seed) -> (action, policy_state),"
             f" got {policy!r}"
         )
+
+
+def check_users(name: str, policy: Model, num_users: int | tf.Tensor) -> None:
+    """Requires of a policy that is a model values for each of the users, where a parameter has
+    values for several.
+
+    Args:
+      name: of the policy, for errors.
+      policy: a model.
+      num_users: B. A saved policy does not know it, and checks nothing.
+
+    Raises:
+      ValueError: for values of another number of users.
+    """
+    for parameter, value in policy.parameters().items():
+        shape = validation.table_shape(parameter, value)
+        is_of_users = shape.rank == policy.parameter_spec(parameter).rank + 1
+        if is_of_users and isinstance(num_users, int) and shape[0] not in (1, num_users, None):
+            raise ValueError(
+                f"{parameter} of {name} must be one value, or one for each of the num_users="
+                f"{num_users}, got {shape[0]}"
+            )
 
 
 def act(
@@ -28,8 +52,11 @@ def act(
       name: of the policy, for errors.
 
     Raises:
-      ValueError: if the policy returns something else.
+      ValueError: if the policy returns something else, or if it is a model whose parameters are for
+        another number of users.
     """
+    if isinstance(policy, Model):
+        check_users(name, policy, nests.num_rows(observation))
     result = policy(observation, policy_state, seed)
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ValueError(

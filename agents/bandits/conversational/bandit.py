@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.bandits.conversational.questions import Questions
 from recsim_tf.core import random
+from recsim_tf.core.acting import check_users
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.environments.key_terms import KeyTermDocuments
@@ -82,6 +83,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
 
     def initial_state(self, num_users: int) -> BanditState:
         """The policy state at the start of a session, [num_users, ...]."""
+        check_users(type(self).__name__, self, num_users)
         none = tf.zeros([num_users], tf.int32)
         return BanditState(none, none, self.initial_belief(num_users))
 

@@ -135,6 +135,15 @@ def test_a_value_of_a_policy_plays_as_in_a_run_of_its_own_bit_for_bit(build, pol
     assert len({result.mean_return for result in results}) > len(results) // 2
 
 
+def test_a_policy_with_values_is_for_its_users_only():
+    simulator = recsim_tf.interest_exploration()
+    with pytest.raises(
+        ValueError,
+        match="boost of policy must be one value, or one for each of the num_users=3, got 2",
+    ):
+        simulator.rollout(Boosted(simulator, boost=[0.0, 1.0]), 3, 2, seed=0)
+
+
 def test_a_policy_without_the_parameter_plays_with_every_value():
     evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare={"policy.boost": (0.0, 2.0)})
     results = evaluation.compare(
