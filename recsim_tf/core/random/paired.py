@@ -26,8 +26,8 @@ def paired(num_values: int, num_seeds: int = 1):
     b users each.
 
     Distributions without an inverse CDF in `sample`, such as Beta and Gamma, cannot be paired. The
-    first seed draws them for all rows, so each value and seed has noise of its own. Draws that
-    users share, such as those of `SharedCandidates`, are refused.
+    first seed draws them for all rows, so each value and seed has noise of its own. Draws of worlds
+    stand side by side in the same way, so that the b users of a value and seed are whole worlds.
 
     Args:
       num_values: V.
