@@ -3,9 +3,9 @@
 Providers live by clicks, and users by providers. So a policy that shows users what is close to them
 now starves providers whom it would need later. RecSim NG 0.1.2's demonstration has 80 providers in
 40 clusters, 400 documents in each step, worlds of 2,000 users and 299 utilities. Here are six
-layouts of its providers, two worlds of each, and three caps of the boost side by side in one graph,
+layouts of its providers, two worlds of each, and five caps of the boost side by side in one graph,
 with the same noise. Only differences of a world between caps mean anything: utility differs by 100
-between layouts.
+between layouts. A cap is also learned, by search, in worlds of six other layouts.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from recsim_tf.environments.ecosystem import ecosystem, provider_layout
 from recsim_tf.policies import Boosting
 from recsim_tf.tables import text_table
 
-CAPS = (0.0, 1.2, 4.8)
+CAPS = (0.0, 0.6, 1.2, 2.4, 4.8)
 _ALIVE = 1.0  # discounted clicks
 _DISCOUNT = 0.96
 
@@ -36,38 +36,34 @@ _SIZES = {False: _Size(6, 2, 2000, 299), True: _Size(2, 2, 20, 6)}
 
 
 class Run(NamedTuple):
-    """What happened in the worlds of a layout."""
+    """What happened in worlds; in `Run`s of all caps an axis of caps comes first."""
 
-    by_step: tf.Tensor  # [T, W], mean utility of the users
-    alive: tf.Tensor  # [T, W], providers whose discounted clicks are above 1
-    by_user: tf.Tensor  # [W, U], utility of all steps
+    by_step: np.ndarray  # [W, T], mean utility of the users
+    alive: np.ndarray  # [W, T], providers whose discounted clicks are above 1
+    by_user: np.ndarray  # [W, U], utility of all steps
 
 
 def measure(settings: Settings) -> Section:
     size = _SIZES[settings.quick]
     run = compiled(lambda means, seed: _run(means, seed, size), jit_compile=not settings.quick)
+    worlds = _worlds(run, range(size.num_layouts), size, settings.seed)
+    others = range(size.num_layouts, 2 * size.num_layouts)
+    return _section(settings, worlds, _worlds(run, others, size, settings.seed))
+
+
+def _worlds(run, layouts, size: _Size, seed: int) -> Run:
+    """All caps in the worlds of some layouts."""
     runs = []
-    for layout in range(size.num_layouts):
-        seed = random.as_seed(settings.seed * size.num_layouts + layout)
-        worlds = run(tf.constant(provider_layout(layout)), seed)
-        # [caps, worlds] in place of the worlds.
-        runs.append(
-            Run(
-                *(np.moveaxis(_by_cap(leaf.numpy(), size, axis=1), 0, -1) for leaf in worlds[:2]),
-                _by_cap(worlds.by_user.numpy(), size, axis=0),
-            )
-        )
-    by_step, alive = (
-        np.concatenate([getattr(each, name) for each in runs], axis=1) for name in Run._fields[:2]
-    )
-    by_user = np.concatenate([each.by_user for each in runs], axis=1)
-    return _section(settings, by_step, alive, by_user)
+    for layout in layouts:
+        seed_of_layout = random.as_seed(100 * seed + layout)
+        found = run(tf.constant(provider_layout(layout)), seed_of_layout)
+        runs.append([_by_cap(leaf.numpy(), size) for leaf in found])
+    return Run(*(np.concatenate(parts, axis=1) for parts in zip(*runs, strict=True)))
 
 
-def _by_cap(leaf: np.ndarray, size: _Size, axis: int) -> np.ndarray:
-    """The axis of worlds as axes of caps and worlds."""
-    shape = [*leaf.shape[:axis], len(CAPS), size.num_worlds, *leaf.shape[axis + 1 :]]
-    return leaf.reshape(shape)
+def _by_cap(leaf: np.ndarray, size: _Size) -> np.ndarray:
+    """[caps, worlds, ...] of [caps * worlds, ...]."""
+    return leaf.reshape(len(CAPS), size.num_worlds, *leaf.shape[1:])
 
 
 def _run(means: tf.Tensor, seed: tf.Tensor, size: _Size) -> Run:
@@ -109,36 +105,38 @@ def _run(means: tf.Tensor, seed: tf.Tensor, size: _Size) -> Run:
         _, by_step, alive, by_user, _ = simulator.fold(
             Boosting(simulator, cap=caps), num_users, size.num_steps, seed, add, first
         )
-    return Run(by_step.stack(), alive.stack(), by_user)
+    return Run(tf.transpose(by_step.stack()), tf.transpose(alive.stack()), by_user)
 
 
-def _section(
-    settings: Settings, by_step: np.ndarray, alive: np.ndarray, by_user: np.ndarray
-) -> Section:
+def _section(settings: Settings, worlds: Run, others: Run) -> Section:
     """The report.
 
     Args:
       settings: of the section.
-      by_step: [caps, W, T].
-      alive: [caps, W, T].
-      by_user: [caps, W, U].
+      worlds: all caps in the worlds that are reported.
+      others: the same in worlds of other layouts, in which a cap is chosen.
     """
+    by_step, alive, by_user = worlds
     num_users = by_user.shape[2]
     worst = np.sort(by_user, axis=2)[:, :, : max(num_users // 10, 1)].mean(axis=2)
     gains = by_user.mean(axis=2)
     gains = gains - gains[0]
-    boost = by_step[1] - by_step[0]
+    best, low, high = (CAPS.index(cap) for cap in (_learned(others), 1.2, 4.8))
+    boost = by_step[low] - by_step[0]
     early, late = boost[:, :50].sum(axis=1), boost[:, -200:].sum(axis=1)
     num_alive = alive[:, :, -1].mean(axis=1)
     figures = {
-        "boost_1_2": float(gains[1].mean()),
-        "boost_1_2_se": _standard_error(gains[1]),
-        "boost_4_8": float(gains[2].mean()),
-        "boost_4_8_se": _standard_error(gains[2]),
+        "boost_1_2": float(gains[low].mean()),
+        "boost_1_2_se": _standard_error(gains[low]),
+        "boost_4_8": float(gains[high].mean()),
+        "boost_4_8_se": _standard_error(gains[high]),
         "early_gain": float(early.mean()),
         "late_gain": float(late.mean()),
-        "providers_alive": float(num_alive[1]),
-        "worst_decile_gain": float((worst[1] - worst[0]).mean()),
+        "providers_alive": float(num_alive[low]),
+        "worst_decile_gain": float((worst[low] - worst[0]).mean()),
+        "learned_cap": CAPS[best],
+        "learned_gain": float(gains[best].mean()),
+        "learned_gain_se": _standard_error(gains[best]),
     }
     rows = [("cap", "utility of a user", "less that of cap 0", "worst tenth", "providers alive")]
     for index, cap in enumerate(CAPS):
@@ -165,19 +163,27 @@ def _section(
         *text_table(rows).splitlines(),
         f"cap 1.2 gains {early.mean():+.2f} ± {_standard_error(early):.2f} in the first 50 steps,"
         f" {late.mean():+.1f} ± {_standard_error(late):.1f} in the last 200",
+        f"The cap that was best in worlds of other layouts, {CAPS[best]}, gains"
+        f" {gains[best].mean():+.1f} ± {_standard_error(gains[best]):.1f} here",
         *(bar.line(settings.quick) for bar in bars),
     ]
+    gained = np.cumsum(by_step - by_step[0], axis=2)
+    spread = np.std(gained, axis=1, ddof=1) / by_step.shape[1] ** 0.5
     details = {
         "caps": CAPS,
         "utility_by_world": by_user.mean(axis=2).round(2).tolist(),
         "worst_decile_by_world": worst.round(2).tolist(),
-        "utility_by_step": by_step.mean(axis=1).round(4).tolist(),
-        "gain_by_step_se": (np.std(by_step - by_step[0], axis=1, ddof=1) / by_step.shape[1] ** 0.5)
-        .round(4)
-        .tolist(),
+        "gained_by_step": gained.mean(axis=1).round(4).tolist(),
+        "gained_by_step_se": spread.round(4).tolist(),
         "alive_by_step": alive.mean(axis=1).round(2).tolist(),
+        "utility_of_other_layouts": others.by_user.mean(axis=2).round(2).tolist(),
     }
     return Section(figures, details, lines)
+
+
+def _learned(worlds: Run) -> float:
+    """The cap with the largest mean utility."""
+    return CAPS[int(worlds.by_user.mean(axis=(1, 2)).argmax())]
 
 
 def _standard_error(values: np.ndarray) -> float:
