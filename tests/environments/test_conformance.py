@@ -19,7 +19,6 @@ from recsim_tf.core.turns import some_turn
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import ConversationUsers
 from recsim_tf.environments.ecosystem import provider_layout
-from recsim_tf.environments.news import Newsroom
 from recsim_tf.policies import random_policy
 from tests.dynamics.world import moody
 from tests.environments.sequential import sequential
@@ -146,7 +145,7 @@ ENVIRONMENTS = {
     ),
     "news": Environment(
         "News-v0",
-        {"documents": Newsroom(8), "users_per_world": 3},
+        {"users_per_world": 3},
         ("taste_scale", "freshness", "half_life", "choice_model.no_click_mass"),
         ("topic_probs", "quality_loc", "quality_scale", "arrival_rate"),
     ),

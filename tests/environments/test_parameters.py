@@ -49,8 +49,10 @@ def simulator_of(environment_id):
     sizes = {"slate_size": 2, "num_candidates": 4, "max_steps": NUM_STEPS}
     simulator = make(environment_id, **sizes)
     if environment_id == "Ecosystem-v0":
-        means = recsim_tf.environments.ecosystem.provider_layout(0, num_clusters=2)
-        return make(environment_id, means=means, **sizes)
+        module = recsim_tf.environments.ecosystem
+        means = module.provider_layout(0, num_clusters=2)
+        users = module.ClusteredUsers(means, choice_model=recsim_tf.choice.MultinomialLogit(1.0))
+        return make(environment_id, users=users, means=means, **sizes)
     if environment_id == "PageClicks-v0":
         documents = recsim_tf.environments.page_clicks.PageItems(
             5,
@@ -186,7 +188,7 @@ def test_probabilities_that_a_search_would_lead_off_the_simplex_are_refused():
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
 def test_all_are_saved_and_loaded(environment_id, tmp_path):
     # What a configuration builds has the environment's own tables.
-    simulator = make(environment_id)
+    simulator = recsim_tf.make(environment_id)
     values = {
         name: other_value(simulator, name).astype(np.float32)
         for name, value in simulator.parameters().items()
@@ -216,6 +218,6 @@ def test_all_are_saved_and_loaded(environment_id, tmp_path):
     assert not list(fitted.differences(loaded))
     assert list(fitted.differences(simulator))
     policy = random_policy(simulator)
-    found, expected = (each.rollout(policy, 4, 3, seed=1) for each in (one_world(loaded), fitted))
+    found, expected = (one_world(each).rollout(policy, 4, 3, seed=1) for each in (loaded, fitted))
     for leaf, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
         np.testing.assert_array_equal(leaf, other)
