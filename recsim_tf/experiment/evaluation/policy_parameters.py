@@ -66,4 +66,5 @@ def require_known(names: Sequence[str], policies: Mapping[str, Policy]) -> None:
 
 def _known(policy: Policy) -> str:
     model = model_of(policy)
-    return ", ".join(f"{_PREFIX}{name}" for name in model.parameters()) if model else "none"
+    names = () if model is None else model.parameters()
+    return ", ".join(f"{_PREFIX}{name}" for name in names) or "none"
