@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from recsim_tf.environments.key_terms import key_terms
     from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
     from recsim_tf.environments.page_clicks import page_clicks
+    from recsim_tf.environments.return_visits import return_visits
     from recsim_tf.registry import make, register, registered
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "parameter",
     "register",
     "registered",
+    "return_visits",
 ]
 
 _NAMES = {
@@ -104,6 +106,7 @@ _NAMES = {
     "environments.key_terms": ("key_terms",),
     "environments.long_term_satisfaction": ("long_term_satisfaction",),
     "environments.page_clicks": ("page_clicks",),
+    "environments.return_visits": ("return_visits",),
     "registry": ("make", "register", "registered"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

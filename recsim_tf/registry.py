@@ -13,6 +13,7 @@ from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.key_terms import key_terms
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.page_clicks import page_clicks
+from recsim_tf.environments.return_visits import return_visits
 
 _factories: dict[str, Callable[..., Simulator]] = {
     "Conversation-v0": conversation,
@@ -22,6 +23,7 @@ _factories: dict[str, Callable[..., Simulator]] = {
     "KeyTerms-v0": key_terms,
     "LongTermSatisfaction-v1": long_term_satisfaction,
     "PageClicks-v0": page_clicks,
+    "ReturnVisits-v0": return_visits,
 }
 
 

@@ -12,11 +12,11 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import Given, ReturnTime
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.ranges import Range, shown
 from recsim_tf.core.types import Nest
 from recsim_tf.core.wording import Wording, wording_of
 from recsim_tf.dynamics.named import joint, masked, part
-from recsim_tf.dynamics.returning.records import ReturningObservation, ReturningState
+from recsim_tf.dynamics.returning.records import MAX_VISIT, ReturningObservation, ReturningState
 from recsim_tf.dynamics.returning.wording import ReturningWording
 
 
@@ -79,8 +79,11 @@ class ReturningUsers(UserModel):
         if not isinstance(self.users, UserModel):
             raise ValueError(f"users must be a UserModel, got {type(self.users).__name__}")
         Range(above=0).check_number("horizon", self.horizon)
-        if isinstance(self.kept, str) or not all(isinstance(name, str) for name in self.kept):
-            raise ValueError(f"kept must be names of fields, got {self.kept!r}")
+        are_names = isinstance(self.kept, tuple | list) and all(
+            isinstance(name, str) for name in self.kept
+        )
+        if not are_names:
+            raise ValueError(f"kept must be a tuple of names of fields, got {shown(self.kept)}")
         if self.visit_steps is not None:
             validation.check_count(visit_steps=self.visit_steps)
         if self.daily_discount is not None:
@@ -245,13 +248,20 @@ class ReturningUsers(UserModel):
 
     def observe(self, state):
         return ReturningObservation(
-            self.users.observe(state.user), state.day, state.days_away, state.visit, state.step
+            user=self.users.observe(state.user),
+            time=state.day / self._horizon,
+            time_away=state.days_away / self._horizon,
+            visit=tf.minimum(state.visit, MAX_VISIT),
+            step=state.step,
         )
 
     def observation_bounds(self):
-        days = Bounds(0.0, float(self.horizon))
         return ReturningObservation(
-            self.users.observation_bounds(), days, days, Bounds(1), Bounds(0, self.visit_steps)
+            user=self.users.observation_bounds(),
+            time=Bounds(0.0, 1.0),
+            time_away=Bounds(0.0, 1.0),
+            visit=Bounds(1, MAX_VISIT),
+            step=Bounds(0, self.visit_steps),
         )
 
     def observe_response(self, response):

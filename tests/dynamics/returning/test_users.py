@@ -205,7 +205,10 @@ class NormalGaps(ReturningUsers):
         (lambda: ReturningUsers(Readers(), churn_prob=2.0), r"churn_prob must be in \[0, 1\]"),
         (lambda: ReturningUsers(Readers(), visit_steps=0), "visit_steps must be an integer of at"),
         (lambda: ReturningUsers(Readers(), daily_discount=1.5), r"daily_discount must be in \(0, "),
-        (lambda: ReturningUsers(Readers(), kept="taste"), "kept must be names of fields, got"),
+        (
+            lambda: ReturningUsers(Readers(), kept="taste"),
+            "kept must be a tuple of names of fields, got",
+        ),
         (lambda: ReturningUsers(None), "users must be a UserModel, got NoneType"),
     ],
 )

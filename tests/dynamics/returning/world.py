@@ -51,13 +51,14 @@ class ReturningReaders(dynamics.ReturningUsers):
     """Those who like much come back earlier, and less tired."""
 
     eagerness: Any = recsim_tf.parameter(0.5)
+    churn_logit: Any = recsim_tf.parameter(-2.0)
 
     def gap(self, state):
         loc = self.per_user("gap_loc") - self.per_user("eagerness") * state.user.taste
         return tfd.LogNormal(loc, self.per_user("gap_scale"))
 
     def churn(self, state):
-        return tf.sigmoid(-2 - state.user.taste)
+        return tf.sigmoid(self.per_user("churn_logit") - state.user.taste)
 
     def restart(self, state):
         return None
