@@ -7,6 +7,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf import dynamics
+from recsim_tf.core.distributions import uniform_ids
 
 
 class ReaderState(NamedTuple):
@@ -83,3 +84,16 @@ def readers(users=None, dtype=tf.float32, **simulator):
         users = ReturningReaders(Readers(0.4, dtype=dtype), horizon=20.0)
     sizes = {"slate_size": 2, "num_candidates": 4}
     return recsim_tf.Simulator(users, Pages(dtype=dtype), **(sizes | simulator))
+
+
+class Shelf(recsim_tf.DocumentModel):
+    """Pages by their ids in a catalogue of ten."""
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        return uniform_ids(10, num_users, num_candidates, self.dtype)
+
+    def describe(self, draw, corpus):
+        return tf.gather(tf.linspace(tf.constant(-1, self.dtype), 1, 10), draw)
+
+    def observe(self, documents):
+        return documents
