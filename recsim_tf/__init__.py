@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
     from recsim_tf.environments.news import news
     from recsim_tf.environments.page_clicks import page_clicks
+    from recsim_tf.environments.return_visits import return_visits
     from recsim_tf.registry import make, register, registered
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "parameter",
     "register",
     "registered",
+    "return_visits",
 ]
 
 _NAMES = {
@@ -110,6 +112,7 @@ _NAMES = {
     "environments.long_term_satisfaction": ("long_term_satisfaction",),
     "environments.news": ("news",),
     "environments.page_clicks": ("page_clicks",),
+    "environments.return_visits": ("return_visits",),
     "registry": ("make", "register", "registered"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

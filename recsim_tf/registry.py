@@ -15,6 +15,7 @@ from recsim_tf.environments.key_terms import key_terms
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.news import news
 from recsim_tf.environments.page_clicks import page_clicks
+from recsim_tf.environments.return_visits import return_visits
 
 _factories: dict[str, Callable[..., Simulator]] = {
     "Conversation-v0": conversation,
@@ -26,6 +27,7 @@ _factories: dict[str, Callable[..., Simulator]] = {
     "LongTermSatisfaction-v1": long_term_satisfaction,
     "News-v0": news,
     "PageClicks-v0": page_clicks,
+    "ReturnVisits-v0": return_visits,
 }
 
 

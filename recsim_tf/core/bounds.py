@@ -24,14 +24,16 @@ def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
     Args:
       name: of the nest. The name of each leaf begins with it, as in "documents/cluster_id".
       specs: nest of `tf.TensorSpec`.
-      bounds: one `Bounds` for all of them, or a nest of their structure.
+      bounds: one `Bounds` for all of them, or a nest of their structure, in which a part of it may
+        have one too.
 
     Returns:
       Nest of `BoundedTensorSpec`.
+
+    Raises:
+      ValueError: for bounds of another structure.
     """
-    if isinstance(bounds, Bounds):
-        everywhere = bounds
-        bounds = tf.nest.map_structure(lambda _: everywhere, specs)
+    bounds = _spread(bounds, specs)
 
     def bounded(path, spec, bound):
         # A bool has no limits in TensorFlow.
@@ -43,3 +45,19 @@ def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
         )
 
     return tree.map_structure_with_path_up_to(specs, bounded, specs, bounds)
+
+
+def _spread(bounds: Nest, specs: Nest) -> Nest:
+    """`Bounds` of every leaf of the specs."""
+
+    # Bounds are tuples themselves, which a nest would look into, and functions are not.
+    def of_part(bounds):
+        if isinstance(bounds, Bounds):
+            return lambda part: tf.nest.map_structure(lambda _: bounds, part)
+        return None
+
+    parts = tree.traverse(of_part, bounds)
+    try:
+        return tree.map_structure_up_to(parts, lambda spread, part: spread(part), parts, specs)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"bounds must be of the structure of what they bound: {error}") from error

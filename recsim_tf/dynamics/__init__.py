@@ -10,6 +10,11 @@ from recsim_tf.dynamics.linear_gaussian import LinearGaussian
 from recsim_tf.dynamics.markov_chain import MarkovChain
 from recsim_tf.dynamics.paths import Paths, paths, paths_log_prob
 from recsim_tf.dynamics.recurrent import Recurrent
+from recsim_tf.dynamics.returning import (
+    ReturningObservation,
+    ReturningState,
+    ReturningUsers,
+)
 from recsim_tf.dynamics.static import Static
 from recsim_tf.dynamics.table import FromTable, clustered_logits
 from recsim_tf.dynamics.users import ComponentUsers
@@ -26,6 +31,9 @@ __all__ = [
     "Paths",
     "Recurrent",
     "Restart",
+    "ReturningObservation",
+    "ReturningState",
+    "ReturningUsers",
     "Static",
     "Where",
     "clustered_logits",

@@ -3,6 +3,7 @@
 from recsim_tf.core.explanations import Explained, Explains, Explanation, explanation_of
 from recsim_tf.policies.boosting import Boosting
 from recsim_tf.policies.click_bandit import ClickBandit, ClickBanditState, concatenate_slates
+from recsim_tf.policies.clickbait import clickbait_policy
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.clusters import (
     ClusterBandit,
@@ -67,6 +68,7 @@ __all__ = [
     "bandit_algorithm",
     "baseline_policy",
     "bernoulli_rewards",
+    "clickbait_policy",
     "concatenate_slates",
     "exact_slate",
     "explanation_of",

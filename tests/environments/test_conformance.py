@@ -19,7 +19,9 @@ from recsim_tf.core.turns import some_turn
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import ConversationUsers
 from recsim_tf.environments.ecosystem import provider_layout
+from recsim_tf.environments.return_visits import ReturnVisitsUsers, viewers
 from recsim_tf.policies import random_policy
+from tests.dynamics.returning.world import Readers, ReturningReaders, readers
 from tests.dynamics.world import moody
 from tests.environments.sequential import sequential
 
@@ -60,6 +62,20 @@ def patient_conversation(dtype=tf.float32, **arguments) -> Simulator:
         dtype=dtype,
     )
     return recsim_tf.make("Conversation-v0", users=users, num_chips=2, **arguments)
+
+
+def loyal_readers(dtype=tf.float32, visit_steps=1, **arguments) -> Simulator:
+    """Readers who come back until their time limit."""
+    users = ReturningReaders(
+        Readers(0.5, dtype=dtype), horizon=1e4, visit_steps=visit_steps, churn_logit=-7.0
+    )
+    return readers(users, dtype, **arguments)
+
+
+def loyal_visitors(dtype=tf.float32, **arguments) -> Simulator:
+    """Visits of one step in lifetimes that go on to their time limit."""
+    users = ReturnVisitsUsers(viewers(dtype), horizon=1e4, visit_steps=1, churn_logit=-7.0)
+    return recsim_tf.make("ReturnVisits-v0", users=users, dtype=dtype, **arguments)
 
 
 _SATISFACTION_PARAMETERS = (
@@ -154,6 +170,26 @@ ENVIRONMENTS = {
         {},
         ("intercept", "position_effect", "feature_probs", "feature_effect"),
         ("affinity_probs",),
+    ),
+    "return visits": Environment(
+        "ReturnVisits-v0",
+        {},
+        (
+            *(f"users.{name}" for name in _SATISFACTION_PARAMETERS),
+            "gap_loc",
+            "gap_scale",
+            "gap_sensitivity",
+            "churn_logit",
+            "churn_sensitivity",
+            "daily_memory",
+        ),
+        factory=loyal_visitors,
+    ),
+    "returning readers": Environment(
+        None,
+        {"visit_steps": 1},
+        ("gap_loc", "gap_scale", "eagerness", "users.choice_model.no_click_mass"),
+        factory=loyal_readers,
     ),
     "sequential": Environment(
         None,

@@ -11,7 +11,7 @@ from campaign.numbers import values
 from campaign.numbers.outcomes import Case
 
 import recsim_tf
-from recsim_tf import choice
+from recsim_tf import choice, dynamics
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments import (
@@ -19,6 +19,7 @@ from recsim_tf.environments import (
     drifting_taste,
     interest_evolution,
     key_terms,
+    long_term_satisfaction,
     page_clicks,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -55,6 +56,14 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
         ),
         "LongTermSatisfaction-v1, tutorial": lambda: recsim_tf.long_term_satisfaction(
             True, **_SIZES
+        ),
+        "ReturnVisits-v0, of any users": lambda: recsim_tf.return_visits(
+            dynamics.ReturningUsers(
+                long_term_satisfaction.LongTermSatisfactionUsers(),
+                visit_steps=3,
+                daily_discount=0.9,
+            ),
+            **_SIZES,
         ),
         "DriftingTaste-v0, popularity": lambda: recsim_tf.drifting_taste(
             drifting_taste.DriftingTasteUsers(2, choice_model=choice.MultinomialLogit(0.0)),

@@ -172,6 +172,15 @@ SUBJECTS = {
         },
         uses.slates,
     ),
+    "clickbait_policy": Subject(
+        policies.clickbait_policy,
+        lambda: {"simulator": uses.small_simulator("ReturnVisits-v0")},
+        lambda policy: (
+            uses.small_simulator("ReturnVisits-v0")
+            .rollout(policy, uses.NUM_USERS, 3, seed=0)
+            .transitions.reward
+        ),
+    ),
     "CatalogueScores": Subject(CatalogueScores, lambda: {"factors": np.ones([3, 2])}),
     "ClickScores": Subject(
         ClickScores,

@@ -1,5 +1,7 @@
 """Users under test."""
 
+from typing import Any
+
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -154,7 +156,8 @@ class CheckedUsers(UserModel):
         """Requires that what is seen of a draw is as probable as the draw, or more where not all of
         it is seen. Users who leave this to `UserModel` pass.
         """
-        kind = type(self.users)
+        # Users that wrap others, as those who come back, leave it to them.
+        kind: Any = type(getattr(self.users, "users", self.users))
         has_likelihood = kind.likelihood is not UserModel.likelihood
         if not has_likelihood and kind.recorded_draw is UserModel.recorded_draw:
             return

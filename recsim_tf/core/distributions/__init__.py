@@ -2,19 +2,23 @@
 
 from recsim_tf.core.distributions.catalogue import CatalogueIds, candidate_ids
 from recsim_tf.core.distributions.categories import UniformCategories, uniform_ids
+from recsim_tf.core.distributions.given import Given
 from recsim_tf.core.distributions.independent import IndependentParts, Shifted, parts_of
 from recsim_tf.core.distributions.joint import log_prob, log_prob_parts
 from recsim_tf.core.distributions.mixtures import Mixture, logsumexp
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.distributions.return_time import ReturnTime
 from recsim_tf.core.distributions.shared import Shared
 from recsim_tf.core.distributions.support import impossible, outside
 
 __all__ = [
     "CatalogueIds",
+    "Given",
     "IndependentParts",
     "Mixture",
     "PlackettLuce",
+    "ReturnTime",
     "Shared",
     "Shifted",
     "UniformCategories",

@@ -27,6 +27,7 @@ from recsim_tf.fitting.logs.session_stream import SessionStream
 from recsim_tf.fitting.logs.simulated import simulated_log
 from recsim_tf.fitting.logs.tables.table import TableLog, from_table
 from recsim_tf.fitting.logs.tables.turns import TurnLog, from_turns
+from recsim_tf.fitting.logs.tables.visits import TableVisits
 from recsim_tf.fitting.logs.trajectories import (
     as_trajectory,
     from_trajectory,
@@ -45,6 +46,7 @@ __all__ = [
     "Sessions",
     "SoftAttributes",
     "TableLog",
+    "TableVisits",
     "TurnLog",
     "as_trajectory",
     "dialogue_log",

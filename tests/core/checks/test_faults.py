@@ -302,7 +302,7 @@ FAULTS = {
     "bounds of another structure": (
         "Shoppers.observation_bounds",
         always({"taste": Bounds(0.0, 1.0)}),
-        r": \w+Error: ",
+        ": bounds must be of the structure of what they bound",
     ),
     "another draw than what was seen": (
         "Shoppers.recorded_draw",

@@ -15,6 +15,7 @@ _ROLES = (
     "session",
     "step",
     "timestamp",
+    "visit",
     "position",
     "document",
     "clicked",
@@ -35,6 +36,7 @@ class Impressions(NamedTuple):
     session: np.ndarray  # int64
     step: Nest  # float64, whole numbers
     timestamp: Nest  # float64 or int64
+    visit: Nest  # float64, whole numbers
     position: np.ndarray  # int64, from 0
     document: np.ndarray  # int64, position in the vocabulary
     clicked: Nest  # bool
@@ -157,6 +159,7 @@ def parse(
         sessions,
         step,
         timestamp,
+        number("visit", parsing.is_whole, "be a whole number", parsing.exact_numbers),
         position,
         document,
         clicked,

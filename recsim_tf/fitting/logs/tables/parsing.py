@@ -88,6 +88,14 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
     return dates.to_numpy("datetime64[ns]").astype(np.int64), dates.notna().to_numpy()
 
 
+def are_dates(column: Any) -> bool:
+    """Whether `timestamps` takes a column for dates."""
+    types = pandas().api.types
+    if types.is_datetime64_any_dtype(column):
+        return True
+    return not types.is_numeric_dtype(column) and not np.isfinite(exact_numbers(column)).all()
+
+
 def codes(
     column: Any, vocabulary: Iterable | None = None, ordered: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -23,8 +23,11 @@ class Slates(NamedTuple):
     picked: np.ndarray  # bool [M], the document is chosen or clicked
 
     def without_faults(self, faults: Faults) -> "Slates":
-        sound = faults.sound(self.impressions.row)
-        return self if sound.all() else _located(self.impressions.take(sound))
+        return self.take(faults.sound(self.impressions.row))
+
+    def take(self, which: np.ndarray) -> "Slates":
+        """The slates of impressions where bool [M] is true, of which whole slates are taken."""
+        return self if which.all() else _located(self.impressions.take(which))
 
 
 def check_table_order(

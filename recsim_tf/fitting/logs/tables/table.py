@@ -15,6 +15,7 @@ from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
+from recsim_tf.fitting.logs.tables.visits import TableVisits, Visits, find_visits
 from recsim_tf.fitting.validation import check_at_least
 
 # A log has a place for every position of every step.
@@ -71,6 +72,7 @@ def from_table(
     first_position: int = 0,
     departed: bool = True,
     multiple_clicks: bool = False,
+    visits: TableVisits | None = None,
     drop_invalid: bool = False,
 ) -> TableLog:
     """Reads logged sessions from a table with one row for each document shown, an impression.
@@ -83,6 +85,7 @@ def from_table(
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
       timestamp: numbers, dates or ISO 8601 text, in UTC where no zone is given. Without steps, a
         slate consists of the rows of one time.
+      visit: whole numbers, of visits within a lifetime, see `visits`; only their changes count.
       position: whole numbers from `first_position`. Positions that a slate lacks are empty.
       document: ids, numbers or text.
       clicked: 1 in the row of the document chosen, else 0; with purchases or `multiple_clicks` 1 in
@@ -113,6 +116,9 @@ def from_table(
       departed: whether users left after their last steps, if there is no such column.
       multiple_clicks: whether a slate may have several clicks, so that the log is for models that
         draw clicks [B, K], such as `MultipleClickCascade`.
+      visits: None, or how a session, which is then the lifetime of a user, consists of visits. The
+        log is for `ReturningUsers` who draw nothing beside visit ends and return times when they
+        change: these are its `innovation`.
       drop_invalid: leave out the sessions that have a fault, and log their count as a warning.
 
     Raises:
@@ -131,6 +137,7 @@ def from_table(
     frame = as_frame(table)
     multiple_clicks = multiple_clicks or "purchased" in columns
     impressions.check_columns(frame, columns, attributes, multiple_clicks)
+    _check_visits(visits, columns)
     sessions, session_ids = parsing.codes(frame[columns["session"]])
     missing = sessions < 0
     # Rows without an id count as one session.
@@ -143,6 +150,9 @@ def from_table(
     if "step" not in columns:
         shown = check_table_order(shown, columns, faults)
     slates, num_positions = arrange(shown, columns, slate_size, multiple_clicks, faults)
+    found: Visits | None = None
+    if visits is not None:
+        slates, found = find_visits(slates, columns, frame[columns["timestamp"]], visits, faults)
     if faults.summary:
         _LOG.warning(
             "%s: %s",
@@ -151,12 +161,26 @@ def from_table(
         )
     if not len(slates.slate):
         raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
-    log, engagement, kept = _pad(slates, num_positions, departed, multiple_clicks)
+    log, engagement, kept = _pad(slates, num_positions, departed, multiple_clicks, found)
     return TableLog(log, vocabulary, session_ids[kept], engagement, faults.dropped)
 
 
+def _check_visits(visits: TableVisits | None, columns: Mapping[str, str]) -> None:
+    if visits is None:
+        if "visit" in columns:
+            raise ValueError("visits must be a TableVisits for a column 'visit', got None")
+    elif not isinstance(visits, TableVisits):
+        raise ValueError(f"visits must be a TableVisits or None, got {type(visits).__name__}")
+    else:
+        visits.check_columns(columns)
+
+
 def _pad(
-    slates: Slates, num_positions: int, departed: bool, multiple_clicks: bool
+    slates: Slates,
+    num_positions: int,
+    departed: bool,
+    multiple_clicks: bool,
+    visits: Visits | None,
 ) -> tuple[SessionLog, Nest, np.ndarray]:
     """The log of at least one session, the engagement, and the numbers [S] that the sessions
     had.
@@ -183,6 +207,11 @@ def _pad(
     left = np.full(len(kept), departed)
     if isinstance(shown.departed, np.ndarray):
         left[row] = shown.departed
+    innovation: Nest = ()
+    if visits is not None:
+        left = np.zeros(len(kept), bool)
+        np.logical_or.at(left, row, visits.over)
+        innovation = visits.innovation(lambda values: by_step(values, 0, values.dtype, everywhere))
     engagement: Nest = ()
     if isinstance(shown.engagement, np.ndarray):
         engagement = by_position(np.nan_to_num(shown.engagement), np.float32)
@@ -204,7 +233,7 @@ def _pad(
         shown=by_position(True, bool),
         hidden=hidden[0] if len(hidden) == 1 else hidden,
         response=response,
-        innovation=(),
+        innovation=innovation,
         propensity=by_step(shown.propensity, 1.0, np.float32, everywhere) if has_propensity else (),
     )
     return log, engagement, kept

@@ -1,0 +1,49 @@
+"""What is recorded but decided by a rule."""
+
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
+
+
+class Given(CustomDistribution):
+    """The outcome of a rule, as a draw that is recorded and not scored: `log_prob` is zero for
+    every value, so that the records of a log are taken as they are.
+
+    Args:
+      value: of any dtype [B].
+      log_prob_dtype: float dtype of `log_prob`.
+    """
+
+    def __init__(
+        self, value: tf.Tensor, log_prob_dtype: tf.DType = tf.float32, name: str = "Given"
+    ):
+        parameters = dict(locals())
+        self.value = tf.convert_to_tensor(value)
+        self._log_prob_dtype = log_prob_dtype
+        super().__init__(self.value.dtype, parameters, name)
+
+    def _batch_shape(self):
+        return self.value.shape
+
+    def _batch_shape_tensor(self):
+        return tf.shape(self.value)
+
+    def _event_shape(self):
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self):
+        return tf.constant([], tf.int32)
+
+    def _log_prob(self, value):
+        return tf.zeros_like(value, self._log_prob_dtype)
+
+    def _sample_n(self, n, seed=None):
+        del seed
+        return tf.repeat(self.value[tf.newaxis], n, axis=0)
+
+
+@random.sample.register
+def _(distribution: Given, seed):
+    del seed
+    return distribution.value

@@ -1,0 +1,128 @@
+"""The time until a user comes back, of which some never do."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.distributions.base import CustomDistribution
+
+
+class ReturnTime(CustomDistribution):
+    """Days until a user comes back, as far as anybody can see: a mixture cure model, censored.
+
+    With probability `churn` a user never comes back, else after a `gap`. Only `remaining` days are
+    watched. A draw is in (0, remaining) for those who are back by then. For all others it is
+    `never`, whatever kept them away, since that is all that a log can tell. With the survival
+    function S of the gap, its probability is churn + (1 - churn) S(remaining). The model is that of
+    Boag 1949, with Farewell 1982, "The use of mixture models for the analysis of survival data with
+    long-term survivors", where churn depends on covariates.
+
+    A log may also hold -c, which is never drawn: c days after the visit, when the log ended, the
+    user was not back. Its probability is churn + (1 - churn) S(c), which is 1 for a 0.
+
+    Gradients flow to `churn` and to the parameters of the gap, and from a draw to those of a gap
+    that has them.
+
+    Args:
+      gap: of batch shape [B], of positive days; has a `cdf`.
+      churn: [B], in [0, 1].
+      remaining: [B], in [0, never]; where it is 0, only `never` is drawn.
+      never: a number, the draw for users who are not back.
+
+    Raises:
+      ValueError: for a gap that is no distribution of batch shape [B]; eagerly also for one that
+        can be negative, or a churn out of range.
+    """
+
+    def __init__(
+        self,
+        gap: tfd.Distribution,
+        churn: tf.Tensor,
+        remaining: tf.Tensor,
+        never: float,
+        name: str = "ReturnTime",
+    ):
+        parameters = dict(locals())
+        _check_gap(gap, remaining.shape)
+        self.gap = gap
+        self.churn = tf.broadcast_to(tf.cast(churn, remaining.dtype), tf.shape(remaining))
+        self.remaining = remaining
+        self.never = tf.constant(never, remaining.dtype)
+        if tf.executing_eagerly():
+            self._check_values()
+        super().__init__(remaining.dtype, parameters, name)
+
+    def _check_values(self) -> None:
+        negative = self.gap.cdf(tf.zeros_like(self.remaining)).numpy().max(initial=0)
+        if negative > 0:
+            raise ValueError(
+                f"gap must be a distribution of positive days, got {self.gap.name} of which"
+                f" {negative:.3g} is not above 0"
+            )
+        outside = self.churn[(self.churn < 0) | (self.churn > 1)]
+        if len(outside):
+            raise ValueError(f"churn must be in [0, 1], got {outside[0].numpy():g}")
+
+    def _batch_shape(self):
+        return self.remaining.shape
+
+    def _batch_shape_tensor(self):
+        return tf.shape(self.remaining)
+
+    def _event_shape(self):
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self):
+        return tf.constant([], tf.int32)
+
+    def _log_prob(self, value):
+        zero, one = (tf.constant(number, value.dtype) for number in (0, 1))
+        # Some day on which the gap has a density and a survival, so that the branches that a row
+        # does not take have finite gradients.
+        some_day = tf.stop_gradient(random.sample(self.gap, random.as_seed(0)))
+        is_back = (value > 0) & (value < self.remaining)
+        density = self.gap.log_prob(tf.where(is_back, value, some_day))
+        density += tf.math.log1p(-tf.where(is_back, self.churn, zero))
+        waited = tf.where(value > 0, self.remaining, tf.minimum(-value, self.remaining))
+        waits = ~is_back & (waited > 0)
+        survival = self.gap.survival_function(tf.where(waits, waited, some_day))
+        away = tf.where(waits, self.churn + (1 - self.churn) * survival, one)
+        # A tail below the smallest number has a logarithm all the same.
+        is_tail = away < np.finfo(value.dtype.as_numpy_dtype).tiny
+        tail = self.gap.log_survival_function(tf.where(is_tail, waited, some_day))
+        censored = tf.where(is_tail, tail, tf.math.log(tf.where(is_tail, one, away)))
+        return tf.where(is_back, density, censored)
+
+    def _sample_n(self, n, seed=None):
+        gap_seed, churn_seed = tfp.random.split_seed(seed, 2)
+        uniform = random.uniform(
+            tf.concat([[n], tf.shape(self.remaining)], axis=0), churn_seed, self.dtype
+        )
+        return self._draw(self.gap.sample(n, seed=gap_seed), uniform)
+
+    def _draw(self, gap, uniform):
+        # Zero would mean that the visit goes on.
+        gap = tf.maximum(gap, np.finfo(self.dtype.as_numpy_dtype).tiny)
+        return tf.where(
+            (uniform >= self.churn) & (gap < self.remaining), gap, tf.cast(self.never, gap.dtype)
+        )
+
+
+def _check_gap(gap: tfd.Distribution, batch_shape: tf.TensorShape) -> None:
+    if not isinstance(gap, tfd.Distribution):
+        raise ValueError(f"gap must be a distribution of positive days, got {type(gap).__name__}")
+    if not gap.batch_shape.is_compatible_with(batch_shape) or gap.event_shape.rank:
+        raise ValueError(
+            f"gap must be a distribution of batch shape {batch_shape}, got {gap.name} of"
+            f" {gap.batch_shape}"
+        )
+
+
+@random.sample.register
+def _(distribution: ReturnTime, seed):
+    gap_seed, churn_seed = random.split_seed(seed, 2)
+    gap = random.sample(distribution.gap, gap_seed)
+    uniform = random.uniform(random.batch_shape(distribution), churn_seed, distribution.dtype)
+    return distribution._draw(gap, uniform)

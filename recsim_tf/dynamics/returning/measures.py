@@ -1,0 +1,117 @@
+"""What becomes of users who come back: visits, gaps, days active, retention by day.
+
+Retention is reported as for mobile applications: on day N after the first visit, or on day N or
+later, which is called rolling. The mean days until users return are those of KuaiSim (Zhao et al.
+2023, "KuaiSim: a comprehensive simulator for recommender systems").
+"""
+
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.core.types import Nest, Trajectory, Transition
+
+
+@gin.configurable(module="recsim_tf")
+def visits(transition: Transition) -> tf.Tensor:
+    """[B]: 1 where a visit ends, also by the simulator's time limit. Its sum over a session is the
+    number of visits. A measure for `Evaluation.measures`.
+
+    Raises:
+      ValueError: for other users than `ReturningUsers`.
+    """
+    ends = tf.cast(_visit(transition).ends, tf.bool) | transition.truncated
+    return tf.cast(ends & transition.active, tf.float32)
+
+
+@gin.configurable(module="recsim_tf")
+def days_away(transition: Transition) -> tf.Tensor:
+    """[B]: the days until the next visit, 0 where the visit goes on or no other comes. Its sum over
+    a session, divided by the visits less one, is the mean gap. A measure for `Evaluation.measures`.
+
+    Raises:
+      ValueError: for other users than `ReturningUsers`.
+    """
+    days = tf.cast(_visit(transition).days, tf.float32)
+    return tf.where(transition.active & ~transition.terminated, days, 0.0)
+
+
+def _visit(transition: Transition) -> Nest:
+    visit = getattr(transition.draws.innovation, "visit", None)
+    if visit is None:
+        raise ValueError("visits are measured of ReturningUsers, got a transition of other users")
+    return visit
+
+
+class Lifetimes(NamedTuple):
+    """Sums over the lifetimes of B users; a carry for `Simulator.fold`.
+
+    found = simulator.fold(policy, 1000, 2000, seed, Lifetimes.add, Lifetimes.zeros(1000, 60))
+    """
+
+    visits: tf.Tensor  # [B], that have ended
+    returns: tf.Tensor  # [B], visits after the first one
+    days_away: tf.Tensor  # [B], the sum of the gaps between visits
+    active_days: tf.Tensor  # bool [B, D], whether there was a visit on that day since the first one
+    reward: tf.Tensor  # [B]
+
+    @classmethod
+    def zeros(cls, num_users: int, num_days: int) -> "Lifetimes":
+        """Before the first step: everybody is there on day 0.
+
+        Args:
+          num_users: B.
+          num_days: D, days that are looked at, such as those of the horizon.
+        """
+        none = tf.zeros([num_users])
+        first = tf.tile(tf.range(num_days)[tf.newaxis] == 0, [num_users, 1])
+        return cls(none, none, none, first, none)
+
+    @classmethod
+    def of(cls, trajectory: Trajectory, num_days: int) -> "Lifetimes":
+        """Those of a trajectory [T, B, ...] of single sessions.
+
+        Raises:
+          ValueError: for an auto-reset trajectory, or for other users than `ReturningUsers`.
+        """
+        trajectory.require_single_session()
+        _visit(trajectory.transitions)
+        num_users = trajectory.transitions.reward.shape[1]
+        return tf.foldl(cls.add, trajectory.transitions, cls.zeros(num_users, num_days))
+
+    def add(self, transition: Transition) -> "Lifetimes":
+        """Adds one step, [B, ...]."""
+        gap = days_away(transition)
+        since_first = self.days_away + gap
+        num_days = self.active_days.shape[1]
+        day = tf.cast(tf.floor(since_first), tf.int32)[:, tf.newaxis]
+        is_back = gap > 0
+        return Lifetimes(
+            visits=self.visits + visits(transition),
+            returns=self.returns + tf.cast(is_back, tf.float32),
+            days_away=since_first,
+            active_days=self.active_days | (is_back[:, tf.newaxis] & (tf.range(num_days) == day)),
+            reward=self.reward + tf.cast(transition.reward, tf.float32),
+        )
+
+    @property
+    def mean_gap(self) -> tf.Tensor:
+        """The mean days between a visit and the next one; 0 where nobody came back."""
+        return tf.math.divide_no_nan(tf.reduce_sum(self.days_away), tf.reduce_sum(self.returns))
+
+    @property
+    def num_active_days(self) -> tf.Tensor:
+        """[B]: days with a visit."""
+        return tf.reduce_sum(tf.cast(self.active_days, tf.float32), axis=1)
+
+    @property
+    def retention(self) -> tf.Tensor:
+        """[D]: day-N retention, the share of users with a visit on day N after the first one."""
+        return tf.reduce_mean(tf.cast(self.active_days, tf.float32), axis=0)
+
+    @property
+    def rolling_retention(self) -> tf.Tensor:
+        """[D]: the share of users with a visit on day N or later."""
+        later = tf.cumsum(tf.cast(self.active_days, tf.int32), axis=1, reverse=True)
+        return tf.reduce_mean(tf.cast(later > 0, tf.float32), axis=0)

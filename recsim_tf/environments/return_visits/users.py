@@ -1,0 +1,98 @@
+"""Users whom clickbait engages more in a visit, and who come back later and more rarely for it."""
+
+import dataclasses
+from typing import Any
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.dynamics.returning import ReturningUsers
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+
+
+def viewers(dtype: tf.DType = tf.float32) -> LongTermSatisfactionUsers:
+    """The default users of a visit, who remember about five documents.
+
+    RecSim's small sensitivity keeps their satisfaction close to 1/2, so that the most clickbait
+    engages the most in every state.
+    """
+    return LongTermSatisfactionUsers(memory_discount=0.8, dtype=dtype)
+
+
+@gin.configurable
+class ReturnVisitsUsers(ReturningUsers):
+    """Users of long-term satisfaction who come back by what they remember.
+
+    The logarithm of the days until the next visit is normal with the mean gap_loc - gap_sensitivity
+    * x, where x is the net positive exposure in which the visit ended, and the probability that
+    there is no next visit is sigmoid(churn_logit - churn_sensitivity * x). So documents of the end
+    of a visit count more than those of its beginning, which x has partly forgotten. Each day away
+    multiplies x by `daily_memory`, and a visit begins with a new time budget. Nothing is drawn for
+    it.
+
+    That satisfaction brings users back earlier, and that returns are what to optimise, is the
+    setting of Zou et al. 2019, "Reinforcement learning to optimize long-term user engagement in
+    recommender systems", and of Cai et al. 2023, "Reinforcing user retention in a billion scale
+    short video recommender system". The constants are chosen, not fitted: users who meet the most
+    clickbait of ten documents earn 39 % more in a step than those who meet the least, and visit 7
+    times in 30 days instead of 21.
+
+    Args:
+      users: the wrapped users, `LongTermSatisfactionUsers`; by default those of `viewers()`.
+      horizon: days of a lifetime.
+      visit_steps: steps of a visit; or None for a visit that ends with the time budget of the
+        wrapped users, which is whole again in the next one.
+      gap_loc: mean of the logarithm of the days between visits, at an exposure of 0.
+      gap_scale: standard deviation of that logarithm, positive.
+      gap_sensitivity: how much a unit of exposure takes from that mean.
+      churn_logit: logit of the probability that a visit is the last one, at an exposure of 0.
+      churn_sensitivity: how much a unit of exposure takes from that logit.
+      daily_memory: the part of the exposure that is left after a day, in (0, 1].
+      daily_discount: see `ReturningUsers`, whose `kept` and `churn_prob` have no effect here.
+      dtype: that of the wrapped users.
+
+    Raises:
+      ValueError: if a parameter is out of range, or if `users` are others.
+    """
+
+    users: UserModel = dataclasses.field(default_factory=viewers)
+    horizon: float = 30.0
+    visit_steps: int | None = 5
+    gap_loc: Any = parameter(0.7)
+    gap_scale: Any = parameter(0.6, above=0)
+    gap_sensitivity: Any = parameter(0.15)
+    churn_logit: Any = parameter(-4.0)
+    churn_sensitivity: Any = parameter(0.2)
+    daily_memory: Any = parameter(0.95, above=0, high=1)
+
+    def check(self):
+        if not isinstance(self.users, LongTermSatisfactionUsers):
+            raise ValueError(
+                f"users must be LongTermSatisfactionUsers, got {type(self.users).__name__}"
+            )
+        super().check()
+
+    def gap(self, state):
+        exposure = state.user.net_positive_exposure
+        loc = self.per_user("gap_loc") - self.per_user("gap_sensitivity") * exposure
+        return tfd.LogNormal(loc, self.per_user("gap_scale"))
+
+    def churn(self, state):
+        exposure = state.user.net_positive_exposure
+        return tf.sigmoid(
+            self.per_user("churn_logit") - self.per_user("churn_sensitivity") * exposure
+        )
+
+    def restart(self, state):
+        del state
+
+    def next_visit(self, state, days, draws):
+        del draws
+        memory = self.per_user("daily_memory") ** days
+        budget = tf.broadcast_to(self.users.per_user("time_budget"), days.shape)
+        return state.user._replace(
+            net_positive_exposure=memory * state.user.net_positive_exposure, budget=budget
+        )

@@ -1,0 +1,50 @@
+"""Policies by the clickbait of documents, for long-term satisfaction and return visits."""
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.core.explanations import Explained, Explanation
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
+from recsim_tf.environments.long_term_satisfaction import ClickbaitDocuments
+from recsim_tf.policies import fields
+
+
+@gin.configurable(module="recsim_tf.policies")
+def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
+    """A policy that shows the K candidates whose clickbait is closest to a target, the closest
+    first.
+
+    With a target of 1 it is myopic: the most clickbait engages the most now, where the sensitivity
+    of users is small. With 0 it shows kale.
+
+    Args:
+      simulator: of `ClickbaitDocuments`.
+      target: in [0, 1].
+
+    Raises:
+      ValueError: for an environment with queries, other documents, or a target out of range.
+    """
+    fields.require_slates("clickbait_policy", simulator)
+    documents = simulator.documents
+    if not isinstance(documents, ClickbaitDocuments):
+        raise ValueError(
+            f"clickbait_policy needs ClickbaitDocuments, got {type(documents).__name__}"
+        )
+    Range(low=0, high=1).check_number("target", target)
+
+    def distance(observation):
+        seen = observation.documents[..., 0]
+        clickbait = 1 - seen if documents.show_kaleness else seen
+        return tf.abs(clickbait - tf.cast(target, clickbait.dtype))
+
+    def act(observation, policy_state, seed):
+        del seed
+        return tf.math.top_k(-distance(observation), simulator.slate_size).indices, policy_state
+
+    def explain(observation, policy_state, seed):
+        del policy_state, seed
+        return Explanation(candidates={"distance to the target": distance(observation)})
+
+    return Explained(act, explain)
