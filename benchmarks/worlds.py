@@ -2,6 +2,9 @@
 
     python benchmarks/worlds.py [SECTION ...] [--seed=0] [--json=PATH] [--plot=PATH] [--quick]
 
+ecosystem: what a boost for providers costs and brings, see `shared_worlds/ecosystem.py`.
+ecosystem_speed: user-steps a CPU second on one core, see `shared_worlds/ecosystem_speed.py`.
+news: whether to try fresh articles, see `shared_worlds/news.py`.
 returns: visits of learners and rules in return visits, see `shared_worlds/returns.py`.
 
 Without a section, all of them. --plot draws one section, of those that have a figure.
@@ -24,7 +27,7 @@ from shared_worlds.common import Settings
 _FLAGS = flags.FLAGS
 # Each is a module of `shared_worlds`, with `measure(settings)`, and `draw(details, path)` if it has
 # a figure. Its figures begin with its name.
-_SECTIONS = ("returns",)
+_SECTIONS = ("ecosystem", "ecosystem_speed", "news", "returns")
 
 
 def main(argv: Sequence[str]) -> None:
