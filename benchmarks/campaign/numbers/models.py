@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from campaign.numbers import values
+from campaign.numbers import uses, values
 from campaign.numbers.outcomes import Case
 
 import recsim_tf
@@ -17,6 +17,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments import (
     conversation,
     drifting_taste,
+    ecosystem,
     interest_evolution,
     key_terms,
     long_term_satisfaction,
@@ -33,9 +34,7 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
     """Simulators by name, in which every model of every environment occurs, with a value for all
     that may be None.
     """
-    found = {
-        name: functools.partial(recsim_tf.make, name, **_SIZES) for name in recsim_tf.registered()
-    }
+    found = {name: functools.partial(_made, name) for name in recsim_tf.registered()}
     found |= {
         "InterestEvolution-v1, hazard": lambda: recsim_tf.interest_evolution(
             interest_evolution.InterestEvolutionUsers(
@@ -53,6 +52,10 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
         ),
         "InterestEvolution-v1, shared": lambda: recsim_tf.interest_evolution(
             documents=recsim_tf.SharedCandidates(interest_evolution.UtilityVideos()), **_SIZES
+        ),
+        "Ecosystem-v0, leaving": lambda: _made(
+            "Ecosystem-v0",
+            documents=ecosystem.Providers(ecosystem.provider_layout(0), leaving_hazard=0.1),
         ),
         "LongTermSatisfaction-v1, tutorial": lambda: recsim_tf.long_term_satisfaction(
             True, **_SIZES
@@ -107,6 +110,10 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
         name = f"InterestEvolution-v1, {kind.__name__}"
         found[name] = functools.partial(_with_choice_model, kind)
     return found
+
+
+def _made(name: str, **arguments: Any) -> Simulator:
+    return uses.small_simulator(name, **_SIZES, **arguments)
 
 
 def cases(name: str) -> Iterator[Case]:

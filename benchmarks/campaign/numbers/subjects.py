@@ -162,6 +162,19 @@ SUBJECTS = {
     "ClusterBandit": Subject(
         policies.ClusterBandit, lambda: {"simulator": uses.small_simulator()}, uses.slates
     ),
+    **{
+        kind.__name__: Subject(
+            kind,
+            lambda environment=environment: {"simulator": uses.small_simulator(environment)},
+            lambda policy: (
+                policy.simulator.rollout(policy, uses.NUM_USERS, 3, seed=0).transitions.reward
+            ),
+        )
+        for kind, environment in (
+            (policies.Boosting, "Ecosystem-v0"),
+            (policies.Trending, "News-v0"),
+        )
+    },
     "ClickBandit": Subject(
         policies.ClickBandit,
         lambda: {

@@ -27,7 +27,9 @@ NUM_USERS = 4
 @functools.cache
 def small_simulator(name: str = "InterestExploration-v1", **arguments):
     sizes = {"slate_size": 2, "num_candidates": 4, "max_steps": 5}
-    return recsim_tf.make(name, **{**sizes, **arguments})
+    simulator = recsim_tf.make(name, **{**sizes, **arguments})
+    # A few users are a small world.
+    return simulator.replaced(users_per_world=None) if simulator.documents.shared else simulator
 
 
 def small_environment(**arguments) -> SlateEnvironment:
