@@ -46,7 +46,11 @@ _SHORTER = {
     "train": _TRIAL,
     "evaluate": ("Evaluation.num_users = 20",),
     "sessions": ("Evaluation.num_users = 20",),
-    "simulate": ("Evaluation.num_users = 20",),
+    "simulate": (
+        "Evaluation.num_users = 20",
+        "ecosystem.users_per_world = 10",
+        "news.users_per_world = 10",
+    ),
     "fit": (
         "simulated_log.num_sessions = 50",
         "run_fit.posterior = False",

@@ -68,6 +68,7 @@ def test_the_experiment_is_built(name):
 @pytest.mark.parametrize("name", _marked([name for name in SIMULATIONS if name != _SEEKERS]))
 def test_the_simulation_runs(tmp_path, name):
     bindings = ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"]
+    bindings += ["ecosystem.users_per_world = 2", "news.users_per_world = 2"]
     if name == "conversation/movielens.gin":
         ml_100k.write(tmp_path)
         models = ("movielens_users", "movielens_items")

@@ -83,7 +83,7 @@ class ClusteredUsers(UserModel):
     def initial_draws(self, num_users):
         means = self.per_user("means", 3)
         distance = tf.norm(means, axis=-1, keepdims=True)
-        scale = tf.broadcast_to(self.per_user("core_stddev", 3) / (1 + distance), means.shape)
+        scale = tf.ones_like(means) * self.per_user("core_stddev", 3) / (1 + distance)
         logits = -tf.math.log1p(distance[..., 0])
         around = GaussianMixture(loc=means, scale=scale, logits=logits, dtype=self.dtype)
         return around.initial_draws(num_users)
