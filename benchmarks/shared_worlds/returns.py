@@ -50,7 +50,7 @@ _STARTS = {
     "users.gap_loc": Parameter(0.0),
     "users.gap_scale": Parameter(1.0, "positive"),
     "users.gap_sensitivity": Parameter(0.0),
-    "users.churn_logit": Parameter(-2.0),
+    "users.churn_prob": Parameter(0.1, "unit"),
     "users.churn_sensitivity": Parameter(0.0),
     "users.daily_memory": Parameter(0.5, "unit"),
 }

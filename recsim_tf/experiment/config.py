@@ -63,6 +63,7 @@ _ROOMS = (
     "recsim_tf.agents",
     "recsim_tf.choice",
     "recsim_tf.core",
+    "recsim_tf.dynamics",
     "recsim_tf.environments",
     "recsim_tf.experiment.evaluation",
     "recsim_tf.policies",

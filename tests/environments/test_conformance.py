@@ -74,7 +74,7 @@ def loyal_readers(dtype=tf.float32, visit_steps=1, **arguments) -> Simulator:
 
 def loyal_visitors(dtype=tf.float32, **arguments) -> Simulator:
     """Visits of one step in lifetimes that go on to their time limit."""
-    users = ReturnVisitsUsers(viewers(dtype), horizon=1e4, visit_steps=1, churn_logit=-7.0)
+    users = ReturnVisitsUsers(viewers(dtype), horizon=1e4, visit_steps=1, churn_prob=1e-3)
     return recsim_tf.make("ReturnVisits-v0", users=users, dtype=dtype, **arguments)
 
 
@@ -179,7 +179,7 @@ ENVIRONMENTS = {
             "gap_loc",
             "gap_scale",
             "gap_sensitivity",
-            "churn_logit",
+            "churn_prob",
             "churn_sensitivity",
             "daily_memory",
         ),

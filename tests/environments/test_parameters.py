@@ -37,6 +37,7 @@ ACT_BY_A_RULE = {
         "users.document_quality_factor",
     },
     "LongTermSatisfaction-v1": {"users.time_budget"},
+    "ReturnVisits-v0": {"users.users.time_budget"},
     # Only where users say anything after any act.
     "Conversation-v0": {"users.afterthought"},
 }
@@ -85,6 +86,9 @@ def simulator_of(environment_id):
         )
         documents = module.Items(6, 2, directions=users.directions)
         return dataclasses.replace(simulator, users=users, documents=documents)
+    if environment_id == "ReturnVisits-v0":
+        # So that there are several visits.
+        return dataclasses.replace(simulator, users=simulator.users.replaced(visit_steps=1))
     if environment_id == "KeyTerms-v0":
         module = recsim_tf.environments.key_terms
         users, documents = module.KeyTermUsers(3), module.KeyTermDocuments(5, 2, 3, 3)

@@ -27,8 +27,8 @@ class ReturnVisitsUsers(ReturningUsers):
     """Users of long-term satisfaction who come back by what they remember.
 
     The logarithm of the days until the next visit is normal with the mean gap_loc - gap_sensitivity
-    * x, where x is the net positive exposure in which the visit ended, and the probability that
-    there is no next visit is sigmoid(churn_logit - churn_sensitivity * x). So documents of the end
+    * x, where x is the net positive exposure in which the visit ended. The odds that there is no
+    next visit are those of `churn_prob`, times exp(-churn_sensitivity * x). So documents of the end
     of a visit count more than those of its beginning, which x has partly forgotten. Each day away
     multiplies x by `daily_memory`, and a visit begins with a new time budget. Nothing is drawn for
     it.
@@ -48,10 +48,10 @@ class ReturnVisitsUsers(ReturningUsers):
       gap_loc: mean of the logarithm of the days between visits, at an exposure of 0.
       gap_scale: standard deviation of that logarithm, positive.
       gap_sensitivity: how much a unit of exposure takes from that mean.
-      churn_logit: logit of the probability that a visit is the last one, at an exposure of 0.
-      churn_sensitivity: how much a unit of exposure takes from that logit.
+      churn_prob: probability that a visit is the last one, at an exposure of 0.
+      churn_sensitivity: how much a unit of exposure takes from the logit of that probability.
       daily_memory: the part of the exposure that is left after a day, in (0, 1].
-      daily_discount: see `ReturningUsers`, whose `kept` and `churn_prob` have no effect here.
+      daily_discount: see `ReturningUsers`, whose `kept` has no effect here.
       dtype: that of the wrapped users.
 
     Raises:
@@ -64,7 +64,7 @@ class ReturnVisitsUsers(ReturningUsers):
     gap_loc: Any = parameter(0.7)
     gap_scale: Any = parameter(0.6, above=0)
     gap_sensitivity: Any = parameter(0.15)
-    churn_logit: Any = parameter(-4.0)
+    churn_prob: Any = parameter(0.018, low=0, high=1)
     churn_sensitivity: Any = parameter(0.2)
     daily_memory: Any = parameter(0.95, above=0, high=1)
 
@@ -82,9 +82,9 @@ class ReturnVisitsUsers(ReturningUsers):
 
     def churn(self, state):
         exposure = state.user.net_positive_exposure
-        return tf.sigmoid(
-            self.per_user("churn_logit") - self.per_user("churn_sensitivity") * exposure
-        )
+        prob = self.per_user("churn_prob")
+        weight = prob * tf.exp(-self.per_user("churn_sensitivity") * exposure)
+        return weight / (1 - prob + weight)
 
     def restart(self, state):
         del state

@@ -16,6 +16,7 @@ from recsim_tf.gin_trust import Allowed, admit
 _ROOMS = (
     "recsim_tf.choice",
     "recsim_tf.core",
+    "recsim_tf.dynamics",
     "recsim_tf.environments",
     "recsim_tf.fitting.saving.config",
     "recsim_tf.language",

@@ -39,7 +39,7 @@ def test_clickbait_earns_more_in_a_step_and_less_in_a_lifetime():
 
 
 def test_the_gap_and_churn_fall_with_the_exposure():
-    users = ReturnVisitsUsers(gap_loc=1.0, gap_sensitivity=0.5, churn_logit=0.0)
+    users = ReturnVisitsUsers(gap_loc=1.0, gap_sensitivity=0.5, churn_prob=0.5)
     state = users.initial_state(tf.constant([0.5, 0.9]))
     exposure = state.user.net_positive_exposure.numpy()
     np.testing.assert_allclose(users.gap(state).loc, 1 - 0.5 * exposure, rtol=1e-6)
