@@ -4,9 +4,15 @@ from recsim_tf.fitting.checks import check_fit
 from recsim_tf.fitting.checks.predictions import ChoicePredictions, predict_choices
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.estimate.fit import FitResult, fit
-from recsim_tf.fitting.estimate.information import Curvature, Scores, ScoresOrCurvature
+from recsim_tf.fitting.estimate.information import (
+    Curvature,
+    LouisInformation,
+    Scores,
+    ScoresOrCurvature,
+)
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.minibatches import Minibatches
+from recsim_tf.fitting.estimate.monte_carlo_em import MonteCarloEM
 from recsim_tf.fitting.likelihood.likelihood import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs import (
@@ -30,7 +36,9 @@ __all__ = [
     "Curvature",
     "FitResult",
     "LoadedModel",
+    "LouisInformation",
     "Minibatches",
+    "MonteCarloEM",
     "Parameter",
     "ParameterEstimate",
     "ParameterPosterior",

@@ -14,6 +14,7 @@ from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.errors import one_line
+from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimates
 from recsim_tf.fitting.estimate.folder import FitFolder, SearchState
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
@@ -112,7 +113,8 @@ def fit(
         initial draws are (), each session gets a mean-field posterior of them, whose prior is the
         model's own distribution of initial draws; or `num_draws` sum them out. If only a class is
         missing, as the type of a user, it is summed out instead.
-      search: `LBFGS(...)` or `Minibatches(...)`; None for `LBFGS()`.
+      search: `LBFGS(...)`, `Minibatches(...)`, or `MonteCarloEM(...)`, which draws what the log
+        lacks by chains for each session; None for `LBFGS()`.
       uncertainty: where standard errors come from: `Scores()`, `Curvature()`, or by default
         `ScoresOrCurvature()`, which takes scores where they are known; None for no standard errors.
       held_out: part of the sessions that is kept apart, in (0, 1); or other sessions; or None.
@@ -145,7 +147,7 @@ def fit(
     """
     search = LBFGS() if search is None else search
     if not isinstance(search, Search):
-        raise ValueError(f"search must be LBFGS() or Minibatches(), got {search!r}")
+        raise ValueError(f"search must be LBFGS(), Minibatches() or MonteCarloEM(), got {search!r}")
     if not isinstance(uncertainty, Uncertainty | None):
         raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
     check_at_least(1, num_starts=num_starts, checkpoint_interval=checkpoint_interval)
@@ -160,11 +162,11 @@ def fit(
     elif held_out is not None:
         Range(above=0, below=1).check_number("held_out", held_out)
         train, other = log.split(held_out, seed)
-    check_starts(simulator, parameters)
+    check_starts(simulator, parameters, train.num_sessions if search.by_session else None)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
-    options = (search.batch_size, jit_compile, num_particles, seed, num_draws)
-    likelihood = LogLikelihood(fitted, train, *options)
+    options = (jit_compile, seed, num_particles, num_draws)
+    likelihood = search.likelihood(fitted, train, *options)
     if likelihood.initial_posterior is not None and other is not None:
         raise ValueError(
             "held_out must be None where the log lacks the users' initial draws: they would have to"
@@ -176,7 +178,7 @@ def fit(
     check_parameters_act(likelihood)
     problem = Problem(
         likelihood,
-        None if other is None else LogLikelihood(fitted, other, *options),
+        None if other is None else search.likelihood(fitted, other, *options),
         FitFolder(folder, _described(search, likelihood, seed), checkpoint_interval, stop),
         seed,
         progress,
@@ -196,7 +198,9 @@ def fit(
             f" parameter a support that keeps it within; the estimates are {values}"
         ) from error
     initial_draws: Nest = ()
-    if likelihood.initial_posterior is not None:
+    if isinstance(likelihood, ChainLikelihood):
+        initial_draws = likelihood.initial_draws()
+    elif likelihood.initial_posterior is not None:
         prior = fitted_simulator.users.initial_draws(likelihood.num_sessions)
         initial_draws = likelihood.initial_posterior.center(
             prior.experimental_default_event_space_bijector()
@@ -204,11 +208,11 @@ def fit(
     return FitResult(
         simulator=fitted_simulator,
         estimates=found.by_name,
-        log_likelihood=likelihood.total()[0],
+        log_likelihood=likelihood.value(),
         held_out_log_likelihood=(
             None
             if problem.held_out is None
-            else problem.held_out.total()[0] / problem.held_out.num_steps
+            else problem.held_out.value() / problem.held_out.num_steps
         ),
         history=best.progress.history,
         converged=best.progress.converged,
@@ -248,12 +252,22 @@ def _best_search(search: Search, problem: Problem, num_starts: int) -> SearchSta
     return max(found, key=lambda state: state.progress.objective)
 
 
-def check_starts(simulator: Simulator, parameters: Mapping[str, Parameter]) -> None:
-    """Raises a ValueError for a start that has more axes than its parameter, or no number."""
+def check_starts(
+    simulator: Simulator, parameters: Mapping[str, Parameter], num_sessions: int | None = None
+) -> None:
+    """Raises a ValueError for a start that has more axes than its parameter, or no number.
+
+    Args:
+      simulator: has the parameters.
+      parameters: by name.
+      num_sessions: of the log, where a parameter may have a start for each of them.
+    """
     for name, one in parameters.items():
         if one.start is None:
             continue
         shape, rank = np.shape(one.start), simulator.parameter_spec(name).rank
+        if len(shape) == rank + 1 and shape[0] == num_sessions:
+            continue
         if len(shape) > rank or 0 in shape:
             raise ValueError(
                 f"the start of {name} must be a number or have {rank} axes, got the shape"

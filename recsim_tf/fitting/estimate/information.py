@@ -10,10 +10,12 @@ from collections.abc import Callable
 import gin
 import numpy as np
 
+from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.scores import ScoresUnknownError, check_scores, session_scores
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
+from recsim_tf.fitting.validation import check_at_least
 
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.
 _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
@@ -28,6 +30,11 @@ class Uncertainty(abc.ABC):
             raise ValueError(
                 "uncertainty must be None or ScoresOrCurvature() where posteriors are fitted, which"
                 f" have standard errors of their own, got {self}"
+            )
+        if isinstance(likelihood, ChainLikelihood):
+            raise ValueError(
+                "uncertainty must be LouisInformation(), ScoresOrCurvature() or None with"
+                f" MonteCarloEM, got {self}"
             )
 
     @abc.abstractmethod
@@ -70,33 +77,76 @@ class Curvature(Uncertainty):
     """
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        fitted = likelihood.fitted
-        prior = _prior_information(fitted)
+        return _observed_information(likelihood)
 
-        def gradient():
-            return flatten(likelihood.total()[1])
 
-        first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
-        first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
-        errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
-        steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
-        return _curvature(fitted, gradient, steps) + prior
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class LouisInformation(Uncertainty):
+    """By Louis' identity, for `MonteCarloEM`: the mean curvature of the log-density of all that was
+    drawn, less the covariance of its gradients over the posterior of what the log lacks (Louis
+    1982, "Finding the observed information matrix when using the EM algorithm").
+
+    Args:
+      sweeps: of the chains, whose positions are taken for the posterior.
+      num_moves: of each chain between them.
+    """
+
+    sweeps: int = 10
+    num_moves: int = 10
+
+    def __post_init__(self):
+        check_at_least(1, sweeps=self.sweeps, num_moves=self.num_moves)
+
+    def check(self, likelihood: LogLikelihood) -> None:
+        if not isinstance(likelihood, ChainLikelihood):
+            raise ValueError(f"uncertainty must be {self} with MonteCarloEM only")
+
+    def information(self, likelihood: LogLikelihood) -> np.ndarray:
+        assert isinstance(likelihood, ChainLikelihood)
+        scores, curvatures = [], []
+        for sweep in range(self.sweeps):
+            likelihood.move(1.0, self.num_moves, seed=sweep)
+            scores.append(likelihood.session_scores())
+            curvatures.append(_observed_information(likelihood))
+        by_chain = np.concatenate(scores)
+        deviations = by_chain - by_chain.mean(axis=0)
+        missing = np.einsum("csp,csq->pq", deviations, deviations) / len(by_chain)
+        return np.mean(curvatures, axis=0) - missing
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoresOrCurvature(Uncertainty):
     """Scores where all parameters are scalars that may differ between users and the likelihood is
-    exact, else curvature. Where posteriors are fitted they have standard errors of their own.
+    exact, else curvature; with `MonteCarloEM` Louis' identity. Where posteriors are fitted they
+    have standard errors of their own.
     """
 
     def check(self, likelihood: LogLikelihood) -> None:
         del likelihood
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
+        if isinstance(likelihood, ChainLikelihood):
+            return LouisInformation().information(likelihood)
         if _have_scores(likelihood):
             with contextlib.suppress(ScoresUnknownError):
                 return Scores().information(likelihood)
         return Curvature().information(likelihood)
+
+
+def _observed_information(likelihood: LogLikelihood | ChainLikelihood) -> np.ndarray:
+    """[P, P]: the curvature of a log-likelihood and of the priors, by differences of gradients."""
+    fitted = likelihood.fitted
+    prior = _prior_information(fitted)
+
+    def gradient():
+        return flatten(likelihood.total()[1])
+
+    first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
+    first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
+    errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
+    steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
+    return _curvature(fitted, gradient, steps) + prior
 
 
 def _have_scores(likelihood: LogLikelihood) -> bool:

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from recsim_tf.fitting.estimate.folder import FitFolder, SearchState
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 
 
 class Problem(NamedTuple):
@@ -22,8 +24,26 @@ class Search(abc.ABC):
 
     # What a row of the history is.
     step_name: ClassVar[str]
+    # Whether a parameter may have a value for each session.
+    by_session: ClassVar[bool] = False
     # Sessions that are scored at once, by the search and wherever else the fit scores its log.
     batch_size: int
+
+    def likelihood(
+        self,
+        fitted: FittedSimulator,
+        log: Sessions,
+        jit_compile: bool,
+        seed: int,
+        num_particles: int | None,
+        num_draws: int | None,
+    ) -> Any:
+        """The likelihood of a log that the search maximises; by default a `LogLikelihood`. The
+        arguments are those of `fit`.
+        """
+        return LogLikelihood(
+            fitted, log, self.batch_size, jit_compile, num_particles, seed, num_draws
+        )
 
     def check(self, likelihood: LogLikelihood) -> None:
         """Raises a ValueError where the search cannot maximise this likelihood."""

@@ -253,6 +253,10 @@ class LogLikelihood:
             ]
         )
 
+    def value(self) -> float:
+        """The sum over all sessions."""
+        return self.total()[0]
+
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The sum over all sessions, and its gradients."""
         total = 0.0

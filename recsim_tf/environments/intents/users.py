@@ -1,0 +1,100 @@
+"""Users with an intent that nobody sees."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.core import validation
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.dynamics import GaussianMixture
+from recsim_tf.environments.intents.documents import IntentDocuments
+
+
+class IntentState(NamedTuple):
+    """State of users with an intent."""
+
+    intent: tf.Tensor  # [B, F]
+    satisfaction: tf.Tensor  # [B]
+    best: tf.Tensor  # [B]: 2 plus the affinity to the best document of the last slate, 0 at first
+
+
+@gin.configurable
+class IntentUsers(UserModel):
+    """Users who look for an intent, RecSim NG 0.1.2's `ModelLearningDemoUser`.
+
+    The intent g is drawn from an equal mixture of normals around the F unit vectors, and stays. The
+    affinity to a document v is -|g - v|. A user chooses by affinity + 2 + satisfaction, or nothing,
+    whose score is 0. With m the largest affinity of a slate plus 2, the satisfaction becomes
+    N(sensitivity * satisfaction + m - (m of the slate before), noise): users whom slates suit less
+    and less choose nothing. The satisfaction itself is drawn, so a log holds it as the innovation.
+
+    Args:
+      num_features: F.
+      intent_variance: of each feature around its unit vector.
+      sensitivity: the part of the satisfaction that a step keeps.
+      initial_satisfaction: before the first slate.
+      noise: standard deviation of the satisfaction; RecSim NG's text says 0.1, its code 0.01.
+      choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of 0.
+      dtype: tf.float32 or tf.float64.
+    """
+
+    num_features: int = 3
+    intent_variance: Any = parameter(0.1, above=0)
+    sensitivity: Any = parameter(0.8)
+    initial_satisfaction: Any = parameter(5.0)
+    noise: Any = parameter(0.01, above=0)
+    choice_model: choice.ChoiceModel = dataclasses.field(
+        default_factory=lambda: choice.MultinomialLogit(no_click_mass=0.0)
+    )
+
+    def check(self):
+        validation.check_count(num_features=self.num_features)
+
+    def check_documents(self, documents, slate_size):
+        if isinstance(documents, IntentDocuments) and documents.num_features != self.num_features:
+            raise ValueError(
+                f"documents must have the num_features={self.num_features} of users, got"
+                f" {documents.num_features}"
+            )
+
+    def initial_draws(self, num_users):
+        centres = tf.eye(self.num_features, dtype=self.dtype)
+        scale = tf.ones_like(centres) * tf.sqrt(self.per_user("intent_variance", 3))
+        around = GaussianMixture(loc=centres, scale=scale, dtype=self.dtype)
+        return around.initial_draws(num_users)
+
+    def initial_state(self, draws):
+        satisfaction = tf.broadcast_to(self.per_user("initial_satisfaction"), draws.shape[:1])
+        return IntentState(draws, satisfaction, tf.zeros_like(satisfaction))
+
+    def response(self, state, slate):
+        scores = _affinity(state, slate) + 2 + state.satisfaction[:, tf.newaxis]
+        return self.choice_model(scores, slate.mask)
+
+    def innovation(self, state, slate, response):
+        kept = self.per_user("sensitivity") * state.satisfaction
+        return tfd.Normal(kept + _best(state, slate) - state.best, self.per_user("noise"))
+
+    def update(self, state, slate, response, innovation):
+        return IntentState(state.intent, innovation, _best(state, slate))
+
+    def observe(self, state):
+        """Nothing: [B, 0]."""
+        return state.intent[:, :0]
+
+
+def _affinity(state, slate):
+    return -tf.norm(state.intent[:, tf.newaxis] - slate.documents, axis=-1)
+
+
+def _best(state, slate):
+    """[B]: 2 plus the largest affinity of a slate; 0 for an empty one."""
+    affinity = _affinity(state, slate) + 2
+    lowest = tf.constant(affinity.dtype.min, affinity.dtype)
+    best = tf.reduce_max(tf.where(slate.mask, affinity, lowest), axis=1)
+    return tf.where(tf.reduce_any(slate.mask, axis=1), best, tf.zeros_like(best))

@@ -1,0 +1,157 @@
+"""Monte Carlo EM where everything has a closed form: x ~ N(mean, 1), and every step shows x with
+noise of standard deviation 1/2.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import recsim_tf
+from recsim_tf.choice import MultinomialLogit
+from recsim_tf.environments.intents import intents
+from recsim_tf.fitting import (
+    Curvature,
+    LouisInformation,
+    MonteCarloEM,
+    Parameter,
+    fit,
+    simulated_log,
+)
+
+NUM_SESSIONS, NUM_STEPS, NOISE = 40, 3, 0.5
+
+
+class Measured(recsim_tf.UserModel):
+    mean: Any = recsim_tf.parameter(1.0)
+    offset: Any = recsim_tf.parameter(0.0)
+
+    def initial_draws(self, num_users):
+        mean = tf.broadcast_to(self.per_user("mean"), [num_users])
+        return tfd.Normal(mean, tf.ones([], self.dtype))
+
+    def response(self, state, slate):
+        return MultinomialLogit()(tf.zeros_like(slate.documents), slate.mask)
+
+    def innovation(self, state, slate, response):
+        return tfd.Normal(state + self.per_user("offset"), tf.constant(NOISE, self.dtype))
+
+    def observe(self, state):
+        return state[:, tf.newaxis][:, :0]
+
+
+class Blanks(recsim_tf.DocumentModel):
+    def candidates(self, num_corpora, num_candidates, corpus, user):
+        return tfd.Independent(tfd.Normal(tf.zeros([num_corpora, num_candidates]), 1.0), 1)
+
+    def observe(self, documents):
+        return documents
+
+
+def simulator():
+    return recsim_tf.Simulator(Measured(), Blanks(), 1, 1)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return simulated_log(simulator(), NUM_SESSIONS, NUM_STEPS, 0, latent=("initial",))
+
+
+@pytest.fixture(scope="module")
+def result(log):
+    search = MonteCarloEM(150, num_chains=20, num_moves=5, learning_rate=0.05)
+    parameters = {"users.mean": Parameter(0.0)}
+    return fit(simulator(), parameters, log, search, progress=False, jit_compile=True)
+
+
+def test_the_estimate_and_its_error_are_those_of_the_marginal_likelihood(log, result):
+    """The mean of a session is N(mean, 1 + noise^2 / T)."""
+    means = log.innovation.mean(axis=1)
+    error = np.sqrt((1 + NOISE**2 / NUM_STEPS) / NUM_SESSIONS)
+    estimate = result.estimates["users.mean"]
+    assert estimate.value == pytest.approx(means.mean(), abs=0.2 * error)
+    assert estimate.standard_error == pytest.approx(error, rel=0.1)
+
+
+def test_the_log_likelihood_is_that_of_the_closed_form(log, result):
+    mean = result.estimates["users.mean"].value
+    covariance = np.ones([NUM_STEPS, NUM_STEPS]) + NOISE**2 * np.eye(NUM_STEPS)
+    normal = tfd.MultivariateNormalTriL(
+        np.full(NUM_STEPS, mean, np.float32), np.linalg.cholesky(covariance).astype(np.float32)
+    )
+    expected = float(tf.reduce_sum(normal.log_prob(log.innovation)))
+    assert result.log_likelihood == pytest.approx(expected, abs=1)
+
+
+def test_the_initial_draws_are_posterior_means(log, result):
+    """With the prior N(m, 1) the posterior mean of x is between m and the mean of what was seen."""
+    prior, seen = result.estimates["users.mean"].value, log.innovation.mean(axis=1)
+    precision = NUM_STEPS / NOISE**2
+    expected = (prior + precision * seen) / (1 + precision)
+    found = result.initial_draws.numpy()
+    # 20 chains, whose deviation is that of the posterior.
+    standard_error = 1 / np.sqrt((1 + precision) * 20)
+    assert np.abs(found - expected).max() < 5 * standard_error
+
+
+def test_a_parameter_may_have_a_value_for_each_session(log):
+    search = MonteCarloEM(40, num_chains=20, num_moves=5, learning_rate=0.1)
+    few = log.take(range(3))
+    start = {"users.offset": Parameter(np.full(3, 0.5))}
+    # What x takes of the information is 92 % of it, so its variance must be known well.
+    options = {"uncertainty": LouisInformation(sweeps=100, num_moves=3), "progress": False}
+    result = fit(simulator(), start, few, search, jit_compile=True, **options)
+    # Of one session x is between 1 and its mean, and the offset takes all that is left.
+    expected = few.innovation.mean(axis=1) - 1
+    estimate = result.estimates["users.offset"]
+    assert estimate.value.shape == (3,)
+    np.testing.assert_allclose(estimate.value, expected, atol=0.5)
+    error = np.sqrt(1 + NOISE**2 / NUM_STEPS)
+    np.testing.assert_allclose(estimate.standard_error, error, rtol=0.4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_particles": 10}, "num_particles must be None with MonteCarloEM, .*, got 10"),
+        ({"uncertainty": Curvature()}, r"uncertainty must be LouisInformation\(\), .* got Curv"),
+    ],
+)
+def test_what_does_not_go_with_chains_is_refused(log, arguments, message):
+    search, parameters = MonteCarloEM(2, num_chains=2), {"users.mean": Parameter(0.0)}
+    with pytest.raises(ValueError, match=message):
+        fit(simulator(), parameters, log, search, progress=False, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_chains": 0}, "num_chains must be .* 1"),
+        ({"annealing": 1.0}, r"annealing must be in \[0, 1\), got 1"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MonteCarloEM(**arguments)
+
+
+def test_a_log_that_lacks_nothing_is_refused():
+    log = simulated_log(simulator(), 3, 2)
+    with pytest.raises(ValueError, match="the log must lack the initial draws or the innovations"):
+        fit(simulator(), {"users.mean": Parameter(0.0)}, log, MonteCarloEM(2), progress=False)
+
+
+@pytest.mark.slow
+def test_the_sensitivity_of_hidden_intents_is_found():
+    """RecSim NG's demonstration: five users with a sensitivity each, from five steps."""
+    simulator = intents()
+    log = simulated_log(simulator, 5, 5, 4, latent=("initial",))
+    start = {"users.sensitivity": Parameter(np.linspace(0, 1, 5))}
+    search = MonteCarloEM()
+    result = fit(simulator, start, log, search, progress=False, jit_compile=True)
+    estimate = result.estimates["users.sensitivity"]
+    np.testing.assert_allclose(estimate.value, 0.8, atol=0.02)
+    true = simulated_log(simulator, 5, 5, 4).initial
+    assert np.sqrt(np.mean((result.initial_draws - true) ** 2)) < 0.1
