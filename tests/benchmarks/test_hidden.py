@@ -1,0 +1,13 @@
+import numpy as np
+import pytest
+
+from tests.benchmarks.runs import quick_run
+
+SECTIONS = {"latent": ["latent.mae", "latent.worst", "latent.seconds_per_iteration"]}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_quick_run_of_a_section_gives_its_figures(tmp_path, section):
+    content, printed = quick_run(tmp_path, "hidden.py", section)
+    assert np.isfinite([content["figures"][name] for name in SECTIONS[section]]).all()
+    assert "not reached" not in printed
