@@ -19,6 +19,9 @@ from recsim_tf.dynamics.named import joint, masked, part
 from recsim_tf.dynamics.returning.records import MAX_VISIT, ReturningObservation, ReturningState
 from recsim_tf.dynamics.returning.wording import ReturningWording
 
+# Of days: float32 has no numbers for the exponential of much more.
+LARGEST_LOG = 50.0
+
 
 @gin.configurable
 class ReturningUsers(UserModel):
@@ -51,11 +54,11 @@ class ReturningUsers(UserModel):
       kept: names of the fields of the wrapped users' state that stay as they are until the next
         visit; the state is then a NamedTuple or a dictionary.
       visit_steps: None, or the steps after which a visit ends at the latest.
-      gap_loc: mean of the logarithm of the days between two visits.
+      gap_loc: mean of the logarithm of the days between two visits, in [-50, 50].
       gap_scale: standard deviation of that logarithm, positive.
       churn_prob: probability that a visit is the last one, in [0, 1].
       daily_discount: None, or what a reward of tomorrow is worth today, in (0, 1].
-      dtype: that of the wrapped users, whatever is given.
+      dtype: that of the wrapped users, which is taken by default.
 
     Raises:
       ValueError: if an argument is out of range, or if `users` is no user model.
@@ -65,21 +68,20 @@ class ReturningUsers(UserModel):
     horizon: float = 30.0
     kept: tuple[str, ...] = ()
     visit_steps: int | None = None
-    gap_loc: Any = parameter(0.5)
+    gap_loc: Any = parameter(0.5, low=-LARGEST_LOG, high=LARGEST_LOG)
     gap_scale: Any = parameter(1.0, above=0)
     churn_prob: Any = parameter(0.0, low=0, high=1)
     daily_discount: float | None = None
 
-    def __post_init__(self) -> None:
-        if isinstance(self.users, UserModel):
-            self.dtype = self.users.dtype
-        super().__post_init__()
-
     def check(self):
         if not isinstance(self.users, UserModel):
             raise ValueError(f"users must be a UserModel, got {type(self.users).__name__}")
+        if self.dtype not in (tf.float32, self.users.dtype):
+            name = self.users.dtype.name
+            raise ValueError(f"dtype must be that of users, {name}, got {self.dtype.name}")
+        self.dtype = self.users.dtype
         Range(above=0).check_number("horizon", self.horizon)
-        are_names = isinstance(self.kept, tuple | list) and all(
+        are_names = isinstance(self.kept, tuple) and all(
             isinstance(name, str) for name in self.kept
         )
         if not are_names:

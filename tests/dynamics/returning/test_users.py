@@ -209,6 +209,11 @@ class NormalGaps(ReturningUsers):
             lambda: ReturningUsers(Readers(), kept="taste"),
             "kept must be a tuple of names of fields, got",
         ),
+        (
+            lambda: ReturningUsers(Readers(), dtype=tf.float64),
+            "dtype must be that of users, float32, got float64",
+        ),
+        (lambda: ReturningUsers(Readers(), gap_loc=1e30), r"gap_loc must be in \[-50, 50\]"),
         (lambda: ReturningUsers(None), "users must be a UserModel, got NoneType"),
     ],
 )
