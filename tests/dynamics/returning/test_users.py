@@ -198,6 +198,21 @@ def test_days_may_be_discounted():
     assert ReturningReaders(Readers()).discount(state, later) is None
 
 
+def test_agents_see_the_discount_of_the_days_that_pass():
+    simulator = readers()
+    users = simulator.users.replaced(daily_discount=0.9)
+    simulator = simulator.replaced(users=users)
+    recsim_tf.check(simulator)
+    trajectory = rollout(simulator)
+    transitions, days = trajectory.transitions, visits_of(trajectory).days
+    stays = transitions.active & ~transitions.terminated & ~transitions.truncated
+    found = tf.boolean_mask(transitions.discount, stays)
+    np.testing.assert_allclose(found, 0.9 ** tf.boolean_mask(days, stays), rtol=1e-4)
+    assert 0 < np.mean(found < 1) < 1
+    ends = tf.boolean_mask(transitions.discount, transitions.terminated)
+    np.testing.assert_array_equal(ends, 0)
+
+
 class NormalGaps(ReturningUsers):
     def gap(self, state):
         return tfd.Normal(tf.ones_like(state.day), 1.0)
