@@ -95,7 +95,11 @@ def assert_same_sessions(trajectory, expected):
     [
         *((environment_id, {}) for environment_id in recsim_tf.registered()),
         *(
-            (environment_id, {"dtype": tf.float64, "resample_documents": False})
+            pytest.param(
+                environment_id,
+                {"dtype": tf.float64, "resample_documents": False},
+                marks=pytest.mark.slow,
+            )
             for environment_id in (
                 "Conversation-v0",
                 "InterestEvolution-v1",

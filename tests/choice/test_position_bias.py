@@ -24,6 +24,14 @@ def test_each_reading_gives_the_probabilities_of_its_formula(no_click):
     np.testing.assert_allclose(choice_of(no_click).probs[0], PROBS[no_click], rtol=1e-12)
 
 
+def test_a_bias_that_is_added_to_logits_is_an_attention_of_its_exponential():
+    logits, bias, no_click = np.array([1.0, 0.0, -1.0]), -0.7, 0.5
+    model = PositionBiasedProportional(0.0, np.exp(no_click), np.exp(bias), "unscaled")
+    weights = np.exp([*(logits + bias * np.arange(3)), no_click])
+    found = model(tf.constant([np.exp(logits)])).probs[0]
+    np.testing.assert_allclose(found, weights / weights.sum(), rtol=1e-12)
+
+
 @pytest.mark.parametrize("no_click", ["kept", "unscaled", "rest"])
 def test_without_decay_the_choice_is_multinomial(no_click):
     np.testing.assert_allclose(

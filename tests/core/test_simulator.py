@@ -471,6 +471,24 @@ def test_a_rollout_goes_on_from_a_state(auto_reset):
     np.testing.assert_allclose(rewards, expected)
 
 
+def test_the_start_of_users_is_found_by_the_gradient_of_what_was_seen():
+    simulator = toy_simulator()
+    start = simulator.reset(5, seed=0)
+
+    def ratings(level):
+        state = start._replace(user=start.user._replace(level=level))
+        later = simulator.rollout(first_positions(2), 5, 2, seed=1, state=state)
+        return later.transitions.response.rating
+
+    guess = tf.Variable(tf.zeros([5]))
+    with tf.GradientTape() as tape:
+        errors = ratings(guess) - ratings(start.user.level)
+        loss = tf.reduce_sum(tf.reduce_mean(errors**2, axis=[0, 2]))
+    # A rating is a level plus noise, so the loss is quadratic and one step is enough.
+    guess.assign_sub(0.5 * tape.gradient(loss, guess))
+    np.testing.assert_allclose(guess, start.user.level, rtol=1e-4)
+
+
 def test_what_came_before_a_state_is_not_scored_and_cannot_be_logged():
     simulator = toy_simulator()
     begun = simulator.rollout(first_positions(2), 4, 2, seed=1)

@@ -184,6 +184,16 @@ def test_a_random_walk_is_scored_as_by_hand():
     np.testing.assert_allclose(log_prob, [-4.256816], atol=1e-5)
 
 
+def test_the_likelihood_of_a_walk_has_the_gradient_of_its_closed_form():
+    scale = tf.Variable(2.0)
+    component = dynamics.LinearGaussian(1, noise=scale, centred=True)
+    observed = dynamics.Paths((), tf.constant([[[1.0]], [[3.0]], [[2.0]]]), ())
+    with tf.GradientTape() as tape:
+        log_prob = dynamics.paths_log_prob(component, observed)
+    # Each step x adds x^2 / s^3 - 1 / s.
+    np.testing.assert_allclose(tape.gradient(log_prob, scale), 6 / 8 - 3 / 2, rtol=1e-6)
+
+
 class Chained(dynamics.Component):
     """Two draws of a step, the second given the first."""
 

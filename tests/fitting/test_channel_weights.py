@@ -43,6 +43,7 @@ def log():
 
 
 @pytest.mark.filterwarnings("ignore")  # Keras warns of its own dependencies.
+@pytest.mark.slow
 def test_a_fit_keeps_trained_weights_and_a_saved_model_has_them(simulator, log, tmp_path):
     weights = fitting.trained_weights(simulator, log, max_passes=20)
     parameters = {

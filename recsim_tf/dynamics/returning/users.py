@@ -1,6 +1,5 @@
 """A user model of which a session is a lifetime of many visits."""
 
-from collections.abc import Collection
 from typing import Any
 
 import gin
@@ -10,7 +9,6 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import Given, ReturnTime
-from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, shown
 from recsim_tf.core.types import Nest
@@ -18,10 +16,14 @@ from recsim_tf.core.wording import Wording, wording_of
 from recsim_tf.dynamics.named import joint, masked, part
 from recsim_tf.dynamics.returning.records import MAX_VISIT, ReturningObservation, ReturningState
 from recsim_tf.dynamics.returning.wording import ReturningWording
+from recsim_tf.dynamics.returning.wrapped import WrappedUsers
+
+# Of days: float32 has no numbers for the exponential of much more.
+LARGEST_LOG = 50.0
 
 
 @gin.configurable
-class ReturningUsers(UserModel):
+class ReturningUsers(WrappedUsers):
     """Users who come back: a session of this model is a lifetime, in which users of another model
     visit again and again.
 
@@ -51,35 +53,32 @@ class ReturningUsers(UserModel):
       kept: names of the fields of the wrapped users' state that stay as they are until the next
         visit; the state is then a NamedTuple or a dictionary.
       visit_steps: None, or the steps after which a visit ends at the latest.
-      gap_loc: mean of the logarithm of the days between two visits.
+      gap_loc: mean of the logarithm of the days between two visits, in [-50, 50].
       gap_scale: standard deviation of that logarithm, positive.
       churn_prob: probability that a visit is the last one, in [0, 1].
       daily_discount: None, or what a reward of tomorrow is worth today, in (0, 1].
-      dtype: that of the wrapped users, whatever is given.
+      dtype: that of the wrapped users, which is taken by default.
 
     Raises:
       ValueError: if an argument is out of range, or if `users` is no user model.
     """
 
-    users: UserModel
     horizon: float = 30.0
     kept: tuple[str, ...] = ()
     visit_steps: int | None = None
-    gap_loc: Any = parameter(0.5)
+    gap_loc: Any = parameter(0.5, low=-LARGEST_LOG, high=LARGEST_LOG)
     gap_scale: Any = parameter(1.0, above=0)
     churn_prob: Any = parameter(0.0, low=0, high=1)
     daily_discount: float | None = None
 
-    def __post_init__(self) -> None:
-        if isinstance(self.users, UserModel):
-            self.dtype = self.users.dtype
-        super().__post_init__()
-
     def check(self):
-        if not isinstance(self.users, UserModel):
-            raise ValueError(f"users must be a UserModel, got {type(self.users).__name__}")
+        super().check()
+        if self.dtype not in (tf.float32, self.users.dtype):
+            name = self.users.dtype.name
+            raise ValueError(f"dtype must be that of users, {name}, got {self.dtype.name}")
+        self.dtype = self.users.dtype
         Range(above=0).check_number("horizon", self.horizon)
-        are_names = isinstance(self.kept, tuple | list) and all(
+        are_names = isinstance(self.kept, tuple) and all(
             isinstance(name, str) for name in self.kept
         )
         if not are_names:
@@ -152,12 +151,6 @@ class ReturningUsers(UserModel):
         num_users = nests.num_rows(user)
         day, count = tf.zeros([num_users], self.dtype), tf.zeros([num_users], tf.int32)
         return ReturningState(user, day=day, days_away=day, visit=count + 1, step=count)
-
-    def response(self, state, slate):
-        return self.users.response(state.user, slate)
-
-    def outcome(self, state, slate, draw):
-        return self.users.outcome(state.user, slate, draw)
 
     def innovation(self, state, slate, response):
         inner = self.users.innovation(state.user, slate, response)
@@ -244,7 +237,7 @@ class ReturningUsers(UserModel):
         ends = departure if is_last is None else departure | is_last
         return Given(tf.cast(ends, tf.int32), self.dtype)
 
-    # What agents see, and the rest of a user model.
+    # What is seen.
 
     def observe(self, state):
         return ReturningObservation(
@@ -263,31 +256,6 @@ class ReturningUsers(UserModel):
             visit=Bounds(1, MAX_VISIT),
             step=Bounds(0, self.visit_steps),
         )
-
-    def observe_response(self, response):
-        return self.users.observe_response(response)
-
-    def response_bounds(self):
-        return self.users.response_bounds()
-
-    def recorded_draw(self, slate, seen):
-        return self.users.recorded_draw(slate, seen)
-
-    def evidence(self, seen):
-        return self.users.evidence(seen)
-
-    def prepared(self, draw, fitted: Collection[str]):
-        inner = [name.removeprefix("users.") for name in fitted if name.startswith("users.")]
-        return self.users.prepared(draw, inner)
-
-    def likelihood(self, state, slate, seen):
-        return self.users.likelihood(state.user, slate, seen)
-
-    def turn_conditions(self, turn):
-        return self.users.turn_conditions(turn)
-
-    def check_documents(self, documents, slate_size):
-        self.users.check_documents(documents, slate_size)
 
     def wording(self) -> Wording:
         return ReturningWording(wording_of(self.users))

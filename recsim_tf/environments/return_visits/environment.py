@@ -24,13 +24,13 @@ def return_visits(
 ) -> Simulator:
     """Return visits, "ReturnVisits-v0": clickbait engages more in a visit and costs later visits.
 
-    A session is a lifetime of 60 days with many visits of 10 steps. Observation: `user` is a
-    `dynamics.ReturningObservation`, whose `user` [B, 0] is nothing: the `day` and the `days_away`
-    before this visit, [B], the `visit`, int32 [B], and its `step`, int32 [B]. `documents` has the
-    clickbait in [0, 1], [B, N, 1]. `response` to the last slate has `clicked` [B, K] and
-    `engagement` [B, K], clipped to [0, 100]. Reward: engagement, not clipped. The user consumes
-    position 0, so the other positions have no effect. A lifetime ends where the user does not come
-    back within its days.
+    A session is a lifetime of 30 days with many visits of 5 steps. Observation: `user` is a
+    `dynamics.ReturningObservation`, whose `user` [B, 0] is nothing: `time` and `time_away`, [B], in
+    [0, 1], are parts of the horizon; `visit`, int32 [B], in [1, 10]; `step`, int32 [B], in [0, 5].
+    `documents` has the clickbait in [0, 1], [B, N, 1]. `response` to the last slate has `clicked`
+    [B, K] and `engagement` [B, K], clipped to [0, 100]. Reward: engagement, not clipped. The user
+    consumes position 0, so the other positions have no effect. A lifetime ends where the user is
+    not seen again within its days.
 
         simulator = recsim_tf.make("ReturnVisits-v0")
         state = simulator.reset(num_users=1000, seed=0)

@@ -7,9 +7,11 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import validation
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.dynamics.returning import ReturningUsers
+from recsim_tf.dynamics.returning import ReturningState, ReturningUsers
+from recsim_tf.dynamics.returning.users import LARGEST_LOG
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 
 
@@ -43,8 +45,7 @@ class ReturnVisitsUsers(ReturningUsers):
     Args:
       users: the wrapped users, `LongTermSatisfactionUsers`; by default those of `viewers()`.
       horizon: days of a lifetime.
-      visit_steps: steps of a visit; or None for a visit that ends with the time budget of the
-        wrapped users, which is whole again in the next one.
+      visit_steps: steps of a visit, if the time budget of the wrapped users is not smaller.
       gap_loc: mean of the logarithm of the days between visits, at an exposure of 0.
       gap_scale: standard deviation of that logarithm, positive.
       gap_sensitivity: how much a unit of exposure takes from that mean.
@@ -60,8 +61,8 @@ class ReturnVisitsUsers(ReturningUsers):
 
     users: UserModel = dataclasses.field(default_factory=viewers)
     horizon: float = 30.0
-    visit_steps: int | None = 5
-    gap_loc: Any = parameter(0.7)
+    visit_steps: int = 5
+    gap_loc: Any = parameter(0.7, low=-LARGEST_LOG, high=LARGEST_LOG)
     gap_scale: Any = parameter(0.6, above=0)
     gap_sensitivity: Any = parameter(0.15)
     churn_prob: Any = parameter(0.018, low=0, high=1)
@@ -74,16 +75,15 @@ class ReturnVisitsUsers(ReturningUsers):
                 f"users must be LongTermSatisfactionUsers, got {type(self.users).__name__}"
             )
         super().check()
+        validation.check_count(visit_steps=self.visit_steps)
 
     def gap(self, state):
-        exposure = state.user.net_positive_exposure
-        loc = self.per_user("gap_loc") - self.per_user("gap_sensitivity") * exposure
-        return tfd.LogNormal(loc, self.per_user("gap_scale"))
+        loc = self.per_user("gap_loc") - self._effect("gap_sensitivity", state)
+        return tfd.LogNormal(_limited(loc), self.per_user("gap_scale"))
 
     def churn(self, state):
-        exposure = state.user.net_positive_exposure
         prob = self.per_user("churn_prob")
-        weight = prob * tf.exp(-self.per_user("churn_sensitivity") * exposure)
+        weight = prob * tf.exp(-_limited(self._effect("churn_sensitivity", state)))
         return weight / (1 - prob + weight)
 
     def restart(self, state):
@@ -96,3 +96,11 @@ class ReturnVisitsUsers(ReturningUsers):
         return state.user._replace(
             net_positive_exposure=memory * state.user.net_positive_exposure, budget=budget
         )
+
+    def _effect(self, sensitivity: str, state: ReturningState) -> tf.Tensor:
+        """[B]: what the exposure takes from a mean, or from a logit."""
+        return self.per_user(sensitivity) * state.user.net_positive_exposure
+
+
+def _limited(logarithm: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(logarithm, -LARGEST_LOG, LARGEST_LOG)

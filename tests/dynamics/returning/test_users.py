@@ -12,6 +12,7 @@ from recsim_tf.core.random import as_seed
 from recsim_tf.dynamics import ReturningUsers
 from recsim_tf.policies import random_policy
 from tests.dynamics.returning.world import Readers, ReturningReaders, readers
+from tests.dynamics.world import Moody, moody
 
 NUM_USERS, NUM_STEPS, HORIZON = 20, 60, 20.0
 
@@ -152,6 +153,21 @@ def test_modes_of_execution_and_the_check_agree(simulator, trajectory):
     assert (simulator.replay(reset).user.visit.numpy()[1:] == 1).any()
 
 
+def test_users_of_components_come_back_with_joint_draws():
+    users = ReturningUsers(Moody(), horizon=HORIZON, kept=("taste",), visit_steps=2)
+    simulator = moody(slate_size=2, num_candidates=4).replaced(users=users)
+    recsim_tf.check(simulator)
+    trajectory = rollout(simulator)
+    innovation, states = trajectory.transitions.draws.innovation, simulator.replay(trajectory).user
+    begun = trajectory.transitions.active.numpy()[1:] & (innovation.visit.ends.numpy()[:-1] == 1)
+    restarted = users.users.initial_state(
+        tf.nest.map_structure(lambda leaf: leaf[:-1][begun], innovation.visit.restart)
+    )
+    np.testing.assert_array_equal(states.user.mood.numpy()[1:][begun], restarted.mood)
+    assert not np.any(states.user.taste.numpy()[1:][begun] == restarted.taste)
+    assert np.isfinite(compiled(simulator.log_prob)(trajectory).total).all()
+
+
 def test_log_prob_has_gradients_in_the_parameters_of_returns(simulator, trajectory):
     values = {"users.gap_loc": 0.5, "users.gap_scale": 1.0, "users.eagerness": 0.5}
     values |= {"users.users.leaving_prob": 0.4}
@@ -182,6 +198,21 @@ def test_days_may_be_discounted():
     assert ReturningReaders(Readers()).discount(state, later) is None
 
 
+def test_agents_see_the_discount_of_the_days_that_pass():
+    simulator = readers()
+    users = simulator.users.replaced(daily_discount=0.9)
+    simulator = simulator.replaced(users=users)
+    recsim_tf.check(simulator)
+    trajectory = rollout(simulator)
+    transitions, days = trajectory.transitions, visits_of(trajectory).days
+    stays = transitions.active & ~transitions.terminated & ~transitions.truncated
+    found = tf.boolean_mask(transitions.discount, stays)
+    np.testing.assert_allclose(found, 0.9 ** tf.boolean_mask(days, stays), rtol=1e-4)
+    assert 0 < np.mean(found < 1) < 1
+    ends = tf.boolean_mask(transitions.discount, transitions.terminated)
+    np.testing.assert_array_equal(ends, 0)
+
+
 class NormalGaps(ReturningUsers):
     def gap(self, state):
         return tfd.Normal(tf.ones_like(state.day), 1.0)
@@ -209,6 +240,11 @@ class NormalGaps(ReturningUsers):
             lambda: ReturningUsers(Readers(), kept="taste"),
             "kept must be a tuple of names of fields, got",
         ),
+        (
+            lambda: ReturningUsers(Readers(), dtype=tf.float64),
+            "dtype must be that of users, float32, got float64",
+        ),
+        (lambda: ReturningUsers(Readers(), gap_loc=1e30), r"gap_loc must be in \[-50, 50\]"),
         (lambda: ReturningUsers(None), "users must be a UserModel, got NoneType"),
     ],
 )

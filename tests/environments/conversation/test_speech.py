@@ -189,6 +189,7 @@ def test_what_cannot_be_said(build, message):
         build()
 
 
+@pytest.mark.slow
 def test_a_fit_hears_the_words_of_a_log_once_unless_the_channel_is_fitted():
     simulator = speakers(slip=0.3)
     log = fitting.from_trajectory(trajectories(simulator)[0])

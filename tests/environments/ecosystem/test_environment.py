@@ -4,7 +4,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.random import as_seed
+from recsim_tf.core.random import as_seed, sample
 from recsim_tf.environments.ecosystem import ClusteredUsers, Providers, provider_layout
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import Boosting, random_policy
@@ -34,6 +34,17 @@ def test_a_layout_is_that_of_numpy_after_its_seed():
     np.testing.assert_allclose(
         provider_layout(3, num_clusters=5, providers_per_cluster=3), np.vstack(expected), rtol=1e-6
     )
+
+
+def test_users_crowd_where_providers_are_near_the_centre():
+    users = ClusteredUsers([[0.0, 0.0], [3.0, 4.0]], core_stddev=0.6)
+    interests = sample(users.initial_draws(30_000), as_seed(0)).numpy()
+    near = np.linalg.norm(interests, axis=1) < 3.5
+    # In proportion to 1 / (1 + |mean|); a standard error is 0.002.
+    assert near.mean() == pytest.approx(6 / 7, abs=0.008)
+    for cluster, mean, stddev in ((near, [0, 0], 0.6), (~near, [3, 4], 0.6 / 6)):
+        np.testing.assert_allclose(interests[cluster].mean(axis=0), mean, atol=0.015)
+        np.testing.assert_allclose(interests[cluster].std(axis=0), stddev, rtol=0.05)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
@@ -88,7 +99,7 @@ def test_providers_without_attention_leave_and_make_no_more_documents():
     assert np.isfinite(simulator.log_prob(trajectory).total).all()
 
 
-@pytest.mark.parametrize("users_per_world", [20, None])
+@pytest.mark.parametrize("users_per_world", [pytest.param(20, marks=pytest.mark.slow), None])
 def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_world):
     simulator = small(users_per_world, max_steps=5)
     options = {"num_users": 40, "jit_compile": False}

@@ -1,17 +1,25 @@
-"""docs/recsim_parity.md: the features of RecSim, each with its place in the code and a test that
-exists.
+"""docs/recsim_parity.md and docs/recsim_ng_parity.md: the features of RecSim and of RecSim NG, each
+with its place in the code and a test that exists.
 """
 
 import pathlib
 import re
 
 import gin
+import pytest
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.parts import experiment
 
 ROOT = pathlib.Path(__file__).parent.parent
+# By page: how many features there are.
+PAGES = {"recsim_parity": 90, "recsim_ng_parity": 108}
+# The last cell of a row begins with one of these where not all of the feature is there. What is not
+# there at all may have neither place nor test.
+_NOT_THERE = ("not there yet", "deliberately not")
+_STATES = ("partly", *_NOT_THERE)
 _ROW = re.compile(r"^\| (\d+) \|(.*)\|$", re.MULTILINE)
+_COUNT = re.compile(r"^\| ([a-z ]+) \| (\d+) \|", re.MULTILINE)
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
@@ -19,14 +27,27 @@ _BINDING = re.compile(r"^\w+\.\w+( = .+)?$")
 _EXAMPLE = re.compile(r"^```gin\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def _text() -> str:
-    return (ROOT / "docs" / "recsim_parity.md").read_text()
+def _text(page: str) -> str:
+    return (ROOT / "docs" / f"{page}.md").read_text()
 
 
-def _rows() -> list[tuple[int, list[str]]]:
+def _rows(page: str) -> list[tuple[int, list[str]]]:
     return [
         (int(number), [cell.strip() for cell in cells.split("|")])
-        for number, cells in _ROW.findall(_text())
+        for number, cells in _ROW.findall(_text(page))
+    ]
+
+
+def _state(remark: str) -> str | None:
+    return next((state for state in _STATES if remark.startswith(f"{state}: ")), None)
+
+
+def _quoted(page: str, column: int) -> list[tuple[int, list[str]]]:
+    """What is quoted in a cell of each row; rows of what is not there may have "none"."""
+    return [
+        (number, _QUOTED.findall(cells[column]))
+        for number, cells in _rows(page)
+        if _state(cells[3]) not in _NOT_THERE or cells[column] != "none"
     ]
 
 
@@ -49,35 +70,44 @@ def _is_test(test: str) -> bool:
     )
 
 
-def test_there_is_a_row_for_each_of_the_90_features_and_no_cell_of_it_is_empty():
-    rows = _rows()
-    assert [number for number, _ in rows] == list(range(1, 91))
+@pytest.mark.parametrize("page", PAGES)
+def test_there_is_a_row_for_each_feature_and_no_cell_of_it_is_empty(page):
+    rows = _rows(page)
+    assert [number for number, _ in rows] == list(range(1, PAGES[page] + 1))
     assert [number for number, cells in rows if len(cells) != 4 or not all(cells)] == []
 
 
-def test_every_place_exists():
+@pytest.mark.parametrize("page", PAGES)
+def test_every_place_exists(page):
     """A place is `file: name, name`: the names are defined or mentioned in the file; a folder has
     no names.
     """
-    found = [(number, _QUOTED.findall(places)) for number, (_, places, _, _) in _rows()]
+    found = _quoted(page, 1)
     assert [number for number, places in found if not places] == []
     assert [
         (number, place) for number, places in found for place in places if not _is_place(place)
     ] == []
 
 
-def test_every_test_exists():
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_exists(page):
     """A test is `file::name`, or `file` for all of it."""
-    found = [(number, _QUOTED.findall(tests)) for number, (_, _, tests, _) in _rows()]
+    found = _quoted(page, 2)
     assert [number for number, tests in found if not tests] == []
     assert [(number, test) for number, tests in found for test in tests if not _is_test(test)] == []
+
+
+def test_the_rows_of_recsim_ng_are_counted_by_whether_they_are_there():
+    states = [_state(cells[3]) or "anything else" for _, cells in _rows("recsim_ng_parity")]
+    counts = {state: int(number) for state, number in _COUNT.findall(_text("recsim_ng_parity"))}
+    assert counts == {state: states.count(state) for state in ("anything else", *_STATES)}
 
 
 def test_every_gin_name_is_known():
     """The second column of the table of names holds bindings, with or without a value, beside flags
     of the command.
     """
-    table = _text().split("| RecSim | recsim_tf | remark |")[1]
+    table = _text("recsim_parity").split("| RecSim | recsim_tf | remark |")[1]
     names = [
         name for line in table.splitlines()[2:] for name in _QUOTED.findall(line.split("|")[2])
     ]
@@ -89,7 +119,7 @@ def test_every_gin_name_is_known():
 
 
 def test_the_example_is_built():
-    (example,) = _EXAMPLE.findall(_text())
+    (example,) = _EXAMPLE.findall(_text("recsim_parity"))
     config.load([], [example, "experiment.num_users = 2", "experiment.replay_length = 5"])
     parts = experiment()
     assert (parts.simulator.slate_size, parts.agent.name) == (2, "SlateQ")
