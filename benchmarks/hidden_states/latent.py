@@ -8,9 +8,9 @@ users whose intents were logged.
 import time
 
 import numpy as np
+import processes
 from hidden_states.common import Bar, Section, Settings
 
-from recsim_tf.core import random
 from recsim_tf.environments.intents import intents
 from recsim_tf.fitting import MonteCarloEM, Parameter, fit, simulated_log
 from recsim_tf.fitting.estimate.chains import ChainLikelihood
@@ -50,8 +50,9 @@ def measure(settings: Settings) -> Section:
         rows.append((str(seed), shown, f"{errors[-1].mean():.4f}", f"{seconds:.1f}"))
         if errors[-1].max() > 0.02 and not quick:
             evidences[str(seed)] = _evidences(simulator, seed, found)
-    per_iteration, first = _seconds_per_iteration(simulator, search, xla)
-    one, one_seconds = _one_sensitivity(simulator, settings, xla)
+    own = _speed(quick, num_users=5, num_steps=5, num_chains=50, by_user=True)
+    one = _one_sensitivity(simulator, settings, xla)
+    of_all = _speed(quick, num_users=40, num_steps=10, num_chains=20, by_user=False)
     full = fit(
         simulator,
         {_NAME: Parameter(0.5)},
@@ -62,20 +63,20 @@ def measure(settings: Settings) -> Section:
         "latent.mae": float(np.mean(errors)),
         "latent.worst": float(np.max(errors)),
         "latent.intents_close": float(close),
-        "latent.seconds_per_iteration": per_iteration,
-        "latent.first_call_seconds": first,
+        "latent.seconds_per_iteration": own["seconds"],
+        "latent.first_call_seconds": own["first_seconds"],
         "latent.one_error": abs(one - _TRUE),
-        "latent.one_seconds_per_iteration": one_seconds,
+        "latent.one_seconds_per_iteration": of_all["seconds"],
         "latent.full_error": abs(float(full.estimates[_NAME].value) - _TRUE),
     }
     bars = [
         Bar("latent.mae", figures["latent.mae"], 0.0, 0.01),
         Bar("latent.worst", figures["latent.worst"], 0.0, 0.02),
         Bar("latent.intents_close", figures["latent.intents_close"], 20.0, 25.0),
-        Bar("latent.seconds_per_iteration", per_iteration, 0.0, 0.015),
-        Bar("latent.first_call_seconds", first, 0.0, 15.0),
+        Bar("latent.seconds_per_iteration", own["seconds"], 0.0, 0.015),
+        Bar("latent.first_call_seconds", own["first_seconds"], 0.0, 15.0),
         Bar("latent.one_error", figures["latent.one_error"], 0.0, 0.005),
-        Bar("latent.one_seconds_per_iteration", one_seconds, 0.0, 0.08),
+        Bar("latent.one_seconds_per_iteration", of_all["seconds"], 0.0, 0.08),
         Bar("latent.full_error", figures["latent.full_error"], 0.0, 0.0005),
     ]
     lines = [
@@ -109,23 +110,21 @@ def _evidences(simulator, seed: int, found: np.ndarray) -> tuple[float, float]:
     return one, other
 
 
-def _seconds_per_iteration(simulator, search: MonteCarloEM, xla: bool) -> tuple[float, float]:
-    """CPU seconds of the search's iteration on the first log, and of its first."""
-    start = np.linspace(0, 1, 5).astype(np.float32)
-    log = simulated_log(simulator, 5, 5, 0, latent=("initial",))
-    fitted = FittedSimulator(simulator, {_NAME: Parameter(start)})
-    begun = time.process_time()
-    likelihood = ChainLikelihood(fitted, log, search.num_chains, xla, 0)
-    likelihood.move(1e-5, search.num_moves, 0)
-    first = time.process_time() - begun
-    number, begun = 2 if search.iterations < 10 else 100, time.process_time()
-    for step in range(number):
-        likelihood.move(1e-5, search.num_moves, random.as_seed(step))
-    return (time.process_time() - begun) / number, first
+def _speed(quick: bool, **of_log) -> dict[str, float]:
+    """Of an iteration on one core."""
+    small = {"num_chains": 2, "num_moves": 1, "iterations": 2}
+    task = {
+        "num_moves": 10,
+        "iterations": 50,
+        "xla": not quick,
+        **of_log,
+        **(small if quick else {}),
+    }
+    return processes.run_worker("hidden_states.latent_worker", task, True)
 
 
-def _one_sensitivity(simulator, settings: Settings, xla: bool) -> tuple[float, float]:
-    """The sensitivity that all users share, and CPU seconds of an iteration, first one included."""
+def _one_sensitivity(simulator, settings: Settings, xla: bool) -> float:
+    """The estimate of the sensitivity that all users share."""
     quick = settings.quick
     search = (
         MonteCarloEM(3, num_chains=2, num_moves=1) if quick else MonteCarloEM(120, num_chains=20)
@@ -142,11 +141,4 @@ def _one_sensitivity(simulator, settings: Settings, xla: bool) -> tuple[float, f
         jit_compile=xla,
         progress=False,
     )
-    fitted = FittedSimulator(simulator, {_NAME: Parameter(0.5)})
-    likelihood = ChainLikelihood(fitted, log, search.num_chains, xla, 0)
-    likelihood.move(1e-5, search.num_moves, 0)
-    number, begun = 2 if quick else 50, time.process_time()
-    for step in range(number):
-        likelihood.move(1e-5, search.num_moves, random.as_seed(step))
-    seconds = (time.process_time() - begun) / number
-    return float(result.estimates[_NAME].value), seconds
+    return float(result.estimates[_NAME].value)

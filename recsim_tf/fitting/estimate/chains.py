@@ -168,16 +168,16 @@ class ChainLikelihood:
             target, chains.step_sizes[:, tf.newaxis], _NUM_LEAPFROG_STEPS
         )
 
-        def body(step, positions, total, seed):
+        def body(step, positions, results, total, seed):
             seed, move_seed = random.split_seed(seed, 2)
-            results = kernel.bootstrap_results(positions)
             positions, results = kernel.one_step(positions, results, seed=move_seed)
             accepted = tf.exp(tf.minimum(results.log_accept_ratio, 0))
             accepted = tf.where(tf.math.is_finite(accepted), accepted, tf.zeros_like(accepted))
-            return step + 1, positions, total + accepted, seed
+            return step + 1, positions, results, total + accepted, seed
 
-        loop_vars = (0, positions, tf.zeros_like(likelihood), loop_seed)
-        _, positions, total, _ = tf.while_loop(
+        results = kernel.bootstrap_results(positions)
+        loop_vars = (0, positions, results, tf.zeros_like(likelihood), loop_seed)
+        _, positions, _, total, _ = tf.while_loop(
             lambda step, *_: step < num_moves, body, loop_vars, parallel_iterations=1
         )
         acceptance = total / tf.cast(tf.maximum(num_moves, 1), total.dtype)
