@@ -253,6 +253,18 @@ SUBJECTS = {
     "fit": Subject(uses.fit, use=uses.estimates),
     "Parameter": Subject(uses.start, use=uses.estimates),
     "LBFGS": Subject(fitting.LBFGS, dict, lambda search: uses.estimates(uses.fit(search=search))),
+    "MonteCarloEM": Subject(
+        fitting.MonteCarloEM,
+        lambda: {"iterations": 3, "num_chains": 2, "num_moves": 1},
+        lambda search: uses.estimates(uses.fit_of_chains(search)),
+    ),
+    "LouisInformation": Subject(
+        fitting.LouisInformation,
+        lambda: {"sweeps": 2, "num_moves": 1},
+        lambda uncertainty: uses.estimates(
+            uses.fit_of_chains(fitting.MonteCarloEM(3, 2, 1), uncertainty)
+        ),
+    ),
     "Minibatches": Subject(
         fitting.Minibatches,
         lambda: {"passes": 1},

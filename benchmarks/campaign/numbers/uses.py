@@ -15,6 +15,7 @@ from recsim_tf.agents import reinforce, slate_q, tabular_q
 from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.environments import key_terms
+from recsim_tf.environments.intents import intents
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.experiment.training.parts import experiment
@@ -104,6 +105,13 @@ def fit(**arguments) -> Any:
         progress=False,
         **{"search": LBFGS(max_iterations=1), "uncertainty": None, **arguments},
     )
+
+
+def fit_of_chains(search: fitting.MonteCarloEM, uncertainty=None) -> Any:
+    simulator = intents()
+    log = fitting.simulated_log(simulator, 4, 3, latent=("initial",))
+    parameters = {"users.sensitivity": fitting.Parameter(0.5)}
+    return fitting.fit(simulator, parameters, log, search, uncertainty, progress=False)
 
 
 def start(start: float | None) -> Any:
