@@ -142,6 +142,8 @@ def product_with_documents(users, vectors, ids, num_documents: int, width: int) 
 
     Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that
     is the larger tensor, and the vectors of the candidates are made and multiplied, [B, N, width].
+    Where the candidates are all documents in order, nothing is gathered: under XLA a gather keeps
+    what follows it out of vector registers.
 
     Args:
       users: [B, E].
@@ -156,7 +158,14 @@ def product_with_documents(users, vectors, ids, num_documents: int, width: int) 
     """
     if ids.shape[1] is not None and ids.shape[1] * width <= num_documents:
         return tf.linalg.matvec(vectors(ids), users)
-    return tf.gather(tf.matmul(users, vectors(), transpose_b=True), ids, batch_dims=1)
+    products = tf.matmul(users, vectors(), transpose_b=True)
+    if ids.shape[1] != num_documents:
+        return tf.gather(products, ids, batch_dims=1)
+    return tf.cond(
+        tf.reduce_all(ids == tf.range(num_documents, dtype=ids.dtype)),
+        lambda: products,
+        lambda: tf.gather(products, ids, batch_dims=1),
+    )
 
 
 class LearnedScores:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.distributions import candidate_ids
+from recsim_tf.core.distributions import Shifted, candidate_ids, uniform_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 
@@ -71,9 +71,9 @@ class BaitVideos(DocumentModel):
     """D videos that the users of a world share. Agents see the ids of candidates and nothing else,
     as the collaborative filter in RecSim NG's demonstration.
 
-    The candidates of a world are drawn from the catalogue without replacement; by default they are
-    all of it. The tables may be arrays, tensors or variables, and have gradients through the
-    `response` part of `log_prob`.
+    The candidates of a world are drawn from the catalogue without replacement. By default they are
+    all of it, in its order. The tables may be arrays, tensors or variables, and have gradients
+    through the `response` part of `log_prob`.
 
     Args:
       num_videos: D.
@@ -109,6 +109,10 @@ class BaitVideos(DocumentModel):
         validation.check_table("features", self.features, **axes, num_features=self.num_features)
 
     def candidates(self, num_corpora, num_candidates, corpus, user):
+        if num_candidates == self.num_videos:
+            return Shifted(
+                uniform_ids(1, num_corpora, num_candidates, self.dtype), np.arange(num_candidates)
+            )
         return candidate_ids(
             self.num_videos, num_corpora, num_candidates, replacement=False, dtype=self.dtype
         )

@@ -37,6 +37,7 @@ class BaitedUsers(UserModel):
 
     Args:
       num_features: F, as of the videos.
+      num_videos: D, as of the videos.
       interest_step_size: see above.
       max_affinity: M.
       choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of
@@ -45,6 +46,7 @@ class BaitedUsers(UserModel):
     """
 
     num_features: int = 2
+    num_videos: int = 100
     interest_step_size: Any = parameter(0.1)
     max_affinity: Any = parameter(10.0, above=0)
     choice_model: choice.ChoiceModel = dataclasses.field(
@@ -52,14 +54,15 @@ class BaitedUsers(UserModel):
     )
 
     def check(self):
-        validation.check_count(num_features=self.num_features)
+        validation.check_count(num_features=self.num_features, num_videos=self.num_videos)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, BaitVideos) and documents.num_features != self.num_features:
-            raise ValueError(
-                f"documents must have the num_features={self.num_features} of users, got"
-                f" {documents.num_features}"
-            )
+        if not isinstance(documents, BaitVideos):
+            return
+        for name in ("num_features", "num_videos"):
+            own, other = getattr(self, name), getattr(documents, name)
+            if own != other:
+                raise ValueError(f"documents must have the {name}={own} of users, got {other}")
 
     def initial_draws(self, num_users):
         loc = tf.zeros([num_users, self.num_features], self.dtype)
@@ -88,7 +91,7 @@ class BaitedUsers(UserModel):
         return state[:, :0]
 
     def response_bounds(self):
-        return Response(Bounds(0.0, 1.0), Bounds(0.0, None), Bounds(0, None))
+        return Response(Bounds(0.0, 1.0), Bounds(0.0, None), Bounds(0, self.num_videos - 1))
 
 
 @gin.configurable(module="recsim_tf")
