@@ -22,7 +22,7 @@ from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
-from recsim_tf.agents.shared.unrolled import Together, by_frame, has_memory, unrolled
+from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, has_memory, unrolled
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Turn
@@ -210,7 +210,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         """
         del returns
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
-        actor_state, value_state = self._first_states(experience)
+        actor_state, value_state = self._networks.states(first_state(experience))
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         if weights is not None:
             valid *= tf.reshape(weights, [-1, 1])
@@ -252,11 +252,6 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             importance_weight=weighted_mean(importance, valid, total),
         )
         return tf_agent.LossInfo(policy_loss + value_loss + entropy_loss, parts)
-
-    def _first_states(self, experience) -> tuple:
-        """The states of both networks before the first frames."""
-        state = getattr(experience.policy_info, "policy_state", ())
-        return self._networks.states(tf.nest.map_structure(lambda leaf: leaf[:, 0], state))
 
     def _values(self, experience, steps, state, valid, training):
         """Values of the states before the steps, and advantages over them, both [B, T]."""

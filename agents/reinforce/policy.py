@@ -36,11 +36,13 @@ class TFDrawnSlatePolicy(TFSlatePolicy):
     """
 
     def _distribution(self, time_step, policy_state):
+        policy_state = self._begun(time_step, policy_state)
         info = self._info(policy_state)
         distribution, policy_state = self.policy.decide(time_step.observation, policy_state)
         return policy_step.PolicyStep(parts_of(distribution), policy_state, info)
 
     def _action(self, time_step, policy_state, seed):
+        policy_state = self._begun(time_step, policy_state)
         info = self._info(policy_state)
         distribution, policy_state = self.policy.decide(time_step.observation, policy_state)
         action = random.sample(distribution, self._next_seed(seed))

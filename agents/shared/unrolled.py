@@ -40,6 +40,22 @@ def by_frame(network: Network, nest: Nest) -> Nest:
     return nest if has_memory(network) else nests.merge_outer(nest)
 
 
+def unrolled_flat(
+    network: Network, experience: tf_trajectory.Trajectory, state: Nest, training: bool = False
+) -> Nest:
+    """`unrolled` where the network gives tensors: a nest of [B * T, ...], users first."""
+    result = unrolled(network, experience, state, training)
+    return nests.merge_outer(result) if has_memory(network) else result
+
+
+def first_state(experience: tf_trajectory.Trajectory) -> Nest:
+    """The policy state before the first frames of experience [B, T], which a policy that emits it
+    has put into its info; () if there is none.
+    """
+    state = getattr(experience.policy_info, "policy_state", ())
+    return tf.nest.map_structure(lambda leaf: leaf[:, 0], state)
+
+
 class Together:
     """Networks that go through sessions together. Their state is the tuple of their states; it is
     () where none of them has a memory.
@@ -48,6 +64,7 @@ class Together:
       *networks: each gives (result, state), or is None.
 
     Attributes:
+      have_memory: whether one of them has a memory.
       present: those that are not None.
     """
 
@@ -55,13 +72,13 @@ class Together:
         self._networks = networks
         self.present = [one for one in networks if one is not None]
         self._specs = tuple(() if one is None else one.state_spec for one in networks)
-        self._have_memory = bool(tf.nest.flatten(self._specs))
+        self.have_memory = bool(tf.nest.flatten(self._specs))
 
     def initial_state(self, num_users: int) -> Nest:
         """The state at the start of a session."""
-        return fields.zeros(self._specs, num_users) if self._have_memory else ()
+        return fields.zeros(self._specs, num_users) if self.have_memory else ()
 
-    def step(self, observation: Observation, state: Nest) -> tuple[list, Nest]:
+    def step(self, observation: Observation, state: Nest = ()) -> tuple[list, Nest]:
         """What each of the networks gives for a step of B users, None for None, and the next
         state.
         """
@@ -71,8 +88,8 @@ class Together:
             for network, own in zip(self._networks, states, strict=True)
         ]
         results, states = zip(*steps, strict=True)
-        return list(results), states if self._have_memory else ()
+        return list(results), states if self.have_memory else ()
 
     def states(self, state: Nest) -> tuple:
         """The states of the networks, of their common one."""
-        return state if self._have_memory else self._specs
+        return state if self.have_memory else self._specs

@@ -235,6 +235,8 @@ class TFSlatePolicy(tf_policy.TFPolicy):
             state_spec,
             info_spec=self._info(state_spec),
             clip=False,
+            # TF-Agents' own has AutoGraph convert what it cannot, which prints warnings.
+            automatic_state_reset=False,
             name=name,
             **arguments,
         )
@@ -256,11 +258,19 @@ class TFSlatePolicy(tf_policy.TFPolicy):
             self._seed.assign(next_seed)
         return seed
 
+    def _begun(self, time_step, policy_state):
+        """The policy state, which begins anew where a session does."""
+        if not tf.nest.flatten(policy_state):
+            return policy_state
+        first = self._get_initial_state(nests.num_rows(time_step.observation))
+        return nests.where(time_step.is_first(), first, policy_state)
+
     def _info(self, policy_state):
         """The info of an action in a policy state, or its spec."""
         return PolicyInfo(policy_state=policy_state) if self._emit_state else ()
 
     def _action(self, time_step, policy_state, seed):
+        policy_state = self._begun(time_step, policy_state)
         info = self._info(policy_state)
         action, policy_state = self.policy(
             time_step.observation, policy_state, self._next_seed(seed)

@@ -179,7 +179,11 @@ class LearnedScores:
         self.network = network
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-        (logits, no_click), _ = self.network(observation)
+        return self.weights(*self.network(observation)[0])
+
+    @staticmethod
+    def weights(logits: tf.Tensor, no_click: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The weights [B, N] and [B] of what the network gave."""
         weights = tf.stop_gradient(
             tf.nn.softmax(tf.concat([logits, no_click[:, tf.newaxis]], axis=-1))
         )
