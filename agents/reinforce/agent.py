@@ -83,7 +83,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
       value_estimation_loss_coef: weight of the squared error of the values.
       normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train
         step.
-      entropy_regularization: weight of the policy's entropy, in nats.
+      entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
+        the train step, as a Keras learning-rate schedule.
       gradient_clipping: largest norm of a variable's gradient, or None.
       reward_scale_factor: multiplies rewards in the loss.
       importance: how off-policy experience is weighted, or None to learn on-policy. With it the
@@ -108,7 +109,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         returns: LambdaReturns | None = None,
         value_estimation_loss_coef: float = 0.5,
         normalize_advantages: bool = True,
-        entropy_regularization: float = 0.0,
+        entropy_regularization: float | Callable[[tf.Variable], tf.Tensor] = 0.0,
         gradient_clipping: float | None = None,
         reward_scale_factor: float = 1.0,
         importance: corrections.ImportanceWeights | None = None,
@@ -118,10 +119,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     ):
         checks.require_positive(reward_scale_factor=reward_scale_factor)
         checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
-        checks.require_not_negative(
-            value_estimation_loss_coef=value_estimation_loss_coef,
-            entropy_regularization=entropy_regularization,
-        )
+        checks.require_not_negative(value_estimation_loss_coef=value_estimation_loss_coef)
+        checks.require_not_negative(checks.SCHEDULE, entropy_regularization=entropy_regularization)
         checks.require_learning_rate(optimizer)
         returns = returns or LambdaReturns()
         super().__init__(
@@ -240,7 +239,10 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         if self._value_network is not None:
             value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
         entropy = weighted_mean(importance * entropies, valid, total)
-        entropy_loss = -self._entropy_regularization * entropy
+        weight = self._entropy_regularization
+        if callable(weight):
+            weight = tf.cast(weight(self.train_step_counter), tf.float32)
+        entropy_loss = -weight * entropy
         (_, error), (_, spread) = weighted_moments(valid, total, returns - values, returns)
         parts = ReinforceSlateLoss(
             policy_gradient_loss=policy_loss,

@@ -13,6 +13,7 @@ from recsim_tf.core import validation
 from recsim_tf.core.types import Observation
 from recsim_tf.policies import fields
 
+# More steps than this take long to compile.
 _LONGEST = 5
 
 
@@ -30,7 +31,7 @@ class Memory:
     """
 
     units: int = 32
-    item_units: int = 32
+    item_units: int = 16
 
     def __post_init__(self):
         validation.check_count(units=self.units, item_units=self.item_units)
@@ -47,8 +48,9 @@ class SessionMemory(tf.keras.layers.Layer):
     """A gated recurrent unit on what a session brings, without the candidates.
 
     In each step it sees the user's observation and the response to the last slate. What a response
-    tells of each position goes through a dense layer and is summed over the positions, so their
-    order does not count. At the start of a session there was no slate, and no response is seen.
+    tells of each position goes through a dense layer, and is summed over the positions that were
+    clicked and over the others, so their order does not count. At the start of a session there was
+    no slate, and no response is seen.
 
     Memory begins anew where the step type is FIRST.
 
@@ -109,7 +111,11 @@ class SessionMemory(tf.keras.layers.Layer):
         parts = [encode(frames.user, self._user_spec, 1)] if has_content(self._user_spec) else []
         if positions:
             rows = tf.nn.relu(self._position_layer(positions))
-            parts.append(goes_on * tf.reduce_sum(rows, axis=1))
+            clicked = tf.cast(frames.response.clicked, tf.float32)[..., tf.newaxis]
+            parts += [
+                goes_on * tf.reduce_sum(weights * rows, axis=1)
+                for weights in (clicked, 1 - clicked)
+            ]
         if rest:
             parts.append(goes_on * encode(rest, self._rest_spec, 1))
         return tf.concat(parts, axis=-1)
@@ -154,7 +160,7 @@ class _Stretch(tf.keras.layers.Layer):
 
 
 def _stretch_of(length) -> int:
-    """The steps of a stretch: the largest divisor of a number of steps up to ten."""
+    """The steps of a stretch: the largest divisor of a number of steps up to `_LONGEST`."""
     if tf.is_tensor(length):
         return 1
     return max(one for one in range(1, _LONGEST + 1) if length % one == 0)
@@ -174,7 +180,14 @@ class Rows(tf.keras.layers.Layer):
         self._specs = tf.nest.flatten(spec)
         self._dense = tf.keras.layers.Dense(units, name="numbers", dtype="float32")
         self._tables = [
-            tf.keras.layers.Embedding(num_categories(one), units, name="integers", dtype="float32")
+            tf.keras.layers.Embedding(
+                num_categories(one),
+                units,
+                # Rows are looked up one at a time, and begin as large as the numbers are.
+                tf.keras.initializers.RandomNormal(stddev=0.5),
+                name="integers",
+                dtype="float32",
+            )
             for one in self._specs
             if _is_integer(one)
         ]

@@ -24,7 +24,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment.training.loop import LearningLoop
-from recsim_tf.gradients import score_function_return
+from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.policies.beliefs import LearnedScores
 
@@ -105,7 +105,7 @@ def step_by_step(network, experience, state, first=0):
     return tf.stack(log_probs, axis=1)
 
 
-@pytest.mark.parametrize("first", range(NUM_FRAMES))
+@pytest.mark.parametrize("first", [0, 2, 5, 7])
 def test_a_window_within_a_session_has_the_log_probs_and_gradients_of_the_whole(collected, first):
     network, experience = collected
     states = experience.policy_info.policy_state[0]
@@ -168,7 +168,7 @@ def test_nothing_before_the_start_of_a_session_is_seen(collected):
     assert np.abs(one - two).max() > 1e-3
 
 
-@pytest.mark.parametrize("length", [1, 2, 5, 7, 10, 12])
+@pytest.mark.parametrize("length", [1, 5, 7, 12])
 def test_windows_of_any_length_are_unrolled(collected, length):
     network, experience = collected
     steps = window(experience, 0, length)
@@ -296,6 +296,8 @@ def test_a_policy_with_a_memory_has_no_distribution_of_an_observation_alone(coll
     policy = PlackettLucePolicy.of_network(collected[0])
     with pytest.raises(ValueError, match="depends on what it remembers"):
         policy.log_prob(collected[1].observation, collected[1].action)
+    with pytest.raises(ValueError, match="depends on what it remembers"):
+        relaxed_return(environment().simulator, policy, NUM_USERS, 2, seed=0)
 
 
 def test_two_towers_over_ids_have_a_memory_too():
