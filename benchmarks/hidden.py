@@ -3,6 +3,7 @@
     python benchmarks/hidden.py [SECTION ...] [--seed=0] [--json=PATH] [--quick]
 
 latent: users whose intent was not logged, see `hidden_states/latent.py`.
+memory: recurrent policies, and SlateQ with a memory, see `hidden_states/memory.py`.
 
 Without a section, all of them.
 """
@@ -23,7 +24,7 @@ from sections import measure
 
 _FLAGS = flags.FLAGS
 # Each is a module of `hidden_states`, with `measure(settings)`. Its figures begin with its name.
-_SECTIONS = ("latent",)
+_SECTIONS = ("latent", "memory")
 
 
 def main(argv: Sequence[str]) -> None:

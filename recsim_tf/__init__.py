@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from recsim_tf.environments.conversation import conversation
     from recsim_tf.environments.drifting_taste import drifting_taste
     from recsim_tf.environments.ecosystem import ecosystem
+    from recsim_tf.environments.engagement_bait import engagement_bait
     from recsim_tf.environments.interest_evolution import interest_evolution
     from recsim_tf.environments.interest_exploration import interest_exploration
     from recsim_tf.environments.key_terms import key_terms
@@ -69,6 +70,7 @@ __all__ = [
     "conversation",
     "drifting_taste",
     "ecosystem",
+    "engagement_bait",
     "interest_evolution",
     "interest_exploration",
     "key_terms",
@@ -106,6 +108,7 @@ _NAMES = {
     "environments.conversation": ("conversation",),
     "environments.drifting_taste": ("drifting_taste",),
     "environments.ecosystem": ("ecosystem",),
+    "environments.engagement_bait": ("engagement_bait",),
     "environments.interest_evolution": ("interest_evolution",),
     "environments.interest_exploration": ("interest_exploration",),
     "environments.key_terms": ("key_terms",),

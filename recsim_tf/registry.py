@@ -9,6 +9,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.conversation import conversation
 from recsim_tf.environments.drifting_taste import drifting_taste
 from recsim_tf.environments.ecosystem import ecosystem
+from recsim_tf.environments.engagement_bait import engagement_bait
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.key_terms import key_terms
@@ -21,6 +22,7 @@ _factories: dict[str, Callable[..., Simulator]] = {
     "Conversation-v0": conversation,
     "DriftingTaste-v0": drifting_taste,
     "Ecosystem-v0": ecosystem,
+    "EngagementBait-v0": engagement_bait,
     "InterestEvolution-v1": interest_evolution,
     "InterestExploration-v1": interest_exploration,
     "KeyTerms-v0": key_terms,

@@ -13,7 +13,11 @@ from recsim_tf.agents.reinforce.corrections import (
     normalized_weights,
     top_k_multiplier,
 )
-from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
+from recsim_tf.agents.reinforce.networks import (
+    SlatePolicyNetwork,
+    StateValueNetwork,
+    TwoTowerPolicyNetwork,
+)
 from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
 from recsim_tf.agents.reinforce.queries import TurnPolicyNetwork
 
@@ -25,6 +29,7 @@ __all__ = [
     "StateValueNetwork",
     "TFDrawnSlatePolicy",
     "TurnPolicyNetwork",
+    "TwoTowerPolicyNetwork",
     "create_reinforce",
     "importance_weights",
     "normalized_weights",

@@ -16,14 +16,14 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
-from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
+from recsim_tf.agents.reinforce.policy import CollectingPolicy, TFDrawnSlatePolicy
 from recsim_tf.agents.reinforce.queries import TurnPolicyNetwork
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
-from recsim_tf.core import nests, random
-from recsim_tf.core.distributions import parts_of
+from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, has_memory, unrolled
+from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Turn
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
@@ -66,18 +66,25 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     The collect policy draws slates, the served one shows the likeliest: the K largest logits in
     order. Where the action is a `Turn`, the query is drawn beside the slate, or is the likeliest.
 
+    Networks with a memory see the frames of a user in order. Their states before each frame are in
+    the experience's policy_info, so that a window may begin within a session. The gradient goes
+    back to the beginning of the window.
+
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
       actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`; for turns
         (`IndependentParts` [B], state), as `TurnPolicyNetwork`.
-      value_network: gives (value [B], state), as `StateValueNetwork`.
+      value_network: gives (value [B], state), as `StateValueNetwork`. With None the baseline is the
+        mean return of all users at the same step of the window, and what follows the window does
+        not count: for windows that are whole sessions, of users who do not act on each other.
       optimizer: a Keras optimizer, of both networks.
       returns: how far the returns look ahead, by default `LambdaReturns()`.
       value_estimation_loss_coef: weight of the squared error of the values.
       normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train
         step.
-      entropy_regularization: weight of the policy's entropy, in nats.
+      entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
+        the train step, as a Keras learning-rate schedule.
       gradient_clipping: largest norm of a variable's gradient, or None.
       reward_scale_factor: multiplies rewards in the loss.
       importance: how off-policy experience is weighted, or None to learn on-policy. With it the
@@ -102,7 +109,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         returns: LambdaReturns | None = None,
         value_estimation_loss_coef: float = 0.5,
         normalize_advantages: bool = True,
-        entropy_regularization: float = 0.0,
+        entropy_regularization: float | Callable[[tf.Variable], tf.Tensor] = 0.0,
         gradient_clipping: float | None = None,
         reward_scale_factor: float = 1.0,
         importance: corrections.ImportanceWeights | None = None,
@@ -112,10 +119,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     ):
         checks.require_positive(reward_scale_factor=reward_scale_factor)
         checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
-        checks.require_not_negative(
-            value_estimation_loss_coef=value_estimation_loss_coef,
-            entropy_regularization=entropy_regularization,
-        )
+        checks.require_not_negative(value_estimation_loss_coef=value_estimation_loss_coef)
+        checks.require_not_negative(checks.SCHEDULE, entropy_regularization=entropy_regularization)
         checks.require_learning_rate(optimizer)
         returns = returns or LambdaReturns()
         super().__init__(
@@ -137,7 +142,11 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         self.on_policy = importance is None
         self._reward_scale_factor = reward_scale_factor
         build(optimizer, self._trainable_weights())
-        drawing = PlackettLucePolicy.of_network(actor_network)
+        self._networks = Together(
+            actor_network,
+            value_network if value_network is not None and has_memory(value_network) else None,
+        )
+        served = PlackettLucePolicy.of_network(actor_network)
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         # Again, with policies whose draws come from seeds; those of ReinforceAgent use TensorFlow's
         # global generator.
@@ -148,17 +157,18 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             TFSlatePolicy(
                 time_step_spec,
                 action_spec,
-                Explained(drawing.likeliest, drawing.explain),
+                Explained(served.likeliest, served.explain, served.initial_state),
                 actor_network.variables,
                 policy_seed,
             ),
             TFDrawnSlatePolicy(
                 time_step_spec,
                 action_spec,
-                drawing,
-                actor_network.variables,
+                CollectingPolicy(self._networks),
+                self._read_variables(),
                 collect_seed,
                 name="CollectPolicy",
+                emit_state=True,
                 emit_log_probability=importance is not None,
             ),
             train_sequence_length=returns.num_steps + 1,
@@ -168,8 +178,12 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             self.data_context, sequence_length=self.train_sequence_length
         )
 
+    def _read_variables(self):
+        return [variable for one in self._networks.present for variable in one.variables]
+
     def _trainable_weights(self):
-        return [*self._actor_network.trainable_weights, *self._value_network.trainable_weights]
+        values = [] if self._value_network is None else self._value_network.trainable_weights
+        return [*self._actor_network.trainable_weights, *values]
 
     def _train(self, experience, weights=None):
         # As ReinforceAgent, but that gradients are clipped when those of all replicas have been
@@ -194,54 +208,41 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         whole sessions, play no part.
         """
         del returns
-        num_users, length = (
-            experience.step_type.shape[0] or tf.shape(experience.step_type)[0],
-            self.train_sequence_length,
-        )
-        values = tf.reshape(
-            self._value_network(nests.merge_outer(experience.observation), training=training)[0],
-            [num_users, length],
-        )
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
-        advantages = self._advantages(steps, tf.stop_gradient(values))
-        returns = advantages + tf.stop_gradient(values[:, :-1])
-        steps, advantages, returns, values = nests.merge_outer(
-            (steps, advantages, returns, values[:, :-1])
-        )
-
+        actor_state, value_state = self._networks.states(first_state(experience))
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         if weights is not None:
-            valid *= tf.reshape(
-                tf.broadcast_to(tf.reshape(weights, [-1, 1]), [num_users, length - 1]), [-1]
-            )
+            valid *= tf.reshape(weights, [-1, 1])
         # Only windows that lie between sessions altogether have no decision.
         (total,) = batch_sums(valid)
         num_decisions = tf.where(total > 0, total, 1.0)
+        values, advantages = self._values(experience, steps, value_state, valid, training)
+        returns = advantages + tf.stop_gradient(values)
         if self._normalize_returns:
             ((mean, variance),) = weighted_moments(valid, total, advantages)
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
 
-        distribution, _ = self._actor_network(steps.observation, training=training)
+        distribution = unrolled(self._actor_network, steps, actor_state, training)
+        steps, advantages, returns, values, valid = by_frame(
+            self._actor_network, (steps, advantages, returns, values, valid)
+        )
+        log_probs, entropies = distribution.log_prob_and_entropy(steps.action)
         importance = tf.ones_like(valid)
         if self._importance is not None:
             importance = self._importance(
-                distribution.log_prob(steps.action),
-                policy_step.get_log_probability(steps.policy_info),
-                valid,
+                log_probs, policy_step.get_log_probability(steps.policy_info), valid
             )
-        policy_loss = self.policy_gradient_loss(
-            parts_of(distribution),
-            steps.action,
-            steps.is_boundary(),
-            advantages,
-            num_decisions,
-            valid * importance,
-        )
-        value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
-        entropy = weighted_mean(
-            importance * distribution.entropy_estimate(steps.action), valid, total
-        )
-        entropy_loss = -self._entropy_regularization * entropy
+        # Actions between sessions may be impossible.
+        log_probs = tf.where(valid > 0, log_probs, 0.0)
+        policy_loss = -tf.reduce_sum(log_probs * advantages * valid * importance) / num_decisions
+        value_loss = tf.zeros([])
+        if self._value_network is not None:
+            value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
+        entropy = weighted_mean(importance * entropies, valid, total)
+        weight = self._entropy_regularization
+        if callable(weight):
+            weight = tf.cast(weight(self.train_step_counter), tf.float32)
+        entropy_loss = -weight * entropy
         (_, error), (_, spread) = weighted_moments(valid, total, returns - values, returns)
         parts = ReinforceSlateLoss(
             policy_gradient_loss=policy_loss,
@@ -253,6 +254,19 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             importance_weight=weighted_mean(importance, valid, total),
         )
         return tf_agent.LossInfo(policy_loss + value_loss + entropy_loss, parts)
+
+    def _values(self, experience, steps, state, valid, training):
+        """Values of the states before the steps, and advantages over them, both [B, T]."""
+        shape = tf.shape(experience.step_type)
+        if self._value_network is not None:
+            values = unrolled(self._value_network, experience, state, training)
+            values = tf.reshape(values, shape)
+            return values[:, :-1], self._advantages(steps, tf.stop_gradient(values))
+        returns = self._advantages(steps, tf.zeros(shape))
+        mean = tf.math.divide_no_nan(
+            tf.reduce_sum(valid * returns, axis=0), tf.reduce_sum(valid, axis=0)
+        )
+        return tf.broadcast_to(mean, tf.shape(returns)), returns - mean
 
     def _advantages(self, steps, values):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
@@ -272,7 +286,7 @@ def create_reinforce(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
     actor_network: Callable = SlatePolicyNetwork,
-    value_network: Callable = StateValueNetwork,
+    value_network: Callable | None = StateValueNetwork,
     query_network: Callable = TurnPolicyNetwork,
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     name: str = "REINFORCE",
@@ -283,7 +297,8 @@ def create_reinforce(
       environment: gives the specs.
       train_step_counter: counts train steps.
       actor_network: builds the policy's network from the observation spec and the slate size.
-      value_network: builds the value network from the observation spec.
+      value_network: builds the value network from the observation spec; None for the mean over
+        users in its place.
       query_network: where there are queries, builds the policy's network from the observation spec,
         the network of `actor_network` and the query spec.
       optimizer: builds the Keras optimizer.
@@ -298,7 +313,7 @@ def create_reinforce(
         environment.time_step_spec(),
         action_spec,
         network,
-        value_network(observation_spec),
+        None if value_network is None else value_network(observation_spec),
         optimizer(),
         train_step_counter=train_step_counter,
         name=name,

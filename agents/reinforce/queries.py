@@ -23,6 +23,7 @@ _IMPOSSIBLE = -1e9
 @gin.configurable
 class TurnPolicyNetwork(SlateNetwork):
     """A distribution over turns: slates of a network for slates, and independently of them queries.
+    Where that network has a memory, slates depend on it and queries do not.
 
     The numbers of a query are independent categories. Their logits are a multilayer perceptron on
     the user's observation and the mean of the candidates'. Calling it with an observation of B
@@ -47,6 +48,7 @@ class TurnPolicyNetwork(SlateNetwork):
         name: str = "TurnPolicyNetwork",
     ):
         super().__init__(observation_spec, name)
+        self._state_spec = slate_network.state_spec
         self._slate_network = slate_network
         self._queries = QueryDistributions(query_spec)
         self._query_layers = perceptron(hidden_units, self._queries.num_logits, "query")
@@ -61,10 +63,15 @@ class TurnPolicyNetwork(SlateNetwork):
         slates, network_state = self._slate_network(
             observation, step_type, network_state, training=training
         )
-        documents = tf.reduce_mean(self._encoder.documents(observation.documents), axis=1)
-        state = tf.concat([self._encoder.user(observation), documents], axis=-1)
-        query = self._queries(apply_layers(self._query_layers, state))
-        return IndependentParts(Turn(slates, query)), network_state
+        queries, _ = super().call(observation)
+        return IndependentParts(Turn(slates, queries)), network_state
+
+    def _outputs(self, users, documents):
+        documents = tf.reduce_mean(self._encoder.documents(documents), axis=1)
+        return apply_layers(self._query_layers, tf.concat([users, documents], axis=-1))
+
+    def _result(self, outputs):
+        return self._queries(outputs)
 
 
 class QueryDistributions:
@@ -86,7 +93,7 @@ class QueryDistributions:
         self.num_logits = sum(self._sizes)
 
     def __call__(self, logits: tf.Tensor) -> Nest:
-        """A nest of distributions of batch shape [B] from logits [B, L]."""
+        """A nest of distributions of batch shape [...] from logits [..., L]."""
         leaves, logits = tf.nest.flatten(self.spec), tf.split(logits, self._sizes, axis=-1)
         parts = [_distribution(leaf, own) for leaf, own in zip(leaves, logits, strict=True)]
         return tf.nest.pack_sequence_as(self.spec, parts)
@@ -106,8 +113,8 @@ def _num_logits(path: tuple, spec: tf.TensorSpec) -> int:
 
 
 def _distribution(spec: tf.TensorSpec, logits: tf.Tensor) -> tfd.Distribution:
-    """Of batch shape [B], from logits [B, ...]."""
-    outer = tf.shape(logits)[:1]
+    """Of batch shape [...], from logits [..., L]."""
+    outer = tf.shape(logits)[:-1]
     if spec.dtype.is_bool:
         logits = tf.reshape(logits, tf.concat([outer, spec.shape], axis=0))
         return tfd.Independent(tfd.Bernoulli(logits, dtype=tf.bool), spec.shape.rank)

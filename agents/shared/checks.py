@@ -40,13 +40,17 @@ def require_positive(also: str = "", **numbers) -> None:
     _require(Range(above=0), also, numbers)
 
 
-def require_not_negative(**numbers) -> None:
-    """Requires numbers of at least 0, given by the names of the arguments.
+def require_not_negative(also: str = "", **numbers) -> None:
+    """Requires numbers of at least 0.
+
+    Args:
+      also: what passes too: NONE or SCHEDULE.
+      **numbers: by the names of the arguments.
 
     Raises:
       ValueError: for another number, or for something else.
     """
-    _require(Range(low=0), "", numbers)
+    _require(Range(low=0), also, numbers)
 
 
 def require_one_of(allowed: Collection[str], **choices: str) -> None:
@@ -87,7 +91,8 @@ def require_learning_rate(optimizer) -> None:
         with tf.init_scope():
             rate = tf.convert_to_tensor(rate)
         if tf.get_static_value(rate) is not None:
-            require_not_negative(**{f"learning_rate of {type(optimizer).__name__}": float(rate)})
+            name = f"learning_rate of {type(optimizer).__name__}"
+            _require(Range(low=0), "", {name: float(rate)})
 
 
 def _require(allowed: Range, also: str, numbers) -> None:

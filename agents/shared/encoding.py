@@ -13,6 +13,11 @@ def encoded_size(spec) -> int:
     return max(sum(map(_leaf_size, tf.nest.flatten(spec))), 1)
 
 
+def has_content(spec) -> bool:
+    """Whether there is a number in an observation of this nest of specs."""
+    return any(map(_leaf_size, tf.nest.flatten(spec)))
+
+
 def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
     """Concatenates an observation into float vectors.
 
@@ -32,7 +37,7 @@ def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
         _encode_leaf(leaf, leaf_spec, num_outer_axes)
         for leaf, leaf_spec in zip(tf.nest.flatten(observation), tf.nest.flatten(spec), strict=True)
     ]
-    if not any(map(_leaf_size, tf.nest.flatten(spec))):
+    if not has_content(spec):
         return tf.zeros(tf.concat([tf.shape(parts[0])[:num_outer_axes], [1]], axis=0))
     return tf.concat(parts, axis=-1)
 

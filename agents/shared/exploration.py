@@ -1,6 +1,7 @@
 """Epsilon-greedy exploration over slates."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import gin
@@ -10,7 +11,7 @@ from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.agents.shared import checks
 from recsim_tf.core import random, validation
 from recsim_tf.core.explanations import Explained, explanation_of
-from recsim_tf.core.types import Policy
+from recsim_tf.core.types import Policy, initial_policy_state
 from recsim_tf.policies.random import uniform_slate
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.
@@ -23,8 +24,8 @@ def epsilon_greedy(
     """A policy that shows a user the slate of `greedy`, or with probability epsilon a uniform one.
 
     Args:
-      greedy: a policy of slates without repetition, and without a state; it is the result where
-        epsilon is the number 0.
+      greedy: a policy of slates without repetition; it is the result where epsilon is the number
+        0.
       num_candidates: N.
       epsilon: in [0, 1].
       train_step: the argument of `epsilon` where it is a function.
@@ -50,7 +51,7 @@ def epsilon_greedy(
         greedy_seed, *_ = random.split_seed(seed, 3)
         return explanation_of(greedy, observation, policy_state, greedy_seed)
 
-    return Explained(act, explain)
+    return Explained(act, explain, functools.partial(initial_policy_state, greedy))
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -85,7 +86,7 @@ class Exploration:
         train_step: tf.Variable,
         seed,
     ) -> tuple[TFSlatePolicy, TFSlatePolicy]:
-        """The served policy and the collect policy of an agent.
+        """The served policy and the collect policy of an agent, whose info has the policy state.
 
         Args:
           time_step_spec, action_spec: of the environment.
@@ -109,6 +110,7 @@ class Exploration:
                 [*variables, train_step],
                 one_seed,
                 name=name,
+                emit_state=name == "CollectPolicy",
             )
             for (greedy, epsilon, name), one_seed in zip(roles, seeds, strict=True)
         )

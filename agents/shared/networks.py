@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tf_agents.networks import network
 
-from recsim_tf.agents.shared.encoding import ObservationEncoder
-from recsim_tf.core import validation
+from recsim_tf.agents.shared.encoding import ObservationEncoder, has_content
+from recsim_tf.agents.shared.memory import Memory, SessionMemory
+from recsim_tf.core import nests, validation
+from recsim_tf.core.types import Nest
 from recsim_tf.policies import fields
 
 
@@ -43,23 +45,76 @@ def require_hidden_layer(hidden_units: Sequence[int]) -> None:
 
 
 class SlateNetwork(network.Network):
-    """A network on `Observation`s of B users and any number of documents, so that it values
-    candidates and slates alike.
+    """A network on `Observation`s of any number of documents, so that it values candidates and
+    slates alike.
+
+    Calling it with observations [B, ...] is a step, and with [B, T, ...] T steps; the results have
+    the same outer axes. With a memory it is a recurrent network of TF-Agents: it takes step types
+    and a state, and gives the next state.
+
+    A subclass has `_outputs`, and `_result` where the result is no tensor.
 
     Args:
       observation_spec: `Observation` of specs.
+      memory: what it remembers of a session, or None.
     """
 
-    def __init__(self, observation_spec, name: str):
+    def __init__(self, observation_spec, name: str, memory: Memory | None = None):
+        remembers = None if memory is None else SessionMemory(observation_spec, memory)
         # TF-Agents would hold every input to one number of documents, so it is given no spec.
-        super().__init__(input_tensor_spec=None, state_spec=(), name=name)
+        super().__init__(
+            input_tensor_spec=None,
+            state_spec=() if remembers is None else remembers.state_spec,
+            name=name,
+        )
         self._observation_spec = observation_spec
         self._encoder = ObservationEncoder(observation_spec)
+        self._memory = remembers
+        # Where there is nothing to see of a user but what is remembered.
+        self._sees_users = remembers is None or has_content(observation_spec.user)
 
     def create_variables(self, input_tensor_spec=None, **kwargs):
         del input_tensor_spec, kwargs
         if not self.built:
             self(fields.zeros(self._observation_spec))
+
+    def call(self, observation, step_type=(), network_state=(), training=False):
+        del training
+        outer = self._outer(observation)
+        frames = observation if len(outer) == 1 else nests.merge_outer(observation)
+        users = [self._users(frames)] if self._sees_users else []
+        if self._memory is not None:
+            vectors, network_state = self._memory(frames, outer, step_type, network_state)
+            users.append(vectors)
+        users = users[0] if len(users) == 1 else tf.concat(users, axis=-1)
+        outputs = self._outputs(users, frames.documents)
+        if len(outer) == 2:
+            outputs = tf.nest.map_structure(
+                lambda leaf: tf.reshape(leaf, [*outer, *leaf.shape[1:]]), outputs
+            )
+        return self._result(outputs), network_state
+
+    def _users(self, observation) -> tf.Tensor:
+        """What the network sees of users [B] beside what it remembers, float32 [B, F]."""
+        return self._encoder.user(observation)
+
+    def _outputs(self, users: tf.Tensor, documents: Nest) -> Nest:
+        """Nest of [B, ...] for users float32 [B, F] and documents, a nest of [B, N, ...]."""
+        raise NotImplementedError
+
+    def _result(self, outputs: Nest):
+        """What the network gives, of outputs [B, ...] or [B, T, ...]."""
+        return outputs
+
+    def _outer(self, observation) -> list:
+        """[B] or [B, T]: their lengths, scalar tensors where they are not static."""
+        leaf = tf.nest.flatten(observation.documents)[0]
+        number = leaf.shape.rank - tf.nest.flatten(self._observation_spec.documents)[0].shape.rank
+        lengths = tf.shape(leaf)
+        return [
+            lengths[axis] if leaf.shape[axis] is None else leaf.shape[axis]
+            for axis in range(number)
+        ]
 
 
 class ItemPerceptron(tf.keras.layers.Layer):

@@ -18,6 +18,7 @@ from recsim_tf.agents.shared import checks, returns
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared.unrolled import Together, first_state, unrolled_flat
 from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.explanation import explanation
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
@@ -25,6 +26,7 @@ from recsim_tf.agents.slate_q.presets import preset_arguments
 from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explained
+from recsim_tf.core.types import Nest
 from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
@@ -70,6 +72,12 @@ class SlateQAgent(tf_agent.TFAgent):
       young sessions from old ones.
 
     docs/slate_q.md has the figures.
+
+    Networks with a memory see the frames of a user in order. The collect policy puts their states
+    before each frame into the experience's policy_info, so that a sequence from replay may begin
+    within a session, with the state that the networks had then (Kapturowski et al. 2019, "Recurrent
+    experience replay in distributed reinforcement learning", ICLR 2019). Where users are hidden,
+    what they click is learned by a `ClickNetwork` with a memory.
 
     Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose
     response has a field `clicked`.
@@ -144,6 +152,7 @@ class SlateQAgent(tf_agent.TFAgent):
         self.network = network
         self._target_network = network.copy(name="TargetNetwork")
         self._average_network = None if average_tau is None else network.copy(name="AverageNetwork")
+        self._networks = self._with_choice(network)
         for one in (
             network,
             self._target_network,
@@ -189,34 +198,53 @@ class SlateQAgent(tf_agent.TFAgent):
         )
 
     def action_values(self, observation) -> losses.SlateValues:
-        """What the served policy sees: choice weights and values, in units of reward."""
-        return self._in_units_of_reward(
-            self._values(self._average_network or self.network, observation)
-        )
+        """What the served policy sees at the start of a session: choice weights and values, in
+        units of reward.
+        """
+        networks = self._with_choice(self._average_network or self.network)
+        return self._in_units_of_reward(self._step(networks, observation, ())[0])
 
     def _in_units_of_reward(self, values: losses.SlateValues) -> losses.SlateValues:
         scale = 1 / self._reward_scale_factor
         return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
 
-    def _values(self, network, observation) -> losses.SlateValues:
-        (q_items, q_no_click), _ = network(observation)
-        weights, no_click_weight = self.choice_scores(observation)
+    def _with_choice(self, network) -> Together:
+        return Together(network, self._choice_network)
+
+    def _values(self, observation, q_values, click_logits) -> losses.SlateValues:
+        """Of what the networks gave for an observation [B, ...]; click_logits is None where the
+        choice is not learned.
+        """
+        q_items, q_no_click = q_values
+        weights, no_click_weight = (
+            self.choice_scores(observation)
+            if click_logits is None
+            else LearnedScores.weights(*click_logits)
+        )
         return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
 
+    def _step(self, networks: Together, observation, state) -> tuple[losses.SlateValues, Nest]:
+        """The values for an observation [B, ...], and the next state of the networks."""
+        results, state = networks.step(observation, state)
+        return self._values(observation, *results), state
+
     def _greedy(self, network):
+        networks = self._with_choice(network)
+
         def best_slate(values):
             return values.best_slate(self._serving_slates, self._slate_size)
 
         def act(observation, policy_state, seed):
             del seed
-            return best_slate(self._values(network, observation)), policy_state
+            values, policy_state = self._step(networks, observation, policy_state)
+            return best_slate(values), policy_state
 
         def explain(observation, policy_state, seed):
-            del policy_state, seed
-            values = self._values(network, observation)
+            del seed
+            values, _ = self._step(networks, observation, policy_state)
             return explanation(self._in_units_of_reward(values), best_slate(values))
 
-        return Explained(act, explain)
+        return Explained(act, explain, networks.initial_state)
 
     def _initialize(self):
         for network in (self._target_network, self._average_network):
@@ -259,15 +287,16 @@ class SlateQAgent(tf_agent.TFAgent):
         )
         if training and self.targets.target == "differential":
             self._session_return.update(total, *totals[1:])
-        target = tf.stop_gradient(self._target_values(steps, following))
-        observation, action, clicked, has_click, target, valid = nests.merge_outer(
-            (steps.observation, steps.action, clicked, has_click, target, valid)
+        target = tf.stop_gradient(self._target_values(experience, steps, following))
+        q_state, choice_state = self._networks.states(first_state(experience))
+        action, clicked, has_click, target, valid = nests.merge_outer(
+            (steps.action, clicked, has_click, target, valid)
         )
 
         # Values of the documents that were not clicked teach nothing, so only one of each slate
         # goes through the network.
-        chosen = losses.observation_of(observation, losses.clicked_document(action, clicked))
-        (q_click, q_no_click), _ = self.network(chosen, training=training)
+        chosen = losses.with_documents_of(steps, losses.clicked_document(action, clicked))
+        q_click, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
         q_click = tf.squeeze(q_click, axis=-1)
         td_loss, mean_q_click = losses.td_loss(
             q_click,
@@ -280,8 +309,10 @@ class SlateQAgent(tf_agent.TFAgent):
         )
         choice_loss = tf.zeros([])
         if self._choice_network is not None:
-            shown = losses.observation_of(observation, action)
-            (logits, no_click_logit), _ = self._choice_network(shown, training=training)
+            shown = losses.with_documents_of(steps, action)
+            logits, no_click_logit = unrolled_flat(
+                self._choice_network, shown, choice_state, training
+            )
             choice_loss = losses.choice_loss(
                 logits, no_click_logit, clicked, action >= 0, valid, total
             )
@@ -300,19 +331,18 @@ class SlateQAgent(tf_agent.TFAgent):
         )
         return tf_agent.LossInfo(td_loss + choice_loss, parts)
 
-    def _target_values(self, steps, following):
-        """Targets [B, T], in units of scaled reward, of trajectories [B, T] of steps and of the
-        frames after them.
+    def _target_values(self, experience, steps, following):
+        """Targets [B, T], in units of scaled reward, of experience [B, T + 1], its steps [B, T] and
+        the frames after them.
         """
         reward = steps.reward
         if self.targets.target == "differential":
             reward -= (1 - steps.discount) * self._session_return.value()
         next_values = tf.zeros_like(reward)
         if self.targets.target in ("sarsa", "q_learning"):
-            next_values = tf.reshape(
-                self._next_value(*nests.merge_outer((following.observation, following.action))),
-                tf.shape(reward),
-            )
+            # A memory has to see the first frames, too.
+            frames = experience if self._networks.have_memory else following
+            next_values = self._slate_values(frames)[:, -reward.shape[1] :]
         discounts = self.targets.gamma * steps.discount
         return returns.lambda_returns(
             self._reward_scale_factor * reward,
@@ -322,15 +352,21 @@ class SlateQAgent(tf_agent.TFAgent):
             self.targets.td_lambda,
         )
 
-    def _next_value(self, observation, shown_slate):
-        """Value [B] of a state under the target network, in units of scaled reward."""
-        values = self._values(self._target_network, observation)
+    def _slate_values(self, frames) -> tf.Tensor:
+        """Values [B, L] of frames [B, L] under the target network, in units of scaled reward."""
+        q_state, choice_state = self._networks.states(first_state(frames))
+        click_logits = None
+        if self._choice_network is not None:
+            click_logits = unrolled_flat(self._choice_network, frames, choice_state)
+        observation, shown_slate = nests.merge_outer((frames.observation, frames.action))
+        q_values = unrolled_flat(self._target_network, frames, q_state)
+        values = self._values(observation, q_values, click_logits)
         slate = (
             shown_slate
             if self.targets.target == "sarsa"
             else values.best_slate(self._target_slates, self._slate_size)
         )
-        return values.slate_value(slate)
+        return tf.reshape(values.slate_value(slate), tf.shape(frames.reward))
 
 
 def _updater(source, target, tau: float, period: int) -> Callable[[], object]:

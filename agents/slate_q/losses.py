@@ -33,9 +33,16 @@ class SlateValues(NamedTuple):
         )
 
 
-def observation_of(observation, slate):
-    """The observation with the K documents of a slate in place of the N candidates."""
-    return observation._replace(documents=nests.take(observation.documents, tf.maximum(slate, 0)))
+def with_documents_of(steps, slate):
+    """Steps [B, T] whose observations have the documents of slates int32 [B * T, K] in place of the
+    candidates.
+    """
+    documents = nests.take(nests.merge_outer(steps.observation.documents), tf.maximum(slate, 0))
+    outer = tf.shape(steps.step_type)
+    documents = tf.nest.map_structure(
+        lambda leaf: tf.reshape(leaf, tf.concat([outer, leaf.shape[1:]], axis=0)), documents
+    )
+    return steps._replace(observation=steps.observation._replace(documents=documents))
 
 
 def clicked_document(slate, clicked) -> tf.Tensor:

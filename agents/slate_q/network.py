@@ -7,6 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.shared import checks
+from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.networks import (
     ItemPerceptron,
     SlateNetwork,
@@ -30,6 +31,7 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
         Q(s, none). The values of different choices in one state then share their common part, and
         the network learns what differs, as in a dueling network (Wang et al. 2016, arXiv
         1511.06581).
+      memory: what it remembers of a session, by which the values differ too; or None.
 
     Raises:
       ValueError: for an unknown no_click.
@@ -37,8 +39,15 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
 
     _no_click_layers: Sequence[tf.keras.layers.Layer]
 
-    def __init__(self, observation_spec: Observation, no_click: str, relative: bool, name: str):
-        super().__init__(observation_spec, name)
+    def __init__(
+        self,
+        observation_spec: Observation,
+        no_click: str,
+        relative: bool,
+        name: str,
+        memory: Memory | None = None,
+    ):
+        super().__init__(observation_spec, name, memory)
         checks.require_one_of(("learned", "zero"), no_click=no_click)
         self._relative = relative
 
@@ -47,24 +56,18 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
         """Whether the no-click value is learned rather than zero."""
         return bool(self._no_click_layers)
 
-    def _users(self, observation) -> tf.Tensor:
-        """What the network sees of the users, float32 [B, F]."""
-        return self._encoder.user(observation)
-
     @abc.abstractmethod
     def _item_values(self, users, documents) -> tf.Tensor:
         """The values [B, N] of documents, a nest of [B, N, ...], for users [B, F]."""
 
-    def call(self, observation, step_type=(), network_state=(), training=False):
-        del step_type, training
-        users = self._users(observation)
-        q_items = self._item_values(users, observation.documents)
+    def _outputs(self, users, documents):
+        q_items = self._item_values(users, documents)
         if not self._no_click_layers:
-            return (q_items, tf.zeros_like(q_items[:, 0])), network_state
+            return q_items, tf.zeros_like(q_items[:, 0])
         q_no_click = tf.squeeze(apply_layers(self._no_click_layers, users), axis=-1)
         if self._relative:
             q_items += q_no_click[:, tf.newaxis]
-        return (q_items, q_no_click), network_state
+        return q_items, q_no_click
 
 
 @gin.configurable
@@ -82,6 +85,7 @@ class SlateQNetwork(ChoiceValueNetwork):
       items_see_user: whether an item's value depends on the user beyond what it is relative to.
         Where the user's observation tells how far a session has come, an item network that sees it
         spends itself on that.
+      memory: see `ChoiceValueNetwork`.
 
     Raises:
       ValueError: for an unknown no_click, or without a hidden layer.
@@ -94,9 +98,10 @@ class SlateQNetwork(ChoiceValueNetwork):
         no_click: str = "learned",
         relative: bool = True,
         items_see_user: bool = True,
+        memory: Memory | None = None,
         name: str = "SlateQNetwork",
     ):
-        super().__init__(observation_spec, no_click, relative, name)
+        super().__init__(observation_spec, no_click, relative, name, memory)
         self._items = ItemPerceptron(hidden_units, items_see_user)
         self._no_click_layers = (
             perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
@@ -114,6 +119,7 @@ class ClickNetwork(SlateQNetwork):
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers of both perceptrons.
+      memory: see `ChoiceValueNetwork`.
 
     Raises:
       ValueError: without a hidden layer.
@@ -123,6 +129,7 @@ class ClickNetwork(SlateQNetwork):
         self,
         observation_spec: Observation,
         hidden_units: Sequence[int] = (64, 32),
+        memory: Memory | None = None,
         name: str = "ClickNetwork",
     ):
-        super().__init__(observation_spec, hidden_units, "learned", False, True, name)
+        super().__init__(observation_spec, hidden_units, "learned", False, True, memory, name)

@@ -187,6 +187,13 @@ def _read(variables: Nest) -> Nest:
     return tf.nest.map_structure(tf.convert_to_tensor, variables)
 
 
+class PolicyInfo(NamedTuple):
+    """What a policy with a state tells beside its action, by TF-Agents' names."""
+
+    log_probability: Nest = ()  # [B], where the policy emits it
+    policy_state: Nest = ()  # nest of [B, ...]: before the action
+
+
 class TFSlatePolicy(tf_policy.TFPolicy):
     """A rollout policy as a TF-Agents policy.
 
@@ -199,6 +206,8 @@ class TFSlatePolicy(tf_policy.TFPolicy):
       policy: the rollout policy.
       variables: those that `policy` reads.
       seed: an integer or int32 [2].
+      emit_state: whether the info is a `PolicyInfo` with the policy state before the action, where
+        the policy has one, so that experience may begin within a session.
       **arguments: of `TFPolicy`.
     """
 
@@ -210,18 +219,24 @@ class TFSlatePolicy(tf_policy.TFPolicy):
         variables: Sequence[tf.Variable] = (),
         seed=0,
         name: str = "TFSlatePolicy",
+        emit_state: bool = False,
         **arguments: Any,
     ):
         with tf.init_scope():
             self._seed = replicas.seed_variable(seed, name="seed")
             policy_state = initial_policy_state(policy, 1)
+        state_spec = tf.nest.map_structure(
+            lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), policy_state
+        )
+        self._emit_state = emit_state and bool(tf.nest.flatten(state_spec))
         super().__init__(
             time_step_spec,
             action_spec,
-            tf.nest.map_structure(
-                lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), policy_state
-            ),
+            state_spec,
+            info_spec=self._info(state_spec),
             clip=False,
+            # TF-Agents' own has AutoGraph convert what it cannot, which prints warnings.
+            automatic_state_reset=False,
             name=name,
             **arguments,
         )
@@ -243,11 +258,24 @@ class TFSlatePolicy(tf_policy.TFPolicy):
             self._seed.assign(next_seed)
         return seed
 
+    def _begun(self, time_step, policy_state):
+        """The policy state, which begins anew where a session does."""
+        if not tf.nest.flatten(policy_state):
+            return policy_state
+        first = self._get_initial_state(nests.num_rows(time_step.observation))
+        return nests.where(time_step.is_first(), first, policy_state)
+
+    def _info(self, policy_state):
+        """The info of an action in a policy state, or its spec."""
+        return PolicyInfo(policy_state=policy_state) if self._emit_state else ()
+
     def _action(self, time_step, policy_state, seed):
+        policy_state = self._begun(time_step, policy_state)
+        info = self._info(policy_state)
         action, policy_state = self.policy(
             time_step.observation, policy_state, self._next_seed(seed)
         )
-        return policy_step.PolicyStep(action, policy_state, ())
+        return policy_step.PolicyStep(action, policy_state, info)
 
     def _distribution(self, time_step, policy_state):
         """A point mass at the action that `action` returns."""

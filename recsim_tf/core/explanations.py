@@ -40,16 +40,18 @@ class Explains(Protocol):
 
 
 class Explained:
-    """A policy without a state, made of a function that chooses and one that explains.
+    """A policy made of a function that chooses and one that explains.
 
     Args:
       policy: chooses.
       explain: (observation, policy_state, seed) -> `Explanation`.
+      initial_state: num_users -> the policy state at the start of a session, () without a state.
     """
 
-    def __init__(self, policy: Policy, explain):
+    def __init__(self, policy: Policy, explain, initial_state=lambda num_users: ()):
         self._policy = policy
         self.explain = explain
+        self.initial_state = initial_state
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed

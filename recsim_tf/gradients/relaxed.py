@@ -71,7 +71,7 @@ def relaxed_return(
 
     Args:
       simulator: its models say what is simulated.
-      policy: draws the slates.
+      policy: draws the slates; one without a memory.
       num_users: B, a Python int.
       num_steps: T, a Python int.
       seed: an integer or int32 [2]. The same seed means the same noise.
@@ -86,9 +86,9 @@ def relaxed_return(
       The relaxed return of each session, [B], in the dtype of the rewards.
 
     Raises:
-      ValueError: if a number is out of range, if the simulator has a `query_spec`, if there is a
-        rule of departure without a margin, or if something computes with an integer field that has
-        no mixture; all when the function is traced.
+      ValueError: if a number is out of range, if the simulator has a `query_spec`, if the policy
+        has a memory, if there is a rule of departure without a margin, or if something computes
+        with an integer field that has no mixture; all when the function is traced.
     """
     for name, value in (
         ("temperature", temperature),

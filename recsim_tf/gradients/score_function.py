@@ -36,9 +36,9 @@ def score_function_return(
 
     Args:
       simulator: that made the trajectory.
-      policy: at the parameters with which it drew the trajectory's actions. Only its `log_prob` is
-        used, (observation, action) -> [B]; an action is a slate, or a `Turn` where there is a
-        `query_spec`.
+      policy: at the parameters with which it drew the trajectory's actions. Only its `decide` is
+        used; an action is a slate, or a `Turn` where there is a `query_spec`. What it remembers is
+        computed again, and differentiated.
       trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
       baseline: [T, B], subtracted from the reward from each step on; it may depend on the past of
         its row, or of its world, not on what is drawn from that step on. By default the mean of the
@@ -93,12 +93,15 @@ def score_function_return(
         begun.log_probs, tf.ones([num_users], tf.bool), rewards_to_go[0] - mean_of_others[0]
     )
 
-    def add(total, step, state, transition, log_probs):
-        of_policy = policy.log_prob(simulator.observe(state), transition.action)
-        log_probs = {**log_probs, "policy": of_policy}
-        return total + transition.reward + score(log_probs, transition.active, advantages[step])
+    def add(carry, step, state, transition, log_probs):
+        total, policy_state = carry
+        actions, policy_state = policy.decide(simulator.observe(state), policy_state)
+        log_probs = {**log_probs, "policy": actions.log_prob(transition.action)}
+        total += transition.reward + score(log_probs, transition.active, advantages[step])
+        return total, policy_state
 
-    return simulator.retrace(trajectory, add, initial, score=True)
+    carry = initial, policy.initial_state(num_users)
+    return simulator.retrace(trajectory, add, carry, score=True)[0]
 
 
 def _mean_of_others(values):

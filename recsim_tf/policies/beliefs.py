@@ -142,6 +142,8 @@ def product_with_documents(users, vectors, ids, num_documents: int, width: int) 
 
     Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that
     is the larger tensor, and the vectors of the candidates are made and multiplied, [B, N, width].
+    Where the candidates are all documents in order, nothing is gathered: under XLA a gather keeps
+    what follows it out of vector registers.
 
     Args:
       users: [B, E].
@@ -156,7 +158,14 @@ def product_with_documents(users, vectors, ids, num_documents: int, width: int) 
     """
     if ids.shape[1] is not None and ids.shape[1] * width <= num_documents:
         return tf.linalg.matvec(vectors(ids), users)
-    return tf.gather(tf.matmul(users, vectors(), transpose_b=True), ids, batch_dims=1)
+    products = tf.matmul(users, vectors(), transpose_b=True)
+    if ids.shape[1] != num_documents:
+        return tf.gather(products, ids, batch_dims=1)
+    return tf.cond(
+        tf.reduce_all(ids == tf.range(num_documents, dtype=ids.dtype)),
+        lambda: products,
+        lambda: tf.gather(products, ids, batch_dims=1),
+    )
 
 
 class LearnedScores:
@@ -170,7 +179,11 @@ class LearnedScores:
         self.network = network
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-        (logits, no_click), _ = self.network(observation)
+        return self.weights(*self.network(observation)[0])
+
+    @staticmethod
+    def weights(logits: tf.Tensor, no_click: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The weights [B, N] and [B] of what the network gave."""
         weights = tf.stop_gradient(
             tf.nn.softmax(tf.concat([logits, no_click[:, tf.newaxis]], axis=-1))
         )

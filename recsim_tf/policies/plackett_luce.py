@@ -3,6 +3,7 @@ turns.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -10,11 +11,14 @@ from recsim_tf.core import random
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, parts_of
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.types import Nest, Observation
+from recsim_tf.policies import fields
+
+Actions: TypeAlias = PlackettLuce | IndependentParts
 
 
 class PlackettLucePolicy:
-    """A rollout policy without a state that draws slates, or turns, and knows their
-    log-probabilities.
+    """A rollout policy that draws slates, or turns, and knows their log-probabilities. It has no
+    state, but of a network with a memory.
 
         policy = PlackettLucePolicy.of_network(SlatePolicyNetwork(observation_spec, slate_size))
 
@@ -23,7 +27,7 @@ class PlackettLucePolicy:
         `IndependentParts` [B] of a `Turn`. Parameters live in it.
     """
 
-    def __init__(self, distribution: Callable[[Observation], PlackettLuce | IndependentParts]):
+    def __init__(self, distribution: Callable[[Observation], Actions]):
         self.distribution = distribution
 
     @classmethod
@@ -36,18 +40,32 @@ class PlackettLucePolicy:
     @classmethod
     def of_network(cls, network) -> "PlackettLucePolicy":
         """The policy of a network that gives (distribution [B], state), as `SlatePolicyNetwork` or
-        `TurnPolicyNetwork`: the one that REINFORCE trains.
+        `TurnPolicyNetwork`: the one that REINFORCE trains. With a `state_spec` the network's state
+        is that of the policy.
         """
+        if tf.nest.flatten(network.state_spec):
+            return RememberingPolicy(network)
         return cls(lambda observation: network(observation)[0])
 
+    def initial_state(self, num_users: int) -> Nest:
+        """The policy state at the start of a session, a nest of [num_users, ...]; () for none."""
+        del num_users
+        return ()
+
+    def decide(self, observation: Observation, policy_state: Nest) -> tuple[Actions, Nest]:
+        """The distribution [B] of the actions, and the next policy state."""
+        return self.distribution(observation), policy_state
+
     def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
-        """A slate int32 [B, K] or a turn, and the policy state as it was."""
-        return random.sample(self.distribution(observation), seed), policy_state
+        """A slate int32 [B, K] or a turn, and the next policy state."""
+        distribution, policy_state = self.decide(observation, policy_state)
+        return random.sample(distribution, seed), policy_state
 
     def likeliest(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
         """A rollout policy that gives the likeliest slates or turns."""
         del seed
-        return self.distribution(observation).mode(), policy_state
+        distribution, policy_state = self.decide(observation, policy_state)
+        return distribution.mode(), policy_state
 
     def log_prob(self, observation: Observation, action: Nest) -> tf.Tensor:
         """[B]: the log-probability of a slate int32 [B, K], or of a turn."""
@@ -55,9 +73,34 @@ class PlackettLucePolicy:
 
     def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
         """The probability of each candidate to be shown first, and its logit."""
-        del policy_state, seed
-        distribution = tf.nest.flatten(parts_of(self.distribution(observation)))[0]
+        del seed
+        actions, _ = self.decide(observation, policy_state)
+        distribution = tf.nest.flatten(parts_of(actions))[0]
         logits = distribution.logits
         if distribution.mask is not None:
             logits = tf.where(distribution.mask, logits, tf.constant(-float("inf"), logits.dtype))
         return Explanation(candidates={"P(first)": tf.nn.softmax(logits), "logit": logits})
+
+
+class RememberingPolicy(PlackettLucePolicy):
+    """The policy of a network with a memory, whose state begins with zeros.
+
+    Args:
+      network: gives (distribution [B], state), and has a `state_spec`.
+    """
+
+    def __init__(self, network):
+        super().__init__(self._without_a_state)
+        self._network = network
+
+    def initial_state(self, num_users):
+        return fields.zeros(self._network.state_spec, num_users)
+
+    def decide(self, observation, policy_state):
+        return self._network(observation, network_state=policy_state)
+
+    def _without_a_state(self, observation):
+        raise ValueError(
+            f"the distribution of {self._network.name} depends on what it remembers: take decide,"
+            " with the policy state"
+        )

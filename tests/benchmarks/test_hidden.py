@@ -3,7 +3,13 @@ import pytest
 
 from tests.benchmarks.runs import quick_run
 
-SECTIONS = {"latent": ["latent.mae", "latent.worst", "latent.seconds_per_iteration"]}
+SECTIONS = {
+    "latent": ["latent.mae", "latent.worst", "latent.seconds_per_iteration"],
+    "memory": [
+        *("memory.gru_0", "memory.gru_1", "memory.gru_2", "memory.gru_300"),
+        *("memory.control", "memory.slate_q_memory", "memory.seconds"),
+    ],
+}
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -130,6 +130,11 @@ ENVIRONMENTS = {
         ("means", "core_stddev", "utility_stddev", "interest_step_size"),
         ("popularity", "discount", "stddev"),
     ),
+    "engagement bait": Environment(
+        "EngagementBait-v0",
+        {"users_per_world": 3},
+        ("interest_step_size", "max_affinity", "choice_model.no_click_mass"),
+    ),
     "interest evolution": Environment(
         "InterestEvolution-v1",
         {},

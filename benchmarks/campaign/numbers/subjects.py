@@ -13,7 +13,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents import full_slate_q, layers, reinforce, slate_q, tabular_q
 from recsim_tf.agents.bandits import conversational as bandits
 from recsim_tf.agents.reinforce import corrections
-from recsim_tf.agents.shared import exploration, returns
+from recsim_tf.agents.shared import exploration, memory, returns
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -88,6 +88,8 @@ SUBJECTS = {
     "TwoTowerQNetwork": _network(slate_q.TwoTowerQNetwork),
     "SlatePolicyNetwork": _network(reinforce.SlatePolicyNetwork, slate_size=2),
     "StateValueNetwork": _network(reinforce.StateValueNetwork),
+    "TwoTowerPolicyNetwork": _network(reinforce.TwoTowerPolicyNetwork, slate_size=2),
+    "Memory": Subject(memory.Memory),
     "FullSlateQNetwork": _network(full_slate_q.FullSlateQNetwork, slate_size=2),
     "TopicSetQNetwork": Subject(
         full_slate_q.TopicSetQNetwork,

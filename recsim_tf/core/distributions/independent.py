@@ -50,12 +50,18 @@ class IndependentParts(CustomDistribution):
         """[...]: the entropy, which of a `PlackettLuce` is estimated at its part of `value`, a draw
         of this distribution. Its gradient is unbiased, see `PlackettLuce.entropy_estimate`.
         """
-        return tf.add_n(
-            [
-                part.entropy_estimate(leaf) if isinstance(part, PlackettLuce) else part.entropy()
-                for part, leaf in zip(self._leaves, tf.nest.flatten(value), strict=True)
-            ]
-        )
+        return self.log_prob_and_entropy(value)[1]
+
+    def log_prob_and_entropy(self, value: Nest) -> tuple[tf.Tensor, tf.Tensor]:
+        """[...]: the log-probability and the `entropy_estimate` of `value`, a draw."""
+        pairs = [
+            part.log_prob_and_entropy(leaf)
+            if isinstance(part, PlackettLuce)
+            else (part.log_prob(leaf), part.entropy())
+            for part, leaf in zip(self._leaves, tf.nest.flatten(value), strict=True)
+        ]
+        log_probs, entropies = zip(*pairs, strict=True)
+        return tf.add_n(log_probs), tf.add_n(entropies)
 
     def _log_prob(self, value):
         leaves = tf.nest.flatten(value)

@@ -92,10 +92,7 @@ class PlackettLuce(CustomDistribution):
         Args:
           slate: int32 [..., K], a possible slate.
         """
-        chosen, left = self._chain(slate)
-        logits = self.logits[..., tf.newaxis, :]
-        chosen_logit = tf.reduce_sum(tf.where(chosen, logits, 0.0), axis=-1)
-        return chosen_logit - self._log_normalizer(left)
+        return self._by_position(slate)[0]
 
     def position_entropies(self, slate) -> tf.Tensor:
         """[..., K]: the entropy of each position's choice given the earlier candidates of the
@@ -107,12 +104,7 @@ class PlackettLuce(CustomDistribution):
         Args:
           slate: int32 [..., K], a possible slate.
         """
-        _, left = self._chain(slate)
-        logits, log_normalizer = self.logits[..., tf.newaxis, :], self._log_normalizer(left)
-        probs = tf.where(
-            left, tf.exp(tf.where(left, logits - log_normalizer[..., tf.newaxis], 0.0)), 0.0
-        )
-        return log_normalizer - tf.reduce_sum(tf.where(left, probs * logits, 0.0), axis=-1)
+        return self._by_position(slate)[1]
 
     def entropy_estimate(self, slate) -> tf.Tensor:
         """[...]: the sum of `position_entropies`, with a gradient that is unbiased too.
@@ -123,30 +115,58 @@ class PlackettLuce(CustomDistribution):
         Args:
           slate: int32 [..., K], drawn from this distribution.
         """
-        entropies = self.position_entropies(slate)
-        later = tf.stop_gradient(tf.cumsum(entropies, axis=-1, exclusive=True, reverse=True))
-        log_probs = self.position_log_probs(slate)
-        return tf.reduce_sum(entropies + later * (log_probs - tf.stop_gradient(log_probs)), axis=-1)
+        return self.log_prob_and_entropy(slate)[1]
+
+    def log_prob_and_entropy(self, slate) -> tuple[tf.Tensor, tf.Tensor]:
+        """[...]: the log-probability and the `entropy_estimate`, for less work than one by one.
+
+        Args:
+          slate: int32 [..., K], drawn from this distribution.
+        """
+        log_probs, entropies = self._by_position(slate)
+        is_later = tf.constant(np.tri(slate.shape[-1], k=-1).T, entropies.dtype)
+        later = tf.stop_gradient(tf.reduce_sum(entropies[..., tf.newaxis, :] * is_later, axis=-1))
+        entropies += later * (log_probs - tf.stop_gradient(log_probs))
+        return tf.reduce_sum(log_probs, axis=-1), tf.reduce_sum(entropies, axis=-1)
+
+    def _by_position(self, slate):
+        """`position_log_probs` and `position_entropies`."""
+        chosen, left = self._chain(slate)
+        logits = self.logits[..., tf.newaxis, :]
+        possible = tf.where(left, logits, -np.inf)
+        # It cancels.
+        highest = tf.stop_gradient(tf.reduce_max(possible, axis=-1, keepdims=True))
+        weights = tf.exp(possible - highest)
+        total = tf.reduce_sum(weights, axis=-1)
+        log_total = tf.math.log(total)
+        mean = tf.reduce_sum(weights * (logits - highest), axis=-1) / total
+        chosen = tf.reduce_sum(tf.where(chosen, logits - highest, 0.0), axis=-1)
+        return chosen - log_total, log_total - mean
 
     def _chain(self, slate):
         """For each position, which candidate is chosen and which are left before it: both bool
         [..., K, N].
         """
-        positions = tf.range(self.logits.shape[-1], dtype=slate.dtype)
-        chosen = slate[..., tf.newaxis] == positions
-        left = tf.cumsum(tf.cast(chosen, tf.int32), axis=-2, exclusive=True) == 0
+        length = slate.shape[-1]
+        order = tf.range(length)[:, tf.newaxis]
+        chosen = slate[..., tf.newaxis] == tf.range(self.logits.shape[-1], dtype=slate.dtype)
+        # The position that shows a candidate first. XLA computes it, and what compares with it, in
+        # one pass each, where cumulative sums over the positions would need arrays of their own.
+        first = tf.reduce_min(tf.where(chosen, order, length), axis=-2)
         if self.mask is not None:
-            left &= tf.convert_to_tensor(self.mask)[..., tf.newaxis, :]
-        return chosen, left
-
-    def _log_normalizer(self, left):
-        return tf.reduce_logsumexp(
-            tf.where(left, self.logits[..., tf.newaxis, :], -np.inf), axis=-1
-        )
+            first = tf.where(self.mask, first, -1)
+        return chosen, first[..., tf.newaxis, :] >= order
 
     def _valid(self, slate):
-        chosen, left = self._chain(slate)
-        return tf.reduce_all(tf.reduce_any(chosen & left, axis=-1), axis=-1)
+        num_candidates, length = self.logits.shape[-1], slate.shape[-1]
+        inside = (slate >= 0) & (slate < num_candidates)
+        if self.mask is not None:
+            positions = tf.range(num_candidates, dtype=slate.dtype)
+            is_chosen = slate[..., tf.newaxis] == positions
+            inside &= tf.reduce_any(is_chosen & self.mask[..., tf.newaxis, :], axis=-1)
+        earlier = np.tri(length, k=-1, dtype=bool)
+        repeats = (slate[..., tf.newaxis] == slate[..., tf.newaxis, :]) & earlier
+        return tf.reduce_all(inside & ~tf.reduce_any(repeats, axis=-1), axis=-1)
 
 
 @random.sample.register

@@ -80,10 +80,10 @@ def test_lambda_returns_end_in_the_value_of_the_next_state():
     agent.initialize()
 
     def value(user, step):
-        observation = tf.nest.map_structure(
-            lambda leaf: leaf[user : user + 1, step], experience.observation
+        frame = tf.nest.map_structure(
+            lambda leaf: leaf[user : user + 1, step : step + 1], experience
         )
-        return float(agent._next_value(observation, experience.action[user : user + 1, step])[0])
+        return float(agent._slate_values(frame)[0, 0])
 
     targets = [[0.0] * 3, [0.0] * 2]
     targets[0][2] = 2.0 + 0.9 * value(0, 3)

@@ -1,0 +1,218 @@
+"""What a network remembers of a session: what was shown, and how the user responded."""
+
+import dataclasses
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+from tf_agents.keras_layers import dynamic_unroll_layer
+from tf_agents.trajectories import time_step as ts
+
+from recsim_tf.agents.shared.encoding import element_spec, encode, has_content, num_categories
+from recsim_tf.core import validation
+from recsim_tf.core.types import Observation
+from recsim_tf.policies import fields
+
+# More steps than this take long to compile.
+_LONGEST = 5
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """How large the memory of a network is.
+
+    Args:
+      units: H, of the gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
+      item_units: length of the vector of a position, of what was shown there and of the response.
+
+    Raises:
+      ValueError: for a number below 1.
+    """
+
+    units: int = 32
+    item_units: int = 16
+
+    def __post_init__(self):
+        validation.check_count(units=self.units, item_units=self.item_units)
+
+
+class MemoryState(NamedTuple):
+    """What is remembered before an observation; zeros at the start of a session."""
+
+    hidden: tf.Tensor  # float32 [B, H]
+    started: tf.Tensor  # float32 [B]: 0 at the start of a session, else 1
+
+
+class SessionMemory(tf.keras.layers.Layer):
+    """A gated recurrent unit on what a session brings, without the candidates.
+
+    In each step it sees the user's observation and the response to the last slate. What a response
+    tells of each position goes through a dense layer, and is summed over the positions that were
+    clicked and over the others, so their order does not count. At the start of a session there was
+    no slate, and no response is seen.
+
+    Memory begins anew where the step type is FIRST.
+
+    Args:
+      observation_spec: `Observation` of specs.
+      options: how large it is.
+    """
+
+    def __init__(self, observation_spec: Observation, options: Memory):
+        super().__init__(name="memory", dtype="float32")
+        response = observation_spec.response
+        self._user_spec = observation_spec.user
+        self._of_position = _tells_of_positions(response)
+        positions, self._rest_spec = self._split(response)
+        self._position_layer = Rows(element_spec(positions), options.item_units)
+        self._stretch = _Stretch(tf.keras.layers.GRUCell(options.units, dtype="float32"))
+        self._stretches = dynamic_unroll_layer.DynamicUnroll(self._stretch, dtype="float32")
+        self.state_spec = MemoryState(
+            tf.TensorSpec([options.units], tf.float32, "hidden"),
+            tf.TensorSpec([], tf.float32, "started"),
+        )
+
+    def call(self, frames, outer, step_type=(), state=()):
+        """What is remembered of each frame, and of the last one.
+
+        Args:
+          frames: `Observation` of [B, ...], or of [B * T, ...], users first.
+          outer: [B], or [B, T].
+          step_type: int32 [B] or [B, T]; () where no session begins.
+          state: `MemoryState` before the first frame; () for the start of a session.
+
+        Returns:
+          float32 [B, H] or [B * T, H], and a `MemoryState`.
+        """
+        if not tf.nest.flatten(state):
+            state = fields.zeros(self.state_spec, outer[0])
+        goes_on, resets = tf.ones(outer), tf.zeros(outer, tf.bool)
+        if len(outer) == 2:
+            goes_on = tf.concat([state.started[:, tf.newaxis], goes_on[:, 1:]], axis=1)
+        else:
+            goes_on *= state.started
+        if tf.is_tensor(step_type):
+            resets = step_type == ts.StepType.FIRST
+            goes_on = tf.where(resets, 0.0, goes_on)
+        inputs = self._inputs(frames, tf.reshape(goes_on, [-1, 1]))
+        length = outer[1] if len(outer) == 2 else 1
+        shape = [outer[0], length // _stretch_of(length), _stretch_of(length)]
+        vectors, hidden = self._stretches(
+            (tf.reshape(inputs, [*shape, inputs.shape[-1]]), tf.reshape(resets, shape)),
+            state.hidden,
+        )
+        vectors = tf.reshape(vectors, [-1, vectors.shape[-1]])
+        return vectors, MemoryState(hidden, tf.ones_like(state.started))
+
+    def _inputs(self, frames, goes_on) -> tf.Tensor:
+        """float32 [R, I] of frames [R, ...]; `goes_on` [R, 1] is 0 where there was no slate."""
+        positions, rest = self._split(frames.response)
+        parts = [encode(frames.user, self._user_spec, 1)] if has_content(self._user_spec) else []
+        if positions:
+            rows = tf.nn.relu(self._position_layer(positions))
+            clicked = tf.cast(frames.response.clicked, tf.float32)[..., tf.newaxis]
+            parts += [
+                goes_on * tf.reduce_sum(weights * rows, axis=1)
+                for weights in (clicked, 1 - clicked)
+            ]
+        if rest:
+            parts.append(goes_on * encode(rest, self._rest_spec, 1))
+        return tf.concat(parts, axis=-1)
+
+    def _split(self, response) -> tuple[list, list]:
+        """The leaves that tell of each position, and the others."""
+        parts: tuple[list, list] = ([], [])
+        for leaf, of_position in zip(tf.nest.flatten(response), self._of_position, strict=True):
+            parts[not of_position].append(leaf)
+        return parts
+
+
+class _Stretch(tf.keras.layers.Layer):
+    """A cell whose step is a few steps of another cell, for `DynamicUnroll`.
+
+    Under XLA the gradient of a loop that reads an array of T steps copies such an array in each
+    step. So it is worth while to take few steps of the loop.
+
+    Its inputs are those of C steps, float [B, C, I], and bool [B, C], whether the state begins
+    anew.
+
+    Args:
+      cell: the other cell, of Keras.
+    """
+
+    def __init__(self, cell: tf.keras.layers.Layer):
+        super().__init__(name="stretch", dtype="float32")
+        self._cell = cell
+        self.state_size = cell.state_size
+        self.output_size = tf.TensorShape([None, cell.output_size])
+
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        return self._cell.get_initial_state(inputs, batch_size, dtype)
+
+    def call(self, inputs, state, training=False):
+        outputs = []
+        for rows, resets in zip(*(tf.unstack(one, axis=1) for one in inputs), strict=True):
+            state = tf.where(resets[:, tf.newaxis], 0.0, state)
+            output, state = self._cell(rows, state, training=training)
+            outputs.append(output)
+        return tf.stack(outputs, axis=1), state
+
+
+def _stretch_of(length) -> int:
+    """The steps of a stretch: the largest divisor of a number of steps up to `_LONGEST`."""
+    if tf.is_tensor(length):
+        return 1
+    return max(one for one in range(1, _LONGEST + 1) if length % one == 0)
+
+
+class Rows(tf.keras.layers.Layer):
+    """A dense layer on the encoding of observations [R, K, ...] (see `encoding.encode`), float32
+    [R, K, units]. It looks up the rows of integers instead of multiplying by one-hot vectors.
+
+    Args:
+      spec: nest of specs of one of them, without the axes R and K.
+      units: the length of the result.
+    """
+
+    def __init__(self, spec, units: int):
+        super().__init__(name="position", dtype="float32")
+        self._specs = tf.nest.flatten(spec)
+        self._dense = tf.keras.layers.Dense(units, name="numbers", dtype="float32")
+        self._tables = [
+            tf.keras.layers.Embedding(
+                num_categories(one),
+                units,
+                # Rows are looked up one at a time, and begin as large as the numbers are.
+                tf.keras.initializers.RandomNormal(stddev=0.5),
+                name="integers",
+                dtype="float32",
+            )
+            for one in self._specs
+            if _is_integer(one)
+        ]
+
+    def call(self, observation):
+        leaves = list(zip(tf.nest.flatten(observation), self._specs, strict=True))
+        numbers = [pair for pair in leaves if not _is_integer(pair[1])]
+        integers = [pair for pair in leaves if _is_integer(pair[1])]
+        total = self._dense(encode(*map(list, zip(*numbers, strict=True)), 2))
+        for (leaf, spec), table in zip(integers, self._tables, strict=True):
+            if not table.built:
+                table(leaf)
+            # The product has a dense gradient.
+            rows = tf.gather(1.0 * table.embeddings, leaf - int(spec.minimum.min()))
+            total += rows
+        return total
+
+
+def _is_integer(spec) -> bool:
+    return not spec.shape.rank and num_categories(spec) > 0
+
+
+def _tells_of_positions(response_spec) -> list[bool]:
+    """Whether each leaf of a response has the axis of positions, that of `clicked`."""
+    clicked = getattr(response_spec, "clicked", None)
+    if clicked is None:
+        return [False for _ in tf.nest.flatten(response_spec)]
+    return [spec.shape[:1] == clicked.shape for spec in tf.nest.flatten(response_spec)]

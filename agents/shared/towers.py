@@ -1,0 +1,141 @@
+"""Two towers: a vector of the user and one of each document, for the thousands of candidates of a
+catalogue.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.agents.shared import encoding
+from recsim_tf.agents.shared.networks import apply_layers, perceptron
+from recsim_tf.core import validation
+from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.types import Observation
+from recsim_tf.policies.beliefs import product_with_documents
+
+
+class TwoTowers(tf.keras.layers.Layer):
+    """A number for each document of each user, <f(user), g(document)> + b(document).
+
+    The perceptrons f and g meet only in an inner product: they are the two towers by which large
+    catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural modeling for large
+    corpus item recommendations", RecSys 2019; Covington et al. 2016, "Deep neural networks for
+    YouTube recommendations", RecSys 2016, with a free vector for each document in place of g).
+
+    Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
+    documents of the catalogue then go through g once, and the numbers of the candidates are
+    gathered from one matrix product [B, D]. Where the candidates are very few, they alone go
+    through g (see `product_with_documents`). Documents that are observed as features go through g
+    for each candidate of each user.
+
+    Called with users float32 [B, F] and documents as they are observed, it gives float32 [B, N].
+
+    Args:
+      observation_spec: `Observation` of specs.
+      hidden_units: sizes of the hidden layers of each perceptron; () for linear towers.
+      embedding_size: E, length of the vectors of users and documents.
+      document_features: table [D, F] of numbers, the features of the document of each id in [0, D);
+        it is read once and is not learned. None with ids for a free vector of each document, which
+        is learned; None where documents are observed as features.
+
+    Raises:
+      ValueError: for an embedding_size below 1, ids without these bounds, or document_features that
+        are no table of the documents' ids.
+    """
+
+    def __init__(
+        self,
+        observation_spec: Observation,
+        hidden_units: Sequence[int],
+        embedding_size: int,
+        document_features: Sequence | np.ndarray | tf.Tensor | None = None,
+    ):
+        super().__init__(name="towers", autocast=False)
+        validation.check_at_least(1, embedding_size=embedding_size)
+        self._encoder = encoding.ObservationEncoder(observation_spec)
+        self._num_documents = _num_documents(encoding.element_spec(observation_spec.documents))
+        self._features = None
+        if document_features is not None:
+            self._features = _feature_table(document_features, self._num_documents)
+        self._user_layers = perceptron(hidden_units, embedding_size, "user")
+        self._free_vectors = []
+        self._document_layers = []
+        # The widest of the rows that a document goes through on its way to a value.
+        self._width = embedding_size + 1
+        if self._num_documents and self._features is None:
+            embedding = tf.keras.layers.Embedding
+            self._free_vectors = [
+                embedding(self._num_documents, embedding_size, name="document"),
+                embedding(self._num_documents, 1, "zeros", name="document_bias"),
+            ]
+        else:
+            self._document_layers = perceptron(hidden_units, embedding_size + 1, "document")
+            self._width = max(
+                self._width, *hidden_units, 0 if self._features is None else self._features.shape[1]
+            )
+
+    def call(self, users, documents):
+        vectors = apply_layers(self._user_layers, users)
+        # The last number of a document's vector is its bias.
+        vectors = tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0)
+        if self._num_documents:
+            (ids,) = tf.nest.flatten(documents)
+            return product_with_documents(
+                vectors, self._vectors, ids, self._num_documents, self._width
+            )
+        return tf.linalg.matvec(self._through_tower(self._encoder.documents(documents)), vectors)
+
+    def _vectors(self, ids=None):
+        """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
+        for layer in self._free_vectors:
+            if not layer.built:
+                layer(tf.zeros([1], tf.int32))
+        tables = [layer.embeddings for layer in self._free_vectors] or [self._features]
+        rows = [
+            tf.convert_to_tensor(table) if ids is None else tf.gather(table, ids)
+            for table in tables
+        ]
+        return self._through_tower(tf.concat(rows, axis=-1))
+
+    def _through_tower(self, rows):
+        if not self._document_layers:
+            return rows
+        # Dense layers are faster on two axes than on three.
+        vectors = apply_layers(self._document_layers, tf.reshape(rows, [-1, rows.shape[-1]]))
+        return tf.reshape(vectors, tf.concat([tf.shape(rows)[:-1], [vectors.shape[-1]]], axis=0))
+
+
+def _num_documents(spec) -> int:
+    """D, where a document is observed as one id in [0, D), else 0."""
+    leaves = tf.nest.flatten(spec)
+    if len(leaves) != 1 or leaves[0].shape.rank or not leaves[0].dtype.is_integer:
+        return 0
+    (spec,) = leaves
+    if not encoding.num_categories(spec) or spec.minimum.min() < 0:
+        bounds = (
+            (int(end) for end in (spec.minimum.min(), spec.maximum.max()))
+            if isinstance(spec, BoundedTensorSpec)
+            else ()
+        )
+        raise ValueError(
+            f"documents must be features, or ids with bounds 0 and D - 1, got {spec.dtype.name}"
+            f" with bounds {list(bounds)}"
+        )
+    return int(spec.maximum.max()) + 1
+
+
+def _feature_table(features, num_documents: int) -> tf.Tensor:
+    if not num_documents:
+        raise ValueError(
+            "document_features must be None unless documents are observed as one id, got a table"
+            " for other documents"
+        )
+    with tf.init_scope():
+        table = tf.cast(tf.convert_to_tensor(features), tf.float32)
+    if table.shape.rank != 2 or table.shape[0] != num_documents:
+        raise ValueError(
+            f"document_features must have shape [{num_documents}, F], a row for each id, got"
+            f" {table.shape}"
+        )
+    return table
