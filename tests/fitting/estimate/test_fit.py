@@ -350,7 +350,10 @@ def test_bad_arguments_are_named(log):
         with pytest.raises(ValueError, match=message):
             make()
     for arguments, message in (
-        ({"search": "newton"}, r"search must be LBFGS\(\) or Minibatches\(\), got 'newton'"),
+        (
+            {"search": "newton"},
+            r"search must be LBFGS\(\), Minibatches\(\) or MonteCarloEM\(\), got 'newton'",
+        ),
         ({"num_starts": 0}, "num_starts must be at least 1, got 0"),
         ({"confidence": 1.0}, r"confidence must be in \(0, 1\), got 1.0"),
         ({"held_out": 1}, r"held_out must be in \(0, 1\), got 1"),
