@@ -20,10 +20,17 @@ _SHORT = {
     "memory_units": 32,
     "learning_rate": 0.01,
     "entropy_regularization": 0.001,
+    "anneals": False,
     "evaluation_users": 4000,
     "xla": True,
 }
-_LONG = {**_SHORT, "num_users": 1000, "num_iterations": 300, "entropy_regularization": 0.003}
+_LONG = {
+    **_SHORT,
+    "num_users": 1000,
+    "num_iterations": 300,
+    "entropy_regularization": 0.004,
+    "anneals": True,
+}
 _CONTROL = {
     **_SHORT,
     "num_users": 1000,

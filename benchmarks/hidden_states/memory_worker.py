@@ -26,6 +26,7 @@ class Task(NamedTuple):
     memory_units: int  # 0 for one distribution of slates for everybody
     learning_rate: float
     entropy_regularization: float
+    anneals: bool  # whether both decline to a twentieth
     evaluation_users: int
     xla: bool
 
@@ -51,14 +52,20 @@ def measure(task: Task) -> dict[str, float]:
 
 def _agent(environment: SlateEnvironment, task: Task) -> ReinforceSlateAgent:
     memory = Memory(task.memory_units) if task.memory_units else None
+    schedules = tf.keras.optimizers.schedules
+    rate, entropy = task.learning_rate, task.entropy_regularization
+    if task.anneals:
+        rate = schedules.CosineDecay(rate, task.num_iterations, alpha=0.05)
+        steps = max(5 * task.num_iterations // 6, 1)
+        entropy = schedules.PolynomialDecay(entropy, steps, entropy / 20)
     agent = ReinforceSlateAgent(
         environment.time_step_spec(),
         environment.action_spec(),
         TwoTowerPolicyNetwork(environment.observation_spec(), 2, memory=memory),
         None,
-        tf.keras.optimizers.Adam(task.learning_rate),
+        tf.keras.optimizers.Adam(rate),
         LambdaReturns(num_steps=task.num_steps),
-        entropy_regularization=task.entropy_regularization,
+        entropy_regularization=entropy,
         gradient_clipping=1.0,
         seed=task.seed,
         train_step_counter=tf.Variable(0, dtype=tf.int64),
