@@ -42,7 +42,10 @@ ACT_BY_A_RULE = {
     "Conversation-v0": {"users.afterthought"},
 }
 # Candidates are given to the likelihood.
-GIVEN = ("documents.affinity_probs", "documents.directions", "documents.refinement")
+GIVEN = (
+    *("documents.affinity_probs", "documents.directions", "documents.refinement"),
+    "documents.length",
+)
 
 
 def simulator_of(environment_id):
@@ -120,7 +123,7 @@ def acts(environment_id, name):
         return name not in ACT_BY_A_RULE.get(environment_id, ())
     # The users of these respond to what the items' tables say.
     of_items = environment_id in ("PageClicks-v0", "DriftingTaste-v0", "KeyTerms-v0")
-    of_items |= environment_id == "Conversation-v0"
+    of_items |= environment_id in ("Conversation-v0", "EngagementBait-v0")
     return of_items and name not in GIVEN
 
 

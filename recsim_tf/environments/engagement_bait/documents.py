@@ -22,7 +22,7 @@ class Catalogue(NamedTuple):
 
 
 class Video(NamedTuple):
-    """Videos as users meet them, [B, K]."""
+    """Videos; leading axes [W, N] or [B, K]. Agents see the ids."""
 
     video_id: tf.Tensor  # int32 [...], in [0, D)
     quality: tf.Tensor  # [...]
@@ -117,17 +117,17 @@ class BaitVideos(DocumentModel):
             self.num_videos, num_corpora, num_candidates, replacement=False, dtype=self.dtype
         )
 
-    def show(self, documents, hidden):
+    def describe(self, draw, corpus):
         shape = [self.num_videos, self.num_features]
         return Video(
-            documents,
-            quality=self.entries("quality", documents, shape[:1]),
-            length=self.entries("length", documents, shape[:1]),
-            features=self.entries("features", documents, shape),
+            draw,
+            quality=self.entries("quality", draw, shape[:1]),
+            length=self.entries("length", draw, shape[:1]),
+            features=self.entries("features", draw, shape),
         )
 
     def observe(self, documents):
-        return documents
+        return documents.video_id
 
     def observation_bounds(self):
         return Bounds(0, self.num_videos - 1)

@@ -120,7 +120,7 @@ def test_greedy_slates_have_the_time_of_the_reference_where_interests_are_seen(s
     simulator = recsim_tf.make("EngagementBait-v0", users=SeenUsers(), documents=videos)
 
     def greedy(observation, policy_state, seed):
-        video = videos.show(observation.documents, ())
+        video = videos.describe(observation.documents, ())
         weights = tf.exp(affinity(observation.user, video.features))
         time = video.length * tf.sigmoid(-video.quality)
         return exact_slate(weights, tf.ones([NUM_USERS]), time, 2), policy_state
