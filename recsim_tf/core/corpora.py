@@ -14,12 +14,15 @@ class Nobody:
     """Stands for the state of the users where they share a corpus, which must not read it."""
 
     def __getattr__(self, name):
+        if name.startswith("__"):
+            # What Python and its tools ask any object.
+            raise AttributeError(name)
         raise ValueError(
             "user must not be read where users share the corpus, which is the same for all of them"
         )
 
     def __getitem__(self, key):
-        return self.__getattr__(key)
+        return self.__getattr__("")
 
     def __iter__(self):
         return self.__getattr__("")
