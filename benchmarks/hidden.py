@@ -19,8 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import commands
 from absl import app, flags
-from hidden_states.common import Settings
-from sections import measure
+from sections import Settings, chosen, measure
 
 _FLAGS = flags.FLAGS
 # Each is a module of `hidden_states`, with `measure(settings)`. Its figures begin with its name.
@@ -28,10 +27,7 @@ _SECTIONS = ("latent", "memory")
 
 
 def main(argv: Sequence[str]) -> None:
-    names = list(dict.fromkeys(argv[1:])) or list(_SECTIONS)
-    unknown = [name for name in names if name not in _SECTIONS]
-    if unknown:
-        raise app.UsageError(f"name some of {', '.join(_SECTIONS)}, got {unknown[0]}")
+    names = chosen(argv, _SECTIONS)
     sections = {name: importlib.import_module(f"hidden_states.{name}").measure for name in names}
     result = measure(names, sections, Settings(_FLAGS.quick, _FLAGS.seed))
     command = ["python", "benchmarks/hidden.py", *names, f"--seed={_FLAGS.seed}", "--json=PATH"]

@@ -34,7 +34,7 @@ import commands
 from absl import app, flags
 from conversations.common import Settings
 from conversations.plot import draw
-from sections import measure
+from sections import chosen, measure
 
 _FLAGS = flags.FLAGS
 # Each is a module of `conversations`, with `measure(settings)`. Its figures begin with its name.
@@ -53,11 +53,7 @@ _OF_DATA = ("iard", "recurrent", "soft_attributes")
 
 
 def main(argv: Sequence[str]) -> None:
-    names = list(dict.fromkeys(argv[1:])) or list(_SECTIONS)
-    known = (*_SECTIONS, *_OF_DATA)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise app.UsageError(f"name some of {', '.join(known)}, got {unknown[0]}")
+    names = chosen(argv, (*_SECTIONS, *_OF_DATA), _SECTIONS)
     of_data = [name for name in names if name in _OF_DATA]
     if of_data and not (_FLAGS.path or _FLAGS.quick):
         raise app.UsageError(f"{of_data[0]} needs --path, the file of its data set")

@@ -21,8 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import commands
 from absl import app, flags
-from sections import measure
-from shared_worlds.common import Settings
+from sections import Settings, chosen, measure
 
 _FLAGS = flags.FLAGS
 # Each is a module of `shared_worlds`, with `measure(settings)`, and `draw(details, path)` if it has
@@ -31,10 +30,7 @@ _SECTIONS = ("ecosystem", "ecosystem_speed", "news", "returns")
 
 
 def main(argv: Sequence[str]) -> None:
-    names = list(dict.fromkeys(argv[1:])) or list(_SECTIONS)
-    unknown = [name for name in names if name not in _SECTIONS]
-    if unknown:
-        raise app.UsageError(f"name some of {', '.join(_SECTIONS)}, got {unknown[0]}")
+    names = chosen(argv, _SECTIONS)
     modules = {name: importlib.import_module(f"shared_worlds.{name}") for name in names}
     drawn = [name for name, module in modules.items() if hasattr(module, "draw")]
     if _FLAGS.plot and (len(names) > 1 or not drawn):

@@ -1,5 +1,6 @@
 """Parts of the networks of several agents."""
 
+import abc
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -98,9 +99,9 @@ class SlateNetwork(network.Network):
         """What the network sees of users [B] beside what it remembers, float32 [B, F]."""
         return self._encoder.user(observation)
 
+    @abc.abstractmethod
     def _outputs(self, users: tf.Tensor, documents: Nest) -> Nest:
         """Nest of [B, ...] for users float32 [B, F] and documents, a nest of [B, N, ...]."""
-        raise NotImplementedError
 
     def _result(self, outputs: Nest):
         """What the network gives, of outputs [B, ...] or [B, T, ...]."""

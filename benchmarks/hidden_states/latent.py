@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import processes
-from hidden_states.common import Bar, Section, Settings
+from sections import Bar, Section, Settings
 
 from recsim_tf.environments.intents import intents
 from recsim_tf.fitting import MonteCarloEM, Parameter, fit, simulated_log

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import processes
 import training_runs
-from hidden_states.common import Bar, Section, Settings
+from sections import Bar, Section, Settings
 
 from recsim_tf.tables import text_table
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from shared_worlds.common import Bar, Section, Settings
+from sections import Bar, Section, Settings, standard_error
 
 from recsim_tf import plots
 from recsim_tf.core import random
@@ -23,7 +23,6 @@ from recsim_tf.tables import text_table
 
 CAPS = (0.0, 0.6, 1.2, 2.4, 4.8)
 _ALIVE = 1.0  # discounted clicks
-_DISCOUNT = 0.96
 
 
 class _Size(NamedTuple):
@@ -81,7 +80,7 @@ def _run(means: tf.Tensor, seed: tf.Tensor, size: _Size) -> Run:
             tf.one_hot(response.cluster_id, means.shape[0]) * response.clicked[..., tf.newaxis]
         )
         clicks = tf.reduce_sum(tf.reshape(made_by, [num_worlds, -1, means.shape[0]]), axis=1)
-        attention = _DISCOUNT * attention + clicks
+        attention = simulator.documents.discount * attention + clicks
         utility = tf.reshape(transition.reward, [num_worlds, -1])
         num_alive = tf.reduce_sum(tf.cast(attention > _ALIVE, tf.float32), axis=1)
         return (
@@ -128,20 +127,20 @@ def _section(settings: Settings, worlds: Run, others: Run) -> Section:
     num_alive = alive[:, :, -1].mean(axis=1)
     figures = {
         "boost_1_2": float(gains[low].mean()),
-        "boost_1_2_se": _standard_error(gains[low]),
+        "boost_1_2_se": standard_error(gains[low]),
         "boost_4_8": float(gains[high].mean()),
-        "boost_4_8_se": _standard_error(gains[high]),
+        "boost_4_8_se": standard_error(gains[high]),
         "early_gain": float(early.mean()),
         "late_gain": float(late.mean()),
         "providers_alive": float(num_alive[low]),
         "worst_decile_gain": float((worst[low] - worst[0]).mean()),
         "learned_cap": CAPS[best],
         "learned_gain": float(gains[best].mean()),
-        "learned_gain_se": _standard_error(gains[best]),
+        "learned_gain_se": standard_error(gains[best]),
     }
     rows = [("cap", "utility of a user", "less that of cap 0", "worst tenth", "providers alive")]
     for index, cap in enumerate(CAPS):
-        difference = f"{gains[index].mean():+.1f} ± {_standard_error(gains[index]):.1f}"
+        difference = f"{gains[index].mean():+.1f} ± {standard_error(gains[index]):.1f}"
         rows.append(
             (
                 f"{cap}",
@@ -162,10 +161,10 @@ def _section(settings: Settings, worlds: Run, others: Run) -> Section:
     lines = [
         f"Ecosystem-v0: {by_user.shape[1]} worlds of {num_users} users, {by_step.shape[2]} steps",
         *text_table(rows).splitlines(),
-        f"cap 1.2 gains {early.mean():+.2f} ± {_standard_error(early):.2f} in the first 50 steps,"
-        f" {late.mean():+.1f} ± {_standard_error(late):.1f} in the last 200",
+        f"cap 1.2 gains {early.mean():+.2f} ± {standard_error(early):.2f} in the first 50 steps,"
+        f" {late.mean():+.1f} ± {standard_error(late):.1f} in the last 200",
         f"The cap that was best in worlds of other layouts, {CAPS[best]}, gains"
-        f" {gains[best].mean():+.1f} ± {_standard_error(gains[best]):.1f} here",
+        f" {gains[best].mean():+.1f} ± {standard_error(gains[best]):.1f} here",
         *(bar.line(settings.quick) for bar in bars),
     ]
     gained = np.cumsum(by_step - by_step[0], axis=2)
@@ -209,7 +208,3 @@ def draw(details: dict[str, Any], path: str) -> None:
 def _learned(worlds: Run) -> float:
     """The cap with the largest mean utility."""
     return CAPS[int(worlds.by_user.mean(axis=(1, 2)).argmax())]
-
-
-def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / len(values) ** 0.5)

@@ -6,7 +6,7 @@ import statistics
 
 import numpy as np
 import processes
-from shared_worlds.common import Bar, Section, Settings
+from sections import Bar, Section, Settings
 
 from recsim_tf.tables import text_table
 

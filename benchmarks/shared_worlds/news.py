@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from shared_worlds.common import Bar, Section, Settings
+from sections import Bar, Section, Settings, standard_error
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
@@ -41,13 +41,13 @@ def measure(settings: Settings) -> Section:
     figures, rows = {}, [("policy", "clicks of a user and step, later half", "less greedy")]
     for name, (label, _) in policies.items():
         figures[f"news.{name}"] = float(clicks[name].mean())
-        figures[f"news.{name}_se"] = _standard_error(clicks[name])
+        figures[f"news.{name}_se"] = standard_error(clicks[name])
         lead = clicks[name] - clicks["greedy"]
-        shown = "" if name == "greedy" else f"{lead.mean():+.3f} ± {_standard_error(lead):.3f}"
+        shown = "" if name == "greedy" else f"{lead.mean():+.3f} ± {standard_error(lead):.3f}"
         mean = f"{figures[f'news.{name}']:.3f} ± {figures[f'news.{name}_se']:.3f}"
         rows.append((label, mean, shown))
     lead = clicks["explore"] - clicks["greedy"]
-    figures["news.lead"], figures["news.lead_se"] = float(lead.mean()), _standard_error(lead)
+    figures["news.lead"], figures["news.lead_se"] = float(lead.mean()), standard_error(lead)
     figures["news.popularity_error"] = _popularity_error(_BY_HAND[settings.quick], settings.seed)
     bars = [
         Bar("news.lead", figures["news.lead"], 2 * figures["news.lead_se"], np.inf),
@@ -110,7 +110,3 @@ def _popularity_error(size: _Size, seed: int) -> float:
             counts[world, states.candidates[step, world, candidate]] += 1
         counts[transitions.draws.corpus.appears[step] == 1] = 0
     return worst
-
-
-def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / len(values) ** 0.5)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import training_runs
-from shared_worlds.common import Bar, Section, Settings
+from sections import Bar, Section, Settings
 
 import recsim_tf
 from recsim_tf import plots

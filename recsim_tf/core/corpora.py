@@ -1,5 +1,8 @@
 """Whose corpora there are: one for each user, or one for each world of users."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
@@ -32,6 +35,14 @@ class Nobody:
 
 
 NOBODY = Nobody()
+
+
+def map_corpora(function: Callable[[Any], Any], draws: Any) -> Any:
+    """`InitialDraws` or `StepDraws`, with a function applied to each leaf that has a row for each
+    corpus.
+    """
+    of_corpora = {name: getattr(draws, name) for name in OF_CORPORA}
+    return draws._replace(**tf.nest.map_structure(function, of_corpora))
 
 
 class OwnCorpora:

@@ -42,7 +42,8 @@ class Hindsight(Simulation):
         Args:
           trajectory: [T, B, ...].
           function: (carry, step, state, transition, log_probs) -> carry. State and transition are
-            [B, ...]. Response and reward are computed again, so they are differentiable. log_probs
+            [B, ...]. Response, reward and worth are computed again, so they are differentiable.
+            log_probs
             holds [B] by stage, and [W] for the stages of corpora.
           carry: the first carry.
           score: whether `log_probs` are wanted.
@@ -66,7 +67,9 @@ class Hindsight(Simulation):
             )
             recorded = answers({**transition.draws._asdict(), "newcomers": newcomers}, score)
             next_state, again, _ = self.advance(state, transition.action, recorded, auto_reset)
-            transition = transition._replace(response=again.response, reward=again.reward)
+            transition = transition._replace(
+                response=again.response, reward=again.reward, worth=again.worth
+            )
             carry = function(carry, step, state, transition, recorded.log_probs)
             return (
                 step + 1,

@@ -14,7 +14,7 @@ from recsim_tf.adapters.episodes.scoring import Scoring
 from recsim_tf.adapters.episodes.session import Session, session_spec
 from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
 from recsim_tf.core import random, turns
-from recsim_tf.core.corpora import OF_CORPORA, reads_state
+from recsim_tf.core.corpora import map_corpora, reads_state
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
@@ -98,18 +98,12 @@ class Episodes:
         # Whoever stayed longest met all of it.
         rows = lengths.reshape(-1, size).argmax(axis=1) + size * np.arange(len(lengths) // size)
 
-        def taken(draws, axis):
-            of_corpora = {name: getattr(draws, name) for name in OF_CORPORA}
-            return draws._replace(
-                **tf.nest.map_structure(lambda leaf: np.take(leaf, rows, axis), of_corpora)
-            )
-
         draws = tf.nest.map_structure(
             lambda leaf: _repeating(leaf, lengths), trajectory.transitions.draws
         )
-        draws = taken(draws, axis=1)
+        draws = map_corpora(lambda leaf: leaf[:, rows], draws)
         return trajectory._replace(
-            initial=taken(trajectory.initial, axis=0),
+            initial=map_corpora(lambda leaf: leaf.numpy()[rows], trajectory.initial),
             transitions=trajectory.transitions._replace(draws=draws),
         )
 

@@ -12,7 +12,7 @@ import tree
 from recsim_tf.adapters.episodes.records import IS_LAST, example_of, name_of
 from recsim_tf.adapters.episodes.session import Session
 from recsim_tf.core import nests
-from recsim_tf.core.corpora import OF_CORPORA
+from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
@@ -112,16 +112,12 @@ class Writer:
         """The trajectory with what corpora drew in the rows of all their users."""
         num_users = trajectory.transitions.reward.shape[1]
 
-        def repeated(draws, axis):
-            of_corpora = {name: getattr(draws, name) for name in OF_CORPORA}
-            of_users = tf.nest.map_structure(
-                lambda leaf: tf.repeat(leaf, num_users // leaf.shape[axis], axis), of_corpora
-            )
-            return draws._replace(**of_users)
+        def repeated(leaf, axis):
+            return tf.repeat(leaf, num_users // leaf.shape[axis], axis)
 
-        draws = repeated(trajectory.transitions.draws, axis=1)
+        draws = map_corpora(lambda leaf: repeated(leaf, 1), trajectory.transitions.draws)
         return trajectory._replace(
-            initial=repeated(trajectory.initial, axis=0),
+            initial=map_corpora(lambda leaf: repeated(leaf, 0), trajectory.initial),
             transitions=trajectory.transitions._replace(draws=draws),
         )
 

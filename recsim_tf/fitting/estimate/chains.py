@@ -34,22 +34,6 @@ class Chains(NamedTuple):
     beta: tf.Tensor  # [], the inverse temperature, in [0, 1]
 
 
-class ChainState(tf.Module):
-    """Chains in variables, for checkpoints."""
-
-    def __init__(self, chains: Chains):
-        super().__init__()
-        self.variables_of_chains = [tf.Variable(each) for each in chains]
-
-    @property
-    def chains(self) -> Chains:
-        return Chains(*(tf.convert_to_tensor(each) for each in self.variables_of_chains))
-
-    def assign(self, chains: Chains) -> None:
-        for variable, value in zip(self.variables_of_chains, chains, strict=True):
-            variable.assign(value)
-
-
 class ChainLikelihood:
     """The log-likelihood of sessions with latents, and its gradient by Fisher's identity: the mean
     gradient of the log-density of everything that was drawn, over the posterior of the latents.
@@ -62,7 +46,7 @@ class ChainLikelihood:
       seed: an integer.
 
     Attributes:
-      state: the chains as they are.
+      chains: as they are, in variables.
 
     Raises:
       ValueError: for a log in pieces, one without sessions, or one of which nothing is latent.
@@ -80,19 +64,19 @@ class ChainLikelihood:
             raise ValueError(f"log must be in memory for MonteCarloEM, got a {type(log).__name__}")
         if not log.num_sessions:
             raise ValueError("the log must have at least one session, got none")
-        self.fitted, self.log, self.num_chains = fitted, log, num_chains
+        self.fitted, self.num_chains = fitted, num_chains
         self.num_sessions, self.num_steps = log.num_sessions, log.num_steps
         self.batch_size = log.num_sessions
         self.variables = fitted.variables
-        self._jit_compile, self._seed = jit_compile, seed
+        self._seed = seed
         rows = np.tile(np.arange(self.num_sessions), num_chains)
-        simulator = fitted.simulator.with_parameters(self._of_rows(fitted.values(), num_chains))
+        simulator = fitted.simulator.with_parameters(self._of_rows(fitted.values()))
         self._latents = Latents(simulator, log.take(rows), random.as_seed(seed))
         shape = [num_chains, self.num_sessions]
         start = tf.reshape(self._latents.start, [*shape, -1])
         zeros = tf.zeros(shape, start.dtype)
         self._start = Chains(start, zeros[0] + _FIRST_STEP_SIZE, zeros, zeros[0, 0])
-        self.state = ChainState(self._start)
+        self.chains = Chains(*map(tf.Variable, self._start))
         wrap = compiled(jit_compile=jit_compile)
         self._iterate = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
@@ -112,22 +96,26 @@ class ChainLikelihood:
           The mean log-density of everything that was drawn, summed over sessions, and its gradients
           in `variables`.
         """
-        chains = self.state.chains
+        chains = Chains(*map(tf.convert_to_tensor, self.chains))
         chains, _, value, gradients = self._iterate(
             chains, tf.cast(beta, chains.beta.dtype), tf.constant(num_moves), random.as_seed(seed)
         )
-        self.state.assign(chains)
+        self._put(chains)
         return float(value), [gradient.numpy() for gradient in gradients]
 
     def restart(self) -> None:
         """Puts the chains where they began, at about draws from the prior."""
-        self.state.assign(self._start)
+        self._put(self._start)
+
+    def _put(self, chains: Chains) -> None:
+        for variable, value in zip(self.chains, chains, strict=True):
+            variable.assign(value)
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The mean log-density of everything that was drawn, over the chains as they are, and its
         gradients.
         """
-        value, gradients = self._complete(self.state.chains.positions)
+        value, gradients = self._complete(tf.convert_to_tensor(self.chains.positions))
         return float(value), [gradient.numpy() for gradient in gradients]
 
     def value(self) -> float:
@@ -201,7 +189,7 @@ class ChainLikelihood:
         """The means over the chains of the users' initial draws, a nest of [S, ...]; () where they
         were logged.
         """
-        positions = self.state.chains.positions
+        positions = tf.convert_to_tensor(self.chains.positions)
         flat = tf.reshape(positions, [1, -1, positions.shape[2]]).numpy()
         initial, _ = self._latents.values(flat)
 
@@ -215,7 +203,7 @@ class ChainLikelihood:
         """float64 [C, S, P]: the gradients of the log-density of everything that was drawn in each
         session, in the unconstrained parameters, at the positions of the chains.
         """
-        scores = self._scores_of(self.state.chains.positions)
+        scores = self._scores_of(tf.convert_to_tensor(self.chains.positions))
         flat = [np.reshape(each, [self.num_chains, self.num_sessions, -1]) for each in scores]
         return np.concatenate(flat, axis=2).astype(np.float64)
 
@@ -251,7 +239,7 @@ class ChainLikelihood:
             name: tf.convert_to_tensor(self.fitted.simulator.parameters()[name])
             for name in self.fitted.parameters
         }
-        rows = self._of_rows(values, self.num_chains)
+        rows = self._of_rows(values)
         return scoring_simulator(self.fitted.simulator.with_parameters(rows))
 
     def _parts(self, positions, scorer: Simulator) -> tuple[tf.Tensor, tf.Tensor]:
@@ -261,10 +249,10 @@ class ChainLikelihood:
         prior, likelihood = (tf.reshape(part, [num_chains, num_sessions]) for part in parts)
         return prior, likelihood
 
-    def _of_rows(self, values: dict[str, Any], num_chains: int) -> dict[str, Any]:
+    def _of_rows(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of parameters, those of sessions for all rows."""
         return {
-            name: tf.tile(value, [num_chains, *[1] * (len(value.shape) - 1)])
+            name: tf.tile(value, [self.num_chains, *[1] * (len(value.shape) - 1)])
             if self._is_of_sessions(name, value)
             else value
             for name, value in values.items()
@@ -273,7 +261,7 @@ class ChainLikelihood:
     def _copies(self, points: dict[str, Any]) -> dict[str, tf.Tensor]:
         """Points of parameters for each row."""
         num_rows = self.num_chains * self.num_sessions
-        of_rows = self._of_rows(points, self.num_chains)
+        of_rows = self._of_rows(points)
         return {
             name: tf.convert_to_tensor(point)
             if self._is_of_sessions(name, points[name])

@@ -96,14 +96,9 @@ class MonteCarloEM(Search):
         optimizer = tf.keras.optimizers.Adam(self.learning_rate)
         first_averaged = self.iterations - max(int(_AVERAGED * self.iterations), 1)
         means = [tf.Variable(tf.zeros_like(variable)) for variable in likelihood.variables]
-        state = SearchState(
-            problem.folder,
-            start,
-            likelihood.variables,
-            optimizer=optimizer,
-            chains=likelihood.state,
-            means=means,
-        )
+        # With the best parameters go the chains that belong to them.
+        searched = [*likelihood.variables, *likelihood.chains]
+        state = SearchState(problem.folder, start, searched, optimizer=optimizer, means=means)
         progress, history = state.progress, state.progress.history
         seeds = np.random.default_rng([problem.seed, start]).integers(2**31, size=self.iterations)
         with progress_bar(
@@ -131,7 +126,7 @@ class MonteCarloEM(Search):
                 optimizer.apply_gradients(
                     zip([-gradient for gradient in gradients], likelihood.variables, strict=True)
                 )
-                acceptance = float(tf.reduce_mean(likelihood.state.chains.acceptance))
+                acceptance = float(tf.reduce_mean(likelihood.chains.acceptance))
                 mean = value / likelihood.num_steps
                 state.add({"step": number, "log_likelihood": mean, "acceptance": acceptance})
                 if number >= first_averaged:
