@@ -34,6 +34,9 @@ def measure(task: Task) -> dict[str, Any]:
     simulator = recsim_tf.make(
         task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
     )
+    if simulator.documents.shared:
+        # One world, of however many users are simulated.
+        simulator = simulator.replaced(users_per_world=None)
     simulate = _piece(simulator, task)
     score = compiled(lambda seed: _not_finite(_log_probs(simulator, seed)))
     pieces = -(-task.user_steps // (task.num_users * task.num_steps))

@@ -136,11 +136,13 @@ class PlackettLuce(CustomDistribution):
         possible = tf.where(left, logits, -np.inf)
         # It cancels.
         highest = tf.stop_gradient(tf.reduce_max(possible, axis=-1, keepdims=True))
-        weights = tf.exp(possible - highest)
+        # Zero where nothing is left, so that a masked logit may be -inf.
+        relative = tf.where(left, logits - highest, 0.0)
+        weights = tf.where(left, tf.exp(relative), 0.0)
         total = tf.reduce_sum(weights, axis=-1)
         log_total = tf.math.log(total)
-        mean = tf.reduce_sum(weights * (logits - highest), axis=-1) / total
-        chosen = tf.reduce_sum(tf.where(chosen, logits - highest, 0.0), axis=-1)
+        mean = tf.reduce_sum(weights * relative, axis=-1) / total
+        chosen = tf.reduce_sum(tf.where(chosen, relative, 0.0), axis=-1)
         return chosen - log_total, log_total - mean
 
     def _chain(self, slate):

@@ -61,6 +61,18 @@ def test_impossible_slates_have_probability_zero_and_a_zero_gradient(slate):
     assert np.isfinite(tape.gradient(log_prob, logits)).all()
 
 
+def test_the_logit_of_a_masked_candidate_may_be_minus_infinity():
+    logits = tf.constant(np.where(MASK, LOGITS, -np.inf))
+    slates = tf.constant([[0, 1], [4, 3]])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        log_probs, entropies = PlackettLuce(logits, 2, MASK).log_prob_and_entropy(slates)
+    finite = PlackettLuce(LOGITS, 2, MASK).log_prob_and_entropy(slates)
+    np.testing.assert_allclose((log_probs, entropies), finite, rtol=1e-12)
+    for result in (log_probs, entropies):
+        assert np.isfinite(tape.gradient(result, logits)).all()
+
+
 def test_extreme_logits_keep_log_probs_and_gradients_finite():
     logits = tf.constant([1000.0, -1000.0, 0.0, 500.0])
     with tf.GradientTape() as tape:
