@@ -4,6 +4,7 @@
 
 latent: users whose intent was not logged, see `hidden_states/latent.py`.
 memory: recurrent policies, and SlateQ with a memory, see `hidden_states/memory.py`.
+soft_attributes: ratings, tags and critiques, see `hidden_states/soft_attributes.py`.
 
 Without a section, all of them.
 """
@@ -23,7 +24,7 @@ from sections import Settings, chosen, measure
 
 _FLAGS = flags.FLAGS
 # Each is a module of `hidden_states`, with `measure(settings)`. Its figures begin with its name.
-_SECTIONS = ("latent", "memory")
+_SECTIONS = ("latent", "memory", "soft_attributes")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 positions they click on, and what they purchase; and replies of several kinds.
 """
 
+from recsim_tf.choice import affinity
 from recsim_tf.choice.alternatives import Alphabet, Alternatives
 from recsim_tf.choice.base import ChoiceDistribution, ChoiceModel
 from recsim_tf.choice.cascade import CascadeChoice, ExponentialCascade, ProportionalCascade
@@ -9,6 +10,7 @@ from recsim_tf.choice.cascade_distribution import CascadeDistribution, ClicksAnd
 from recsim_tf.choice.engagement import ChoiceAndEngagement, with_engagement
 from recsim_tf.choice.multinomial import MultinomialLogit, MultinomialProportional
 from recsim_tf.choice.multiple_clicks import MultipleClickCascade
+from recsim_tf.choice.plackett_luce import PlackettLuce
 from recsim_tf.choice.position_bias import PositionBiasedProportional
 
 __all__ = [
@@ -24,7 +26,9 @@ __all__ = [
     "MultinomialLogit",
     "MultinomialProportional",
     "MultipleClickCascade",
+    "PlackettLuce",
     "PositionBiasedProportional",
     "ProportionalCascade",
+    "affinity",
     "with_engagement",
 ]

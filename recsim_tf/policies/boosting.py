@@ -5,10 +5,10 @@ from typing import Any
 import gin
 import tensorflow as tf
 
+from recsim_tf.choice import affinity
 from recsim_tf.core import random
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.environments.ecosystem import affinity
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import largest
 
@@ -32,7 +32,7 @@ class Boosting(PolicyModel):
 
     def __call__(self, observation, policy_state, seed):
         documents = observation.documents
-        scores = affinity(observation.user, documents.features)
+        scores = 2 + affinity.negative_euclidean(observation.user, documents.features)
         cap = self.per_user("cap", 2, scores.dtype)
         boost = tf.clip_by_value(-documents.lead, -cap, cap)
         scores += random.uniform(tf.shape(scores), seed, scores.dtype) * boost

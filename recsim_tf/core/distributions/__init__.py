@@ -11,6 +11,7 @@ from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.return_time import ReturnTime
 from recsim_tf.core.distributions.shared import Shared
 from recsim_tf.core.distributions.support import impossible, outside
+from recsim_tf.core.distributions.zipf import clipped_zipf
 
 __all__ = [
     "CatalogueIds",
@@ -23,6 +24,7 @@ __all__ = [
     "Shifted",
     "UniformCategories",
     "candidate_ids",
+    "clipped_zipf",
     "impossible",
     "log_prob",
     "log_prob_parts",

@@ -17,14 +17,13 @@ class PlackettLuce(CustomDistribution):
     1903.06059): the K largest of logits plus independent Gumbel noise, in order.
 
     Slates are int32 of event shape [K]. The batch shape is that of the logits without their last
-    axis. Slates with a repetition, or with a position outside [0, N), such as -1, have probability
-    0.
+    axis. Slates with a repetition, or with a position outside [0, N), have probability 0. Where a
+    mask leaves less than K candidates, the rest of the slate is -1.
 
     Args:
       logits: float [..., N].
       slate_size: K, in [1, N].
-      mask: bool [..., N] or None: False where a candidate cannot be shown. At least K must be True;
-        this is not checked.
+      mask: bool [..., N] or None: False where a candidate cannot be shown.
 
     Raises:
       ValueError: if slate_size is out of range.
@@ -56,7 +55,7 @@ class PlackettLuce(CustomDistribution):
         return tf.constant([self.slate_size], tf.int32)
 
     def _mode(self):
-        return tf.math.top_k(self._masked(self.logits), self.slate_size).indices
+        return self._largest(self._masked(self.logits))
 
     def _sample_n(self, n, seed=None):
         return self._draw(
@@ -64,12 +63,19 @@ class PlackettLuce(CustomDistribution):
         )
 
     def _draw(self, shape, seed):
-        return tf.math.top_k(self._keys(shape, seed), self.slate_size).indices
+        return self._largest(self._keys(shape, seed))
+
+    def _largest(self, keys):
+        found = tf.math.top_k(keys, self.slate_size)
+        if self.mask is None:
+            return found.indices
+        return tf.where(found.values > -np.inf, found.indices, -1)
 
     def keys(self, seed) -> tf.Tensor:
         """[..., N]: logits plus Gumbel noise, -inf where masked.
 
-        The slate that `random.sample` draws with this seed holds the K largest in order.
+        The slate that `random.sample` draws with this seed holds the K largest in order, of those
+        that are not -inf.
 
         Args:
           seed: an integer or int32 [2].
@@ -136,10 +142,13 @@ class PlackettLuce(CustomDistribution):
         possible = tf.where(left, logits, -np.inf)
         # It cancels.
         highest = tf.stop_gradient(tf.reduce_max(possible, axis=-1, keepdims=True))
-        # Zero where nothing is left, so that a masked logit may be -inf.
+        # Zero for what is not left, so that a masked logit may be -inf.
         relative = tf.where(left, logits - highest, 0.0)
         weights = tf.where(left, tf.exp(relative), 0.0)
         total = tf.reduce_sum(weights, axis=-1)
+        if self.mask is not None:
+            # Where nothing is left there is no choice.
+            total = tf.where(tf.reduce_any(left, axis=-1), total, 1.0)
         log_total = tf.math.log(total)
         mean = tf.reduce_sum(weights * relative, axis=-1) / total
         chosen = tf.reduce_sum(tf.where(chosen, relative, 0.0), axis=-1)
@@ -162,13 +171,17 @@ class PlackettLuce(CustomDistribution):
     def _valid(self, slate):
         num_candidates, length = self.logits.shape[-1], slate.shape[-1]
         inside = (slate >= 0) & (slate < num_candidates)
+        earlier = np.tri(length, k=-1, dtype=bool)
+        repeats = (slate[..., tf.newaxis] == slate[..., tf.newaxis, :]) & earlier
+        possible = inside & ~tf.reduce_any(repeats, axis=-1)
         if self.mask is not None:
             positions = tf.range(num_candidates, dtype=slate.dtype)
             is_chosen = slate[..., tf.newaxis] == positions
-            inside &= tf.reduce_any(is_chosen & self.mask[..., tf.newaxis, :], axis=-1)
-        earlier = np.tri(length, k=-1, dtype=bool)
-        repeats = (slate[..., tf.newaxis] == slate[..., tf.newaxis, :]) & earlier
-        return tf.reduce_all(inside & ~tf.reduce_any(repeats, axis=-1), axis=-1)
+            possible &= tf.reduce_any(is_chosen & self.mask[..., tf.newaxis, :], axis=-1)
+            num_possible = tf.math.count_nonzero(self.mask, axis=-1, keepdims=True)
+            is_over = tf.range(length, dtype=num_possible.dtype) >= num_possible
+            possible = tf.where(is_over, slate == -1, possible)
+        return tf.reduce_all(possible, axis=-1)
 
 
 @random.sample.register

@@ -12,7 +12,6 @@ from recsim_tf.environments.ecosystem.users import (
     ClusteredUsers,
     Response,
     ResponseDraw,
-    affinity,
     utility_reward,
 )
 
@@ -24,7 +23,6 @@ __all__ = [
     "Providers",
     "Response",
     "ResponseDraw",
-    "affinity",
     "ecosystem",
     "provider_layout",
     "utility_reward",

@@ -31,19 +31,6 @@ class Response(NamedTuple):
     cluster_id: tf.Tensor  # int32 [B, K]: the providers shown
 
 
-def affinity(interests: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
-    """How close documents are to users, 2 - |u - v|.
-
-    Args:
-      interests: [B, F].
-      features: [B, N, F].
-
-    Returns:
-      [B, N].
-    """
-    return 2 - tf.norm(interests[:, tf.newaxis] - features, axis=-1)
-
-
 @gin.configurable
 class ClusteredUsers(UserModel):
     """Users who choose the documents close to them, RecSim NG 0.1.2's
@@ -89,7 +76,7 @@ class ClusteredUsers(UserModel):
         return around.initial_draws(num_users)
 
     def response(self, state, slate):
-        scores = affinity(state, slate.documents.features)
+        scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)
 
         def utility(choice):
             is_chosen = tf.one_hot(choice, scores.shape[1], dtype=self.dtype)

@@ -12,7 +12,6 @@ from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.environments.ecosystem import affinity
 from recsim_tf.environments.engagement_bait.documents import BaitVideos
 
 
@@ -69,7 +68,8 @@ class BaitedUsers(UserModel):
         return tfd.Independent(tfd.Normal(loc, tf.ones([], self.dtype)), 1)
 
     def response(self, state, slate):
-        return self.choice_model(affinity(state, slate.documents.features), slate.mask)
+        scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)
+        return self.choice_model(scores, slate.mask)
 
     def outcome(self, state, slate, draw):
         video = slate.documents

@@ -73,7 +73,8 @@ class IntentUsers(UserModel):
         return IntentState(draws, satisfaction, tf.zeros_like(satisfaction))
 
     def response(self, state, slate):
-        scores = _affinity(state, slate) + 2 + state.satisfaction[:, tf.newaxis]
+        affinity = choice.affinity.negative_euclidean(state.intent, slate.documents)
+        scores = affinity + 2 + state.satisfaction[:, tf.newaxis]
         return self.choice_model(scores, slate.mask)
 
     def innovation(self, state, slate, response):
@@ -88,13 +89,9 @@ class IntentUsers(UserModel):
         return state.intent[:, :0]
 
 
-def _affinity(state, slate):
-    return -tf.norm(state.intent[:, tf.newaxis] - slate.documents, axis=-1)
-
-
 def _best(state, slate):
     """[B]: 2 plus the largest affinity of a slate; 0 for an empty one."""
-    affinity = _affinity(state, slate) + 2
+    affinity = choice.affinity.negative_euclidean(state.intent, slate.documents) + 2
     lowest = tf.constant(affinity.dtype.min, affinity.dtype)
     best = tf.reduce_max(tf.where(slate.mask, affinity, lowest), axis=1)
     return tf.where(tf.reduce_any(slate.mask, axis=1), best, tf.zeros_like(best))

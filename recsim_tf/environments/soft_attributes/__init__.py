@@ -1,7 +1,10 @@
-"""Soft attributes: raters who say which films have more of an attribute than another film. Made to
-be fitted to their judgements.
+"""Soft attributes: raters who say which films have more of an attribute than another film, made to
+be fitted to their judgements; users who rate and tag films, as synthetic data; and the concept
+vectors that are found in tags.
 """
 
+from recsim_tf.environments.soft_attributes.catalogue import Catalogue, catalogue
+from recsim_tf.environments.soft_attributes.concepts import ConceptVectors, concept_vectors
 from recsim_tf.environments.soft_attributes.environment import soft_attributes
 from recsim_tf.environments.soft_attributes.films import Films
 from recsim_tf.environments.soft_attributes.raters import (
@@ -13,15 +16,32 @@ from recsim_tf.environments.soft_attributes.raters import (
     Judgement,
     Response,
 )
+from recsim_tf.environments.soft_attributes.rating import num_ratings_reward, ratings_and_tags
+from recsim_tf.environments.soft_attributes.taggers import (
+    RatingDraws,
+    RatingsAndTags,
+    TaggerDraws,
+    TaggingUsers,
+)
 
 __all__ = [
     "ABOUT",
     "LESS",
     "MORE",
     "AttributeRaters",
+    "Catalogue",
+    "ConceptVectors",
     "Films",
     "InitialDraw",
     "Judgement",
+    "RatingDraws",
+    "RatingsAndTags",
     "Response",
+    "TaggerDraws",
+    "TaggingUsers",
+    "catalogue",
+    "concept_vectors",
+    "num_ratings_reward",
+    "ratings_and_tags",
     "soft_attributes",
 ]

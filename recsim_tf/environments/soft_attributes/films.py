@@ -1,6 +1,8 @@
 """Films as candidates."""
 
 import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
@@ -11,7 +13,8 @@ from recsim_tf.core.models import DocumentModel
 @gin.configurable
 class Films(DocumentModel):
     """D films that all raters share, all different in a slate's candidates; a document is its id,
-    int32. What they are like is a parameter of the raters, who are fitted.
+    int32. What they are like is a parameter of the raters, who are fitted. Where there are as many
+    candidates as films, all films are candidates, in the order of their ids.
 
     Args:
       num_films: D.
@@ -25,6 +28,9 @@ class Films(DocumentModel):
 
     def candidates(self, num_users, num_candidates, corpus, user):
         del corpus, user
+        if num_candidates == self.num_films:
+            ids = tf.tile(tf.range(self.num_films)[tf.newaxis], [num_users, 1])
+            return tfd.Independent(tfd.Deterministic(ids), 1)
         return candidate_ids(
             self.num_films, num_users, num_candidates, replacement=False, dtype=self.dtype
         )

@@ -73,6 +73,23 @@ def test_the_logit_of_a_masked_candidate_may_be_minus_infinity():
         assert np.isfinite(tape.gradient(result, logits)).all()
 
 
+def test_where_too_few_candidates_can_be_shown_the_rest_of_the_slate_is_empty():
+    mask = tf.constant([False, True, False, False, True])
+    distribution = PlackettLuce(tf.constant(LOGITS), 3, mask)
+    slates = [[1, 4, -1], [4, 1, -1]]
+    draws = {tuple(draw) for draw in distribution.sample(50, seed=1).numpy()}
+    assert draws == set(map(tuple, slates))
+    probs = np.exp(LOGITS[[1, 4]]) / np.exp(LOGITS[[1, 4]]).sum()
+    np.testing.assert_allclose(np.exp(distribution.log_prob(slates)), probs, rtol=1e-12)
+    assert distribution.log_prob([1, -1, 4]) == distribution.log_prob([1, 4, 0]) == -np.inf
+    np.testing.assert_array_equal(distribution.mode(), [4, 1, -1])
+    np.testing.assert_allclose(
+        distribution.position_entropies(tf.constant(slates))[:, 1:], 0, atol=1e-12
+    )
+    alone = PlackettLuce(tf.constant(LOGITS), 2, tf.zeros([5], tf.bool))
+    np.testing.assert_array_equal(alone.log_prob([-1, -1]), 0.0)
+
+
 def test_extreme_logits_keep_log_probs_and_gradients_finite():
     logits = tf.constant([1000.0, -1000.0, 0.0, 500.0])
     with tf.GradientTape() as tape:

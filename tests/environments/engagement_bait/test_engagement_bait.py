@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.choice import affinity
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Slate
-from recsim_tf.environments.ecosystem import affinity
 from recsim_tf.environments.engagement_bait import (
     BaitedUsers,
     BaitVideos,
@@ -121,7 +121,7 @@ def test_greedy_slates_have_the_time_of_the_reference_where_interests_are_seen(s
 
     def greedy(observation, policy_state, seed):
         video = videos.describe(observation.documents, ())
-        weights = tf.exp(affinity(observation.user, video.features))
+        weights = tf.exp(2 + affinity.negative_euclidean(observation.user, video.features))
         time = video.length * tf.sigmoid(-video.quality)
         return exact_slate(weights, tf.ones([NUM_USERS]), time, 2), policy_state
 

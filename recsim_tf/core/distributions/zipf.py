@@ -1,0 +1,42 @@
+"""Zipf's law with a largest number."""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import validation
+from recsim_tf.core.distributions.independent import Shifted
+
+# Terms of the zeta function that are summed one by one; what the rest is off by is below 1e-8 then.
+_NUM_TERMS = 16
+
+
+def clipped_zipf(power, largest: int) -> Shifted:
+    """min(X, largest) for X from Zipf's law, P(X = k) = k^-power / zeta(power) for k = 1, 2, ...
+
+    Most users do little and a few do much (Zipf 1949). What is above the largest number counts as
+    the largest, which is therefore likelier than its neighbours.
+
+    Draws are int32 of batch shape [...]. The log-probability has a gradient in the power.
+
+    Args:
+      power: float [...], above 1.
+      largest: an int of at least 1.
+
+    Raises:
+      ValueError: for a `largest` below 1.
+    """
+    validation.check_count(largest=largest)
+    power = tf.convert_to_tensor(power)[..., tf.newaxis]
+    below = tf.math.log(tf.range(1, largest, dtype=power.dtype))
+    logits = tf.concat([-power * below, _log_tail(power, largest)], axis=-1)
+    return Shifted(tfd.Categorical(logits=logits), 1)
+
+
+def _log_tail(power: tf.Tensor, first: int) -> tf.Tensor:
+    """The logarithm of the sum of k^-power over all k from `first` on, [..., 1]."""
+    end = first + _NUM_TERMS
+    terms = tf.math.log(tf.range(first, end, dtype=power.dtype))
+    # Beyond the end by the formula of Euler and Maclaurin.
+    rest = -power * np.log(end) + tf.math.log(end / (power - 1) + 0.5 + power / (12 * end))
+    return tf.reduce_logsumexp(tf.concat([-power * terms, rest], axis=-1), axis=-1, keepdims=True)
