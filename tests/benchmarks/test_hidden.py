@@ -9,6 +9,11 @@ SECTIONS = {
         *("memory.gru_0", "memory.gru_1", "memory.gru_2", "memory.gru_300"),
         *("memory.control", "memory.slate_q_memory", "memory.seconds"),
     ],
+    "soft_attributes": [
+        *("soft_attributes.seconds_50", "soft_attributes.seconds_200"),
+        *("soft_attributes.critique_gain", "soft_attributes.critique_gain_true"),
+        *("soft_attributes.tagging_users", "soft_attributes.median_ratings"),
+    ],
 }
 
 

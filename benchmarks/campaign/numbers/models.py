@@ -22,6 +22,7 @@ from recsim_tf.environments import (
     key_terms,
     long_term_satisfaction,
     page_clicks,
+    soft_attributes,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import random_policy
@@ -92,6 +93,12 @@ def subjects() -> dict[str, Callable[[], Simulator]]:
                 act_effects=np.zeros([7, 9]),
             ),
             conversation.Items(6, 3, bias=[0.1] * 6),
+            **_SIZES,
+        ),
+        "ratings and tags": lambda: soft_attributes.ratings_and_tags(
+            soft_attributes.TaggingUsers(
+                6, 4, 2, 2, topics=np.ones([2, 4]), lowest_peak=0.5, max_ratings=2
+            ),
             **_SIZES,
         ),
         "PageClicks-v0, categories": lambda: recsim_tf.page_clicks(

@@ -16,6 +16,7 @@ from recsim_tf.agents.reinforce import corrections
 from recsim_tf.agents.shared import exploration, memory, returns
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.environments import soft_attributes
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.run import Schedule
 from recsim_tf.fitting.checks.calibration import calibrate
@@ -222,6 +223,20 @@ SUBJECTS = {
         # One for each of the two users.
         without={"list"},
     ),
+    "choice.PlackettLuce": Subject(
+        choice.PlackettLuce,
+        use=lambda model: model(tf.zeros([2, 3])).log_prob(
+            tf.zeros([2, model.num_choices], tf.int32)
+        ),
+        # One for each of the two users.
+        without={"list"},
+    ),
+    "concept_vectors": Subject(
+        soft_attributes.concept_vectors,
+        lambda: {"factors": np.eye(4, 3), "ratings": uses.tagged_films()},
+        lambda found: found,
+    ),
+    "catalogue": Subject(soft_attributes.catalogue, lambda: {"seed": 0}, lambda films: films),
     "fit_logistic": Subject(uses.logistic, use=lambda found: found),
     "ucb_glm_radius": Subject(
         policies.ucb_glm_radius, lambda: {"dim": 2, "horizon": 10.0}, lambda radius: radius

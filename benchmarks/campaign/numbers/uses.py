@@ -16,6 +16,7 @@ from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.environments import key_terms
 from recsim_tf.environments.intents import intents
+from recsim_tf.environments.soft_attributes import RatingsAndTags
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.experiment.training.parts import experiment
@@ -35,6 +36,13 @@ def small_simulator(name: str = "InterestExploration-v1", **arguments):
 
 def small_environment(**arguments) -> SlateEnvironment:
     return SlateEnvironment(small_simulator(**arguments), NUM_USERS)
+
+
+def tagged_films() -> RatingsAndTags:
+    """Of two users, who tag two of four films each."""
+    film = np.array([[0, 1], [2, 3]])
+    tags = np.array([[[1.0], [0.0]], [[0.0], [1.0]]])
+    return RatingsAndTags((), film, np.ones_like(film), np.ones([2, 2], bool), tags)
 
 
 def specs() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.core import random, validation
+from recsim_tf.core.ranges import Range
 
 
 class Catalogue(NamedTuple):
@@ -37,6 +38,7 @@ def catalogue(
     """
     random.as_seed(seed)
     validation.check_count(num_films=num_films, num_factors=num_factors, num_topics=num_topics)
+    Range(low=0).check_number("film_scale", film_scale)
     generator = np.random.default_rng(seed)
     topics = generator.uniform(size=(num_topics, num_factors))
     means = topics[generator.integers(num_topics, size=num_films)]

@@ -16,7 +16,7 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
 from recsim_tf.dynamics import GaussianMixture
-from recsim_tf.environments.conversation.attributes import degrees
+from recsim_tf.environments.conversation.attributes import in_sense
 from recsim_tf.environments.soft_attributes.catalogue import catalogue
 
 NUM_STARS = 5
@@ -147,7 +147,9 @@ class TaggingUsers(UserModel):
         )
         if low is not None and high is not None and (low >= high).any():
             raise ValueError(f"tagging_high must be above tagging_low={low}, got {high}")
-        self._tastes()
+        topics = {"num_topics": validation.table_shape("topics", self.topics)[-2]}
+        validation.check_table("topics", self.topics, **topics, **factors)
+        validation.check_table("topic_logits", self.topic_logits, or_number=True, **topics)
 
     def check_documents(self, documents, slate_size):
         if slate_size < self.max_ratings:
@@ -189,10 +191,10 @@ class TaggingUsers(UserModel):
         taste = draws.taste
         if self.own_senses_only:
             directions = self._table("directions")
-            own = tf.one_hot(draws.senses, self.num_senses, dtype=self.dtype)
-            overlap = tf.einsum("asf,atf->ast", directions, directions)
-            others = (1 - tf.einsum("ast,bat->bas", overlap, own)) * degrees(directions, taste)
-            taste -= tf.einsum("bas,asf->bf", others, directions)
+            overlap = tf.linalg.matvec(directions, self._own_directions(draws.senses))
+            others = (1 - overlap) * tf.linalg.matvec(directions, taste[:, tf.newaxis])
+            of_others = tf.linalg.matvec(directions, others, transpose_a=True)
+            taste -= tf.reduce_sum(of_others, axis=1)
         if self.are_tastes_clipped:
             taste = tf.clip_by_value(taste, 0, 1)
         return draws._replace(taste=taste)
@@ -205,7 +207,8 @@ class TaggingUsers(UserModel):
 
     def affinity(self, state: TaggerDraws) -> tf.Tensor:
         """How much users like all films, [B, D]."""
-        films = self._table("factors")[tf.newaxis]
+        films = self._table("factors")
+        films = films if films.shape.rank == 3 else films[tf.newaxis]
         if self.has_peaks:
             return affinity.single_peaked(state.taste, films, state.peaks)
         return affinity.dot(state.taste, films)
@@ -286,7 +289,7 @@ class TaggingUsers(UserModel):
 
     def _tastes(self) -> GaussianMixture:
         topics = tf.cast(tf.convert_to_tensor(self.topics), self.dtype)
-        scale = tf.ones_like(topics) * self.per_user("taste_scale", topics.shape.rank)
+        scale = tf.ones_like(topics) * self.per_user("taste_scale", 3)
         return GaussianMixture(loc=topics, scale=scale, logits=self.topic_logits, dtype=self.dtype)
 
     def _is_given(self, state, rated) -> tf.Tensor:
@@ -295,13 +298,17 @@ class TaggingUsers(UserModel):
 
     def _tag_logits(self, state, films) -> tf.Tensor:
         """[B, R, A]: the logit that a film has an attribute, in the sense of the user."""
-        reach = tf.einsum("df,asf->das", self._table("factors"), self._table("directions"))
-        # Where the senses of a user stand among those of a film.
-        own = self.num_senses * tf.range(self.num_attributes) + state.senses
-        first = self.num_attributes * self.num_senses * films
-        cells = first[..., tf.newaxis] + own[:, tf.newaxis]
-        margin = tf.gather(tf.reshape(reach - self._table("threshold"), [-1]), cells)
-        return margin * (_LOGISTIC_STDDEV / self.per_user("threshold_scale", 3))
+        factors = self.entries("factors", films, [self.num_films, self.num_factors])
+        degree = tf.matmul(factors, self._own_directions(state.senses), transpose_b=True)
+        shape = [state.senses.shape[0], self.num_attributes, self.num_senses]
+        threshold = in_sense(tf.broadcast_to(self._table("threshold"), shape), state.senses)
+        scale = self.per_user("threshold_scale", 3) / _LOGISTIC_STDDEV
+        return (degree - threshold[:, tf.newaxis]) / scale
+
+    def _own_directions(self, senses) -> tf.Tensor:
+        """[B, A, F]: the directions in the senses of users."""
+        own = tf.one_hot(senses, self.num_senses, dtype=self.dtype)
+        return tf.linalg.matvec(self._table("directions"), own, transpose_a=True)
 
     def _table(self, name) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)

@@ -131,6 +131,8 @@ def test_films_are_normal_around_their_topics_and_clipped():
         ({"max_ratings": 0}, "max_ratings must be an integer of at least 1, got 0"),
         ({"activity": 1.0}, "activity must be above 1, got 1.0"),
         ({"factors": np.zeros([40, 7])}, "factors must"),
+        ({"topics": np.zeros([2, 7])}, "topics must"),
+        ({"topics": np.zeros([2, 8]), "topic_logits": np.zeros(3)}, "topic_logits must"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
