@@ -10,7 +10,6 @@ from speeds.common import MODES, SLATE_SIZES, Section, Settings, simulate
 from recsim_tf.tables import text_table
 
 _USERS = {False: (1, 32, 1024, 16384, 131072, 1048576), True: (1, 4)}
-_MIDDLE = {False: 16384, True: 4}
 
 
 def measure(settings: Settings) -> Section:
@@ -49,7 +48,6 @@ def measure(settings: Settings) -> Section:
                 )
                 rows.append((environment, mode, *cells, pays))
     figures["policy_regret"] = regret
-    figures["two_cores"] = _two_cores(settings)
     lines = [
         (
             "Millions of user-steps per CPU second on one core, by batch size; seconds to trace,"
@@ -60,10 +58,6 @@ def measure(settings: Settings) -> Section:
         (
             "Execution policy: XLA for what it pays for (last column, in user-steps). Graph mode"
             f" at its best has {regret:.2f} of XLA's rate."
-        ),
-        (
-            f"Two cores against one, interest evolution, {_MIDDLE[settings.quick]:,} users, XLA,"
-            f" wall time: {figures['two_cores']:.2f} times."
         ),
     ]
     return Section(figures, details, lines)
@@ -90,14 +84,3 @@ def _break_even(graph: dict[str, float], xla: dict[str, float]) -> float:
     saved = 1 / graph["user_steps_per_cpu_second"] - 1 / xla["user_steps_per_cpu_second"]
     steps = graph["user_steps_per_call"]
     return max(start(xla, steps) - start(graph, steps), 0.0) / saved if saved > 0 else math.inf
-
-
-def _two_cores(settings: Settings) -> float:
-    users = _MIDDLE[settings.quick]
-    one, two = (
-        simulate(settings, "InterestEvolution-v1", [users], "xla", one_core)["rates"][str(users)][
-            "user_steps_per_wall_second"
-        ]
-        for one_core in (True, False)
-    )
-    return two / one

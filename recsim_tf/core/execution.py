@@ -4,11 +4,14 @@ import contextvars
 import functools
 import inspect
 import math
+import os
+from collections.abc import Callable
 from typing import TypeVar
 
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.types import Nest
 
 T = TypeVar("T")
 
@@ -60,6 +63,52 @@ def compiled(function=None, *, jit_compile: bool | None = False, user_steps: flo
             _for_xla.reset(outer)
 
     return tf.function(traced, jit_compile=jit_compile, autograph=False)
+
+
+def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
+    """A function of S inputs, such as the seeds of S shards of users, whose results are computed
+    side by side: on a CPU as many at a time as TensorFlow has threads, on GPUs and TPUs one after
+    the other.
+
+        shard = compiled(lambda seed: simulator.rollout(policy, 2048, 100, seed), jit_compile=True)
+        seeds = tf.stack(random.split_seed(0, 64))
+        trajectories = side_by_side(shard)(seeds)  # [64, 100, 2048, ...]
+
+    XLA runs a program of many small operations on about one core. So this is how a simulation uses
+    all of them. What is computed depends on the inputs, and not on the number of threads. As much
+    memory is taken as by the calls that run at the same time, and by the results.
+
+    Args:
+      function: `compiled`; maps a nest of tensors to another one, of shapes that do not depend on
+        the values.
+
+    Returns:
+      A compiled function of a nest of [S, ...], which gives the results as a nest of [S, ...].
+    """
+
+    @tf.function(autograph=False)
+    def of_all(inputs):
+        first = tf.nest.map_structure(
+            lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), inputs
+        )
+        outputs = function.get_concrete_function(first).structured_outputs
+        return tf.map_fn(
+            function,
+            inputs,
+            parallel_iterations=_num_threads() if _only_cpu() else 1,
+            fn_output_signature=tf.nest.map_structure(
+                lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), outputs
+            ),
+        )
+
+    return of_all
+
+
+def _num_threads() -> int:
+    """Of TensorFlow, for operations that run at the same time."""
+    if chosen := tf.config.threading.get_inter_op_parallelism_threads():
+        return chosen
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_for_xla() -> bool:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recsim_tf import choice, policies
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.execution import compiled, side_by_side
 from tests.core.rollout_digest import (
     NUM_STEPS,
     NUM_USERS,
@@ -153,3 +153,26 @@ def test_a_plain_function_of_the_user_prints_nothing(caplog):
 
     everything(tf.constant([0, 1]), tf.zeros([3, 2]))
     assert not [record.message for record in caplog.records if "AutoGraph" in record.message]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+def test_shards_side_by_side_are_those_one_after_the_other_bit_for_bit(simulator, jit_compile):
+    shard = compiled(lambda seed: rollout(simulator, seed), jit_compile=jit_compile)
+    seeds = tf.stack(random.split_seed(3, 5))
+    together = side_by_side(shard)(seeds)
+    for number, seed in enumerate(tf.unstack(seeds)):
+        tf.nest.map_structure(
+            lambda leaf, expected, number=number: np.testing.assert_array_equal(
+                leaf[number], expected
+            ),
+            together,
+            shard(seed),
+        )
+    assert shard.experimental_get_tracing_count() == 1
+
+
+def test_side_by_side_takes_several_inputs_as_a_nest():
+    add = compiled(lambda pair: {"sum": pair[0] + pair[1], "none": ()})
+    found = side_by_side(add)((tf.constant([1.0, 2.0]), tf.constant([10.0, 20.0])))
+    np.testing.assert_array_equal(found["sum"], [11.0, 22.0])
+    assert found["none"] == ()

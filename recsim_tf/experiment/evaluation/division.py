@@ -6,7 +6,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from recsim_tf import replicas
-from recsim_tf.core import random, validation
+from recsim_tf.core import nests, random, validation
+from recsim_tf.core.execution import side_by_side
 from recsim_tf.core.types import Nest
 
 
@@ -50,7 +51,7 @@ class Division(NamedTuple):
         """A function of the seed of all, which gives the results of all parts.
 
         In the scope of a `tf.distribute` strategy of R replicas each of them simulates a part.
-        Without a strategy the parts come one after the other, with the same results.
+        Without a strategy the parts are simulated `side_by_side`, with the same results.
 
         Args:
           function: compiled; simulates a part from its seed.
@@ -60,7 +61,15 @@ class Division(NamedTuple):
             of one whose replicas are in several processes.
         """
         if replicas.number() == 1:
-            return lambda seed: [function(part) for part in tf.unstack(self.seeds(seed))]
+            if self.num_replicas == 1:
+                return lambda seed: [function(seed)]
+            all_parts = side_by_side(function)
+
+            def run_here(seed):
+                found = all_parts(self.seeds(seed))
+                return [nests.at_step(found, part) for part in range(self.num_replicas)]
+
+            return run_here
         strategy = tf.distribute.get_strategy()
         if replicas.number() != self.num_replicas:
             raise ValueError(

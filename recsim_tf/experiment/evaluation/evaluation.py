@@ -39,8 +39,8 @@ class Evaluation:
 
     With `num_replicas` the users are divided into as many equal parts, each with noise of its own,
     as `Division` says. In the scope of a `tf.distribute` strategy of as many replicas each
-    simulates a part. Elsewhere the parts come one after the other, with the same results, and take
-    the memory of one.
+    simulates a part. Elsewhere the parts share the cores of a CPU, with the same results: one part
+    uses about one core.
 
     Args:
       num_users: sessions, of each value and seed.
@@ -57,7 +57,8 @@ class Evaluation:
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
       num_replicas: R, the parts of the users, of each value and seed. `recsim-tf simulate` and
-        `recsim-tf evaluate` give each a GPU, where the machine has R.
+        `recsim-tf evaluate` give each a GPU, where the machine has R; without a GPU they use up to
+        R cores.
 
     Attributes:
       comparison: the `Comparison` of values and seeds, for the users of a part, or None.

@@ -1,0 +1,74 @@
+"""Two cores against one: users in shards, which are simulated side by side.
+
+On one core TensorFlow has one thread. Rates are by wall time, so they mean something on a machine
+that does nothing else.
+"""
+
+import statistics
+
+import processes
+from speeds.common import Section, Settings
+
+from recsim_tf.tables import text_table
+
+# Users of a shard, and shards: 131,072 users together.
+_SHARDS = {False: (2048, 64), True: (4, 2)}
+_MANY_SHARDS = {False: 512, True: 3}  # 1,048,576 users
+_LARGE_SHARD = {False: 16384, True: 8}
+_EVALUATION = {False: (5000, 10), True: (20, 2)}
+
+
+def measure(settings: Settings) -> Section:
+    """Ratios of medians over rounds, in which one core and two take turns."""
+    quick = settings.quick
+    share, num_shards = _SHARDS[quick]
+    users, parts = _EVALUATION[quick]
+    tasks = {
+        "two_cores": {"num_users": share, "num_shards": num_shards, "kind": "simulation"},
+        "two_cores_evaluate": {"num_users": users, "num_shards": parts, "kind": "evaluation"},
+    }
+    more = {
+        "large": {"num_users": share, "num_shards": _MANY_SHARDS[quick], "kind": "simulation"},
+        "best": {"num_users": _LARGE_SHARD[quick], "num_shards": 1, "kind": "simulation"},
+        "one shard": {"num_users": share * num_shards, "num_shards": 1, "kind": "simulation"},
+    }
+    found: dict[tuple[str, bool], list[float]] = {}
+    for _ in range(settings.rounds):
+        for name, task in {**tasks, **more}.items():
+            for one_core in (True, False) if name in tasks else (True,):
+                rate = processes.run_worker(
+                    "speeds.cores_worker", {**task, "quick": quick}, one_core
+                )["user_steps_per_second"]
+                found.setdefault((name, one_core), []).append(rate)
+    rates = {key: statistics.median(each) for key, each in found.items()}
+    figures = {name: rates[name, False] / rates[name, True] for name in tasks}
+    figures["large_vs_best"] = rates["large", True] / rates["best", True]
+    figures["shards_vs_one"] = rates["two_cores", False] / rates["one shard", True]
+    figures |= {
+        f"cores/{name}/{'one' if one_core else 'two'}/user_steps_per_second": rate
+        for (name, one_core), rate in rates.items()
+    }
+    described = {
+        "two_cores": f"{share * num_shards:,} users in {num_shards} shards, XLA",
+        "two_cores_evaluate": f"an evaluation of {users:,} users in {parts} parts, graph mode",
+        "large": f"{share * _MANY_SHARDS[quick]:,} users in {_MANY_SHARDS[quick]} shards, XLA",
+        "best": f"{_LARGE_SHARD[quick]:,} users in one shard, XLA",
+        "one shard": f"{share * num_shards:,} users in one shard, XLA",
+    }
+    rows = [("interest evolution", "one core", "two cores", "ratio")]
+    for name, what in described.items():
+        one = rates[name, True]
+        two = rates.get((name, False))
+        cells = ("", "") if two is None else (f"{two / 1e6:.2f}", f"{two / one:.2f}")
+        rows.append((what, f"{one / 1e6:.2f}", *cells))
+    lines = [
+        "Millions of user-steps per second of wall time",
+        *text_table(rows).splitlines(),
+        f"In shards 1,048,576 users have {figures['large_vs_best']:.2f} of the rate of the best"
+        " batch size.",
+    ]
+    if quick:
+        lines.pop()
+    return Section(
+        figures, {"rates": {"/".join(map(str, key)): each for key, each in found.items()}}, lines
+    )

@@ -1,0 +1,64 @@
+"""Users in shards, timed, in a process of `benchmarks/worker.py`."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from speeds.common import NUM_CANDIDATES, SLATE_SIZES
+from speeds.simulation_worker import simulation
+
+import recsim_tf
+from recsim_tf.core import random
+from recsim_tf.core.execution import side_by_side
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.policies import random_policy
+
+_ENVIRONMENT = "InterestEvolution-v1"
+_NUM_STEPS = {False: 100, True: 3}
+_NUM_CALLS = {False: 5, True: 1}
+_MAX_STEPS = {False: 2000, True: 3}
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    num_users: int  # of a shard; of an evaluation, all
+    num_shards: int
+    kind: str  # "simulation" or "evaluation"
+    quick: bool
+
+
+def measure(task: Task) -> dict[str, float]:
+    """User-steps per second of the fastest call."""
+    simulator = recsim_tf.make(
+        _ENVIRONMENT, slate_size=SLATE_SIZES[_ENVIRONMENT], num_candidates=NUM_CANDIDATES
+    )
+    run, user_steps = (_evaluation if task.kind == "evaluation" else _simulation)(simulator, task)
+    run(0)
+    seconds = []
+    for call in range(_NUM_CALLS[task.quick]):
+        begun = time.perf_counter()
+        run(call)
+        seconds.append(time.perf_counter() - begun)
+    return {"user_steps_per_second": user_steps / min(seconds)}
+
+
+def _simulation(simulator, task: Task):
+    num_steps = _NUM_STEPS[task.quick]
+    shard = simulation(simulator, task.num_users, num_steps, True)
+    if task.num_shards == 1:
+        return lambda seed: shard(random.as_seed(seed))[0].numpy(), task.num_users * num_steps
+    shards = side_by_side(shard)
+
+    def run(seed):
+        seeds = tf.stack(random.split_seed(seed, task.num_shards))
+        return shards(seeds)[0].numpy()
+
+    return run, task.num_users * task.num_shards * num_steps
+
+
+def _evaluation(simulator, task: Task):
+    evaluation = Evaluation(task.num_users, _MAX_STEPS[task.quick], num_replicas=task.num_shards)
+    evaluate = evaluation.evaluator("Random", simulator, random_policy(simulator))
+    return lambda seed: evaluate(), float(np.sum(evaluate().sessions.steps))
