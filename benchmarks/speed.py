@@ -42,6 +42,7 @@ _SECTIONS = {
 _BARS = {
     "two_cores": 1.8,
     "two_cores_evaluate": 1.7,
+    "two_cores_fit": 1.7,
     "large_vs_best": 0.9,
     "iev_vs_recsim": 800,
     "iev32_vs_recsim": 600,

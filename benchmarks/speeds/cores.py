@@ -16,6 +16,7 @@ _SHARDS = {False: (2048, 64), True: (4, 2)}
 _MANY_SHARDS = {False: 512, True: 3}  # 1,048,576 users
 _LARGE_SHARD = {False: 16384, True: 8}
 _EVALUATION = {False: (5000, 10), True: (20, 2)}
+_SESSIONS = {False: 12_000, True: 20}
 
 
 def measure(settings: Settings) -> Section:
@@ -23,9 +24,11 @@ def measure(settings: Settings) -> Section:
     quick = settings.quick
     share, num_shards = _SHARDS[quick]
     users, parts = _EVALUATION[quick]
+    sessions = _SESSIONS[quick]
     tasks = {
         "two_cores": {"num_users": share, "num_shards": num_shards, "kind": "simulation"},
         "two_cores_evaluate": {"num_users": users, "num_shards": parts, "kind": "evaluation"},
+        "two_cores_fit": {"num_users": sessions, "num_shards": 1, "kind": "likelihood"},
     }
     more = {
         "large": {"num_users": share, "num_shards": _MANY_SHARDS[quick], "kind": "simulation"},
@@ -51,6 +54,9 @@ def measure(settings: Settings) -> Section:
     described = {
         "two_cores": f"{share * num_shards:,} users in {num_shards} shards, XLA",
         "two_cores_evaluate": f"an evaluation of {users:,} users in {parts} parts, graph mode",
+        "two_cores_fit": (
+            f"likelihood and gradient of {sessions:,} sessions, by 1,000, graph mode"
+        ),
         "large": f"{share * _MANY_SHARDS[quick]:,} users in {_MANY_SHARDS[quick]} shards, XLA",
         "best": f"{_LARGE_SHARD[quick]:,} users in one shard, XLA",
         "one shard": f"{share * num_shards:,} users in one shard, XLA",

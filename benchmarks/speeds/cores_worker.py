@@ -12,6 +12,9 @@ import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import side_by_side
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.fitting import Parameter, simulated_log
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies import random_policy
 
 _ENVIRONMENT = "InterestEvolution-v1"
@@ -23,9 +26,9 @@ _MAX_STEPS = {False: 2000, True: 3}
 class Task(NamedTuple):
     """What one process measures."""
 
-    num_users: int  # of a shard; of an evaluation, all
+    num_users: int  # of a shard; of an evaluation and of a log, all
     num_shards: int
-    kind: str  # "simulation" or "evaluation"
+    kind: str  # of `_KINDS`
     quick: bool
 
 
@@ -34,7 +37,7 @@ def measure(task: Task) -> dict[str, float]:
     simulator = recsim_tf.make(
         _ENVIRONMENT, slate_size=SLATE_SIZES[_ENVIRONMENT], num_candidates=NUM_CANDIDATES
     )
-    run, user_steps = (_evaluation if task.kind == "evaluation" else _simulation)(simulator, task)
+    run, user_steps = _KINDS[task.kind](simulator, task)
     run(0)
     seconds = []
     for call in range(_NUM_CALLS[task.quick]):
@@ -62,3 +65,19 @@ def _evaluation(simulator, task: Task):
     evaluation = Evaluation(task.num_users, _MAX_STEPS[task.quick], num_replicas=task.num_shards)
     evaluate = evaluation.evaluator("Random", simulator, random_policy(simulator))
     return lambda seed: evaluate(), float(np.sum(evaluate().sessions.steps))
+
+
+def _likelihood(simulator, task: Task):
+    log = simulated_log(simulator, task.num_users, _NUM_STEPS[task.quick] // 2)
+    fitted = FittedSimulator(
+        simulator,
+        {
+            "users.choice_model.no_click_mass": Parameter(1.0),
+            "users.user_update_alpha": Parameter(0.5),
+        },
+    )
+    likelihood = LogLikelihood(fitted, log, batch_size=1000)
+    return lambda seed: likelihood.total(), float(log.num_steps)
+
+
+_KINDS = {"simulation": _simulation, "evaluation": _evaluation, "likelihood": _likelihood}

@@ -95,7 +95,7 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
         return tf.map_fn(
             function,
             inputs,
-            parallel_iterations=_num_threads() if _only_cpu() else 1,
+            parallel_iterations=num_side_by_side(),
             fn_output_signature=tf.nest.map_structure(
                 lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), outputs
             ),
@@ -104,8 +104,10 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
     return of_all
 
 
-def _num_threads() -> int:
-    """Of TensorFlow, for operations that run at the same time."""
+def num_side_by_side() -> int:
+    """How many inputs `side_by_side` computes with at a time."""
+    if not _only_cpu():
+        return 1
     if chosen := tf.config.threading.get_inter_op_parallelism_threads():
         return chosen
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,9 @@
 """The log-likelihood of logged sessions under a simulator's models."""
 
+import concurrent.futures
 import functools
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ import tensorflow as tf
 
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.execution import compiled, num_side_by_side
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Trajectory
@@ -215,6 +217,12 @@ class LogLikelihood:
           generator: None for the order of the log; else batches are random. Sessions of similar
             lengths are batched together, so that little time is spent on steps after their ends.
         """
+        return (taken() for taken in self._lazy_batches(generator))
+
+    def _lazy_batches(
+        self, generator: np.random.Generator | None = None
+    ) -> Iterator[Callable[[], Batch]]:
+        """Functions that make the `batches`."""
         first = 0
         for length, trajectory in self._trajectories():
             order = np.arange(len(length))
@@ -226,12 +234,17 @@ class LogLikelihood:
             for start in starts:
                 rows = np.resize(order[start : start + self.batch_size], self.batch_size)
                 weights = np.arange(start, start + self.batch_size) < len(length)
-                yield Batch(
-                    take_sessions(trajectory, tf.constant(rows, tf.int32)),
-                    tf.constant(first + rows, tf.int32),
-                    tf.constant(weights, self.dtype),
-                )
+                yield functools.partial(self._taken, trajectory, rows, first, weights)
             first += len(length)
+
+    def _taken(
+        self, trajectory: Trajectory, rows: np.ndarray, first: int, weights: np.ndarray
+    ) -> Batch:
+        return Batch(
+            take_sessions(trajectory, tf.constant(rows, tf.int32)),
+            tf.constant(first + rows, tf.int32),
+            tf.constant(weights, self.dtype),
+        )
 
     def value_and_gradients(self, batch: Batch, seed=None) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The sum over the sessions of a batch, and its gradients in `variables`.
@@ -261,12 +274,18 @@ class LogLikelihood:
         """The sum over all sessions, and its gradients."""
         total = 0.0
         gradients = [np.zeros(variable.shape, np.float64) for variable in self.variables]
-        for batch in self.batches():
-            value, parts = self._value_and_gradients(batch, self._seed)
-            total += float(value)
-            gradients = [
-                gradient + part.numpy() for gradient, part in zip(gradients, parts, strict=True)
-            ]
+        batches, num_cores = self._lazy_batches(), num_side_by_side()
+        with concurrent.futures.ThreadPoolExecutor(num_cores) as pool:
+            while several := list(itertools.islice(batches, num_cores)):
+                # Summed in order, so that the sums do not depend on the number of cores.
+                for value, parts in pool.map(
+                    lambda take: self.value_and_gradients(take()), several
+                ):
+                    total += float(value)
+                    gradients = [
+                        gradient + part.numpy()
+                        for gradient, part in zip(gradients, parts, strict=True)
+                    ]
         return total, gradients
 
 
