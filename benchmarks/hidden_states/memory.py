@@ -20,7 +20,7 @@ _SHORT = {
     "memory_units": 32,
     "learning_rate": 0.01,
     "entropy_regularization": 0.001,
-    "anneals": False,
+    "anneals": True,
     "evaluation_users": 4000,
     "xla": True,
 }
@@ -29,7 +29,6 @@ _LONG = {
     "num_users": 1000,
     "num_iterations": 300,
     "entropy_regularization": 0.004,
-    "anneals": True,
 }
 _CONTROL = {
     **_SHORT,
@@ -37,6 +36,7 @@ _CONTROL = {
     "num_iterations": 150,
     "memory_units": 0,
     "learning_rate": 0.05,
+    "anneals": False,
 }
 _QUICK = {"num_users": 4, "num_iterations": 2, "num_steps": 3, "evaluation_users": 4, "xla": False}
 _SLATE_Q = training_runs.Row("interest_exploration/slate_q_memory.gin")
