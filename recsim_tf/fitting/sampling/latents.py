@@ -28,6 +28,7 @@ class Latents:
 
     Attributes:
       start: [S, D], a draw from about the prior.
+      scale: [S, D], the units.
       counts: bool [S, D], False for the innovations after the end of a session.
 
     Raises:
@@ -70,24 +71,27 @@ class Latents:
             lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), like
         )
         prior = _pack((initial, innovation), 2)
-        self._scale = tf.math.reduce_std(prior, axis=0)
-        self.start = prior[0] / self._scale
+        self.scale = tf.math.reduce_std(prior, axis=0)
+        self.start = prior[0] / self.scale
         ones = tf.nest.map_structure(tf.ones_like, like)
         self.counts = _pack((ones[0], self._in_session(ones[1])), 1).numpy() > 0
 
     def log_density(self, positions: tf.Tensor) -> tf.Tensor:
         """[S]: of coordinates [S, D], -inf where the models are impossible."""
-        prior, likelihood = self.log_parts(positions, self._scorer)
+        prior, likelihood = self.log_parts(positions)
         return prior + likelihood
 
-    def log_parts(self, positions: tf.Tensor, scorer: Simulator) -> tuple[tf.Tensor, tf.Tensor]:
+    def log_parts(
+        self, positions: tf.Tensor, scorer: Simulator | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The log-density of the latents under the models alone, and the log-likelihood of what was
-        logged given them, each [S]; the second is -inf where the models are impossible.
+        logged given them, each [...]; the second is -inf where the models are impossible.
 
         Args:
-          positions: coordinates [S, D].
-          scorer: a `scoring_simulator` of the models, perhaps with other parameters.
+          positions: coordinates [..., D] of S rows in all.
+          scorer: a `scoring_simulator` of the models with other parameters, or None.
         """
+        shape, positions = positions.shape[:-1], tf.reshape(positions, self.start.shape)
         initial, innovation = self._unpack(positions)
         trajectory, log_det = self._trajectory, 0.0
         if self._bijector is not None:
@@ -104,7 +108,7 @@ class Latents:
                     draws=transitions.draws._replace(innovation=steps_first)
                 )
             )
-        scores = scorer.log_prob(trajectory)
+        scores = (scorer or self._scorer).log_prob(trajectory)
         of_initial, of_innovation = (
             (score, tf.zeros_like(score)) if is_latent else (tf.zeros_like(score), score)
             for score, is_latent in (
@@ -116,7 +120,9 @@ class Latents:
         likelihood = of_initial[1] + of_innovation[1] + scores.response + scores.departure
         # What comes after the end of a session acts on nothing, and would be unbounded.
         rest = -0.5 * tf.reduce_sum(tf.where(~self.counts, positions**2, 0), axis=1)
-        prior, likelihood = (tf.cast(each, positions.dtype) for each in (prior, likelihood))
+        prior, likelihood, rest = (
+            tf.reshape(tf.cast(each, positions.dtype), shape) for each in (prior, likelihood, rest)
+        )
         is_finite = tf.math.is_finite(prior + likelihood)
         zero = tf.zeros([], positions.dtype)
         return tf.where(is_finite, prior, zero) + rest, tf.where(is_finite, likelihood, -np.inf)
@@ -131,7 +137,7 @@ class Latents:
         ), self._in_session(innovation)
 
     def _unpack(self, positions: tf.Tensor) -> tuple[Nest, Nest]:
-        return unpack(positions * self._scale, self._specs)
+        return unpack(positions * self.scale, self._specs)
 
     def _in_session(self, innovation: Nest) -> Nest:
         """Innovations [..., S, T, ...] with zeros after the ends of the sessions."""
