@@ -13,7 +13,6 @@ from recsim_tf.fitting.logs import SessionLog, Sessions, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
-from recsim_tf.fitting.sampling.latents import Latents
 
 # Of the annealing that estimates a likelihood: rises of the temperature, and moves at each.
 _RISES, _MOVES = 160, 10
@@ -196,4 +195,3 @@ class ChainLikelihood:
 
     def _is_of_sessions(self, name: str, value: Any) -> bool:
         return len(value.shape) > self.fitted.simulator.parameter_spec(name).rank
-

@@ -49,10 +49,17 @@ def sample_sessions(
     Sampler.
 
     The latents are the draws of the users that the log lacks: `log.initial`, `log.innovation` or
-    both. Everything else is given, and so are the parameters. All sessions run side by side, each
-    with a chain and a step size of its own. A step takes as long as the longest of their paths, so
-    long logs are sampled faster by parts, `log.take(rows)`. If users leave by a rule, the
-    log-likelihood does not depend on when they left.
+    both. Everything else is given, and so are the parameters, each for all sessions or with a value
+    for each. If users leave by a rule, the log-likelihood does not depend on when they left.
+
+    First some chains of each session are annealed: the inverse temperature of the likelihood rises
+    from 1e-5 to 1, and at each rise the chains are drawn anew, the likelier ones more often (Del
+    Moral et al. 2006, "Sequential Monte Carlo samplers"). NUTS goes on from one of them at random.
+    From a draw of the prior it would strand where a narrow likelihood has modes that hardly count.
+    A chain may still stay in one of several modes that count.
+
+    All sessions run side by side, each with a chain and a step size of its own. A step takes as
+    long as the longest of their paths, so long logs are sampled faster by parts, `log.take(rows)`.
 
     Args:
       simulator: the models, with their parameters. Latents must have a density: initial draws on
@@ -60,6 +67,7 @@ def sample_sessions(
       log: the sessions; () as `initial`, as `innovation` or as both.
       num_samples: draws of each session, at least 4.
       num_burnin_steps: draws before them that adapt the step sizes, at least 1.
+      num_chains: annealed chains of each session, at least 1. Memory grows with it.
       jit_compile: whether to compile with XLA, which takes some seconds and makes draws several
         times faster.
       seed: an integer or int32 [2].
