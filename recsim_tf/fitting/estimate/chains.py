@@ -13,9 +13,11 @@ from recsim_tf.fitting.logs import SessionLog, Sessions, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
+from recsim_tf.fitting.sampling.latents import Latents
 
-# Of the annealing that estimates a likelihood: rises of the temperature, and moves at each.
-_RISES, _MOVES = 160, 10
+# Of the annealing that estimates a likelihood: rises of the temperature, moves at each, and moves
+# before the first of them.
+_RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
 
 
 class ChainLikelihood:
@@ -53,10 +55,8 @@ class ChainLikelihood:
         self.batch_size = log.num_sessions
         self.variables = fitted.variables
         self._seed = seed
-        simulator = fitted.simulator.with_parameters(fitted.values())
-        self._latents, self._start = annealing.chains_of(
-            simulator, log, num_chains, random.as_seed(seed)
-        )
+        self._log = log
+        self._latents, self._start = self._prior_chains()
         self.chains = AnnealedChains(*map(tf.Variable, self._start))
         wrap = compiled(jit_compile=jit_compile)
         self._iterate = wrap(self._moved)
@@ -100,11 +100,23 @@ class ChainLikelihood:
         return float(value), [gradient.numpy() for gradient in gradients]
 
     def value(self) -> float:
-        """The log-likelihood of the log, an estimate by annealed importance. The chains of a search
-        are left as they are.
+        """The log-likelihood of the log at the present parameters, an estimate by annealed
+        importance. The chains of a search are left as they are.
         """
-        _, by_session = annealing.anneal(self._iterate, self._start, _RISES, _MOVES, self._seed)
+        latents, chains = self._prior_chains()
+        units = tf.reshape(latents.scale / self._latents.scale, chains.positions.shape)
+        chains = chains._replace(positions=chains.positions * units)
+        prior_seed, seed = random.split_seed(random.as_seed(self._seed), 2)
+        # Innovations begin at those of a first step.
+        chains, *_ = self._iterate(chains, chains.beta, tf.constant(_PRIOR_MOVES), prior_seed)
+        _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed)
         return float(np.sum(by_session))
+
+    def _prior_chains(self) -> tuple[Latents, AnnealedChains]:
+        """What the rows lack, and chains at draws from about the prior of the present parameters."""
+        simulator = self.fitted.simulator.with_parameters(self.fitted.values())
+        seed = random.as_seed(self._seed)
+        return annealing.chains_of(simulator, self._log, self.num_chains, seed)
 
     def _moved(self, chains: AnnealedChains, beta, num_moves, seed):
         scorer = self._scorer()

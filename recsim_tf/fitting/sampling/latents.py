@@ -11,7 +11,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded, user_step
 from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.parameters.unconstrained import unpack
+from recsim_tf.fitting.parameters.unconstrained import bijector_to, unpack
 
 # Prior draws that give the units in which the chains move.
 _NUM_PRIOR_DRAWS = 200
@@ -156,12 +156,7 @@ def _bijector(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
         raise ValueError(
             f"latent {name} must be continuous, got {distribution.name} of {distribution.dtype}"
         )
-    bijector = distribution.experimental_default_event_space_bijector()
-    if bijector is None:
-        raise ValueError(
-            f"latent {name} must have a support that TFP has a bijector to, got {distribution.name}"
-        )
-    return bijector
+    return bijector_to(name, distribution)
 
 
 class _FirstInnovation(Recorded):
