@@ -113,7 +113,7 @@ class ChainLikelihood:
         return float(np.sum(by_session))
 
     def _prior_chains(self) -> tuple[Latents, AnnealedChains]:
-        """What the rows lack, and chains at draws from about the prior of the present parameters."""
+        """What the rows lack, and chains at draws from about the prior at these parameters."""
         simulator = self.fitted.simulator.with_parameters(self.fitted.values())
         seed = random.as_seed(self._seed)
         return annealing.chains_of(simulator, self._log, self.num_chains, seed)
