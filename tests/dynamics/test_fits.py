@@ -187,6 +187,56 @@ def test_nuts_finds_the_level_behind_a_rating(clustered):
     assert np.mean(samples.initial.level) == pytest.approx(exact, abs=0.05)
 
 
+class Sleepers(Walker):
+    """Walkers whose level changes after ratings above zero only."""
+
+    level: dynamics.Component = dynamics.Where(
+        dynamics.LinearGaussian(1, noise=0.3, initial_scale=1.0), dynamics.Keep()
+    )
+
+    def outcome(self, state, slate, draw):
+        return Clicks(draw[:, tf.newaxis])
+
+    def controls(self, state, slate, response):
+        return {"level": (response.clicked[:, 0] > 0, None)}
+
+
+class Dreamers(Sleepers):
+    """Those whose level decides whether it changes."""
+
+    def controls(self, state, slate, response):
+        return {"level": (state.level[:, 0] > 0, None)}
+
+
+def test_nuts_draws_the_noise_of_steps_that_have_some():
+    simulator = blank(Sleepers(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=6, num_steps=4))
+    samples = sample_sessions(
+        simulator, log._replace(innovation=()), 200, 100, jit_compile=False, progress=False
+    )
+    noise = samples.innovation.level.then[..., 0]
+    assert (samples.r_hat < 1.2).all()
+    for session, ratings in enumerate(log.response):
+        awake = ratings > 0
+        assert not noise[:, session, ~awake].any()
+        # A rating is the first level, the noise of the steps before it, and noise of its own.
+        design = np.tril(np.ones([4, 4]), -1)[:, awake] / 0.5
+        precision = design.T @ design + np.eye(awake.sum()) / 0.3**2
+        seen = (ratings - log.initial.level[session]) / 0.5
+        exact = np.linalg.solve(precision, design.T @ seen)
+        error = np.sqrt(np.diag(np.linalg.inv(precision)) / samples.effective_sample_size[session])
+        np.testing.assert_array_less(
+            np.abs(noise[:, session, awake].mean(axis=0) - exact), 4 * error
+        )
+
+
+def test_noise_whose_steps_depend_on_what_is_latent_is_refused():
+    simulator = blank(Dreamers(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=6, num_steps=4))
+    with pytest.raises(ValueError, match="must be drawn in steps that do not depend on what is la"):
+        sample_sessions(simulator, log._replace(innovation=()), progress=False)
+
+
 WALK = {"level.transition": 0.9, "level.noise": 0.3, "observation_scale": 0.5}
 
 
