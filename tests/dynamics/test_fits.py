@@ -8,8 +8,10 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import dynamics
+from recsim_tf.core.execution import compiled
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.fitting import (
@@ -185,24 +187,123 @@ def test_nuts_finds_the_level_behind_a_rating(clustered):
     assert np.mean(samples.initial.level) == pytest.approx(exact, abs=0.05)
 
 
-def test_particles_sum_the_noise_out_as_the_kalman_filter_does():
+class Sleepers(Walker):
+    """Walkers whose level changes after ratings above zero only."""
+
+    level: dynamics.Component = dynamics.Where(
+        dynamics.LinearGaussian(1, noise=0.3, initial_scale=1.0), dynamics.Keep()
+    )
+
+    def outcome(self, state, slate, draw):
+        return Clicks(draw[:, tf.newaxis])
+
+    def controls(self, state, slate, response):
+        return {"level": (response.clicked[:, 0] > 0, None)}
+
+
+class Dreamers(Sleepers):
+    """Those whose level decides whether it changes."""
+
+    def controls(self, state, slate, response):
+        return {"level": (state.level[:, 0] > 0, None)}
+
+
+def test_nuts_draws_the_noise_of_steps_that_have_some():
+    simulator = blank(Sleepers(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=6, num_steps=4))
+    samples = sample_sessions(
+        simulator, log._replace(innovation=()), 200, 100, jit_compile=False, progress=False
+    )
+    noise = samples.innovation.level.then[..., 0]
+    assert (samples.r_hat < 1.2).all()
+    for session, ratings in enumerate(log.response):
+        awake = ratings > 0
+        assert not noise[:, session, ~awake].any()
+        # A rating is the first level, the noise of the steps before it, and noise of its own.
+        design = np.tril(np.ones([4, 4]), -1)[:, awake] / 0.5
+        precision = design.T @ design + np.eye(awake.sum()) / 0.3**2
+        seen = (ratings - log.initial.level[session]) / 0.5
+        exact = np.linalg.solve(precision, design.T @ seen)
+        error = np.sqrt(np.diag(np.linalg.inv(precision)) / samples.effective_sample_size[session])
+        np.testing.assert_array_less(
+            np.abs(noise[:, session, awake].mean(axis=0) - exact), 4 * error
+        )
+
+
+def test_noise_whose_steps_depend_on_what_is_latent_is_refused():
+    simulator = blank(Dreamers(dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=6, num_steps=4))
+    with pytest.raises(ValueError, match="must be drawn in steps that do not depend on what is la"):
+        sample_sessions(simulator, log._replace(innovation=()), progress=False)
+
+
+WALK = {"level.transition": 0.9, "level.noise": 0.3, "observation_scale": 0.5}
+
+
+def value_and_gradient(log_likelihood):
+    """Log-likelihoods [S], and the gradient [3] of their mean, at the parameters of Walker."""
+    parameters = [tf.constant(value, tf.float64) for value in WALK.values()]
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        values = log_likelihood(*parameters)
+        mean = tf.reduce_mean(values)
+    return values, tf.stack(tape.gradient(mean, parameters))
+
+
+@pytest.fixture(scope="module")
+def walks():
+    """The log of 200 walks of 20 steps, and their exact log-likelihoods and gradient without the
+    noise of the levels, by the Kalman filter.
+    """
+    log = from_trajectory(rollout(blank(Walker(dtype=tf.float64)), num_users=200, num_steps=20))
+    initial, one = log.initial.level, tf.ones([1], tf.float64)
+
+    def exact(transition, noise, observation_scale):
+        ratings = tfd.LinearGaussianStateSpaceModel(
+            num_timesteps=20,
+            transition_matrix=transition * one[:, tf.newaxis],
+            transition_noise=tfd.MultivariateNormalDiag(scale_diag=noise * one),
+            observation_matrix=one[:, tf.newaxis],
+            observation_noise=tfd.MultivariateNormalDiag(scale_diag=observation_scale * one),
+            initial_state_prior=tfd.MultivariateNormalDiag(initial, 1e-6 * one),
+        ).log_prob(log.response[..., tf.newaxis])
+        return ratings + tfd.Normal(tf.zeros([], tf.float64), 1.0).log_prob(initial[:, 0])
+
+    return log, *value_and_gradient(exact)
+
+
+def filtered(log, num_particles):
+    """The function of a seed that estimates what `walks` knows."""
     simulator = blank(Walker(dtype=tf.float64))
-    log = from_trajectory(rollout(simulator, num_users=200, num_steps=20))
-    scorer = scoring_simulator(simulator)
-    trajectory = as_trajectory(log._replace(innovation=()), scorer, 200, latent=True)
-    found = tf.function(
-        lambda: marginal_log_prob(scorer, trajectory, 100, seed=0), autograph=False
-    )()
-    initial = log.initial.level
-    one = tf.ones([1], tf.float64)
-    exact = tfd.LinearGaussianStateSpaceModel(
-        num_timesteps=20,
-        transition_matrix=0.9 * one[:, tf.newaxis],
-        transition_noise=tfd.MultivariateNormalDiag(scale_diag=0.3 * one),
-        observation_matrix=one[:, tf.newaxis],
-        observation_noise=tfd.MultivariateNormalDiag(scale_diag=0.5 * one),
-        initial_state_prior=tfd.MultivariateNormalDiag(initial, 1e-6 * one),
-    ).log_prob(log.response[..., tf.newaxis])
-    exact += tfd.Normal(tf.zeros([], tf.float64), 1.0).log_prob(initial[:, 0])
+    trajectory = as_trajectory(
+        log._replace(innovation=()), scoring_simulator(simulator), log.num_sessions, latent=True
+    )
+
+    @compiled
+    def estimate(seed):
+        def log_likelihood(*parameters):
+            names = [f"users.{name}" for name in WALK]
+            drawn = simulator.with_parameters(dict(zip(names, parameters, strict=True)))
+            return marginal_log_prob(scoring_simulator(drawn), trajectory, num_particles, seed)
+
+        return value_and_gradient(log_likelihood)
+
+    return estimate
+
+
+def test_particles_sum_the_noise_out_as_the_kalman_filter_does(walks):
+    log, exact, _ = walks
+    found, _ = filtered(log, num_particles=100)(as_seed(0))
     # The standard error of the mean is 0.03.
     assert abs(np.mean(found - exact)) < 0.05
+
+
+def test_the_gradient_of_particles_is_that_of_the_kalman_filter(walks):
+    """It goes through the particles that are resampled, and through the weights that they had."""
+    log, _, exact = walks
+    estimate = filtered(log, num_particles=400)
+    gradients = np.array([estimate(as_seed(seed))[1] for seed in range(12)])
+    standard_error = gradients.std(axis=0, ddof=1) / np.sqrt(len(gradients))
+    np.testing.assert_array_less(np.abs(gradients.mean(axis=0) - exact), 4 * standard_error)
+    # A filter whose resampling forgets the weights is off by 0.5, 0.3 and 0.
+    np.testing.assert_array_less(standard_error, [0.1, 0.05, 0.05])

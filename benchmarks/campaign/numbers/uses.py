@@ -234,11 +234,11 @@ def sampled(num_samples=4, num_burnin_steps=1, num_chains=1, batch_size=1000, se
     ).samples
 
 
-def sampled_sessions(num_samples=4, num_burnin_steps=1, seed=0) -> Any:
+def sampled_sessions(num_samples=4, num_burnin_steps=1, num_chains=2, seed=0) -> Any:
     simulator = small_simulator("LongTermSatisfaction-v1")
     log = fitting.simulated_log(simulator, 3, 2, latent=("innovation",))
     return fitting.sample_sessions(
-        simulator, log, num_samples, num_burnin_steps, False, seed, progress=False
+        simulator, log, num_samples, num_burnin_steps, num_chains, False, seed, progress=False
     ).innovation
 
 

@@ -1,10 +1,9 @@
 """The likelihood of logs that lack draws of users, by chains of these latents for each session."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
@@ -12,26 +11,13 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs import SessionLog, Sessions, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.sampling import annealing
+from recsim_tf.fitting.sampling.annealing import AnnealedChains
 from recsim_tf.fitting.sampling.latents import Latents
 
-_NUM_LEAPFROG_STEPS = 5
-_FIRST_STEP_SIZE = 0.1
-_ACCEPTANCE = 0.75
-# How fast the logarithm of a step size changes with the acceptance of its chains.
-_ADAPTATION = 1.0
-# The inverse temperature at which annealing begins.
-_FIRST_BETA = 1e-5
-# Of the annealing that estimates a likelihood: rises of the temperature, and moves at each.
-_RISES, _MOVES = 160, 10
-
-
-class Chains(NamedTuple):
-    """C chains for each of S sessions."""
-
-    positions: tf.Tensor  # [C, S, D], coordinates of `Latents`
-    step_sizes: tf.Tensor  # [S]
-    acceptance: tf.Tensor  # [C, S], of the last moves
-    beta: tf.Tensor  # [], the inverse temperature, in [0, 1]
+# Of the annealing that estimates a likelihood: rises of the temperature, moves at each, and moves
+# before the first of them.
+_RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
 
 
 class ChainLikelihood:
@@ -69,14 +55,9 @@ class ChainLikelihood:
         self.batch_size = log.num_sessions
         self.variables = fitted.variables
         self._seed = seed
-        rows = np.tile(np.arange(self.num_sessions), num_chains)
-        simulator = fitted.simulator.with_parameters(self._of_rows(fitted.values()))
-        self._latents = Latents(simulator, log.take(rows), random.as_seed(seed))
-        shape = [num_chains, self.num_sessions]
-        start = tf.reshape(self._latents.start, [*shape, -1])
-        zeros = tf.zeros(shape, start.dtype)
-        self._start = Chains(start, zeros[0] + _FIRST_STEP_SIZE, zeros, zeros[0, 0])
-        self.chains = Chains(*map(tf.Variable, self._start))
+        self._log = log
+        self._latents, self._start = self._prior_chains()
+        self.chains = AnnealedChains(*map(tf.Variable, self._start))
         wrap = compiled(jit_compile=jit_compile)
         self._iterate = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
@@ -96,7 +77,7 @@ class ChainLikelihood:
           The mean log-density of everything that was drawn, summed over sessions, and its gradients
           in `variables`.
         """
-        chains = Chains(*map(tf.convert_to_tensor, self.chains))
+        chains = AnnealedChains(*map(tf.convert_to_tensor, self.chains))
         chains, _, value, gradients = self._iterate(
             chains, tf.cast(beta, chains.beta.dtype), tf.constant(num_moves), random.as_seed(seed)
         )
@@ -107,7 +88,7 @@ class ChainLikelihood:
         """Puts the chains where they began, at about draws from the prior."""
         self._put(self._start)
 
-    def _put(self, chains: Chains) -> None:
+    def _put(self, chains: AnnealedChains) -> None:
         for variable, value in zip(self.chains, chains, strict=True):
             variable.assign(value)
 
@@ -119,66 +100,37 @@ class ChainLikelihood:
         return float(value), [gradient.numpy() for gradient in gradients]
 
     def value(self) -> float:
-        """The log-likelihood of the log, an estimate by annealed importance: the sum over the rises
-        of the temperature of the logarithms of the chains' mean weights (Neal 2001, "Annealed
-        importance sampling"; Del Moral et al. 2006). The chains of a search are left as they are.
+        """The log-likelihood of the log at the present parameters, an estimate by annealed
+        importance. The chains of a search are left as they are.
         """
-        chains, total = self._start, 0.0
-        seeds = random.split_seed(random.as_seed(self._seed), _RISES)
-        for number, seed in enumerate(seeds):
-            beta = tf.cast(inverse_temperature(number, _RISES), chains.beta.dtype)
-            chains, log_weights, *_ = self._iterate(chains, beta, tf.constant(_MOVES), seed)
-            total += float(np.sum(log_weights))
-        return total
+        latents, chains = self._prior_chains()
+        units = tf.reshape(latents.scale / self._latents.scale, chains.positions.shape)
+        chains = chains._replace(positions=chains.positions * units)
+        prior_seed, seed = random.split_seed(random.as_seed(self._seed), 2)
+        # Innovations begin at those of a first step.
+        chains, *_ = self._iterate(chains, chains.beta, tf.constant(_PRIOR_MOVES), prior_seed)
+        _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed)
+        return float(np.sum(by_session))
 
-    def _moved(self, chains: Chains, beta, num_moves, seed):
-        resampling_seed, loop_seed = random.split_seed(seed, 2)
-        before = chains.beta
-        num_chains, num_sessions, _ = chains.positions.shape
+    def _prior_chains(self) -> tuple[Latents, AnnealedChains]:
+        """What the rows lack, and chains at draws from about the prior at these parameters."""
+        simulator = self.fitted.simulator.with_parameters(self.fitted.values())
+        seed = random.as_seed(self._seed)
+        return annealing.chains_of(simulator, self._log, self.num_chains, seed)
+
+    def _moved(self, chains: AnnealedChains, beta, num_moves, seed):
         scorer = self._scorer()
-        _, likelihood = self._parts(chains.positions, scorer)
-        weights = tf.where(beta > before, (beta - before) * likelihood, tf.zeros_like(likelihood))
-        log_weights = tf.reduce_logsumexp(weights, axis=0) - np.log(num_chains)
-        ancestors = tfp.experimental.mcmc.resample_systematic(
-            tf.nn.log_softmax(weights, axis=0), num_chains, (), seed=resampling_seed
-        )
-        keep = tf.broadcast_to(tf.range(num_chains)[:, tf.newaxis], [num_chains, num_sessions])
-        ancestors = tf.where(beta > before, ancestors, keep)
-        columns = tf.broadcast_to(tf.range(num_sessions), ancestors.shape)
-        index = tf.stack([ancestors, columns], axis=-1)
-        positions = tf.gather_nd(chains.positions, index)
 
-        def target(positions):
-            prior, likelihood = self._parts(positions, scorer)
-            return prior + beta * likelihood
+        def parts(positions):
+            return self._latents.log_parts(positions, scorer)
 
-        kernel = tfp.mcmc.HamiltonianMonteCarlo(
-            target, chains.step_sizes[:, tf.newaxis], _NUM_LEAPFROG_STEPS
-        )
-
-        def body(step, positions, results, total, seed):
-            seed, move_seed = random.split_seed(seed, 2)
-            positions, results = kernel.one_step(positions, results, seed=move_seed)
-            accepted = tf.exp(tf.minimum(results.log_accept_ratio, 0))
-            accepted = tf.where(tf.math.is_finite(accepted), accepted, tf.zeros_like(accepted))
-            return step + 1, positions, results, total + accepted, seed
-
-        results = kernel.bootstrap_results(positions)
-        loop_vars = (0, positions, results, tf.zeros_like(likelihood), loop_seed)
-        _, positions, _, total, _ = tf.while_loop(
-            lambda step, *_: step < num_moves, body, loop_vars, parallel_iterations=1
-        )
-        acceptance = total / tf.cast(tf.maximum(num_moves, 1), total.dtype)
-        # One for all chains of a session: that of a single chain would depend on where it is.
-        excess = tf.reduce_mean(acceptance, axis=0) - _ACCEPTANCE
-        step_sizes = chains.step_sizes * tf.exp(_ADAPTATION * excess)
-        moved = Chains(positions, step_sizes, acceptance, beta)
-        return moved, log_weights, *self._complete_gradients(positions)
+        chains, log_weights = annealing.move(parts, chains, beta, num_moves, seed)
+        return chains, log_weights, *self._complete_gradients(chains.positions)
 
     def _complete_gradients(self, positions):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.variables)
-            prior, likelihood = self._parts(positions, self._scorer())
+            prior, likelihood = self._latents.log_parts(positions, self._scorer())
             total = tf.reduce_mean(tf.reduce_sum(prior + likelihood, axis=1))
         gradients = tape.gradient(
             total, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -217,8 +169,9 @@ class ChainLikelihood:
             values = {
                 name: self.fitted.parameters[name].bijector.forward(copies[name]) for name in names
             }
-            scorer = scoring_simulator(self.fitted.simulator.with_parameters(values))
-            prior, likelihood = self._parts(positions, scorer)
+            simulator = annealing.for_chains(self.fitted.simulator, self.num_chains)
+            scorer = scoring_simulator(simulator.with_parameters(values))
+            prior, likelihood = self._latents.log_parts(positions, scorer)
             total = tf.reduce_sum(prior + likelihood)
         by_row = tape.gradient(total, copies, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         scores = []
@@ -239,40 +192,18 @@ class ChainLikelihood:
             name: tf.convert_to_tensor(self.fitted.simulator.parameters()[name])
             for name in self.fitted.parameters
         }
-        rows = self._of_rows(values)
-        return scoring_simulator(self.fitted.simulator.with_parameters(rows))
-
-    def _parts(self, positions, scorer: Simulator) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `Latents.log_parts`, [C, S] of [C, S, D]."""
-        num_chains, num_sessions, size = positions.shape
-        parts = self._latents.log_parts(tf.reshape(positions, [-1, size]), scorer)
-        prior, likelihood = (tf.reshape(part, [num_chains, num_sessions]) for part in parts)
-        return prior, likelihood
-
-    def _of_rows(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values of parameters, those of sessions for all rows."""
-        return {
-            name: tf.tile(value, [self.num_chains, *[1] * (len(value.shape) - 1)])
-            if self._is_of_sessions(name, value)
-            else value
-            for name, value in values.items()
-        }
+        simulator = self.fitted.simulator.with_parameters(values)
+        return scoring_simulator(annealing.for_chains(simulator, self.num_chains))
 
     def _copies(self, points: dict[str, Any]) -> dict[str, tf.Tensor]:
         """Points of parameters for each row."""
         num_rows = self.num_chains * self.num_sessions
-        of_rows = self._of_rows(points)
         return {
-            name: tf.convert_to_tensor(point)
-            if self._is_of_sessions(name, points[name])
+            name: tf.tile(point, [self.num_chains, *[1] * (len(point.shape) - 1)])
+            if self._is_of_sessions(name, point)
             else tf.broadcast_to(point, [num_rows, *point.shape])
-            for name, point in of_rows.items()
+            for name, point in points.items()
         }
 
     def _is_of_sessions(self, name: str, value: Any) -> bool:
         return len(value.shape) > self.fitted.simulator.parameter_spec(name).rank
-
-
-def inverse_temperature(number: int, count: int) -> float:
-    """That of a step of an annealing in `count` steps, from 0, which ends at 1; 1 afterwards."""
-    return 1.0 if number >= count else _FIRST_BETA ** (1 - (number + 1) / count)

@@ -118,7 +118,8 @@ def fit(
       uncertainty: where standard errors come from: `Scores()`, `Curvature()`, or by default
         `ScoresOrCurvature()`, which takes scores where they are known; None for no standard errors.
       held_out: part of the sessions that is kept apart, in (0, 1); or other sessions; or None.
-        `Minibatches` stops early by their likelihood, and only by that.
+        `Minibatches` stops early by their likelihood, and only by that. With `MonteCarloEM` it is
+        estimated by annealed importance, and no parameter may have a value for each session.
       num_particles: None where the log has the users' innovations. Else they are latent, and two
         particle filters of so many particles each sum them out, see `marginal_log_prob`. The
         likelihood is then an estimate, whose noise is new in every minibatch; `jit_compile` helps.
@@ -162,6 +163,8 @@ def fit(
     elif held_out is not None:
         Range(above=0, below=1).check_number("held_out", held_out)
         train, other = log.split(held_out, seed)
+    if other is not None and search.by_session:
+        check_not_by_session(simulator, parameters)
     check_starts(simulator, parameters, train.num_sessions if search.by_session else None)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
@@ -273,6 +276,22 @@ def check_starts(
                 f"the start of {name} must be a number or have {rank} axes, got the shape"
                 f" {list(shape)}"
             )
+
+
+def check_not_by_session(simulator: Simulator, parameters: Mapping[str, Parameter]) -> None:
+    """Raises a ValueError for parameters with a value for each session, which other sessions do not
+    have.
+    """
+    by_session = [
+        name
+        for name, one in parameters.items()
+        if one.start is not None and np.ndim(one.start) == simulator.parameter_spec(name).rank + 1
+    ]
+    if by_session:
+        raise ValueError(
+            "held_out must be None where a parameter has a value for each session, got those of"
+            f" {', '.join(by_session)}"
+        )
 
 
 def check_supports(fitted: FittedSimulator) -> None:

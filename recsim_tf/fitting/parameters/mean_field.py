@@ -16,6 +16,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.types import Nest
+from recsim_tf.fitting.parameters.unconstrained import bijector_to
 
 # The standard deviations at the start. They are small, so that a search begins near its starting
 # values; where data are few, the prior makes them grow.
@@ -113,7 +114,7 @@ def posterior_of_initial_draws(prior: tfd.Distribution, dtype: tf.DType) -> Mean
       dtype: of the variables.
 
     Raises:
-      ValueError: if a draw is discrete.
+      ValueError: if a draw is discrete, or TFP has no bijector to its support.
     """
     if not all(dtype.is_floating for dtype in tf.nest.flatten(prior.dtype)):
         raise ValueError(
@@ -121,6 +122,6 @@ def posterior_of_initial_draws(prior: tfd.Distribution, dtype: tf.DType) -> Mean
             " ones can be latent"
         )
     like = random.sample(prior, random.as_seed(0))
-    unconstrained = prior.experimental_default_event_space_bijector().inverse(like)
+    unconstrained = bijector_to("initial draws", prior).inverse(like)
     locs = [tf.Variable(tf.zeros(leaf.shape, dtype)) for leaf in tf.nest.flatten(unconstrained)]
     return MeanField(tf.nest.pack_sequence_as(like, locs), "initial_draws")

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.parameters.parameter import Parameter
@@ -50,6 +52,24 @@ class Unconstrained:
             if prior is not None:
                 total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
         return total
+
+
+def bijector_to(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
+    """The bijector from the reals to the support of a continuous distribution.
+
+    Args:
+      name: of what is drawn, for the message.
+      distribution: of what is latent.
+
+    Raises:
+      ValueError: if TFP knows none.
+    """
+    bijector = distribution.experimental_default_event_space_bijector()
+    if bijector is None:
+        raise ValueError(
+            f"latent {name} must have a support that TFP has a bijector to, got {distribution.name}"
+        )
+    return bijector
 
 
 def unpack(flat: tf.Tensor | np.ndarray, specs: Nest) -> Nest:

@@ -8,13 +8,15 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded, user_step
 from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.parameters.unconstrained import unpack
+from recsim_tf.fitting.parameters.unconstrained import bijector_to, unpack
+from recsim_tf.fitting.sampling.innovations import drawn, first_innovation
 
 # Prior draws that give the units in which the chains move.
 _NUM_PRIOR_DRAWS = 200
+# Of them, those whose masks of innovations are compared.
+_NUM_PATHS = 2
 
 
 class Latents:
@@ -28,7 +30,8 @@ class Latents:
 
     Attributes:
       start: [S, D], a draw from about the prior.
-      counts: bool [S, D], False for the innovations after the end of a session.
+      scale: [S, D], the units.
+      counts: bool [S, D], False for innovations after the end of a session or under a mask.
 
     Raises:
       ValueError: if nothing is latent, or latents have no density over the reals.
@@ -38,15 +41,17 @@ class Latents:
         initial_seed, innovation_seed = random.split_seed(seed, 2)
         self._scorer = scoring_simulator(simulator)
         self._active = log.active
-        self._bijector, initial, innovation = None, (), ()
+        self._bijector, self._drawn, initial, innovation = None, (), (), ()
+        initial_draws: Nest = ()
         if not tf.nest.flatten(log.initial):
             distribution = self._scorer.users.initial_draws(log.num_sessions)
             self._bijector = _bijector("initial draws", distribution)
-            draws = distribution.sample(_NUM_PRIOR_DRAWS, seed=initial_seed)
-            log = log._replace(initial=nests.at_step(draws, 0))
+            initial_draws = distribution.sample(_NUM_PRIOR_DRAWS, seed=initial_seed)
+            log = log._replace(initial=nests.at_step(initial_draws, 0))
             # A uniform draw may lie on the edge of its support.
             initial = tf.nest.map_structure(
-                lambda x: tf.where(tf.math.is_finite(x), x, 0), self._bijector.inverse(draws)
+                lambda x: tf.where(tf.math.is_finite(x), x, 0),
+                self._bijector.inverse(initial_draws),
             )
         self._trajectory = as_trajectory(
             log, self._scorer, log.num_sessions, latent=not tf.nest.flatten(log.innovation)
@@ -54,12 +59,14 @@ class Latents:
         distribution = (
             None
             if tf.nest.flatten(log.innovation)
-            else _first_innovation(self._scorer, self._trajectory)
+            else first_innovation(self._scorer, self._trajectory)
         )
         if distribution is not None:
             draws = distribution.sample([_NUM_PRIOR_DRAWS, log.max_length], seed=innovation_seed)
-            _check_real(distribution, draws)
+            _check_continuous(distribution, draws)
             innovation = tf.nest.map_structure(lambda leaf: tnp.swapaxes(leaf, 1, 2), draws)
+            paths = [self._path(initial_draws, innovation, number) for number in range(_NUM_PATHS)]
+            self._drawn = drawn(self._scorer, paths)
         if not tf.nest.flatten((initial, innovation)):
             raise ValueError(
                 "the log must lack the initial draws or the innovations, got all that the models"
@@ -69,25 +76,38 @@ class Latents:
         self._specs = tf.nest.map_structure(
             lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), like
         )
-        prior = _pack((initial, innovation), 2)
-        self._scale = tf.math.reduce_std(prior, axis=0)
-        self.start = prior[0] / self._scale
+        deviations = tf.nest.map_structure(
+            lambda leaf: tf.math.reduce_std(leaf, axis=0), (initial, innovation)
+        )
+        self.scale = _pack((deviations[0], tf.nest.map_structure(_filled, deviations[1])), 1)
+        self.start = _pack(like, 1) / self.scale
         ones = tf.nest.map_structure(tf.ones_like, like)
         self.counts = _pack((ones[0], self._in_session(ones[1])), 1).numpy() > 0
 
+    def _path(self, initial_draws: Nest, innovation: Nest, number: int) -> tuple[Trajectory, Nest]:
+        """The trajectory with a prior draw of what is latent, and its innovations [S, T, ...]."""
+        trajectory = self._trajectory
+        if self._bijector is not None:
+            user = nests.at_step(initial_draws, number)
+            trajectory = trajectory._replace(initial=trajectory.initial._replace(user=user))
+        return trajectory, nests.at_step(innovation, number)
+
     def log_density(self, positions: tf.Tensor) -> tf.Tensor:
         """[S]: of coordinates [S, D], -inf where the models are impossible."""
-        prior, likelihood = self.log_parts(positions, self._scorer)
+        prior, likelihood = self.log_parts(positions)
         return prior + likelihood
 
-    def log_parts(self, positions: tf.Tensor, scorer: Simulator) -> tuple[tf.Tensor, tf.Tensor]:
+    def log_parts(
+        self, positions: tf.Tensor, scorer: Simulator | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The log-density of the latents under the models alone, and the log-likelihood of what was
-        logged given them, each [S]; the second is -inf where the models are impossible.
+        logged given them, each [...]; the second is -inf where the models are impossible.
 
         Args:
-          positions: coordinates [S, D].
-          scorer: a `scoring_simulator` of the models, perhaps with other parameters.
+          positions: coordinates [..., D] of S rows in all.
+          scorer: a `scoring_simulator` of the models with other parameters, or None.
         """
+        shape, positions = positions.shape[:-1], tf.reshape(positions, self.start.shape)
         initial, innovation = self._unpack(positions)
         trajectory, log_det = self._trajectory, 0.0
         if self._bijector is not None:
@@ -97,6 +117,11 @@ class Latents:
                 initial=trajectory.initial._replace(user=self._bijector.forward(initial))
             )
         if tf.nest.flatten(innovation):
+            innovation = tf.nest.map_structure(
+                lambda leaf, drawn: leaf if drawn.all() else tf.where(drawn, leaf, 0),
+                innovation,
+                self._drawn,
+            )
             steps_first = tf.nest.map_structure(lambda leaf: tnp.swapaxes(leaf, 0, 1), innovation)
             transitions = trajectory.transitions
             trajectory = trajectory._replace(
@@ -104,7 +129,7 @@ class Latents:
                     draws=transitions.draws._replace(innovation=steps_first)
                 )
             )
-        scores = scorer.log_prob(trajectory)
+        scores = (scorer or self._scorer).log_prob(trajectory)
         of_initial, of_innovation = (
             (score, tf.zeros_like(score)) if is_latent else (tf.zeros_like(score), score)
             for score, is_latent in (
@@ -114,9 +139,11 @@ class Latents:
         )
         prior = of_initial[0] + of_innovation[0] + log_det
         likelihood = of_initial[1] + of_innovation[1] + scores.response + scores.departure
-        # What comes after the end of a session acts on nothing, and would be unbounded.
+        # What is not drawn acts on nothing, and would be unbounded.
         rest = -0.5 * tf.reduce_sum(tf.where(~self.counts, positions**2, 0), axis=1)
-        prior, likelihood = (tf.cast(each, positions.dtype) for each in (prior, likelihood))
+        prior, likelihood, rest = (
+            tf.reshape(tf.cast(each, positions.dtype), shape) for each in (prior, likelihood, rest)
+        )
         is_finite = tf.math.is_finite(prior + likelihood)
         zero = tf.zeros([], positions.dtype)
         return tf.where(is_finite, prior, zero) + rest, tf.where(is_finite, likelihood, -np.inf)
@@ -131,17 +158,18 @@ class Latents:
         ), self._in_session(innovation)
 
     def _unpack(self, positions: tf.Tensor) -> tuple[Nest, Nest]:
-        return unpack(positions * self._scale, self._specs)
+        return unpack(positions * self.scale, self._specs)
 
     def _in_session(self, innovation: Nest) -> Nest:
-        """Innovations [..., S, T, ...] with zeros after the ends of the sessions."""
+        """Innovations [..., S, T, ...] with zeros after the ends of the sessions, and where nothing
+        is drawn.
+        """
 
-        def mask(leaf, spec):
-            # The axes of a spec are the steps and those of a draw.
-            active = tf.reshape(self._active, [*self._active.shape, *[1] * (spec.shape.rank - 1)])
-            return tf.where(active, leaf, 0)
+        def mask(leaf, drawn):
+            active = np.reshape(self._active, [*self._active.shape, *[1] * (drawn.ndim - 2)])
+            return tf.where(active & drawn, leaf, 0)
 
-        return tf.nest.map_structure(mask, innovation, self._specs[1])
+        return tf.nest.map_structure(mask, innovation, self._drawn)
 
 
 def _bijector(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
@@ -150,53 +178,24 @@ def _bijector(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
         raise ValueError(
             f"latent {name} must be continuous, got {distribution.name} of {distribution.dtype}"
         )
-    bijector = distribution.experimental_default_event_space_bijector()
-    if bijector is None:
-        raise ValueError(
-            f"latent {name} must have a support that TFP has a bijector to, got {distribution.name}"
-        )
-    return bijector
+    return bijector_to(name, distribution)
 
 
-class _FirstInnovation(Recorded):
-    """The answers of a recorded step without its innovation, whose distribution it keeps."""
-
-    distribution: tfd.Distribution | None = None
-
-    def sample(self, stage, distribution, who=None):
-        if stage != "innovation":
-            return super().sample(stage, distribution, who)
-        self.distribution = distribution
-        return random.sample(distribution, random.as_seed(0))
-
-
-def _first_innovation(scorer: Simulator, trajectory: Trajectory) -> tfd.Distribution | None:
-    """The distribution of the innovations at the first step, or None where the users have none."""
-    state = scorer.initial_state(trajectory.initial)
-    first = nests.at_step(trajectory.transitions, 0)
-    stages = _FirstInnovation(first.draws._asdict())
-    user_step(scorer.users, state.user, scorer.shown(state, first), stages)
-    return stages.distribution
-
-
-def _check_real(distribution: tfd.Distribution, draws: Nest) -> None:
-    """Raises a ValueError unless innovations may be all reals: the support of others could change
-    with the state.
-    """
+def _check_continuous(distribution: tfd.Distribution, draws: Nest) -> None:
     if not all(leaf.dtype.is_floating for leaf in tf.nest.flatten(draws)):
         raise ValueError(
             f"latent innovations must be continuous, got {distribution.name}: for discrete ones use"
             " num_particles of fit"
         )
-    ones = tf.nest.map_structure(tf.ones_like, nests.at_step(draws, 0))
-    image = distribution.experimental_default_event_space_bijector().forward(ones)
-    if isinstance(distribution, tfd.Masked) or not all(
-        np.all(leaf == 1) for leaf in tf.nest.flatten(image)
-    ):
-        raise ValueError(
-            "latent innovations must be of all reals at every step, as a Normal, got"
-            f" {distribution.name}"
-        )
+
+
+def _filled(deviations: tf.Tensor) -> tf.Tensor:
+    """Standard deviations [S, T, ...] with the largest of all sessions and steps where nothing is
+    drawn, or 1.
+    """
+    largest = tf.reduce_max(deviations, axis=[0, 1], keepdims=True)
+    largest = tf.where(largest > 0, largest, tf.ones_like(largest))
+    return tf.where(deviations > 0, deviations, largest)
 
 
 def _pack(nest: Nest, num_axes: int) -> tf.Tensor:

@@ -38,6 +38,7 @@ def sample_chains(
     seed,
     jit_compile: bool,
     progress: bool,
+    step_size: float | tf.Tensor = _FIRST_STEP_SIZE,
 ) -> Chains:
     """Draws from densities over the reals (Hoffman and Gelman 2014, JMLR 15), each chain with a
     step size of its own.
@@ -51,14 +52,17 @@ def sample_chains(
       seed: an integer or int32 [2].
       jit_compile: whether to compile with XLA.
       progress: whether to show a progress bar.
+      step_size: of the first steps, of all chains or [C].
 
     Raises:
       ValueError: if a number is out of range, or a log-density is not finite at the start.
     """
     check_numbers(num_samples, num_burnin_steps)
     wrap = compiled(jit_compile=jit_compile)
-    step_size = tf.fill([start.shape[0], 1], tf.cast(_FIRST_STEP_SIZE, start.dtype))
-    sampler = tfp.mcmc.NoUTurnSampler(log_density, step_size, max_tree_depth=_MAX_TREE_DEPTH)
+    step_sizes = tf.broadcast_to(tf.cast(step_size, start.dtype), start.shape[:1])
+    sampler = tfp.mcmc.NoUTurnSampler(
+        log_density, step_sizes[:, tf.newaxis], max_tree_depth=_MAX_TREE_DEPTH
+    )
     kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
         sampler, num_adaptation_steps=int(_PART_THAT_ADAPTS * num_burnin_steps)
     )

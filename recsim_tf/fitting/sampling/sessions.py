@@ -7,11 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs import SessionLog
-from recsim_tf.fitting.sampling import nuts
+from recsim_tf.fitting.sampling import annealing, nuts
 from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.fitting.validation import check_at_least
+
+# Of the annealing: rises of the inverse temperature, and moves of a chain at each.
+_RISES, _MOVES = 60, 5
 
 
 class SessionPosterior(NamedTuple):
@@ -35,6 +40,7 @@ def sample_sessions(
     log: SessionLog,
     num_samples: int = 500,
     num_burnin_steps: int = 300,
+    num_chains: int = 20,
     jit_compile: bool = True,
     seed: int = 0,
     progress: bool = True,
@@ -43,10 +49,17 @@ def sample_sessions(
     Sampler.
 
     The latents are the draws of the users that the log lacks: `log.initial`, `log.innovation` or
-    both. Everything else is given, and so are the parameters. All sessions run side by side, each
-    with a chain and a step size of its own. A step takes as long as the longest of their paths, so
-    long logs are sampled faster by parts, `log.take(rows)`. If users leave by a rule, the
-    log-likelihood does not depend on when they left.
+    both. Everything else is given, and so are the parameters, each for all sessions or with a value
+    for each. If users leave by a rule, the log-likelihood does not depend on when they left.
+
+    First some chains of each session are annealed: the inverse temperature of the likelihood rises
+    from 1e-5 to 1, and at each rise the chains are drawn anew, the likelier ones more often (Del
+    Moral et al. 2006, "Sequential Monte Carlo samplers"). NUTS goes on from one of them at random.
+    From a draw of the prior it would strand where a narrow likelihood has modes that hardly count.
+    A chain may still stay in one of several modes that count.
+
+    All sessions run side by side, each with a chain and a step size of its own. A step takes as
+    long as the longest of their paths, so long logs are sampled faster by parts, `log.take(rows)`.
 
     Args:
       simulator: the models, with their parameters. Latents must have a density: initial draws on
@@ -54,6 +67,7 @@ def sample_sessions(
       log: the sessions; () as `initial`, as `innovation` or as both.
       num_samples: draws of each session, at least 4.
       num_burnin_steps: draws before them that adapt the step sizes, at least 1.
+      num_chains: annealed chains of each session, at least 1. Memory grows with it.
       jit_compile: whether to compile with XLA, which takes some seconds and makes draws several
         times faster.
       seed: an integer or int32 [2].
@@ -64,18 +78,21 @@ def sample_sessions(
         another kind.
     """
     nuts.check_numbers(num_samples, num_burnin_steps)
+    check_at_least(1, num_chains=num_chains)
     if not log.num_sessions:
         raise ValueError("the log must have at least one session, got none")
-    prior_seed, chain_seed = random.split_seed(seed, 2)
+    prior_seed, annealing_seed, chain_seed = random.split_seed(seed, 3)
     latents = Latents(simulator, log, prior_seed)
+    start, step_sizes = _annealed(simulator, log, num_chains, jit_compile, annealing_seed, progress)
     chains = nuts.sample_chains(
         latents.log_density,
-        latents.start,
+        start / latents.scale,
         num_samples,
         num_burnin_steps,
         chain_seed,
         jit_compile,
         progress,
+        step_sizes,
     )
     initial, innovation = tf.nest.map_structure(
         lambda leaf: leaf.numpy(), latents.values(chains.positions)
@@ -91,3 +108,22 @@ def sample_sessions(
         acceptance_rate=chains.acceptance_rate,
         num_divergent=chains.num_divergent,
     )
+
+
+def _annealed(
+    simulator: Simulator, log: SessionLog, num_chains: int, jit_compile: bool, seed, progress: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Unconstrained latents [S, D] from about their posterior, and step sizes [S]."""
+    prior_seed, chain_seed, choice_seed = random.split_seed(seed, 3)
+    latents, chains = annealing.chains_of(simulator, log, num_chains, prior_seed)
+
+    @compiled(jit_compile=jit_compile)
+    def move(chains, beta, num_moves, seed):
+        return annealing.move(latents.log_parts, chains, beta, num_moves, seed)
+
+    chains, _ = annealing.anneal(move, chains, _RISES, _MOVES, chain_seed, progress)
+    unconstrained = chains.positions * tf.reshape(latents.scale, chains.positions.shape)
+    # Chains stand in the order of those that they descend from.
+    number = random.uniform_integers([log.num_sessions], choice_seed, num_chains)
+    start = tf.gather(tf.transpose(unconstrained, [1, 0, 2]), number, batch_dims=1)
+    return start, chains.step_sizes

@@ -50,8 +50,8 @@ class Blanks(recsim_tf.DocumentModel):
         return documents
 
 
-def simulator():
-    return recsim_tf.Simulator(Measured(), Blanks(), 1, 1)
+def simulator(mean=1.0):
+    return recsim_tf.Simulator(Measured(mean), Blanks(), 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,32 @@ def test_a_parameter_may_have_a_value_for_each_session(log):
     np.testing.assert_allclose(estimate.value, expected, atol=0.5)
     error = np.sqrt(1 + NOISE**2 / NUM_STEPS)
     np.testing.assert_allclose(estimate.standard_error, error, rtol=0.4)
+
+
+def test_the_likelihood_of_held_out_sessions_is_the_mean_over_prior_draws(log):
+    search = MonteCarloEM(5, num_chains=30, num_moves=2, learning_rate=0.4)
+    # Whose users are unlike those that the search begins with.
+    held_out = simulated_log(simulator(4.0), 20, NUM_STEPS, 1, latent=("initial",))
+    parameters, options = {"users.mean": Parameter(0.0)}, {"held_out": held_out, "progress": False}
+    result = fit(simulator(), parameters, log, search, None, jit_compile=True, **options)
+    mean = result.estimates["users.mean"].value
+    assert abs(mean) > 0.5
+    draws = np.random.default_rng(0).normal(mean, 1, [400_000, 1])
+    deviations = [(session - draws) / NOISE for session in held_out.innovation]
+    normalizer = NUM_STEPS * np.log(NOISE * np.sqrt(2 * np.pi))
+    likelihoods = [np.exp(-0.5 * np.sum(each**2, axis=1) - normalizer) for each in deviations]
+    expected = np.sum(np.log(np.mean(likelihoods, axis=1)))
+    assert result.held_out_log_likelihood * held_out.num_steps == pytest.approx(expected, abs=1)
+
+
+def test_values_of_sessions_are_not_those_of_others(log):
+    search = MonteCarloEM(2, num_chains=2)
+    parameters = {"users.offset": Parameter(np.zeros(NUM_SESSIONS))}
+    with pytest.raises(
+        ValueError,
+        match=r"held_out must be None where a parameter has a value for each session, got .*offset",
+    ):
+        fit(simulator(), parameters, log, search, held_out=0.5, progress=False)
 
 
 @pytest.mark.parametrize(
