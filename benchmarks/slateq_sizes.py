@@ -1,0 +1,153 @@
+"""SlateQ beside the oracle at several sizes of interest evolution, by one configuration.
+
+    python benchmarks/slateq_sizes.py [--size=3_of_50 ...] --json=PATH [--root_dir=DIR]
+
+Trains `quickstart.gin` at each size with three seeds, those of learning and of the users of the
+evaluation; nothing but the size changes. The oracle knows the topics' qualities, and its price of
+the budget is tuned for each size: it is the best of several for other users. Prints the part of the
+oracle's mean return that SlateQ gets, with its standard error over the seeds. Runs are kept in
+`--root_dir`: what is finished is not run again.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import commands
+import numpy as np
+import training_runs
+from absl import flags
+
+import recsim_tf
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.policies import oracle_policy, random_policy
+from recsim_tf.tables import text_table
+
+_FLAGS = flags.FLAGS
+SIZES = ("2_of_10", "3_of_10", "3_of_20", "5_of_20", "3_of_50", "10_of_200")
+# Rewards that a unit of the budget may be worth.
+_PRICES = (0.8, 1.0, 1.3, 1.7, 2.2, 2.9, 3.8, 5.0, 7.0, 10.0)
+_ASKED = 0.95
+# Of evaluations: users, and the steps after which they are cut off.
+_USERS, _STEPS = {False: 5000, True: 4}, {False: 10_000, True: 3}
+_TUNING_USERS = {False: 1000, True: 4}
+_TUNING_SEED = 1
+_QUICK = ("SlateQTargets.num_steps=3",)
+
+
+def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[str, Any]:
+    """Runs everything; returns the result that goes into the JSON file."""
+    started, seeds = time.perf_counter(), range(settings.seeds)
+    peers = {size: _peers(size, settings) for size in sizes}
+
+    def mean_return(task):
+        size, seed = task
+        slate_size, num_candidates = _numbers(size)
+        row = training_runs.Row(
+            "quickstart.gin",
+            (
+                f"interest_evolution.slate_size={slate_size}",
+                f"interest_evolution.num_candidates={num_candidates}",
+                f"Evaluation.max_steps={_STEPS[False]}",
+            ),
+        )
+        folder = settings.root / size / f"seed_{seed}"
+        result = training_runs.run(folder, row, seed, settings.quick, _QUICK)
+        return result["mean_return"]
+
+    tasks = [(size, seed) for seed in seeds for size in sizes]
+    found = training_runs.run_all(tasks, mean_return, settings.processes)
+    figures = {}
+    for size in sizes:
+        returns = [found[size, seed] for seed in seeds]
+        mean, error = training_runs.mean_and_error(returns)
+        oracle = peers[size]["oracle"]
+        figures[size] = mean / oracle
+        figures |= {f"{size}/se": error / oracle, f"{size}/return": mean}
+        figures |= {f"{size}/{name}": value for name, value in peers[size].items()}
+    return {
+        "benchmark": "slateq_sizes",
+        "quick": settings.quick,
+        "seeds": settings.seeds,
+        "sizes": list(sizes),
+        "returns": {size: [found[size, seed] for seed in seeds] for size in sizes},
+        "figures": figures,
+        "seconds": round(time.perf_counter() - started),
+    }
+
+
+def report(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    figures = result["figures"]
+    rows = [("size", "SlateQ", "oracle", "at a price of", "Random", "part of the oracle", "±")]
+    for size in result["sizes"]:
+        rows.append(
+            (
+                size.replace("_", " "),
+                f"{figures[f'{size}/return']:.1f}",
+                f"{figures[f'{size}/oracle']:.1f}",
+                f"{figures[f'{size}/price']:g}",
+                f"{figures[f'{size}/random']:.1f}",
+                f"{figures[size]:.3f}",
+                f"{figures[f'{size}/se']:.3f}",
+            )
+        )
+    missed = [size for size in result["sizes"] if figures[size] < _ASKED]
+    lines = ["Interest evolution, mean returns of a session", text_table(rows)]
+    lines.append(f"Asked: {_ASKED} at each size. Standard errors are over {result['seeds']} seeds.")
+    if result["quick"]:
+        lines.append("A smoke run: these figures mean nothing.")
+    elif missed:
+        lines.append(f"Not reached at {', '.join(each.replace('_', ' ') for each in missed)}.")
+    return "\n".join(lines)
+
+
+def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
+    """The mean return of Random, and of the oracle at the price that is best for other users."""
+    slate_size, num_candidates = _numbers(size)
+    simulator = recsim_tf.make(
+        "InterestEvolution-v1", slate_size=slate_size, num_candidates=num_candidates
+    )
+
+    def evaluate(evaluation, policy):
+        return evaluation.evaluator("peer", simulator, policy)().mean_return
+
+    steps = _STEPS[settings.quick]
+    tuning = Evaluation(
+        _TUNING_USERS[settings.quick],
+        steps,
+        _TUNING_SEED,
+        compare={"policy.reward_per_budget": _PRICES},
+    )
+    tried = tuning.compare(simulator, lambda simulator: {"oracle": oracle_policy(simulator)})
+    price = _PRICES[int(np.argmax([result.mean_return for result in tried]))]
+    evaluation = Evaluation(_USERS[settings.quick], steps, _TUNING_SEED + 1)
+    return {
+        "price": price,
+        "oracle": evaluate(evaluation, oracle_policy(simulator, price)),
+        "random": evaluate(evaluation, random_policy(simulator)),
+    }
+
+
+def _numbers(size: str) -> tuple[int, int]:
+    """Slate size and number of candidates."""
+    slate_size, num_candidates = re.fullmatch(r"(\d+)_of_(\d+)", size).groups()
+    return int(slate_size), int(num_candidates)
+
+
+def main() -> None:
+    sizes = list(dict.fromkeys(_FLAGS.size))
+    with training_runs.settings() as settings:
+        result = benchmark(sizes, settings)
+    which = [f"--size={size}" for size in sizes] if len(sizes) < len(SIZES) else []
+    command = ["python benchmarks/slateq_sizes.py", *which, "--json=PATH"]
+    command += ["--quick"] * _FLAGS.quick
+    commands.finish(command, result, report(result))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_multi_enum("size", list(SIZES), list(SIZES), "A size; may be repeated.")
+    training_runs.define_flags(seeds=3)
+    commands.define_flags()
+    commands.run(main)
