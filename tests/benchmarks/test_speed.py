@@ -24,6 +24,14 @@ def test_steps_of_gymnasium_are_measured(tmp_path):
     assert "steps a CPU second" in printed
 
 
+def test_two_cores_are_compared_with_one(tmp_path):
+    content, printed = quick_run(tmp_path, "speed.py", "--section=cores")
+    figures = content["figures"]
+    for name in ("two_cores", "two_cores_evaluate", "two_cores_fit", "large_vs_best"):
+        assert figures[name] > 0
+    assert "Millions of user-steps per second of wall time" in printed
+
+
 def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word(tmp_path):
     content, printed = quick_run(
         tmp_path, "speed.py", "--section=training", f"--recsim-python={sys.executable}"
