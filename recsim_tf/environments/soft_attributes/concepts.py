@@ -73,7 +73,7 @@ def concept_vectors(
     tags = np.asarray(ratings.tags, np.float32)[user, position]
     _, who = np.unique(user, return_inverse=True)
     # One unit for all factors, so that the prior does not depend on theirs.
-    unit = factors.std()
+    unit = factors.std() or 1.0
     ones = np.ones_like(factors[films, :1])
     objective = _Objective(
         np.concatenate([factors[films] / unit, ones], axis=1), tags, who, num_senses, prior_scale
