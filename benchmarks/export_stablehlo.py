@@ -85,10 +85,8 @@ def rollout(program: Program):
     """A function compiled by XLA, seed int32 [2] -> (total reward float32, finished sessions
     int32).
     """
-    simulator = recsim_tf.make(program.environment)
-    if simulator.documents.shared:
-        # Any number of users are one world.
-        simulator = simulator.replaced(users_per_world=None)
+    # Any number of users are one world.
+    simulator = recsim_tf.make(program.environment, users_per_world=None)
 
     def count(carry, transition):
         reward, sessions = carry

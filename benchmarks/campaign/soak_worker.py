@@ -32,11 +32,12 @@ def measure(task: Task) -> dict[str, Any]:
     among log-probabilities of a few sessions a piece; and the growth of the resident memory.
     """
     simulator = recsim_tf.make(
-        task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
-    )
-    if simulator.documents.shared:
+        task.environment,
+        slate_size=task.slate_size,
+        num_candidates=task.num_candidates,
         # One world, of however many users are simulated.
-        simulator = simulator.replaced(users_per_world=None)
+        users_per_world=None,
+    )
     simulate = _piece(simulator, task)
     score = compiled(lambda seed: _not_finite(_log_probs(simulator, seed)))
     pieces = -(-task.user_steps // (task.num_users * task.num_steps))

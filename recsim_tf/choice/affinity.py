@@ -28,7 +28,7 @@ def dot(users: tf.Tensor, documents: tf.Tensor) -> tf.Tensor:
 
 
 def cosine(users: tf.Tensor, documents: tf.Tensor) -> tf.Tensor:
-    """<u, v> / (|u| |v|), and 0 where one of them is the zero vector, as is its gradient there."""
+    """<u, v> / (|u| |v|), and 0 where one is the zero vector. Gradients are finite there."""
     return dot(_unit(users), _unit(documents))
 
 

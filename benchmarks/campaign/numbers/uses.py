@@ -28,10 +28,9 @@ NUM_USERS = 4
 
 @functools.cache
 def small_simulator(name: str = "InterestExploration-v1", **arguments):
-    sizes = {"slate_size": 2, "num_candidates": 4, "max_steps": 5}
-    simulator = recsim_tf.make(name, **{**sizes, **arguments})
     # A few users are a small world.
-    return simulator.replaced(users_per_world=None) if simulator.documents.shared else simulator
+    sizes = {"slate_size": 2, "num_candidates": 4, "max_steps": 5, "users_per_world": None}
+    return recsim_tf.make(name, **{**sizes, **arguments})
 
 
 def small_environment(**arguments) -> SlateEnvironment:

@@ -34,7 +34,8 @@ class LBFGS(Search):
       max_iterations: at least 1.
       tolerance: the search has converged where the gradient of the mean log-likelihood of a session
         is below this, or below this times the first gradient where that is above 1.
-      batch_size: sessions that are scored at once. Memory grows with it, and not with the log.
+      batch_size: sessions that are scored at once, by each core of a CPU. Memory grows with it and
+        with the number of cores, and not with the log.
 
     Raises:
       ValueError: for an argument out of range.

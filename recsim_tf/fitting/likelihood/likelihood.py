@@ -55,7 +55,8 @@ class LogLikelihood:
     Args:
       fitted: its models score the log.
       log: with everything else that its user model draws.
-      batch_size: sessions that are scored at once; memory grows with it, and not with the log.
+      batch_size: sessions that are scored at once by each core, see `total`; memory grows with it
+        and with the number of cores, and not with the log.
       jit_compile: whether to compile with XLA.
       num_particles: None where innovations were logged; else they are summed out by particle
         filters, see `marginal_log_prob`.
@@ -271,7 +272,9 @@ class LogLikelihood:
         return self.total()[0]
 
     def total(self) -> tuple[float, list[np.ndarray]]:
-        """The sum over all sessions, and its gradients."""
+        """The sum over all sessions, and its gradients. On a CPU as many batches are scored at a
+        time as TensorFlow has threads.
+        """
         total = 0.0
         gradients = [np.zeros(variable.shape, np.float64) for variable in self.variables]
         batches, num_cores = self._lazy_batches(), num_side_by_side()
