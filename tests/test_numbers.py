@@ -34,6 +34,7 @@ def spec(name="InterestExploration-v1"):
 
 NETWORKS = {
     "SlateQNetwork": lambda units: slate_q.SlateQNetwork(spec(), units),
+    "SessionQNetwork": lambda units: slate_q.SessionQNetwork(spec(), units),
     "ClickNetwork": lambda units: slate_q.ClickNetwork(spec(), units),
     "TwoTowerQNetwork": lambda units: slate_q.TwoTowerQNetwork(spec(), units),
     "SlatePolicyNetwork": lambda units: reinforce.SlatePolicyNetwork(spec(), 2, units),

@@ -23,6 +23,7 @@ from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.explanation import explanation
 from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.presets import preset_arguments
+from recsim_tf.agents.slate_q.session_network import SessionQNetwork
 from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explained
@@ -36,6 +37,8 @@ class SlateQLoss(NamedTuple):
     """Parts of the loss, scalars."""
 
     td_loss: tf.Tensor  # mean squared temporal-difference error, in units of scaled reward
+    # mean Poisson loss of the worth of sessions, of a `SessionQNetwork`; 0 with other networks
+    worth_loss: tf.Tensor
     # mean negative log-likelihood of the clicks, 0 unless the choice is learned
     choice_loss: tf.Tensor
     q_click: tf.Tensor  # mean Q of the clicked documents, in units of reward
@@ -43,6 +46,15 @@ class SlateQLoss(NamedTuple):
     target: tf.Tensor  # mean target, in units of reward
     # mean return of a session, of the differential target; 0 with other targets
     session_return: tf.Tensor
+
+
+class _Targets(NamedTuple):
+    """What a choice is followed by, [B, T] in units of scaled reward. Its value is the reward less
+    the cost.
+    """
+
+    reward: tf.Tensor
+    cost: tf.Tensor  # of ends of sessions, 0 where it is not learned apart
 
 
 @gin.configurable
@@ -71,6 +83,9 @@ class SlateQAgent(tf_agent.TFAgent):
     - Item values that do not see the user, as `SlateQNetwork(items_see_user=False)`, cannot tell
       young sessions from old ones.
 
+    Where good slates make long sessions, users differ in what a session is worth. A
+    `SessionQNetwork` learns that too.
+
     docs/slate_q.md has the figures.
 
     Networks with a memory see the frames of a user in order. The collect policy puts their states
@@ -85,7 +100,8 @@ class SlateQAgent(tf_agent.TFAgent):
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`.
+      network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`, or is a
+        `SessionQNetwork`.
       optimizer: a Keras optimizer.
       choice_scores: what the agent believes about clicks. By default `AffinityScores()` where users
         and documents are observed as vectors of one length, else scores that are learned from
@@ -142,6 +158,9 @@ class SlateQAgent(tf_agent.TFAgent):
         checks.require_learning_rate(optimizer)
         validation.check_fields("responses", time_step_spec.observation.response, "clicked")
         self.targets = targets or SlateQTargets()
+        self._values_sessions = isinstance(network, SessionQNetwork)
+        if self._values_sessions:
+            checks.require_one_of(("differential",), target=self.targets.target)
         self._target_slates = slate_optimizer(self.targets.slates)
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
@@ -215,7 +234,7 @@ class SlateQAgent(tf_agent.TFAgent):
         """Of what the networks gave for an observation [B, ...]; click_logits is None where the
         choice is not learned.
         """
-        q_items, q_no_click = q_values
+        q_items, q_no_click, *_ = q_values
         weights, no_click_weight = (
             self.choice_scores(observation)
             if click_logits is None
@@ -287,16 +306,19 @@ class SlateQAgent(tf_agent.TFAgent):
         )
         if training and self.targets.target == "differential":
             self._session_return.update(total, *totals[1:])
-        target = tf.stop_gradient(self._target_values(experience, steps, following))
-        q_state, choice_state = self._networks.states(first_state(experience))
-        action, clicked, has_click, target, valid = nests.merge_outer(
-            (steps.action, clicked, has_click, target, valid)
+        targets = tf.nest.map_structure(
+            tf.stop_gradient, self._target_values(experience, steps, following)
         )
+        q_state, choice_state = self._networks.states(first_state(experience))
+        action, clicked, has_click, targets, reward, valid = nests.merge_outer(
+            (steps.action, clicked, has_click, targets, steps.reward, valid)
+        )
+        target = targets.reward - targets.cost
 
         # Values of the documents that were not clicked teach nothing, so only one of each slate
         # goes through the network.
         chosen = losses.with_documents_of(steps, losses.clicked_document(action, clicked))
-        q_click, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
+        q_click, q_no_click, *values = unrolled_flat(self.network, chosen, q_state, training)
         q_click = tf.squeeze(q_click, axis=-1)
         td_loss, mean_q_click = losses.td_loss(
             q_click,
@@ -307,6 +329,18 @@ class SlateQAgent(tf_agent.TFAgent):
             self.network.learns_no_click,
             (total, totals[0]),
         )
+        worth_loss = tf.zeros([])
+        if self._values_sessions:
+            scale = self._reward_scale_factor
+            td_loss, worth_loss = losses.session_losses(
+                *values,
+                has_click,
+                targets.reward,
+                targets.cost,
+                scale * reward,
+                valid,
+                (total, totals[0], scale * totals[1]),
+            )
         choice_loss = tf.zeros([])
         if self._choice_network is not None:
             shown = losses.with_documents_of(steps, action)
@@ -319,6 +353,7 @@ class SlateQAgent(tf_agent.TFAgent):
         scale = 1 / self._reward_scale_factor
         parts = SlateQLoss(
             td_loss=td_loss,
+            worth_loss=worth_loss,
             choice_loss=choice_loss,
             q_click=scale * mean_q_click,
             q_no_click=scale * weighted_mean(q_no_click, valid, total),
@@ -329,28 +364,37 @@ class SlateQAgent(tf_agent.TFAgent):
                 else tf.zeros([])
             ),
         )
-        return tf_agent.LossInfo(td_loss + choice_loss, parts)
+        return tf_agent.LossInfo(td_loss + worth_loss + choice_loss, parts)
 
-    def _target_values(self, experience, steps, following):
+    def _target_values(self, experience, steps, following) -> _Targets:
         """Targets [B, T], in units of scaled reward, of experience [B, T + 1], its steps [B, T] and
         the frames after them.
         """
         reward = steps.reward
+        cost = next_values = tf.zeros_like(reward)
         if self.targets.target == "differential":
-            reward -= (1 - steps.discount) * self._session_return.value()
-        next_values = tf.zeros_like(reward)
-        if self.targets.target in ("sarsa", "q_learning"):
+            cost = (1 - steps.discount) * self._session_return.value()
+        elif self.targets.target in ("sarsa", "q_learning"):
             # A memory has to see the first frames, too.
             frames = experience if self._networks.have_memory else following
             next_values = self._slate_values(frames)[:, -reward.shape[1] :]
-        discounts = self.targets.gamma * steps.discount
-        return returns.lambda_returns(
-            self._reward_scale_factor * reward,
-            discounts,
-            next_values,
-            ~following.is_boundary(),
+        # One pass over time, for both where they are learned apart.
+        rows = [reward, cost] if self._values_sessions else [reward - cost]
+        found = returns.lambda_returns(
+            self._reward_scale_factor * tf.concat(rows, axis=0),
+            *(
+                tf.concat([leaf] * len(rows), axis=0)
+                for leaf in (
+                    self.targets.gamma * steps.discount,
+                    next_values,
+                    ~following.is_boundary(),
+                )
+            ),
             self.targets.td_lambda,
         )
+        if self._values_sessions:
+            return _Targets(*tf.split(found, 2, axis=0))
+        return _Targets(found, tf.zeros_like(found))
 
     def _slate_values(self, frames) -> tf.Tensor:
         """Values [B, L] of frames [B, L] under the target network, in units of scaled reward."""

@@ -4,9 +4,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from recsim_tf.agents.shared.averages import weighted_mean
+from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
+from recsim_tf.agents.slate_q.session_network import SessionValues
 from recsim_tf.core import nests
 from recsim_tf.policies.slates import SlateOptimizer, slate_advantage
+
+# Least cost of a step in `session_losses`, as part of the mean cost: a cost is learned, and what it
+# may be too low by must not make a user's worth endless.
+_LEAST_COST = 0.1
 
 
 class SlateValues(NamedTuple):
@@ -74,6 +79,47 @@ def td_loss(
     return weighted_mean(tf.square(q - target), weights, total), weighted_mean(
         q_click, valid * has_click, totals[1]
     )
+
+
+def session_losses(
+    values: SessionValues, has_click, reward_target, cost_target, reward, valid, totals
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The losses of a `SessionQNetwork`.
+
+    Args:
+      values: of the document that was clicked, or any where none was: N is 1.
+      has_click: [B], 1 where there was a click, else 0.
+      reward_target: [B], scaled reward of the coming steps, without gradient.
+      cost_target: [B], ends of sessions in them times the scaled mean return, without gradient.
+      reward: [B], scaled reward of this step.
+      valid: [B], weights of the transitions.
+      totals: `batch_sums` of valid, of valid * has_click and of valid * reward.
+
+    Returns:
+      The mean squared errors of rewards and costs together, and the mean Poisson loss of the worth
+      of sessions over the mean reward, scalars.
+    """
+    total, clicks, rewards = totals
+    reward_click, cost_click = (
+        tf.squeeze(items, axis=-1) for items in (values.reward_items, values.cost_items)
+    )
+    errors = [
+        td_loss(click, no_click, has_click, target, valid, True, (total, clicks))[0]
+        for click, no_click, target in (
+            (reward_click, values.reward_no_click, reward_target),
+            (cost_click, values.cost_no_click, cost_target),
+        )
+    ]
+    # How much of a session the user's choice took. What it is over no click does not depend on the
+    # session's age. Costs are as large as rewards in the mean, since a session costs its return.
+    over_no_click = tf.stop_gradient(has_click * (cost_click - values.cost_no_click))
+    mean_over = tf.math.divide_no_nan(batch_sums(valid * over_no_click)[0], total)
+    mean_reward = tf.math.divide_no_nan(rewards, total)
+    cost = tf.maximum(over_no_click - mean_over + mean_reward, _LEAST_COST * mean_reward)
+    poisson = cost * tf.exp(values.log_worth) - reward * values.log_worth
+    # Without reward there is nothing to learn from.
+    weights = valid * tf.cast(mean_reward > 0, valid.dtype)
+    return sum(errors), tf.math.divide_no_nan(weighted_mean(poisson, weights, total), mean_reward)
 
 
 def choice_loss(logits, no_click_logit, clicked, shown, valid, total=None) -> tf.Tensor:

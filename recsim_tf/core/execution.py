@@ -1,5 +1,6 @@
 """The execution policy: how a pure function becomes a compiled one."""
 
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -20,6 +21,7 @@ T = TypeVar("T")
 # some ten million.
 _WORTHWHILE_USER_STEPS = 10_000_000
 _for_xla = contextvars.ContextVar("recsim_tf_for_xla", default=False)
+_for_accelerators = contextvars.ContextVar("recsim_tf_for_accelerators", default=False)
 
 
 def prefers_xla(user_steps: float) -> bool:
@@ -113,6 +115,18 @@ def num_side_by_side() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextlib.contextmanager
+def for_accelerators():
+    """A context in which functions are traced as they are where there is a GPU or a TPU, so that a
+    machine without one can export them.
+    """
+    token = _for_accelerators.set(True)
+    try:
+        yield
+    finally:
+        _for_accelerators.reset(token)
+
+
 def is_for_xla() -> bool:
     """Whether a `compiled` function is being traced that XLA compiles."""
     return _for_xla.get()
@@ -129,4 +143,8 @@ def without_autograph(model: type[T]) -> type[T]:
 
 
 def _only_cpu() -> bool:
-    return not tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU")
+    return not (
+        _for_accelerators.get()
+        or tf.config.list_logical_devices("GPU")
+        or tf.config.list_logical_devices("TPU")
+    )

@@ -85,6 +85,7 @@ SUBJECTS = {
     "SGD": _optimizer(tf.keras.optimizers.SGD),
     "legacy Adam": _optimizer(tf.keras.optimizers.legacy.Adam),
     "SlateQNetwork": _network(slate_q.SlateQNetwork),
+    "SessionQNetwork": _network(slate_q.SessionQNetwork),
     "ClickNetwork": _network(slate_q.ClickNetwork),
     "TwoTowerQNetwork": _network(slate_q.TwoTowerQNetwork),
     "SlatePolicyNetwork": _network(reinforce.SlatePolicyNetwork, slate_size=2),

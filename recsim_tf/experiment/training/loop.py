@@ -62,6 +62,12 @@ class LearningLoop(tf.Module):
       collect_steps_per_iteration: steps of all users in an iteration, before its train steps.
       jit_compile: whether XLA compiles the calls, with one replica.
 
+    Attributes:
+      collect_function, run_function: the compiled functions of a number of iterations, int32 [],
+        behind `collect` and `run`.
+      train_step: takes nothing and gives the loss of one train step, to be called within a compiled
+        function.
+
     Raises:
       ValueError: if the replay is shorter than a sequence, if a batch size is given with an agent
         whose `on_policy` is true, or if XLA is asked for with several replicas.
@@ -159,8 +165,7 @@ class LearningLoop(tf.Module):
             strategy.run(lambda *state: _assign(variables, state), args=state)
             return replicas.gather_total(loss_info)
 
-        self._collect = collect
-        self._run = run
+        self.collect_function, self.run_function, self.train_step = collect, run, learn
 
     def _create_replay(
         self, data_spec: Nest, num_users: int, replay_length: int, seed
@@ -199,7 +204,7 @@ class LearningLoop(tf.Module):
     def collect(self, num_iterations: int) -> None:
         """Steps all users `num_iterations` times without learning."""
         with self._strategy.scope():
-            self._collect(tf.constant(num_iterations))
+            self.collect_function(tf.constant(num_iterations))
 
     def run(self, num_iterations: int) -> tf_agent.LossInfo:
         """Runs `num_iterations` iterations, at least one, and returns the last loss.
@@ -217,7 +222,7 @@ class LearningLoop(tf.Module):
                 f" collected first, got {collected}"
             )
         with self._strategy.scope():
-            return self._run(tf.constant(num_iterations))
+            return self.run_function(tf.constant(num_iterations))
 
 
 def _is_on_policy(agent: tf_agent.TFAgent) -> bool:

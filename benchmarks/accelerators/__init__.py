@@ -1,0 +1,1 @@
+"""What `benchmarks/accelerator.py` exports, and the script that runs it under JAX."""

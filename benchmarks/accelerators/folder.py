@@ -1,0 +1,68 @@
+"""The folder that goes to the device: programs, what their variables begin with, an index, and the
+script that runs them.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerators.stablehlo import Program
+
+_HERE = Path(__file__).parent
+# What the device needs beside the programs; no file of them imports recsim_tf.
+_SCRIPTS = (
+    _HERE / "run.py",
+    _HERE.parent / "peers" / "jax_simulation.py",
+    _HERE.parent / "peers" / "interest_evolution.py",
+)
+INDEX = "programs.json"
+# Of all files together: what a loan of a device may carry.
+MOST_BYTES = 64 * 2**20
+
+
+class Folder:
+    """Files of one export.
+
+    Args:
+      path: of a folder, which is made; what it has of an earlier export is replaced.
+
+    Raises:
+      ValueError: if it has files that no export wrote.
+    """
+
+    def __init__(self, path: Path):
+        if path.exists() and any(path.iterdir()) and not (path / INDEX).is_file():
+            raise ValueError(
+                f"output must be a new or empty folder, or one of an export, got {path}"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self.add_index({})
+        for old in (*path.glob("*.mlir"), *path.glob("*.npz")):
+            old.unlink()
+        for script in _SCRIPTS:
+            shutil.copy(script, path)
+
+    def add_program(self, name: str, program: Program) -> str:
+        """Writes a program; returns its file's name."""
+        return self._write(name, "mlir", lambda path: path.write_text(program.text))
+
+    def add_arrays(self, name: str, arrays: dict[str, np.ndarray]) -> str:
+        """Writes arrays; returns their file's name."""
+        return self._write(name, "npz", lambda path: np.savez_compressed(path, **arrays))
+
+    def add_index(self, index: dict[str, Any]) -> None:
+        """Writes the index, which the script reads."""
+        (self._path / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+
+    def num_bytes(self) -> int:
+        """Of all files."""
+        return sum(path.stat().st_size for path in self._path.iterdir() if path.is_file())
+
+    def _write(self, name, suffix, write):
+        file = f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}.{suffix}"
+        write(self._path / file)
+        return file

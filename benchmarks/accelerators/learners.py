@@ -1,0 +1,131 @@
+"""Agents in training, as StableHLO: collection, train steps and whole learning iterations."""
+
+from typing import Any
+
+import gin
+import numpy as np
+import tensorflow as tf
+from accelerators import stablehlo
+from accelerators.folder import Folder
+
+from tensorflow.types.experimental import ConcreteFunction
+
+from recsim_tf.core.execution import compiled, for_accelerators
+from recsim_tf.experiment import config
+from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.parts import experiment
+
+_GIN_FILES = {"SlateQ": "quickstart.gin", "REINFORCE": "interest_evolution/reinforce.gin"}
+_QUICK = (
+    "experiment.num_users = 8",
+    "experiment.replay_length = 6",
+    "SlateQTargets.num_steps = 3",
+    "LambdaReturns.num_steps = 3",
+)
+_QUICK_OF = {
+    "SlateQ": ("experiment.batch_size = 4",),
+    "REINFORCE": ("experiment.collect_steps_per_iteration = 3",),
+}
+# Iterations that are compared with TensorFlow's. Rounding differs between devices, and more and
+# more of what is learned with it.
+_COMPARED = 3
+
+
+def export(folder: Folder, quick: bool) -> list[dict[str, Any]]:
+    """Writes programs of each agent; what the index says of each.
+
+    The programs of an agent share variables. Each takes first how often it repeats, int32, and then
+    the variables that it names in "variables"; "updates" has pairs (variable, number of the result
+    that is its new value). Those that begin with zeros are not in the file of arrays.
+    """
+    return [_export(folder, name, quick) for name in _GIN_FILES]
+
+
+def _export(folder: Folder, name: str, quick: bool) -> dict[str, Any]:
+    bindings = ("experiment.jit_compile = True", *(_QUICK + _QUICK_OF[name] if quick else ()))
+    gin.clear_config()
+    config.load([_GIN_FILES[name]], bindings)
+    with for_accelerators():
+        loop = experiment().loop
+        variables, programs, number = _Variables(loop), {}, tf.constant(1)
+        functions = {
+            "collect": loop.collect_function,
+            "train": _train_steps(loop),
+            "learn": loop.run_function,
+        }
+        for role, function in functions.items():
+            program = stablehlo.export(function, [number], f"{name}_{role}")
+            used = variables.of(function.get_concrete_function(number))
+            programs[role] = {
+                "program": folder.add_program(f"{name}_{role}", program),
+                "variables": used,
+                "updates": [(used[place - 1], output) for place, output in program.updates],
+            }
+        values = variables.values()
+        warm_up = loop.agent.train_sequence_length + 10
+        loop.collect(warm_up)
+        loss = loop.run(_COMPARED).loss
+    return {
+        "name": name,
+        "user_steps_per_iteration": loop.user_steps_per_iteration,
+        "warm_up": warm_up,
+        "compared": _COMPARED,
+        "variables": [(list(value.shape), value.dtype.name) for value in values],
+        "arrays": folder.add_arrays(
+            name, {str(number): value for number, value in enumerate(values) if np.any(value)}
+        ),
+        "programs": programs,
+        "expected": {"loss": float(loss)},
+    }
+
+
+def _train_steps(loop: LearningLoop):
+    """A compiled function of a number of train steps, int32 [] -> the last loss, without collection
+    between them.
+    """
+
+    @compiled(jit_compile=True)
+    def train(number):
+        return tf.while_loop(
+            lambda i, _: i < number,
+            lambda i, _: (i + 1, loop.train_step().loss),
+            (0, tf.zeros([])),
+            parallel_iterations=1,
+        )[1]
+
+    return train
+
+
+class _Variables:
+    """The variables, and constants, that programs share, by number.
+
+    Args:
+      module: has variables that functions do not tell of.
+    """
+
+    def __init__(self, module: tf.Module):
+        self._module = module
+        self._numbers: dict[int, int] = {}
+        self._known: list[tf.Variable | tf.Tensor] = []
+
+    def of(self, function: ConcreteFunction) -> list[int]:
+        """The numbers of what a function reads beside its arguments, in the order of its inputs."""
+        # A function does not list all that the functions within it read.
+        by_handle = {
+            id(variable.handle): variable
+            for variable in (*function.variables, *self._module.variables)
+        }
+        return [
+            self._number(by_handle.get(id(captured), captured))
+            for captured in function.captured_inputs
+        ]
+
+    def values(self) -> list[np.ndarray]:
+        """Their values at present."""
+        return [known.numpy() for known in self._known]
+
+    def _number(self, known) -> int:
+        if id(known) not in self._numbers:
+            self._numbers[id(known)] = len(self._known)
+            self._known.append(known)
+        return self._numbers[id(known)]
