@@ -333,7 +333,7 @@ class SlateQAgent(tf_agent.TFAgent):
         if self._values_sessions:
             scale = self._reward_scale_factor
             td_loss, worth_loss = losses.session_losses(
-                *values,
+                values[0],
                 has_click,
                 targets.reward,
                 targets.cost,
@@ -380,16 +380,15 @@ class SlateQAgent(tf_agent.TFAgent):
             next_values = self._slate_values(frames)[:, -reward.shape[1] :]
         # One pass over time, for both where they are learned apart.
         rows = [reward, cost] if self._values_sessions else [reward - cost]
+
+        def of_each_row(leaf):
+            return tf.concat([leaf] * len(rows), axis=0)
+
         found = returns.lambda_returns(
             self._reward_scale_factor * tf.concat(rows, axis=0),
-            *(
-                tf.concat([leaf] * len(rows), axis=0)
-                for leaf in (
-                    self.targets.gamma * steps.discount,
-                    next_values,
-                    ~following.is_boundary(),
-                )
-            ),
+            of_each_row(self.targets.gamma * steps.discount),
+            of_each_row(next_values),
+            of_each_row(~following.is_boundary()),
             self.targets.td_lambda,
         )
         if self._values_sessions:

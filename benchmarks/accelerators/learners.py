@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 from accelerators import stablehlo
 from accelerators.folder import Folder
-
 from tensorflow.types.experimental import ConcreteFunction
 
 from recsim_tf.core.execution import compiled, for_accelerators

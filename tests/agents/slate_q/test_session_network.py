@@ -1,0 +1,166 @@
+"""SlateQ that learns apart what choices earn and what part of a session they take."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.agents.shared.memory import Memory
+from recsim_tf.agents.slate_q import SessionQNetwork, SlateQAgent, SlateQTargets, losses
+from recsim_tf.agents.slate_q.session_network import SessionValues
+from tests.agents.slate_q import experience as made
+from tests.agents.slate_q.test_sequences import SESSION_RETURN, sequences
+
+# The five transitions of `sequences`: user, step.
+TRANSITIONS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
+
+
+def make_agent(network=None, optimizer=None, **arguments):
+    return SlateQAgent(
+        made.TIME_STEP_SPEC,
+        made.ACTION_SPEC,
+        network or SessionQNetwork(made.OBSERVATION_SPEC, (6,)),
+        optimizer or tf.keras.optimizers.SGD(0.0),
+        targets=SlateQTargets(
+            num_steps=3, target="differential", td_lambda=0.5, session_return_tau=1.0
+        ),
+        train_step_counter=tf.Variable(0),
+        **arguments,
+    )
+
+
+@pytest.mark.parametrize("outer", [[5], [5, 4]])
+def test_values_are_rewards_less_the_worth_of_what_a_choice_takes(outer):
+    network = SessionQNetwork(
+        made.OBSERVATION_SPEC, (8, 4), memory=Memory() if len(outer) > 1 else None
+    )
+    observation = tf.nest.map_structure(
+        lambda leaf: tf.reshape(leaf, [*outer, *leaf.shape[1:]]),
+        made.observation(int(np.prod(outer)), seed=0),
+    )
+    (q_items, q_no_click, values), _ = network(observation)
+    assert q_items.shape == [*outer, made.NUM_CANDIDATES]
+    worth = np.exp(values.log_worth)
+    np.testing.assert_allclose(
+        q_items, values.reward_items - worth[..., np.newaxis] * values.cost_items, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        q_no_click, values.reward_no_click - worth * values.cost_no_click, rtol=1e-5
+    )
+
+
+def test_what_a_choice_earns_and_takes_over_no_click_does_not_depend_on_the_user():
+    network = SessionQNetwork(made.OBSERVATION_SPEC, (8,))
+    observation = made.observation(2, seed=0)
+    same = tf.tile(observation.documents[:1], [2, 1, 1])
+    values = network(observation._replace(documents=same))[0][2]
+    for items, no_click in (
+        (values.reward_items, values.reward_no_click),
+        (values.cost_items, values.cost_no_click),
+    ):
+        over = items - no_click[:, tf.newaxis]
+        np.testing.assert_allclose(over[0], over[1], atol=1e-6)
+    assert abs(values.log_worth[0] - values.log_worth[1]) > 1e-4
+
+
+def test_the_loss_by_hand():
+    scale = 0.5
+    agent, experience = make_agent(reward_scale_factor=scale), sequences()
+    info = agent.train(experience)
+    rewards = scale * np.array([1.0, 0.0, 2.0, 3.0, 1.0])
+    reward_targets = scale * np.array([1.0 + 0.5 * 0.5 * 2.0, 0.5 * 2.0, 2.0, 3.0 + 0.5, 1.0])
+    # The last of them ends a session, and half of it counts for the one before.
+    cost_targets = scale * SESSION_RETURN * np.array([0.0, 0.0, 0.0, 0.5, 1.0])
+    errors, over, log_worth = [], [], []
+    for (user, step), reward_target, cost_target in zip(
+        TRANSITIONS, reward_targets, cost_targets, strict=True
+    ):
+        observation = tf.nest.map_structure(
+            lambda leaf, user=user, step=step: leaf[user : user + 1, step], experience.observation
+        )
+        values = tf.nest.map_structure(lambda leaf: leaf[0].numpy(), agent.network(observation)[0])
+        values = values[2]
+        clicked = experience.observation.response.clicked[user, step + 1].numpy()
+        document = experience.action[user, step].numpy()[clicked.argmax()]
+        reward, cost = (
+            (values.reward_items[document], values.cost_items[document])
+            if clicked.any()
+            else (values.reward_no_click, values.cost_no_click)
+        )
+        errors.append((reward - reward_target) ** 2 + (cost - cost_target) ** 2)
+        over.append(cost - values.cost_no_click)
+        log_worth.append(values.log_worth)
+    over, log_worth = np.array(over), np.array(log_worth)
+    costs = np.maximum(over - over.mean() + rewards.mean(), 0.1 * rewards.mean())
+    worth_loss = (costs * np.exp(log_worth) - rewards * log_worth).mean() / rewards.mean()
+    np.testing.assert_allclose(info.extra.td_loss, np.mean(errors), rtol=1e-5)
+    np.testing.assert_allclose(info.extra.worth_loss, worth_loss, rtol=1e-5)
+    np.testing.assert_allclose(info.loss, np.mean(errors) + worth_loss, rtol=1e-5)
+
+
+def session_losses(log_worth, cost, reward):
+    """Of clicks alone, which are worth nothing else."""
+    nothing, one = tf.zeros_like(reward), tf.ones_like(reward)
+    values = SessionValues(nothing[:, tf.newaxis], nothing, cost[:, tf.newaxis], nothing, log_worth)
+    totals = tf.reduce_sum(one), tf.reduce_sum(one), tf.reduce_sum(reward)
+    return losses.session_losses(values, one, nothing, nothing, reward, one, totals)
+
+
+def test_a_session_is_worth_the_rewards_of_such_users_over_the_parts_that_they_take():
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 3, 4000)
+    reward = tf.constant(rng.poisson([0.5, 1.0, 4.0], [4000, 3])[range(4000), kind], tf.float32)
+    cost = tf.constant(rng.uniform(0.5, 1.5, 4000) + np.array([0.0, 0.5, 1.0])[kind], tf.float32)
+    # Costs are learned over those of no click only, so their mean is that of the rewards.
+    exposure = (cost - tf.reduce_mean(cost) + tf.reduce_mean(reward)).numpy()
+    logs = tf.Variable(tf.zeros([3]))
+    optimizer = tf.keras.optimizers.Adam(0.05)
+    for _ in range(400):
+        with tf.GradientTape() as tape:
+            loss = session_losses(tf.gather(logs, kind), cost, reward)[1]
+        optimizer.apply_gradients([(tape.gradient(loss, logs), logs)])
+    expected = [reward.numpy()[kind == one].sum() / exposure[kind == one].sum() for one in range(3)]
+    np.testing.assert_allclose(np.exp(logs), expected, rtol=1e-3)
+
+
+def test_the_worth_teaches_no_costs():
+    cost, log_worth = tf.constant([1.0, 2.0, 4.0]), tf.constant([0.1, -0.2, 0.3])
+    with tf.GradientTape() as tape:
+        tape.watch((cost, log_worth))
+        loss = session_losses(log_worth, cost, tf.constant([1.0, 0.0, 3.0]))[1]
+    by_cost, by_worth = tape.gradient(loss, (cost, log_worth))
+    assert by_cost is None
+    assert np.all(by_worth != 0)
+
+
+@pytest.mark.parametrize("rewards", [[0.0, 0.0, 0.0], [-1.0, 0.0, -2.0]])
+def test_without_rewards_nothing_is_learned_of_the_worth(rewards):
+    cost, log_worth = tf.constant([1.0, 2.0, 4.0]), tf.constant([0.1, -0.2, 0.3])
+    with tf.GradientTape() as tape:
+        tape.watch(log_worth)
+        loss = session_losses(log_worth, cost, tf.constant(rewards))[1]
+    np.testing.assert_array_equal(tape.gradient(loss, log_worth), 0)
+    assert loss == 0
+
+
+@pytest.mark.parametrize("target", ["sarsa", "myopic", "q_learning"])
+def test_other_targets_are_refused(target):
+    with pytest.raises(ValueError, match=f"target must be one of differential, got '{target}'"):
+        SlateQAgent(
+            made.TIME_STEP_SPEC,
+            made.ACTION_SPEC,
+            SessionQNetwork(made.OBSERVATION_SPEC, (6,)),
+            tf.keras.optimizers.SGD(0.0),
+            targets=SlateQTargets(target=target),
+            train_step_counter=tf.Variable(0),
+        )
+
+
+def test_the_served_slate_is_best_by_the_values_of_averaged_weights():
+    agent = make_agent(average_tau=0.5, optimizer=tf.keras.optimizers.SGD(0.1))
+    agent.initialize()
+    agent.train(sequences())
+    observation = made.observation(4, seed=5)
+    values = agent.action_values(observation)
+    q_items, q_no_click, _ = agent._average_network(observation)[0]
+    np.testing.assert_allclose(values.q_items, q_items, rtol=1e-6)
+    np.testing.assert_allclose(values.advantages, q_items - q_no_click[:, tf.newaxis], rtol=1e-5)
