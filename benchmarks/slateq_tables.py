@@ -178,12 +178,28 @@ PAPER_TABLES = {
     ),
 }
 
+# The best agent without what it learns of sessions, and without averages of many steps.
+_Q_VALUES = (
+    "create_slate_q.network = @SlateQNetwork",
+    "SlateQNetwork.hidden_units = (64, 64)",
+    "SlateQNetwork.items_see_user = False",
+    "SlateQAgent.average_tau = 0.01",
+)
+_HUNDRED_STEPS = (
+    *_Q_VALUES,
+    "SlateQTargets.num_steps = 100",
+    "SlateQTargets.td_lambda = 0.99",
+    "experiment.batch_size = 150",
+    "experiment.replay_length = 120",
+)
 _ONE_STEP = (
+    *_Q_VALUES,
     "SlateQTargets.num_steps = 1",
     "SlateQTargets.td_lambda = 0.0",
     "experiment.batch_size = 2048",
+    "experiment.replay_length = 120",
 )
-_TD = ("SlateQTargets.target = 'q_learning'", *_ONE_STEP)
+_TD = (*_ONE_STEP, "SlateQTargets.target = 'q_learning'")
 # Before one-step targets have fallen back.
 _SLOWLY = (
     "CosineDecay.initial_learning_rate = 3e-4",
@@ -191,25 +207,26 @@ _SLOWLY = (
     "SlateQAgent.average_tau = 0.002",
 )
 _SEES_USER = "SlateQNetwork.items_see_user = True"
+_LAST_WEIGHTS = "SlateQAgent.average_tau = None"
 FULL_TABLE = Table(
     "Beyond the tables: the same observation, more users, other targets",
     {
         "random": _random(None),
         "QL-OT-OS": _slate_q("slate_optimal_optimal_q", 174.6, -0.3056),
         # What each ingredient adds.
-        "6 M user steps": _best(
-            _SEES_USER, *_TD, "SlateQNetwork.no_click = 'zero'", "SlateQAgent.average_tau = None"
-        ),
-        "+ no-click value": _best(_SEES_USER, *_TD, "SlateQAgent.average_tau = None"),
-        "+ averaged weights": _best(_SEES_USER, *_TD),
+        "6 M user steps": _best(*_TD, _SEES_USER, "SlateQNetwork.no_click = 'zero'", _LAST_WEIGHTS),
+        "+ no-click value": _best(*_TD, _SEES_USER, _LAST_WEIGHTS),
+        "+ averaged weights": _best(*_TD, _SEES_USER),
         "+ users only in no-click": _best(*_TD),
         "+ differential target": _best(*_ONE_STEP),
+        "+ a hundred steps": _best(*_HUNDRED_STEPS),
+        "+ twenty steps": _best(*_Q_VALUES),
         "slate_q": _best(),
         # What is lost without one, or gained.
-        "items see the user": _best(_SEES_USER),
-        "last weights": _best("SlateQAgent.average_tau = None"),
-        "twice as long": _best("train.num_iterations = 6000", "CosineDecay.decay_steps = 6000"),
-        "one step, slowly": _best(_SEES_USER, *_TD, *_SLOWLY),
+        "items see the user": _best("SessionQNetwork.items_see_user = True"),
+        "last weights": _best(_LAST_WEIGHTS),
+        "half as long": _best("train.num_iterations = 1500", "CosineDecay.decay_steps = 1500"),
+        "one step, slowly": _best(*_TD, _SEES_USER, *_SLOWLY),
         "reinforce": Row(
             training_runs.Row(f"{_FOLDER}/reinforce.gin", ("train.eval_interval = 100000",))
         ),
