@@ -81,7 +81,7 @@ def main() -> None:
     try:
         folder = Folder(path)
     except (OSError, ValueError) as error:
-        raise app.UsageError(f"--output: {error}") from error
+        raise app.UsageError(f"--output {error}") from error
     print(export(folder), flush=True)
     if _FLAGS.jax_python is None:
         print(f"Run it where there is JAX: python {path / 'run.py'} --json=PATH")
