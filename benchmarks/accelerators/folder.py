@@ -35,9 +35,7 @@ class Folder:
 
     def __init__(self, path: Path):
         if path.exists() and any(path.iterdir()) and not (path / INDEX).is_file():
-            raise ValueError(
-                f"output must be a new or empty folder, or one of an export, got {path}"
-            )
+            raise ValueError(f"must be a new or empty folder, or one of an export, got {path}")
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
         self.add_index({})

@@ -62,6 +62,7 @@ def simulate(
         "environment": environment,
         "users": list(users),
         "xla": MODES[mode],
+        "sharded": True,
         **slates,
         **_TIMING[settings.quick],
     }

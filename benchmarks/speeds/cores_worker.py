@@ -4,13 +4,11 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from speeds.common import NUM_CANDIDATES, SLATE_SIZES
-from speeds.simulation_worker import simulation
+from speeds.simulation_worker import sharded, simulation
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.core.execution import side_by_side
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.fitting import Parameter, simulated_log
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
@@ -50,15 +48,9 @@ def measure(task: Task) -> dict[str, float]:
 def _simulation(simulator, task: Task):
     num_steps = _NUM_STEPS[task.quick]
     shard = simulation(simulator, task.num_users, num_steps, True)
-    if task.num_shards == 1:
-        return lambda seed: shard(random.as_seed(seed))[0].numpy(), task.num_users * num_steps
-    shards = side_by_side(shard)
-
-    def run(seed):
-        seeds = tf.stack(random.split_seed(seed, task.num_shards))
-        return shards(seeds)[0].numpy()
-
-    return run, task.num_users * task.num_shards * num_steps
+    run = shard if task.num_shards == 1 else sharded(shard, task.num_shards)
+    user_steps = task.num_users * task.num_shards * num_steps
+    return lambda seed: run(random.as_seed(seed))[0].numpy(), user_steps
 
 
 def _evaluation(simulator, task: Task):

@@ -4,16 +4,17 @@ import statistics
 
 import processes
 from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings
+from speeds.simulation_worker import SHARD_USERS
 
 from recsim_tf.tables import text_table
 
-_USERS = {False: (1024, 16384), True: (2,)}
+_USERS = {False: (1024, SHARD_USERS), True: (2,)}
 _STEPS = {False: 2**21, True: 8}
 
 
 def measure(settings: Settings) -> Section:
-    """`step_vs_draws` is of the largest batch; the policy, random slates, is in the step and its
-    noise is not in the draws.
+    """`step_vs_draws` is of as many users as a shard has; the policy, random slates, is in the step
+    and its noise is not in the draws.
     """
     figures, details = {}, {}
     rows = [("users", "step", "draws", "in a block", "by kind", "step / draws")]

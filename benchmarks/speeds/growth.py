@@ -32,6 +32,7 @@ def measure(settings: Settings) -> Section:
         for value in values:
             users = value if swept == "users" else _USERS[settings.quick]
             task: dict[str, Any] = {
+                "sharded": False,
                 "cpu_seconds": 0.01 if settings.quick else 1.0,
                 "min_steps": 2 if settings.quick else 8,
             }

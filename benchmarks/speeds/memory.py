@@ -16,6 +16,8 @@ def measure(settings: Settings) -> Section:
     """`bytes_per_user` is under XLA, from the smallest to the largest batch."""
     steps = _STEPS[settings.quick]
     task = {"user_steps": 0, "min_steps": steps, "max_steps": steps, "cpu_seconds": 0.0}
+    # All users at a time.
+    task |= {"sharded": False}
     figures, details = {}, {}
     heads = (f"{users:,} users" for users in _USERS[settings.quick])
     rows = [("mode", *heads, "bytes a user")]

@@ -7,9 +7,12 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.execution import compiled, side_by_side
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies import random_policy
+
+# So many users fit into a core's cache.
+SHARD_USERS = 2048
 
 
 class Task(NamedTuple):
@@ -23,6 +26,9 @@ class Task(NamedTuple):
     user_steps: int  # a call simulates about so many, but num_steps is kept within the next two
     min_steps: int
     max_steps: int
+    sharded: (
+        bool  # under XLA, whether more than `SHARD_USERS` users are simulated in shards of them
+    )
     cpu_seconds: float  # timed calls go on so long; 0 for none, the first call only
 
 
@@ -52,6 +58,18 @@ def simulation(simulator: Simulator, num_users: int, num_steps: int, jit_compile
     return simulate
 
 
+def sharded(simulate, num_shards: int):
+    """A compiled function as `simulate`, of so many shards that each are one of its calls."""
+    shards = side_by_side(simulate)
+
+    @compiled
+    def run(seed):
+        seeds = tf.stack(random.split_seed(seed, num_shards))
+        return tf.nest.map_structure(tf.reduce_sum, shards(seeds))
+
+    return run
+
+
 def measure(task: Task) -> dict[str, Any]:
     """Rates of each batch size."""
     return {"rates": {str(num_users): _rates(task, num_users) for num_users in task.users}}
@@ -62,7 +80,10 @@ def _rates(task: Task, num_users: int) -> dict[str, float]:
         task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
     )
     num_steps = min(max(task.user_steps // num_users, task.min_steps), task.max_steps)
-    simulate = simulation(simulator, num_users, num_steps, task.xla)
+    num_shards = max(num_users // SHARD_USERS, 1) if task.xla and task.sharded else 1
+    simulate = simulation(simulator, num_users // num_shards, num_steps, task.xla)
+    if num_shards > 1:
+        simulate = sharded(simulate, num_shards)
     started = time.perf_counter()
     simulate.get_concrete_function(random.as_seed(0))
     trace, started = time.perf_counter() - started, time.perf_counter()
