@@ -20,7 +20,19 @@ import commands
 import processes
 from absl import flags
 from sections import measure
-from speeds import cores, draws, growth, gymnasium, memory, peers, plot, sizes, slates, training
+from speeds import (
+    cores,
+    draws,
+    growth,
+    gymnasium,
+    learning,
+    memory,
+    peers,
+    plot,
+    sizes,
+    slates,
+    training,
+)
 from speeds.common import Settings
 
 from recsim_tf.tables import text_table
@@ -30,6 +42,7 @@ _SECTIONS = {
     "peers": peers.measure,
     "draws": draws.measure,
     "training": training.measure,
+    "learning": learning.measure,
     "slates": slates.measure,
     "memory": memory.measure,
     "sizes": sizes.measure,
@@ -55,6 +68,7 @@ _BARS = {
     "first_call_s": -2,
     "first_call_graph_s": -0.7,
     "slateq_vs_recsim": 60,
+    "seconds_to_270": -30,
     "exact_vs_topk": -7,
     "bytes_per_user": -4096,
     "gymnasium_steps": 1000,

@@ -25,7 +25,9 @@ def test_steps_of_gymnasium_are_measured(tmp_path):
 
 
 def test_two_cores_are_compared_with_one(tmp_path):
-    content, printed = quick_run(tmp_path, "speed.py", "--section=cores")
+    content, printed = quick_run(tmp_path, "speed.py", "--section=cores", "--section=learning")
+    assert "seconds_to_270" not in content["figures"]
+    assert "not reached" in printed
     figures = content["figures"]
     for name in ("two_cores", "two_cores_evaluate", "two_cores_fit", "large_vs_best"):
         assert figures[name] > 0

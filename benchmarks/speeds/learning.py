@@ -1,0 +1,55 @@
+"""How soon the quickstart has learned: seconds of its training, start and tracing included, to a
+return of 270 in interest evolution with slates of 3 of 10, of which its oracle earns 280.
+
+By wall time, so the figures mean something on a machine that does nothing else.
+"""
+
+import statistics
+
+import processes
+from speeds.common import Section, Settings
+
+from recsim_tf.tables import text_table
+
+_RETURN = 270.0
+_MAX_ITERATIONS = {False: 3000, True: 50}
+
+
+def measure(settings: Settings) -> Section:
+    """`seconds_to_270` is on all cores, the median over seeds, one for each round; it is left out
+    where a seed does not get there.
+    """
+    figures, details = {}, {}
+    rows = [("", "seconds", "iterations", "user-steps a second")]
+    for one_core, name in ((True, "one core"), (False, "all cores")):
+        tasks = [
+            {
+                "seed": seed,
+                "to_return": _RETURN,
+                "max_iterations": _MAX_ITERATIONS[settings.quick],
+                "quick": settings.quick,
+            }
+            for seed in range(settings.rounds)
+        ]
+        found = [processes.run_worker("speeds.learning_worker", task, one_core) for task in tasks]
+        details[name] = found
+        seconds, iterations, rate = (
+            statistics.median(each[what] for each in found)
+            for what in ("seconds", "iterations", "user_steps_per_second")
+        )
+        figures[f"training/{name}/user_steps_per_second"] = rate
+        reached = all(each["reached"] for each in found)
+        if reached:
+            figures[f"seconds_to_270/{name}"] = seconds
+        rows.append(
+            (
+                name,
+                f"{seconds:.1f}" if reached else "not reached",
+                f"{iterations:,.0f}",
+                f"{rate:,.0f}",
+            )
+        )
+    if "seconds_to_270/all cores" in figures:
+        figures["seconds_to_270"] = figures["seconds_to_270/all cores"]
+    title = f"The quickstart's training to a return of {_RETURN:g}, wall time"
+    return Section(figures, details, [title, *text_table(rows).splitlines()])
