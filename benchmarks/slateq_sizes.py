@@ -5,8 +5,10 @@
 Trains `quickstart.gin` at each size with three seeds, those of learning and of the users of the
 evaluation; nothing but the size changes. The oracle knows the topics' qualities, and its price of
 the budget is tuned for each size: it is the best of several for other users. Prints the part of the
-oracle's mean return that SlateQ gets, with its standard error over the seeds. Runs are kept in
-`--root_dir`: what is finished is not run again.
+oracle's mean return that SlateQ gets, with its standard error over the seeds. A second oracle shows
+what one price for all users leaves: it takes for each user the reward over the budget that the
+user's slates have earned and cost so far. Runs are kept in `--root_dir`: what is finished is not
+run again.
 """
 
 import re
@@ -16,12 +18,16 @@ from typing import Any
 
 import commands
 import numpy as np
+import tensorflow as tf
 import training_runs
 from absl import flags
 
 import recsim_tf
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import oracle_policy, random_policy
+from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.slates import exact_slate
 from recsim_tf.tables import text_table
 
 _FLAGS = flags.FLAGS
@@ -34,6 +40,46 @@ _USERS, _STEPS = {False: 5000, True: 4}, {False: 10_000, True: 3}
 _TUNING_USERS = {False: 1000, True: 4}
 _TUNING_SEED = 1
 _QUICK = ("SlateQTargets.num_steps=3",)
+
+
+class OwnPrices:
+    """An oracle whose price of the budget is each user's own: the reward over the budget that the
+    choice model expects of the slates that the user was shown, this one included.
+    """
+
+    # Budget that a user has spent at the first price when a session begins.
+    _PRIOR = (1.0, 10.0)
+    # The price of a slate depends on the slate, which is found again so often.
+    _ROUNDS = 3
+
+    def __init__(self, simulator: Simulator):
+        users, videos = simulator.users, simulator.documents
+        self._slate_size = simulator.slate_size
+        self._scores = AffinityScores(users.choice_model)
+        self._penalty = users.step_penalty
+        self._length = videos.video_length
+        gain = users.user_update_alpha * users.document_quality_factor
+        self._costs = videos.video_length * (1 - gain * videos.mean_quality())
+
+    def initial_state(self, num_users: int):
+        price, budget = self._PRIOR
+        return tf.fill([num_users], price * budget), tf.fill([num_users], budget)
+
+    def __call__(self, observation, policy_state, seed):
+        del seed
+        weights, no_click = self._scores(observation)
+        costs = tf.linalg.matvec(observation.documents, self._costs)
+        earned, spent = policy_state
+        for _ in range(self._ROUNDS):
+            price = (earned / spent)[:, tf.newaxis]
+            values = self._length - price * (costs - self._penalty)
+            slate = exact_slate(weights, no_click, values, self._slate_size)
+            shown, cost = (tf.gather(each, slate, batch_dims=1) for each in (weights, costs))
+            total = tf.reduce_sum(shown, axis=1) + no_click
+            clicks = tf.reduce_sum(shown, axis=1) / total
+            paid = (tf.reduce_sum(shown * cost, axis=1) + no_click * self._penalty) / total
+            earned, spent = policy_state[0] + self._length * clicks, policy_state[1] + paid
+        return slate, (earned, spent)
 
 
 def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[str, Any]:
@@ -80,7 +126,18 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
 def report(result: dict[str, Any]) -> str:
     """The result for a person."""
     figures = result["figures"]
-    rows = [("size", "SlateQ", "oracle", "at a price of", "Random", "part of the oracle", "±")]
+    rows = [
+        (
+            "size",
+            "SlateQ",
+            "oracle",
+            "at a price of",
+            "own prices",
+            "Random",
+            "part of the oracle",
+            "±",
+        )
+    ]
     for size in result["sizes"]:
         rows.append(
             (
@@ -88,6 +145,7 @@ def report(result: dict[str, Any]) -> str:
                 f"{figures[f'{size}/return']:.1f}",
                 f"{figures[f'{size}/oracle']:.1f}",
                 f"{figures[f'{size}/price']:g}",
+                f"{figures[f'{size}/own_prices']:.1f}",
                 f"{figures[f'{size}/random']:.1f}",
                 f"{figures[size]:.3f}",
                 f"{figures[f'{size}/se']:.3f}",
@@ -104,7 +162,9 @@ def report(result: dict[str, Any]) -> str:
 
 
 def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
-    """The mean return of Random, and of the oracle at the price that is best for other users."""
+    """The mean returns of Random, of the oracle at the price that is best for other users, and of
+    the one with prices of its own for each user.
+    """
     slate_size, num_candidates = _numbers(size)
     simulator = recsim_tf.make(
         "InterestEvolution-v1", slate_size=slate_size, num_candidates=num_candidates
@@ -126,6 +186,7 @@ def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
     return {
         "price": price,
         "oracle": evaluate(evaluation, oracle_policy(simulator, price)),
+        "own_prices": evaluate(evaluation, OwnPrices(simulator)),
         "random": evaluate(evaluation, random_policy(simulator)),
     }
 
