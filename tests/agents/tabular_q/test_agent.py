@@ -305,7 +305,7 @@ def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing
     loop.collect(3)
     loop.run(5)
     info = loop.run(6)
-    assert loop._run.experimental_get_tracing_count() == 1
+    assert loop.run_function.experimental_get_tracing_count() == 1
     assert np.any(loop.agent._table)
     assert float(info.extra.visited) * loop.agent.cells.num_cells == pytest.approx(
         np.count_nonzero(loop.agent._counts)
