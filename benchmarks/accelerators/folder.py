@@ -19,7 +19,7 @@ _SCRIPTS = (
     _HERE.parent / "peers" / "interest_evolution.py",
 )
 INDEX = "programs.json"
-# Of all files together: what a loan of a device may carry.
+# Of all files together, so that they are soon on any machine.
 MOST_BYTES = 64 * 2**20
 
 

@@ -33,9 +33,10 @@ except ImportError as error:
 # JAX 0.8 moved it.
 enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 _HERE = Path(__file__).parent
-# Largest relative difference from TensorFlow: of sums of a rollout, and of a loss after some train
-# steps, in which the rounding of matrix products adds up.
-_ROUNDING = {"reward": 1e-4, "sessions": 1e-3, "loss": 2e-2}
+# Largest relative difference from TensorFlow. A number that is rounded otherwise now and then
+# changes a user's choice; and in a loss after some train steps the rounding of matrix products adds
+# up.
+_ROUNDING = {"reward": 1e-3, "sessions": 1e-2, "loss": 2e-2}
 
 
 def on_device(value) -> jax.Array:
@@ -95,12 +96,11 @@ class Learner:
         results = self.executables[role](
             np.int32(number), *(self._values[variable] for variable in program["variables"])
         )
-        new = {variable: results[output] for variable, output in program["updates"]}
-        for variable, value in new.items():
-            self._values[variable] = value
-        first = 0.0 if 0 in dict(map(reversed, program["updates"])) else float(results[0])
+        for variable, output in program["updates"]:
+            self._values[variable] = results[output]
         jax.block_until_ready(self._values)
-        return first
+        has_loss = all(output > 0 for _, output in program["updates"])
+        return float(results[0]) if has_loss else 0.0
 
 
 def timed(call, seconds: float, user_steps: int) -> dict[str, float]:
