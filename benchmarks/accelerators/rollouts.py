@@ -18,7 +18,7 @@ _STEPS = {False: 128, True: 4}
 _MOST_USER_STEPS = 2**28
 _SEED = 0
 # More users than this are not simulated here, to tell what a device should find.
-_MOST_USERS_HERE = 100_000
+_MOST_USERS_HERE = 10_000
 
 
 def rollout(simulator: Simulator, num_users: int, num_steps: int):
