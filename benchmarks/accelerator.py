@@ -29,7 +29,9 @@ from accelerators.folder import MOST_BYTES, Folder
 import recsim_tf
 
 _FLAGS = flags.FLAGS
-_USERS = {False: (10**3, 10**4, 10**5, 10**6, 10**7), True: (8,)}
+_USERS = {False: (10**3, 10**4, 10**5, 10**6), True: (8,)}
+# Beside them, by default. Elsewhere TensorFlow folds so much of so many users that it takes minutes.
+_MORE_USERS = {"InterestEvolution-v1": 10**7}
 
 flags.DEFINE_string("output", None, "A new or empty folder, or one of an earlier export.")
 flags.mark_flag_as_required("output")
@@ -42,7 +44,8 @@ flags.DEFINE_multi_enum(
 flags.DEFINE_multi_integer(
     "users",
     None,
-    f"Users at a time; may be repeated. By default {', '.join(map(str, _USERS[False]))}.",
+    f"Users at a time; may be repeated. By default {', '.join(map(str, _USERS[False]))}, and in"
+    " interest evolution 10000000.",
     lower_bound=1,
 )
 flags.DEFINE_string("jax_python", None, "A Python interpreter that has JAX.")
@@ -53,14 +56,18 @@ commands.define_flags()
 def export(folder: Folder) -> str:
     """Writes everything; a line about it."""
     started, quick = time.perf_counter(), _FLAGS.quick
-    sizes = sorted(set(_FLAGS.users or _USERS[quick]))
-    environments = list(dict.fromkeys(_FLAGS.environment))
+    sizes = {}
+    for environment in dict.fromkeys(_FLAGS.environment):
+        users = {*(_FLAGS.users or _USERS[quick])}
+        if not (quick or _FLAGS.users or environment not in _MORE_USERS):
+            users.add(_MORE_USERS[environment])
+        sizes[environment] = sorted(users)
     index = {
         "recsim_tf": recsim_tf.__version__,
         "tensorflow": tf.__version__,
         "quick": quick,
         "learners": learners.export(folder, quick),
-        "rollouts": rollouts.export(folder, environments, sizes, quick),
+        "rollouts": rollouts.export(folder, sizes, quick),
     }
     folder.add_index(index)
     size = folder.num_bytes()

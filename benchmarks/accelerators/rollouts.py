@@ -1,6 +1,6 @@
 """Rollouts of every environment, of thousands to millions of users, as StableHLO."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -47,18 +47,17 @@ def rollout(simulator: Simulator, num_users: int, num_steps: int):
     return simulate
 
 
-def export(
-    folder: Folder, environments: Sequence[str], sizes: Sequence[int], quick: bool
-) -> list[dict[str, Any]]:
-    """Writes a program for each environment and number of users; what the index says of each.
+def export(folder: Folder, sizes: Mapping[str, Sequence[int]], quick: bool) -> list[dict[str, Any]]:
+    """Writes programs of environments, each with several numbers of users; what the index says of
+    each.
 
     `main` takes the seed, int32 [2], and returns the total reward and the number of sessions that
     ended. "expected" has both for `seed` by TensorFlow, where the users are few enough.
     """
     return [
         _export(folder, environment, num_users, min(_STEPS[quick], _MOST_USER_STEPS // num_users))
-        for environment in environments
-        for num_users in sizes
+        for environment, numbers in sizes.items()
+        for num_users in numbers
     ]
 
 
@@ -69,7 +68,7 @@ def _export(folder: Folder, environment: str, num_users: int, num_steps: int) ->
     simulator = recsim_tf.make(environment, users_per_world=None)
     with for_accelerators():
         simulate = rollout(simulator, num_users, num_steps)
-        program = stablehlo.export(simulate, [seed], environment)
+        program = stablehlo.export(simulate, [seed], environment, num_users)
         expected = None
         if num_users <= _MOST_USERS_HERE:
             reward, sessions = simulate(seed)

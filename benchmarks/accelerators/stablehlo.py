@@ -18,13 +18,23 @@ class Program(NamedTuple):
     updates: list[tuple[int, int]]
 
 
-def export(function, arguments, name: str) -> Program:
+# Digits of a constant from which on it is worth a shorter form.
+_LONG = 4096
+_DTYPES = {"ui8": "u1", "i32": "<i4", "ui32": "<u4", "f32": "<f4", "i64": "<i8", "ui64": "<u8"}
+
+
+def export(function, arguments, name: str, num_users: int = 1) -> Program:
     """The program of a function.
+
+    What is the same for all users is a constant of as many rows in what TensorFlow gives. Here it
+    is one row that is broadcast, and the numbers of users are counted, so that a program does not
+    grow with them.
 
     Args:
       function: a `tf.function` with `jit_compile=True`.
       arguments: tensors of static shapes.
       name: of the module.
+      num_users: that the function simulates.
 
     Raises:
       RuntimeError: if this TensorFlow has no StableHLO.
@@ -62,7 +72,51 @@ def export(function, arguments, name: str) -> Program:
         _portable_booleans,
         text,
     )
+    text = re.sub(
+        rf'(%\w+) = stablehlo\.constant dense<"0x(\w{{{_LONG},}})"> :'
+        rf" tensor<([0-9x]+)x({'|'.join(_DTYPES)})>",
+        lambda constant: _short_form(constant, num_users),
+        text,
+    )
     return Program(text, updates)
+
+
+def _short_form(constant: re.Match, num_users: int) -> str:
+    """A long constant as rows that are the same for all users, or as a sequence with a constant
+    step, if it is one of them.
+    """
+    result, digits, shape, dtype = constant.groups()
+    values = np.frombuffer(bytes.fromhex(digits), _DTYPES[dtype])
+    whole = f"tensor<{shape}x{dtype}>"
+    flat = f"tensor<{values.size}x{dtype}>"
+    if num_users > 1 and values.size % num_users == 0:
+        rows = values.reshape(num_users, -1)
+        if (rows == rows[0]).all():
+            row = f"tensor<{rows.shape[1]}x{dtype}>"
+            table = f"tensor<{num_users}x{rows.shape[1]}x{dtype}>"
+            digits = rows[0].tobytes().hex().upper()
+            return "\n    ".join(
+                (
+                    f'{result}_row = stablehlo.constant dense<"0x{digits}"> : {row}',
+                    f"{result}_rows = stablehlo.broadcast_in_dim {result}_row, dims = [1] : ({row})"
+                    f" -> {table}",
+                    f"{result} = stablehlo.reshape {result}_rows : ({table}) -> {whole}",
+                )
+            )
+    if dtype in ("i32", "i64"):
+        start, step = int(values[0]), int(values[1]) - int(values[0])
+        if (values == start + step * np.arange(values.size)).all():
+            return "\n    ".join(
+                (
+                    f"{result}_count = stablehlo.iota dim = 0 : {flat}",
+                    f"{result}_step = stablehlo.constant dense<{step}> : {flat}",
+                    f"{result}_start = stablehlo.constant dense<{start}> : {flat}",
+                    f"{result}_steps = stablehlo.multiply {result}_count, {result}_step : {flat}",
+                    f"{result}_flat = stablehlo.add {result}_steps, {result}_start : {flat}",
+                    f"{result} = stablehlo.reshape {result}_flat : ({flat}) -> {whole}",
+                )
+            )
+    return constant.group()
 
 
 def _portable_booleans(constant: re.Match) -> str:
