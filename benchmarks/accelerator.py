@@ -30,7 +30,7 @@ import recsim_tf
 
 _FLAGS = flags.FLAGS
 _USERS = {False: (10**3, 10**4, 10**5, 10**6), True: (8,)}
-# Beside them, by default. Elsewhere TensorFlow folds so much of so many users that it takes minutes.
+# Beside them, by default. Elsewhere TensorFlow folds constants of so many users for minutes.
 _MORE_USERS = {"InterestEvolution-v1": 10**7}
 
 flags.DEFINE_string("output", None, "A new or empty folder, or one of an earlier export.")
