@@ -223,9 +223,11 @@ FULL_TABLE = Table(
         "+ twenty steps": _best(*_Q_VALUES),
         "slate_q": _best(),
         # What is lost without one, or gained.
-        "items see the user": _best("SessionQNetwork.items_see_user = True"),
-        "last weights": _best(_LAST_WEIGHTS),
-        "half as long": _best("train.num_iterations = 1500", "CosineDecay.decay_steps = 1500"),
+        "items see the user": _best(*_HUNDRED_STEPS, _SEES_USER),
+        "last weights": _best(*_HUNDRED_STEPS, _LAST_WEIGHTS),
+        "twice as long": _best(
+            *_HUNDRED_STEPS, "train.num_iterations = 6000", "CosineDecay.decay_steps = 6000"
+        ),
         "one step, slowly": _best(*_TD, _SEES_USER, *_SLOWLY),
         "reinforce": Row(
             training_runs.Row(f"{_FOLDER}/reinforce.gin", ("train.eval_interval = 100000",))
