@@ -270,7 +270,10 @@ def main() -> int:
         print("A smoke run: these figures mean nothing.")
     if arguments.json:
         result = {
-            "command": "PYTHON FOLDER/run.py " + " ".join(sys.argv[1:]),
+            "command": " ".join(
+                ["PYTHON FOLDER/run.py", "--json=PATH"]
+                + [word for word in sys.argv[1:] if word != f"--json={arguments.json}"]
+            ),
             "benchmark": "accelerator",
             "quick": arguments.quick,
             "machine": machine,
