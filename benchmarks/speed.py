@@ -136,6 +136,7 @@ def main() -> None:
     command += (
         [f"--section={section}" for section in sections] if len(sections) < len(_SECTIONS) else []
     )
+    command += [f"--rounds={rounds}"] if _FLAGS["rounds"].present else []
     command += [
         f"--{name.replace('_', '-')}=PYTHON"
         for name in ("recsim_python", "recsim_ng_python", "jax_python")

@@ -28,8 +28,8 @@ class SessionQNetwork(SlateQNetwork):
     """Q-values that know what a session of this user is worth.
 
     The differential target charges for the end of a session the mean return of sessions G. But
-    users differ. One who likes what is good earns several times G, whatever is shown. One who does
-    not earns little, and loses more by slates at which nobody clicks than by what takes more of the
+    users differ. One who likes what is good earns more than G, whatever is shown. One who does not
+    earns little, and loses more by slates at which nobody clicks than by what takes more of the
     session. So this network learns three things apart:
 
     - R(s, i), the reward of the coming steps,
