@@ -24,7 +24,8 @@ def export(folder: Folder, sizes: Mapping[str, Sequence[int]], quick: bool) -> l
     each.
 
     `main` takes the seed, int32 [2], and returns the total reward and the number of sessions that
-    ended, of auto-reset sessions under random slates. "expected" has both for `seed` by TensorFlow, where the users are few enough.
+    ended, of auto-reset sessions under random slates. "expected" has both for `seed` by TensorFlow,
+    where the users are few enough.
     """
     return [
         _export(folder, environment, num_users, min(_STEPS[quick], _MOST_USER_STEPS // num_users))
