@@ -7,6 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.agents.shared import checks
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
@@ -118,7 +119,7 @@ class FixedLengthHistory(SufficientStatistics):
 
 
 class ClickStatistics(NamedTuple):
-    """What the user was shown and clicked in this session, by cluster."""
+    """What the user was shown and clicked in this session, by cluster, in the layer's unit."""
 
     impression_count: tf.Tensor  # float32 [B, T]
     click_count: tf.Tensor  # float32 [B, T]
@@ -130,8 +131,19 @@ class ClusterClickStatistics(SufficientStatistics):
     statistics layer.
 
     It needs observed responses with `clicked` and an integer `cluster_id`, whose upper bound gives
-    the number T of clusters; a `ValueError` says what is missing.
+    the number T of clusters.
+
+    Args:
+      unit: how many impressions, or clicks, count as one, above 0. Networks learn faster from
+        numbers of about one: where sessions are long, some tens are a good unit.
+
+    Raises:
+      ValueError: for a unit out of range, or an environment without these responses.
     """
+
+    def __init__(self, unit: float = 1.0):
+        checks.require_positive(unit=unit)
+        self._unit = unit
 
     def memory_spec(self, observation_spec, actions):
         return counts_spec(response_clusters(observation_spec.response))
@@ -145,7 +157,7 @@ class ClusterClickStatistics(SufficientStatistics):
         return ClickStatistics(counts("impression_count"), counts("click_count"))
 
     def statistics(self, memory):
-        return ClickStatistics(memory.impressions, memory.clicks)
+        return ClickStatistics(memory.impressions / self._unit, memory.clicks / self._unit)
 
     def update(self, memory, observation):
         return update_counts(memory, observation.response)

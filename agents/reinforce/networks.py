@@ -56,7 +56,7 @@ class SlatePolicyNetwork(SlateNetwork):
         return tf.TensorSpec([self._slate_size], tf.int32)
 
     def _outputs(self, users, documents):
-        return self._logits(users, self._encoder.documents(documents))
+        return tf.squeeze(self._logits(users, self._encoder.documents(documents)), axis=-1)
 
     def _result(self, outputs):
         return PlackettLuce(outputs, self._slate_size)

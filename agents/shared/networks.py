@@ -119,26 +119,27 @@ class SlateNetwork(network.Network):
 
 
 class ItemPerceptron(tf.keras.layers.Layer):
-    """A number for each item: a multilayer perceptron on the vectors of a user and of one item,
+    """Numbers for each item: a multilayer perceptron on the vectors of a user and of one item,
     shared by all items.
 
-    Called with users float32 [B, F] and items float32 [B, N, G], it gives float32 [B, N].
+    Called with users float32 [B, F] and items float32 [B, N, G], it gives float32 [B, N, outputs].
 
     Args:
       hidden_units: sizes of the hidden layers, at least one.
       sees_user: whether the user's vector is an input too.
+      outputs: how many numbers an item has.
 
     Raises:
       ValueError: without a hidden layer.
     """
 
-    def __init__(self, hidden_units: Sequence[int], sees_user: bool = True):
+    def __init__(self, hidden_units: Sequence[int], sees_user: bool = True, outputs: int = 1):
         super().__init__(name="items", autocast=False)
         require_hidden_layer(hidden_units)
         dense = tf.keras.layers.Dense
         self._user_layer = dense(hidden_units[0], name="user") if sees_user else None
         self._item_layer = dense(hidden_units[0], use_bias=not sees_user, name="item")
-        self._layers_above = perceptron(hidden_units[1:], 1, "item")
+        self._layers_above = perceptron(hidden_units[1:], outputs, "item")
 
     def call(self, users, items):
         outer = tf.shape(items)[:2]
@@ -161,4 +162,5 @@ class ItemPerceptron(tf.keras.layers.Layer):
                 for value in (tf.concat([repeated, rows], axis=1), kernel, self._user_layer.bias)
             )
             hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
-        return tf.reshape(apply_layers(self._layers_above, hidden), outer)
+        numbers = apply_layers(self._layers_above, hidden)
+        return tf.reshape(numbers, tf.concat([outer, tf.shape(numbers)[1:]], axis=0))

@@ -299,8 +299,8 @@ class SlateQAgent(tf_agent.TFAgent):
         # A LAST frame is followed by another user's FIRST: that pair is no transition.
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         valid = valid if weights is None else valid * weights[:, tf.newaxis]
-        clicked = tf.cast(following.observation.response.clicked, tf.float32)
-        has_click = tf.reduce_max(clicked, axis=-1)
+        clicked = losses.only_first(tf.cast(following.observation.response.clicked, tf.float32))
+        has_click = tf.reduce_sum(clicked, axis=-1)
         total, *totals = batch_sums(
             valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount)
         )
@@ -315,40 +315,43 @@ class SlateQAgent(tf_agent.TFAgent):
         )
         target = targets.reward - targets.cost
 
-        # Values of the documents that were not clicked teach nothing, so only one of each slate
-        # goes through the network.
-        chosen = losses.with_documents_of(steps, losses.clicked_document(action, clicked))
-        q_click, q_no_click, *values = unrolled_flat(self.network, chosen, q_state, training)
-        q_click = tf.squeeze(q_click, axis=-1)
-        td_loss, mean_q_click = losses.td_loss(
-            q_click,
-            q_no_click,
-            has_click,
-            target,
-            valid,
-            self.network.learns_no_click,
-            (total, totals[0]),
-        )
+        shown = losses.with_documents_of(steps, action)
+        click_logits, choice_loss = None, tf.zeros([])
+        if self._choice_network is not None:
+            click_logits = unrolled_flat(self._choice_network, shown, choice_state, training)
+            choice_loss = losses.choice_loss(*click_logits, clicked, action >= 0, valid, total)
         worth_loss = tf.zeros([])
         if self._values_sessions:
+            q_items, q_no_click, sessions = unrolled_flat(self.network, shown, q_state, training)
+            values = self._values(
+                nests.merge_outer(shown.observation), (q_items, q_no_click), click_logits
+            )
             scale = self._reward_scale_factor
             td_loss, worth_loss = losses.session_losses(
-                values[0],
-                has_click,
+                sessions,
+                clicked,
+                tf.stop_gradient(values.click_probabilities(action >= 0)),
                 targets.reward,
                 targets.cost,
                 scale * reward,
                 valid,
-                (total, totals[0], scale * totals[1]),
+                (total, scale * totals[1]),
             )
-        choice_loss = tf.zeros([])
-        if self._choice_network is not None:
-            shown = losses.with_documents_of(steps, action)
-            logits, no_click_logit = unrolled_flat(
-                self._choice_network, shown, choice_state, training
-            )
-            choice_loss = losses.choice_loss(
-                logits, no_click_logit, clicked, action >= 0, valid, total
+            q_click = tf.reduce_sum(clicked * q_items, axis=-1)
+            mean_q_click = weighted_mean(q_click, valid * has_click, totals[0])
+        else:
+            # Values of the documents that were not clicked teach nothing, so only one of each slate
+            # goes through the network.
+            chosen = losses.with_documents_of(steps, losses.clicked_document(action, clicked))
+            q_click, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
+            td_loss, mean_q_click = losses.td_loss(
+                tf.squeeze(q_click, axis=-1),
+                q_no_click,
+                has_click,
+                target,
+                valid,
+                self.network.learns_no_click,
+                (total, totals[0]),
             )
         scale = 1 / self._reward_scale_factor
         parts = SlateQLoss(

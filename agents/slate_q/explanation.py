@@ -15,17 +15,16 @@ def explanation(values: SlateValues, slate: tf.Tensor) -> Explanation:
     """
     num_candidates = values.weights.shape[1]
     is_shown = tf.reduce_any(slate[:, :, tf.newaxis] == tf.range(num_candidates), axis=1)
-    shown = tf.where(is_shown, values.weights, 0.0)
-    total = tf.reduce_sum(shown, axis=1) + values.no_click_weight
+    probabilities = values.click_probabilities(is_shown)
     return Explanation(
         candidates={
             "Q - Q(no click)": values.advantages,
             "Q": values.q_items,
             "click weight": values.weights,
-            "P(click)": tf.where(is_shown, shown / total[:, tf.newaxis], float("nan")),
+            "P(click)": tf.where(is_shown, probabilities, float("nan")),
         },
         user={
             "Q(no click)": values.q_no_click,
-            "P(no click)": values.no_click_weight / total,
+            "P(no click)": 1 - tf.reduce_sum(probabilities, axis=1),
         },
     )

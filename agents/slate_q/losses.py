@@ -27,6 +27,12 @@ class SlateValues(NamedTuple):
         """[B, N]: what a click on each candidate is worth over no click."""
         return self.q_items - self.q_no_click[:, tf.newaxis]
 
+    def click_probabilities(self, is_shown: tf.Tensor) -> tf.Tensor:
+        """[B, N], of slates with the documents where is_shown, bool [B, N]."""
+        shown = tf.where(is_shown, self.weights, 0.0)
+        total = tf.reduce_sum(shown, axis=1) + self.no_click_weight
+        return tf.math.divide_no_nan(shown, total[:, tf.newaxis])
+
     def best_slate(self, optimizer: SlateOptimizer, slate_size: int) -> tf.Tensor:
         """int32 [B, K]."""
         return optimizer(self.weights, self.no_click_weight, self.advantages, slate_size)
@@ -50,9 +56,14 @@ def with_documents_of(steps, slate):
     return steps._replace(observation=steps.observation._replace(documents=documents))
 
 
+def only_first(clicked) -> tf.Tensor:
+    """Clicks [..., K] on slates without those after the first one."""
+    return tf.where(tf.cumsum(clicked, axis=-1, exclusive=True) > 0, 0.0, clicked)
+
+
 def clicked_document(slate, clicked) -> tf.Tensor:
-    """int32 [B, 1]: the first document of a slate [B, K] that was clicked, or the first of the
-    slate where none was.
+    """int32 [B, 1]: the document of a slate [B, K] that was clicked, or the first of the slate
+    where none was.
     """
     return tf.gather(slate, tf.argmax(clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
 
@@ -82,44 +93,57 @@ def td_loss(
 
 
 def session_losses(
-    values: SessionValues, has_click, reward_target, cost_target, reward, valid, totals
+    values: SessionValues,
+    clicked,
+    probabilities,
+    reward_target,
+    cost_target,
+    reward,
+    valid,
+    totals,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The losses of a `SessionQNetwork`.
 
+    What is returned after a choice differs between users much more than between choices. So what a
+    click adds is regressed on the click less its probability, by which it is not confounded with
+    what the user is like, even where the mean for such a user is not learned yet (Robinson 1988,
+    "Root-N-consistent semiparametric regression"; the R-learner of Nie & Wager 2021,
+    arXiv 1712.04912, with known propensities).
+
     Args:
-      values: of the document that was clicked, or any where none was: N is 1.
-      has_click: [B], 1 where there was a click, else 0.
+      values: of the documents shown: N is K.
+      clicked: [B, K], 1 at the click.
+      probabilities: [B, K], of a click on each.
       reward_target: [B], scaled reward of the coming steps, without gradient.
       cost_target: [B], ends of sessions in them times the scaled mean return, without gradient.
       reward: [B], scaled reward of this step.
       valid: [B], weights of the transitions.
-      totals: `batch_sums` of valid, of valid * has_click and of valid * reward.
+      totals: `batch_sums` of valid and of valid * reward.
 
     Returns:
       The mean squared errors of rewards and costs together, and the mean Poisson loss of the worth
       of sessions over the mean reward, scalars.
     """
-    total, clicks, rewards = totals
-    reward_click, cost_click = (
-        tf.squeeze(items, axis=-1) for items in (values.reward_items, values.cost_items)
+    total, rewards = totals
+
+    def squared_error(mean, over, target):
+        returned = mean + tf.reduce_sum((clicked - probabilities) * over, axis=-1)
+        return weighted_mean(tf.square(returned - target), valid, total)
+
+    errors = squared_error(values.reward, values.reward_over, reward_target) + squared_error(
+        values.cost, values.cost_over, cost_target
     )
-    errors = [
-        td_loss(click, no_click, has_click, target, valid, True, (total, clicks))[0]
-        for click, no_click, target in (
-            (reward_click, values.reward_no_click, reward_target),
-            (cost_click, values.cost_no_click, cost_target),
-        )
-    ]
-    # How much of a session the user's choice took. What it is over no click does not depend on the
-    # session's age. Costs are as large as rewards in the mean, since a session costs its return.
-    over_no_click = tf.stop_gradient(has_click * (cost_click - values.cost_no_click))
-    mean_over = tf.math.divide_no_nan(batch_sums(valid * over_no_click)[0], total)
+    # What part of a session the user's choice takes. What it is over no click does not depend on
+    # the session's age. Costs are as large as rewards in the mean, since a session costs its
+    # return.
+    over = tf.stop_gradient(tf.reduce_sum(probabilities * values.cost_over, axis=-1))
+    mean_over = tf.math.divide_no_nan(batch_sums(valid * over)[0], total)
     mean_reward = tf.math.divide_no_nan(rewards, total)
-    cost = tf.maximum(over_no_click - mean_over + mean_reward, _LEAST_COST * mean_reward)
+    cost = tf.maximum(over - mean_over + mean_reward, _LEAST_COST * mean_reward)
     poisson = cost * tf.exp(values.log_worth) - reward * values.log_worth
     # Without reward there is nothing to learn from.
     weights = valid * tf.cast(mean_reward > 0, valid.dtype)
-    return sum(errors), tf.math.divide_no_nan(weighted_mean(poisson, weights, total), mean_reward)
+    return errors, tf.math.divide_no_nan(weighted_mean(poisson, weights, total), mean_reward)
 
 
 def choice_loss(logits, no_click_logit, clicked, shown, valid, total=None) -> tf.Tensor:

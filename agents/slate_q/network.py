@@ -108,7 +108,7 @@ class SlateQNetwork(ChoiceValueNetwork):
         )
 
     def _item_values(self, users, documents):
-        return self._items(users, self._encoder.documents(documents))
+        return tf.squeeze(self._items(users, self._encoder.documents(documents)), axis=-1)
 
 
 @gin.configurable

@@ -3,7 +3,6 @@
 import time
 from typing import NamedTuple
 
-from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.parts import experiment
@@ -36,7 +35,7 @@ def measure(task: Task) -> dict[str, float | bool]:
     parts = experiment()
     parts.loop.collect(_WARM_UP)
     evaluation = Evaluation(8 if task.quick else 2000, 3 if task.quick else 2000, seed=task.seed)
-    evaluate = evaluation.evaluator("SlateQ", parts.simulator, rollout_policy(parts.agent.policy))
+    evaluate = evaluation.evaluator("SlateQ", parts.simulator, parts.policy)
     iterations, last = 0, 0.0
     while last < task.to_return and iterations < task.max_iterations:
         parts.loop.run(_EVERY)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.slate_q import SessionQNetwork, SlateQAgent, SlateQTargets, losses
 from recsim_tf.agents.slate_q.session_network import SessionValues
+from recsim_tf.choice import MultinomialProportional
 from tests.agents.slate_q import experience as made
 from tests.agents.slate_q.test_sequences import SESSION_RETURN, sequences
 
@@ -40,26 +41,34 @@ def test_values_are_rewards_less_the_worth_of_what_a_choice_takes(outer):
     (q_items, q_no_click, values), _ = network(observation)
     assert q_items.shape == [*outer, made.NUM_CANDIDATES]
     worth = np.exp(values.log_worth)
+    mean = values.reward - worth * values.cost
+    np.testing.assert_allclose(q_no_click, mean, rtol=1e-5)
     np.testing.assert_allclose(
-        q_items, values.reward_items - worth[..., np.newaxis] * values.cost_items, rtol=1e-5
-    )
-    np.testing.assert_allclose(
-        q_no_click, values.reward_no_click - worth * values.cost_no_click, rtol=1e-5
+        q_items - mean[..., np.newaxis],
+        values.reward_over - worth[..., np.newaxis] * values.cost_over,
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 
-def test_what_a_choice_earns_and_takes_over_no_click_does_not_depend_on_the_user():
+def test_what_a_click_earns_and_takes_does_not_depend_on_the_user():
     network = SessionQNetwork(made.OBSERVATION_SPEC, (8,))
     observation = made.observation(2, seed=0)
     same = tf.tile(observation.documents[:1], [2, 1, 1])
     values = network(observation._replace(documents=same))[0][2]
-    for items, no_click in (
-        (values.reward_items, values.reward_no_click),
-        (values.cost_items, values.cost_no_click),
-    ):
-        over = items - no_click[:, tf.newaxis]
+    for over in (values.reward_over, values.cost_over):
         np.testing.assert_allclose(over[0], over[1], atol=1e-6)
     assert abs(values.log_worth[0] - values.log_worth[1]) > 1e-4
+
+
+def click_probabilities(observation, slate):
+    """Of the choice model of interest evolution, for one user: affinity + 1 in proportion, beside a
+    no-click mass of 1, which RecSim shifts too.
+    """
+    affinity = observation.documents[0].numpy()[slate] @ observation.user[0].numpy()
+    model = MultinomialProportional()
+    weights = np.array([*affinity, model.no_click_mass]) - model.min_normalizer
+    return weights[:-1] / weights.sum()
 
 
 def test_the_loss_by_hand():
@@ -79,15 +88,13 @@ def test_the_loss_by_hand():
         )
         values = tf.nest.map_structure(lambda leaf: leaf[0].numpy(), agent.network(observation)[0])
         values = values[2]
-        clicked = experience.observation.response.clicked[user, step + 1].numpy()
-        document = experience.action[user, step].numpy()[clicked.argmax()]
-        reward, cost = (
-            (values.reward_items[document], values.cost_items[document])
-            if clicked.any()
-            else (values.reward_no_click, values.cost_no_click)
-        )
+        slate = experience.action[user, step].numpy()
+        probabilities = click_probabilities(observation, slate)
+        surprise = experience.observation.response.clicked[user, step + 1].numpy() - probabilities
+        reward = values.reward + surprise @ values.reward_over[slate]
+        cost = values.cost + surprise @ values.cost_over[slate]
         errors.append((reward - reward_target) ** 2 + (cost - cost_target) ** 2)
-        over.append(cost - values.cost_no_click)
+        over.append(probabilities @ values.cost_over[slate])
         log_worth.append(values.log_worth)
     over, log_worth = np.array(over), np.array(log_worth)
     costs = np.maximum(over - over.mean() + rewards.mean(), 0.1 * rewards.mean())
@@ -98,11 +105,49 @@ def test_the_loss_by_hand():
 
 
 def session_losses(log_worth, cost, reward):
-    """Of clicks alone, which are worth nothing else."""
+    """Of slates of one document that is clicked for certain, and is worth nothing else."""
     nothing, one = tf.zeros_like(reward), tf.ones_like(reward)
-    values = SessionValues(nothing[:, tf.newaxis], nothing, cost[:, tf.newaxis], nothing, log_worth)
-    totals = tf.reduce_sum(one), tf.reduce_sum(one), tf.reduce_sum(reward)
-    return losses.session_losses(values, one, nothing, nothing, reward, one, totals)
+    click = one[:, tf.newaxis]
+    values = SessionValues(nothing, 0 * click, nothing, cost[:, tf.newaxis], log_worth)
+    totals = tf.reduce_sum(one), tf.reduce_sum(reward)
+    return losses.session_losses(values, click, click, nothing, nothing, reward, one, totals)
+
+
+def test_what_clicks_add_is_found_beside_a_wrong_mean():
+    """Users of two kinds differ in what is returned to them and in what they are shown and click,
+    and the mean is the same for both.
+    """
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 2, 40_000)
+    probabilities = np.where(kind[:, np.newaxis], [[0.8, 0.1]], [[0.1, 0.3]])
+    outcome = (rng.uniform(size=[40_000, 1]) > np.cumsum(probabilities, axis=1)).sum(axis=1)
+    clicked = np.eye(3)[outcome][:, :2]
+    added = np.array([2.0, 0.5])
+    returned = 10.0 * kind + clicked @ added + rng.normal(size=40_000)
+    mean, over = tf.Variable(0.0), tf.Variable(tf.zeros([2]))
+    nothing, one = tf.zeros([40_000]), tf.ones([40_000])
+
+    def loss():
+        values = SessionValues(
+            tf.fill([40_000], mean),
+            tf.broadcast_to(over, [40_000, 2]),
+            nothing,
+            tf.zeros([40_000, 2]),
+            nothing,
+        )
+        as_float = (tf.constant(each, tf.float32) for each in (clicked, probabilities, returned))
+        clicks, chances, target = as_float
+        totals = tf.constant(40_000.0), tf.constant(0.0)
+        return losses.session_losses(values, clicks, chances, target, nothing, nothing, one, totals)
+
+    for _ in range(3000):
+        with tf.GradientTape() as tape:
+            value = loss()[0]
+        gradients = tape.gradient(value, [mean, over])
+        for variable, gradient in zip((mean, over), gradients, strict=True):
+            variable.assign_sub(0.5 * gradient)
+    # Of differences of 10 between users, with deviations from 0.3 to 0.5 of the clicks.
+    np.testing.assert_allclose(over, added, atol=4 * 5.1 / 0.3 / np.sqrt(40_000))
 
 
 def test_a_session_is_worth_the_rewards_of_such_users_over_the_parts_that_they_take():
