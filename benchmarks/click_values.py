@@ -59,7 +59,7 @@ def click_values(folder: Path, num_users: int) -> dict[str, dict[str, float]]:
     parts = experiment()
     if not run.restore_latest(parts.agent_checkpoint, whole=False):
         raise app.UsageError(f"{folder} has no checkpoint")
-    simulator, policy = parts.simulator, rollout_policy(parts.agent.policy)
+    simulator, policy = parts.layered, rollout_policy(parts.agent.policy)
     state = simulator.reset(num_users, seed=1)
     num_topics = simulator.observe(state).documents.shape[-1]
     every_topic = tf.tile(tf.eye(num_topics)[tf.newaxis], [num_users, 1, 1])

@@ -28,9 +28,9 @@ serving.
 --budget=full goes beyond the paper with the same observation, the user's interests and the
 candidates' topics: the config quickstart.gin, what each of its ingredients gives, REINFORCE, and
 the oracle that knows the topics' qualities. The rows with a plus add one ingredient to the row
-above, up to `slate_q`, which adds lambda-returns; the three rows below it change one thing in it.
-"one step, slowly" is the row of averaged weights at a third of the learning rate, so that it ends
-before it has fallen back.
+above, up to `slate_q`, which adds click statistics. The three rows below it change one thing in "a
+hundred steps". "one step, slowly" is the row of averaged weights at a third of the learning rate,
+so that it ends before it has fallen back.
 """
 
 import functools
@@ -178,16 +178,21 @@ PAPER_TABLES = {
     ),
 }
 
-# The best agent without what it learns of sessions, and without averages of many steps.
+_NO_LAYERS = "experiment.layers = []"
+# The best agent without what it sees and learns of sessions, and without averages of many steps.
 _Q_VALUES = (
+    _NO_LAYERS,
+    "train.num_iterations = 3000",
+    "CosineDecay.decay_steps = 3000",
     "create_slate_q.network = @SlateQNetwork",
     "SlateQNetwork.hidden_units = (64, 64)",
     "SlateQNetwork.items_see_user = False",
     "SlateQAgent.average_tau = 0.01",
+    "SlateQTargets.clock = 'steps'",
+    "train.warmup_iterations = 110",
 )
 _HUNDRED_STEPS = (
     *_Q_VALUES,
-    "SlateQTargets.num_steps = 100",
     "SlateQTargets.td_lambda = 0.99",
     "experiment.batch_size = 150",
     "experiment.replay_length = 120",
@@ -220,7 +225,7 @@ FULL_TABLE = Table(
         "+ users only in no-click": _best(*_TD),
         "+ differential target": _best(*_ONE_STEP),
         "+ a hundred steps": _best(*_HUNDRED_STEPS),
-        "+ twenty steps": _best(*_Q_VALUES),
+        "+ worth of sessions": _best(_NO_LAYERS),
         "slate_q": _best(),
         # What is lost without one, or gained.
         "items see the user": _best(*_HUNDRED_STEPS, _SEES_USER),

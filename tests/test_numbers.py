@@ -139,7 +139,9 @@ def test_layers_have_sizes(network, units, message):
         (lambda: LambdaReturns(gamma=None), r"gamma must be in \[0, 1\], got None"),
         (lambda: LambdaReturns(num_steps=True), "num_steps must be an integer of at least 1, got"),
         (lambda: slate_q.SlateQTargets(target=NAN), "target must be one of sarsa, .* got nan"),
+        (lambda: slate_q.SlateQTargets(clock=1), "clock must be one of steps, rewards, got 1"),
         (lambda: reinforce.ImportanceWeights(cap=INF), "cap must be above 0 or None, got inf"),
+        (lambda: layers.ClusterClickStatistics(0), "unit must be above 0, got 0"),
         (lambda: layers.SwitchingCost(NAN), "switching_cost must be at least 0, got nan"),
         (lambda: layers.TemporalAggregation("3"), "aggregation_period must be an integer of at"),
         (

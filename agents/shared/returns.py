@@ -34,7 +34,7 @@ class LambdaReturns:
         checks.require_fraction(gamma=self.gamma, td_lambda=self.td_lambda)
 
 
-def lambda_advantages(rewards, discounts, values, continues, td_lambda: float) -> tf.Tensor:
+def lambda_advantages(rewards, discounts, values, continues, td_lambda) -> tf.Tensor:
     """Lambda-returns less the values of the states: y_t - v_t, see `lambda_returns`.
 
     Args:
@@ -43,7 +43,7 @@ def lambda_advantages(rewards, discounts, values, continues, td_lambda: float) -
       values: v, float [B, T + 1], of the states before the steps and after the last one.
       continues: bool [B, T], whether step t + 1 is of the same session. Where it is not, and after
         step T, v_{t+1} takes the place of y_{t+1}.
-      td_lambda: lambda, in [0, 1].
+      td_lambda: lambda, in [0, 1]; a number, or float [B, T], of the steps.
 
     Returns:
       float [B, T].
@@ -53,12 +53,12 @@ def lambda_advantages(rewards, discounts, values, continues, td_lambda: float) -
         values[:, -1],
         tf.transpose(discounts),
         tf.transpose(rewards),
-        td_lambda * tf.transpose(tf.cast(continues, rewards.dtype)),
+        tf.transpose(td_lambda * tf.cast(continues, rewards.dtype)),
     )
     return tf.transpose(result)
 
 
-def lambda_returns(rewards, discounts, next_values, continues, td_lambda: float) -> tf.Tensor:
+def lambda_returns(rewards, discounts, next_values, continues, td_lambda) -> tf.Tensor:
     """Lambda-returns y_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda y_{t+1}), of Sutton & Barto
     2018, chapter 12.
 

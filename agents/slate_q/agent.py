@@ -387,12 +387,17 @@ class SlateQAgent(tf_agent.TFAgent):
         def of_each_row(leaf):
             return tf.concat([leaf] * len(rows), axis=0)
 
+        td_lambda = self.targets.td_lambda
+        if self.targets.clock == "rewards":
+            td_lambda = of_each_row(
+                tf.pow(td_lambda, self._session_return.part_of_reward(reward))
+            )
         found = returns.lambda_returns(
             self._reward_scale_factor * tf.concat(rows, axis=0),
             of_each_row(self.targets.gamma * steps.discount),
             of_each_row(next_values),
             of_each_row(~following.is_boundary()),
-            self.targets.td_lambda,
+            td_lambda,
         )
         if self._values_sessions:
             return _Targets(*tf.split(found, 2, axis=0))

@@ -10,6 +10,7 @@ from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.returns import LambdaReturns
 
 TARGETS = ("sarsa", "myopic", "q_learning", "differential")
+CLOCKS = ("steps", "rewards")
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -27,9 +28,14 @@ class SlateQTargets(LambdaReturns):
       slates: slate optimiser of "q_learning": "top_k", "greedy" or "exact".
       session_return_tau: part of the way that the mean return of sessions, of "differential", moves
         at each train step.
+      clock: what the horizon of "differential" is counted in. "steps": td_lambda is for each step.
+        "rewards": it is for each mean reward of a step, td_lambda ** (r / mean) for a reward r > 0,
+        so that steps that earn nothing take nothing of the horizon (transition-based discounting,
+        White 2017, arXiv 1609.01995).
 
     Raises:
-      ValueError: for an unknown target, or a number out of range.
+      ValueError: for an unknown target or clock, a clock of rewards with another target than
+        "differential", or a number out of range.
     """
 
     num_steps: int = 1
@@ -37,10 +43,14 @@ class SlateQTargets(LambdaReturns):
     target: str = "q_learning"
     slates: str = "exact"
     session_return_tau: float = 0.01
+    clock: str = "steps"
 
     def __post_init__(self):
         super().__post_init__()
         checks.require_one_of(TARGETS, target=self.target)
+        checks.require_one_of(CLOCKS, clock=self.clock)
+        if self.clock == "rewards":
+            checks.require_one_of(("differential",), target=self.target)
         checks.require_fraction(session_return_tau=self.session_return_tau)
 
 
@@ -64,6 +74,11 @@ class SessionReturn(tf.Module):
         """
         for variable, value in ((self._reward, reward), (self._ends, ends)):
             variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
+
+    def part_of_reward(self, reward: tf.Tensor) -> tf.Tensor:
+        """Rewards over the mean reward of a step, 0 where one of them is not positive."""
+        mean = tf.maximum(self._reward, 0.0)
+        return tf.math.divide_no_nan(tf.maximum(reward, 0.0), mean)
 
     def value(self) -> tf.Tensor:
         """Scalar, in units of reward; 0 while no session has ended."""

@@ -12,7 +12,7 @@ from speeds.common import Section, Settings
 from recsim_tf.tables import text_table
 
 _RETURN = 270.0
-_MAX_ITERATIONS = {False: 3000, True: 50}
+_MAX_ITERATIONS = {False: 1000, True: 50}
 
 
 def measure(settings: Settings) -> Section:

@@ -7,7 +7,7 @@ from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.parts import experiment
 
-_WARM_UP, _EVERY = 110, 50
+_WARM_UP, _EVERY = 120, 50
 _QUICK = (
     "experiment.num_users = 8",
     "experiment.batch_size = 2",

@@ -122,6 +122,7 @@ SUBJECTS = {
     ),
     "TemporalAggregation": Subject(layers.TemporalAggregation, lambda: {"aggregation_period": 2}),
     "SwitchingCost": Subject(layers.SwitchingCost),
+    "ClusterClickStatistics": Subject(layers.ClusterClickStatistics),
     "FixedLengthHistory": Subject(layers.FixedLengthHistory),
     "TurnPolicyNetwork": Subject(reinforce.TurnPolicyNetwork, uses.of_turns, uses.drawn_turns),
     **{

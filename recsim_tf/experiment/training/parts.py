@@ -46,6 +46,7 @@ class Experiment(NamedTuple):
     """The parts of a run, built from its configuration."""
 
     simulator: Simulator
+    layered: SessionSource  # the simulator below all layers, as the agent meets it
     agent: tf_agent.TFAgent
     policy: tf_policy.TFPolicy  # the agent's, with all layers, for the simulator itself
     loop: LearningLoop
@@ -169,6 +170,7 @@ def experiment(
     )
     parts = Experiment(
         simulator,
+        layered,
         agent,
         serve(layered, agent.policy),
         loop,

@@ -97,12 +97,13 @@ def test_history_rejects_what_would_remember_nothing(kwargs, message):
 # Click statistics.
 
 
-def test_click_statistics_count_impressions_and_clicks_by_cluster():
+@pytest.mark.parametrize("unit", [1, 4.0])
+def test_click_statistics_count_impressions_and_clicks_by_cluster(unit):
     simulator = make_simulator("InterestExploration-v1", resample_documents=True)
     slates = [[0, 1], [2, 3], [1, 4]]
     raw, _ = step_through(simulator, slates)
     seen, _ = step_through(
-        layers.LayeredSimulator(simulator, layers.ClusterClickStatistics()), slates
+        layers.LayeredSimulator(simulator, layers.ClusterClickStatistics(unit)), slates
     )
     impressions, clicks = np.zeros([2, NUM_USERS, 2])
     for step, observation in enumerate(seen):
@@ -115,10 +116,9 @@ def test_click_statistics_count_impressions_and_clicks_by_cluster():
                 ):
                     impressions[user, int(cluster)] += 1
                     clicks[user, int(cluster)] += float(clicked)
-        np.testing.assert_array_equal(
-            observation.user.sufficient_statistics.impression_count, impressions
-        )
-        np.testing.assert_array_equal(observation.user.sufficient_statistics.click_count, clicks)
+        statistics = observation.user.sufficient_statistics
+        np.testing.assert_array_equal(statistics.impression_count, impressions / unit)
+        np.testing.assert_array_equal(statistics.click_count, clicks / unit)
     assert clicks.sum() > 0
 
 

@@ -75,6 +75,25 @@ def test_the_differential_target_sums_what_follows_over_the_mean_return_of_sessi
     np.testing.assert_allclose(info.loss, expected_loss(agent, experience, targets), rtol=1e-5)
 
 
+def test_by_a_clock_of_rewards_steps_that_earn_nothing_take_nothing_of_the_horizon():
+    agent, experience = (
+        make_agent(target="differential", td_lambda=0.5, session_return_tau=1.0, clock="rewards"),
+        sequences(),
+    )
+    info = agent.train(experience)
+    end = 1.0 - SESSION_RETURN
+    # Seven rewards in five steps.
+    one, three = 0.5 ** (1 / 1.4), 0.5 ** (3 / 1.4)
+    targets = [[1.0 + one * (0.0 + 1.0 * 2.0), 0.0 + 1.0 * 2.0, 2.0], [3.0 + three * end, end]]
+    np.testing.assert_allclose(info.loss, expected_loss(agent, experience, targets), rtol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["sarsa", "myopic", "q_learning"])
+def test_only_the_differential_target_has_a_clock_of_rewards(target):
+    with pytest.raises(ValueError, match=f"target must be one of differential, got '{target}'"):
+        SlateQTargets(target=target, clock="rewards")
+
+
 def test_lambda_returns_end_in_the_value_of_the_next_state():
     agent, experience = make_agent(target="sarsa", td_lambda=0.5, gamma=0.9), sequences()
     agent.initialize()
