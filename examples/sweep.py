@@ -27,7 +27,7 @@ trial = (
 )
 result = run_sweep(
     FOLDER,
-    "sweeps/quickstart.gin",  # a grid over SlateQTargets.target
+    "sweeps/quickstart.gin",  # a grid over SlateQTargets.clock
     [f"sweep.gin_bindings = {trial}", "sweep.seeds = (0, 1)"],
 )
 

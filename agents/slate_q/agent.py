@@ -389,9 +389,7 @@ class SlateQAgent(tf_agent.TFAgent):
 
         td_lambda = self.targets.td_lambda
         if self.targets.clock == "rewards":
-            td_lambda = of_each_row(
-                tf.pow(td_lambda, self._session_return.part_of_reward(reward))
-            )
+            td_lambda = of_each_row(tf.pow(td_lambda, self._session_return.part_of_reward(reward)))
         found = returns.lambda_returns(
             self._reward_scale_factor * tf.concat(rows, axis=0),
             of_each_row(self.targets.gamma * steps.discount),

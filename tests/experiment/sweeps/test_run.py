@@ -205,8 +205,8 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
     head, _, first, second, total = output.splitlines()
     assert head.split() == ["status", "trial", "iterations"]
     assert (first.split()[:2], second.split()[:2]) == (
-        ["pending", "td_lambda=0.9/seed-7"],
-        ["pending", "td_lambda=0.99/seed-7"],
+        ["pending", "clock=rewards/seed-7"],
+        ["pending", "clock=steps/seed-7"],
     )
     assert total.startswith("2 trials, 600 iterations")
     assert list(tmp_path.iterdir()) == []
