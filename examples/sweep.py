@@ -1,8 +1,8 @@
 # %% [markdown]
 # # A sweep
 #
-# Two targets of SlateQ with two seeds each, as processes side by side. The folder gets tables and
-# plots. After an interruption, run it again: it goes on.
+# Two clocks of SlateQ's horizon with two seeds each, as processes side by side. The folder gets
+# tables and plots. After an interruption, run it again: it goes on.
 
 # %%
 import sys

@@ -319,7 +319,10 @@ class SlateQAgent(tf_agent.TFAgent):
         click_logits, choice_loss = None, tf.zeros([])
         if self._choice_network is not None:
             click_logits = unrolled_flat(self._choice_network, shown, choice_state, training)
-            choice_loss = losses.choice_loss(*click_logits, clicked, action >= 0, valid, total)
+            logits, no_click_logit = click_logits
+            choice_loss = losses.choice_loss(
+                logits, no_click_logit, clicked, action >= 0, valid, total
+            )
         worth_loss = tf.zeros([])
         if self._values_sessions:
             q_items, q_no_click, sessions = unrolled_flat(self.network, shown, q_state, training)
