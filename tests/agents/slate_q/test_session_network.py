@@ -140,7 +140,7 @@ def test_what_clicks_add_is_found_beside_a_wrong_mean():
         totals = tf.constant(40_000.0), tf.constant(0.0)
         return losses.session_losses(values, clicks, chances, target, nothing, nothing, one, totals)
 
-    for _ in range(3000):
+    for _ in range(300):
         with tf.GradientTape() as tape:
             value = loss()[0]
         gradients = tape.gradient(value, [mean, over])
