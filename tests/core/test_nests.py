@@ -31,6 +31,17 @@ def test_take_selects_documents_by_position(num_candidates):
         np.testing.assert_array_equal(leaf, expected.numpy()[rows, positions])
 
 
+def test_take_selects_documents_of_a_number_of_users_that_is_not_known():
+    nest = leaves(5)
+    specs = tf.nest.map_structure(
+        lambda leaf: tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype), nest
+    )
+    positions = tf.constant([[0, 4], [2, 2], [4, 1]])
+    take = tf.function(nests.take, [specs, tf.TensorSpec([None, 2], tf.int32)], autograph=False)
+    for leaf, expected in zip(take(nest, positions), nests.take(nest, positions), strict=True):
+        np.testing.assert_array_equal(leaf, expected)
+
+
 def test_take_keeps_infinities_and_nans_to_their_own_position():
     numbers = tf.constant([[1.0, np.inf, np.nan]])
     np.testing.assert_array_equal(nests.take(numbers, tf.constant([[0, 1]])), [[1.0, np.inf]])

@@ -2,12 +2,16 @@
 
 import contextlib
 import contextvars
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
 # Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select"
 # costs a hundred times more there.
 _algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")
+# From so many numbers on, a branch costs less than it saves.
+_MIN_LENGTH_OF_WORDS = 1024
 _ALGORITHMS = ("philox", "threefry", "auto_select")
 
 
@@ -37,6 +41,38 @@ def generator(seed: tf.Tensor) -> dict:
     else:
         key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     return {"key": key, "counter": counter, "alg": tf.random.Algorithm[name.upper()].value}
+
+
+def flat_uniforms(length: int, dtype, generator: Mapping[str, Any]) -> tf.Tensor:
+    """Uniforms [length] in [0, 1).
+
+    Args:
+      length: how many.
+      dtype: of floats.
+      generator: of `generator`.
+    """
+    is_threefry = generator["alg"] == tf.random.Algorithm.THREEFRY.value
+    if not is_threefry or dtype != tf.float32 or length < _MIN_LENGTH_OF_WORDS:
+        return tf.raw_ops.StatelessRandomUniformV2(shape=[length], dtype=dtype, **generator)
+
+    num_words = (length + 1) // 2
+
+    def draw():
+        return tf.raw_ops.StatelessRandomUniformFullIntV2(
+            shape=[num_words], dtype=tf.uint64, **generator
+        )
+
+    # ThreeFry makes two numbers at a time. In a draw of 32 bits XLA on the CPU computes both for
+    # each number, and drops one. In a draw of 64 bits it does so too, if it can fuse the draw with
+    # what takes the words apart. A branch that is always taken keeps it from that.
+    always = tf.reduce_all(generator["key"] % 2 < 2)
+    words = tf.cond(always, draw, lambda: tf.zeros([num_words], tf.uint64))
+    upper = tf.bitwise.right_shift(words, tf.constant(32, tf.uint64))
+    bits = tf.concat([tf.cast(upper, tf.uint32), tf.cast(words, tf.uint32)], axis=0)[:length]
+    # 23 of the bits are the significand of a number in [1, 2).
+    significand = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
+    one = tf.constant(0x3F800000, tf.uint32)
+    return tf.bitcast(tf.bitwise.bitwise_or(significand, one), tf.float32) - 1.0
 
 
 def opened(u: tf.Tensor, dtype) -> tf.Tensor:

@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
+from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models import DocumentModel
-from recsim_tf.core.parameters import parameter, per_user
+from recsim_tf.core.parameters import parameter
 
 
 class Video(NamedTuple):
@@ -22,6 +22,7 @@ class Video(NamedTuple):
     features: tf.Tensor  # [..., F]
     cluster_id: tf.Tensor  # int32 [...], the topic
     length: tf.Tensor  # [...]
+    mean_quality: tf.Tensor  # [...], around which the quality is drawn
 
 
 class ShownVideo(NamedTuple):
@@ -114,14 +115,12 @@ class UtilityVideos(_Videos):
         del corpus
         features = tf.one_hot(draw, self.num_topics, dtype=self.dtype)
         length = tf.broadcast_to(self.per_user("video_length", 2), draw.shape)
-        return Video(features=features, cluster_id=draw, length=length)
+        quality = nests.lookup(self.mean_quality(), draw, rank=1)
+        return Video(features=features, cluster_id=draw, length=length, mean_quality=quality)
 
     def reveal(self, documents):
-        mean = tf.reduce_sum(
-            documents.features * per_user(self.mean_quality(), 3, self.dtype, table_rank=1), axis=-1
-        )
         stddev = self.per_user("quality_stddev", 2)
-        return tfd.Independent(tfd.Normal(mean, stddev), 1)
+        return tfd.Independent(tfd.Normal(documents.mean_quality, stddev), 1)
 
     def show(self, documents, hidden):
         return ShownVideo(
@@ -183,9 +182,14 @@ class PlainVideos(_Videos):
             # serves as one.
             cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
             length=tf.minimum(draw.length, self.per_user("max_video_length", 2)),
+            mean_quality=tf.broadcast_to(self.per_user("quality", 2), draw.length.shape),
         )
 
     def show(self, documents, hidden):
         del hidden
-        quality = tf.broadcast_to(self.per_user("quality", 2), documents.length.shape)
-        return ShownVideo(documents.features, documents.cluster_id, documents.length, quality)
+        return ShownVideo(
+            documents.features,
+            documents.cluster_id,
+            documents.length,
+            quality=documents.mean_quality,
+        )

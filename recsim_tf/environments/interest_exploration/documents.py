@@ -64,11 +64,8 @@ class TopicDocuments(DocumentModel):
         topics = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users, num_candidates])
 
         def quality(cluster_id):
-            # A sum over topics, since a table for each user would be a large constant for XLA where
-            # all have the same.
-            is_topic = tf.one_hot(cluster_id, self.num_topics, dtype=self.dtype)
             loc, scale = (
-                tf.reduce_sum(is_topic * self.per_user(name, 3), axis=-1)
+                self.entries(name, cluster_id, [self.num_topics])
                 for name in ("quality_loc", "quality_scale")
             )
             return tfd.Independent(tfd.LogNormal(loc, scale), 1)

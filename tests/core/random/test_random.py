@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import uniforms
 
 NUM_DRAWS = 20_000
@@ -326,6 +327,23 @@ def test_split_seeds_give_distinct_streams():
 def test_a_split_is_reproducible_and_never_returns_its_parent():
     np.testing.assert_array_equal(random.split_seed(3, 4), random.split_seed(3, 4))
     assert not np.array_equal(random.split_seed(3, 1)[0], random.as_seed(3))
+
+
+@pytest.mark.parametrize("shape", [[NUM_DRAWS], [NUM_DRAWS + 1], [NUM_DRAWS // 4, 4]])
+def test_long_draws_under_xla_are_uniform_on_the_generators_grid(shape):
+    draw = compiled(lambda seed: random.uniform(shape, seed), jit_compile=True)
+    u = draw(random.as_seed(5)).numpy()
+    assert u.shape == tuple(shape)
+    np.testing.assert_array_equal(u * 2.0**23 % 1, 0)
+    u = u.flatten()
+    assert ks_statistic(u, lambda x: x) < KS_BOUND
+    half = len(u) // 2
+    # Neighbours, and the two numbers of a word: four standard errors of a correlation.
+    for first, second in ((u[1:], u[:-1]), (u[:half], u[-half:])):
+        assert abs(np.corrcoef(first, second)[0, 1]) < 4 / np.sqrt(half)
+    assert len(np.unique(u)) > 0.99 * len(u)
+    np.testing.assert_array_equal(draw(random.as_seed(5)), u.reshape(shape))
+    assert np.mean(draw(random.as_seed(6)) == u.reshape(shape)) < 0.01
 
 
 def test_uniform_integers_are_uniform():
