@@ -85,5 +85,7 @@ def static_shape(shape) -> tf.TensorShape | None:
     """A shape, if it is known before the graph runs, else None."""
     if tf.is_tensor(shape):
         shape = tf.get_static_value(shape)
+    elif isinstance(shape, list | tuple) and any(map(tf.is_tensor, shape)):
+        return None
     shape = tf.TensorShape(shape)
     return shape if shape.is_fully_defined() else None

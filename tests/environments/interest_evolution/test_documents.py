@@ -36,7 +36,8 @@ def test_quality_means_can_be_given_and_are_learnable():
     videos = UtilityVideos(num_topics=3, topic_quality_means=means)
     with tf.GradientTape() as tape:
         log_prob = videos.reveal(videos.describe(tf.constant([[0, 2]]), ())).log_prob([[0.6, 2.0]])
-    np.testing.assert_allclose(tape.gradient(log_prob, means), [10.0, 0.0, 0.0], rtol=1e-4)
+    gradient = tf.convert_to_tensor(tape.gradient(log_prob, means))
+    np.testing.assert_allclose(gradient, [10.0, 0.0, 0.0], rtol=1e-4)
     assert videos.trainable_variables == (means,)
 
 
