@@ -13,11 +13,12 @@ _STEPS = {False: 2**21, True: 8}
 
 
 def measure(settings: Settings) -> Section:
-    """`step_vs_draws` is of as many users as a shard has; the policy, random slates, is in the step
-    and its noise is not in the draws.
+    """`step_vs_draws` is of as many users as a shard has, and against TensorFlow's own operations;
+    `step_vs_own_draws` is against the draws as recsim_tf makes them. The policy, random slates, is
+    in the step and its noise is not in the draws.
     """
     figures, details = {}, {}
-    rows = [("users", "step", "draws", "in a block", "by kind", "step / draws")]
+    rows = [("users", "step", "draws", "in a block", "by kind", "own", "step / draws", "/ own")]
     for users in _USERS[settings.quick]:
         task = {
             "users": users,
@@ -32,17 +33,18 @@ def measure(settings: Settings) -> Section:
             processes.run_worker("speeds.draws_worker", task, True) for _ in range(settings.rounds)
         ]
         details[str(users)] = runs
-        step, draws, block, kinds = (
+        step, draws, block, kinds, own = (
             statistics.median(run[name] for run in runs)
-            for name in ("step", "draws", "draws_in_a_block", "draws_by_kind")
+            for name in ("step", "draws", "draws_in_a_block", "draws_by_kind", "own_draws")
         )
         figures |= {
             f"step_ns/{users}": step,
             f"draws_ns/{users}": draws,
             "step_vs_draws": step / draws,
+            "step_vs_own_draws": step / own,
         }
-        times = (f"{time:.1f}" for time in (step, draws, block, kinds))
-        rows.append((f"{users:,}", *times, f"{step / draws:.2f}"))
+        times = (f"{time:.1f}" for time in (step, draws, block, kinds, own))
+        rows.append((f"{users:,}", *times, f"{step / draws:.2f}", f"{step / own:.2f}"))
     lines = [
         (
             "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10,"

@@ -2,10 +2,10 @@
 
 The floor of a step of interest evolution is the time to draw what it must: N topics, two uniforms
 (which document, which direction) and K standard normals (qualities) for each user, by as few raw
-stateless operations as it takes, of flat shape, which XLA on the CPU vectorises. Two ways are
-measured, of which the faster counts: one operation a kind, or one uniform block mapped by
-quantiles. The policy's own noise is not in it, nor are newcomers. Steps and draws take turns;
-figures are medians over calls.
+stateless operations of TensorFlow as it takes, of flat shape, which XLA on the CPU vectorises. Two
+ways are measured, of which the faster counts: one operation a kind, or one uniform block mapped by
+quantiles. A third is that block as recsim_tf draws it, two numbers of each word. The policy's own
+noise is not in it, nor are newcomers. Steps and draws take turns; figures are medians over calls.
 """
 
 import math
@@ -19,6 +19,7 @@ from speeds.simulation_worker import simulation
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.random.generator import generator
 
 
 class Task(NamedTuple):
@@ -30,7 +31,15 @@ class Task(NamedTuple):
     slate_size: int
     num_candidates: int
     num_topics: int
-    cpu_seconds: float  # of each of the three programs
+    cpu_seconds: float  # of each of the programs
+
+
+def _raw_uniforms(length: int, seed) -> tf.Tensor:
+    return tf.raw_ops.StatelessRandomUniformV2(shape=[length], dtype=tf.float32, **generator(seed))
+
+
+def _normals(u) -> tf.Tensor:
+    return math.sqrt(2.0) * tf.math.erfinv(2.0 * u + (2.0**-23 - 1.0))
 
 
 def _kinds(task: Task, seed):
@@ -39,11 +48,11 @@ def _kinds(task: Task, seed):
     topics = random.uniform_integers(
         [task.users * task.num_candidates], topic_seed, task.num_topics
     )
-    normals = random.normal([task.users * task.slate_size], normal_seed)
-    return topics, random.uniform([2 * task.users], uniform_seed), normals
+    normals = _normals(_raw_uniforms(task.users * task.slate_size, normal_seed))
+    return topics, _raw_uniforms(2 * task.users, uniform_seed), normals
 
 
-def _block(task: Task, seed):
+def _block(task: Task, seed, uniforms=_raw_uniforms):
     """One uniform block, mapped."""
     ends = [
         task.users * count
@@ -53,13 +62,14 @@ def _block(task: Task, seed):
             task.num_candidates + 2 + task.slate_size,
         )
     ]
-    u = random.uniform([ends[-1]], seed)
+    u = uniforms(ends[-1], seed)
     topics = tf.cast(u[: ends[0]] * task.num_topics, tf.int32)
-    return (
-        topics,
-        u[ends[0] : ends[1]],
-        math.sqrt(2.0) * tf.math.erfinv(2.0 * u[ends[1] :] + (2.0**-23 - 1.0)),
-    )
+    return topics, u[ends[0] : ends[1]], _normals(u[ends[1] :])
+
+
+def _own_block(task: Task, seed):
+    """One uniform block as recsim_tf draws it, mapped."""
+    return _block(task, seed, lambda length, seed: random.uniform([length], seed))
 
 
 def draws(task: Task, draw):
@@ -90,6 +100,7 @@ def measure(task: Task) -> dict[str, float]:
         "step": simulation(simulator, task.users, task.steps, task.xla),
         "draws_by_kind": draws(task, _kinds),
         "draws_in_a_block": draws(task, _block),
+        "own_draws": draws(task, _own_block),
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for run in programs.values():

@@ -39,18 +39,15 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
     Returns:
       Nest of [B, K, ...].
     """
-    return tf.nest.map_structure(lambda leaf: _take_leaf(leaf, positions), nest)
-
-
-def _take_leaf(leaf, positions):
-    num_users, num_candidates = leaf.shape[:2]
-    if num_users is None or num_users * num_candidates > positions.dtype.max:
-        return tf.gather(leaf, positions, batch_dims=1)
-    # Rows of one long table: TensorFlow does the same by five operations more, which XLA also
-    # compiles to slower code.
-    first = tf.range(0, num_users * num_candidates, num_candidates, dtype=positions.dtype)
-    table = tf.reshape(leaf, [-1, *leaf.shape[2:]])
-    return tf.gather(table, positions + first[:, tf.newaxis])
+    leaves = tf.nest.flatten(nest)
+    num_users, length = leaves[0].shape[:2] if leaves else (0, 0)
+    if num_users is None or num_users * length > positions.dtype.max:
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, positions, batch_dims=1), nest)
+    # The rows of one long table. XLA compiles the gather by users to slower code.
+    rows = positions + tf.range(num_users, dtype=positions.dtype)[:, tf.newaxis] * length
+    return tf.nest.map_structure(
+        lambda leaf: tf.gather(tf.reshape(leaf, [-1, *leaf.shape[2:]]), rows), nest
+    )
 
 
 def lookup(table: tf.Tensor, ids: tf.Tensor, rank: int) -> tf.Tensor:
