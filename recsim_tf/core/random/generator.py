@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from recsim_tf.core.random.paired import static_shape
+
 # Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select"
 # costs a hundred times more there.
 _algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")
@@ -43,18 +45,19 @@ def generator(seed: tf.Tensor) -> dict:
     return {"key": key, "counter": counter, "alg": tf.random.Algorithm[name.upper()].value}
 
 
-def flat_uniforms(length: int, dtype, generator: Mapping[str, Any]) -> tf.Tensor:
-    """Uniforms [length] in [0, 1).
+def uniforms(shape, dtype, generator: Mapping[str, Any]) -> tf.Tensor:
+    """Uniforms in [0, 1).
 
     Args:
-      length: how many.
+      shape: a shape, static or not.
       dtype: of floats.
       generator: of `generator`.
     """
+    static = static_shape(shape)
+    length = 0 if static is None else static.num_elements()
     is_threefry = generator["alg"] == tf.random.Algorithm.THREEFRY.value
     if not is_threefry or dtype != tf.float32 or length < _MIN_LENGTH_OF_WORDS:
-        return tf.raw_ops.StatelessRandomUniformV2(shape=[length], dtype=dtype, **generator)
-
+        return tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **generator)
     num_words = (length + 1) // 2
 
     def draw():
@@ -72,7 +75,8 @@ def flat_uniforms(length: int, dtype, generator: Mapping[str, Any]) -> tf.Tensor
     # 23 of the bits are the significand of a number in [1, 2).
     significand = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
     one = tf.constant(0x3F800000, tf.uint32)
-    return tf.bitcast(tf.bitwise.bitwise_or(significand, one), tf.float32) - 1.0
+    numbers = tf.bitcast(tf.bitwise.bitwise_or(significand, one), tf.float32) - 1.0
+    return tf.reshape(numbers, shape)
 
 
 def opened(u: tf.Tensor, dtype) -> tf.Tensor:

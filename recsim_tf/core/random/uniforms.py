@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from recsim_tf.core.random.generator import flat_uniforms, grid_step, opened
+from recsim_tf.core.random.generator import grid_step, opened, uniforms
 from recsim_tf.core.random.noise import Blocks, Lengths, Meter, Noise
 from recsim_tf.core.random.paired import all_rows, block_shape, static_shape
 from recsim_tf.core.random.seeds import Seed, as_seed, for_each_seed, split_seed
@@ -111,11 +111,4 @@ def open_uniform(shape, seed: Seed, dtype):
 
 
 def _uniform_block(shape, seed, dtype) -> tf.Tensor:
-    static = static_shape(shape)
-
-    def draw(generator):
-        if static is None:
-            return tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **generator)
-        return tf.reshape(flat_uniforms(static.num_elements(), dtype, generator), static)
-
-    return for_each_seed(draw, seed)
+    return for_each_seed(lambda generator: uniforms(shape, dtype, generator), seed)
