@@ -40,7 +40,9 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
       Nest of [B, K, ...].
     """
     leaves = tf.nest.flatten(nest)
-    num_users, length = leaves[0].shape[:2] if leaves else (0, 0)
+    if not leaves:
+        return nest
+    num_users, length = leaves[0].shape[:2]
     if num_users is None or num_users * length > positions.dtype.max:
         return tf.nest.map_structure(lambda leaf: tf.gather(leaf, positions, batch_dims=1), nest)
     # The rows of one long table. XLA compiles the gather by users to slower code.

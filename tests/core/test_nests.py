@@ -45,6 +45,7 @@ def test_take_selects_documents_of_a_number_of_users_that_is_not_known():
 def test_take_keeps_infinities_and_nans_to_their_own_position():
     numbers = tf.constant([[1.0, np.inf, np.nan]])
     np.testing.assert_array_equal(nests.take(numbers, tf.constant([[0, 1]])), [[1.0, np.inf]])
+    assert nests.take((), tf.constant([[0, 1]])) == ()
 
 
 def test_where_chooses_whole_rows():
