@@ -34,7 +34,8 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
 
     Args:
       nest: nest of [B, N, ...].
-      positions: int32 [B, K], in [0, N); under XLA a position outside takes an arbitrary valid row.
+      positions: int32 [B, K], in [0, N); a position outside takes an arbitrary row, or is an error
+        in graph mode.
 
     Returns:
       Nest of [B, K, ...].
