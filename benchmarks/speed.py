@@ -23,6 +23,7 @@ from sections import measure
 from speeds import (
     cores,
     draws,
+    first_call,
     growth,
     gymnasium,
     learning,
@@ -45,6 +46,7 @@ _SECTIONS = {
     "learning": learning.measure,
     "slates": slates.measure,
     "memory": memory.measure,
+    "first_call": first_call.measure,
     "sizes": sizes.measure,
     "cores": cores.measure,
     "growth": growth.measure,

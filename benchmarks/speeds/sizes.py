@@ -11,14 +11,10 @@ from recsim_tf.tables import text_table
 
 _USERS = {False: (1, 32, 1024, 16384, 131072, 1048576), True: (1, 4)}
 
-# Few enough that a call itself is short.
-_FIRST_CALL_USERS = {False: 32, True: 4}
-
 
 def measure(settings: Settings) -> Section:
     """`policy_regret` is the largest ratio of graph mode's rate to XLA's, which the policy takes
-    for long simulations. `first_call_s` is the time to trace and compile a rollout under XLA, and
-    `first_call_graph_s` the same in graph mode, both of the environment where it is longest.
+    for long simulations.
     """
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
@@ -52,15 +48,6 @@ def measure(settings: Settings) -> Section:
                 )
                 rows.append((environment, mode, *cells, pays))
     figures["policy_regret"] = regret
-    users = _FIRST_CALL_USERS[settings.quick]
-    for mode, name in (("xla", "first_call_s"), ("graph", "first_call_graph_s")):
-        figures[name] = max(
-            sum(
-                figures[f"{environment}/{mode}/{users}/{figure}"]
-                for figure in ("trace_seconds", "first_call_seconds")
-            )
-            for environment in SLATE_SIZES
-        )
     lines = [
         (
             "Millions of user-steps per CPU second on one core, by batch size; seconds to trace,"

@@ -24,6 +24,13 @@ def test_steps_of_gymnasium_are_measured(tmp_path):
     assert "steps a CPU second" in printed
 
 
+def test_first_calls_are_measured(tmp_path):
+    content, printed = quick_run(tmp_path, "speed.py", "--section=first_call")
+    figures = content["figures"]
+    assert 0 < figures["first_call_graph_s"] < figures["first_call_s"]
+    assert "CPU seconds of a rollout" in printed
+
+
 def test_two_cores_are_compared_with_one(tmp_path):
     content, printed = quick_run(tmp_path, "speed.py", "--section=cores", "--section=learning")
     assert "seconds_to_270" not in content["figures"]

@@ -1,0 +1,46 @@
+"""How soon a user sees a first result: CPU seconds to trace and compile a rollout."""
+
+from typing import Any
+
+import processes
+from speeds.common import MODES, Section, Settings
+
+from recsim_tf import registered
+from recsim_tf.tables import text_table
+
+_USERS = {False: 32, True: 4}
+
+
+def measure(settings: Settings) -> Section:
+    """`first_call_s` is under XLA and `first_call_graph_s` in graph mode, each of the environment
+    where it is longest.
+    """
+    figures: dict[str, float] = {}
+    details: dict[str, Any] = {}
+    rows = [("environment", "mode", "trace", "first call", "together")]
+    for mode, name in (("xla", "first_call_s"), ("graph", "first_call_graph_s")):
+        longest = 0.0
+        for environment in registered()[: 1 if settings.quick else None]:
+            task = {
+                "environment": environment,
+                "users": _USERS[settings.quick],
+                "xla": MODES[mode],
+            }
+            runs = [
+                processes.run_worker("speeds.first_call_worker", task, True)
+                for _ in range(settings.rounds)
+            ]
+            details[f"{environment}/{mode}"] = runs
+            trace, call = (
+                min(run[figure] for run in runs)
+                for figure in ("trace_seconds", "first_call_seconds")
+            )
+            figures[f"{name}/{environment}"] = trace + call
+            longest = max(longest, trace + call)
+            rows.append((environment, mode, f"{trace:.2f}", f"{call:.2f}", f"{trace + call:.2f}"))
+        figures[name] = longest
+    title = (
+        f"CPU seconds of a rollout of {_USERS[settings.quick]} users with random slates, the least"
+        f" of {settings.rounds} processes: to trace it, and to compile and run it"
+    )
+    return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])
