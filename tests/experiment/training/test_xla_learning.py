@@ -38,21 +38,25 @@ def _bits(shape, seed):
 
 @pytest.fixture
 def _the_same_draws_in_graph_mode_and_under_xla(monkeypatch):
-    def uniform(shape, dtype, seed):
+    def uniform(shape, dtype, seed, alg):
+        del alg
         return (
             tf.cast(tf.bitwise.right_shift(_bits(shape, seed), tf.constant(9, tf.uint32)), dtype)
             * 2.0**-23
         )
 
-    def full_integers(shape, dtype, seed):
+    def full_integers(shape, dtype, seed, alg):
+        del alg
         return tf.bitcast(_bits(shape, seed), dtype)
 
-    def integers(shape, minval, maxval, seed):
+    def integers(shape, minval, maxval, seed, alg):
+        del alg
         return minval + tf.cast(
             _bits(shape, seed) % tf.constant(maxval - minval, tf.uint32), tf.int32
         )
 
-    monkeypatch.setattr(seeds, "generator", lambda seed: {"seed": seed})
+    philox = tf.random.Algorithm.PHILOX.value
+    monkeypatch.setattr(seeds, "generator", lambda seed: {"seed": seed, "alg": philox})
     monkeypatch.setattr(tf.raw_ops, "StatelessRandomUniformV2", uniform)
     monkeypatch.setattr(tf.raw_ops, "StatelessRandomUniformFullIntV2", full_integers)
     monkeypatch.setattr(tf.raw_ops, "StatelessRandomUniformIntV2", integers)
