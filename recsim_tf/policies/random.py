@@ -33,15 +33,14 @@ def random_policy(simulator: SessionSource) -> Policy:
 
 
 def _random_query(simulator: SessionSource, slate: tf.Tensor, num_users, seed) -> Nest:
+    query = turns.some_turn(simulator, num_users).query
+    # XLA compiles one draw sooner than as many as there are tries.
     draws = turns.random_queries(simulator.query_spec, num_users, seed, _TRIES)
-    # The tries of all users are looked at together, which takes an eighth of the operations.
-    turn = Turn(tf.repeat(slate, _TRIES, axis=0), nests.merge_outer(draws))
-    allowed = tf.reshape(turns.accepted(simulator, turn), [-1, _TRIES])
-    # The last one that is allowed is as random as the first.
-    last = tf.reduce_max(tf.where(allowed, tf.range(_TRIES), -1), axis=1)
-    tried = nests.take(draws, tf.maximum(last, 0)[:, tf.newaxis])
-    query = tf.nest.map_structure(lambda leaf: leaf[:, 0], tried)
-    return nests.where(last >= 0, query, turns.some_turn(simulator, num_users).query)
+    for index in range(_TRIES):
+        tried = tf.nest.map_structure(lambda leaf, index=index: leaf[:, index], draws)
+        # The last one that is allowed is as random as the first.
+        query = nests.where(turns.accepted(simulator, Turn(slate, tried)), tried, query)
+    return query
 
 
 def uniform_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
