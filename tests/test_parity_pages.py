@@ -1,5 +1,5 @@
-"""docs/recsim_parity.md and docs/recsim_ng_parity.md: the features of RecSim and of RecSim NG, each
-with its place in the code and a test that exists.
+"""The two reports of parity in docs/reports: the features of RecSim and of RecSim NG, each with its
+place in the code and a test that exists; and the page of those who come from them.
 """
 
 import pathlib
@@ -13,7 +13,8 @@ from recsim_tf.experiment.training.parts import experiment
 
 ROOT = pathlib.Path(__file__).parent.parent
 # By page: how many features there are.
-PAGES = {"recsim_parity": 90, "recsim_ng_parity": 108}
+PAGES = {"reports/recsim_parity": 90, "reports/recsim_ng_parity": 108}
+_MIGRATION = "coming_from_recsim"
 # The last cell of a row begins with one of these where not all of the feature is there. What is not
 # there at all may have neither place nor test.
 _NOT_THERE = "deliberately not"
@@ -98,8 +99,10 @@ def test_every_test_exists(page):
 
 
 def test_the_rows_of_recsim_ng_are_counted_by_whether_they_are_there():
-    states = [_state(cells[3]) or "anything else" for _, cells in _rows("recsim_ng_parity")]
-    counts = {state: int(number) for state, number in _COUNT.findall(_text("recsim_ng_parity"))}
+    states = [_state(cells[3]) or "anything else" for _, cells in _rows("reports/recsim_ng_parity")]
+    counts = {
+        state: int(number) for state, number in _COUNT.findall(_text("reports/recsim_ng_parity"))
+    }
     assert counts == {state: states.count(state) for state in ("anything else", *_STATES)}
 
 
@@ -107,7 +110,7 @@ def test_every_gin_name_is_known():
     """The second column of the table of names holds bindings, with or without a value, beside flags
     of the command.
     """
-    table = _text("recsim_parity").split("| RecSim | recsim_tf | remark |")[1]
+    table = _text(_MIGRATION).split("| RecSim | recsim_tf | remark |")[1].split("\n\n")[0]
     names = [
         name for line in table.splitlines()[2:] for name in _QUOTED.findall(line.split("|")[2])
     ]
@@ -119,7 +122,7 @@ def test_every_gin_name_is_known():
 
 
 def test_the_example_is_built():
-    (example,) = _EXAMPLE.findall(_text("recsim_parity"))
+    (example,) = _EXAMPLE.findall(_text(_MIGRATION))
     config.load([], [example, "experiment.num_users = 2", "experiment.replay_length = 5"])
     parts = experiment()
     assert (parts.simulator.slate_size, parts.agent.name) == (2, "SlateQ")
