@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, validation
 from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import known_numbers
+from recsim_tf.core.ranges import known_numbers, shown
 from recsim_tf.dynamics.component import Component
 
 
@@ -50,10 +50,10 @@ class LinearGaussian(Component):
     def check(self):
         validation.check_count(size=self.size)
         validation.check_table("initial_loc", self.initial_loc, or_number=True, size=self.size)
-        for name in ("transition", "noise", "initial_scale", "gain"):
-            self._check_matrix(name, "G" if name == "gain" else self.size)
-        for name in ("noise", "initial_scale"):
-            self._check_scale(name)
+        for name in ("transition", "gain", "noise", "initial_scale"):
+            if self._value(name) is not None:
+                is_scale = name in ("noise", "initial_scale")
+                _check_matrix(name, self._value(name), self.size, is_scale)
         if self.centred and self.noise is None:
             raise ValueError("noise must be given to draw states, with centred=True, got None")
 
@@ -77,10 +77,10 @@ class LinearGaussian(Component):
         mean = self._mean(state, control)
         return mean if self.noise is None else mean + innovation
 
-    def _first_mean(self, num_rows) -> tf.Tensor:
+    def _first_mean(self, num_rows: int) -> tf.Tensor:
         return tf.broadcast_to(self.per_user("initial_loc", 2), [num_rows, self.size])
 
-    def _mean(self, state, control) -> tf.Tensor:
+    def _mean(self, state: tf.Tensor, control: tf.Tensor) -> tf.Tensor:
         """[B, F]: the mean of the next state."""
         mean = self._times("transition", state)
         if self.gain is None:
@@ -113,28 +113,23 @@ class LinearGaussian(Component):
         value = self.per_user(name, 3)
         return value if value.shape.rank > 1 else value[tf.newaxis]
 
-    def _check_matrix(self, name: str, num_columns: int | str) -> None:
-        value = self._value(name)
-        if value is None:
-            return
-        shape, size = validation.table_shape(name, value), self.size
-        columns = shape[-1] if num_columns == "G" and shape.rank else num_columns
-        # Of each user, a number and a diagonal have the axes of a matrix too.
-        axes = shape[1:] if shape.rank == 3 else shape
-        allowed = [[1, 1], [1, size]] if shape.rank == 3 else [[], [size]]
-        if axes not in [*allowed, [size, columns]]:
-            raise ValueError(
-                f"{name} must be a number, [{size}], [{size}, {num_columns}], or one matrix for"
-                f" each user, got the shape {shape}"
-            )
 
-    def _check_scale(self, name: str) -> None:
-        value = self._value(name)
-        numbers = None if value is None else known_numbers(name, value)
-        if numbers is None:
-            return
-        if numbers.ndim < 2 or numbers.shape[-2] == 1:
-            if not (numbers > 0).all():
-                raise ValueError(f"{name} must be above 0, got {numbers.min()}")
-        elif np.triu(numbers, 1).any() or (np.diagonal(numbers, axis1=-2, axis2=-1) <= 0).any():
-            raise ValueError(f"{name} must be lower triangular with a diagonal above 0")
+def _check_matrix(name: str, value: Any, size: int, is_scale: bool) -> None:
+    shape = validation.table_shape(name, value)
+    # Of each user, a number and a diagonal have the axes of a matrix too.
+    axes = shape[1:] if shape.rank == 3 else shape
+    last = axes[-1] if name == "gain" and axes.rank else size
+    if axes not in [[], [size], [1, 1], [1, size], [size, last]]:
+        raise ValueError(
+            f"{name} must be a number, [{size}], [{size}, {last}], or one matrix for each user, got"
+            f" the shape {shape}"
+        )
+    numbers = known_numbers(name, value) if is_scale else None
+    if numbers is None:
+        return
+    is_matrix = axes == [size, size]
+    diagonal = np.diagonal(numbers, axis1=-2, axis2=-1) if is_matrix else numbers
+    if (diagonal <= 0).any() or (is_matrix and np.triu(numbers, 1).any()):
+        raise ValueError(
+            f"{name} must be above 0, and lower triangular if a matrix, got {shown(value)}"
+        )

@@ -10,9 +10,9 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.dynamics import GaussianMixture
 from recsim_tf.environments.ecosystem.documents import Providers
 
 
@@ -72,8 +72,7 @@ class ClusteredUsers(UserModel):
         distance = tf.norm(means, axis=-1, keepdims=True)
         scale = tf.ones_like(means) * self.per_user("core_stddev", 3) / (1 + distance)
         logits = -tf.math.log1p(distance[..., 0])
-        around = GaussianMixture(loc=means, scale=scale, logits=logits, dtype=self.dtype)
-        return around.initial_draws(num_users)
+        return gaussian_mixture(num_users, means, scale, logits)
 
     def response(self, state, slate):
         scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)

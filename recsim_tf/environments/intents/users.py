@@ -9,9 +9,9 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core import validation
+from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.dynamics import GaussianMixture
 from recsim_tf.environments.intents.documents import IntentDocuments
 
 
@@ -65,8 +65,7 @@ class IntentUsers(UserModel):
     def initial_draws(self, num_users):
         centres = tf.eye(self.num_features, dtype=self.dtype)
         scale = tf.ones_like(centres) * tf.sqrt(self.per_user("intent_variance", 3))
-        around = GaussianMixture(loc=centres, scale=scale, dtype=self.dtype)
-        return around.initial_draws(num_users)
+        return gaussian_mixture(num_users, centres, scale, 0.0)
 
     def initial_state(self, draws):
         satisfaction = tf.broadcast_to(self.per_user("initial_satisfaction"), draws.shape[:1])

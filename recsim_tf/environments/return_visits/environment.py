@@ -25,7 +25,7 @@ def return_visits(
     """Return visits, "ReturnVisits-v0": clickbait engages more in a visit and costs later visits.
 
     A session is a lifetime of 30 days with many visits of 5 steps. Observation: `user` is a
-    `dynamics.ReturningObservation`, whose `user` [B, 0] is nothing: `time` and `time_away`, [B], in
+    `ReturningObservation`, whose `user` [B, 0] is nothing: `time` and `time_away`, [B], in
     [0, 1], are parts of the horizon; `visit`, int32 [B], in [1, 10]; `step`, int32 [B], in [0, 5].
     `documents` has the clickbait in [0, 1], [B, N, 1]. `response` to the last slate has `clicked`
     [B, K] and `engagement` [B, K], clipped to [0, 100]. Reward: engagement, not clipped. The user

@@ -10,9 +10,9 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import validation
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.dynamics.returning import ReturningState, ReturningUsers
-from recsim_tf.dynamics.returning.users import LARGEST_LOG
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from recsim_tf.environments.returning import ReturningState, ReturningUsers
+from recsim_tf.environments.returning.users import LARGEST_LOG
 
 
 def viewers(dtype: tf.DType = tf.float32) -> LongTermSatisfactionUsers:

@@ -1,6 +1,7 @@
 """A user model of which a session is a lifetime of many visits."""
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -9,21 +10,45 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import Given, ReturnTime
+from recsim_tf.core.distributions.joint import joint, masked, part
+from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, shown
 from recsim_tf.core.types import Nest
 from recsim_tf.core.wording import Wording, wording_of
-from recsim_tf.dynamics.named import joint, masked, part
-from recsim_tf.dynamics.returning.records import MAX_VISIT, ReturningObservation, ReturningState
-from recsim_tf.dynamics.returning.wording import ReturningWording
-from recsim_tf.dynamics.returning.wrapped import WrappedUsers
+from recsim_tf.environments.returning.wording import ReturningWording
 
 # Of days: float32 has no numbers for the exponential of much more.
 LARGEST_LOG = 50.0
+# Agents see which of the first visits it is.
+MAX_VISIT = 10
+
+
+class ReturningState(NamedTuple):
+    """State of users who come back."""
+
+    user: Nest  # the state of the wrapped users, a nest of [B, ...]
+    day: tf.Tensor  # [B], days from the first visit to this one; the horizon when all is over
+    days_away: tf.Tensor  # [B], days between the visit before and this one; 0 in the first
+    visit: tf.Tensor  # int32 [B], the number of this visit, from 1
+    step: tf.Tensor  # int32 [B], steps of this visit so far
+
+
+class ReturningObservation(NamedTuple):
+    """What agents see of users who come back. Times are parts of the horizon, so that networks can
+    take them.
+    """
+
+    user: Nest  # what they see of the wrapped users
+    time: tf.Tensor  # [B], from the first visit to this one, in [0, 1]
+    time_away: tf.Tensor  # [B], between the visit before and this one, in [0, 1]; 0 in the first
+    visit: tf.Tensor  # int32 [B], the number of this visit, from 1; MAX_VISIT for all later ones
+    # int32 [B], steps of this visit so far; bounded where users have `visit_steps`
+    step: tf.Tensor
 
 
 @gin.configurable
-class ReturningUsers(WrappedUsers):
+class ReturningUsers(UserModel):
     """Users who come back: a session of this model is a lifetime, in which users of another model
     visit again and again.
 
@@ -63,6 +88,7 @@ class ReturningUsers(WrappedUsers):
       ValueError: if an argument is out of range, or if `users` is no user model.
     """
 
+    users: UserModel
     horizon: float = 30.0
     kept: tuple[str, ...] = ()
     visit_steps: int | None = None
@@ -72,7 +98,8 @@ class ReturningUsers(WrappedUsers):
     daily_discount: float | None = None
 
     def check(self):
-        super().check()
+        if not isinstance(self.users, UserModel):
+            raise ValueError(f"users must be a UserModel, got {type(self.users).__name__}")
         if self.dtype not in (tf.float32, self.users.dtype):
             name = self.users.dtype.name
             raise ValueError(f"dtype must be that of users, {name}, got {self.dtype.name}")
@@ -236,6 +263,39 @@ class ReturningUsers(WrappedUsers):
             return tfd.Masked(departure, ~is_last, lambda d: tf.ones(d.batch_shape, d.dtype))
         ends = departure if is_last is None else departure | is_last
         return Given(tf.cast(ends, tf.int32), self.dtype)
+
+    # As the wrapped users.
+
+    def response(self, state, slate):
+        return self.users.response(state.user, slate)
+
+    def outcome(self, state, slate, draw):
+        return self.users.outcome(state.user, slate, draw)
+
+    def observe_response(self, response):
+        return self.users.observe_response(response)
+
+    def response_bounds(self):
+        return self.users.response_bounds()
+
+    def recorded_draw(self, slate, seen):
+        return self.users.recorded_draw(slate, seen)
+
+    def evidence(self, seen):
+        return self.users.evidence(seen)
+
+    def prepared(self, draw, fitted: Collection[str]):
+        inner = [name.removeprefix("users.") for name in fitted if name.startswith("users.")]
+        return self.users.prepared(draw, inner)
+
+    def likelihood(self, state, slate, seen):
+        return self.users.likelihood(state.user, slate, seen)
+
+    def turn_conditions(self, turn):
+        return self.users.turn_conditions(turn)
+
+    def check_documents(self, documents, slate_size):
+        self.users.check_documents(documents, slate_size)
 
     # What is seen.
 

@@ -9,10 +9,10 @@ import recsim_tf
 from recsim_tf.core.distributions import ReturnTime
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.dynamics import ReturningUsers
+from recsim_tf.environments.returning import ReturningUsers
 from recsim_tf.policies import random_policy
-from tests.dynamics.returning.world import Readers, ReturningReaders, readers
 from tests.dynamics.world import Moody, moody
+from tests.environments.returning.world import Readers, ReturningReaders, readers
 
 NUM_USERS, NUM_STEPS, HORIZON = 20, 60, 20.0
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf import dynamics
 from recsim_tf.core.distributions import uniform_ids
+from recsim_tf.environments.returning import ReturningUsers
 
 
 class ReaderState(NamedTuple):
@@ -48,7 +48,7 @@ class Readers(recsim_tf.UserModel):
         return {"taste": state.taste}
 
 
-class ReturningReaders(dynamics.ReturningUsers):
+class ReturningReaders(ReturningUsers):
     """Those who like much come back earlier, and less tired."""
 
     eagerness: Any = recsim_tf.parameter(0.5)

@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.dynamics.returning import Lifetimes, days_away, visits
+from recsim_tf.environments.returning import Lifetimes, days_away, visits
 from recsim_tf.policies import random_policy
-from tests.dynamics.returning.world import readers
 from tests.dynamics.world import moody
+from tests.environments.returning.world import readers
 
 NUM_USERS, NUM_DAYS = 30, 20
 

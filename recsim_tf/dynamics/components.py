@@ -1,0 +1,217 @@
+"""Draws that are kept, rows of tables, histories, Markov chains and recurrent cells.
+
+The constructors raise `ValueError` for an argument with a wrong shape or out of range.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import nests, validation
+from recsim_tf.core.distributions import logsumexp
+from recsim_tf.core.parameters import parameter
+from recsim_tf.dynamics.component import Component
+
+
+class Static(Component):
+    """A state that is drawn at the start and does not change.
+
+        Static(lambda num_rows: tfd.Normal(tf.zeros([num_rows]), 1.0))
+
+    The prior has no parameters to fit. For that, derive a class from `Component` whose
+    `initial_draws` reads its parameters.
+
+    Args:
+      prior: from a number of rows B to the distribution, of batch shape [B], of the state.
+
+    Raises:
+      ValueError: when it is drawn, if the prior gives no distribution.
+    """
+
+    prior: Callable[[int], tfd.Distribution]
+
+    def initial_draws(self, num_rows):
+        distribution = self.prior(num_rows)
+        if not isinstance(distribution, tfd.Distribution):
+            raise ValueError(f"prior must return a distribution, got {distribution}")
+        return distribution
+
+
+class FromTable(Component):
+    """A row of a table, which is picked at the start and kept. State: [B, F].
+
+    The draw is the position of the row, int32 [B], so a fit to a log without it sums over all rows
+    exactly. `FromTable(np.eye(n))` is one of n classes, one-hot.
+
+    Args:
+      table: [n, F].
+      logits: [n], of the probability of each row, such as `clustered_logits`; a number for equally
+        likely rows. -inf for never.
+    """
+
+    table: Any = parameter(rank=2)
+    logits: Any = parameter(0.0, rank=1, low=-np.inf)
+
+    def check(self):
+        shape = validation.table_shape("table", self.table)
+        if shape.rank < 2:
+            raise ValueError(f"table must have shape [n, F], got {shape}")
+        self.length = shape[-2]
+        validation.check_table("logits", self.logits, or_number=True, n=self.length)
+
+    def initial_draws(self, num_rows):
+        logits = self.per_user("logits", 2)
+        logits = tf.broadcast_to(logits, [*logits.shape[:-1], self.length])
+        return tfd.BatchBroadcast(tfd.Categorical(logits=logits), [num_rows])
+
+    def initial_state(self, draws, num_rows):
+        return nests.lookup(self.per_user("table", 3), draws, 2)
+
+
+def clustered_logits(clusters: Sequence[int], cluster_logits: Any = 0.0) -> np.ndarray:
+    """Logits of rows, [n], from those of their clusters: a cluster is picked, then one of its rows,
+    each equally likely.
+
+    Args:
+      clusters: ints [n], the cluster in [0, C) of each row; each has a row.
+      cluster_logits: [C], or a number for equally likely clusters.
+
+    Raises:
+      ValueError: if a cluster has no row, or there is another number of logits.
+    """
+    sizes = np.bincount(clusters)
+    if (sizes == 0).any() or np.shape(cluster_logits) not in ((), sizes.shape):
+        raise ValueError(
+            f"clusters must be of each of the {np.size(cluster_logits)} cluster_logits, got"
+            f" {list(sizes)} rows of each"
+        )
+    return (cluster_logits - np.log(sizes))[np.asarray(clusters)]
+
+
+class History(Component):
+    """The last k controls. State: [B, k, ...], the newest last; zeros where fewer came.
+
+    The control is float [B, ...]. `Where(Keep(), History(...))` records only some of the steps.
+
+    Args:
+      length: k.
+      shape: of the control of one row.
+    """
+
+    length: int
+    shape: tuple[int, ...] = ()
+
+    def check(self):
+        validation.check_count(length=self.length)
+        validation.check_sizes(shape=self.shape)
+
+    def initial_state(self, draws, num_rows):
+        return tf.zeros([num_rows, self.length, *self.shape], self.dtype)
+
+    def update(self, state, control, innovation):
+        self.check_control(control, self.dtype, nests.num_rows(state), *self.shape)
+        return tf.concat([state[:, 1:], control[:, tf.newaxis]], axis=1)
+
+
+class MarkovChain(Component):
+    """One of n states, which changes at random; controls may choose between tables of transitions.
+    State: one-hot [B, n].
+
+    The control is int32 [B], in [0, A), where there are several tables. A state that is relaxed to
+    weights [B, n] has the next state's distribution for these weights.
+
+    Args:
+      logits: [n, n], row i of the transitions from state i; or [A, n, n], a table for each control.
+        -inf for a transition that never happens.
+      initial_logits: [n], of the first state; a number for equally likely states.
+    """
+
+    logits: Any = parameter(rank=3, low=-np.inf)
+    initial_logits: Any = parameter(0.0, rank=1, low=-np.inf)
+
+    def check(self):
+        shape = validation.table_shape("logits", self.logits)
+        if shape.rank < 2 or shape[-1] != shape[-2]:
+            raise ValueError(f"logits must have shape [n, n] or [controls, n, n], got {shape}")
+        self.num_states, self.num_controls = shape[-1], shape[-3] if shape.rank > 2 else 1
+        states = {"num_states": self.num_states}
+        validation.check_table("initial_logits", self.initial_logits, or_number=True, **states)
+
+    def initial_draws(self, num_rows):
+        logits = self.per_user("initial_logits", 2)
+        logits = tf.broadcast_to(logits, [*logits.shape[:-1], self.num_states])
+        return tfd.BatchBroadcast(tfd.Categorical(logits=logits), [num_rows])
+
+    def initial_state(self, draws, num_rows):
+        return tf.one_hot(draws, self.num_states, dtype=self.dtype)
+
+    def innovation(self, state, control):
+        table = self.per_user("logits", 4)
+        if table.shape.rank == 2:
+            table = table[tf.newaxis]
+        if self.num_controls > 1:
+            self.check_control(control, tf.int32, nests.num_rows(state))
+            table = nests.lookup(table, control, 3)
+        else:
+            table = table[..., 0, :, :]
+        possible = state > 0
+        weights = tf.where(possible, tf.math.log(tf.where(possible, state, 1)), -np.inf)
+        # [B, n, n], from each state, the last axis, to each.
+        from_each = tf.linalg.matrix_transpose(tf.nn.log_softmax(table)) + weights[:, tf.newaxis]
+        return tfd.Categorical(logits=logsumexp(from_each))
+
+    def update(self, state, control, innovation):
+        return tf.one_hot(innovation, self.num_states, dtype=self.dtype)
+
+
+class Recurrent(Component):
+    """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), with the weights of Keras's
+    `GRUCell`, which are fitted, given priors and saved like other parameters. State: [B, H], zeros
+    at the start. The control is float [B, I].
+
+        cell = tf.keras.layers.GRUCell(4)
+        cell.build([None, 3])
+        Recurrent(*cell.get_weights())
+
+    Args:
+      kernel: [I, 3 H], of the inputs to update gate, reset gate and candidate state.
+      recurrent_kernel: [H, 3 H], of the state.
+      bias: [2, 3 H], of inputs and of state.
+    """
+
+    kernel: Any = parameter(rank=2)
+    recurrent_kernel: Any = parameter(rank=2)
+    bias: Any = parameter(rank=2)
+
+    def check(self):
+        gates = validation.table_length("recurrent_kernel", self.recurrent_kernel)
+        self.size = gates // 3
+        self.num_inputs = validation.table_shape("kernel", self.kernel)[-2]
+        columns = {"3 * size": gates}
+        validation.check_table("kernel", self.kernel, num_inputs=self.num_inputs, **columns)
+        validation.check_table("recurrent_kernel", self.recurrent_kernel, size=self.size, **columns)
+        validation.check_table("bias", self.bias, rows=2, **columns)
+
+    def initial_state(self, draws, num_rows):
+        return tf.zeros([num_rows, self.size], self.dtype)
+
+    def update(self, state, control, innovation):
+        self.check_control(control, self.dtype, nests.num_rows(state), self.num_inputs)
+        bias = self.per_user("bias", 3)
+        inputs = _times(control, self.per_user("kernel", 3)) + bias[..., 0, :]
+        states = _times(state, self.per_user("recurrent_kernel", 3)) + bias[..., 1, :]
+        update, reset, candidate = tf.split(inputs, 3, axis=-1)
+        state_update, state_reset, state_candidate = tf.split(states, 3, axis=-1)
+        kept = tf.sigmoid(update + state_update)
+        candidate = tf.tanh(candidate + tf.sigmoid(reset + state_reset) * state_candidate)
+        return kept * state + (1 - kept) * candidate
+
+
+def _times(vectors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Vectors [B, I] times a kernel [I, O] or [B, I, O]."""
+    if kernel.shape.rank == 2:
+        return tf.matmul(vectors, kernel)
+    return tf.linalg.matvec(kernel, vectors, transpose_a=True)
