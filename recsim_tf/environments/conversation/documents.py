@@ -37,7 +37,6 @@ class Items(DocumentModel):
       refinement: the logit of a refinement for each unit of an item's degree. It has a gradient
         through the `documents` part of `log_prob`.
       seed: of `factors`, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.

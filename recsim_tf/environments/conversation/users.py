@@ -104,7 +104,6 @@ class ConversationUsers(UserModel):
       are_replies_observed: whether agents see the symbols, clicks and dwell times of replies. If
         not, they hear the words of a `channel` alone.
       attribute_names: A names for people who read sessions, or () for numbers.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a shape is wrong or a number is out of range.

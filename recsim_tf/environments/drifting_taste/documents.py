@@ -45,7 +45,6 @@ class Catalogue(DocumentModel):
       ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of
         `Item`s. Agents then look the tables up themselves, and features are gathered for shown
         items only, [B, K, F] instead of [B, N, F].
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong; and where candidates are drawn,

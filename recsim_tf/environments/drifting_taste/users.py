@@ -57,7 +57,6 @@ class DriftingTasteUsers(UserModel):
       gain: how far a choice moves the drift.
       decay: in [0, 1], the part of the drift that is left after the next choice.
       choice_model: chooses by these scores. With the default a choice is certain.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if num_factors is no integer of at least 1, or a parameter is out of range.

@@ -69,7 +69,6 @@ class UtilityVideos(_Videos):
         0.1 a variance, but uses it as a standard deviation).
       video_length: watch time of a click, in the unit of the users' budget.
       topic_quality_means: float [T] or [B, T], replaces the linear table.
-      dtype: tf.float32 or tf.float64.
     """
 
     num_topics: int = 20
@@ -142,7 +141,6 @@ class PlainVideos(_Videos):
         is possible, as in RecSim.
       max_video_length: longest video.
       quality: of every video.
-      dtype: tf.float32 or tf.float64.
     """
 
     num_features: int = 20

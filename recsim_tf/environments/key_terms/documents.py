@@ -49,7 +49,6 @@ class KeyTermDocuments(DocumentModel):
       num_offered_arms: how many candidates are arms; with fewer candidates all are arms.
       features: [A + W, F], of arms, then of key-terms. None draws them by `draw_catalogue`.
       seed: of `features`, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.

@@ -56,7 +56,6 @@ class KeyTermUsers(UserModel):
     Args:
       num_features: F, at least 2.
       num_rounds: rounds of a session. A user of the source has 400 on average.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range.

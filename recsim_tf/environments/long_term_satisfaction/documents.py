@@ -23,7 +23,6 @@ class ClickbaitDocuments(DocumentModel):
 
     Args:
       show_kaleness: whether agents see 1 - c, as in RecSim's tutorial, instead of c.
-      dtype: tf.float32 or tf.float64.
     """
 
     show_kaleness: bool = False

@@ -66,7 +66,6 @@ class PageItems(DocumentModel):
       affinity_probs: [A + 1], probabilities of affinities from 0 to A; by default those of Open
         Bandit's random logs.
       seed: of `item_effect`, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range, a shape is wrong, or probabilities are numbers that

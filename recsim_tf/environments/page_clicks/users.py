@@ -52,7 +52,6 @@ class PageClickUsers(UserModel):
       intercept: the default gives a click rate of 0.45 %, that of Open Bandit's random logs.
       position_effect: [K], or a number for all positions.
       affinity_effect: the effect of a unit of log(1 + past clicks on the item).
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if the shapes disagree, or if the probabilities are numbers that do not sum to

@@ -18,7 +18,6 @@ class Films(DocumentModel):
 
     Args:
       num_films: D.
-      dtype: tf.float32 or tf.float64.
     """
 
     num_films: int = 300

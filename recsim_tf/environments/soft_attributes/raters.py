@@ -64,7 +64,6 @@ class AttributeRaters(UserModel):
       widths: [A], or a number for all attributes; positive.
       shifts: [A], or a number for all attributes.
       seed: an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.

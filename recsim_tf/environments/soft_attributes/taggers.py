@@ -93,7 +93,6 @@ class TaggingUsers(UserModel):
       choice_sharpness: of affinities.
       score_scale: standard deviation of the noise of scores.
       seed: of the catalogue, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.

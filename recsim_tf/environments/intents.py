@@ -1,4 +1,6 @@
-"""Users with an intent that nobody sees."""
+"""Intents: users whose intent nobody sees, and whose satisfaction falls where slates miss it. It is
+not registered.
+"""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -10,9 +12,34 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import validation
 from recsim_tf.core.distributions import gaussian_mixture
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.environments.intents.documents import IntentDocuments
+from recsim_tf.core.simulator import Simulator
+
+
+@gin.configurable
+class IntentDocuments(DocumentModel):
+    """Features N(0, feature_scale) of each document, as RecSim NG 0.1.2's `SimpleNormalRecommender`
+    shows them. A document is its features, [F].
+
+    Args:
+      num_features: F.
+      feature_scale: standard deviation of each feature.
+    """
+
+    num_features: int = 3
+    feature_scale: Any = parameter(0.5, above=0)
+
+    def check(self):
+        validation.check_count(num_features=self.num_features)
+
+    def candidates(self, num_corpora, num_candidates, corpus, user):
+        shape = [num_corpora, num_candidates, self.num_features]
+        scale = self.per_user("feature_scale", 3)
+        return tfd.Independent(tfd.Normal(tf.zeros(shape, self.dtype), scale), 2)
+
+    def observe(self, documents):
+        return documents
 
 
 class IntentState(NamedTuple):
@@ -40,7 +67,6 @@ class IntentUsers(UserModel):
       initial_satisfaction: before the first slate.
       noise: standard deviation of the satisfaction; RecSim NG's text says 0.1, its code 0.01.
       choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of 0.
-      dtype: tf.float32 or tf.float64.
     """
 
     num_features: int = 3
@@ -94,3 +120,25 @@ def _best(state, slate):
     lowest = tf.constant(affinity.dtype.min, affinity.dtype)
     best = tf.reduce_max(tf.where(slate.mask, affinity, lowest), axis=1)
     return tf.where(tf.reduce_any(slate.mask, axis=1), best, tf.zeros_like(best))
+
+
+@gin.configurable
+def intents(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Users whose intent nobody sees, RecSim NG 0.1.2's demonstration of learning with latent
+    variables.
+
+    Observation: `user` [B, 0], nothing; `documents` [B, N, F]; `response` has `clicked` [B, K].
+    Reward: number of choices, 0 or 1.
+
+    Args:
+      users, documents: the models, by default `IntentUsers()` and `IntentDocuments()` of the dtype.
+      **simulator: further arguments of `Simulator`; by default slates of all 4 documents.
+    """
+    users = users or IntentUsers(dtype=dtype)
+    documents = documents or IntentDocuments(dtype=dtype)
+    return Simulator(users, documents, **{"slate_size": 4, "num_candidates": 4, **simulator})

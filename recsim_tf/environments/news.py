@@ -1,5 +1,6 @@
-"""Documents of the news: articles that appear, age, and are clicked by all users of a world."""
+"""The news: articles appear and age, and the clicks of all users tell which are good."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import gin
@@ -7,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf import choice
 from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import candidate_ids
-from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.simulator import Simulator
 
 
 class InitialDraw(NamedTuple):
@@ -79,7 +82,6 @@ class Newsroom(DocumentModel):
       rhythm: of arrivals over a day, in [0, 1].
       day_length: in steps.
       discount: of clicks and impressions, in [0, 1].
-      dtype: tf.float32 or tf.float64.
     """
 
     num_articles: int = 60
@@ -190,3 +192,94 @@ class Newsroom(DocumentModel):
             "topic": tfd.Independent(topic, 1),
             "quality": tfd.Independent(tfd.Normal(loc, scale), 1),
         }
+
+
+class Response(NamedTuple):
+    """Response to a slate."""
+
+    clicked: tf.Tensor  # [B, K], 1 at the chosen position
+    cluster_id: tf.Tensor  # int32 [B, K]: the topics shown
+
+
+@gin.configurable
+class Readers(UserModel):
+    """Users who choose an article by taste[topic] + quality + freshness * 2^(-age / half_life).
+
+    The taste for each topic is drawn from N(0, taste_scale) and stays. Agents do not see it. Nobody
+    leaves.
+
+    Args:
+      num_topics: T, as of the documents.
+      taste_scale: see above.
+      freshness: what a new article gains.
+      half_life: steps in which half of that gain is lost.
+      choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of
+        3.
+    """
+
+    num_topics: int = 8
+    taste_scale: Any = parameter(0.5, above=0)
+    freshness: Any = parameter(1.0)
+    half_life: Any = parameter(24.0, above=0)
+    choice_model: choice.ChoiceModel = dataclasses.field(
+        default_factory=lambda: choice.MultinomialLogit(no_click_mass=3.0)
+    )
+
+    def check_documents(self, documents, slate_size):
+        if isinstance(documents, Newsroom) and documents.num_topics != self.num_topics:
+            raise ValueError(
+                f"documents must have the num_topics={self.num_topics} of users, got"
+                f" {documents.num_topics}"
+            )
+
+    def initial_draws(self, num_users):
+        scale = tf.broadcast_to(self.per_user("taste_scale", 2), [num_users, self.num_topics])
+        return tfd.Independent(tfd.Normal(tf.zeros_like(scale), scale), 1)
+
+    def response(self, state, slate):
+        article = slate.documents
+        fresh = 2.0 ** (-article.age / self.per_user("half_life", 2))
+        scores = nests.take(state, article.cluster_id) + article.quality
+        return self.choice_model(scores + self.per_user("freshness", 2) * fresh, slate.mask)
+
+    def outcome(self, state, slate, draw):
+        clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
+        return Response(clicked, slate.documents.cluster_id)
+
+    def observe(self, state):
+        """Nothing: [B, 0]."""
+        return state[:, :0]
+
+    def response_bounds(self):
+        return Response(Bounds(0.0, 1.0), Bounds(0, self.num_topics - 1))
+
+
+@gin.configurable
+def news(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """The news, "News-v0": articles appear and age in a world of users, whose clicks tell agents
+    which ones are good.
+
+    Observation: `user` [B, 0], nothing. `documents` has the `cluster_id` int32 [B, N] (the topic),
+    and `age`, `clicks` and `impressions` [B, N], the last two of all users of the world. `response`
+    to the last slate has `clicked` [B, K] and `cluster_id` int32 [B, K]. Reward: number of clicks,
+    0 or 1. Users do not leave: the time limit truncates a session. A candidate is a place for
+    articles, so position n may hold another article in the next step.
+
+        simulator = recsim_tf.make("News-v0")
+        state = simulator.reset(num_users=400, seed=0)  # two worlds
+
+    Args:
+      users, documents: the models, by default `Readers()` and `Newsroom()` of the dtype.
+      **simulator: further arguments of `Simulator`; by default worlds of 200 users, slates of 3 of
+        all articles, and ten days of 24 steps.
+    """
+    users, documents = users or Readers(dtype=dtype), documents or Newsroom(dtype=dtype)
+    sizes = {"slate_size": 3, "max_steps": 240, "resample_documents": False}
+    if isinstance(documents, Newsroom):
+        sizes |= {"num_candidates": documents.num_articles, "users_per_world": 200}
+    return Simulator(users, documents, **{**sizes, **simulator})

@@ -1,5 +1,5 @@
-"""Users of interest exploration: hidden affinities to topics, which depend on a hidden type and do
-not change.
+"""Interest exploration: users have hidden, static affinities to topics, and the topic of higher
+quality draws most clicks at first.
 
 Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
 "RecSim" (arXiv 1909.04847).
@@ -15,9 +15,77 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.environments.interest_exploration.documents import TopicDocuments
+from recsim_tf.core.simulator import Simulator
+
+
+class Document(NamedTuple):
+    """Documents; leading axes [B, N] or [B, K]."""
+
+    cluster_id: tf.Tensor  # int32 [...], the topic
+    quality: tf.Tensor  # [...], positive
+
+
+@gin.configurable
+class TopicDocuments(DocumentModel):
+    """Documents of T topics with log-normal qualities: RecSim 0.2.4's `IETopicDocumentSampler`,
+    with its defaults.
+
+    The topic is drawn from `topic_distribution`, the quality from LogNormal(quality_loc[topic],
+    quality_scale[topic]). As in RecSim, which calls them mean and standard deviation of the
+    quality, these are the parameters of the underlying normal: by default the mean qualities are
+    exp(0.805) = 2.24 and exp(0.205) = 1.23. Agents see both attributes.
+
+    The parameters may be numbers, tensors or variables, also [B, T], and have gradients through the
+    `documents` part of `log_prob`.
+
+    Args:
+      topic_distribution: [T], probabilities of the topics.
+      quality_loc: [T] or a number for all topics, mean of the logarithm of the quality.
+      quality_scale: [T] or a number, standard deviation of the logarithm of the quality.
+
+    Raises:
+      ValueError: if the lengths disagree, or if the probabilities are numbers that do not sum to
+        one.
+    """
+
+    topic_distribution: Any = parameter((0.2, 0.8), rank=1, are_probabilities=True)
+    quality_loc: Any = parameter((0.8, 0.2), rank=1)
+    quality_scale: Any = parameter((0.1, 0.1), rank=1, low=0)
+
+    def check(self):
+        topics = {"num_topics": self.num_topics}
+        validation.check_table("topic_distribution", self.topic_distribution, **topics)
+        validation.check_table("quality_loc", self.quality_loc, or_number=True, **topics)
+        validation.check_table("quality_scale", self.quality_scale, or_number=True, **topics)
+
+    @property
+    def num_topics(self) -> int:
+        """T."""
+        return validation.table_length("topic_distribution", self.topic_distribution)
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        del corpus, user
+        probs = self.per_user("topic_distribution", 3)
+        topics = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users, num_candidates])
+
+        def quality(cluster_id):
+            loc, scale = (
+                self.entries(name, cluster_id, [self.num_topics])
+                for name in ("quality_loc", "quality_scale")
+            )
+            return tfd.Independent(tfd.LogNormal(loc, scale), 1)
+
+        return tfd.JointDistributionNamed(
+            Document(cluster_id=tfd.Independent(topics, 1), quality=quality)
+        )
+
+    def observe(self, documents):
+        return documents
+
+    def observation_bounds(self):
+        return Document(cluster_id=Bounds(0, self.num_topics - 1), quality=Bounds(0.0, None))
 
 
 class InitialDraw(NamedTuple):
@@ -157,3 +225,39 @@ class InterestExplorationUsers(UserModel):
             quality=Bounds(0.0, None),
             cluster_id=Bounds(0, self.num_topics - 1),
         )
+
+
+@gin.configurable
+def interest_exploration(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    max_steps: int | None = 27000,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Interest exploration, "InterestExploration-v1": the user's tastes are hidden, and the topic
+    of higher quality hides them further.
+
+    Observation: `user` [B, 0], nothing. `documents` has the topic `cluster_id` int32 [B, N] in
+    [0, T) and the `quality` [B, N] of each. `response` to the last slate has `clicked` [B, K],
+    `quality` [B, K] and `cluster_id` int32 [B, K]. Reward: number of clicks, 0 or 1. Users do not
+    leave: the time limit truncates a session.
+
+        simulator = recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=15)
+        state = simulator.reset(num_users=1000, seed=0)
+
+    With the defaults, as in RecSim, it is nearly optimal to show documents of high quality. There
+    is more to explore if the types differ more in `InterestExplorationUsers.affinity_loc`.
+
+    Args:
+      users, documents: the models, by default `InterestExplorationUsers()` and
+        `TopicDocuments()` of the dtype.
+      max_steps: time limit of a session (the default of RecSim 0.2.4's runner), None for no limit.
+      **simulator: further arguments of `Simulator`.
+    """
+    return Simulator(
+        users or InterestExplorationUsers(dtype=dtype),
+        documents or TopicDocuments(dtype=dtype),
+        max_steps=max_steps,
+        **simulator,
+    )
