@@ -22,6 +22,8 @@ from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.core import random, validation
 from recsim_tf.core.explanations import Explained
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import FRACTION, NONE, POSITIVE, check_numbers
 
 
 class FullSlateQLoss(NamedTuple):
@@ -102,10 +104,10 @@ class FullSlateQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         checks.require_slates(name, action_spec)
-        checks.require_fraction(gamma=gamma)
-        checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
-        checks.require_positive(reward_scale_factor=reward_scale_factor)
-        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        check_numbers(FRACTION, gamma=gamma)
+        check_numbers(Range(above=0, high=1), target_update_tau=target_update_tau)
+        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
+        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
         validation.check_count(target_update_period=target_update_period)
         checks.require_learning_rate(optimizer)
         if gradient_clipping is not None and replicas.number() > 1:

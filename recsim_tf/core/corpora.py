@@ -1,12 +1,11 @@
-"""Whose corpora there are: one for each user, or one for each world of users."""
+"""Corpora: one for each user, or one for each world of users."""
 
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from recsim_tf.core import nests, random
-from recsim_tf.core.models import DocumentModel
+from recsim_tf.core import nests
 from recsim_tf.core.types import Nest, SimulatorState, Slate
 
 # The fields of states and draws with a row for each corpus; the others have one for each user.
@@ -170,29 +169,3 @@ class SharedCorpora(OwnCorpora):
         """[W, U, ...] of [B, ...]."""
         num_users, *shape = leaf.shape
         return tf.reshape(leaf, [self.number(num_users), self.size(num_users), *shape])
-
-
-def reads_state(documents: DocumentModel) -> bool:
-    """Whether what users meet of documents is computed from the state of their corpus."""
-    if not documents.has_state:
-        return False
-    read = []
-
-    @tf.function(autograph=False)
-    def met():
-        seed = random.as_seed(0)
-        start = documents.initial_draws(1)
-        corpus = documents.initial_state(() if start is None else random.sample(start, seed), 1)
-        candidates = random.sample(documents.candidates(1, 1, corpus, NOBODY), seed)
-        state = tf.nest.map_structure(tf.identity, corpus)
-        read.extend(leaf.op for leaf in tf.nest.flatten(state))
-        described = documents.describe(candidates, state)
-        reveal = documents.reveal(described)
-        hidden = () if reveal is None else random.sample(reveal, seed)
-        return documents.show(described, hidden)
-
-    # All operations before the result.
-    found = [leaf.op for leaf in met.get_concrete_function().graph.outputs]
-    for operation in found:
-        found += [each.op for each in operation.inputs if each.op not in found]
-    return any(operation in found for operation in read)

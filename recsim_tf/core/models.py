@@ -260,6 +260,9 @@ class DocumentModel(Dynamics):
 
     # Whether the users of a world share a corpus.
     shared = False
+    # Whether the documents that users meet are computed from the corpus state, where there is one.
+    # A log of single sessions can be scored only where a shared corpus has this False.
+    shows_state = True
 
     def initial_draws(self, num_corpora: int) -> tfd.Distribution | None:
         """The distribution, of batch shape [num_corpora], of the draws that make corpora differ at

@@ -1,11 +1,9 @@
 """Components: one part of a state, how it starts and how it changes; and branches between two."""
 
-from typing import Any
-
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests
+from recsim_tf.core import nests, validation
 from recsim_tf.core.distributions.joint import joint, masked, part
 from recsim_tf.core.models import Dynamics
 from recsim_tf.core.types import Nest
@@ -104,7 +102,7 @@ class Restart(Component):
     component: Component
 
     def check(self):
-        _check_component("component", self.component)
+        validation.check_type("component", self.component, Component)
 
     def initial_draws(self, num_rows):
         return self.component.initial_draws(num_rows)
@@ -144,8 +142,8 @@ class Where(Component):
     otherwise: Component
 
     def check(self):
-        _check_component("then", self.then)
-        _check_component("otherwise", self.otherwise)
+        validation.check_type("then", self.then, Component)
+        validation.check_type("otherwise", self.otherwise, Component)
         if isinstance(self.then, Keep) and isinstance(self.otherwise, Keep):
             raise ValueError("otherwise must be another component than Keep() where then is Keep()")
 
@@ -187,11 +185,6 @@ class Where(Component):
         condition, inner = control
         self.check_control(condition, tf.bool, nests.num_rows(state))
         return condition, inner
-
-
-def _check_component(name: str, value: Any) -> None:
-    if not isinstance(value, Component):
-        raise ValueError(f"{name} must be a Component, got {type(value).__name__}")
 
 
 def _described(state: Nest) -> Nest:

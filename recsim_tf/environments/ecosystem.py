@@ -105,6 +105,7 @@ class Providers(DocumentModel):
     viability: Any = parameter(1.0, low=0)
 
     shared = True
+    shows_state = False  # Agents see the lead of a provider, and users do not.
 
     def check(self):
         shape = validation.table_shape("means", self.means)

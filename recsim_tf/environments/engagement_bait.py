@@ -176,12 +176,8 @@ class BaitedUsers(UserModel):
         validation.check_count(num_features=self.num_features, num_videos=self.num_videos)
 
     def check_documents(self, documents, slate_size):
-        if not isinstance(documents, BaitVideos):
-            return
-        for name in ("num_features", "num_videos"):
-            own, other = getattr(self, name), getattr(documents, name)
-            if own != other:
-                raise ValueError(f"documents must have the {name}={own} of users, got {other}")
+        if isinstance(documents, BaitVideos):
+            validation.check_same(self, documents, "num_features", "num_videos")
 
     def initial_draws(self, num_users):
         loc = tf.zeros([num_users, self.num_features], self.dtype)

@@ -82,11 +82,8 @@ class IntentUsers(UserModel):
         validation.check_count(num_features=self.num_features)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, IntentDocuments) and documents.num_features != self.num_features:
-            raise ValueError(
-                f"documents must have the num_features={self.num_features} of users, got"
-                f" {documents.num_features}"
-            )
+        if isinstance(documents, IntentDocuments):
+            validation.check_same(self, documents, "num_features")
 
     def initial_draws(self, num_users):
         centres = tf.eye(self.num_features, dtype=self.dtype)

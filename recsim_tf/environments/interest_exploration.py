@@ -152,11 +152,8 @@ class InterestExplorationUsers(UserModel):
             validation.check_table(name, table, **types, num_topics=self.num_topics)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, TopicDocuments) and documents.num_topics != self.num_topics:
-            raise ValueError(
-                f"documents must have the num_topics={self.num_topics} of users, got"
-                f" {documents.num_topics}"
-            )
+        if isinstance(documents, TopicDocuments):
+            validation.check_same(self, documents, "num_topics")
 
     @property
     def num_user_types(self) -> int:

@@ -226,11 +226,8 @@ class Readers(UserModel):
     )
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, Newsroom) and documents.num_topics != self.num_topics:
-            raise ValueError(
-                f"documents must have the num_topics={self.num_topics} of users, got"
-                f" {documents.num_topics}"
-            )
+        if isinstance(documents, Newsroom):
+            validation.check_same(self, documents, "num_topics")
 
     def initial_draws(self, num_users):
         scale = tf.broadcast_to(self.per_user("taste_scale", 2), [num_users, self.num_topics])

@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.ranges import Range
 
 Scaling: TypeAlias = float | tf.Tensor
@@ -156,6 +156,5 @@ ALGORITHMS: dict[str, BanditAlgorithm] = {"ucb1": ucb1, "kl_ucb": kl_ucb, "thomp
 
 def bandit_algorithm(name: str) -> BanditAlgorithm:
     """The algorithm of that name: "ucb1", "kl_ucb" or "thompson"."""
-    if name not in ALGORITHMS:
-        raise ValueError(f"bandit algorithm must be one of {', '.join(ALGORITHMS)}, got {name!r}")
+    validation.check_one_of(ALGORITHMS, **{"bandit algorithm": name})
     return ALGORITHMS[name]

@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from recsim_tf.core import validation
+
 # (weights [B, N], no_click_weight [B], advantages [B, N], slate_size) -> slate int32 [B, K]
 SlateOptimizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]
 
@@ -180,6 +182,5 @@ OPTIMIZERS: dict[str, SlateOptimizer] = {
 
 def slate_optimizer(name: str) -> SlateOptimizer:
     """The optimiser of that name: "top_k", "greedy" or "exact"."""
-    if name not in OPTIMIZERS:
-        raise ValueError(f"slate optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}")
+    validation.check_one_of(OPTIMIZERS, **{"slate optimizer": name})
     return OPTIMIZERS[name]

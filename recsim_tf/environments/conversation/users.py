@@ -208,11 +208,7 @@ class ConversationUsers(UserModel):
             )
         if not isinstance(documents, Items):
             return
-        if documents.num_factors != self.num_factors:
-            raise ValueError(
-                f"documents must have the num_factors={self.num_factors} of users, got"
-                f" {documents.num_factors}"
-            )
+        validation.check_same(self, documents, "num_factors")
         if documents.directions is not None:
             num_attributes = validation.table_shape("directions", documents.directions)[-3]
             if num_attributes != self.num_attributes:

@@ -76,11 +76,8 @@ class DriftingTasteUsers(UserModel):
             validation.check_table(name, self._value(name), or_number=True, **factors)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, Catalogue) and documents.num_factors != self.num_factors:
-            raise ValueError(
-                f"documents must have the num_factors={self.num_factors} of users, got"
-                f" {documents.num_factors}"
-            )
+        if isinstance(documents, Catalogue):
+            validation.check_same(self, documents, "num_factors")
 
     def initial_draws(self, num_users):
         shape = [num_users, self.num_factors]

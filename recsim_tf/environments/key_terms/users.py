@@ -69,11 +69,8 @@ class KeyTermUsers(UserModel):
         validation.check_count(num_rounds=self.num_rounds)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, KeyTermDocuments) and documents.num_features != self.num_features:
-            raise ValueError(
-                f"documents must have the num_features={self.num_features} of users, got"
-                f" {documents.num_features}"
-            )
+        if isinstance(documents, KeyTermDocuments):
+            validation.check_same(self, documents, "num_features")
 
     def initial_draws(self, num_users):
         zeros = tf.zeros([num_users, self.num_features - 1], self.dtype)

@@ -98,8 +98,7 @@ class ReturningUsers(UserModel):
     daily_discount: float | None = None
 
     def check(self):
-        if not isinstance(self.users, UserModel):
-            raise ValueError(f"users must be a UserModel, got {type(self.users).__name__}")
+        validation.check_type("users", self.users, UserModel)
         if self.dtype not in (tf.float32, self.users.dtype):
             name = self.users.dtype.name
             raise ValueError(f"dtype must be that of users, {name}, got {self.dtype.name}")

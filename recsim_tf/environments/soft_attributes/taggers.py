@@ -16,7 +16,7 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
 from recsim_tf.environments.conversation.attributes import in_sense
-from recsim_tf.environments.soft_attributes.catalogue import catalogue
+from recsim_tf.environments.soft_attributes.films import catalogue
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.

@@ -1,4 +1,4 @@
-"""Users of long-term satisfaction: clickbait engages them now, and makes them less satisfied later.
+"""Long-term satisfaction: clickbait engages more at once and satisfies less in the long run.
 
 Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
 "RecSim" (arXiv 1909.04847), and, with the options of `LongTermSatisfactionUsers.tutorial`, in
@@ -14,13 +14,53 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import nests
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.simulator import Simulator
 
 # RecSim cuts the engagement that is observed, but not the one that is rewarded.
 _MAX_OBSERVED_ENGAGEMENT = 100.0
 # The noise of observed satisfaction lies in [-1, 1].
 _MAX_NOISE = 1.0
+
+
+class Document(NamedTuple):
+    """Documents; leading axes [B, N] or [B, K]."""
+
+    clickbait: tf.Tensor  # [...], in [0, 1]
+
+
+@gin.configurable
+class ClickbaitDocuments(DocumentModel):
+    """Documents with a uniform clickbait score c, RecSim 0.2.4's `LTSDocumentSampler`; agents see
+    c, or the kaleness 1 - c.
+
+    Args:
+      show_kaleness: whether agents see 1 - c, as in RecSim's tutorial, instead of c.
+    """
+
+    show_kaleness: bool = False
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        del corpus, user
+        return tfd.Independent(
+            tfd.Uniform(
+                tf.zeros([num_users, num_candidates], self.dtype), tf.constant(1, self.dtype)
+            ),
+            1,
+        )
+
+    def describe(self, draw, corpus):
+        del corpus
+        return Document(clickbait=draw)
+
+    def observe(self, documents):
+        """One feature of each document, [B, N, 1]."""
+        feature = 1 - documents.clickbait if self.show_kaleness else documents.clickbait
+        return feature[..., tf.newaxis]
+
+    def observation_bounds(self):
+        return Bounds(0.0, 1.0)
 
 
 class Draws(NamedTuple):
@@ -89,7 +129,6 @@ class LongTermSatisfactionUsers(UserModel):
       choice_model: None, or chooses by the scores c.
       observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the
         noise with which agents see satisfaction.
-      dtype: tf.float32, or tf.float64 for gradient checks.
 
     Raises:
       ValueError: if a parameter is out of range.
@@ -232,3 +271,40 @@ def engagement_reward(response: Response) -> tf.Tensor:
     that is not consumed.
     """
     return tf.reduce_sum(response.engagement, axis=-1)
+
+
+@gin.configurable
+def long_term_satisfaction(
+    tutorial: bool = False,
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    reward_fn=engagement_reward,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and makes
+    everything engage less later.
+
+    Observation: `user` [B, 0], nothing. `documents` has the clickbait in [0, 1], [B, N, 1].
+    `response` to the last slate has `clicked` [B, K] and `engagement` [B, K], clipped to [0, 100].
+    Reward: engagement, not clipped. The user consumes position 0, so the other positions have no
+    effect. A session ends when the time budget is spent, after 60 steps.
+
+        simulator = recsim_tf.make("LongTermSatisfaction-v1", slate_size=1)
+        state = simulator.reset(num_users=1000, seed=0)
+
+    `tutorial=True` is the variant of RecSim's tutorial: the user chooses from the whole slate,
+    `user` [B, 1] is the satisfaction with noise, and `documents` [B, N, 1] has the kaleness, 1 -
+    clickbait.
+
+    Args:
+      tutorial: whether the default models are those of RecSim's tutorial.
+      users, documents: the models, by default `LongTermSatisfactionUsers` and
+        `ClickbaitDocuments` of the dtype.
+      reward_fn, **simulator: further arguments of `Simulator`.
+    """
+    if users is None:
+        kind = LongTermSatisfactionUsers
+        users = kind.tutorial(dtype=dtype) if tutorial else kind(dtype=dtype)
+    documents = documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype)
+    return Simulator(users, documents, reward_fn=reward_fn, **simulator)
