@@ -6,12 +6,12 @@ from recsim_tf.dynamics.component import Component, Keep, Restart, Where
 from recsim_tf.dynamics.components import (
     FromTable,
     History,
+    LinearGaussian,
     MarkovChain,
     Recurrent,
     Static,
     clustered_logits,
 )
-from recsim_tf.dynamics.linear_gaussian import LinearGaussian
 from recsim_tf.dynamics.paths import Paths, paths, paths_log_prob
 from recsim_tf.dynamics.users import ComponentUsers
 

@@ -1,4 +1,4 @@
-"""Components: one part of a state, how it starts and how it changes; and branches between two."""
+"""The base of components, one part of a state each, and branches between two of them."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -133,9 +133,6 @@ class Where(Component):
     Args:
       then: the component where the condition holds.
       otherwise: the component elsewhere.
-
-    Raises:
-      ValueError: if a branch is no component, or if both are `Keep()`.
     """
 
     then: Component
