@@ -138,12 +138,6 @@ class ChoiceDistribution(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.shape(self._scores)[:-1]
 
-    def _event_shape(self):
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self):
-        return tf.constant([], tf.int32)
-
     def _log_prob(self, value):
         chosen = tf.equal(value[..., tf.newaxis], tf.range(self.slate_size + 1))
         inside = (value >= 0) & (value <= self.slate_size)

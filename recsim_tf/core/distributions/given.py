@@ -29,12 +29,6 @@ class Given(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.shape(self.value)
 
-    def _event_shape(self):
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self):
-        return tf.constant([], tf.int32)
-
     def _log_prob(self, value):
         return tf.zeros_like(value, self._log_prob_dtype)
 
