@@ -49,7 +49,6 @@ class _SlateDqnAgent(dqn_agent.DqnAgent):
         return super()._compute_q_values(time_steps, actions, training)
 
     def _compute_next_q_values(self, next_time_steps, info):
-        del info
         q_values, _ = self._target_q_network(
             next_time_steps.observation, step_type=next_time_steps.step_type
         )
@@ -138,12 +137,10 @@ class FullSlateQAgent(tf_agent.TFAgent):
         build(optimizer, network.trainable_weights)
 
         def greedy(observation, policy_state, seed):
-            del seed
             q, _ = network(observation)
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
         def explain(observation, policy_state, seed):
-            del policy_state, seed
             return explain_slates(network(observation)[0], self._table.slates)
 
         explained = Explained(greedy, explain)

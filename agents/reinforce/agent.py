@@ -208,7 +208,6 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for
         whole sessions, play no part.
         """
-        del returns
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         actor_state, value_state = self._networks.states(first_state(experience))
         valid = tf.cast(~steps.is_boundary(), tf.float32)

@@ -256,12 +256,10 @@ class SlateQAgent(tf_agent.TFAgent):
             return values.best_slate(self._serving_slates, self._slate_size)
 
         def act(observation, policy_state, seed):
-            del seed
             values, policy_state = self._step(networks, observation, policy_state)
             return best_slate(values), policy_state
 
         def explain(observation, policy_state, seed):
-            del seed
             values, _ = self._step(networks, observation, policy_state)
             return explanation(self._in_units_of_reward(values), best_slate(values))
 

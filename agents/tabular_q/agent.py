@@ -179,16 +179,13 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf.gather(self._table, self.cells.of_slates(observation, self.slates))
 
     def _greedy(self, observation, policy_state, seed):
-        del seed
         best = tf.argmax(self._q_values(observation), axis=0, output_type=tf.int32)
         return tf.gather(self.slates, best), policy_state
 
     def _explain(self, observation, policy_state, seed):
-        del policy_state, seed
         return explain_slates(self.q_values(observation), self.slates)
 
     def _least_visited(self, observation, policy_state, seed):
-        del seed
         counts = tf.gather(self._counts, self.cells.of_slates(observation, self.slates))
         return (
             tf.gather(self.slates, tf.argmin(counts, axis=0, output_type=tf.int32)),
@@ -249,7 +246,6 @@ class TabularQAgent(tf_agent.TFAgent):
         return self._loss_info(errors, values, valid)
 
     def _loss(self, experience, weights=None, training: bool = False):
-        del training
         _check_no_weights(weights)
         _, errors, values, valid = self._transitions(experience)
         return self._loss_info(errors, values, valid)

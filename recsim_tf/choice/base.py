@@ -62,7 +62,6 @@ class ChoiceModel(Model, abc.ABC):
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor | None) -> list[tuple[tf.Tensor, str]]:
         """(condition, message) pairs that `validate` checks; the scores are finite."""
-        del scores, mask
         return []
 
     def _of(self, name: str, scores: tf.Tensor) -> tf.Tensor:

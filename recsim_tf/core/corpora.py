@@ -53,7 +53,6 @@ class OwnCorpora:
         Raises:
           ValueError: if the users do not fill whole worlds.
         """
-        del num_users
         return 1
 
     def number(self, num_users: int) -> int:
@@ -66,7 +65,6 @@ class OwnCorpora:
 
     def of_users(self, nest: Nest, num_users: int) -> Nest:
         """What each user has of their corpus: a nest [B, ...] of one of [W, ...]."""
-        del num_users
         return nest
 
     def take(self, nest: Nest, positions: tf.Tensor) -> Nest:
@@ -83,7 +81,6 @@ class OwnCorpora:
 
     def met(self, slate: Slate, response: Nest, in_session: tf.Tensor) -> tuple[Slate, Nest]:
         """What corpora see of slates and responses, nests of [B, ...]; `in_session` is bool [B]."""
-        del in_session
         return slate, response
 
     def ended(self, done: tf.Tensor) -> tf.Tensor:
@@ -96,7 +93,6 @@ class OwnCorpora:
 
     def at_first_users(self, values: tf.Tensor, num_users: int) -> tf.Tensor:
         """[B]: the values [W] of corpora, each at the first of its users; zero at the others."""
-        del num_users
         return values
 
     def keep_ended(self, state: SimulatorState, next_state: SimulatorState) -> SimulatorState:

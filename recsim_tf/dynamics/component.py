@@ -36,26 +36,22 @@ class Component(Dynamics):
         """The distribution, of batch shape [num_rows], of the draws that make rows differ at the
         start; None where they start alike.
         """
-        del num_rows
         return None
 
     def initial_state(self, draws: Nest, num_rows: int) -> Nest:
         """Maps initial draws (() where there are none) to the state, a nest of [num_rows, ...]; by
         default the draws themselves.
         """
-        del num_rows
         return draws
 
     def innovation(self, state: Nest, control: Nest) -> tfd.Distribution | None:
         """The distribution, of batch shape [B], of the noise in the update, or None where the
         update has none.
         """
-        del state, control
         return None
 
     def update(self, state: Nest, control: Nest, innovation: Nest) -> Nest:
         """Maps state, control and innovation draw (() where there is none) to the next state."""
-        del control, innovation
         return state
 
     def check_control(

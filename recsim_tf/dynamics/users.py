@@ -62,7 +62,6 @@ class ComponentUsers(UserModel):
         """What drives the components, by name, nests of [B, ...]; a component that is left out has
         the control (). By default all are.
         """
-        del state, slate, response
         return {}
 
     def initial_draws(self, num_users):

@@ -66,7 +66,6 @@ class TopicDocuments(DocumentModel):
         return validation.table_length("topic_distribution", self.topic_distribution)
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         probs = self.per_user("topic_distribution", 3)
         topics = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users, num_candidates])
 
@@ -206,7 +205,6 @@ class InterestExplorationUsers(UserModel):
         return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
     def outcome(self, state, slate, draw):
-        del state
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         return Response(
             clicked=clicked, quality=slate.documents.quality, cluster_id=slate.documents.cluster_id

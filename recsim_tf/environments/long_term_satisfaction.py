@@ -42,7 +42,6 @@ class ClickbaitDocuments(DocumentModel):
     show_kaleness: bool = False
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return tfd.Independent(
             tfd.Uniform(
                 tf.zeros([num_users, num_candidates], self.dtype), tf.constant(1, self.dtype)
@@ -51,7 +50,6 @@ class ClickbaitDocuments(DocumentModel):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return Document(clickbait=draw)
 
     def observe(self, documents):
@@ -184,7 +182,6 @@ class LongTermSatisfactionUsers(UserModel):
         )
 
     def outcome(self, state, slate, draw):
-        del state
         position, engagement = (
             (tf.zeros_like(draw, tf.int32), draw) if self.choice_model is None else draw
         )
@@ -195,7 +192,6 @@ class LongTermSatisfactionUsers(UserModel):
         """The noise of the exposure and, where agents see the satisfaction, the noise of its next
         observation.
         """
-        del slate, response
         num_users = nests.batch_size(state)
         exposure = tfd.Normal(tf.zeros([num_users], self.dtype), self.per_user("innovation_stddev"))
         return self._with_noise(exposure, num_users)

@@ -92,10 +92,9 @@ class ReturnVisitsUsers(ReturningUsers):
         return weight / (1 - prob + weight)
 
     def restart(self, state):
-        del state
+        return None
 
     def next_visit(self, state, days, draws):
-        del draws
         memory = self.per_user("daily_memory") ** days
         budget = tf.broadcast_to(self.users.per_user("time_budget"), days.shape)
         return state.user._replace(

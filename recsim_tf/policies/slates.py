@@ -67,7 +67,6 @@ def largest(scores: tf.Tensor, slate_size: int) -> tf.Tensor:
 
 def top_k_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
     """The K candidates of largest v_i a_i, best first; ties go to the lower position."""
-    del no_click_weight
     return tf.math.top_k(weights * advantages, slate_size).indices
 
 
@@ -109,11 +108,9 @@ def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Ten
     solve = (_round_in_groups if many else _round)(weights, no_click_weight, advantages, slate_size)
 
     def rising(guess, slate, value):
-        del slate
         return tf.reduce_any(value > guess)
 
     def improve(guess, slate, value):
-        del guess
         slate, improved = solve(value)
         return value, slate, tf.maximum(value, improved)
 

@@ -108,7 +108,6 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         """Scores [B, M] of key-terms [B, M, F], for a round with arms [B, N, F]; by default all
         are equal.
         """
-        del belief, arms
         return tf.zeros_like(key_terms[:, :, 0])
 
     def initial_state(self, num_users: int) -> BanditState:
@@ -121,7 +120,6 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         self, observation: Observation, policy_state: BanditState, seed
     ) -> tuple[tf.Tensor, BanditState]:
         """Slates int32 [B, 1], and the policy state with the last response learned."""
-        del seed
         response = observation.response
         belief = self.learn(
             policy_state.belief,

@@ -81,7 +81,6 @@ class ConLinUCB(OneRidgeBandit):
         return self.questions
 
     def key_term_scores(self, belief, arms, key_terms):
-        del arms
         return squared_norms(key_terms, belief.inverse)
 
 

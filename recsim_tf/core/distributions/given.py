@@ -33,11 +33,9 @@ class Given(CustomDistribution):
         return tf.zeros_like(value, self._log_prob_dtype)
 
     def _sample_n(self, n, seed=None):
-        del seed
         return tf.repeat(self.value[tf.newaxis], n, axis=0)
 
 
 @random.sample.register
 def _(distribution: Given, seed):
-    del seed
     return distribution.value

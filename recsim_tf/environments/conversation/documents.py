@@ -69,7 +69,6 @@ class Items(DocumentModel):
                 )
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus
         if num_candidates == self.num_items:
             ids = tf.tile(tf.range(self.num_items)[tf.newaxis], [num_users, 1])
             return tfd.Independent(tfd.Deterministic(ids), 1)
@@ -89,7 +88,6 @@ class Items(DocumentModel):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return Item(
             item_id=draw,
             bias=self.entries("bias", draw, [self.num_items]),

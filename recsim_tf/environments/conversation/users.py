@@ -342,7 +342,6 @@ class ConversationUsers(UserModel):
         )
 
     def update(self, state, slate, response, innovation):
-        del innovation
         query = slate.query
         endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
         liked = tf.sigmoid(self.utility(state, slate.documents)[:, 0]) - 0.5

@@ -79,7 +79,6 @@ class Catalogue(DocumentModel):
                 raise ValueError("popularity must be positive for some item, got zeros alone")
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return candidate_ids(
             self.num_items,
             num_users,
@@ -90,11 +89,9 @@ class Catalogue(DocumentModel):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return draw if self.ids_only else self._items(draw)
 
     def show(self, documents, hidden):
-        del hidden
         return self._items(documents) if self.ids_only else documents
 
     def observe(self, documents):

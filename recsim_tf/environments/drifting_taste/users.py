@@ -98,14 +98,12 @@ class DriftingTasteUsers(UserModel):
         return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
     def outcome(self, state, slate, draw):
-        del state
         return Response(
             clicked=tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype),
             item_id=slate.documents.item_id,
         )
 
     def update(self, state, slate, response, innovation):
-        del innovation
         clicked = response.clicked[:, :, tf.newaxis]
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
         # Where nothing is chosen nothing decays; written with click weights, so that it takes

@@ -107,11 +107,9 @@ class UtilityVideos(_Videos):
         ) * tf.constant(rising, self.dtype)
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return uniform_ids(self.num_topics, num_users, num_candidates, self.dtype)
 
     def describe(self, draw, corpus):
-        del corpus
         features = tf.one_hot(draw, self.num_topics, dtype=self.dtype)
         length = tf.broadcast_to(self.per_user("video_length", 2), draw.shape)
         quality = nests.lookup(self.mean_quality(), draw, rank=1)
@@ -160,7 +158,6 @@ class PlainVideos(_Videos):
             )
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         low = tf.fill(
             [num_users, num_candidates, self.num_features],
             tf.constant(self.min_feature_value, self.dtype),
@@ -173,7 +170,6 @@ class PlainVideos(_Videos):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return Video(
             features=draw.features,
             # RecSim leaves the topic out, which breaks its own environment; the largest feature
@@ -184,7 +180,6 @@ class PlainVideos(_Videos):
         )
 
     def show(self, documents, hidden):
-        del hidden
         return ShownVideo(
             documents.features,
             documents.cluster_id,

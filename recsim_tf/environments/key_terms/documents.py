@@ -87,7 +87,6 @@ class KeyTermDocuments(DocumentModel):
         return num_arms, num_candidates - num_arms
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return OfferedIds(
             self.num_arms,
             self.num_key_terms,
@@ -97,7 +96,6 @@ class KeyTermDocuments(DocumentModel):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return Candidate(
             item_id=draw,
             is_key_term=tf.cast(draw >= self.num_arms, self.dtype),

@@ -102,7 +102,6 @@ class KeyTermUsers(UserModel):
         return tfd.Independent(tfd.Bernoulli(probs=probs), 1)
 
     def outcome(self, state, slate, draw):
-        del state
         shown = tf.cast(slate.mask, self.dtype)
         liked, documents = tf.cast(draw, self.dtype), slate.documents
         asked = shown * documents.is_key_term
@@ -115,7 +114,6 @@ class KeyTermUsers(UserModel):
         )
 
     def update(self, state, slate, response, innovation):
-        del innovation
         recommended = tf.reduce_any(slate.mask & (response.asked == 0), axis=-1)
         return state._replace(rounds=state.rounds + tf.cast(recommended, tf.int32))
 

@@ -143,11 +143,9 @@ class PageItems(DocumentModel):
         return validation.table_length("affinity_probs", self.affinity_probs) - 1
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return uniform_ids(self.num_items, num_users, num_candidates, self.dtype)
 
     def describe(self, draw, corpus):
-        del corpus
         categories = tf.gather(tf.constant(self.categories, tf.int32), draw)
         numeric = tf.gather(tf.constant(self.numeric), draw)
         appeal = (

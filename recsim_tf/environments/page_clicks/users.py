@@ -114,11 +114,9 @@ class PageClickUsers(UserModel):
         return tfd.Independent(tfd.Bernoulli(logits=tf.where(slate.mask, logits, _NEVER)), 1)
 
     def outcome(self, state, slate, draw):
-        del state
         return Response(clicked=tf.cast(draw, self.dtype), item_id=slate.documents.item.item_id)
 
     def recorded_draw(self, slate, seen):
-        del slate
         return tf.cast(seen.clicked, tf.int32)
 
     def observe(self, state):

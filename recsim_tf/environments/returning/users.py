@@ -132,7 +132,6 @@ class ReturningUsers(UserModel):
         Args:
           state: in which the visit ended.
         """
-        del state
         return self.per_user("churn_prob")
 
     def restart(self, state: ReturningState) -> tfd.Distribution | None:
@@ -153,7 +152,6 @@ class ReturningUsers(UserModel):
           days: [B], since then; 0 in rows that nobody reads.
           draws: of `restart`, () where there are none.
         """
-        del days
         begun = self.users.initial_state(draws)
         if not self.kept:
             return begun

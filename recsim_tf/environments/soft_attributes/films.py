@@ -70,7 +70,6 @@ class Films(DocumentModel):
         validation.check_count(num_films=self.num_films)
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         if num_candidates == self.num_films:
             ids = tf.tile(tf.range(self.num_films)[tf.newaxis], [num_users, 1])
             return tfd.Independent(tfd.Deterministic(ids), 1)
