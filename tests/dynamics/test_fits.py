@@ -10,7 +10,6 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import dynamics
 from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
@@ -22,12 +21,11 @@ from recsim_tf.fitting import (
     sample_sessions,
     session_log_prob,
 )
-from recsim_tf.fitting.estimate.scores import session_scores
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from tests.dynamics.world import moody
+from tests.dynamics.world import Documents, moody
 from tests.fitting.sessions import rollout
 
 POSITIVE = Parameter(0.5, "positive")
@@ -54,15 +52,6 @@ def test_parameters_of_several_components_are_found(observed):
         assert estimate.standard_error < 0.06, name
 
 
-def test_a_number_keeps_its_meaning_with_as_many_sessions_as_features(observed):
-    simulator, log = observed
-    parameters = {"users.taste.gain": Parameter(0.3), "users.taste.transition": Parameter(0.9)}
-    fitted = FittedSimulator(simulator, parameters)
-    found = session_scores(LogLikelihood(fitted, log.take([0, 1]), 2))
-    expected = [LogLikelihood(fitted, log.take([row]), 1).total()[1] for row in range(2)]
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
-
-
 def test_the_segments_that_a_log_lacks_are_summed_out(observed):
     simulator, complete = observed
     latent = complete._replace(initial=complete.initial._replace(segment=()))
@@ -76,19 +65,8 @@ def test_the_segments_that_a_log_lacks_are_summed_out(observed):
     np.testing.assert_allclose(found, np.logaddexp(*by_segment), rtol=1e-9)
 
 
-class Blanks(DocumentModel):
-    """Documents that do not matter."""
-
-    def candidates(self, num_users, num_candidates, corpus, user):
-        zeros = tf.zeros([num_users, num_candidates], self.dtype)
-        return tfd.Independent(tfd.Normal(zeros, tf.ones([], self.dtype)), 1)
-
-    def observe(self, documents):
-        return documents
-
-
 def blank(users):
-    return Simulator(users, Blanks(dtype=tf.float64), slate_size=1, num_candidates=1)
+    return Simulator(users, Documents(dtype=tf.float64), slate_size=1, num_candidates=1)
 
 
 class Walker(dynamics.ComponentUsers):
