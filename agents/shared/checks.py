@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recsim_tf.core import turns
 from recsim_tf.core.types import Nest, Turn
-from recsim_tf.core.validation import NOT_NEGATIVE, check_numbers
+from recsim_tf.core.validation import NOT_NEGATIVE
 
 
 def require_slates(name: str, action_spec: Nest) -> None:
@@ -33,5 +33,4 @@ def require_learning_rate(optimizer: tf.keras.optimizers.Optimizer) -> None:
     with tf.init_scope():
         rate = tf.convert_to_tensor(rate)
     if tf.get_static_value(rate) is not None:
-        name = f"learning_rate of {type(optimizer).__name__}"
-        check_numbers(NOT_NEGATIVE, **{name: float(rate)})
+        NOT_NEGATIVE.check_number(f"learning_rate of {type(optimizer).__name__}", float(rate))

@@ -178,7 +178,9 @@ def table_length(name: str, table) -> int:
     return shape[-1]
 
 
-def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
+def check_table(
+    name: str, table: Any, or_number: bool = False, **axes: int | None
+) -> tf.TensorShape:
     """Checks the shape of a table of parameters.
 
     Args:
@@ -187,7 +189,10 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
         may come before them. After an axis of users, an axis may have length 1: one number for all
         of its entries.
       or_number: whether it may be one number.
-      **axes: name and length of each axis, in order.
+      **axes: name and length of each axis, in order; None for any length.
+
+    Returns:
+      The shape without the axis of users; [] for a number.
 
     Raises:
       ValueError: if the shape is another one.
@@ -195,15 +200,18 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
     expected = list(axes.values())
     shape = table_shape(name, table)
     if or_number and not shape.rank:
-        return
+        return shape
     for_each_user = shape.rank == len(expected) + 1
     fits = all(
-        found == length or (for_each_user and found == 1)
+        length in (found, None) or (for_each_user and found == 1)
         for found, length in zip(shape[-len(expected) :], expected, strict=False)
     )
     if not (fits and (for_each_user or shape.rank == len(expected))):
-        described = ", ".join(f"{axis}={length}" for axis, length in axes.items())
+        described = ", ".join(
+            axis if length is None else f"{axis}={length}" for axis, length in axes.items()
+        )
         raise ValueError(f"{name} must have shape [{described}], or one for each user, got {shape}")
+    return shape[-len(expected) :]
 
 
 def check_probabilities(name: str, probabilities) -> None:

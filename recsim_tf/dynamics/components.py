@@ -55,10 +55,7 @@ class FromTable(Component):
     logits: Any = parameter(0.0, rank=1, low=-np.inf)
 
     def check(self):
-        shape = validation.table_shape("table", self.table)
-        if shape.rank < 2:
-            raise ValueError(f"table must have shape [n, F], got {shape}")
-        self.length = shape[-2]
+        self.length, _ = validation.check_table("table", self.table, n=None, F=None)
         validation.check_table("logits", self.logits, or_number=True, n=self.length)
 
     def initial_draws(self, num_rows):
@@ -186,12 +183,11 @@ class Recurrent(Component):
     bias: Any = parameter(rank=2)
 
     def check(self):
-        gates = validation.table_length("recurrent_kernel", self.recurrent_kernel)
-        self.size = gates // 3
-        self.num_inputs = validation.table_shape("kernel", self.kernel)[-2]
-        columns = {"3 * size": gates}
-        validation.check_table("kernel", self.kernel, num_inputs=self.num_inputs, **columns)
-        validation.check_table("recurrent_kernel", self.recurrent_kernel, size=self.size, **columns)
+        name, table = "recurrent_kernel", self.recurrent_kernel
+        self.size = validation.table_length(name, table) // 3
+        columns = {"3 * size": 3 * self.size}
+        validation.check_table(name, table, size=self.size, **columns)
+        self.num_inputs, _ = validation.check_table("kernel", self.kernel, inputs=None, **columns)
         validation.check_table("bias", self.bias, rows=2, **columns)
 
     def initial_state(self, draws, num_rows):

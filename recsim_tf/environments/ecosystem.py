@@ -108,10 +108,8 @@ class Providers(DocumentModel):
     shows_state = False  # Agents see the lead of a provider, and users do not.
 
     def check(self):
-        shape = validation.table_shape("means", self.means)
-        if shape.rank < 2:
-            raise ValueError(f"means must have shape [P, F], got {shape}")
-        self.num_providers, self.num_features = shape[-2:]
+        shape = validation.check_table("means", self.means, P=None, F=None)
+        self.num_providers, self.num_features = shape
 
     def initial_state(self, draws, num_corpora):
         nothing = tf.zeros([num_corpora, self.num_providers], self.dtype)

@@ -308,7 +308,7 @@ FAULTS = {
     "lower triangular": lambda: LinearGaussian(2, noise=np.ones([2, 2])),
     "noise must be given to draw states": lambda: LinearGaussian(2, centred=True),
     r"logits must have shape \[n, n\]": lambda: MarkovChain([[0.0, 1.0]]),
-    r"kernel must have shape \[num_inputs=4, 3 \* size=12\]": lambda: dynamics.Recurrent(
+    r"kernel must have shape \[inputs, 3 \* size=12\]": lambda: dynamics.Recurrent(
         np.ones([4, 9]), np.ones([4, 12]), np.ones([2, 12])
     ),
     r"control of History must be float32 \[2, 3\], got float32 \(2, 4\)": lambda: History(

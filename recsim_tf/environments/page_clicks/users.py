@@ -65,14 +65,8 @@ class PageClickUsers(UserModel):
     affinity_effect: Any = parameter(0.0)
 
     def check(self):
-        validation.table_length("feature_probs", self.feature_probs)
-        shape = validation.table_shape("feature_probs", self.feature_probs)
-        if shape.rank < 2:
-            raise ValueError(
-                f"feature_probs must have shape [F, C], or one for each user, got {shape}"
-            )
+        validation.check_table("feature_probs", self.feature_probs, F=None, C=None)
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
-        validation.check_table("feature_probs", self.feature_probs, **axes)
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
 
     def check_documents(self, documents, slate_size):
