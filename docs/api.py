@@ -17,7 +17,7 @@ import pdoc
 MODULES = (
     "recsim_tf",
     *(f"recsim_tf.{name}" for name in recsim_tf._PACKAGES if name != "choice"),
-    "recsim_tf.dynamics.returning",
+    "recsim_tf.environments.returning",
     "recsim_tf.fitting.logs",
     "recsim_tf.policies.elicitation",
 )

@@ -108,9 +108,7 @@ class DocumentArms(Arms):
         }
 
     def slate(self, arm, observation):
-        del observation
         return arm[:, tf.newaxis]
 
     def arm(self, slate, observation):
-        del observation
         return slate[:, 0]

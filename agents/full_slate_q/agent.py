@@ -22,6 +22,8 @@ from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.core import random, validation
 from recsim_tf.core.explanations import Explained
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import FRACTION, NONE, POSITIVE, check_numbers
 
 
 class FullSlateQLoss(NamedTuple):
@@ -47,7 +49,6 @@ class _SlateDqnAgent(dqn_agent.DqnAgent):
         return super()._compute_q_values(time_steps, actions, training)
 
     def _compute_next_q_values(self, next_time_steps, info):
-        del info
         q_values, _ = self._target_q_network(
             next_time_steps.observation, step_type=next_time_steps.step_type
         )
@@ -102,10 +103,10 @@ class FullSlateQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         checks.require_slates(name, action_spec)
-        checks.require_fraction(gamma=gamma)
-        checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
-        checks.require_positive(reward_scale_factor=reward_scale_factor)
-        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        check_numbers(FRACTION, gamma=gamma)
+        check_numbers(Range(above=0, high=1), target_update_tau=target_update_tau)
+        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
+        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
         validation.check_count(target_update_period=target_update_period)
         checks.require_learning_rate(optimizer)
         if gradient_clipping is not None and replicas.number() > 1:
@@ -136,12 +137,10 @@ class FullSlateQAgent(tf_agent.TFAgent):
         build(optimizer, network.trainable_weights)
 
         def greedy(observation, policy_state, seed):
-            del seed
             q, _ = network(observation)
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
         def explain(observation, policy_state, seed):
-            del policy_state, seed
             return explain_slates(network(observation)[0], self._table.slates)
 
         explained = Explained(greedy, explain)

@@ -56,7 +56,6 @@ class FullSlateQNetwork(network.Network):
         self._layers_above = perceptron(hidden_units[1:], 1, "slate")
 
     def call(self, observation, step_type=(), network_state=(), training=False):
-        del step_type, training
         documents = self._encoder.documents(observation.documents)
         hidden = self._user_layer(self._encoder.user(observation))[:, tf.newaxis, :]
         for position, layer in enumerate(self._position_layers):

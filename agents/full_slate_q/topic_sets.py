@@ -65,7 +65,6 @@ class TopicSetQNetwork(network.Network):
         self._set_layers = perceptron(hidden_units, len(sets), "set")
 
     def call(self, observation, step_type=(), network_state=(), training=False):
-        del step_type, training
         topics = tf.gather(_topics(observation), self._slates, axis=1)
         return (
             tf.gather(self._set_values(observation), self._numbers(topics), batch_dims=1),

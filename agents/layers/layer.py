@@ -30,7 +30,6 @@ class Layer:
 
     def check(self, simulator: SessionSource) -> None:
         """Raises `ValueError` if the layer does not suit the environment below."""
-        del simulator
 
     def action_format(self, below: ActionFormat) -> ActionFormat:
         """What the agent chooses, from what the environment below takes; by default the same.
@@ -47,34 +46,28 @@ class Layer:
           observation_spec: of the environment below, for one user.
           actions: of the agent.
         """
-        del observation_spec, actions
         return ()
 
     def observation_spec(self, observation_spec: Observation, actions: ActionFormat) -> Observation:
         """Specs of what the agent sees of one user; arguments as of `memory_spec`."""
-        del actions
         return observation_spec
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
         """The memory [B, ...] after the environment below showed an observation, before the agent
         chooses.
         """
-        del observation
         return memory
 
     def augment(self, memory: Nest, observation: Observation) -> Observation:
         """What the agent sees."""
-        del memory
         return observation
 
     def act(self, memory: Nest, observation: Observation, action: Nest) -> tuple[Nest, Nest]:
         """The memory after the agent chose an action, and the action that is taken instead."""
-        del observation
         return memory, action
 
     def cost(self, memory: Nest, observation: Observation, action: Nest) -> tf.Tensor | None:
         """What is taken off the agent's reward for choosing this action, float32 [B], or None for
         nothing.
         """
-        del memory, observation, action
         return None

@@ -7,10 +7,10 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.agents.shared import checks
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.validation import POSITIVE, check_numbers
 from recsim_tf.policies.clicks import counts_spec, update_counts
 from recsim_tf.policies.fields import response_clusters
 from recsim_tf.policies.observations import UserWithStatistics
@@ -142,7 +142,7 @@ class ClusterClickStatistics(SufficientStatistics):
     """
 
     def __init__(self, unit: float = 1.0):
-        checks.require_positive(unit=unit)
+        check_numbers(POSITIVE, unit=unit)
         self._unit = unit
 
     def memory_spec(self, observation_spec, actions):

@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.agents.shared import checks
 from recsim_tf.core import nests, turns, validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core.validation import FRACTION, NOT_NEGATIVE, check_numbers
 from recsim_tf.policies.observations import UserWithLastSlate
 
 
@@ -52,7 +52,7 @@ class TemporalAggregation(Layer):
 
     def __init__(self, aggregation_period: int, gamma: float = 1.0):
         validation.check_at_least(1, aggregation_period=aggregation_period)
-        checks.require_fraction(gamma=gamma)
+        check_numbers(FRACTION, gamma=gamma)
         self.steps_per_decision = aggregation_period
         self.gamma = gamma
 
@@ -114,7 +114,7 @@ class SwitchingCost(Layer):
     """
 
     def __init__(self, switching_cost: float = 1.0, same: Comparison = close):
-        checks.require_not_negative(switching_cost=switching_cost)
+        check_numbers(NOT_NEGATIVE, switching_cost=switching_cost)
         self._cost = switching_cost
         self._same = same
 

@@ -26,6 +26,7 @@ from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, ha
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
@@ -117,10 +118,10 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         train_step_counter: tf.Variable | None = None,
         name: str = "ReinforceSlateAgent",
     ):
-        checks.require_positive(reward_scale_factor=reward_scale_factor)
-        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
-        checks.require_not_negative(value_estimation_loss_coef=value_estimation_loss_coef)
-        checks.require_not_negative(checks.SCHEDULE, entropy_regularization=entropy_regularization)
+        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
+        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
+        check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=value_estimation_loss_coef)
+        check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=entropy_regularization)
         checks.require_learning_rate(optimizer)
         returns = returns or LambdaReturns()
         super().__init__(
@@ -207,7 +208,6 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for
         whole sessions, play no part.
         """
-        del returns
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         actor_state, value_state = self._networks.states(first_state(experience))
         valid = tf.cast(~steps.is_boundary(), tf.float32)

@@ -10,9 +10,9 @@ import dataclasses
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums
 from recsim_tf.core import validation
+from recsim_tf.core.validation import NONE, POSITIVE, check_numbers
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -32,7 +32,7 @@ class ImportanceWeights:
     normalize: bool = False
 
     def __post_init__(self):
-        checks.require_positive(checks.NONE, cap=self.cap)
+        check_numbers(POSITIVE, NONE, cap=self.cap)
 
     def __call__(self, log_prob, behaviour_log_prob, valid) -> tf.Tensor:
         """Weights [...] from log-probabilities [...]; `valid` [...] as for `normalized_weights`."""
@@ -51,7 +51,7 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
     Returns:
       Weights [...].
     """
-    checks.require_positive(checks.NONE, cap=cap)
+    check_numbers(POSITIVE, NONE, cap=cap)
     weights = tf.exp(log_prob - behaviour_log_prob)
     return tf.stop_gradient(weights if cap is None else tf.minimum(weights, cap))
 

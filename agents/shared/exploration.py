@@ -8,10 +8,10 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
-from recsim_tf.agents.shared import checks
 from recsim_tf.core import random, validation
 from recsim_tf.core.explanations import Explained, explanation_of
 from recsim_tf.core.types import Policy, initial_policy_state
+from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers
 from recsim_tf.policies.random import uniform_slate
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.
@@ -33,7 +33,7 @@ def epsilon_greedy(
     Raises:
       ValueError: for a number outside [0, 1].
     """
-    checks.require_fraction(checks.SCHEDULE, epsilon=epsilon)
+    check_numbers(FRACTION, SCHEDULE, epsilon=epsilon)
     if not callable(epsilon) and epsilon == 0:
         return greedy
 
@@ -72,9 +72,7 @@ class Exploration:
     eval_epsilon: Epsilon = 0.0
 
     def __post_init__(self):
-        checks.require_fraction(
-            checks.SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon
-        )
+        check_numbers(FRACTION, SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon)
 
     def policies(
         self,
@@ -139,7 +137,7 @@ def linearly_decaying_epsilon(
     Raises:
       ValueError: for an argument out of range.
     """
-    checks.require_fraction(final_epsilon=final_epsilon)
+    check_numbers(FRACTION, final_epsilon=final_epsilon)
     validation.check_at_least(0, warmup_steps=warmup_steps)
     validation.check_at_least(1, decay_steps=decay_steps)
     decay = tf.keras.optimizers.schedules.PolynomialDecay(

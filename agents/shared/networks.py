@@ -75,12 +75,10 @@ class SlateNetwork(network.Network):
         self._sees_users = remembers is None or has_content(observation_spec.user)
 
     def create_variables(self, input_tensor_spec=None, **kwargs):
-        del input_tensor_spec, kwargs
         if not self.built:
             self(fields.zeros(self._observation_spec))
 
     def call(self, observation, step_type=(), network_state=(), training=False):
-        del training
         outer = self._outer(observation)
         frames = observation if len(outer) == 1 else nests.merge_outer(observation)
         users = [self._users(frames)] if self._sees_users else []

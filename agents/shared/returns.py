@@ -6,8 +6,8 @@ import gin
 import tensorflow as tf
 from tf_agents.utils import value_ops
 
-from recsim_tf.agents.shared import checks
 from recsim_tf.core import validation
+from recsim_tf.core.validation import FRACTION, check_numbers
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -31,7 +31,7 @@ class LambdaReturns:
 
     def __post_init__(self):
         validation.check_at_least(1, num_steps=self.num_steps)
-        checks.require_fraction(gamma=self.gamma, td_lambda=self.td_lambda)
+        check_numbers(FRACTION, gamma=self.gamma, td_lambda=self.td_lambda)
 
 
 def lambda_advantages(rewards, discounts, values, continues, td_lambda) -> tf.Tensor:

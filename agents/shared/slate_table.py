@@ -23,11 +23,8 @@ def all_slates(num_candidates: int, slate_size: int, ordered: bool = True) -> np
     Raises:
       ValueError: if there are more than 20,000, or for a slate_size out of range.
     """
-    validation.check_count(num_candidates=num_candidates, slate_size=slate_size)
-    if slate_size > num_candidates:
-        raise ValueError(
-            f"slate_size must be in [1, num_candidates={num_candidates}], got {slate_size}"
-        )
+    validation.check_count(num_candidates=num_candidates)
+    validation.check_slate_size(slate_size, num_candidates)
     num_slates = (
         math.perm(num_candidates, slate_size) if ordered else math.comb(num_candidates, slate_size)
     )

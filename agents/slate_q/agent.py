@@ -27,7 +27,9 @@ from recsim_tf.agents.slate_q.session_network import SessionQNetwork
 from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explained
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import NONE, POSITIVE, check_numbers, check_one_of
 from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
@@ -150,17 +152,17 @@ class SlateQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         checks.require_slates(name, action_spec)
-        checks.require_fraction(above_zero=True, target_update_tau=target_update_tau)
-        checks.require_fraction(checks.NONE, above_zero=True, average_tau=average_tau)
-        checks.require_positive(reward_scale_factor=reward_scale_factor)
-        checks.require_positive(checks.NONE, gradient_clipping=gradient_clipping)
+        check_numbers(Range(above=0, high=1), target_update_tau=target_update_tau)
+        check_numbers(Range(above=0, high=1), NONE, average_tau=average_tau)
+        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
+        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
         validation.check_count(target_update_period=target_update_period)
         checks.require_learning_rate(optimizer)
         validation.check_fields("responses", time_step_spec.observation.response, "clicked")
         self.targets = targets or SlateQTargets()
         self._values_sessions = isinstance(network, SessionQNetwork)
         if self._values_sessions:
-            checks.require_one_of(("differential",), target=self.targets.target)
+            check_one_of(("differential",), target=self.targets.target)
         self._target_slates = slate_optimizer(self.targets.slates)
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
@@ -254,12 +256,10 @@ class SlateQAgent(tf_agent.TFAgent):
             return values.best_slate(self._serving_slates, self._slate_size)
 
         def act(observation, policy_state, seed):
-            del seed
             values, policy_state = self._step(networks, observation, policy_state)
             return best_slate(values), policy_state
 
         def explain(observation, policy_state, seed):
-            del seed
             values, _ = self._step(networks, observation, policy_state)
             return explanation(self._in_units_of_reward(values), best_slate(values))
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.networks import (
     ItemPerceptron,
@@ -15,6 +14,7 @@ from recsim_tf.agents.shared.networks import (
     perceptron,
 )
 from recsim_tf.core.types import Observation
+from recsim_tf.core.validation import check_one_of
 
 
 class ChoiceValueNetwork(SlateNetwork, abc.ABC):
@@ -48,7 +48,7 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
         memory: Memory | None = None,
     ):
         super().__init__(observation_spec, name, memory)
-        checks.require_one_of(("learned", "zero"), no_click=no_click)
+        check_one_of(("learned", "zero"), no_click=no_click)
         self._relative = relative
 
     @property

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q.targets import SlateQTargets
+from recsim_tf.core.validation import check_one_of
 
 # RecSim's TS, GS, OS serve and its TT, GT, OT are in the target; what it calls optimal is exact
 # here. Its myopic agents have gamma 0. By name: serving slates, and arguments of the targets.
@@ -32,7 +32,7 @@ def preset_arguments(name: str) -> dict[str, Any]:
     Raises:
       ValueError: for an unknown name, with the known ones.
     """
-    checks.require_one_of(PRESETS, preset=name)
+    check_one_of(PRESETS, preset=name)
     serving_slates, targets = _PRESETS[name]
     arguments: dict[str, Any] = {
         "serving_slates": serving_slates,

@@ -6,8 +6,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf import replicas
-from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.returns import LambdaReturns
+from recsim_tf.core.validation import FRACTION, check_numbers, check_one_of
 
 TARGETS = ("sarsa", "myopic", "q_learning", "differential")
 CLOCKS = ("steps", "rewards")
@@ -47,11 +47,11 @@ class SlateQTargets(LambdaReturns):
 
     def __post_init__(self):
         super().__post_init__()
-        checks.require_one_of(TARGETS, target=self.target)
-        checks.require_one_of(CLOCKS, clock=self.clock)
+        check_one_of(TARGETS, target=self.target)
+        check_one_of(CLOCKS, clock=self.clock)
         if self.clock == "rewards":
-            checks.require_one_of(("differential",), target=self.target)
-        checks.require_fraction(session_return_tau=self.session_return_tau)
+            check_one_of(("differential",), target=self.target)
+        check_numbers(FRACTION, session_return_tau=self.session_return_tau)
 
 
 class SessionReturn(tf.Module):

@@ -17,6 +17,7 @@ from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
+from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
 
@@ -108,9 +109,9 @@ class TabularQAgent(tf_agent.TFAgent):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
         checks.require_slates(name, action_spec)
-        checks.require_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
-        checks.require_fraction(gamma=gamma, exploration_temperature=exploration_temperature)
-        checks.require_fraction(checks.SCHEDULE, learning_rate=learning_rate)
+        check_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
+        check_numbers(FRACTION, gamma=gamma, exploration_temperature=exploration_temperature)
+        check_numbers(FRACTION, SCHEDULE, learning_rate=learning_rate)
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self.slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
         self.cells = cells or SlateCells(time_step_spec.observation, slate_size)
@@ -178,16 +179,13 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf.gather(self._table, self.cells.of_slates(observation, self.slates))
 
     def _greedy(self, observation, policy_state, seed):
-        del seed
         best = tf.argmax(self._q_values(observation), axis=0, output_type=tf.int32)
         return tf.gather(self.slates, best), policy_state
 
     def _explain(self, observation, policy_state, seed):
-        del policy_state, seed
         return explain_slates(self.q_values(observation), self.slates)
 
     def _least_visited(self, observation, policy_state, seed):
-        del seed
         counts = tf.gather(self._counts, self.cells.of_slates(observation, self.slates))
         return (
             tf.gather(self.slates, tf.argmin(counts, axis=0, output_type=tf.int32)),
@@ -248,7 +246,6 @@ class TabularQAgent(tf_agent.TFAgent):
         return self._loss_info(errors, values, valid)
 
     def _loss(self, experience, weights=None, training: bool = False):
-        del training
         _check_no_weights(weights)
         _, errors, values, valid = self._transitions(experience)
         return self._loss_info(errors, values, valid)

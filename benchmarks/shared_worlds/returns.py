@@ -21,7 +21,7 @@ from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Policy
-from recsim_tf.dynamics.returning import Lifetimes
+from recsim_tf.environments.returning import Lifetimes
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment

@@ -298,7 +298,6 @@ class _RolloutPolicy:
         return self._policy.get_initial_state(num_users)
 
     def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
-        del seed
         num_users = nests.batch_size(observation)
         step_type = tf.fill([num_users], ts.StepType.MID)
         time_step = ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation)

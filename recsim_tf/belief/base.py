@@ -41,8 +41,7 @@ class Belief(tf.Module, abc.ABC):
 
     def __init__(self, users: UserModel, num_particles: int):
         super().__init__()
-        if not isinstance(users, UserModel):
-            raise ValueError(f"users must be a UserModel, got {type(users).__name__}")
+        validation.check_type("users", users, UserModel)
         for name, value in users.parameters().items():
             shape = validation.table_shape(name, value)
             if shape.rank == users.parameter_spec(name).rank + 1:

@@ -8,6 +8,8 @@ R. All functions are pure and differentiable, and run under XLA.
 
 import tensorflow as tf
 
+from recsim_tf.core import validation
+
 # Values that differ by less than rounding count as equal, so that eager, graph and XLA choose the
 # same candidate.
 _TIE = 1e-6
@@ -58,8 +60,7 @@ def recommendation_set(weights: tf.Tensor, utilities: tf.Tensor, slate_size: int
       ValueError: if slate_size is out of range.
     """
     num_candidates = utilities.shape[-1]
-    if not 1 <= slate_size <= num_candidates:
-        raise ValueError(f"slate_size must be in [1, {num_candidates}], got {slate_size}")
+    validation.check_slate_size(slate_size, num_candidates)
     values = expected_utility(weights, utilities)
     used = tf.zeros_like(values, tf.bool)
     best, slate = None, []

@@ -197,12 +197,6 @@ class Alternatives(CustomDistribution):
             shape = tf.broadcast_dynamic_shape(shape, tf.shape(branch)[:-1])
         return shape
 
-    def _event_shape(self):
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self):
-        return tf.constant([], tf.int32)
-
     def _log_prob(self, value):
         # A gather, since XLA computes a concatenation anew for each term of a sum over it.
         log_probs = self.log_probs

@@ -62,7 +62,6 @@ class ChoiceModel(Model, abc.ABC):
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor | None) -> list[tuple[tf.Tensor, str]]:
         """(condition, message) pairs that `validate` checks; the scores are finite."""
-        del scores, mask
         return []
 
     def _of(self, name: str, scores: tf.Tensor) -> tf.Tensor:
@@ -137,12 +136,6 @@ class ChoiceDistribution(CustomDistribution):
 
     def _batch_shape_tensor(self):
         return tf.shape(self._scores)[:-1]
-
-    def _event_shape(self):
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self):
-        return tf.constant([], tf.int32)
 
     def _log_prob(self, value):
         chosen = tf.equal(value[..., tf.newaxis], tf.range(self.slate_size + 1))

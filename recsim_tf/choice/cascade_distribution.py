@@ -100,10 +100,6 @@ class CascadeDistribution(CustomDistribution):
         shape = tf.TensorShape([self.slate_size])
         return self._event(shape, shape)
 
-    def _event_shape_tensor(self):
-        shape = tf.constant([self.slate_size])
-        return self._event(shape, shape)
-
     def _log_prob(self, value):
         if self._purchase_scores is None:
             clicked, purchased = value, tf.zeros_like(value)

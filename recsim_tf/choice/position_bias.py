@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.choice.cascade import first_click
 from recsim_tf.choice.multinomial import MultinomialProportional
+from recsim_tf.core import validation
 from recsim_tf.core.parameters import parameter
 
 NO_CLICK_READINGS = ("kept", "unscaled", "rest", "scan")
@@ -48,10 +49,7 @@ class PositionBiasedProportional(MultinomialProportional):
 
     def check(self):
         super().check()
-        if self.no_click not in NO_CLICK_READINGS:
-            raise ValueError(
-                f"no_click must be one of {', '.join(NO_CLICK_READINGS)}, got {self.no_click!r}"
-            )
+        validation.check_one_of(NO_CLICK_READINGS, no_click=self.no_click)
 
     def weights(self, scores, mask=None):
         unbiased = super().weights(scores, mask)

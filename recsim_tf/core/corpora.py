@@ -1,12 +1,11 @@
-"""Whose corpora there are: one for each user, or one for each world of users."""
+"""Corpora: one for each user, or one for each world of users."""
 
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from recsim_tf.core import nests, random
-from recsim_tf.core.models import DocumentModel
+from recsim_tf.core import nests
 from recsim_tf.core.types import Nest, SimulatorState, Slate
 
 # The fields of states and draws with a row for each corpus; the others have one for each user.
@@ -54,7 +53,6 @@ class OwnCorpora:
         Raises:
           ValueError: if the users do not fill whole worlds.
         """
-        del num_users
         return 1
 
     def number(self, num_users: int) -> int:
@@ -67,7 +65,6 @@ class OwnCorpora:
 
     def of_users(self, nest: Nest, num_users: int) -> Nest:
         """What each user has of their corpus: a nest [B, ...] of one of [W, ...]."""
-        del num_users
         return nest
 
     def take(self, nest: Nest, positions: tf.Tensor) -> Nest:
@@ -84,7 +81,6 @@ class OwnCorpora:
 
     def met(self, slate: Slate, response: Nest, in_session: tf.Tensor) -> tuple[Slate, Nest]:
         """What corpora see of slates and responses, nests of [B, ...]; `in_session` is bool [B]."""
-        del in_session
         return slate, response
 
     def ended(self, done: tf.Tensor) -> tf.Tensor:
@@ -97,7 +93,6 @@ class OwnCorpora:
 
     def at_first_users(self, values: tf.Tensor, num_users: int) -> tf.Tensor:
         """[B]: the values [W] of corpora, each at the first of its users; zero at the others."""
-        del num_users
         return values
 
     def keep_ended(self, state: SimulatorState, next_state: SimulatorState) -> SimulatorState:
@@ -170,29 +165,3 @@ class SharedCorpora(OwnCorpora):
         """[W, U, ...] of [B, ...]."""
         num_users, *shape = leaf.shape
         return tf.reshape(leaf, [self.number(num_users), self.size(num_users), *shape])
-
-
-def reads_state(documents: DocumentModel) -> bool:
-    """Whether what users meet of documents is computed from the state of their corpus."""
-    if not documents.has_state:
-        return False
-    read = []
-
-    @tf.function(autograph=False)
-    def met():
-        seed = random.as_seed(0)
-        start = documents.initial_draws(1)
-        corpus = documents.initial_state(() if start is None else random.sample(start, seed), 1)
-        candidates = random.sample(documents.candidates(1, 1, corpus, NOBODY), seed)
-        state = tf.nest.map_structure(tf.identity, corpus)
-        read.extend(leaf.op for leaf in tf.nest.flatten(state))
-        described = documents.describe(candidates, state)
-        reveal = documents.reveal(described)
-        hidden = () if reveal is None else random.sample(reveal, seed)
-        return documents.show(described, hidden)
-
-    # All operations before the result.
-    found = [leaf.op for leaf in met.get_concrete_function().graph.outputs]
-    for operation in found:
-        found += [each.op for each in operation.inputs if each.op not in found]
-    return any(operation in found for operation in read)

@@ -67,7 +67,6 @@ class _Metered(Stages):
         self._step, self._newcomers = step, newcomers
 
     def sample(self, stage, distribution, who=None):
-        del stage
         return random.sample(distribution, self._step if who is None else self._newcomers)
 
 
@@ -81,7 +80,6 @@ class AheadStep(Stages):
         self._noise = random.noise(carried.step, other_seed)
 
     def sample(self, stage, distribution, who=None):
-        del stage
         if who is None:
             return random.sample(distribution, self._noise)
         blocks, used = self._carried.newcomers, self._carried.used

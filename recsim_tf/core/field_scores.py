@@ -15,7 +15,6 @@ class RecordedFields(Recorded):
     """
 
     def sample(self, stage, distribution, who=None):
-        del who
         draw = self._draws[stage]
         if self._score:
             for name, score in distributions.log_prob_parts(distribution, draw).items():
@@ -78,7 +77,6 @@ class FieldScores(Hindsight):
         self.advance(self.initial_state(trajectory.initial), first.action, answers)
 
         def add(total, step, state, transition, log_probs):
-            del step, state
             scores = of_users(log_probs, transition.active)
             return {name: total[name] + score for name, score in scores.items()}
 

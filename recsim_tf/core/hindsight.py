@@ -21,7 +21,6 @@ class Hindsight(Simulation):
         """
 
         def record(arrays, step, state, transition, log_probs):
-            del transition, log_probs
             return nests.write(arrays, step, state)
 
         num_steps = trajectory.transitions.reward.shape[0]
@@ -158,7 +157,6 @@ class Hindsight(Simulation):
         zeros = tf.zeros_like(initial)
 
         def add(total, step, state, transition, log_probs):
-            del step, state
 
             def part(*stages, active=transition.active):
                 terms = [

@@ -93,21 +93,18 @@ class UserModel(Dynamics):
         By default the draw is that of a choice model, a position or K for "no click", and the
         response is `Clicks`.
         """
-        del state
         return Clicks(clicked=tf.one_hot(draw, slate.mask.shape[1]))
 
     def innovation(self, state: Nest, slate: Slate, response: Nest) -> tfd.Distribution | None:
         """The distribution, of batch shape [B], of the noise in the state update, or None where the
         update has none.
         """
-        del state, slate, response
         return None
 
     def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest) -> Nest:
         """Maps state, slate, response and innovation draw (() where there is none) to the next
         state; by default nothing changes.
         """
-        del slate, response, innovation
         return state
 
     def departure(self, state: Nest) -> tf.Tensor | tfd.Distribution:
@@ -124,7 +121,6 @@ class UserModel(Dynamics):
         """[B], in [0, 1]: what the rewards after a step are worth, such as less after days without
         a visit; None, by default, for 1. It multiplies the discount that agents see.
         """
-        del state, next_state
         return None
 
     @abc.abstractmethod
@@ -177,7 +173,6 @@ class UserModel(Dynamics):
           draw: a nest of [B, ...].
           fitted: names of the parameters of this model that are fitted.
         """
-        del fitted
         return draw
 
     def likelihood(self, state: Nest, slate: Slate, seen: Nest) -> tf.Tensor:
@@ -227,14 +222,12 @@ class UserModel(Dynamics):
         Returns:
           Each condition is bool [B]. They are checked where the simulator has `validate=True`.
         """
-        del turn
         return []
 
     def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:
         """Raises `ValueError` if these users do not fit the documents or the slate size; by default
         they fit all.
         """
-        del documents, slate_size
 
 
 class DocumentModel(Dynamics):
@@ -260,19 +253,20 @@ class DocumentModel(Dynamics):
 
     # Whether the users of a world share a corpus.
     shared = False
+    # Whether the documents that users meet are computed from the corpus state, where there is one.
+    # A log of single sessions can be scored only where a shared corpus has this False.
+    shows_state = True
 
     def initial_draws(self, num_corpora: int) -> tfd.Distribution | None:
         """The distribution, of batch shape [num_corpora], of the draws that make corpora differ at
         the start; None where they start alike.
         """
-        del num_corpora
         return None
 
     def initial_state(self, draws: Nest, num_corpora: int) -> Nest:
         """Maps initial draws (() where there are none) to the corpus state, a nest of
         [num_corpora, ...]; by default the draws themselves. () is a corpus without state.
         """
-        del num_corpora
         return draws
 
     @property
@@ -299,7 +293,6 @@ class DocumentModel(Dynamics):
         """Maps candidate draws [W, N, ...] or [W, K, ...] to documents with the same leading axes;
         by default the draw itself.
         """
-        del corpus
         return draw
 
     def reveal(self, documents: Nest) -> tfd.Distribution | None:
@@ -309,7 +302,6 @@ class DocumentModel(Dynamics):
         For persistent candidates (`resample_documents=False`) it is drawn once, for all N of them.
         Where users share a corpus it is drawn for all N too, in each step in which candidates come.
         """
-        del documents
         return None
 
     def show(self, documents: Nest, hidden: Nest) -> Nest:
@@ -319,14 +311,12 @@ class DocumentModel(Dynamics):
         By default these are the documents as they are. A model with hidden attributes returns a
         NamedTuple that has them too.
         """
-        del hidden
         return documents
 
     def innovation(self, corpus: Nest, slate: Slate, response: Nest) -> tfd.Distribution | None:
         """The distribution, of batch shape [W], of the noise in the corpus update, or None where
         the update has none. Slate and response are as in `update`.
         """
-        del corpus, slate, response
         return None
 
     def update(self, corpus: Nest, slate: Slate, response: Nest, innovation: Nest) -> Nest:
@@ -336,7 +326,6 @@ class DocumentModel(Dynamics):
         Slate and response are nests of [B, ...]. Where users share a corpus they are nests of [W,
         U, ...], as `slate.documents` [W, U, K, ...], with zeros for users who have left.
         """
-        del slate, response, innovation
         return corpus
 
     @abc.abstractmethod

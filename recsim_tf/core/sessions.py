@@ -61,7 +61,6 @@ class SessionSource(abc.ABC):
         """(condition, message) pairs of what a turn must be beside in range, such as an attribute
         that it must name; by default none.
         """
-        del turn
         return []
 
     def playable_action(

@@ -7,7 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, stages, turns, validation
-from recsim_tf.core.corpora import OwnCorpora, SharedCorpora, reads_state
+from recsim_tf.core.corpora import OwnCorpora, SharedCorpora
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Slate, Transition, Turn
@@ -39,20 +39,12 @@ class Simulation(Model):
     users_per_world: int | None = None
 
     def check(self):
-        for name, model, kind in (
-            ("users", self.users, UserModel),
-            ("documents", self.documents, DocumentModel),
-        ):
-            if not isinstance(model, kind):
-                raise ValueError(f"{name} must be a {kind.__name__}, got {type(model).__name__}")
+        validation.check_type("users", self.users, UserModel)
+        validation.check_type("documents", self.documents, DocumentModel)
         if not callable(self.reward_fn):
             raise ValueError(f"reward_fn must be a function of a response, got {self.reward_fn!r}")
-        validation.check_count(num_candidates=self.num_candidates, slate_size=self.slate_size)
-        if self.slate_size > self.num_candidates:
-            raise ValueError(
-                f"slate_size must be in [1, num_candidates={self.num_candidates}], got"
-                f" {self.slate_size}"
-            )
+        validation.check_count(num_candidates=self.num_candidates)
+        validation.check_slate_size(self.slate_size, self.num_candidates)
         optional = {
             "max_steps": self.max_steps,
             "num_users": self.num_users,
@@ -104,11 +96,11 @@ class Simulation(Model):
         return SharedCorpora(self.users_per_world) if self.documents.shared else OwnCorpora()
 
     def by_session(self, what: str) -> "Simulation":
-        """The same simulation for sessions that are looked at one by one: where users share a
-        corpus, each is a world of their own.
+        """The same simulation for sessions that are read one by one: where users share a corpus,
+        each is a world of their own.
 
         Args:
-          what: looks at them, for errors.
+          what: the reader of the sessions, named in errors.
 
         Raises:
           ValueError: if what users meet depends on the state of a corpus that they share, which one
@@ -116,7 +108,7 @@ class Simulation(Model):
         """
         if not self.documents.shared:
             return self
-        if reads_state(self.documents):
+        if self.documents.shows_state and self.documents.has_state:
             raise ValueError(
                 f"{what} must be of documents that do not depend on a corpus that users share, got"
                 f" {type(self.documents).__name__}, which users meet as its state makes them"

@@ -247,7 +247,6 @@ class Simulator(FieldScores, SessionSource):
             first = state
 
         def update(carry, record, step):
-            del step
             return function(carry, record[0])
 
         return self._loop(
@@ -285,7 +284,6 @@ class Simulator(FieldScores, SessionSource):
         seed, noise_seed = random.split_seed(seed, 2)
 
         def somebody_is_left(step, state, policy_state, seed, noise, carry):
-            del step, policy_state, seed, noise, carry
             return ~tf.reduce_all(state.done) if early_exit else tf.constant(True)
 
         def body(step, state, policy_state, seed, noise, carry):

@@ -74,7 +74,6 @@ class Stages(abc.ABC):
           function: the map.
           draw: of the stage, or what replaces it.
         """
-        del stage
         return function(draw)
 
     def show(self, models: Models, state: SimulatorState, turn: Turn) -> tuple[Slate, Nest]:
@@ -260,7 +259,6 @@ class Sampled(Stages):
         self.seeds = dict(zip(names, random.split_seed(seed, len(names)), strict=True))
 
     def sample(self, stage, distribution, who=None):
-        del who
         return random.sample(distribution, self.seeds[stage])
 
 
@@ -276,7 +274,6 @@ class OneSource(Stages):
         self._seed = seed
 
     def sample(self, stage, distribution, who=None):
-        del stage, who
         return random.sample(distribution, self._seed)
 
 
@@ -294,7 +291,6 @@ class Recorded(Stages):
         self.log_probs: dict[str, tf.Tensor] = {}
 
     def sample(self, stage, distribution, who=None):
-        del who
         draw = self._draws[stage]
         if self._score:
             self.log_probs[stage] = log_prob_per_user(stage, distribution, draw)

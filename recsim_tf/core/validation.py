@@ -3,13 +3,17 @@ allowed.
 """
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.ranges import Range, known_numbers, shown
+
+# What `check_numbers` may allow: numbers, and what passes beside them.
+FRACTION, POSITIVE, NOT_NEGATIVE = Range(low=0, high=1), Range(above=0), Range(low=0)
+NONE, SCHEDULE = "None", "a function of the train step"
 
 
 def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
@@ -41,15 +45,15 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
         return tf.identity(tensor)
 
 
-def check_count(**counts) -> None:
+def check_count(**counts: Any) -> None:
     """Requires each argument to be an integer of at least 1, as `check_at_least`."""
     for name, count in counts.items():
-        if not is_integer(count) or count < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {shown(count)}")
-        check_at_least(1, **{name: count})
+        _check_integer(name, count, 1)
+        if count < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {count}")
 
 
-def check_at_least(least: int, **counts) -> None:
+def check_at_least(least: int, **counts: Any) -> None:
     """Requires each argument to be an integer of `least` or more: Python's or NumPy's, no bool, and
     none that int32 cannot hold.
 
@@ -57,15 +61,65 @@ def check_at_least(least: int, **counts) -> None:
       ValueError: for the first that is not, by its name.
     """
     for name, count in counts.items():
-        if not is_integer(count):
-            raise ValueError(f"{name} must be an integer of at least {least}, got {shown(count)}")
+        _check_integer(name, count, least)
         if count < least:
             raise ValueError(f"{name} must be at least {least}, got {count}")
-        if count > tf.int32.max:
-            raise ValueError(f"{name} must be at most {tf.int32.max}, got {count}")
 
 
-def check_sizes(**sizes) -> None:
+def _check_integer(name: str, count: Any, least: int) -> None:
+    if not is_integer(count):
+        raise ValueError(f"{name} must be an integer of at least {least}, got {shown(count)}")
+    if count > tf.int32.max:
+        raise ValueError(f"{name} must be at most {tf.int32.max}, got {count}")
+
+
+def check_slate_size(slate_size: Any, num_candidates: int) -> None:
+    """Requires an integer from 1 to the number of candidates; raises `ValueError`."""
+    check_count(slate_size=slate_size)
+    if slate_size > num_candidates:
+        raise ValueError(
+            f"slate_size must be in [1, num_candidates={num_candidates}], got {slate_size}"
+        )
+
+
+def check_type(name: str, value: Any, kind: type) -> None:
+    """Requires an object of a class; raises `ValueError`."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+
+
+def check_one_of(allowed: Collection[str], **choices: Any) -> None:
+    """Requires each argument to be one of the names that are allowed; raises `ValueError`."""
+    for name, choice in choices.items():
+        if not isinstance(choice, str) or choice not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {shown(choice)}")
+
+
+def check_same(users: Any, documents: Any, *names: str) -> None:
+    """Requires documents to have the numbers of users, by the names of attributes that both have;
+    raises `ValueError`.
+    """
+    for name in names:
+        own, other = getattr(users, name), getattr(documents, name)
+        if own != other:
+            raise ValueError(f"documents must have the {name}={own} of users, got {other}")
+
+
+def check_numbers(allowed: Range, also: str = "", **numbers: Any) -> None:
+    """Requires each argument to be one number in a range; raises `ValueError`.
+
+    Args:
+      allowed: the range.
+      also: what passes too, `NONE` or `SCHEDULE`.
+      **numbers: by the names of the arguments.
+    """
+    for name, number in numbers.items():
+        passes = number is None if also == NONE else also == SCHEDULE and callable(number)
+        if not passes:
+            allowed.check_number(name, number, also)
+
+
+def check_sizes(**sizes: Any) -> None:
     """Requires each argument to be a sequence of integers of at least 1, such as the sizes of
     layers; it may be empty.
 
@@ -124,7 +178,9 @@ def table_length(name: str, table) -> int:
     return shape[-1]
 
 
-def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
+def check_table(
+    name: str, table: Any, or_number: bool = False, **axes: int | None
+) -> tf.TensorShape:
     """Checks the shape of a table of parameters.
 
     Args:
@@ -133,7 +189,10 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
         may come before them. After an axis of users, an axis may have length 1: one number for all
         of its entries.
       or_number: whether it may be one number.
-      **axes: name and length of each axis, in order.
+      **axes: name and length of each axis, in order; None for any length.
+
+    Returns:
+      The shape without the axis of users; [] for a number.
 
     Raises:
       ValueError: if the shape is another one.
@@ -141,15 +200,18 @@ def check_table(name: str, table, or_number: bool = False, **axes: int) -> None:
     expected = list(axes.values())
     shape = table_shape(name, table)
     if or_number and not shape.rank:
-        return
+        return shape
     for_each_user = shape.rank == len(expected) + 1
     fits = all(
-        found == length or (for_each_user and found == 1)
+        length in (found, None) or (for_each_user and found == 1)
         for found, length in zip(shape[-len(expected) :], expected, strict=False)
     )
     if not (fits and (for_each_user or shape.rank == len(expected))):
-        described = ", ".join(f"{axis}={length}" for axis, length in axes.items())
+        described = ", ".join(
+            axis if length is None else f"{axis}={length}" for axis, length in axes.items()
+        )
         raise ValueError(f"{name} must have shape [{described}], or one for each user, got {shape}")
+    return shape[-len(expected) :]
 
 
 def check_probabilities(name: str, probabilities) -> None:

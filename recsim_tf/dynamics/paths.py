@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random, validation
+from recsim_tf.core.random import Seed
 from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest
 from recsim_tf.dynamics.component import Component
@@ -19,15 +22,15 @@ class Paths(NamedTuple):
 
 
 def paths(
-    component: Component, num_rows: int, num_steps: int, controls: Nest = None, seed=0
+    component: Component, num_rows: int, num_steps: int, controls: Nest = (), seed: Seed = 0
 ) -> Paths:
     """Simulates rows of a component, differentiably in its parameters.
 
     Args:
-      component: what is simulated.
+      component: to simulate.
       num_rows: B, a Python int.
       num_steps: T, a Python int.
-      controls: nest of [T, B, ...], of each step; None where the component needs none.
+      controls: nest of [T, B, ...], of each step; () where the component needs none.
       seed: an integer or int32 [2].
 
     Raises:
@@ -39,31 +42,29 @@ def paths(
     initial = _draw(component.initial_draws(num_rows), initial_seed)
     first = component.initial_state(initial, num_rows)
     # Only its structure is of use, so that a graph loses it again.
-    innovation = _draw(component.innovation(first, _control(controls, 0)), first_seed)
-    arrays = nests.arrays_like(innovation, num_steps), nests.arrays_like(first, num_steps + 1)
+    innovation = _draw(component.innovation(first, nests.at_step(controls, 0)), first_seed)
 
-    def body(step, state, innovations, states, seed):
+    def step(carried, number):
+        state, _, seed = carried
         seed, own_seed = random.split_seed(seed, 2)
-        control = _control(controls, step)
+        control = nests.at_step(controls, number)
         innovation = _draw(component.innovation(state, control), own_seed)
-        state = component.update(state, control, innovation)
-        innovations = nests.write(innovations, step, innovation)
-        return step + 1, state, innovations, nests.write(states, step + 1, state), seed
+        return component.update(state, control, innovation), innovation, seed
 
-    loop_vars = (0, first, arrays[0], nests.write(arrays[1], 0, first), loop_seed)
-    _, _, innovations, states, _ = tf.while_loop(
-        lambda *_: tf.constant(True), body, loop_vars, maximum_iterations=num_steps
+    states, innovations, _ = tf.scan(step, tf.range(num_steps), (first, innovation, loop_seed))
+    states = tf.nest.map_structure(
+        lambda start, rest: tf.concat([start[tf.newaxis], rest], axis=0), first, states
     )
-    return Paths(initial, nests.stack(innovations), nests.stack(states))
+    return Paths(initial, innovations, states)
 
 
-def paths_log_prob(component: Component, paths: Paths, controls: Nest = None) -> tf.Tensor:
+def paths_log_prob(component: Component, paths: Paths, controls: Nest = ()) -> tf.Tensor:
     """The log-probability of the draws of paths, [B], differentiable in the component's parameters.
 
     Args:
       component: under which they are scored.
-      paths: their initial draws and innovations; states are computed again. States that were
-        observed are the draws of a component with `centred=True`.
+      paths: with initial draws and innovations; states are computed again. Observed states are the
+        innovations of a component with `centred=True`.
       controls: nest of [T, B, ...], as for `paths`.
 
     Raises:
@@ -81,35 +82,25 @@ def paths_log_prob(component: Component, paths: Paths, controls: Nest = None) ->
     if prior is not None:
         total = log_prob_per_user("initial", prior, paths.initial)
 
-    def body(step, state, total):
-        control, innovation = _control(controls, step), nests.at_step(paths.innovations, step)
+    def step(carried, number):
+        state, total = carried
+        control, innovation = (
+            nests.at_step(controls, number),
+            nests.at_step(paths.innovations, number),
+        )
         noise = component.innovation(state, control)
         total += log_prob_per_user("innovation", noise, innovation)
-        return step + 1, component.update(state, control, innovation), total
+        return component.update(state, control, innovation), total
 
-    return tf.while_loop(
-        lambda *_: tf.constant(True), body, (0, first, total), maximum_iterations=num_steps
-    )[2]
+    return tf.foldl(step, tf.range(num_steps), (first, total))[1]
 
 
-def _draw(distribution, seed) -> Nest:
+def _draw(distribution: tfd.Distribution | None, seed: Seed) -> Nest:
     return () if distribution is None else random.sample(distribution, seed)
 
 
-def _control(controls: Nest, step) -> Nest:
-    """The controls of one step; None stays."""
-    return tf.nest.map_structure(
-        lambda leaf: None if leaf is None else tf.gather(leaf, step), controls
-    )
-
-
 def _check_controls(controls: Nest, num_rows: int, num_steps: int) -> None:
+    expected = [num_steps, num_rows]
     for leaf in tf.nest.flatten(controls):
-        if leaf is None:
-            continue
-        shape = tf.TensorShape(tf.convert_to_tensor(leaf).shape)
-        if shape[:2] != [num_steps, num_rows]:
-            raise ValueError(
-                f"controls must have the shape [num_steps={num_steps}, num_rows={num_rows}, ...],"
-                f" got {shape}"
-            )
+        if list(np.shape(leaf)[:2]) != expected:
+            raise ValueError(f"controls must have shape {expected} first, got {np.shape(leaf)}")

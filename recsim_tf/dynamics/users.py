@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from recsim_tf.core import nests
+from recsim_tf.core.distributions.joint import joint, part, record
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.types import Nest, Slate
 from recsim_tf.dynamics.component import Component, components_of, share_dtype
-from recsim_tf.dynamics.named import joint, part, record
 
 
 class ComponentUsers(UserModel):
@@ -59,16 +60,13 @@ class ComponentUsers(UserModel):
 
     def controls(self, state: Nest, slate: Slate, response: Nest) -> Mapping[str, Nest]:
         """What drives the components, by name, nests of [B, ...]; a component that is left out has
-        the control None. By default all are.
+        the control (). By default all are.
         """
-        del state, slate, response
         return {}
 
     def initial_draws(self, num_users):
-        distribution = joint(
-            "InitialDraw",
-            {name: each.initial_draws(num_users) for name, each in self.components.items()},
-        )
+        draws = {name: each.initial_draws(num_users) for name, each in self.components.items()}
+        distribution = joint("InitialDraw", draws)
         if distribution is None:
             raise ValueError(
                 f"{type(self).__name__} must have a component that draws something at the start,"
@@ -78,39 +76,33 @@ class ComponentUsers(UserModel):
 
     def initial_state(self, draws):
         num_users = nests.num_rows(draws)
-        return record(
-            "UserState",
-            {
-                name: component.initial_state(part(draws, name), num_users)
-                for name, component in self.components.items()
-            },
-        )
+        states = {
+            name: component.initial_state(part(draws, name), num_users)
+            for name, component in self.components.items()
+        }
+        return record("UserState", states)
 
     def innovation(self, state, slate, response):
         controls = self._controls(state, slate, response)
-        return joint(
-            "Innovation",
-            {
-                name: component.innovation(part(state, name), controls.get(name))
-                for name, component in self.components.items()
-            },
-        )
+        draws = {
+            name: component.innovation(part(state, name), controls.get(name, ()))
+            for name, component in self.components.items()
+        }
+        return joint("Innovation", draws)
 
     def update(self, state, slate, response, innovation):
         controls = self._controls(state, slate, response)
         updated = {
-            name: component.update(part(state, name), controls.get(name), part(innovation, name))
+            name: component.update(
+                part(state, name), controls.get(name, ()), part(innovation, name)
+            )
             for name, component in self.components.items()
         }
         return state._replace(**updated)
 
     def _controls(self, state: Nest, slate: Slate, response: Nest) -> Mapping[str, Nest]:
         controls = self.controls(state, slate, response)
-        known = ", ".join(self.components)
-        if not isinstance(controls, Mapping):
-            got = type(controls).__name__
-            raise ValueError(f"controls must return a dict by name, of {known}, got {got}")
-        unknown = [name for name in controls if name not in self.components]
-        if unknown:
-            raise ValueError(f"controls must be of {known}, got {unknown[0]}")
+        if not isinstance(controls, Mapping) or not set(controls) <= set(self.components):
+            known = ", ".join(self.components)
+            raise ValueError(f"controls must be a dict of {known}, got {shown(controls)}")
         return controls

@@ -1,1 +1,1 @@
-"""The environments, one folder each."""
+"""The environments, a module or a folder each."""

@@ -68,7 +68,6 @@ class HostLanguageModel(Channel):
         return 256
 
     def speak(self, symbol, seed):
-        del seed
         shape = [*symbol.shape, self.max_length]
         return tf.ensure_shape(self._on_host(self._spoken, symbol, tf.int32), shape)
 

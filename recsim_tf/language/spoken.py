@@ -47,9 +47,6 @@ class Spoken(CustomDistribution):
     def _event_shape(self):
         return tf.TensorShape([self.channel.max_length])
 
-    def _event_shape_tensor(self):
-        return tf.constant([self.channel.max_length], tf.int32)
-
     def _log_prob(self, value):
         return self.symbol.log_likelihood(self.channel.evidence(value))
 

@@ -40,11 +40,9 @@ def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
         return tf.abs(clickbait - tf.cast(target, clickbait.dtype))
 
     def act(observation, policy_state, seed):
-        del seed
         return tf.math.top_k(-distance(observation), simulator.slate_size).indices, policy_state
 
     def explain(observation, policy_state, seed):
-        del policy_state, seed
         return Explanation(candidates={"distance to the target": distance(observation)})
 
     return Explained(act, explain)

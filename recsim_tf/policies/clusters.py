@@ -82,7 +82,6 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
         )
 
     def act(observation, policy_state, seed):
-        del seed
         return rank_cluster(cluster_id, observation.documents, simulator.slate_size), policy_state
 
     return act

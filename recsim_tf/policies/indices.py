@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.ranges import Range
 
 Scaling: TypeAlias = float | tf.Tensor
@@ -38,7 +38,6 @@ def ucb1(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None
     """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002,
     UCB1; there o = 1). The seed is not used.
     """
-    del seed
     _check_arms(pulls, rewards)
     safe_pulls = _at_least_one(pulls)
     radius = tf.sqrt(2.0 * _log_round(total_pulls)[:, tf.newaxis] / safe_pulls)
@@ -53,7 +52,6 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=No
     = 2, the score is p. The bisection runs down to the resolution of the dtype; RecSim 0.2.4 means
     the same but overwrites p while it searches. The seed is not used.
     """
-    del seed
     _check_arms(pulls, rewards)
     safe_pulls = _at_least_one(pulls)
     mean = tf.clip_by_value(rewards / safe_pulls, 0.0, 1.0)
@@ -92,7 +90,6 @@ def thompson(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=
     Returns:
       [B, A], in [0, 1].
     """
-    del total_pulls
     _check_arms(pulls, rewards)
     return random.sample(thompson_posterior(pulls, rewards, optimism_scaling), random.as_seed(seed))
 
@@ -156,6 +153,5 @@ ALGORITHMS: dict[str, BanditAlgorithm] = {"ucb1": ucb1, "kl_ucb": kl_ucb, "thomp
 
 def bandit_algorithm(name: str) -> BanditAlgorithm:
     """The algorithm of that name: "ucb1", "kl_ucb" or "thompson"."""
-    if name not in ALGORITHMS:
-        raise ValueError(f"bandit algorithm must be one of {', '.join(ALGORITHMS)}, got {name!r}")
+    validation.check_one_of(ALGORITHMS, **{"bandit algorithm": name})
     return ALGORITHMS[name]

@@ -28,12 +28,10 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
     choice_scores(fields.zeros(simulator.observation_spec(), simulator.num_users or 1))
 
     def act(observation, policy_state, seed):
-        del seed
         weights, _ = choice_scores(observation)
         return tf.math.top_k(weights, simulator.slate_size).indices, policy_state
 
     def explain(observation, policy_state, seed):
-        del policy_state, seed
         weights, no_click_weight = choice_scores(observation)
         return Explanation(
             candidates={"click weight": weights}, user={"no-click weight": no_click_weight}

@@ -60,7 +60,6 @@ class OraclePolicy(PolicyModel):
         self, observation: Observation, policy_state: Nest, seed
     ) -> tuple[tf.Tensor, Nest]:
         """Slates int32 [B, K], and the policy state as it was."""
-        del seed
         weights, no_click_weight = self._choice_scores(observation)
         values = self._click_values(observation)
         slate = exact_slate(weights, no_click_weight, values, self.simulator.slate_size)
@@ -68,7 +67,6 @@ class OraclePolicy(PolicyModel):
 
     def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
         """What a click on each candidate is worth, and the weights of the choice."""
-        del policy_state, seed
         weights, no_click_weight = self._choice_scores(observation)
         return Explanation(
             candidates={

@@ -49,7 +49,6 @@ class PlackettLucePolicy:
 
     def initial_state(self, num_users: int) -> Nest:
         """The policy state at the start of a session, a nest of [num_users, ...]; () for none."""
-        del num_users
         return ()
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[Actions, Nest]:
@@ -63,7 +62,6 @@ class PlackettLucePolicy:
 
     def likeliest(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
         """A rollout policy that gives the likeliest slates or turns."""
-        del seed
         distribution, policy_state = self.decide(observation, policy_state)
         return distribution.mode(), policy_state
 
@@ -73,7 +71,6 @@ class PlackettLucePolicy:
 
     def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
         """The probability of each candidate to be shown first, and its logit."""
-        del seed
         actions, _ = self.decide(observation, policy_state)
         distribution = tf.nest.flatten(parts_of(actions))[0]
         logits = distribution.logits

@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from recsim_tf.core import validation
+
 # (weights [B, N], no_click_weight [B], advantages [B, N], slate_size) -> slate int32 [B, K]
 SlateOptimizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]
 
@@ -65,7 +67,6 @@ def largest(scores: tf.Tensor, slate_size: int) -> tf.Tensor:
 
 def top_k_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
     """The K candidates of largest v_i a_i, best first; ties go to the lower position."""
-    del no_click_weight
     return tf.math.top_k(weights * advantages, slate_size).indices
 
 
@@ -107,11 +108,9 @@ def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Ten
     solve = (_round_in_groups if many else _round)(weights, no_click_weight, advantages, slate_size)
 
     def rising(guess, slate, value):
-        del slate
         return tf.reduce_any(value > guess)
 
     def improve(guess, slate, value):
-        del guess
         slate, improved = solve(value)
         return value, slate, tf.maximum(value, improved)
 
@@ -180,6 +179,5 @@ OPTIMIZERS: dict[str, SlateOptimizer] = {
 
 def slate_optimizer(name: str) -> SlateOptimizer:
     """The optimiser of that name: "top_k", "greedy" or "exact"."""
-    if name not in OPTIMIZERS:
-        raise ValueError(f"slate optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}")
+    validation.check_one_of(OPTIMIZERS, **{"slate optimizer": name})
     return OPTIMIZERS[name]

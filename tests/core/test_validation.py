@@ -10,7 +10,7 @@ from recsim_tf.core.validation import check_probabilities, check_table, table_le
     [[[1, 2, 3], [4, 5, 6]], np.zeros([2, 3]), tf.Variable(np.zeros([2, 3])), tf.zeros([7, 2, 3])],
 )
 def test_tables_may_have_an_axis_of_users_before_their_own(table):
-    check_table("table", table, rows=2, columns=3)
+    assert check_table("table", table, rows=2, columns=None) == [2, 3]
 
 
 @pytest.mark.parametrize(

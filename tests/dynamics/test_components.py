@@ -1,4 +1,4 @@
-"""Each component by closed forms."""
+"""Each component by closed forms, and its execution eagerly, in a graph and under XLA."""
 
 from typing import Any
 
@@ -8,11 +8,14 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import dynamics
-from recsim_tf.core import random
+from recsim_tf.core import distributions, random
 from recsim_tf.core.execution import compiled
+from recsim_tf.dynamics import History, Keep, LinearGaussian, MarkovChain, Restart, Where
 
+SEED = random.as_seed(0)
 CYCLE = np.roll(np.eye(3), 1, axis=1)
 CERTAIN = np.where(CYCLE > 0, 1e9, -1e9)
+CONDITION = tf.constant([True, False, True])
 
 
 def test_a_static_state_is_drawn_once_and_kept():
@@ -26,32 +29,21 @@ def test_equally_likely_rows_of_a_table_have_the_same_probability():
     table = np.arange(8.0).reshape(4, 2)
     component = dynamics.FromTable(table)
     prior = component.initial_draws(5)
-    draws = random.sample(prior, random.as_seed(0))
+    draws = random.sample(prior, SEED)
     np.testing.assert_allclose(prior.log_prob(draws), np.full(5, np.log(1 / 4)), rtol=1e-6)
     np.testing.assert_array_equal(component.initial_state(draws, 5), table[draws])
 
 
-def test_a_mixture_is_scored_over_all_its_components():
-    component = dynamics.GaussianMixture([[0.0, 1.0], [2.0, 3.0]], 0.5, np.log([0.25, 0.75]))
-    prior, state = component.initial_draws(3), tf.constant([[0.0, 1], [1, 1], [2, 2]])
-    by_component = [
-        probability * tfd.Normal(loc, 0.5).prob(state).numpy().prod(axis=1)
-        for probability, loc in ((0.25, [0.0, 1]), (0.75, [2.0, 3]))
-    ]
-    np.testing.assert_allclose(prior.prob(state), np.sum(by_component, axis=0), rtol=1e-5)
-    np.testing.assert_array_equal(component.initial_state(state, 3), state)
-
-
 def test_a_cluster_is_picked_and_then_one_of_its_rows():
-    logits = dynamics.clustered_logits([0, 0, 1], 0.0)
+    logits = dynamics.clustered_logits([0, 0, 1])
     np.testing.assert_allclose(tf.nn.softmax(logits), [1 / 4, 1 / 4, 1 / 2], rtol=1e-6)
-    component = dynamics.FromTable(np.eye(3), np.log([0.2, 0.8]), clusters=[0, 0, 1])
-    probs = component.initial_draws(2).prob(tf.constant([[0, 0], [1, 1], [2, 2]]))
+    logits = dynamics.clustered_logits([0, 0, 1], np.log([0.2, 0.8]))
+    probs = dynamics.FromTable(np.eye(3), logits).initial_draws(2).prob([[0, 0], [1, 1], [2, 2]])
     np.testing.assert_allclose(probs[:, 0], [0.1, 0.1, 0.8], rtol=1e-6)
 
 
 def test_a_cyclic_transition_returns_after_its_period():
-    component = dynamics.LinearGaussian(3, CYCLE, initial_scale=1.0)
+    component = LinearGaussian(3, CYCLE, initial_scale=1.0)
     states = dynamics.paths(component, 4, 3).states
     np.testing.assert_allclose(states[3], states[0], rtol=1e-6)
     np.testing.assert_allclose(states[1], states[0] @ CYCLE.T, rtol=1e-6)
@@ -62,7 +54,7 @@ def test_a_number_a_diagonal_and_a_matrix_say_the_same():
     noise = tf.constant([[0.3, -0.1]] * 5)
     results = []
     for times in (lambda x: x, lambda x: [x, x], lambda x: x * np.eye(2), lambda x: [[[x]]] * 5):
-        component = dynamics.LinearGaussian(2, times(0.9), times(0.2), times(0.1))
+        component = LinearGaussian(2, times(0.9), times(0.2), times(0.1))
         innovation = component.innovation(state, control)
         updated = component.update(state, control, noise)
         results.append((innovation.log_prob(noise), updated))
@@ -72,16 +64,14 @@ def test_a_number_a_diagonal_and_a_matrix_say_the_same():
 
 
 def test_a_control_of_another_size_needs_a_matrix():
-    component = dynamics.LinearGaussian(1, gain=[[1.0, 2.0, 3.0]])
+    component = LinearGaussian(1, gain=[[1.0, 2.0, 3.0]])
     updated = component.update(tf.ones([2, 1]), tf.constant([[1.0, 0, 1]] * 2), ())
     np.testing.assert_allclose(updated, [[5.0], [5.0]])
 
 
 @pytest.mark.parametrize("centred", [False, True])
 def test_states_and_noise_are_as_probable_as_by_the_density_of_the_chain(centred):
-    component = dynamics.LinearGaussian(
-        2, 0.5, noise=[0.1, 0.2], initial_scale=1.0, centred=centred
-    )
+    component = LinearGaussian(2, 0.5, noise=[0.1, 0.2], initial_scale=1.0, centred=centred)
     found = dynamics.paths(component, 3, 4, seed=2)
     states = found.states.numpy()
     expected = tfd.Normal(0.0, 1.0).log_prob(states[0]).numpy().sum(-1)
@@ -93,38 +83,49 @@ def test_states_and_noise_are_as_probable_as_by_the_density_of_the_chain(centred
 
 
 def test_the_variance_of_an_autoregression_is_stationary():
-    component = dynamics.LinearGaussian(1, 0.9, noise=0.1)
+    component = LinearGaussian(1, 0.9, noise=0.1)
     run = compiled(lambda seed: dynamics.paths(component, 100_000, 200, seed=seed).states[-1])
     # The standard error of the variance is 0.45 %.
-    assert np.var(run(random.as_seed(0))) == pytest.approx(0.01 / (1 - 0.81), rel=0.01)
+    assert np.var(run(SEED)) == pytest.approx(0.01 / (1 - 0.81), rel=0.01)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_certain_transitions_cycle_both_ways(jit_compile):
-    component = dynamics.MarkovChain(
-        np.stack([CERTAIN, CERTAIN.T]), initial_logits=[0.0, -1e9, -1e9]
-    )
+def test_the_likelihood_of_a_walk_has_the_gradient_of_its_closed_form():
+    scale = tf.Variable(2.0)
+    component = LinearGaussian(1, noise=scale, centred=True)
+    observed = dynamics.Paths((), tf.constant([[[1.0]], [[3.0]], [[2.0]]]), ())
+    with tf.GradientTape() as tape:
+        log_prob = dynamics.paths_log_prob(component, observed)
+    # Each step x adds x^2 / s^3 - 1 / s.
+    np.testing.assert_allclose(tape.gradient(log_prob, scale), 6 / 8 - 3 / 2, rtol=1e-6)
+
+
+def test_certain_transitions_cycle_both_ways():
+    component = MarkovChain(np.stack([CERTAIN, CERTAIN.T]), initial_logits=[0.0, -1e9, -1e9])
     controls = tf.constant([[0, 1]] * 4)
-    run = compiled(lambda: dynamics.paths(component, 2, 4, controls), jit_compile=jit_compile)
-    visited = tf.argmax(run().states, axis=-1)
+    found = dynamics.paths(component, 2, 4, controls)
+    visited = tf.argmax(found.states, axis=-1)
     np.testing.assert_array_equal(tf.transpose(visited), [[0, 1, 2, 0, 1], [0, 2, 1, 0, 2]])
-    np.testing.assert_allclose(dynamics.paths_log_prob(component, run(), controls), [0, 0])
+    np.testing.assert_allclose(dynamics.paths_log_prob(component, found, controls), [0, 0])
 
 
 def test_a_chain_has_the_probabilities_of_its_row_or_of_a_mixture_of_rows():
     logits = [[np.log(0.9), np.log(0.1), -np.inf], np.log([0.2, 0.3, 0.5]), [-np.inf, -np.inf, 0]]
-    component = dynamics.MarkovChain(logits)
     state = tf.constant([[1.0, 0, 0], [0, 1, 0], [0.5, 0.5, 0]])
-    probs = tf.exp(component.innovation(state, None).logits)
+    probs = tf.exp(MarkovChain(logits).innovation(state, ()).logits)
     expected = [[0.9, 0.1, 0], [0.2, 0.3, 0.5], [0.55, 0.2, 0.25]]
     np.testing.assert_allclose(probs, expected, rtol=1e-6)
 
 
-def test_the_recurrent_cell_is_that_of_keras():
+def recurrent() -> tuple[tf.keras.layers.GRUCell, dynamics.Recurrent]:
+    tf.keras.utils.set_random_seed(0)
     cell = tf.keras.layers.GRUCell(4)
     cell.build([None, 3])
     cell.bias.assign(tf.random.stateless_normal([2, 12], seed=[0, 0]))
-    component = dynamics.Recurrent(4, 3, cell.kernel, cell.recurrent_kernel, cell.bias)
+    return cell, dynamics.Recurrent(*cell.get_weights())
+
+
+def test_the_recurrent_cell_is_that_of_keras():
+    cell, component = recurrent()
     controls = tf.random.stateless_normal([3, 5, 3], seed=[0, 1])
     state = [component.initial_state((), 5)]
     for control in controls:
@@ -135,7 +136,7 @@ def test_the_recurrent_cell_is_that_of_keras():
 
 def test_a_history_has_the_newest_last():
     controls = tf.reshape(tf.range(12.0), [3, 2, 2])
-    states = dynamics.paths(dynamics.History(2, (2,)), 2, 3, controls).states
+    states = dynamics.paths(History(2, (2,)), 2, 3, controls).states
     np.testing.assert_array_equal(states[1, 0], [[0, 0], [0, 1]])
     np.testing.assert_array_equal(states[3, 1], [controls[1, 1], controls[2, 1]])
 
@@ -176,86 +177,153 @@ def test_a_keras_layer_in_a_field_has_gradients():
     assert Learned(layer).parameters() == {}
 
 
-def test_a_random_walk_is_scored_as_by_hand():
-    component = dynamics.LinearGaussian(1, noise=1.0, centred=True)
-    observed = tf.constant([[[1.0]], [[2.0]], [[3.0]]])
-    log_prob = dynamics.paths_log_prob(component, dynamics.Paths((), observed, ()))
-    # -3 (log sqrt(2 pi) + 1 / 2)
-    np.testing.assert_allclose(log_prob, [-4.256816], atol=1e-5)
+def test_a_kept_state_does_not_enter_the_history():
+    controls = tf.constant([[True], [False], [True]]), tf.constant([[1.0], [2.0], [3.0]])
+    states = dynamics.paths(Where(Keep(), History(2)), 1, 3, controls).states
+    np.testing.assert_array_equal(states[:, 0], [[0, 0], [0, 0], [0, 2], [0, 2]])
 
 
-def test_the_likelihood_of_a_walk_has_the_gradient_of_its_closed_form():
-    scale = tf.Variable(2.0)
-    component = dynamics.LinearGaussian(1, noise=scale, centred=True)
-    observed = dynamics.Paths((), tf.constant([[[1.0]], [[3.0]], [[2.0]]]), ())
+def test_a_restarted_state_is_drawn_as_at_the_start():
+    mood = MarkovChain(np.zeros([2, 2]), initial_logits=[-1e9, 0.0])
+    component = Where(Restart(mood), mood)
+    state = component.initial_state(random.sample(component.initial_draws(3), SEED), 3)
+    np.testing.assert_array_equal(state, [[0, 1]] * 3)
+    innovation = component.innovation(state, (CONDITION, ()))
+    draw = random.sample(innovation, SEED)
+    log_prob = distributions.log_prob(innovation, draw)
+    np.testing.assert_allclose(log_prob, np.log([1, 0.5, 1]), atol=1e-6)
+    updated = component.update(state, (CONDITION, ()), draw)
+    np.testing.assert_array_equal(updated[0], [0, 1])
+    np.testing.assert_array_equal(updated[1], tf.one_hot(draw.otherwise[1], 2))
+
+
+def test_only_the_branch_that_is_taken_is_scored():
+    inner = Where(LinearGaussian(1, noise=0.1), LinearGaussian(1, noise=1.0))
+    component = Where(LinearGaussian(1, noise=10.0), inner)
+    control = (CONDITION, (tf.constant([True, True, False]), ()))
+    innovation = component.innovation(tf.ones([3, 1]), control)
+    draw = random.sample(innovation, SEED)
+    drawn = tf.concat([draw.then[:1], draw.otherwise.then[1:2], draw.then[2:]], axis=0)
+    expected = tfd.Normal(0.0, [10.0, 0.1, 10.0]).log_prob(drawn[:, 0])
+    np.testing.assert_allclose(distributions.log_prob(innovation, draw), expected, rtol=1e-6)
+    updated = component.update(tf.ones([3, 1]), control, draw)
+    np.testing.assert_allclose(updated, 1 + drawn)
+    # What is not drawn is the mode, in logs too.
+    np.testing.assert_array_equal(draw.then[1], [0.0])
+
+
+def test_the_branch_that_is_not_taken_has_no_gradient_and_no_nan():
+    scale = tf.constant([[[0.5]], [[-1.0]], [[2.0]]])  # Of the second row it is no scale at all.
+    noise = tf.Variable(scale)
+    component = Where(LinearGaussian(1, noise=noise), Keep())
     with tf.GradientTape() as tape:
-        log_prob = dynamics.paths_log_prob(component, observed)
-    # Each step x adds x^2 / s^3 - 1 / s.
-    np.testing.assert_allclose(tape.gradient(log_prob, scale), 6 / 8 - 3 / 2, rtol=1e-6)
+        innovation = component.innovation(tf.zeros([3, 1]), (CONDITION, ()))
+        draw = random.sample(innovation, SEED)._replace(then=tf.ones([3, 1]))
+        log_prob = distributions.log_prob(innovation, draw)
+        total = tf.reduce_sum(log_prob)
+    gradient = tape.gradient(total, noise)[:, 0, 0]
+    # d log N(1 | 0, s) / ds = s^-3 - s^-1
+    np.testing.assert_allclose(gradient, [8 - 2, 0, 1 / 8 - 1 / 2], rtol=1e-5)
+    assert log_prob[1] == 0
 
 
-class Chained(dynamics.Component):
-    """Two draws of a step, the second given the first."""
+B, T = 4, 3
+NORMALS = tf.random.stateless_normal([T, B, 3], seed=[1, 2], dtype=tf.float64)
+MOVING = LinearGaussian(1, 0.7, [[0.2, 0.1]], 0.3, 0.2, initial_scale=0.5)
+MATRICES = ([[0.7, 0.1], [0.0, 0.9]], 0.3, [[0.3, 0], [0.1, 0.2]], 0.1, [[1, 0], [0.2, 1.0]])
+CASES = {
+    "gaussian, of matrices": (LinearGaussian(2, *MATRICES), NORMALS[..., :2]),
+    "gaussian, centred": (MOVING.replaced(centred=True), NORMALS[..., :2]),
+    "chain": (
+        MarkovChain(1 + np.arange(8.0).reshape(2, 2, 2), [0.1, 0.4]),
+        tf.constant([[0, 1, 1, 0]] * T),
+    ),
+    "where": (
+        Where(Restart(MOVING), MOVING),
+        (tf.constant([[True, False, True, False]] * T), NORMALS[..., :2]),
+    ),
+    "recurrent": (recurrent()[1], NORMALS),
+}
 
-    def initial_state(self, draws, num_rows):
-        return tf.zeros([num_rows])
 
-    def innovation(self, state, control):
-        return tfd.JointDistributionNamed(
-            {
-                "first": tfd.Normal(state, 1.0),
-                "second": lambda first: tfd.Normal(first + 1, 2.0),
-            }
-        )
-
-    def update(self, state, control, innovation):
-        return innovation["first"]
+@pytest.fixture(params=CASES)
+def case(request):
+    component, controls = CASES[request.param]
+    return component.replaced(dtype=tf.float64), controls
 
 
-def test_chained_draws_are_scored_as_by_hand():
-    draws = {"first": tf.zeros([1, 1]), "second": tf.ones([1, 1])}
-    log_prob = dynamics.paths_log_prob(Chained(), dynamics.Paths((), draws, ()))
-    # -2 log sqrt(2 pi) - log 2
-    np.testing.assert_allclose(log_prob, [-2.531024], atol=1e-5)
+def value(component, controls, draws):
+    """A number that depends on all parameters."""
+    if tf.nest.flatten(draws.innovations):
+        return tf.reduce_sum(dynamics.paths_log_prob(component, draws, controls))
+    return tf.reduce_sum(dynamics.paths(component, B, T, controls).states ** 2)
+
+
+def test_eager_graph_and_xla_agree(case):
+    component, controls = case
+    eager = dynamics.paths(component, B, T, controls, 3)
+    run = compiled(lambda seed: dynamics.paths(component, B, T, controls, seed))
+    tf.nest.map_structure(
+        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-9),
+        eager,
+        run(random.as_seed(3)),
+    )
+    for jit_compile in (False, True):
+        score = compiled(lambda: value(component, controls, eager), jit_compile=jit_compile)
+        np.testing.assert_allclose(score(), value(component, controls, eager), rtol=1e-9)
+
+
+def test_gradients_are_finite_differences(case):
+    component, controls = case
+    draws = dynamics.paths(component, B, T, controls, 3)
+    found = component.parameters()
+    variables = [tf.Variable(each, dtype=tf.float64, name=name) for name, each in found.items()]
+    component = component.with_parameters(dict(zip(found, variables, strict=True)))
+
+    @compiled
+    def differentiated():
+        with tf.GradientTape() as tape:
+            total = value(component, controls, draws)
+        return total, tape.gradient(total, variables, unconnected_gradients="zero")
+
+    _, gradients = differentiated()
+    for variable, gradient in zip(variables, gradients, strict=True):
+        direction = np.random.default_rng(0).normal(size=variable.shape)
+        start, around = variable.numpy(), []
+        for step in (1e-5, -1e-5):
+            # A scale stays lower triangular.
+            variable.assign(start + step * direction * (start != 0))
+            around.append(differentiated()[0].numpy())
+        variable.assign(start)
+        expected = (around[0] - around[1]) / 2e-5
+        found = np.sum(gradient * direction * (start != 0))
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, err_msg=variable.name)
 
 
 FAULTS = {
-    "prior must be a function": lambda: dynamics.Static(tfd.Normal(0.0, 1.0)),
-    "prior must return a distribution": lambda: dynamics.Static(
-        lambda num_rows: tf.zeros([num_rows])
-    ).initial_draws(2),
-    r"loc must have shape \[C, F\]": lambda: dynamics.GaussianMixture([1.0, 2.0]),
-    "scale must be above 0": lambda: dynamics.GaussianMixture([[1.0], [2.0]], 0.0),
     r"table must have shape \[n, F\]": lambda: dynamics.FromTable([1.0, 2.0]),
-    r"logits must have shape \[num_logits=3\]": lambda: dynamics.FromTable(np.eye(3), [0.0, 1.0]),
-    "clusters must have a row in each of 0 to 2, got none in 1": lambda: dynamics.FromTable(
-        np.eye(3), clusters=[0, 0, 2]
+    "clusters must be of each of": lambda: dynamics.clustered_logits([0, 2]),
+    r"transition must be a number, \[2\], \[2, 2\]": lambda: LinearGaussian(2, np.eye(3)),
+    "noise must be above 0": lambda: LinearGaussian(2, noise=[0.1, 0.0]),
+    "lower triangular": lambda: LinearGaussian(2, noise=np.ones([2, 2])),
+    "noise must be given to draw states": lambda: LinearGaussian(2, centred=True),
+    r"logits must have shape \[n, n\]": lambda: MarkovChain([[0.0, 1.0]]),
+    r"kernel must have shape \[inputs, 3 \* size=12\]": lambda: dynamics.Recurrent(
+        np.ones([4, 9]), np.ones([4, 12]), np.ones([2, 12])
     ),
-    "clusters must be 3 integers": lambda: dynamics.FromTable(np.eye(3), clusters=[0, 1]),
-    r"transition must be a number, \[2\], \[2, 2\]": lambda: dynamics.LinearGaussian(2, np.eye(3)),
-    r"gain must be a number, \[2\], \[2, G\]": lambda: dynamics.LinearGaussian(2, gain=np.eye(3)),
-    "noise must be above 0": lambda: dynamics.LinearGaussian(2, noise=[0.1, 0.0]),
-    "noise must be lower triangular": lambda: dynamics.LinearGaussian(2, noise=np.ones([2, 2])),
-    "noise must be given to draw states": lambda: dynamics.LinearGaussian(2, centred=True),
-    r"logits must have shape \[n, n\]": lambda: dynamics.MarkovChain([[0.0, 1.0]]),
-    r"kernel must have shape \[num_inputs=3, 3 \* size=12\]": lambda: dynamics.Recurrent(
-        4, 3, np.ones([4, 12])
-    ),
-    "length must be an integer of at least 1": lambda: dynamics.History(0),
-    r"control of History must be float32 \[2, 3\], got float32 \(2, 4\)": lambda: dynamics.History(
+    r"control of History must be float32 \[2, 3\], got float32 \(2, 4\)": lambda: History(
         2, (3,)
     ).update(tf.zeros([2, 2, 3]), tf.zeros([2, 4]), ()),
-    r"control of LinearGaussian must be float32 \[2, 3\], got NoneType": lambda: (
-        dynamics.LinearGaussian(1, gain=[[1.0, 2.0, 3.0]]).update(tf.zeros([2, 1]), None, ())
+    r"controls must have shape \[3, 2\] first": lambda: dynamics.paths(
+        History(2), 2, 3, tf.zeros([2, 3])
     ),
-    r"control of MarkovChain must be int32 \[2\], got float32 \(2,\)": lambda: dynamics.MarkovChain(
-        np.zeros([2, 3, 3])
-    ).innovation(tf.eye(3)[:2], tf.zeros([2])),
-    r"controls must have the shape \[num_steps=3, num_rows=2": lambda: dynamics.paths(
-        dynamics.History(2), 2, 3, tf.zeros([2, 3])
+    "then must be a Component, got int": lambda: Where(1, Keep()),
+    "otherwise must be another component": lambda: Where(Keep(), Keep()),
+    r"control of Where must be \(condition, control\)": lambda: Where(Keep(), History(2)).update(
+        tf.zeros([3, 2]), tf.zeros([3]), ()
     ),
-    "paths must have innovations": lambda: dynamics.paths_log_prob(
-        dynamics.History(2), dynamics.Paths((), (), ())
+    "otherwise must have the state": lambda: Where(History(2), Restart(History(3))).update(
+        tf.zeros([3, 2]), (CONDITION, tf.zeros([3])), ()
     ),
 }
 

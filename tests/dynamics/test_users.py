@@ -6,8 +6,6 @@ import tensorflow as tf
 
 from recsim_tf import dynamics
 from recsim_tf.core import random
-from recsim_tf.gradients import relaxed_return
-from recsim_tf.policies import PlackettLucePolicy
 from tests.dynamics.world import STAY_OR_GO, Moody, moody
 
 
@@ -77,25 +75,13 @@ def test_values_of_a_parameter_meet_the_same_users(simulator):
     )
 
 
-def test_relaxed_sessions_have_gradients_in_the_dynamics(simulator):
-    gain = tf.Variable(0.3)
-    learned = simulator.with_parameters({"users.taste.gain": gain})
-    policy = PlackettLucePolicy.of_logits(
-        lambda observation: tf.reduce_sum(observation.documents, axis=-1), simulator.slate_size
-    )
-    with tf.GradientTape() as tape:
-        total = tf.reduce_mean(relaxed_return(learned, policy, 20, 3, seed=0))
-    assert np.isfinite(total)
-    assert np.isfinite(tape.gradient(total, gain))
-
-
 class Silent(Moody):
     """Without anything that drives the components."""
 
     seen: dynamics.Component = dynamics.History(2)
 
     def controls(self, state, slate, response):
-        return {"mood": None, "tastes": None}
+        return {"mood": (), "tastes": ()}
 
 
 class Forgetful(dynamics.ComponentUsers):
@@ -114,8 +100,8 @@ def test_a_component_without_annotation_is_refused(name):
 
 
 FAULTS = {
-    "controls must be of segment, taste, mood, seen, got tastes": lambda: Silent().innovation(
-        None, None, None
+    "controls must be a dict of segment, taste, mood, seen, got {'mood'": lambda: (
+        Silent().innovation(None, None, None)
     ),
     "Forgetful must have a component that draws something at the start, got seen": (
         lambda: Forgetful().initial_draws(3)

@@ -9,16 +9,17 @@ from recsim_tf.agents.bandits.conversational.bandit import (
     BanditState,
     Feedback,
     KeyTermBandit,
-    random_arms,
-)
-from recsim_tf.agents.bandits.conversational.con_lin_ucb import ConLinUCB
-from recsim_tf.agents.bandits.conversational.con_ucb import ConUCB, ConUCBBelief
-from recsim_tf.agents.bandits.conversational.lin_ucb import LinUCB
-from recsim_tf.agents.bandits.conversational.questions import (
     logarithmic_questions,
     periodic_questions,
+    random_arms,
 )
 from recsim_tf.agents.bandits.conversational.ridge import Ridge
+from recsim_tf.agents.bandits.conversational.ridge_bandits import (
+    ConLinUCB,
+    ConUCB,
+    ConUCBBelief,
+    LinUCB,
+)
 
 __all__ = [
     "BanditState",

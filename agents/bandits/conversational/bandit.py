@@ -1,18 +1,48 @@
-"""What bandits over arms and key-terms share: who is asked, and what a response tells."""
+"""The base of bandits over arms and key-terms: who is asked, how often, and what is learned."""
 
 import abc
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents.bandits.conversational.questions import Questions
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.acting import check_users
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.environments.key_terms import KeyTermDocuments
 from recsim_tf.policies import PolicyModel
+
+# b: maps the rounds of users that are over, int32 [B], to the questions that are to have been asked
+# before the next, int32 [B].
+Questions = Callable[[tf.Tensor], tf.Tensor]
+
+
+@gin.configurable(module="recsim_tf.agents")
+def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
+    """int32 [B]: factor * floor(ln(t + 1)) after t rounds, ConUCB's frequency; 25 in 400 rounds.
+
+    Args:
+      rounds: int32 [B], t.
+      factor: questions at a time; 5 by the authors' code.
+
+    Raises:
+      ValueError: if the factor is no integer of at least 1.
+    """
+    validation.check_count(factor=factor)
+    return factor * tf.cast(tf.math.log(tf.cast(rounds + 1, tf.float32)), tf.int32)
+
+
+@gin.configurable(module="recsim_tf.agents")
+def periodic_questions(rounds: tf.Tensor, period: int = 10) -> tf.Tensor:
+    """int32 [B]: floor(t / period) after t rounds, a question every `period` rounds.
+
+    Raises:
+      ValueError: if the period is no integer of at least 1.
+    """
+    validation.check_count(period=period)
+    return rounds // period
 
 
 class BanditState(NamedTuple):
@@ -78,7 +108,6 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         """Scores [B, M] of key-terms [B, M, F], for a round with arms [B, N, F]; by default all
         are equal.
         """
-        del belief, arms
         return tf.zeros_like(key_terms[:, :, 0])
 
     def initial_state(self, num_users: int) -> BanditState:
@@ -91,7 +120,6 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         self, observation: Observation, policy_state: BanditState, seed
     ) -> tuple[tf.Tensor, BanditState]:
         """Slates int32 [B, 1], and the policy state with the last response learned."""
-        del seed
         response = observation.response
         belief = self.learn(
             policy_state.belief,

@@ -14,7 +14,7 @@ from recsim_tf.adapters.episodes.scoring import Scoring
 from recsim_tf.adapters.episodes.session import Session, session_spec
 from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
 from recsim_tf.core import random, turns
-from recsim_tf.core.corpora import map_corpora, reads_state
+from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
@@ -128,7 +128,8 @@ class Episodes:
         if not _is_for_each_user(self._simulator):
             at_once = min(at_once, _SCORED_AT_ONCE)
         # What a world does to its users is not told by one of them.
-        by_session = not (self.shared and reads_state(self._simulator.documents))
+        documents = self._simulator.documents
+        by_session = not (self.shared and documents.shows_state and documents.has_state)
         scoring = Scoring(self._simulator.by_session("a log"), at_once) if by_session else None
         stored = iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
         for first in range(0, self.num_sessions, at_once):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from recsim_tf.core import nests, random, turns
+from recsim_tf.core import nests, random, turns, validation
 from recsim_tf.core.checks.documents import CheckedDocuments
 from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.checks.returns import check_tensor
@@ -46,8 +46,7 @@ def check(simulator: Simulator) -> None:
       ValueError: for the first fault. It is one line, which names the method, what is expected and
         what was got. An exception of a method is its cause.
     """
-    if not isinstance(simulator, Simulator):
-        raise ValueError(f"simulator must be a Simulator, got {type(simulator).__name__}")
+    validation.check_type("simulator", simulator, Simulator)
     if simulator.documents.shared and simulator.num_users is None:
         # All are one world, so that few users do.
         simulator = simulator.replaced(users_per_world=None)

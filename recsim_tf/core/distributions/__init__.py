@@ -5,7 +5,7 @@ from recsim_tf.core.distributions.categories import UniformCategories, uniform_i
 from recsim_tf.core.distributions.given import Given
 from recsim_tf.core.distributions.independent import IndependentParts, Shifted, parts_of
 from recsim_tf.core.distributions.joint import log_prob, log_prob_parts
-from recsim_tf.core.distributions.mixtures import Mixture, logsumexp
+from recsim_tf.core.distributions.mixtures import Mixture, gaussian_mixture, logsumexp
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.return_time import ReturnTime
@@ -25,6 +25,7 @@ __all__ = [
     "UniformCategories",
     "candidate_ids",
     "clipped_zipf",
+    "gaussian_mixture",
     "impossible",
     "log_prob",
     "log_prob_parts",

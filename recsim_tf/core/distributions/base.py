@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 
@@ -32,6 +33,11 @@ class CustomDistribution(tfd.Distribution):
             parameters=parameters,
             name=name,
         )
+
+    def _event_shape(self):
+        # A draw is a number by default. TensorFlow Probability asks for shapes as tensors only where
+        # it does not know the static ones.
+        return tf.TensorShape([])
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

@@ -92,14 +92,8 @@ class CatalogueIds(CustomDistribution):
     def _batch_shape(self):
         return tf.TensorShape([self._num_users])
 
-    def _batch_shape_tensor(self):
-        return tf.constant([self._num_users], tf.int32)
-
     def _event_shape(self):
         return tf.TensorShape([self._length])
-
-    def _event_shape_tensor(self):
-        return tf.constant([self._length], tf.int32)
 
     def _log_prob(self, value):
         inside = (value >= 0) & (value < self._num_items)

@@ -44,12 +44,6 @@ class UniformCategories(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.constant(self._shape.as_list(), tf.int32)
 
-    def _event_shape(self):
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self):
-        return tf.constant([], tf.int32)
-
     def _log_prob(self, value):
         inside = (value >= 0) & (value < self.num_categories)
         log_prob = tf.constant(-math.log(self.num_categories), self._log_prob_dtype)

@@ -36,6 +36,24 @@ class Mixture(_MIXTURE):
         return tfb.Identity()
 
 
+def gaussian_mixture(num_rows: int, loc: tf.Tensor, scale: tf.Tensor, logits: Any) -> Mixture:
+    """Draws [num_rows, F], each from one of C normal distributions.
+
+    The normal that a row was drawn from is not part of the draw: its probability is summed over
+    all. A draw can be latent in fits.
+
+    Args:
+      num_rows: B, the batch shape.
+      loc: [C, F] or [B, C, F], the means.
+      scale: the standard deviations, of a shape that broadcasts to that of `loc`.
+      logits: [C] or [B, C], of the probability of each; a number for equally likely ones.
+    """
+    shape = [num_rows, *loc.shape[-2:]]
+    loc, scale = tf.broadcast_to(loc, shape), tf.broadcast_to(scale, shape)
+    categories = tfd.Categorical(logits=tf.broadcast_to(tf.cast(logits, loc.dtype), shape[:2]))
+    return Mixture(categories, tfd.Independent(tfd.Normal(loc, scale), 1))
+
+
 def logsumexp(values: tf.Tensor) -> tf.Tensor:
     """As `tf.reduce_logsumexp` over the last axis, with gradient zero where all values are -inf.
 

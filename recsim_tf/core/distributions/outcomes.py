@@ -14,7 +14,6 @@ def num_outcomes(distribution: tfd.Distribution) -> int | None:
 
     Register further finite families with `num_outcomes.register`.
     """
-    del distribution
     return None
 
 
@@ -30,7 +29,6 @@ def _(distribution: tfd.Categorical):
 
 @num_outcomes.register
 def _(distribution: tfd.Bernoulli):
-    del distribution
     return 2
 
 

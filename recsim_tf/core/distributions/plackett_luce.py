@@ -51,9 +51,6 @@ class PlackettLuce(CustomDistribution):
     def _event_shape(self):
         return tf.TensorShape([self.slate_size])
 
-    def _event_shape_tensor(self):
-        return tf.constant([self.slate_size], tf.int32)
-
     def _mode(self):
         return self._largest(self._masked(self.logits))
 

@@ -71,12 +71,6 @@ class ReturnTime(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.shape(self.remaining)
 
-    def _event_shape(self):
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self):
-        return tf.constant([], tf.int32)
-
     def _log_prob(self, value):
         zero, one = (tf.constant(number, value.dtype) for number in (0, 1))
         # Some day on which the gap has a density and a survival, so that the branches that a row

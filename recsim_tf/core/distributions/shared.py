@@ -27,9 +27,6 @@ class Shared(CustomDistribution):
     def _batch_shape(self):
         return tf.TensorShape([self.num_users])
 
-    def _batch_shape_tensor(self):
-        return tf.constant([self.num_users], tf.int32)
-
     def _event_shape(self):
         return self.distribution.event_shape
 

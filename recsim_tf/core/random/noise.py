@@ -47,7 +47,6 @@ class Noise:
         return dict(self._taken)
 
     def _next(self, name, first, end, dtype):
-        del dtype
         return self._blocks[name][..., first:end]
 
 
@@ -58,5 +57,4 @@ class Meter(Noise):
         super().__init__({}, new_seed)
 
     def _next(self, name, first, end, dtype):
-        del name
         return tf.zeros([end - first], dtype)

@@ -37,7 +37,6 @@ class Items(DocumentModel):
       refinement: the logit of a refinement for each unit of an item's degree. It has a gradient
         through the `documents` part of `log_prob`.
       seed: of `factors`, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.
@@ -70,7 +69,6 @@ class Items(DocumentModel):
                 )
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus
         if num_candidates == self.num_items:
             ids = tf.tile(tf.range(self.num_items)[tf.newaxis], [num_users, 1])
             return tfd.Independent(tfd.Deterministic(ids), 1)
@@ -90,7 +88,6 @@ class Items(DocumentModel):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return Item(
             item_id=draw,
             bias=self.entries("bias", draw, [self.num_items]),

@@ -87,10 +87,6 @@ class SpokenReply(CustomDistribution):
             tf.TensorShape([]), tf.TensorShape([]), tf.TensorShape([self.channel.max_length])
         )
 
-    def _event_shape_tensor(self):
-        scalar = tf.constant([], tf.int32)
-        return Utterance(scalar, scalar, tf.constant([self.channel.max_length], tf.int32))
-
     def _log_prob(self, value):
         return self.symbol.log_likelihood(self.evidence(value))
 

@@ -104,7 +104,6 @@ class ConversationUsers(UserModel):
       are_replies_observed: whether agents see the symbols, clicks and dwell times of replies. If
         not, they hear the words of a `channel` alone.
       attribute_names: A names for people who read sessions, or () for numbers.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a shape is wrong or a number is out of range.
@@ -209,11 +208,7 @@ class ConversationUsers(UserModel):
             )
         if not isinstance(documents, Items):
             return
-        if documents.num_factors != self.num_factors:
-            raise ValueError(
-                f"documents must have the num_factors={self.num_factors} of users, got"
-                f" {documents.num_factors}"
-            )
+        validation.check_same(self, documents, "num_factors")
         if documents.directions is not None:
             num_attributes = validation.table_shape("directions", documents.directions)[-3]
             if num_attributes != self.num_attributes:
@@ -347,7 +342,6 @@ class ConversationUsers(UserModel):
         )
 
     def update(self, state, slate, response, innovation):
-        del innovation
         query = slate.query
         endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
         liked = tf.sigmoid(self.utility(state, slate.documents)[:, 0]) - 0.5

@@ -45,7 +45,6 @@ class Catalogue(DocumentModel):
       ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of
         `Item`s. Agents then look the tables up themselves, and features are gathered for shown
         items only, [B, K, F] instead of [B, N, F].
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong; and where candidates are drawn,
@@ -80,7 +79,6 @@ class Catalogue(DocumentModel):
                 raise ValueError("popularity must be positive for some item, got zeros alone")
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return candidate_ids(
             self.num_items,
             num_users,
@@ -91,11 +89,9 @@ class Catalogue(DocumentModel):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return draw if self.ids_only else self._items(draw)
 
     def show(self, documents, hidden):
-        del hidden
         return self._items(documents) if self.ids_only else documents
 
     def observe(self, documents):

@@ -30,14 +30,10 @@ def drifting_taste(
         state = simulator.reset(num_users=1000, seed=0)
 
     Args:
-      users: the user model, default `DriftingTasteUsers(dtype=dtype)`.
-      documents: the document model, default `Catalogue(dtype=dtype)`.
-      dtype: tf.float32 or tf.float64, of the default models.
+      users, documents: the models, by default `DriftingTasteUsers()` and
+        `Catalogue()` of the dtype.
       **simulator: further arguments of `Simulator`; by default slates of 10 documents, and sessions
         of 100 steps.
-
-    Raises:
-      ValueError: if users and documents differ in their number of factors.
     """
     users, documents = users or DriftingTasteUsers(dtype=dtype), documents or Catalogue(dtype=dtype)
     return Simulator(users, documents, **{"slate_size": 10, "max_steps": 100, **simulator})

@@ -57,7 +57,6 @@ class DriftingTasteUsers(UserModel):
       gain: how far a choice moves the drift.
       decay: in [0, 1], the part of the drift that is left after the next choice.
       choice_model: chooses by these scores. With the default a choice is certain.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if num_factors is no integer of at least 1, or a parameter is out of range.
@@ -77,11 +76,8 @@ class DriftingTasteUsers(UserModel):
             validation.check_table(name, self._value(name), or_number=True, **factors)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, Catalogue) and documents.num_factors != self.num_factors:
-            raise ValueError(
-                f"documents must have the num_factors={self.num_factors} of users, got"
-                f" {documents.num_factors}"
-            )
+        if isinstance(documents, Catalogue):
+            validation.check_same(self, documents, "num_factors")
 
     def initial_draws(self, num_users):
         shape = [num_users, self.num_factors]
@@ -102,14 +98,12 @@ class DriftingTasteUsers(UserModel):
         return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
     def outcome(self, state, slate, draw):
-        del state
         return Response(
             clicked=tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype),
             item_id=slate.documents.item_id,
         )
 
     def update(self, state, slate, response, innovation):
-        del innovation
         clicked = response.clicked[:, :, tf.newaxis]
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
         # Where nothing is chosen nothing decays; written with click weights, so that it takes

@@ -69,7 +69,6 @@ class UtilityVideos(_Videos):
         0.1 a variance, but uses it as a standard deviation).
       video_length: watch time of a click, in the unit of the users' budget.
       topic_quality_means: float [T] or [B, T], replaces the linear table.
-      dtype: tf.float32 or tf.float64.
     """
 
     num_topics: int = 20
@@ -108,11 +107,9 @@ class UtilityVideos(_Videos):
         ) * tf.constant(rising, self.dtype)
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return uniform_ids(self.num_topics, num_users, num_candidates, self.dtype)
 
     def describe(self, draw, corpus):
-        del corpus
         features = tf.one_hot(draw, self.num_topics, dtype=self.dtype)
         length = tf.broadcast_to(self.per_user("video_length", 2), draw.shape)
         quality = nests.lookup(self.mean_quality(), draw, rank=1)
@@ -142,7 +139,6 @@ class PlainVideos(_Videos):
         is possible, as in RecSim.
       max_video_length: longest video.
       quality: of every video.
-      dtype: tf.float32 or tf.float64.
     """
 
     num_features: int = 20
@@ -162,7 +158,6 @@ class PlainVideos(_Videos):
             )
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         low = tf.fill(
             [num_users, num_candidates, self.num_features],
             tf.constant(self.min_feature_value, self.dtype),
@@ -175,7 +170,6 @@ class PlainVideos(_Videos):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return Video(
             features=draw.features,
             # RecSim leaves the topic out, which breaks its own environment; the largest feature
@@ -186,7 +180,6 @@ class PlainVideos(_Videos):
         )
 
     def show(self, documents, hidden):
-        del hidden
         return ShownVideo(
             documents.features,
             documents.cluster_id,

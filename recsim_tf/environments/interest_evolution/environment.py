@@ -33,9 +33,8 @@ def interest_evolution(
         state = simulator.reset(num_users=1000, seed=0)
 
     Args:
-      users: the user model, default `InterestEvolutionUsers(dtype=dtype)`.
-      documents: the document model, default `UtilityVideos(dtype=dtype)`.
-      dtype: tf.float32 or tf.float64, of the default models.
+      users, documents: the models, by default `InterestEvolutionUsers()` and
+        `UtilityVideos()` of the dtype.
       reward_fn, **simulator: further arguments of `Simulator`.
     """
     return Simulator(

@@ -196,12 +196,11 @@ class InterestEvolutionUsers(UserModel):
     def _utility(self, state, slate, response):
         """Watch time of the clicked document times its utility, [B]."""
         utility = self.per_user("document_quality_factor", 2) * slate.documents.quality
-        if not (
-            isinstance(self.user_quality_factor, (int, float)) and self.user_quality_factor == 0
-        ):
-            utility += (
-                self.per_user("user_quality_factor", 2) * self._choice(state, slate).score_alone()
-            )
+        factor = self.user_quality_factor
+        if not (isinstance(factor, int | float) and factor == 0):
+            # By default the factor is 0, and the slate need not be scored again.
+            scores = self._choice(state, slate).score_alone()
+            utility += self.per_user("user_quality_factor", 2) * scores
         return tf.reduce_sum(response.watch_time * utility, axis=1)
 
 

@@ -49,7 +49,6 @@ class KeyTermDocuments(DocumentModel):
       num_offered_arms: how many candidates are arms; with fewer candidates all are arms.
       features: [A + W, F], of arms, then of key-terms. None draws them by `draw_catalogue`.
       seed: of `features`, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.
@@ -88,7 +87,6 @@ class KeyTermDocuments(DocumentModel):
         return num_arms, num_candidates - num_arms
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return OfferedIds(
             self.num_arms,
             self.num_key_terms,
@@ -98,7 +96,6 @@ class KeyTermDocuments(DocumentModel):
         )
 
     def describe(self, draw, corpus):
-        del corpus
         return Candidate(
             item_id=draw,
             is_key_term=tf.cast(draw >= self.num_arms, self.dtype),

@@ -42,9 +42,6 @@ def key_terms(
       dtype: tf.float32 or tf.float64, of the default models.
       **simulator: further arguments of `Simulator`; by default slates of one item, 50 arms and all
         500 key-terms as candidates, and sessions of at most 500 steps, so 100 questions.
-
-    Raises:
-      ValueError: if users and documents differ in their number of features.
     """
     users = users or KeyTermUsers(dtype=dtype)
     documents = documents or KeyTermDocuments(num_offered_arms=num_offered_arms, dtype=dtype)

@@ -49,14 +49,8 @@ class OfferedIds(CustomDistribution):
     def _batch_shape(self):
         return tf.TensorShape([self._num_users])
 
-    def _batch_shape_tensor(self):
-        return tf.constant([self._num_users], tf.int32)
-
     def _event_shape(self):
         return tf.TensorShape([sum(self._num_offered)])
-
-    def _event_shape_tensor(self):
-        return tf.constant([sum(self._num_offered)], tf.int32)
 
     def _log_prob(self, value):
         arms, key_terms = tf.split(value, self._num_offered, axis=-1)

@@ -56,7 +56,6 @@ class KeyTermUsers(UserModel):
     Args:
       num_features: F, at least 2.
       num_rounds: rounds of a session. A user of the source has 400 on average.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range.
@@ -70,11 +69,8 @@ class KeyTermUsers(UserModel):
         validation.check_count(num_rounds=self.num_rounds)
 
     def check_documents(self, documents, slate_size):
-        if isinstance(documents, KeyTermDocuments) and documents.num_features != self.num_features:
-            raise ValueError(
-                f"documents must have the num_features={self.num_features} of users, got"
-                f" {documents.num_features}"
-            )
+        if isinstance(documents, KeyTermDocuments):
+            validation.check_same(self, documents, "num_features")
 
     def initial_draws(self, num_users):
         zeros = tf.zeros([num_users, self.num_features - 1], self.dtype)
@@ -106,7 +102,6 @@ class KeyTermUsers(UserModel):
         return tfd.Independent(tfd.Bernoulli(probs=probs), 1)
 
     def outcome(self, state, slate, draw):
-        del state
         shown = tf.cast(slate.mask, self.dtype)
         liked, documents = tf.cast(draw, self.dtype), slate.documents
         asked = shown * documents.is_key_term
@@ -119,7 +114,6 @@ class KeyTermUsers(UserModel):
         )
 
     def update(self, state, slate, response, innovation):
-        del innovation
         recommended = tf.reduce_any(slate.mask & (response.asked == 0), axis=-1)
         return state._replace(rounds=state.rounds + tf.cast(recommended, tf.int32))
 

@@ -66,7 +66,6 @@ class PageItems(DocumentModel):
       affinity_probs: [A + 1], probabilities of affinities from 0 to A; by default those of Open
         Bandit's random logs.
       seed: of `item_effect`, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range, a shape is wrong, or probabilities are numbers that
@@ -144,11 +143,9 @@ class PageItems(DocumentModel):
         return validation.table_length("affinity_probs", self.affinity_probs) - 1
 
     def candidates(self, num_users, num_candidates, corpus, user):
-        del corpus, user
         return uniform_ids(self.num_items, num_users, num_candidates, self.dtype)
 
     def describe(self, draw, corpus):
-        del corpus
         categories = tf.gather(tf.constant(self.categories, tf.int32), draw)
         numeric = tf.gather(tf.constant(self.numeric), draw)
         appeal = (

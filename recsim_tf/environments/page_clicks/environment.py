@@ -30,9 +30,7 @@ def page_clicks(
         state = simulator.reset(num_users=1000, seed=0)
 
     Args:
-      users: the user model, default `PageClickUsers(dtype=dtype)`.
-      documents: the document model, default `PageItems(dtype=dtype)`.
-      dtype: tf.float32 or tf.float64, of the default models.
+      users, documents: the models, by default `PageClickUsers()` and `PageItems()` of the dtype.
       **simulator: further arguments of `Simulator`; by default sessions of 10 pages.
 
     Raises:

@@ -52,7 +52,6 @@ class PageClickUsers(UserModel):
       intercept: the default gives a click rate of 0.45 %, that of Open Bandit's random logs.
       position_effect: [K], or a number for all positions.
       affinity_effect: the effect of a unit of log(1 + past clicks on the item).
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if the shapes disagree, or if the probabilities are numbers that do not sum to
@@ -66,14 +65,8 @@ class PageClickUsers(UserModel):
     affinity_effect: Any = parameter(0.0)
 
     def check(self):
-        validation.table_length("feature_probs", self.feature_probs)
-        shape = validation.table_shape("feature_probs", self.feature_probs)
-        if shape.rank < 2:
-            raise ValueError(
-                f"feature_probs must have shape [F, C], or one for each user, got {shape}"
-            )
+        validation.check_table("feature_probs", self.feature_probs, F=None, C=None)
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
-        validation.check_table("feature_probs", self.feature_probs, **axes)
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
 
     def check_documents(self, documents, slate_size):
@@ -115,11 +108,9 @@ class PageClickUsers(UserModel):
         return tfd.Independent(tfd.Bernoulli(logits=tf.where(slate.mask, logits, _NEVER)), 1)
 
     def outcome(self, state, slate, draw):
-        del state
         return Response(clicked=tf.cast(draw, self.dtype), item_id=slate.documents.item.item_id)
 
     def recorded_draw(self, slate, seen):
-        del slate
         return tf.cast(seen.clicked, tf.int32)
 
     def observe(self, state):

@@ -3,10 +3,13 @@ be fitted to their judgements; users who rate and tag films, as synthetic data; 
 vectors that are found in tags.
 """
 
-from recsim_tf.environments.soft_attributes.catalogue import Catalogue, catalogue
 from recsim_tf.environments.soft_attributes.concepts import ConceptVectors, concept_vectors
-from recsim_tf.environments.soft_attributes.environment import soft_attributes
-from recsim_tf.environments.soft_attributes.films import Films
+from recsim_tf.environments.soft_attributes.environment import (
+    num_ratings_reward,
+    ratings_and_tags,
+    soft_attributes,
+)
+from recsim_tf.environments.soft_attributes.films import Catalogue, Films, catalogue
 from recsim_tf.environments.soft_attributes.raters import (
     ABOUT,
     LESS,
@@ -16,7 +19,6 @@ from recsim_tf.environments.soft_attributes.raters import (
     Judgement,
     Response,
 )
-from recsim_tf.environments.soft_attributes.rating import num_ratings_reward, ratings_and_tags
 from recsim_tf.environments.soft_attributes.taggers import (
     RatingDraws,
     RatingsAndTags,

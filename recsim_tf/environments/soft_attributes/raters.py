@@ -64,7 +64,6 @@ class AttributeRaters(UserModel):
       widths: [A], or a number for all attributes; positive.
       shifts: [A], or a number for all attributes.
       seed: an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.
@@ -147,12 +146,10 @@ class AttributeRaters(UserModel):
         return tfd.Independent(tfd.Masked(self.relations(state, slate), slate.mask), 1)
 
     def outcome(self, state, slate, draw):
-        del state
         relation = tf.where(slate.mask, draw, ABOUT)
         return Response(tf.cast(relation == MORE, self.dtype), relation)
 
     def recorded_draw(self, slate, seen):
-        del slate
         return seen.relation
 
     def observe(self, state):

@@ -11,13 +11,12 @@ from recsim_tf import choice
 from recsim_tf.choice import affinity
 from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.distributions import UniformCategories, clipped_zipf
+from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
-from recsim_tf.dynamics import GaussianMixture
 from recsim_tf.environments.conversation.attributes import in_sense
-from recsim_tf.environments.soft_attributes.catalogue import catalogue
+from recsim_tf.environments.soft_attributes.films import catalogue
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
@@ -94,7 +93,6 @@ class TaggingUsers(UserModel):
       choice_sharpness: of affinities.
       score_scale: standard deviation of the noise of scores.
       seed: of the catalogue, an integer.
-      dtype: tf.float32 or tf.float64.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.
@@ -161,7 +159,7 @@ class TaggingUsers(UserModel):
         ones = tf.ones([num_users, self.num_factors], self.dtype)
         return tfd.JointDistributionNamed(
             TaggerDraws(
-                taste=self._tastes().initial_draws(num_users),
+                taste=self._tastes(num_users),
                 peaks=tfd.Independent(
                     tfd.Uniform(self.per_user("lowest_peak", 2) * ones, ones)
                     if self.has_peaks
@@ -287,10 +285,10 @@ class TaggingUsers(UserModel):
             )
         return np.eye(shape[0] * shape[1], self.num_factors).reshape(shape)
 
-    def _tastes(self) -> GaussianMixture:
+    def _tastes(self, num_users: int) -> tfd.Distribution:
         topics = tf.cast(tf.convert_to_tensor(self.topics), self.dtype)
         scale = tf.ones_like(topics) * self.per_user("taste_scale", 3)
-        return GaussianMixture(loc=topics, scale=scale, logits=self.topic_logits, dtype=self.dtype)
+        return gaussian_mixture(num_users, topics, scale, self.per_user("topic_logits", 2))
 
     def _is_given(self, state, rated) -> tf.Tensor:
         """bool [B, R]: which of the ratings users give."""

@@ -101,7 +101,6 @@ class BelievingPolicy(PolicyModel, abc.ABC):
 
     def alternatives(self, view: Outlook, seed: tf.Tensor) -> Explanation:
         """The turns that the policy weighs, and their values; by default none."""
-        del view, seed
         return Explanation()
 
     def turn(self, act: int, slate: tf.Tensor) -> Turn:

@@ -24,7 +24,7 @@ class Entry(abc.ABC):
 
     def check(self, slate_size: int, users: ConversationUsers) -> None:
         """Raises `ValueError` where the sizes of an environment do not suit; by default all do."""
-        del slate_size, users
+        return None
 
     @abc.abstractmethod
     def propose(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Turn
@@ -91,8 +91,7 @@ def at(turns: Turn, index: tf.Tensor) -> Turn:
 
 def check_measure(measure: str) -> None:
     """Raises `ValueError` for an unknown measure."""
-    if measure not in MEASURES:
-        raise ValueError(f"measure must be one of {', '.join(MEASURES)}, got {measure!r}")
+    validation.check_one_of(MEASURES, measure=measure)
 
 
 def check_conversation(simulator: Simulator) -> None:

@@ -41,7 +41,6 @@ class RecommendBest(_Recommending):
     """Recommends the candidates of the largest expected utilities."""
 
     def choose(self, view, seed):
-        del seed
         return self.turn(Act.RECOMMEND, view.best(self._num_shown))
 
 
@@ -52,7 +51,6 @@ class RecommendSet(_Recommending):
     """
 
     def choose(self, view, seed):
-        del seed
         return self.turn(Act.RECOMMEND, view.best_set(self._num_shown))
 
 
@@ -98,7 +96,6 @@ class RecommendKnown:
 
     def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Turn, Nest]:
         """The best slate, recommended."""
-        del seed
         documents = observation.documents
         utility = documents.bias + tf.linalg.matvec(documents.factors, observation.user.taste)
         slate = tf.math.top_k(utility, self._slate_size).indices

@@ -7,9 +7,9 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.dynamics.returning import Lifetimes
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.return_visits import ReturnVisitsUsers
+from recsim_tf.environments.returning import Lifetimes
 from recsim_tf.policies import clickbait_policy
 
 NUM_USERS, HORIZON = 500, 30

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.distributions.joint import record
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
-from recsim_tf.dynamics.named import record
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import pandas

@@ -9,7 +9,7 @@ import recsim_tf
 from recsim_tf import fitting
 from recsim_tf.fitting.logs import TableVisits, from_table
 from recsim_tf.policies import random_policy
-from tests.dynamics.returning.world import Readers, ReturningReaders, Shelf
+from tests.environments.returning.world import Readers, ReturningReaders, Shelf
 
 COLUMNS = {name: name for name in ("session", "step", "timestamp", "position", "document")}
 COLUMNS["clicked"] = "clicked"

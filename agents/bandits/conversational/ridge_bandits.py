@@ -1,0 +1,164 @@
+"""Bandits with ridge regressions of each user: LinUCB, which asks nothing, ConLinUCB, which learns
+from arms and key-terms alike, and ConUCB, whose key-terms are the prior of its arms.
+"""
+
+from typing import Any, NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.agents.bandits.conversational.bandit import (
+    KeyTermBandit,
+    Questions,
+    logarithmic_questions,
+)
+from recsim_tf.agents.bandits.conversational.ridge import Ridge, squared_norms
+from recsim_tf.core.parameters import parameter
+
+
+class OneRidgeBandit(KeyTermBandit):
+    """A bandit with one ridge regression for all feedback of a user, who scores arms by the upper
+    confidence bound x theta + alpha |x|_{V^-1}.
+
+    Args:
+      simulator: see `KeyTermBandit`.
+      ridge: V without an observation is ridge I.
+      alpha: factor of the confidence radius.
+    """
+
+    ridge: Any = parameter(1.0, above=0)
+    alpha: Any = parameter(0.5, low=0)
+
+    def initial_belief(self, num_users):
+        ridge = self.per_user("ridge", 3, self._dtype)
+        return Ridge.prior(num_users, self._num_features, ridge, self._dtype)
+
+    def learn(self, belief, feedback):
+        return belief.observe(feedback.features, feedback.liked, tf.ones_like(feedback.liked))
+
+    def arm_scores(self, belief, arms):
+        width = tf.sqrt(squared_norms(arms, belief.inverse))
+        alpha = self.per_user("alpha", 2, self._dtype)
+        return tf.linalg.matvec(arms, belief.mean()) + alpha * width
+
+
+@gin.configurable(module="recsim_tf.agents")
+class LinUCB(OneRidgeBandit):
+    """LinUCB with a model of each user (Li et al. 2010, arXiv 1003.0146; one model for all arms).
+
+    Args:
+      simulator: key terms with slates of one item.
+      ridge: lambda, the prior precision of a taste; 1 by the authors of ConUCB.
+      alpha: factor of the confidence radius; 0.5 by the same.
+
+    Raises:
+      ValueError: for another environment, or a number out of range.
+    """
+
+
+@gin.configurable(module="recsim_tf.agents")
+class ConLinUCB(OneRidgeBandit):
+    """ConLinUCB-MCR (Wang et al. 2023, arXiv 2303.00315): one ridge regression of the feedback to
+    arms and to key-terms; it asks for the key-term of the largest confidence radius |k|_{V^-1}.
+
+    Defaults are those of the authors' code (github.com/ZhiyongWangWzy/ConLinUCB).
+
+    Args:
+      simulator: key terms with slates of one item.
+      ridge: lambda.
+      alpha: factor of the confidence radius.
+      questions: b, see `KeyTermBandit`; None asks nothing.
+
+    Raises:
+      ValueError: for another environment, or a number out of range.
+    """
+
+    ridge: Any = parameter(0.1, above=0)
+    alpha: Any = parameter(0.1, low=0)
+    questions: Questions | None = logarithmic_questions
+
+    def schedule(self):
+        return self.questions
+
+    def key_term_scores(self, belief, arms, key_terms):
+        return squared_norms(key_terms, belief.inverse)
+
+
+class ConUCBBelief(NamedTuple):
+    """What is believed of B users."""
+
+    arms: Ridge  # M^-1 and Y: (1 - lambda) I + lambda sum x x^T, lambda sum y x
+    key_terms: Ridge  # M~^-1 and Y~
+
+
+@gin.configurable(module="recsim_tf.agents")
+class ConUCB(KeyTermBandit):
+    """ConUCB (Zhang et al. 2020, arXiv 1906.01219): a ridge regression of the answers to key-terms,
+    theta~, and one of the clicks on arms that shrinks towards it.
+
+    With M = (1 - lambda) I + lambda sum x x^T, theta = M^-1 (lambda sum y x + (1 - lambda) theta~).
+    An arm has the score x theta + lambda alpha |x|_{M^-1} + (1 - lambda) alpha~ |M^-1 x|_{M~^-1}
+    (equation 7). It asks for the key-term k that takes most of the uncertainty of the arms X of the
+    round, the largest |X M^-1 M~^-1 k|^2 / (1 + k M~^-1 k) (equation 8).
+
+    Defaults are those of the authors' code (github.com/Xiaoyinggit/ConUCB).
+
+    Args:
+      simulator: key terms with slates of one item.
+      arm_weight: lambda, in (0, 1): the weight of arms against key-terms.
+      key_term_ridge: lambda~, of the regression of answers.
+      alpha: factor of the confidence radius of arms.
+      key_term_alpha: alpha~, of what key-terms leave uncertain.
+      questions: b, see `KeyTermBandit`; None asks nothing.
+
+    Raises:
+      ValueError: for another environment, or a number out of range.
+    """
+
+    arm_weight: Any = parameter(0.5, above=0, below=1)
+    key_term_ridge: Any = parameter(1.0, above=0)
+    alpha: Any = parameter(0.25, low=0)
+    key_term_alpha: Any = parameter(0.25, low=0)
+    questions: Questions | None = logarithmic_questions
+
+    def schedule(self):
+        return self.questions
+
+    def initial_belief(self, num_users):
+        ridges = (1 - self._of_users("arm_weight", 3), self._of_users("key_term_ridge", 3))
+        return ConUCBBelief(
+            *(Ridge.prior(num_users, self._num_features, ridge, self._dtype) for ridge in ridges)
+        )
+
+    def learn(self, belief, feedback):
+        features, liked, asked = feedback
+        return ConUCBBelief(
+            arms=belief.arms.observe(
+                features, liked, self._of_users("arm_weight", 1) * (1 - asked)
+            ),
+            key_terms=belief.key_terms.observe(features, liked, asked),
+        )
+
+    def arm_scores(self, belief, arms):
+        arm_weight = self._of_users("arm_weight", 2)
+        prior = (1 - arm_weight) * belief.key_terms.mean()
+        taste = tf.linalg.matvec(belief.arms.inverse, belief.arms.moment + prior)
+        width = tf.sqrt(squared_norms(arms, belief.arms.inverse))
+        passed_on = tf.matmul(arms, belief.arms.inverse)
+        of_key_terms = tf.sqrt(squared_norms(passed_on, belief.key_terms.inverse))
+        return (
+            tf.linalg.matvec(arms, taste)
+            + arm_weight * self._of_users("alpha", 2) * width
+            + (1 - arm_weight) * self._of_users("key_term_alpha", 2) * of_key_terms
+        )
+
+    def key_term_scores(self, belief, arms, key_terms):
+        # |X k|^2 for each key-term is k (X^T X) k, with one matrix for all of them.
+        passed_on = tf.matmul(tf.matmul(arms, belief.arms.inverse), belief.key_terms.inverse)
+        total = tf.matmul(passed_on, passed_on, transpose_a=True)
+        return squared_norms(key_terms, total) / (
+            1 + squared_norms(key_terms, belief.key_terms.inverse)
+        )
+
+    def _of_users(self, name: str, rank: int) -> tf.Tensor:
+        return self.per_user(name, rank, self._dtype)

@@ -1,0 +1,331 @@
+"""Components: draws that are kept, rows of tables, histories, Markov chains, recurrent cells and
+linear dynamics.
+
+The constructors raise `ValueError` for an argument with a wrong shape or out of range.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import nests, validation
+from recsim_tf.core.distributions import logsumexp
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import known_numbers, shown
+from recsim_tf.dynamics.component import Component
+
+
+class Static(Component):
+    """A state that is drawn at the start and does not change.
+
+        Static(lambda num_rows: tfd.Normal(tf.zeros([num_rows]), 1.0))
+
+    The prior has no parameters to fit. For that, derive a class from `Component` whose
+    `initial_draws` reads its parameters.
+
+    Args:
+      prior: from a number of rows B to the distribution, of batch shape [B], of the state.
+    """
+
+    prior: Callable[[int], tfd.Distribution]
+
+    def initial_draws(self, num_rows):
+        distribution = self.prior(num_rows)
+        if not isinstance(distribution, tfd.Distribution):
+            raise ValueError(f"prior must return a distribution, got {distribution}")
+        return distribution
+
+
+class FromTable(Component):
+    """A row of a table, which is picked at the start and kept. State: [B, F].
+
+    The draw is the position of the row, int32 [B], so a fit to a log without it sums over all rows
+    exactly. `FromTable(np.eye(n))` is one of n classes, one-hot.
+
+    Args:
+      table: [n, F].
+      logits: [n], of the probability of each row, such as `clustered_logits`; a number for equally
+        likely rows. -inf for never.
+    """
+
+    table: Any = parameter(rank=2)
+    logits: Any = parameter(0.0, rank=1, low=-np.inf)
+
+    def check(self):
+        self.length, _ = validation.check_table("table", self.table, n=None, F=None)
+        validation.check_table("logits", self.logits, or_number=True, n=self.length)
+
+    def initial_draws(self, num_rows):
+        logits = self.per_user("logits", 2)
+        logits = tf.broadcast_to(logits, [*logits.shape[:-1], self.length])
+        return tfd.BatchBroadcast(tfd.Categorical(logits=logits), [num_rows])
+
+    def initial_state(self, draws, num_rows):
+        return nests.lookup(self.per_user("table", 3), draws, 2)
+
+
+def clustered_logits(clusters: Sequence[int], cluster_logits: Any = 0.0) -> np.ndarray:
+    """Logits of rows, [n], from those of their clusters: a cluster is picked, then one of its rows,
+    each equally likely.
+
+    Args:
+      clusters: ints [n], the cluster in [0, C) of each row; each has a row.
+      cluster_logits: [C], or a number for equally likely clusters.
+
+    Raises:
+      ValueError: if a cluster has no row, or there is another number of logits.
+    """
+    sizes = np.bincount(clusters)
+    if (sizes == 0).any() or np.shape(cluster_logits) not in ((), sizes.shape):
+        raise ValueError(
+            f"clusters must be of each of the {np.size(cluster_logits)} cluster_logits, got"
+            f" {list(sizes)} rows of each"
+        )
+    return (cluster_logits - np.log(sizes))[np.asarray(clusters)]
+
+
+class History(Component):
+    """The last k controls. State: [B, k, ...], the newest last; zeros where fewer came.
+
+    The control is float [B, ...]. `Where(Keep(), History(...))` records only some of the steps.
+
+    Args:
+      length: k.
+      shape: of the control of one row.
+    """
+
+    length: int
+    shape: tuple[int, ...] = ()
+
+    def check(self):
+        validation.check_count(length=self.length)
+        validation.check_sizes(shape=self.shape)
+
+    def initial_state(self, draws, num_rows):
+        return tf.zeros([num_rows, self.length, *self.shape], self.dtype)
+
+    def update(self, state, control, innovation):
+        self.check_control(control, self.dtype, nests.num_rows(state), *self.shape)
+        return tf.concat([state[:, 1:], control[:, tf.newaxis]], axis=1)
+
+
+class MarkovChain(Component):
+    """One of n states, which changes at random; controls may choose between tables of transitions.
+    State: one-hot [B, n].
+
+    The control is int32 [B], in [0, A), where there are several tables. A state that is relaxed to
+    weights [B, n] has the next state's distribution for these weights.
+
+    Args:
+      logits: [n, n], row i of the transitions from state i; or [A, n, n], a table for each control.
+        -inf for a transition that never happens.
+      initial_logits: [n], of the first state; a number for equally likely states.
+    """
+
+    logits: Any = parameter(rank=3, low=-np.inf)
+    initial_logits: Any = parameter(0.0, rank=1, low=-np.inf)
+
+    def check(self):
+        shape = validation.table_shape("logits", self.logits)
+        if shape.rank < 2 or shape[-1] != shape[-2]:
+            raise ValueError(f"logits must have shape [n, n] or [controls, n, n], got {shape}")
+        self.num_states, self.num_controls = shape[-1], shape[-3] if shape.rank > 2 else 1
+        states = {"num_states": self.num_states}
+        validation.check_table("initial_logits", self.initial_logits, or_number=True, **states)
+
+    def initial_draws(self, num_rows):
+        logits = self.per_user("initial_logits", 2)
+        logits = tf.broadcast_to(logits, [*logits.shape[:-1], self.num_states])
+        return tfd.BatchBroadcast(tfd.Categorical(logits=logits), [num_rows])
+
+    def initial_state(self, draws, num_rows):
+        return tf.one_hot(draws, self.num_states, dtype=self.dtype)
+
+    def innovation(self, state, control):
+        table = self.per_user("logits", 4)
+        if table.shape.rank == 2:
+            table = table[tf.newaxis]
+        if self.num_controls > 1:
+            self.check_control(control, tf.int32, nests.num_rows(state))
+            table = nests.lookup(table, control, 3)
+        else:
+            table = table[..., 0, :, :]
+        possible = state > 0
+        weights = tf.where(possible, tf.math.log(tf.where(possible, state, 1)), -np.inf)
+        # [B, n, n], from each state, the last axis, to each.
+        from_each = tf.linalg.matrix_transpose(tf.nn.log_softmax(table)) + weights[:, tf.newaxis]
+        return tfd.Categorical(logits=logsumexp(from_each))
+
+    def update(self, state, control, innovation):
+        return tf.one_hot(innovation, self.num_states, dtype=self.dtype)
+
+
+class Recurrent(Component):
+    """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), with the weights of Keras's
+    `GRUCell`, which are fitted, given priors and saved like other parameters. State: [B, H], zeros
+    at the start. The control is float [B, I].
+
+        cell = tf.keras.layers.GRUCell(4)
+        cell.build([None, 3])
+        Recurrent(*cell.get_weights())
+
+    Args:
+      kernel: [I, 3 H], of the inputs to update gate, reset gate and candidate state.
+      recurrent_kernel: [H, 3 H], of the state.
+      bias: [2, 3 H], of inputs and of state.
+    """
+
+    kernel: Any = parameter(rank=2)
+    recurrent_kernel: Any = parameter(rank=2)
+    bias: Any = parameter(rank=2)
+
+    def check(self):
+        name, table = "recurrent_kernel", self.recurrent_kernel
+        self.size = validation.table_length(name, table) // 3
+        columns = {"3 * size": 3 * self.size}
+        validation.check_table(name, table, size=self.size, **columns)
+        self.num_inputs, _ = validation.check_table("kernel", self.kernel, inputs=None, **columns)
+        validation.check_table("bias", self.bias, rows=2, **columns)
+
+    def initial_state(self, draws, num_rows):
+        return tf.zeros([num_rows, self.size], self.dtype)
+
+    def update(self, state, control, innovation):
+        self.check_control(control, self.dtype, nests.num_rows(state), self.num_inputs)
+        bias = self.per_user("bias", 3)
+        inputs = _times(control, self.per_user("kernel", 3)) + bias[..., 0, :]
+        states = _times(state, self.per_user("recurrent_kernel", 3)) + bias[..., 1, :]
+        update, reset, candidate = tf.split(inputs, 3, axis=-1)
+        state_update, state_reset, state_candidate = tf.split(states, 3, axis=-1)
+        kept = tf.sigmoid(update + state_update)
+        candidate = tf.tanh(candidate + tf.sigmoid(reset + state_reset) * state_candidate)
+        return kept * state + (1 - kept) * candidate
+
+
+def _times(vectors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Vectors [B, I] times a kernel [I, O] or [B, I, O]."""
+    if kernel.shape.rank == 2:
+        return tf.matmul(vectors, kernel)
+    return tf.linalg.matvec(kernel, vectors, transpose_a=True)
+
+
+class LinearGaussian(Component):
+    """next state = transition state + gain control + noise. State: [B, F].
+
+    The control is float [B, G], where there is a `gain`. `transition`, `noise` and
+    `initial_scale` are a number, [F] for a diagonal matrix, or a matrix [F, F]; `gain` is
+    a number or [F], where G is F, or a matrix [F, G]. Noise is Normal(0, noise noise^T), so that a
+    number or diagonal holds standard deviations, and a matrix is lower triangular.
+
+        LinearGaussian(2, transition=0.9, gain=0.2, noise=0.1)
+
+    Args:
+      size: F.
+      transition: what is left of the state.
+      gain: what the control adds; None for no control.
+      noise: of a step; None for none.
+      initial_loc: [F] or a number, mean of the first state.
+      initial_scale: its scale, in the same form as `noise`; None where the first state is
+        `initial_loc` itself.
+      centred: what is drawn. True draws the next state, for states that were observed. False draws
+        the noise alone, for states that are hidden: gradients, variational inference and NUTS then
+        go through the draws.
+    """
+
+    size: int
+    transition: Any = parameter(1.0, rank=2)
+    gain: Any = parameter(None, rank=2)
+    noise: Any = parameter(None, rank=2)
+    initial_loc: Any = parameter(0.0, rank=1)
+    initial_scale: Any = parameter(None, rank=2)
+    centred: bool = False
+
+    def check(self):
+        validation.check_count(size=self.size)
+        validation.check_table("initial_loc", self.initial_loc, or_number=True, size=self.size)
+        for name in ("transition", "gain", "noise", "initial_scale"):
+            if self._value(name) is not None:
+                is_scale = name in ("noise", "initial_scale")
+                _check_matrix(name, self._value(name), self.size, is_scale)
+        if self.centred and self.noise is None:
+            raise ValueError("noise must be given to draw states, with centred=True, got None")
+
+    def initial_draws(self, num_rows):
+        if self.initial_scale is None:
+            return None
+        return self._normal(self._first_mean(num_rows), "initial_scale")
+
+    def initial_state(self, draws, num_rows):
+        return self._first_mean(num_rows) if self.initial_scale is None else draws
+
+    def innovation(self, state, control):
+        if self.noise is None:
+            return None
+        loc = self._mean(state, control) if self.centred else tf.zeros_like(state)
+        return self._normal(loc, "noise")
+
+    def update(self, state, control, innovation):
+        if self.centred:
+            return innovation
+        mean = self._mean(state, control)
+        return mean if self.noise is None else mean + innovation
+
+    def _first_mean(self, num_rows: int) -> tf.Tensor:
+        return tf.broadcast_to(self.per_user("initial_loc", 2), [num_rows, self.size])
+
+    def _mean(self, state: tf.Tensor, control: tf.Tensor) -> tf.Tensor:
+        """[B, F]: the mean of the next state."""
+        mean = self._times("transition", state)
+        if self.gain is None:
+            return mean
+        num_rows, num_columns = self._matrix("gain").shape[-2:]
+        num_controls = num_columns if num_rows == self.size else self.size
+        self.check_control(control, self.dtype, nests.num_rows(state), num_controls)
+        return mean + self._times("gain", control)
+
+    def _normal(self, loc: tf.Tensor, name: str) -> tfd.Distribution:
+        """The distribution of [B, F] with this mean, and the scale of a parameter."""
+        scale = self._matrix(name)
+        if scale.shape[-2] == 1:
+            return tfd.Independent(tfd.Normal(loc, tf.broadcast_to(scale[..., 0, :], loc.shape)), 1)
+        return tfd.MultivariateNormalTriL(loc, scale)
+
+    def _times(self, name: str, vectors: tf.Tensor) -> tf.Tensor:
+        """[B, F]: the matrix of a parameter times vectors [B, G]."""
+        matrix = self._matrix(name)
+        if matrix.shape[-2] != self.size:  # A number or a diagonal.
+            return matrix[..., 0, :] * vectors
+        if matrix.shape.rank == 2:
+            return tf.matmul(vectors, matrix, transpose_b=True)
+        return tf.linalg.matvec(matrix, vectors)
+
+    def _matrix(self, name: str) -> tf.Tensor:
+        """A matrix of [F, G], or [1, F] or [1, 1] for a diagonal; with [B] in front where it
+        differs between users.
+        """
+        value = self.per_user(name, 3)
+        return value if value.shape.rank > 1 else value[tf.newaxis]
+
+
+def _check_matrix(name: str, value: Any, size: int, is_scale: bool) -> None:
+    shape = validation.table_shape(name, value)
+    # Of each user, a number and a diagonal have the axes of a matrix too.
+    axes = shape[1:] if shape.rank == 3 else shape
+    last = axes[-1] if name == "gain" and axes.rank else size
+    if axes not in [[], [size], [1, 1], [1, size], [size, last]]:
+        raise ValueError(
+            f"{name} must be a number, [{size}], [{size}, {last}], or one matrix for each user, got"
+            f" the shape {shape}"
+        )
+    numbers = known_numbers(name, value) if is_scale else None
+    if numbers is None:
+        return
+    is_matrix = axes == [size, size]
+    diagonal = np.diagonal(numbers, axis1=-2, axis2=-1) if is_matrix else numbers
+    if (diagonal <= 0).any() or (is_matrix and np.triu(numbers, 1).any()):
+        raise ValueError(
+            f"{name} must be above 0, and lower triangular if a matrix, got {shown(value)}"
+        )

@@ -1,0 +1,246 @@
+"""Engagement bait: videos that are watched long drive away the interests of those who watch."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.core import random, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import Shifted, candidate_ids, uniform_ids
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.simulator import Simulator
+
+
+class Catalogue(NamedTuple):
+    """What D videos are like."""
+
+    topic: np.ndarray  # int [D], in [0, F)
+    quality: np.ndarray  # [D]
+    features: np.ndarray  # [D, F]
+
+
+class Video(NamedTuple):
+    """Videos; leading axes [W, N] or [B, K]. Agents see the ids."""
+
+    video_id: tf.Tensor  # int32 [...], in [0, D)
+    quality: tf.Tensor  # [...]
+    length: tf.Tensor  # [...], in units of time
+    features: tf.Tensor  # [..., F]
+
+
+def catalogue(
+    seed: int,
+    num_videos: int = 100,
+    num_features: int = 2,
+    quality_stddev: float = 0.1,
+    feature_stddev: float = 0.7,
+) -> Catalogue:
+    """Videos as in RecSim NG 0.1.2's `CorpusWithTopicAndQuality`, with its constants.
+
+    A video's topic is one of F. The mean qualities of the first int(0.7 F) topics are evenly spaced
+    from -1 to 0, those of the others from 0 to 1; with two topics they are -1 and 0. The features
+    are normal around the one-hot vector of the topic.
+
+    Args:
+      seed: of NumPy's `default_rng`.
+      num_videos: D.
+      num_features: F, at least 2.
+      quality_stddev: standard deviation of qualities around the mean of the topic.
+      feature_stddev: standard deviation of each feature.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+    random.as_seed(seed)
+    validation.check_count(num_videos=num_videos)
+    validation.check_at_least(2, num_features=num_features)
+    num_low = int(0.7 * num_features)
+    means = [np.linspace(-1, 0, num_low), np.linspace(0, 1, num_features - num_low)]
+    generator = np.random.default_rng(seed)
+    topic = generator.integers(num_features, size=num_videos)
+    noise = generator.standard_normal(num_videos)
+    quality = np.concatenate(means)[topic] + quality_stddev * noise
+    around = feature_stddev * generator.standard_normal([num_videos, num_features])
+    return Catalogue(topic, quality, np.eye(num_features)[topic] + around)
+
+
+@gin.configurable
+class BaitVideos(DocumentModel):
+    """D videos that the users of a world share. Agents see the ids of candidates and nothing else,
+    as the collaborative filter in RecSim NG's demonstration.
+
+    The candidates of a world are drawn from the catalogue without replacement. By default they are
+    all of it, in its order. The tables may be arrays, tensors or variables, and have gradients
+    through the `response` part of `log_prob`.
+
+    Args:
+      num_videos: D.
+      num_features: F, at least 2.
+      quality: [D]; None for those of `catalogue(seed)`.
+      features: [D, F]; None for those of `catalogue(seed)`.
+      length: [D], or a number for all videos.
+      seed: of the catalogue, an integer.
+
+    Raises:
+      ValueError: if a number is out of range or a shape is wrong; and where candidates are drawn,
+        if there are more of them than videos.
+    """
+
+    num_videos: int = 100
+    num_features: int = 2
+    quality: Any = parameter(None, rank=1)
+    features: Any = parameter(None, rank=2)
+    length: Any = parameter(2.0, rank=1, above=0)
+    seed: int = 0
+
+    shared = True
+
+    def check(self):
+        drawn = catalogue(self.seed, self.num_videos, self.num_features)
+        for name in ("quality", "features"):
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(drawn, name).astype(self.dtype.as_numpy_dtype))
+        axes = {"num_videos": self.num_videos}
+        validation.check_table("quality", self.quality, **axes)
+        validation.check_table("length", self.length, or_number=True, **axes)
+        validation.check_table("features", self.features, **axes, num_features=self.num_features)
+
+    def candidates(self, num_corpora, num_candidates, corpus, user):
+        if num_candidates == self.num_videos:
+            return Shifted(
+                uniform_ids(1, num_corpora, num_candidates, self.dtype), np.arange(num_candidates)
+            )
+        return candidate_ids(
+            self.num_videos, num_corpora, num_candidates, replacement=False, dtype=self.dtype
+        )
+
+    def describe(self, draw, corpus):
+        shape = [self.num_videos, self.num_features]
+        return Video(
+            draw,
+            quality=self.entries("quality", draw, shape[:1]),
+            length=self.entries("length", draw, shape[:1]),
+            features=self.entries("features", draw, shape),
+        )
+
+    def observe(self, documents):
+        return documents.video_id
+
+    def observation_bounds(self):
+        return Bounds(0, self.num_videos - 1)
+
+
+class Response(NamedTuple):
+    """Response to a slate, per position."""
+
+    clicked: tf.Tensor  # [B, K], 1 at the chosen position
+    consumed_time: tf.Tensor  # [B, K], 0 where not chosen
+    video_id: tf.Tensor  # int32 [B, K], of every video shown
+
+
+@gin.configurable
+class BaitedUsers(UserModel):
+    """Users who choose the videos close to them, watch those of low quality longer, and are driven
+    away by them: RecSim NG 0.1.2's partially observable `InterestEvolutionUser`.
+
+    The interests x of a user are drawn from N(0, 1). A user chooses by scores 2 - |x - v|, and
+    watches a video of quality q for sigmoid(-q) * length. Then x moves by `interest_step_size` * q
+    * (v - x): towards a good video, and away from a bad one. In each step, with a choice or
+    without, interests are squashed to 4 M (sigmoid(x / M) - 1/2), which keeps them within 2 M and
+    hardly changes small ones. Agents see only what was watched, and for how long. Nobody leaves.
+
+    Args:
+      num_features: F, as of the videos.
+      num_videos: D, as of the videos.
+      interest_step_size: see above.
+      max_affinity: M.
+      choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of
+        0.
+    """
+
+    num_features: int = 2
+    num_videos: int = 100
+    interest_step_size: Any = parameter(0.1)
+    max_affinity: Any = parameter(10.0, above=0)
+    choice_model: choice.ChoiceModel = dataclasses.field(
+        default_factory=lambda: choice.MultinomialLogit(no_click_mass=0.0)
+    )
+
+    def check(self):
+        validation.check_count(num_features=self.num_features, num_videos=self.num_videos)
+
+    def check_documents(self, documents, slate_size):
+        if isinstance(documents, BaitVideos):
+            validation.check_same(self, documents, "num_features", "num_videos")
+
+    def initial_draws(self, num_users):
+        loc = tf.zeros([num_users, self.num_features], self.dtype)
+        return tfd.Independent(tfd.Normal(loc, tf.ones([], self.dtype)), 1)
+
+    def response(self, state, slate):
+        scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)
+        return self.choice_model(scores, slate.mask)
+
+    def outcome(self, state, slate, draw):
+        video = slate.documents
+        clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
+        time = clicked * tf.sigmoid(-video.quality) * video.length
+        return Response(clicked, time, video.video_id)
+
+    def update(self, state, slate, response, innovation):
+        video = slate.documents
+        weight = response.clicked * video.quality
+        towards = video.features - state[:, tf.newaxis]
+        moved = tf.reduce_sum(weight[:, :, tf.newaxis] * towards, axis=1)
+        largest = self.per_user("max_affinity", 2)
+        squashed = tf.sigmoid((state + self.per_user("interest_step_size", 2) * moved) / largest)
+        return 4 * largest * (squashed - 0.5)
+
+    def observe(self, state):
+        """Nothing: [B, 0]."""
+        return state[:, :0]
+
+    def response_bounds(self):
+        return Response(Bounds(0.0, 1.0), Bounds(0.0, None), Bounds(0, self.num_videos - 1))
+
+
+@gin.configurable(module="recsim_tf")
+def consumed_time_reward(response: Response) -> tf.Tensor:
+    """[B]: how long the chosen video was watched, 0 without a choice."""
+    return tf.reduce_sum(response.consumed_time, axis=-1)
+
+
+@gin.configurable
+def engagement_bait(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Engagement bait, "EngagementBait-v0": what is watched longest drives users away, and nobody
+    sees where they are; RecSim NG 0.1.2's partially observable interest evolution.
+
+    Observation: `user` [B, 0], nothing. `documents` int32 [B, N] are the ids of videos. `response`
+    to the last slate has `clicked` and `consumed_time` [B, K], and `video_id` int32 [B, K]. Reward:
+    the time. Users do not leave: the time limit truncates a session. All users of a world have the
+    same candidates, which stay.
+
+        simulator = recsim_tf.make("EngagementBait-v0")
+        state = simulator.reset(num_users=1000, seed=0)
+
+    Args:
+      users, documents: the models, by default `BaitedUsers()` and `BaitVideos()` of the dtype.
+      **simulator: further arguments of `Simulator`; by default slates of 2 of all videos, and 100
+        steps, as in RecSim NG's demonstration. All users are one world.
+    """
+    users, documents = users or BaitedUsers(dtype=dtype), documents or BaitVideos(dtype=dtype)
+    sizes = {"slate_size": 2, "max_steps": 100, "resample_documents": False}
+    if isinstance(documents, BaitVideos):
+        sizes |= {"num_candidates": documents.num_videos}
+    return Simulator(users, documents, **{"reward_fn": consumed_time_reward, **sizes, **simulator})

@@ -1,0 +1,143 @@
+"""Return visits: clickbait engages more in a visit, and costs later visits."""
+
+import dataclasses
+from typing import Any
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import validation
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.long_term_satisfaction import (
+    ClickbaitDocuments,
+    LongTermSatisfactionUsers,
+    engagement_reward,
+)
+from recsim_tf.environments.returning import ReturningState, ReturningUsers
+from recsim_tf.environments.returning.users import LARGEST_LOG
+
+
+def viewers(dtype: tf.DType = tf.float32) -> LongTermSatisfactionUsers:
+    """The default users of a visit, who remember about five documents.
+
+    RecSim's small sensitivity keeps their satisfaction close to 1/2, so that the most clickbait
+    engages the most in every state.
+    """
+    return LongTermSatisfactionUsers(memory_discount=0.8, dtype=dtype)
+
+
+@gin.configurable
+class ReturnVisitsUsers(ReturningUsers):
+    """Users of long-term satisfaction who come back by what they remember.
+
+    The logarithm of the days until the next visit is normal with the mean gap_loc - gap_sensitivity
+    * x, where x is the net positive exposure in which the visit ended. The odds that there is no
+    next visit are those of `churn_prob`, times exp(-churn_sensitivity * x). So documents of the end
+    of a visit count more than those of its beginning, which x has partly forgotten. Each day away
+    multiplies x by `daily_memory`, and a visit begins with a new time budget. Nothing is drawn for
+    it.
+
+    That satisfaction brings users back earlier, and that returns are what to optimise, is the
+    setting of Zou et al. 2019, "Reinforcement learning to optimize long-term user engagement in
+    recommender systems", and of Cai et al. 2023, "Reinforcing user retention in a billion scale
+    short video recommender system". The constants are chosen, not fitted: users who meet the most
+    clickbait of ten documents earn 39 % more in a step than those who meet the least, and visit 7
+    times in 30 days instead of 21.
+
+    Args:
+      users: the wrapped users, `LongTermSatisfactionUsers`; by default those of `viewers()`.
+      horizon: days of a lifetime.
+      visit_steps: steps of a visit, if the time budget of the wrapped users is not smaller.
+      gap_loc: mean of the logarithm of the days between visits, at an exposure of 0.
+      gap_scale: standard deviation of that logarithm, positive.
+      gap_sensitivity: how much a unit of exposure takes from that mean.
+      churn_prob: probability that a visit is the last one, at an exposure of 0.
+      churn_sensitivity: how much a unit of exposure takes from the logit of that probability.
+      daily_memory: the part of the exposure that is left after a day, in (0, 1].
+      daily_discount: see `ReturningUsers`, whose `kept` has no effect here.
+      dtype: that of the wrapped users.
+
+    Raises:
+      ValueError: if a parameter is out of range, or if `users` are others.
+    """
+
+    users: UserModel = dataclasses.field(default_factory=viewers)
+    horizon: float = 30.0
+    visit_steps: int = 5
+    gap_loc: Any = parameter(0.7, low=-LARGEST_LOG, high=LARGEST_LOG)
+    gap_scale: Any = parameter(0.6, above=0)
+    gap_sensitivity: Any = parameter(0.15)
+    churn_prob: Any = parameter(0.018, low=0, high=1)
+    churn_sensitivity: Any = parameter(0.2)
+    daily_memory: Any = parameter(0.95, above=0, high=1)
+
+    def check(self):
+        if not isinstance(self.users, LongTermSatisfactionUsers):
+            raise ValueError(
+                f"users must be LongTermSatisfactionUsers, got {type(self.users).__name__}"
+            )
+        super().check()
+        validation.check_count(visit_steps=self.visit_steps)
+
+    def gap(self, state):
+        loc = self.per_user("gap_loc") - self._effect("gap_sensitivity", state)
+        return tfd.LogNormal(_limited(loc), self.per_user("gap_scale"))
+
+    def churn(self, state):
+        prob = self.per_user("churn_prob")
+        weight = prob * tf.exp(-_limited(self._effect("churn_sensitivity", state)))
+        return weight / (1 - prob + weight)
+
+    def restart(self, state):
+        return None
+
+    def next_visit(self, state, days, draws):
+        memory = self.per_user("daily_memory") ** days
+        budget = tf.broadcast_to(self.users.per_user("time_budget"), days.shape)
+        return state.user._replace(
+            net_positive_exposure=memory * state.user.net_positive_exposure, budget=budget
+        )
+
+    def _effect(self, sensitivity: str, state: ReturningState) -> tf.Tensor:
+        """[B]: what the exposure takes from a mean, or from a logit."""
+        return self.per_user(sensitivity) * state.user.net_positive_exposure
+
+
+def _limited(logarithm: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(logarithm, -LARGEST_LOG, LARGEST_LOG)
+
+
+@gin.configurable
+def return_visits(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    reward_fn=engagement_reward,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Return visits, "ReturnVisits-v0": clickbait engages more in a visit and costs later visits.
+
+    A session is a lifetime of 30 days with many visits of 5 steps. Observation: `user` is a
+    `ReturningObservation`, whose `user` [B, 0] is nothing: `time` and `time_away`, [B], in
+    [0, 1], are parts of the horizon; `visit`, int32 [B], in [1, 10]; `step`, int32 [B], in [0, 5].
+    `documents` has the clickbait in [0, 1], [B, N, 1]. `response` to the last slate has `clicked`
+    [B, K] and `engagement` [B, K], clipped to [0, 100]. Reward: engagement, not clipped. The user
+    consumes position 0, so the other positions have no effect. A lifetime ends where the user is
+    not seen again within its days.
+
+        simulator = recsim_tf.make("ReturnVisits-v0")
+        state = simulator.reset(num_users=1000, seed=0)
+
+    Args:
+      users, documents: the models, by default `ReturnVisitsUsers()` and
+        `ClickbaitDocuments()` of the dtype.
+      reward_fn, **simulator: further arguments of `Simulator`; by default slates of 1 of 10
+        documents.
+    """
+    if users is None:
+        users = ReturnVisitsUsers(viewers(dtype))
+    documents = documents or ClickbaitDocuments(dtype=dtype)
+    return Simulator(users, documents, **{"slate_size": 1, "reward_fn": reward_fn, **simulator})
