@@ -184,7 +184,6 @@ def run_fit(
             save_model(
                 run_dir.path / "model",
                 result,
-                build=repr(gin.query_parameter("run_fit.simulator")),
                 title=title,
                 data={
                     "sessions": log.num_sessions,

@@ -94,9 +94,8 @@ def test_report_card_and_summary_say_it_in_place_of_a_number(log, result):
     )
     assert page.count("not identified") == 4
     assert "users.first, users.second, users.faint" in page
-    metadata = {name: {} for name in ("model", "data", "checks")}
-    metadata |= {"title": "", "fit": {"converged": True, "stopped early": False, "diverged": False}}
-    card = model_card(metadata, result.estimates, result.not_identified, config="")
+    metadata = {name: {} for name in ("title", "model", "data", "fit", "checks")}
+    card = model_card(metadata, result)
     value = result.estimates["users.first"].value
     assert f"| users.first | {value:.6g} | not identified | - | - |" in " ".join(card.split())
     content = {
