@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import checkpoints
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.files import read_json, storing, write_text
-from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.stopping import Stop, StoppedError
 
 _WHAT = "fit.json"

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
-from recsim_tf.fitting.validation import check_at_least
 
 # The last part of the iterations, over which the parameters are averaged.
 _AVERAGED = 0.2

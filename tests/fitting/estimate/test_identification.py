@@ -9,8 +9,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.experiment.fitting import estimates_table
 from recsim_tf.fitting import Curvature, Parameter, Scores, fit, simulated_log
-from recsim_tf.fitting.estimate.estimates import named_elements
-from recsim_tf.fitting.estimate.identification import covariance
+from recsim_tf.fitting.estimate.estimates import covariance, named_elements
 from recsim_tf.fitting.report.fit_sections import parameters, summary
 from recsim_tf.fitting.saving.card import model_card
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.fitting.logs import read_movielens
-from recsim_tf.fitting.logs.datasets.movielens.negatives import sample_negatives
+from recsim_tf.fitting.logs.datasets.movielens import sample_negatives
 
 # user, movie, stars, time: user 7 before user 12 although 12 stands first; ties at time 5.
 RATINGS = [
