@@ -210,7 +210,7 @@ def _content(
     estimates: dict[str, Any] = {}
     for name, estimate in result.estimates.items():
         if estimate.value.size <= _LARGEST:
-            estimates[name] = as_json(estimate._asdict())
+            estimates[name] = as_json(estimate)
         else:
             estimates[name] = {
                 "shape": list(estimate.value.shape),

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,14 @@ class SearchState:
                     if name != "step":
                         tf.summary.scalar(f"Fit/{name}", value)
                 self._writer.flush()
+
+    def diverge(self, what: str) -> None:
+        """Ends the search where `what` is not finite, and warns."""
+        warnings.warn(
+            f"the fit diverged: the {what} is not finite; these are the last finite parameters",
+            stacklevel=5,
+        )
+        self.progress.finish(diverged=True)
 
     def save(self, now: bool = False) -> None:
         """Writes a checkpoint where one is due, or now.

@@ -1,7 +1,6 @@
 """Stochastic gradient ascent on minibatches of sessions."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -133,12 +132,7 @@ class Minibatches(Search):
                 number = len(history)
                 mean = _one_pass(problem, optimizer, [problem.seed, start, number], rest)
                 if mean is None:
-                    warnings.warn(
-                        "the fit diverged: the log-likelihood is not finite; these are the last"
-                        " finite parameters",
-                        stacklevel=4,
-                    )
-                    progress.finish(diverged=True)
+                    state.diverge("log-likelihood")
                     break
                 row = {"step": number, "log_likelihood": mean}
                 objective = mean

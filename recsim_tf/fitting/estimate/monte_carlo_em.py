@@ -1,7 +1,6 @@
 """Monte Carlo expectation maximisation, for logs that lack draws of users."""
 
 import dataclasses
-import warnings
 from typing import Any, ClassVar
 
 import gin
@@ -114,13 +113,8 @@ class MonteCarloEM(Search):
                 )
                 _, prior_gradients = likelihood.fitted.log_prior_and_gradients()
                 if not np.isfinite(value):
-                    warnings.warn(
-                        "the fit diverged: the log-density is not finite; these are the last"
-                        " finite parameters",
-                        stacklevel=4,
-                    )
                     state.keep(progress.objective, number)
-                    progress.finish(diverged=True)
+                    state.diverge("log-density")
                     break
                 for index, gradient in enumerate(prior_gradients):
                     gradients[index] = gradients[index] + gradient
