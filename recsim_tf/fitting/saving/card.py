@@ -135,7 +135,7 @@ def _parameters(
     return markdown_table(rows)
 
 
-def _text(value: str | float | int | bool | None) -> str:
+def _text(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, str):

@@ -44,7 +44,7 @@ class Encoder:
       modules: that define parts of the value and that not every model may name.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self.modules: set[str] = set()
 
@@ -96,7 +96,7 @@ class Encoder:
     def _path(self, name: str, value: Any) -> str:
         """The module and the name of a class or a function."""
         module, attribute = value.__module__, value.__qualname__
-        if module == "__main__" or getattr(sys.modules[module], attribute, None) is not value:
+        if module == "__main__" or getattr(sys.modules.get(module), attribute, None) is not value:
             raise ValueError(
                 f"{name} must be defined in a module, at its top level, to be saved, got"
                 f" {attribute} of {module}"
@@ -131,7 +131,9 @@ class Decoder:
                 spec = tf.TensorSpec(shape, tf.as_dtype(dtype), title)
                 if "bounds" not in content:
                     return spec
-                return bounded_specs(title, spec, Bounds(*self.decode(name, content["bounds"])))
+                return bounded_specs(
+                    str(title), spec, Bounds(*self.decode(name, content["bounds"]))
+                )
             case {"dtype": str(dtype)}:
                 return tf.as_dtype(dtype)
             case {"class": str(path), "fields": dict(fields)}:
