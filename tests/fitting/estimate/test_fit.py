@@ -26,15 +26,9 @@ PARAMETERS = {
     "evolution": (
         evolution(**HAZARD),
         [
-            *(
-                "alpha_y_intercept",
-                "alpha_x_intercept",
-                "choice_model.no_click_mass",
-                "choice_model.min_normalizer",
-                "step_penalty",
-                "user_update_alpha",
-            ),
-            *("time_budget", "document_quality_factor", "departure_temperature"),
+            *("alpha_y_intercept", "alpha_x_intercept", "user_update_alpha", "time_budget"),
+            *("choice_model.no_click_mass", "choice_model.min_normalizer", "step_penalty"),
+            *("document_quality_factor", "departure_temperature"),
         ],
     ),
     "evolution with cascades": (
