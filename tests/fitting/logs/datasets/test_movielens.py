@@ -103,12 +103,6 @@ def test_slates_are_of_distinct_movies_and_their_order_does_not_tell_the_choice(
     assert abs(np.mean(later) - 9 / 39) < 4 * np.sqrt(9 / 39 * 30 / 39 / len(later))
 
 
-def test_reading_again_gives_the_same_log(path):
-    one, other = read(path), read(path)
-    np.testing.assert_array_equal(one.log.documents, other.log.documents)
-    np.testing.assert_array_equal(one.log.response, other.log.response)
-
-
 def test_plain_file_and_other_order_of_columns_give_the_same_log(path, tmp_path):
     plain, swapped = tmp_path / "u.data", tmp_path / "swapped.inter"
     plain.write_text(lines())

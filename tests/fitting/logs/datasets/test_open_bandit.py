@@ -61,11 +61,8 @@ def test_impressions_become_sessions_of_one_item(tmp_path):
     assert log.shown.shape == (3, 1, 1)
     assert log.shown.all()
     assert not log.departed.any()
-    assert [leaf.dtype for leaf in (log.documents, log.response, log.propensity)] == [
-        np.int32,
-        np.int32,
-        np.float32,
-    ]
+    dtypes = [leaf.dtype for leaf in (log.documents, log.response, log.propensity)]
+    assert dtypes == [np.int32, np.int32, np.float32]
 
 
 def test_features_are_what_a_click_model_reads(tmp_path):
