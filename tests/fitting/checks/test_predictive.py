@@ -9,7 +9,7 @@ from recsim_tf.fitting.checks.predictive import Histogram, Statistic
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout, satisfaction
 
-NUM_SESSIONS, NUM_STEPS, NUM_REPLICATES = 200, 30, 25
+NUM_SESSIONS, NUM_STEPS, NUM_REPLICATES = 300, 40, 50
 
 
 @pytest.fixture(scope="module")
