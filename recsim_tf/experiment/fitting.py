@@ -184,7 +184,6 @@ def run_fit(
             save_model(
                 run_dir.path / "model",
                 result,
-                build=repr(gin.query_parameter("run_fit.simulator")),
                 title=title,
                 data={
                     "sessions": log.num_sessions,
@@ -211,7 +210,7 @@ def _content(
     estimates: dict[str, Any] = {}
     for name, estimate in result.estimates.items():
         if estimate.value.size <= _LARGEST:
-            estimates[name] = as_json(estimate._asdict())
+            estimates[name] = as_json(estimate)
         else:
             estimates[name] = {
                 "shape": list(estimate.value.shape),

@@ -28,7 +28,7 @@ from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.sampling.parameters import ParameterPosterior, sample_parameters
 from recsim_tf.fitting.sampling.sessions import SessionPosterior, sample_sessions
-from recsim_tf.fitting.saving.save_load import LoadedModel, load_model, load_simulator, save_model
+from recsim_tf.fitting.saving.models import LoadedModel, load_model, load_simulator, save_model
 
 __all__ = [
     "LBFGS",

@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf import choice
+from recsim_tf import DocumentModel, choice
+from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
@@ -21,6 +22,18 @@ from recsim_tf.environments.long_term_satisfaction import (
     long_term_satisfaction,
 )
 from recsim_tf.policies import random_policy
+
+
+class Ids(DocumentModel):
+    """Candidates that are their own numbers, drawn with equal probabilities."""
+
+    num_documents: int = 5
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        return uniform_ids(self.num_documents, num_users, num_candidates, self.dtype)
+
+    def observe(self, documents):
+        return documents
 
 
 def rollout(

@@ -9,21 +9,6 @@ from recsim_tf.language import Recurrent
 
 NAMES = ("funny", "dark")
 GRAMMAR = conversation.conversation_grammar(1, NAMES, slip=0.0)
-CONFIG = f"""
-conversation.users = @ConversationUsers()
-conversation.slate_size = 1
-conversation.num_candidates = 5
-ConversationUsers.num_attributes = 2
-ConversationUsers.are_replies_observed = False
-ConversationUsers.channel = @Recurrent()
-Recurrent.num_units = 4
-Recurrent.features = @reply_features()
-reply_features.slate_size = 1
-reply_features.num_attributes = 2
-Recurrent.vocabulary = @Vocabulary()
-Vocabulary.max_length = {GRAMMAR.max_length}
-Vocabulary.words = {GRAMMAR.vocabulary.words}
-"""
 
 
 def talkers(channel):
@@ -57,7 +42,7 @@ def test_a_fit_keeps_trained_weights_and_a_saved_model_has_them(simulator, log, 
     np.testing.assert_array_equal(kept.value, weights)
     assert np.isnan(kept.standard_error).all()
     assert abs(critiquing.value + 1) < 4 * critiquing.standard_error
-    fitting.save_model(tmp_path / "model", result, build="conversation", config=CONFIG)
+    fitting.save_model(tmp_path / "model", result)
     loaded = fitting.load_model(tmp_path / "model").simulator
     np.testing.assert_array_equal(loaded.users.channel.weights, weights)
 

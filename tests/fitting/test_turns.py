@@ -18,8 +18,7 @@ from recsim_tf.fitting.checks import predictive_check
 from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.checks.resimulation import continued
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs.episodes import from_episodes
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, from_episodes, scoring_simulator
 from tests.questions import SPEC, AskedUsers, Numbers, Question, ask, simulator
 
 GAIN = 1.5

@@ -3,9 +3,8 @@ the recovery of known parameters.
 """
 
 from recsim_tf.fitting.checks.calibration import Calibration, calibrate
-from recsim_tf.fitting.checks.choices import ChoiceScores, score_choices
+from recsim_tf.fitting.checks.choices import ChoiceScores, Mean, score_choices
 from recsim_tf.fitting.checks.fit_checks import FitChecks, check_fit
-from recsim_tf.fitting.checks.means import Mean
 from recsim_tf.fitting.checks.predictive import (
     Histogram,
     PredictiveCheck,

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.checks.choices import logged_clicks
-from recsim_tf.fitting.checks.means import mean_by_session
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.checks.choices import logged_clicks, mean_by_session
 from recsim_tf.fitting.checks.predictions import ChoicePredictions
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.validation import check_at_least
 
 
 class Calibration(NamedTuple):

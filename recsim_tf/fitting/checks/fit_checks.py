@@ -29,38 +29,29 @@ class FitChecks(NamedTuple):
         """The figures of all checks as JSON takes them, None for those that are not finite: for a
         model card, without rows of the log.
         """
-        found: dict[str, Any] = {"choices": None, "calibration": None}
-        if self.choices is not None:
-            scores = self.choices._asdict()
-            means = {
-                name: value and value._asdict()
-                for name, value in scores.items()
-                if not isinstance(value, int)
+        held_out = {"held_out": self.choices_are_held_out}
+        return as_json(
+            {
+                "choices": self.choices and held_out | self.choices._asdict(),
+                "calibration": self.calibration and held_out | self.calibration._asdict(),
+                "predictive": {
+                    "num_sessions": self.predictive.num_sessions,
+                    "num_replicates": self.predictive.num_replicates,
+                    "notes": self.predictive.notes,
+                    "statistics": {
+                        name: {
+                            "observed": statistic.observed,
+                            "predicted": statistic.predicted,
+                            "interval": list(statistic.interval),
+                            "z_score": statistic.z_score,
+                            "p_value": statistic.p_value,
+                        }
+                        for name, statistic in self.predictive.statistics.items()
+                    },
+                },
+                "recovery": summarise(self.recovery),
             }
-            counts = {name: value for name, value in scores.items() if isinstance(value, int)}
-            found["choices"] = {"held_out": self.choices_are_held_out, **means, **counts}
-        if self.calibration is not None:
-            found["calibration"] = {
-                "held_out": self.choices_are_held_out,
-                **self.calibration._asdict(),
-            }
-        found["predictive"] = {
-            "num_sessions": self.predictive.num_sessions,
-            "num_replicates": self.predictive.num_replicates,
-            "notes": self.predictive.notes,
-            "statistics": {
-                name: {
-                    "observed": statistic.observed,
-                    "predicted": statistic.predicted,
-                    "interval": list(statistic.interval),
-                    "z_score": statistic.z_score,
-                    "p_value": statistic.p_value,
-                }
-                for name, statistic in self.predictive.statistics.items()
-            },
-        }
-        found["recovery"] = [summary._asdict() for summary in summarise(self.recovery)]
-        return as_json(found)
+        )
 
 
 def check_fit(
@@ -117,9 +108,11 @@ def check_fit(
 
 
 def as_json(value: Any) -> Any:
-    """Mappings, sequences, arrays and numbers as JSON takes them, None for numbers that are not
-    finite.
+    """Mappings, named tuples, sequences, arrays and numbers as JSON takes them, None for numbers
+    that are not finite.
     """
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, Mapping):
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

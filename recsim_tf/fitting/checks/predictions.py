@@ -12,9 +12,9 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.likelihood.likelihood import take_sessions
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.validation import check_at_least
 
 
 class ChoicePredictions(NamedTuple):

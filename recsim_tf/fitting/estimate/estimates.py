@@ -1,4 +1,6 @@
-"""Estimates of parameters with their standard errors and intervals."""
+"""Estimates of parameters with their standard errors and intervals; and which of them a log tells
+something of.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,9 +10,16 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
-from recsim_tf.fitting.estimate.identification import covariance
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import element
+
+# A standard error that is so many times the parameter, or 1 where the parameter is smaller, says
+# that the log tells nothing of it.
+_LARGEST_ERROR = 1e4
+# An eigenvalue that is this part of the largest is zero but for rounding.
+_TOLERANCE = 1e-5
+# A parameter whose part of the directions without information is smaller does not lie in them.
+_LEAST_PART = 1e-4
 
 
 class ParameterEstimate(NamedTuple):
@@ -106,3 +115,38 @@ def _by_vector(
     value = value.numpy()
     errors = np.sqrt(np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian)).reshape(value.shape)
     return ParameterEstimate(value, errors, value - quantile * errors, value + quantile * errors)
+
+
+class Covariance(NamedTuple):
+    """Of P unconstrained elements of parameters."""
+
+    matrix: np.ndarray  # float64 [P, P], NaN in the rows and columns of those not identified
+    identified: np.ndarray  # bool [P]
+
+
+def covariance(information: np.ndarray, center: np.ndarray) -> Covariance:
+    """The inverse of an observed information, without the directions of which it says nothing.
+
+    An element is not identified if it has no information of its own, or if it can move together
+    with others and leave the likelihood as it is, as two parameters of which only the sum acts.
+    Directions are eigenvectors of the information in units in which its diagonal is one, so that
+    the units of parameters do not matter.
+
+    Args:
+      information: float64 [P, P], symmetric.
+      center: float64 [P], where it was computed.
+    """
+    own = np.diag(information)
+    informed = own > (_LARGEST_ERROR * np.maximum(np.abs(center), 1)) ** -2.0
+    matrix, identified = np.full(information.shape, np.nan), np.zeros(len(own), bool)
+    if not np.any(informed):
+        return Covariance(matrix, identified)
+    scale = 1 / np.sqrt(own[informed])
+    scaled = information[np.ix_(informed, informed)] * np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(scaled)
+    empty = values <= _TOLERANCE * values.max()
+    identified[informed] = np.sum(vectors[:, empty] ** 2, axis=1) < _LEAST_PART
+    inverse = (vectors[:, ~empty] / values[~empty]) @ vectors[:, ~empty].T
+    matrix[np.ix_(informed, informed)] = inverse * np.outer(scale, scale)
+    matrix[~identified], matrix[:, ~identified] = np.nan, np.nan
+    return Covariance(matrix, identified)

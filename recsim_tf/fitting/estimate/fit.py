@@ -13,6 +13,7 @@ from recsim_tf.core import random
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.errors import one_line
 from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimates
@@ -24,7 +25,6 @@ from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, as_numbers
-from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.stopping import Stop
 
 # Standard deviation of all starts but the first, in the unconstrained parameters.

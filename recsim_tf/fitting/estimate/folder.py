@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import checkpoints
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.files import read_json, storing, write_text
-from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.stopping import Stop, StoppedError
 
 _WHAT = "fit.json"
@@ -159,6 +160,14 @@ class SearchState:
                     if name != "step":
                         tf.summary.scalar(f"Fit/{name}", value)
                 self._writer.flush()
+
+    def diverge(self, what: str) -> None:
+        """Ends the search where `what` is not finite, and warns."""
+        warnings.warn(
+            f"the fit diverged: the {what} is not finite; these are the last finite parameters",
+            stacklevel=5,
+        )
+        self.progress.finish(diverged=True)
 
     def save(self, now: bool = False) -> None:
         """Writes a checkpoint where one is due, or now.

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import gin
 import numpy as np
 
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.scores import ScoresUnknownError, check_scores, session_scores
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
-from recsim_tf.fitting.validation import check_at_least
 
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.
 _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5

@@ -10,12 +10,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.progress import progress_bar
-from recsim_tf.fitting.validation import check_at_least
 
 # Where rounding hides further progress, the search has converged if no more than this part of the
 # first gradient is left.

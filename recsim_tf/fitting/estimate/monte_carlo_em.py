@@ -1,7 +1,6 @@
 """Monte Carlo expectation maximisation, for logs that lack draws of users."""
 
 import dataclasses
-import warnings
 from typing import Any, ClassVar
 
 import gin
@@ -10,12 +9,12 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
-from recsim_tf.fitting.validation import check_at_least
 
 # The last part of the iterations, over which the parameters are averaged.
 _AVERAGED = 0.2
@@ -114,13 +113,8 @@ class MonteCarloEM(Search):
                 )
                 _, prior_gradients = likelihood.fitted.log_prior_and_gradients()
                 if not np.isfinite(value):
-                    warnings.warn(
-                        "the fit diverged: the log-density is not finite; these are the last"
-                        " finite parameters",
-                        stacklevel=4,
-                    )
                     state.keep(progress.objective, number)
-                    progress.finish(diverged=True)
+                    state.diverge("log-density")
                     break
                 for index, gradient in enumerate(prior_gradients):
                     gradients[index] = gradients[index] + gradient

@@ -7,8 +7,8 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Stages, log_prob_per_user, user_step
 from recsim_tf.core.types import Nest, SimulatorState, StepDraws, Trajectory, Transition
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.likelihood.proposals import copies, jackknife, propose
-from recsim_tf.fitting.validation import check_at_least
 
 # Of each session: what the jackknife needs.
 _NUM_FILTERS = 2

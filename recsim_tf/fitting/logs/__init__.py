@@ -6,32 +6,35 @@ Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 
 from recsim_tf.fitting.logs.datasets.iard import INTENTS, AnnotatedDialogues, read_iard
 from recsim_tf.fitting.logs.datasets.iard_sessions import dialogue_log, iard_log
-from recsim_tf.fitting.logs.datasets.movielens.catalogue import (
+from recsim_tf.fitting.logs.datasets.movie_catalogue import (
     MovieCatalogue,
     movielens_items,
     movielens_users,
     read_movie_catalogue,
 )
-from recsim_tf.fitting.logs.datasets.movielens.movies import MovieFeatures, read_movies
-from recsim_tf.fitting.logs.datasets.movielens.ratings import MovieLensLog, read_movielens
-from recsim_tf.fitting.logs.datasets.open_bandit.impressions import OpenBanditLog, read_open_bandit
-from recsim_tf.fitting.logs.datasets.open_bandit.pages import page_log
+from recsim_tf.fitting.logs.datasets.movielens import (
+    MovieFeatures,
+    MovieLensLog,
+    read_movielens,
+    read_movies,
+)
+from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog, page_log, read_open_bandit
 from recsim_tf.fitting.logs.datasets.soft_attributes import (
     SoftAttributes,
     read_soft_attributes,
     soft_attributes_log,
 )
-from recsim_tf.fitting.logs.episodes import from_episodes, stream_episodes
-from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
-from recsim_tf.fitting.logs.session_stream import SessionStream
-from recsim_tf.fitting.logs.simulated import simulated_log
+from recsim_tf.fitting.logs.session_log import SessionLog, Sessions, SessionStream
 from recsim_tf.fitting.logs.tables.table import TableLog, from_table
 from recsim_tf.fitting.logs.tables.turns import TurnLog, from_turns
 from recsim_tf.fitting.logs.tables.visits import TableVisits
 from recsim_tf.fitting.logs.trajectories import (
     as_trajectory,
+    from_episodes,
     from_trajectory,
     scoring_simulator,
+    simulated_log,
+    stream_episodes,
 )
 
 __all__ = [

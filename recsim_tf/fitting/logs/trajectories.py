@@ -1,12 +1,22 @@
-"""Logs from trajectories, and trajectories from logs."""
+"""Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
+from collections.abc import Iterator
+
+import gin
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes import Session, session_spec
+from recsim_tf.adapters.episodes import Episodes, Session, session_spec
 from recsim_tf.core import nests
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import Seed, split_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Trajectory, Transition
-from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.logs.session_log import SessionLog, SessionStream, repeat_last_step
+from recsim_tf.policies.random import random_policy
+
+# A rollout holds all candidates of all steps.
+_USERS_AT_ONCE = 1000
 
 
 def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
@@ -200,3 +210,94 @@ def _swap_axes(leaf):
 
 def _as_numpy(nest):
     return tf.nest.map_structure(lambda leaf: tf.convert_to_tensor(leaf).numpy(), nest)
+
+
+def from_episodes(episodes: Episodes) -> SessionLog:
+    """The log of the sessions of an episode file, in the order of the file. It equals the log of
+    the rollout that was written.
+
+    Args:
+      episodes: as `recsim_tf.adapters.episodes.read` opens it.
+
+    Returns:
+      S = `episodes.num_sessions` sessions with everything that the simulator's models drew; T is
+      the longest one's length.
+
+    Raises:
+      ValueError: if there are no sessions.
+    """
+    return from_trajectory(episodes.trajectory(), episodes.shared)
+
+
+def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
+    """The same log in pieces, which are read from the file in each pass, so that memory does not
+    grow with the file.
+
+    Args:
+      episodes: as `recsim_tf.adapters.episodes.read` opens it.
+      sessions_at_once: sessions of a piece. Minibatches are drawn at random within a piece, so the
+        order of the sessions in the file should be random.
+
+    Raises:
+      ValueError: if there are no sessions, or `sessions_at_once` is below 1.
+    """
+    check_at_least(1, sessions_at_once=sessions_at_once)
+
+    def pieces() -> Iterator[SessionLog]:
+        return (
+            from_trajectory(trajectory, episodes.shared)
+            for trajectory in episodes.trajectories(sessions_at_once)
+        )
+
+    return SessionStream(pieces)
+
+
+@gin.configurable(module="recsim_tf")
+def simulated_log(
+    simulator: Simulator,
+    num_sessions: int = 1000,
+    num_steps: int = 100,
+    seed: Seed = 0,
+    jit_compile: bool = False,
+    latent: tuple[str, ...] = (),
+) -> SessionLog:
+    """The log of sessions under uniformly random slates, and queries where there is a
+    `query_spec`.
+
+    Args:
+      simulator: has the true parameters.
+      num_sessions: S.
+      num_steps: sessions that last longer are cut off.
+      seed: an integer or int32 [2].
+      jit_compile: whether to compile with XLA.
+      latent: fields of the log that are left out, such as "innovation" and "initial".
+
+    Raises:
+      ValueError: for a number below 1, or a field that can not be latent.
+    """
+    check_at_least(1, num_sessions=num_sessions, num_steps=num_steps)
+    unknown = [name for name in latent if name not in ("initial", "innovation")]
+    if unknown:
+        raise ValueError(f"latent must be of initial, innovation, got {', '.join(unknown)}")
+    world = simulator.users_per_world or 1
+    at_once = -(-min(num_sessions, _USERS_AT_ONCE) // world) * world
+    policy = random_policy(simulator)
+
+    @compiled(jit_compile=jit_compile)
+    def simulate(seed):
+        return simulator.rollout(policy, at_once, num_steps, seed)
+
+    pieces = [simulate(piece) for piece in split_seed(seed, -(-num_sessions // at_once))]
+    initial = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces)
+    )
+    transitions = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces)
+    )
+    whole = pieces[0]._replace(initial=initial, transitions=transitions)
+    log = from_trajectory(whole, simulator.documents.shared)
+    log = log.take(range(num_sessions))
+    return log._replace(
+        initial=() if "initial" in latent else log.initial,
+        innovation=() if "innovation" in latent else log.innovation,
+    )

@@ -4,9 +4,9 @@ import gin
 import numpy as np
 
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.environments.conversation import ConversationUsers, Utterance, alphabet
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.language import Recurrent
 
 

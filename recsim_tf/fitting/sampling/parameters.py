@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from recsim_tf.core import nests, random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
 from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
@@ -19,7 +20,6 @@ from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.sampling import nuts
-from recsim_tf.fitting.validation import check_at_least
 
 # Of the search for the mode, which begins where a fit has ended or nearby.
 _MAX_ITERATIONS, _TOLERANCE = 20, 1e-8

@@ -10,10 +10,10 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.fitting.sampling import annealing, nuts
 from recsim_tf.fitting.sampling.latents import Latents
-from recsim_tf.fitting.validation import check_at_least
 
 # Of the annealing: rises of the inverse temperature, and moves of a chain at each.
 _RISES, _MOVES = 60, 5

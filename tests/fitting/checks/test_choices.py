@@ -1,7 +1,6 @@
 import numpy as np
 
-from recsim_tf.fitting.checks.choices import score_choices
-from recsim_tf.fitting.checks.means import mean_by_session
+from recsim_tf.fitting.checks.choices import mean_by_session, score_choices
 from tests.fitting.checks.hand import choice_predictions, click_predictions, log_of
 
 

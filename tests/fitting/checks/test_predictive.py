@@ -23,6 +23,11 @@ def log(trajectory):
 
 
 @pytest.fixture(scope="module")
+def sessions(log):
+    return Resimulation(evolution(**HAZARD), log, batch_size=128)
+
+
+@pytest.fixture(scope="module")
 def true_check(log):
     return predictive_check(evolution(**HAZARD), log, NUM_REPLICATES)
 
@@ -53,8 +58,7 @@ def test_other_models_fail(log):
     assert abs(patient["click_rate/position_0"].z_score) < 3.5
 
 
-def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log):
-    sessions = Resimulation(evolution(**HAZARD), log, batch_size=128)
+def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log, sessions):
     observed = sessions.observed()
     np.testing.assert_array_equal(observed.length, log.length)
     np.testing.assert_array_equal(observed.left, log.departed)
@@ -70,8 +74,7 @@ def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log):
     np.testing.assert_array_equal(observed.shown, np.repeat(log.length[:, np.newaxis], 3, axis=1))
 
 
-def test_simulations_are_reproducible_and_differ_by_seed(log):
-    sessions = Resimulation(evolution(**HAZARD), log, batch_size=128)
+def test_simulations_are_reproducible_and_differ_by_seed(log, sessions):
     first, second, other = (sessions.simulated(seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.reward, second.reward)
     assert np.any(first.length != other.length)

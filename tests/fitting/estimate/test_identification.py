@@ -9,8 +9,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.experiment.fitting import estimates_table
 from recsim_tf.fitting import Curvature, Parameter, Scores, fit, simulated_log
-from recsim_tf.fitting.estimate.estimates import named_elements
-from recsim_tf.fitting.estimate.identification import covariance
+from recsim_tf.fitting.estimate.estimates import covariance, named_elements
 from recsim_tf.fitting.report.fit_sections import parameters, summary
 from recsim_tf.fitting.saving.card import model_card
 
@@ -94,9 +93,8 @@ def test_report_card_and_summary_say_it_in_place_of_a_number(log, result):
     )
     assert page.count("not identified") == 4
     assert "users.first, users.second, users.faint" in page
-    metadata = {name: {} for name in ("model", "data", "checks")}
-    metadata |= {"title": "", "fit": {"converged": True, "stopped early": False, "diverged": False}}
-    card = model_card(metadata, result.estimates, result.not_identified, config="")
+    metadata = {name: {} for name in ("title", "model", "data", "fit", "checks")}
+    card = model_card(metadata, result)
     value = result.estimates["users.first"].value
     assert f"| users.first | {value:.6g} | not identified | - | - |" in " ".join(card.split())
     content = {

@@ -140,45 +140,29 @@ def test_the_likelihood_of_held_out_sessions_is_the_mean_over_prior_draws(log):
     assert result.held_out_log_likelihood * held_out.num_steps == pytest.approx(expected, abs=1)
 
 
-def test_values_of_sessions_are_not_those_of_others(log):
-    search = MonteCarloEM(2, num_chains=2)
-    parameters = {"users.offset": Parameter(np.zeros(NUM_SESSIONS))}
-    with pytest.raises(
-        ValueError,
-        match=r"held_out must be None where a parameter has a value for each session, got .*offset",
-    ):
-        fit(simulator(), parameters, log, search, held_out=0.5, progress=False)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"num_particles": 10}, "num_particles must be None with MonteCarloEM, .*, got 10"),
         ({"uncertainty": Curvature()}, r"uncertainty must be LouisInformation\(\), .* got Curv"),
+        (
+            {"parameters": {"users.offset": Parameter(np.zeros(NUM_SESSIONS))}, "held_out": 0.5},
+            "held_out must be None where a parameter has a value for each session, got .*offset",
+        ),
+        ({"log": None}, "the log must lack the initial draws or the innovations"),
     ],
 )
 def test_what_does_not_go_with_chains_is_refused(log, arguments, message):
-    search, parameters = MonteCarloEM(2, num_chains=2), {"users.mean": Parameter(0.0)}
+    if "log" in arguments:  # One that lacks nothing.
+        arguments["log"] = simulated_log(simulator(), 3, 2)
+    arguments = {"parameters": {"users.mean": Parameter(0.0)}, "log": log, **arguments}
+    search = MonteCarloEM(2, num_chains=2)
     with pytest.raises(ValueError, match=message):
-        fit(simulator(), parameters, log, search, progress=False, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_chains": 0}, "num_chains must be .* 1"),
-        ({"annealing": 1.0}, r"annealing must be in \[0, 1\), got 1"),
-    ],
-)
-def test_arguments_out_of_range_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        MonteCarloEM(**arguments)
-
-
-def test_a_log_that_lacks_nothing_is_refused():
-    log = simulated_log(simulator(), 3, 2)
-    with pytest.raises(ValueError, match="the log must lack the initial draws or the innovations"):
-        fit(simulator(), {"users.mean": Parameter(0.0)}, log, MonteCarloEM(2), progress=False)
+        fit(simulator(), search=search, progress=False, **arguments)
+    with pytest.raises(ValueError, match=r"num_chains must be .* 1"):
+        MonteCarloEM(num_chains=0)
+    with pytest.raises(ValueError, match=r"annealing must be in \[0, 1\), got 1"):
+        MonteCarloEM(annealing=1.0)
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.fitting.estimate.rest import Rest
+from recsim_tf.fitting.estimate.minibatches import Rest
 
 
 def rest_after(gradients, passes, num_batches=1):

@@ -176,11 +176,7 @@ def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
         passes=150,
     )
     # A bias that all items share cannot be seen in choices.
-    loc = (
-        prior.loc.numpy()
-        if hasattr(prior.loc, "numpy")
-        else tf.convert_to_tensor(prior.loc).numpy()
-    )
+    loc = tf.convert_to_tensor(prior.loc).numpy()
     assert loc[0] - loc[-1] == pytest.approx(2.0, abs=0.25)
     assert float(tf.convert_to_tensor(prior.scale)) == pytest.approx(0.3, abs=0.1)
     error = found.estimates["documents.bias"].value - bias

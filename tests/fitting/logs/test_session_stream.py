@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tree
 
 from recsim_tf.adapters import episodes
 from recsim_tf.fitting import (
@@ -34,8 +35,11 @@ def file(tmp_path_factory, simulator):
     return episodes.read(path, simulator)
 
 
-def test_a_stream_has_the_log_in_pieces_of_one_length(file):
+def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simulator):
     whole, stream = from_episodes(file), stream_episodes(file, 20)
+    expected = from_trajectory(rollout(simulator, num_users=50, num_steps=8))
+    tree.map_structure(np.testing.assert_array_equal, whole, expected.take(range(50)))
+    assert len(set(whole.length)) > 1
     pieces = list(stream.pieces())
     assert [piece.num_sessions for piece in pieces] == [20, 20, 10]
     assert {piece.max_length for piece in pieces} == {whole.max_length}

@@ -9,14 +9,13 @@ import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.core.types import Nest
-from recsim_tf.core.validation import is_integer
+from recsim_tf.core.validation import check_at_least, is_integer
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
 from recsim_tf.fitting.logs.tables.visits import TableVisits, Visits, find_visits
-from recsim_tf.fitting.validation import check_at_least
 
 # A log has a place for every position of every step.
 _MAX_SLATE = 2**16

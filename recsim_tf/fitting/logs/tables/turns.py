@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.environments.conversation import Act, Mode, Query, Reply, Utterance, alphabet
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame, check_present, check_roles
-from recsim_tf.fitting.validation import check_at_least
 from recsim_tf.language import Vocabulary
 
 _ROLES = ("session", "step", "act", "mode", "value", "words", "dwell", "departed")

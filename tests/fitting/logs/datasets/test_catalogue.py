@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.environments.conversation import Act, query
-from recsim_tf.fitting.logs.datasets.movielens.catalogue import (
+from recsim_tf.fitting.logs.datasets.movie_catalogue import (
     movielens_items,
     movielens_users,
     read_movie_catalogue,

@@ -112,16 +112,8 @@ def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
     replies = alphabet(1, 2)
     assert log.length.tolist() == [3]
     np.testing.assert_array_equal(log.query.act, [[Act.ASK, Act.ASK, Act.RECOMMEND]])
-    np.testing.assert_array_equal(
-        log.response.symbol,
-        [
-            [
-                int(replies.symbol(Mode.REFINE, 0)),
-                int(replies.symbol(Mode.REQUEST, 0)),
-                -2 - Mode.RATE,
-            ]
-        ],
-    )
+    named = [int(replies.symbol(mode, 0)) for mode in (Mode.REFINE, Mode.REQUEST)]
+    np.testing.assert_array_equal(log.response.symbol, [[*named, -2 - Mode.RATE]])
     np.testing.assert_array_equal(log.documents[0, :, 0], [0, 0, 1])
     # Modes are equally likely, and so are words; two attributes may be refined.
     of_words = 4 * np.log(1 / vocabulary.size)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.logs import read_movielens
-from recsim_tf.fitting.logs.datasets.movielens.negatives import sample_negatives
+from recsim_tf.fitting.logs import read_movielens, read_movies
+from recsim_tf.fitting.logs.datasets.movielens import sample_negatives
 
 # user, movie, stars, time: user 7 before user 12 although 12 stands first; ties at time 5.
 RATINGS = [
@@ -103,12 +103,6 @@ def test_slates_are_of_distinct_movies_and_their_order_does_not_tell_the_choice(
     assert abs(np.mean(later) - 9 / 39) < 4 * np.sqrt(9 / 39 * 30 / 39 / len(later))
 
 
-def test_reading_again_gives_the_same_log(path):
-    one, other = read(path), read(path)
-    np.testing.assert_array_equal(one.log.documents, other.log.documents)
-    np.testing.assert_array_equal(one.log.response, other.log.response)
-
-
 def test_plain_file_and_other_order_of_columns_give_the_same_log(path, tmp_path):
     plain, swapped = tmp_path / "u.data", tmp_path / "swapped.inter"
     plain.write_text(lines())
@@ -142,30 +136,72 @@ def test_fault_is_named_by_row_and_column(path, column, value, name, allowed):
         read(path)
 
 
-def test_other_files_are_refused(path, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        (HEADER, {}, "must have at least one row, got 0"),
+        (
+            HEADER.replace("rating:float", "stars:float") + lines(),
+            {},
+            "column 'rating' is missing: .* has user_id, item_id, stars, timestamp",
+        ),
+        ("1\t2\t3\n", {}, "must have the columns user_id, item_id, rating, timestamp, got 3 col"),
+        (HEADER + lines(), {"num_negatives": 0}, "num_negatives must be at least 1, got 0"),
+        (HEADER + lines(), {"train_fraction": 0}, r"train_fraction must be in \(0, 1\], got 0"),
+        (
+            HEADER + lines(),
+            {"num_negatives": 8},
+            "num_negatives=8 must be left of num_movies=12, but user 7 has rated 5",
+        ),
+    ],
+)
+def test_other_files_and_arguments_are_refused(path, text, arguments, message):
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read(path, **arguments)
+    path.unlink()
     with pytest.raises(FileNotFoundError, match="there is no file"):
-        read(tmp_path / "none.inter")
-    path.write_text(HEADER)
-    with pytest.raises(ValueError, match="must have at least one row, got 0"):
-        read(path)
-    path.write_text(HEADER.replace("rating:float", "stars:float") + lines())
-    with pytest.raises(
-        ValueError, match=r"column 'rating' is missing: .* has user_id, item_id, stars, timestamp"
-    ):
-        read(path)
-    path.write_text("1\t2\t3\n")
-    with pytest.raises(
-        ValueError, match="must have the columns user_id, item_id, rating, timestamp, got 3 columns"
-    ):
-        read(path)
+        read_movielens(path)
 
 
-def test_arguments_are_checked(path):
-    with pytest.raises(ValueError, match="num_negatives must be at least 1, got 0"):
-        read(path, num_negatives=0)
-    with pytest.raises(ValueError, match=r"train_fraction must be in \(0, 1\], got 0"):
-        read(path, train_fraction=0)
-    with pytest.raises(
-        ValueError, match="num_negatives=8 must be left of num_movies=12, but user 7 has rated 5"
-    ):
-        read(path, num_negatives=8)
+MOVIES = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
+
+
+def movies_of(tmp_path, text: str):
+    path = tmp_path / "ml-100k.item"
+    path.write_text(MOVIES + text)
+    return path
+
+
+def test_genres_and_years_stand_in_order_of_movie_id(tmp_path):
+    movies = read_movies(
+        movies_of(tmp_path, '3\tThe "End\t1995\tDrama War\n1\tToys\tunknown\tDrama\n'), num_movies=4
+    )
+    assert movies.genre_names == ("Drama", "War")
+    np.testing.assert_array_equal(movies.genres, [[1, 0], [0, 0], [1, 1], [0, 0]])
+    np.testing.assert_array_equal(movies.release_year, [0, 0, 1995, 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "5\tToys\t1995\tDrama\n",
+            r"row 0, column 'item_id' must be a whole number in \[1, 4\], got 5",
+        ),
+        (
+            "1\tToys\t1995\tDrama\n1\tBoys\t1995\tWar\n",
+            "row 1, column 'item_id' must differ from the other movies, got 1",
+        ),
+    ],
+)
+def test_a_bad_movie_id_is_refused_with_its_row(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_movies(movies_of(tmp_path, text), num_movies=4)
+
+
+def test_a_missing_column_is_named(tmp_path):
+    path = tmp_path / "ml-100k.item"
+    path.write_text("item_id:token\tmovie_title:token_seq\n1\tToys\n")
+    with pytest.raises(ValueError, match="column 'release_year' is missing"):
+        read_movies(path)

@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsim_tf.fitting.logs import read_open_bandit
+from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
+from recsim_tf.fitting import session_log_prob
+from recsim_tf.fitting.logs import page_log, read_open_bandit
 
 NUM_ITEMS = 3
 
@@ -59,11 +61,8 @@ def test_impressions_become_sessions_of_one_item(tmp_path):
     assert log.shown.shape == (3, 1, 1)
     assert log.shown.all()
     assert not log.departed.any()
-    assert [leaf.dtype for leaf in (log.documents, log.response, log.propensity)] == [
-        np.int32,
-        np.int32,
-        np.float32,
-    ]
+    dtypes = [leaf.dtype for leaf in (log.documents, log.response, log.propensity)]
+    assert dtypes == [np.int32, np.int32, np.float32]
 
 
 def test_features_are_what_a_click_model_reads(tmp_path):
@@ -119,18 +118,44 @@ def test_fault_is_named_by_row_and_column(tmp_path, column, value, allowed):
         read_open_bandit(write(tmp_path, frame), "men")
 
 
-def test_other_folders_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no file"):
-        read_open_bandit(tmp_path, "men")
-    with pytest.raises(ValueError, match="campaign must be one of all, men, women, got 'kids'"):
-        read_open_bandit(tmp_path, "kids")
-    with pytest.raises(ValueError, match="policy must be one of random, bts, got 'ucb'"):
-        read_open_bandit(tmp_path, "men", "ucb")
-    with pytest.raises(ValueError, match="column 'click' is missing"):
-        read_open_bandit(write(tmp_path, impressions().drop(columns="click")), "men")
-    with pytest.raises(ValueError, match="must have at least one row, got 0"):
-        read_open_bandit(write(tmp_path, impressions().iloc[:0]), "men")
-    with pytest.raises(
-        ValueError, match=r"^row 2, column 'item_id' must differ from the other items, got 0"
-    ):
-        read_open_bandit(write(tmp_path, items=ITEMS.assign(item_id=[1, 0, 0])), "men")
+@pytest.mark.parametrize(
+    ("frame", "items", "arguments", "message"),
+    [
+        (None, ITEMS, ["kids"], "campaign must be one of all, men, women, got 'kids'"),
+        (None, ITEMS, ["men", "ucb"], "policy must be one of random, bts, got 'ucb'"),
+        (None, ITEMS, ["women"], "there is no file"),
+        (impressions().drop(columns="click"), ITEMS, ["men"], "column 'click' is missing"),
+        (impressions().iloc[:0], ITEMS, ["men"], "must have at least one row, got 0"),
+        (
+            None,
+            ITEMS.assign(item_id=[1, 0, 0]),
+            ["men"],
+            "^row 2, column 'item_id' must differ from the other items, got 0",
+        ),
+    ],
+)
+def test_other_folders_are_refused(tmp_path, frame, items, arguments, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        read_open_bandit(write(tmp_path, frame, items), *arguments)
+
+
+def test_each_impression_is_a_page_with_one_item_at_its_position(tmp_path):
+    frame = impressions(**{"user-item_affinity_0": [0, 1, 0], "user-item_affinity_2": [0, 0, 7]})
+    log = page_log(read_open_bandit(write(tmp_path, frame), "men"))
+    np.testing.assert_array_equal(log.initial, [[0, 0, 2, 0], [1, 0, 1, 1], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(log.shown[:, 0], [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(log.documents[:, 0], [[0, 0, 2], [0, 0, 0], [0, 2, 0]])
+    np.testing.assert_array_equal(log.response[:, 0], [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(log.hidden[:, 0], [[0, 0, 0], [1, 0, 0], [0, 2, 0]])
+    np.testing.assert_array_equal(log.propensity, np.float32([[0.25], [0.5], [1]]))
+
+
+def test_the_log_is_scored_by_the_one_position_that_was_shown(tmp_path):
+    read = read_open_bandit(write(tmp_path), "men")
+    users = PageClickUsers(
+        feature_probs=[[0.25] * 4] * 4, intercept=-1.0, position_effect=[0.0, 0.5, 1.0]
+    )
+    simulator = page_clicks(users=users, documents=PageItems(NUM_ITEMS, [0.0, 0.0, 0.5]))
+    logits = -1.0 + np.array([1.5, 0.0, 1.0])
+    expected = np.where(read.clicked, logits, 0) - np.log1p(np.exp(logits)) + 4 * np.log(0.25)
+    np.testing.assert_allclose(session_log_prob(simulator, page_log(read)), expected, rtol=1e-5)

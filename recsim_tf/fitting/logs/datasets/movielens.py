@@ -1,18 +1,20 @@
-"""MovieLens ratings as logged sessions, with slates by sampled negatives."""
+"""MovieLens: ratings as logged sessions, with slates by sampled negatives, and movies' features."""
 
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.logs.datasets.movielens.negatives import sample_negatives
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import read_columns, read_separated
-from recsim_tf.fitting.validation import check_at_least
 
 _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
+_MOVIE_COLUMNS = ("item_id", "release_year", "class")
+_LAST_YEAR = 9999
 
 
 class MovieLensLog(NamedTuple):
@@ -155,3 +157,87 @@ def read_ratings(path: str | os.PathLike, num_movies: int = 1682) -> Ratings:
         "be in seconds since 1970",
     )
     return Ratings(user.astype(np.int64), movie, rating, time.astype(np.int64))
+
+
+def sample_negatives(
+    user: np.ndarray, movie: np.ndarray, num_movies: int, num_negatives: int, seed: int
+) -> np.ndarray:
+    """Movies that each event's user had not rated up to and including it, int64 [N, num_negatives]
+    of ids from 1 to `num_movies`.
+
+    Args:
+      user: int64 [N], with the events of a user beside each other in order.
+      movie: int64 [N], ids of the movies rated.
+      num_movies: D.
+      num_negatives: number of movies for each event.
+      seed: of `numpy.random.default_rng`, whose integers are used one after the other.
+
+    Raises:
+      ValueError: if a user leaves less than `num_negatives` movies.
+    """
+    numbers = _numbers(np.random.default_rng(seed), num_movies)
+    negatives = np.empty((len(user), num_negatives), np.int64)
+    rated: set[int] = set()
+    previous = None
+    # What a number is good for depends on all before it, so that events cannot be taken together.
+    for event, (who, chosen) in enumerate(zip(user.tolist(), movie.tolist(), strict=True)):
+        if who != previous:
+            rated, previous = set(), who
+        rated.add(chosen)
+        if num_movies - len(rated) < num_negatives:
+            raise ValueError(
+                f"num_negatives={num_negatives} must be left of num_movies={num_movies}, but user"
+                f" {who} has rated {len(rated)}"
+            )
+        found: list[int] = []
+        while len(found) < num_negatives:
+            number = next(numbers)
+            if number not in rated and number not in found:
+                found.append(number)
+        negatives[event] = found
+    return negatives
+
+
+def _numbers(generator: np.random.Generator, num_movies: int) -> Iterator[int]:
+    """Ids from 1 to `num_movies`, the same numbers that single calls give."""
+    while True:
+        yield from generator.integers(1, num_movies + 1, size=1 << 16).tolist()
+
+
+class MovieFeatures(NamedTuple):
+    """Features of D movies, in order of movie id."""
+
+    genre_names: tuple[str, ...]  # G of them, sorted
+    genres: np.ndarray  # bool [D, G], a movie may have several
+    release_year: np.ndarray  # int32 [D], 0 where it is not known
+
+
+def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeatures:
+    """Reads `ml-100k.item`: tab-separated with the header `item_id:token movie_title:token_seq
+    release_year:token class:token_seq`.
+
+    Args:
+      path: the file.
+      num_movies: D; ids are from 1 to D. A movie that the file lacks has no genre and no year.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ImportError: without pandas.
+      ValueError: for a missing column or a file without movies; for a movie id that is out of range
+        or there twice, with its row, counted from 0 at the first line of data.
+    """
+    # A title may hold a quotation mark.
+    frame = read_columns(os.fspath(path), _MOVIE_COLUMNS, sep="\t", quoting=3)
+    faults = Faults(frame)
+    index = faults.whole_numbers("item_id", 1, num_movies) - 1
+    repeated = frame["item_id"].duplicated().to_numpy()
+    faults.refuse(repeated, "item_id", "differ from the other movies", "duplicate movie")
+    indicators = frame["class"].fillna("").str.get_dummies(sep=" ")
+    genres = np.zeros((num_movies, indicators.shape[1]), bool)
+    genres[index] = indicators.to_numpy(bool)
+    year = parsing.numbers(frame["release_year"])
+    no_year = np.isfinite(year) & ~(parsing.is_whole(year) & (year >= 0) & (year <= _LAST_YEAR))
+    faults.refuse(no_year, "release_year", f"be a year up to {_LAST_YEAR}", "invalid year")
+    release_year = np.zeros(num_movies, np.int32)
+    release_year[index] = np.where(np.isfinite(year), year, 0)
+    return MovieFeatures(tuple(indicators.columns), genres, release_year)

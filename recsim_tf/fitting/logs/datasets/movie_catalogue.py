@@ -7,10 +7,9 @@ from typing import NamedTuple
 import gin
 import numpy as np
 
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.environments.conversation import ConversationUsers, Items
-from recsim_tf.fitting.logs.datasets.movielens.movies import read_movies
-from recsim_tf.fitting.logs.datasets.movielens.ratings import read_ratings
-from recsim_tf.fitting.validation import check_at_least
+from recsim_tf.fitting.logs.datasets.movielens import read_movies, read_ratings
 
 # Of alternating least squares: rounds, and the variance of a rating around its expectation, in
 # squared stars.

@@ -1,4 +1,4 @@
-"""The Open Bandit Dataset as logged sessions."""
+"""The Open Bandit Dataset as logged sessions, of single impressions and of pages."""
 
 import os
 from typing import Any, NamedTuple
@@ -173,3 +173,31 @@ def _hashes(frame: Any, faults: Faults, name: str) -> Any:
     """A column of hashes, none of which is missing."""
     faults.refuse(frame[name].isna().to_numpy(), name, "be a hash", f"invalid {name}")
     return frame[name]
+
+
+def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> SessionLog:
+    """Each impression as a session of one page, on which one item is shown at its position and the
+    two others are empty.
+
+    Args:
+      impressions: S impressions, as `read_open_bandit` reads them.
+      max_affinity: affinities are whole numbers in [0, max_affinity]; larger ones count as it.
+
+    Returns:
+      A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids
+      int32 [S, 1, 3], 0 where nothing is shown; `hidden` affinities int32 [S, 1, 3]; `response`
+      int32 [S, 1, 3], 1 for a click; `propensity` as it was.
+    """
+
+    def at_position(values):
+        """int32 [S, 1, 3]: values [S] at the positions shown, zeros elsewhere."""
+        return np.where(shown, values[:, np.newaxis, np.newaxis], 0).astype(np.int32)
+
+    shown = (impressions.position[:, np.newaxis] == np.arange(_NUM_POSITIONS))[:, np.newaxis]
+    return impressions.log._replace(
+        initial=impressions.user_features,
+        documents=at_position(impressions.item),
+        shown=shown,
+        hidden=at_position(np.minimum(np.rint(impressions.affinity), max_affinity)),
+        response=at_position(impressions.clicked),
+    )

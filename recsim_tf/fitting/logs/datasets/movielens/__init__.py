@@ -1,1 +1,0 @@
-"""MovieLens: ratings, and the features of movies."""

@@ -1,1 +1,0 @@
-"""The Open Bandit Dataset: impressions, and the pages that they make up."""

@@ -1,0 +1,184 @@
+"""Tables of choices, of choices with dwell times, and of clicks with purchases: simulated, written,
+read, scored and fitted.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import Clicks, Simulator, UserModel, fitting, parameter, policies
+from recsim_tf.choice import MultinomialLogit, MultipleClickCascade, with_engagement
+from recsim_tf.fitting.checks import calibrate
+from recsim_tf.fitting.logs import from_table
+from tests.fitting.sessions import Ids
+
+APPEAL = np.float32([0.8, -0.5, 0.2, -1.0, 0.5])
+PRICE = np.float32([2.0, 0.5, 1.0, 0.3, 1.5])
+TRUTH = {
+    "users.price_effect": 0.7,
+    "users.cascade.continue_after_no_click": 0.8,
+    "users.cascade.continue_after_click": 0.55,
+}
+COLUMNS = ("session", "step", "position", "document", "clicked", "purchased")
+
+
+class Visitors(UserModel):
+    """Visitors who click by appeal, and purchase what is cheap."""
+
+    price_effect: Any = parameter(0.7)
+    cascade: MultipleClickCascade = dataclasses.field(
+        default_factory=lambda: MultipleClickCascade(0.8, 0.55, 0.1)
+    )
+
+    def initial_draws(self, num_users):
+        return tfd.Independent(tfd.Uniform(tf.zeros([num_users, 0]), 1.0), 1)
+
+    def response(self, state, slate):
+        appeal, price = (tf.gather(table, slate.documents) for table in (APPEAL, PRICE))
+        return self.cascade(appeal, slate.mask, 1 - self.per_user("price_effect", 2) * price)
+
+    def outcome(self, state, slate, draw):
+        return draw
+
+    def observe(self, state):
+        return state
+
+
+def as_table(log: fitting.SessionLog) -> pd.DataFrame:
+    session, step, position = np.nonzero(log.shown & log.active[..., np.newaxis])
+    where = session, step, position
+    values = (*where, log.documents[where], *(leaf[where] for leaf in log.response))
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Simulator:
+    return Simulator(
+        Visitors(), Ids(len(APPEAL)), slate_size=4, num_candidates=6, allow_duplicates=True
+    )
+
+
+@pytest.fixture(scope="module")
+def simulated(simulator) -> fitting.SessionLog:
+    trajectory = simulator.rollout(policies.random_policy(simulator), 400, 5, seed=0)
+    return fitting.from_trajectory(trajectory)
+
+
+@pytest.fixture(scope="module")
+def read(simulated) -> fitting.SessionLog:
+    return from_table(as_table(simulated), {name: name for name in COLUMNS}, departed=False).log
+
+
+def test_a_table_of_purchases_is_scored_as_what_was_simulated(simulator, simulated, read):
+    for leaf, written in zip(read.response, simulated.response, strict=True):
+        np.testing.assert_array_equal(leaf, written)
+    read = read._replace(initial=simulated.initial)
+    np.testing.assert_array_equal(
+        fitting.session_log_prob(simulator, read), fitting.session_log_prob(simulator, simulated)
+    )
+
+
+def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
+    parameters = {
+        "users.price_effect": fitting.Parameter(start=0.0),
+        "users.cascade.continue_after_no_click": fitting.Parameter(start=0.5, support="unit"),
+        "users.cascade.continue_after_click": fitting.Parameter(start=0.5, support="unit"),
+    }
+    result = fitting.fit(simulator, parameters, read._replace(initial=simulated.initial))
+    assert result.converged
+    for name, estimate in result.estimates.items():
+        assert abs(estimate.value - TRUTH[name]) < 3 * estimate.standard_error
+        assert 0 < estimate.standard_error < 0.1
+
+
+def test_the_clicks_of_the_table_are_predicted_and_calibrated(simulator, simulated, read):
+    log = read._replace(initial=simulated.initial)
+    predictions = fitting.predict_choices(simulator, log)
+    np.testing.assert_array_equal(predictions.logged, log.response.clicked)
+    assert predictions.probs.shape == log.response.clicked.shape
+    calibration = calibrate(predictions, log)
+    assert calibration.expected_error < 2 * calibration.noise
+
+
+LENGTH = np.float32([1.0, 2.0, 3.0])
+DWELLS = ("session", "step", "position", "document", "clicked", "engagement")
+
+
+class Viewers(UserModel):
+    """Viewers who watch longer what is longer."""
+
+    def initial_draws(self, num_users):
+        return tfd.Uniform(tf.zeros([num_users]), 1.0)
+
+    def response(self, state, slate):
+        length = tf.gather(LENGTH, slate.documents)
+        return with_engagement(
+            MultinomialLogit(no_click_mass=1.0)(length - state[:, tf.newaxis], slate.mask),
+            lambda clicked: tfd.LogNormal(tf.reduce_sum(clicked * length, axis=1), 0.5),
+        )
+
+    def outcome(self, state, slate, draw):
+        return Clicks(tf.one_hot(draw.choice, slate.mask.shape[1]))
+
+    def observe(self, state):
+        return state
+
+
+def test_a_table_of_choices_and_dwell_times_is_scored_as_what_was_simulated():
+    simulator = Simulator(Viewers(), Ids(len(LENGTH)), slate_size=2, num_candidates=3)
+    trajectory = simulator.rollout(policies.random_policy(simulator), 20, 3, seed=0)
+    simulated = fitting.from_trajectory(trajectory)
+    session, step, position = where = np.nonzero(simulated.shown)
+    clicked = simulated.response.choice[session, step] == position
+    engagement = np.where(clicked, simulated.response.engagement[session, step], np.nan)
+    values = (*where, simulated.documents[where], clicked, engagement)
+    table = pd.DataFrame(dict(zip(DWELLS, values, strict=True)))
+    read = from_table(table, {name: name for name in DWELLS}, departed=False)
+    log = read.with_engagement()._replace(initial=simulated.initial)
+    np.testing.assert_array_equal(log.response[0], simulated.response.choice)
+    assert (log.response[0] == 2).any(), "some choose nothing"
+    log_prob = fitting.session_log_prob(simulator, log)
+    assert np.isfinite(log_prob).all()
+    np.testing.assert_array_equal(log_prob, fitting.session_log_prob(simulator, simulated))
+
+
+SCORES = np.float32([0.5, -1.0, 2.0])
+
+
+class Scorers(UserModel):
+    """Choose by a score for each document id, and never leave."""
+
+    def initial_draws(self, num_users):
+        return tfd.Uniform(tf.zeros([num_users]), 1.0)
+
+    def response(self, state, slate):
+        scores = tf.gather(SCORES, slate.documents)
+        return MultinomialLogit(no_click_mass=0.0)(scores, slate.mask)
+
+    def observe(self, state):
+        return state
+
+
+def test_a_table_is_scored_by_the_models_that_simulate():
+    """Short slates, short sessions and "no click"."""
+    table = pd.DataFrame(
+        [
+            ("a", 0, 0, "x", 1),
+            ("a", 0, 1, "z", 0),
+            ("a", 1, 1, "y", 1),
+            ("b", 0, 0, "z", 0),
+            ("b", 0, 1, "y", 0),
+        ],
+        columns=["session", "step", "position", "document", "clicked"],
+    )
+    log = from_table(table, {name: name for name in table}).log
+    log = log._replace(initial=np.zeros(2, np.float32))
+    simulator = Simulator(Scorers(), Ids(len(SCORES)), slate_size=2, num_candidates=3)
+    x, y, z = np.exp(SCORES)
+    expected = [np.log(x / (x + z + 1)) + np.log(y / (y + 1)), np.log(1 / (z + y + 1))]
+    np.testing.assert_allclose(fitting.session_log_prob(simulator, log), expected, rtol=1e-5)

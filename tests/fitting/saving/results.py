@@ -1,0 +1,28 @@
+"""Results of fits that were not made, for the tests of saving."""
+
+import numpy as np
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting import LBFGS, FitResult, ParameterEstimate
+
+
+def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
+    """A result with these estimates of parameters."""
+    named = {name: np.asarray(value) for name, value in values.items()}
+    result = FitResult(
+        simulator=simulator.with_parameters(values),
+        estimates={
+            name: ParameterEstimate(value, np.full_like(value, np.nan), value - 1, value + 1)
+            for name, value in named.items()
+        },
+        log_likelihood=-1.5,
+        held_out_log_likelihood=None,
+        history=[],
+        converged=True,
+        stopped_early=False,
+        diverged=False,
+        not_identified={},
+        confidence=0.95,
+        search=LBFGS(),
+    )
+    return result._replace(**changes)
