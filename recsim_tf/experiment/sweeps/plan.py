@@ -6,6 +6,7 @@ from typing import Any
 
 from gin.config import ParsedBindingKey
 
+from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
@@ -52,9 +53,9 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
         files = [*sweep.gin_files, *_files(variant.bindings)]
         text = config.load(files, [*sweep.gin_bindings, *lines, f"experiment.seed = {seed}"])
         _check_names(bindings, text)
+        return Trial(variant, seed, text, Schedule().num_iterations)
     except UsageError as error:
-        raise UsageError(f"trial {variant.label}: {error}") from error
-    return Trial(variant, seed, text, Schedule().num_iterations)
+        raise UsageError(f"trial {variant.label}: {one_line(error)}") from error
 
 
 def _stem(name: str) -> str:
