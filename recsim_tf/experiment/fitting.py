@@ -131,16 +131,16 @@ def run_fit(
         content = read_json(finished, shape, "remove it, and the same fit makes it again")
         print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
         return content
+    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
+        raise UsageError(
+            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
+        )
     if isinstance(log, MovieLensLog | OpenBanditLog | TableLog):
         log = log.log
     if not isinstance(log, Sessions):
         raise UsageError(
             "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got"
             f" {type(log).__name__}"
-        )
-    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
-        raise UsageError(
-            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
         )
     validation = None
     if isinstance(log, SessionLog):
