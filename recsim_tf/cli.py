@@ -20,6 +20,10 @@ def _folder(options: argparse.Namespace):
     from recsim_tf.experiment import config
     from recsim_tf.experiment.runs.folder import RunDirectory
 
+    if not options.gin_file and not options.gin_bindings:
+        raise UsageError(
+            f"--gin_file must name a config, such as one of {', '.join(packaged_configs())}"
+        )
     return RunDirectory(options.root_dir, config.load(options.gin_file, options.gin_bindings))
 
 
@@ -128,19 +132,9 @@ def _import(command: str) -> None:
 
 
 def _gin_files(options: argparse.Namespace) -> list[Path]:
-    """The gin files of the options; TensorFlow is not needed to miss one.
-
-    Raises:
-      UsageError: for a name of no file, or if a command that needs a configuration gets none.
-    """
+    """The gin files of the options. To miss one takes no import of TensorFlow."""
     if options.command == "sweep":
         return [find_config(options.sweep_file, "sweep_file")]
-    if options.command in ("train", "simulate", "fit") and not (
-        options.gin_file or options.gin_bindings
-    ):
-        raise UsageError(
-            f"--gin_file must name a config, such as one of {', '.join(packaged_configs())}"
-        )
     return [find_config(name) for name in options.gin_file]
 
 

@@ -28,6 +28,8 @@ _ARGUMENT = re.compile(r"(?:\w+\.)?(\w+)")
 _UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
 # How messages show a class or a function in place of an object.
 _UNCALLED = re.compile(r"\bgot (the |<)?(class|function|type)\b")
+# What gin's parser raises.
+_SYNTAX = (SyntaxError, tokenize.TokenError)
 # Names in gin files that are not those of the functions and classes.
 _GIVEN_NAMES = {"devices", "simulate", "sweep", "train"}
 
@@ -94,7 +96,7 @@ def _first_unknown(
     files: Sequence[str | Path], bindings: Sequence[str], with_macros: bool
 ) -> str | None:
     """The first name that gin does not know, with its place and the nearest name; or None."""
-    with contextlib.suppress(SyntaxError, tokenize.TokenError):  # Below the fault.
+    with contextlib.suppress(*_SYNTAX):  # Below the fault.
         for statement in all_statements(files, bindings):
             unknown = _unknown(statement)
             if unknown is not None:
@@ -166,13 +168,16 @@ def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[N
         called = _CALLED.findall(str(error))
         if not called or place(error) is not None:
             raise
-        message = one_line(error)
-        for statement in reversed(list(all_statements(files, bindings))):
-            if isinstance(statement, config_parser.BindingStatement):
-                remedy = _remedy(message, called, statement)
-                if remedy is not None:
-                    raise UsageError(f"{_where(statement)}: {message}{remedy}") from error
-        raise
+        message, found = one_line(error), []
+        with contextlib.suppress(OSError, *_SYNTAX):  # Files may have changed since they were read.
+            for statement in all_statements(files, bindings):
+                if isinstance(statement, config_parser.BindingStatement):
+                    found.append((statement, _remedy(message, called, statement)))
+        found = [(statement, remedy) for statement, remedy in found if remedy is not None]
+        # The last one is in force, unless they are of several scopes.
+        if len({statement.scope for statement, _ in found}) != 1:
+            raise
+        raise UsageError(f"{_where(found[-1][0])}: {message}{found[-1][1]}") from error
 
 
 def _remedy(message: str, called: Sequence[str], statement: Any) -> str | None:
@@ -195,8 +200,7 @@ def _remedy(message: str, called: Sequence[str], statement: Any) -> str | None:
     if statement.selector.rpartition(".")[2] not in owners:
         return None
     if unexpected and "Did you mean" not in message:  # Python says it since 3.13.
-        signatures = [inspect.signature(gin.get_configurable(name)) for name in called]
-        known = [name for signature in signatures for name in signature.parameters]
+        known = list(inspect.signature(gin.get_configurable(called[0])).parameters)
         return f"; {instead(argument[1], known)}"
     for reference in found:
         if _UNCALLED.search(message) and not reference.endswith("()"):

@@ -13,7 +13,12 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import policies, registry  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
-from recsim_tf.experiment.config_files import PACKAGED, find_config
+from recsim_tf.experiment.config_files import (  # noqa: F401
+    PACKAGED,
+    find_config,
+    packaged_configs,
+    packaged_sweeps,
+)
 from recsim_tf.experiment.trust import check_imports
 from recsim_tf.fitting import logs
 

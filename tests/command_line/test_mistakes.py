@@ -85,7 +85,7 @@ def test_a_mistake_in_the_arguments(folder, capfd, arguments, message):
         ),
         (
             "--gin_bindings=sweep.trials = @grid",
-            "binding 'sweep.trials = @grid': sweep.trials must be a tuple of dictionaries, got",
+            "sweep.trials must be what @grid(), @random_search() or @listed() returns, got func",
         ),
         (
             "--gin_bindings=sweep.seeds = 3",

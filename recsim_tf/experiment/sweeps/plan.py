@@ -27,6 +27,11 @@ def plan(sweep: Sweep) -> list[Trial]:
       UsageError: if a configuration does not load, two trials have one folder, or a variant sets
         the seed.
     """
+    if not isinstance(sweep.trials, (tuple, list)):
+        raise UsageError(
+            "sweep.trials must be what @grid(), @random_search() or @listed() returns, got"
+            f" {type(sweep.trials).__name__}"
+        )
     short = short_names(name for bindings in sweep.trials for name in bindings)
     short_files = short_names(_stem(name) for bindings in sweep.trials for name in _files(bindings))
     by_label: dict[str, Variant] = {}

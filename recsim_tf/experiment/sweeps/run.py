@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.config_files import find_config
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.engines.local import run_local
@@ -67,7 +66,7 @@ def run_sweep(
         ray.register_schedulers()
     if ray_address is not None:
         ray.check_address(ray_address)
-    config.load([str(find_config(sweep_file, "sweep_file"))], gin_bindings)
+    config.load([str(config.find_config(sweep_file, "sweep_file"))], gin_bindings)
     settings = Sweep()
     if on_ray:
         run_trials: _Engine = functools.partial(

@@ -42,8 +42,6 @@ class Sweep:
         for name, texts in (("gin_files", self.gin_files), ("gin_bindings", self.gin_bindings)):
             if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
                 raise UsageError(f"sweep.{name} must be a tuple of strings, got {texts!r}")
-        if not isinstance(self.trials, (tuple, list)):
-            raise UsageError(f"sweep.trials must be a tuple of dictionaries, got {self.trials!r}")
         seeds = self.seeds
         if (
             not isinstance(seeds, (tuple, list))

@@ -3,19 +3,18 @@
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.config_files import find_config, packaged_configs, packaged_sweeps
 from recsim_tf.experiment.sweeps.plan import plan
 from recsim_tf.experiment.sweeps.settings import Sweep
 
 
 def test_sweeps_are_no_experiments():
-    assert "sweeps/quickstart.gin" in packaged_sweeps()
-    assert not set(packaged_sweeps()) & set(packaged_configs())
+    assert "sweeps/quickstart.gin" in config.packaged_sweeps()
+    assert not set(config.packaged_sweeps()) & set(config.packaged_configs())
 
 
-@pytest.mark.parametrize("name", packaged_sweeps())
+@pytest.mark.parametrize("name", config.packaged_sweeps())
 def test_the_head_says_what_to_expect_and_how_to_run_it(name):
-    head = find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
+    head = config.find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
     assert (
@@ -24,7 +23,7 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     )
 
 
-@pytest.mark.parametrize("name", packaged_sweeps())
+@pytest.mark.parametrize("name", config.packaged_sweeps())
 def test_every_trial_has_a_configuration(name):
     config.load([name], ())
     trials = plan(Sweep())
