@@ -39,14 +39,15 @@ def find_config(name: str, argument: str = "gin_file") -> Path:
       argument: for the error, "gin_file", or "sweep_file" for sweeps.
 
     Raises:
-      UsageError: if there is neither, with the nearest packaged name, or all.
+      UsageError: if there is neither, with the nearest name, or all.
     """
     for path in (Path(name), PACKAGED / name):
         if path.is_file():
             return path
     sweeps = argument == "sweep_file"
     kind, names = ("sweeps", packaged_sweeps()) if sweeps else ("configs", packaged_configs())
+    beside = [str(path) for path in Path(name).parent.glob("*.gin")]
     raise UsageError(
         f"{argument} {name!r} is neither a file nor one of the packaged {kind};"
-        f" {instead(name, names)}"
+        f" {instead(name, [*names, *beside])}"
     )

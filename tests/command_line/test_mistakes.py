@@ -55,6 +55,11 @@ def _is_told_in_one_line(capfd, *arguments: str) -> str:
             "gin_file 'quikstart.gin' is neither a file nor one of the packaged configs; did you"
             " mean quickstart.gin?",
         ),
+        (
+            "train --root_dir=run --gin_file=shopp.gin",
+            "gin_file 'shopp.gin' is neither a file nor one of the packaged configs; did you mean"
+            " shop.gin?",
+        ),
         ("evaluate --root_dir=run", "root_dir run must be the folder of a run, it has no config"),
         ("simulate --root_dir=shop.py --gin_file=shop.gin", "root_dir shop.py is a file, name a "),
         ("simulate --root_dir=. --gin_file=shop.gin", "root_dir . is not empty and holds no run"),
