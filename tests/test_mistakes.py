@@ -147,7 +147,7 @@ MISTAKES = {
     ),
     "an argument that the environment lacks": (
         lambda: recsim_tf.make("PageClicks-v0", slatesize=3),
-        "PageClicks-v0 has no argument slatesize; it takes users, documents",
+        r"PageClicks-v0 has no argument slatesize; did you mean slate_size\?",
     ),
     "a taken id": (
         lambda: recsim_tf.register("PageClicks-v0", simulator),
