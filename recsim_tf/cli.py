@@ -7,7 +7,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from recsim_tf.experiment.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.command import exit_status, quiet
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.options import parse
@@ -20,7 +22,7 @@ def _folder(options: argparse.Namespace):
 
     if not options.gin_file and not options.gin_bindings:
         raise UsageError(
-            f"--gin_file must name a config, such as one of {', '.join(config.packaged_configs())}"
+            f"--gin_file must name a config, such as one of {', '.join(packaged_configs())}"
         )
     return RunDirectory(options.root_dir, config.load(options.gin_file, options.gin_bindings))
 
@@ -129,6 +131,13 @@ def _import(command: str) -> None:
         raise UsageError(str(error) if error.name == "tf_agents" else missing) from error
 
 
+def _gin_files(options: argparse.Namespace) -> list[Path]:
+    """The gin files of the options. To miss one takes no import of TensorFlow."""
+    if options.command == "sweep":
+        return [find_config(options.sweep_file, "sweep_file")]
+    return [find_config(name) for name in options.gin_file]
+
+
 @contextlib.contextmanager
 def _current_folder_on_path() -> Iterator[None]:
     """Inside, modules that a gin file imports are searched in the current folder first, as
@@ -167,8 +176,12 @@ def run(arguments: Sequence[str]) -> int:
     }[options.command]
 
     def imported_and_run() -> int | None:
+        files = _gin_files(options)
         _import(options.command)
-        return command(options)
+        from recsim_tf.experiment.binding_errors import refusals
+
+        with refusals(files, options.gin_bindings):
+            return command(options)
 
     with _current_folder_on_path():
         return exit_status(options.command, imported_and_run)

@@ -1,42 +1,26 @@
 """The messages of errors, in one line, with the line of a user's own code that is at fault."""
 
+import difflib
 import errno
-import itertools
 import os
 import re
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 # Long enough for a sentence with the values that it is about.
 _WIDTH = 400
 
-# What libraries add to a message: gin its calls; TensorFlow its nodes, and advice for graphs.
+# What gin and TensorFlow add to a message: the calls that an error came through, and places in a
+# graph. tests/command_line/test_mistakes.py has each of them as the installed versions write it.
 _ADDED = re.compile(
-    r"\n  In call to configurable .*"
-    r"|\n  In (file \"|bindings string line ).*"
-    r"|\n  No values supplied by Gin .*"
-    r"| You can attempt the following resolutions to the problem.*"
-    r"|\n\nCall arguments received by layer .*"
-    r"|^Exception encountered when calling layer [^\n]*\n\n"
-    r"|^Graph execution error:"
-    r"|\n?Detected at node [^\n]* defined at [^\n]*"
-    r'|\n  File "[^\n]*'
-    r"|\{\{function_node [^}]*\}\}"
-    r"|\s*\[\[\{\{node [^}]*\}\}\]\]"
-    r"|\s*\[Op:\w+\]( name: \w*)?"
-    r"| for '\{\{node [^']*'",
-    re.DOTALL,
+    r"\n  (In call to configurable|In file|In bindings string|No values supplied by Gin) (?s:.*)"
+    r"|Graph execution error:|Detected at node .* defined at .*|\n  File .*"
+    r"|\{\{function_node .*?\}\}|\[\[\{\{node .*?\}\}\]\]|\[Op:\w+\]( name: \w*)?"
 )
-_REQUIRED = re.compile(r"Required bindings for `(.*?)` not provided in config: \[(.*?)\]")
 _ASSERTED = re.compile(r"^assertion failed: \[(.*?)\]")
-# Traces that TensorFlow writes into messages: of an operation from the start of the program on, and
-# of a user's `tf.function` or Keras layer, in which the innermost error comes last.
-_FILE = re.compile(r'File "([^"]+)", line (\d+), in')
-_GENERATED = "in user code:\n"
-_RAISED = re.compile(r"^ +\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
 # Faults of the machine, and what to do.
 _STORAGE = {
@@ -53,20 +37,25 @@ OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, and without what gin and TensorFlow add to it:
-    calls, nodes and traces.
+    """The message of an error without line breaks and additions of gin and TensorFlow."""
+    message = " ".join(_ADDED.sub("", str(error)).split())
+    return _ASSERTED.sub(r"\1", message)
+
+
+def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
+    """What to write instead of an unknown name: the nearest that is known.
+
+    Args:
+      name: the unknown one.
+      names: the known ones.
+      otherwise: what to do if none is near; by default all known ones are listed.
     """
-    message = str(error)
-    if _GENERATED in message:
-        message = [message, *_RAISED.findall(message)][-1]
-    message = " ".join(_ADDED.sub("", message).split())
-    message = _ASSERTED.sub(r"\1", message)
-    return _REQUIRED.sub(_required, message)
-
-
-def _required(found: re.Match) -> str:
-    names = ", ".join(f"{found[1]}.{name}" for name in re.findall(r"\w+", found[2]))
-    return f"the configuration must give a value to {names}"
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    return (
+        f"did you mean {nearest[0]}?"
+        if nearest
+        else otherwise or f"choose one of {', '.join(names)}"
+    )
 
 
 def told(error: BaseException) -> str:
@@ -103,25 +92,14 @@ def place(error: BaseException) -> str | None:
         # The tokenizer of Python 3.12 reads text that it names <string>.
         is_file = not error.filename.startswith("<")
         return at(error.filename, error.lineno) if is_file else None
-    places = [place for place in _trace(error) if _is_users(place[0])]
+    frames = traceback.walk_tb(error.__traceback__)
+    places = [(frame.f_code.co_filename, line) for frame, line in frames]
+    places = [(file, line) for file, line in places if _is_users(file)]
     if places:
         return at(*places[-1])
     # gin raises an error of its own in place of each, without a cause.
     earlier = error.__cause__ or error.__context__
     return None if earlier is None else place(earlier)
-
-
-def _trace(error: BaseException) -> Iterator[tuple[str, int]]:
-    """Files and lines that an error came through, the deepest last."""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        yield frame.f_code.co_filename, line
-    message = str(error)
-    inner = _FILE.findall(message)
-    if _GENERATED not in message:
-        # Before recsim_tf is the program that started it.
-        inner = list(itertools.dropwhile(lambda place: not place[0].startswith(_OURS), inner))
-    for file, line in inner:
-        yield file, int(line)
 
 
 _PACKAGE = Path(__file__).parent

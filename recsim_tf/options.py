@@ -1,13 +1,12 @@
 """The commands of `recsim-tf` and their options."""
 
 import argparse
-import difflib
-import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 from recsim_tf._version import __version__
+from recsim_tf.errors import instead
 from recsim_tf.experiment.runs.command import ERROR_PREFIX
 
 
@@ -16,17 +15,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{ERROR_PREFIX}{message}\n")
-
-    def refuse_unknown_options(self, command: str, arguments: Sequence[str]) -> None:
-        """Ends with an error for an option that the command does not have. Argparse would first
-        miss those that are required.
-        """
-        for argument in arguments:
-            name = argument.partition("=")[0]
-            # Other arguments are values, as negative numbers are.
-            if re.match("--?[a-zA-Z]", name) and name not in self._option_string_actions:
-                known = [option for option in self._option_string_actions if option[:2] == "--"]
-                self.error(f"{command} has no option {name}{_instead(name, known)}")
 
 
 class _Help(argparse.HelpFormatter):
@@ -56,19 +44,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if not arguments:
         main.print_help(sys.stderr)
         main.exit(2)
-    first, *rest = arguments
-    if first in commands:
-        commands[first].refuse_unknown_options(first, rest)
-    elif first not in ("-h", "--help", "--version"):
-        instead = _instead(first, [*commands, "--help", "--version"])
-        main.error(f"argument COMMAND: {first!r} is not a command{instead}")
-    return main.parse_args(arguments)
-
-
-def _instead(name: str, names: Iterable[str]) -> str:
-    """What a misspelt name could be."""
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
-    return f"; did you mean {nearest[0]}?" if nearest else f"; choose one of {', '.join(names)}"
+    first = arguments[0]
+    if first not in (*commands, "-h", "--help", "--version"):
+        known = [*commands, "--help", "--version"]
+        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, known)}")
+    options, unknown = main.parse_known_args(arguments)
+    if unknown:
+        name = unknown[0].partition("=")[0]
+        known = ["--help", *(f"--{option}" for option in vars(options) if option != "command")]
+        main.error(f"{options.command} has no option {name}; {instead(name, known)}")
+    return options
 
 
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:

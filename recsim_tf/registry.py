@@ -17,6 +17,7 @@ from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.news import news
 from recsim_tf.environments.page_clicks import page_clicks
 from recsim_tf.environments.return_visits import return_visits
+from recsim_tf.errors import instead
 
 _factories: dict[str, Callable[..., Simulator]] = {
     "Conversation-v0": conversation,
@@ -66,12 +67,6 @@ def registered() -> list[str]:
     return sorted(_factories)
 
 
-def defined_in(environment_id: str) -> str | None:
-    """The module of an environment's factory; None for an unknown id."""
-    factory = _factories.get(environment_id)
-    return None if factory is None else getattr(factory, "__module__", type(factory).__module__)
-
-
 @gin.configurable
 def make(environment_id: str, **kwargs) -> Simulator:
     """Builds a registered environment.
@@ -82,7 +77,7 @@ def make(environment_id: str, **kwargs) -> Simulator:
 
     Raises:
       ValueError: for an unknown id, with the known ones, or if the factory returns no simulator.
-      TypeError: for an argument that the environment does not have, with those that it has.
+      TypeError: for an argument that the environment does not have, with the nearest that it has.
     """
     if environment_id not in _factories:
         raise ValueError(
@@ -96,10 +91,8 @@ def make(environment_id: str, **kwargs) -> Simulator:
         parameters |= inspect.signature(Simulator).parameters
     unknown = sorted(set(kwargs) - set(parameters))
     if unknown:
-        raise TypeError(
-            f"{environment_id} has no argument {', '.join(unknown)}; it takes"
-            f" {', '.join(parameters)}"
-        )
+        nearest = instead(unknown[0], list(parameters), f"it takes {', '.join(parameters)}")
+        raise TypeError(f"{environment_id} has no argument {', '.join(unknown)}; {nearest}")
     simulator = factory(**kwargs)
     if not isinstance(simulator, Simulator):
         raise ValueError(

@@ -65,18 +65,24 @@ def test_every_public_name_is_there_and_listed():
         recsim_tf.nothing  # noqa: B018
 
 
+def test_a_package_needs_no_import_of_its_own():
+    code = "import recsim_tf; print(recsim_tf.language.__name__, recsim_tf.policies.__name__)"
+    done = run_python("-c", code)
+    assert done.stdout.split() == ["recsim_tf.language", "recsim_tf.policies"], done.stderr
+    assert {"agents", "language", "policies"} <= set(dir(recsim_tf))
+
+
 def test_type_checkers_see_the_names_that_are_imported_at_their_first_use():
     tree = ast.parse(pathlib.Path(recsim_tf.__file__).read_text())
     seen = {
-        (node.module.removeprefix("recsim_tf."), alias.name)
+        alias.asname: node.module.removeprefix("recsim_tf.")
         for branch in tree.body
         if isinstance(branch, ast.If)
         for node in branch.body
         for alias in node.names
     }
-    table = {(module, name) for module, names in recsim_tf._NAMES.items() for name in names}
-    assert seen == table | {("recsim_tf", "choice")}
-    assert {name for _, name in seen} | {"__version__"} == set(recsim_tf.__all__)
+    assert seen == recsim_tf._MODULES | {"choice": "recsim_tf"}
+    assert {*seen, "__version__"} == {*recsim_tf.__all__}
 
 
 def test_the_citation_names_the_version():

@@ -12,8 +12,6 @@ from recsim_tf.environments import (
     drifting_taste,
     interest_evolution,
     interest_exploration,
-    long_term_satisfaction,
-    page_clicks,
 )
 from tests.core.checks.test_faults import Shop, Shoppers, simulator_with
 
@@ -61,16 +59,11 @@ MISTAKES = {
         lambda: simulator(slate_size="four"),
         f"slate_size {COUNT} 'four'",
     ),
-    "no slate size": (lambda: simulator(slate_size=0), f"slate_size {COUNT} 0"),
-    "half a slate": (lambda: simulator(slate_size=1.5), rf"slate_size {COUNT} 1\.5"),
-    "a yes for the slate size": (lambda: simulator(slate_size=True), f"slate_size {COUNT} True"),
     "slates of more than there are": (
         lambda: simulator(slate_size=np.int64(9), num_candidates=4),
         r"slate_size must be in \[1, num_candidates=4\], got 9",
     ),
-    "no candidates": (lambda: simulator(num_candidates=None), f"num_candidates {COUNT} None"),
     "a negative time limit": (lambda: simulator(max_steps=-1), f"max_steps {COUNT} -1"),
-    "a part of a user": (lambda: simulator(num_users=0.5), rf"num_users {COUNT} 0\.5"),
     "the class of users": (
         lambda: simulator(users=Shoppers),
         r"users must be an object, such as Shoppers\(\), got the class",
@@ -78,10 +71,6 @@ MISTAKES = {
     "users and documents exchanged": (
         lambda: recsim_tf.Simulator(Shop(), Shoppers()),
         "users must be a UserModel, got Shop",
-    ),
-    "no documents": (
-        lambda: simulator(documents=None),
-        "documents must be a DocumentModel, got NoneType",
     ),
     "a name for the reward": (
         lambda: simulator(reward_fn="clicks"),
@@ -92,18 +81,10 @@ MISTAKES = {
         "got an unexpected keyword argument 'slates'",
     ),
     # Sessions.
-    "no users": (lambda: SIMULATOR.reset(0, seed=0), f"num_users {COUNT} 0"),
     "users as a float": (lambda: SIMULATOR.reset(1e3, seed=0), rf"num_users {COUNT} 1000\.0"),
     "no seed": (lambda: SIMULATOR.reset(2, seed=None), "seed must be an integer or .* got None"),
     "a negative seed": (lambda: SIMULATOR.reset(2, seed=-1), r"seed must be in \[0, .* got -1"),
-    "a seed in words": (lambda: SIMULATOR.reset(2, seed="one"), "seed must be an .* got string"),
-    "users in words": (lambda: rollout(num_users="ten"), f"num_users {COUNT} 'ten'"),
     "no steps": (lambda: rollout(num_steps=0), f"num_steps {COUNT} 0"),
-    "steps without end": (lambda: rollout(num_steps=None), f"num_steps {COUNT} None"),
-    "a fold of no steps": (
-        lambda: SIMULATOR.fold(showing(SLATE), NUM_USERS, -2, 0, nothing, 0.0),
-        f"num_steps {COUNT} -2",
-    ),
     "a slate of scores": (lambda: step(tf.zeros([3, 2])), "slate must have dtype int32 or int64"),
     "a slate for one user": (
         lambda: step([[0, 1]]),
@@ -139,21 +120,9 @@ MISTAKES = {
         lambda: rollout(lambda observation, policy_state, seed: SLATE),
         r"policy must return \(action, policy_state\), got EagerTensor",
     ),
-    "a policy that returns nothing": (
-        lambda: rollout(lambda observation, policy_state, seed: None),
-        r"policy must return \(action, policy_state\), got NoneType",
-    ),
     "a policy that invents a state": (
         lambda: rollout(lambda observation, policy_state, seed: (SLATE, {"clicks": SLATE})),
         r"policy must return a policy_state like .* \(\), got {'clicks': 'int32\(3, 2\)'}",
-    ),
-    "a policy that shows scores": (
-        lambda: rollout(showing(tf.zeros([NUM_USERS, K]))),
-        "slate must have dtype int32 or int64, got float32",
-    ),
-    "a policy for one user": (
-        lambda: rollout(showing(tf.zeros([K], tf.int32))),
-        r"slate must have shape \[3, k\] with k <= slate_size=2, got \(2,\)",
     ),
     "a policy of longer slates": (
         lambda: rollout(showing(tf.zeros([NUM_USERS, K + 1], tf.int32))),
@@ -178,11 +147,7 @@ MISTAKES = {
     ),
     "an argument that the environment lacks": (
         lambda: recsim_tf.make("PageClicks-v0", slatesize=3),
-        "PageClicks-v0 has no argument slatesize; it takes users, documents",
-    ),
-    "a slate size in words by name": (
-        lambda: recsim_tf.make("PageClicks-v0", slate_size="four"),
-        f"slate_size {COUNT} 'four'",
+        r"PageClicks-v0 has no argument slatesize; did you mean slate_size\?",
     ),
     "a taken id": (
         lambda: recsim_tf.register("PageClicks-v0", simulator),
@@ -191,10 +156,6 @@ MISTAKES = {
     "a simulator in place of its factory": (
         lambda: recsim_tf.register("Mine-v0", SIMULATOR),
         "factory must be a function that returns a Simulator, got Simulator",
-    ),
-    "a class for the id": (
-        lambda: recsim_tf.register(Shop, simulator),
-        "environment_id must be a string, got <class",
     ),
     "a factory that returns nothing": (
         lambda: made_by(lambda: None),
@@ -217,10 +178,6 @@ MISTAKES = {
         lambda: Shop(dtype="float31"),
         "dtype must be tf.float32 or tf.float64, got 'float31'",
     ),
-    "whole numbers as dtype": (
-        lambda: Shop(dtype=tf.int32),
-        "dtype must be tf.float32 or .*, got tf.int32",
-    ),
     "the class of a choice model": (
         lambda: Shoppers(choice_model=choice.MultinomialLogit),
         r"choice_model must be an object, such as MultinomialLogit\(\), got the class",
@@ -228,10 +185,6 @@ MISTAKES = {
     "an unknown parameter": (
         lambda: SIMULATOR.with_parameters({"users.taste": 1.0}),
         "Shoppers has no parameter taste; its parameters are choice_model.no_click_mass",
-    ),
-    "parameters without names": (
-        lambda: SIMULATOR.with_parameters([1.0]),
-        "values must be a dict by name, got list",
     ),
     "a parameter that is no number": (
         lambda: SIMULATOR.with_parameters({"users.choice_model.no_click_mass": np.nan}),
@@ -249,29 +202,9 @@ MISTAKES = {
         lambda: choice.PositionBiasedProportional(no_click="never"),
         "no_click must be one of kept, unscaled, rest, scan, got 'never'",
     ),
-    "shared documents of nothing": (
-        lambda: recsim_tf.SharedCandidates(None),
-        "documents must be a DocumentModel, got NoneType",
-    ),
     "a negative deviation": (
         lambda: interest_evolution.UtilityVideos(quality_stddev=-1.0),
         r"quality_stddev must be at least 0, got -1\.0",
-    ),
-    "topics as a float": (
-        lambda: interest_evolution.UtilityVideos(num_topics=10.0),
-        rf"num_topics {COUNT} 10\.0",
-    ),
-    "a temperature of zero": (
-        lambda: interest_evolution.InterestEvolutionUsers(departure_temperature=0),
-        "departure_temperature must be above 0, got 0",
-    ),
-    "an endless budget": (
-        lambda: long_term_satisfaction.LongTermSatisfactionUsers(time_budget=np.inf),
-        "time_budget must be finite, got inf",
-    ),
-    "a memory that forgets nothing": (
-        lambda: long_term_satisfaction.LongTermSatisfactionUsers(memory_discount=1.0),
-        r"memory_discount must be in \[0, 1\), got 1\.0",
     ),
     "probabilities of more than one": (
         lambda: interest_exploration.TopicDocuments(topic_distribution=(0.5, 0.6)),
@@ -287,17 +220,9 @@ MISTAKES = {
         lambda: interest_exploration.InterestExplorationUsers(affinity_loc=((1.0, 2.0),)),
         r"affinity_loc must have shape \[num_user_types=2, num_topics=2\]",
     ),
-    "a scale of tastes of zero": (
-        lambda: drifting_taste.DriftingTasteUsers(taste_scale=0.0),
-        r"taste_scale must be above 0, got 0\.0",
-    ),
     "factors that do not go together": (
         lambda: recsim_tf.drifting_taste(documents=drifting_taste.Catalogue(num_factors=3)),
         "documents must have the num_factors=16 of users, got 3",
-    ),
-    "an effect that is no number": (
-        lambda: page_clicks.PageItems(item_effect=np.full(80, np.nan)),
-        r"item_effect must be finite, got nan at \[0\]",
     ),
 }
 

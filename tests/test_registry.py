@@ -31,11 +31,11 @@ def test_an_unknown_argument_lists_those_allowed():
     with pytest.raises(
         TypeError,
         match=(
-            r"InterestEvolution-v1 has no argument slates, topics; it takes users, documents,"
-            r" reward_fn, dtype, slate_size"
+            r"InterestEvolution-v1 has no argument topics; it takes users, documents, reward_fn,"
+            r" dtype, slate_size"
         ),
     ):
-        recsim_tf.make("InterestEvolution-v1", topics=3, slates=2)
+        recsim_tf.make("InterestEvolution-v1", topics=3)
 
 
 def test_factories_that_take_any_argument_get_them_all(toy):

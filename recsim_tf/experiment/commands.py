@@ -11,8 +11,7 @@ from typing import Any
 import gin
 
 from recsim_tf.core.checks import check
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.binding_types import bound_value, check_type
+from recsim_tf.experiment.bindings import bound_value
 from recsim_tf.experiment.evaluate import check_inside, evaluate_run
 from recsim_tf.experiment.evaluation.baselines import baseline_policies, named_baselines
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
@@ -91,7 +90,6 @@ def _of_simulation(name: str | None) -> Chosen:
         return copy.deepcopy(bound_value(binding))
 
     simulator = built("simulate.simulator") or built("experiment.simulator")
-    check_type("simulate.simulator", simulator, Simulator)
     check(simulator)
     named = named_baselines("simulate.policies", built("simulate.policies") or ("random",))
     return of_policies(simulator, baseline_policies(named, simulator), name)

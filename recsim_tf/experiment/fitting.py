@@ -12,7 +12,7 @@ import tensorflow as tf
 from recsim_tf.adapters import episodes
 from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.binding_types import typed
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.files import read_json, whole_file, write_text
@@ -86,7 +86,6 @@ def read_episode_log(
 
 
 @gin.configurable(module="recsim_tf", denylist=["run_dir"])
-@typed("run_fit")
 def run_fit(
     run_dir: RunDirectory,
     simulator: Simulator = gin.REQUIRED,
@@ -132,6 +131,10 @@ def run_fit(
         content = read_json(finished, shape, "remove it, and the same fit makes it again")
         print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
         return content
+    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
+        raise UsageError(
+            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
+        )
     if isinstance(log, MovieLensLog | OpenBanditLog | TableLog):
         log = log.log
     if not isinstance(log, Sessions):
@@ -149,10 +152,8 @@ def run_fit(
             f" {posterior} and {held_out}"
         )
     check(simulator)
-    if num_replicates < LEAST_REPLICATES:  # Refused after the fit it would lose the fit.
-        raise UsageError(
-            f"run_fit.num_replicates must be at least {LEAST_REPLICATES}, got {num_replicates}"
-        )
+    # Refused after the fit it would lose the fit.
+    check_at_least(LEAST_REPLICATES, **{"run_fit.num_replicates": num_replicates})
     with run_dir.claim():
         started = time.perf_counter()
         with noting_signals() as stop:

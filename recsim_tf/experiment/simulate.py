@@ -11,12 +11,11 @@ import gin
 
 from recsim_tf import replicas
 from recsim_tf.adapters import episodes
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.checks import check
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
-from recsim_tf.experiment.binding_types import typed
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.baselines import (
     Baseline,
@@ -33,7 +32,6 @@ _USERS_AT_ONCE = 500
 
 
 @gin.configurable("simulate", module="recsim_tf", denylist=["folder", "evaluation", "episode_file"])
-@typed("simulate")
 def simulate_policies(
     folder: RunDirectory,
     evaluation: Evaluation,
@@ -68,8 +66,7 @@ def simulate_policies(
         policies, values or seeds, or if the environment cannot take the values.
       FileExistsError: if the `episode_file` exists; nothing is simulated or written then.
     """
-    if log_steps < 1:
-        raise ValueError(f"log_steps must be at least 1, got {log_steps}")
+    validation.check_at_least(1, log_steps=log_steps)
     if not policies:
         raise ValueError(f"simulate.policies must hold at least one policy, got {policies!r}")
     named = named_baselines("simulate.policies", policies)

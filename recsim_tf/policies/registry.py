@@ -7,31 +7,26 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.policies.clusters import ClusterBandit
 from recsim_tf.policies.greedy import greedy_pctr_policy
-from recsim_tf.policies.indices import ALGORITHMS
 from recsim_tf.policies.myopic import myopic_policy
 from recsim_tf.policies.oracle import oracle_policy
 from recsim_tf.policies.random import random_policy
 
-# Each builds its policy from the simulator. A bandit learns from the clicks of one session, and
-# forgets them.
-BASELINES: dict[str, Callable[[Simulator], Policy]] = {
-    "random": random_policy,
-    "myopic": myopic_policy,
-    "oracle": oracle_policy,
-    "greedy_pctr": greedy_pctr_policy,
-    **{name: functools.partial(ClusterBandit, algorithm=name) for name in ALGORITHMS},
+# By name: the name in tables and plots, and what builds the policy from the simulator. A bandit
+# learns from the clicks of one session, and forgets them.
+_TABLE: dict[str, tuple[str, Callable[[Simulator], Policy]]] = {
+    "random": ("Random", random_policy),
+    "myopic": ("Myopic", myopic_policy),
+    "oracle": ("Oracle", oracle_policy),
+    "greedy_pctr": ("Greedy pCTR", greedy_pctr_policy),
+    "ucb1": ("UCB1 over clusters", functools.partial(ClusterBandit, algorithm="ucb1")),
+    "kl_ucb": ("KL-UCB over clusters", functools.partial(ClusterBandit, algorithm="kl_ucb")),
+    "thompson": (
+        "Thompson sampling over clusters",
+        functools.partial(ClusterBandit, algorithm="thompson"),
+    ),
 }
-
-# Names for tables and plots.
-BASELINE_NAMES = {
-    "random": "Random",
-    "myopic": "Myopic",
-    "oracle": "Oracle",
-    "greedy_pctr": "Greedy pCTR",
-    "ucb1": "UCB1 over clusters",
-    "kl_ucb": "KL-UCB over clusters",
-    "thompson": "Thompson sampling over clusters",
-}
+BASELINES = {name: build for name, (_, build) in _TABLE.items()}
+BASELINE_NAMES = {name: title for name, (title, _) in _TABLE.items()}
 
 
 def baseline_policy(name: str, simulator: Simulator) -> Policy:

@@ -29,16 +29,6 @@ def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folde
     assert "late/window.start = 3" in operative
 
 
-def test_an_environment_of_its_own_goes_before_that_of_the_experiment(folder, capfd):
-    folder.write_shop()
-    folder.write_gin(
-        "simulate.simulator = @interest_exploration()", "simulate.policies = ('ucb1',)"
-    )
-    code, output, errors = run_command(capfd, "simulate", "--root_dir=run", "--gin_file=shop.gin")
-    assert code == 0, errors
-    assert "UCB1" in output
-
-
 def test_own_policies_are_baselines_of_a_training(folder, capfd):
     folder.write_shop()
     folder.write_gin(

@@ -6,23 +6,20 @@ import pytest
 
 from recsim_tf.core.types import Turn
 from recsim_tf.experiment import commands, config, fitting
+from recsim_tf.experiment.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from tests.fitting.logs.datasets import ml_100k
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
-FITS = [
-    name for name in config.packaged_configs() if "run_fit." in config.find_config(name).read_text()
-]
+FITS = [name for name in packaged_configs() if "run_fit." in find_config(name).read_text()]
 SIMULATIONS = [
-    name
-    for name in config.packaged_configs()
-    if "simulate.policies" in config.find_config(name).read_text()
+    name for name in packaged_configs() if "simulate.policies" in find_config(name).read_text()
 ]
 # Of a model that another config fits.
 _SEEKERS = "conversation/iard_seekers.gin"
-EXPERIMENTS = [name for name in config.packaged_configs() if name not in {*FITS, *SIMULATIONS}]
+EXPERIMENTS = [name for name in packaged_configs() if name not in {*FITS, *SIMULATIONS}]
 # Beliefs take long to trace: one experiment and one simulation of them run with the other tests.
 _QUICK = ("conversation/menu_tabular_q.gin", "conversation/oracle.gin")
 
@@ -37,15 +34,15 @@ def _marked(names):
 
 
 def test_every_experiment_has_a_name():
-    names = config.packaged_configs()
+    names = packaged_configs()
     assert "quickstart.gin" in names
     assert "interest_exploration/ucb1.gin" in names
     assert not [name for name in names if "/_" in name]
 
 
-@pytest.mark.parametrize("name", config.packaged_configs())
+@pytest.mark.parametrize("name", packaged_configs())
 def test_the_head_says_what_to_expect_and_how_to_run_it(name):
-    head = config.find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
+    head = find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
     command = "fit" if name in FITS else "simulate" if name in SIMULATIONS else "train"

@@ -8,7 +8,7 @@ from tf_agents.policies import tf_policy
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.errors import one_line, place
-from recsim_tf.experiment.binding_types import bound_value
+from recsim_tf.experiment.bindings import bound_value
 from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.experiment.runs.errors import UsageError
@@ -27,8 +27,12 @@ def named_baselines(binding: str, baselines: Sequence[Baseline]) -> dict[str, Ba
       baselines: what it received.
 
     Raises:
-      UsageError: if two have one name.
+      UsageError: for anything but names and functions, or if two have one name.
     """
+    if not isinstance(baselines, (tuple, list)) or not all(
+        isinstance(each, str) or callable(each) for each in baselines
+    ):
+        raise UsageError(f"{binding} must be a tuple of names and functions, got {baselines!r}")
     bound = bound_value(binding) or ()
     named: dict[str, Baseline] = {}
     for index, baseline in enumerate(baselines):

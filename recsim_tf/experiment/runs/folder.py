@@ -25,7 +25,6 @@ from recsim_tf.files import (
     write_json,
     write_text,
 )
-from recsim_tf.gin_trust import check_size
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -60,7 +59,6 @@ class RunDirectory:
                 raise UsageError(
                     f"root_dir {self.path} must be the folder of a run, it has no {_CONFIG}"
                 )
-            check_size(self.config_file)
             config = self._recorded()
         elif holds(self.path, _CONFIG, "run"):
             changed = _differences(self._recorded(), config)

@@ -6,6 +6,7 @@ from typing import Any
 
 from gin.config import ParsedBindingKey
 
+from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.names import short_names
@@ -26,6 +27,11 @@ def plan(sweep: Sweep) -> list[Trial]:
       UsageError: if a configuration does not load, two trials have one folder, or a variant sets
         the seed.
     """
+    if not isinstance(sweep.trials, (tuple, list)):
+        raise UsageError(
+            "sweep.trials must be what @grid(), @random_search() or @listed() returns, got"
+            f" {type(sweep.trials).__name__}"
+        )
     short = short_names(name for bindings in sweep.trials for name in bindings)
     short_files = short_names(_stem(name) for bindings in sweep.trials for name in _files(bindings))
     by_label: dict[str, Variant] = {}
@@ -52,9 +58,9 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
         files = [*sweep.gin_files, *_files(variant.bindings)]
         text = config.load(files, [*sweep.gin_bindings, *lines, f"experiment.seed = {seed}"])
         _check_names(bindings, text)
+        return Trial(variant, seed, text, Schedule().num_iterations)
     except UsageError as error:
-        raise UsageError(f"trial {variant.label}: {error}") from error
-    return Trial(variant, seed, text, Schedule().num_iterations)
+        raise UsageError(f"trial {variant.label}: {one_line(error)}") from error
 
 
 def _stem(name: str) -> str:

@@ -16,7 +16,6 @@ from recsim_tf.core import random
 from recsim_tf.core.checks import check
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.binding_types import check_type, typed
 from recsim_tf.experiment.counts import check_counts
 from recsim_tf.experiment.evaluation.baselines import (
     Baseline,
@@ -79,7 +78,6 @@ class Experiment(NamedTuple):
 
 
 @gin.configurable(module="recsim_tf")
-@typed("experiment")
 def experiment(
     simulator: Simulator = gin.REQUIRED,
     create_agent: CreateAgent = gin.REQUIRED,
@@ -140,10 +138,16 @@ def experiment(
         raise UsageError(
             f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"
         )
+    if not callable(create_agent):
+        raise UsageError(f"experiment.create_agent must be a function, got {create_agent!r}")
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise UsageError(f"experiment.layers must be a tuple of layers, got {layer!r}")
+    run_seed = random.as_seed(seed)
     # Keras initialises weights from global generators.
     tf.keras.utils.set_random_seed(seed % 2**32)
     check(simulator)
-    environment_seed, replay_seed = random.split_seed(random.as_seed(seed), 2)
+    environment_seed, replay_seed = random.split_seed(run_seed, 2)
     progress = Progress()
     layered: SessionSource = simulator
     for layer in layers:
@@ -156,7 +160,10 @@ def experiment(
     )
     with _layer_policy(mixed_precision or "float32"):
         agent = create_agent(environment, progress.train_step)
-    check_type("the agent of experiment.create_agent", agent, tf_agent.TFAgent)
+    if not isinstance(agent, tf_agent.TFAgent):
+        raise UsageError(
+            f"the agent of experiment.create_agent must be a TFAgent, got {type(agent).__name__}"
+        )
     agent.initialize()
     loop = LearningLoop(
         environment,

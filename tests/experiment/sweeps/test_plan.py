@@ -83,9 +83,9 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
     [
         (
             [{"SlateQAgent.tarjet": 1}],
-            "trial tarjet=1: gin configuration: SlateQAgent has no parameter tarjet;",
+            "trial tarjet=1: binding 'SlateQAgent.tarjet = 1': SlateQAgent has no parameter",
         ),
-        ([{"nothing.x": 1}], "trial x=1: gin configuration: nothing is unknown;"),
+        ([{"nothing.x": 1}], "trial x=1: binding 'nothing.x = 1': nothing is unknown;"),
         (
             [{"nothing": 1}],
             (

@@ -230,12 +230,12 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
         (
             "grid.nothing = 0",
             {},
-            "gin configuration: grid has no parameter nothing; it has choices",
+            "binding 'grid.nothing = 0': grid has no parameter nothing; it has choices",
         ),
         (
             "listed.trials = ({'train.nothing': 1},)",
             {},
-            "trial nothing=1: gin configuration: train has no parameter nothing; it has num_iter",
+            "trial nothing=1: binding 'train.nothing = 1': train has no parameter nothing; it has",
         ),
         ("", {"engine": "cloud"}, "--engine must be one of local, ray, got 'cloud'"),
         ("", {"ray_address": "localhost:1"}, "--ray_address is an option of --engine=ray"),
