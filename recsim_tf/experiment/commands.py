@@ -30,7 +30,7 @@ from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.run import Schedule, TrainingRun
 from recsim_tf.experiment.watch import watch_run
-from recsim_tf.files import Maybe, read_json
+from recsim_tf.files import read_json
 
 
 def train(folder: RunDirectory) -> dict[str, Any] | None:
@@ -80,7 +80,7 @@ def _is_simulation(folder: RunDirectory) -> bool:
     path = folder.path / "results.json"
     if not path.is_file():
         return False
-    return "simulate" in read_json(path, {"simulate": Maybe(dict)}, "restore it, or remove it")
+    return "simulate" in read_json(path, dict, "restore it, or remove it")
 
 
 def _of_simulation(name: str | None) -> Chosen:

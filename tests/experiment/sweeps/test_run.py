@@ -1,12 +1,7 @@
-"""Sweeps from their file to their tables: trials in processes of their own, killed and run again,
-and by Ray.
-"""
+"""Sweeps from their file to their tables: trials in processes of their own, killed and run again."""
 
-import gc
 import json
 import signal
-import socket
-import sys
 import time
 from pathlib import Path
 
@@ -14,14 +9,13 @@ import pytest
 
 from recsim_tf import checkpoints
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.runs.locks import locked
+from recsim_tf.experiment.runs.folder import RunDirectory, locked
 from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
 from tests.experiment.sweeps.sweeps import rows_without_times
 from tests.experiment.tiny_runs import TINY, run_command, snapshot, start_command, terminated_when
 
-# Matplotlib and Ray warn of their own dependencies.
+# Matplotlib warns of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 _SHORT = '{"train.num_iterations": 20}'
@@ -61,7 +55,7 @@ def _by_trial(root: Path) -> dict[str, dict]:
 
 def _is_free(run: Path) -> bool:
     try:
-        with locked(run, ".lock"):
+        with locked(run):
             return True
     except UsageError:
         return False
@@ -140,40 +134,6 @@ def test_a_failed_trial_is_told_and_the_others_go_on(resumed, capfd):
 
 
 @pytest.mark.slow
-def test_ray_gives_the_same_table_and_its_scheduler_stops_a_trial_for_good(
-    resumed, tmp_path, capsys
-):
-    resumed_root, num_iterations, _ = resumed
-    root = tmp_path / "sweep"
-    scheduler = 'RayEngine.scheduler = @ASHAScheduler()\nASHAScheduler.time_attr = "iteration"\n'
-    # It judges once, where the other trials end.
-    scheduler += "ASHAScheduler.max_t = 20\nASHAScheduler.grace_period = 20\n"
-    endless = '{"Exploration.epsilon": 0.3, "train.num_iterations": 100_000_000}'
-    file = _sweep_file(tmp_path, _SHORT, _BAD, endless, more=scheduler)
-    run_sweep(str(root), file, _bindings(num_iterations), engine="ray")
-    rows, expected = _by_trial(root), _by_trial(resumed_root)
-    stopped = rows.pop("epsilon=0.3,num_iterations=100000000/seed-0")
-    assert set(rows) == {"num_iterations=20/seed-0", "slate_size=9/seed-0"}
-    for name, row in rows.items():
-        # They agree in all that both have: the sweeps have other bindings.
-        assert row | expected[name] == expected[name] | row
-    assert (stopped["status"], stopped["error"]) == ("stopped", "")
-    assert 20 <= stopped["iterations"] < 100_000_000
-    assert not (root / "ray").exists()
-    before = snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000")
-    capsys.readouterr()
-    ours = _sweep_file(tmp_path, _SHORT, _BAD, endless)
-    run_sweep(str(root), ours, _bindings(num_iterations), shard=Shard(2, 3))
-    assert snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000") == before
-    assert (
-        "3 trials: 1 finished, 1 stopped early by the scheduler, 1 failed"
-        in capsys.readouterr().out
-    )
-    # Ray leaves files open, which must not be a warning of a later test.
-    gc.collect()
-
-
-@pytest.mark.slow
 def test_sigterm_stops_the_trials_with_checkpoints(tmp_path, capfd):
     file, root = _sweep_file(tmp_path, _LONG), tmp_path / "sweep"
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]
@@ -239,22 +199,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
         ),
         ("", {"engine": "cloud"}, "--engine must be one of local, ray, got 'cloud'"),
         ("", {"ray_address": "localhost:1"}, "--ray_address is an option of --engine=ray"),
-        (
-            "",
-            {"engine": "ray", "ray_address": "localhost"},
-            "--ray_address must be HOST:PORT, got 'localhost'",
-        ),
         ("", {"shard": Shard(1, 2)}, "--shard must have a trial, got 1/2 for 1 trials"),
-        (
-            "RayEngine.cpus_per_trial = 0",
-            {"engine": "ray"},
-            "RayEngine.cpus_per_trial must be positive, got 0",
-        ),
-        (
-            "RayEngine.scheduler = 'asha'",
-            {"engine": "ray"},
-            "RayEngine.scheduler must be a scheduler of Ray Tune",
-        ),
     ],
 )
 def test_bad_input_is_named_before_anything_starts(tmp_path, binding, options, message):
@@ -262,24 +207,3 @@ def test_bad_input_is_named_before_anything_starts(tmp_path, binding, options, m
     with pytest.raises(UsageError, match=message):
         run_sweep(str(root), file, [binding], **options)
     assert not root.exists()
-
-
-def test_a_ray_cluster_that_does_not_answer_is_told_at_once(tmp_path):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # Nothing listens there.
-        address = f"127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(
-            UsageError, match=rf"--ray_address {address} does not answer: .*refused"
-        ):
-            run_sweep(
-                str(tmp_path / "sweep"),
-                _sweep_file(tmp_path, _LONG),
-                engine="ray",
-                ray_address=address,
-            )
-
-
-def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray.tune", None)
-    with pytest.raises(UsageError, match=r"--engine=ray needs Ray Tune: install recsim-tf\[ray\]"):
-        run_sweep(str(tmp_path / "sweep"), _sweep_file(tmp_path, _LONG), engine="ray")
