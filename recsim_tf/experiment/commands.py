@@ -13,7 +13,7 @@ import gin
 from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.binding_types import bound_value, check_type
-from recsim_tf.experiment.evaluate import check_inside, evaluate_run
+from recsim_tf.experiment.evaluate import evaluate_run
 from recsim_tf.experiment.evaluation.baselines import baseline_policies, named_baselines
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -66,7 +66,6 @@ def sessions(folder: RunDirectory, request: Request) -> Path:
     """Shows sessions of a training or of a simulation; see `show_sessions`."""
     evaluation = Evaluation()
     request.check(evaluation)
-    check_inside(folder)
     chosen = (
         _of_simulation(request.policy)
         if _is_simulation(folder)

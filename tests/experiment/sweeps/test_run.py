@@ -1,4 +1,4 @@
-"""Sweeps from their file to their tables: trials in processes of their own, killed and run again."""
+"""Sweeps from their file to their tables, with trials in processes of their own."""
 
 import json
 import signal
