@@ -10,7 +10,7 @@ from recsim_tf.experiment.evaluation.baselines import baseline_policies
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.policies import ClusterBandit, OraclePolicy, PolicyModel, baseline_policy
+from recsim_tf.policies import ClusterBandit, PolicyModel, baseline_policy
 
 SEEDS, NUM_USERS, MAX_STEPS = (3, 8), 5, 12
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
@@ -28,17 +28,11 @@ ENVIRONMENTS = {
         "greedy_pctr",
         {"users.affinity_loc": (((0.1, 0.7), (0.7, 0.1)), ((3.0, 0.1), (0.1, 2.0)))},
     ),
-    "long-term satisfaction": (
-        recsim_tf.long_term_satisfaction,
-        "random",
-        {"users.memory_discount": (0.2, 0.9)},
-    ),
     "drifting taste, a number where a vector may stand": (
         recsim_tf.drifting_taste,
         "random",
         {"users.gain": (0.0, 2.0), NO_CLICK_MASS: (3,)},
     ),
-    "page clicks": (recsim_tf.page_clicks, "random", {"users.intercept": (-3.0, -0.5, 0.5)}),
 }
 
 
@@ -110,11 +104,6 @@ POLICIES = {
         lambda: recsim_tf.key_terms(slate_size=1),
         ConUCB,
         {"policy.arm_weight": (0.2, 0.8)},
-    ),
-    "the oracle": (
-        recsim_tf.interest_evolution,
-        OraclePolicy,
-        {"policy.reward_per_budget": (0.0, 1.3)},
     ),
 }
 
