@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import signal
 import time
@@ -23,7 +24,6 @@ from tests.experiment.tiny_runs import (
     run_command,
     snapshot,
     start_command,
-    terminated_when,
 )
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -140,21 +140,25 @@ def _assert_same_bits(folder, other):
     assert (folder / "sessions.csv").read_bytes() == (other / "sessions.csv").read_bytes()
 
 
-def test_a_run_with_the_same_seed_that_is_broken_off_and_goes_on_is_equal_bit_for_bit(
-    finished, tmp_path, monkeypatch
+def test_a_run_that_sigterm_stops_saves_a_checkpoint_and_goes_on_bit_for_bit(
+    finished, tmp_path, monkeypatch, capfd
 ):
     folder, append = tmp_path / "run", RunDirectory.append_metrics
 
-    def broken_off(self, row):
+    def terminated(self, row):
         append(self, row)
-        if row["iteration"] == 30:
-            raise SystemExit
+        if row["iteration"] == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
 
+    command = ("train", f"--root_dir={folder}", f"--gin_file={TINY}")
     with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "append_metrics", broken_off)
-        with pytest.raises(SystemExit):
-            commands.train(open_run(folder))
-    assert checkpoints.numbers(folder / "checkpoints") == [20]
+        patch.setattr(RunDirectory, "append_metrics", terminated)
+        code, _, errors = run_command(capfd, *command)
+    assert code == 128 + signal.SIGTERM
+    last = errors.strip().splitlines()[-1]
+    assert "stopped at iteration 30" in last
+    assert "run the same command to go on" in last
+    assert checkpoints.numbers(folder / "checkpoints") == [20, 30]
     commands.train(open_run(folder))
     _assert_same_bits(folder, finished[0])
 
@@ -233,16 +237,3 @@ def test_a_killed_run_goes_on_to_the_same_results(finished, tmp_path, capsys):
     assert _without_times(RunDirectory(folder).metrics()) == _without_times(
         RunDirectory(finished[0]).metrics()
     )
-
-
-def test_sigterm_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, capfd):
-    with terminated_when(lambda: checkpoints.numbers(tmp_path / "checkpoints")):
-        code, _, errors = run_command(
-            capfd, "train", f"--root_dir={tmp_path}", f"--gin_file={TINY}", _ENDLESS
-        )
-    assert code == 128 + signal.SIGTERM
-    last = errors.strip().splitlines()[-1]
-    assert "stopped at iteration" in last
-    assert "run the same command to go on" in last
-    iteration = RunDirectory(tmp_path).metrics()[-1]["iteration"]
-    assert checkpoints.numbers(tmp_path / "checkpoints")[-1] == iteration
