@@ -5,9 +5,7 @@ of `recsim-tf train`.
 import ast
 import dataclasses
 import hashlib
-import os
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +14,7 @@ from gin.config import ParsedBindingKey
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.machine import num_cores
 from recsim_tf.experiment.runs.names import short_names
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
@@ -77,17 +76,12 @@ class Sweep:
     @property
     def processes(self) -> int:
         """Trials that run at once on this machine."""
-        return self.num_processes or _cores()
+        return self.num_processes or num_cores()
 
     @property
     def threads(self) -> int:
         """Threads of TensorFlow in a trial."""
-        return self.threads_per_trial or max(1, _cores() // self.processes)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        return self.threads_per_trial or max(1, num_cores() // self.processes)
 
 
 def plan(sweep: Sweep) -> list[Trial]:
