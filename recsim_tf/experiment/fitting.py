@@ -108,7 +108,9 @@ def run_fit(
     """
     finished = run_dir.path / _RESULTS
     if finished.is_file():
-        content = read_json(finished, dict, "remove it, and the same fit makes it again")
+        content: dict[str, Any] = read_json(
+            finished, dict, "remove it, and the same fit makes it again"
+        )
         print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
         return content
     if isinstance(log, MovieLensLog | OpenBanditLog | TableLog):

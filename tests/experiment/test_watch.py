@@ -85,12 +85,12 @@ def test_it_ends_when_no_checkpoint_comes(finished, tmp_path):
         _watch(folder)
 
 
-def test_a_timeout_out_of_range_is_named(finished):
+def test_a_timeout_out_of_range_is_named_before_anything_else(tmp_path):
     for timeout in (0.0, -1.0, float("inf"), float("nan")):
         with pytest.raises(
             UsageError, match=f"watch_timeout must be a positive number of seconds, got {timeout}"
         ):
-            _watch(finished[0], timeout=timeout)
+            watch_run(open_run(tmp_path), None, None, 40, timeout)
 
 
 @pytest.mark.slow
