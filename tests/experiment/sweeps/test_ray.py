@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -56,8 +57,11 @@ def cluster(monkeypatch):
         *("--num-cpus=1", "--node-ip-address=127.0.0.1", "--object-store-memory=100000000"),
         *("--disable-usage-stats", "--block"),
     ]
-    head = ["--head", f"--port={address.rpartition(':')[2]}", "--include-dashboard=false"]
+    port = address.rpartition(":")[2]
     with contextlib.ExitStack() as stack:
+        # A path of Ray's sockets may have 107 bytes.
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp"))
+        head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}"]
         for own in (head, [f"--address={address}"]):
             node = subprocess.Popen(
                 [ray, "start", *own, *options],
