@@ -1,11 +1,15 @@
 """Run folders that somebody else made, and those of a user's own module."""
 
+import os
 import sys
 
 import gin
 import pytest
 
 from recsim_tf.experiment import config
+from recsim_tf.experiment.evaluate import check_inside
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.folder import RunDirectory
 from tests.experiment.tiny_runs import TINY, run_command
 
 PLANTED = """
@@ -114,3 +118,19 @@ def test_a_trusted_module_that_ends_is_one_line(folder, capfd, ending):
     assert code == 2
     assert f"import shop ended with {ending.partition('(')[0]}" in errors
     assert errors.count("\n") == 1
+
+
+def test_links_and_checkpoints_that_lead_out_of_the_folder_are_refused(folder):
+    run = RunDirectory(write_run(folder, ""))
+    check_inside(run)
+    (folder / "elsewhere").touch()
+    link = run.path / "evaluations.jsonl"
+    os.symlink(folder / "elsewhere", link)
+    with pytest.raises(UsageError, match=r"evaluations.jsonl must not be a link that leads out"):
+        check_inside(run)
+    link.unlink()
+    (folder / "other").mkdir()
+    (run.path / "checkpoints").mkdir()
+    os.symlink(folder / "other", run.path / "checkpoints" / "10")
+    with pytest.raises(UsageError, match=r"checkpoints/10 must not be a link that leads out"):
+        check_inside(run)

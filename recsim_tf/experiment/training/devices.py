@@ -123,7 +123,8 @@ def _connected(addresses: Sequence[str], index: int, timeout: float) -> tf.distr
     workers.wait_for_workers(addresses, index, timeout)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:
-        # TensorFlow keeps Python's handlers from running while it connects the workers.
+        # TensorFlow keeps Python's handlers from running while it connects the workers, so Ctrl-C
+        # ends the process without one.
         signal.signal(number, signal.SIG_DFL)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()

@@ -81,11 +81,8 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
 @pytest.mark.parametrize(
     ("variants", "message"),
     [
-        (
-            [{"SlateQAgent.tarjet": 1}],
-            "trial tarjet=1: gin configuration: SlateQAgent has no parameter tarjet;",
-        ),
-        ([{"nothing.x": 1}], "trial x=1: gin configuration: nothing is unknown;"),
+        ([{"SlateQAgent.tarjet": 1}], "trial tarjet=1: .* tarjet"),
+        ([{"nothing.x": 1}], "trial x=1: .* nothing"),
         (
             [{"nothing": 1}],
             (
