@@ -20,19 +20,10 @@ class CorruptError(ValueError):
 
 
 def numbers(folder: Path) -> list[int]:
-    """The numbers of the checkpoints in a folder, which need not exist, in ascending order.
-
-    Raises:
-      CorruptError: if it holds checkpoints of an earlier version of recsim_tf alone.
-    """
+    """The numbers of the checkpoints in a folder, which need not exist, in ascending order."""
     if not folder.is_dir():
         return []
-    found = sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
-    if not found and any(folder.glob("*.index")):
-        raise CorruptError(
-            f"{folder} holds checkpoints of another version of recsim_tf: choose another root_dir"
-        )
-    return found
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
 
 
 def save(

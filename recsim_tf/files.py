@@ -11,10 +11,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # The end of the name of what is being written; what a kill leaves of it counts as nothing.
 UNFINISHED = ".new"
@@ -151,15 +153,6 @@ def append_json(path: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def parse_json_lines(lines: Iterable[str | bytes]) -> list[dict[str, Any]]:
-    """The rows of JSON lines, without a line that a kill left half written."""
-    rows = []
-    for line in lines:
-        with contextlib.suppress(ValueError, RecursionError):
-            rows.append(json.loads(line))
-    return rows
-
-
 def read_text(path: Path, advice: str) -> str:
     """The text of a file.
 
@@ -177,89 +170,36 @@ def read_text(path: Path, advice: str) -> str:
         raise ValueError(f"{path} is damaged, it is not UTF-8: {advice}") from error
 
 
-class Maybe(NamedTuple):
-    """The shape of a name that may be missing, see `read_json`."""
-
-    shape: Any
-
-
-def read_json(path: Path, shape: Any, advice: str) -> Any:
-    """The content of a JSON file.
+def read_json(path: Path, record: Callable[..., T], advice: str) -> T:
+    """The record that a JSON file holds.
 
     Args:
       path: the file.
-      shape: what it must hold: a type, `float` for any number; a dictionary of names, which must
-        all be there unless they are `Maybe`, and their shapes, where the key `str` stands for all
-        other names; a list of one shape, which all elements have; or a tuple of shapes, one of
-        which it must have.
-      advice: what to do if it is damaged, such as "restore it".
+      record: makes the record from the names and values of the file, as a dataclass does; `dict`
+        for any names. It raises an error if one is missing or has the wrong type.
+      advice: what to do if the file is damaged, such as "restore it".
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: if it is not JSON, or has another shape.
+      ValueError: if it is damaged.
     """
-    return _parsed(read_text(path, advice), str(path), shape, advice)
+    return _parsed(read_text(path, advice), str(path), record, advice)
 
 
-def read_json_lines(path: Path, shape: Any, advice: str) -> list[Any]:
-    """The rows of a file of JSON lines, without a last one that a kill left half written; see
+def read_json_lines(path: Path, record: Callable[..., T], advice: str) -> list[T]:
+    """The records of a file of JSON lines, without a last one that a kill left half written; see
     `read_json`.
     """
     *whole, _ = read_text(path, advice).split("\n")
     return [
-        _parsed(line, f"{path}, line {number}", shape, advice)
+        _parsed(line, f"{path}, line {number}", record, advice)
         for number, line in enumerate(whole, start=1)
     ]
 
 
-def _parsed(text: str, place: str, shape: Any, advice: str) -> Any:
+def _parsed(text: str, place: str, record: Callable[..., T], advice: str) -> T:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{place} is damaged, it is not JSON ({error}): {advice}") from error
-    fault = _misshapen("", content, shape)
-    if fault:
-        raise ValueError(f"{place} is damaged, {fault}: {advice}")
-    return content
-
-
-def _misshapen(name: str, value: Any, shape: Any) -> str:
-    """What keeps a value of JSON from having a shape, or ""."""
-    if isinstance(shape, Maybe):
-        return _misshapen(name, value, shape.shape)
-    if isinstance(shape, tuple):
-        faults = [_misshapen(name, value, each) for each in shape]
-        return "" if "" in faults else faults[0]
-    if shape is object:
-        return ""
-    kind = shape if isinstance(shape, type) else type(shape)
-    kinds = (int, float) if kind is float else kind
-    is_kind = isinstance(value, kinds) and (kind is bool or not isinstance(value, bool))
-    if not is_kind:
-        what = name.removeprefix(".") or "the content"
-        return f"{what} must be {_JSON_WORDS[kind]}, got {shorten(repr(value), 60)}"
-    if isinstance(shape, dict):
-        needed = [key for key in shape if key is not str and not isinstance(shape[key], Maybe)]
-        missing = [key for key in needed if key not in value]
-        if missing:
-            return f"{name.removeprefix('.') or 'the content'} must have {missing[0]!r}"
-        faults = [
-            _misshapen(f"{name}.{key}", each, shape.get(key, shape.get(str, object)))
-            for key, each in value.items()
-        ]
-    elif isinstance(shape, list):
-        faults = [_misshapen(f"{name}[{i}]", each, shape[0]) for i, each in enumerate(value)]
-    else:
-        faults = []
-    return next(filter(None, faults), "")
-
-
-_JSON_WORDS = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    type(None): "null",
-}
+        return record(**json.loads(text))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        reason = shorten(f"{type(error).__name__}: {error}", 200)
+        raise ValueError(f"{place} is damaged ({reason}): {advice}") from error

@@ -141,10 +141,12 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="run trials as processes of this machine or by Ray Tune",
+        help="run trials as processes of this machine, or by Ray Tune on a cluster",
     )
     sweep.add_argument(
-        "--ray_address", metavar="HOST:PORT", help="a Ray cluster, instead of Ray on this machine"
+        "--ray_address",
+        metavar="HOST:PORT",
+        help="the Ray cluster; by default RAY_ADDRESS, or that of this machine",
     )
     sweep.add_argument(
         "--shard", default="0/1", metavar="I/N", help="run every N-th trial from I on"

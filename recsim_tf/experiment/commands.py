@@ -12,7 +12,7 @@ import gin
 
 from recsim_tf.core.checks import check
 from recsim_tf.experiment.bindings import bound_value
-from recsim_tf.experiment.evaluate import check_inside, evaluate_run
+from recsim_tf.experiment.evaluate import evaluate_run
 from recsim_tf.experiment.evaluation.baselines import baseline_policies, named_baselines
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -29,7 +29,7 @@ from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.run import Schedule, TrainingRun
 from recsim_tf.experiment.watch import watch_run
-from recsim_tf.files import Maybe, read_json
+from recsim_tf.files import read_json
 
 
 def train(folder: RunDirectory) -> dict[str, Any] | None:
@@ -65,7 +65,6 @@ def sessions(folder: RunDirectory, request: Request) -> Path:
     """Shows sessions of a training or of a simulation; see `show_sessions`."""
     evaluation = Evaluation()
     request.check(evaluation)
-    check_inside(folder)
     chosen = (
         _of_simulation(request.policy)
         if _is_simulation(folder)
@@ -79,7 +78,7 @@ def _is_simulation(folder: RunDirectory) -> bool:
     path = folder.path / "results.json"
     if not path.is_file():
         return False
-    return "simulate" in read_json(path, {"simulate": Maybe(dict)}, "restore it, or remove it")
+    return "simulate" in read_json(path, dict, "restore it, or remove it")
 
 
 def _of_simulation(name: str | None) -> Chosen:

@@ -9,16 +9,6 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.files import new_folder, require_writable, whole_folder, write_json
 
-# Where `evaluate` and `sessions` read and write, in the folder of a run.
-_READ_AND_WRITTEN = (
-    "checkpoints",
-    "evaluations",
-    "evaluations.jsonl",
-    "results.json",
-    "sessions",
-    "tensorboard_evaluate",
-)
-
 
 def evaluate_run(
     folder: RunDirectory, parts: Experiment, evaluation: Evaluation
@@ -38,7 +28,6 @@ def evaluate_run(
     Raises:
       UsageError: if there is no checkpoint, or if the environment cannot take the values.
     """
-    check_inside(folder)
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
     iteration, written = parts.iteration, folder.path / "evaluations"
@@ -59,20 +48,3 @@ def evaluate_run(
             plots.plot_values(compared / "values.png", results)
     print(tables.results_table(results))
     return results
-
-
-def check_inside(folder: RunDirectory) -> None:
-    """Requires that no link leads out of a run's folder, which may be somebody else's, at the
-    places where an evaluation reads and writes.
-
-    Raises:
-      UsageError: naming the link.
-    """
-    root = folder.path.resolve()
-    for name in _READ_AND_WRITTEN:
-        place = folder.path / name
-        for path in (place, *place.glob("*"), *place.glob("*/*")):
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
-                raise UsageError(
-                    f"{path} must not be a link that leads out of root_dir {folder.path}"
-                )

@@ -42,25 +42,6 @@ from recsim_tf.stopping import StoppedError, noting_signals
 from recsim_tf.tables import text_table
 
 _RESULTS = "results.json"
-# Of a table that is listed, and of one that is not.
-_ESTIMATE = (
-    {"value": (float, list), "standard_error": (float, list, type(None))},
-    {"shape": [int]},
-)
-# What is read in it.
-_READ = {
-    "sessions": int,
-    "log_likelihood_per_step": float,
-    "not_identified": [str],
-    "converged": bool,
-    "stopped_early": bool,
-    "diverged": bool,
-    "confidence": float,
-}
-_SHAPES = (
-    {**_READ, "held_out_sessions": int, "held_out_log_likelihood_per_step": float},
-    {**_READ, "held_out_sessions": type(None), "held_out_log_likelihood_per_step": type(None)},
-)
 # Elements of a table that results.json lists; larger ones are in the model.
 _LARGEST = 100
 
@@ -126,9 +107,9 @@ def run_fit(
     """
     finished = run_dir.path / _RESULTS
     if finished.is_file():
-        estimates = dict.fromkeys(parameters, _ESTIMATE)
-        shape = tuple({**each, "estimates": estimates} for each in _SHAPES)
-        content = read_json(finished, shape, "remove it, and the same fit makes it again")
+        content: dict[str, Any] = read_json(
+            finished, dict, "remove it, and the same fit makes it again"
+        )
         print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
         return content
     if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):

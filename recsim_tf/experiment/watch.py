@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from recsim_tf import checkpoints
-from recsim_tf.experiment.evaluate import check_inside
 from recsim_tf.experiment.evaluation import sessions
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
@@ -93,7 +92,6 @@ def watch_run(
 def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
     """Restores each newest checkpoint in turn; one that was deleted meanwhile is left out."""
     for number in checkpoints.watch(folder.checkpoints, timeout):
-        check_inside(folder)
         try:
             checkpoints.restore(
                 folder.checkpoints, number, RUN, parts.agent_checkpoint, whole=False

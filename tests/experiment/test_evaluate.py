@@ -33,15 +33,8 @@ def _restored(run, *bindings):
 
 def _compared(run, *bindings):
     folder = RunDirectory(run)
-    config.load([str(folder.config_file)], bindings)
+    config.load([str(folder.config_file)], ["experiment.baselines = ('random',)", *bindings])
     return commands.evaluate(folder)
-
-
-def test_training_is_evaluated_in_its_own_environment(run):
-    names = [
-        policy["name"] for policy in json.loads((run / "results.json").read_text())["policies"]
-    ]
-    assert names == ["Random", "Oracle", "SlateQ"]
 
 
 @pytest.mark.slow
@@ -49,16 +42,17 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     results = {result.name: result for result in _compared(run, "Evaluation.seeds = (4, 1)")}
     settings = [f"no_click_mass={mass}, seed={seed}" for mass in (0.5, 3.0) for seed in (4, 1)]
     assert list(results) == [
-        f"{policy} [{setting}]" for policy in ("Random", "Oracle", "SlateQ") for setting in settings
+        f"{policy} [{setting}]" for policy in ("Random", "SlateQ") for setting in settings
     ]
     _, parts = _restored(run)
     simulator = parts.simulator.with_parameters({NO_CLICK_MASS: 3.0})
-    for expected in Evaluation().evaluate(simulator, parts.policies(simulator)):
+    policies = {name: parts.policies(simulator)[name] for name in ("Random", "SlateQ")}
+    for expected in Evaluation().evaluate(simulator, policies):
         found = results[f"{expected.name} [no_click_mass=3.0, seed=1]"]
         pairs = zip(*map(tf.nest.flatten, (found.sessions, expected.sessions)), strict=True)
         for compared, of_its_own in pairs:
             np.testing.assert_allclose(compared, of_its_own, rtol=1e-5)
-    assert len({result.mean_return for result in results.values()}) > 8
+    assert len({result.mean_return for result in results.values()}) > 6
 
 
 @pytest.mark.slow

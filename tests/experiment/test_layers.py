@@ -17,6 +17,7 @@ BINDINGS = (
     "experiment.layers = [@FixedLengthHistory(), @ClusterClickStatistics()]",
     "FixedLengthHistory.history_length = 2",
     "FullSlateQNetwork.hidden_units = (8,)",
+    "experiment.baselines = ()",
     "experiment.num_users = 4",
     "experiment.batch_size = 4",
     "experiment.replay_length = 5",
@@ -33,8 +34,8 @@ def test_an_agent_above_layers_is_trained_evaluated_and_exported_for_the_environ
 ):
     run_dir = RunDirectory(tmp_path / "run", config.load([], BINDINGS))
     results = commands.train(run_dir)
-    assert [policy["name"] for policy in results["policies"]] == ["Random", "FullSlateQ"]
-    assert [policy["mean_length"] for policy in results["policies"]] == [6.0, 6.0]
+    assert [policy["name"] for policy in results["policies"]] == ["FullSlateQ"]
+    assert [policy["mean_length"] for policy in results["policies"]] == [6.0]
     assert results["train"]["train_steps"] == 8
 
     parts = experiment()

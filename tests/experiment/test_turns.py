@@ -42,6 +42,7 @@ def overask(simulator):
 TRAINING = (
     "experiment.simulator = @asked()",
     "experiment.create_agent = @create_reinforce",
+    "experiment.baselines = ()",
     "experiment.num_users = 4",
     "experiment.batch_size = None",
     "experiment.collect_steps_per_iteration = 2",
@@ -60,7 +61,7 @@ TRAINING = (
 def test_an_agent_over_turns_is_trained_evaluated_and_exported(tmp_path):
     folder = RunDirectory(tmp_path / "run", config.load([], TRAINING))
     results = commands.train(folder)
-    assert [policy["name"] for policy in results["policies"]] == ["Random", "REINFORCE"]
+    assert [policy["name"] for policy in results["policies"]] == ["REINFORCE"]
     assert results["train"]["train_steps"] == 4
     simulator = experiment().simulator
     exported = tf.saved_model.load(str(folder.path / "policy"))

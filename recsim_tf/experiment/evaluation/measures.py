@@ -63,27 +63,31 @@ def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -
 
 
 class _Counts(NamedTuple):
-    """What one step of B users adds to the sums; the user was there."""
+    """What one step of B users adds to the sums of an evaluation or of a training, float32."""
 
+    steps: tf.Tensor  # [B], 1 where there was a step
     clicks: tf.Tensor  # [B]
     no_click: tf.Tensor  # [B], 1 where nothing was clicked
     quality: tf.Tensor  # [B], of clicked documents, zero where the response has no field `quality`
     cluster_clicks: tf.Tensor  # [B, C]
 
-
-def _count(response: Nest, num_clusters: int) -> _Counts:
-    clicked = tf.cast(response.clicked, tf.float32)
-    clicks = tf.reduce_sum(clicked, axis=-1)
-    quality = tf.zeros_like(clicks)
-    cluster_clicks = clicks[:, tf.newaxis] * tf.zeros([num_clusters])
-    qualities = _field(response, "quality")
-    if qualities is not None:
-        quality = tf.reduce_sum(clicked * tf.cast(qualities, tf.float32), axis=-1)
-    if num_clusters:
-        cluster_clicks = tf.reduce_sum(
-            clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1
-        )
-    return _Counts(clicks, tf.cast(clicks == 0, tf.float32), quality, cluster_clicks)
+    @classmethod
+    def of(cls, response: Nest, active: tf.Tensor, num_clusters: int) -> "_Counts":
+        """From the response to the step; zero where `active`, bool [B], is false."""
+        steps = tf.cast(active, tf.float32)
+        clicked = steps[:, tf.newaxis] * tf.cast(response.clicked, tf.float32)
+        clicks = tf.reduce_sum(clicked, axis=-1)
+        quality = tf.zeros_like(clicks)
+        cluster_clicks = clicks[:, tf.newaxis] * tf.zeros([num_clusters])
+        qualities = _field(response, "quality")
+        if qualities is not None:
+            quality = tf.reduce_sum(clicked * tf.cast(qualities, tf.float32), axis=-1)
+        if num_clusters:
+            cluster_clicks = tf.reduce_sum(
+                clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1
+            )
+        no_click = steps * tf.cast(clicks == 0, tf.float32)
+        return cls(steps, clicks, no_click, quality, cluster_clicks)
 
 
 class SessionSums(NamedTuple):
@@ -129,19 +133,13 @@ class SessionSums(NamedTuple):
 
     def add(self, transition: Transition, own: OwnMeasures = _NO_OWN) -> "SessionSums":
         """Adds one step; `own` as for `zeros`."""
-        active = tf.cast(transition.active, tf.float32)
-        counts = _count(transition.response, self.cluster_clicks.shape[1])
-        return SessionSums(
+        counts = _Counts.of(transition.response, transition.active, self.cluster_clicks.shape[1])
+        return self._replace(
             reward=self.reward + tf.cast(transition.reward, tf.float32),
-            steps=self.steps + active,
-            clicks=self.clicks + active * counts.clicks,
-            no_click=self.no_click + active * counts.no_click,
-            quality=self.quality + active * counts.quality,
             left=self.left + tf.cast(transition.terminated, tf.float32),
             time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
-            cluster_clicks=self.cluster_clicks + active[:, tf.newaxis] * counts.cluster_clicks,
             own={name: self.own[name] + value for name, value in own.of(transition).items()},
-            segments=self.segments,
+            **{name: getattr(self, name) + count for name, count in counts._asdict().items()},
         )
 
 
@@ -293,30 +291,19 @@ class CollectMetrics(tf.Module):
         self._has_quality = _field(response, "quality") is not None
         ends = tf.cast(trajectory.is_boundary(), tf.float64)
         running = tf.cast(~trajectory.is_boundary(), tf.float32)
-        answered = tf.cast(~trajectory.is_first(), tf.float64)
         reward = self._reward + running * trajectory.reward
         length = self._length + running
-        counts = tf.nest.map_structure(
-            lambda count: tf.cast(count, tf.float64), _count(response, self._num_clusters)
-        )
         returns = tf.cast(reward, tf.float64)
-        parts = (
-            *(
-                ends,
-                ends * returns,
-                ends * returns**2,
-                ends * tf.cast(length, tf.float64),
-                tf.cast(running, tf.float64),
-            ),
-            *(
-                answered,
-                answered * counts.clicks,
-                answered * counts.no_click,
-                answered * counts.quality,
-            ),
+        counts = tf.nest.map_structure(
+            lambda count: tf.cast(count, tf.float64),
+            _Counts.of(response, ~trajectory.is_first(), self._num_clusters),
         )
-        totals = tf.reduce_sum(tf.stack(parts), axis=1)
-        by_cluster = tf.reduce_sum(answered[:, tf.newaxis] * counts.cluster_clicks, axis=0)
+        *of_users, by_cluster = counts
+        sessions = (ends, ends * returns, ends * returns**2, ends * tf.cast(length, tf.float64))
+        totals = tf.reduce_sum(
+            tf.stack([*sessions, tf.cast(running, tf.float64), *of_users]), axis=1
+        )
+        by_cluster = tf.reduce_sum(by_cluster, axis=0)
         self._sums.assign_add(tf.concat([totals, by_cluster], axis=0))
         self._reward.assign(running * reward)
         self._length.assign(running * length)

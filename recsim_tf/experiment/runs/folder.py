@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import re
@@ -14,7 +15,6 @@ import tensorflow as tf
 
 from recsim_tf import checkpoints
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.locks import locked
 from recsim_tf.experiment.runs.machine import record_machine
 from recsim_tf.files import (
     UNFINISHED,
@@ -28,8 +28,6 @@ from recsim_tf.files import (
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
-# What a line of it holds.
-_ROW = {"iteration": int, str: (float, type(None))}
 _LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
 _MACHINE = "machine.json"
@@ -145,7 +143,7 @@ class RunDirectory:
         """
         path = self.path / _METRICS
         try:
-            rows = read_json_lines(path, _ROW, "restore it, or remove it")
+            rows = read_json_lines(path, _row, "restore it, or remove it")
         except FileNotFoundError:
             rows = []
         if must_exist and not rows:
@@ -180,6 +178,29 @@ class RunDirectory:
         return checkpoints.restore_newest(self.checkpoints, RUN, checkpoint, whole) is not None
 
 
+@contextlib.contextmanager
+def locked(folder: Path, name: str = _LOCK) -> Iterator[None]:
+    """Creates the folder, and holds the lock of a name in it inside the context.
+
+    Raises:
+      UsageError: if another process holds it, or if the folder cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"root_dir {folder} cannot be created: {error.strerror}") from error
+    # The operating system releases the lock when the process ends, however it ends.
+    with open(folder / name, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"root_dir {folder} is in use by another process: wait for it or choose another"
+                " root_dir"
+            ) from error
+        yield
+
+
 def holds(folder: Path, record: str, kind: str) -> bool:
     """Whether a folder holds a run or a sweep; else it may be filled with one.
 
@@ -203,6 +224,11 @@ def holds(folder: Path, record: str, kind: str) -> bool:
             " empty folder"
         )
     return False
+
+
+def _row(iteration: int, **scalars: float | None) -> dict[str, Any]:
+    """A line of metrics.jsonl."""
+    return {"iteration": int(iteration), **scalars}
 
 
 def _differences(old: str, new: str) -> list[str]:

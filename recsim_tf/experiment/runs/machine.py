@@ -45,7 +45,7 @@ def _machine() -> dict[str, Any]:
     threads = (
         tf.config.threading.get_intra_op_parallelism_threads()
         or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
-        or _num_cores()
+        or num_cores()
     )
     return {
         "threads": threads,
@@ -56,7 +56,8 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

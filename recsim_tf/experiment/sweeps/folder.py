@@ -1,18 +1,23 @@
-"""The folder of a sweep: which trials belong to it, and which sweeps may go on in it."""
+"""The folder of a sweep: which trials belong to it, which sweeps may go on in it, and how far they
+have come.
+"""
 
 import contextlib
 import fcntl
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory, holds
-from recsim_tf.experiment.runs.locks import locked
-from recsim_tf.experiment.sweeps.trial import MetricsTail, Trial, TrialFiles
+from recsim_tf.experiment.runs.folder import RunDirectory, holds, locked
+from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, MetricsTail, Trial, TrialFiles
 from recsim_tf.files import UNFINISHED, read_json, remove, write_json
 
 _RECORD = "trials.json"
+_PROGRESS_SECONDS = 1.0
 
 
 class Shard(NamedTuple):
@@ -32,6 +37,12 @@ class Shard(NamedTuple):
         if not (remainder.isdecimal() and divisor.isdecimal() and int(remainder) < int(divisor)):
             raise UsageError(f"--shard must be i/n with 0 <= i < n, such as 0/2, got {text!r}")
         return cls(int(remainder), int(divisor))
+
+
+class _Record(NamedTuple):
+    """The content of trials.json."""
+
+    trials: list[str]  # names
 
 
 class SweepDirectory:
@@ -69,8 +80,8 @@ class SweepDirectory:
             with self.writing():
                 for path in self.path.glob(f"*{UNFINISHED}"):
                     remove(path)
-                names = [trial.name for trial in self.trials]
-                write_json(self.path / _RECORD, {"trials": names})
+                record = _Record([trial.name for trial in self.trials])
+                write_json(self.path / _RECORD, record._asdict())
             yield
 
     @contextlib.contextmanager
@@ -82,8 +93,8 @@ class SweepDirectory:
 
     def _check_record(self, root_dir: str) -> None:
         advice = "restore it, or choose another root_dir"
-        recorded = read_json(self.path / _RECORD, {"trials": [str]}, advice)["trials"]
-        missing = [name for name in recorded if name not in self.files]
+        recorded = read_json(self.path / _RECORD, _Record, advice)
+        missing = [name for name in recorded.trials if name not in self.files]
         if missing:
             raise UsageError(
                 f"root_dir {root_dir} holds a sweep whose trial {missing[0]} is not in this one: "
@@ -102,3 +113,57 @@ class SweepDirectory:
                 f"trial {trial.name}: train.num_iterations must be at least {done}, which it has"
                 f" reached, got {trial.num_iterations}"
             )
+
+
+class Progress:
+    """One bar over the iterations of all trials, read from their files, whoever runs them.
+
+    Args:
+      files: of the trials.
+    """
+
+    def __init__(self, files: Iterable[TrialFiles]):
+        self._files = list(files)
+        self._tails = {trial.name: MetricsTail(trial.run) for trial in self._files}
+        self._iterations = dict.fromkeys(self._tails, 0)
+        self._statuses: dict[str, str] = {}
+        self._next = 0.0
+        total = sum(trial.num_iterations for trial in self._files)
+        self._bar = tqdm(
+            total=total,
+            unit="it",
+            desc=f"{len(self._files)} trials",
+            dynamic_ncols=True,
+            mininterval=_PROGRESS_SECONDS,
+        )
+
+    def __enter__(self) -> "Progress":
+        self.update(force=True)
+        # The rate is of what runs, not of what was there.
+        self._bar.initial = self._bar.n
+        self._bar.start_t = self._bar.last_print_t = time.time()
+        return self
+
+    def __exit__(self, *unused) -> None:
+        self.update(force=True)
+        self._bar.close()
+
+    def update(self, force: bool = False) -> None:
+        """Looks at the files, at most once a second unless forced."""
+        if not force and time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _PROGRESS_SECONDS
+        for trial in self._files:
+            if self._statuses.get(trial.name, PENDING) == PENDING:
+                self._look_at(trial)
+        counts = list(self._statuses.values())
+        failed = counts.count(FAILED)
+        done = len(counts) - counts.count(PENDING) - failed
+        self._bar.set_postfix_str(f"{done} done, {failed} failed", refresh=False)
+        self._bar.update(sum(self._iterations.values()) - self._bar.n)
+
+    def _look_at(self, trial: TrialFiles) -> None:
+        rows = self._tails[trial.name].rows()
+        if rows:
+            self._iterations[trial.name] = rows[-1]["iteration"]
+        self._statuses[trial.name] = trial.outcome().status

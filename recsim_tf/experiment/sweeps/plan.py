@@ -1,23 +1,88 @@
-"""The plan of a sweep: each variant with each seed, as a configuration of `recsim-tf train`."""
+"""The plan of a sweep: its settings, and its trials, each variant with each seed, as configurations
+of `recsim-tf train`.
+"""
 
 import ast
+import dataclasses
+import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import gin
 from gin.config import ParsedBindingKey
 
 from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.runs.machine import num_cores
 from recsim_tf.experiment.runs.names import short_names
-from recsim_tf.experiment.sweeps.labels import variant_label
-from recsim_tf.experiment.sweeps.settings import Sweep
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.experiment.training.run import Schedule
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")
+# Of a label, which names a folder: file systems take 255 bytes.
+_LONGEST = 120
+
+
+@gin.configurable("sweep", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """A set of trials: each is `recsim-tf train` with the bindings of one variant and one seed; in
+    gin files `sweep`.
+
+    Args:
+      trials: the variants: `@grid()`, `@random_search()` or `@listed()`.
+      gin_files: of every trial, paths or names of packaged configs.
+      gin_bindings: of every trial, over the files.
+      seeds: integers; `experiment.seed` of the trials of each variant.
+      num_processes: trials that run at once on this machine; None for the number of its cores.
+      threads_per_trial: threads of TensorFlow in a trial; None for the machine's cores divided by
+        `num_processes`. It belongs to a result to the last digit: sums that threads share are
+        rounded in another order.
+
+    Raises:
+      UsageError: for an argument out of range.
+    """
+
+    trials: Sequence[Bindings] = gin.REQUIRED
+    gin_files: Sequence[str] = ()
+    gin_bindings: Sequence[str] = ()
+    seeds: Sequence[int] = (0,)
+    num_processes: int | None = None
+    threads_per_trial: int | None = None
+
+    def __post_init__(self):
+        for name, texts in (("gin_files", self.gin_files), ("gin_bindings", self.gin_bindings)):
+            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+                raise UsageError(f"sweep.{name} must be a tuple of strings, got {texts!r}")
+        seeds = self.seeds
+        if (
+            not isinstance(seeds, (tuple, list))
+            or not seeds
+            or not all(type(seed) is int for seed in seeds)
+        ):
+            raise UsageError(f"sweep.seeds must be a non-empty tuple of integers, got {seeds!r}")
+        if len(set(seeds)) < len(seeds):
+            raise UsageError(f"sweep.seeds must be distinct, got {seeds!r}")
+        for name, count in (
+            ("num_processes", self.num_processes),
+            ("threads_per_trial", self.threads_per_trial),
+        ):
+            if count is not None and (type(count) is not int or count < 1):
+                raise UsageError(f"sweep.{name} must be an integer of at least 1, got {count!r}")
+
+    @property
+    def processes(self) -> int:
+        """Trials that run at once on this machine."""
+        return self.num_processes or num_cores()
+
+    @property
+    def threads(self) -> int:
+        """Threads of TensorFlow in a trial."""
+        return self.threads_per_trial or max(1, num_cores() // self.processes)
 
 
 def plan(sweep: Sweep) -> list[Trial]:
@@ -61,6 +126,36 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
         return Trial(variant, seed, text, Schedule().num_iterations)
     except UsageError as error:
         raise UsageError(f"trial {variant.label}: {one_line(error)}") from error
+
+
+def variant_label(bindings: Bindings, short: dict[str, str]) -> str:
+    """A name of a variant that is safe for file systems, such as "target=sarsa,num_candidates=20".
+
+    Args:
+      bindings: of the variant.
+      short: of `short_names`.
+    """
+    label = (
+        ",".join(
+            f"{_safe(short[name])}={_safe(value_text(value))}" for name, value in bindings.items()
+        )
+        or "base"
+    )
+    if len(label) <= _LONGEST:
+        return label
+    digest = hashlib.sha256(repr(bindings).encode()).hexdigest()[:8]
+    return f"{label[: _LONGEST - 9]}~{digest}"
+
+
+def value_text(value: Any) -> str:
+    """A value for a person: strings without quotes, sequences joined by "-"."""
+    if isinstance(value, (tuple, list)):
+        return "-".join(value_text(part) for part in value) or "none"
+    return value if isinstance(value, str) else repr(value)
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("_") or "_"
 
 
 def _stem(name: str) -> str:

@@ -112,11 +112,12 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
     except ValueError as damage:  # The results are there.
         error = error or str(damage)
     curve = [row for row in rows if _EVALUATION in row]
-    content = files.results() if status == FINISHED else None
-    if content is not None:
-        found = {**content["train"], **content["policies"][-1]}
+    results = files.results() if status == FINISHED else None
+    if results is not None:
+        agent = results.policies[-1]
+        found = {**results.train, **agent}
         measured = {measure: found.get(name) for measure, (name, _) in _MEASURES.items()}
-        measured |= own_measures.columns(content["policies"][-1])
+        measured |= own_measures.columns(agent)
     else:
         last = curve[-1] if curve else {}
         measured = {measure: last.get(name) for measure, (_, name) in _MEASURES.items()}
@@ -125,7 +126,7 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
         status,
         error,
         str(files.run.relative_to(root)),
-        content["policies"] if content is not None else (),
+        results.policies if results is not None else (),
         curve,
         measured,
         operative,

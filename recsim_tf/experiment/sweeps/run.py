@@ -1,5 +1,6 @@
 """A sweep, from its file to its tables."""
 
+import contextlib
 import functools
 import shlex
 from collections.abc import Callable, Sequence
@@ -8,12 +9,10 @@ from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.engines.local import run_local
-from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
-from recsim_tf.experiment.sweeps.plan import plan
+from recsim_tf.experiment.sweeps.folder import Progress, Shard, SweepDirectory
+from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.plots import write_plots
-from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
-from recsim_tf.experiment.sweeps.settings import Sweep
 from recsim_tf.experiment.sweeps.summary import counts, markdown, variants_table
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
 from recsim_tf.files import write_text
@@ -44,8 +43,9 @@ def run_sweep(
       root_dir: the folder.
       sweep_file: a path, or the name of a packaged sweep.
       gin_bindings: over the file.
-      engine: "local" for processes on this machine, or "ray" for Ray Tune.
-      ray_address: "HOST:PORT" of a Ray cluster; None starts Ray on this machine.
+      engine: "local" for processes on this machine, or "ray" for Ray Tune on a cluster.
+      ray_address: "HOST:PORT" of the Ray cluster; None for that of the environment variable
+        RAY_ADDRESS, or else for the cluster that this machine belongs to.
       shard: which of the trials are run.
       dry_run: whether to print the trials and do nothing.
 
@@ -64,15 +64,12 @@ def run_sweep(
     on_ray = engine == "ray"
     if on_ray:
         ray.register_schedulers()
-    if ray_address is not None:
-        ray.check_address(ray_address)
     config.load([str(config.find_config(sweep_file, "sweep_file"))], gin_bindings)
     settings = Sweep()
     if on_ray:
         run_trials: _Engine = functools.partial(
             ray.RayEngine().run,
             threads=settings.threads,
-            address=ray_address,
             name=f"{shard.remainder}-of-{shard.divisor}",
         )
     else:
@@ -88,7 +85,10 @@ def run_sweep(
     if dry_run:
         _print_trials(folder, shard)
         return None
-    with folder.claim(shard):
+    with contextlib.ExitStack() as stack:
+        if on_ray:
+            stack.enter_context(ray.connected(ray_address))
+        stack.enter_context(folder.claim(shard))
         _run(folder, shard, run_trials)
         command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
         command += [f"--gin_bindings={binding}" for binding in gin_bindings]

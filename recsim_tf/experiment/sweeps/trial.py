@@ -1,17 +1,17 @@
 """A trial of a sweep, and what its files say about its state."""
 
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from recsim_tf.experiment.sweeps.spaces import Bindings
-from recsim_tf.files import (
-    Maybe,
-    parse_json_lines,
-    read_json,
-    unfinished,
-    write_json,
-    write_text,
-)
+from recsim_tf.files import read_json, unfinished, write_json, write_text
+
+if TYPE_CHECKING:  # Ray's actors, which import this, do without TensorFlow.
+    from recsim_tf.experiment.sweeps.spaces import Bindings
 
 FINISHED = "finished"
 FAILED = "failed"
@@ -19,24 +19,6 @@ STOPPED = "stopped"  # by a scheduler
 PENDING = "pending"  # not run, or not to its end
 
 _TRIALS = "trials"
-_NUMBER = (float, type(None))
-# What others read in the files of a trial.
-_RESULTS = {
-    "train": {"iterations": int, str: _NUMBER},
-    "policies": [
-        {
-            "name": str,
-            "mean_return": float,
-            "standard_error": float,
-            "mean_length": Maybe(float),
-            "click_rate": Maybe(float),
-            "mean_quality": Maybe(_NUMBER),
-            "measures": Maybe({str: {"mean": _NUMBER}}),
-            "segments": Maybe(dict),
-        }
-    ],
-}
-_OUTCOME = {"status": str, "error": str}
 _AGAIN = "the same sweep runs the trial again"
 
 
@@ -44,7 +26,7 @@ class Variant(NamedTuple):
     """Bindings that several seeds share."""
 
     label: str  # the name of its folder
-    bindings: Bindings
+    bindings: "Bindings"
 
 
 class Trial(NamedTuple):
@@ -71,6 +53,21 @@ class Outcome(NamedTuple):
     def is_settled(self) -> bool:
         """Whether the trial is not to be run again."""
         return self.status in (FINISHED, STOPPED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """The content of results.json of a finished run, checked as far as every trial needs it."""
+
+    policies: Sequence[dict[str, Any]]  # the agent last
+    train: dict[str, Any]
+
+    def __post_init__(self):
+        int(self.train["iterations"])
+        for policy in self.policies:
+            str(policy["name"])
+            float(policy["mean_return"])
+            float(policy["standard_error"])
 
 
 class TrialFiles(NamedTuple):
@@ -106,31 +103,30 @@ class TrialFiles(NamedTuple):
     def _beside(self, suffix: str) -> Path:
         return self.run.with_name(self.run.name + suffix)
 
-    def results(self) -> dict[str, Any] | None:
-        """The content of results.json, once the run has all its iterations.
+    def results(self) -> Results | None:
+        """The results, once the run has all its iterations.
 
         Raises:
           ValueError: if the file is damaged.
         """
         try:
-            content = read_json(self.run / "results.json", _RESULTS, _AGAIN)
+            found = read_json(self.run / "results.json", Results, _AGAIN)
         except FileNotFoundError:
             return None
-        return content if content["train"]["iterations"] == self.num_iterations else None
+        return found if found.train["iterations"] == self.num_iterations else None
 
     def outcome(self) -> Outcome:
         """The state of the trial; one whose files are damaged has failed."""
         try:
             if self.results() is not None:
                 return Outcome(FINISHED)
-            recorded = read_json(self._outcome, _OUTCOME, _AGAIN)
+            recorded = read_json(self._outcome, Outcome, _AGAIN)
         except FileNotFoundError:
             return Outcome(PENDING)
         except ValueError as damage:
             return Outcome(FAILED, str(damage))
-        # What else stands there is no outcome that is recorded.
-        is_stopped = recorded["status"] == STOPPED
-        return Outcome(STOPPED if is_stopped else FAILED, recorded["error"])
+        # Only these two are recorded.
+        return recorded if recorded.status == STOPPED else recorded._replace(status=FAILED)
 
     def record(self, outcome: Outcome) -> None:
         """Records that the trial failed, or was stopped by a scheduler."""
@@ -156,7 +152,6 @@ class MetricsTail:
 
     def __init__(self, run: Path):
         self._path = run / "metrics.jsonl"
-        self._file: int | None = None
         self._offset = 0
         self._iteration = -1
 
@@ -164,22 +159,19 @@ class MetricsTail:
         """The rows since the last call."""
         try:
             with open(self._path, "rb") as file:
-                inode = self._path.stat().st_ino
-                # A run that goes on replaces the file.
-                self._offset = self._offset if inode == self._file else 0
-                self._file = inode
+                # A run that goes on begins with a shorter file.
+                self._offset = min(self._offset, file.seek(0, os.SEEK_END))
                 file.seek(self._offset)
                 whole, end, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
             return []
         self._offset += len(whole) + len(end)
-        rows = [
-            row
-            for row in parse_json_lines(whole.splitlines())
-            # The run itself tells what is wrong with the others.
-            if isinstance(row, dict) and isinstance(row.get("iteration"), int)
-            if row["iteration"] > self._iteration
-        ]
-        if rows:
-            self._iteration = rows[-1]["iteration"]
-        return rows
+        found = []
+        for line in whole.splitlines():
+            # The run itself says what is wrong with the other lines.
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                row = json.loads(line)
+                if row["iteration"] > self._iteration:
+                    found.append(row)
+                    self._iteration = row["iteration"]
+        return found

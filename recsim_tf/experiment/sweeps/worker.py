@@ -16,8 +16,7 @@ from pathlib import Path
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.command import exit_status, quiet
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.runs.locks import locked
+from recsim_tf.experiment.runs.folder import RunDirectory, locked
 
 # Trials of a sweep that was killed may still be writing a checkpoint.
 _PATIENCE_SECONDS = 120.0
@@ -35,7 +34,7 @@ def _wait_for_the_folder(run: Path) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
-            with locked(run, ".lock"):
+            with locked(run):
                 return
         except UsageError:
             time.sleep(0.1)

@@ -1,12 +1,8 @@
 """Where a run computes: on one device, on several, or on several machines, by `tf.distribute`."""
 
 import contextlib
-import json
 import os
-import re
 import signal
-import socket
-import time
 from collections.abc import Iterator, Sequence
 
 import gin
@@ -15,7 +11,7 @@ import tensorflow as tf
 from recsim_tf import replicas
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.training import meeting
+from recsim_tf.experiment.training import workers
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
 
@@ -63,49 +59,19 @@ class Devices:
         """Inside, the loss of another worker is an error of one line.
 
         Raises:
-          WorkerLostError: names the workers.
+          WorkerLostError: if TensorFlow fails and a worker does not answer; it names the worker.
         """
         try:
             yield
         except tf.errors.OpError as error:
-            lost = self._lost(str(error)) if self.num_workers > 1 else []
+            others = (worker for worker in range(len(self.addresses)) if worker != self.index)
+            lost = [worker for worker in others if not workers.answers(self.addresses[worker])]
             if not lost:
                 raise
             raise WorkerLostError(
-                f"{_names(self.addresses, lost)} stopped or cannot be reached: run the same command"
-                " on all workers to go on"
+                f"{workers.named(self.addresses, lost)} stopped or cannot be reached: run the same"
+                " command on all workers to go on"
             ) from error
-
-    def _lost(self, message: str) -> list[int]:
-        """The workers that do not answer; if all do, those that an error names: they may have been
-        started again.
-        """
-        others = [index for index in range(self.num_workers) if index != self.index]
-        return _silent(self.addresses, self.index) or [
-            index for index in others if re.search(rf"/task:{index}\b", message)
-        ]
-
-
-def _names(addresses: Sequence[str], workers: Sequence[int]) -> str:
-    return ", ".join(f"worker {worker} ({addresses[worker]})" for worker in workers)
-
-
-def _silent(addresses: Sequence[str], index: int) -> list[int]:
-    """The workers other than `index` that do not answer."""
-    return [
-        worker
-        for worker, address in enumerate(addresses)
-        if worker != index and not _answers(address)
-    ]
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), timeout=3):
-            return True
-    except OSError:
-        return False
 
 
 @gin.configurable("devices", module="recsim_tf")
@@ -145,29 +111,32 @@ def connect(
     if strategy == "mirrored":
         return Devices(tf.distribute.MirroredStrategy(_names_of_devices(logical_cpus)))
     if strategy == "multi_worker":
-        addresses, index = _tf_config(os.environ.get("TF_CONFIG"))
-        return Devices(_workers(addresses, index, start_timeout), addresses, index)
+        addresses, index = workers.workers_of(os.environ.get("TF_CONFIG"))
+        return Devices(_connected(addresses, index, start_timeout), addresses, index)
     if strategy == "tpu":
         return Devices(_tpu_strategy(tpu))
     return Devices(tf.distribute.get_strategy())
 
 
-def _workers(addresses: Sequence[str], index: int, timeout: float) -> tf.distribute.Strategy:
-    """The strategy of all workers, once they have met."""
-    started = time.monotonic()
-    meeting.meet(addresses, index, meeting.run_key(addresses, gin.config_str()), timeout)
-    on_termination = signal.getsignal(signal.SIGTERM)
+def _connected(addresses: Sequence[str], index: int, timeout: float) -> tf.distribute.Strategy:
+    """The strategy of all workers, once they are all there."""
+    workers.wait_for_workers(addresses, index, timeout)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        # TensorFlow keeps Python's handlers from running while it connects the workers, so Ctrl-C
+        # ends the process without one.
+        signal.signal(number, signal.SIG_DFL)
     try:
-        with meeting.guarded(timeout - (time.monotonic() - started)):
-            return tf.distribute.MultiWorkerMirroredStrategy()
+        return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         raise WorkerLostError(
             f"TensorFlow could not connect the workers ({one_line(error)[:200]}): run the same"
             " command on all workers"
         ) from error
     finally:
-        # TensorFlow takes the signal as a notice of preemption, and would go on.
-        signal.signal(signal.SIGTERM, on_termination)
+        # TensorFlow takes SIGTERM as a notice of preemption, and would go on.
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _names_of_devices(logical_cpus: int | None) -> list[str]:
@@ -181,47 +150,6 @@ def _names_of_devices(logical_cpus: int | None) -> list[str]:
         return [f"CPU:{number}" for number in range(logical_cpus)]
     gpus = tf.config.list_logical_devices("GPU")
     return [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
-
-
-def _tf_config(text: str | None) -> tuple[list[str], int]:
-    """The addresses of all workers and the number of this one."""
-    form = (
-        '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",'
-        ' "index": 0}}'
-    )
-    if not text:
-        raise UsageError(f"TF_CONFIG must be set for devices.strategy = 'multi_worker', as {form}")
-    try:
-        content = json.loads(text)
-        jobs, task = dict(content["cluster"]), content["task"]
-        workers, job, index = list(jobs["worker"]), task["type"], int(task["index"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"TF_CONFIG must be like {form}, got {text!r} ({type(error).__name__}:"
-            f" {one_line(error)})"
-        ) from error
-    if list(jobs) != ["worker"] or job != "worker":
-        raise UsageError(
-            f"TF_CONFIG must have workers only, got the jobs {', '.join(jobs)} and the task's type"
-            f" {job!r}"
-        )
-    for number, address in enumerate(workers):
-        found = re.fullmatch(r"[^\s:/]+:(\d+)", address) if isinstance(address, str) else None
-        if found is None or not 0 < int(found[1]) < 2**16:
-            raise UsageError(
-                f"TF_CONFIG: the address of worker {number} must be HOST:PORT, got {address!r}"
-            )
-        if address in workers[:number]:
-            raise UsageError(
-                f"TF_CONFIG: workers {workers.index(address)} and {number} have one address,"
-                f" {address}"
-            )
-    if not 0 <= index < len(workers):
-        raise UsageError(
-            f"TF_CONFIG: worker {index} is missing from cluster.worker, which lists {len(workers)}:"
-            f" {', '.join(workers)}"
-        )
-    return workers, index
 
 
 def _tpu_strategy(tpu: str) -> tf.distribute.Strategy:

@@ -14,10 +14,6 @@ from recsim_tf.core.types import Nest
 from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
-# (state of the environment, state of the collect policy) -> both, after one step of all users; it
-# stores and counts their frames.
-Step = Callable[[Nest, Nest], tuple[Nest, Nest]]
-
 
 @runtime_checkable
 class SaysOnPolicy(Protocol):
@@ -102,7 +98,7 @@ class LearningLoop(tf.Module):
         self._strategy = strategy = tf.distribute.get_strategy()
         self.environment = environment.memory
         self.agent = agent
-        self.replay = self._create_replay(agent.collect_data_spec, num_users, replay_length, seed)
+        self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
         self.user_steps_per_iteration = (
             replicas.number()
@@ -116,8 +112,18 @@ class LearningLoop(tf.Module):
         )
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
-        environment_variables, step = self._create_step(environment)
-        variables = (environment_variables, self._policy_state)
+        variables = (environment.memory.state, self._policy_state)
+
+        def step(state, policy_state):
+            time_step = environment.time_step(state)
+            action_step = agent.collect_policy.action(time_step, policy_state)
+            state = environment.advance(state, action_step.action)
+            frames = trajectory.from_transition(
+                time_step, action_step, environment.time_step(state)
+            )
+            self.replay.add_batch(frames)
+            self.metrics(frames)
+            return state, action_step.state
 
         def learn():
             frames = (
@@ -166,30 +172,6 @@ class LearningLoop(tf.Module):
             return replicas.gather_total(loss_info)
 
         self.collect_function, self.run_function, self.train_step = collect, run, learn
-
-    def _create_replay(
-        self, data_spec: Nest, num_users: int, replay_length: int, seed
-    ) -> SeededReplayBuffer:
-        return SeededReplayBuffer(data_spec, num_users, replay_length, seed)
-
-    def _create_step(self, environment: SlateEnvironment) -> tuple[Nest, Step]:
-        """The variables of the environment that a call reads when it begins and assigns when it
-        ends, and the step of all users.
-        """
-        policy = self.agent.collect_policy
-
-        def step(state, policy_state):
-            time_step = environment.time_step(state)
-            action_step = policy.action(time_step, policy_state)
-            state = environment.advance(state, action_step.action)
-            frames = trajectory.from_transition(
-                time_step, action_step, environment.time_step(state)
-            )
-            self.replay.add_batch(frames)
-            self.metrics(frames)
-            return state, action_step.state
-
-        return environment.memory.state, step
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """Of all that the loop needs to go on but the frames of the replay."""

@@ -53,7 +53,8 @@ class FitFolder:
         described = self.path / _WHAT
         text = json.dumps(what, indent=2, sort_keys=True) + "\n"
         if described.is_file():
-            before, now = read_json(described, {}, _ADVICE), json.loads(text)
+            before: dict[str, Any] = read_json(described, dict, _ADVICE)
+            now = json.loads(text)
             changed = [
                 name for name in sorted({*before, *now}) if before.get(name) != now.get(name)
             ]

@@ -10,7 +10,7 @@ from recsim_tf.experiment.evaluation.baselines import baseline_policies
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.policies import ClusterBandit, OraclePolicy, PolicyModel, baseline_policy
+from recsim_tf.policies import PolicyModel, baseline_policy
 
 SEEDS, NUM_USERS, MAX_STEPS = (3, 8), 5, 12
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
@@ -28,17 +28,11 @@ ENVIRONMENTS = {
         "greedy_pctr",
         {"users.affinity_loc": (((0.1, 0.7), (0.7, 0.1)), ((3.0, 0.1), (0.1, 2.0)))},
     ),
-    "long-term satisfaction": (
-        recsim_tf.long_term_satisfaction,
-        "random",
-        {"users.memory_discount": (0.2, 0.9)},
-    ),
     "drifting taste, a number where a vector may stand": (
         recsim_tf.drifting_taste,
         "random",
         {"users.gain": (0.0, 2.0), NO_CLICK_MASS: (3,)},
     ),
-    "page clicks": (recsim_tf.page_clicks, "random", {"users.intercept": (-3.0, -0.5, 0.5)}),
 }
 
 
@@ -101,20 +95,10 @@ POLICIES = {
         Boosted,
         {"policy.boost": (0.0, 3), NO_CLICK_MASS: (2.0, 6.0)},
     ),
-    "a bandit": (
-        recsim_tf.interest_exploration,
-        ClusterBandit,
-        {"policy.optimism_scaling": (0.1, 1.0)},
-    ),
     "a bandit that asks": (
         lambda: recsim_tf.key_terms(slate_size=1),
         ConUCB,
         {"policy.arm_weight": (0.2, 0.8)},
-    ),
-    "the oracle": (
-        recsim_tf.interest_evolution,
-        OraclePolicy,
-        {"policy.reward_per_budget": (0.0, 1.3)},
     ),
 }
 
@@ -223,7 +207,6 @@ def test_the_simulator_stays_as_it_was():
             (1,),
             "values of Users.mass must be numbers, or tables of numbers of one shape, got .*'2'",
         ),
-        ({"Users.mass": (True, False)}, (1,), "values of Users.mass must be numbers"),
         (
             {"Users.mass": ((1, 2), (1, 2, 3))},
             (1,),
@@ -252,12 +235,6 @@ def test_values_that_cannot_be_compared_are_refused(values, seeds, message):
             "interest_evolution",
             {"users.nothing": (1, 2)},
             "InterestEvolutionUsers has no parameter nothing; .* there is recsim-tf sweep",
-        ),
-        ("interest_evolution", {"slate_size": (1, 2)}, "Simulator has no parameter slate_size"),
-        (
-            "interest_evolution",
-            {"documents.num_topics": (10, 20)},
-            "UtilityVideos has no parameter num_topics",
         ),
         (
             "long_term_satisfaction",

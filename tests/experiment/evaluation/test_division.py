@@ -30,9 +30,11 @@ def test_the_parts_are_evaluations_with_seeds_of_their_own_one_after_the_other()
     policy = random_policy(simulator)
     whole = Evaluation(9, 5, seed=4, num_replicas=3).evaluator("all", simulator, policy)()
     assert whole.episodes == 9
-    seeds = Division(3).seeds(random.as_seed(4))
-    for part, seed in enumerate(seeds):
-        alone = Evaluation(3, 5, seed=_as_integer(seed)).evaluator("part", simulator, policy)()
+    of_a_part = Evaluation(3, 5)
+    evaluate = of_a_part.evaluator("part", simulator, policy)
+    for part, seed in enumerate(Division(3).seeds(random.as_seed(4))):
+        of_a_part.seed = _as_integer(seed)
+        alone = evaluate()
         tf.nest.map_structure(
             lambda found, expected, part=part: np.testing.assert_array_equal(
                 found[3 * part : 3 * part + 3], expected

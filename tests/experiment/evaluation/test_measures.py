@@ -89,11 +89,6 @@ def test_environments_tell_their_clusters_and_qualities(name, num_clusters, has_
         num_clusters,
         has_quality,
     )
-    result = Evaluation(num_users=4, max_steps=3).evaluator(
-        "p", simulator, random_policy(simulator)
-    )()
-    assert len(result.cluster_watch_count_frac) == (num_clusters + 1 if num_clusters else 0)
-    assert (result.mean_quality is not None) == (has_quality and result.click_rate > 0)
 
 
 def test_clusters_without_an_upper_bound_are_not_counted():

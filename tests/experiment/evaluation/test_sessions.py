@@ -1,18 +1,13 @@
 import csv
 
 import numpy as np
-import pytest
+import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.measures import PolicyResult, SessionSums
 from recsim_tf.experiment.evaluation.sessions import write_sessions
 from recsim_tf.policies import random_policy
-
-
-def _evaluate(simulator, num_users, max_steps, name="Random"):
-    return Evaluation(num_users=num_users, max_steps=max_steps).evaluator(
-        name, simulator, random_policy(simulator)
-    )()
 
 
 def _rows(path):
@@ -21,7 +16,8 @@ def _rows(path):
 
 
 def test_rows_add_up_to_the_result(tmp_path):
-    result = _evaluate(recsim_tf.make("InterestEvolution-v1"), num_users=30, max_steps=70)
+    simulator = recsim_tf.make("InterestEvolution-v1")
+    result = Evaluation(30, 70).evaluator("Random", simulator, random_policy(simulator))()
     write_sessions(tmp_path / "sessions.csv", [result, result._replace(name='Other, "quoted"')])
     rows = _rows(tmp_path / "sessions.csv")
     assert [row["policy"] for row in rows] == ["Random"] * 30 + ['Other, "quoted"'] * 30
@@ -45,26 +41,17 @@ def test_rows_add_up_to_the_result(tmp_path):
     assert all((row["outcome"] == "cut_off") <= (row["steps"] == "70") for row in rows)
 
 
-@pytest.mark.slow
-def test_time_limits_are_told_from_departures_and_quality_is_empty_where_responses_lack_it(
-    tmp_path,
-):
-    result = _evaluate(
-        recsim_tf.make("LongTermSatisfaction-v1", max_steps=10), num_users=3, max_steps=100
+def test_outcomes_are_told_apart_and_without_a_click_there_is_no_quality(tmp_path):
+    sums = SessionSums.zeros(3)._replace(
+        steps=tf.fill([3], 10.0),
+        clicks=tf.constant([2.0, 0.0, 1.0]),
+        quality=tf.constant([3.0, 0.0, 1.0]),
     )
-    write_sessions(tmp_path / "sessions.csv", [result])
-    for row in _rows(tmp_path / "sessions.csv"):
-        assert (row["steps"], row["clicks"], row["mean_quality"], row["outcome"]) == (
-            "10",
-            "10",
-            "",
-            "time_limit",
-        )
-
-
-def test_a_user_without_a_click_has_no_quality(tmp_path):
-    result = _evaluate(recsim_tf.make("InterestExploration-v1"), num_users=20, max_steps=1)
-    write_sessions(tmp_path / "sessions.csv", [result])
-    rows = _rows(tmp_path / "sessions.csv")
-    assert {row["clicks"] for row in rows} == {"0", "1"}
-    assert all((row["mean_quality"] == "") == (row["clicks"] == "0") for row in rows)
+    sums = sums._replace(left=tf.constant([1.0, 0, 0]), time_limit=tf.constant([0, 1.0, 0]))
+    for has_quality, qualities in ((True, ["1.5", "", "1"]), (False, [""] * 3)):
+        result = PolicyResult.from_sums("Random", sums, has_quality)
+        write_sessions(tmp_path / "sessions.csv", [result])
+        rows = _rows(tmp_path / "sessions.csv")
+        assert [row["outcome"] for row in rows] == ["left", "time_limit", "cut_off"]
+        assert [row["mean_quality"] for row in rows] == qualities
+        assert [row["clicks"] for row in rows] == ["2", "0", "1"]

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
-from recsim_tf.experiment.sweeps.plan import plan
-from recsim_tf.experiment.sweeps.settings import Sweep
+from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, TrialFiles
 from recsim_tf.files import write_text

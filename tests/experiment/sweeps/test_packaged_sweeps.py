@@ -3,8 +3,7 @@
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.sweeps.plan import plan
-from recsim_tf.experiment.sweeps.settings import Sweep
+from recsim_tf.experiment.sweeps.plan import Sweep, plan
 
 
 def test_sweeps_are_no_experiments():

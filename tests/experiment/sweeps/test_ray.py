@@ -1,75 +1,155 @@
-"""What Ray on this machine leaves open, and what it leaves behind."""
+"""Sweeps by Ray Tune, on a cluster of two nodes."""
 
-import os
+import contextlib
+import gc
 import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.campaign import sockets
-from tests.experiment.tiny_runs import TINY, start_command
-from tests.processes import run_python
+from benchmarks.processes import free_addresses
+from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.sweeps.run import run_sweep
+from tests.experiment.sweeps.sweeps import rows_without_times
+from tests.experiment.tiny_runs import TINY, snapshot
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
-]
+# Ray and Matplotlib warn of their own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
-_INTRUDER = """if True:
-    import sys, ray
-    ray.init(address=sys.argv[1], log_to_driver=False)
-    print("connected")
+_BINDINGS = (
+    "sweep.num_processes = 2",
+    "sweep.threads_per_trial = 1",
+    "sweep.gin_bindings = ('train.num_iterations = 20', 'train.log_interval = 10',"
+    " 'experiment.baselines = ()')",
+)
+_EPSILON, _BAD = '{"Exploration.epsilon": 0.2}', '{"interest_evolution.slate_size": 9}'
+_ENDLESS = '{"Exploration.epsilon": 0.3, "train.num_iterations": 100_000_000}'
+# It judges once, where the other trials end.
+_SCHEDULER = """
+RayEngine.scheduler = @ASHAScheduler()
+ASHAScheduler.time_attr = "iteration"
+ASHAScheduler.max_t = 20
+ASHAScheduler.grace_period = 20
 """
 
 
-@pytest.fixture
-def sweep(tmp_path):
-    """A sweep by Ray whose trial runs."""
-    file = tmp_path / "sweep.gin"
+def _sweep_file(folder: Path, *variants: str, more: str = "") -> str:
+    file = folder / "sweep.gin"
     file.write_text(
-        f"sweep.gin_files = ({TINY!r},)\n"
-        "sweep.trials = @listed()\n"
-        "listed.trials = ({},)\n"
-        "sweep.gin_bindings = ('train.num_iterations = 100000', 'experiment.baselines = ()')\n"
+        f"sweep.gin_files = ({TINY!r},)\nsweep.trials = @listed()\n"
+        f"listed.trials = ({', '.join(variants)},)\n{more}"
     )
-    root = tmp_path / "sweep"
-    process = start_command("sweep", f"--root_dir={root}", f"--sweep_file={file}", "--engine=ray")
-    while not list(root.rglob("metrics.jsonl")):
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.1)
-    yield process
-    process.kill()
-    process.communicate()
+    return str(file)
 
 
-def _living(pids):
-    states = {}
-    for pid in pids:
-        try:
-            states[pid] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-    return [pid for pid, state in states.items() if state != "Z"]
+@pytest.fixture
+def cluster(monkeypatch):
+    """The address of a Ray cluster of two nodes with a CPU each."""
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "1")
+    (address,) = (address.replace("localhost", "127.0.0.1") for address in free_addresses(1))
+    ray = str(Path(sys.executable).with_name("ray"))
+    options = [
+        *("--num-cpus=1", "--node-ip-address=127.0.0.1", "--object-store-memory=100000000"),
+        *("--disable-usage-stats", "--block"),
+    ]
+    port = address.rpartition(":")[2]
+    with contextlib.ExitStack() as stack:
+        # A path of Ray's sockets may have 107 bytes.
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp"))
+        head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}"]
+        for own in (head, [f"--address={address}"]):
+            node = subprocess.Popen(
+                [ray, "start", *own, *options],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            stack.callback(node.wait)
+            # It ends the processes of its node.
+            stack.callback(node.send_signal, signal.SIGTERM)
+            while not _answers(address):
+                assert node.poll() is None
+                time.sleep(0.1)
+        yield address
 
 
-def test_a_local_sweep_listens_on_the_loopback_address_and_ends_as_a_whole(sweep):
-    pids = sockets.descendants(sweep.pid)
-    found = sockets.listeners(pids)
-    assert [listener for listener in found if listener.is_open] == []
-    (port,) = (each.port for each in found if "gcs_server" in each.command)
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port))):
+        return True
+    return False
 
-    variables = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    for token in ({}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "guessed"}):
-        intruder = run_python("-c", _INTRUDER, f"127.0.0.1:{port}", **variables, **token)
-        assert intruder.returncode != 0
-        assert "connected" not in intruder.stdout
-        assert "Failed to connect" in intruder.stderr or "uthenticat" in intruder.stderr
 
-    os.kill(sweep.pid, signal.SIGKILL)
-    # The trial saves a checkpoint.
-    deadline = time.monotonic() + 30
-    while (left := _living(pids)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert left == []
+@pytest.mark.slow
+def test_a_cluster_gives_the_table_of_the_local_engine_and_its_scheduler_stops_a_trial_for_good(
+    cluster, tmp_path, capsys
+):
+    local, root = tmp_path / "local", tmp_path / "ray"
+    ours = _sweep_file(tmp_path, _EPSILON, _BAD)
+    run_sweep(str(local), ours, _BINDINGS)
+    theirs = _sweep_file(tmp_path, _EPSILON, _BAD, _ENDLESS, more=_SCHEDULER)
+    run_sweep(str(root), theirs, _BINDINGS, engine="ray", ray_address=cluster)
+    rows, expected = ({row["trial"]: row for row in rows_without_times(r)} for r in (root, local))
+    stopped = rows.pop("epsilon=0.3,num_iterations=100000000/seed-0")
+    assert {row["status"] for row in rows.values()} == {"finished", "failed"}
+    assert rows.keys() == expected.keys()
+    for name, row in rows.items():
+        # One sweep has bindings that the other lacks.
+        assert row | expected[name] == expected[name] | row
+    assert (stopped["status"], stopped["error"]) == ("stopped", "")
+    assert 20 <= stopped["iterations"] < 100_000_000
+    assert not (root / "ray").exists()
+    before = snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000")
+    capsys.readouterr()
+    run_sweep(str(root), _sweep_file(tmp_path, _EPSILON, _BAD, _ENDLESS), _BINDINGS)
+    assert snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000") == before
+    assert (
+        "3 trials: 1 finished, 1 stopped early by the scheduler, 1 failed"
+        in capsys.readouterr().out
+    )
+    # Ray leaves files open, which must not be a warning of a later test.
+    gc.collect()
+
+
+@pytest.mark.parametrize("of_environment", [False, True])
+def test_without_a_running_cluster_a_line_says_how_to_start_one(
+    tmp_path, monkeypatch, of_environment
+):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # Nothing listens there.
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address if of_environment else "127.0.0.1:1")
+        with pytest.raises(
+            UsageError, match=rf"no running Ray cluster at {address} .*: start one with `ray start"
+        ):
+            run_sweep(
+                str(tmp_path / "sweep"),
+                _sweep_file(tmp_path, _EPSILON),
+                engine="ray",
+                ray_address=None if of_environment else address,
+            )
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("RayEngine.cpus_per_trial = 0", "RayEngine.cpus_per_trial must be positive, got 0"),
+        ("RayEngine.scheduler = 'asha'", "RayEngine.scheduler must be a scheduler of Ray Tune"),
+    ],
+)
+def test_settings_of_ray_are_checked_before_anything_starts(tmp_path, binding, message):
+    with pytest.raises(UsageError, match=message):
+        run_sweep(str(tmp_path / "sweep"), _sweep_file(tmp_path, _EPSILON), [binding], engine="ray")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray.tune", None)
+    with pytest.raises(UsageError, match=r"--engine=ray needs Ray Tune: install recsim-tf\[ray\]"):
+        run_sweep(str(tmp_path / "sweep"), _sweep_file(tmp_path, _EPSILON), engine="ray")

@@ -197,6 +197,6 @@ def test_damaged_metrics_are_told_and_the_results_count(folder):
 
 def test_an_outcome_that_is_damaged_does_not_settle_a_trial(folder):
     files = folder.files[folder.trials[-1].name]
-    files.run.with_name(files.run.name + ".outcome.json").write_text('{"status": 1}')
+    files.run.with_name(files.run.name + ".outcome.json").write_text('{"state": 1}')
     assert files.outcome().status == "failed"
     assert "outcome.json is damaged" in files.outcome().error

@@ -2,10 +2,11 @@
 `recsim_tf.experiment.training.loop`.
 """
 
+import tensorflow as tf
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
 
@@ -38,29 +39,81 @@ class DriverReplayBuffer(SeededReplayBuffer):
         return self._buffer._data_table.read(rows)
 
 
-class DriverLearningLoop(LearningLoop):
-    """`LearningLoop`, with TF-Agents' `DynamicStepDriver` and `TFUniformReplayBuffer` in the place
-    of its own step and replay.
+class DriverLearningLoop:
+    """Does what `LearningLoop` does in graph mode, with TF-Agents' `DynamicStepDriver` and
+    `TFUniformReplayBuffer`.
 
-    From the same seeds both collect the same frames, draw the same samples and learn the same. This
-    one does not compile under XLA, and is what the other one's speed is compared with. The
-    arguments are those of `LearningLoop`, in graph mode.
+    From the same seeds both collect the same frames, draw the same samples and learn the same. The
+    speed of `LearningLoop` is compared with this one's. The arguments are those of `LearningLoop`.
     """
 
-    def _create_replay(self, data_spec, num_users, replay_length, seed):
-        return DriverReplayBuffer(data_spec, num_users, replay_length, seed)
-
-    def _create_step(self, environment):
+    def __init__(
+        self,
+        environment,
+        agent,
+        batch_size: int | None,
+        replay_length: int,
+        train_steps_per_iteration: int,
+        seed,
+        collect_steps_per_iteration: int = 1,
+    ):
+        self.environment, self.agent = environment.memory, agent
+        num_users, length = environment.batch_size, agent.train_sequence_length or 1
+        self.replay = DriverReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
+        response = environment.observation_spec().response
+        self.metrics = CollectMetrics(num_users, Measures.of(response).num_clusters)
         observers = [self.replay.add_batch, self.metrics]
         driver = dynamic_step_driver.DynamicStepDriver(
-            environment, self.agent.collect_policy, observers, num_steps=1
+            environment, agent.collect_policy, observers, num_steps=1
         )
+        initial_state = agent.collect_policy.get_initial_state(num_users)
+        self.policy_state = tf.nest.map_structure(tf.Variable, initial_state)
 
-        def step(users, policy_state):
+        def step():
             # The driver does not count the frames between two sessions: it would step on where all
             # users are there.
-            _, policy_state = driver.run(policy_state=policy_state, maximum_iterations=1)
-            return users, policy_state
+            _, state = driver.run(policy_state=_read(self.policy_state), maximum_iterations=1)
+            tf.nest.map_structure(lambda kept, new: kept.assign(new), self.policy_state, state)
 
-        # The environment keeps its state itself.
-        return (), step
+        def learn():
+            return agent.train(
+                self.replay.latest(length)
+                if batch_size is None
+                else self.replay.sample(batch_size, length)
+            )
+
+        @tf.function(autograph=False)
+        def collect(number):
+            tf.while_loop(lambda i: i < number, lambda i: (step(), i + 1)[1:], (0,))
+
+        @tf.function(autograph=False)
+        def run(number):
+            train = tf.function(learn, autograph=False).get_concrete_function()
+
+            def iterate(i, loss_info):
+                for _ in range(collect_steps_per_iteration):
+                    step()
+                for _ in range(train_steps_per_iteration):
+                    loss_info = train()
+                return i + 1, loss_info
+
+            no_loss = tf.nest.map_structure(
+                lambda output: tf.zeros(output.shape, output.dtype),
+                train.structured_outputs,
+                expand_composites=True,
+            )
+            return tf.while_loop(lambda i, _: i < number, iterate, (0, no_loss))[1]
+
+        self._collect, self._run = collect, run
+
+    def collect(self, num_iterations: int) -> None:
+        """Steps all users `num_iterations` times without learning."""
+        self._collect(tf.constant(num_iterations))
+
+    def run(self, num_iterations: int):
+        """Runs some iterations, and returns the last loss."""
+        return self._run(tf.constant(num_iterations))
+
+
+def _read(variables):
+    return tf.nest.map_structure(tf.convert_to_tensor, variables)

@@ -1,8 +1,7 @@
-"""Compares an agent's first update on several replicas with that on one device, from the same
-transitions; prints figures as JSON.
+"""Compares an agent's first update on two replicas with that on one device, from the same
+transitions; prints figures, and the errors of configurations that replicas cannot have, as JSON.
 
-Usage: replica_gradients.py STRATEGY AGENT ..., with TF_CONFIG where the strategy is "multi_worker".
-With "mirrored" it also prints the errors of configurations that several replicas cannot have.
+Usage: replica_gradients.py AGENT ...
 """
 
 import json
@@ -69,8 +68,8 @@ def refused(devices) -> list[str]:
     return messages
 
 
-def main(strategy: str, agents: list[str]) -> None:
-    devices = connect(strategy, logical_cpus=2 if strategy == "mirrored" else None)
+def main(agents: list[str]) -> None:
+    devices = connect("mirrored", logical_cpus=2)
     figures: dict[str, Any] = {}
     for agent in agents:
         config.load(
@@ -114,11 +113,7 @@ def main(strategy: str, agents: list[str]) -> None:
             "ends": tf.reduce_sum(ends, axis=1).numpy().tolist(),
             "loss_difference": max(abs(a - b) for a, b in zip(losses, alone, strict=True)),
         }
-    found: dict[str, Any] = {"agents": figures}
-    if strategy == "mirrored":
-        found["refused"] = refused(devices)
-    if devices.is_chief:
-        print(json.dumps(found))
+    print(json.dumps({"agents": figures, "refused": refused(devices)}))
 
 
 def _part(frames):
@@ -129,4 +124,4 @@ def _part(frames):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1:])

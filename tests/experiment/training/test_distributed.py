@@ -2,12 +2,10 @@
 
 import contextlib
 import json
-import os
-import pathlib
 import re
 import signal
-import subprocess
-import sys
+import socket
+import threading
 import time
 
 import pytest
@@ -17,48 +15,29 @@ from recsim_tf import checkpoints
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.training import workers
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.experiment.training.workers import wait_for_workers
 from tests.experiment.tiny_runs import TINY, open_run, start_command
-
-_ROOT = pathlib.Path(__file__).parents[2]
-
-
-def _gradients(strategy: str, *agents: str, environment=None) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.experiment.training.replica_gradients", strategy, *agents],
-        cwd=_ROOT,
-        env={
-            **os.environ,
-            "TF_USE_LEGACY_KERAS": "1",
-            "CUDA_VISIBLE_DEVICES": "",
-            **(environment or {}),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _check(process: subprocess.Popen) -> dict:
-    output, errors = process.communicate()
-    assert process.returncode == 0, errors
-    found = json.loads(output)
-    figures = found["agents"]
-    for agent, values in figures.items():
-        assert values["gradient"] > 1e-3, agent
-        assert values["difference"] < 1e-5, agent
-        assert values["loss_difference"] < 1e-5, agent
-    # Had the replicas equally many transitions, a mean of means would do.
-    assert any(ends[0] != ends[1] for ends in (values["ends"] for values in figures.values()))
-    return found
+from tests.processes import run_python
 
 
 @pytest.mark.slow
 def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_have():
     agents = ("slate_q", "reinforce", "full_slate_q")
-    found = _check(_gradients("mirrored", *agents))
+    module = "tests.experiment.training.replica_gradients"
+    # Logical devices must be made before TensorFlow is used.
+    process = run_python("-m", module, *agents, TF_USE_LEGACY_KERAS="1", CUDA_VISIBLE_DEVICES="")
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout)
     assert tuple(found["agents"]) == agents
+    for agent, values in found["agents"].items():
+        assert values["gradient"] > 1e-3, agent
+        assert values["difference"] < 1e-5, agent
+        assert values["loss_difference"] < 1e-5, agent
+    # Had the replicas equally many transitions, a mean of means would do.
+    assert any(values["ends"][0] != values["ends"][1] for values in found["agents"].values())
     assert found["refused"] == [
         "experiment.num_users must be a multiple of the number of replicas, 2, got 15",
         "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
@@ -69,18 +48,6 @@ def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_h
             " itself"
         ),
     ]
-
-
-@pytest.mark.slow
-def test_two_processes_take_the_gradient_step_of_one():
-    addresses = free_addresses(2)
-    chief, other = (
-        _gradients("multi_worker", "slate_q", environment=tf_config(addresses, index))
-        for index in (0, 1)
-    )
-    _check(chief)
-    _, errors = other.communicate()
-    assert other.returncode == 0, errors
 
 
 def _rows(run) -> list[dict]:
@@ -167,54 +134,63 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     )
 
 
+def test_workers_wait_until_all_are_there():
+    addresses = free_addresses(3)
+    found = []
+
+    def wait(index):
+        wait_for_workers(addresses, index, timeout=60.0)
+        found.append(index)
+
+    threads = [threading.Thread(target=wait, args=[index]) for index in range(3)]
+    for thread in threads[:2]:
+        thread.start()
+    threads[0].join(0.5)
+    assert found == []
+    threads[2].start()
+    for thread in threads:
+        # Those that are there answer for the last time, as TensorFlow's server would.
+        thread.join(1.0)
+    with contextlib.ExitStack() as servers:
+        for address in addresses:
+            with contextlib.suppress(OSError):
+                port = int(address.rpartition(":")[2])
+                servers.enter_context(socket.create_server(("", port)))
+        for thread in threads:
+            thread.join()
+    assert sorted(found) == [0, 1, 2]
+
+
+def test_a_worker_that_does_not_come_and_a_port_that_is_taken_are_named(capsys, monkeypatch):
+    monkeypatch.setattr(workers, "_SECONDS_TO_MESSAGE", 0.0)
+    addresses = free_addresses(2)
+    with pytest.raises(UsageError, match=rf"^worker 1 \({addresses[1]}\) did not answer within"):
+        wait_for_workers(addresses, 0, timeout=0.3)
+    assert f"waiting for worker 1 ({addresses[1]})" in capsys.readouterr().err
+    port = int(addresses[0].rpartition(":")[2])
+    with (
+        socket.create_server(("", port)),
+        pytest.raises(UsageError, match=f"worker 0 must have a free port, got {addresses[0]}"),
+    ):
+        wait_for_workers(addresses, 0, timeout=0.3)
+
+
 @pytest.mark.parametrize(
-    ("bindings", "given", "message"),
+    ("binding", "given", "message"),
     [
-        (
-            ["devices.strategy='many'"],
-            None,
-            "devices.strategy must be one of default, mirrored, multi_worker, tpu, got 'many'",
-        ),
-        (
-            ["devices.logical_cpus=2"],
-            None,
-            "devices.logical_cpus goes with devices.strategy = 'mirrored', got 'default'",
-        ),
-        (
-            ["devices.strategy='multi_worker'"],
-            None,
-            "TF_CONFIG must be set for devices.strategy = 'multi_worker'",
-        ),
-        (["devices.strategy='multi_worker'"], "{", "TF_CONFIG must be like"),
-        (
-            ["devices.strategy='multi_worker'"],
-            '{"cluster": {"worker": ["a:1"]}}',
-            "KeyError: 'task'",
-        ),
-        (
-            ["devices.strategy='multi_worker'"],
-            ("a:1", "a:2", 2),
-            "worker 2 is missing from cluster.worker, which lists 2: a:1, a:2",
-        ),
-        (
-            ["devices.strategy='multi_worker'"],
-            ("a:1", "b", 0),
-            "the address of worker 1 must be HOST:PORT, got 'b'",
-        ),
-        (
-            ["devices.strategy='multi_worker'"],
-            ("a:1", "a:1", 0),
-            "workers 0 and 1 have one address, a:1",
-        ),
+        ("strategy = 'many'", "", "devices.strategy must be one of default, mirrored, multi_work"),
+        ("logical_cpus = 2", "", "devices.logical_cpus goes with devices.strategy = 'mirrored'"),
+        ("strategy = 'multi_worker'", "", "TF_CONFIG must list a different address of each"),
+        ("strategy = 'multi_worker'", ("a:1", "a:2", 2), "TF_CONFIG must list a different"),
+        ("strategy = 'multi_worker'", ("a:1", "b", 0), "TF_CONFIG must list a different"),
+        ("strategy = 'multi_worker'", ("a:1", "a:1", 0), "TF_CONFIG must list a different"),
     ],
 )
-def test_a_cluster_that_cannot_be_is_told_in_one_line(bindings, given, message, monkeypatch):
-    if isinstance(given, tuple):
-        *workers, index = given
-        given = tf_config(workers, index)["TF_CONFIG"]
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    if given is not None:
-        monkeypatch.setenv("TF_CONFIG", given)
-    config.load([TINY], bindings)
+def test_devices_that_cannot_be_are_refused(binding, given, message, monkeypatch):
+    if given:
+        *addresses, index = given
+        given = tf_config(addresses, index)["TF_CONFIG"]
+    monkeypatch.setenv("TF_CONFIG", given)
+    config.load([TINY], [f"devices.{binding}"])
     with pytest.raises(UsageError, match=re.escape(message)):
         connect()

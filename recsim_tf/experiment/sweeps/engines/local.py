@@ -4,8 +4,8 @@ import os
 import time
 from collections.abc import Sequence
 
+from recsim_tf.experiment.sweeps.folder import Progress
 from recsim_tf.experiment.sweeps.process import TrialProcess
-from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.trial import TrialFiles
 from recsim_tf.stopping import noting_signals
 

@@ -1,18 +1,19 @@
 """A trial in the hands of Ray Tune."""
 
-import collections
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.sweeps.process import TrialProcess
-from recsim_tf.experiment.sweeps.progress import Progress
 from recsim_tf.experiment.sweeps.trial import MetricsTail, TrialFiles
 from recsim_tf.stopping import Stop
+
+if TYPE_CHECKING:
+    from recsim_tf.experiment.sweeps.folder import Progress
 
 _POLL_SECONDS = 0.1
 
@@ -27,15 +28,9 @@ class RayTrial(tune.Trainable):
         self._files = TrialFiles(Path(config["root"]), job["name"], job["num_iterations"])
         self._flag = Path(config["flag"])
         self._tail = MetricsTail(self._files.run)
-        self._rows: collections.deque[dict[str, Any]] = collections.deque()
+        self._rows: list[dict[str, Any]] = []
         self._last: dict[str, Any] = {}
         self._process = TrialProcess(self._files, config["threads"], config["folder"])
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Another trial in the same actor, which has TensorFlow loaded."""
-        self.cleanup()
-        self.setup(new_config)
-        return True
 
     def step(self) -> dict[str, Any]:
         """Waits for the next evaluation, or for the end of the trial: its last evaluation is
@@ -43,13 +38,11 @@ class RayTrial(tune.Trainable):
         """
         while True:
             outcome = self._process.poll()
-            self._rows.extend(
-                row for row in self._tail.rows() if "AverageEpisodeRewards/eval" in row
-            )
+            self._rows += [row for row in self._tail.rows() if "AverageEpisodeRewards/eval" in row]
             if self._rows and (
                 self._rows[0]["iteration"] < self._files.num_iterations or outcome is not None
             ):
-                self._last = self._rows.popleft()
+                self._last = self._rows.pop(0)
                 return {**self._last, "done": outcome is not None and not self._rows}
             if outcome is not None:
                 return {**self._last, "done": True}
@@ -94,7 +87,7 @@ class Watch(tune.Callback):
       record: is called with the name of each trial that ended, and the error of Ray or None.
     """
 
-    def __init__(self, progress: Progress, record: Callable[[str, str | None], None]):
+    def __init__(self, progress: "Progress", record: Callable[[str, str | None], None]):
         self._progress = progress
         self._record = record
 
@@ -110,7 +103,5 @@ class Watch(tune.Callback):
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
         error = trial.get_error()
-        self._record(
-            trial.config["job"]["name"],
-            one_line(error)[:300] if error is not None else "the trial was lost",
-        )
+        message = one_line(error)[:300] if error is not None else "the trial was lost"
+        self._record(trial.config["job"]["name"], f"Ray: {message}")
