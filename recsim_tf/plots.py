@@ -1,11 +1,20 @@
-"""Figures that are drawn without a display."""
+"""Charts by matplotlib that are drawn without a display: lines with bands, estimates with
+intervals, and the axes for any other.
+"""
 
 import contextlib
-from collections.abc import Iterator
+import io
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from recsim_tf.files import whole_file
+
+# More lines cannot be told apart by their colours, nor read in a legend.
+_COLOURS = 10
+# Of a line with so many points the single ones are not marked.
+_MANY_POINTS = 100
 
 
 @contextlib.contextmanager
@@ -50,3 +59,117 @@ def figures(
         else contextlib.nullcontext(target) as written
     ):
         drawn.savefig(written, format="png", dpi=120)
+
+
+def png(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] = (9, 4.8)) -> bytes:
+    """The PNG of what `draw(axes, *arguments)` draws; `size` is that of `figure`.
+
+    Raises:
+      ImportError: if matplotlib is not installed, in one line.
+    """
+    target = io.BytesIO()
+    with figure(target, size) as axes:
+        draw(axes, *arguments)
+    return target.getvalue()
+
+
+class Curve(NamedTuple):
+    """A line over x, with a band around it; all [P]."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None  # None for no band
+    high: Sequence[float] | None = None
+
+
+class Estimate(NamedTuple):
+    """A number with its interval."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    points: Sequence[float] = ()  # the values that it is made of
+
+
+def draw_curves(
+    axes: Any, curves: Sequence[Curve], levels: Mapping[str, float] | None = None
+) -> None:
+    """Draws curves, with a legend below the chart where there is more than one line.
+
+    Args:
+      axes: of matplotlib.
+      curves: of which the legend has the first ten.
+      levels: horizontal lines by name.
+    """
+    for curve, colour in zip(curves, colours(len(curves)), strict=True):
+        marker = "o" if len(curve.x) < _MANY_POINTS else ""
+        line = {"color": colour, "linewidth": 2, "marker": marker, "markersize": 3.5}
+        axes.plot(curve.x, curve.y, label=curve.label, **line)
+        if curve.low is not None:
+            alpha = 0.2 if len(curves) <= _COLOURS else 0.08
+            axes.fill_between(
+                curve.x, curve.low, curve.high, color=colour, alpha=alpha, linewidth=0
+            )
+    _draw_levels(axes.axhline, levels or {})
+    handles, labels = axes.get_legend_handles_labels()
+    kept = [
+        (handle, label)
+        for index, (handle, label) in enumerate(zip(handles, labels, strict=True))
+        if not _COLOURS <= index < len(curves)
+    ]
+    if len(kept) < 2:
+        return
+    columns = 2 if len(kept) > 4 and max(len(label) for _, label in kept) < 50 else 1
+    title = None
+    if len(curves) > _COLOURS:
+        title = f"the first {_COLOURS} of {len(curves)} lines, from dark to light"
+    axes.figure.set_figheight(axes.figure.get_figheight() + 0.2 * math.ceil(len(kept) / columns))
+    axes.figure.legend(
+        *zip(*kept, strict=True),
+        title=title,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def draw_estimates(
+    axes: Any, estimates: Sequence[Estimate], levels: Mapping[str, float] | None = None
+) -> None:
+    """Draws estimates with their intervals below each other, and a stroke for each point.
+
+    Args:
+      axes: of matplotlib.
+      estimates: the first one on top.
+      levels: vertical lines by name.
+    """
+    for row, (found, colour) in enumerate(zip(estimates, colours(len(estimates)), strict=True)):
+        interval = [[found.value - found.low], [found.high - found.value]]
+        axes.errorbar(
+            found.value, row, xerr=interval, fmt="o", color=colour, capsize=5, linewidth=2, zorder=3
+        )
+        axes.plot(found.points, [row - 0.18] * len(found.points), "|", color="0.25", markersize=6)
+    axes.set_yticks(range(len(estimates)), [found.label for found in estimates], fontsize=9)
+    axes.set_ylim(len(estimates) - 0.4, -0.6)
+    _draw_levels(axes.axvline, levels or {})
+    if levels:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+
+
+def _draw_levels(draw_line: Callable[..., Any], levels: Mapping[str, float]) -> None:
+    for index, (name, value) in enumerate(levels.items()):
+        style = ("--", ":", "-.")[index % 3]
+        draw_line(value, color="0.35", linestyle=style, linewidth=1.2, label=f"{name} {value:.1f}")
+
+
+def colours(count: int) -> Sequence[Any]:
+    """So many colours of matplotlib, those of a scale where there are more than ten."""
+    if count <= _COLOURS:
+        return [f"C{index}" for index in range(count)]
+    from matplotlib import colormaps
+
+    # Its end is too light for lines.
+    return [colormaps["viridis"](0.9 * index / (count - 1)) for index in range(count)]
