@@ -27,6 +27,8 @@ from recsim_tf._version import __version__
 from recsim_tf.formats import number
 from recsim_tf.tables import markdown_table
 
+# Charts of more pixels have no other beside them.
+_WIDE = 700
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -45,8 +47,8 @@ class Marked(str):
 class Table(NamedTuple):
     """A table of rows, each a cell by column; the first column is that of names.
 
-    A cell is a text, a number, None for what is missing, or a list of lines, which are texts,
-    `Marked` texts and other parts.
+    A cell is a text, a number, None for what is missing, or a list of lines, which are texts and
+    other parts.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -113,13 +115,17 @@ def markdown(title: str, sections: Sequence[Section]) -> str:
 
 def _markdown(part: Part) -> str:
     if isinstance(part, Table):
-        cells = [[number(cell) for cell in row.values()] for row in part.rows]
+        cells = [list(map(_one_line, row.values())) for row in part.rows]
         return markdown_table([list(part.rows[0]), *cells]) if cells else ""
     if isinstance(part, Chart):
         return f"![{part.words}]({part.file})"
     if isinstance(part, Details):
         return "\n\n".join(map(_markdown, part.parts))
     return f"    {part}" if isinstance(part, Code) else part
+
+
+def _one_line(cell: Any) -> str:
+    return ", ".join(map(str, cell)) if isinstance(cell, list) else number(cell)
 
 
 def _identifier(section: Section) -> str:
@@ -139,25 +145,34 @@ def _part(part: Part) -> str:
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Chart):
-        data = base64.b64encode(part.png).decode("ascii")
-        image = f'<img src="data:image/png;base64,{data}" alt="{escape(part.words)}">'
-        return f"<figure>\n{image}\n<figcaption>{escape(part.caption)}</figcaption>\n</figure>"
+        return _chart(part)
     if isinstance(part, Details):
         summary = f"<summary>{escape(part.summary)}</summary>"
         return f"<details>{summary}\n{_html(part.parts)}\n</details>"
-    if isinstance(part, Code):
-        return f"<pre>{escape(part)}</pre>"
-    return f'<p class="note">{escape(part)}</p>' if isinstance(part, Note) else _paragraph(part)
+    return f"<pre>{escape(part)}</pre>" if isinstance(part, Code) else _text("p", part)
 
 
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+def _chart(chart: Chart) -> str:
+    data = base64.b64encode(chart.png).decode("ascii")
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(chart.words)}">'
+    caption = f"<figcaption>{escape(chart.caption)}</figcaption>\n" if chart.caption else ""
+    # A PNG begins with its width.
+    is_wide = int.from_bytes(chart.png[16:20], "big") > _WIDE
+    return f"<figure{' class=wide' * is_wide}>\n{image}\n{caption}</figure>"
+
+
+def _text(tag: str, text: str) -> str:
+    kinds = {Note: ' class="note"', Marked: ' class="marked"'}
+    return f"<{tag}{kinds.get(type(text), '')}>{escape(text)}</{tag}>"
 
 
 def _table(table: Table) -> str:
     if not table.rows:
         return ""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.rows[0])
+    head = "".join(
+        f'<th scope="col"{_kind(cell)}>{escape(column)}</th>'
+        for column, cell in table.rows[0].items()
+    )
     rows = [
         f"<tr>{''.join(_cell(column, cell) for column, cell in row.items())}</tr>"
         for row in table.rows
@@ -170,15 +185,14 @@ def _table(table: Table) -> str:
 
 
 def _cell(column: str, cell: Any) -> str:
-    attributes = f'data-column="{escape(column)}"'
-    if not isinstance(cell, list):
-        return f"<td {attributes}>{escape(number(cell))}</td>"
-    lines = "".join(
-        (f'<div class="marked">{escape(line)}</div>' if isinstance(line, Marked) else _line(line))
-        for line in cell
-    )
-    return f'<td class="lines" {attributes}>{lines}</td>'
+    if isinstance(cell, list):
+        html = "".join(
+            _text("div", line) if isinstance(line, str) else _part(line) for line in cell
+        )
+    else:
+        html = escape(number(cell))
+    return f'<td data-column="{escape(column)}"{_kind(cell)}>{html}</td>'
 
 
-def _line(line: Part) -> str:
-    return f"<div>{escape(line)}</div>" if isinstance(line, str) else _part(line)
+def _kind(cell: Any) -> str:
+    return ' class="lines"' if isinstance(cell, list) else ""

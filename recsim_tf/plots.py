@@ -4,6 +4,7 @@ intervals, and the axes for any other.
 
 import contextlib
 import io
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -103,37 +104,32 @@ def draw_curves(
       curves: of which the legend has the first ten.
       levels: horizontal lines by name.
     """
+    drawn = []
     for curve, colour in zip(curves, colours(len(curves)), strict=True):
         marker = "o" if len(curve.x) < _MANY_POINTS else ""
         line = {"color": colour, "linewidth": 2, "marker": marker, "markersize": 3.5}
-        axes.plot(curve.x, curve.y, label=curve.label, **line)
+        drawn += axes.plot(curve.x, curve.y, label=curve.label, **line)
         if curve.low is not None:
             alpha = 0.2 if len(curves) <= _COLOURS else 0.08
             axes.fill_between(
                 curve.x, curve.low, curve.high, color=colour, alpha=alpha, linewidth=0
             )
-    _draw_levels(axes.axhline, levels or {})
-    handles, labels = axes.get_legend_handles_labels()
-    kept = [
-        (handle, label)
-        for index, (handle, label) in enumerate(zip(handles, labels, strict=True))
-        if not _COLOURS <= index < len(curves)
-    ]
-    if len(kept) < 2:
-        return
-    columns = 2 if len(kept) > 4 and max(len(label) for _, label in kept) < 50 else 1
+    shown = [*drawn[:_COLOURS], *_draw_levels(axes.axhline, levels or {})]
+    if len(shown) > 1:
+        _draw_legend_below(axes, shown, len(curves))
+
+
+def _draw_legend_below(axes: Any, lines: Sequence[Any], num_curves: int) -> None:
+    """Makes room for a legend of these lines, whose labels may be long."""
     title = None
-    if len(curves) > _COLOURS:
-        title = f"the first {_COLOURS} of {len(curves)} lines, from dark to light"
-    axes.figure.set_figheight(axes.figure.get_figheight() + 0.2 * math.ceil(len(kept) / columns))
-    axes.figure.legend(
-        *zip(*kept, strict=True),
-        title=title,
-        loc="outside lower center",
-        ncols=columns,
-        frameon=False,
-        fontsize=9,
-    )
+    if num_curves > _COLOURS:
+        title = f"the first {_COLOURS} of {num_curves} lines, from dark to light"
+    longest = max(len(line.get_label()) for line in lines)
+    columns = 2 if len(lines) > 4 and longest < 50 else 1
+    chart = axes.figure
+    chart.set_figheight(chart.get_figheight() + 0.2 * math.ceil(len(lines) / columns))
+    place = {"loc": "outside lower center", "ncols": columns, "frameon": False, "fontsize": 9}
+    chart.legend(handles=lines, title=title, **place)
 
 
 def draw_estimates(
@@ -159,10 +155,12 @@ def draw_estimates(
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
 
 
-def _draw_levels(draw_line: Callable[..., Any], levels: Mapping[str, float]) -> None:
-    for index, (name, value) in enumerate(levels.items()):
-        style = ("--", ":", "-.")[index % 3]
-        draw_line(value, color="0.35", linestyle=style, linewidth=1.2, label=f"{name} {value:.1f}")
+def _draw_levels(draw_line: Callable[..., Any], levels: Mapping[str, float]) -> list[Any]:
+    grey = {"color": "0.35", "linewidth": 1.2}
+    return [
+        draw_line(value, label=f"{name} {value:.1f}", linestyle=style, **grey)
+        for (name, value), style in zip(levels.items(), itertools.cycle(("--", ":", "-.")))
+    ]
 
 
 def colours(count: int) -> Sequence[Any]:

@@ -133,12 +133,11 @@ def show_sessions(
       folder: of the run.
       chosen: the policy.
       evaluation: its users, steps and seed; values and seeds to compare play no part.
-      request: what to show.
+      request: what to show, checked.
 
     Returns:
       The new folder.
     """
-    request.check(evaluation)
     path = _new_folder(folder, chosen, request)
     seed = evaluation.seed if request.seed is None else request.seed
     recording = _record(chosen, evaluation, request.users(evaluation), seed)

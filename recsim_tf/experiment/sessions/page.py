@@ -10,6 +10,8 @@ from recsim_tf.experiment.sessions.words import counted, number
 from recsim_tf.pages import Chart, Details, Marked, Note, Part, Section, Table, page
 from recsim_tf.plots import figures
 
+# Turns that a chart has room for at least, so that bars are narrow.
+_LEAST_WIDTH = 12
 _NOT_SHOWN, _SHOWN, _CLICKED = "#b9bec7", "#2f6fd0", "#d9730d"
 
 
@@ -57,7 +59,7 @@ def _row(turn: Turn, explains: bool) -> dict[str, Any]:
 
 
 def _policy(turn: Turn) -> list[Part]:
-    lines = filter(None, [*map(others_text, turn.others), turn.thoughts])
+    lines = map(Note, filter(None, [*map(others_text, turn.others), turn.thoughts]))
     kinds = [
         [*(turn.shown if others.are_candidates else ()), *others.best] for others in turn.others
     ]
@@ -90,8 +92,10 @@ def _chart(session: Session) -> Chart:
         rewards.set_ylabel("reward")
         for axes in below:
             _draw_candidates(axes, session, of_candidates)
-            axes.set_xlim(rewards.get_xlim())
-        (below or [rewards])[-1].set_xlabel("turn")
+        for axes in (rewards, *below):
+            axes.set_xlim(0.4, max(session.num_turns, _LEAST_WIDTH) + 0.6)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("turn")
     words = f"Reward of each turn, at most {number(session.rewards.max())}"
     if of_candidates:
         words += ", and what the policy thought of its candidates"
@@ -113,4 +117,4 @@ def _draw_candidates(axes: Any, session: Session, of_candidates: Mapping[int, Ot
         turns, values = zip(*found, strict=True) if found else ((), ())
         axes.plot(turns, values, "o", markersize=4, color=kinds[kind], label=kind)
     axes.set_ylabel(name)
-    axes.figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize=9)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=9)

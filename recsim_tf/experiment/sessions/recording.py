@@ -28,12 +28,6 @@ class Recording(NamedTuple):
     explanation: Explanation  # of [T, U, ...], labels too
 
     @property
-    def query(self) -> Nest:
-        """Nest of [T, U, ...]: what the system said or asked, () where it cannot."""
-
-        return self.transitions.query
-
-    @property
     def lengths(self) -> np.ndarray:
         """int [U]: steps of each session."""
         return self.transitions.active.sum(axis=0)

@@ -67,9 +67,9 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
     }
     slate_size = transitions.slate.shape[2]
     # A response may repeat what the query was.
-    of_query = frozenset(words.fields(recording.query))
+    of_query = frozenset(words.fields(recording.transitions.query))
     for kind, nest in (
-        ("query", recording.query),
+        ("query", recording.transitions.query),
         ("document", recording.documents),
         ("response", transitions.response),
     ):

@@ -136,7 +136,7 @@ def _session(recording: Recording, wording: Wording, row: int, max_turns: int) -
 def _turn(recording: Recording, wording: Wording, step: int, row: int) -> Turn:
     transition, query, explanation = (
         _of(nest, step, row)
-        for nest in (recording.transitions, recording.query, recording.explanation)
+        for nest in (recording.transitions, recording.transitions.query, recording.explanation)
     )
     slate, response = transition.slate, transition.response
     documents = [

@@ -88,7 +88,7 @@ def _sections(result: SweepResult, charts: Sequence[Chart], command: str) -> lis
         "Variants", [f"{counts(result)}.", Table(_rows(result)), *map(Note, notes(result))]
     )
     without_result = [
-        {"trial": trial.trial.name, "status": trial.status, "error": trial.error}
+        {"trial": trial.trial.name, "status": trial.status, "error": [trial.error]}
         for trial in result.trials
         if trial.status != FINISHED
     ]
