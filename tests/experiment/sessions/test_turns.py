@@ -95,8 +95,8 @@ def test_without_a_wording_fields_are_told_by_name(recording):
     assert session.start == "taste 0 0 0 0 … (8), patience 1"
     assert (first.says, first.does) == ("attribute 3", "clicks nothing, answer 1")
     assert [document.words for document in first.shown] == ["item_id 7, genre 0"]
-    assert first.changes == ("patience 1 → 0.75",)
-    assert (second.does, second.changes) == ("clicks 2 (rating 4), answer 0", ())
+    assert first.changes == ["patience 1 → 0.75"]
+    assert (second.does, second.changes) == ("clicks 2 (rating 4), answer 0", [])
     assert [document.clicked for document in second.shown] == [False, True]
     assert [found.words for found in second.others[0].best] == ["ask", "recommend"]
     assert (session.total, session.clicks) == (0.75, 1)
