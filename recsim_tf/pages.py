@@ -24,8 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 import tensorflow as tf
 
 from recsim_tf._version import __version__
-from recsim_tf.formats import number
-from recsim_tf.tables import markdown_table
+from recsim_tf.tables import markdown_table, number
 
 # Charts of more pixels have no other beside them.
 _WIDE = 700
@@ -156,9 +155,10 @@ def _chart(chart: Chart) -> str:
     data = base64.b64encode(chart.png).decode("ascii")
     image = f'<img src="data:image/png;base64,{data}" alt="{escape(chart.words)}">'
     caption = f"<figcaption>{escape(chart.caption)}</figcaption>\n" if chart.caption else ""
-    # A PNG begins with its width.
-    is_wide = int.from_bytes(chart.png[16:20], "big") > _WIDE
-    return f"<figure{' class=wide' * is_wide}>\n{image}\n{caption}</figure>"
+    # A PNG has its width there.
+    width = int.from_bytes(chart.png[16:20], "big")
+    kind = ' class="wide"' if width > _WIDE else ""
+    return f"<figure{kind}>\n{image}\n{caption}</figure>"
 
 
 def _text(tag: str, text: str) -> str:

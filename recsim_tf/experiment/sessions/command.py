@@ -145,10 +145,8 @@ def show_sessions(
     sessions = sessions_in_words(
         recording, wording_of(chosen.simulator.users), max(_PAGE_TURNS, request.max_turns)
     )
-    title, about = (
-        f"Sessions under {chosen.name}",
-        _about(folder, chosen, evaluation, request, seed),
-    )
+    title = f"Sessions under {chosen.name}"
+    about = _about(folder, chosen, evaluation, request, seed)
     with whole_folder(path) as written:
         write_table(written, table)
         write_text(written / "sessions.html", sessions_page(title, about, sessions))

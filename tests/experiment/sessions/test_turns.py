@@ -240,17 +240,6 @@ def test_states_documents_and_candidates_are_those_of_the_steps(simulated):
     assert session.ending.startswith("The time limit ended it after 3 turns: reward ")
 
 
-def test_parameters_of_each_user_are_those_of_the_users_shown():
-    users = recsim_tf.interest_evolution().users.with_parameters(
-        {"time_budget": tf.constant([5.0, 50.0, 9.0])}
-    )
-    simulator = recsim_tf.interest_evolution(users, slate_size=2, num_candidates=4, num_users=3)
-    recording = record(simulator, random_policy(simulator), [2, 0], 3, 30, seed=1)
-    np.testing.assert_array_equal(recording.states.budget[0], [9.0, 5.0])
-    ends = recording.states.budget[recording.lengths, [0, 1]]
-    assert (ends <= 0).all()
-
-
 def test_an_explanation_of_another_shape_is_refused(simulated):
     simulator, _ = simulated
     policy = Explained(

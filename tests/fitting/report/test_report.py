@@ -7,7 +7,7 @@ from recsim_tf.fitting import Parameter, ParameterEstimate, fit, from_trajectory
 from recsim_tf.fitting.checks import recover
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.sections import parameters, recovery
-from recsim_tf.formats import fixed, number, signed
+from recsim_tf.tables import fixed, signed
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 from tests.web_page import read_page
 
@@ -122,9 +122,3 @@ def test_recovery_of_a_large_parameter_is_summed_up():
     (row,) = several.rows
     assert (row["parameter"], row["estimates"]) == ("users.factors", 50)
     assert (row["mean error"], row["in the interval"]) == (pytest.approx(0.1), "50 of 50")
-
-
-def test_numbers_are_set_as_in_print():
-    values = (None, float("nan"), True, 12345, 1.0, -0.25, float("-inf"), "a")
-    assert [*map(number, values)] == ["–", "–", "yes", "12,345", "1.000", "−0.2500", "−∞", "a"]  # noqa: RUF001
-    assert [signed(-0.001, 1), signed(1234.5, 2), fixed(-1.5, 2)] == ["+0.0", "+1,234.50", "−1.50"]  # noqa: RUF001
