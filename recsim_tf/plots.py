@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import numpy as np
+
 from recsim_tf.files import whole_file
 
 # More lines cannot be told apart by their colours, nor read in a legend.
@@ -78,10 +80,10 @@ class Curve(NamedTuple):
     """A line over x, with a band around it; all [P]."""
 
     label: str
-    x: Sequence[float]
-    y: Sequence[float]
-    low: Sequence[float] | None = None  # None for no band
-    high: Sequence[float] | None = None
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float] | np.ndarray
+    low: Sequence[float] | np.ndarray | None = None  # None for no band
+    high: Sequence[float] | np.ndarray | None = None
 
 
 class Estimate(NamedTuple):

@@ -1,6 +1,7 @@
 """Plots of a sweep."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from recsim_tf.experiment.sweeps.results import SweepResult, VariantResult
 from recsim_tf.experiment.sweeps.statistics import (
@@ -87,7 +88,9 @@ def _statistic(variants: Sequence[VariantResult]) -> str:
     return " or ".join(sorted(words))
 
 
-def _draw_training(axes, curves: Sequence[Curve], baselines: dict[str, float], statistic: str):
+def _draw_training(
+    axes: Any, curves: Sequence[Curve], baselines: dict[str, float], statistic: str
+) -> None:
     draw_curves(axes, curves, baselines)
     axes.set_xlabel("simulated user steps in training (millions)")
     axes.set_ylabel("mean return of a session")
@@ -95,17 +98,17 @@ def _draw_training(axes, curves: Sequence[Curve], baselines: dict[str, float], s
 
 
 def _draw_returns(
-    axes,
+    axes: Any,
     variants: Sequence[VariantResult],
     labels: Sequence[str],
     baselines: dict[str, float],
-):
+) -> None:
     estimates = []
     for variant, label in zip(variants, labels, strict=True):
         found = variant.estimate
         assert found is not None
         text = f"{label}\n{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]"
-        seeds = [result.measured["return"] for result in variant.finished]
+        seeds = [result.measured["return"] or 0.0 for result in variant.finished]
         estimates.append(Estimate(text, found.value, found.low, found.high, seeds))
     values = [found.value for found in estimates]
     axes.barh(range(len(values)), values, 0.6, color=colours(len(values)), alpha=0.35)

@@ -1,6 +1,7 @@
 """The plots of a report; each function draws on axes, see `plots.png`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ _LOG, _MODEL = "black", "C0"
 _PERCENT_95 = "95 % of simulations"
 
 
-def learning_curve(axes, history: Sequence[dict[str, float]], step_name: str) -> None:
+def learning_curve(axes: Any, history: Sequence[dict[str, float]], step_name: str) -> None:
     """The log-likelihood a step through the search; `step_name` is what a row of its history is."""
     steps = [row["step"] for row in history]
     values = np.array([row["log_likelihood"] for row in history])
@@ -27,14 +28,14 @@ def learning_curve(axes, history: Sequence[dict[str, float]], step_name: str) ->
     axes.set_ylabel("log-likelihood a step (nats)")
 
 
-def parameter_histogram(axes, name: str, values: np.ndarray) -> None:
+def parameter_histogram(axes: Any, name: str, values: np.ndarray) -> None:
     """The elements of a parameter that is a large table."""
     axes.hist(np.ravel(values), bins=min(40, max(10, int(np.sqrt(np.size(values))))), color=_MODEL)
     axes.set_xlabel(name)
     axes.set_ylabel("elements")
 
 
-def calibration_plot(axes, calibration: Calibration) -> None:
+def calibration_plot(axes: Any, calibration: Calibration) -> None:
     """Observed against predicted click rates."""
     predicted, observed = calibration.predicted, calibration.observed
     errors = np.nan_to_num(2 * calibration.standard_error)
@@ -51,7 +52,7 @@ def calibration_plot(axes, calibration: Calibration) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
-def click_rate_plot(axes, check: PredictiveCheck) -> None:
+def click_rate_plot(axes: Any, check: PredictiveCheck) -> None:
     """Click rates by position, of the log and of the simulations."""
     prefix = "click_rate/position_"
     found = {
@@ -73,7 +74,7 @@ def click_rate_plot(axes, check: PredictiveCheck) -> None:
     axes.legend(frameon=False, ncols=2, loc="upper left")
 
 
-def survival_plot(axes, histogram: Histogram) -> None:
+def survival_plot(axes: Any, histogram: Histogram) -> None:
     """The part of sessions that reach each step, in the log and in the simulations."""
     survival = histogram.survival()
     steps = np.arange(len(survival.observed) + 1) + 0.5
@@ -83,7 +84,7 @@ def survival_plot(axes, histogram: Histogram) -> None:
     axes.set_ylabel("sessions that reach it")
 
 
-def histogram_plot(axes, label: str, histogram: Histogram) -> None:
+def histogram_plot(axes: Any, label: str, histogram: Histogram) -> None:
     """A distribution in the log and in the simulations."""
     _draw_histogram(axes, histogram.observed, histogram.interval, histogram.edges)
     axes.set_ylim(bottom=0)
@@ -91,7 +92,9 @@ def histogram_plot(axes, label: str, histogram: Histogram) -> None:
     axes.set_ylabel("share")
 
 
-def _draw_histogram(axes, observed, interval, edges) -> None:
+def _draw_histogram(
+    axes: Any, observed: np.ndarray, interval: tuple[np.ndarray, np.ndarray], edges: np.ndarray
+) -> None:
     low, high = interval
     band = {"fill": True, "color": _MODEL, "alpha": 0.4, "linewidth": 0}
     axes.stairs(high, edges, baseline=low, label=_PERCENT_95, **band)
