@@ -96,7 +96,7 @@ def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] =
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(title),
         introduction=_html(introduction),
-        links=" ".join(links),
+        links=f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
         sections="\n".join(bodies),
         versions=f"recsim_tf {__version__}, TensorFlow {tf.__version__}",
     )

@@ -44,9 +44,7 @@ def _section(session: Session) -> Section:
 
 
 def _row(turn: Turn, explains: bool) -> dict[str, Any]:
-    shown = [
-        (Marked if each.clicked else str)(f"{each.position}. {each.words}") for each in turn.shown
-    ]
+    shown = [(Marked if each.clicked else str)(_label(each)) for each in turn.shown]
     row: dict[str, Any] = {
         "turn": f"{turn.number}",
         "the system": [*filter(None, [turn.says]), *shown],
@@ -71,10 +69,14 @@ def _table(alternatives: Sequence[Alternative]) -> Table:
     (_, _, *names), *rows = alternatives_rows(alternatives)
     return Table(
         [
-            {"": f"{place} {text}".strip(), **dict(zip(names, numbers, strict=True))}
-            for place, text, *numbers in rows
+            {"": _label(each), **dict(zip(names, numbers, strict=True))}
+            for each, (_, _, *numbers) in zip(alternatives, rows, strict=True)
         ]
     )
+
+
+def _label(each: Alternative) -> str:
+    return f"{each.position}. {each.words}" if each.position else each.words
 
 
 def _chart(session: Session) -> Chart:
