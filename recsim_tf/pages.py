@@ -1,125 +1,198 @@
-"""Pages of HTML: text, tables and plots, light or dark as the reader has it. All text is escaped
-here.
+"""Reports of sections with sentences, tables and charts, as a page of HTML or as Markdown.
+
+    page(
+        "Two agents",
+        [
+            Section("Returns", ["Of three seeds.", Table([{"agent": "SlateQ", "return": 279.2}])]),
+            Section("Training", [Chart(png, "The return rises from 160 to 279.")]),
+        ],
+    )
+
+A page is one file, without scripts and links to elsewhere: `page.html` is its template and style.
+All text is escaped here.
 """
 
 import base64
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
-from recsim_tf.formats import number
+import tensorflow as tf
 
-_PAGE = Template("""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --soft: #555; --line: #ccc; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e4e2; --paper: #17191d; --soft: #a5a9b1; --line: #41464f; } }
-body { max-width: 58rem; margin: 2.5rem auto; padding: 0 1.5rem; color: var(--ink);
-  background: var(--paper);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
-h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; padding-bottom: .25rem;
-  border-bottom: 1px solid var(--line); }
-p { margin: .6rem 0; max-width: 46rem; }
-nav, footer, figcaption, p.note { color: var(--soft); font-size: .9rem; }
-nav a { color: inherit; margin-right: 1rem; }
-div.table { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; border-top: 1.5px solid var(--ink);
-  border-bottom: 1.5px solid var(--ink);
-  font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .9rem; text-align: right; white-space: nowrap; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; padding-left: .2rem; }
-td:first-child { white-space: normal; }
-thead th { border-bottom: 1px solid var(--ink); font-weight: 600; }
-div.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr));
-  gap: 1rem 1.5rem; }
-figure { margin: 1rem 0; }
-figure img { display: block; max-width: 100%; height: auto; }
-footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .5rem; }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; }
-  figure, table { break-inside: avoid; } nav { display: none; } }
-$style</style>
-</head>
-<body>
-<header>
-<h1>$title</h1>
-$introduction
-</header>
-<main>
-$sections
-</main>
-<footer>$footer</footer>
-</body>
-</html>
-""")
+from recsim_tf._version import __version__
+from recsim_tf.tables import markdown_table, number
+
+# Charts of more pixels have no other beside them.
+_WIDE = 700
+_TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def page(
-    title: str,
-    sections: Sequence[tuple[str, str, Sequence[str]]],
-    footer: str,
-    introduction: Sequence[str] = (),
-    style: str = "",
-) -> str:
-    """A page of sections.
+class Note(str):
+    """A paragraph in small print; a `str` is an ordinary one."""
+
+
+class Code(str):
+    """Lines of code, as they are."""
+
+
+class Marked(str):
+    """A line of a cell that stands out."""
+
+
+class Table(NamedTuple):
+    """A table of rows, each a cell by column; the first column is that of names.
+
+    A cell is a text, a number, None for what is missing, or a list of lines, which are texts and
+    other parts.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+
+
+class Chart(NamedTuple):
+    """A chart: its PNG, and what is to be seen in it, for readers who cannot see it."""
+
+    png: bytes
+    words: str
+    caption: str = ""
+    file: str = ""  # a PNG beside the report, to which Markdown refers
+
+
+class Details(NamedTuple):
+    """Parts that a page shows when the reader asks for them."""
+
+    summary: str
+    parts: Sequence["Part"]
+
+
+Part: TypeAlias = str | Table | Chart | Details
+
+
+class Section(NamedTuple):
+    """A heading, which no other section has, and what is below it."""
+
+    heading: str
+    parts: Sequence[Part]
+
+
+def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] = ()) -> str:
+    """A report as HTML.
 
     Args:
-      title: of the page.
-      sections: identifier, heading, and parts as HTML.
-      footer: the last line.
-      introduction: parts as HTML under the title; by default links to the sections.
-      style: further rules of CSS.
+      title: of the report.
+      sections: of the report, to which the page has links.
+      introduction: below the title.
     """
-    if not introduction:
-        links = [
-            f'<a href="#{identifier}">{escape(heading)}</a>' for identifier, heading, _ in sections
-        ]
-        introduction = [f"<nav>{' '.join(links)}</nav>"]
-    bodies = []
-    for identifier, heading, parts in sections:
-        bodies.append(
-            f'<section id="{identifier}">\n<h2>{escape(heading)}</h2>\n'
-            + "\n".join(parts)
-            + "\n</section>"
-        )
-    return _PAGE.substitute(
+    links = [f'<a href="#{_identifier(each)}">{escape(each.heading)}</a>' for each in sections]
+    bodies = [
+        f'<section id="{_identifier(section)}">\n<h2>{escape(section.heading)}</h2>\n'
+        f"{_html(section.parts)}\n</section>"
+        for section in sections
+    ]
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(title),
-        introduction="\n".join(introduction),
+        introduction=_html(introduction),
+        links=f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
         sections="\n".join(bodies),
-        footer=escape(footer),
-        style=style,
+        versions=f"recsim_tf {__version__}, TensorFlow {tf.__version__}",
     )
 
 
-def paragraph(text: str, note: bool = False) -> str:
-    return f'<p class="note">{escape(text)}</p>' if note else f"<p>{escape(text)}</p>"
+def markdown(title: str, sections: Sequence[Section]) -> str:
+    """A report as Markdown; its charts must be files beside it."""
+    lines = [f"# {title}", ""]
+    for section in sections:
+        lines += [f"## {section.heading}", ""]
+        for part in section.parts:
+            lines += [_markdown(part), ""]
+    return "\n".join(lines)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table of texts and numbers; the first column is that of names."""
-
-    def row(tag, cells):
-        return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
-    body = "\n".join(row("td", map(number, cells)) for cells in rows)
-    head = f"<thead>\n{row('th', columns)}\n</thead>"
-    return f'<div class="table">\n<table>\n{head}\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
-
-
-def plot(png: bytes, alternative: str, caption: str) -> str:
-    """A plot inside the page."""
-    data = base64.b64encode(png).decode("ascii")
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(alternative)}">'
-    return f"<figure>\n{image}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
+def _markdown(part: Part) -> str:
+    if isinstance(part, Table):
+        cells = [list(map(_one_line, row.values())) for row in part.rows]
+        return markdown_table([list(part.rows[0]), *cells]) if cells else ""
+    if isinstance(part, Chart):
+        return f"![{part.words}]({part.file})"
+    if isinstance(part, Details):
+        return "\n\n".join(map(_markdown, part.parts))
+    return f"    {part}" if isinstance(part, Code) else part
 
 
-def plots(parts: Sequence[str]) -> str:
-    """Plots side by side."""
-    return '<div class="plots">\n' + "\n".join(parts) + "\n</div>"
+def _one_line(cell: Any) -> str:
+    return ", ".join(map(str, cell)) if isinstance(cell, list) else number(cell)
+
+
+def _identifier(section: Section) -> str:
+    return re.sub(r"\W+", "-", section.heading.lower()).strip("-")
+
+
+def _html(parts: Sequence[Part]) -> str:
+    """Parts below each other, but charts side by side."""
+    html = []
+    for are_charts, several in itertools.groupby(parts, lambda part: isinstance(part, Chart)):
+        text = "\n".join(map(_part, several))
+        html.append(f'<div class="charts">\n{text}\n</div>' if are_charts else text)
+    return "\n".join(html)
+
+
+def _part(part: Part) -> str:
+    if isinstance(part, Table):
+        return _table(part)
+    if isinstance(part, Chart):
+        return _chart(part)
+    if isinstance(part, Details):
+        summary = f"<summary>{escape(part.summary)}</summary>"
+        return f"<details>{summary}\n{_html(part.parts)}\n</details>"
+    return f"<pre>{escape(part)}</pre>" if isinstance(part, Code) else _text("p", part)
+
+
+def _chart(chart: Chart) -> str:
+    data = base64.b64encode(chart.png).decode("ascii")
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(chart.words)}">'
+    caption = f"<figcaption>{escape(chart.caption)}</figcaption>\n" if chart.caption else ""
+    # A PNG has its width there.
+    width = int.from_bytes(chart.png[16:20], "big")
+    kind = ' class="wide"' if width > _WIDE else ""
+    return f"<figure{kind}>\n{image}\n{caption}</figure>"
+
+
+def _text(tag: str, text: str) -> str:
+    kinds = {Note: ' class="note"', Marked: ' class="marked"'}
+    return f"<{tag}{kinds.get(type(text), '')}>{escape(text)}</{tag}>"
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return ""
+    head = "".join(
+        f'<th scope="col"{_kind(cell)}>{escape(column)}</th>'
+        for column, cell in table.rows[0].items()
+    )
+    rows = [
+        f"<tr>{''.join(_cell(column, cell) for column, cell in row.items())}</tr>"
+        for row in table.rows
+    ]
+    return (
+        f'<div class="table">\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n'
+        + "\n".join(rows)
+        + "\n</tbody>\n</table>\n</div>"
+    )
+
+
+def _cell(column: str, cell: Any) -> str:
+    if isinstance(cell, list):
+        html = "".join(
+            _text("div", line) if isinstance(line, str) else _part(line) for line in cell
+        )
+    else:
+        html = escape(number(cell))
+    return f'<td data-column="{escape(column)}"{_kind(cell)}>{html}</td>'
+
+
+def _kind(cell: Any) -> str:
+    return ' class="lines"' if isinstance(cell, list) else ""

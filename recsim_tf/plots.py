@@ -1,11 +1,23 @@
-"""Figures that are drawn without a display."""
+"""Charts by matplotlib that are drawn without a display: lines with bands, estimates with
+intervals, and the axes for any other.
+"""
 
 import contextlib
-from collections.abc import Iterator
+import io
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from recsim_tf.files import whole_file
+
+# More lines cannot be told apart by their colours, nor read in a legend.
+_COLOURS = 10
+# Of a line with so many points the single ones are not marked.
+_MANY_POINTS = 100
 
 
 @contextlib.contextmanager
@@ -50,3 +62,114 @@ def figures(
         else contextlib.nullcontext(target) as written
     ):
         drawn.savefig(written, format="png", dpi=120)
+
+
+def png(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] = (9, 4.8)) -> bytes:
+    """The PNG of what `draw(axes, *arguments)` draws; `size` is that of `figure`.
+
+    Raises:
+      ImportError: if matplotlib is not installed, in one line.
+    """
+    target = io.BytesIO()
+    with figure(target, size) as axes:
+        draw(axes, *arguments)
+    return target.getvalue()
+
+
+class Curve(NamedTuple):
+    """A line over x, with a band around it; all [P]."""
+
+    label: str
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float] | np.ndarray
+    low: Sequence[float] | np.ndarray | None = None  # None for no band
+    high: Sequence[float] | np.ndarray | None = None
+
+
+class Estimate(NamedTuple):
+    """A number with its interval."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    points: Sequence[float] = ()  # the values that it is made of
+
+
+def draw_curves(
+    axes: Any, curves: Sequence[Curve], levels: Mapping[str, float] | None = None
+) -> None:
+    """Draws curves, with a legend below the chart where there is more than one line.
+
+    Args:
+      axes: of matplotlib.
+      curves: of which the legend has the first ten.
+      levels: horizontal lines by name.
+    """
+    drawn = []
+    for curve, colour in zip(curves, colours(len(curves)), strict=True):
+        marker = "o" if len(curve.x) < _MANY_POINTS else ""
+        line = {"color": colour, "linewidth": 2, "marker": marker, "markersize": 3.5}
+        drawn += axes.plot(curve.x, curve.y, label=curve.label, **line)
+        if curve.low is not None:
+            alpha = 0.2 if len(curves) <= _COLOURS else 0.08
+            axes.fill_between(
+                curve.x, curve.low, curve.high, color=colour, alpha=alpha, linewidth=0
+            )
+    shown = [*drawn[:_COLOURS], *_draw_levels(axes.axhline, levels or {})]
+    if len(shown) > 1:
+        _draw_legend_below(axes, shown, len(curves))
+
+
+def _draw_legend_below(axes: Any, lines: Sequence[Any], num_curves: int) -> None:
+    """Makes room for a legend of these lines, whose labels may be long."""
+    title = None
+    if num_curves > _COLOURS:
+        title = f"the first {_COLOURS} of {num_curves} lines, from dark to light"
+    longest = max(len(line.get_label()) for line in lines)
+    columns = 2 if len(lines) > 4 and longest < 50 else 1
+    chart = axes.figure
+    chart.set_figheight(chart.get_figheight() + 0.2 * math.ceil(len(lines) / columns))
+    place = {"loc": "outside lower center", "ncols": columns, "frameon": False, "fontsize": 9}
+    chart.legend(handles=lines, title=title, **place)
+
+
+def draw_estimates(
+    axes: Any, estimates: Sequence[Estimate], levels: Mapping[str, float] | None = None
+) -> None:
+    """Draws estimates with their intervals below each other, and a stroke for each point.
+
+    Args:
+      axes: of matplotlib.
+      estimates: the first one on top.
+      levels: vertical lines by name.
+    """
+    for row, (found, colour) in enumerate(zip(estimates, colours(len(estimates)), strict=True)):
+        interval = [[found.value - found.low], [found.high - found.value]]
+        axes.errorbar(
+            found.value, row, xerr=interval, fmt="o", color=colour, capsize=5, linewidth=2, zorder=3
+        )
+        axes.plot(found.points, [row - 0.18] * len(found.points), "|", color="0.25", markersize=6)
+    axes.set_yticks(range(len(estimates)), [found.label for found in estimates], fontsize=9)
+    axes.set_ylim(len(estimates) - 0.4, -0.6)
+    _draw_levels(axes.axvline, levels or {})
+    if levels:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+
+
+def _draw_levels(draw_line: Callable[..., Any], levels: Mapping[str, float]) -> list[Any]:
+    grey = {"color": "0.35", "linewidth": 1.2}
+    return [
+        draw_line(value, label=f"{name} {value:.1f}", linestyle=style, **grey)
+        for (name, value), style in zip(levels.items(), itertools.cycle(("--", ":", "-.")))
+    ]
+
+
+def colours(count: int) -> Sequence[Any]:
+    """So many colours of matplotlib, those of a scale where there are more than ten."""
+    if count <= _COLOURS:
+        return [f"C{index}" for index in range(count)]
+    from matplotlib import colormaps
+
+    # Its end is too light for lines.
+    return [colormaps["viridis"](0.9 * index / (count - 1)) for index in range(count)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.experiment.evaluation.measures import PolicyResult
-from recsim_tf.plots import figure
+from recsim_tf.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 
 
 def plot_learning_curve(
@@ -23,37 +23,22 @@ def plot_learning_curve(
       agent_name: the name of the agent in `results`.
     """
     curve = [row for row in rows if "AverageEpisodeRewards/eval" in row]
+    steps = [row["env_steps"] / 1e6 for row in curve]
+    returns = np.array([row["AverageEpisodeRewards/eval"] for row in curve])
+    bands = np.array([2 * row["StandardError/eval"] for row in curve])
+    by_name = {result.name: result for result in results}
+    agent = by_name.pop(agent_name)
+    label = f"{agent_name} {agent.mean_return:.1f}"
     with figure(path) as axes:
-        steps = [row["env_steps"] / 1e6 for row in curve]
-        returns = [row["AverageEpisodeRewards/eval"] for row in curve]
-        bands = [2 * row["StandardError/eval"] for row in curve]
-        (line,) = axes.plot(steps, returns, linewidth=2)
-        low = [value - band for value, band in zip(returns, bands, strict=True)]
-        high = [value + band for value, band in zip(returns, bands, strict=True)]
-        axes.fill_between(steps, low, high, alpha=0.25, color=line.get_color(), linewidth=0)
-        others = [result for result in results if result.name != agent_name]
-        handles = [
-            (axes.axhline(other.mean_return, color=f"C{row}", linestyle="--", linewidth=1.2), other)
-            for row, other in enumerate(others, start=1)
-        ]
-        agent = next(result for result in results if result.name == agent_name)
-        handles.append((line, agent))
-        axes.plot(steps[-1], agent.mean_return, "o", color=line.get_color())
+        axes.plot(steps[-1], agent.mean_return, "o", color="C0")
+        draw_curves(
+            axes,
+            [Curve(label, steps, returns, returns - bands, returns + bands)],
+            {name: result.mean_return for name, result in by_name.items()},
+        )
         axes.set_title(
             f"{agent_name}: {agent.mean_return:.1f} ± {agent.standard_error:.1f} over"
             f" {agent.episodes:,} sessions"
-        )
-        # In the order of the lines, and beside them: labels on the lines would cover each other
-        # where two returns are close.
-        handles.sort(key=lambda handle: -handle[1].mean_return)
-        labels = [f"{result.name} {result.mean_return:.1f}" for _, result in handles]
-        axes.legend(
-            [handle for handle, _ in handles],
-            labels,
-            loc="upper left",
-            bbox_to_anchor=(1, 1),
-            frameon=False,
-            fontsize=9,
         )
         axes.set_xlabel("simulated user steps in training (millions)")
         axes.set_ylabel("mean return of a session")
@@ -61,22 +46,13 @@ def plot_learning_curve(
 
 def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
     """Draws the mean return of every policy, with bars of two standard errors."""
-    with figure(path) as axes:
-        for row, result in enumerate(results):
-            axes.errorbar(
-                result.mean_return,
-                row,
-                xerr=2 * result.standard_error,
-                fmt="o",
-                capsize=4,
-                color=f"C{row}",
-            )
-        labels = [
-            f"{result.name}\n{result.mean_return:.1f} ± {result.standard_error:.1f}"
-            for result in results
-        ]
-        axes.set_yticks(range(len(results)), labels)
-        axes.set_ylim(len(results) - 0.5, -0.5)
+    estimates = []
+    for result in results:
+        mean, error = result.mean_return, result.standard_error
+        label = f"{result.name}\n{mean:.1f} ± {error:.1f}"
+        estimates.append(Estimate(label, mean, mean - 2 * error, mean + 2 * error))
+    with figure(path, (9, 1.7 + 0.55 * len(results))) as axes:
+        draw_estimates(axes, estimates)
         axes.set_xlabel("mean return of a session, ± one standard error; bars: two")
         axes.set_title(f"{results[0].episodes:,} sessions a policy")
 
@@ -101,31 +77,22 @@ def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
     points = sorted({values[name] for values in settings})
     if len(points) < 2:
         return False
+    curves = []
+    for policy in dict.fromkeys(result.policy for result in results):
+        of_policy = [
+            (values[name], result.sessions.reward)
+            for result, values in zip(results, settings, strict=True)
+            if result.policy == policy
+        ]
+        returns = [
+            np.concatenate([rewards for given, rewards in of_policy if given == value])
+            for value in points
+        ]
+        means = np.array([sessions.mean() for sessions in returns])
+        bands = np.array([2 * each.std() / np.sqrt(len(each) - 1) for each in returns])
+        curves.append(Curve(policy, points, means, means - bands, means + bands))
     with figure(path) as axes:
-        for policy in dict.fromkeys(result.policy for result in results):
-            of_policy = [
-                (values[name], r.sessions.reward)
-                for r, values in zip(results, settings, strict=True)
-                if r.policy == policy
-            ]
-            returns = [
-                np.concatenate([rewards for given, rewards in of_policy if given == value])
-                for value in points
-            ]
-            means = np.array([sessions.mean() for sessions in returns])
-            bands = np.array(
-                [2 * sessions.std() / np.sqrt(len(sessions) - 1) for sessions in returns]
-            )
-            (line,) = axes.plot(points, means, "o-", label=policy, linewidth=2, markersize=4)
-            axes.fill_between(
-                points,
-                means - bands,
-                means + bands,
-                alpha=0.25,
-                color=line.get_color(),
-                linewidth=0,
-            )
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+        draw_curves(axes, curves)
         axes.set_xlabel(name)
         axes.set_ylabel("mean return of a session, ± two standard errors")
         axes.set_title(f"{len(returns[0]):,} sessions a value")

@@ -14,15 +14,15 @@ from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.page import sessions_page
-from recsim_tf.experiment.sessions.recording import record
-from recsim_tf.experiment.sessions.table import write_table
-from recsim_tf.experiment.sessions.telling import told_sessions
+from recsim_tf.experiment.sessions.recording import Recording, record
+from recsim_tf.experiment.sessions.table import session_table, write_table
 from recsim_tf.experiment.sessions.text import sessions_text
+from recsim_tf.experiment.sessions.turns import sessions_in_words
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.files import new_folder, require_writable, whole_folder, write_text
 from recsim_tf.policies import BASELINE_NAMES, BASELINES, baseline_policy
 
-# Shown where nobody says whom.
+# Users that are shown by default.
 _NUM_USERS = 3
 # Turns of a session on the page, which a browser still shows at once.
 _PAGE_TURNS = 200
@@ -133,18 +133,44 @@ def show_sessions(
       folder: of the run.
       chosen: the policy.
       evaluation: its users, steps and seed; values and seeds to compare play no part.
-      request: what to show.
+      request: what to show, checked.
 
     Returns:
       The new folder.
     """
-    request.check(evaluation)
-    parent, name = folder.path / "sessions", _file_name(chosen)
-    if request.output is not None:
-        parent, name = Path(request.output).absolute().parent, Path(request.output).name
-    require_writable(parent)
+    path = _new_folder(folder, chosen, request)
     seed = evaluation.seed if request.seed is None else request.seed
-    users, share = request.users(evaluation), evaluation.division.share(evaluation.num_users)
+    recording = _record(chosen, evaluation, request.users(evaluation), seed)
+    table = session_table(recording, chosen.simulator)
+    sessions = sessions_in_words(
+        recording, wording_of(chosen.simulator.users), max(_PAGE_TURNS, request.max_turns)
+    )
+    title = f"Sessions under {chosen.name}"
+    about = _about(folder, chosen, evaluation, request, seed)
+    with whole_folder(path) as written:
+        write_table(written, table)
+        write_text(written / "sessions.html", sessions_page(title, about, sessions))
+    print(sessions_text(f"{title}: {about}", sessions, request.max_turns))
+    print(f"\nThese sessions are on the page {path / 'sessions.html'}, and beside it as a table.")
+    return path
+
+
+def _new_folder(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
+    """The folder to write, in one that is there and can be written."""
+    if request.output is not None:
+        path = Path(request.output).absolute()
+        require_writable(path.parent)
+        return path
+    name = re.sub(r"\W+", "_", chosen.name).strip("_").lower() or "policy"
+    if chosen.iteration is not None:
+        name = f"{name}-{chosen.iteration}"
+    require_writable(folder.path / "sessions")
+    return new_folder(folder.path / "sessions", name)
+
+
+def _record(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: int) -> Recording:
+    """The sessions that these users have in the evaluation."""
+    share = evaluation.division.share(evaluation.num_users)
     part = users[0] // share
     recording = record(
         chosen.simulator,
@@ -153,24 +179,8 @@ def show_sessions(
         share,
         evaluation.max_steps,
         evaluation.division.seeds(random.as_seed(seed))[part],
-    )._replace(users=np.array(users))
-    told = told_sessions(
-        recording, wording_of(chosen.simulator.users), max(_PAGE_TURNS, request.max_turns)
     )
-    title = f"Sessions under {chosen.name}"
-    about = _about(folder, chosen, evaluation, request, seed)
-    print(sessions_text(f"{title}: {about}", told, request.max_turns))
-    path = new_folder(parent, name) if request.output is None else parent / name
-    with whole_folder(path) as written:
-        write_table(written, recording, chosen.simulator)
-        write_text(written / "sessions.html", sessions_page(title, about, told))
-    print(f"\nThese sessions are on the page {path / 'sessions.html'}, and beside it as a table.")
-    return path
-
-
-def _file_name(chosen: Chosen) -> str:
-    name = re.sub(r"\W+", "_", chosen.name).strip("_").lower() or "policy"
-    return name if chosen.iteration is None else f"{name}-{chosen.iteration}"
+    return recording._replace(users=np.array(users))
 
 
 def _about(

@@ -1,165 +1,122 @@
-"""Sessions as one page of HTML."""
+"""Sessions as a page."""
 
-from collections.abc import Sequence
-from html import escape
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import tensorflow as tf
+from recsim_tf.experiment.sessions.text import alternatives_rows, others_text
+from recsim_tf.experiment.sessions.turns import Alternative, Others, Session, Turn, overview
+from recsim_tf.experiment.sessions.words import counted, number
+from recsim_tf.pages import Chart, Details, Marked, Note, Part, Section, Table, page
+from recsim_tf.plots import figures
 
-from recsim_tf._version import __version__
-from recsim_tf.experiment.sessions import charts
-from recsim_tf.experiment.sessions.sessions import Alternative, Alternatives, Session, Turn
-from recsim_tf.experiment.sessions.style import STYLE
-from recsim_tf.experiment.sessions.words import column, counted, number
-from recsim_tf.pages import page
-
-# Alternatives that are no candidates, of which so many are named.
-_BEST = 4
-_CLICKED = ' class="clicked"'
-_COLUMNS = ("turn", "the system shows", "the user", "reward")
+# Turns that a chart has room for at least, so that bars are narrow.
+_LEAST_WIDTH = 12
+_NOT_SHOWN, _SHOWN, _CLICKED = "#b9bec7", "#2f6fd0", "#d9730d"
 
 
 def sessions_page(title: str, about: str, sessions: Sequence[Session]) -> str:
-    """The page, without scripts and without other files.
+    """The page.
 
     Args:
       title: of the page.
       about: what these sessions are.
       sessions: of some users.
     """
-    return page(
-        title,
-        [_section(session) for session in sessions],
-        f"recsim_tf {__version__}, TensorFlow {tf.__version__}",
-        [f'<p class="about">{escape(about)}</p>', _users(sessions), _legend(sessions)],
-        STYLE,
-    )
+    introduction: list[Part] = [about, Table(overview(sessions))]
+    if not any(turn.others or turn.thoughts for session in sessions for turn in session.turns):
+        introduction.append(Note("The policy does not explain its choices."))
+    return page(title, [_section(session) for session in sessions], introduction)
 
 
-def _users(sessions: Sequence[Session]) -> str:
-    """The table of contents: a line for each user."""
-    totals = [session.total for session in sessions]
-    rows = [
-        f'<tr><td><a href="#user-{session.user}">User {session.user}</a></td>'
-        f"<td>{session.num_turns:,}</td><td>{number(session.clicks)}</td>"
-        f"<td>{number(session.total)}</td><td>{charts.part(session.total, totals, 'shown')}</td>"
-        f"<td>{session.end}</td></tr>"
-        for session in sessions
-    ]
-    head = "".join(f"<th>{name}</th>" for name in ("user", "turns", "clicks", "reward", "", "end"))
-    return (
-        f'<nav class="table"><table class="users">\n<thead><tr>{head}</tr></thead>\n<tbody>\n'
-        + "\n".join(rows)
-        + "\n</tbody></table></nav>"
-    )
-
-
-def _legend(sessions: Sequence[Session]) -> str:
-    found = [found for session in sessions for found in session.turns[0].alternatives]
-    if not found:
-        return '<p class="note">The policy does not explain its choices.</p>'
-    names = " and ".join(dict.fromkeys(escape(alternatives.names[0]) for alternatives in found))
-    keys = ""
-    if any(alternatives.are_candidates for alternatives in found):
-        keys = "".join(
-            f'<span><i class="{kind}"></i>{words}</span>'
-            for kind, words in (("shown", "shown"), ("clicked", "clicked"), ("other", "not shown"))
-        )
-    return (
-        f'<p class="note legend">Bars at the right: what the policy thought of its alternatives,'
-        f" {names}. Click them for all numbers. {keys}</p>"
-    )
-
-
-def _section(session: Session) -> tuple[str, str, list[str]]:
-    parts = [
-        f'<p class="ending">{escape(session.ending[0].upper() + session.ending[1:])}: reward'
-        f" <b>{number(session.total)}</b>, {counted(session.clicks, 'click')}.</p>",
-        charts.strip(session.rewards.tolist()),
-        f'<p class="caption">reward of each turn, at most {number(session.rewards.max())}</p>',
-    ]
+def _section(session: Session) -> Section:
+    parts: list[Part] = [f"{session.ending}, {counted(session.clicks, 'click')}.", _chart(session)]
     if session.start:
-        parts.append(f'<p class="state"><b>starts with</b> {escape(session.start)}</p>')
-    explains = any(turn.alternatives or turn.thoughts for turn in session.turns)
-    head = [*_COLUMNS, "the policy"] if explains else _COLUMNS
-    cells = "".join(f"<div>{name}</div>" for name in head)
-    parts.append(f'<div class="turn head">{cells}</div>')
-    parts += [_turn(turn) for turn in session.turns]
-    rest = session.rewards[len(session.turns) :]
-    if len(rest):
-        parts.append(
-            f'<p class="more">… {counted(len(rest), "more turn")}, with a reward of'
-            f" {number(rest.sum())}: see the table.</p>"
-        )
+        parts.append(Note(f"Starts with {session.start}."))
+    explains = any(turn.others or turn.thoughts for turn in session.turns)
+    parts.append(Table([_row(turn, explains) for turn in session.turns]))
+    rest = session.rest(len(session.turns))
+    if rest:
+        parts.append(f"… {rest}: see the table beside this page.")
     if session.finish != session.start:
-        parts.append(f'<p class="state"><b>ends with</b> {escape(session.finish)}</p>')
-    return f"user-{session.user}", f"User {session.user}", parts
+        parts.append(Note(f"Ends with {session.finish}."))
+    return Section(f"User {session.user}", parts)
 
 
-def _turn(turn: Turn) -> str:
-    documents = "".join(
-        f'<li title="candidate {document.candidate}"{_CLICKED if document.clicked else ""}>'
-        f'<span class="place">{document.position}</span>{escape(document.words)}</li>'
-        for document in turn.shown
-    )
-    says = f'<div class="says">{escape(turn.says)}</div>' if turn.says else ""
-    changes = "".join(f"<div>{escape(change)}</div>" for change in turn.changes)
-    none = "" if turn.reward else " none"
-    return (
-        f'<div class="turn"><div class="number">{turn.number}</div>\n'
-        f"<div>{says}<ol>{documents}</ol></div>\n"
-        f'<div>{escape(turn.does)}<div class="changes">{changes}</div></div>\n'
-        f'<div class="reward{none}">{number(turn.reward)}</div>\n{_policy(turn)}</div>'
-    )
+def _row(turn: Turn, explains: bool) -> dict[str, Any]:
+    shown = [(Marked if each.clicked else str)(_label(each)) for each in turn.shown]
+    row: dict[str, Any] = {
+        "turn": f"{turn.number}",
+        "the system": [*filter(None, [turn.says]), *shown],
+        "the user": [turn.does, *turn.changes],
+        "reward": number(turn.reward),
+    }
+    if explains:
+        row["the policy"] = _policy(turn)
+    return row
 
 
-def _policy(turn: Turn) -> str:
-    thoughts = "".join(
-        f"<div>{escape(name)} {number(value)}</div>" for name, value in turn.thoughts
-    )
-    thoughts = f'<div class="thoughts">{thoughts}</div>' if thoughts else ""
-    if not turn.alternatives:
-        return f'<div class="policy">{thoughts}</div>' if thoughts else ""
-    drawn = "".join(
-        _bars(found) if found.are_candidates else _best(found) for found in turn.alternatives
-    )
-    tables = "".join(_table(found) for found in turn.alternatives)
-    return f"<details><summary>{drawn}{thoughts}</summary>{tables}</details>"
+def _policy(turn: Turn) -> list[Part]:
+    lines = map(Note, filter(None, [*map(others_text, turn.others), turn.thoughts]))
+    kinds = [
+        [*(turn.shown if others.are_candidates else ()), *others.best] for others in turn.others
+    ]
+    tables = [_table(alternatives) for alternatives in kinds if alternatives]
+    return [*lines, *([Details("all numbers", tables)] if tables else [])]
 
 
-def _bars(found: Alternatives) -> str:
-    """The candidates, whose words are beside them."""
-    values = column([row.numbers[0] for row in found.rows])
-    return charts.bars(
+def _table(alternatives: Sequence[Alternative]) -> Table:
+    (_, _, *names), *rows = alternatives_rows(alternatives)
+    return Table(
         [
-            charts.Bar(row.numbers[0], _kind(row), f"{row.words}: {value}")
-            for row, value in zip(found.rows, values, strict=True)
+            {"": _label(each), **dict(zip(names, numbers, strict=True))}
+            for each, (_, _, *numbers) in zip(alternatives, rows, strict=True)
         ]
     )
 
 
-def _best(found: Alternatives) -> str:
-    """The best of other alternatives, in words."""
-    first = [row.numbers[0] for row in found.rows]
-    return "".join(
-        charts.shaded(f"{escape(row.words)} <b>{value}</b>", row.numbers[0], first)
-        for row, value in zip(found.rows[:_BEST], column(first), strict=False)
-    )
+def _label(each: Alternative) -> str:
+    return f"{each.position}. {each.words}" if each.position else each.words
 
 
-def _table(found: Alternatives) -> str:
-    columns = [column(values) for values in zip(*(row.numbers for row in found.rows), strict=True)]
-    first = [row.numbers[0] for row in found.rows]
-    head = ("candidate" if found.are_candidates else "alternative", "", *found.names)
-    lines = [f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr></thead>"]
-    for row, *numbers in zip(found.rows, *columns, strict=True):
-        cells = [escape(row.words), charts.part(row.numbers[0], first, _kind(row)), *numbers]
-        tag = "tr" if _kind(row) == "other" else f'tr class="{_kind(row)}"'
-        lines.append(f"<{tag}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    more = f'<div class="thoughts">and {found.num_others:,} more</div>' if found.num_others else ""
-    return f'<div class="table"><table>{"".join(lines)}</table></div>{more}'
+def _chart(session: Session) -> Chart:
+    """The reward of each turn, and what the policy thought of its candidates."""
+    of_candidates = {
+        turn.number: others
+        for turn in session.turns
+        for others in turn.others
+        if others.are_candidates
+    }
+    rows = 2 if of_candidates else 1
+    png = io.BytesIO()
+    with figures(png, (9, 0.4 + 1.6 * rows), rows, 1) as (rewards, *below):
+        rewards.bar(range(1, session.num_turns + 1), session.rewards, color=_SHOWN)
+        rewards.set_ylabel("reward")
+        for axes in below:
+            _draw_candidates(axes, session, of_candidates)
+        for axes in (rewards, *below):
+            axes.set_xlim(0.4, max(session.num_turns, _LEAST_WIDTH) + 0.6)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("turn")
+    words = f"Reward of each turn, at most {number(session.rewards.max())}"
+    if of_candidates:
+        words += ", and what the policy thought of its candidates"
+    return Chart(png.getvalue(), words, f"{words}.")
 
 
-def _kind(row: Alternative) -> str:
-    if row.clicked:
-        return "clicked"
-    return "shown" if row.shown else "other"
+def _draw_candidates(axes: Any, session: Session, of_candidates: Mapping[int, Others]) -> None:
+    """Draws the first number of each candidate, by turn."""
+    name = next(iter(of_candidates.values())).name
+    kinds = {"not shown": _NOT_SHOWN, "shown": _SHOWN, "clicked": _CLICKED}
+    points: dict[str, list[tuple[int, float]]] = {kind: [] for kind in kinds}
+    for turn in session.turns:
+        if turn.number in of_candidates:
+            for each in (*turn.shown, *of_candidates[turn.number].best):
+                shown = "shown" if each.position else "not shown"
+                kind = "clicked" if each.clicked else shown
+                points[kind].append((turn.number, each.numbers[name]))
+    for kind, found in points.items():
+        turns, values = zip(*found, strict=True) if found else ((), ())
+        axes.plot(turns, values, "o", markersize=4, color=kinds[kind], label=kind)
+    axes.set_ylabel(name)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=9)

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.acting import act
-from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Trajectory, Transition
+from recsim_tf.core.stages import Recorded
+from recsim_tf.core.types import Nest, Transition
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, as_rollout
 from recsim_tf.experiment.runs.errors import UsageError
 
@@ -26,12 +26,6 @@ class Recording(NamedTuple):
     documents: Nest  # nest of [T, U, K, ...]: shown; at an empty position it is any candidate
     candidates: Nest  # nest of [T, U, N, ...]
     explanation: Explanation  # of [T, U, ...], labels too
-
-    @property
-    def query(self) -> Nest:
-        """Nest of [T, U, ...]: what the system said or asked, () where it cannot."""
-
-        return self.transitions.query
 
     @property
     def lengths(self) -> np.ndarray:
@@ -62,61 +56,53 @@ def record(
     """
     function, policy_state = as_rollout(policy, num_users)
     watched = _Watched(function, users, simulator.num_candidates)
-    # The others of their worlds change what they meet.
-    worlds, members = _worlds_of(users, simulator.corpora.size(num_users))
 
-    def rows(nest, numbers=members):
-        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, numbers), nest)
+    def rows(nest):
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, users), nest)
 
-    def rows_of_draws(draws):
-        return draws._replace(
-            **{
-                field: rows(draw, worlds if field in OF_CORPORA else members)
-                for field, draw in draws._asdict().items()
-            }
-        )
+    def met(state, transition):
+        described = simulator.documents.describe(state.candidates, state.corpus)
+        candidates = simulator.corpora.of_users(described, num_users)
+        documents = simulator.shown(state, transition).documents
+        kept = rows((transition._replace(draws=()), state.user, documents, candidates))
+        # The policy has been called in this step, and in this graph.
+        return *kept, watched.explanation
 
-    def rows_of_step(transition):
-        draws = rows_of_draws(transition.draws)
-        return rows(transition._replace(draws=()))._replace(draws=draws)
-
-    def empty_arrays(state):
-        """Arrays for what a step gives, of which only the format is known yet."""
+    def begin(state):
+        """The number of the step, the state before it, and arrays for what is met, of which only
+        the format is known yet.
+        """
         policy_seed, step_seed = random.split_seed(random.as_seed(0), 2)
-        slate, _ = act(watched, simulator.observe(state), policy_state, policy_seed)
-        _, transition = simulator.step(state, slate, step_seed)
+        action, _ = act(watched, simulator.observe(state), policy_state, policy_seed)
+        _, transition = simulator.step(state, action, step_seed)
         arrays = tf.nest.map_structure(
             lambda leaf: tf.TensorArray(leaf.dtype, 0, dynamic_size=True, element_shape=leaf.shape),
-            (rows_of_step(transition), watched.explanation),
+            met(state, transition),
         )
-        return 0, arrays
+        return 0, state, arrays
 
     def add(carry, transition):
-        step, arrays = carry
-        # The policy has been called in this step, and in this graph.
-        return step + 1, nests.write(arrays, step, (rows_of_step(transition), watched.explanation))
+        step, state, arrays = carry
+        arrays = nests.write(arrays, step, met(state, transition))
+        draws = Recorded({**transition.draws._asdict(), "newcomers": ()})
+        next_state, *_ = simulator.advance(state, transition.action, draws, False)
+        return step + 1, simulator.corpora.keep_ended(state, next_state), arrays
 
     @compiled
     def run(seed):
-        begun = simulator.rollout(function, num_users, 1, seed, policy_state=policy_state)
-        _, arrays = simulator.fold(
-            watched, num_users, max_steps, seed, add, empty_arrays, policy_state=policy_state
+        _, last, arrays = simulator.fold(
+            watched, num_users, max_steps, seed, add, begin, policy_state=policy_state
         )
-        return rows_of_draws(begun.initial), nests.stack(arrays)
+        return nests.stack(arrays), rows(last.user)
 
-    initial, (transitions, explanation) = run(random.as_seed(seed))
+    (transitions, states, documents, candidates, explanation), last = run(random.as_seed(seed))
     # The others may have stayed longer.
     length = int(tf.math.count_nonzero(tf.reduce_any(transitions.active, axis=1)))
-    transitions, explanation = tf.nest.map_structure(
-        lambda leaf: leaf[:length], (transitions, explanation)
+    states = tf.nest.map_structure(
+        lambda leaf, end: tf.concat([leaf, end[tf.newaxis]], axis=0)[: length + 1], states, last
     )
-    states, documents, candidates = _met(
-        _of_users(simulator, worlds, members), Trajectory(initial, transitions, newcomers=())
-    )
-    places = [list(members).index(user) for user in users]
-    transitions, states, documents, candidates = tf.nest.map_structure(
-        lambda leaf: tf.gather(leaf, places, axis=1),
-        (transitions._replace(draws=()), states, documents, candidates),
+    transitions, documents, candidates, explanation = tf.nest.map_structure(
+        lambda leaf: leaf[:length], (transitions, documents, candidates, explanation)
     )
     if not tf.is_tensor(explanation.labels):
         labels = np.array(watched.labels, object)
@@ -124,7 +110,7 @@ def record(
             labels=np.broadcast_to(labels, [length, len(users), len(labels)])
         )
     return tf.nest.map_structure(
-        _as_numpy,
+        lambda leaf: leaf.numpy() if tf.is_tensor(leaf) else leaf,
         Recording(np.array(users), transitions, states, documents, candidates, explanation),
     )
 
@@ -180,63 +166,3 @@ class _Watched:
                     )
                 checked[part][name] = tf.gather(tf.cast(value, tf.float32), self._users)
         return Explanation(labels=labels, **checked)
-
-
-def _met(simulator: Simulator, trajectory: Trajectory) -> tuple[Nest, Nest, Nest]:
-    """The states of users, [T + 1, U, ...], the documents shown and the candidates, [T, U, ...]."""
-    # The state after the last step is that in which one more would begin.
-    longer = trajectory._replace(
-        transitions=tf.nest.map_structure(
-            lambda leaf: tf.concat([leaf, leaf[-1:]], axis=0), trajectory.transitions
-        )
-    )
-
-    def met(state, transition):
-        described = simulator.corpora.of_users(
-            simulator.documents.describe(state.candidates, state.corpus),
-            nests.batch_size(state.done),
-        )
-        return state.user, simulator.shown(state, transition).documents, described
-
-    def write(arrays, step, state, transition, log_probs):
-        del log_probs
-        return nests.write(arrays, step, met(state, transition))
-
-    @compiled
-    def retrace():
-        first = simulator.initial_state(longer.initial)
-        format_of_step = met(first, nests.at_step(longer.transitions, 0))
-        num_steps = longer.transitions.reward.shape[0]
-        arrays = nests.arrays_like(format_of_step, num_steps)
-        return nests.stack(simulator.retrace(longer, write, arrays, score=False))
-
-    states, documents, candidates = retrace()
-    return states, *tf.nest.map_structure(lambda leaf: leaf[:-1], (documents, candidates))
-
-
-def _worlds_of(users: Sequence[int], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the worlds of these users, and of all users of those worlds of `size`."""
-    worlds = np.array(list(dict.fromkeys(user // size for user in users)))
-    return worlds, (worlds[:, np.newaxis] * size + np.arange(size)).reshape(-1)
-
-
-def _of_users(simulator: Simulator, worlds: np.ndarray, users: np.ndarray) -> Simulator:
-    """The simulator of some of its users, whose parameters may differ, and of all their worlds."""
-    numbers = simulator.users_of_parameters()
-    values = simulator.parameters()
-    shared = simulator.documents.shared
-    chosen = {
-        name: tf.gather(values[name], worlds if shared and name.startswith("documents.") else users)
-        for name in numbers
-        if numbers[name] > 1
-    }
-    if shared:
-        simulator = simulator.replaced(users_per_world=len(users) // len(worlds))
-    if not chosen and simulator.num_users is None:
-        return simulator
-    of_any = simulator.replaced(num_users=None)
-    return of_any.with_parameters(chosen)
-
-
-def _as_numpy(leaf: Any) -> np.ndarray:
-    return leaf.numpy() if tf.is_tensor(leaf) else leaf

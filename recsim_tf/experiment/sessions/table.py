@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,15 +10,14 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.experiment.sessions import words
 from recsim_tf.experiment.sessions.recording import Recording
-from recsim_tf.files import whole_file, write_csv
+from recsim_tf.files import whole_file
 
 # Roles of `from_table`, which are the names of the columns.
 ROLES = ("session", "step", "position", "document", "clicked", "departed")
-_NAME = "sessions"
 
 
-def write_table(folder: Path, recording: Recording, simulator: Simulator) -> Path:
-    """Writes sessions.parquet, or sessions.csv where pyarrow is not installed.
+def session_table(recording: Recording, simulator: Simulator) -> Any:
+    """A pandas DataFrame with a row for each document shown.
 
     The columns: session, the number of the user; step; position, from 0; document, an `item_id` if
     documents have one, else a name of its own for each document; clicked, 0 or 1; departed, 1 if
@@ -26,50 +26,40 @@ def write_table(folder: Path, recording: Recording, simulator: Simulator) -> Pat
     or one for the index if it is one-hot.
 
         columns = {role: role for role in ROLES}
-        log = from_table("sessions.parquet", columns).log
+        log = from_table(session_table(recording, simulator), columns).log
 
     Args:
-      folder: receives the file.
       recording: of some users.
       simulator: the environment.
+
+    Raises:
+      ImportError: if pandas is not installed, in one line.
     """
-    columns = table_columns(recording, simulator.resample_documents)
     try:
-        arrow = importlib.import_module("pyarrow")
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        path = folder / f"{_NAME}.csv"
-        write_csv(path, columns, zip(*map(_as_text, columns.values()), strict=True))
-        return path
-    path = folder / f"{_NAME}.parquet"
-    with whole_file(path) as temporary:
-        parquet.write_table(arrow.table(columns), temporary, write_page_checksum=True)
-    return path
-
-
-def table_columns(recording: Recording, resampled: bool) -> dict[str, np.ndarray]:
-    """The columns [R] by name, of R documents shown.
-
-    Args:
-      recording: of some users.
-      resampled: whether each step has candidates of its own.
-    """
+        pandas = importlib.import_module("pandas")
+    except ImportError as missing:
+        raise ImportError(
+            "recsim-tf sessions needs pandas 2: install recsim-tf[agents]"
+        ) from missing
     transitions = recording.transitions
     shown = transitions.active[..., np.newaxis] & (transitions.slate >= 0)
     # Sessions after each other.
     row, step, position = np.nonzero(shown.swapaxes(0, 1))
     session, candidate = recording.users[row], transitions.slate[step, row, position]
-    documents = words.fields(recording.documents)
     left = (transitions.terminated & transitions.active).any(axis=0)
+    documents = words.fields(recording.documents)
+    if "item_id" in documents:
+        document = documents["item_id"][step, row, position]
+    else:
+        # Each step may have candidates of its own.
+        of_step = (session, step) if simulator.resample_documents else (session,)
+        names = zip(*of_step, candidate, strict=True)
+        document = np.array(["-".join(map(str, name)) for name in names], object)
     columns = {
         "session": session,
         "step": step,
         "position": position,
-        "document": (
-            documents["item_id"][step, row, position]
-            if "item_id" in documents
-            else _names(session, step, candidate, resampled)
-        ),
+        "document": document,
         "clicked": (transitions.response.clicked[step, row, position] > 0).astype(np.int64),
         "departed": left[row].astype(np.int64),
         "candidate": candidate,
@@ -77,20 +67,27 @@ def table_columns(recording: Recording, resampled: bool) -> dict[str, np.ndarray
     }
     slate_size = transitions.slate.shape[2]
     # A response may repeat what the query was.
-    of_query = frozenset(words.fields(recording.query))
+    of_query = frozenset(words.fields(recording.transitions.query))
     for kind, nest in (
-        ("query", recording.query),
+        ("query", recording.transitions.query),
         ("document", recording.documents),
         ("response", transitions.response),
     ):
         columns |= _columns(kind, nest, of_query, slate_size, row, step, position)
-    return columns
+    return pandas.DataFrame(columns)
 
 
-def _names(session, step, candidate, resampled: bool) -> np.ndarray:
-    """A name for each document that differs from all others."""
-    parts = (session, step, candidate) if resampled else (session, candidate)
-    return np.array(["-".join(map(str, numbers)) for numbers in zip(*parts, strict=True)], object)
+def write_table(folder: Path, table: Any) -> None:
+    """Writes a DataFrame as sessions.parquet, or as sessions.csv where pyarrow is not installed."""
+    try:
+        importlib.import_module("pyarrow")
+    except ImportError:
+        with whole_file(folder / "sessions.csv") as temporary:
+            # Nine digits are what a float32 needs to come back bit for bit.
+            table.to_csv(temporary, index=False, float_format="%.9g")
+        return
+    with whole_file(folder / "sessions.parquet") as temporary:
+        table.to_parquet(temporary, index=False, write_page_checksum=True)
 
 
 def _columns(
@@ -117,10 +114,3 @@ def _columns(
         else:
             found |= {f"{name}_{index}": entries[:, index] for index in range(entries.shape[1])}
     return found
-
-
-def _as_text(column: np.ndarray) -> list:
-    """Nine digits are what a float32 needs to come back bit for bit."""
-    if column.dtype.kind == "f":
-        return [f"{value:.9g}" for value in column.tolist()]
-    return column.tolist()

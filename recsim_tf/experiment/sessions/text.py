@@ -3,12 +3,12 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from recsim_tf.experiment.sessions.sessions import Alternatives, Session, Shown, Turn
-from recsim_tf.experiment.sessions.words import column, counted, number
+from recsim_tf.experiment.sessions.turns import Alternative, Others, Session, Turn, overview
+from recsim_tf.experiment.sessions.words import column, number
 from recsim_tf.tables import plain_table, text_table
 
 _WIDTH = 98
-# Of alternatives that were not shown, so many are listed, the best by their first number.
+# Of alternatives that were not shown, so many are listed.
 _LISTED = 3
 
 
@@ -20,21 +20,35 @@ def sessions_text(title: str, sessions: Sequence[Session], max_turns: int) -> st
       sessions: of some users.
       max_turns: turns of each that are printed.
     """
-    head = ("user", "turns", "reward", "clicks", "end")
-    rows = [
-        (
-            f"{session.user}",
-            f"{session.num_turns:,}",
-            number(session.total),
-            number(session.clicks),
-            session.end,
-        )
-        for session in sessions
-    ]
-    lines = [title, "", text_table([head, *rows], left=(0, 4))]
+    rows = overview(sessions)
+    table = text_table([list(rows[0]), *(list(row.values()) for row in rows)], left=(0, 4))
+    lines = [title, "", table]
     for session in sessions:
         lines += ["", *_session(session, max_turns)]
     return "\n".join(lines)
+
+
+def others_text(others: Others) -> str:
+    """The best of what was not shown, with the first number of each."""
+    numbers = column([found.numbers[others.name] for found in others.best])
+    listed = [
+        f"{found.words} ({value or 'no number'})"
+        for found, value in zip(others.best[:_LISTED], numbers, strict=False)
+    ]
+    num_more = len(others.best) + others.num_more - len(listed)
+    if num_more:
+        listed.append(f"{num_more:,} more")
+    what = "not shown, by" if others.are_candidates else "by"
+    return f"{what} {others.name}: {'; '.join(listed)}" if listed else ""
+
+
+def alternatives_rows(alternatives: Sequence[Alternative]) -> list[tuple[str, ...]]:
+    """A head and a row for each: its place, its words and its numbers."""
+    names = list(alternatives[0].numbers)
+    columns = [column([each.numbers[name] for each in alternatives]) for name in names]
+    places = [f"{'>' if each.clicked else ' '}{each.position or ' '}" for each in alternatives]
+    texts = [each.words for each in alternatives]
+    return [("", "", *names), *zip(places, texts, *columns, strict=True)]
 
 
 def _session(session: Session, max_turns: int) -> Iterator[str]:
@@ -47,62 +61,35 @@ def _session(session: Session, max_turns: int) -> Iterator[str]:
     for turn in told:
         yield ""
         yield from _turn(turn)
-    rest = session.rewards[len(told) :]
-    if len(rest):
+    rest = session.rest(len(told))
+    if rest:
         yield ""
-        what = counted(len(rest), "more turn" if told else "turn")
-        yield f"... {what}, with a reward of {number(rest.sum())} ..."
+        yield f"... {rest} ..."
     yield ""
     if session.finish != session.start:
         yield f"ends with {session.finish}"
-    yield f"{session.ending[0].upper()}{session.ending[1:]}: reward {number(session.total)}."
+    yield f"{session.ending}."
 
 
 def _turn(turn: Turn) -> Iterator[str]:
     yield f"Turn {turn.number}" + (f": the system {turn.says}" if turn.says else "")
-    candidates = next((found for found in turn.alternatives if found.are_candidates), None)
-    yield from textwrap.indent(_shown(turn.shown, candidates), "  ").splitlines()
-    for found in turn.alternatives:
-        yield from _wrapped(_others(found))
-    if turn.thoughts:
-        yield from _wrapped(", ".join(f"{name} {number(value)}" for name, value in turn.thoughts))
-    outcome = [f"The user {turn.does}.", f"Reward {number(turn.reward)}."]
+    yield from textwrap.indent(_shown(turn.shown), "  ").splitlines()
+    for others in turn.others:
+        yield from _wrapped(others_text(others))
+    yield from _wrapped(turn.thoughts)
+    outcome = f"The user {turn.does}. Reward {number(turn.reward)}."
     if turn.changes:
-        outcome.append(f"{', '.join(turn.changes)}.")
-    yield from _wrapped(" ".join(outcome))
+        outcome += f" {', '.join(turn.changes)}."
+    yield from _wrapped(outcome)
+
+
+def _shown(shown: Sequence[Alternative]) -> str:
+    """The slate, with what the policy thought of its documents."""
+    if not shown:
+        return "no documents"
+    table = plain_table(alternatives_rows(shown), left=(0, 1))
+    return table if shown[0].numbers else table.partition("\n")[2]
 
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
-
-
-def _shown(shown: Sequence[Shown], candidates: Alternatives | None) -> str:
-    """The slate, with what the policy thought of its documents."""
-    if not shown:
-        return "no documents"
-    cells = [
-        ["", *(f"{'>' if document.clicked else ' '}{document.position}" for document in shown)],
-        ["", *(document.words for document in shown)],
-    ]
-    if candidates is not None:
-        numbers = {row.place: row.numbers for row in candidates.rows}
-        of_shown = zip(*(numbers[document.candidate] for document in shown), strict=True)
-        for name, values in zip(candidates.names, of_shown, strict=True):
-            cells.append([name, *column(values)])
-    table = plain_table(list(zip(*cells, strict=True)), left=(0, 1))
-    return table if candidates is not None else table.partition("\n")[2]
-
-
-def _others(found: Alternatives) -> str:
-    """The best of what was not shown."""
-    others = [row for row in found.rows if not row.shown]
-    numbers = column([row.numbers[0] for row in others])
-    listed = [
-        f"{row.words} ({value or 'no number'})"
-        for row, value in zip(others[:_LISTED], numbers, strict=False)
-    ]
-    num_more = len(others) + found.num_others - len(listed)
-    if num_more:
-        listed.append(f"{num_more:,} more")
-    what = "not shown, by" if found.are_candidates else "by"
-    return f"{what} {found.names[0]}: {'; '.join(listed)}" if listed else ""

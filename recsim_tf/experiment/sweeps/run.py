@@ -11,11 +11,9 @@ from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.engines.local import run_local
 from recsim_tf.experiment.sweeps.folder import Progress, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
-from recsim_tf.experiment.sweeps.plots import write_plots
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
-from recsim_tf.experiment.sweeps.summary import counts, markdown, variants_table
+from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
-from recsim_tf.files import write_text
 from recsim_tf.stopping import StoppedError
 from recsim_tf.tables import text_table
 
@@ -37,7 +35,7 @@ def run_sweep(
     folder; prints the table.
 
     The folder receives trials/ with the run, the log and the configuration of each trial, and at
-    the end sweep.csv, sweep.json, curves.png, returns.png and summary.md.
+    the end sweep.csv, sweep.json, curves.png, returns.png, summary.md and summary.html.
 
     Args:
       root_dir: the folder.
@@ -134,8 +132,7 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
     with folder.writing():
         result = read_results(folder)
         write_tables(folder.path, result)
-        plots = write_plots(folder.path, result)
-        write_text(folder.path / "summary.md", markdown(result, plots, command))
+        write_summary(folder.path, result, command)
     print(variants_table(result))
     for trial in result.trials:
         if trial.error:

@@ -1,28 +1,23 @@
-"""The summary of a sweep: the table, on the screen and as Markdown."""
+"""The summary of a sweep: the table on the screen, and the sections of its report."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
+from recsim_tf.experiment.sweeps.plots import sweep_charts
 from recsim_tf.experiment.sweeps.results import SweepResult, VariantResult
 from recsim_tf.experiment.sweeps.statistics import METHODS
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
-from recsim_tf.tables import markdown_table, text_table
-
-_COLUMNS = (
-    "variant",
-    "seeds",
-    "return",
-    "95% interval",
-    "statistic",
-    "session length",
-    "click rate",
-    "quality",
-)
+from recsim_tf.files import whole_file, write_text
+from recsim_tf.pages import Chart, Code, Note, Section, Table, markdown, page
+from recsim_tf.tables import text_table
 
 
 def variants_table(result: SweepResult) -> str:
     """The variants, the best first, as text."""
-    return "\n".join([text_table(_rows(result)), *notes(result)])
+    rows = _rows(result)
+    table = text_table([list(rows[0]), *(list(row.values()) for row in rows)])
+    return "\n".join([table, *notes(result)])
 
 
 def notes(result: SweepResult) -> list[str]:
@@ -71,76 +66,68 @@ def without_effect(result: SweepResult) -> list[str]:
     return idle
 
 
-def markdown(result: SweepResult, plots: Sequence[str], command: str) -> str:
-    """summary.md.
+def write_summary(path: Path, result: SweepResult, command: str) -> None:
+    """Writes summary.md and summary.html, and the charts as curves.png and returns.png.
 
     Args:
+      path: the folder.
       result: of the sweep.
-      plots: names of files beside it.
       command: that runs the sweep.
     """
-    lines = [
-        "# Sweep",
-        "",
-        f"{counts(result)}.",
-        "",
-        markdown_table(_rows(result)),
+    charts = sweep_charts(result)
+    for chart in charts:
+        with whole_file(path / chart.file) as temporary:
+            temporary.write_bytes(chart.png)
+    sections = _sections(result, charts, command)
+    write_text(path / "summary.md", markdown("Sweep", sections))
+    write_text(path / "summary.html", page("Sweep", sections))
+
+
+def _sections(result: SweepResult, charts: Sequence[Chart], command: str) -> list[Section]:
+    variants = Section(
+        "Variants", [f"{counts(result)}.", Table(_rows(result)), *map(Note, notes(result))]
+    )
+    without_result = [
+        {"trial": trial.trial.name, "status": trial.status, "error": [trial.error]}
+        for trial in result.trials
+        if trial.status != FINISHED
     ]
-    lines += ["", *(f"- {note}" for note in notes(result)), ""]
-    lines += [f"![{name.removesuffix('.png')}]({name})\n" for name in plots]
-    for status, title in (
-        (FAILED, "Failed"),
-        (STOPPED, "Stopped early by the scheduler"),
-        (PENDING, "Pending"),
-    ):
-        trials = [trial for trial in result.trials if trial.status == status]
-        if trials:
-            lines += [
-                f"## {title}",
-                "",
-                *(
-                    f"- `{trial.trial.name}`{': ' * bool(trial.error)}{trial.error}"
-                    for trial in trials
-                ),
-                "",
-            ]
-    lines += ["## Again", "", f"    {command}", ""]
-    lines += [
-        (
-            "It runs what has failed or is pending, and nothing that is there. `sweep.csv` has a"
-            " row for each trial."
-        ),
-        "",
+    again = [
+        Code(command),
+        "It runs what has failed or is pending, and nothing that is there. sweep.csv has a row for"
+        " each trial.",
     ]
-    return "\n".join(lines)
+    found = [variants]
+    if charts:
+        found.append(Section("Returns", charts))
+    if without_result:
+        found.append(Section("Trials without a result", [Table(without_result)]))
+    return [*found, Section("Again", again)]
 
 
-def _rows(result: SweepResult) -> list[tuple[str, ...]]:
-    return [
-        (*_COLUMNS, *result.measures),
-        *(_cells(variant, result.measures) for variant in result.variants),
-    ]
+def _rows(result: SweepResult) -> list[dict[str, str]]:
+    """A row for each variant, with the columns of the table."""
+    return [_row(variant, result.measures) for variant in result.variants]
 
 
-def _cells(variant: VariantResult, measures: Sequence[str]) -> tuple[str, ...]:
-    seeds = f"{len(variant.finished)}/{variant.num_trials}"
+def _row(variant: VariantResult, measures: Sequence[str]) -> dict[str, str]:
     found = variant.estimate
-    if found is None:
-        return (variant.variant.label, seeds, *("" for _ in (*_COLUMNS[2:], *measures)))
-    length, rate, quality = (
-        variant.mean(measure) for measure in ("session_length", "click_rate", "quality")
-    )
-    return (
-        variant.variant.label,
-        seeds,
-        f"{found.value:.2f}",
-        f"[{found.low:.2f}, {found.high:.2f}]",
-        found.method,
-        f"{length:.2f}",
-        f"{rate:.4f}",
-        "" if quality is None else f"{quality:.3f}",
-        *("" if mean is None else f"{mean:.2f}" for mean in map(variant.mean, measures)),
-    )
+
+    def mean(measure: str, digits: int = 2) -> str:
+        value = variant.mean(measure)
+        return "" if value is None else f"{value:.{digits}f}"
+
+    return {
+        "variant": variant.variant.label,
+        "seeds": f"{len(variant.finished)}/{variant.num_trials}",
+        "return": "" if found is None else f"{found.value:.2f}",
+        "95% interval": "" if found is None else f"[{found.low:.2f}, {found.high:.2f}]",
+        "statistic": "" if found is None else found.method,
+        "session length": mean("session_length"),
+        "click rate": mean("click_rate", 4),
+        "quality": mean("quality", 3),
+        **{measure: mean(measure) for measure in measures},
+    }
 
 
 def _mentions(text: str, name: str) -> bool:

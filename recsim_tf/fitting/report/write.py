@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
-from recsim_tf._version import __version__
 from recsim_tf.fitting.checks import FitChecks, check_fit
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.report import check_sections, fit_sections
-from recsim_tf.pages import page
+from recsim_tf.fitting.report import sections
+from recsim_tf.pages import Section, page
 
 
 def write_report(
@@ -67,24 +64,16 @@ def render(
     title: str,
 ) -> str:
     """The HTML of a report, from checks that `check_fit` made of the same."""
-    parts = [
-        (
-            "summary",
-            "Summary",
-            [*fit_sections.summary(result, log, held_out_log), *check_sections.findings(checks)],
+    parts = {
+        "Summary": [*sections.summary(result, log, held_out_log), *sections.findings(checks)],
+        "Parameters": sections.parameters(
+            result.estimates, result.confidence, result.not_identified
         ),
-        (
-            "parameters",
-            "Parameters",
-            fit_sections.parameters(result.estimates, result.confidence, result.not_identified),
-        ),
-        ("learning-curve", "Learning curve", fit_sections.learning_curve(result)),
-        ("choices", "Predicted choices", check_sections.choices(checks)),
-        ("calibration", "Calibration", check_sections.calibration(checks)),
-        ("predictive", "Posterior-predictive checks", check_sections.predictive(checks.predictive)),
-    ]
+        "Learning curve": sections.learning_curve(result),
+        "Predicted choices": sections.choices(checks),
+        "Calibration": sections.calibration(checks),
+        "Posterior-predictive checks": sections.predictive(checks.predictive),
+    }
     if checks.recovery:
-        parts.append(
-            ("recovery", "Recovery of known parameters", fit_sections.recovery(checks.recovery))
-        )
-    return page(title, parts, f"recsim_tf {__version__}, TensorFlow {tf.__version__}")
+        parts["Recovery of known parameters"] = sections.recovery(checks.recovery)
+    return page(title, [Section(*each) for each in parts.items()])

@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.table import ROLES
 from recsim_tf.fitting.logs import from_table
 from tests.experiment.tiny_runs import open_run, run_command, snapshot
+from tests.web_page import read_page
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -35,34 +35,6 @@ def shown(run):
         arguments = (f"--root_dir={run}", f"--num_users={NUM_USERS}", "--max_turns=2")
         assert cli.run(["sessions", *arguments]) == 0
     return output.getvalue(), run / "sessions" / "slateq-10"
-
-
-class Page(HTMLParser):
-    """The tags, classes, addresses and text of a page; every tag must be closed."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.open, self.tags, self.addresses, self.words = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        self.tags.append((tag, attributes.get("class"), attributes.get("id")))
-        self.addresses += [value for name, value in attributes.items() if name in ("href", "src")]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
 
 
 def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run, shown):
@@ -98,19 +70,17 @@ def test_sessions_are_told_turn_by_turn(shown):
     assert str(folder / "sessions.html") in output
 
 
-def test_the_page_is_one_file_with_every_turn_of_every_user(shown):
-    _, folder = shown
-    page = Page((folder / "sessions.html").read_text(encoding="utf-8"))
-    assert [name for tag, _, name in page.tags if tag == "section"] == [
-        f"user-{user}" for user in range(NUM_USERS)
-    ]
-    assert page.addresses == [f"#user-{user}" for user in range(NUM_USERS)]
-    assert not {tag for tag, *_ in page.tags} & {"script", "link", "iframe", "img"}
-    classes = [name for _, name, _ in page.tags]
-    assert classes.count("turn") == NUM_TURNS * NUM_USERS
-    # Each has bars of what the agent thought of its candidates.
-    assert classes.count("bars") == NUM_TURNS * NUM_USERS
-    assert "Sessions under SlateQ" in page.text
+def test_the_page_has_every_turn_of_every_user(shown):
+    output, folder = shown
+    page = read_page(folder / "sessions.html")
+    assert page.title == "Sessions under SlateQ"
+    assert page.headings == [f"User {user}" for user in range(NUM_USERS)]
+    assert len(page.images) == NUM_USERS
+    # In each turn, what the agent thought of its candidates.
+    assert page.text.count("all numbers") == NUM_TURNS * NUM_USERS
+    assert page.text.count("not shown, by Q - Q(no click): ") == NUM_TURNS * NUM_USERS
+    clicks = re.findall(r"^\d .* (\d+)  cut off$", output, re.MULTILINE)
+    assert len(page.marked) == sum(map(int, clicks))
     assert {path.name for path in folder.iterdir()} == {"sessions.html", "sessions.parquet"}
 
 
@@ -120,8 +90,8 @@ def test_one_user_under_another_policy_goes_into_a_folder_of_the_callers(run, tm
     code, printed, errors = run_command(capfd, "sessions", *arguments)
     assert code == 0, errors
     assert "Sessions under Random: user 3 of 6" in printed
-    page = Page((output / "sessions.html").read_text(encoding="utf-8"))
-    assert page.addresses == ["#user-3"]
+    page = read_page(output / "sessions.html")
+    assert page.headings == ["User 3"]
     assert "does not explain its choices" in page.text
     assert snapshot(run) == before
     code, _, errors = run_command(capfd, "sessions", *arguments)
@@ -178,7 +148,7 @@ def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
     assert code == 0, errors
     assert "Sessions under UCB1 over clusters: users 0 to 2 of 3" in output
     assert output.count("by score: cluster ") == 12
-    page = Page((folder.path / "sessions/ucb1_over_clusters/sessions.html").read_text())
+    page = read_page(folder.path / "sessions/ucb1_over_clusters/sessions.html")
     assert "cluster_id" in page.text
 
 

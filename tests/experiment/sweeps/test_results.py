@@ -1,17 +1,18 @@
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
-from recsim_tf.experiment.sweeps.plots import write_plots
 from recsim_tf.experiment.sweeps.results import read_results, write_tables
 from recsim_tf.experiment.sweeps.statistics import interval_estimate
-from recsim_tf.experiment.sweeps.summary import markdown, variants_table, without_effect
+from recsim_tf.experiment.sweeps.summary import variants_table, without_effect, write_summary
 from recsim_tf.experiment.sweeps.trial import MetricsTail, Outcome
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
+from tests.web_page import read_page
 
 # Matplotlib warns of its own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -138,14 +139,18 @@ def test_measures_and_segments_of_the_user_have_columns(folder):
 
 def test_the_summary_tells_failures_and_what_the_interval_is(folder):
     result = read_results(folder)
-    plots = write_plots(folder.path, result)
-    assert plots == ["curves.png", "returns.png"]
-    assert all((folder.path / name).read_bytes()[:4] == b"\x89PNG" for name in plots)
-    text = markdown(result, plots, "recsim-tf sweep")
-    assert "6 trials: 3 finished, 1 stopped early by the scheduler, 1 failed, 1 pending" in text
-    assert "- `epsilon=0.2/seed-1`: it | broke" in text
-    assert "Student's t interval" in text
-    assert "![curves](curves.png)" in text
+    write_summary(folder.path, result, "recsim-tf sweep")
+    page = read_page(folder.path / "summary.html")
+    text = (folder.path / "summary.md").read_text(encoding="utf-8")
+    for name in ("curves.png", "returns.png"):
+        assert (folder.path / name).read_bytes() in page.images
+        assert f"]({name})" in text
+    assert "| epsilon=0.2/seed-1 | failed | it \\| broke |" in re.sub(" +", " ", text)
+    for found in (text, page.text):
+        assert "6 trials: 3 finished, 1 stopped early by the scheduler, 1 failed, 1 pend" in found
+        assert "Student's t interval" in found
+        assert "recsim-tf sweep" in found
+    assert page.headings == ["Variants", "Returns", "Trials without a result", "Again"]
     assert variants_table(result).splitlines()[2].split()[:3] == ["epsilon=0.2", "1/2", "20.00"]
 
 

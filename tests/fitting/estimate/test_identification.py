@@ -10,7 +10,7 @@ from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers,
 from recsim_tf.experiment.fitting import estimates_table
 from recsim_tf.fitting import Curvature, Parameter, Scores, fit, simulated_log
 from recsim_tf.fitting.estimate.estimates import covariance, named_elements
-from recsim_tf.fitting.report.fit_sections import parameters, summary
+from recsim_tf.fitting.report.sections import parameters, summary
 from recsim_tf.fitting.saving.card import model_card
 
 
@@ -85,12 +85,8 @@ def test_a_bias_that_all_items_share_is_not_identified_where_a_choice_is_certain
 
 
 def test_report_card_and_summary_say_it_in_place_of_a_number(log, result):
-    page = "\n".join(
-        [
-            *summary(result, log, None),
-            *parameters(result.estimates, result.confidence, result.not_identified),
-        ]
-    )
+    found = parameters(result.estimates, result.confidence, result.not_identified)
+    page = str([*summary(result, log, None), *found])
     assert page.count("not identified") == 4
     assert "users.first, users.second, users.faint" in page
     metadata = {name: {} for name in ("title", "model", "data", "fit", "checks")}

@@ -8,15 +8,21 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.core.types import Transition
 from recsim_tf.core.wording import Wording
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sessions import words
+from recsim_tf.experiment.sessions.page import sessions_page
 from recsim_tf.experiment.sessions.recording import Recording, record
-from recsim_tf.experiment.sessions.table import ROLES, table_columns, write_table
-from recsim_tf.experiment.sessions.telling import told_sessions
+from recsim_tf.experiment.sessions.table import ROLES, session_table, write_table
 from recsim_tf.experiment.sessions.text import sessions_text
+from recsim_tf.experiment.sessions.turns import sessions_in_words
 from recsim_tf.fitting.logs import from_table
 from recsim_tf.policies import Explained, Explanation, random_policy
+from tests.web_page import WebPage
+
+# Matplotlib warns of its own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 class Film(NamedTuple):
@@ -32,18 +38,6 @@ class Reply(NamedTuple):
 
 class Query(NamedTuple):
     attribute: Any
-
-
-class AskingTransition(NamedTuple):
-    """A transition of an environment in which the system asks."""
-
-    slate: Any
-    response: Any
-    reward: Any
-    active: Any
-    terminated: Any
-    truncated: Any
-    query: Any
 
 
 class FilmWording(Wording):
@@ -67,7 +61,8 @@ def recording():
     films = Film(np.array([[[7, 8]], [[8, 7]]]), np.eye(3)[[[[0, 2]], [[2, 0]]]])
     return Recording(
         users=np.array([5]),
-        transitions=AskingTransition(
+        transitions=Transition(
+            draws=(),
             slate=np.array([[[1, -1]], [[0, 1]]]),
             response=Reply(
                 clicked=np.array([[[0.0, 0.0]], [[0.0, 1.0]]]),
@@ -95,21 +90,21 @@ def recording():
 
 
 def test_without_a_wording_fields_are_told_by_name(recording):
-    (session,) = told_sessions(recording, Wording(), max_turns=9)
+    (session,) = sessions_in_words(recording, Wording(), max_turns=9)
     first, second = session.turns
     assert session.start == "taste 0 0 0 0 … (8), patience 1"
     assert (first.says, first.does) == ("attribute 3", "clicks nothing, answer 1")
     assert [document.words for document in first.shown] == ["item_id 7, genre 0"]
-    assert first.changes == ("patience 1 → 0.75",)
-    assert (second.does, second.changes) == ("clicks 2 (rating 4), answer 0", ())
+    assert first.changes == ["patience 1 → 0.75"]
+    assert (second.does, second.changes) == ("clicks 2 (rating 4), answer 0", [])
     assert [document.clicked for document in second.shown] == [False, True]
-    assert [row.words for row in second.alternatives[0].rows] == ["ask", "recommend"]
+    assert [found.words for found in second.others[0].best] == ["ask", "recommend"]
     assert (session.total, session.clicks) == (0.75, 1)
-    assert session.ending == "the user left after 2 turns"
+    assert session.ending == "The user left after 2 turns: reward 0.75"
 
 
 def test_an_environment_puts_its_turns_into_words(recording):
-    text = sessions_text("Sessions", told_sessions(recording, FilmWording(), 9), max_turns=1)
+    text = sessions_text("Sessions", sessions_in_words(recording, FilmWording(), 9), max_turns=1)
     assert (
         text.split("=\n", 1)[1]
         == """\
@@ -128,40 +123,58 @@ The user left after 2 turns: reward 0.75."""
     )
 
 
+def test_a_page_shows_the_words_as_they_are_and_is_the_same_each_time(recording):
+    class Markup(FilmWording):
+        def document(self, document):
+            return f"<b>film</b> & {document.item_id}"
+
+    pages = [
+        sessions_page("Sessions", "of one", sessions_in_words(recording, Markup(), 9))
+        for _ in range(2)
+    ]
+    assert pages[0] == pages[1]
+    page = WebPage(pages[0])
+    assert page.marked == ["2. <b>film</b> & 7"]
+    assert "The user left after 2 turns: reward 0.75, 1 click." in page.text
+    assert "by value: ask (0.750); recommend (0.500) spread 2.5" in page.text
+
+
 def test_the_table_has_the_fields_of_query_document_and_response(recording):
-    columns = table_columns(recording, resampled=True)
-    assert list(columns) == [
+    table = session_table(recording, recsim_tf.interest_evolution())
+    assert list(table) == [
         *ROLES,
         *("candidate", "reward", "query_attribute", "document_item_id", "document_genre"),
         *("response_rating", "response_answer"),
     ]
-    assert columns["document"].tolist() == [7, 8, 7]
-    assert columns["position"].tolist() == [0, 0, 1]
-    assert columns["document_genre"].tolist() == [0, 2, 0]
-    assert columns["response_answer"].tolist() == [1, 0, 0]
-    assert columns["query_attribute"].tolist() == [3, -1, -1]
-    assert columns["clicked"].tolist() == [0, 0, 1]
+    assert table["document"].tolist() == [7, 8, 7]
+    assert table["position"].tolist() == [0, 0, 1]
+    assert table["document_genre"].tolist() == [0, 2, 0]
+    assert table["response_answer"].tolist() == [1, 0, 0]
+    assert table["query_attribute"].tolist() == [3, -1, -1]
+    assert table["clicked"].tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        (0.123456, "0.123"),
-        (-0.0, "0"),
-        (999.7, "1,000"),
-        (12345.6, "12,346"),
-        (np.float32(4), "4"),
-        (np.int32(12345), "12345"),
-        (True, "True"),
-        (b"yes", "yes"),
-        (np.array([0.0, 1.0, 0.0]), "1"),
-        (np.array([0, 1, 0]), "0 1 0"),
-        (np.arange(6) / 8, "0 0.125 0.25 0.375 … (6)"),
-        (np.zeros([2, 3]), "0 0 0 0 … (2 by 3)"),
-    ],
-)
-def test_values_are_short(value, told):
-    assert words.words(value) == told
+def test_without_pandas_the_table_says_what_to_install(recording, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"recsim-tf sessions needs pandas 2: install recsim-tf"):
+        session_table(recording, recsim_tf.interest_evolution())
+
+
+def test_values_are_short():
+    told = {
+        "0.123": 0.123456,
+        "0": -0.0,
+        "1,000": 999.7,
+        "4": np.float32(4),
+        "12345": np.int32(12345),
+        "True": True,
+        "yes": b"yes",
+        "1": np.array([0.0, 1.0, 0.0]),
+        "0 1 0": np.array([0, 1, 0]),
+        "0 0.125 0.25 0.375 … (6)": np.arange(6) / 8,
+        "0 0 0 0 … (2 by 3)": np.zeros([2, 3]),
+    }
+    assert [words.words(value) for value in told.values()] == list(told)
 
 
 def test_a_small_change_has_the_digits_that_show_it():
@@ -193,13 +206,14 @@ def test_without_pyarrow_the_table_is_csv_which_from_table_reads_alike(
 ):
     simulator, recording = simulated
     columns = {role: role for role in ROLES}
-    parquet = write_table(tmp_path, recording, simulator)
+    table = session_table(recording, simulator)
+    write_table(tmp_path, table)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    path = write_table(tmp_path, recording, simulator)
-    assert (path.name, parquet.name) == ("sessions.csv", "sessions.parquet")
+    write_table(tmp_path, table)
     monkeypatch.undo()
     logs = [
-        from_table(each, columns, attributes=("document_quality",)).log for each in (path, parquet)
+        from_table(tmp_path / name, columns, attributes=("document_quality",)).log
+        for name in ("sessions.csv", "sessions.parquet")
     ]
     tf.nest.map_structure(np.testing.assert_array_equal, *logs)
     quality = recording.documents.quality.swapaxes(0, 1)
@@ -222,19 +236,8 @@ def test_states_documents_and_candidates_are_those_of_the_steps(simulated):
     )
     shown = np.take_along_axis(recording.candidates.quality, recording.transitions.slate, axis=2)
     np.testing.assert_array_equal(recording.documents.quality, shown)
-    (session, _) = told_sessions(recording, Wording(), 9)
-    assert session.ending == "the time limit ended it after 3 turns"
-
-
-def test_parameters_of_each_user_are_those_of_the_users_shown():
-    users = recsim_tf.interest_evolution().users.with_parameters(
-        {"time_budget": tf.constant([5.0, 50.0, 9.0])}
-    )
-    simulator = recsim_tf.interest_evolution(users, slate_size=2, num_candidates=4, num_users=3)
-    recording = record(simulator, random_policy(simulator), [2, 0], 3, 30, seed=1)
-    np.testing.assert_array_equal(recording.states.budget[0], [9.0, 5.0])
-    ends = recording.states.budget[recording.lengths, [0, 1]]
-    assert (ends <= 0).all()
+    (session, _) = sessions_in_words(recording, Wording(), 9)
+    assert session.ending.startswith("The time limit ended it after 3 turns: reward ")
 
 
 def test_an_explanation_of_another_shape_is_refused(simulated):
@@ -250,7 +253,7 @@ def test_an_explanation_of_another_shape_is_refused(simulated):
 def test_what_a_response_repeats_of_the_query_is_of_the_whole_turn():
     simulator = recsim_tf.conversation(num_candidates=5)  # has as many chips as positions
     recording = record(simulator, random_policy(simulator), [0, 1], 3, 3, seed=1)
-    columns = table_columns(recording, simulator.resample_documents)
+    columns = session_table(recording, simulator)
     for index in range(3):
         np.testing.assert_array_equal(
             columns[f"response_attributes_{index}"], columns[f"query_attributes_{index}"]
