@@ -1,5 +1,9 @@
-"""The command line that benchmarks share: their common flags, and what becomes of a result."""
+"""The command line that benchmarks share: their common flags, and what becomes of a result.
 
+A benchmark imports it before TensorFlow, which reads the environment.
+"""
+
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,6 +11,9 @@ import processes
 from absl import app, flags
 
 _FLAGS = flags.FLAGS
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The flags that are defined here are the program's.
 flags.disclaim_key_flags()
 

@@ -10,13 +10,8 @@ promise is broken.
 """
 
 import importlib
-import os
 import shlex
 from collections.abc import Sequence
-
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import commands
 from absl import app, flags

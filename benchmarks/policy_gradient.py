@@ -25,13 +25,8 @@ spent. What was taken, and why, from single runs of one seed:
 
 import functools
 import math
-import os
 from collections.abc import Callable
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import commands
 import numpy as np

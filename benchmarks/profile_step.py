@@ -12,13 +12,8 @@ fusion, or was not vectorised; docs/performance.md has cases.
 
 import collections
 import glob
-import os
 import tempfile
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import commands
 import tensorflow as tf

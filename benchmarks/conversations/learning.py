@@ -9,10 +9,8 @@ import tempfile
 from pathlib import Path
 
 import training_runs
-from conversations.common import Bar, Section, Settings
+from sections import Section, Settings, section
 from training_runs import Row
-
-from recsim_tf.tables import text_table
 
 _SEEDS = 3
 _RULE = "conversation/ask.gin"
@@ -62,9 +60,5 @@ def measure(settings: Settings) -> Section:
         figures["learning.recommend_only"]
         + 0.2 * (figures["learning.oracle"] - figures["learning.recommend_only"]),
     )
-    lines = [
-        "Return a session of Conversation-v0 with trust, patience and annoyance",
-        *text_table(rows).splitlines(),
-        Bar("learning.dqn", figures["learning.dqn"], least, float("inf")).line(settings.quick),
-    ]
-    return Section(figures, {}, lines)
+    title = "Return a session of Conversation-v0 with trust, patience and annoyance"
+    return section(settings, title, rows, figures, {"learning.dqn": (least, float("inf"))})

@@ -128,11 +128,6 @@ def course(
     return Course(regret, recommended, reward[:num_turns], value)
 
 
-def mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """The mean over users [U], and its standard error."""
-    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
-
-
 def belief(simulator: Simulator, num_particles: int = 128) -> GaussianBelief:
     """The belief of all policies here."""
     return GaussianBelief(simulator.users, num_particles=num_particles)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import training_runs
-from sections import Bar, Section, Settings
+from sections import Section, Settings, section
 
 import recsim_tf
 from recsim_tf import plots
@@ -101,12 +101,10 @@ def measure(settings: Settings) -> Section:
         )
         for row in recovered
     ]
-    lines = [
-        "Lifetimes of ReturnVisits-v0; day N is rolling retention: a visit on that day or later",
-        *text_table(rows).splitlines(),
+    title = "Lifetimes of ReturnVisits-v0; day N is rolling retention: a visit on that day or later"
+    notes = [
         f"Parameters of returns from {size['lifetimes']} lifetimes under random documents",
         *text_table(table).splitlines(),
-        *(bar.line(settings.quick) for bar in _bars(figures)),
     ]
     details = {
         "by_seed": {name: [one["visits"] for one in found[name]] for name in LABELS},
@@ -114,7 +112,7 @@ def measure(settings: Settings) -> Section:
         "rolling_retention": {name: _curve(found[name], "rolling_retention") for name in LABELS},
         "estimates": {row.parameter: row.estimate for row in recovered},
     }
-    return Section(figures, details, lines)
+    return section(settings, title, rows, figures, _bars(figures), notes, details)
 
 
 def draw(details: Mapping[str, Any], path: str) -> None:
@@ -199,22 +197,17 @@ def _curve(found: list[dict[str, Any]], what: str) -> dict[str, list[float]]:
     return {"mean": curves.mean(axis=0).tolist(), "se": error.tolist()}
 
 
-def _bars(figures: Mapping[str, float]) -> list[Bar]:
+def _bars(figures: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """The learner is above the myopic rule and above random documents by more than two standard
     errors, and estimates are within three of the truth.
     """
-    above = [
-        Bar(
-            f"returns.learner{what} above returns.{name}{what}:",
-            figures[f"returns.learner{what}"],
+    bars: dict[str, tuple[float, float]] = {"returns.max_z": (0, 3)}
+    for what in ("", "_return"):
+        own = figures[f"returns.learner{what}_se"]
+        least = max(
             figures[f"returns.{name}{what}"]
-            + 2
-            * float(
-                np.hypot(figures[f"returns.{name}{what}_se"], figures[f"returns.learner{what}_se"])
-            ),
-            float("inf"),
+            + 2 * float(np.hypot(figures[f"returns.{name}{what}_se"], own))
+            for name in ("myopic", "random")
         )
-        for name in ("myopic", "random")
-        for what in ("", "_return")
-    ]
-    return [*above, Bar("returns.max_z", figures["returns.max_z"], 0, 3)]
+        bars[f"returns.learner{what}"] = least, float("inf")
+    return bars

@@ -70,7 +70,7 @@ def sharded(simulate, num_shards: int):
     return run
 
 
-def measure(task: Task) -> dict[str, Any]:
+def timed(task: Task) -> dict[str, Any]:
     """Rates of each batch size."""
     return {"rates": {str(num_users): _rates(task, num_users) for num_users in task.users}}
 

@@ -2,9 +2,15 @@
 `--hypothesis-profile=smoke`.
 """
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-_COMMON = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
+# An example costs much, so that none is made smaller.
+_COMMON = {
+    "derandomize": True,
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": [Phase.generate],
+}
 settings.register_profile("test", max_examples=8, **_COMMON)
 settings.register_profile("smoke", max_examples=100, **_COMMON)
 if settings.get_current_profile_name() != "smoke":

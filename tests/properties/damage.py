@@ -34,10 +34,16 @@ def read_or_refused(read: Callable[[], Any], *names: str) -> Any:
     try:
         return read()
     except (ValueError, OSError) as error:
-        message = _ADDED_BY_GIN.sub("", str(error))
-        assert "\n" not in message, message
+        message = one_line(error)
         assert any(name in message for name in names), message
         return None
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error, which must be one line."""
+    message = _ADDED_BY_GIN.sub("", str(error))
+    assert "\n" not in message, message
+    return message
 
 
 def same(one: Any, other: Any) -> bool:

@@ -23,6 +23,7 @@ from recsim_tf.environments import (
     soft_attributes,
 )
 from recsim_tf.policies import random_policy
+from tests.properties.damage import one_line
 
 SIZES = {"slate_size": 2, "num_candidates": 4, "max_steps": 5}
 NUM_STEPS = 3
@@ -140,8 +141,7 @@ def _is_finite(nest):
 
 def _refused(error, *names):
     """Requires one line that names an argument, or a method of a model."""
-    message = str(error)
-    assert "\n" not in message, message
+    message = one_line(error)
     assert any(name in message for name in names) or METHOD.match(message), message
 
 
