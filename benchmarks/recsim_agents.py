@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import commands
 import training_runs
 from absl import flags
+from sections import mean_and_error
 
 from recsim_tf import plots
 from recsim_tf.tables import text_table
@@ -74,11 +75,11 @@ def figures(returns: dict[str, dict[str, list[float]]]) -> dict[str, float]:
     result = {}
     for table, rows in returns.items():
         for config, values in rows.items():
-            mean, error = training_runs.mean_and_error(values)
-            result[f"{table}/{config}/mean_return"], result[f"{table}/{config}/standard_error"] = (
-                mean,
-                error,
-            )
+            mean, error = mean_and_error(values)
+            result |= {
+                f"{table}/{config}/mean_return": mean,
+                f"{table}/{config}/standard_error": error,
+            }
         for better, worse in TABLES[table].above:
             figures_of = [
                 {

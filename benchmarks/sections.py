@@ -56,12 +56,12 @@ def section(
     return Section(dict(figures), dict(details or {}), lines)
 
 
-def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+def mean_and_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """The mean of values [S], and its standard error."""
     return float(np.mean(values)), standard_error(values)
 
 
-def standard_error(values: np.ndarray) -> float:
+def standard_error(values: Sequence[float] | np.ndarray) -> float:
     """That of the mean of values [S]."""
     return float(np.std(values, ddof=1) / len(values) ** 0.5)
 

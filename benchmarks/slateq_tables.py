@@ -43,6 +43,7 @@ from typing import Any, NamedTuple
 import commands
 import training_runs
 from absl import app, flags
+from sections import mean_and_error
 
 from recsim_tf import plots
 from recsim_tf.tables import text_table
@@ -250,8 +251,8 @@ def figures(
     found: dict[str, dict[str, float]] = {}
     for name, row in table.rows.items():
         runs = [results[name, seed] for seed in range(seeds)]
-        mean, error = training_runs.mean_and_error([run["mean_return"] for run in runs])
-        quality, quality_error = training_runs.mean_and_error([run["mean_quality"] for run in runs])
+        mean, error = mean_and_error([run["mean_return"] for run in runs])
+        quality, quality_error = mean_and_error([run["mean_quality"] for run in runs])
         found[name] = {
             "mean_return": mean,
             "standard_error": error,

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from campaign import outcomes
 from campaign.commands_under_test import CommandUnderTest, commands
@@ -78,7 +78,7 @@ class Trials:
         self._inputs = inputs
         self._scratch = scratch
         self._jobs = jobs
-        self._uninterrupted: dict[str, tuple[Ending, dict[str, Any]]] = {}
+        self._uninterrupted: dict[str, tuple[Ending, dict[str, str]]] = {}
 
     def uninterrupted(self, command: CommandUnderTest) -> Ending:
         """The command without faults, run once.

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import training_runs
-from sections import Section, Settings, section
+from sections import Section, Settings, mean_and_error, section
 from training_runs import Row
 
 _SEEDS = 3
@@ -49,7 +49,7 @@ def measure(settings: Settings) -> Section:
     rows = [("policy", "return", "±", "turns")]
     for name, (label, _) in _ROWS.items():
         found = [result for (task, _), result in results.items() if task == name]
-        mean, error = training_runs.mean_and_error([one["mean_return"] for one in found])
+        mean, error = mean_and_error([one["mean_return"] for one in found])
         # Of rules the seeds are other users, so that their spread is that of the evaluation.
         turns = sum(one["mean_length"] for one in found) / len(found)
         figures |= {f"learning.{name}": mean, f"learning.{name}_se": error}
