@@ -19,13 +19,17 @@ flags.disclaim_key_flags()
 
 
 def define_flags(
-    quick: str = "A smoke run; its figures mean nothing.", plot: str | None = None
+    quick: str = "A smoke run; its figures mean nothing.",
+    plot: str | None = None,
+    seed: bool = False,
 ) -> None:
-    """Defines --json and --quick with its help, and --plot where that has a help."""
+    """Defines --json, --quick with its help, --plot where that has a help, and --seed."""
     flags.DEFINE_string("json", None, "File for the figures.")
     flags.DEFINE_bool("quick", False, quick)
     if plot:
         flags.DEFINE_string("plot", None, plot)
+    if seed:
+        flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
 
 
 def run(main: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import commands
 from absl import app, flags
+from campaign.runner import unavailable
 from campaign.trials import Settings
 from sections import chosen, measure
 
@@ -26,6 +27,8 @@ _SECTIONS = ("kills", "disk")
 
 def main(argv: Sequence[str]) -> int:
     names = chosen(argv, _SECTIONS)
+    if why := unavailable():
+        raise SystemExit(why)
     sections = {name: importlib.import_module(f"campaign.{name}").measure for name in names}
     result = measure(names, sections, Settings(_FLAGS.quick, _FLAGS.jobs))
     broken = [

@@ -27,6 +27,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    commands.define_flags(quick="Few users and iterations; the figures mean nothing.")
-    flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
+    commands.define_flags(quick="Few users and iterations; the figures mean nothing.", seed=True)
     app.run(main)

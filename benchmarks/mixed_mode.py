@@ -65,7 +65,7 @@ if __name__ == "__main__":
     commands.define_flags(
         quick="Few users and short sessions; the figures mean nothing.",
         plot="PNG for the regret by turns.",
+        seed=True,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
     flags.DEFINE_string("path", None, "File of the data set that a section reads.")
     app.run(main)

@@ -249,11 +249,6 @@ def benchmark(quick: bool) -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "tabular_sessions": num_calls * _SESSIONS_PER_CALL,
         **sizes,
-        "temperature": _TEMPERATURE,
-        "departure_temperature": _DEPARTURE_TEMPERATURE,
-        "learning_rate": _LEARNING_RATE,
-        "gradient_clipping": _GRADIENT_CLIPPING,
-        "hidden_units": list(_HIDDEN_UNITS),
         "figures": figures,
     }
 

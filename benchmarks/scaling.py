@@ -13,19 +13,15 @@ import os
 import commands
 import processes
 from absl import flags
-from scales import comparison, quickstart, replicas
-from sections import Settings, measure
+from sections import Settings, function, measure
 
 _FLAGS = flags.FLAGS
-_SECTIONS = {
-    "replicas": replicas.measure,
-    "comparison": comparison.measure,
-    "quickstart": quickstart.measure,
-}
+# Each is a module of `scales`.
+_SECTIONS = ("replicas", "comparison", "quickstart")
 
 commands.define_flags("A smoke run at the smallest sizes; its figures mean nothing.")
 flags.DEFINE_multi_enum(
-    "section", ["replicas", "comparison"], list(_SECTIONS), "Part of the report; may be repeated."
+    "section", ["replicas", "comparison"], _SECTIONS, "Part of the report; may be repeated."
 )
 flags.DEFINE_integer(
     "rounds", 2, "In how many rounds those that are compared take turns.", lower_bound=1
@@ -34,24 +30,18 @@ flags.DEFINE_integer(
 
 def main() -> None:
     settings = Settings(_FLAGS.quick, rounds=1 if _FLAGS.quick else _FLAGS.rounds)
-    sections = list(dict.fromkeys(_FLAGS.section))
+    sections = {name: function(f"scales.{name}.measure") for name in _FLAGS.section}
     load_before = os.getloadavg()[0]
-    result = {
-        "benchmark": "scaling",
-        "quick": settings.quick,
-        **measure(sections, _SECTIONS, settings),
-    }
-    result["machine"] = processes.machine(
-        {"device": "CPU", "tensorflow": processes.version("tensorflow")}, load_before
-    )
-    lines = [processes.machine_line(result["machine"])]
-    lines += processes.load_lines(result["machine"], settings.quick)
-    command = [
-        "python benchmarks/scaling.py",
-        "--json=PATH",
-        f"--rounds={settings.rounds}",
-        *(f"--section={name}" for name in sections),
+    found = measure(list(sections), sections, settings)
+    worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
+    machine = processes.machine(worker, load_before)
+    result = {"benchmark": "scaling", "quick": settings.quick, **found, "machine": machine}
+    lines = [
+        processes.machine_line(machine),
+        *processes.load_lines(machine, settings.quick),
     ]
+    command = ["python benchmarks/scaling.py", "--json=PATH", f"--rounds={settings.rounds}"]
+    command += [f"--section={name}" for name in sections]
     commands.finish(command + ["--quick"] * settings.quick, result, "\n".join(lines))
 
 

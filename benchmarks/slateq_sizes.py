@@ -127,18 +127,8 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
 def report(result: dict[str, Any]) -> str:
     """The result for a person."""
     figures = result["figures"]
-    rows = [
-        (
-            "size",
-            "SlateQ",
-            "oracle",
-            "at a price of",
-            "own prices",
-            "Random",
-            "part of the oracle",
-            "±",
-        )
-    ]
+    heads = ("SlateQ", "oracle", "at a price of", "own prices", "Random", "part of the oracle", "±")
+    rows = [("size", *heads)]
     for size in result["sizes"]:
         rows.append(
             (

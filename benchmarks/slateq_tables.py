@@ -289,22 +289,14 @@ def far_rows(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
     """Rows further from the paper's figures than the tolerances, in words."""
     rows = []
     for name, row in table.rows.items():
-        if (
-            row.paper_return is not None
-            and abs(found[name]["mean_return"] / row.paper_return - 1) > _RETURN_TOLERANCE
-        ):
-            rows.append(
-                f"{name}: return off by"
-                f" {100 * (found[name]['mean_return'] / row.paper_return - 1):+.1f} %"
-            )
-        if (
-            row.paper_quality is not None
-            and abs(found[name]["average_quality"] - row.paper_quality) > _QUALITY_TOLERANCE
-        ):
-            rows.append(
-                f"{name}: average quality off by"
-                f" {found[name]['average_quality'] - row.paper_quality:+.3f}"
-            )
+        if row.paper_return is not None:
+            error = found[name]["mean_return"] / row.paper_return - 1
+            if abs(error) > _RETURN_TOLERANCE:
+                rows.append(f"{name}: return off by {100 * error:+.1f} %")
+        if row.paper_quality is not None:
+            error = found[name]["average_quality"] - row.paper_quality
+            if abs(error) > _QUALITY_TOLERANCE:
+                rows.append(f"{name}: average quality off by {error:+.3f}")
     return rows
 
 

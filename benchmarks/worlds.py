@@ -34,6 +34,6 @@ if __name__ == "__main__":
     commands.define_flags(
         quick="Few users and short lifetimes; the figures mean nothing.",
         plot="PNG for the figure of the section.",
+        seed=True,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
     app.run(main)

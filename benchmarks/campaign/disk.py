@@ -2,10 +2,10 @@
 
 import errno
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from campaign.commands_under_test import CommandUnderTest
-from campaign.runner import Fault, unavailable
+from campaign.runner import Fault
 from campaign.trials import Case, Outcome, Settings, Trials, opened, report
 from sections import Section
 
@@ -23,14 +23,26 @@ _MESSAGE = re.compile(r"^recsim-tf: error: (.*)$|^Failed: (.*)$", re.MULTILINE)
 
 def measure(settings: Settings) -> Section:
     """Runs commands on bad disks, and counts tracebacks and lost results."""
-    why = unavailable()
-    if why:
-        return _section([])._replace(lines=[f"Disk: nothing, {why}"])
     with opened(settings, ("train",) if settings.quick else ()) as (trials, under_test):
         cases = [case for command in under_test for case in _cases(trials, command)]
         if settings.quick:
             cases = [case for case in cases if case.fault.action == "full"][1::4]
-        return _section(trials.run_all(cases, "disk"))
+        found = trials.run_all(cases, "disk")
+    kinds = {
+        name: [outcome for outcome in found if is_one(outcome.case.fault)]
+        for name, is_one in _KINDS.items()
+    }
+    return report(
+        "disk",
+        "Disks that fail; then the same command once more on a good one",
+        kinds,
+        {
+            "tracebacks": _traceback,
+            "unclear": _unclear,
+            "lost": lambda outcome: outcome.not_resumed() or outcome.different(),
+            "left over": Outcome.left_over,
+        },
+    )
 
 
 def _cases(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
@@ -66,21 +78,3 @@ def _unclear(outcome: Outcome) -> str:
     """Whether a command that fails does not name the folder, or a path in it."""
     is_named = outcome.first.code == 0 or str(outcome.folder) in outcome.first.output
     return "" if is_named else "no path in the line"
-
-
-def _section(found: Sequence[Outcome]) -> Section:
-    kinds = {
-        name: [outcome for outcome in found if is_one(outcome.case.fault)]
-        for name, is_one in _KINDS.items()
-    }
-    return report(
-        "disk",
-        "Disks that fail; then the same command once more on a good one",
-        kinds,
-        {
-            "tracebacks": _traceback,
-            "unclear": _unclear,
-            "lost": lambda outcome: outcome.not_resumed() or outcome.different(),
-            "left over": Outcome.left_over,
-        },
-    )

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator, Sequence
 
 from campaign.commands_under_test import CommandUnderTest
-from campaign.runner import Fault, unavailable
+from campaign.runner import Fault
 from campaign.trials import Case, Outcome, Settings, Trials, opened, report
 from sections import Section
 
@@ -24,16 +24,27 @@ def measure(settings: Settings) -> Section:
     """Kills commands, and counts the runs that do not go on."""
     # A shell that starts this in the background has SIGINT ignored, which commands would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    why = unavailable()
-    if why:
-        return _section([], [])._replace(lines=[f"Kills: none, {why}"])
     names = ("train", "simulate") if settings.quick else ()
     with opened(settings, names) as (trials, under_test):
         kills = [case for command in under_test for case in _kills_of(trials, command)]
         asked = [case for command in under_test for case in _asked_of(trials, command)]
         if settings.quick:
             kills, asked = _sample(kills, under_test), asked[2:3]
-        return _section(trials.run_all(kills, "kills"), trials.run_all(asked, "signals"))
+        kinds = {
+            "killed": trials.run_all(kills, "kills"),
+            "asked to stop": trials.run_all(asked, "signals"),
+        }
+    return report(
+        "kills",
+        "Killed at each file operation, or asked to stop at some; then the same command once more",
+        kinds,
+        {
+            "not resumed": Outcome.not_resumed,
+            "different": Outcome.different,
+            "left over": Outcome.left_over,
+            "unclear": _unclear,
+        },
+    )
 
 
 def _kills_of(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
@@ -76,17 +87,3 @@ def _unclear(outcome: Outcome) -> str:
     if first.code != 128 + fault.number:
         return f"exit status {first.code}"
     return "" if len(said) == 1 else f"{len(said)} lines"
-
-
-def _section(killed: Sequence[Outcome], asked: Sequence[Outcome]) -> Section:
-    return report(
-        "kills",
-        "Killed at each file operation, or asked to stop at some; then the same command once more",
-        {"killed": killed, "asked to stop": asked},
-        {
-            "not resumed": Outcome.not_resumed,
-            "different": Outcome.different,
-            "left over": Outcome.left_over,
-            "unclear": _unclear,
-        },
-    )

@@ -13,6 +13,7 @@ stopping: when to stop asking, in world W4: W1, where each comparison of the bes
   of the users tune the rules, the other half test them.
 """
 
+import dataclasses
 import itertools
 from typing import Any, NamedTuple
 
@@ -57,8 +58,6 @@ _COSTS = (0.02, 0.05, 0.1)
 _NUM_QUESTIONS = 20
 _THRESHOLDS = np.geomspace(0.5, 2.0, 61)  # times the cost
 _STOPPING_PARTICLES = 96
-# Of the learned rule: plain gradient ascent by Adam on three weights.
-_NUM_UPDATES, _LEARNING_RATE = 600, 0.05
 
 
 def regret(settings: Settings) -> Section:
@@ -188,7 +187,8 @@ def _rewards(catalogue: int, num_users: int, seed: int) -> dict[str, np.ndarray]
 
 def _oracle(simulator: Simulator, num_users: int, seed: int) -> np.ndarray:
     """The reward [T, U] of slates of the best three."""
-    simulator = worlds.with_users(simulator, is_taste_observed=True)
+    users = dataclasses.replace(simulator.users, is_taste_observed=True)
+    simulator = dataclasses.replace(simulator, users=users)
     policy = RecommendKnown(simulator)
     rollout = compiled(lambda seed: simulator.rollout(policy, num_users, _SLATE_TURNS, seed))
     return rollout(tf.constant([seed, 1])).transitions.reward.numpy()
@@ -218,7 +218,7 @@ def stopping(settings: Settings) -> Section:
     paths = Paths(found.recommended, found.information)
     tune, test = paths.of(slice(None, num_users // 2)), paths.of(slice(num_users // 2, None))
     figures: dict[str, float] = {}
-    rows = [("cost", "at once", "best fixed (n)", "EVOI rule (n)", "tuned (times cost)", "learned")]
+    rows = [("cost", "at once", "best fixed (n)", "EVOI rule (n)", "tuned (times cost)")]
     bars = {}
     for cost in _COSTS:
         numbers = range(_NUM_QUESTIONS + 1)
@@ -231,15 +231,11 @@ def stopping(settings: Settings) -> Section:
             "tuned": _rule(test, tuned * cost),
         }
         earned = {name: _earned(test, cost, stop) for name, stop in stops.items()}
-        earned["learned"] = _learned(tune, test, cost, 10 if settings.quick else _NUM_UPDATES)
         of_fixed, of_fixed_se = mean_and_error(earned["rule"] - earned["fixed"])
-        of_rule, of_rule_se = mean_and_error(earned["learned"] - earned["rule"])
         figures |= {
             f"stopping.threshold_over_cost.{cost}": float(tuned),
             f"stopping.rule_minus_best_fixed.{cost}": of_fixed,
             f"stopping.rule_minus_best_fixed_se.{cost}": of_fixed_se,
-            f"stopping.learned_minus_rule.{cost}": of_rule,
-            f"stopping.learned_minus_rule_se.{cost}": of_rule_se,
         }
         mean = {name: f"{each.mean():.3f}" for name, each in earned.items()}
         rows.append(
@@ -249,13 +245,11 @@ def stopping(settings: Settings) -> Section:
                 f"{mean['fixed']} ({fixed})",
                 f"{mean['rule']} ({stops['rule'].mean():.1f})",
                 f"{mean['tuned']} ({tuned:.2f})",
-                mean["learned"],
             )
         )
         bars |= {
             f"stopping.threshold_over_cost.{cost}": (0.8, 1.25),
             f"stopping.rule_minus_best_fixed.{cost}": (-0.01, np.inf),
-            f"stopping.learned_minus_rule.{cost}": (-0.03, 0.03),
         }
     title = f"Utility less costs, {num_users // 2} users to tune and as many to test (W4)"
     by_turn = paths.evoi.mean(axis=1).tolist()
@@ -290,30 +284,3 @@ def _tuned(paths: Paths, cost: float) -> float:
 def _earned(paths: Paths, cost: float, stop: np.ndarray) -> np.ndarray:
     """[U]: utility less costs."""
     return paths.utility[stop, np.arange(len(stop))] - cost * stop
-
-
-def _learned(tune: Paths, test: Paths, cost: float, num_updates: int) -> np.ndarray:
-    """[U]: the expectation of what a learned rule earns. It stops with the probability sigmoid(<w,
-    (1, log EVOI / cost, n)>), and what it earns is differentiated in w.
-    """
-
-    def expected(weights, paths):
-        turns = np.arange(_NUM_QUESTIONS + 1, dtype=np.float32)[:, np.newaxis]
-        gain = np.log(np.maximum(paths.evoi, 1e-6) / cost).astype(np.float32)
-        stops = tf.sigmoid(weights[0] + weights[1] * gain + weights[2] * turns / 10)
-        stops = tf.concat([stops[:-1], tf.ones_like(stops[-1:])], axis=0)
-        reached = tf.math.cumprod(1 - stops, axis=0, exclusive=True)
-        return tf.reduce_sum(reached * stops * (paths.utility - cost * turns), axis=0)
-
-    weights = tf.Variable([0.0, -1.0, 0.0])
-    optimizer = tf.keras.optimizers.Adam(_LEARNING_RATE)
-
-    @tf.function
-    def update():
-        with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(expected(weights, tune))
-        optimizer.apply_gradients([(tape.gradient(loss, weights), weights)])
-
-    for _ in range(num_updates):
-        update()
-    return expected(weights, test).numpy()

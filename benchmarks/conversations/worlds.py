@@ -1,6 +1,5 @@
 """Worlds of conversations in which policies are compared, and the loop that measures them."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -131,8 +130,3 @@ def course(
 def belief(simulator: Simulator, num_particles: int = 128) -> GaussianBelief:
     """The belief of all policies here."""
     return GaussianBelief(simulator.users, num_particles=num_particles)
-
-
-def with_users(simulator: Simulator, **changes) -> Simulator:
-    """The simulator with other values of fields of its users."""
-    return dataclasses.replace(simulator, users=dataclasses.replace(simulator.users, **changes))

@@ -33,8 +33,8 @@ _NUM_TAGGERS = {False: (300, 100, 1000), True: (300,)}
 # Users of one call: their particles are in memory at once.
 _BATCH = 250
 _SIZES = {
-    False: {"users": 4000, "timed": 1000, "checked": 20_000, "runs": 20},
-    True: {"users": 4, "timed": 60, "checked": 60, "runs": 1},
+    False: {"users": 4000, "timed": 1000, "runs": 20},
+    True: {"users": 4, "timed": 60, "runs": 1},
 }
 
 
@@ -48,11 +48,6 @@ def measure(settings: Settings) -> Section:
         )
         for num_ratings in (50, 200)
     }
-    check = processes.run_worker(
-        __name__,
-        {"num_users": size["checked"], "num_ratings": 50, "runs": 0},
-        one_core=True,
-    )
     talked = _critiques(size["users"], settings)
     gains = {name: utility - talked.before for name, utility in talked.after.items()}
     true, fitted = gains["true"], gains[_fitted(_NUM_TAGGERS[settings.quick][0])]
@@ -61,8 +56,6 @@ def measure(settings: Settings) -> Section:
         "soft_attributes.seconds_50": speeds[50]["seconds"],
         "soft_attributes.seconds_200": speeds[200]["seconds"],
         "soft_attributes.first_seconds": max(each["first_seconds"] for each in speeds.values()),
-        "soft_attributes.tagging_users": check["tagging_users"],
-        "soft_attributes.median_ratings": check["median_ratings"],
     }
     for name, gain in {
         "critique_gain": fitted,
@@ -75,8 +68,6 @@ def measure(settings: Settings) -> Section:
         "soft_attributes.seconds_50": (0.0, 0.08),
         "soft_attributes.seconds_200": (0.0, 0.15),
         "soft_attributes.first_seconds": (0.0, 1.0),
-        "soft_attributes.tagging_users": (0.12, 0.17),
-        "soft_attributes.median_ratings": (3, 6),
         "soft_attributes.critique_gain": (
             2 * figures["soft_attributes.critique_gain_se"],
             np.inf,
@@ -94,7 +85,6 @@ def measure(settings: Settings) -> Section:
     ]
     details = {
         "speeds": {str(name): each for name, each in speeds.items()},
-        "statistics": check,
         "gains": {name: mean_and_error(gain) for name, gain in gains.items()},
         "cosines": talked.cosines,
     }
@@ -215,10 +205,6 @@ def _talk(
     return before, {name: best(name)[1] for name in trackers}
 
 
-# Of one call.
-_MOST_USERS = 1000
-
-
 class Task(NamedTuple):
     """What one process measures."""
 
@@ -230,13 +216,12 @@ class Task(NamedTuple):
 def timed(task: Task) -> dict[str, float]:
     begun = time.process_time()
     simulator = ratings_and_tags(TaggingUsers(max_ratings=task.num_ratings))
-    num_users = min(task.num_users, _MOST_USERS)
 
     @compiled
     def draw(seed):
         state_seed, step_seed = random.split_seed(seed, 2)
-        state = simulator.reset(num_users, state_seed)
-        everything = tf.tile(tf.range(simulator.slate_size)[tf.newaxis], [num_users, 1])
+        state = simulator.reset(task.num_users, state_seed)
+        everything = tf.tile(tf.range(simulator.slate_size)[tf.newaxis], [task.num_users, 1])
         return simulator.step(state, everything, step_seed)[1].response
 
     draw(random.as_seed(0))
@@ -244,16 +229,5 @@ def timed(task: Task) -> dict[str, float]:
     begun = time.process_time()
     for run in range(task.runs):
         draw(random.as_seed(run))
-    seconds = (time.process_time() - begun) / max(task.runs, 1)
-    drawn = [draw(random.as_seed(run)) for run in range(-(-task.num_users // num_users))]
-    stars = np.concatenate([each.stars for each in drawn])
-    tags = np.concatenate([tf.reduce_any(each.tags > 0, axis=[1, 2]) for each in drawn])
-    given = stars[stars > 0]
-    return {
-        "seconds": seconds,
-        "first_seconds": first,
-        "tagging_users": float(tags.mean()),
-        "median_ratings": float(np.median((stars > 0).sum(axis=1))),
-        "lowest_stars": int(given.min()),
-        "highest_stars": int(given.max()),
-    }
+    seconds = (time.process_time() - begun) / task.runs
+    return {"seconds": seconds, "first_seconds": first}

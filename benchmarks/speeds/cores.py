@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import processes
-from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings
-from speeds.simulation_worker import sharded, simulation
+from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings, sharded, simulation
 
 import recsim_tf
 from recsim_tf.core import random

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import processes
 import tensorflow as tf
-from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings
-from speeds.simulation_worker import SHARD_USERS, simulation
+from speeds.common import NUM_CANDIDATES, SHARD_USERS, SLATE_SIZES, Section, Settings, simulation
 
 import recsim_tf
 from recsim_tf.core import random

@@ -4,8 +4,7 @@ import time
 from typing import Any, NamedTuple
 
 import processes
-from speeds.common import MODES, Section, Settings
-from speeds.simulation_worker import simulation
+from speeds.common import MODES, Section, Settings, simulation
 
 import recsim_tf
 from recsim_tf import registered

@@ -124,10 +124,6 @@ def timed(task: Task) -> dict[str, Any]:
         )
         for name, optimizer in optimizers.items()
     }
-    advantage = {
-        name: float(tf.reduce_mean(slate_advantage(*inputs, function(*inputs))))
-        for name, function in functions.items()
-    }
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(task.calls):
         for name, function in functions.items():
@@ -142,5 +138,4 @@ def timed(task: Task) -> dict[str, Any]:
         "max_rounds": int(taken.max()),
         **{f"{name}_cpu_seconds_per_call": median for name, median in medians.items()},
         "exact_vs_top_k": medians["exact"] / medians["top_k"],
-        **{f"{name}_mean_advantage": value for name, value in advantage.items()},
     }
