@@ -9,15 +9,13 @@ Without a section, both. docs/reliability.md tells what is promised. The exit st
 promise is broken.
 """
 
-import importlib
 import shlex
 from collections.abc import Sequence
 
 import commands
 from absl import app, flags
 from campaign.runner import unavailable
-from campaign.trials import Settings
-from sections import chosen, measure
+from sections import Settings, chosen, function, measure
 
 _FLAGS = flags.FLAGS
 # Each is a module of `campaign`, with `measure(settings)`. All of its figures must be 0, but that
@@ -29,8 +27,8 @@ def main(argv: Sequence[str]) -> int:
     names = chosen(argv, _SECTIONS)
     if why := unavailable():
         raise SystemExit(why)
-    sections = {name: importlib.import_module(f"campaign.{name}").measure for name in names}
-    result = measure(names, sections, Settings(_FLAGS.quick, _FLAGS.jobs))
+    sections = {name: function(f"campaign.{name}.measure") for name in names}
+    result = measure(names, sections, Settings(_FLAGS.quick, jobs=_FLAGS.jobs))
     broken = [
         f"{name} = {number}"
         for name, number in result["figures"].items()

@@ -13,9 +13,8 @@ conucb: conversational bandits in their synthetic world, see `conversations/band
 recovery: parameters of replies from logs of conversations, see `conversations/replies.py`.
 words: parameters of replies from words alone, see `conversations/replies.py`.
 speed: turns a CPU second on one core, see `conversations/speed.py`.
-iard: intents, words and acceptance in IARD, whose file is --path, see
-    `conversations/dialogues.py`.
-recurrent: a recurrent channel on the words of IARD, whose file is --path, in the same file.
+iard, recurrent: intents, words and acceptance in IARD, and a recurrent channel on its words. Its
+    file is --path, see `conversations/dialogues.py`.
 soft_attributes: relative judgements of SoftAttributes, whose file is --path, see
     `conversations/judgements.py`.
 

@@ -8,12 +8,10 @@ takes some minutes, "quickstart", what is learned on several replicas. Figures a
 nothing else should run; docs/scaling.md tells what they mean.
 """
 
-import os
-
 import commands
 import processes
 from absl import flags
-from sections import Settings, function, measure
+from sections import Settings, function, measure_here
 
 _FLAGS = flags.FLAGS
 # Each is a module of `scales`.
@@ -31,14 +29,10 @@ flags.DEFINE_integer(
 def main() -> None:
     settings = Settings(_FLAGS.quick, rounds=1 if _FLAGS.quick else _FLAGS.rounds)
     sections = {name: function(f"scales.{name}.measure") for name in _FLAGS.section}
-    load_before = os.getloadavg()[0]
-    found = measure(list(sections), sections, settings)
-    worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
-    machine = processes.machine(worker, load_before)
-    result = {"benchmark": "scaling", "quick": settings.quick, **found, "machine": machine}
+    result = measure_here("scaling", sections, settings)
     lines = [
-        processes.machine_line(machine),
-        *processes.load_lines(machine, settings.quick),
+        processes.machine_line(result["machine"]),
+        *processes.load_lines(result["machine"], settings.quick),
     ]
     command = ["python benchmarks/scaling.py", "--json=PATH", f"--rounds={settings.rounds}"]
     command += [f"--section={name}" for name in sections]

@@ -1,12 +1,14 @@
 """Reports that are made of sections."""
 
 import importlib
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import commands
 import numpy as np
+import processes
 from absl import app
 
 from recsim_tf.tables import text_table
@@ -27,6 +29,7 @@ class Settings(NamedTuple):
     seed: int = 0  # of everything that is drawn
     rounds: int = 1  # in which those that are compared take turns; figures are medians over them
     path: str | None = None  # of the data set that a section reads
+    jobs: int = 1  # processes at a time
 
 
 def section(
@@ -99,6 +102,20 @@ def measure(
         details[name] = found.details
         print("\n".join([*found.lines, ""]), flush=True)
     return {"sections": list(names), "figures": figures, "details": details}
+
+
+def measure_here(
+    benchmark: str, sections: Mapping[str, Callable[[Any], Section]], settings: Any
+) -> dict[str, Any]:
+    """The result of sections for the JSON file, with the machine."""
+    load_before = os.getloadavg()[0]
+    result = {
+        "benchmark": benchmark,
+        "quick": settings.quick,
+        **measure(list(sections), sections, settings),
+    }
+    worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
+    return {**result, "machine": processes.machine(worker, load_before)}
 
 
 def report(

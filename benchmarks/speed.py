@@ -10,15 +10,12 @@ docs/performance.md tells how to make interpreters, and what the figures mean.
 """
 
 import functools
-import os
 import platform
-from collections.abc import Sequence
-from typing import Any
 
 import commands
 import processes
 from absl import flags
-from sections import function, measure
+from sections import function, measure_here
 from speeds import plot
 from speeds.common import Settings
 
@@ -78,22 +75,6 @@ for _name in ("recsim_python", "recsim_ng_python", "jax_python"):
     flags.DEFINE_alias(_name.replace("_", "-"), _name)
 
 
-def report(sections: Sequence[str], settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """Measures sections; the result for the JSON file, its figures by name, and lines for a person,
-    which are printed as they come.
-    """
-    load_before = os.getloadavg()[0]
-    functions = {name: function(f"speeds.{name}.measure") for name in sections}
-    result = {
-        "benchmark": "speed",
-        "quick": settings.quick,
-        **measure(sections, functions, settings),
-    }
-    worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
-    result["machine"] = {**processes.machine(worker, load_before), "processor_name": _processor()}
-    return result, [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]
-
-
 def _bar_lines(figures: dict[str, float]) -> list[str]:
     rows = [("figure", "measured", "asked", "reached")]
     for name, bar in _BARS.items():
@@ -120,7 +101,10 @@ def main() -> None:
         _FLAGS.quick, rounds, _FLAGS.recsim_python, _FLAGS.recsim_ng_python, _FLAGS.jax_python
     )
     sections = list(dict.fromkeys(_FLAGS.section))
-    result, lines = report(sections, settings)
+    functions = {name: function(f"speeds.{name}.measure") for name in sections}
+    result = measure_here("speed", functions, settings)
+    result["machine"]["processor_name"] = _processor()
+    lines = [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]
     command = ["python benchmarks/speed.py", "--json=PATH"]
     command += (
         [f"--section={section}" for section in sections] if len(sections) < len(_SECTIONS) else []

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from campaign.commands_under_test import CommandUnderTest
 from campaign.runner import Fault
-from campaign.trials import Case, Outcome, Settings, Trials, opened, report
-from sections import Section
+from campaign.trials import Case, Outcome, Trials, opened, report
+from sections import Section, Settings
 
 _SIZES = 12
 # From one in so many operations on, the disk is full.

@@ -1,12 +1,12 @@
 """Commands that are killed at each of their file operations, or asked to stop, and run again."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from campaign.commands_under_test import CommandUnderTest
 from campaign.runner import Fault
-from campaign.trials import Case, Outcome, Settings, Trials, opened, report
-from sections import Section
+from campaign.trials import Case, Outcome, Trials, opened, report
+from sections import Section, Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # When a command gets signals, as parts of all of its operations.
@@ -29,7 +29,7 @@ def measure(settings: Settings) -> Section:
         kills = [case for command in under_test for case in _kills_of(trials, command)]
         asked = [case for command in under_test for case in _asked_of(trials, command)]
         if settings.quick:
-            kills, asked = _sample(kills, under_test), asked[2:3]
+            kills, asked = kills[len(kills) // 12 :: len(kills) // 6], asked[2:3]
         kinds = {
             "killed": trials.run_all(kills, "kills"),
             "asked to stop": trials.run_all(asked, "signals"),
@@ -62,15 +62,6 @@ def _asked_of(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
     for number in _SIGNALS:
         for part in _MOMENTS.get(command.name, ()):
             yield Case(command, Fault("signal", max(round(part * last), 1), number))
-
-
-def _sample(kills: Sequence[Case], under_test: Sequence[CommandUnderTest]) -> list[Case]:
-    """Four of the first command, and two of the second."""
-    chosen: list[Case] = []
-    for command, number in zip(under_test, (4, 2), strict=True):
-        own = [case for case in kills if case.command == command]
-        chosen += own[len(own) // (2 * number) :: max(len(own) // number, 1)][:number]
-    return chosen
 
 
 def _unclear(outcome: Outcome) -> str:

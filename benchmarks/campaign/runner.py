@@ -53,6 +53,10 @@ class Ending(NamedTuple):
     bytes: int  # written
     hits: int  # operations at which something happened
 
+    def said(self) -> str:
+        """The last line of the output."""
+        return "".join(self.output.strip().splitlines()[-1:])[-600:]
+
 
 def unavailable() -> str | None:
     """Why no faults can be injected here, in a line, or None."""

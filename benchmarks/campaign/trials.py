@@ -12,20 +12,13 @@ from typing import NamedTuple
 from campaign import outcomes
 from campaign.commands_under_test import CommandUnderTest, commands
 from campaign.runner import Ending, Fault, Runner
-from sections import Section
+from sections import Section, Settings
 from tqdm import tqdm
 
 from recsim_tf.tables import text_table
 
 # Random parts of names, and ids of processes.
 _RANDOM = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|(?<=tfevents).*|\.\d+(?=\.new)")
-
-
-class Settings(NamedTuple):
-    """How a section runs."""
-
-    quick: bool  # a sample of its cases
-    jobs: int  # processes at a time
 
 
 class Case(NamedTuple):
@@ -47,15 +40,15 @@ class Outcome(NamedTuple):
 
     def not_resumed(self) -> str:
         """Why the command fails for good, or ""."""
-        return f"exit status {self.last.code}: {_end(self.last)}" if self.last.code else ""
+        return f"exit status {self.last.code}: {self.last.said()}" if self.last.code else ""
 
     def different(self) -> str:
         """The files in which it ends well with other results, or ""."""
-        return "" if self.last.code else _names(self.difference.different)
+        return "" if self.last.code else ", ".join(self.difference.different)
 
     def left_over(self) -> str:
         """The files that it leaves too many, or ""."""
-        return "" if self.last.code else _names(self.difference.left_over)
+        return "" if self.last.code else ", ".join(self.difference.left_over)
 
     def __str__(self) -> str:
         fault = self.case.fault
@@ -184,12 +177,3 @@ def _place(fault: Fault, ending: Ending) -> str:
 def _without_random(text: str) -> str:
     """A text without the random parts of names."""
     return _RANDOM.sub("*", text)
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names)
-
-
-def _end(ending: Ending) -> str:
-    """The end of what a command wrote."""
-    return "".join(ending.output.strip().splitlines()[-1:])[-600:]

@@ -14,18 +14,15 @@ from training_runs import Row
 
 _SEEDS = 3
 _RULE = "conversation/ask.gin"
-
-
-def _policy(name: str) -> tuple[str, ...]:
-    """The bindings of a simulation under one policy."""
-    return (f"simulate.policies=(@{name},)",)
-
-
+_BEST = "conversation/recommend.gin"
 _ROWS = {
-    "recommend_only": ("best three", Row("conversation/recommend.gin", _policy("RecommendBest"))),
-    "set": ("best set of three", Row("conversation/recommend.gin", _policy("RecommendSet"))),
-    "evoi_rule": ("EVOI rule", Row(_RULE, _policy("AskWhileItPays"))),
-    "evoi_rule_tuned": ("EVOI rule, tuned cost", Row(_RULE, _policy("tuned/AskWhileItPays"))),
+    "recommend_only": ("best three", Row(_BEST, ("simulate.policies=(@RecommendBest,)",))),
+    "set": ("best set of three", Row(_BEST, ("simulate.policies=(@RecommendSet,)",))),
+    "evoi_rule": ("EVOI rule", Row(_RULE, ("simulate.policies=(@AskWhileItPays,)",))),
+    "evoi_rule_tuned": (
+        "EVOI rule, tuned cost",
+        Row(_RULE, ("simulate.policies=(@tuned/AskWhileItPays,)",)),
+    ),
     "dqn": ("DQN on the menu", Row("conversation/menu_dqn.gin")),
     "oracle": ("knows tastes", Row("conversation/oracle.gin")),
 }

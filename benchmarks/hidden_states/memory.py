@@ -86,16 +86,12 @@ def measure(settings: Settings) -> Section:
         "memory.slate_q_memory": (_UCB1, np.inf),
     }
     title = "EngagementBait-v0, time watched in 100 steps, and SlateQ in interest exploration"
-    rows = _rows(runs, slate_q)
-    return section(settings, title, rows, figures, bars, details={"runs": runs})
-
-
-def _rows(runs, slate_q) -> list[tuple[str, ...]]:
     rows = [("policy", "return", "CPU s")]
     for name, run in runs.items():
         rows.append((name, f"{run['time']:.2f} ± {run['time_se']:.2f}", f"{run['seconds']:.1f}"))
     shown = f"{slate_q['mean_return']:.1f} ± {slate_q['standard_error']:.1f}"
-    return [*rows, ("SlateQ with a memory", shown, "")]
+    rows.append(("SlateQ with a memory", shown, ""))
+    return section(settings, title, rows, figures, bars, details={"runs": runs})
 
 
 class Task(NamedTuple):

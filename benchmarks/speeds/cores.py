@@ -77,17 +77,9 @@ def measure(settings: Settings) -> Section:
         two = rates.get((name, False))
         cells = ("", "") if two is None else (f"{two / 1e6:.2f}", f"{two / one:.2f}")
         rows.append((what, f"{one / 1e6:.2f}", *cells))
-    lines = [
-        "Millions of user-steps per second of wall time",
-        *text_table(rows).splitlines(),
-        f"In shards 1,048,576 users have {figures['large_vs_best']:.2f} of the rate of the best"
-        " batch size.",
-    ]
-    if quick:
-        lines.pop()
-    return Section(
-        figures, {"rates": {"/".join(map(str, key)): each for key, each in found.items()}}, lines
-    )
+    lines = ["Millions of user-steps per second of wall time", *text_table(rows).splitlines()]
+    details = {"rates": {"/".join(map(str, key)): each for key, each in found.items()}}
+    return Section(figures, details, lines)
 
 
 _ENVIRONMENT = "InterestEvolution-v1"
