@@ -27,7 +27,7 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 # The figures of a section begin with its name.
-_SECTIONS = {
+SECTIONS = {
     "regret": "conversations.asking.regret",
     "slates": "conversations.asking.slates",
     "stopping": "conversations.asking.stopping",
@@ -37,16 +37,17 @@ _SECTIONS = {
     "conucb": "conversations.bandits.measure",
     "speed": "conversations.speed.measure",
     "words": "conversations.replies.words",
-}
-_OF_DATA = {
     "iard": "conversations.dialogues.intents",
     "recurrent": "conversations.dialogues.recurrent",
     "soft_attributes": "conversations.judgements.measure",
 }
+_OF_DATA = ("iard", "recurrent", "soft_attributes")
 
 
 def main(argv: list[str]) -> None:
-    names = sections.chosen(argv, [*_SECTIONS, *_OF_DATA], list(_SECTIONS))
+    names = sections.chosen(
+        argv, list(SECTIONS), [name for name in SECTIONS if name not in _OF_DATA]
+    )
     of_data = [name for name in names if name in _OF_DATA]
     if of_data and not (_FLAGS.path or _FLAGS.quick):
         raise app.UsageError(f"{of_data[0]} needs --path, the file of its data set")
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> None:
         sections.function("conversations.asking.draw")(details["regret"], path)
 
     settings = sections.Settings(_FLAGS.quick, _FLAGS.seed, path=_FLAGS.path)
-    sections.report("mixed_mode", names, {**_SECTIONS, **_OF_DATA}, settings, plot)
+    sections.report("mixed_mode", names, SECTIONS, settings, plot)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def measure(settings: Settings) -> Section:
         times = (f"{time:.1f}" for time in (step, draws, block, kinds, own))
         rows.append((f"{users:,}", *times, f"{step / draws:.2f}", f"{step / own:.2f}"))
     title = (
-        "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA, one"
-        " core"
+        "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA,"
+        " one core"
     )
     return Section(figures, details, [title, *text_table(rows, left=()).splitlines()])
 

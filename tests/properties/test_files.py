@@ -61,9 +61,7 @@ def test_a_damaged_checkpoint_is_refused_or_the_one_before_it_is_restored(folder
     file.write_bytes(data.draw(bytes_of(file.read_bytes())))
     restored, said = _checkpoint(0), io.StringIO()
     with contextlib.redirect_stderr(said):
-        number = read_or_refused(
-            lambda: checkpoints.restore_newest(bad, "run", restored), str(bad)
-        )
+        number = read_or_refused(lambda: checkpoints.restore_newest(bad, "run", restored), str(bad))
     if number is not None:
         assert number in saved
         assert restored.one.numpy() == number
@@ -264,9 +262,7 @@ def test_a_damaged_file_of_a_sweep_is_refused_or_names_the_trial(sweep, data):
     whole = file.read_bytes()
     try:
         file.write_bytes(data.draw(file_of(whole)))
-        found = read_or_refused(
-            lambda: read_results(SweepDirectory(str(root), trials)), file.name
-        )
+        found = read_or_refused(lambda: read_results(SweepDirectory(str(root), trials)), file.name)
     finally:
         file.write_bytes(whole)
     for trial in found.trials if found else ():
@@ -336,7 +332,9 @@ def _read_table(folder, name):
         return from_table(folder / name, columns={role: role for role in ROLES})
     if name == "u.inter":
         return read_movielens(folder / name, num_movies=50)
-    return read_movies(folder / name, num_movies=50) if name == "u.item" else read_open_bandit(folder)
+    return (
+        read_movies(folder / name, num_movies=50) if name == "u.item" else read_open_bandit(folder)
+    )
 
 
 @pytest.fixture(scope="module")
