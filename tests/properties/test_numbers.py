@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 import math
 import re
 
@@ -14,18 +15,12 @@ from hypothesis import strategies as st
 import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core.parameters import Model
-from recsim_tf.environments import (
-    conversation,
-    drifting_taste,
-    ecosystem,
-    interest_evolution,
-    page_clicks,
-    soft_attributes,
-)
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.policies import random_policy
 from tests.properties.damage import one_line
 
-SIZES = {"slate_size": 2, "num_candidates": 4, "max_steps": 5}
+# A few users are a small world.
+SIZES = {"slate_size": 2, "num_candidates": 4, "max_steps": 5, "users_per_world": None}
 NUM_STEPS = 3
 NAN, INF = math.nan, math.inf
 NUMBERS = (NAN, INF, -INF, 1e39, 1e38, -1e38, 1e30, 1e-42, -1e-42, -1.0, 0.0)
@@ -34,70 +29,21 @@ COUNTS = (NAN, INF, 10**11, 2**70, -1, 0, 2.5, True, None, "2")
 METHOD = re.compile(r"^(\w+\.\w+|reward_fn|the state\S*)(:| must| and| of) ")
 
 
-def _concrete(kind):
+def _subclasses(kind):
     for sub in kind.__subclasses__():
-        if not getattr(sub, "__abstractmethods__", None):
-            yield sub
-        yield from _concrete(sub)
+        yield from (sub, *_subclasses(sub))
 
 
-def _made(name, **models):
-    # A few users are a small world.
-    return recsim_tf.make(name, **SIZES, users_per_world=None, **models)
-
-
-def _with_choice_model(kind):
-    users = interest_evolution.InterestEvolutionUsers(choice_model=kind())
-    return recsim_tf.interest_evolution(users, **SIZES)
-
-
-# Every model that is registered, and every choice model; with a value for what may be None.
-SIMULATORS = {name: functools.partial(_made, name) for name in recsim_tf.registered()}
-SIMULATORS |= {
-    kind.__name__: functools.partial(_with_choice_model, kind)
-    for kind in _concrete(choice.ChoiceModel)
+# Every model that is registered, and every choice model.
+SIMULATORS = {
+    name: functools.partial(recsim_tf.make, name, **SIZES) for name in recsim_tf.registered()
 }
 SIMULATORS |= {
-    "InterestEvolution-v1, hazard": lambda: recsim_tf.interest_evolution(
-        interest_evolution.InterestEvolutionUsers(
-            10, departure_temperature=1.0, user_quality_factor=0.1
-        ),
-        interest_evolution.UtilityVideos(10, topic_quality_means=[0.1] * 10),
-        **SIZES,
-    ),
-    "InterestEvolution-v1, shared": lambda: recsim_tf.interest_evolution(
-        documents=recsim_tf.SharedCandidates(interest_evolution.PlainVideos()), **SIZES
-    ),
-    "Ecosystem-v0, leaving": lambda: _made(
-        "Ecosystem-v0",
-        documents=ecosystem.Providers(ecosystem.provider_layout(0), leaving_hazard=0.1),
-    ),
-    "DriftingTaste-v0, popularity": lambda: recsim_tf.drifting_taste(
-        drifting_taste.DriftingTasteUsers(2, choice_model=choice.MultinomialLogit(0.0)),
-        drifting_taste.Catalogue(6, 2, pull=np.eye(6, 2), popularity=[1.0] * 6),
-        **SIZES,
-    ),
-    "Conversation-v0, senses": lambda: recsim_tf.conversation(
-        conversation.ConversationUsers(
-            3, num_attributes=2, num_senses=2, sense_probs=(0.4, 0.6), act_effects=np.zeros([7, 9])
-        ),
-        conversation.Items(6, 3, bias=[0.1] * 6),
-        **SIZES,
-    ),
-    "ratings and tags": lambda: soft_attributes.ratings_and_tags(
-        soft_attributes.TaggingUsers(6, 4, 2, 2, topics=np.ones([2, 4]), max_ratings=2), **SIZES
-    ),
-    "PageClicks-v0, categories": lambda: recsim_tf.page_clicks(
-        page_clicks.PageClickUsers(position_effect=[0.0, 0.1]),
-        page_clicks.PageItems(
-            5,
-            categories=np.arange(10).reshape(5, 2) % 3,
-            category_effect=np.zeros([2, 3]),
-            numeric=np.linspace(-1, 1, 5),
-            affinity_probs=(0.5, 0.3, 0.2),
-        ),
-        **SIZES,
-    ),
+    kind.__name__: lambda kind=kind: recsim_tf.interest_evolution(
+        InterestEvolutionUsers(choice_model=kind()), **SIZES
+    )
+    for kind in _subclasses(choice.ChoiceModel)
+    if not inspect.isabstract(kind)
 }
 simulator_of = functools.cache(lambda name: SIMULATORS[name]())
 
@@ -127,16 +73,12 @@ def _with(model, path, value):
     return dataclasses.replace(model, **{first: inner})
 
 
-def _simulated(simulator):
+def _is_finite(simulator):
+    """Whether rewards and states of a short simulation are finite."""
     num_users = simulator.num_users or 2
     trajectory = simulator.rollout(random_policy(simulator), num_users, NUM_STEPS, seed=0)
-    return trajectory.transitions.reward, simulator.replay(trajectory)
-
-
-def _is_finite(nest):
-    return all(
-        np.isfinite(leaf.numpy()).all() for leaf in tf.nest.flatten(nest) if leaf.dtype.is_floating
-    )
+    found = tf.nest.flatten((trajectory.transitions.reward, simulator.replay(trajectory)))
+    return all(np.isfinite(leaf).all() for leaf in found if leaf.dtype.is_floating)
 
 
 def _refused(error, *names):
@@ -161,7 +103,7 @@ def test_an_extreme_number_is_refused_by_name_or_does_no_harm(name, data):
         return
     assert not np.isnan(np.asarray(0.0 if changed is None else changed, np.float64)).any()
     try:
-        is_finite = _is_finite(_simulated(simulator))
+        is_finite = _is_finite(simulator)
     except (ValueError, tf.errors.OpError):
         is_finite = False
     # What shows in simulations only is found by the check, which every command runs.
