@@ -9,7 +9,7 @@ stopping: when to stop asking.
 anchors: questions about attributes with and without an anchor. These four are in
     `conversations/asking.py`.
 learning: agents that learn when to ask, see `conversations/learning.py`.
-conucb: conversational bandits in their synthetic world, see `conversations/bandits.py`.
+conucb: conversational bandits in their synthetic world, see `conversations/conucb.py`.
 recovery: parameters of replies from logs of conversations, see `conversations/replies.py`.
 words: parameters of replies from words alone, see `conversations/replies.py`.
 speed: turns a CPU second on one core, see `conversations/speed.py`.
@@ -34,7 +34,7 @@ SECTIONS = {
     "anchors": "conversations.asking.anchors",
     "learning": "conversations.learning.measure",
     "recovery": "conversations.replies.recovery",
-    "conucb": "conversations.bandits.measure",
+    "conucb": "conversations.conucb.measure",
     "speed": "conversations.speed.measure",
     "words": "conversations.replies.words",
     "iard": "conversations.dialogues.intents",

@@ -240,18 +240,11 @@ ssize_t writev(int file, const struct iovec *parts, int number) {
   return written;
 }
 
-/* The worse of two fates: an operation on two paths is counted once, by where it ends. */
-static Fate between(const char *kind, int from_folder, const char *from, int folder,
-                    const char *to) {
-  char full[PATH_MAX * 2];
-  return below(folder, to, full) ? at_path(kind, folder, to) : at_path(kind, from_folder, from);
-}
-
 int rename(const char *from, const char *to) {
-  return UNLESS(between("rename", AT_FDCWD, from, AT_FDCWD, to), rename, from, to);
-}
-int renameat(int a, const char *from, int b, const char *to) {
-  return UNLESS(between("rename", a, from, b, to), renameat, a, from, b, to);
+  /* Counted once, by where it ends. */
+  char full[PATH_MAX * 2];
+  const char *counted = below(AT_FDCWD, to, full) ? to : from;
+  return UNLESS(at_path("rename", AT_FDCWD, counted), rename, from, to);
 }
 int unlink(const char *path) {
   return UNLESS(at_path("unlink", AT_FDCWD, path), unlink, path);

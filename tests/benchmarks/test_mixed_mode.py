@@ -58,7 +58,7 @@ def test_a_quick_section_gives_its_figures(section):
     assert np.isfinite([figures[name] for name in others]).all()
 
 
-def test_a_quick_run_gives_the_regret_of_every_bandit_and_the_bars(tmp_path):
+def test_a_quick_run_of_conucb_gives_the_regret_of_every_policy_and_the_bars(tmp_path):
     content, printed = quick_run(tmp_path, "mixed_mode.py", "conucb")
     figures = content["figures"]
     for policy in ("random", "linucb", "conucb", "conlinucb"):

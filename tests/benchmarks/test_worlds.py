@@ -24,7 +24,7 @@ def _check(section, figures):
 
 
 @pytest.mark.parametrize("section", ["ecosystem", "returns"])
-def test_a_quick_section_gives_its_figures_and_its_plot(tmp_path, section):
+def test_a_quick_run_of_a_section_gives_its_figures_and_its_plot(tmp_path, section):
     plot = tmp_path / "plot.png"
     figures, details = quick_section(f"shared_worlds.{section}.measure")
     _check(section, figures)
