@@ -36,6 +36,16 @@ from recsim_tf.tables import text_table
 
 _ACTS = np.array([Act.ENDORSE, Act.RECOMMEND, Act.ASK, Act.RESPOND], np.int32)
 _NUM_DIALOGUES, _NUM_REPLIES = 40, 8
+_NUM_GENRES = len(GENRES)
+_MAX_LENGTH, _MIN_USES = 30, 3
+_NUM_PHASES = 6
+_PRIOR = tfd.Normal(np.float32(0), np.float32(1))
+_IARD_SIZES = {False: {"splits": 5, "resamples": 40}, True: {"splits": 1, "resamples": 2}}
+_RECURRENT_SIZES = {
+    False: {"length": 30, "units": 48, "passes": 60, "splits": 1},
+    True: {"length": 4, "units": 2, "passes": 1, "splits": 1},
+}
+_SMOOTHING = 0.5
 
 
 def dialogues(settings: Settings) -> AnnotatedDialogues:
@@ -57,13 +67,6 @@ def dialogues(settings: Settings) -> AnnotatedDialogues:
         np.eye(len(INTENTS), dtype=bool)[intent],
         np.array([f"well {names[number]} it is" for number in intent], object),
     )
-
-
-_NUM_GENRES = len(GENRES)
-_MAX_LENGTH, _MIN_USES = 30, 3
-_NUM_PHASES = 6
-_PRIOR = tfd.Normal(np.float32(0), np.float32(1))
-_IARD_SIZES = {False: {"splits": 5, "resamples": 40}, True: {"splits": 1, "resamples": 2}}
 
 
 def intents(settings: Settings) -> Section:
@@ -248,13 +251,6 @@ def _observed_ratio(data: AnnotatedDialogues) -> float:
         for act in (Act.ENDORSE, Act.RECOMMEND)
     ]
     return float(rates[0] / rates[1])
-
-
-_RECURRENT_SIZES = {
-    False: {"length": 30, "units": 48, "passes": 60, "splits": 1},
-    True: {"length": 4, "units": 2, "passes": 1, "splits": 1},
-}
-_SMOOTHING = 0.5
 
 
 def recurrent(settings: Settings) -> Section:

@@ -46,6 +46,10 @@ _RECOVERY_SIZES = {
     False: {"sessions": 5000, "logs": 20, "latent": 3000, "draws": 250},
     True: {"sessions": 50, "logs": 1, "latent": 20, "draws": 20},
 }
+_NAMES = ("funny", "dark", "slow", "long", "old")
+_SLIP = 0.05
+_WORDS_SESSIONS = {False: 5000, True: 30}
+_UTTERANCES = {False: 100_000, True: 100}
 
 
 def recovery(settings: Settings) -> Section:
@@ -157,12 +161,6 @@ def _fit_latent(simulator: Simulator, size, settings: Settings) -> FitResult:
         jit_compile=not settings.quick,
         progress=False,
     )
-
-
-_NAMES = ("funny", "dark", "slow", "long", "old")
-_SLIP = 0.05
-_WORDS_SESSIONS = {False: 5000, True: 30}
-_UTTERANCES = {False: 100_000, True: 100}
 
 
 def words(settings: Settings) -> Section:

@@ -22,6 +22,7 @@ _SIZES = {
     True: {"values": 2, "users": 4, "max_steps": 5},
 }
 _MODES = {"graph": "graph mode", "xla": "XLA"}
+_PARAMETER = "users.choice_model.no_click_mass"
 
 
 def measure(settings: Settings) -> Section:
@@ -74,9 +75,6 @@ def measure(settings: Settings) -> Section:
     return section(
         settings, title, rows, figures, {"comparison_vs_runs": (3, np.inf)}, notes, details
     )
-
-
-_PARAMETER = "users.choice_model.no_click_mass"
 
 
 class Task(NamedTuple):

@@ -22,6 +22,7 @@ _SIZES = {
     False: {"users": 2048, "batch_size": 150, "num_steps": 100, "iterations": 10, "seconds": 10.0},
     True: {"users": 16, "batch_size": 4, "num_steps": 2, "iterations": 1, "seconds": 0.01},
 }
+_QUICK_ROWS = ("one_core", "multi_worker")
 
 
 class _Row(NamedTuple):
@@ -54,7 +55,6 @@ _ROWS = {
         "two runs that are not connected, a core each", "default", 1, processes=2, scale=2
     ),
 }
-_QUICK_ROWS = ("one_core", "multi_worker")
 
 
 def measure(settings: Settings) -> Section:

@@ -35,6 +35,8 @@ _TIMING = {
     False: {"user_steps": 2**21, "min_steps": 128, "max_steps": 4096, "cpu_seconds": 2.0},
     True: {"user_steps": 64, "min_steps": 2, "max_steps": 4, "cpu_seconds": 0.01},
 }
+# So many users fit into a core's cache.
+SHARD_USERS = 2048
 
 
 class Settings(NamedTuple):
@@ -75,10 +77,6 @@ def simulate(
         **_TIMING[settings.quick],
     }
     return processes.run_worker(__name__, {**usual, **task}, one_core)
-
-
-# So many users fit into a core's cache.
-SHARD_USERS = 2048
 
 
 class Task(NamedTuple):

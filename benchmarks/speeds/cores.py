@@ -27,6 +27,10 @@ _MANY_SHARDS = {False: 512, True: 3}  # 1,048,576 users
 _LARGE_SHARD = {False: 16384, True: 8}
 _EVALUATION = {False: (5000, 10), True: (20, 2)}
 _SESSIONS = {False: 12_000, True: 20}
+_ENVIRONMENT = "InterestEvolution-v1"
+_NUM_STEPS = {False: 100, True: 3}
+_NUM_CALLS = {False: 5, True: 1}
+_MAX_STEPS = {False: 2000, True: 3}
 
 
 def measure(settings: Settings) -> Section:
@@ -80,12 +84,6 @@ def measure(settings: Settings) -> Section:
     lines = ["Millions of user-steps per second of wall time", *text_table(rows).splitlines()]
     details = {"rates": {"/".join(map(str, key)): each for key, each in found.items()}}
     return Section(figures, details, lines)
-
-
-_ENVIRONMENT = "InterestEvolution-v1"
-_NUM_STEPS = {False: 100, True: 3}
-_NUM_CALLS = {False: 5, True: 1}
-_MAX_STEPS = {False: 2000, True: 3}
 
 
 class Task(NamedTuple):

@@ -12,6 +12,7 @@ from recsim_tf.core import random
 from recsim_tf.tables import text_table
 
 _USERS = {False: 32, True: 4}
+_NUM_STEPS = 2
 
 
 def measure(settings: Settings) -> Section:
@@ -44,9 +45,6 @@ def measure(settings: Settings) -> Section:
         f" of {settings.rounds} processes: to trace it, and to compile and run it"
     )
     return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])
-
-
-_NUM_STEPS = 2
 
 
 class Task(NamedTuple):

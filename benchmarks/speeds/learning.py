@@ -18,6 +18,13 @@ from recsim_tf.tables import text_table
 
 _RETURN = 270.0
 _MAX_ITERATIONS = {False: 1000, True: 50}
+_WARM_UP, _EVERY = 120, 50
+_QUICK = (
+    "experiment.num_users = 8",
+    "experiment.batch_size = 2",
+    "experiment.replay_length = 5",
+    "SlateQTargets.num_steps = 3",
+)
 
 
 def measure(settings: Settings) -> Section:
@@ -58,15 +65,6 @@ def measure(settings: Settings) -> Section:
         figures["seconds_to_270"] = figures["seconds_to_270/all cores"]
     title = f"The quickstart's training to a return of {_RETURN:g}, wall time"
     return Section(figures, details, [title, *text_table(rows).splitlines()])
-
-
-_WARM_UP, _EVERY = 120, 50
-_QUICK = (
-    "experiment.num_users = 8",
-    "experiment.batch_size = 2",
-    "experiment.replay_length = 5",
-    "SlateQTargets.num_steps = 3",
-)
 
 
 class Task(NamedTuple):

@@ -18,6 +18,9 @@ _SIZES = {
     True: {"users": 2, "num_candidates": 20, "slate_size": 3, "calls": 1},
 }
 _DOCUMENTS = ("one_hot", "dense")
+_NUM_TOPICS = 20
+# RecSim 0.2.4: scores from -1, and a no-click mass of 1 that is shifted with them.
+_MIN_SCORE, _NO_CLICK_WEIGHT = -1.0, 2.0
 
 
 def measure(settings: Settings) -> Section:
@@ -49,11 +52,6 @@ def measure(settings: Settings) -> Section:
         f" {sizes['num_candidates']:,}, {sizes['users']:,} users, one core"
     )
     return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])
-
-
-_NUM_TOPICS = 20
-# RecSim 0.2.4: scores from -1, and a no-click mass of 1 that is shifted with them.
-_MIN_SCORE, _NO_CLICK_WEIGHT = -1.0, 2.0
 
 
 class Task(NamedTuple):

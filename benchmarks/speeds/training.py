@@ -26,15 +26,6 @@ from recsim_tf.agents.tabular_q import create_tabular_q
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.tables import text_table
 
-
-class _Row(NamedTuple):
-    agent: str
-    environment: str
-    hidden_units: tuple[int, ...] = ()
-    num_steps: int = 1
-    bindings: tuple[str, ...] = ()
-
-
 _QUICKSTART = (
     "SlateQTargets.target = 'differential'",
     "SlateQTargets.td_lambda = 0.99",
@@ -42,12 +33,6 @@ _QUICKSTART = (
     "SlateQAgent.average_tau = 0.01",
     "SlateQNetwork.items_see_user = False",
 )
-_ROWS = {
-    "slate_q": _Row("slate_q", "InterestEvolution-v1", (256, 32), 100, _QUICKSTART),
-    "slate_q_one_step": _Row("slate_q", "InterestEvolution-v1", (256, 32)),
-    "tabular_q": _Row("tabular_q", "InterestExploration-v1"),
-    "full_slate_q": _Row("full_slate_q", "InterestEvolution-v1", (256, 32)),
-}
 _ENGINES = {"graph mode": False, "XLA": True}
 _SLATES = {"slate_size": 2, "num_candidates": NUM_CANDIDATES}
 _REPLAYED = 8
@@ -58,6 +43,22 @@ _SIZES = {
 _RECSIM_SIZES = {
     False: {"seconds": 10, "min_replay_history": 500},
     True: {"seconds": 0.1, "min_replay_history": 50},
+}
+
+
+class _Row(NamedTuple):
+    agent: str
+    environment: str
+    hidden_units: tuple[int, ...] = ()
+    num_steps: int = 1
+    bindings: tuple[str, ...] = ()
+
+
+_ROWS = {
+    "slate_q": _Row("slate_q", "InterestEvolution-v1", (256, 32), 100, _QUICKSTART),
+    "slate_q_one_step": _Row("slate_q", "InterestEvolution-v1", (256, 32)),
+    "tabular_q": _Row("tabular_q", "InterestExploration-v1"),
+    "full_slate_q": _Row("full_slate_q", "InterestEvolution-v1", (256, 32)),
 }
 
 
