@@ -1,9 +1,12 @@
 """Quick runs of benchmarks."""
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import processes
 import sections
 
 from tests.processes import run_python
@@ -23,6 +26,17 @@ def quick_section(name: str, settings: Any = None) -> tuple[dict[str, float], di
     """Figures and details of a section of `benchmarks`, MODULE.FUNCTION, by a quick run in this
     process. It misses no bar.
     """
-    found = sections.function(name)(settings or sections.Settings(quick=True))
+    with in_this_process():
+        found = sections.function(name)(settings or sections.Settings(quick=True))
     assert not any(line.endswith("  not reached") for line in found.lines)
     return found.figures, found.details
+
+
+def in_this_process() -> Any:
+    """Inside, what processes of their own would measure is measured in this one."""
+
+    def run_worker(module, task, one_core):
+        worker = importlib.import_module(module)
+        return worker.timed(worker.Task(**task))
+
+    return mock.patch.object(processes, "run_worker", run_worker)

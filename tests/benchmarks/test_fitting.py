@@ -1,7 +1,7 @@
 import pytest
 from fits import likelihood_speed, recovery
 
-from tests.benchmarks.runs import quick_run
+from tests.benchmarks.runs import in_this_process, quick_run
 from tests.processes import run_python
 
 
@@ -21,7 +21,8 @@ def test_a_quick_recovery_without_directions_prints_the_interest_step():
 
 
 def test_a_quick_run_times_the_likelihood():
-    result = likelihood_speed.speed(seed=0, quick=True)
+    with in_this_process():
+        result = likelihood_speed.speed(seed=0, quick=True)
     assert result["figures"]["sessions_per_second"] > 0
     assert result["figures"]["memory_of_longer_log"] > 0
     assert "sessions/s" in likelihood_speed.speed_table(result)

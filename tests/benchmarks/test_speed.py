@@ -6,7 +6,7 @@ from speeds import common, training
 
 import recsim_tf
 from recsim_tf.core import random
-from tests.benchmarks.runs import quick_run, quick_section
+from tests.benchmarks.runs import in_this_process, quick_run, quick_section
 
 SETTINGS = common.Settings(quick=True, rounds=1, recsim=None, recsim_ng=None, jax=None)
 
@@ -43,7 +43,8 @@ def test_a_training_that_does_not_get_there_has_no_time():
 
 
 def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word():
-    found = training.measure(SETTINGS._replace(recsim=sys.executable))
+    with in_this_process():
+        found = training.measure(SETTINGS._replace(recsim=sys.executable))
     assert found.figures["slate_q/env_steps_per_cpu_second"] > 0
     assert "slateq_vs_recsim" not in found.figures
     assert any("RecSim: skipped, that interpreter cannot import it" in line for line in found.lines)
