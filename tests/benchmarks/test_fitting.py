@@ -1,8 +1,9 @@
+import re
+
 import pytest
-from fits import likelihood_speed, recovery
+from fits import likelihood_speed, movielens, open_bandit, recovery
 
 from tests.benchmarks.runs import in_this_process, quick_run
-from tests.processes import run_python
 
 
 def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
@@ -28,11 +29,10 @@ def test_a_quick_run_times_the_likelihood():
     assert "sessions/s" in likelihood_speed.speed_table(result)
 
 
-@pytest.mark.parametrize(("study", "folder"), [("movielens", "ml-100k"), ("open_bandit", "obd")])
+@pytest.mark.parametrize(
+    ("study", "folder"), [(movielens.movielens, "ml-100k"), (open_bandit.open_bandit, "obd")]
+)
 def test_a_missing_data_set_is_one_line_that_tells_how_to_get_it(tmp_path, study, folder):
-    process = run_python("benchmarks/fitting.py", study, f"--data_dir={tmp_path}")
-    assert process.returncode == 1
-    assert (
-        process.stderr.strip().splitlines()[-1]
-        == f"data_dir has no folder {folder}, got {tmp_path}: run `make data` first"
-    )
+    message = f"data_dir has no folder {folder}, got {tmp_path}: run `make data` first"
+    with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
+        study(str(tmp_path), seed=0, quick=True)
