@@ -85,7 +85,7 @@ sweep.num_processes = 1
 """,
 }
 # Of the operations of a sweep's trials, which are those of `train`, one in so many is tried.
-_ONE_IN = 12
+_ONE_IN = 20
 
 
 class CommandUnderTest(NamedTuple):
