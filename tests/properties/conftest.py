@@ -12,6 +12,6 @@ _COMMON = {
     "phases": [Phase.generate],
 }
 settings.register_profile("test", max_examples=8, **_COMMON)
-settings.register_profile("smoke", max_examples=100, **_COMMON)
+settings.register_profile("smoke", max_examples=30, **_COMMON)
 if settings.get_current_profile_name() != "smoke":
     settings.load_profile("test")
