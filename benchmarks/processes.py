@@ -43,7 +43,7 @@ def run_worker(module: str, task: dict[str, Any], one_core: bool) -> dict[str, A
     """What a module measures of a task in a process of `worker.py`.
 
     Args:
-      module: such as "speeds.draws_worker".
+      module: such as "speeds.draws".
       task: fields of the module's `Task`.
       one_core: whether the process is pinned to one core and TensorFlow has one thread.
     """
@@ -63,7 +63,7 @@ def run_workers(
     """What a module measures in processes of `worker.py` that run at the same time.
 
     Args:
-      module: such as "scales.replicas_worker".
+      module: such as "scales.replicas".
       tasks: one for each process.
       cores: those of each process, numbered from 0 among the cores that this process has.
       environments: variables of each, beside those of this process.

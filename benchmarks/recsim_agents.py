@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import commands
 import training_runs
 from absl import flags
+from sections import mean_and_error
 
 from recsim_tf import plots
 from recsim_tf.tables import text_table
@@ -35,6 +36,7 @@ class Table(NamedTuple):
     above: tuple[tuple[str, str], ...]  # pairs of configs, the first expected above the second
 
 
+_FIGURES = ("mean_return", "standard_error")
 _IE, _LTS = "interest_exploration", "long_term_satisfaction"
 TABLES = {
     _IE: Table(
@@ -74,19 +76,13 @@ def figures(returns: dict[str, dict[str, list[float]]]) -> dict[str, float]:
     result = {}
     for table, rows in returns.items():
         for config, values in rows.items():
-            mean, error = training_runs.mean_and_error(values)
-            result[f"{table}/{config}/mean_return"], result[f"{table}/{config}/standard_error"] = (
-                mean,
-                error,
-            )
+            for what, value in zip(_FIGURES, mean_and_error(values), strict=True):
+                result[f"{table}/{config}/{what}"] = value
         for better, worse in TABLES[table].above:
-            figures_of = [
-                {
-                    what: result[f"{table}/{config}/{what}"]
-                    for what in ("mean_return", "standard_error")
-                }
+            figures_of = (
+                {what: result[f"{table}/{config}/{what}"] for what in _FIGURES}
                 for config in (better, worse)
-            ]
+            )
             result[f"{table}/{better} - {worse}/standard_errors"] = (
                 training_runs.standard_errors_between(*figures_of)
             )
@@ -100,9 +96,7 @@ def report(result: dict[str, Any]) -> str:
         table, found = TABLES[name], result["figures"]
         rows = [("policy", "return", "s.e.", "by seed")]
         for config in sorted(returns, key=lambda config: found[f"{name}/{config}/mean_return"]):
-            mean, error = (
-                found[f"{name}/{config}/{what}"] for what in ("mean_return", "standard_error")
-            )
+            mean, error = (found[f"{name}/{config}/{what}"] for what in _FIGURES)
             by_seed = "  ".join(f"{value:.1f}" for value in returns[config])
             rows.append((table.rows[config], f"{mean:.2f}", f"{error:.2f}", by_seed))
         lines += [table.title, text_table(rows)]

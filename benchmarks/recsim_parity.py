@@ -6,10 +6,7 @@ RecSim's means are of 1,000 episodes (interest evolution), 2,000 (interest explo
 (long-term satisfaction) of its own.
 """
 
-import os
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import commands
 import recsim_reference

@@ -8,26 +8,18 @@ takes some minutes, "quickstart", what is learned on several replicas. Figures a
 nothing else should run; docs/scaling.md tells what they mean.
 """
 
-import os
-
 import commands
 import processes
 from absl import flags
-from scales import comparison, quickstart, replicas
-from scales.common import Settings
-from sections import measure
+from sections import Settings, function, measure_here
 
 _FLAGS = flags.FLAGS
-_SECTIONS = {
-    "replicas": replicas.measure,
-    "comparison": comparison.measure,
-    "quickstart": quickstart.measure,
-}
-_LEAST_COMPARISON = 3
+# Each is a module of `scales`.
+_SECTIONS = ("replicas", "comparison", "quickstart")
 
 commands.define_flags("A smoke run at the smallest sizes; its figures mean nothing.")
 flags.DEFINE_multi_enum(
-    "section", ["replicas", "comparison"], list(_SECTIONS), "Part of the report; may be repeated."
+    "section", ["replicas", "comparison"], _SECTIONS, "Part of the report; may be repeated."
 )
 flags.DEFINE_integer(
     "rounds", 2, "In how many rounds those that are compared take turns.", lower_bound=1
@@ -35,29 +27,15 @@ flags.DEFINE_integer(
 
 
 def main() -> None:
-    settings = Settings(_FLAGS.quick, 1 if _FLAGS.quick else _FLAGS.rounds)
-    sections = list(dict.fromkeys(_FLAGS.section))
-    load_before = os.getloadavg()[0]
-    result = {
-        "benchmark": "scaling",
-        "quick": settings.quick,
-        **measure(sections, _SECTIONS, settings),
-    }
-    result["machine"] = processes.machine(
-        {"device": "CPU", "tensorflow": processes.version("tensorflow")}, load_before
-    )
-    lines = [processes.machine_line(result["machine"])]
-    if "comparison_vs_runs" in result["figures"]:
-        ratio = result["figures"]["comparison_vs_runs"]
-        reached = "" if ratio >= _LEAST_COMPARISON or settings.quick else "  not reached"
-        lines.append(f"comparison_vs_runs {ratio:.1f}, asked: >= {_LEAST_COMPARISON}{reached}")
-    lines += processes.load_lines(result["machine"], settings.quick)
-    command = [
-        "python benchmarks/scaling.py",
-        "--json=PATH",
-        f"--rounds={settings.rounds}",
-        *(f"--section={name}" for name in sections),
+    settings = Settings(_FLAGS.quick, rounds=1 if _FLAGS.quick else _FLAGS.rounds)
+    sections = {name: function(f"scales.{name}.measure") for name in _FLAGS.section}
+    result = measure_here("scaling", sections, settings)
+    lines = [
+        processes.machine_line(result["machine"]),
+        *processes.load_lines(result["machine"], settings.quick),
     ]
+    command = ["python benchmarks/scaling.py", "--json=PATH", f"--rounds={settings.rounds}"]
+    command += [f"--section={name}" for name in sections]
     commands.finish(command + ["--quick"] * settings.quick, result, "\n".join(lines))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 import training_runs
 from absl import flags
+from sections import mean_and_error
 
 import recsim_tf
 from recsim_tf.core.simulator import Simulator
@@ -107,7 +108,7 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
     figures = {}
     for size in sizes:
         returns = [found[size, seed] for seed in seeds]
-        mean, error = training_runs.mean_and_error(returns)
+        mean, error = mean_and_error(returns)
         oracle = peers[size]["oracle"]
         figures[size] = mean / oracle
         figures |= {f"{size}/se": error / oracle, f"{size}/return": mean}
@@ -126,18 +127,8 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
 def report(result: dict[str, Any]) -> str:
     """The result for a person."""
     figures = result["figures"]
-    rows = [
-        (
-            "size",
-            "SlateQ",
-            "oracle",
-            "at a price of",
-            "own prices",
-            "Random",
-            "part of the oracle",
-            "±",
-        )
-    ]
+    heads = ("SlateQ", "oracle", "at a price of", "own prices", "Random", "part of the oracle", "±")
+    rows = [("size", *heads)]
     for size in result["sizes"]:
         rows.append(
             (

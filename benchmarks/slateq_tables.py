@@ -43,6 +43,7 @@ from typing import Any, NamedTuple
 import commands
 import training_runs
 from absl import app, flags
+from sections import mean_and_error
 
 from recsim_tf import plots
 from recsim_tf.tables import text_table
@@ -250,8 +251,8 @@ def figures(
     found: dict[str, dict[str, float]] = {}
     for name, row in table.rows.items():
         runs = [results[name, seed] for seed in range(seeds)]
-        mean, error = training_runs.mean_and_error([run["mean_return"] for run in runs])
-        quality, quality_error = training_runs.mean_and_error([run["mean_quality"] for run in runs])
+        mean, error = mean_and_error([run["mean_return"] for run in runs])
+        quality, quality_error = mean_and_error([run["mean_quality"] for run in runs])
         found[name] = {
             "mean_return": mean,
             "standard_error": error,
@@ -288,22 +289,14 @@ def far_rows(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
     """Rows further from the paper's figures than the tolerances, in words."""
     rows = []
     for name, row in table.rows.items():
-        if (
-            row.paper_return is not None
-            and abs(found[name]["mean_return"] / row.paper_return - 1) > _RETURN_TOLERANCE
-        ):
-            rows.append(
-                f"{name}: return off by"
-                f" {100 * (found[name]['mean_return'] / row.paper_return - 1):+.1f} %"
-            )
-        if (
-            row.paper_quality is not None
-            and abs(found[name]["average_quality"] - row.paper_quality) > _QUALITY_TOLERANCE
-        ):
-            rows.append(
-                f"{name}: average quality off by"
-                f" {found[name]['average_quality'] - row.paper_quality:+.3f}"
-            )
+        if row.paper_return is not None:
+            error = found[name]["mean_return"] / row.paper_return - 1
+            if abs(error) > _RETURN_TOLERANCE:
+                rows.append(f"{name}: return off by {100 * error:+.1f} %")
+        if row.paper_quality is not None:
+            error = found[name]["average_quality"] - row.paper_quality
+            if abs(error) > _QUALITY_TOLERANCE:
+                rows.append(f"{name}: average quality off by {error:+.3f}")
     return rows
 
 

@@ -1,5 +1,4 @@
-"""How fast recsim_tf is: beside its peers, beside the time that its random numbers take, and as it
-grows.
+"""How fast recsim_tf is: beside its peers, and beside the time that its random numbers take.
 
     python benchmarks/speed.py --json=PATH [--plot=PATH] [--section=peers ...]
         [--recsim-python=PATH] [--recsim-ng-python=PATH] [--jax-python=PATH]
@@ -11,47 +10,31 @@ docs/performance.md tells how to make interpreters, and what the figures mean.
 """
 
 import functools
-import os
 import platform
-from collections.abc import Sequence
-from typing import Any
 
 import commands
 import processes
 from absl import flags
-from sections import measure
-from speeds import (
-    cores,
-    draws,
-    first_call,
-    growth,
-    gymnasium,
-    learning,
-    memory,
-    peers,
-    plot,
-    sizes,
-    slates,
-    training,
-)
+from sections import function, measure_here
+from speeds import plot
 from speeds.common import Settings
 
 from recsim_tf.tables import text_table
 
 _FLAGS = flags.FLAGS
-_SECTIONS = {
-    "peers": peers.measure,
-    "draws": draws.measure,
-    "training": training.measure,
-    "learning": learning.measure,
-    "slates": slates.measure,
-    "memory": memory.measure,
-    "first_call": first_call.measure,
-    "sizes": sizes.measure,
-    "cores": cores.measure,
-    "growth": growth.measure,
-    "gymnasium": gymnasium.measure,
-}
+# Each is a module of `speeds`.
+_SECTIONS = (
+    "peers",
+    "draws",
+    "training",
+    "learning",
+    "slates",
+    "memory",
+    "first_call",
+    "sizes",
+    "cores",
+    "gymnasium",
+)
 # Figures that the project holds itself to, and the least, or with a minus the most, that is asked
 # of them.
 _BARS = {
@@ -92,21 +75,6 @@ for _name in ("recsim_python", "recsim_ng_python", "jax_python"):
     flags.DEFINE_alias(_name.replace("_", "-"), _name)
 
 
-def report(sections: Sequence[str], settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """Measures sections; the result for the JSON file, its figures by name, and lines for a person,
-    which are printed as they come.
-    """
-    load_before = os.getloadavg()[0]
-    result = {
-        "benchmark": "speed",
-        "quick": settings.quick,
-        **measure(sections, _SECTIONS, settings),
-    }
-    worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
-    result["machine"] = {**processes.machine(worker, load_before), "processor_name": _processor()}
-    return result, [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]
-
-
 def _bar_lines(figures: dict[str, float]) -> list[str]:
     rows = [("figure", "measured", "asked", "reached")]
     for name, bar in _BARS.items():
@@ -133,7 +101,10 @@ def main() -> None:
         _FLAGS.quick, rounds, _FLAGS.recsim_python, _FLAGS.recsim_ng_python, _FLAGS.jax_python
     )
     sections = list(dict.fromkeys(_FLAGS.section))
-    result, lines = report(sections, settings)
+    functions = {name: function(f"speeds.{name}.measure") for name in sections}
+    result = measure_here("speed", functions, settings)
+    result["machine"]["processor_name"] = _processor()
+    lines = [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]
     command = ["python benchmarks/speed.py", "--json=PATH"]
     command += (
         [f"--section={section}" for section in sections] if len(sections) < len(_SECTIONS) else []

@@ -2,11 +2,7 @@
 differentiable in everything.
 """
 
-import os
 from typing import NamedTuple
-
-# TensorFlow is imported before recsim_tf, which would settle it.
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import numpy as np
 import tensorflow as tf

@@ -7,7 +7,6 @@ import contextlib
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -121,11 +120,6 @@ def run_all(tasks: Iterable[Any], function: Callable[[Any], Any], processes: int
                 pool.shutdown(cancel_futures=True)
                 future.result()
     return {task: future.result() for task, future in futures.items()}
-
-
-def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard error over at least two seeds."""
-    return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
 
 
 def standard_errors_between(better: Mapping[str, float], worse: Mapping[str, float]) -> float:

@@ -3,7 +3,7 @@ JSON.
 
     python benchmarks/worker.py MODULE TASK [--one_thread]
 
-MODULE has a class `Task` and a function `measure(task)`; TASK is its `Task` as JSON. The parent,
+MODULE has a class `Task` and a function `timed(task)`; TASK is its `Task` as JSON. The parent,
 `processes.py`, pins the process to cores before it starts.
 """
 
@@ -30,7 +30,7 @@ def main() -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     worker = importlib.import_module(arguments.module)
     result = {
-        **worker.measure(worker.Task(**arguments.task)),
+        **worker.timed(worker.Task(**arguments.task)),
         "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         "tensorflow": tf.__version__,
         "device": tf.config.list_logical_devices()[-1].device_type,

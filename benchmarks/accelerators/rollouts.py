@@ -5,7 +5,7 @@ from typing import Any
 
 from accelerators import stablehlo
 from accelerators.folder import Folder
-from speeds.simulation_worker import simulation
+from speeds.common import simulation
 
 import recsim_tf
 from recsim_tf.core import random

@@ -8,13 +8,12 @@ as `subprocess` gives it. The forks have a TensorFlow that has not computed yet,
 has just started. A fork ends as any interpreter does.
 """
 
+import ctypes
 import json
 import os
 import signal
 import sys
 from typing import NamedTuple
-
-from campaign import forked_trials
 
 
 class Command(NamedTuple):
@@ -50,7 +49,7 @@ def become(command: Command) -> None:
     # A program in the background may have been started without it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["recsim-tf", *command.arguments]
-    forked_trials.arm()
+    ctypes.CDLL(None).faults_arm()
 
 
 def main() -> None:
@@ -58,12 +57,9 @@ def main() -> None:
 
     import recsim_tf.experiment.commands
     import recsim_tf.experiment.fitting
-    import recsim_tf.experiment.sweeps.run
-    import recsim_tf.experiment.sweeps.worker  # noqa: F401
+    import recsim_tf.experiment.sweeps.run  # noqa: F401
     from recsim_tf import cli
-    from recsim_tf.experiment.sweeps import process
 
-    process.subprocess = forked_trials
     become(serve())
     cli.main()
 

@@ -26,39 +26,30 @@ class Difference(NamedTuple):
     left_over: list[str]
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """Contents by names of files and folders, both in a form that can be compared."""
-    found: dict[str, Any] = {}
+def read(folder: Path) -> dict[str, str]:
+    """Contents, as texts that can be compared, by names of files and folders."""
+    found: dict[str, str] = {}
+    curves: dict[str, dict[str, str]] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_dir():
-            found[name + "/"] = None
-        elif ".tfevents." in name:
-            name = str(path.parent.relative_to(folder) / "events")
-            found.setdefault(name, {}).update(_scalars(path))
+        if ".tfevents." in name:
+            curves.setdefault(f"{Path(name).parent}/events", {}).update(_scalars(path))
         else:
-            found[name] = _content(path, name, str(folder))
-    return found
+            found[name] = "a folder" if path.is_dir() else _content(path, name, str(folder))
+    return found | {name: repr(sorted(points.items())) for name, points in curves.items()}
 
 
-def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Difference:
+def compare(expected: Mapping[str, str], found: Mapping[str, str]) -> Difference:
     """In what an outcome differs from the one that is expected."""
-    different = [
-        name
-        for name, content in expected.items()
-        if name not in found or not _same(content, found[name])
-    ]
-    return Difference(different, [name for name in found if name not in expected])
+    return Difference(
+        [name for name, content in expected.items() if found.get(name) != content],
+        [name for name in found if name not in expected],
+    )
 
 
-def _same(first: Any, second: Any) -> bool:
-    # NaN is itself, by its text.
-    return first == second or repr(first) == repr(second)
-
-
-def _content(path: Path, name: str, folder: str) -> Any:
+def _content(path: Path, name: str, folder: str) -> str:
     try:
-        return _parsed(path, name, folder)
+        return repr(_parsed(path, name, folder))
     except Exception as error:  # What is left of a file that was torn raises anything.
         return f"cannot be read: {error}"
 
@@ -71,7 +62,7 @@ def _parsed(path: Path, name: str, folder: str) -> Any:
     if path.suffix == ".jsonl":
         return [_without_times(json.loads(line)) for line in path.read_text().splitlines()]
     if path.suffix == ".index":
-        return dict(_tensors(str(path.with_suffix(""))))
+        return list(_tensors(str(path.with_suffix(""))))
     if path.suffix == ".csv":
         return _rows(path.read_text())
     if path.name == "checkpoint":
@@ -83,11 +74,8 @@ def _parsed(path: Path, name: str, folder: str) -> Any:
 
 def _without_times(content: Any) -> Any:
     if isinstance(content, dict):
-        return {
-            name: _without_times(value)
-            for name, value in content.items()
-            if not _TIMES.search(name)
-        }
+        kept = sorted(name for name in content if not _TIMES.search(name))
+        return {name: _without_times(content[name]) for name in kept}
     return [_without_times(value) for value in content] if isinstance(content, list) else content
 
 
@@ -104,13 +92,14 @@ def _tensors(prefix: str) -> Iterator[tuple[str, str]]:
             yield name, _digest(repr(np.asarray(reader.get_tensor(name)).tolist()).encode())
 
 
-def _scalars(path: Path) -> Iterator[tuple[tuple[str, int], str]]:
+def _scalars(path: Path) -> Iterator[tuple[str, str]]:
     """Points of curves; a killed process may leave the last record of its file half written."""
     try:
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 if not _TIMES.search(value.tag):
-                    yield (value.tag, event.step), _digest(value.tensor.SerializeToString())
+                    content = value.tensor.SerializeToString()
+                    yield f"{value.tag} {event.step}", _digest(content)
     except tf.errors.DataLossError:
         return
 

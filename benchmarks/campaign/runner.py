@@ -1,7 +1,5 @@
 """Runs commands of recsim-tf in forks of servers, with faults at their file operations."""
 
-import contextlib
-import functools
 import json
 import os
 import queue
@@ -13,14 +11,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import processes
 from campaign.fork_server import Command
 
-_SERVER = "campaign.fork_server"
 _SHIM = Path(__file__).with_name("shim.c")
 # `State` of shim.c, in a file of a page.
 _STATE, _STATE_BYTES = "<260q", 4096
@@ -43,9 +40,8 @@ class Fault(NamedTuple):
     place: int = 0
     number: int = 0  # of the error or signal
 
-    def __str__(self) -> str:
-        number = f" {self.number}" if self.number else ""
-        return f"{self.action}{number} at {self.place}"
+
+NO_FAULT = Fault()
 
 
 class Ending(NamedTuple):
@@ -56,14 +52,10 @@ class Ending(NamedTuple):
     operations: list[str]  # "KIND PATH" of each, the path below the folder
     bytes: int  # written
     hits: int  # operations at which something happened
-    seconds: float
 
-
-class SignalAt(NamedTuple):
-    """A signal so many seconds after the start."""
-
-    signal: int
-    seconds: float
+    def said(self) -> str:
+        """The last line of the output."""
+        return "".join(self.output.strip().splitlines()[-1:])[-600:]
 
 
 def unavailable() -> str | None:
@@ -83,22 +75,21 @@ class Runner:
 
     def __init__(self, scratch: Path, jobs: int):
         self._scratch = scratch
-        self.library = scratch / "shim.so"
+        library = scratch / "shim.so"
         subprocess.run(
-            ["cc", "-O1", "-shared", "-fPIC", "-o", self.library, _SHIM, "-ldl", "-pthread"],
+            ["cc", "-O1", "-shared", "-fPIC", "-o", library, _SHIM, "-ldl", "-pthread"],
             check=True,
         )
         # The packages are those of this process.
         path = os.pathsep.join(filter(None, sys.path))
-        self._variables = {**_VARIABLES, "LD_PRELOAD": str(self.library), "PYTHONPATH": path}
+        self._variables = {**_VARIABLES, "LD_PRELOAD": str(library), "PYTHONPATH": path}
         self._servers: queue.Queue[subprocess.Popen] = queue.Queue()
-        self._all = [self._start() for _ in range(jobs)]
-        for server in self._all:
-            self._servers.put(server)
+        for _ in range(jobs):
+            self._servers.put(self._start())
 
     def _start(self) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", _SERVER],
+            [sys.executable, "-W", "ignore", "-m", "campaign.fork_server"],
             env=processes.environment(self._variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -108,27 +99,16 @@ class Runner:
 
     def close(self) -> None:
         """Ends the servers."""
-        for server in self._all:
-            server.communicate()
+        while not self._servers.empty():
+            self._servers.get().communicate()
 
-    def run(
-        self,
-        arguments: list[str],
-        folder: Path,
-        fault: Fault = Fault(),  # noqa: B008
-        signal_at: SignalAt | None = None,
-        patience: float = _PATIENCE_SECONDS,
-        imports: bool = False,
-    ) -> Ending:
+    def run(self, arguments: list[str], folder: Path, fault: Fault = NO_FAULT) -> Ending:
         """Runs a command, and waits until all its processes have ended.
 
         Args:
           arguments: of recsim-tf.
           folder: below which file operations are counted.
           fault: at one of them.
-          signal_at: sent to the command, if it still runs.
-          patience: seconds after which the command is killed.
-          imports: whether the command is a process of its own, which imports recsim_tf for itself.
 
         Raises:
           TimeoutError: if another process of it does not end.
@@ -145,76 +125,34 @@ class Runner:
                 "FAULTS_PLACE": str(fault.place),
                 "FAULTS_ERRNO": str(fault.number),
             }
-            command = Command(arguments, variables, str(output))
-            # A process of its own also takes the place of a server.
-            server = self._servers.get()
-            try:
-                started = time.perf_counter()
-                run = self._run_process if imports else functools.partial(self._serve, server)
-                code = run(command, signal_at, patience)
-                seconds = time.perf_counter() - started
-            finally:
-                self._servers.put(server)
+            code = self._serve(Command(arguments, variables, str(output)))
             operations, written, hits, number, *pids = struct.unpack_from(
                 _STATE, state.read_bytes()
             )
             _wait_for_the_end_of(pids[:number])
             return Ending(
                 code,
-                output.read_text(errors="replace") if output.exists() else "",
+                output.read_text(errors="replace"),
                 record.read_text().splitlines() if operations else [],
                 written,
                 hits,
-                seconds,
             )
 
-    def _serve(
-        self,
-        server: subprocess.Popen,
-        command: Command,
-        signal_at: SignalAt | None,
-        patience: float,
-    ) -> int:
+    def _serve(self, command: Command) -> int:
+        """The exit status of a command, which is killed when it hangs."""
+        server = self._servers.get()
         assert server.stdin is not None
         assert server.stdout is not None
         server.stdin.write(json.dumps(command._asdict()) + "\n")
         server.stdin.flush()
         pid = int(server.stdout.readline())
-
-        with _signals(pid, signal_at, patience):
-            return int(server.stdout.readline())
-
-    def _run_process(self, command: Command, signal_at: SignalAt | None, patience: float) -> int:
-        with open(command.output, "wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "recsim_tf", *command.arguments],
-                env=processes.environment({**self._variables, **command.environment}),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        with _signals(process.pid, signal_at, patience):
-            return process.wait()
-
-
-@contextlib.contextmanager
-def _signals(pid: int, signal_at: SignalAt | None, patience: float) -> Iterator[None]:
-    """Inside, a process is sent the signal when it is time, and is killed when it hangs."""
-
-    def send(number):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-    timers = [threading.Timer(patience, send, [signal.SIGKILL])]
-    if signal_at is not None:
-        timers.append(threading.Timer(signal_at.seconds, send, [signal_at.signal]))
-    for timer in timers:
+        timer = threading.Timer(_PATIENCE_SECONDS, os.kill, [pid, signal.SIGKILL])
         timer.start()
-    try:
-        yield
-    finally:
-        for timer in timers:
+        try:
+            return int(server.stdout.readline())
+        finally:
             timer.cancel()
+            self._servers.put(server)
 
 
 def _wait_for_the_end_of(pids: Sequence[int]) -> None:

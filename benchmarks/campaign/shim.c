@@ -15,17 +15,15 @@ The operations of all processes of the command that change files below FAULTS_RO
     errors        it and all later ones fail so
     full          writes fail with ENOSPC once FAULTS_PLACE bytes were written
     signal        the signal FAULTS_ERRNO to the first process of the command before the operation
-    remove        all that the folder holds is removed before the operation
 
-`faults_arm` reads the variables; it is called when the library is loaded, and may be called again
-in a process that was forked. C streams that write below the folder are made of `open` and `write`,
-so that an operation here is one that the operating system sees. */
+`faults_arm` reads the variables; it is called when the library is loaded, and again in a process
+that was forked. C streams that write below the folder are made of `open` and `write`, so that an
+operation here is one that the operating system sees. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -105,23 +103,12 @@ static int path_of(int descriptor, char *path) {
 /* The part of a path below the root, in `full`; NULL if it is elsewhere. */
 static const char *below(int folder, const char *path, char *full) {
   if (!state || !path) return NULL;
-  size_t length = 0;
+  *full = 0;
   if (*path != '/') {
     if (folder == AT_FDCWD ? !getcwd(full, PATH_MAX) : !path_of(folder, full)) return NULL;
-    length = strlen(full);
-    full[length++] = '/';
+    strcat(full, "/");
   }
-  /* Without "//" and "/./". */
-  for (const char *from = path; *from && length < PATH_MAX - 1;) {
-    int after_slash = length > 0 && full[length - 1] == '/';
-    if (after_slash && *from == '/')
-      from++;
-    else if (after_slash && from[0] == '.' && (from[1] == '/' || !from[1]))
-      from++;
-    else
-      full[length++] = *from++;
-  }
-  full[length] = 0;
+  strncat(full, path, PATH_MAX - 1);
   if (strncmp(full, root, root_length)) return NULL;
   if (full[root_length] == 0) return ".";
   return full[root_length] == '/' ? full + root_length + 1 : NULL;
@@ -131,12 +118,6 @@ static void kill_all(void) {
   for (int64_t i = 0; i < state->processes && i < MAX_PROCESSES; i++)
     if (state->pids[i] && state->pids[i] != getpid()) kill(state->pids[i], SIGKILL);
   kill(getpid(), SIGKILL);
-}
-
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *at) {
-  (void)about;
-  if (at->level) syscall(SYS_unlinkat, AT_FDCWD, path, kind == FTW_DP ? AT_REMOVEDIR : 0);
-  return 0;
 }
 
 /* What an operation is to do. */
@@ -161,7 +142,6 @@ static Fate count(const char *kind, const char *path) {
   if (!strcmp(action, "kill")) kill(getpid(), SIGKILL);
   if (!strcmp(action, "kill_all")) kill_all();
   if (!strcmp(action, "signal")) kill(state->pids[0], error_number);
-  if (!strcmp(action, "remove")) nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   return strcmp(action, "tear") ? GO_ON : TEAR;
 }
 
@@ -223,16 +203,10 @@ static ssize_t allowed(int descriptor, size_t size, int *tear) {
     Fate fate = CHANGES(flags) ? at_path("open", folder, path) : GO_ON;              \
     return UNLESS(fate, name, folder, path, flags, mode);                            \
   }
-#define CREATES(name)                                                                \
-  int name(const char *path, mode_t mode) {                                          \
-    return UNLESS(at_path("open", AT_FDCWD, path), name, path, mode);                \
-  }
 OPENS(open)
 OPENS(open64)
 OPENS_AT(openat)
 OPENS_AT(openat64)
-CREATES(creat)
-CREATES(creat64)
 
 #define WRITES(name, size, parameters, ...)                                          \
   ssize_t name parameters {                                                          \
@@ -244,8 +218,6 @@ CREATES(creat64)
     return written;                                                                  \
   }
 WRITES(write, size, (int file, const void *bytes, size_t size), file, bytes, part)
-WRITES(pwrite, size, (int file, const void *bytes, size_t size, off_t from), file, bytes, part,
-       from)
 WRITES(pwrite64, size, (int file, const void *bytes, size_t size, off64_t from), file, bytes, part,
        from)
 WRITES(sendfile, size, (int file, int source, off_t *from, size_t size), file, source, from, part)
@@ -268,33 +240,11 @@ ssize_t writev(int file, const struct iovec *parts, int number) {
   return written;
 }
 
-/* The worse of two fates: an operation on two paths is counted once, by where it ends. */
-static Fate between(const char *kind, int from_folder, const char *from, int folder,
-                    const char *to) {
-  char full[PATH_MAX * 2];
-  return below(folder, to, full) ? at_path(kind, folder, to) : at_path(kind, from_folder, from);
-}
-
 int rename(const char *from, const char *to) {
-  return UNLESS(between("rename", AT_FDCWD, from, AT_FDCWD, to), rename, from, to);
-}
-int renameat(int a, const char *from, int b, const char *to) {
-  return UNLESS(between("rename", a, from, b, to), renameat, a, from, b, to);
-}
-int renameat2(int a, const char *from, int b, const char *to, unsigned flags) {
-  return UNLESS(between("rename", a, from, b, to), renameat2, a, from, b, to, flags);
-}
-int link(const char *from, const char *to) {
-  return UNLESS(between("link", AT_FDCWD, from, AT_FDCWD, to), link, from, to);
-}
-int linkat(int a, const char *from, int b, const char *to, int flags) {
-  return UNLESS(between("link", a, from, b, to), linkat, a, from, b, to, flags);
-}
-int symlink(const char *from, const char *to) {
-  return UNLESS(at_path("link", AT_FDCWD, to), symlink, from, to);
-}
-int symlinkat(const char *from, int folder, const char *to) {
-  return UNLESS(at_path("link", folder, to), symlinkat, from, folder, to);
+  /* Counted once, by where it ends. */
+  char full[PATH_MAX * 2];
+  const char *counted = below(AT_FDCWD, to, full) ? to : from;
+  return UNLESS(at_path("rename", AT_FDCWD, counted), rename, from, to);
 }
 int unlink(const char *path) {
   return UNLESS(at_path("unlink", AT_FDCWD, path), unlink, path);
@@ -302,32 +252,17 @@ int unlink(const char *path) {
 int unlinkat(int folder, const char *path, int flags) {
   return UNLESS(at_path("unlink", folder, path), unlinkat, folder, path, flags);
 }
-int remove(const char *path) {
-  return UNLESS(at_path("unlink", AT_FDCWD, path), remove, path);
-}
 int rmdir(const char *path) {
   return UNLESS(at_path("rmdir", AT_FDCWD, path), rmdir, path);
 }
 int mkdir(const char *path, mode_t mode) {
   return UNLESS(at_path("mkdir", AT_FDCWD, path), mkdir, path, mode);
 }
-int mkdirat(int folder, const char *path, mode_t mode) {
-  return UNLESS(at_path("mkdir", folder, path), mkdirat, folder, path, mode);
-}
-int truncate(const char *path, off_t size) {
-  return UNLESS(at_path("truncate", AT_FDCWD, path), truncate, path, size);
-}
-int truncate64(const char *path, off64_t size) {
-  return UNLESS(at_path("truncate", AT_FDCWD, path), truncate64, path, size);
-}
 int ftruncate(int file, off_t size) {
   return UNLESS(at_descriptor("truncate", file), ftruncate, file, size);
 }
 int ftruncate64(int file, off64_t size) {
   return UNLESS(at_descriptor("truncate", file), ftruncate64, file, size);
-}
-int fallocate(int file, int mode, off_t from, off_t size) {
-  return UNLESS(at_descriptor("truncate", file), fallocate, file, mode, from, size);
 }
 int fsync(int file) { return UNLESS(at_descriptor("sync", file), fsync, file); }
 int fdatasync(int file) { return UNLESS(at_descriptor("sync", file), fdatasync, file); }

@@ -7,12 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from campaign import outcomes
 from campaign.commands_under_test import CommandUnderTest, commands
-from campaign.common import Settings
-from campaign.runner import Ending, Fault, Runner, SignalAt
+from campaign.runner import Ending, Fault, Runner
+from sections import Section, Settings
 from tqdm import tqdm
 
 from recsim_tf.tables import text_table
@@ -20,18 +20,12 @@ from recsim_tf.tables import text_table
 # Random parts of names, and ids of processes.
 _RANDOM = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|(?<=tfevents).*|\.\d+(?=\.new)")
 
-# A command that has no end is to refuse a folder within this.
-_LATE_SECONDS = 60.0
-
 
 class Case(NamedTuple):
     """A fault that befalls a command."""
 
     command: CommandUnderTest
     fault: Fault
-    signal_at: SignalAt | None = None
-    endless: bool = False  # the first time the command has no end
-    imports: bool = False  # and then it is a process of its own, which imports for itself
 
 
 class Outcome(NamedTuple):
@@ -39,64 +33,27 @@ class Outcome(NamedTuple):
 
     case: Case
     folder: Path
-    place: str  # "KIND PATH" of the operation, or a time
+    place: str  # "KIND PATH" of the operation, or a number of bytes
     first: Ending  # of the command with the fault
-    second: Ending | None  # of the same command without; None if the first one ended well
+    last: Ending  # of the same command without; the first if that ended well
     difference: outcomes.Difference  # from an uninterrupted run
 
-    @property
-    def last(self) -> Ending:
-        """Of the command that should have ended well."""
-        return self.second or self.first
+    def not_resumed(self) -> str:
+        """Why the command fails for good, or ""."""
+        return f"exit status {self.last.code}: {self.last.said()}" if self.last.code else ""
 
-    @property
-    def is_not_resumed(self) -> bool:
-        """Whether the command fails for good."""
-        return self.last.code != 0
+    def different(self) -> str:
+        """The files in which it ends well with other results, or ""."""
+        return "" if self.last.code else ", ".join(self.difference.different)
 
-    @property
-    def is_different(self) -> bool:
-        """Whether it ends well with other results."""
-        return not self.is_not_resumed and bool(self.difference.different)
-
-    @property
-    def is_left_over(self) -> bool:
-        """Whether it ends well with files too many."""
-        return not self.is_not_resumed and bool(self.difference.left_over)
+    def left_over(self) -> str:
+        """The files that it leaves too many, or ""."""
+        return "" if self.last.code else ", ".join(self.difference.left_over)
 
     def __str__(self) -> str:
         fault = self.case.fault
         number = f" {fault.number}" if fault.number else ""
         return f"{self.case.command.name}, {fault.action}{number}, {self.place}"
-
-    def problems(self) -> list[str]:
-        """What is wrong with it, a line each."""
-        if self.is_not_resumed:
-            return [f"{self}: exit status {self.last.code}: {_end(self.last).splitlines()[-1:]}"]
-        return [
-            f"{self}: {what}: {', '.join(map(without_random, names))}"
-            for what, names in self.difference._asdict().items()
-            if names
-        ]
-
-    def as_json(self) -> dict[str, Any]:
-        """For a report."""
-        return {
-            "command": self.case.command.name,
-            "fault": str(self.case.fault),
-            "place": self.place,
-            "codes": [ending.code for ending in (self.first, self.second) if ending],
-            "said": [_end(ending) for ending in (self.first, self.second) if ending],
-            "different": self.difference.different,
-            "left_over": self.difference.left_over,
-        }
-
-
-class Uninterrupted(NamedTuple):
-    """A command without faults."""
-
-    ending: Ending
-    outcome: dict[str, Any]
 
 
 class Trials:
@@ -104,32 +61,32 @@ class Trials:
 
     Args:
       runner: of commands.
+      inputs: the folder that commands read.
       scratch: a folder for theirs.
       jobs: cases at a time.
     """
 
-    def __init__(self, runner: Runner, scratch: Path, jobs: int):
+    def __init__(self, runner: Runner, inputs: Path, scratch: Path, jobs: int):
         self._runner = runner
+        self._inputs = inputs
         self._scratch = scratch
         self._jobs = jobs
-        self._uninterrupted: dict[str, Uninterrupted] = {}
+        self._uninterrupted: dict[str, tuple[Ending, dict[str, str]]] = {}
 
-    def uninterrupted(self, command: CommandUnderTest) -> Uninterrupted:
+    def uninterrupted(self, command: CommandUnderTest) -> Ending:
         """The command without faults, run once.
 
         Raises:
           RuntimeError: if it fails.
         """
         if command.name not in self._uninterrupted:
-            folder = self._scratch / command.name / "uninterrupted"
-            folder.parent.mkdir(parents=True)
-            command.prepare(folder)
-            ending = self._runner.run(command.arguments(folder), folder)
+            folder = self._scratch / f"{command.name} uninterrupted"
+            ending = self._runner.run(command.prepare(folder, self._inputs), folder)
             if ending.code:
                 raise RuntimeError(f"{command.name} failed:\n{ending.output}")
-            self._uninterrupted[command.name] = Uninterrupted(ending, outcomes.read(folder))
+            self._uninterrupted[command.name] = ending, outcomes.read(folder)
             shutil.rmtree(folder)
-        return self._uninterrupted[command.name]
+        return self._uninterrupted[command.name][0]
 
     def run_all(self, cases: Sequence[Case], description: str) -> list[Outcome]:
         """The outcomes of cases, with a bar on standard error."""
@@ -140,24 +97,15 @@ class Trials:
             return list(tqdm(found, description, len(cases), dynamic_ncols=True))
 
     def _run(self, number: int, case: Case) -> Outcome:
-        command, fault = case.command, case.fault
-        folder = self._scratch / command.name / f"{fault.action}-{fault.place}-{number}"
-        command.prepare(folder)
-        arguments = command.arguments(folder)
-        if case.endless:
-            first = self._runner.run(
-                [*arguments, *command.endless], folder, fault, patience=_LATE_SECONDS
-            )
-        else:
-            first = self._runner.run(arguments, folder, fault, case.signal_at, imports=case.imports)
-        if fault.action == "remove" and first.code:  # There is nothing left to go on with.
-            shutil.rmtree(folder)
-            command.prepare(folder)
-        second = None if first.code == 0 else self._runner.run(arguments, folder)
-        found = outcomes.read(folder)
+        command, fault = case
+        folder = self._scratch / f"{command.name} {fault.action} {number}"
+        arguments = command.prepare(folder, self._inputs)
+        first = self._runner.run(arguments, folder, fault)
+        last = self._runner.run(arguments, folder) if first.code else first
+        _, expected = self._uninterrupted[command.name]
+        difference = outcomes.compare(expected, outcomes.read(folder))
         shutil.rmtree(folder)
-        difference = outcomes.compare(self.uninterrupted(command).outcome, found)
-        return Outcome(case, folder, _place(case, first), first, second, difference)
+        return Outcome(case, folder, _place(fault, first), first, last, difference)
 
 
 @contextlib.contextmanager
@@ -173,43 +121,59 @@ def opened(
             path.mkdir()
         runner = Runner(shared, settings.jobs)
         try:
-            yield Trials(runner, trials, settings.jobs), commands(inputs, runner, names)
+            under_test = commands(inputs, runner, names)
+            yield Trials(runner, inputs, trials, settings.jobs), under_test
         finally:
             runner.close()
 
 
-def table(
-    outcomes: Mapping[str, Sequence[Outcome]], columns: Mapping[str, Callable[[Outcome], bool]]
-) -> list[str]:
-    """A table with a row for each command and kind of fault, which counts the outcomes for which
-    each of the columns is true.
+def report(
+    section: str,
+    title: str,
+    kinds: Mapping[str, Sequence[Outcome]],
+    columns: Mapping[str, Callable[[Outcome], str]],
+) -> Section:
+    """How often each promise is broken.
+
+    Args:
+      section: begins the names of the figures.
+      title: of the table.
+      kinds: outcomes by what befell the commands. A row counts those of a kind and a command.
+      columns: give what is wrong with an outcome, or "".
     """
     rows = [("", "cases", *columns)]
-    for what, found in outcomes.items():
-        for name in dict.fromkeys(outcome.case.command.name for outcome in found):
-            own = [outcome for outcome in found if outcome.case.command.name == name]
-            counts = [sum(map(holds, own)) for holds in columns.values()]
-            rows.append((f"{name}, {what}", *map(str, [len(own), *counts])))
-    return text_table(rows).splitlines()
+    found = [outcome for outcomes in kinds.values() for outcome in outcomes]
+    wrong = {name: [_without_random(of(each)) for each in found] for name, of in columns.items()}
+    keys = [
+        f"{outcome.case.command.name}, {kind}"
+        for kind, outcomes in kinds.items()
+        for outcome in outcomes
+    ]
+    for key in dict.fromkeys(keys):
+        own = [index for index, other in enumerate(keys) if other == key]
+        counts = [sum(bool(texts[index]) for index in own) for texts in wrong.values()]
+        rows.append((key, *map(str, [len(own), *counts])))
+    failing = [
+        f"{outcome}: {name}: {text}"
+        for name, texts in wrong.items()
+        for outcome, text in zip(found, texts, strict=True)
+        if text
+    ]
+    figures: dict[str, float] = {f"{section}.runs": len(found)}
+    for name, texts in wrong.items():
+        figures[f"{section}.{name.replace(' ', '_')}"] = sum(map(bool, texts))
+    lines = [title, *text_table(rows).splitlines(), *(f"  {line}" for line in failing)]
+    return Section(figures, {"failing": failing}, lines)
 
 
-def _place(case: Case, ending: Ending) -> str:
-    if case.signal_at is not None:
-        of = " of a process of its own" if case.imports else ""
-        return f"after {case.signal_at.seconds:.1f} s{of}"
-    operations = ending.operations
-    if case.fault.action == "full":
-        return f"{case.fault.place:,} bytes"
-    if not ending.hits or case.fault.place > len(operations):
+def _place(fault: Fault, ending: Ending) -> str:
+    if fault.action == "full":
+        return f"{fault.place:,} bytes"
+    if not ending.hits or fault.place > len(ending.operations):
         return "not reached"
-    return without_random(operations[case.fault.place - 1])
+    return _without_random(ending.operations[fault.place - 1])
 
 
-def without_random(operation: str) -> str:
-    """An operation's kind and path, without random parts of names."""
-    return _RANDOM.sub("*", operation)
-
-
-def _end(ending: Ending) -> str:
-    """The end of what a command wrote."""
-    return "\n".join(ending.output.strip().splitlines()[-3:])[-600:]
+def _without_random(text: str) -> str:
+    """A text without the random parts of names."""
+    return _RANDOM.sub("*", text)

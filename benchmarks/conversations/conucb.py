@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 import tensorflow as tf
-from conversations.common import Bar, Section, Settings
+from sections import Section, Settings, section
 
 from recsim_tf.agents.bandits.conversational import (
     ConLinUCB,
@@ -29,23 +29,20 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.environments.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
-from recsim_tf.tables import text_table
 
 _POLICIES = {"random": random_arms, "linucb": LinUCB, "conucb": ConUCB, "conlinucb": ConLinUCB}
 _NAMES = {"random": "Random", "linucb": "LinUCB", "conucb": "ConUCB", "conlinucb": "ConLinUCB"}
 _REFERENCE = {"random": 34.5, "linucb": 28.6, "conucb": 28.2}
-_BARS = ("linucb", "conucb")
 _SIZES = {
     False: {"worlds": 10, "users": 200, "rounds": 400},
     True: {"worlds": 2, "users": 8, "rounds": 10},
 }
-# A short run is over before XLA has compiled it.
-_XLA = {False: True, True: False}
 
 
 def measure(settings: Settings) -> Section:
     size = _SIZES[settings.quick]
-    regrets = _regrets(settings.seed, _XLA[settings.quick], **size)
+    # A short run is over before XLA has compiled it.
+    regrets = _regrets(settings.seed, not settings.quick, **size)
     figures: dict[str, float] = {}
     rows = [("policy", "regret", "± of a world", "± of the mean", "of Random's", "to LinUCB")]
     for name, regret in regrets.items():
@@ -69,25 +66,17 @@ def measure(settings: Settings) -> Section:
                 "" if name == "linucb" else compared,
             )
         )
-    bars = [
-        Bar.around(
-            f"conucb.{name}",
-            figures[f"conucb.{name}"],
-            _REFERENCE[name],
-            figures[f"conucb.{name}_se"],
-        )
-        for name in _BARS
-    ]
-    lines = [
-        (
-            f"Cumulative regret after {size['rounds']} rounds, mean over {size['worlds']} worlds of"
-            f" {size['users']} users"
-        ),
-        *text_table(rows).splitlines(),
-        *(bar.line(settings.quick) for bar in bars),
-    ]
+    bars = {}
+    for name in ("linucb", "conucb"):
+        error = 3 * figures[f"conucb.{name}_se"]
+        bars[f"conucb.{name}"] = _REFERENCE[name] - error, _REFERENCE[name] + error
+    title = (
+        f"Cumulative regret after {size['rounds']} rounds, mean over {size['worlds']} worlds of"
+        f" {size['users']} users"
+    )
     worlds = {name: regret.mean(axis=1).tolist() for name, regret in regrets.items()}
-    return Section(figures, {**size, "reference": _REFERENCE, "regret_by_world": worlds}, lines)
+    details = {**size, "reference": _REFERENCE, "regret_by_world": worlds}
+    return section(settings, title, rows, figures, bars, details=details)
 
 
 def _regrets(seed: int, xla: bool, worlds: int, users: int, rounds: int) -> dict[str, np.ndarray]:

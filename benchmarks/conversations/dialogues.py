@@ -1,13 +1,51 @@
-"""The dialogues of IARD for the sections that read them."""
+"""The dialogues of IARD.
+
+intents: seekers' intents: how probable they are after the recommender's act, how well words tell
+  them, and how much more often an endorsed film is accepted.
+recurrent: a recurrent channel on the words: how well it predicts what seekers say, given what they
+  mean, and how well it tells what they mean.
+"""
 
 import numpy as np
-from conversations.common import Settings
+import tensorflow as tf
+from sections import Section, Settings, section
+from tensorflow_probability import distributions as tfd
 
-from recsim_tf.environments.conversation import Act
-from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues, read_iard
+from recsim_tf.choice import MultinomialLogit
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Slate
+from recsim_tf.environments.conversation import (
+    Act,
+    ConversationUsers,
+    Items,
+    Mode,
+    conversation,
+    query,
+)
+from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
+from recsim_tf.fitting.logs import (
+    INTENTS,
+    AnnotatedDialogues,
+    as_trajectory,
+    read_iard,
+    scoring_simulator,
+)
+from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
+from recsim_tf.language import Grammar, Recurrent, Vocabulary
+from recsim_tf.tables import text_table
 
 _ACTS = np.array([Act.ENDORSE, Act.RECOMMEND, Act.ASK, Act.RESPOND], np.int32)
 _NUM_DIALOGUES, _NUM_REPLIES = 40, 8
+_NUM_GENRES = len(GENRES)
+_MAX_LENGTH, _MIN_USES = 30, 3
+_NUM_PHASES = 6
+_PRIOR = tfd.Normal(np.float32(0), np.float32(1))
+_IARD_SIZES = {False: {"splits": 5, "resamples": 40}, True: {"splits": 1, "resamples": 2}}
+_RECURRENT_SIZES = {
+    False: {"length": 30, "units": 48, "passes": 60, "splits": 1},
+    True: {"length": 4, "units": 2, "passes": 1, "splits": 1},
+}
+_SMOOTHING = 0.5
 
 
 def dialogues(settings: Settings) -> AnnotatedDialogues:
@@ -29,3 +67,279 @@ def dialogues(settings: Settings) -> AnnotatedDialogues:
         np.eye(len(INTENTS), dtype=bool)[intent],
         np.array([f"well {names[number]} it is" for number in intent], object),
     )
+
+
+def intents(settings: Settings) -> Section:
+    data = dialogues(settings)
+    size = _IARD_SIZES[settings.quick]
+    found = [_split(*data.split(0.2, settings.seed + number)) for number in range(size["splits"])]
+    names = ("nats without the act", "nats", "top 1 by words", "top 1")
+    means = np.mean(found, axis=0)
+    errors = np.std(found, axis=0, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else [0.0] * 4
+    ratio, low, high = _endorsed_ratio(data, size["resamples"], settings.seed)
+    rows = [("held out, 20 % of dialogues", "mean", "±")]
+    rows += [
+        (name, f"{mean:.3f}", f"{error:.3f}")
+        for name, mean, error in zip(names, means, errors, strict=True)
+    ]
+    figures = {
+        "iard.marginal_nats": float(means[0]),
+        "iard.nats": float(means[1]),
+        "iard.words_top1": float(means[2]),
+        "iard.top1": float(means[3]),
+        "iard.endorsed_ratio": ratio,
+        "iard.endorsed_ratio_low": low,
+        "iard.endorsed_ratio_high": high,
+    }
+    bars = {"iard.nats": (0, 1.90), "iard.top1": (0.73, 1)}
+    title = (
+        f"IARD, {len(data.dialogue_ids)} dialogues, {len(data.texts)} replies,"
+        f" {int(data.intents.sum())} intents; {size['splits']} splits"
+    )
+    notes = [
+        f"acceptance of endorsed over plain recommendations: {ratio:.2f}, 95 % interval"
+        f" [{low:.2f}, {high:.2f}]; counted {_observed_ratio(data):.2f}"
+    ]
+    details = {"splits": [list(map(float, row)) for row in found]}
+    return section(settings, title, rows, figures, bars, notes, details)
+
+
+def _simulator() -> Simulator:
+    """Conversations of one item, in which words say nothing."""
+    num_symbols = intent_symbols(_NUM_GENRES).shape[1]
+    silent = np.full([num_symbols, 1, 1, 3], -np.inf, np.float32)
+    silent[..., 0] = 0
+    users = ConversationUsers(
+        num_attributes=_NUM_GENRES,
+        any_reply=True,
+        channel=Grammar(Vocabulary(["hm"], 1), num_symbols, word_logits=silent),
+        are_replies_observed=False,
+        choice_model=MultinomialLogit(0.0),
+        choice_sharpness=1.0,
+        act_effects=np.zeros([len(Act), len(Mode)], np.float32),
+        phase_effects=np.zeros([_NUM_PHASES, len(Mode)], np.float32),
+        readiness=np.zeros(_NUM_PHASES, np.float32),
+        **dict.fromkeys(
+            (
+                "ignoring",
+                "rating",
+                "critiquing",
+                "refining",
+                "inquiring",
+                "requesting",
+                "remarking",
+            ),
+            0.0,
+        ),
+    )
+    return conversation(
+        users, Items(num_factors=users.num_factors), slate_size=1, num_candidates=20
+    )
+
+
+def _log(data: AnnotatedDialogues, simulator: Simulator):
+    users = simulator.users
+    log = dialogue_log(data, users.channel.vocabulary, users.num_factors)
+    return log._replace(response=log.response._replace(words=np.zeros_like(log.response.words)))
+
+
+def _fit(data: AnnotatedDialogues, simulator: Simulator) -> FitResult:
+    parameters = {
+        "users.act_effects": Parameter(prior=_PRIOR),
+        "users.phase_effects": Parameter(prior=_PRIOR),
+        "users.choice_model.no_click_mass": Parameter(prior=_PRIOR),
+        "users.endorsement": Parameter(prior=_PRIOR),
+        "users.afterthought": Parameter(prior=_PRIOR),
+        "users.readiness": Parameter(prior=_PRIOR),
+    }
+    return fit(
+        simulator,
+        parameters,
+        _log(data, simulator),
+        LBFGS(max_iterations=60),
+        uncertainty=None,
+        progress=False,
+    )
+
+
+def _split(train: AnnotatedDialogues, test: AnnotatedDialogues) -> tuple[float, ...]:
+    simulator = _simulator()
+    result = _fit(train, simulator)
+    log = _log(test, simulator)
+    num_labels = int(log.length.sum())
+    scorer = scoring_simulator(result.simulator)
+    scores = scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).response
+    nats = -float(tf.reduce_sum(scores)) / num_labels
+    rows, train_labels = train.labels()
+    _, labels = test.labels()
+    counts = np.bincount(train_labels, minlength=len(INTENTS)) + 0.5
+    # Which of two intents an inquiry is, the mode does not tell.
+    shares = np.ones(len(INTENTS))
+    two = [list(INTENTS).index(name) for name in ("inquire", "opinion")]
+    shares[two] = counts[two] / counts[two].sum()
+    nats -= float(np.log(shares)[labels].mean())
+    marginal = np.log(counts / counts.sum())
+    given_act = np.exp(_reply_log_probs(result.simulator, test)) @ intent_symbols(_NUM_GENRES).T
+    vocabulary = Vocabulary.of_texts(list(train.texts), _MAX_LENGTH, _MIN_USES)
+    channel = Grammar.of_texts(
+        train_labels,
+        train.texts[rows],
+        len(INTENTS),
+        vocabulary,
+        weights=1 / train.intents.sum(axis=1)[rows],
+    )
+    evidence = channel.evidence(vocabulary.ids(list(test.texts))).numpy()
+    top = []
+    for prior in (marginal, np.log(given_act * shares)):
+        best = (evidence + prior).argmax(axis=1)
+        top.append(float(test.intents[np.arange(len(best)), best].mean()))
+    return -float(marginal[labels].mean()), nats, *top
+
+
+def _reply_log_probs(simulator: Simulator, data: AnnotatedDialogues) -> np.ndarray:
+    """[U, R]: of the replies to each act, before words are heard."""
+    users = simulator.users
+    num_users = len(data.texts)
+    draws = tf.nest.map_structure(tf.zeros_like, users.initial_draws(num_users).sample(seed=0))
+    offers = tf.constant(data.num_offers)
+    is_offer = (data.act == Act.ENDORSE) | (data.act == Act.RECOMMEND)
+    state = users.initial_state(draws)._replace(num_offers=offers - tf.cast(is_offer, tf.int32))
+    ids = tf.zeros([num_users, 1], tf.int32)
+    slate = Slate(
+        simulator.documents.describe(ids, ()),
+        tf.ones([num_users, 1], tf.bool),
+        query(tf.constant(data.act)),
+    )
+    return users.alternatives(state, slate).log_probs.numpy()
+
+
+def _endorsed_ratio(
+    data: AnnotatedDialogues, num_resamples: int, seed: int
+) -> tuple[float, float, float]:
+    """How much more often an endorsed film is accepted, by the fit, and an interval from fits to
+    dialogues that are drawn again.
+    """
+    simulator = _simulator()
+
+    def ratio(some: AnnotatedDialogues) -> float:
+        fitted = _fit(some, simulator).simulator
+        offered = np.isin(data.act, (Act.ENDORSE, Act.RECOMMEND))
+        rates = []
+        for act in (Act.ENDORSE, Act.RECOMMEND):
+            asked = data._replace(act=np.where(offered, act, data.act).astype(np.int32))
+            probs = np.exp(_reply_log_probs(fitted, asked))[offered]
+            rates.append(probs[:, 1].mean())
+        return float(rates[0] / rates[1])
+
+    generator = np.random.default_rng([seed, 5])
+    num_dialogues = len(data.dialogue_ids)
+    found = []
+    for _ in range(num_resamples):
+        chosen = generator.integers(num_dialogues, size=num_dialogues)
+        rows = [np.flatnonzero(data.dialogue == one) for one in chosen]
+        again = np.repeat(np.arange(num_dialogues), list(map(len, rows))).astype(np.int32)
+        some = data._take(np.concatenate(rows))._replace(dialogue=again)
+        found.append(ratio(some))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return ratio(data), float(low), float(high)
+
+
+def _observed_ratio(data: AnnotatedDialogues) -> float:
+    accept = list(INTENTS).index("accept")
+    rates = [
+        data.intents[data.act == act, accept].sum() / data.intents[data.act == act].sum()
+        for act in (Act.ENDORSE, Act.RECOMMEND)
+    ]
+    return float(rates[0] / rates[1])
+
+
+def recurrent(settings: Settings) -> Section:
+    size = _RECURRENT_SIZES[settings.quick]
+    train, test = dialogues(settings).split(0.2, settings.seed)
+    vocabulary = Vocabulary.of_texts(list(train.texts), size["length"], _MIN_USES)
+    labelled, labels = train.labels()
+    channel = Recurrent.of_texts(
+        labels,
+        train.texts[labelled],
+        np.eye(len(INTENTS), dtype=np.float32),
+        vocabulary,
+        num_units=size["units"],
+        max_passes=size["passes"],
+        seed=settings.seed,
+    )
+    words = vocabulary.ids(list(train.texts[labelled])).numpy()
+    test_rows, test_labels = test.labels()
+    heard = vocabulary.ids(list(test.texts)).numpy()
+    evidence = np.concatenate(
+        [channel.evidence(part).numpy() for part in np.array_split(heard, max(len(heard) // 50, 1))]
+    )
+    shares = 1 / train.intents.sum(axis=1)[labelled]
+    naive = Grammar.of_texts(
+        labels, train.texts[labelled], len(INTENTS), vocabulary, _SMOOTHING, shares
+    )
+    prior = _log_prior(train, test)
+    tokens = _counts(heard[test_rows]).sum()
+    perplexities = {
+        "GRU given the intent": np.exp(-evidence[test_rows, test_labels].sum() / tokens),
+        "bigrams": np.exp(-_ngrams(words, heard[test_rows], vocabulary.size, 2) / tokens),
+        "single words": np.exp(-_ngrams(words, heard[test_rows], vocabulary.size, 1) / tokens),
+    }
+    top = {
+        "GRU and act": _top(evidence + prior, test),
+        "bag of words and act": _top(naive.evidence(tf.constant(heard)).numpy() + prior, test),
+        "act": _top(prior, test),
+    }
+    figures = {
+        "recurrent.perplexity": float(perplexities["GRU given the intent"]),
+        "recurrent.unigram": float(perplexities["single words"]),
+        "recurrent.bigram": float(perplexities["bigrams"]),
+        "recurrent.top1": top["GRU and act"],
+        "recurrent.naive_top1": top["bag of words and act"],
+    }
+    said = channel.text(channel.speak(tf.range(len(INTENTS)), settings.seed).numpy())
+    title = f"IARD, {len(test.texts)} held-out replies, {vocabulary.size} words"
+    rows = [("model", "perplexity a word"), *((k, f"{v:.1f}") for k, v in perplexities.items())]
+    by = [("intent by", "top 1"), *((k, f"{v:.3f}") for k, v in top.items())]
+    notes = [
+        *text_table(by).splitlines(),
+        "what it says:",
+        *(f"  {intent}: {text}" for intent, text in zip(INTENTS, said, strict=True)),
+    ]
+    bars = {"recurrent.perplexity": (0, figures["recurrent.bigram"])}
+    return section(settings, title, rows, figures, bars, notes)
+
+
+def _log_prior(train: AnnotatedDialogues, test: AnnotatedDialogues) -> np.ndarray:
+    """[U, I]: log-probabilities of the intents after each act, by counts."""
+    counts = np.full([int(train.act.max()) + 1, len(INTENTS)], 0.5)
+    np.add.at(counts, train.act, train.intents)
+    return np.log(counts / counts.sum(axis=1, keepdims=True))[test.act]
+
+
+def _top(scores: np.ndarray, test: AnnotatedDialogues) -> float:
+    return float(test.intents[np.arange(len(scores)), scores.argmax(axis=1)].mean())
+
+
+def _counts(words: np.ndarray) -> np.ndarray:
+    """bool [S, L]: the words of texts, and the one that ends them."""
+    return (words > 0) | (np.cumsum(words == 0, axis=1) == 1)
+
+
+def _ngrams(train: np.ndarray, test: np.ndarray, num_words: int, order: int) -> float:
+    """The log-probability of texts by counts of words, or of pairs of words mixed with these."""
+    singles = np.bincount(train[_counts(train)], minlength=num_words) + _SMOOTHING
+    singles = singles / singles.sum()
+    kept = _counts(test)
+    if order == 1:
+        return float(np.log(singles[test[kept]]).sum())
+
+    def before(words):
+        return np.pad(words[:, :-1], [[0, 0], [1, 0]])
+
+    pairs = np.zeros([num_words, num_words])
+    np.add.at(pairs, (before(train)[_counts(train)], train[_counts(train)]), 1)
+    totals = pairs.sum(axis=1, keepdims=True)
+    # Witten & Bell 1991: as much weight to single words as kinds of pairs were seen.
+    kinds = (pairs > 0).sum(axis=1, keepdims=True) + 1
+    mixed = (pairs + kinds * singles) / (totals + kinds)
+    return float(np.log(mixed[before(test)[kept], test[kept]]).sum())

@@ -9,25 +9,20 @@ import tempfile
 from pathlib import Path
 
 import training_runs
-from conversations.common import Bar, Section, Settings
+from sections import Section, Settings, mean_and_error, section
 from training_runs import Row
-
-from recsim_tf.tables import text_table
 
 _SEEDS = 3
 _RULE = "conversation/ask.gin"
-
-
-def _policy(name: str) -> tuple[str, ...]:
-    """The bindings of a simulation under one policy."""
-    return (f"simulate.policies=(@{name},)",)
-
-
+_BEST = "conversation/recommend.gin"
 _ROWS = {
-    "recommend_only": ("best three", Row("conversation/recommend.gin", _policy("RecommendBest"))),
-    "set": ("best set of three", Row("conversation/recommend.gin", _policy("RecommendSet"))),
-    "evoi_rule": ("EVOI rule", Row(_RULE, _policy("AskWhileItPays"))),
-    "evoi_rule_tuned": ("EVOI rule, tuned cost", Row(_RULE, _policy("tuned/AskWhileItPays"))),
+    "recommend_only": ("best three", Row(_BEST, ("simulate.policies=(@RecommendBest,)",))),
+    "set": ("best set of three", Row(_BEST, ("simulate.policies=(@RecommendSet,)",))),
+    "evoi_rule": ("EVOI rule", Row(_RULE, ("simulate.policies=(@AskWhileItPays,)",))),
+    "evoi_rule_tuned": (
+        "EVOI rule, tuned cost",
+        Row(_RULE, ("simulate.policies=(@tuned/AskWhileItPays,)",)),
+    ),
     "dqn": ("DQN on the menu", Row("conversation/menu_dqn.gin")),
     "oracle": ("knows tastes", Row("conversation/oracle.gin")),
 }
@@ -51,7 +46,7 @@ def measure(settings: Settings) -> Section:
     rows = [("policy", "return", "±", "turns")]
     for name, (label, _) in _ROWS.items():
         found = [result for (task, _), result in results.items() if task == name]
-        mean, error = training_runs.mean_and_error([one["mean_return"] for one in found])
+        mean, error = mean_and_error([one["mean_return"] for one in found])
         # Of rules the seeds are other users, so that their spread is that of the evaluation.
         turns = sum(one["mean_length"] for one in found) / len(found)
         figures |= {f"learning.{name}": mean, f"learning.{name}_se": error}
@@ -62,9 +57,5 @@ def measure(settings: Settings) -> Section:
         figures["learning.recommend_only"]
         + 0.2 * (figures["learning.oracle"] - figures["learning.recommend_only"]),
     )
-    lines = [
-        "Return a session of Conversation-v0 with trust, patience and annoyance",
-        *text_table(rows).splitlines(),
-        Bar("learning.dqn", figures["learning.dqn"], least, float("inf")).line(settings.quick),
-    ]
-    return Section(figures, {}, lines)
+    title = "Return a session of Conversation-v0 with trust, patience and annoyance"
+    return section(settings, title, rows, figures, {"learning.dqn": (least, float("inf"))})

@@ -1,6 +1,5 @@
 """Worlds of conversations in which policies are compared, and the loop that measures them."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -128,16 +127,6 @@ def course(
     return Course(regret, recommended, reward[:num_turns], value)
 
 
-def mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """The mean over users [U], and its standard error."""
-    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
-
-
 def belief(simulator: Simulator, num_particles: int = 128) -> GaussianBelief:
     """The belief of all policies here."""
     return GaussianBelief(simulator.users, num_particles=num_particles)
-
-
-def with_users(simulator: Simulator, **changes) -> Simulator:
-    """The simulator with other values of fields of its users."""
-    return dataclasses.replace(simulator, users=dataclasses.replace(simulator.users, **changes))

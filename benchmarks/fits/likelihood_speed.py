@@ -8,15 +8,13 @@ is linear. Memory is the largest resident size of a process that makes one pass 
 log in pieces of 250 sessions, for a log and for one four times as long.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import processes
 import tensorflow as tf
 from fits import recovery
 
@@ -93,19 +91,15 @@ def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool)
 
 
 def _simulator(**users):
-    values = {name: value for name, (value, _) in recovery.TRUTH.items()}
-    return interest_evolution(
-        users=InterestEvolutionUsers(**values, departure_temperature=1.0, **users)
-    )
+    truth = {name: value for name, (value, _) in recovery.TRUTH.items()}
+    users = InterestEvolutionUsers(departure_temperature=1.0, **users)
+    return interest_evolution(users=users).with_parameters(truth)
 
 
 def _fitted() -> FittedSimulator:
+    truth = recovery.TRUTH.items()
     return FittedSimulator(
-        _simulator(),
-        {
-            f"users.{name}": Parameter(value, support)
-            for name, (value, support) in recovery.TRUTH.items()
-        },
+        _simulator(), {name: Parameter(value, support) for name, (value, support) in truth}
     )
 
 
@@ -117,36 +111,33 @@ def _log_of_length(num_sessions: int, length: int, seed: int) -> SessionLog:
 def _peak_memory(num_sessions: int) -> int:
     """Bytes of a process that makes one pass through an episode log."""
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "log.tfrecord")
-        for command in ("write", "read"):
-            process = subprocess.run(
-                [sys.executable, __file__, command, path, str(num_sessions)],
-                capture_output=True,
-                text=True,
-                check=False,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-            )
-            if process.returncode:
-                raise RuntimeError(process.stderr)
-        return int(process.stdout.split()[-1])
+        task = {"path": str(Path(folder) / "log.tfrecord"), "writes": num_sessions}
+        processes.run_worker(__name__, task, False)
+        return processes.run_worker(__name__, {**task, "writes": 0}, False)["bytes"]
 
 
-def _write(path: str, num_sessions: int) -> None:
+class Task(NamedTuple):
+    """What one process does with an episode log."""
+
+    path: str
+    writes: int  # sessions; 0 to read
+
+
+def timed(task: Task) -> dict[str, int]:
     simulator = _simulator()
-    size = min(num_sessions, _PIECE)
-    policy = random_policy(simulator)
-    rollout = tf.function(lambda seed: simulator.rollout(policy, size, 20, seed))
-    with episodes.Writer(path, simulator) as writer:
-        for seed in split_seed(0, num_sessions // size):
-            writer.add(rollout(seed))
-
-
-def _read(path: str) -> int:
-    log = stream_episodes(episodes.read(path, _simulator()), _PIECE)
-    LogLikelihood(_fitted(), log, 50).total()
+    if task.writes:
+        size = min(task.writes, _PIECE)
+        policy = random_policy(simulator)
+        rollout = tf.function(lambda seed: simulator.rollout(policy, size, 20, seed))
+        with episodes.Writer(task.path, simulator) as writer:
+            for seed in split_seed(0, task.writes // size):
+                writer.add(rollout(seed))
+    else:
+        log = stream_episodes(episodes.read(task.path, simulator), _PIECE)
+        LogLikelihood(_fitted(), log, 50).total()
     # The peak of this process alone; that of getrusage is inherited from the one that started it.
     status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    return {"bytes": int(status.split("VmHWM:")[1].split()[0]) * 1024}
 
 
 def speed_table(result: dict[str, Any]) -> str:
@@ -175,10 +166,3 @@ def speed_table(result: dict[str, Any]) -> str:
         " of the CPU."
     )
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "write":
-        _write(sys.argv[2], int(sys.argv[3]))
-    else:
-        print(_read(sys.argv[2]))

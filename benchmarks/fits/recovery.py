@@ -11,12 +11,9 @@ interval over all logs.
 
 recovery --hidden: of the same sessions only initial interests, slates, qualities and choices are
 logged; users leave by RecSim's rule. The interest step is fitted with particle filters that sum the
-directions of all clicks out, by Adam on minibatches. And the filters' gradient is compared with
-that of the likelihood by enumeration of all directions, on sessions of four steps with three
-topics.
+directions of all clicks out, by Adam on minibatches.
 """
 
-import itertools
 import time
 from typing import Any
 
@@ -25,13 +22,11 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.choice import MultinomialProportional
-from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
-    UtilityVideos,
     interest_evolution,
 )
-from recsim_tf.fitting import Minibatches, Parameter, fit, marginal_log_prob, simulated_log
+from recsim_tf.fitting import Minibatches, Parameter, fit, simulated_log
 from recsim_tf.fitting.checks import recover
 from recsim_tf.tables import text_table
 
@@ -100,9 +95,7 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
 
 
 def hidden(seed: int, quick: bool) -> dict[str, Any]:
-    """The interest step from one log without the directions of clicks, and the particle filters'
-    gradient beside the exact one.
-    """
+    """The interest step from one log without the directions of clicks."""
     num_sessions, num_steps = _SIZES[quick]
     truth = TRUTH[_STEP][0]
     choice_model = MultinomialProportional(min_normalizer=TRUTH[_MIN_NORMALIZER][0])
@@ -132,7 +125,6 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
     )
     value = float(result.estimates[_STEP].value)
     seconds = time.perf_counter() - started
-    estimate, error, exact = _filter_gradient(seed)
     return {
         "study": "recovery --hidden",
         "sessions": num_sessions,
@@ -141,74 +133,8 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
             "estimate": value,
             "max_relative_error": abs(value / truth - 1),
             "seconds": seconds,
-            "gradient/particle_filter": estimate,
-            "gradient/standard_error": error,
-            "gradient/enumeration": exact,
         },
     }
-
-
-def _filter_gradient(seed: int) -> tuple[float, float, float]:
-    """The gradient of a log-likelihood in the interest step: by particle filters with its standard
-    error, and exact.
-    """
-    dtype = tf.float64
-    num_users, num_steps, num_runs = 50, 4, 20
-    step = tf.Variable(0.8, dtype=dtype)
-    users = InterestEvolutionUsers(
-        num_features=3,
-        alpha_y_intercept=step,
-        choice_model=MultinomialProportional(min_normalizer=-1.25),
-        dtype=dtype,
-    )
-    videos = UtilityVideos(3, topic_quality_means=(-1.0, 0.0, 1.0), dtype=dtype)
-    scorer = interest_evolution(
-        slate_size=3, num_candidates=3, users=users, documents=videos, dtype=dtype
-    )
-    slate = tf.tile(tf.range(3)[tf.newaxis], [num_users, 1])
-    trajectory = scorer.rollout(
-        lambda observation, policy_state, seed: (slate, policy_state),
-        num_users,
-        num_steps,
-        [seed, 1],
-    )
-
-    def with_directions(directions):
-        """The trajectory with the same directions for all users, but none where there was no click;
-        and which there were.
-        """
-        draws = trajectory.transitions.draws
-        clicked = tf.cast(draws.response < 3, tf.int32)
-        innovation = clicked * tf.constant(directions)[:, tf.newaxis]
-        return (
-            trajectory._replace(
-                transitions=trajectory.transitions._replace(
-                    draws=draws._replace(innovation=innovation)
-                )
-            ),
-            clicked,
-        )
-
-    with tf.GradientTape() as tape:
-        terms = []
-        for directions in itertools.product([0, 1], repeat=num_steps):
-            candidate, clicked = with_directions(directions)
-            # Directions that differ only where there was no click count once.
-            repeats = tf.cast(num_steps - tf.reduce_sum(clicked, axis=0), dtype)
-            terms.append(
-                scorer.log_prob(candidate).user - repeats * tf.math.log(tf.constant(2, dtype))
-            )
-        total = tf.reduce_sum(tf.reduce_logsumexp(tf.stack(terms), axis=0))
-    exact = float(tape.gradient(total, step))
-
-    @compiled
-    def run(seed):
-        with tf.GradientTape() as tape:
-            total = tf.reduce_sum(marginal_log_prob(scorer, trajectory, 1000, seed))
-        return tape.gradient(total, step)
-
-    gradients = [float(run(tf.constant([seed, number]))) for number in range(num_runs)]
-    return float(np.mean(gradients)), float(np.std(gradients, ddof=1) / np.sqrt(num_runs)), exact
 
 
 def recovery_table(result: dict[str, Any]) -> str:
@@ -239,21 +165,9 @@ def recovery_table(result: dict[str, Any]) -> str:
 def hidden_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     found = result["figures"]
-    return "\n".join(
-        (
-            (
-                f"Interest evolution, {result['sessions']:,} sessions without the directions of"
-                f" clicks, two filters of {result['particles']} particles each"
-            ),
-            (
-                f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {found['estimate']:.4f},"
-                f" error {found['max_relative_error']:.2%}, {found['seconds']:.0f} s"
-            ),
-            (
-                "gradient on sessions of four steps: particle filter"
-                f" {found['gradient/particle_filter']:.4f} ±"
-                f" {found['gradient/standard_error']:.4f}, enumeration"
-                f" {found['gradient/enumeration']:.4f}"
-            ),
-        )
+    return (
+        f"Interest evolution, {result['sessions']:,} sessions without the directions of clicks, two"
+        f" filters of {result['particles']} particles each\n"
+        f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {found['estimate']:.4f}, error"
+        f" {found['max_relative_error']:.2%}, {found['seconds']:.0f} s"
     )

@@ -3,14 +3,24 @@ with a memory in interest exploration.
 """
 
 import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import processes
+import tensorflow as tf
 import training_runs
-from sections import Bar, Section, Settings
+from sections import Section, Settings, section
 
-from recsim_tf.tables import text_table
+from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
+from recsim_tf.agents.reinforce import ReinforceSlateAgent, TwoTowerPolicyNetwork
+from recsim_tf.agents.shared.memory import Memory
+from recsim_tf.agents.shared.returns import LambdaReturns
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.environments.engagement_bait import BaitVideos, engagement_bait
+from recsim_tf.experiment.training.loop import LearningLoop
 
 # RecSim NG's demonstration trains as many iterations, of 1,000 users, in 64 to 70 CPU s.
 _SHORT = {
@@ -48,7 +58,7 @@ def measure(settings: Settings) -> Section:
     def trained(task, catalogue):
         task = {**task, "catalogue": catalogue, "seed": settings.seed}
         quick = _QUICK if settings.quick else {}
-        return processes.run_worker("hidden_states.memory_worker", {**task, **quick}, True)
+        return processes.run_worker(__name__, {**task, **quick}, True)
 
     runs = {f"gru_{catalogue}": trained(_SHORT, catalogue) for catalogue in range(3)}
     runs |= {"gru_300": trained(_LONG, 0), "control": trained(_CONTROL, 0)}
@@ -69,26 +79,92 @@ def measure(settings: Settings) -> Section:
         "memory.slate_q_memory_se": slate_q["standard_error"],
     }
     least = max(84.0, figures["memory.control"] + 3)
-    bars = [
-        *(
-            Bar(f"memory.{name}", figures[f"memory.{name}"], 78.0, np.inf)
-            for name in ("gru_0", "gru_1", "gru_2")
-        ),
-        Bar("memory.seconds", figures["memory.seconds"], 0.0, 40.0),
-        Bar("memory.gru_300", figures["memory.gru_300"], least, np.inf),
-        Bar("memory.slate_q_memory", figures["memory.slate_q_memory"], _UCB1, np.inf),
-    ]
-    lines = [
-        "EngagementBait-v0, time watched in 100 steps, and SlateQ in interest exploration",
-        *text_table(_rows(runs, slate_q)).splitlines(),
-        *(bar.line(settings.quick) for bar in bars),
-    ]
-    return Section(figures, {"runs": runs}, lines)
-
-
-def _rows(runs, slate_q) -> list[tuple[str, ...]]:
+    bars = {
+        **dict.fromkeys(("memory.gru_0", "memory.gru_1", "memory.gru_2"), (78.0, np.inf)),
+        "memory.seconds": (0.0, 40.0),
+        "memory.gru_300": (least, np.inf),
+        "memory.slate_q_memory": (_UCB1, np.inf),
+    }
+    title = "EngagementBait-v0, time watched in 100 steps, and SlateQ in interest exploration"
     rows = [("policy", "return", "CPU s")]
     for name, run in runs.items():
         rows.append((name, f"{run['time']:.2f} ± {run['time_se']:.2f}", f"{run['seconds']:.1f}"))
     shown = f"{slate_q['mean_return']:.1f} ± {slate_q['standard_error']:.1f}"
-    return [*rows, ("SlateQ with a memory", shown, "")]
+    rows.append(("SlateQ with a memory", shown, ""))
+    return section(settings, title, rows, figures, bars, details={"runs": runs})
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    catalogue: int  # seed of the videos
+    seed: int
+    num_users: int
+    num_iterations: int
+    num_steps: int  # of a session
+    memory_units: int  # 0 for one distribution of slates for everybody
+    learning_rate: float
+    entropy_regularization: float
+    anneals: bool  # whether both decline to a twentieth
+    evaluation_users: int
+    xla: bool
+
+
+def timed(task: Task) -> dict[str, float]:
+    simulator = engagement_bait(documents=BaitVideos(seed=task.catalogue), max_steps=task.num_steps)
+    begun = time.process_time()
+    tf.keras.utils.set_random_seed(task.seed)
+    environment = SlateEnvironment(simulator, task.num_users, task.seed)
+    agent = _agent(environment, task)
+    # An iteration is a session of every user, and the frame that follows it.
+    length = task.num_steps + 1
+    loop = LearningLoop(environment, agent, None, length, 1, task.seed, length, task.xla)
+    float(loop.run(task.num_iterations).loss)
+    seconds = time.process_time() - begun
+    times = _times(simulator, rollout_policy(agent.policy), task)
+    return {
+        "time": float(times.mean()),
+        "time_se": float(times.std(ddof=1) / len(times) ** 0.5),
+        "seconds": seconds,
+    }
+
+
+def _agent(environment: SlateEnvironment, task: Task) -> ReinforceSlateAgent:
+    memory = Memory(task.memory_units) if task.memory_units else None
+    schedules = tf.keras.optimizers.schedules
+    rate, entropy = task.learning_rate, task.entropy_regularization
+    if task.anneals:
+        rate = schedules.CosineDecay(rate, task.num_iterations, alpha=0.05)
+        steps = max(5 * task.num_iterations // 6, 1)
+        entropy = schedules.PolynomialDecay(entropy, steps, entropy / 20)
+    agent = ReinforceSlateAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        TwoTowerPolicyNetwork(environment.observation_spec(), 2, memory=memory),
+        None,
+        tf.keras.optimizers.Adam(rate),
+        LambdaReturns(num_steps=task.num_steps),
+        entropy_regularization=entropy,
+        gradient_clipping=1.0,
+        seed=task.seed,
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
+    )
+    agent.initialize()
+    return agent
+
+
+def _times(simulator, policy, task: Task):
+    """Time watched in a session [B], of users whom the policy did not learn from."""
+
+    @compiled(jit_compile=task.xla)
+    def run(seed):
+        return simulator.fold(
+            policy,
+            task.evaluation_users,
+            task.num_steps,
+            seed,
+            lambda total, transition: total + transition.reward,
+            tf.zeros([task.evaluation_users]),
+        )
+
+    return run(random.as_seed(1000 + task.seed)).numpy()

@@ -7,12 +7,13 @@ critique its first film. The agent understands the critique by the fitted vector
 or by vectors at random.
 """
 
+import time
 from typing import NamedTuple
 
 import numpy as np
 import processes
 import tensorflow as tf
-from sections import Bar, Section, Settings, standard_error
+from sections import Section, Settings, mean_and_error, section, standard_error
 
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.core import random
@@ -23,7 +24,6 @@ from recsim_tf.environments.conversation import Act, ConversationUsers, Items, c
 from recsim_tf.environments.conversation.attributes import random_directions
 from recsim_tf.environments.soft_attributes import TaggingUsers, concept_vectors, ratings_and_tags
 from recsim_tf.policies.elicitation.believing import Tracker
-from recsim_tf.tables import text_table
 
 _NUM_FILMS, _NUM_FACTORS, _NUM_ATTRIBUTES, _NUM_SENSES = 300, 10, 10, 2
 _SLATE_SIZE = 3
@@ -33,8 +33,8 @@ _NUM_TAGGERS = {False: (300, 100, 1000), True: (300,)}
 # Users of one call: their particles are in memory at once.
 _BATCH = 250
 _SIZES = {
-    False: {"users": 4000, "timed": 1000, "checked": 20_000, "runs": 20},
-    True: {"users": 4, "timed": 60, "checked": 60, "runs": 1},
+    False: {"users": 4000, "timed": 1000, "runs": 20},
+    True: {"users": 4, "timed": 60, "runs": 1},
 }
 
 
@@ -42,17 +42,12 @@ def measure(settings: Settings) -> Section:
     size = _SIZES[settings.quick]
     speeds = {
         num_ratings: processes.run_worker(
-            "hidden_states.soft_attributes_worker",
+            __name__,
             {"num_users": size["timed"], "num_ratings": num_ratings, "runs": size["runs"]},
             one_core=True,
         )
         for num_ratings in (50, 200)
     }
-    check = processes.run_worker(
-        "hidden_states.soft_attributes_worker",
-        {"num_users": size["checked"], "num_ratings": 50, "runs": 0},
-        one_core=True,
-    )
     talked = _critiques(size["users"], settings)
     gains = {name: utility - talked.before for name, utility in talked.after.items()}
     true, fitted = gains["true"], gains[_fitted(_NUM_TAGGERS[settings.quick][0])]
@@ -61,48 +56,39 @@ def measure(settings: Settings) -> Section:
         "soft_attributes.seconds_50": speeds[50]["seconds"],
         "soft_attributes.seconds_200": speeds[200]["seconds"],
         "soft_attributes.first_seconds": max(each["first_seconds"] for each in speeds.values()),
-        "soft_attributes.tagging_users": check["tagging_users"],
-        "soft_attributes.median_ratings": check["median_ratings"],
-        **{
-            f"soft_attributes.{name}{suffix}": float(summary(gain))
-            for name, gain in {
-                "critique_gain": fitted,
-                "critique_gain_true": true,
-                "critique_loss": lost,
-            }.items()
-            for suffix, summary in {"": np.mean, "_se": standard_error}.items()
-        },
     }
-    bars = [
-        Bar(f"soft_attributes.{name}", figures[f"soft_attributes.{name}"], low, high)
-        for name, low, high in (
-            ("seconds_50", 0.0, 0.08),
-            ("seconds_200", 0.0, 0.15),
-            ("first_seconds", 0.0, 1.0),
-            ("tagging_users", 0.12, 0.17),
-            ("median_ratings", 3, 6),
-            ("critique_gain", 2 * figures["soft_attributes.critique_gain_se"], np.inf),
-        )
-    ]
+    for name, gain in {
+        "critique_gain": fitted,
+        "critique_gain_true": true,
+        "critique_loss": lost,
+    }.items():
+        mean, error = mean_and_error(gain)
+        figures |= {f"soft_attributes.{name}": mean, f"soft_attributes.{name}_se": error}
+    bars = {
+        "soft_attributes.seconds_50": (0.0, 0.08),
+        "soft_attributes.seconds_200": (0.0, 0.15),
+        "soft_attributes.first_seconds": (0.0, 1.0),
+        "soft_attributes.critique_gain": (
+            2 * figures["soft_attributes.critique_gain_se"],
+            np.inf,
+        ),
+    }
     rows = [("the agent knows attributes by", "cosine", "utility of the next slate", "gain", "±")]
     for name, gain in gains.items():
         cosine = f"{talked.cosines[name]:.3f}"
         utility = f"{talked.after[name].mean():.3f}"
         rows.append((name, cosine, utility, f"{gain.mean():.3f}", f"{standard_error(gain):.3f}"))
-    lines = [
-        f"Critiques of {size['users']} users; the slate before has {talked.before.mean():.3f}",
-        *text_table(rows).splitlines(),
+    title = f"Critiques of {size['users']} users; the slate before has {talked.before.mean():.3f}"
+    notes = [
         f"the fitted vectors lose {lost.mean():.3f} ± {standard_error(lost):.3f} of the gain",
         f"Ratings and tags of {size['timed']} users and 1000 films",
-        *(bar.line(settings.quick) for bar in bars),
     ]
     details = {
         "speeds": {str(name): each for name, each in speeds.items()},
-        "statistics": check,
-        "gains": {name: [float(gain.mean()), standard_error(gain)] for name, gain in gains.items()},
+        "gains": {name: mean_and_error(gain) for name, gain in gains.items()},
         "cosines": talked.cosines,
     }
-    return Section(figures, details, lines)
+    return section(settings, title, rows, figures, bars, notes, details)
 
 
 class _Talked(NamedTuple):
@@ -217,3 +203,31 @@ def _talk(
     slate, before = best("true")
     turn(Act.RECOMMEND, slate, critique_seed)
     return before, {name: best(name)[1] for name in trackers}
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    num_users: int
+    num_ratings: int
+    runs: int  # that are timed
+
+
+def timed(task: Task) -> dict[str, float]:
+    begun = time.process_time()
+    simulator = ratings_and_tags(TaggingUsers(max_ratings=task.num_ratings))
+
+    @compiled
+    def draw(seed):
+        state_seed, step_seed = random.split_seed(seed, 2)
+        state = simulator.reset(task.num_users, state_seed)
+        everything = tf.tile(tf.range(simulator.slate_size)[tf.newaxis], [task.num_users, 1])
+        return simulator.step(state, everything, step_seed)[1].response
+
+    draw(random.as_seed(0))
+    first = time.process_time() - begun
+    begun = time.process_time()
+    for run in range(task.runs):
+        draw(random.as_seed(run))
+    seconds = (time.process_time() - begun) / task.runs
+    return {"seconds": seconds, "first_seconds": first}

@@ -12,8 +12,7 @@ Prints one line of JSON. Exits with status 3 where RecSim is missing.
 import argparse
 import json
 
-import recsim_environments
-from recsim_sessions import measure
+from recsim_environments import create, measure
 
 
 def main():
@@ -24,7 +23,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=10.0, help="CPU seconds to measure")
     arguments = parser.parse_args()
 
-    version, environment = recsim_environments.create(
+    version, environment = create(
         arguments.environment, arguments.slate_size, arguments.num_candidates
     )
     from recsim.agents.random_agent import RandomAgent

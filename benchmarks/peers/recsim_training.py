@@ -19,8 +19,7 @@ status 3 where RecSim is missing.
 import argparse
 import json
 
-import recsim_environments
-from recsim_sessions import measure
+from recsim_environments import create, measure
 
 
 def shared_network(user, document, scope):
@@ -80,7 +79,7 @@ def main():
     parser.add_argument("--weights", choices=["shared", "shipped"], default="shared")
     arguments = parser.parse_args()
 
-    version, environment = recsim_environments.create(
+    version, environment = create(
         arguments.environment, arguments.slate_size, arguments.num_candidates
     )
     agent = create_agent(

@@ -11,18 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import processes
-from scales.common import Settings
-from sections import Section
-
-from recsim_tf.tables import text_table
+from sections import Section, Settings, section
 
 _QUICK = (
     "train.num_iterations=2",
     "train.warmup_iterations=2",
     "experiment.num_users=16",
     "experiment.batch_size=4",
-)
-_QUICK += (
     "experiment.replay_length=4",
     "SlateQTargets.num_steps=2",
     "Evaluation.num_users=16",
@@ -57,15 +52,11 @@ def measure(settings: Settings) -> Section:
         mean_return = f"{agent['mean_return']:.2f} ± {agent['standard_error']:5.2f}"
         oracle_return = f"{oracle['mean_return']:.2f}"
         rows.append((text, mean_return, oracle_return, f"{trained:,.0f}", f"{seconds:,.0f}"))
-    lines = [
-        "The quickstart",
-        *text_table(rows).splitlines(),
-        (
-            "± is one standard error over sessions; between seeds the quickstart's returns have a"
-            " standard deviation of about 0.5."
-        ),
+    notes = [
+        "± is one standard error over sessions; between seeds the quickstart's returns have a"
+        " standard deviation of about 0.5."
     ]
-    return Section(figures, details, lines)
+    return section(settings, "The quickstart", rows, figures, notes=notes, details=details)
 
 
 def _train(run: Path, bindings: tuple[str, ...], num_workers: int) -> None:

@@ -7,18 +7,22 @@ show what the machine has to give; a sweep's trials run like that.
 """
 
 import statistics
+import time
 from typing import Any, NamedTuple
 
+import numpy as np
 import processes
-from scales.common import Settings
-from sections import Section
+from sections import Section, Settings, section
 
-from recsim_tf.tables import text_table
+from recsim_tf.experiment import config
+from recsim_tf.experiment.training.devices import connect
+from recsim_tf.experiment.training.parts import experiment
 
 _SIZES = {
     False: {"users": 2048, "batch_size": 150, "num_steps": 100, "iterations": 10, "seconds": 10.0},
     True: {"users": 16, "batch_size": 4, "num_steps": 2, "iterations": 1, "seconds": 0.01},
 }
+_QUICK_ROWS = ("one_core", "multi_worker")
 
 
 class _Row(NamedTuple):
@@ -51,7 +55,6 @@ _ROWS = {
         "two runs that are not connected, a core each", "default", 1, processes=2, scale=2
     ),
 }
-_QUICK_ROWS = ("one_core", "multi_worker")
 
 
 def measure(settings: Settings) -> Section:
@@ -74,19 +77,16 @@ def measure(settings: Settings) -> Section:
         table.append((row.text, *cells))
     parameters = found["multi_worker"][0]["parameters"]
     figures["bytes_per_update"] = 4 * parameters
-    lines = [
-        (
-            f"SlateQ in training, {size['users']:,} users and {size['batch_size']} sequences of"
-            f" {size['num_steps']} steps a device, wall time, median of {settings.rounds} rounds in"
-            " turns"
-        ),
-        *text_table(table).splitlines(),
-        (
-            f"An update sums {parameters:,} gradients, {4 * parameters / 2**20:.2f} MiB, over the"
-            " replicas."
-        ),
+    title = (
+        f"SlateQ in training, {size['users']:,} users and {size['batch_size']} sequences of"
+        f" {size['num_steps']} steps a device, wall time, median of {settings.rounds} rounds in"
+        " turns"
+    )
+    notes = [
+        f"An update sums {parameters:,} gradients, {4 * parameters / 2**20:.2f} MiB, over the"
+        " replicas."
     ]
-    return Section(figures, found, lines)
+    return section(settings, title, table, figures, notes=notes, details=found)
 
 
 def _run(row: _Row, quick: bool) -> dict[str, Any]:
@@ -110,10 +110,55 @@ def _run(row: _Row, quick: bool) -> dict[str, Any]:
     cores = [
         [index] if row.cores == 1 else list(range(row.cores)) for index in range(row.processes)
     ]
-    runs = processes.run_workers(
-        "scales.replicas_worker", [task] * row.processes, cores, environments
-    )
+    runs = processes.run_workers(__name__, [task] * row.processes, cores, environments)
     together = dict(runs[0])
     if row.strategy == "default":
         together["env_steps_per_second"] = sum(run["env_steps_per_second"] for run in runs)
     return together
+
+
+class Task(NamedTuple):
+    """What one process measures; sizes are those of all replicas together."""
+
+    strategy: str
+    logical_cpus: int | None
+    users: int
+    batch_size: int
+    num_steps: int  # of a sequence
+    iterations: int  # of one call
+    seconds: float  # timed calls go on so long
+
+
+def timed(task: Task) -> dict[str, float]:
+    """Rates of training, after a first call that traces."""
+    bindings = [
+        f"experiment.num_users = {task.users}",
+        f"experiment.batch_size = {task.batch_size}",
+        f"experiment.replay_length = {task.num_steps + 20}",
+        f"SlateQTargets.num_steps = {task.num_steps}",
+        f"devices.strategy = {task.strategy!r}",
+        f"devices.logical_cpus = {task.logical_cpus}",
+    ]
+    config.load(["quickstart.gin"], bindings)
+    devices = connect()
+    with devices.strategy.scope():
+        parts = experiment()
+    loop = parts.loop
+    loop.collect(task.num_steps + 10)
+    loop.run(task.iterations)
+    # All workers make the same calls: they agree on how many by the time that the first one takes.
+    started = time.perf_counter()
+    loop.run(task.iterations)
+    calls = devices.largest(max(1, round(task.seconds / (time.perf_counter() - started))))
+    started = time.perf_counter()
+    for _ in range(calls):
+        loop.run(task.iterations)
+    seconds = time.perf_counter() - started
+    iterations = calls * task.iterations
+    return {
+        "env_steps_per_second": iterations * loop.user_steps_per_iteration / seconds,
+        "train_steps_per_second": iterations / seconds,
+        "parameters": int(
+            sum(np.prod(weight.shape) for weight in parts.agent.network.trainable_weights)
+        ),
+    }

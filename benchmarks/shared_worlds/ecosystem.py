@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from sections import Bar, Section, Settings, standard_error
+from sections import Section, Settings, mean_and_error, section, standard_error
 
 from recsim_tf import plots
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.ecosystem import ecosystem, provider_layout
 from recsim_tf.policies import Boosting
-from recsim_tf.tables import text_table
 
 CAPS = (0.0, 0.6, 1.2, 2.4, 4.8)
 _ALIVE = 1.0  # discounted clicks
@@ -150,22 +149,22 @@ def _section(settings: Settings, worlds: Run, others: Run) -> Section:
                 f"{num_alive[index]:.1f}",
             )
         )
-    bars = [
-        Bar("boost_1_2", figures["boost_1_2"], max(8.0, 2 * figures["boost_1_2_se"]), 30.0),
-        Bar("boost_4_8", figures["boost_4_8"], -140.0, -95.0),
-        Bar("early_gain", figures["early_gain"], -1.0, 1.0),
-        Bar("late_gain", figures["late_gain"], 10.0, np.inf),
-        Bar("providers_alive", figures["providers_alive"], 45.0, np.inf),
-        Bar("worst_decile_gain", figures["worst_decile_gain"], 100.0, np.inf),
-    ]
-    lines = [
-        f"Ecosystem-v0: {by_user.shape[1]} worlds of {num_users} users, {by_step.shape[2]} steps",
-        *text_table(rows).splitlines(),
-        f"cap 1.2 gains {early.mean():+.2f} ± {standard_error(early):.2f} in the first 50 steps,"
-        f" {late.mean():+.1f} ± {standard_error(late):.1f} in the last 200",
-        f"The cap that was best in worlds of other layouts, {CAPS[best]}, gains"
-        f" {gains[best].mean():+.1f} ± {standard_error(gains[best]):.1f} here",
-        *(bar.line(settings.quick) for bar in bars),
+    bars = {
+        "boost_1_2": (max(8.0, 2 * figures["boost_1_2_se"]), 30.0),
+        "boost_4_8": (-140.0, -95.0),
+        "early_gain": (-1.0, 1.0),
+        "late_gain": (10.0, np.inf),
+        "providers_alive": (45.0, np.inf),
+        "worst_decile_gain": (100.0, np.inf),
+    }
+    title = (
+        f"Ecosystem-v0: {by_user.shape[1]} worlds of {num_users} users, {by_step.shape[2]} steps"
+    )
+    shown = ["{:+.2f} ± {:.2f}".format(*mean_and_error(each)) for each in (early, late)]
+    learned = "{:+.1f} ± {:.1f}".format(*mean_and_error(gains[best]))
+    notes = [
+        f"cap 1.2 gains {shown[0]} in the first 50 steps, {shown[1]} in the last 200",
+        f"The cap that was best in worlds of other layouts, {CAPS[best]}, gains {learned} here",
     ]
     gained = np.cumsum(by_step - by_step[0], axis=2)
     spread = np.std(gained, axis=1, ddof=1) / by_step.shape[1] ** 0.5
@@ -178,7 +177,7 @@ def _section(settings: Settings, worlds: Run, others: Run) -> Section:
         "alive_by_step": alive.mean(axis=1).round(2).tolist(),
         "utility_of_other_layouts": others.by_user.mean(axis=2).round(2).tolist(),
     }
-    return Section(figures, details, lines)
+    return section(settings, title, rows, figures, bars, notes, details)
 
 
 def draw(details: dict[str, Any], path: str) -> None:

@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from sections import Bar, Section, Settings, standard_error
+from sections import Section, Settings, mean_and_error, section, standard_error
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.news import news
 from recsim_tf.policies import Trending, random_policy
-from recsim_tf.tables import text_table
 
 
 class _Size(NamedTuple):
@@ -22,7 +21,6 @@ class _Size(NamedTuple):
 
 
 _SIZES = {False: _Size(20, 200, 240), True: _Size(2, 4, 4)}
-_BY_HAND = {False: _Size(2, 50, 60), True: _Size(2, 4, 4)}
 
 
 def measure(settings: Settings) -> Section:
@@ -40,27 +38,20 @@ def measure(settings: Settings) -> Section:
     }
     figures, rows = {}, [("policy", "clicks of a user and step, later half", "less greedy")]
     for name, (label, _) in policies.items():
-        figures[f"news.{name}"] = float(clicks[name].mean())
-        figures[f"news.{name}_se"] = standard_error(clicks[name])
+        mean, error = mean_and_error(clicks[name])
+        figures |= {f"news.{name}": mean, f"news.{name}_se": error}
         lead = clicks[name] - clicks["greedy"]
         shown = "" if name == "greedy" else f"{lead.mean():+.3f} ± {standard_error(lead):.3f}"
-        mean = f"{figures[f'news.{name}']:.3f} ± {figures[f'news.{name}_se']:.3f}"
-        rows.append((label, mean, shown))
+        rows.append((label, f"{mean:.3f} ± {error:.3f}", shown))
     lead = clicks["explore"] - clicks["greedy"]
-    figures["news.lead"], figures["news.lead_se"] = float(lead.mean()), standard_error(lead)
-    figures["news.popularity_error"] = _popularity_error(_BY_HAND[settings.quick], settings.seed)
-    bars = [
-        Bar("news.lead", figures["news.lead"], 2 * figures["news.lead_se"], np.inf),
-        Bar("news.popularity_error", figures["news.popularity_error"], 0.0, 1e-5),
-    ]
-    lines = [
+    figures["news.lead"], figures["news.lead_se"] = mean_and_error(lead)
+    bars = {"news.lead": (2 * figures["news.lead_se"], np.inf)}
+    title = (
         f"News-v0: {size.num_worlds} worlds of {size.users_per_world} users, {size.num_steps}"
-        " steps, slates of 3 of 60 articles",
-        *text_table(rows).splitlines(),
-        *(bar.line(settings.quick) for bar in bars),
-    ]
+        " steps, slates of 3 of 60 articles"
+    )
     details = {name: by_world.round(4).tolist() for name, by_world in clicks.items()}
-    return Section(figures, details, lines)
+    return section(settings, title, rows, figures, bars, details=details)
 
 
 def _clicks(simulator, policy, size: _Size, settings: Settings) -> np.ndarray:
@@ -79,34 +70,3 @@ def _clicks(simulator, policy, size: _Size, settings: Settings) -> np.ndarray:
         return array.stack()
 
     return run(random.as_seed(settings.seed)).numpy()
-
-
-def _popularity_error(size: _Size, seed: int) -> float:
-    """The largest relative difference between clicks by article as the world counts them, and as
-    NumPy counts them from what users clicked.
-    """
-    simulator = news(users_per_world=size.users_per_world)
-    documents = simulator.documents
-
-    @compiled
-    def run(seed):
-        trajectory = simulator.rollout(
-            Trending(simulator), size.num_worlds * size.users_per_world, size.num_steps, seed
-        )
-        return trajectory, simulator.replay(trajectory)
-
-    trajectory, states = run(random.as_seed(seed))
-    transitions = trajectory.transitions
-    counts = np.zeros((size.num_worlds, documents.num_articles))
-    worst = 0.0
-    for step in range(size.num_steps):
-        found = states.corpus.clicks[step].numpy()
-        worst = max(worst, float(np.max(np.abs(found - counts) / np.maximum(counts, 1))))
-        counts *= documents.discount
-        clicked = transitions.response.clicked[step].numpy()
-        for user, position in np.argwhere(clicked):
-            world = user // size.users_per_world
-            candidate = transitions.slate[step, user, position]
-            counts[world, states.candidates[step, world, candidate]] += 1
-        counts[transitions.draws.corpus.appears[step] == 1] = 0
-    return worst

@@ -1,5 +1,4 @@
-"""Users who come back: visits within 30 days in ReturnVisits-v0, over five seeds, and parameters of
-the return time from logs.
+"""Users who come back: visits within 30 days in ReturnVisits-v0, over five seeds.
 
 SlateQ learns over whole lifetimes, by the packaged config. Beside it are random documents, the
 myopic rule, which shows the most clickbait, and the rule that shows the least. A seed is that of
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import training_runs
-from sections import Bar, Section, Settings
+from sections import Section, Settings, mean_and_error, section
 
 import recsim_tf
 from recsim_tf import plots
@@ -25,11 +24,7 @@ from recsim_tf.environments.returning import Lifetimes
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.fitting import LBFGS, Parameter, fit
-from recsim_tf.fitting.checks import recover
-from recsim_tf.fitting.logs import simulated_log
 from recsim_tf.policies import clickbait_policy, random_policy
-from recsim_tf.tables import text_table
 
 _CONFIG = "return_visits/slate_q.gin"
 _SEEDS = 5
@@ -45,18 +40,9 @@ LABELS = {
     "random": "random documents",
     "kale": "the least clickbait",
 }
-# Where the search for the parameters begins.
-_STARTS = {
-    "users.gap_loc": Parameter(0.0),
-    "users.gap_scale": Parameter(1.0, "positive"),
-    "users.gap_sensitivity": Parameter(0.0),
-    "users.churn_prob": Parameter(0.1, "unit"),
-    "users.churn_sensitivity": Parameter(0.0),
-    "users.daily_memory": Parameter(0.5, "unit"),
-}
 _SIZES = {
-    False: {"users": 5000, "steps": 1000, "lifetimes": 2000},
-    True: {"users": 20, "steps": 20, "lifetimes": 20},
+    False: {"users": 5000, "steps": 1000},
+    True: {"users": 20, "steps": 20},
 }
 
 
@@ -88,33 +74,13 @@ def measure(settings: Settings) -> Section:
                 f"{retention[28]:.3f}",
             )
         )
-    recovered = _recovered(settings, size["lifetimes"])
-    figures["returns.max_z"] = max(abs(row.z_score) for row in recovered)
-    table = [("parameter", "truth", "estimate", "±", "z")]
-    table += [
-        (
-            row.parameter,
-            f"{row.truth:g}",
-            f"{row.estimate:.4f}",
-            f"{row.standard_error:.4f}",
-            f"{row.z_score:+.1f}",
-        )
-        for row in recovered
-    ]
-    lines = [
-        "Lifetimes of ReturnVisits-v0; day N is rolling retention: a visit on that day or later",
-        *text_table(rows).splitlines(),
-        f"Parameters of returns from {size['lifetimes']} lifetimes under random documents",
-        *text_table(table).splitlines(),
-        *(bar.line(settings.quick) for bar in _bars(figures)),
-    ]
+    title = "Lifetimes of ReturnVisits-v0; day N is rolling retention: a visit on that day or later"
     details = {
         "by_seed": {name: [one["visits"] for one in found[name]] for name in LABELS},
         "retention": {name: _curve(found[name], "retention") for name in LABELS},
         "rolling_retention": {name: _curve(found[name], "rolling_retention") for name in LABELS},
-        "estimates": {row.parameter: row.estimate for row in recovered},
     }
-    return Section(figures, details, lines)
+    return section(settings, title, rows, figures, _bars(figures), details=details)
 
 
 def draw(details: Mapping[str, Any], path: str) -> None:
@@ -178,19 +144,8 @@ def _lifetimes(policy: Policy, seed: int, size: Mapping[str, int]) -> dict[str, 
     }
 
 
-def _recovered(settings: Settings, num_lifetimes: int):
-    """Estimates of the parameters of returns, beside the truth."""
-    simulator = recsim_tf.return_visits()
-    steps = _SIZES[settings.quick]["steps"] if settings.quick else 500
-    log = simulated_log(simulator, num_lifetimes, steps, seed=[settings.seed, 1])
-    search = LBFGS(batch_size=num_lifetimes)
-    result = fit(simulator, _STARTS, log, search, progress=False)
-    true = {name: simulator.parameters()[name] for name in _STARTS}
-    return recover(true, result.estimates)
-
-
 def _mean_and_error(found: list[dict[str, Any]], what: str) -> tuple[float, float]:
-    return training_runs.mean_and_error([one[what] for one in found])
+    return mean_and_error(np.array([one[what] for one in found]))
 
 
 def _curve(found: list[dict[str, Any]], what: str) -> dict[str, list[float]]:
@@ -199,22 +154,17 @@ def _curve(found: list[dict[str, Any]], what: str) -> dict[str, list[float]]:
     return {"mean": curves.mean(axis=0).tolist(), "se": error.tolist()}
 
 
-def _bars(figures: Mapping[str, float]) -> list[Bar]:
+def _bars(figures: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """The learner is above the myopic rule and above random documents by more than two standard
-    errors, and estimates are within three of the truth.
+    errors.
     """
-    above = [
-        Bar(
-            f"returns.learner{what} above returns.{name}{what}:",
-            figures[f"returns.learner{what}"],
+    bars: dict[str, tuple[float, float]] = {}
+    for what in ("", "_return"):
+        own = figures[f"returns.learner{what}_se"]
+        least = max(
             figures[f"returns.{name}{what}"]
-            + 2
-            * float(
-                np.hypot(figures[f"returns.{name}{what}_se"], figures[f"returns.learner{what}_se"])
-            ),
-            float("inf"),
+            + 2 * float(np.hypot(figures[f"returns.{name}{what}_se"], own))
+            for name in ("myopic", "random")
         )
-        for name in ("myopic", "random")
-        for what in ("", "_return")
-    ]
-    return [*above, Bar("returns.max_z", figures["returns.max_z"], 0, 3)]
+        bars[f"returns.learner{what}"] = least, float("inf")
+    return bars

@@ -1,11 +1,18 @@
 """A step of interest evolution against the time to draw what it must draw."""
 
+import math
 import statistics
+import time
+from typing import NamedTuple
 
 import processes
-from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings
-from speeds.simulation_worker import SHARD_USERS
+import tensorflow as tf
+from speeds.common import NUM_CANDIDATES, SHARD_USERS, SLATE_SIZES, Section, Settings, simulation
 
+import recsim_tf
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random.generator import generator
 from recsim_tf.tables import text_table
 
 _USERS = {False: (1024, SHARD_USERS), True: (2,)}
@@ -29,9 +36,7 @@ def measure(settings: Settings) -> Section:
             "num_topics": 20,
             "cpu_seconds": 0.0 if settings.quick else 2.0,
         }
-        runs = [
-            processes.run_worker("speeds.draws_worker", task, True) for _ in range(settings.rounds)
-        ]
+        runs = [processes.run_worker(__name__, task, True) for _ in range(settings.rounds)]
         details[str(users)] = runs
         step, draws, block, kinds, own = (
             statistics.median(run[name] for run in runs)
@@ -45,11 +50,109 @@ def measure(settings: Settings) -> Section:
         }
         times = (f"{time:.1f}" for time in (step, draws, block, kinds, own))
         rows.append((f"{users:,}", *times, f"{step / draws:.2f}", f"{step / own:.2f}"))
-    lines = [
-        (
-            "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10,"
-            " XLA, one core"
-        ),
-        *text_table(rows, left=()).splitlines(),
+    title = (
+        "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA,"
+        " one core"
+    )
+    return Section(figures, details, [title, *text_table(rows, left=()).splitlines()])
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    users: int
+    steps: int  # of one call
+    xla: bool
+    slate_size: int
+    num_candidates: int
+    num_topics: int
+    cpu_seconds: float  # of each of the programs
+
+
+def _raw_uniforms(length: int, seed) -> tf.Tensor:
+    return tf.raw_ops.StatelessRandomUniformV2(shape=[length], dtype=tf.float32, **generator(seed))
+
+
+def _normals(u) -> tf.Tensor:
+    return math.sqrt(2.0) * tf.math.erfinv(2.0 * u + (2.0**-23 - 1.0))
+
+
+def _kinds(task: Task, seed):
+    """One operation for each kind of draw."""
+    topic_seed, uniform_seed, normal_seed = random.split_seed(seed, 3)
+    topics = random.uniform_integers(
+        [task.users * task.num_candidates], topic_seed, task.num_topics
+    )
+    normals = _normals(_raw_uniforms(task.users * task.slate_size, normal_seed))
+    return topics, _raw_uniforms(2 * task.users, uniform_seed), normals
+
+
+def _block(task: Task, seed, uniforms=_raw_uniforms):
+    """One uniform block, mapped."""
+    ends = [
+        task.users * count
+        for count in (
+            task.num_candidates,
+            task.num_candidates + 2,
+            task.num_candidates + 2 + task.slate_size,
+        )
     ]
-    return Section(figures, details, lines)
+    u = uniforms(ends[-1], seed)
+    topics = tf.cast(u[: ends[0]] * task.num_topics, tf.int32)
+    return topics, u[ends[0] : ends[1]], _normals(u[ends[1] :])
+
+
+def _own_block(task: Task, seed):
+    """One uniform block as recsim_tf draws it, mapped."""
+    return _block(task, seed, lambda length, seed: random.uniform([length], seed))
+
+
+def draws(task: Task, draw):
+    """A compiled function, seed -> the draws of the last of `task.steps` steps."""
+
+    @compiled(jit_compile=task.xla)
+    def run(seed):
+        def body(step, seed, last):
+            del last
+            seed, draw_seed = random.split_seed(seed, 2)
+            return step + 1, seed, draw(task, draw_seed)
+
+        loop_vars = (0, seed, tf.nest.map_structure(tf.zeros_like, draw(task, seed)))
+        last = tf.while_loop(
+            lambda *_: True, body, loop_vars, parallel_iterations=1, maximum_iterations=task.steps
+        )[2]
+        return [tf.reduce_sum(tf.cast(leaf, tf.float32)) for leaf in last]
+
+    return run
+
+
+def timed(task: Task) -> dict[str, float]:
+    """Nanoseconds of CPU time a user-step of each program."""
+    simulator = recsim_tf.make(
+        "InterestEvolution-v1", slate_size=task.slate_size, num_candidates=task.num_candidates
+    )
+    programs = {
+        "step": simulation(simulator, task.users, task.steps, task.xla),
+        "draws_by_kind": draws(task, _kinds),
+        "draws_in_a_block": draws(task, _block),
+        "own_draws": draws(task, _own_block),
+    }
+    times: dict[str, list[float]] = {name: [] for name in programs}
+    for run in programs.values():
+        run(random.as_seed(0))
+    calls = 0
+    while not calls or sum(map(sum, times.values())) < len(programs) * task.cpu_seconds:
+        calls += 1
+        for name, run in programs.items():
+            started = time.process_time()
+            [float(result) for result in run(random.as_seed(calls))]
+            times[name].append(time.process_time() - started)
+    figures = {
+        name: 1e9 * statistics.median(seconds) / (task.users * task.steps)
+        for name, seconds in times.items()
+    }
+    return {
+        **figures,
+        "draws": min(figures["draws_by_kind"], figures["draws_in_a_block"]),
+        "calls": calls,
+    }

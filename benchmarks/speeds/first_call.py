@@ -1,14 +1,18 @@
 """How soon a user sees a first result: CPU seconds to trace and compile a rollout."""
 
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 import processes
-from speeds.common import MODES, Section, Settings
+from speeds.common import MODES, Section, Settings, simulation
 
+import recsim_tf
 from recsim_tf import registered
+from recsim_tf.core import random
 from recsim_tf.tables import text_table
 
 _USERS = {False: 32, True: 4}
+_NUM_STEPS = 2
 
 
 def measure(settings: Settings) -> Section:
@@ -26,10 +30,7 @@ def measure(settings: Settings) -> Section:
                 "users": _USERS[settings.quick],
                 "xla": MODES[mode],
             }
-            runs = [
-                processes.run_worker("speeds.first_call_worker", task, True)
-                for _ in range(settings.rounds)
-            ]
+            runs = [processes.run_worker(__name__, task, True) for _ in range(settings.rounds)]
             details[f"{environment}/{mode}"] = runs
             trace, call = (
                 min(run[figure] for run in runs)
@@ -44,3 +45,24 @@ def measure(settings: Settings) -> Section:
         f" of {settings.rounds} processes: to trace it, and to compile and run it"
     )
     return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    environment: str  # an id of `recsim_tf.registered`
+    users: int  # or as many as the smallest world has
+    xla: bool
+
+
+def timed(task: Task) -> dict[str, float]:
+    """CPU seconds, after a call of another program, which starts TensorFlow."""
+    other = recsim_tf.make("PageClicks-v0")
+    simulation(other, 1, 1, task.xla)(random.as_seed(0))
+    simulator = recsim_tf.make(task.environment)
+    simulate = simulation(simulator, max(task.users, simulator.fewest_users), _NUM_STEPS, task.xla)
+    started = time.process_time()
+    simulate.get_concrete_function(random.as_seed(0))
+    trace, started = time.process_time() - started, time.process_time()
+    [float(result) for result in simulate(random.as_seed(0))]
+    return {"trace_seconds": trace, "first_call_seconds": time.process_time() - started}

@@ -1,10 +1,13 @@
 """One user at a time, through Gymnasium."""
 
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
+import gymnasium
 import processes
 from speeds.common import Section, Settings
 
+import recsim_tf.adapters.gymnasium
 from recsim_tf import registered
 from recsim_tf.tables import text_table
 
@@ -18,10 +21,34 @@ def measure(settings: Settings) -> Section:
     rows = [("environment", "steps a CPU second")]
     for environment in registered()[: 1 if settings.quick else None]:
         task = {"environment": environment, "steps": _STEPS[settings.quick]}
-        details[environment] = processes.run_worker("speeds.gymnasium_worker", task, True)
+        details[environment] = processes.run_worker(__name__, task, True)
         rate = details[environment]["steps_per_cpu_second"]
         figures[f"gymnasium_steps/{environment}"] = rate
         rows.append((environment, f"{rate:,.0f}"))
     figures["gymnasium_steps"] = min(figures.values())
     title = "One user through Gymnasium, random slates, one core"
     return Section(figures, details, [title, *text_table(rows).splitlines()])
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    environment: str  # an id of `recsim_tf.registered`
+    steps: int
+
+
+def timed(task: Task) -> dict[str, Any]:
+    """CPU time of steps with random slates, resets included."""
+    recsim_tf.adapters.gymnasium.register_environments()
+    environment = gymnasium.make(f"recsim_tf/{task.environment}", seed=0)
+    environment.action_space.seed(0)
+    seconds, ended = 0.0, True
+    for step in range(-20, task.steps):  # The first ones compile.
+        slate = environment.action_space.sample()
+        started = time.process_time()
+        if ended:
+            environment.reset()
+        _, _, terminated, truncated, _ = environment.step(slate)
+        ended = terminated or truncated
+        seconds += (time.process_time() - started) * (step >= 0)
+    return {**task._asdict(), "steps_per_cpu_second": task.steps / seconds}

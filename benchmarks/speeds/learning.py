@@ -5,14 +5,26 @@ By wall time, so the figures mean something on a machine that does nothing else.
 """
 
 import statistics
+import time
+from typing import NamedTuple
 
 import processes
 from speeds.common import Section, Settings
 
+from recsim_tf.experiment import config
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.tables import text_table
 
 _RETURN = 270.0
 _MAX_ITERATIONS = {False: 1000, True: 50}
+_WARM_UP, _EVERY = 120, 50
+_QUICK = (
+    "experiment.num_users = 8",
+    "experiment.batch_size = 2",
+    "experiment.replay_length = 5",
+    "SlateQTargets.num_steps = 3",
+)
 
 
 def measure(settings: Settings) -> Section:
@@ -31,7 +43,7 @@ def measure(settings: Settings) -> Section:
             }
             for seed in range(settings.rounds)
         ]
-        found = [processes.run_worker("speeds.learning_worker", task, one_core) for task in tasks]
+        found = [processes.run_worker(__name__, task, one_core) for task in tasks]
         details[name] = found
         seconds, iterations, rate = (
             statistics.median(each[what] for each in found)
@@ -53,3 +65,40 @@ def measure(settings: Settings) -> Section:
         figures["seconds_to_270"] = figures["seconds_to_270/all cores"]
     title = f"The quickstart's training to a return of {_RETURN:g}, wall time"
     return Section(figures, details, [title, *text_table(rows).splitlines()])
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    seed: int
+    to_return: float  # of a session, by averaged weights
+    max_iterations: int
+    quick: bool
+
+
+def timed(task: Task) -> dict[str, float | bool]:
+    """Seconds of wall time, without those of evaluations, and iterations up to that return or the
+    last iteration.
+    """
+    bindings = [f"experiment.seed = {task.seed}", *(_QUICK if task.quick else ())]
+    config.load(["quickstart.gin"], bindings)
+    seconds = -time.perf_counter()
+    parts = experiment()
+    parts.loop.collect(_WARM_UP)
+    evaluation = Evaluation(8 if task.quick else 2000, 3 if task.quick else 2000, seed=task.seed)
+    evaluate = evaluation.evaluator("SlateQ", parts.simulator, parts.policy)
+    iterations, last = 0, 0.0
+    while last < task.to_return and iterations < task.max_iterations:
+        parts.loop.run(_EVERY)
+        seconds += time.perf_counter()
+        iterations += _EVERY
+        last = evaluate().mean_return
+        seconds -= time.perf_counter()
+    seconds += time.perf_counter()
+    return {
+        "reached": last >= task.to_return,
+        "seconds": seconds,
+        "iterations": iterations,
+        "user_steps_per_second": iterations * parts.loop.user_steps_per_iteration / seconds,
+        "last_return": last,
+    }

@@ -1,10 +1,16 @@
 """The exact slate optimiser against a top-K alone, on a shared catalogue."""
 
-from typing import Any
+import statistics
+import time
+from typing import Any, NamedTuple
 
+import numpy as np
 import processes
+import tensorflow as tf
 from speeds.common import MODES, Section, Settings
 
+from recsim_tf.core.execution import compiled
+from recsim_tf.policies import exact_slate, slate_advantage, top_k_slate
 from recsim_tf.tables import text_table
 
 _SIZES = {
@@ -12,6 +18,9 @@ _SIZES = {
     True: {"users": 2, "num_candidates": 20, "slate_size": 3, "calls": 1},
 }
 _DOCUMENTS = ("one_hot", "dense")
+_NUM_TOPICS = 20
+# RecSim 0.2.4: scores from -1, and a no-click mass of 1 that is shifted with them.
+_MIN_SCORE, _NO_CLICK_WEIGHT = -1.0, 2.0
 
 
 def measure(settings: Settings) -> Section:
@@ -27,7 +36,7 @@ def measure(settings: Settings) -> Section:
         found = {}
         for mode, xla in MODES.items():
             task = {**sizes, "documents": documents, "xla": xla}
-            found[mode] = processes.run_worker("speeds.slates_worker", task, True)
+            found[mode] = processes.run_worker(__name__, task, True)
             exact, top_k = (
                 1e3 * found[mode][f"{name}_cpu_seconds_per_call"] for name in ("exact", "top_k")
             )
@@ -43,3 +52,88 @@ def measure(settings: Settings) -> Section:
         f" {sizes['num_candidates']:,}, {sizes['users']:,} users, one core"
     )
     return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    users: int
+    num_candidates: int
+    slate_size: int
+    documents: str  # "one_hot": a topic each; "dense": of length 1 in any direction
+    xla: bool
+    calls: int  # of each optimiser, in turns
+
+
+class Problem(NamedTuple):
+    """Inputs of a slate optimiser."""
+
+    weights: tf.Tensor  # [B, N]
+    no_click_weight: tf.Tensor  # [B]
+    advantages: tf.Tensor  # [B, N]
+
+
+def problem(task: Task) -> Problem:
+    """Users with uniform interests who all have the same candidates."""
+    rng = np.random.default_rng(0)
+    interests = rng.uniform(-1, 1, [task.users, _NUM_TOPICS])
+    if task.documents == "one_hot":
+        documents = np.eye(_NUM_TOPICS)[rng.integers(_NUM_TOPICS, size=task.num_candidates)]
+    else:
+        documents = rng.normal(size=[task.num_candidates, _NUM_TOPICS])
+        documents /= np.linalg.norm(documents, axis=1, keepdims=True)
+    weights = np.maximum(interests @ documents.T - _MIN_SCORE, 0)
+    advantages = rng.normal(size=weights.shape)
+    values = (weights, np.full([task.users], _NO_CLICK_WEIGHT), advantages)
+    return Problem(*(tf.constant(value, tf.float32) for value in values))
+
+
+def rounds(inputs: Problem, slate_size: int) -> np.ndarray:
+    """Rounds over all candidates that Dinkelbach's plain iteration takes, the one that confirms the
+    slate included, int [B].
+    """
+
+    def solve(guess):
+        advantages = inputs.advantages - guess[:, tf.newaxis]
+        return slate_advantage(
+            *inputs, top_k_slate(inputs.weights, inputs.no_click_weight, advantages, slate_size)
+        ).numpy()
+
+    value = solve(tf.zeros_like(inputs.no_click_weight))
+    rising = np.ones(len(value), bool)
+    taken = rising.astype(int)
+    while rising.any():
+        taken += rising
+        improved = solve(value)
+        rising &= improved > value
+        value = np.maximum(value, improved)
+    return taken
+
+
+def timed(task: Task) -> dict[str, Any]:
+    """CPU time of the exact slate, to convergence, and of the top-K."""
+    inputs = problem(task)
+    optimizers = {"exact": exact_slate, "top_k": top_k_slate}
+    # The optimiser is a default argument, as a closure would see the last one.
+    functions = {
+        name: compiled(
+            lambda *values, optimizer=optimizer: optimizer(*values, task.slate_size),
+            jit_compile=task.xla,
+        )
+        for name, optimizer in optimizers.items()
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(task.calls):
+        for name, function in functions.items():
+            started = time.process_time()
+            function(*inputs).numpy()
+            seconds[name].append(time.process_time() - started)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    taken = rounds(inputs, task.slate_size)
+    return {
+        **task._asdict(),
+        "mean_rounds": float(taken.mean()),
+        "max_rounds": int(taken.max()),
+        **{f"{name}_cpu_seconds_per_call": median for name, median in medians.items()},
+        "exact_vs_top_k": medians["exact"] / medians["top_k"],
+    }

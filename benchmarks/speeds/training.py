@@ -6,16 +6,44 @@ its tabular agent learns from each transition once). Agents have their defaults,
 RecSim's size (256, 32) where no other is named. "slate_q" is SlateQ as configs/quickstart.gin
 trains it, on sequences, and "slate_q_one_step" is one-step Q-learning with a target network.
 RecSim's neural agents have one network for all candidates. The learning loop is measured in graph
-mode, under XLA, and with TF-Agents' driver and replay buffer, which is its reference.
+mode and under XLA.
 """
 
 import statistics
+import time
 from typing import Any, NamedTuple
 
+import gin
 import processes
+import tensorflow as tf
 from speeds.common import NUM_CANDIDATES, Section, Settings
 
+import recsim_tf
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
+from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
+from recsim_tf.agents.tabular_q import create_tabular_q
+from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.tables import text_table
+
+_QUICKSTART = (
+    "SlateQTargets.target = 'differential'",
+    "SlateQTargets.td_lambda = 0.99",
+    "Exploration.epsilon = 0.05",
+    "SlateQAgent.average_tau = 0.01",
+    "SlateQNetwork.items_see_user = False",
+)
+_ENGINES = {"graph mode": False, "XLA": True}
+_SLATES = {"slate_size": 2, "num_candidates": NUM_CANDIDATES}
+_REPLAYED = 8
+_SIZES = {
+    False: {"users": 1024, "replay_length": 20, "iterations": 10, "cpu_seconds": 8.0},
+    True: {"users": 16, "replay_length": 3, "iterations": 2, "cpu_seconds": 0.01},
+}
+_RECSIM_SIZES = {
+    False: {"seconds": 10, "min_replay_history": 500},
+    True: {"seconds": 0.1, "min_replay_history": 50},
+}
 
 
 class _Row(NamedTuple):
@@ -26,29 +54,11 @@ class _Row(NamedTuple):
     bindings: tuple[str, ...] = ()
 
 
-_QUICKSTART = (
-    "SlateQTargets.target = 'differential'",
-    "SlateQTargets.td_lambda = 0.99",
-    "Exploration.epsilon = 0.05",
-    "SlateQAgent.average_tau = 0.01",
-    "SlateQNetwork.items_see_user = False",
-)
 _ROWS = {
     "slate_q": _Row("slate_q", "InterestEvolution-v1", (256, 32), 100, _QUICKSTART),
     "slate_q_one_step": _Row("slate_q", "InterestEvolution-v1", (256, 32)),
     "tabular_q": _Row("tabular_q", "InterestExploration-v1"),
     "full_slate_q": _Row("full_slate_q", "InterestEvolution-v1", (256, 32)),
-}
-_ENGINES = {"direct": "graph mode", "xla": "XLA", "driver": "TF-Agents' driver"}
-_SLATES = {"slate_size": 2, "num_candidates": NUM_CANDIDATES}
-_REPLAYED = 8
-_SIZES = {
-    False: {"users": 1024, "replay_length": 20, "iterations": 10, "cpu_seconds": 8.0},
-    True: {"users": 16, "replay_length": 3, "iterations": 2, "cpu_seconds": 0.01},
-}
-_RECSIM_SIZES = {
-    False: {"seconds": 10, "min_replay_history": 500},
-    True: {"seconds": 0.1, "min_replay_history": 50},
 }
 
 
@@ -64,7 +74,7 @@ def measure(settings: Settings) -> Section:
         task = {**row._asdict(), **_SLATES, **_SIZES[settings.quick], "replayed": _REPLAYED}
         ours, recsims = [], []
         for _ in range(settings.rounds):
-            ours.append(processes.run_worker("speeds.training_worker", task, True))
+            ours.append(processes.run_worker(__name__, task, True))
             recsim, line = processes.run_recsim(
                 settings.recsim,
                 "recsim_training.py",
@@ -102,50 +112,108 @@ def measure(settings: Settings) -> Section:
         *text_table(table, left=(0, 1, 2)).splitlines(),
         # The line of a peer that is there tells its rate, which the table does.
         *([] if recsims else [line]),
-        "",
         *_engines(settings, figures, details),
     ]
     return Section(figures, details, lines)
 
 
 def _engines(settings: Settings, figures: dict[str, float], details: dict[str, Any]) -> list[str]:
-    """The learning loop against its reference."""
+    """The learning loop in graph mode and under XLA; a quick run does not compile."""
+    if settings.quick:
+        return []
     task = {
         **_ROWS["slate_q"]._asdict(),
         **_SLATES,
         **_SIZES[settings.quick],
         "replayed": _REPLAYED,
     }
-    engines = [engine for engine in _ENGINES if not (settings.quick and engine == "xla")]
-    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in _ENGINES}
     for _ in range(settings.rounds):
-        for engine in engines:
-            runs[engine].append(
-                processes.run_worker("speeds.training_worker", {**task, "engine": engine}, True)
-            )
+        for name, xla in _ENGINES.items():
+            runs[name].append(processes.run_worker(__name__, {**task, "xla": xla}, True))
     details["engines"] = runs
-    rates = {
-        engine: statistics.median(run["steps_per_cpu_second"] for run in found)
-        for engine, found in runs.items()
-    }
-    first = {
-        engine: statistics.median(run["first_call_seconds"] for run in found)
-        for engine, found in runs.items()
-    }
-    figures |= {
-        f"slate_q/{engine}/env_steps_per_cpu_second": rate for engine, rate in rates.items()
-    }
-    figures["loop_vs_driver"] = rates["direct"] / rates["driver"]
-    if "xla" in rates:
-        figures["loop_xla_vs_graph"] = rates["xla"] / rates["direct"]
-    cells = [
-        f"{_ENGINES[engine]} {rates[engine]:,.0f} (first calls {first[engine]:.1f} s)"
-        for engine in engines
-    ]
-    return ["The learning loop of slate_q, env steps per CPU second: " + ", ".join(cells)]
+    cells, rates = [], {}
+    for name, found in runs.items():
+        rates[name] = statistics.median(run["steps_per_cpu_second"] for run in found)
+        first = statistics.median(run["first_call_seconds"] for run in found)
+        figures[f"slate_q/{name}/env_steps_per_cpu_second"] = rates[name]
+        cells.append(f"{name} {rates[name]:,.0f} (first calls {first:.1f} s)")
+    figures["loop_xla_vs_graph"] = rates["XLA"] / rates["graph mode"]
+    return ["", "The learning loop of slate_q, env steps per CPU second: " + ", ".join(cells)]
 
 
 def _ratio_name(row: str) -> str:
     return {"slate_q": "slateq_vs_recsim", "slate_q_one_step": "slateq_one_step_vs_recsim"}.get(
         row, f"{row}_vs_recsim"
     )
+
+
+class Task(NamedTuple):
+    """What one process measures."""
+
+    agent: str  # "slate_q", "tabular_q" or "full_slate_q"
+    hidden_units: list[int]  # of the network, if the agent has one
+    environment: str
+    users: int
+    slate_size: int
+    num_candidates: int
+    replayed: int  # transitions for each environment step
+    replay_length: int  # steps of each user, besides those of a sequence
+    iterations: int  # of one call
+    cpu_seconds: float  # timed calls go on so long
+    num_steps: int = 1  # transitions of a sequence that the agent learns from
+    bindings: tuple[str, ...] = ()  # gin bindings of the agent
+    xla: bool = False
+
+
+def create_agent(task: Task, environment: SlateEnvironment):
+    """The agent with its defaults."""
+    train_step = tf.Variable(0, dtype=tf.int64)
+    if task.agent == "slate_q":
+        return create_slate_q(
+            environment, train_step, lambda spec: SlateQNetwork(spec, task.hidden_units)
+        )
+    if task.agent == "tabular_q":
+        return create_tabular_q(environment, train_step)
+    return create_full_slate_q(
+        environment,
+        train_step,
+        lambda spec, slate_size: FullSlateQNetwork(spec, slate_size, task.hidden_units),
+    )
+
+
+def timed(task: Task) -> dict[str, float]:
+    """Rates of training, after a first call that compiles."""
+    gin.parse_config(
+        [
+            *task.bindings,
+            *([f"SlateQTargets.num_steps = {task.num_steps}"] if task.agent == "slate_q" else []),
+        ]
+    )
+    simulator = recsim_tf.make(
+        task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
+    )
+    environment = SlateEnvironment(simulator, task.users, validate=False)
+    agent = create_agent(task, environment)
+    agent.initialize()
+    sequences = max(task.replayed * task.users // task.num_steps, 1)
+    arguments = (environment, agent, sequences, task.replay_length + task.num_steps, 1, 0)
+    loop = LearningLoop(*arguments, jit_compile=task.xla)
+    started = time.perf_counter()
+    loop.collect(task.replay_length + task.num_steps)
+    loop.run(1)
+    first_call, calls = time.perf_counter() - started, 0
+    cpu, wall = time.process_time(), time.perf_counter()
+    while calls == 0 or time.process_time() - cpu < task.cpu_seconds:
+        calls += 1
+        loss = float(loop.run(task.iterations).loss)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    steps = calls * task.iterations * task.users
+    return {
+        "steps_per_cpu_second": steps / cpu,
+        "steps_per_wall_second": steps / wall,
+        "train_steps_per_cpu_second": calls * task.iterations / cpu,
+        "first_call_seconds": first_call,
+        "steps": steps,
+        "loss": loss,
+    }

@@ -9,6 +9,6 @@ def test_a_full_disk_is_a_line_and_loses_nothing(tmp_path):
     content, printed = quick_run(tmp_path, "faults.py", "disk")
     figures = content["figures"]
     assert figures["disk.runs"] >= 3
-    for name in ("tracebacks", "unclear", "lost"):
+    for name in ("tracebacks", "unclear", "lost", "left_over"):
         assert figures[f"disk.{name}"] == 0, printed
     assert "a disk of a size" in printed

@@ -8,8 +8,7 @@ from tests.benchmarks.runs import quick_run
 def test_runs_that_are_killed_go_on_to_the_same_results_and_leave_nothing(tmp_path):
     content, printed = quick_run(tmp_path, "faults.py", "kills")
     figures = content["figures"]
-    assert figures["kills.places"] >= 6
-    assert figures["kills.signals"] >= 1
-    for name in ("not_resumed", "different", "left_over", "signals_untold"):
+    assert figures["kills.runs"] >= 7
+    for name in ("not_resumed", "different", "left_over", "unclear"):
         assert figures[f"kills.{name}"] == 0, printed
     assert "train, killed" in printed

@@ -1,7 +1,9 @@
-import pytest
+import re
 
-from tests.benchmarks.runs import quick_run
-from tests.processes import run_python
+import pytest
+from fits import likelihood_speed, movielens, open_bandit, recovery
+
+from tests.benchmarks.runs import in_this_process, quick_run
 
 
 def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
@@ -13,17 +15,24 @@ def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
     }
 
 
-def test_a_quick_recovery_without_directions_compares_the_gradient_with_enumeration(tmp_path):
-    found = quick_run(tmp_path, "fitting.py", "recovery", "--hidden")[0]["figures"]
-    difference = found["gradient/particle_filter"] - found["gradient/enumeration"]
-    assert abs(difference) < 4 * found["gradient/standard_error"]
+def test_a_quick_recovery_without_directions_prints_the_interest_step():
+    result = recovery.hidden(seed=0, quick=True)
+    assert 0 <= result["figures"]["max_relative_error"] < 1
+    assert "interest step: truth 0.3000" in recovery.hidden_table(result)
 
 
-@pytest.mark.parametrize(("study", "folder"), [("movielens", "ml-100k"), ("open_bandit", "obd")])
+def test_a_quick_run_times_the_likelihood():
+    with in_this_process():
+        result = likelihood_speed.speed(seed=0, quick=True)
+    assert result["figures"]["sessions_per_second"] > 0
+    assert result["figures"]["memory_of_longer_log"] > 0
+    assert "sessions/s" in likelihood_speed.speed_table(result)
+
+
+@pytest.mark.parametrize(
+    ("study", "folder"), [(movielens.movielens, "ml-100k"), (open_bandit.open_bandit, "obd")]
+)
 def test_a_missing_data_set_is_one_line_that_tells_how_to_get_it(tmp_path, study, folder):
-    process = run_python("benchmarks/fitting.py", study, f"--data_dir={tmp_path}")
-    assert process.returncode == 1
-    assert (
-        process.stderr.strip().splitlines()[-1]
-        == f"data_dir has no folder {folder}, got {tmp_path}: run `make data` first"
-    )
+    message = f"data_dir has no folder {folder}, got {tmp_path}: run `make data` first"
+    with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
+        study(str(tmp_path), seed=0, quick=True)

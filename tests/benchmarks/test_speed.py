@@ -1,12 +1,14 @@
 import sys
 
+import processes
 import pytest
+from speeds import common, training
 
 import recsim_tf
-from benchmarks.speeds import simulation_worker, training_worker
 from recsim_tf.core import random
-from tests.benchmarks.runs import quick_run
-from tests.processes import run_python
+from tests.benchmarks.runs import in_this_process, quick_run, quick_section
+
+SETTINGS = common.Settings(quick=True, rounds=1, recsim=None, recsim_ng=None, jax=None)
 
 
 def test_a_quick_run_reports_a_step_and_its_draws(tmp_path):
@@ -18,56 +20,45 @@ def test_a_quick_run_reports_a_step_and_its_draws(tmp_path):
     assert image.read_bytes().startswith(b"\x89PNG")
 
 
-def test_steps_of_gymnasium_are_measured(tmp_path):
-    content, printed = quick_run(tmp_path, "speed.py", "--section=gymnasium")
-    assert content["figures"]["gymnasium_steps"] > 0
-    assert "steps a CPU second" in printed
+def test_steps_of_gymnasium_are_measured():
+    figures, _ = quick_section("speeds.gymnasium.measure", SETTINGS)
+    assert figures["gymnasium_steps"] > 0
 
 
-def test_first_calls_are_measured(tmp_path):
-    content, printed = quick_run(tmp_path, "speed.py", "--section=first_call")
-    figures = content["figures"]
+def test_first_calls_are_measured():
+    figures, _ = quick_section("speeds.first_call.measure", SETTINGS)
     assert 0 < figures["first_call_graph_s"] < figures["first_call_s"]
-    assert "CPU seconds of a rollout" in printed
 
 
-def test_two_cores_are_compared_with_one(tmp_path):
-    content, printed = quick_run(tmp_path, "speed.py", "--section=cores", "--section=learning")
-    assert "seconds_to_270" not in content["figures"]
-    assert "not reached" in printed
-    figures = content["figures"]
+def test_two_cores_are_compared_with_one():
+    figures, _ = quick_section("speeds.cores.measure", SETTINGS)
     for name in ("two_cores", "two_cores_evaluate", "two_cores_fit", "large_vs_best"):
         assert figures[name] > 0
-    assert "Millions of user-steps per second of wall time" in printed
 
 
-def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word(tmp_path):
-    content, printed = quick_run(
-        tmp_path, "speed.py", "--section=training", f"--recsim-python={sys.executable}"
-    )
-    figures = content["figures"]
-    assert figures["slate_q/env_steps_per_cpu_second"] > 0
-    assert "slateq_vs_recsim" not in figures
-    assert "RecSim: skipped, that interpreter cannot import it" in printed
+def test_a_training_that_does_not_get_there_has_no_time():
+    figures, _ = quick_section("speeds.learning.measure", SETTINGS)
+    assert "seconds_to_270" not in figures
+    assert figures["training/one core/user_steps_per_second"] > 0
+
+
+def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word():
+    with in_this_process():
+        found = training.measure(SETTINGS._replace(recsim=sys.executable))
+    assert found.figures["slate_q/env_steps_per_cpu_second"] > 0
+    assert "slateq_vs_recsim" not in found.figures
+    assert any("RecSim: skipped, that interpreter cannot import it" in line for line in found.lines)
 
 
 def test_an_interpreter_that_is_not_there_is_refused(tmp_path):
-    process = run_python(
-        "benchmarks/speed.py",
-        "--quick",
-        "--section=training",
-        f"--recsim-python={tmp_path / 'python'}",
-    )
-    assert process.returncode
-    assert process.stderr.splitlines()[-1].startswith(
-        "--recsim-python must be an interpreter, got "
-    )
+    with pytest.raises(SystemExit, match=r"^--recsim-python must be an interpreter, got "):
+        processes.run_recsim(str(tmp_path / "python"), "recsim_training.py")
 
 
 @pytest.mark.parametrize("environment", ["InterestExploration-v1", "LongTermSatisfaction-v1"])
 def test_every_environment_is_simulated(environment):
     simulator = recsim_tf.make(environment, slate_size=2, num_candidates=10)
-    simulate = simulation_worker.simulation(simulator, 2, 61, jit_compile=False)
+    simulate = common.simulation(simulator, 2, 61, jit_compile=False)
     reward, sessions = simulate(random.as_seed(0))
     assert reward > 0
     # Satisfied or not, users leave after 60 steps; explorers stay.
@@ -77,9 +68,9 @@ def test_every_environment_is_simulated(environment):
 @pytest.mark.parametrize("agent", ["slate_q", "full_slate_q"])
 def test_agents_with_networks_are_trained(agent):
     sizes = {"users": 3, "slate_size": 2, "num_candidates": 4, "replayed": 8, "replay_length": 3}
-    task = training_worker.Task(
+    task = training.Task(
         agent, [8, 4], "InterestEvolution-v1", **sizes, iterations=2, cpu_seconds=0.0
     )
-    result = training_worker.measure(task)
+    result = training.timed(task)
     assert result["steps"] == 6
     assert result["loss"] > 0

@@ -7,7 +7,7 @@ hierarchical priors; predictions are averages over draws from them.
 
 import numpy as np
 import tensorflow as tf
-from conversations.common import Bar, Section, Settings
+from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.execution import compiled
@@ -25,7 +25,6 @@ from recsim_tf.fitting.logs import (
     read_soft_attributes,
     soft_attributes_log,
 )
-from recsim_tf.tables import text_table
 
 _NUM_FOLDS = 5
 _UNIFORM = float(np.log(3))
@@ -60,17 +59,13 @@ def measure(settings: Settings) -> Section:
         errors = np.std(folds, axis=0, ddof=1) / np.sqrt(len(folds)) if len(folds) > 1 else (0, 0)
         rows.append((name, *(f"{x:.3f}" for pair in zip(means, errors, strict=True) for x in pair)))
     nats, gamma = np.mean(found["directions and factors"], axis=0)
-    figures = {"soft_attributes.nats": nats, "soft_attributes.gamma": gamma}
-    lines = [
+    figures = {"soft_attributes.nats": float(nats), "soft_attributes.gamma": float(gamma)}
+    title = (
         f"Held-out judgements of SoftAttributes, {data.num_judgements} in {_NUM_FOLDS} folds; a"
-        f" guess has {_UNIFORM:.3f} nats",
-        *text_table(rows).splitlines(),
-        Bar("soft_attributes.gamma", figures["soft_attributes.gamma"], 0.47, 1).line(
-            settings.quick
-        ),
-        Bar("soft_attributes.nats", figures["soft_attributes.nats"], 0, 0.97).line(settings.quick),
-    ]
-    return Section({name: float(value) for name, value in figures.items()}, {"folds": found}, lines)
+        f" guess has {_UNIFORM:.3f} nats"
+    )
+    bars = {"soft_attributes.gamma": (0.47, 1), "soft_attributes.nats": (0, 0.97)}
+    return section(settings, title, rows, figures, bars, details={"folds": found})
 
 
 def _data(settings: Settings) -> SoftAttributes:

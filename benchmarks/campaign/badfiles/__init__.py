@@ -1,1 +1,0 @@
-"""Bad inputs of files.py, by what they are given to."""
