@@ -1,14 +1,10 @@
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core import random
-from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import (
     Document,
     InterestExplorationUsers,
@@ -105,8 +101,6 @@ def test_the_greedy_cluster_policy_shows_one_cluster():
     slate, state = greedy_cluster_policy(pure, 1)(observation, (), None)
     assert state == ()
     np.testing.assert_array_equal(slate, rank_cluster(1, observation.documents, 3))
-    with pytest.raises(ValueError, match=r"cluster_id must be in \[0, num_clusters=3\), got 3"):
-        greedy_cluster_policy(pure, 3)
 
 
 def test_the_counts_are_those_of_what_was_shown_and_clicked():
@@ -265,73 +259,6 @@ def test_it_is_a_baseline_that_can_be_evaluated(name):
     assert result.episodes == 100
     assert result.unfinished == 0
     assert isinstance(policy, ClusterBandit)
-
-
-class _Unnamed(TopicDocuments):
-    def observe(self, documents):
-        return documents.quality
-
-    def observation_bounds(self):
-        return Bounds()
-
-
-class _OfFloats(TopicDocuments):
-    def observe(self, documents):
-        return documents._replace(cluster_id=tf.cast(documents.cluster_id, tf.float32))
-
-
-class _Unbounded(TopicDocuments):
-    def observation_bounds(self):
-        return Bounds()
-
-
-class _Clicks(NamedTuple):
-    clicked: tf.Tensor
-
-
-class _ClicksOnly(InterestExplorationUsers):
-    def observe_response(self, response):
-        return _Clicks(response.clicked)
-
-    def response_bounds(self):
-        return Bounds()
-
-
-@pytest.mark.parametrize(
-    ("simulator", "message"),
-    [
-        (
-            interest_evolution,
-            (
-                "observed documents must have the fields cluster_id, quality, got .* without"
-                " cluster_id, quality"
-            ),
-        ),
-        (
-            lambda: interest_exploration(documents=_Unnamed()),
-            "observed documents must have the fields cluster_id, quality",
-        ),
-        (
-            lambda: interest_exploration(documents=_OfFloats()),
-            "cluster_id of documents must be integers, got float32",
-        ),
-        (
-            lambda: interest_exploration(documents=_Unbounded()),
-            "must bound cluster_id, got no upper bound",
-        ),
-        (
-            lambda: interest_exploration(users=_ClicksOnly()),
-            (
-                "observed responses must have the fields clicked, cluster_id, got clicked without"
-                " cluster_id"
-            ),
-        ),
-    ],
-    ids=["interest_evolution", "unnamed", "float", "unbounded", "clicks_only"],
-)
-def test_an_environment_without_clusters_is_refused_at_construction(simulator, message):
-    with pytest.raises(ValueError, match=message):
-        ClusterBandit(simulator())
 
 
 def test_it_works_in_double_precision():

@@ -10,7 +10,6 @@ from recsim_tf.policies import (
     exact_slate,
     greedy_slate,
     slate_advantage,
-    slate_optimizer,
     top_k_slate,
 )
 from tests.agents.slate_q import reference
@@ -294,11 +293,3 @@ def test_an_empty_slate_is_worth_no_click():
     np.testing.assert_allclose(
         values.slate_value(tf.fill([NUM_INSTANCES, 3], -1)), values.q_no_click
     )
-
-
-def test_an_unknown_optimiser_is_refused_with_the_known_ones():
-    assert [slate_optimizer(name) for name in OPTIMIZERS] == list(OPTIMIZERS.values())
-    with pytest.raises(
-        ValueError, match="slate optimizer must be one of top_k, greedy, exact, got 'best'"
-    ):
-        slate_optimizer("best")

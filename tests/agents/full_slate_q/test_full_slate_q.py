@@ -67,14 +67,6 @@ def test_slates_are_numbered_in_lexicographic_order():
     np.testing.assert_array_equal(table.number(tf.constant(expected, tf.int32)), np.arange(60))
 
 
-def test_too_many_slates_are_refused():
-    with pytest.raises(
-        ValueError,
-        match=r"slate_size=4 of num_candidates=20 gives 116,280 slates, .* at most 20,000",
-    ):
-        SlateTable(20, 4)
-
-
 def test_the_value_of_a_slate_is_the_perceptron_on_the_user_and_its_documents_in_order(environment):
     network = FullSlateQNetwork(environment.observation_spec(), 2, hidden_units=(8, 4))
     observation = environment.reset().observation

@@ -79,21 +79,6 @@ def test_history_remembers_only_what_it_is_told_to():
     assert history.response.clicked.shape == [NUM_USERS, 2, 2]
 
 
-@pytest.mark.parametrize(
-    ("kwargs", "message"),
-    [
-        ({"history_length": 0}, "history_length must be at least 1, got 0"),
-        (
-            {"history_length": 1, "remember_user": False, "remember_response": False},
-            "one of remember_user",
-        ),
-    ],
-)
-def test_history_rejects_what_would_remember_nothing(kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        layers.FixedLengthHistory(**kwargs)
-
-
 # Click statistics.
 
 
@@ -120,19 +105,6 @@ def test_click_statistics_count_impressions_and_clicks_by_cluster(unit):
         np.testing.assert_array_equal(statistics.impression_count, impressions / unit)
         np.testing.assert_array_equal(statistics.click_count, clicks / unit)
     assert clicks.sum() > 0
-
-
-def test_click_statistics_name_the_field_that_an_environment_lacks():
-    with pytest.raises(
-        ValueError,
-        match=(
-            "observed responses must have the fields clicked, cluster_id, got clicked, engagement"
-            " without"
-        ),
-    ):
-        layers.LayeredSimulator(
-            make_simulator("LongTermSatisfaction-v1"), layers.ClusterClickStatistics()
-        )
 
 
 # Temporal aggregation.
@@ -184,25 +156,6 @@ def test_a_policy_holds_its_slate_for_the_period_and_begins_anew_with_a_user():
     held = (slate[1:] == slate[:-1]).all(axis=(1, 2))
     # Sessions of five steps: decisions at steps 0, 3 and 5, 8.
     np.testing.assert_array_equal(held, [True, True, False, True, False, True, True, False, True])
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: layers.TemporalAggregation(0), "aggregation_period must be at least 1, got 0"),
-        (lambda: layers.TemporalAggregation(2, gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
-        (lambda: layers.SwitchingCost(-1.0), "switching_cost must be at least 0, got -1.0"),
-        (
-            lambda: layers.LayeredSimulator(
-                make_simulator(resample_documents=True), layers.TemporalAggregation(2)
-            ),
-            "must have resample_documents=False, got True",
-        ),
-    ],
-)
-def test_temporal_layers_reject_what_they_cannot_do(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
 
 
 # Switching cost.

@@ -319,26 +319,3 @@ def test_training_compiles_under_xla_raises_what_is_rewarded_and_does_not_retrac
     assert probs @ SLATE_REWARDS > SLATE_REWARDS.mean() + 0.8 * (
         SLATE_REWARDS.max() - SLATE_REWARDS.mean()
     )
-
-
-def test_experience_must_have_one_frame_more_than_decisions():
-    with pytest.raises(ValueError, match="has a time axis dim value '4' vs the expected '3'"):
-        make_agent(num_steps=2).train(sequences(**EXPERIENCE))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
-        ({"gamma": 1.5}, r"gamma must be in \[0, 1\], got 1.5"),
-        ({"td_lambda": -0.5}, r"td_lambda must be in \[0, 1\], got -0.5"),
-        ({"reward_scale_factor": 0}, "reward_scale_factor must be above 0, got 0"),
-        (
-            {"cap": 0},
-            "cap must be above 0 or None, got 0",
-        ),
-    ],
-)
-def test_arguments_are_checked(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        make_agent(**arguments)

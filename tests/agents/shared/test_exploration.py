@@ -39,16 +39,3 @@ def test_it_can_be_bound_in_a_gin_file():
         ],
     )
     assert "linearly_decaying_epsilon.decay_steps = 7" in loaded
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"final_epsilon": 1.2}, r"final_epsilon must be in \[0, 1\], got 1.2"),
-        ({"warmup_steps": -1}, "warmup_steps must be at least 0, got -1"),
-        ({"decay_steps": 0}, "decay_steps must be at least 1, got 0"),
-    ],
-)
-def test_arguments_are_checked(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        linearly_decaying_epsilon(**arguments)

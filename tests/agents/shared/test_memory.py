@@ -342,12 +342,6 @@ def test_slate_q_learns_all_that_it_remembers_by():
     all_memories_change(agent, frames_of(agent, env))
 
 
-@pytest.mark.parametrize("argument", ["units", "item_units"])
-def test_sizes_are_checked(argument):
-    with pytest.raises(ValueError, match=f"{argument} must be an integer of at least 1, got 0"):
-        Memory(**{argument: 0})
-
-
 def test_networks_without_a_memory_have_no_state():
     env = environment()
     network = SlatePolicyNetwork(env.observation_spec(), 2, (6,))

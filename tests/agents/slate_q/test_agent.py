@@ -1,5 +1,3 @@
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -563,64 +561,6 @@ def test_empty_positions_take_no_part_in_the_choice_loss():
     assert gradient[0, 1] == 0
 
 
-class Ratings(NamedTuple):
-    rating: tf.TensorSpec
-
-
-WITHOUT_CLICKS = ts.time_step_spec(
-    OBSERVATION_SPEC._replace(response=Ratings(tf.TensorSpec([SLATE_SIZE], tf.float32)))
-)
-
 WITHOUT_VECTORS = ts.time_step_spec(
     OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))
 )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            {"target": "monte_carlo"},
-            "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
-        ),
-        (
-            {"slates": "best"},
-            "slate optimizer must be one of top_k, greedy, exact, got 'best'",
-        ),
-        (
-            {"serving_slates": "best"},
-            "slate optimizer must be one of top_k, greedy, exact, got 'best'",
-        ),
-        ({"gamma": 1.1}, r"gamma must be in \[0, 1\], got 1.1"),
-        ({"gamma": -0.1}, r"gamma must be in \[0, 1\], got -0.1"),
-        ({"epsilon": 1.5}, r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5"),
-        (
-            {"eval_epsilon": -0.1},
-            r"eval_epsilon must be in \[0, 1\] or a function of the train step, got -0.1",
-        ),
-        (
-            {"time_step_spec": WITHOUT_VECTORS, "choice_scores": AffinityScores()},
-            (
-                "the affinity <user, document> needs vectors of one length, got user and documents"
-                " of shapes"
-            ),
-        ),
-        ({"target_update_tau": 0.0}, r"target_update_tau must be in \(0, 1\], got 0.0"),
-        ({"target_update_tau": 1.5}, r"target_update_tau must be in \(0, 1\], got 1.5"),
-        ({"reward_scale_factor": 0.0}, r"reward_scale_factor must be above 0, got 0.0"),
-        ({"average_tau": 0.0}, r"average_tau must be in \(0, 1\] or None, got 0.0"),
-        (
-            {"time_step_spec": WITHOUT_CLICKS},
-            "observed responses must have the fields clicked, got",
-        ),
-    ],
-)
-def test_arguments_of_the_agent_are_checked(arguments, message):
-    arguments = {"time_step_spec": TIME_STEP_SPEC, **arguments}
-    with pytest.raises(ValueError, match=message):
-        SlateQAgent(
-            action_spec=ACTION_SPEC,
-            network=random_network(),
-            optimizer=tf.keras.optimizers.SGD(),
-            **grouped(arguments, targets=SlateQTargets, exploration=Exploration),
-        )

@@ -187,19 +187,6 @@ def test_without_rewards_nothing_is_learned_of_the_worth(rewards):
     assert loss == 0
 
 
-@pytest.mark.parametrize("target", ["sarsa", "myopic", "q_learning"])
-def test_other_targets_are_refused(target):
-    with pytest.raises(ValueError, match=f"target must be one of differential, got '{target}'"):
-        SlateQAgent(
-            made.TIME_STEP_SPEC,
-            made.ACTION_SPEC,
-            SessionQNetwork(made.OBSERVATION_SPEC, (6,)),
-            tf.keras.optimizers.SGD(0.0),
-            targets=SlateQTargets(target=target),
-            train_step_counter=tf.Variable(0),
-        )
-
-
 def test_the_served_slate_is_best_by_the_values_of_averaged_weights():
     agent = make_agent(average_tau=0.5, optimizer=tf.keras.optimizers.SGD(0.1))
     agent.initialize()

@@ -233,34 +233,6 @@ def test_the_collect_policy_explores_with_probability_epsilon():
         assert abs(explored - epsilon) < 4 * np.sqrt(share * (1 - share) / num_users) * 3 / 2
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            dict(exploration_policy="softmax"),
-            "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'",
-        ),
-        (dict(gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
-        (
-            dict(learning_rate=-0.1),
-            r"learning_rate must be in \[0, 1\] or a function of the train step, got -0.1",
-        ),
-        (
-            dict(exploration_temperature=2.0),
-            r"exploration_temperature must be in \[0, 1\], got 2.0",
-        ),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        make_agent(**arguments)
-
-
-def test_weights_are_refused():
-    with pytest.raises(ValueError, match="weights must be None"):
-        make_agent().train(batch(ROW), weights=tf.ones([1]))
-
-
 def test_training_under_xla_is_training_in_the_graph():
     rows = [
         ROW._replace(reward=float(reward), user=reward % 3, slate=(0, 1 + reward % 2))

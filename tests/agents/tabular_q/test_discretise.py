@@ -83,26 +83,3 @@ def test_each_part_can_be_cut_by_its_own_bounds():
     )
     np.testing.assert_array_equal(topic, [[2]])
     np.testing.assert_array_equal(vector, [[2, 1]])
-
-
-@pytest.mark.parametrize(
-    "spec", [bounded([], tf.float32, 0.0, tf.float32.max), tf.TensorSpec([], tf.float32, "quality")]
-)
-def test_a_part_without_bounds_of_its_own_is_refused(spec):
-    with pytest.raises(
-        ValueError, match=r"^discretization_bounds=None .* quality has no finite ones"
-    ):
-        ObservationDigits(spec, None, 10)
-
-
-@pytest.mark.parametrize(
-    ("bounds", "number_bins", "message"),
-    [
-        ((0, 10), 0, "number_bins must be at least 1, got 0"),
-        ((10, 0), 5, r"discretization_bounds must be \(low, high\) with low < high, got \(10, 0\)"),
-        ((0, 1), 10**7, "number_bins=10000000 are too many between 0.0 and 1.0 for float32"),
-    ],
-)
-def test_impossible_intervals_are_refused(bounds, number_bins, message):
-    with pytest.raises(ValueError, match=message):
-        ObservationDigits(bounded([], tf.float32, 0.0, 1.0), bounds, number_bins)

@@ -300,10 +300,7 @@ def test_integers_become_seeds_without_collisions(seed):
     ("seed", "message"),
     [
         (-1, r"seed must be in \[0, 2\*\*64\), got -1"),
-        (2**64, r"seed must be in \[0, 2\*\*64\), got 18446744073709551616"),
         (None, "seed must be an integer or an int32 tensor of shape .* got None"),
-        (1.5, "seed must be an integer or an int32 tensor of shape .* got float32"),
-        ([1, 2, 3], "seed must be an integer or an int32 tensor of shape .* got int32"),
         (
             tf.constant([1, 2], tf.int64),
             "seed must be an integer or an int32 tensor of shape .* got int64",

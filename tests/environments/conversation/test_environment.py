@@ -128,25 +128,6 @@ def test_gin_sets_constants_and_rewards():
     np.testing.assert_array_equal(transition.reward, [-1, -1])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            {"documents": Items(num_factors=3)},
-            "documents must have the num_factors=10 of users, got 3",
-        ),
-        (
-            {"documents": Items(directions=np.ones([2, 1, 10], "f"))},
-            "documents must have the 5 attributes of users, got directions of 2",
-        ),
-        ({"num_chips": 0}, "num_chips must be an integer of at least 1, got 0"),
-    ],
-)
-def test_what_does_not_go_together_is_one_line(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        recsim_tf.make("Conversation-v0", **arguments)
-
-
 def test_by_default_items_have_the_attributes_of_the_users():
     simulator = recsim_tf.make("Conversation-v0", users=ConversationUsers(4, num_attributes=1))
     assert simulator.documents.directions is simulator.users.directions

@@ -133,8 +133,3 @@ def test_standard_errors_are_those_of_worlds():
     (result,) = evaluation.evaluate(simulator, {"boosting": Boosting(simulator)})
     by_world = result.sessions.reward.reshape(3, 20).mean(axis=1)
     assert result.standard_error == pytest.approx(by_world.std(ddof=1) / 3**0.5)
-
-
-def test_users_and_documents_of_other_providers_are_refused():
-    with pytest.raises(ValueError, match=r"means must have shape \[P=4, F=2\], .* got \(80, 2\)"):
-        recsim_tf.ecosystem(ClusteredUsers(provider_layout(0)), Providers(MEANS))

@@ -142,22 +142,3 @@ def test_agents_see_what_was_watched_and_for_how_long():
     np.testing.assert_allclose(
         transition.reward, tf.reduce_sum(observation.response.consumed_time, axis=1)
     )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"quality": [0.0] * 3}, "quality must have shape"),
-        ({"features": [[0.0] * 3] * 4}, "features must have shape"),
-        ({"length": 0.0}, "length must be"),
-        ({"num_features": 1}, "num_features must be"),
-    ],
-)
-def test_bad_videos_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        BaitVideos(**{"num_videos": 4, **arguments})
-
-
-def test_users_and_videos_must_have_as_many_features():
-    with pytest.raises(ValueError, match="num_features=2"):
-        recsim_tf.make("EngagementBait-v0", documents=BaitVideos(num_features=3))

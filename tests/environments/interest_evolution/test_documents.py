@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
@@ -53,22 +52,6 @@ def test_tables_and_limits_may_differ_between_users():
     np.testing.assert_allclose(plain.describe(draw, ()).length, [[1.0] * 3, [2.0] * 3])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_topics": 0}, "num_topics must be an integer of at least 1, got 0"),
-        ({"num_topics": 5}, r"num_topics must satisfy .* got 5"),
-        (
-            {"num_topics": 3, "topic_quality_means": [1.0]},
-            r"topic_quality_means must have shape \[num_topics=3\], or .* got \(1,\)",
-        ),
-    ],
-)
-def test_tables_of_the_wrong_size_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        UtilityVideos(**arguments)
-
-
 def test_plain_videos_have_the_constants_of_recsim():
     videos = PlainVideos()
     model = videos.candidates(2, 3, (), None).model
@@ -88,10 +71,3 @@ def test_plain_videos_cap_their_length_and_have_quality_one():
     np.testing.assert_array_equal(documents.cluster_id, np.argmax(draw.features, -1))
     assert videos.reveal(documents) is None
     np.testing.assert_array_equal(videos.show(documents, ()).quality, np.ones([2, 3]))
-
-
-def test_the_range_of_plain_features_must_not_be_empty():
-    with pytest.raises(
-        ValueError, match=r"min_feature_value must be below max_feature_value=1\.0, got 1\.0"
-    ):
-        PlainVideos(min_feature_value=1.0)

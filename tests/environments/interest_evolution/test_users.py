@@ -185,8 +185,3 @@ def test_agents_see_interests_and_not_the_budget():
     np.testing.assert_array_equal(USERS.observe(STATE), STATE.interests)
     assert USERS.observation_bounds() == (-1.0, 1.0)
     assert USERS.response_bounds().cluster_id == (0, 1)
-
-
-def test_the_number_of_features_must_be_positive():
-    with pytest.raises(ValueError, match="num_features must be an integer of at least 1, got 0"):
-        InterestEvolutionUsers(num_features=0)

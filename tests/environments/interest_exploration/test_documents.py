@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
@@ -31,25 +30,3 @@ def test_agents_see_topics_and_qualities():
     assert model.observe(documents) is documents
     assert model.observation_bounds() == Document(cluster_id=(0, 2), quality=(0.0, None))
     assert model.reveal(documents) is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            {"quality_loc": [0.8]},
-            r"quality_loc must have shape \[num_topics=2\], or one for each user, got \(1,\)",
-        ),
-        (
-            {"quality_scale": [0.1, 0.1, 0.1]},
-            r"quality_scale must have shape \[num_topics=2\], or one for each user, got \(3,\)",
-        ),
-        (
-            {"topic_distribution": (-0.2, 1.2)},
-            r"topic_distribution must be non-negative and sum to 1, got \[-0\.2, 1\.2\]",
-        ),
-    ],
-)
-def test_tables_that_do_not_fit_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        TopicDocuments(**arguments)

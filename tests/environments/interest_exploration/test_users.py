@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import recsim_tf
@@ -115,37 +114,3 @@ def test_a_table_for_each_user_sweeps_over_users():
             alone.mean_affinity(log_scale=False),
             rtol=1e-6,
         )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            {"affinity_loc": [[0.1, 0.7]]},
-            (
-                r"affinity_loc must have shape \[num_user_types=2, num_topics=2\], or one for each"
-                r" user, got \(1, 2\)"
-            ),
-        ),
-        (
-            {"affinity_scale": [[0.1], [0.1]]},
-            r"affinity_scale must have shape \[num_user_types=2, num_topics=2\], .* got \(2, 1\)",
-        ),
-        (
-            {"user_type_distribution": [1.0]},
-            r"affinity_loc must have shape \[num_user_types=1, num_topics=2\], .* got \(2, 2\)",
-        ),
-        ({"affinity_loc": [[0.1, 0.7], [0.1]]}, r"affinity_loc must have rows of one length, got"),
-        (
-            {"user_type_distribution": 1.0},
-            r"user_type_distribution must be a table, got the number 1\.0",
-        ),
-        (
-            {"user_type_distribution": [0.5, 0.6]},
-            r"user_type_distribution must be non-negative and sum to 1, got \[0\.5, 0\.6\]",
-        ),
-    ],
-)
-def test_tables_that_do_not_fit_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        InterestExplorationUsers(**arguments)

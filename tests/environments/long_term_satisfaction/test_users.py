@@ -210,11 +210,3 @@ def test_a_parameter_for_each_user_sweeps_over_users():
         )
         for one, other in zip(tf.nest.flatten(swept), tf.nest.flatten(alone), strict=True):
             np.testing.assert_allclose(one[row], other[row], rtol=1e-5)
-
-
-@pytest.mark.parametrize("memory_discount", [-0.1, 1.0])
-def test_the_memory_discount_must_be_below_one(memory_discount):
-    with pytest.raises(
-        ValueError, match=rf"memory_discount must be in \[0, 1\), got {memory_discount}"
-    ):
-        LongTermSatisfactionUsers(memory_discount=memory_discount)

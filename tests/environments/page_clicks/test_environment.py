@@ -2,7 +2,6 @@ import copy
 
 import gin
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -71,13 +70,6 @@ def test_defaults_are_pages_of_three_positions():
     _, transition = simulated.step(simulated.reset(4, seed=0), [[-1, 3, -1]] * 4, seed=1)
     assert transition.draws.response.shape == [4, 3]
     assert simulated.max_steps == 10
-
-
-def test_positions_must_be_those_of_the_page():
-    with pytest.raises(
-        ValueError, match="position_effect of the users must have slate_size=3 effects, got 2"
-    ):
-        page_clicks(users=PageClickUsers(position_effect=[0.0, 1.0]))
 
 
 def test_gin_sets_the_constants():

@@ -14,7 +14,6 @@ from recsim_tf.agents.bandits.conversational import (
 )
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -173,32 +172,3 @@ def test_gin_sets_a_bandit_of_recsim_tf_simulate(tmp_path):
     (policy,) = commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]
     assert policy["mean_length"] == 25 + 4
     assert policy["unfinished"] == 0
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: ConUCB(interest_exploration(slate_size=1)),
-            "ConUCB needs an environment with KeyTermDocuments, got TopicDocuments",
-        ),
-        (
-            lambda: random_arms(interest_exploration()),
-            "random_arms needs an environment with KeyTermDocuments, got TopicDocuments",
-        ),
-        (
-            lambda: LinUCB(simulator(slate_size=2)),
-            "slate_size must be 1 for LinUCB, which shows one item, got 2",
-        ),
-        (lambda: LinUCB(simulator(), ridge=0.0), r"ridge must be above 0, got 0\.0"),
-        (lambda: ConLinUCB(simulator(), alpha=-1.0), r"alpha must be at least 0, got -1\.0"),
-        (lambda: ConUCB(simulator(), arm_weight=1.0), r"arm_weight must be in \(0, 1\), got 1\.0"),
-        (
-            lambda: ConUCB(simulator(), key_term_ridge=math.nan),
-            "key_term_ridge must be finite, got nan",
-        ),
-    ],
-)
-def test_wrong_arguments_are_refused(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()
