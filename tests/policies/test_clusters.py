@@ -11,7 +11,6 @@ from recsim_tf.environments.interest_exploration import (
     TopicDocuments,
     interest_exploration,
 )
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import (
     ALGORITHMS,
     ClickCounts,
@@ -58,8 +57,10 @@ def in_cluster_by_quality(documents, user, cluster):
     )
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-@pytest.mark.parametrize(("num_candidates", "slate_size"), [(7, 7), (7, 3), (80, 5)])
+@pytest.mark.parametrize(
+    ("num_candidates", "slate_size", "jit_compile"),
+    [(7, 7, False), (7, 3, False), (80, 5, True)],
+)
 def test_the_best_clusters_give_their_best_documents_until_the_slate_is_full(
     num_candidates, slate_size, jit_compile
 ):
@@ -243,26 +244,21 @@ def test_ucb1_over_clusters_beats_random_slates_in_interest_exploration():
     assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_rollouts_compile(name):
+def test_rollouts_compile():
     pure = interest_exploration()
-    clicks = returns(pure, ClusterBandit(pure, name), 16, 5, jit_compile=True)
+    clicks = returns(pure, ClusterBandit(pure, "ucb1"), 16, 5, jit_compile=True)
     assert ((clicks >= 0) & (clicks <= 5)).all()
     assert clicks.sum() > 0
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_it_is_a_baseline_that_can_be_evaluated(name):
-    pure = interest_exploration(max_steps=5)
-    policy = baseline_policy(name, pure)
-    result = Evaluation(num_users=100).evaluator(name, pure, policy)()
-    assert result.episodes == 100
-    assert result.unfinished == 0
+def test_it_is_a_baseline(name):
+    policy = baseline_policy(name, interest_exploration(slate_size=2, num_candidates=4))
     assert isinstance(policy, ClusterBandit)
 
 
 def test_it_works_in_double_precision():
     pure = interest_exploration(dtype=tf.float64)
     bandit = ClusterBandit(pure, "thompson")
-    clicks = pure.rollout(bandit, 8, 4, 0).transitions.reward
+    clicks = pure.rollout(bandit, 8, 2, 0).transitions.reward
     assert clicks.dtype == tf.float64

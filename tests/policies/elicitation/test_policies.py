@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import recsim_tf
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.conversation import Act, ConversationUsers
+from recsim_tf.environments.conversation import Act
 from recsim_tf.policies.elicitation import (
     AskAttributes,
     AskItem,
@@ -125,7 +124,11 @@ def test_a_price_too_high_is_never_paid_and_one_of_zero_always(world):
 def test_each_user_may_have_a_cost_of_their_own(world):
     costs = np.where(np.arange(B) % 2, 1e3, 0.0)
     cheap, dear, both = (
-        act(world, AskWhileItPays(world.simulator, cost, belief=world.belief))
+        act(
+            world,
+            AskWhileItPays(world.simulator, cost, belief=world.belief),
+            world.observations[:1],
+        )
         for cost in (0.0, 1e3, costs)
     )
     for turns_of_both, *others in zip(both, dear, cheap, strict=True):
@@ -206,7 +209,3 @@ def test_graph_for_any_number_of_users_and_xla_act_as_eager_mode_does(world):
     fewer = tf.nest.map_structure(lambda leaf: leaf[:2], arguments)
     turn, *_ = graph(*fewer)
     np.testing.assert_array_equal(turn.slate, expected[0].slate[:2])
-
-
-HIDDEN = recsim_tf.make("Conversation-v0", users=ConversationUsers(2, num_attributes=2))
-KNOWN = recsim_tf.make("Conversation-v0", users=ConversationUsers(2, is_taste_observed=True))
