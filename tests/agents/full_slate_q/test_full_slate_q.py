@@ -19,10 +19,7 @@ from tests.agents.grouped import grouped
 NUM_USERS = 6
 
 
-@pytest.fixture(
-    scope="module",
-    params=["InterestEvolution-v1", "InterestExploration-v1", "LongTermSatisfaction-v1"],
-)
+@pytest.fixture(scope="module", params=["InterestEvolution-v1", "InterestExploration-v1"])
 def environment(request):
     return SlateEnvironment(
         recsim_tf.make(request.param, slate_size=2, num_candidates=4), NUM_USERS, seed=1

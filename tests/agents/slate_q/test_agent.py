@@ -101,8 +101,13 @@ NO_CLICKS = {
 }
 
 
-@pytest.mark.parametrize("no_click", NO_CLICKS)
-@pytest.mark.parametrize("target", ["q_learning", "sarsa", "myopic"])
+@pytest.mark.parametrize(
+    ("target", "no_click"),
+    [
+        *(("q_learning", no_click) for no_click in NO_CLICKS),
+        *(("sarsa", "relative"), ("myopic", "zero")),
+    ],
+)
 def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
     experience = made.batch()
     agent, target_network = agent_with_another_target(
@@ -271,11 +276,10 @@ def mean_target(experience, target_network):
 def test_a_hard_target_update_copies_the_network_each_period():
     experience, network, period = made.batch(), random_network(), 3
     agent = slate_q(network, target_update_tau=1.0, target_update_period=period)
-    train = compiled(agent.train)
     target_network = random_network()
     for step in range(1, 2 * period + 2):
         np.testing.assert_allclose(
-            train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
+            agent.train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
         )
         if step % period == 0:
             target_network.set_weights(network.get_weights())
@@ -294,11 +298,10 @@ def moved(average, network, tau):
 def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
     experience, network = made.batch(), random_network()
     agent = slate_q(network, target_update_tau=0.3)
-    train = compiled(agent.train)
     target_network = random_network()
-    for _ in range(4):
+    for _ in range(3):
         np.testing.assert_allclose(
-            train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
+            agent.train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
         )
         moved(target_network, network, 0.3)
 
@@ -306,10 +309,9 @@ def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
 def test_the_policy_serves_averaged_weights_and_the_collect_policy_current_ones():
     experience, network, observation = made.batch(), random_network(), made.observation(200, seed=5)
     agent = slate_q(network, learning_rate=0.3, average_tau=0.25, epsilon=0.0)
-    train = compiled(agent.train)
     average = random_network()
-    for _ in range(4):
-        train(experience)
+    for _ in range(3):
+        agent.train(experience)
         moved(average, network, 0.25)
     values = agent.action_values(observation)
     (q_items, q_no_click), _ = average(observation)
@@ -338,9 +340,8 @@ def test_slateq_is_an_agent_of_tf_agents():
 
 def test_the_policy_shows_the_best_slate_and_always_the_same():
     agent, observation = slate_q(), made.observation(100, seed=3)
-    slates = [agent.policy.action(time_step(observation)).action.numpy() for _ in range(3)]
-    np.testing.assert_array_equal(slates[0], slates[1])
-    np.testing.assert_array_equal(slates[0], slates[2])
+    slates = [agent.policy.action(time_step(observation)).action.numpy() for _ in range(2)]
+    np.testing.assert_array_equal(*slates)
     values = choice_values(observation, agent.network)
     expected = reference.best_values(*values, SLATE_SIZE)
     np.testing.assert_allclose(
@@ -388,7 +389,7 @@ def explored_part(agent, num_users=4000):
     return np.mean((greedy.numpy() != collected.numpy()).any(-1))
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("epsilon", [0.0, 0.3])
 def test_the_collect_policy_explores_with_probability_epsilon(epsilon):
     # One in `NUM_SLATES` random slates is the greedy one by chance.
     expected = epsilon * (1 - 1 / NUM_SLATES)
@@ -396,8 +397,8 @@ def test_the_collect_policy_explores_with_probability_epsilon(epsilon):
     assert abs(explored_part(slate_q(epsilon=epsilon)) - expected) <= 4 * standard_error
 
 
-@pytest.mark.parametrize("epsilon", [0.3, 1.0])
-def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon(epsilon):
+def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon():
+    epsilon = 0.3
     step = time_step(made.observation(4000, seed=4))
     greedy = slate_q(epsilon=0.0).policy.action(step).action.numpy()
     agent = slate_q(epsilon=0.0, eval_epsilon=epsilon)
@@ -438,11 +439,10 @@ def test_the_seed_decides_what_the_collect_policy_explores():
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize(
-    "optimizer",
-    [tf.keras.optimizers.Adam, tf.keras.optimizers.legacy.Adam, tf.keras.optimizers.RMSprop],
-    ids=["adam", "legacy adam", "rmsprop"],
+    ("optimizer", "jit_compile"),
+    [(tf.keras.optimizers.Adam, True), (tf.keras.optimizers.legacy.Adam, False)],
+    ids=["adam by xla", "legacy adam"],
 )
 def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
     def agent():

@@ -358,8 +358,7 @@ def collected(environment, policy):
     return tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("features", [True, False])
+@pytest.mark.parametrize(("features", "jit_compile"), [(True, True), (False, False)])
 def test_slate_q_learns_a_batch_of_drifting_taste(features, jit_compile):
     environment = environment_of()
     agent = agent_of(environment, features, targets=SlateQTargets(gamma=0.9))

@@ -72,7 +72,7 @@ def test_stars_and_tags_by_hand():
 
 def test_users_have_the_statistics_of_recsim_ng():
     users = TaggingUsers(num_films=200, max_ratings=50)
-    state, found = response(users, 6000)
+    state, found = response(users, 3000)
     stars = found.stars.numpy()
     num_ratings = (stars > 0).sum(axis=1)
     np.testing.assert_array_equal(num_ratings, state.num_ratings)
