@@ -29,7 +29,7 @@ from tests.core.toy import toy_simulator
 FLAT, PERSISTENT = {"flatten": True}, {"dtype": tf.float64, "resample_documents": False}
 
 
-# One has queries, one joint draws, one tables, one a shared corpus, and two change their candidates.
+# One has queries, one joint draws, one tables, and one a shared corpus.
 @pytest.mark.parametrize(
     ("environment_id", "arguments"),
     [
