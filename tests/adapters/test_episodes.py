@@ -10,10 +10,13 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.adapters import episodes
 from recsim_tf.core import nests
+from recsim_tf.core.bounds import Bounds
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import random_policy
 from tests.one_world import make
+from tests.worlds.clicks import Clickers, Numbers
+from tests.worlds.leavers import Shop, Shoppers
 
 NUM_USERS, NUM_STEPS = 3, 4
 
@@ -231,39 +234,35 @@ def test_pieces_are_joined_in_one_file(tmp_path, simulator, trajectory):
     assert np.isfinite(simulator.log_prob(again).total).all()
 
 
+class Draws(NamedTuple):
+    taste: tf.Tensor
+    age: tf.Tensor
+
+
+class Aging(Shoppers):
+    """Two initial draws, and observations in nests."""
+
+    def initial_draws(self, num_users):
+        age = tfd.Normal(tf.zeros([num_users]), 2.0)
+        return tfd.JointDistributionNamed(Draws(super().initial_draws(num_users), age))
+
+    def initial_state(self, draws):
+        return super().initial_state(draws.taste)
+
+    def observe(self, state):
+        return {"mood": state.taste, "nested": (state.patience, state.patience > 0)}
+
+    def observation_bounds(self):
+        return Bounds()
+
+
+class Songs(Shop):
+    def observe(self, documents):
+        return {"tempo": documents}
+
+
 def test_hazards_and_nests_of_dicts_come_back(tmp_path):
-    class Draws(NamedTuple):
-        mood: tf.Tensor
-        age: tf.Tensor
-
-    class Users(recsim_tf.UserModel):
-        def initial_draws(self, num_users):
-            zeros = tf.zeros([num_users])
-            return tfd.JointDistributionNamed(
-                Draws(mood=tfd.Normal(zeros, 1.0), age=tfd.Normal(zeros, 2.0))
-            )
-
-        def initial_state(self, draws):
-            return {"mood": draws.mood, "age": draws.age}
-
-        def response(self, state, slate):
-            choice_model = recsim_tf.choice.MultinomialLogit(no_click_mass=0.0)
-            return choice_model(slate.documents, slate.mask)
-
-        def departure(self, state):
-            return tfd.Bernoulli(probs=tf.fill(state["mood"].shape, 0.4))
-
-        def observe(self, state):
-            return {"mood": state["mood"], "nested": (state["age"], state["mood"] > 0)}
-
-    class Songs(recsim_tf.DocumentModel):
-        def candidates(self, num_users, num_candidates, corpus, user):
-            return tfd.Independent(tfd.Uniform(tf.zeros([num_users, num_candidates]), 1.0), 1)
-
-        def observe(self, documents):
-            return {"tempo": documents}
-
-    simulator = recsim_tf.Simulator(Users(), Songs(), slate_size=1, num_candidates=3)
+    simulator = recsim_tf.Simulator(Aging(), Songs(), slate_size=1, num_candidates=3)
     trajectory = rollout(simulator, num_users=6)
     episodes.write(tmp_path / "log", simulator, trajectory)
     log = episodes.read(tmp_path / "log", simulator)
@@ -490,19 +489,11 @@ def test_a_session_does_not_end_in_two_ways_and_has_a_step(tmp_path, log, simula
 def test_a_draw_that_was_rounded_to_the_end_of_its_range_is_possible(tmp_path):
     """The log-probability of an interval's upper end is -inf."""
 
-    class Users(recsim_tf.UserModel):
+    class Hundreds(Clickers):
         def initial_draws(self, num_users):
             return tfd.Uniform(tf.fill([num_users], 100.0), 101.0)
 
-        def response(self, state, slate):
-            return tfd.Categorical(logits=tf.zeros([*slate.mask.shape[:1], 2]))
-
-        def observe(self, state):
-            return state[:, tf.newaxis]
-
-    simulator = recsim_tf.Simulator(
-        Users(), recsim_tf.interest_evolution().documents, slate_size=1, num_candidates=2
-    )
+    simulator = recsim_tf.Simulator(Hundreds(), Numbers(), slate_size=1, num_candidates=2)
     trajectory = rollout(simulator)
     drawn = trajectory.initial._replace(user=tf.fill([NUM_USERS], 101.0))
     trajectory = trajectory._replace(initial=drawn)

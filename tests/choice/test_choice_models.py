@@ -89,12 +89,6 @@ def test_shapes_mode_and_entropy(model, parameters):
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
-def test_sample_frequencies_are_the_probabilities(model, parameters):
-    distribution = choose(model, tf.constant(SCORES), **parameters)
-    assert_frequencies(distribution.sample(NUM_DRAWS, seed=3), distribution.probs)
-
-
-@pytest.mark.parametrize(("model", "parameters"), CASES)
 def test_core_sample_frequencies_are_the_probabilities(model, parameters):
     one_row = choose(model, tf.constant(SCORES), **parameters)
     distribution = choose(

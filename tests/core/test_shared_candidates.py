@@ -6,7 +6,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.adapters import episodes
 from recsim_tf.choice import MultinomialProportional
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import (
@@ -167,28 +166,6 @@ def test_the_documents_part_of_log_prob_is_that_of_one_set(jit_compile):
     assert np.isfinite(log_prob.total).all()
 
 
-def test_the_users_parts_of_log_prob_are_those_of_each_user():
-    """The same draws, scored with the candidates and qualities of every user as their own."""
-    shared = patient_simulator()
-    own = recsim_tf.interest_evolution(
-        slate_size=SLATE_SIZE, num_candidates=NUM_CANDIDATES, users=shared.users
-    )
-    trajectory = rollout(shared)
-    initial, transitions = trajectory.initial, trajectory.transitions
-    draws = transitions.draws._replace(
-        hidden=transitions.response.quality,
-        candidates=tf.repeat(transitions.draws.candidates, NUM_USERS, axis=1),
-    )
-    alone = trajectory._replace(
-        initial=initial._replace(candidates=tf.repeat(initial.candidates, NUM_USERS, axis=0)),
-        transitions=transitions._replace(draws=draws),
-    )
-    assert transitions.response.clicked.numpy().any()
-    np.testing.assert_allclose(
-        shared.log_prob(trajectory).user, own.log_prob(alone).user, rtol=1e-6
-    )
-
-
 def test_parameters_of_the_documents_have_gradients():
     stddev = tf.Variable(0.1)
     shared = simulator(UtilityVideos(quality_stddev=stddev))
@@ -231,17 +208,6 @@ def test_a_session_of_many_ends_when_all_have_left_with_a_return_for_each():
     num_steps, returns = counted.fold(first_positions(SLATE_SIZE), NUM_USERS, 100, 0, count, carry)
     assert num_steps == 5
     np.testing.assert_array_equal(returns, [2, 3, 4, 5])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("resample_documents", [True, False])
-def test_sessions_come_back_from_a_log(tmp_path, resample_documents):
-    shared = simulator(resample_documents=resample_documents)
-    trajectory = rollout(shared)
-    episodes.write(tmp_path / "log", shared, trajectory)
-    again = episodes.read(tmp_path / "log", shared).trajectory()
-    tf.nest.map_structure(np.testing.assert_array_equal, again.initial, trajectory.initial)
-    np.testing.assert_array_equal(shared.log_prob(again).total, shared.log_prob(trajectory).total)
 
 
 def test_a_corpus_state_is_refused():

@@ -104,22 +104,6 @@ def test_the_greedy_cluster_policy_shows_one_cluster():
     np.testing.assert_array_equal(slate, rank_cluster(1, observation.documents, 3))
 
 
-def test_the_counts_are_those_of_what_was_shown_and_clicked():
-    pure, num_steps = three_topics(), 12
-    policy = ClusterBandit(pure, "ucb1")
-    state, counts = pure.reset(NUM_USERS, 0), policy.initial_state(NUM_USERS)
-    responses = []
-    for step in range(num_steps):
-        slate, counts = policy(pure.observe(state), counts, random.as_seed(step))
-        state, transition = pure.step(state, slate, seed=100 + step)
-        responses.append(transition.response)
-        # The response to this slate is not known yet.
-        impressions, clicks = count(responses[:-1])
-        np.testing.assert_array_equal(counts.impressions, impressions)
-        np.testing.assert_array_equal(counts.clicks, clicks)
-    assert clicks.sum() > NUM_USERS
-
-
 def count(responses):
     """Impressions and clicks [B, T] of a list of responses, by loops."""
     impressions, clicks = np.zeros((2, NUM_USERS, 3))
@@ -177,16 +161,6 @@ def test_a_user_is_shown_every_cluster_before_the_scores_count():
         [-2.0, 0.0, -1.0],
         [1.0, 3.0, 2.0],
     ]
-
-
-def test_the_first_slate_begins_with_cluster_zero():
-    pure = three_topics()
-    observation = pure.observe(pure.reset(50, 0))
-    bandit = ClusterBandit(pure)
-    slate, _ = bandit(observation, bandit.initial_state(50), random.as_seed(0))
-    np.testing.assert_array_equal(
-        slate, rank_clusters(tf.constant([[2.0, 1.0, 0.0]] * 50), observation.documents, 3)
-    )
 
 
 def test_the_scaling_reaches_the_algorithm():

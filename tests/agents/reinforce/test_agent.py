@@ -228,20 +228,6 @@ def test_off_policy_the_expected_gradient_is_that_of_the_expected_reward(normali
         np.testing.assert_allclose(-gradient, exact, atol=1e-5)
 
 
-def test_uncorrected_the_gradient_on_data_of_another_policy_is_another():
-    agent = make_agent(num_steps=1, normalize_advantages=False)
-    experience = every_slate()
-    _, expected = reward_and_gradient(agent, experience)
-    gradients = policy_gradient(agent, experience)
-    assert (
-        max(
-            np.abs(-gradient - exact).max()
-            for gradient, exact in zip(gradients, expected, strict=True)
-        )
-        > 1e-2
-    )
-
-
 def test_importance_weights_are_capped():
     experience = every_slate(log_probs=np.full([12, 2], -50.0))
     agent = make_agent(num_steps=1, cap=3.0)

@@ -201,20 +201,6 @@ def test_only_discount_zero_stops_bootstrapping(target):
         assert agent.loss(changed(experience, name, step=1)).loss.numpy() != loss
 
 
-@pytest.mark.parametrize("target", ["q_learning", "sarsa"])
-def test_the_target_is_the_value_of_the_next_state_and_not_of_the_current_one(target):
-    agent, experience = slate_q(target=target), made.batch()
-    current, later = (
-        agent.loss(changed(experience, "click", step=0)),
-        agent.loss(changed(experience, "click", step=1)),
-    )
-    expected = agent.loss(experience).extra
-    assert current.extra.target == expected.target
-    assert current.extra.q_click != expected.q_click
-    assert later.extra.target != expected.target
-    assert later.extra.q_click == expected.q_click
-
-
 def test_steps_without_a_click_teach_nothing_where_the_no_click_value_is_zero():
     experience = made.batch()
     rewarded = experience._replace(

@@ -24,13 +24,6 @@ def test_categories_are_uniform_and_reach_both_ends_of_the_range(num_categories)
     ).all()
 
 
-def test_a_small_number_of_categories_has_equal_frequencies():
-    draws = UniformCategories(5).sample(20_000, seed=3).numpy()
-    frequencies = np.bincount(draws, minlength=5) / len(draws)
-    assert len(frequencies) == 5
-    assert np.abs(frequencies - 0.2).max() <= 4 * np.sqrt(0.2 * 0.8 / len(draws))
-
-
 @pytest.mark.parametrize("num_categories", [4, 10_000])
 def test_log_prob_is_that_of_equal_probabilities_and_minus_infinity_outside(num_categories):
     distribution = UniformCategories(num_categories, [2], tf.float64)
@@ -38,17 +31,6 @@ def test_log_prob_is_that_of_equal_probabilities_and_minus_infinity_outside(num_
     assert log_prob.dtype == tf.float64
     np.testing.assert_allclose(log_prob[0], [-np.log(num_categories)] * 2, rtol=1e-12)
     np.testing.assert_array_equal(log_prob[1], [-np.inf] * 2)
-
-
-@pytest.mark.parametrize("num_categories", [4, 10_000])
-def test_shapes(num_categories):
-    distribution = UniformCategories(num_categories, [2, 3])
-    assert distribution.batch_shape == [2, 3]
-    assert distribution.batch_shape_tensor().numpy().tolist() == [2, 3]
-    assert distribution.event_shape == []
-    assert distribution.sample(5, seed=1).shape == [5, 2, 3]
-    assert random.sample(distribution, random.as_seed(0)).shape == [2, 3]
-    assert distribution.log_prob(tf.zeros([2, 3], tf.int32)).shape == [2, 3]
 
 
 def test_there_must_be_a_category():

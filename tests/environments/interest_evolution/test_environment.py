@@ -30,22 +30,6 @@ def test_defaults_are_those_of_the_recsim_factory():
     np.testing.assert_array_equal(state.num_steps, np.ones(4))
 
 
-def test_arguments_reach_the_simulator():
-    simulator = interest_evolution(
-        slate_size=2,
-        num_candidates=5,
-        reward_fn=recsim_tf.click_reward,
-        resample_documents=False,
-        max_steps=7,
-        dtype=tf.float64,
-    )
-    _, transition = simulator.step(simulator.reset(3, seed=0), tf.zeros([3, 2], tf.int32), seed=1)
-    assert (simulator.slate_size, simulator.num_candidates, simulator.max_steps) == (2, 5, 7)
-    assert transition.draws.candidates == ()
-    assert transition.reward.dtype == tf.float64
-    np.testing.assert_array_equal(transition.reward, tf.reduce_sum(transition.response.clicked, -1))
-
-
 def test_plain_users_and_videos_run():
     users = InterestEvolutionUsers.plain(choice_model=choice.MultinomialLogit())
     simulator = interest_evolution(users=users, documents=PlainVideos())

@@ -132,40 +132,6 @@ def test_users_choose_by_any_choice_model_with_the_constants_of_recsim(model, we
     np.testing.assert_allclose(probs, expected, rtol=1e-5)
 
 
-def test_a_parameter_for_each_user_sweeps_over_users():
-    swept = InterestEvolutionUsers(
-        num_features=2,
-        choice_model=choice.MultinomialProportional(no_click_mass=tf.constant([1.0, 3.0])),
-        step_penalty=tf.constant([0.5, 2.0]),
-        alpha_y_intercept=tf.constant([0.3, 0.1]),
-        alpha_x_intercept=tf.constant([1.0, 2.0]),
-        time_budget=tf.constant([200.0, 50.0]),
-        user_update_alpha=tf.constant([0.2, 0.4]),
-        user_quality_factor=tf.constant([0.0, 0.5]),
-    )
-    alone = InterestEvolutionUsers(
-        num_features=2,
-        choice_model=choice.MultinomialProportional(no_click_mass=3.0),
-        step_penalty=2.0,
-        alpha_y_intercept=0.1,
-        alpha_x_intercept=2.0,
-        time_budget=50.0,
-        user_update_alpha=0.4,
-        user_quality_factor=0.5,
-    )
-    np.testing.assert_array_equal(swept.initial_state(STATE.interests).budget, [200.0, 50.0])
-    np.testing.assert_allclose(
-        swept.response(STATE, SLATE).probs[1], alone.response(STATE, SLATE).probs[1], rtol=1e-6
-    )
-    for draw in (1, 2):
-        states = []
-        for users in (swept, alone):
-            response = users.outcome(STATE, SLATE, tf.constant([draw, draw]))
-            states.append(users.update(STATE, SLATE, response, tf.constant([1, 1])))
-        np.testing.assert_allclose(states[0].interests[1], states[1].interests[1], rtol=1e-6)
-        np.testing.assert_allclose(states[0].budget[1], states[1].budget[1], rtol=1e-6)
-
-
 def test_plain_users_have_the_constants_of_recsim():
     plain = InterestEvolutionUsers.plain()
     expected = {

@@ -1,6 +1,5 @@
 import gin
 import pytest
-import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.environments.interest_exploration import (
@@ -21,16 +20,6 @@ def test_defaults_are_those_of_the_recsim_factory_and_runner():
     assert observation.response._fields == ("clicked", "quality", "cluster_id")
     assert simulator.resample_documents
     assert simulator.max_steps == 27000
-
-
-def test_arguments_reach_the_simulator():
-    simulator = interest_exploration(
-        slate_size=2, num_candidates=5, resample_documents=False, max_steps=7, dtype=tf.float64
-    )
-    _, transition = simulator.step(simulator.reset(3, seed=0), tf.zeros([3, 2], tf.int32), seed=1)
-    assert (simulator.slate_size, simulator.num_candidates, simulator.max_steps) == (2, 5, 7)
-    assert transition.draws.candidates == ()
-    assert transition.reward.dtype == tf.float64
 
 
 def test_two_environments_of_different_numbers_of_topics_live_side_by_side():

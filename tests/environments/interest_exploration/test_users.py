@@ -86,31 +86,3 @@ def test_users_choose_by_other_choice_models():
     np.testing.assert_allclose(
         users.response(STATE, SLATE).probs[0], weights / weights.sum(), rtol=1e-5
     )
-
-
-def test_a_table_for_each_user_sweeps_over_users():
-    tables = {
-        "user_type_distribution": [[0.3, 0.7], [1.0, 0.0]],
-        "affinity_loc": [[[0.1, 0.7], [0.7, 0.1]], [[0.0, 0.5], [0.2, 0.3]]],
-        "affinity_scale": [[[0.1, 0.1], [0.1, 0.1]], [[0.2, 0.3], [0.4, 0.5]]],
-        "choice_model.no_click_mass": [5.0, 1.0],
-    }
-    swept = USERS.with_parameters({name: tf.constant(table) for name, table in tables.items()})
-    draws = InitialDraw(user_type=tf.constant([1, 0]), affinity=STATE.affinity)
-    for row in range(2):
-        alone = USERS.with_parameters({name: table[row] for name, table in tables.items()})
-        np.testing.assert_allclose(
-            swept.initial_draws(2).log_prob(draws)[row],
-            alone.initial_draws(2).log_prob(draws)[row],
-            rtol=1e-6,
-        )
-        np.testing.assert_allclose(
-            swept.response(STATE, SLATE).probs[row],
-            alone.response(STATE, SLATE).probs[row],
-            rtol=1e-6,
-        )
-        np.testing.assert_allclose(
-            swept.mean_affinity(log_scale=False)[row],
-            alone.mean_affinity(log_scale=False),
-            rtol=1e-6,
-        )

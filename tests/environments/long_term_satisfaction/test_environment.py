@@ -32,21 +32,6 @@ def test_the_tutorial_shows_kaleness_and_noisy_satisfaction():
     )
 
 
-def test_arguments_reach_the_simulator():
-    simulator = long_term_satisfaction(
-        slate_size=2,
-        num_candidates=5,
-        reward_fn=recsim_tf.click_reward,
-        resample_documents=False,
-        max_steps=7,
-        dtype=tf.float64,
-    )
-    _, transition = simulator.step(simulator.reset(3, seed=0), tf.zeros([3, 1], tf.int32), seed=1)
-    assert (simulator.slate_size, simulator.num_candidates, simulator.max_steps) == (2, 5, 7)
-    assert transition.draws.candidates == ()
-    np.testing.assert_array_equal(transition.reward, np.ones(3))
-
-
 @pytest.mark.parametrize("tutorial", [False, True], ids=["default", "tutorial"])
 def test_sessions_last_exactly_the_time_budget_and_every_step_consumes_one_document(tutorial):
     simulator = long_term_satisfaction(tutorial=tutorial)

@@ -31,18 +31,6 @@ def test_items_without_features_have_the_effect_of_the_item_alone():
     np.testing.assert_allclose(PageItems(3, 0.25).describe(IDS, ()).appeal, np.full([2, 4], 0.25))
 
 
-def test_tables_sweep_over_users():
-    swept = PageItems(
-        3,
-        [[0.5, -0.5, 0.0], [1.0, 2.0, 3.0]],
-        numeric=ITEMS.numeric,
-        numeric_effect=tf.constant([0.0, 0.5]),
-    )
-    np.testing.assert_allclose(
-        swept.describe(IDS, ()).appeal, [[0.5, -0.5, 0, 0], [2, 2, 1.5, 1.5]]
-    )
-
-
 def test_affinity_is_hidden_until_an_item_is_shown():
     items = ITEMS.describe(IDS, ())
     assert ITEMS.observe(items)._fields == ("item_id", "categories", "numeric")

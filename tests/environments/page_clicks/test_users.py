@@ -81,17 +81,3 @@ def test_features_are_drawn_with_their_probabilities_and_stay():
     )
     np.testing.assert_array_equal(USERS.observe(USERS.initial_state(STATE)), STATE)
     assert not np.any(USERS.departure(STATE))
-
-
-def test_parameters_sweep_over_users():
-    users = PageClickUsers(
-        USERS.feature_probs,
-        feature_effect=np.stack([FEATURE_EFFECT, np.zeros([2, 3])]),
-        intercept=tf.constant([-1.0, 0.0]),
-        position_effect=np.array([[0.0, -0.5, -1.0], [0.0, 0.0, 0.0]]),
-        affinity_effect=tf.constant([2.0, 0.0]),
-    )
-    logits = np.stack([LOGITS[0], APPEAL[1]])
-    np.testing.assert_allclose(
-        users.response(STATE, FULL).mean(), 1 / (1 + np.exp(-logits)), rtol=1e-5
-    )
