@@ -20,9 +20,7 @@ STAGES = {
 }
 # An environment, and some of its fields.
 ENVIRONMENTS = {
-    "LongTermSatisfaction-v1": {"initial.user", "response", "innovation"},
     "InterestExploration-v1": {"initial.user.user_type", "initial.user.affinity"},
-    "Conversation-v0": {"initial.user.taste", "response.symbol", "response.dwell", "departure"},
     "InterestEvolution-v1": {"response", "hidden", "candidates"},
 }
 

@@ -56,7 +56,7 @@ def test_gradients_are_those_of_finite_differences(temperature):
     np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize("temperature", [0.01, 0.05, 0.2, 1.0])
+@pytest.mark.parametrize("temperature", [0.01, 0.2])
 def test_float32_keeps_the_gradient_where_a_weight_is_next_to_one(temperature):
     cotangent = np.random.default_rng(0).normal(size=[100, 3, 5])
     values = random.gumbel([100, 5], random.as_seed(1), tf.float64) + LOGITS

@@ -180,9 +180,8 @@ def test_gradients_reach_all_variables(name, num_candidates):
         assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.name
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_xla_gives_the_same_values(name):
-    network, seen = NETWORKS[name](), observation()
+def test_xla_gives_the_same_values():
+    network, seen = NETWORKS["features"](), observation()
     values = compiled(lambda: network(seen)[0], jit_compile=True)()
     tf.nest.map_structure(close, values, network(seen)[0])
 

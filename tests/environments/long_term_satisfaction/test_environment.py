@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import recsim_tf
@@ -32,9 +31,8 @@ def test_the_tutorial_shows_kaleness_and_noisy_satisfaction():
     )
 
 
-@pytest.mark.parametrize("tutorial", [False, True], ids=["default", "tutorial"])
-def test_sessions_last_exactly_the_time_budget_and_every_step_consumes_one_document(tutorial):
-    simulator = long_term_satisfaction(tutorial=tutorial)
+def test_sessions_last_exactly_the_time_budget_and_every_step_consumes_one_document():
+    simulator = long_term_satisfaction()
     transitions = compiled(lambda seed: simulator.rollout(uniform_random(3), 32, 61, seed))(
         as_seed(1)
     ).transitions
