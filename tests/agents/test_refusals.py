@@ -30,7 +30,7 @@ from tests.agents.slate_q.experience import (
     TIME_STEP_SPEC,
 )
 from tests.agents.tabular_q import experience as tabular
-from tests.agents.tabular_q.test_discretise import bounded
+from tests.agents.tabular_q.test_cells import bounded
 from tests.refusals import assert_refused
 
 

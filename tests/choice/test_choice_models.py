@@ -1,13 +1,17 @@
 import functools
 
+import gin
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core import random
+from recsim_tf.environments.interest_evolution import PlainVideos, interest_evolution
+from tests import golden
 
 NUM_DRAWS = 20_000
+
 SCORES = [[0.3, -0.8, 0.9], [-0.2, 0.5, 0.1]]
 
 # Every model with parameters under which all outcomes are possible.
@@ -26,9 +30,11 @@ PARAMETERS = {
         "attention_decay": 0.65,
     },
 }
+
 CASES = [
     pytest.param(model, parameters, id=model.__name__) for model, parameters in PARAMETERS.items()
 ]
+
 PARAMETER_CASES = [
     pytest.param(model, name, id=f"{model.__name__}-{name}")
     for model, parameters in PARAMETERS.items()
@@ -244,7 +250,9 @@ def test_score_alone_is_the_weight_of_a_slate_of_one(model, expected):
 
 
 PROPORTIONAL = functools.partial(choice.MultinomialProportional, min_normalizer=-1.0)
+
 CASCADE = functools.partial(choice.ProportionalCascade, min_normalizer=-1.0, score_scaling=0.5)
+
 INVALID = {
     "negative proportional weight": (
         PROPORTIONAL,
@@ -286,6 +294,7 @@ INVALID = {
         "score_scaling must be at least 0",
     ),
 }
+
 INVALID_CASES = [pytest.param(*case, id=name) for name, case in INVALID.items()]
 
 
@@ -345,3 +354,48 @@ def test_its_parameters_are_listed_and_replaced(model, parameters):
 def test_a_logit_has_the_probabilities_that_were_worked_out_by_hand():
     probs = choose(choice.MultinomialLogit, [[1.0, 0.0, -1.0]], no_click_mass=0.5).probs
     np.testing.assert_allclose(probs, [[0.473991, 0.174371, 0.064148, 0.287490]], atol=1e-6)
+
+
+MODELS = {
+    "choice_multinomial_logit": choice.MultinomialLogit,
+    "choice_multinomial_proportional": choice.MultinomialProportional,
+    "choice_exponential_cascade": choice.ExponentialCascade,
+    "choice_proportional_cascade": choice.ProportionalCascade,
+}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(tf.float64, 1e-9), (tf.float32, 1e-5)], ids=["float64", "float32"]
+)
+@pytest.mark.parametrize("record", golden.cases(*MODELS))
+def test_weights_and_probabilities_are_those_of_recsim(record, dtype, tolerance):
+    inputs, outputs = dict(record["inputs"]), record["outputs"]
+    scores = tf.constant([inputs.pop("scores")], dtype)
+    model = MODELS[record["group"]](validate=True, **inputs)(scores)
+    tiny = np.finfo(dtype.as_numpy_dtype).tiny
+    weights = [*outputs["unnormalized_scores"], outputs["unnormalized_no_click"]]
+    probs = [*outputs["probs"], outputs["prob_no_click"]]
+    np.testing.assert_allclose(model.weights()[0], weights, rtol=tolerance, atol=tiny)
+    np.testing.assert_allclose(model.probs[0], probs, rtol=tolerance, atol=tiny)
+    possible = np.array(probs) > tiny
+    np.testing.assert_allclose(
+        np.exp(model.log_probs[0])[possible], np.array(probs)[possible], rtol=10 * tolerance
+    )
+
+
+def step():
+    simulator = interest_evolution(documents=PlainVideos())
+    return simulator.step(
+        simulator.reset(20, seed=0), np.tile(np.int32([0, 1, 2]), [20, 1]), seed=1
+    )
+
+
+def test_scores_below_the_normalizer_are_refused_in_an_environment():
+    # The scores of dense documents go below -1.
+    step()
+    gin.parse_config("MultinomialProportional.validate = True")
+    with pytest.raises(
+        ValueError,
+        match="scores must be at least min_normalizer: a proportional weight is negative",
+    ):
+        step()

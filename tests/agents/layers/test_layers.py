@@ -336,3 +336,37 @@ def test_slate_q_takes_the_affinity_of_the_user_below_the_layers():
     agent = create_slate_q(environment, tf.Variable(0, dtype=tf.int64))
     slate = agent.policy.action(environment.reset()).action
     assert slate.shape == [NUM_USERS, 2]
+
+
+SLATES = ([0, 1], [2, 3], [1, 4], [3, 0])
+
+
+def environment(seed):
+    simulator = recsim_tf.make(
+        "InterestExploration-v1", slate_size=2, num_candidates=5, resample_documents=False
+    )
+    for layer in (
+        layers.FixedLengthHistory(3),
+        layers.ClusterClickStatistics(),
+        layers.SwitchingCost(0.5),
+    ):
+        simulator = layers.LayeredSimulator(simulator, layer)
+    return SlateEnvironment(simulator, NUM_USERS, seed)
+
+
+def go_on(env, slates):
+    return [env.step(tf.constant([slate] * NUM_USERS)) for slate in slates]
+
+
+def test_an_environment_with_layers_restored_from_a_checkpoint_goes_on_identically(tmp_path):
+    one, other = environment(seed=1), environment(seed=2)
+    go_on(one, SLATES[:2])
+    path = tf.train.Checkpoint(memory=one.memory).save(str(tmp_path / "checkpoint"))
+    tf.train.Checkpoint(memory=other.memory).restore(path).assert_consumed()
+    expected, got = go_on(one, SLATES[2:]), go_on(other, SLATES[2:])
+    tf.nest.map_structure(np.testing.assert_array_equal, got, expected)
+    # What was shown before the checkpoint still counts: two documents in each of three steps.
+    impressions = got[
+        0
+    ].observation.user.original_observation.sufficient_statistics.impression_count
+    np.testing.assert_array_equal(tf.reduce_sum(impressions, axis=1), np.full(NUM_USERS, 6.0))
