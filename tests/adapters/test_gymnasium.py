@@ -245,7 +245,8 @@ def test_steps_are_compiled_once(build):
 
 
 def test_the_extra_is_named_where_gymnasium_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    for name in ("gymnasium", "gymnasium.vector"):
+        monkeypatch.setitem(sys.modules, name, None)
     for name in [name for name in sys.modules if name.startswith("recsim_tf.adapters.gymnasium")]:
         monkeypatch.delitem(sys.modules, name)
     expected = (

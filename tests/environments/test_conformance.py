@@ -215,15 +215,9 @@ def simulator(environment) -> Simulator:
 
 
 @pytest.fixture(scope="module")
-def run(simulator):
-    """From a seed to a trajectory, in graph mode."""
-    return rollout(simulator)
-
-
-@pytest.fixture(scope="module")
-def score(simulator):
-    """From a trajectory to its log-probability, in graph mode."""
-    return compiled(simulator.log_prob)
+def newcomers(simulator):
+    """A trajectory of sessions in a row."""
+    return rollout(simulator, auto_reset=True)(as_seed(0))
 
 
 @pytest.fixture(scope="module")
@@ -297,48 +291,27 @@ def test_users_who_end_are_followed_by_newcomers(time_steps):
             assert all(not np.any(leaf) for leaf in tf.nest.flatten(time_step.observation.response))
 
 
-def test_auto_reset_rollouts_seat_newcomers_with_draws_of_their_own(simulator):
-    trajectory = rollout(simulator, auto_reset=True)(as_seed(0))
+def test_auto_reset_rollouts_seat_newcomers_with_draws_of_their_own(simulator, newcomers):
+    trajectory, transitions = newcomers, newcomers.transitions
     states = simulator.replay(trajectory)
-    transitions = trajectory.transitions
     assert transitions.active.numpy().all()
     np.testing.assert_array_equal(states.num_steps[:, 0], np.arange(NUM_STEPS) % MAX_STEPS)
     np.testing.assert_array_equal(transitions.truncated[MAX_STEPS - 1], np.ones(NUM_USERS))
-    newcomers = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS - 1], trajectory.newcomers)
+    drawn = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS - 1], trajectory.newcomers)
     seated = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS], states.user)
-    assert all(leaves_equal(seated, simulator.users.initial_state(newcomers)))
-    assert not all(leaves_equal(trajectory.initial.user, newcomers))
+    assert all(leaves_equal(seated, simulator.users.initial_state(drawn)))
+    assert not all(leaves_equal(trajectory.initial.user, drawn))
 
 
-def test_a_seed_decides_the_trajectory(run):
-    first, again, other = (run(as_seed(seed)) for seed in (1, 1, 2))
-    assert all(leaves_equal(first, again))
-    assert not all(leaves_equal(first.transitions.draws, other.transitions.draws))
-    assert not all(leaves_equal(first.initial, other.initial))
-
-
-def test_nothing_is_traced_twice(run, score, step, time_steps):
-    for seed in range(3):
-        score(run(as_seed(seed)))
-    counts = [function.experimental_get_tracing_count() for function in (run, score, step)]
-    assert counts == [1, 1, 1]
-
-
-def test_floats_are_float32_and_the_log_probability_is_finite(run, score):
-    trajectory = run(as_seed(0))
-    log_prob = score(trajectory)
-    assert {leaf.dtype for leaf in tf.nest.flatten((trajectory, log_prob))} <= {
-        tf.float32,
-        tf.int32,
-        tf.bool,
-    }
-    assert all(np.isfinite(part).all() for part in log_prob)
+def test_floats_are_float32(newcomers, time_steps):
+    leaves = tf.nest.flatten((newcomers, time_steps))
+    assert {leaf.dtype for leaf in leaves} <= {tf.float32, tf.int32, tf.bool}
 
 
 @pytest.fixture(scope="module")
 def float64(environment):
-    """In float64 and by XLA: the tensors while all is traced, a trajectory and its
-    log-probability.
+    """In float64 and by XLA: the tensors while all is traced, and the function from a seed to a
+    trajectory and its log-probability.
     """
     simulator = environment.make(dtype=tf.float64)
     traced = []
@@ -354,14 +327,25 @@ def float64(environment):
         )
         return trajectory, log_prob
 
-    return traced, *everything(as_seed(5))
+    return traced, everything
 
 
 def test_everything_compiles_under_xla_in_float64_and_with_static_shapes(float64):
-    traced, _, log_prob = float64
+    traced, everything = float64
+    _, log_prob = everything(as_seed(13))
     assert all(leaf.shape.is_fully_defined() for leaf in traced)
     assert {leaf.dtype for leaf in traced} <= {tf.float64, tf.int32, tf.bool}
     assert all(np.isfinite(part).all() for part in log_prob)
+
+
+def test_a_seed_decides_the_trajectory_and_nothing_is_traced_twice(float64, step, time_steps):
+    _, everything = float64
+    first, again, other = (everything(as_seed(seed))[0] for seed in (13, 13, 14))
+    assert all(leaves_equal(first, again))
+    assert not all(leaves_equal(first.transitions.draws, other.transitions.draws))
+    assert not all(leaves_equal(first.initial, other.initial))
+    counts = [function.experimental_get_tracing_count() for function in (everything, step)]
+    assert counts == [1, 1]
 
 
 def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment, float64):
@@ -384,7 +368,7 @@ def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment, flo
         gradients = tape.gradient(total, variables)
         return log_prob, values, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    _, trajectory, by_xla = float64
+    trajectory, by_xla = float64[1](as_seed(13))
     log_prob, _, gradients = score(trajectory)
     # What XLA's generator draws is as probable in graph mode.
     for part, expected in zip(log_prob, by_xla, strict=True):
