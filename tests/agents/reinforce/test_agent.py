@@ -262,18 +262,6 @@ def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_pol
     )
 
 
-def test_agents_with_the_same_seed_draw_the_same_slates():
-    agents = [make_agent(seed=seed) for seed in (1, 1, 2)]
-    for agent in agents[1:]:
-        for variable, value in zip(
-            agent._actor_network.variables, agents[0]._actor_network.variables, strict=True
-        ):
-            variable.assign(value)
-    slates = [agent.collect_policy.action(time_step()).action.numpy() for agent in agents]
-    np.testing.assert_array_equal(slates[0], slates[1])
-    assert (slates[0] != slates[2]).any()
-
-
 def test_off_policy_the_collect_policy_logs_the_log_probabilities_of_its_slates():
     agent = make_agent(importance=ImportanceWeights())
     step = time_step()

@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.agents import tf_agent
-from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import rollout_policy
@@ -312,18 +310,6 @@ def test_the_policy_serves_averaged_weights_and_the_collect_policy_current_ones(
         )
 
 
-def test_slateq_is_an_agent_of_tf_agents():
-    agent = slate_q()
-    assert isinstance(agent, tf_agent.TFAgent)
-    assert isinstance(agent.policy, tf_policy.TFPolicy)
-    assert isinstance(agent.collect_policy, tf_policy.TFPolicy)
-    assert agent.train_sequence_length == 2
-    assert agent.collect_data_spec.observation == OBSERVATION_SPEC
-    before = agent.train_step_counter.numpy()
-    agent.train(made.batch())
-    assert agent.train_step_counter == before + 1
-
-
 def test_the_policy_shows_the_best_slate_and_always_the_same():
     agent, observation = slate_q(), made.observation(100, seed=3)
     slates = [agent.policy.action(time_step(observation)).action.numpy() for _ in range(2)]
@@ -413,16 +399,6 @@ def test_epsilon_may_be_a_function_of_the_train_step():
         agent.train(made.batch())
     assert min(parts[:2]) > 0.8
     assert parts[2:] == [0, 0]
-
-
-def test_the_seed_decides_what_the_collect_policy_explores():
-    step = time_step(made.observation(100, seed=4))
-    one, same, other = (
-        slate_q(epsilon=1.0, seed=seed).collect_policy.action(step).action.numpy()
-        for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(one, same)
-    assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(

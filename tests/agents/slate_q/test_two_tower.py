@@ -107,14 +107,6 @@ def test_values_are_inner_products_plus_biases_over_the_no_click_value(name, num
             close(q_items[row, position], expected)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_few_candidates_have_the_values_that_they_have_among_many(name):
-    network, seen = NETWORKS[name](), observation()
-    (q_items, _), _ = network(seen)
-    (few, _), _ = network(seen._replace(documents=seen.documents[:, 3:5]))
-    close(few, q_items[:, 3:5])
-
-
 def test_documents_observed_as_features_have_the_values_of_their_ids():
     seen = observation()
     features = tf.gather(FEATURES, seen.documents)
@@ -140,31 +132,6 @@ def test_a_zero_no_click_value_is_zero_and_not_learned():
     np.testing.assert_array_equal(network(observation())[0][1], np.zeros(NUM_USERS))
     assert not network.learns_no_click
     assert two_tower().learns_no_click
-
-
-@pytest.mark.parametrize("relative", [True, False])
-def test_only_relative_values_move_with_the_no_click_value(relative):
-    network = two_tower(relative=relative)
-    (q_items, _), _ = network(observation())
-    (bias,) = [variable for variable in network.variables if "no_click_value/bias" in variable.name]
-    bias.assign_add([3.0])
-    np.testing.assert_allclose(
-        network(observation())[0][0] - q_items, np.full(q_items.shape, 3.0 * relative), atol=1e-4
-    )
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_copy_has_the_variables_of_the_network_and_values_of_its_own(name):
-    network = NETWORKS[name]()
-    copy = network.copy(name="Copy")
-    copy.create_variables()
-    assert [variable.shape for variable in copy.variables] == [
-        variable.shape for variable in network.variables
-    ]
-    before = copy(observation())[0]
-    for variable in network.variables:
-        variable.assign_add(tf.ones_like(variable))
-    tf.nest.map_structure(np.testing.assert_array_equal, copy(observation())[0], before)
 
 
 @pytest.mark.parametrize("num_candidates", [1, 20])
@@ -438,14 +405,3 @@ def test_no_tensor_holds_a_vector_for_each_of_many_candidates(features):
         size, name = largest(function)
         # Vectors of 8 numbers for each candidate of each user would be 8 times as many.
         assert size <= 3 * 8 * MANY, name
-
-
-def test_a_vector_for_each_candidate_would_be_found():
-    users = DriftingTasteUsers(8)
-    simulator = drifting_taste(
-        users, Catalogue(MANY, 8), slate_size=SLATE_SIZE, num_candidates=MANY
-    )
-    observe = compiled(
-        lambda: simulator.observe(simulator.reset(8, 0)).documents
-    ).get_concrete_function()
-    assert largest(observe)[0] == 8 * MANY * 8

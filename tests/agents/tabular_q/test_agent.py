@@ -90,12 +90,6 @@ def test_transitions_of_one_cell_move_it_as_many_updates_towards_their_mean():
     assert sorted(agent._counts.numpy())[-2:] == [1, 4]
 
 
-def test_a_full_learning_rate_sets_the_mean_of_the_targets():
-    agent = make_agent(gamma=0.0, learning_rate=1.0)
-    teach(agent, *(ROW._replace(reward=reward) for reward in (1.0, 5.0)))
-    assert learned(agent, ROW) == pytest.approx(3.0)
-
-
 @pytest.mark.parametrize(
     ("case", "target"),
     [

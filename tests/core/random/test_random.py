@@ -245,14 +245,6 @@ def test_a_field_of_a_joint_that_depends_on_no_field_is_named():
         random.sample(joint, random.as_seed(6))
 
 
-def test_fields_of_a_joint_have_streams_of_their_own():
-    joint = tfd.JointDistributionNamed(
-        Pair(tfd.Normal(tf.zeros([8]), 1.0), tfd.Normal(tf.zeros([8]), 1.0))
-    )
-    draws = random.sample(joint, random.as_seed(6))
-    assert not np.isin(draws.first, draws.second).any()
-
-
 def test_more_families_can_be_registered():
     class Constant(tfd.Deterministic):
         pass
