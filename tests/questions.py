@@ -7,6 +7,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.core import turns
+from tests.worlds.clicks import Numbers
 
 
 class Question(NamedTuple):
@@ -35,14 +36,6 @@ class AskedUsers(recsim_tf.UserModel):
         is_empty = tf.reduce_all(turn.slate < 0, axis=-1)
         asked = turn.query.is_asked == 1
         return [(~(asked & is_empty), "a question must have an item")]
-
-
-class Numbers(recsim_tf.DocumentModel):
-    def candidates(self, num_users, num_candidates, corpus, user):
-        return tfd.Independent(tfd.Normal(tf.zeros([num_users, num_candidates]), 1.0), 1)
-
-    def observe(self, documents):
-        return documents
 
 
 BOUNDS = Question(recsim_tf.Bounds(0, 1), recsim_tf.Bounds(0, 1))

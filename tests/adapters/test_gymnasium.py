@@ -1,4 +1,6 @@
 import copy
+import importlib
+import sys
 
 import gymnasium
 import numpy as np
@@ -23,18 +25,25 @@ from tests.adapters.gymnasium_sessions import (
     vector_environment,
 )
 from tests.core.toy import toy_simulator
-from tests.processes import run_python
+
+FLAT, PERSISTENT = {"flatten": True}, {"dtype": tf.float64, "resample_documents": False}
 
 
-@pytest.mark.parametrize("environment_id", recsim_tf.registered())
+# One has queries, one joint draws, one tables, and one a shared corpus.
 @pytest.mark.parametrize(
-    "arguments",
-    [{"flatten": True}, {"dtype": tf.float64, "resample_documents": False}],
-    ids=["flat", "float64, persistent"],
+    ("environment_id", "arguments"),
+    [
+        ("Conversation-v0", FLAT),
+        ("InterestExploration-v1", FLAT),
+        ("PageClicks-v0", FLAT),
+        ("News-v0", FLAT),
+        ("InterestEvolution-v1", PERSISTENT),
+        ("LongTermSatisfaction-v1", PERSISTENT),
+    ],
 )
 # Gymnasium doubts spaces without bounds. A normal quality has none.
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is -?infinity")
-def test_gymnasium_s_own_checker_passes_every_environment(environment_id, arguments):
+def test_gymnasium_s_own_checker_passes_environments_of_every_kind(environment_id, arguments):
     check_env(gymnasium.make(f"recsim_tf/{environment_id}", **arguments).unwrapped)
 
 
@@ -194,8 +203,6 @@ def validating():
     ("slate", "message"),
     [
         ([0, NUM_CANDIDATES], r"slate must hold candidate positions in \[0, 5\)"),
-        ([0, -2], r"slate must hold candidate positions in \[0, 5\)"),
-        ([0, 1, 2], r"slate must have shape \[1, k\] with k <= slate_size=2, got \(1, 3\)"),
         (0, r"slate must have shape \[1, k\]"),
         ([0.0, 1.0], "slate must have dtype int32 or int64, got float64"),
         ([1, 1], r"slate must not show a document twice \(allow_duplicates=False\)"),
@@ -237,12 +244,14 @@ def test_steps_are_compiled_once(build):
     assert len(traces) == num_traces
 
 
-def test_the_extra_is_named_where_gymnasium_is_missing():
-    done = run_python(
-        "-c", "import sys; sys.modules['gymnasium'] = None; import recsim_tf.adapters.gymnasium"
-    )
+def test_the_extra_is_named_where_gymnasium_is_missing(monkeypatch):
+    for name in ("gymnasium", "gymnasium.vector"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in [name for name in sys.modules if name.startswith("recsim_tf.adapters.gymnasium")]:
+        monkeypatch.delitem(sys.modules, name)
     expected = (
-        "ImportError: recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install"
-        " recsim-tf[gymnasium]"
+        r"^recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install"
+        r" recsim-tf\[gymnasium\]$"
     )
-    assert done.stderr.strip().splitlines()[-1] == expected
+    with pytest.raises(ImportError, match=expected):
+        importlib.import_module("recsim_tf.adapters.gymnasium")

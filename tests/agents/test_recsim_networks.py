@@ -28,9 +28,9 @@ def environment():
 
 
 @pytest.mark.parametrize(
-    "create", [create_slate_q, create_full_slate_q], ids=["SlateQ", "FullSlateQ"]
+    ("create", "name"),
+    [(create_slate_q, name) for name in OPTIMIZERS] + [(create_full_slate_q, "rmsprop")],
 )
-@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_recsims_optimizers_can_be_bound(environment, create, name, monkeypatch):
     kind, arguments = OPTIMIZERS[name]
     bindings = [f"{kind}.{argument} = {value!r}" for argument, value in arguments.items()]

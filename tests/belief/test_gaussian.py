@@ -292,10 +292,6 @@ def prior_of(**parts):
             " got Gamma",
         ),
         (
-            lambda: GaussianBelief(Choosers(prior=lambda num_users: tfd.Beta([1.0], 1.0))),
-            "the initial draw must be Normal, .* got Beta",
-        ),
-        (
             lambda: GaussianBelief(recsim_tf.make("InterestExploration-v1").users),
             "affinity must be drawn independently of other draws, for a GaussianBelief, got a"
             " distribution that depends on user_type",

@@ -187,7 +187,6 @@ def test_graph_and_xla_believe_as_eager_does():
             lambda: TypesBelief(Choosers(prior=normal_tastes(3)), (TYPES, TYPES[:2])),
             r"draws must have the types as leading axis \[P, ...\], got \(5, 3\), \(2, 3\)",
         ),
-        (lambda: TypesBelief(None, TYPES), "users must be a UserModel, got NoneType"),
         (
             lambda: TypesBelief(
                 recsim_tf.drifting_taste().users.with_parameters({"gain": np.ones([4, 16])}), TYPES

@@ -8,8 +8,6 @@ import tensorflow as tf
 from recsim_tf import belief, choice
 from recsim_tf.core.execution import compiled
 
-INF = float("inf")
-
 
 def log(probs):
     with np.errstate(divide="ignore"):

@@ -1,5 +1,3 @@
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -162,30 +160,3 @@ def test_it_is_a_part_of_joint_distributions():
         tf.cast(draw["symbol"], tf.float32), 1.0
     ).log_prob(draw["dwell"])
     np.testing.assert_allclose(joint.log_prob(draw), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: choice.Alternatives(tf.zeros([2, 2]), [tf.zeros([1])]),
-            "branches must be one for each of the 2 mode_logits, got 1",
-        ),
-        (
-            lambda: choice.Alternatives(tf.zeros([2, 1]), [tf.constant(0.0)]),
-            r"branches\[0\] must be a float tensor \[..., K\], got float32 \(\)",
-        ),
-        (
-            lambda: choice.Alternatives(tf.zeros([2, 1]), [tf.zeros([2, 1], tf.float64)]),
-            r"branches\[0\] must have the dtype of mode_logits, float32, got float64",
-        ),
-        (functools.partial(choice.Alphabet, []), "sizes must have one number for each mode"),
-        (
-            functools.partial(choice.Alphabet, [2, 0]),
-            r"sizes\[1\] must be an integer of at least 1, got 0",
-        ),
-    ],
-)
-def test_a_mistake_is_one_line(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()

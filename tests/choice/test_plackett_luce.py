@@ -45,10 +45,3 @@ def test_the_mass_of_none_has_a_gradient():
     weight, rest = np.exp(0.5), np.exp(0.0) + np.exp(-1.0)
     expected = 1 - weight / (rest + weight) - weight / (rest + np.e + weight)
     np.testing.assert_allclose(tape.gradient(log_prob, mass), expected, rtol=1e-5)
-
-
-def test_more_choices_than_documents_are_refused():
-    with pytest.raises(ValueError, match="num_choices must be at most the slate size 3, got 4"):
-        PlackettLuce(4)(SCORES)
-    with pytest.raises(ValueError, match="scores must be finite"):
-        PlackettLuce(2, validate=True)(tf.constant([[np.nan, 0.0]]))

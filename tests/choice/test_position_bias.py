@@ -51,14 +51,3 @@ def test_a_decay_of_each_user_is_that_of_the_row(no_click):
     np.testing.assert_allclose(
         both.probs, [choice_of(no_click, decay).probs[0] for decay in (0.5, 1.0)], rtol=1e-12
     )
-
-
-def test_bad_arguments_are_named():
-    with pytest.raises(
-        ValueError, match="no_click must be one of kept, unscaled, rest, scan, got 'null'"
-    ):
-        choice_of("null")
-    with pytest.raises(ValueError, match=r"attention_decay must be in \[0, 1\], got 1.5"):
-        choice_of("kept", 1.5)
-    with pytest.raises(ValueError, match="a proportional weight is negative"):
-        choice_of("kept", scores=tf.constant([[-1.0]]), validate=True)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -11,8 +10,9 @@ import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.policies import random_policy
+from tests.worlds.clicks import Numbers
 
-NUM_STEPS, NUM_PREFERENCES = 10, 3
+NUM_USERS, NUM_STEPS, NUM_PREFERENCES = 100, 10, 3
 KEPT, HEARD, NOISE = 0.7, 0.3, 0.01
 
 
@@ -48,20 +48,12 @@ class Network(recsim_tf.UserModel):
         return state.preferences
 
 
-class Documents(recsim_tf.DocumentModel):
-    def candidates(self, num_users, num_candidates, corpus, user):
-        zeros = tf.zeros([num_users, num_candidates, NUM_PREFERENCES])
-        return tfd.Independent(tfd.Normal(zeros, 1.0), 2)
-
-    def observe(self, documents):
-        return documents
-
-
-@pytest.mark.parametrize("num_users", [10, 100])
-def test_preferences_spread_over_a_social_network(num_users):
-    simulator = recsim_tf.Simulator(Network(), Documents(), slate_size=1, num_candidates=2)
+def test_preferences_spread_over_a_social_network():
+    simulator = recsim_tf.Simulator(
+        Network(), Numbers(NUM_PREFERENCES), slate_size=1, num_candidates=2
+    )
     run = compiled(
-        lambda seed: simulator.rollout(random_policy(simulator), num_users, NUM_STEPS, seed)
+        lambda seed: simulator.rollout(random_policy(simulator), NUM_USERS, NUM_STEPS, seed)
     )
     trajectory = run(as_seed(0))
     found = simulator.replay(trajectory).user.preferences

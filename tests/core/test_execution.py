@@ -155,9 +155,8 @@ def test_a_plain_function_of_the_user_prints_nothing(caplog):
     assert not [record.message for record in caplog.records if "AutoGraph" in record.message]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_shards_side_by_side_are_those_one_after_the_other_bit_for_bit(simulator, jit_compile):
-    shard = compiled(lambda seed: rollout(simulator, seed), jit_compile=jit_compile)
+def test_shards_side_by_side_are_those_one_after_the_other_bit_for_bit(simulator):
+    shard = compiled(lambda seed: rollout(simulator, seed), jit_compile=True)
     seeds = tf.stack(random.split_seed(3, 5))
     together = side_by_side(shard)(seeds)
     for number, seed in enumerate(tf.unstack(seeds)):

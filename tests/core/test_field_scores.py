@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.policies import random_policy
+from tests.worlds.clicks import Clickers, Numbers
 
 NUM_USERS, NUM_STEPS = 4, 6
 STAGES = {
@@ -19,9 +20,7 @@ STAGES = {
 }
 # An environment, and some of its fields.
 ENVIRONMENTS = {
-    "LongTermSatisfaction-v1": {"initial.user", "response", "innovation"},
     "InterestExploration-v1": {"initial.user.user_type", "initial.user.affinity"},
-    "Conversation-v0": {"initial.user.taste", "response.symbol", "response.dwell", "departure"},
     "InterestEvolution-v1": {"response", "hidden", "candidates"},
 }
 
@@ -48,44 +47,27 @@ def test_the_fields_of_a_stage_add_up_to_its_score(name, fields):
     np.testing.assert_allclose(tf.add_n(list(found.values())), whole.total, rtol=1e-5)
 
 
-class Raters(recsim_tf.UserModel):
-    """Choose a position, and give a rating that depends on it."""
+class Choosers(Clickers):
+    """Choose a position, and give a rating that depends on it. Half of them leave at once."""
 
     spread: float = recsim_tf.parameter(0.5, above=0)
 
-    def initial_draws(self, num_users):
-        return tfd.Normal(tf.zeros(num_users), 1.0)
-
     def response(self, state, slate):
-        return tfd.JointDistributionNamed(
-            {
-                "choice": tfd.Categorical(logits=tf.zeros([state.shape[0], 3])),
-                "rating": lambda choice: tfd.Normal(
-                    tf.cast(choice, tf.float32), self.per_user("spread")
-                ),
-            }
-        )
+        def rating(choice):
+            return tfd.Normal(tf.cast(choice, tf.float32), self.per_user("spread"))
+
+        choice = tfd.Categorical(logits=tf.zeros([state.shape[0], 3]))
+        return tfd.JointDistributionNamed({"choice": choice, "rating": rating})
 
     def outcome(self, state, slate, draw):
-        return recsim_tf.Clicks(tf.one_hot(draw["choice"], 2))
+        return super().outcome(state, slate, draw["choice"])
 
     def departure(self, state):
-        return state < 0
-
-    def observe(self, state):
-        return state
-
-
-class Numbers(recsim_tf.DocumentModel):
-    def candidates(self, num_users, num_candidates, corpus, user):
-        return tfd.Independent(tfd.Normal(tf.zeros([num_users, num_candidates]), 1.0), 1)
-
-    def observe(self, documents):
-        return documents
+        return state < 0.5
 
 
 def raters(**users):
-    return recsim_tf.Simulator(Raters(**users), Numbers(), slate_size=2, num_candidates=2)
+    return recsim_tf.Simulator(Choosers(**users), Numbers(), slate_size=2, num_candidates=2)
 
 
 def test_a_field_is_scored_where_the_user_was_there_with_gradients():

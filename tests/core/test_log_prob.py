@@ -157,12 +157,8 @@ def central_differences(function, variable, step=1e-5):
     return (above - below) / (2 * step)
 
 
-@pytest.mark.parametrize("hazard", [False, True], ids=["rule", "hazard"])
-def test_gradients_are_those_of_finite_differences(hazard):
-    variables = {
-        name: tf.Variable(value, dtype=tf.float64)
-        for name, value in user_parameters(hazard).items()
-    }
+def test_gradients_are_those_of_finite_differences():
+    variables = {name: tf.Variable(value, dtype=tf.float64) for name, value in PARAMETERS.items()}
     simulator = simulator_with(user_parameters=variables)
     trajectory = rollout(simulator)
     value, gradients = scores_of(simulator, trajectory, variables)
@@ -174,15 +170,14 @@ def test_gradients_are_those_of_finite_differences(hazard):
         np.testing.assert_allclose(gradients[name], expected, rtol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_one_backward_pass_scores_every_session_through_copies_of_a_parameter(jit_compile):
+def test_one_backward_pass_scores_every_session_through_copies_of_a_parameter():
     variables = {
         name: tf.Variable(tf.fill([NUM_USERS], tf.constant(value, tf.float64)))
         for name, value in PARAMETERS.items()
     }
     simulator = simulator_with(user_parameters=variables)
     trajectory = rollout(simulator)
-    _, gradients = scores_of(simulator, trajectory, variables, jit_compile)
+    _, gradients = scores_of(simulator, trajectory, variables, jit_compile=True)
     score = compiled(lambda: simulator.log_prob(trajectory).user)
     for name, variable in variables.items():
         expected = central_differences(score, variable)

@@ -91,10 +91,6 @@ def test_an_environment_without_queries_has_none_in_its_transitions():
             recsim_tf.Turn(tf.constant([[0, 1]] * 5), question(NUM_USERS, is_asked=2)),
             r"query.is_asked must be in \[0, 1\]",
         ),
-        (
-            recsim_tf.Turn(tf.constant([[0, 1]] * 5), question(NUM_USERS, strength=1.5)),
-            r"query.strength must be in \[0.0, 1.0\]",
-        ),
         (recsim_tf.Turn(tf.fill([5, 2], -1), question(NUM_USERS)), "a question must have an item"),
     ],
 )

@@ -1,6 +1,6 @@
 """Corpora that the users of a world share."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -8,100 +8,33 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.gradients import score_function_return
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from tests.rollout_policies import uniform_random
+from tests.worlds.shared import NUM_ITEMS, Crowd, Item, Popular
+from tests.worlds.shared import shared as simulator
 
-NUM_WORLDS, NUM_USERS, NUM_STEPS, NUM_ITEMS, SLATE_SIZE, NUM_CANDIDATES = 2, 4, 6, 3, 2, 5
-
-
-class Item(NamedTuple):
-    item_id: tf.Tensor  # [..., ]
-    clicks: tf.Tensor  # [..., ]
-
-
-class Popular(recsim_tf.DocumentModel):
-    """Items that are offered the more often, the more users clicked on them."""
-
-    gamma: Any = recsim_tf.parameter(1.5)
-
-    shared = True
-
-    def initial_draws(self, num_corpora):
-        ones = tf.ones([num_corpora, NUM_ITEMS], self.dtype)
-        return tfd.Independent(tfd.Exponential(ones), 1)
-
-    def candidates(self, num_corpora, num_candidates, corpus, user):
-        logits = self.per_user("gamma", 2) * tf.math.log(1 + corpus)
-        shape = [num_corpora, num_candidates, NUM_ITEMS]
-        logits = tf.broadcast_to(logits[:, tf.newaxis], shape)
-        return tfd.Independent(tfd.Categorical(logits=logits), 1)
-
-    def describe(self, draw, corpus):
-        return Item(draw, tf.gather(corpus, draw, batch_dims=1))
-
-    def reveal(self, documents):
-        return tfd.Independent(tfd.Normal(documents.clicks, tf.ones([], self.dtype)), 1)
-
-    def innovation(self, corpus, slate, response):
-        return tfd.Independent(tfd.Exponential(tf.ones_like(corpus)), 1)
-
-    def update(self, corpus, slate, response, innovation):
-        items = tf.one_hot(slate.documents.item_id, NUM_ITEMS, dtype=self.dtype)
-        clicks = tf.reduce_sum(items * response.clicked[..., tf.newaxis], axis=[1, 2])
-        return 0.5 * corpus + clicks + 0.1 * innovation
-
-    def observe(self, documents):
-        return documents
-
-
-class Shoppers(recsim_tf.UserModel):
-    """Users who like popular items, and leave with probability 0.3."""
-
-    def initial_draws(self, num_users):
-        return tfd.Normal(tf.zeros([num_users], self.dtype), tf.ones([], self.dtype))
-
-    def response(self, state, slate):
-        scores = state[:, tf.newaxis] * slate.documents.clicks
-        return MultinomialLogit(no_click_mass=1.0)(scores, slate.mask)
-
-    def outcome(self, state, slate, draw):
-        clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
-        return recsim_tf.Clicks(clicked=clicked)
-
-    def departure(self, state):
-        return tfd.Bernoulli(probs=tf.fill(state.shape, tf.constant(0.3, self.dtype)))
-
-    def observe(self, state):
-        return state
-
-
-def simulator(gamma=1.5, dtype=tf.float64, users_per_world=NUM_USERS, **arguments):
-    return recsim_tf.Simulator(
-        Shoppers(dtype=dtype),
-        Popular(gamma, dtype=dtype),
-        SLATE_SIZE,
-        NUM_CANDIDATES,
-        users_per_world=users_per_world,
-        **arguments,
-    )
+NUM_WORLDS, NUM_USERS, NUM_STEPS = 2, 4, 6
 
 
 def rollout(simulator, num_users=NUM_WORLDS * NUM_USERS, seed=1, jit_compile=False, **arguments):
-    policy = uniform_random(SLATE_SIZE)
+    policy = uniform_random(simulator.slate_size)
     return compiled(
         lambda seed: simulator.rollout(policy, num_users, NUM_STEPS, seed, **arguments),
         jit_compile=jit_compile,
     )(seed if tf.is_tensor(seed) else random.as_seed(seed))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_a_corpus_follows_the_clicks_of_those_who_are_there(jit_compile):
+@pytest.fixture(scope="module")
+def trajectory():
+    return rollout(simulator())
+
+
+def test_a_corpus_follows_the_clicks_of_those_who_are_there():
     shared = simulator()
-    trajectory = rollout(shared, jit_compile=jit_compile)
+    trajectory = rollout(shared, jit_compile=True)
     states = shared.replay(trajectory)
     active = trajectory.transitions.active.numpy()
     # Some leave, and one world is left before the other.
@@ -125,10 +58,10 @@ def test_a_corpus_follows_the_clicks_of_those_who_are_there(jit_compile):
             corpus[world] = 0.5 * corpus[world] + clicks + 0.1 * noise[world]
 
 
-def test_the_documents_part_of_log_prob_is_that_of_each_world_once():
+def test_the_documents_part_of_log_prob_is_that_of_each_world_once(trajectory):
     shared = simulator()
-    trajectory = rollout(shared)
     states, draws = shared.replay(trajectory), trajectory.transitions.draws
+    longer = shared.replay(_longer(trajectory)).corpus
     in_session = trajectory.transitions.active.numpy().reshape(NUM_STEPS, NUM_WORLDS, -1).any(2)
     expected = np.zeros(NUM_WORLDS)
 
@@ -146,7 +79,7 @@ def test_the_documents_part_of_log_prob_is_that_of_each_world_once():
             error = draws.hidden[step, world].numpy() - clicks
             expected[world] += np.sum(-(error**2) / 2 - np.log(2 * np.pi) / 2)
             expected[world] += -draws.corpus[step, world].numpy().sum()
-            following = shared.replay(_longer(trajectory)).corpus[step + 1, world].numpy()
+            following = longer[step + 1, world].numpy()
             expected[world] += of_candidates(following, draws.candidates[step, world].numpy())
     found = shared.log_prob(trajectory).documents.numpy().reshape(NUM_WORLDS, NUM_USERS)
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-10)
@@ -161,8 +94,10 @@ def _longer(trajectory):
     return trajectory._replace(transitions=transitions)
 
 
-def test_log_prob_has_the_gradient_of_finite_differences_in_a_parameter_of_the_corpus():
-    trajectory, gamma = rollout(simulator()), tf.Variable(1.5, dtype=tf.float64)
+def test_log_prob_has_the_gradient_of_finite_differences_in_a_parameter_of_the_corpus(
+    trajectory,
+):
+    gamma = tf.Variable(1.5, dtype=tf.float64)
     total = compiled(lambda gamma: tf.reduce_sum(simulator(gamma).log_prob(trajectory).total))
     with tf.GradientTape() as tape:
         value = total(gamma)
@@ -173,9 +108,8 @@ def test_log_prob_has_the_gradient_of_finite_differences_in_a_parameter_of_the_c
     np.testing.assert_allclose(tape.gradient(value, gamma), difference, rtol=1e-5)
 
 
-def test_the_scores_by_field_sum_up_to_those_of_worlds():
+def test_the_scores_by_field_sum_up_to_those_of_worlds(trajectory):
     shared = simulator()
-    trajectory = rollout(shared)
     scores = shared.log_prob_by_field(trajectory)
     np.testing.assert_allclose(sum(scores.values()), shared.log_prob(trajectory).total)
     assert {"initial.corpus", "candidates", "hidden", "corpus"} <= set(scores)
@@ -206,9 +140,8 @@ def test_newcomers_meet_the_candidates_of_their_world():
     assert trajectory.transitions.terminated.numpy().any()
 
 
-@pytest.mark.parametrize("num_seeds", [1, 2])
-def test_worlds_of_values_and_seeds_side_by_side_are_those_of_separate_simulations(num_seeds):
-    gammas, num_users = (0.0, 1.0, 2.0), NUM_WORLDS * NUM_USERS
+def test_worlds_of_values_and_seeds_side_by_side_are_those_of_separate_simulations():
+    gammas, num_users, num_seeds = (0.0, 2.0), NUM_WORLDS * NUM_USERS, 2
     seeds = [random.as_seed(seed) for seed in range(num_seeds)]
     by_world = tf.repeat(tf.constant(gammas, tf.float64), num_seeds * NUM_WORLDS)
     with random.paired(len(gammas), num_seeds):
@@ -216,7 +149,7 @@ def test_worlds_of_values_and_seeds_side_by_side_are_those_of_separate_simulatio
         together = rollout(simulator(by_world), num_rows, tf.stack(seeds))
     for value, gamma in enumerate(gammas):
         for number, seed in enumerate(seeds):
-            alone = rollout(simulator(gamma), num_users, seed)
+            alone = simulator(gamma).rollout(uniform_random(2), num_users, NUM_STEPS, seed)
             first = value * num_seeds + number
             of_users, of_worlds = (
                 slice(first * size, (first + 1) * size) for size in (num_users, NUM_WORLDS)
@@ -256,7 +189,7 @@ class Rumour(recsim_tf.DocumentModel):
         return documents
 
 
-class Listeners(Shoppers):
+class Listeners(Crowd):
     def response(self, state, slate):
         return tfd.Categorical(logits=tf.zeros([*state.shape, 1]))
 
@@ -288,8 +221,7 @@ def test_the_score_function_sees_what_a_slate_does_to_the_others_of_a_world():
     np.testing.assert_allclose(gradients.mean(), 1, atol=4 * standard_error)
 
 
-def test_check_accepts_worlds():
-    recsim_tf.check(simulator(dtype=tf.float32))
+def test_check_accepts_worlds_of_documents_that_stay():
     recsim_tf.check(simulator(dtype=tf.float32, resample_documents=False))
 
 
@@ -317,7 +249,7 @@ class Personal(Popular):
 
 
 def test_a_shared_corpus_that_reads_users_is_refused():
-    shared = recsim_tf.Simulator(Shoppers(), Personal(), SLATE_SIZE, NUM_CANDIDATES)
+    shared = recsim_tf.Simulator(Crowd(), Personal(), slate_size=2, num_candidates=5)
     with pytest.raises(
         ValueError, match=r"^Personal.candidates: .*user must not be read where users share"
     ) as error:

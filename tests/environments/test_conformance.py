@@ -64,14 +64,6 @@ def patient_conversation(dtype=tf.float32, **arguments) -> Simulator:
     return recsim_tf.make("Conversation-v0", users=users, num_chips=2, **arguments)
 
 
-def loyal_readers(dtype=tf.float32, visit_steps=1, **arguments) -> Simulator:
-    """Readers who come back until their time limit."""
-    users = ReturningReaders(
-        Readers(0.5, dtype=dtype), horizon=1e4, visit_steps=visit_steps, churn_logit=-7.0
-    )
-    return readers(users, dtype, **arguments)
-
-
 def loyal_visitors(dtype=tf.float32, **arguments) -> Simulator:
     """Visits of one step in lifetimes that go on to their time limit."""
     users = ReturnVisitsUsers(viewers(dtype), horizon=1e4, visit_steps=1, churn_prob=1e-3)
@@ -158,8 +150,7 @@ ENVIRONMENTS = {
         ("topic_distribution", "quality_loc", "quality_scale"),
     ),
     "key terms": Environment("KeyTerms-v0", {"num_offered_arms": 3}, ()),
-    "long-term satisfaction": Environment("LongTermSatisfaction-v1", {}, _SATISFACTION_PARAMETERS),
-    "long-term satisfaction, tutorial": Environment(
+    "long-term satisfaction": Environment(
         "LongTermSatisfaction-v1",
         {"tutorial": True},
         (*_SATISFACTION_PARAMETERS, "observation_stddev"),
@@ -189,12 +180,6 @@ ENVIRONMENTS = {
             "daily_memory",
         ),
         factory=loyal_visitors,
-    ),
-    "returning readers": Environment(
-        None,
-        {"visit_steps": 1},
-        ("gap_loc", "gap_scale", "eagerness", "users.choice_model.no_click_mass"),
-        factory=loyal_readers,
     ),
     "sequential": Environment(
         None,
@@ -231,15 +216,9 @@ def simulator(environment) -> Simulator:
 
 
 @pytest.fixture(scope="module")
-def run(simulator):
-    """From a seed to a trajectory, in graph mode."""
-    return rollout(simulator)
-
-
-@pytest.fixture(scope="module")
-def score(simulator):
-    """From a trajectory to its log-probability, in graph mode."""
-    return compiled(simulator.log_prob)
+def newcomers(simulator):
+    """A trajectory of sessions in a row."""
+    return rollout(simulator, auto_reset=True)(as_seed(0))
 
 
 @pytest.fixture(scope="module")
@@ -248,11 +227,15 @@ def env(simulator) -> SlateEnvironment:
 
 
 @pytest.fixture(scope="module")
-def time_steps(env, simulator):
+def step(env):
+    return compiled(env.step)
+
+
+@pytest.fixture(scope="module")
+def time_steps(env, simulator, step):
     """Steps of a fixed action from the start of a session over its end into the next, and one after
     a reset.
     """
-    step = tf.function(env.step, autograph=False)
     action = first_action(simulator)
     return [env.current_time_step(), *(step(action) for _ in range(MAX_STEPS + 2)), env.reset()]
 
@@ -309,57 +292,32 @@ def test_users_who_end_are_followed_by_newcomers(time_steps):
             assert all(not np.any(leaf) for leaf in tf.nest.flatten(time_step.observation.response))
 
 
-def test_auto_reset_rollouts_seat_newcomers_with_draws_of_their_own(simulator):
-    trajectory = rollout(simulator, auto_reset=True)(as_seed(0))
+def test_auto_reset_rollouts_seat_newcomers_with_draws_of_their_own(simulator, newcomers):
+    trajectory, transitions = newcomers, newcomers.transitions
     states = simulator.replay(trajectory)
-    transitions = trajectory.transitions
     assert transitions.active.numpy().all()
     np.testing.assert_array_equal(states.num_steps[:, 0], np.arange(NUM_STEPS) % MAX_STEPS)
     np.testing.assert_array_equal(transitions.truncated[MAX_STEPS - 1], np.ones(NUM_USERS))
-    newcomers = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS - 1], trajectory.newcomers)
+    drawn = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS - 1], trajectory.newcomers)
     seated = tf.nest.map_structure(lambda leaf: leaf[MAX_STEPS], states.user)
-    assert all(leaves_equal(seated, simulator.users.initial_state(newcomers)))
-    assert not all(leaves_equal(trajectory.initial.user, newcomers))
+    assert all(leaves_equal(seated, simulator.users.initial_state(drawn)))
+    assert not all(leaves_equal(trajectory.initial.user, drawn))
 
 
-def test_a_seed_decides_the_trajectory(run):
-    first, again, other = (run(as_seed(seed)) for seed in (1, 1, 2))
-    assert all(leaves_equal(first, again))
-    assert not all(leaves_equal(first.transitions.draws, other.transitions.draws))
-    assert not all(leaves_equal(first.initial, other.initial))
-
-
-def test_nothing_is_traced_twice(simulator, run, score):
-    step = compiled(simulator.step)
-    state = simulator.reset(NUM_USERS, seed=0)
-    for seed in range(3):
-        score(run(as_seed(seed)))
-        state, _ = step(state, first_action(simulator), as_seed(seed))
-    assert [function.experimental_get_tracing_count() for function in (run, score, step)] == [
-        1,
-        1,
-        1,
-    ]
-
-
-def test_floats_are_float32_and_the_log_probability_is_finite(run, score):
-    trajectory = run(as_seed(0))
-    log_prob = score(trajectory)
-    assert {leaf.dtype for leaf in tf.nest.flatten((trajectory, log_prob))} <= {
-        tf.float32,
-        tf.int32,
-        tf.bool,
-    }
-    assert all(np.isfinite(part).all() for part in log_prob)
+def test_floats_are_float32(newcomers, time_steps):
+    leaves = tf.nest.flatten((newcomers, time_steps))
+    assert {leaf.dtype for leaf in leaves} <= {tf.float32, tf.int32, tf.bool}
 
 
 @pytest.fixture(scope="module")
 def float64(environment):
-    """In float64: the tensors while all is traced, a trajectory and its log-probability."""
+    """In float64 and by XLA: the tensors while all is traced, and the function from a seed to a
+    trajectory and its log-probability.
+    """
     simulator = environment.make(dtype=tf.float64)
     traced = []
 
-    @compiled
+    @compiled(jit_compile=True)
     def everything(seed):
         action = first_action(simulator)
         state, transition = simulator.step(simulator.reset(NUM_USERS, seed), action, seed)
@@ -370,29 +328,25 @@ def float64(environment):
         )
         return trajectory, log_prob
 
-    return traced, *everything(as_seed(5))
+    return traced, everything
 
 
-def test_every_float_may_be_float64_and_every_shape_is_static(float64):
-    traced, _, log_prob = float64
+def test_everything_compiles_under_xla_in_float64_and_with_static_shapes(float64):
+    traced, everything = float64
+    _, log_prob = everything(as_seed(13))
     assert all(leaf.shape.is_fully_defined() for leaf in traced)
     assert {leaf.dtype for leaf in traced} <= {tf.float64, tf.int32, tf.bool}
     assert all(np.isfinite(part).all() for part in log_prob)
 
 
-def test_step_rollout_and_log_prob_compile_under_xla(simulator, score):
-    @compiled(jit_compile=True)
-    def everything(seed):
-        action = first_action(simulator)
-        _, transition = simulator.step(simulator.reset(NUM_USERS, seed), action, seed)
-        trajectory = simulator.rollout(random_policy(simulator), NUM_USERS, NUM_STEPS, seed)
-        return transition, trajectory, simulator.log_prob(trajectory)
-
-    transition, trajectory, log_prob = everything(as_seed(0))
-    assert np.isfinite(transition.reward).all()
-    # What XLA's generator draws is as probable in graph mode.
-    for part, expected in zip(log_prob, score(trajectory), strict=True):
-        np.testing.assert_allclose(part, expected, rtol=1e-4, atol=1e-4)
+def test_a_seed_decides_the_trajectory_and_nothing_is_traced_twice(float64, step, time_steps):
+    _, everything = float64
+    first, again, other = (everything(as_seed(seed))[0] for seed in (13, 13, 14))
+    assert all(leaves_equal(first, again))
+    assert not all(leaves_equal(first.transitions.draws, other.transitions.draws))
+    assert not all(leaves_equal(first.initial, other.initial))
+    counts = [function.experimental_get_tracing_count() for function in (everything, step)]
+    assert counts == [1, 1]
 
 
 def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment, float64):
@@ -413,16 +367,19 @@ def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment, flo
             values = [tf.reduce_sum(part) for part in parts]
             total = log_prob.total
         gradients = tape.gradient(total, variables)
-        return values, [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return log_prob, values, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    _, trajectory, _ = float64
-    _, gradients = score(trajectory)
+    trajectory, by_xla = float64[1](as_seed(13))
+    log_prob, _, gradients = score(trajectory)
+    # What XLA's generator draws is as probable in graph mode.
+    for part, expected in zip(log_prob, by_xla, strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-9, atol=1e-9)
     for index, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
         direction = np.random.default_rng(0).normal(size=variable.shape)
         value, differences = variable.numpy(), []
         for step in (1e-6, -1e-6):
             variable.assign(value + step * direction)
-            differences.append(score(trajectory)[0][index].numpy())
+            differences.append(score(trajectory)[1][index].numpy())
         variable.assign(value)
         expected = (differences[0] - differences[1]) / 2e-6
         assert abs(expected) > 1e-4, variable.name

@@ -71,8 +71,3 @@ def test_sessions_follow_the_transition_probabilities():
         assert (
             np.abs(share - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(after)) + 1e-12
         ).all()
-
-
-def test_every_action_must_be_on_offer():
-    with pytest.raises(ValueError, match="num_candidates must be at least 4, got 3"):
-        sequential(num_candidates=3)

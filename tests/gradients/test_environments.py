@@ -23,7 +23,6 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.environments.long_term_satisfaction import (
-    LongTermSatisfactionUsers,
     long_term_satisfaction,
 )
 from recsim_tf.gradients import relaxed_return, score_function_return
@@ -116,25 +115,14 @@ def test_a_few_updates_of_the_network_raise_the_return_of_interest_evolution(kin
     assert after.mean() - before.mean() > 5 * standard_error
 
 
-@pytest.mark.parametrize(
-    ("kind", "users"),
-    [("pathwise", "default"), ("pathwise", "tutorial"), ("score function", "tutorial")],
-)
-def test_long_term_satisfaction_has_finite_gradients(kind, users):
-    simulator = long_term_satisfaction(
-        slate_size=2,
-        num_candidates=3,
-        users=(
-            LongTermSatisfactionUsers.tutorial()
-            if users == "tutorial"
-            else LongTermSatisfactionUsers()
-        ),
+def test_long_term_satisfaction_has_finite_pathwise_gradients():
+    simulator = long_term_satisfaction(slate_size=2, num_candidates=3, tutorial=True)
+    gradient = gradient_of(
+        *(simulator, network_of(simulator), "pathwise", 8, 3),
+        jit_compile=False,
+        departure_margin=budget,
     )
-    network = network_of(simulator)
-    arguments = {"departure_margin": budget} if kind == "pathwise" else {}
-    _, gradients = gradient_of(simulator, network, kind, 8, 3, jit_compile=False, **arguments)(
-        random.as_seed(0)
-    )
+    _, gradients = gradient(random.as_seed(0))
     for leaf in gradients:
         assert np.isfinite(leaf).all()
     assert any(np.any(leaf != 0) for leaf in gradients)

@@ -81,28 +81,3 @@ def test_a_text_of_two_symbols_counts_in_parts():
     evidence = grammar.evidence(vocabulary.ids(["good", "bad"])).numpy()
     expected = np.log([(2 / 3.5) / (1 / 2.5), (1.5 / 3.5) / (1.5 / 2.5)])
     np.testing.assert_allclose(evidence[:, 0] - evidence[:, 1], expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: Grammar.of_phrases({0: ["no"], 2: ["yes"]}), "for each symbol 0, 1, "),
-        (lambda: Grammar.of_phrases({0: []}), "phrases must have a list of phrases"),
-        (lambda: Grammar.of_phrases(PHRASES, slip=1.0), "slip must be"),
-        (
-            lambda: Grammar(Vocabulary(["no"], 2), 1, [[0.0]], [[[[0.0, 0.0]]]]),
-            r"word_logits must have shape \[1, 1, 2, 3\], got \(1, 1, 1, 2\)",
-        ),
-        (
-            lambda: Grammar.of_texts([0, 2], ["no", "yes"], 2, Vocabulary(["no"], 2)),
-            r"symbols must be in \[0, num_symbols=2\)",
-        ),
-        (
-            lambda: Grammar.of_texts([0], ["no"], 1, Vocabulary(["no"], 2), weights=[-1.0]),
-            "weights must be 1 numbers that are not negative",
-        ),
-    ],
-)
-def test_what_is_no_grammar(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()

@@ -1,7 +1,6 @@
 import itertools
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
@@ -45,17 +44,3 @@ def test_a_trained_channel_tells_its_symbols_apart_and_comes_back_from_its_weigh
     again = Recurrent(VOCABULARY, FEATURES, num_units=8, weights=channel.weights)
     np.testing.assert_array_equal(again.evidence(words), evidence)
     assert list(channel.parameters()) == ["weights"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"features": [1.0, 2.0]}, r"features must be numbers of shape \[R, F\]"),
-        ({"weights": [1.0]}, "weights must be .* numbers, got shape"),
-        ({"weights": tf.Variable([1.0])}, "`fit` cannot train a network"),
-    ],
-)
-def test_what_is_no_network(arguments, message):
-    arguments = {"features": FEATURES, "num_units": 2} | arguments
-    with pytest.raises(ValueError, match=message):
-        Recurrent(VOCABULARY, **arguments)

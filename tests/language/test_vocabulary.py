@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from recsim_tf.language import Vocabulary
 
@@ -26,23 +25,3 @@ def test_words_of_texts_come_by_use_and_then_by_name():
     texts = ["Don't know, don't care", "know Amélie"]
     assert Vocabulary.of_texts(texts, 4).words == ("dont", "know", "amélie", "care")
     assert Vocabulary.of_texts(texts, 4, min_uses=2).words == ("dont", "know")
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ([], r"words must be a list of words, got \[\]"),
-        ("yes", "words must be a list of words, got 'yes'"),
-        (["yes", "No"], r"words\[1\] must be one word in lower case without punctuation, got 'No'"),
-        (["not really"], r"words\[0\] must be one word"),
-        (["yes", "no", "yes"], "words must differ, got 'yes' twice"),
-    ],
-)
-def test_what_are_no_words(words, message):
-    with pytest.raises(ValueError, match=message):
-        Vocabulary(words, 3)
-
-
-def test_a_vocabulary_needs_a_word():
-    with pytest.raises(ValueError, match="texts must use a word min_uses=2 times, got none"):
-        Vocabulary.of_texts(["yes", "no"], 3, min_uses=2)

@@ -5,16 +5,12 @@ import tensorflow as tf
 from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UtilityVideos,
     interest_evolution,
 )
-from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import (
-    BASELINES,
     baseline_policy,
     myopic_policy,
     oracle_policy,
@@ -121,49 +117,3 @@ def test_the_oracle_prices_budget_at_what_it_earns_with_it():
     # A click earns 4 and costs 4 of the budget, less 0.25 * 4 a unit of quality.
     worth = 4 - 1.3 * (4 - np.array([2.0, 4.0]))
     np.testing.assert_array_equal(slate[:, 0], np.argmax(clicked * worth, axis=1))
-
-
-def test_the_oracle_refuses_a_choice_that_it_does_not_know():
-    users = InterestEvolutionUsers(choice_model=choice.ProportionalCascade())
-    with pytest.raises(ValueError, match="choice_model must be multinomial"):
-        oracle_policy(interest_evolution(users=users))
-
-
-def test_an_unknown_baseline_is_refused_with_the_known_ones():
-    assert list(BASELINES) == [
-        "random",
-        "myopic",
-        "oracle",
-        "greedy_pctr",
-        "ucb1",
-        "kl_ucb",
-        "thompson",
-    ]
-    with pytest.raises(
-        ValueError, match=f"baseline must be one of {', '.join(BASELINES)}, got 'best'"
-    ):
-        baseline_policy("best", interest_evolution())
-
-
-def test_a_baseline_in_an_environment_that_lacks_what_it_needs_says_so():
-    exploration = interest_exploration(slate_size=2, num_candidates=4)
-    with pytest.raises(
-        ValueError, match=r"the oracle needs interest evolution with UtilityVideos, got \w+"
-    ):
-        baseline_policy("oracle", exploration)
-    with pytest.raises(
-        ValueError, match=r"the affinity <user, document> needs vectors of one length"
-    ):
-        myopic_policy(exploration)
-
-
-def test_the_oracle_names_the_users_that_it_needs():
-    pure = Simulator(LongTermSatisfactionUsers(), UtilityVideos(), slate_size=2, num_candidates=4)
-    with pytest.raises(
-        ValueError,
-        match=(
-            "the oracle needs interest evolution with InterestEvolutionUsers, got"
-            " LongTermSatisfactionUsers"
-        ),
-    ):
-        oracle_policy(pure)

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf import choice
@@ -59,21 +58,6 @@ def test_the_parameters_of_affinity_scores_replace_those_of_interest_evolution()
         probabilities(AffinityScores(choice_model), observation, SLATE), expected, rtol=1e-5
     )
     assert np.abs(probabilities(AffinityScores(), observation, SLATE) - expected).max() > 0.1
-
-
-@pytest.mark.parametrize(
-    "model",
-    [choice.ExponentialCascade, choice.ProportionalCascade, choice.PositionBiasedProportional],
-)
-def test_a_cascade_has_no_weights_that_are_independent_of_the_slate(model):
-    with pytest.raises(
-        ValueError,
-        match=(
-            r"choice_model must be multinomial, as MultinomialProportional\(\) or"
-            rf" MultinomialLogit\(\), got {model.__name__}\("
-        ),
-    ):
-        AffinityScores(model())
 
 
 def test_learned_scores_are_the_softmax_of_the_logits_without_gradient():

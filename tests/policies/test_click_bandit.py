@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.policies import (
     ClickBandit,
     ClusterBandit,
@@ -12,7 +11,7 @@ from recsim_tf.policies import (
     greedy_cluster_policy,
     random_policy,
 )
-from tests.policies.test_clusters import NUM_USERS, _ClicksOnly, count, three_topics
+from tests.policies.test_clusters import NUM_USERS, count, three_topics
 from tests.policies.tf_agents_frames import frames
 from tests.rollout_policies import first_positions
 
@@ -129,24 +128,3 @@ def test_it_compiles_with_xla():
     run = compiled(lambda seed: pure.rollout(bandit, 8, 4, seed), jit_compile=True)
     slates = run(random.as_seed(0)).transitions.slate.numpy()
     assert all(len(set(slate)) == 3 for slate in slates.reshape(-1, 3))
-
-
-def test_what_does_not_fit_is_refused_at_construction():
-    pure = three_topics()
-    with pytest.raises(
-        ValueError,
-        match="arms must be one policy for each of the num_clusters=3 of responses, got 2",
-    ):
-        ClickBandit(pure, greedy_arms(pure)[:2])
-    with pytest.raises(
-        ValueError,
-        match=(
-            "observed responses must have the fields clicked, cluster_id, got clicked without"
-            " cluster_id"
-        ),
-    ):
-        ClickBandit(interest_exploration(users=_ClicksOnly()), [first_positions(3)] * 2)
-    with pytest.raises(
-        ValueError, match="bandit algorithm must be one of ucb1, kl_ucb, thompson, got 'best'"
-    ):
-        ClickBandit(pure, greedy_arms(pure), "best")

@@ -1,21 +1,16 @@
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core import random
-from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import (
     Document,
     InterestExplorationUsers,
     TopicDocuments,
     interest_exploration,
 )
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import (
     ALGORITHMS,
     ClickCounts,
@@ -62,8 +57,10 @@ def in_cluster_by_quality(documents, user, cluster):
     )
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-@pytest.mark.parametrize(("num_candidates", "slate_size"), [(7, 7), (7, 3), (80, 5)])
+@pytest.mark.parametrize(
+    ("num_candidates", "slate_size", "jit_compile"),
+    [(7, 7, False), (7, 3, False), (80, 5, True)],
+)
 def test_the_best_clusters_give_their_best_documents_until_the_slate_is_full(
     num_candidates, slate_size, jit_compile
 ):
@@ -105,24 +102,6 @@ def test_the_greedy_cluster_policy_shows_one_cluster():
     slate, state = greedy_cluster_policy(pure, 1)(observation, (), None)
     assert state == ()
     np.testing.assert_array_equal(slate, rank_cluster(1, observation.documents, 3))
-    with pytest.raises(ValueError, match=r"cluster_id must be in \[0, num_clusters=3\), got 3"):
-        greedy_cluster_policy(pure, 3)
-
-
-def test_the_counts_are_those_of_what_was_shown_and_clicked():
-    pure, num_steps = three_topics(), 12
-    policy = ClusterBandit(pure, "ucb1")
-    state, counts = pure.reset(NUM_USERS, 0), policy.initial_state(NUM_USERS)
-    responses = []
-    for step in range(num_steps):
-        slate, counts = policy(pure.observe(state), counts, random.as_seed(step))
-        state, transition = pure.step(state, slate, seed=100 + step)
-        responses.append(transition.response)
-        # The response to this slate is not known yet.
-        impressions, clicks = count(responses[:-1])
-        np.testing.assert_array_equal(counts.impressions, impressions)
-        np.testing.assert_array_equal(counts.clicks, clicks)
-    assert clicks.sum() > NUM_USERS
 
 
 def count(responses):
@@ -184,16 +163,6 @@ def test_a_user_is_shown_every_cluster_before_the_scores_count():
     ]
 
 
-def test_the_first_slate_begins_with_cluster_zero():
-    pure = three_topics()
-    observation = pure.observe(pure.reset(50, 0))
-    bandit = ClusterBandit(pure)
-    slate, _ = bandit(observation, bandit.initial_state(50), random.as_seed(0))
-    np.testing.assert_array_equal(
-        slate, rank_clusters(tf.constant([[2.0, 1.0, 0.0]] * 50), observation.documents, 3)
-    )
-
-
 def test_the_scaling_reaches_the_algorithm():
     counts = ClickCounts(
         tf.constant([[3.0, 5.0, 2.0]]), tf.constant([[1.0, 5.0, 0.0]]), tf.ones([1], tf.bool)
@@ -249,93 +218,21 @@ def test_ucb1_over_clusters_beats_random_slates_in_interest_exploration():
     assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_rollouts_compile(name):
+def test_rollouts_compile():
     pure = interest_exploration()
-    clicks = returns(pure, ClusterBandit(pure, name), 16, 5, jit_compile=True)
+    clicks = returns(pure, ClusterBandit(pure, "ucb1"), 16, 5, jit_compile=True)
     assert ((clicks >= 0) & (clicks <= 5)).all()
     assert clicks.sum() > 0
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_it_is_a_baseline_that_can_be_evaluated(name):
-    pure = interest_exploration(max_steps=5)
-    policy = baseline_policy(name, pure)
-    result = Evaluation(num_users=100).evaluator(name, pure, policy)()
-    assert result.episodes == 100
-    assert result.unfinished == 0
+def test_it_is_a_baseline(name):
+    policy = baseline_policy(name, interest_exploration(slate_size=2, num_candidates=4))
     assert isinstance(policy, ClusterBandit)
-
-
-class _Unnamed(TopicDocuments):
-    def observe(self, documents):
-        return documents.quality
-
-    def observation_bounds(self):
-        return Bounds()
-
-
-class _OfFloats(TopicDocuments):
-    def observe(self, documents):
-        return documents._replace(cluster_id=tf.cast(documents.cluster_id, tf.float32))
-
-
-class _Unbounded(TopicDocuments):
-    def observation_bounds(self):
-        return Bounds()
-
-
-class _Clicks(NamedTuple):
-    clicked: tf.Tensor
-
-
-class _ClicksOnly(InterestExplorationUsers):
-    def observe_response(self, response):
-        return _Clicks(response.clicked)
-
-    def response_bounds(self):
-        return Bounds()
-
-
-@pytest.mark.parametrize(
-    ("simulator", "message"),
-    [
-        (
-            interest_evolution,
-            (
-                "observed documents must have the fields cluster_id, quality, got .* without"
-                " cluster_id, quality"
-            ),
-        ),
-        (
-            lambda: interest_exploration(documents=_Unnamed()),
-            "observed documents must have the fields cluster_id, quality",
-        ),
-        (
-            lambda: interest_exploration(documents=_OfFloats()),
-            "cluster_id of documents must be integers, got float32",
-        ),
-        (
-            lambda: interest_exploration(documents=_Unbounded()),
-            "must bound cluster_id, got no upper bound",
-        ),
-        (
-            lambda: interest_exploration(users=_ClicksOnly()),
-            (
-                "observed responses must have the fields clicked, cluster_id, got clicked without"
-                " cluster_id"
-            ),
-        ),
-    ],
-    ids=["interest_evolution", "unnamed", "float", "unbounded", "clicks_only"],
-)
-def test_an_environment_without_clusters_is_refused_at_construction(simulator, message):
-    with pytest.raises(ValueError, match=message):
-        ClusterBandit(simulator())
 
 
 def test_it_works_in_double_precision():
     pure = interest_exploration(dtype=tf.float64)
     bandit = ClusterBandit(pure, "thompson")
-    clicks = pure.rollout(bandit, 8, 4, 0).transitions.reward
+    clicks = pure.rollout(bandit, 8, 2, 0).transitions.reward
     assert clicks.dtype == tf.float64

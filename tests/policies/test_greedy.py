@@ -5,7 +5,6 @@ import tensorflow as tf
 from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import UserState, interest_exploration
 from recsim_tf.policies import baseline_policy, greedy_pctr_policy
 
@@ -65,24 +64,3 @@ def test_it_beats_random_slates_in_interest_exploration():
 
     difference = returns("greedy_pctr") - returns("random")
     assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)
-
-
-def test_users_of_whom_it_has_no_belief_are_refused():
-    with pytest.raises(
-        ValueError,
-        match="belief must be given for users other than InterestExplorationUsers, got None",
-    ):
-        baseline_policy("greedy_pctr", interest_evolution())
-    with pytest.raises(
-        ValueError,
-        match=r"users must have a method scores\(state, documents\), got InterestEvolutionUsers",
-    ):
-        greedy_pctr_policy(interest_evolution(), belief=lambda observation: observation.user)
-
-
-def test_a_cascade_is_refused():
-    with pytest.raises(
-        ValueError,
-        match=r"choice_model must be multinomial, as .* got ExponentialCascade",
-    ):
-        greedy_pctr_policy(interest_exploration(), choice_model=choice.ExponentialCascade())

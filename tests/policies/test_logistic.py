@@ -43,8 +43,9 @@ def reference_fit(features, rewards, sigma0, num_iterations=20, tolerance=1e-3):
     return weights, precision
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(tf.float64, 1e-9), (tf.float32, 2e-4)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance", "jit_compile"), [(tf.float64, 1e-9, False), (tf.float32, 2e-4, True)]
+)
 def test_the_fit_is_that_of_iterated_least_squares(dtype, tolerance, jit_compile):
     features, rewards, mask = histories()
 
@@ -59,17 +60,6 @@ def test_the_fit_is_that_of_iterated_least_squares(dtype, tolerance, jit_compile
         expected = reference_fit(features[user, :count], rewards[user, :count], sigma0=2.0)
         np.testing.assert_allclose(weights[user], expected[0], rtol=tolerance, atol=tolerance)
         np.testing.assert_allclose(precision[user], expected[1], rtol=tolerance, atol=tolerance)
-
-
-def test_the_fit_is_a_mode_of_the_posterior():
-    features, rewards, mask = histories()
-    weights, _ = fit_logistic(
-        tf.constant(features), tf.constant(rewards), tf.constant(mask), sigma0=2.0, tolerance=1e-9
-    )
-    for user in np.flatnonzero(np.array(NUM_OBSERVATIONS) > 10):
-        count = NUM_OBSERVATIONS[user]
-        x, y, w = features[user, :count], rewards[user, :count], weights.numpy()[user]
-        np.testing.assert_allclose(x.T @ (y - sigmoid(x @ w)) - w / 4, np.zeros(DIM), atol=1e-8)
 
 
 def test_the_number_of_rounds_is_limited():

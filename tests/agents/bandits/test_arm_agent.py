@@ -12,7 +12,6 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.bandits import DocumentArms, create_bandit
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
     interest_exploration,
@@ -248,17 +247,7 @@ def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind
     assert exported.action(time_step).action.shape == [7, slate_size]
 
 
-def test_what_does_not_fit_is_refused_at_construction():
-    counter = tf.Variable(0, dtype=tf.int64)
-    with pytest.raises(
-        ValueError,
-        match="slate_size must be 1 for a bandit over documents, which chooses one, got 3",
-    ):
-        CREATE["documents"](SlateEnvironment(interest_exploration(), 2), counter)
-    with pytest.raises(
-        ValueError, match="observed documents must have the fields cluster_id, quality"
-    ):
-        create_bandit(SlateEnvironment(interest_evolution(), 2), counter)
+def test_a_bandit_takes_no_batch_size():
     environment, agent = build("clusters")
     with pytest.raises(
         ValueError, match=r"batch_size must be None for BernoulliThompsonSamplingAgent, .* got 16"

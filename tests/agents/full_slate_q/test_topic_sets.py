@@ -48,11 +48,3 @@ def test_the_value_of_one_slate_is_that_among_all(environment):
         tf.gather(values, numbers, batch_dims=1),
         rtol=1e-6,
     )
-
-
-def test_documents_without_topics_are_refused():
-    environment = SlateEnvironment(
-        recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4), NUM_USERS, seed=1
-    )
-    with pytest.raises(ValueError, match="documents must be observed as one-hot vectors of topics"):
-        TopicSetQNetwork(environment.observation_spec(), 2)

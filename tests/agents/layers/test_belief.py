@@ -225,38 +225,3 @@ def test_a_served_policy_is_exported_for_any_number_of_users(simulator, served, 
     policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))
     exported = tf.saved_model.load(str(tmp_path))
     check_serves(simulator, served, exported.action)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda simulator: layers.MenuLayer(simulator, []),
-            r"entries must be a list of entries of a menu, got \[\]",
-        ),
-        (
-            lambda simulator: layers.BeliefLayer(recsim_tf.make("DriftingTaste-v0")),
-            "simulator must be of Conversation-v0",
-        ),
-        (
-            lambda simulator: layers.BeliefLayer(simulator, "none"),
-            "belief must be a Belief, got str",
-        ),
-        (
-            lambda simulator: layers.LayeredSimulator(
-                recsim_tf.make("Conversation-v0"), layers.BeliefLayer(simulator)
-            ),
-            "simulator of the layer must be the one below it: ",
-        ),
-        (
-            lambda simulator: layers.LayeredSimulator(
-                layers.LayeredSimulator(simulator, layers.BeliefLayer(simulator)),
-                layers.BeliefLayer(simulator),
-            ),
-            "a layer with a belief must be the lowest, on a Simulator, got LayeredSimulator",
-        ),
-    ],
-)
-def test_a_mistake_is_one_line(simulator, make, message):
-    with pytest.raises(ValueError, match=message):
-        make(simulator)

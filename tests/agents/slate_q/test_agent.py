@@ -1,10 +1,6 @@
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.agents import tf_agent
-from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import rollout_policy
@@ -103,8 +99,13 @@ NO_CLICKS = {
 }
 
 
-@pytest.mark.parametrize("no_click", NO_CLICKS)
-@pytest.mark.parametrize("target", ["q_learning", "sarsa", "myopic"])
+@pytest.mark.parametrize(
+    ("target", "no_click"),
+    [
+        *(("q_learning", no_click) for no_click in NO_CLICKS),
+        *(("sarsa", "relative"), ("myopic", "zero")),
+    ],
+)
 def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
     experience = made.batch()
     agent, target_network = agent_with_another_target(
@@ -198,20 +199,6 @@ def test_only_discount_zero_stops_bootstrapping(target):
         assert agent.loss(changed(experience, name, step=1)).loss.numpy() != loss
 
 
-@pytest.mark.parametrize("target", ["q_learning", "sarsa"])
-def test_the_target_is_the_value_of_the_next_state_and_not_of_the_current_one(target):
-    agent, experience = slate_q(target=target), made.batch()
-    current, later = (
-        agent.loss(changed(experience, "click", step=0)),
-        agent.loss(changed(experience, "click", step=1)),
-    )
-    expected = agent.loss(experience).extra
-    assert current.extra.target == expected.target
-    assert current.extra.q_click != expected.q_click
-    assert later.extra.target != expected.target
-    assert later.extra.q_click == expected.q_click
-
-
 def test_steps_without_a_click_teach_nothing_where_the_no_click_value_is_zero():
     experience = made.batch()
     rewarded = experience._replace(
@@ -273,11 +260,10 @@ def mean_target(experience, target_network):
 def test_a_hard_target_update_copies_the_network_each_period():
     experience, network, period = made.batch(), random_network(), 3
     agent = slate_q(network, target_update_tau=1.0, target_update_period=period)
-    train = compiled(agent.train)
     target_network = random_network()
     for step in range(1, 2 * period + 2):
         np.testing.assert_allclose(
-            train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
+            agent.train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
         )
         if step % period == 0:
             target_network.set_weights(network.get_weights())
@@ -296,11 +282,10 @@ def moved(average, network, tau):
 def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
     experience, network = made.batch(), random_network()
     agent = slate_q(network, target_update_tau=0.3)
-    train = compiled(agent.train)
     target_network = random_network()
-    for _ in range(4):
+    for _ in range(3):
         np.testing.assert_allclose(
-            train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
+            agent.train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
         )
         moved(target_network, network, 0.3)
 
@@ -308,10 +293,9 @@ def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
 def test_the_policy_serves_averaged_weights_and_the_collect_policy_current_ones():
     experience, network, observation = made.batch(), random_network(), made.observation(200, seed=5)
     agent = slate_q(network, learning_rate=0.3, average_tau=0.25, epsilon=0.0)
-    train = compiled(agent.train)
     average = random_network()
-    for _ in range(4):
-        train(experience)
+    for _ in range(3):
+        agent.train(experience)
         moved(average, network, 0.25)
     values = agent.action_values(observation)
     (q_items, q_no_click), _ = average(observation)
@@ -326,23 +310,10 @@ def test_the_policy_serves_averaged_weights_and_the_collect_policy_current_ones(
         )
 
 
-def test_slateq_is_an_agent_of_tf_agents():
-    agent = slate_q()
-    assert isinstance(agent, tf_agent.TFAgent)
-    assert isinstance(agent.policy, tf_policy.TFPolicy)
-    assert isinstance(agent.collect_policy, tf_policy.TFPolicy)
-    assert agent.train_sequence_length == 2
-    assert agent.collect_data_spec.observation == OBSERVATION_SPEC
-    before = agent.train_step_counter.numpy()
-    agent.train(made.batch())
-    assert agent.train_step_counter == before + 1
-
-
 def test_the_policy_shows_the_best_slate_and_always_the_same():
     agent, observation = slate_q(), made.observation(100, seed=3)
-    slates = [agent.policy.action(time_step(observation)).action.numpy() for _ in range(3)]
-    np.testing.assert_array_equal(slates[0], slates[1])
-    np.testing.assert_array_equal(slates[0], slates[2])
+    slates = [agent.policy.action(time_step(observation)).action.numpy() for _ in range(2)]
+    np.testing.assert_array_equal(*slates)
     values = choice_values(observation, agent.network)
     expected = reference.best_values(*values, SLATE_SIZE)
     np.testing.assert_allclose(
@@ -390,7 +361,7 @@ def explored_part(agent, num_users=4000):
     return np.mean((greedy.numpy() != collected.numpy()).any(-1))
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("epsilon", [0.0, 0.3])
 def test_the_collect_policy_explores_with_probability_epsilon(epsilon):
     # One in `NUM_SLATES` random slates is the greedy one by chance.
     expected = epsilon * (1 - 1 / NUM_SLATES)
@@ -398,8 +369,8 @@ def test_the_collect_policy_explores_with_probability_epsilon(epsilon):
     assert abs(explored_part(slate_q(epsilon=epsilon)) - expected) <= 4 * standard_error
 
 
-@pytest.mark.parametrize("epsilon", [0.3, 1.0])
-def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon(epsilon):
+def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon():
+    epsilon = 0.3
     step = time_step(made.observation(4000, seed=4))
     greedy = slate_q(epsilon=0.0).policy.action(step).action.numpy()
     agent = slate_q(epsilon=0.0, eval_epsilon=epsilon)
@@ -430,21 +401,10 @@ def test_epsilon_may_be_a_function_of_the_train_step():
     assert parts[2:] == [0, 0]
 
 
-def test_the_seed_decides_what_the_collect_policy_explores():
-    step = time_step(made.observation(100, seed=4))
-    one, same, other = (
-        slate_q(epsilon=1.0, seed=seed).collect_policy.action(step).action.numpy()
-        for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(one, same)
-    assert not np.array_equal(one, other)
-
-
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize(
-    "optimizer",
-    [tf.keras.optimizers.Adam, tf.keras.optimizers.legacy.Adam, tf.keras.optimizers.RMSprop],
-    ids=["adam", "legacy adam", "rmsprop"],
+    ("optimizer", "jit_compile"),
+    [(tf.keras.optimizers.Adam, True), (tf.keras.optimizers.legacy.Adam, False)],
+    ids=["adam by xla", "legacy adam"],
 )
 def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
     def agent():
@@ -563,64 +523,6 @@ def test_empty_positions_take_no_part_in_the_choice_loss():
     assert gradient[0, 1] == 0
 
 
-class Ratings(NamedTuple):
-    rating: tf.TensorSpec
-
-
-WITHOUT_CLICKS = ts.time_step_spec(
-    OBSERVATION_SPEC._replace(response=Ratings(tf.TensorSpec([SLATE_SIZE], tf.float32)))
-)
-
 WITHOUT_VECTORS = ts.time_step_spec(
     OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))
 )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            {"target": "monte_carlo"},
-            "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
-        ),
-        (
-            {"slates": "best"},
-            "slate optimizer must be one of top_k, greedy, exact, got 'best'",
-        ),
-        (
-            {"serving_slates": "best"},
-            "slate optimizer must be one of top_k, greedy, exact, got 'best'",
-        ),
-        ({"gamma": 1.1}, r"gamma must be in \[0, 1\], got 1.1"),
-        ({"gamma": -0.1}, r"gamma must be in \[0, 1\], got -0.1"),
-        ({"epsilon": 1.5}, r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5"),
-        (
-            {"eval_epsilon": -0.1},
-            r"eval_epsilon must be in \[0, 1\] or a function of the train step, got -0.1",
-        ),
-        (
-            {"time_step_spec": WITHOUT_VECTORS, "choice_scores": AffinityScores()},
-            (
-                "the affinity <user, document> needs vectors of one length, got user and documents"
-                " of shapes"
-            ),
-        ),
-        ({"target_update_tau": 0.0}, r"target_update_tau must be in \(0, 1\], got 0.0"),
-        ({"target_update_tau": 1.5}, r"target_update_tau must be in \(0, 1\], got 1.5"),
-        ({"reward_scale_factor": 0.0}, r"reward_scale_factor must be above 0, got 0.0"),
-        ({"average_tau": 0.0}, r"average_tau must be in \(0, 1\] or None, got 0.0"),
-        (
-            {"time_step_spec": WITHOUT_CLICKS},
-            "observed responses must have the fields clicked, got",
-        ),
-    ],
-)
-def test_arguments_of_the_agent_are_checked(arguments, message):
-    arguments = {"time_step_spec": TIME_STEP_SPEC, **arguments}
-    with pytest.raises(ValueError, match=message):
-        SlateQAgent(
-            action_spec=ACTION_SPEC,
-            network=random_network(),
-            optimizer=tf.keras.optimizers.SGD(),
-            **grouped(arguments, targets=SlateQTargets, exploration=Exploration),
-        )

@@ -12,9 +12,8 @@ from tests import golden
 SLATES = {"top_k": "topk", "greedy": "greedy", "exact": "optimal"}
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("record", golden.cases("slateq_selection"))
-def test_slates_and_their_values_are_those_of_recsim(record, jit_compile):
+def test_slates_and_their_values_are_those_of_recsim(record):
     inputs, outputs = record["inputs"], record["outputs"]
     values = SlateValues(
         weights=tf.constant([inputs["scores"]]),
@@ -22,20 +21,15 @@ def test_slates_and_their_values_are_those_of_recsim(record, jit_compile):
         q_items=tf.constant([inputs["q_values"]]),
         q_no_click=tf.zeros([1]),
     )
-
-    @tf.function(jit_compile=jit_compile, autograph=False)
-    def select():
-        slates = {
-            name: values.best_slate(slate_optimizer(name), inputs["slate_size"]) for name in SLATES
-        }
-        return slates, {name: values.slate_value(slate) for name, slate in slates.items()}
-
-    slates, slate_values = select()
-    assert slates["top_k"].numpy().tolist() == [outputs["slate_topk"]]
     for name, recsim in SLATES.items():
-        assert slates[name].dtype == tf.int32
-        assert set(slates[name].numpy()[0]) == set(outputs[f"slate_{recsim}"])
-        np.testing.assert_allclose(slate_values[name], [outputs[f"value_{recsim}"]], rtol=1e-5)
+        slate = values.best_slate(slate_optimizer(name), inputs["slate_size"])
+        assert slate.dtype == tf.int32
+        assert set(slate.numpy()[0]) == set(outputs[f"slate_{recsim}"])
+        if name == "top_k":
+            assert slate.numpy().tolist() == [outputs["slate_topk"]]
+        np.testing.assert_allclose(
+            values.slate_value(slate), [outputs[f"value_{recsim}"]], rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize("record", golden.cases("slateq_target"))

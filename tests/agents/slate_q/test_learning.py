@@ -46,16 +46,12 @@ PROCESS_SPEC = Observation(
 )
 
 
-def optimal_values(no_click_is_zero=False):
+def optimal_values():
     """Q [state, outcome], by value iteration."""
     q = np.zeros([2, 3])
     for _ in range(500):
-        if no_click_is_zero:
-            q[:, LAST_OUTCOME] = 0
         slate_values = (CHOICE_WEIGHTS * q[:, :2] + q[:, LAST_OUTCOME:]) / (CHOICE_WEIGHTS + 1)
         q = REWARD + GAMMA * SURVIVAL * slate_values.max(-1)[NEXT_STATE]
-    if no_click_is_zero:
-        q[:, LAST_OUTCOME] = 0
     return q
 
 
@@ -105,17 +101,12 @@ def train_steps(agent, next_batch, num_steps):
     loop()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [{}, {"relative": False}, {"no_click": "zero"}],
-    ids=["relative", "absolute", "zero"],
-)
-def test_q_learning_converges_to_the_values_of_value_iteration(arguments):
+def test_q_learning_converges_to_the_values_of_value_iteration():
     tf.random.set_seed(1)
     agent = SlateQAgent(
         ts.time_step_spec(PROCESS_SPEC),
         tensor_spec.BoundedTensorSpec([1], tf.int32, 0, 1),
-        SlateQNetwork(PROCESS_SPEC, (32,), **arguments),
+        SlateQNetwork(PROCESS_SPEC, (32,)),
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.02, 3000)),
         choice_scores=process_choice,
         targets=SlateQTargets(gamma=GAMMA),
@@ -127,7 +118,7 @@ def test_q_learning_converges_to_the_values_of_value_iteration(arguments):
     train_steps(agent, lambda step: experience, 3000)
     states = Observation(tf.constant([0, 1]), tf.constant([[0, 1]] * 2), Clicks(tf.zeros([2, 1])))
     values = agent.action_values(states)
-    expected = optimal_values(no_click_is_zero="no_click" in arguments)
+    expected = optimal_values()
     np.testing.assert_allclose(values.q_items, expected[:, :2], atol=0.02)
     np.testing.assert_allclose(values.q_no_click, expected[:, LAST_OUTCOME], atol=0.02)
 

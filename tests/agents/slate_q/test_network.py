@@ -90,15 +90,3 @@ def test_a_zero_no_click_value_is_zero_and_not_learned():
     np.testing.assert_array_equal(network(OBSERVATION)[0][1], np.zeros(5))
     assert not network.learns_no_click
     assert NETWORKS["relative"]().learns_no_click
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"no_click": "none"}, "no_click must be one of learned, zero, got 'none'"),
-        ({"hidden_units": ()}, "hidden_units must name at least one layer, got none"),
-    ],
-)
-def test_arguments_of_the_network_are_checked(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        SlateQNetwork(OBSERVATION_SPEC, **arguments)

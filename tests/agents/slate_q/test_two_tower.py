@@ -107,14 +107,6 @@ def test_values_are_inner_products_plus_biases_over_the_no_click_value(name, num
             close(q_items[row, position], expected)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_few_candidates_have_the_values_that_they_have_among_many(name):
-    network, seen = NETWORKS[name](), observation()
-    (q_items, _), _ = network(seen)
-    (few, _), _ = network(seen._replace(documents=seen.documents[:, 3:5]))
-    close(few, q_items[:, 3:5])
-
-
 def test_documents_observed_as_features_have_the_values_of_their_ids():
     seen = observation()
     features = tf.gather(FEATURES, seen.documents)
@@ -142,31 +134,6 @@ def test_a_zero_no_click_value_is_zero_and_not_learned():
     assert two_tower().learns_no_click
 
 
-@pytest.mark.parametrize("relative", [True, False])
-def test_only_relative_values_move_with_the_no_click_value(relative):
-    network = two_tower(relative=relative)
-    (q_items, _), _ = network(observation())
-    (bias,) = [variable for variable in network.variables if "no_click_value/bias" in variable.name]
-    bias.assign_add([3.0])
-    np.testing.assert_allclose(
-        network(observation())[0][0] - q_items, np.full(q_items.shape, 3.0 * relative), atol=1e-4
-    )
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_copy_has_the_variables_of_the_network_and_values_of_its_own(name):
-    network = NETWORKS[name]()
-    copy = network.copy(name="Copy")
-    copy.create_variables()
-    assert [variable.shape for variable in copy.variables] == [
-        variable.shape for variable in network.variables
-    ]
-    before = copy(observation())[0]
-    for variable in network.variables:
-        variable.assign_add(tf.ones_like(variable))
-    tf.nest.map_structure(np.testing.assert_array_equal, copy(observation())[0], before)
-
-
 @pytest.mark.parametrize("num_candidates", [1, 20])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_reach_all_variables(name, num_candidates):
@@ -180,9 +147,8 @@ def test_gradients_reach_all_variables(name, num_candidates):
         assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.name
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_xla_gives_the_same_values(name):
-    network, seen = NETWORKS[name](), observation()
+def test_xla_gives_the_same_values():
+    network, seen = NETWORKS["features"](), observation()
     values = compiled(lambda: network(seen)[0], jit_compile=True)()
     tf.nest.map_structure(close, values, network(seen)[0])
 
@@ -190,8 +156,6 @@ def test_xla_gives_the_same_values(name):
 @pytest.mark.parametrize(
     ("documents", "arguments", "message"),
     [
-        (IDS, {"no_click": "none"}, "no_click must be one of learned, zero, got 'none'"),
-        (IDS, {"embedding_size": 0}, "embedding_size must be at least 1, got 0"),
         (
             tf.TensorSpec([20], tf.int32),
             {},
@@ -200,7 +164,6 @@ def test_xla_gives_the_same_values(name):
                 r" \[\]"
             ),
         ),
-        (bounded_ids(-1, 9), {}, r"documents must be .*, got int32 with bounds \[-1, 9\]"),
         (
             bounded_ids(0, tf.int32.max),
             {},
@@ -210,11 +173,6 @@ def test_xla_gives_the_same_values(name):
             IDS,
             {"document_features": FEATURES[:-1]},
             r"document_features must have shape \[40, F\], a row for each id, got \(39, 3\)",
-        ),
-        (
-            IDS,
-            {"document_features": FEATURES[:, 0]},
-            r"document_features must have shape \[40, F\], a row for each id, got \(40,\)",
         ),
         (
             (IDS, IDS),
@@ -277,11 +235,6 @@ def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_tas
             r"bias must be a number or have shape \[D=40\] of factors, got \(3,\)",
         ),
         (
-            {"choice_model": choice.ExponentialCascade()},
-            observation(),
-            "choice_model must be multinomial, as MultinomialProportional",
-        ),
-        (
             {},
             observation(),
             (
@@ -293,11 +246,6 @@ def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_tas
             {},
             observation()._replace(documents=tf.zeros([5, 20, 3])),
             r"documents must be ids \[B, N\], got float32 \(5, 20, 3\)",
-        ),
-        (
-            {},
-            observation()._replace(user=(tf.zeros([5]), tf.zeros([5, 3]))),
-            "users must be vectors",
         ),
     ],
 )
@@ -376,8 +324,7 @@ def collected(environment, policy):
     return tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("features", [True, False])
+@pytest.mark.parametrize(("features", "jit_compile"), [(True, True), (False, False)])
 def test_slate_q_learns_a_batch_of_drifting_taste(features, jit_compile):
     environment = environment_of()
     agent = agent_of(environment, features, targets=SlateQTargets(gamma=0.9))
@@ -458,14 +405,3 @@ def test_no_tensor_holds_a_vector_for_each_of_many_candidates(features):
         size, name = largest(function)
         # Vectors of 8 numbers for each candidate of each user would be 8 times as many.
         assert size <= 3 * 8 * MANY, name
-
-
-def test_a_vector_for_each_candidate_would_be_found():
-    users = DriftingTasteUsers(8)
-    simulator = drifting_taste(
-        users, Catalogue(MANY, 8), slate_size=SLATE_SIZE, num_candidates=MANY
-    )
-    observe = compiled(
-        lambda: simulator.observe(simulator.reset(8, 0)).documents
-    ).get_concrete_function()
-    assert largest(observe)[0] == 8 * MANY * 8

@@ -90,12 +90,6 @@ def test_transitions_of_one_cell_move_it_as_many_updates_towards_their_mean():
     assert sorted(agent._counts.numpy())[-2:] == [1, 4]
 
 
-def test_a_full_learning_rate_sets_the_mean_of_the_targets():
-    agent = make_agent(gamma=0.0, learning_rate=1.0)
-    teach(agent, *(ROW._replace(reward=reward) for reward in (1.0, 5.0)))
-    assert learned(agent, ROW) == pytest.approx(3.0)
-
-
 @pytest.mark.parametrize(
     ("case", "target"),
     [
@@ -231,34 +225,6 @@ def test_the_collect_policy_explores_with_probability_epsilon():
         epsilon = 0.25**session
         share = epsilon * 2 / 3
         assert abs(explored - epsilon) < 4 * np.sqrt(share * (1 - share) / num_users) * 3 / 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            dict(exploration_policy="softmax"),
-            "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'",
-        ),
-        (dict(gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
-        (
-            dict(learning_rate=-0.1),
-            r"learning_rate must be in \[0, 1\] or a function of the train step, got -0.1",
-        ),
-        (
-            dict(exploration_temperature=2.0),
-            r"exploration_temperature must be in \[0, 1\], got 2.0",
-        ),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        make_agent(**arguments)
-
-
-def test_weights_are_refused():
-    with pytest.raises(ValueError, match="weights must be None"):
-        make_agent().train(batch(ROW), weights=tf.ones([1]))
 
 
 def test_training_under_xla_is_training_in_the_graph():

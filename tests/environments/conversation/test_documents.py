@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
@@ -80,24 +79,3 @@ def test_factors_have_a_length_of_about_one():
     lengths = np.sum(factors**2, axis=1)
     assert abs(lengths.mean() - 1) < 4 * np.sqrt(2 / 10 / 2000)
     assert not np.array_equal(factors, Items(2000, 10, seed=4).factors)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_items": 0}, "num_items must be an integer of at least 1, got 0"),
-        ({"seed": -1}, r"seed must be in \[0, 2\*\*64\), got -1"),
-        (
-            {"factors": np.zeros([4, 2])},
-            r"factors must have shape \[num_items=6, num_factors=3\].*, got \(4, 2\)",
-        ),
-        ({"bias": np.zeros(5)}, r"bias must .*\[num_items=6\].*, got \(5,\)"),
-        (
-            {"directions": np.zeros([2, 1, 4])},
-            r"directions must have shape \[A, S, num_factors=3\], got \(2, 1, 4\)",
-        ),
-    ],
-)
-def test_a_wrong_argument_is_one_line(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Items(**({"num_items": D, "num_factors": F} | arguments))

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from recsim_tf.environments import conversation
 from recsim_tf.environments.conversation import ConversationUsers, conversation_grammar
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.language import Grammar
 from recsim_tf.policies import random_policy
 
 NAMES = ("funny", "dark", "slow", "long", "old")
@@ -33,9 +33,15 @@ def trajectories(simulator, seed=1):
     return played, played._replace(transitions=hidden)
 
 
+@functools.cache
+def spoken(slip=0.3, **changes):
+    """A simulator and its trajectories, which several tests share."""
+    simulator = speakers(slip, **changes)
+    return simulator, *trajectories(simulator)
+
+
 def test_replies_in_words_are_as_probable_as_the_reply_and_then_the_words():
-    simulator = speakers()
-    played, _ = trajectories(simulator)
+    simulator, played, _ = spoken()
     silent = dataclasses.replace(
         simulator, users=dataclasses.replace(simulator.users, channel=None)
     )
@@ -54,8 +60,7 @@ def test_replies_in_words_are_as_probable_as_the_reply_and_then_the_words():
 
 
 def test_what_a_log_does_not_tell_is_summed_out():
-    simulator = speakers(slip=0.3)
-    played, hidden = trajectories(simulator)
+    simulator, played, hidden = spoken()
     unknown, known = simulator.log_prob(hidden).user, simulator.log_prob(played).user
     assert (unknown.numpy() >= known.numpy() - 1e-4).all()
     assert (unknown.numpy() > known.numpy() + 1e-3).any()
@@ -81,8 +86,7 @@ def test_words_depend_on_users_through_the_symbol_alone():
     """Shuffled users, with the symbols left in their places, say the same with the same noise, and
     the law of their words is the same.
     """
-    simulator = speakers(slip=0.3)
-    played, _ = trajectories(simulator)
+    simulator, played, _ = spoken()
     users, slate = simulator.users, _first_slate(simulator, played)
     state = users.initial_state(played.initial.user)
     shuffled = tf.nest.map_structure(lambda leaf: leaf[::-1], state)
@@ -111,8 +115,7 @@ def test_agents_that_hear_words_alone_see_no_reply():
 
 
 def test_evidence_is_heard_once_and_is_the_likelihood_of_the_words():
-    simulator = speakers(are_replies_observed=False)
-    played, _ = trajectories(simulator)
+    simulator, played, _ = spoken(are_replies_observed=False)
     users = simulator.users
     state, slate = users.initial_state(played.initial.user), _first_slate(simulator, played)
     response = tf.nest.map_structure(lambda leaf: leaf[0], played.transitions.response)
@@ -157,10 +160,8 @@ def test_parameters_are_found_from_words_alone():
 
 
 def test_sessions_print_sentences():
-    simulator = speakers(slip=0.0)
-    response = tf.nest.map_structure(
-        lambda leaf: leaf[0, 0].numpy(), trajectories(simulator)[0].transitions.response
-    )
+    simulator, played, _ = spoken()
+    response = tf.nest.map_structure(lambda leaf: leaf[0, 0].numpy(), played.transitions.response)
     words = simulator.users.channel.vocabulary.ids("more dark please").numpy()
     alphabet = conversation.alphabet(3, 5)
     symbol = int(alphabet.symbol(conversation.Mode.CRITIQUE, 1))
@@ -169,30 +170,10 @@ def test_sessions_print_sentences():
     assert said == 'says: "more dark please" (wants 1, but more dark)'
 
 
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (
-            lambda: recsim_tf.conversation(
-                ConversationUsers(channel=Grammar.of_phrases({0: ["yes"]}))
-            ),
-            "channel must have the 31 symbols of slate_size=3 and 5 attributes, got 1",
-        ),
-        (lambda: ConversationUsers(are_replies_observed=False), "channel must be given"),
-        (lambda: ConversationUsers(channel=3), "channel must be a language.Channel or None, got 3"),
-        (lambda: conversation_grammar(9, NAMES), "slate_size must be at most 8, got 9"),
-        (lambda: conversation_grammar(3, ("a", "a")), "attribute_names must be different names"),
-    ],
-)
-def test_what_cannot_be_said(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
-
-
 @pytest.mark.slow
 def test_a_fit_hears_the_words_of_a_log_once_unless_the_channel_is_fitted():
-    simulator = speakers(slip=0.3)
-    log = fitting.from_trajectory(trajectories(simulator)[0])
+    simulator, played, _ = spoken()
+    log = fitting.from_trajectory(played)
     for name, heard in (("users.rating", True), ("users.channel.word_logits", False)):
         fitted = FittedSimulator(simulator, {name: fitting.Parameter()})
         likelihood = LogLikelihood(fitted, log, 40)

@@ -254,33 +254,3 @@ def test_all_gradients_are_finite_for_every_act_also_where_nothing_is_chosen_or_
         gradient = tf.convert_to_tensor(gradient)
         assert np.isfinite(gradient).all(), name
         assert np.any(gradient), name
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_factors": 0}, "num_factors must be an integer of at least 1, got 0"),
-        (
-            {"directions": np.ones([2, 1, 4], "f")},
-            r"directions must have shape \[A, S, num_factors=10\], got \(2, 1, 4\)",
-        ),
-        ({"taste_loc": np.zeros(3)}, r"taste_loc must .* \[num_factors=10\].*, got \(3,\)"),
-        (
-            {"sense_probs": (0.5, 0.5)},
-            r"sense_probs must have shape \[num_senses=1\], .*got \(2,\)",
-        ),
-        ({"sense_probs": (0.5,)}, "sense_probs must be non-negative and sum to 1"),
-        ({"rating_cuts": (0.0, 1.0)}, r"rating_cuts must have shape \[cuts=4\].*, got \(2,\)"),
-        ({"effort": (1.0, 2.0)}, r"effort must .*\[acts=7\].*, got \(2,\)"),
-        (
-            {"act_effects": np.zeros([7, 2])},
-            r"act_effects must .*\[acts=7, modes=9\].*\(7, 2\)",
-        ),
-        ({"patience_scale": 0.0}, r"patience_scale must be above 0, got 0\.0"),
-        ({"talkativeness_scale": -1.0}, r"talkativeness_scale must be above 0, got -1\.0"),
-        ({"initial_trust": -1.0}, r"initial_trust must be at least 0, got -1\.0"),
-    ],
-)
-def test_a_wrong_argument_is_one_line(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        ConversationUsers(**arguments)

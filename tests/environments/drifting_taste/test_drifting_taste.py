@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf import choice, policies
@@ -79,15 +78,6 @@ def test_candidates_may_be_drawn_by_popularity_and_without_replacement():
     assert tape.gradient(total, variable).numpy()[0] != 0
 
 
-def test_popularity_is_checked():
-    with pytest.raises(ValueError, match=r"popularity must have shape \[num_items=4\]"):
-        catalogue(popularity=[1.0, 2.0])
-    with pytest.raises(ValueError, match=r"popularity must be at least 0, got -1\.0"):
-        catalogue(popularity=[1.0, 2.0, -1.0, 0.0])
-    with pytest.raises(ValueError, match="num_candidates must be at most num_items=4"):
-        catalogue(replacement=False).candidates(1, 5, (), ())
-
-
 def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():
     simulators = [
         drifting_taste(
@@ -108,25 +98,3 @@ def test_agents_may_see_ids_of_candidates_only_and_users_behave_the_same():
         for simulator in simulators
     ]
     tf.nest.map_structure(np.testing.assert_array_equal, *trajectories)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: DriftingTasteUsers(0), "num_factors must be an integer of at least 1, got 0"),
-        (lambda: Catalogue(0), "num_items must be an integer of at least 1, got 0"),
-        (
-            lambda: Catalogue(4, 3, factors=FACTORS),
-            r"factors must have shape \[num_items=4, num_factors=3\]",
-        ),
-        (lambda: Catalogue(4, 2, bias=[1.0, 2.0]), r"bias must have shape \[num_items=4\]"),
-        (lambda: Catalogue(4, 2, pull=FACTORS[:2]), "pull must have shape"),
-        (
-            lambda: drifting_taste(users=DriftingTasteUsers(3)),
-            "documents must have the num_factors=3 of users, got 16",
-        ),
-    ],
-)
-def test_bad_arguments_are_named(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()

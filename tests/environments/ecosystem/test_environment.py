@@ -47,12 +47,9 @@ def test_users_crowd_where_providers_are_near_the_centre():
         np.testing.assert_allclose(interests[cluster].std(axis=0), stddev, rtol=0.05)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_attention_is_the_discounted_clicks_of_a_world(jit_compile):
+def test_attention_is_the_discounted_clicks_of_a_world():
     simulator = small()
-    run = compiled(
-        lambda: simulator.rollout(Boosting(simulator), 100, 4, 1), jit_compile=jit_compile
-    )
+    run = compiled(lambda: simulator.rollout(Boosting(simulator), 100, 4, 1), jit_compile=True)
     trajectory = run()
     states = simulator.replay(trajectory)
     discounted, clicks = np.zeros((2, 4)), np.zeros((2, 4))
@@ -103,7 +100,7 @@ def test_providers_without_attention_leave_and_make_no_more_documents():
 def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_world):
     simulator = small(users_per_world, max_steps=5)
     options = {"num_users": 40, "jit_compile": False}
-    caps, seeds = (0.0, 1.2, 4.8), (3, 4)
+    caps, seeds = (0.0, 4.8), (3, 4)
     together = Evaluation(compare={"policy.cap": caps}, seeds=seeds, **options)
     found = together.compare(simulator, lambda simulator: {"boosting": Boosting(simulator)})
     settings = [(cap, seed) for cap in caps for seed in seeds]
@@ -133,8 +130,3 @@ def test_standard_errors_are_those_of_worlds():
     (result,) = evaluation.evaluate(simulator, {"boosting": Boosting(simulator)})
     by_world = result.sessions.reward.reshape(3, 20).mean(axis=1)
     assert result.standard_error == pytest.approx(by_world.std(ddof=1) / 3**0.5)
-
-
-def test_users_and_documents_of_other_providers_are_refused():
-    with pytest.raises(ValueError, match=r"means must have shape \[P=4, F=2\], .* got \(80, 2\)"):
-        recsim_tf.ecosystem(ClusteredUsers(provider_layout(0)), Providers(MEANS))

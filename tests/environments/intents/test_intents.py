@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.environments.intents import IntentDocuments, IntentUsers, intents
+from recsim_tf.environments.intents import IntentUsers, intents
 from recsim_tf.policies import random_policy
 
 
@@ -33,8 +33,3 @@ def test_intents_are_around_the_unit_vectors():
     assert np.bincount(nearest) / 6000 == pytest.approx(1 / 3, abs=0.03)
     centred = draws - np.eye(3)[nearest]
     assert centred.std() == pytest.approx(np.sqrt(0.1), rel=0.1)
-
-
-def test_other_numbers_of_features_are_refused():
-    with pytest.raises(ValueError, match="documents must have the num_features=3 of users, got 2"):
-        intents(documents=IntentDocuments(2))

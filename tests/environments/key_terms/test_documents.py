@@ -53,21 +53,3 @@ def test_candidates_are_described_by_their_rows():
     candidates = DOCUMENTS.observe(DOCUMENTS.describe(ids, ()))
     np.testing.assert_array_equal(candidates.is_key_term, [[0, 0, 1], [0, 1, 0]])
     np.testing.assert_array_equal(candidates.features, DOCUMENTS.features[ids.numpy()])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_arms": 0}, "num_arms must be an integer of at least 1, got 0"),
-        ({"num_features": 1}, "num_features must be at least 2, got 1"),
-        ({"num_offered_arms": 2.5}, r"num_offered_arms must be an integer of at least 1, got 2\.5"),
-        ({"seed": -1}, r"seed must be in \[0, 2\*\*64\), got -1"),
-        (
-            {"num_arms": 2, "num_key_terms": 1, "features": [[1.0, 1.0]] * 2},
-            r"features must have shape \[items=3, num_features=50\]",
-        ),
-    ],
-)
-def test_wrong_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        KeyTermDocuments(**arguments)

@@ -1,6 +1,4 @@
-import gin
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import recsim_tf
@@ -43,14 +41,3 @@ def test_questions_earn_nothing_and_do_not_shorten_a_session():
     np.testing.assert_array_equal(transitions.response.answer[:4, 0, 0], [1, 0, 1, 0])
     np.testing.assert_array_equal(transitions.reward[:, 0], [0, 1, 0, 1, 0, 1, 0, 0])
     np.testing.assert_array_equal(transitions.terminated[:, 0], np.arange(8) == 5)
-
-
-def test_users_and_documents_must_have_as_many_features():
-    with pytest.raises(ValueError, match="documents must have the num_features=3 of users, got 50"):
-        key_terms(KeyTermUsers(3))
-
-
-def test_gin_sets_the_constants():
-    gin.parse_config(["KeyTermUsers.num_rounds = 7", "KeyTermDocuments.num_key_terms = 9"])
-    simulator = recsim_tf.make("KeyTerms-v0")
-    assert (simulator.users.num_rounds, simulator.documents.num_key_terms) == (7, 9)

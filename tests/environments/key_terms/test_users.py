@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
@@ -83,15 +82,3 @@ def test_the_likelihood_has_a_gradient_to_features_and_tastes_also_at_empty_posi
     np.testing.assert_allclose(of_taste[0], ratios @ DOCUMENTS.features[0].numpy(), rtol=1e-5)
     np.testing.assert_allclose(of_features[0], ratios[:, np.newaxis] * STATE.taste[0], rtol=1e-5)
     assert not np.any(of_features[1])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_features": 1}, "num_features must be at least 2, got 1"),
-        ({"num_rounds": 0}, "num_rounds must be an integer of at least 1, got 0"),
-    ],
-)
-def test_wrong_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        KeyTermUsers(**arguments)

@@ -6,7 +6,7 @@ import recsim_tf
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.news import Newsroom, Readers
+from recsim_tf.environments.news import Newsroom
 from recsim_tf.policies import Trending
 
 NUM_ARTICLES, NUM_STEPS = 6, 30
@@ -85,15 +85,3 @@ def test_exploration_tries_what_nobody_has_seen():
     shown = [tf.reduce_mean(tf.cast(nests.take(unseen, each), tf.float32)) for each in explored]
     assert not tf.reduce_any(nests.take(unseen, greedy))
     assert 0.05 < np.mean(shown) < 1 / 3
-
-
-def test_readers_of_other_topics_are_refused():
-    with pytest.raises(ValueError, match="documents must have the num_topics=3 of users, got 8"):
-        recsim_tf.news(Readers(num_topics=3))
-
-
-def test_a_log_of_users_who_meet_a_state_that_they_share_is_refused(replayed):
-    with pytest.raises(
-        ValueError, match="a log must be of documents that do not depend on a corpus that users"
-    ):
-        recsim_tf.fitting.logs.trajectories.scoring_simulator(small())

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
@@ -32,18 +31,6 @@ def test_items_without_features_have_the_effect_of_the_item_alone():
     np.testing.assert_allclose(PageItems(3, 0.25).describe(IDS, ()).appeal, np.full([2, 4], 0.25))
 
 
-def test_tables_sweep_over_users():
-    swept = PageItems(
-        3,
-        [[0.5, -0.5, 0.0], [1.0, 2.0, 3.0]],
-        numeric=ITEMS.numeric,
-        numeric_effect=tf.constant([0.0, 0.5]),
-    )
-    np.testing.assert_allclose(
-        swept.describe(IDS, ()).appeal, [[0.5, -0.5, 0, 0], [2, 2, 1.5, 1.5]]
-    )
-
-
 def test_affinity_is_hidden_until_an_item_is_shown():
     items = ITEMS.describe(IDS, ())
     assert ITEMS.observe(items)._fields == ("item_id", "categories", "numeric")
@@ -59,26 +46,3 @@ def test_candidates_are_uniform_over_the_catalogue():
     draws = random.sample(ITEMS.candidates(3000, 3, (), ()), random.as_seed(0)).numpy()
     share = np.bincount(draws.ravel(), minlength=3) / draws.size
     assert (np.abs(share - 1 / 3) < 4 * np.sqrt(2 / 9 / draws.size)).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_items": 0}, "num_items must be an integer of at least 1, got 0"),
-        ({"item_effect": [1.0, 2.0]}, r"item_effect must have shape \[num_items=3\]"),
-        (
-            {"categories": [[0.5], [0.0], [1.0]]},
-            r"categories must be whole numbers of shape \[num_items=3, G\], got float64 \[3, 1\]",
-        ),
-        ({"categories": [[0], [-1], [1]]}, "categories must be at least 0, got -1"),
-        (
-            {"categories": [[0], [2], [1]], "category_effect": [[0.0, 1.0]]},
-            "category_effect must have an effect for each of 3 categories, got 2",
-        ),
-        ({"numeric": [1.0]}, r"numeric must have shape \[num_items=3\], got \[1\]"),
-        ({"affinity_probs": [0.5, 0.6]}, "affinity_probs must be non-negative and sum to 1"),
-    ],
-)
-def test_wrong_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        PageItems(**{"num_items": 3, **arguments})

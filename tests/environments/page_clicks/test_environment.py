@@ -1,8 +1,4 @@
-import copy
-
-import gin
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -10,7 +6,7 @@ import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed, split_seed, uniform
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import LBFGS, Parameter, fit, from_trajectory, session_log_prob
+from recsim_tf.fitting import LBFGS, Parameter, fit, from_trajectory
 from tests.rollout_policies import uniform_random
 
 NUM_ITEMS = 5
@@ -71,62 +67,6 @@ def test_defaults_are_pages_of_three_positions():
     _, transition = simulated.step(simulated.reset(4, seed=0), [[-1, 3, -1]] * 4, seed=1)
     assert transition.draws.response.shape == [4, 3]
     assert simulated.max_steps == 10
-
-
-def test_positions_must_be_those_of_the_page():
-    with pytest.raises(
-        ValueError, match="position_effect of the users must have slate_size=3 effects, got 2"
-    ):
-        page_clicks(users=PageClickUsers(position_effect=[0.0, 1.0]))
-
-
-def test_gin_sets_the_constants():
-    gin.parse_config(["PageClickUsers.intercept = -2.0", "PageItems.num_items = 7"])
-    simulated = recsim_tf.make("PageClicks-v0")
-    assert simulated.users.intercept == -2.0
-    assert simulated.documents.num_items == 7
-
-
-def test_the_gradient_of_every_parameter_is_that_of_finite_differences():
-    simulated = simulator()
-    log = log_of(simulated, 50)
-    names = ["users.intercept", "users.feature_probs", *SCALES]
-    variables = {}
-    for model in ("users", "documents"):
-        setattr(simulated, model, copy.copy(getattr(simulated, model)))
-    for name in names:
-        model, attribute = name.split(".")
-        variables[name] = tf.Variable(
-            getattr(getattr(simulated, model), attribute), dtype=tf.float64
-        )
-        setattr(getattr(simulated, model), attribute, variables[name])
-
-    @compiled
-    def total():
-        with tf.GradientTape() as tape:
-            value = tf.reduce_sum(session_log_prob(simulated, log))
-        return value, tape.gradient(value, list(variables.values()))
-
-    gradients = dict(zip(names, total()[1], strict=True))
-    for name, variable in variables.items():
-        value = variable.numpy()
-        expected = np.zeros(value.shape)
-        for index in np.ndindex(value.shape):
-            # A probability of zero has no value to its left, and nobody drew it.
-            if name == "users.feature_probs" and value[index] == 0:
-                continue
-            ends = []
-            for step in (1e-5, -1e-5):
-                moved = np.array(value)
-                moved[index] += step
-                variable.assign(moved)
-                ends.append(total()[0].numpy())
-            expected[index] = (ends[0] - ends[1]) / 2e-5
-        variable.assign(value)
-        assert np.any(expected), name
-        np.testing.assert_allclose(
-            tf.convert_to_tensor(gradients[name]), expected, rtol=1e-5, atol=1e-5, err_msg=name
-        )
 
 
 def test_a_fit_finds_the_parameters_that_made_a_log():

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
@@ -82,33 +81,3 @@ def test_features_are_drawn_with_their_probabilities_and_stay():
     )
     np.testing.assert_array_equal(USERS.observe(USERS.initial_state(STATE)), STATE)
     assert not np.any(USERS.departure(STATE))
-
-
-def test_parameters_sweep_over_users():
-    users = PageClickUsers(
-        USERS.feature_probs,
-        feature_effect=np.stack([FEATURE_EFFECT, np.zeros([2, 3])]),
-        intercept=tf.constant([-1.0, 0.0]),
-        position_effect=np.array([[0.0, -0.5, -1.0], [0.0, 0.0, 0.0]]),
-        affinity_effect=tf.constant([2.0, 0.0]),
-    )
-    logits = np.stack([LOGITS[0], APPEAL[1]])
-    np.testing.assert_allclose(
-        users.response(STATE, FULL).mean(), 1 / (1 + np.exp(-logits)), rtol=1e-5
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"feature_probs": [0.5, 0.5]}, r"feature_probs must have shape \[F, C\]"),
-        ({"feature_probs": [[0.5, 0.6]]}, "feature_probs must be non-negative and sum to 1"),
-        (
-            {"feature_effect": [[0.0, 1.0]]},
-            r"feature_effect must have shape \[num_features=4, num_categories=4\]",
-        ),
-    ],
-)
-def test_wrong_tables_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        PageClickUsers(**arguments)

@@ -1,13 +1,11 @@
 """Users whom clickbait engages more, and who come back more rarely for it."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.return_visits import ReturnVisitsUsers
 from recsim_tf.environments.returning import Lifetimes
 from recsim_tf.policies import clickbait_policy
@@ -64,14 +62,3 @@ def test_the_clickbait_policy_shows_what_is_closest_to_its_target():
     slate, _ = clickbait_policy(simulator, 0.25)(observation, (), as_seed(0))
     distance = np.abs(observation.documents[..., 0] - 0.25)
     np.testing.assert_array_equal(slate, np.argsort(distance, axis=1)[:, :2])
-
-
-def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match="users must be LongTermSatisfactionUsers, got Interest"):
-        ReturnVisitsUsers(InterestEvolutionUsers())
-    with pytest.raises(ValueError, match=r"daily_memory must be in \(0, 1\], got 0"):
-        ReturnVisitsUsers(daily_memory=0.0)
-    with pytest.raises(ValueError, match=r"target must be in \[0, 1\], got 2"):
-        clickbait_policy(recsim_tf.make("ReturnVisits-v0"), 2.0)
-    with pytest.raises(ValueError, match="clickbait_policy needs ClickbaitDocuments, got Util"):
-        clickbait_policy(recsim_tf.make("InterestEvolution-v1"), 1.0)

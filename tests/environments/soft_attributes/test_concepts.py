@@ -64,8 +64,6 @@ def test_films_that_are_not_tagged_say_nothing(factors):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_senses": 0}, "num_senses must be an integer of at least 1, got 0"),
-        ({"prior_scale": 0.0}, "prior_scale must be above 0, got 0.0"),
         ({"factors": np.full([NUM_FILMS, 2], np.nan)}, "factors must be finite, of shape"),
         ({"factors": np.zeros([3, 2])}, r"films must be rows of factors, in \[0, 3\)"),
     ],

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import recsim_tf
@@ -47,11 +46,6 @@ def test_the_environment_passes_the_checks_and_its_parameters_are_found():
     )
     estimate = result.estimates["users.widths"]
     assert (np.abs(estimate.value - 0.5) < 3 * estimate.standard_error).all()
-
-
-def test_a_table_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="offsets"):
-        AttributeRaters(num_attributes=2, num_films=3, offsets=[[0.0, 1.0]])
 
 
 def test_what_raters_mean_is_summed_out_where_a_log_lacks_it():

@@ -136,18 +136,3 @@ def test_a_menu_of_one_entry_is_the_entry(world, view):
     turn = menu.turns(view, as_seed(0))
     assert isinstance(turn, Turn)
     assert menu.labels == ["compare the best 2"]
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: CompareSet(1), "slate_size must be at least 2, got 1"),
-        (lambda: ShowSet(0), "slate_size must be an integer of at least 1, got 0"),
-        (lambda: ComparePairs(0), "num_pairs must be an integer of at least 1, got 0"),
-        (lambda: AskAttributes(0), "num_attributes must be an integer of at least 1, got 0"),
-        (lambda: ShowChips(0), "num_chips must be an integer of at least 1, got 0"),
-    ],
-)
-def test_a_mistake_is_one_line(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()

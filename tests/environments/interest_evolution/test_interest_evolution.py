@@ -5,15 +5,64 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf import choice
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
+    PlainVideos,
     UserState,
+    UtilityVideos,
+    interest_evolution,
     watch_time_reward,
 )
 from recsim_tf.environments.interest_evolution.documents import ShownVideo
+from tests.rollout_policies import first_positions
+
+
+def test_defaults_are_those_of_the_recsim_factory():
+    simulator = recsim_tf.make("InterestEvolution-v1")
+    observation = simulator.observe(simulator.reset(4, seed=0))
+    assert observation.user.shape == [4, 20]
+    assert observation.documents.shape == [4, 10, 20]
+    assert observation.response.clicked.shape == [4, 3]
+    assert simulator.resample_documents
+    assert simulator.max_steps is None
+    state, transition = simulator.step(
+        simulator.reset(4, seed=0), tf.zeros([4, 1], tf.int32), seed=1
+    )
+    np.testing.assert_array_equal(
+        transition.reward, 4 * tf.reduce_sum(transition.response.clicked, -1)
+    )
+    np.testing.assert_array_equal(state.num_steps, np.ones(4))
+
+
+def test_plain_users_and_videos_run():
+    users = InterestEvolutionUsers.plain(choice_model=choice.MultinomialLogit())
+    simulator = interest_evolution(users=users, documents=PlainVideos())
+    trajectory = compiled(lambda seed: simulator.rollout(first_positions(3), 16, 40, seed))(
+        as_seed(1)
+    )
+    states = compiled(simulator.replay)(trajectory)
+    transitions = trajectory.transitions
+    assert transitions.terminated.numpy().any(axis=0).all()
+    assert states.user.budget.numpy().max() == 30
+    # Update alpha is zero: what is not watched is lost to steps without a click, at 1 each.
+    spent = transitions.reward + (1.0 - tf.reduce_sum(transitions.response.clicked, -1))
+    after = states.user.budget[:-1] - spent[:-1]
+    active = transitions.active[1:].numpy()
+    np.testing.assert_allclose(
+        after.numpy()[active], states.user.budget[1:].numpy()[active], atol=1e-4
+    )
+    np.testing.assert_array_equal(transitions.response.quality, np.ones([40, 16, 3]))
+    assert np.abs(states.user.interests).max() <= 1
+    log_prob = compiled(simulator.log_prob)(trajectory)
+    assert np.isfinite(log_prob.total).all()
+
 
 STATE = UserState(interests=tf.constant([[0.5, -0.2], [0.1, 0.9]]), budget=tf.constant([10.0, 1.0]))
+
 SLATE = Slate(
     ShownVideo(
         features=tf.constant([[[1.0, 0.0], [0.0, 1.0]]] * 2),
@@ -23,6 +72,7 @@ SLATE = Slate(
     ),
     mask=tf.ones([2, 2], tf.bool),
 )
+
 USERS = InterestEvolutionUsers(num_features=2)
 
 
@@ -132,40 +182,6 @@ def test_users_choose_by_any_choice_model_with_the_constants_of_recsim(model, we
     np.testing.assert_allclose(probs, expected, rtol=1e-5)
 
 
-def test_a_parameter_for_each_user_sweeps_over_users():
-    swept = InterestEvolutionUsers(
-        num_features=2,
-        choice_model=choice.MultinomialProportional(no_click_mass=tf.constant([1.0, 3.0])),
-        step_penalty=tf.constant([0.5, 2.0]),
-        alpha_y_intercept=tf.constant([0.3, 0.1]),
-        alpha_x_intercept=tf.constant([1.0, 2.0]),
-        time_budget=tf.constant([200.0, 50.0]),
-        user_update_alpha=tf.constant([0.2, 0.4]),
-        user_quality_factor=tf.constant([0.0, 0.5]),
-    )
-    alone = InterestEvolutionUsers(
-        num_features=2,
-        choice_model=choice.MultinomialProportional(no_click_mass=3.0),
-        step_penalty=2.0,
-        alpha_y_intercept=0.1,
-        alpha_x_intercept=2.0,
-        time_budget=50.0,
-        user_update_alpha=0.4,
-        user_quality_factor=0.5,
-    )
-    np.testing.assert_array_equal(swept.initial_state(STATE.interests).budget, [200.0, 50.0])
-    np.testing.assert_allclose(
-        swept.response(STATE, SLATE).probs[1], alone.response(STATE, SLATE).probs[1], rtol=1e-6
-    )
-    for draw in (1, 2):
-        states = []
-        for users in (swept, alone):
-            response = users.outcome(STATE, SLATE, tf.constant([draw, draw]))
-            states.append(users.update(STATE, SLATE, response, tf.constant([1, 1])))
-        np.testing.assert_allclose(states[0].interests[1], states[1].interests[1], rtol=1e-6)
-        np.testing.assert_allclose(states[0].budget[1], states[1].budget[1], rtol=1e-6)
-
-
 def test_plain_users_have_the_constants_of_recsim():
     plain = InterestEvolutionUsers.plain()
     expected = {
@@ -187,6 +203,69 @@ def test_agents_see_interests_and_not_the_budget():
     assert USERS.response_bounds().cluster_id == (0, 1)
 
 
-def test_the_number_of_features_must_be_positive():
-    with pytest.raises(ValueError, match="num_features must be an integer of at least 1, got 0"):
-        InterestEvolutionUsers(num_features=0)
+def test_topics_are_uniform_and_hidden_quality_is_drawn_around_their_means():
+    videos = UtilityVideos(num_topics=10)
+    candidates = videos.candidates(4, 6, (), None)
+    assert (candidates.batch_shape, candidates.event_shape) == ([4], [6])
+    np.testing.assert_allclose(
+        candidates.log_prob(tf.zeros([4, 6], tf.int32)), np.full(4, -6 * np.log(10)), rtol=1e-6
+    )
+    documents = videos.describe(random.sample(candidates, random.as_seed(0)), ())
+    hidden = videos.reveal(documents)
+    assert (hidden.batch_shape, hidden.event_shape) == ([4], [6])
+    quality = random.sample(hidden, random.as_seed(1))
+    shown = videos.show(documents, quality)
+    np.testing.assert_array_equal(shown.quality, quality)
+    np.testing.assert_allclose(
+        quality, videos.mean_quality().numpy()[documents.cluster_id], atol=0.5
+    )
+
+
+def test_agents_see_features_only():
+    videos = UtilityVideos(num_topics=10)
+    documents = videos.describe(tf.constant([[3, 4]]), ())
+    np.testing.assert_array_equal(videos.observe(documents), documents.features)
+    assert videos.observation_bounds() == (-1.0, 1.0)
+
+
+def test_quality_means_can_be_given_and_are_learnable():
+    means = tf.Variable([0.5, -1.0, 2.0])
+    videos = UtilityVideos(num_topics=3, topic_quality_means=means)
+    with tf.GradientTape() as tape:
+        log_prob = videos.reveal(videos.describe(tf.constant([[0, 2]]), ())).log_prob([[0.6, 2.0]])
+    gradient = tf.convert_to_tensor(tape.gradient(log_prob, means))
+    np.testing.assert_allclose(gradient, [10.0, 0.0, 0.0], rtol=1e-4)
+    assert videos.trainable_variables == (means,)
+
+
+def test_tables_and_limits_may_differ_between_users():
+    means = tf.constant([[0.5, -1.0, 2.0], [3.0, 1.0, 0.0]])
+    videos = UtilityVideos(num_topics=3, topic_quality_means=means)
+    mean = videos.reveal(videos.describe(tf.constant([[0, 2], [0, 2]]), ())).mean()
+    np.testing.assert_allclose(mean, [[0.5, 2.0], [3.0, 0.0]])
+    linear = UtilityVideos(num_topics=10, min_utility=tf.constant([-3.0, -1.0])).mean_quality()
+    np.testing.assert_allclose(linear.numpy()[:, [0, 3, 9]], [[-3.0, -1.5, 3.0], [-1.0, -0.5, 3.0]])
+    plain = PlainVideos(num_features=2, max_video_length=tf.constant([1.0, 2.0]))
+    draw = plain.candidates(2, 3, (), ()).sample(seed=0)._replace(length=tf.fill([2, 3], 5.0))
+    np.testing.assert_allclose(plain.describe(draw, ()).length, [[1.0] * 3, [2.0] * 3])
+
+
+def test_plain_videos_have_the_constants_of_recsim():
+    videos = PlainVideos()
+    model = videos.candidates(2, 3, (), None).model
+    features, length = model.features.distribution, model.length.distribution
+    assert features.batch_shape == [2, 3, 20]
+    np.testing.assert_array_equal(features.low, np.full([2, 3, 20], -1.0))
+    assert float(features.high) == 1.0
+    np.testing.assert_allclose(length.loc, np.full([2, 3], 4.3), rtol=1e-6)
+    assert float(length.scale) == 1.0
+
+
+def test_plain_videos_cap_their_length_and_have_quality_one():
+    videos = PlainVideos()
+    draw = random.sample(videos.candidates(2, 3, (), None), random.as_seed(0))
+    documents = videos.describe(draw._replace(length=tf.constant([[4.0, 120.0, -0.5]] * 2)), ())
+    np.testing.assert_array_equal(documents.length, [[4.0, 100.0, -0.5]] * 2)
+    np.testing.assert_array_equal(documents.cluster_id, np.argmax(draw.features, -1))
+    assert videos.reveal(documents) is None
+    np.testing.assert_array_equal(videos.show(documents, ()).quality, np.ones([2, 3]))

@@ -2,25 +2,108 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import recsim_tf
 from recsim_tf import choice
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.long_term_satisfaction import (
+    ClickbaitDocuments,
     Document,
     Draws,
     LongTermSatisfactionUsers,
     ResponseDraw,
     UserState,
     engagement_reward,
+    long_term_satisfaction,
 )
+from tests import golden
+from tests.rollout_policies import first_positions, uniform_random
+
+
+def test_defaults_are_those_of_the_recsim_factory():
+    simulator = recsim_tf.make("LongTermSatisfaction-v1")
+    state = simulator.reset(4, seed=0)
+    observation = simulator.observe(state)
+    assert (observation.user.shape, observation.documents.shape) == ([4, 0], [4, 10, 1])
+    assert observation.response.clicked.shape == [4, 3]
+    np.testing.assert_array_equal(observation.documents[..., 0], state.candidates)
+    assert simulator.resample_documents
+
+
+def test_the_tutorial_shows_kaleness_and_noisy_satisfaction():
+    simulator = recsim_tf.make("LongTermSatisfaction-v1", tutorial=True)
+    state = simulator.reset(4, seed=0)
+    observation = simulator.observe(state)
+    np.testing.assert_array_equal(observation.documents[..., 0], 1 - state.candidates)
+    np.testing.assert_array_equal(
+        observation.user[:, 0], simulator.users.satisfaction(state.user) + state.user.noise
+    )
+
+
+def test_sessions_last_exactly_the_time_budget_and_every_step_consumes_one_document():
+    simulator = long_term_satisfaction()
+    transitions = compiled(lambda seed: simulator.rollout(uniform_random(3), 32, 61, seed))(
+        as_seed(1)
+    ).transitions
+    np.testing.assert_array_equal(np.argmax(transitions.terminated, axis=0), np.full(32, 59))
+    np.testing.assert_array_equal(
+        tf.reduce_sum(transitions.response.clicked, -1)[:60], np.ones([60, 32])
+    )
+
+
+def test_rewards_exceed_what_is_observed_of_large_engagements():
+    simulator = long_term_satisfaction(
+        users=LongTermSatisfactionUsers(choc_mean=12.0, kale_mean=12.0)
+    )
+    state, transition = simulator.step(
+        simulator.reset(64, seed=0), tf.zeros([64, 1], tf.int32), seed=1
+    )
+    observed = simulator.observe(state).response.engagement
+    large = transition.reward.numpy() > 100
+    assert large.any()
+    np.testing.assert_array_equal(np.max(observed, axis=-1), np.minimum(transition.reward, 100))
+
+
+def test_rewards_are_differentiable_in_the_parameters_of_exposure_and_engagement():
+    sensitivity = tf.Variable(0.5, dtype=tf.float64)
+    users = LongTermSatisfactionUsers(sensitivity=sensitivity, dtype=tf.float64)
+    simulator = long_term_satisfaction(users=users, dtype=tf.float64)
+
+    @compiled
+    def mean_return(seed):
+        with tf.GradientTape() as tape:
+            value = tf.reduce_mean(
+                tf.reduce_sum(
+                    simulator.rollout(first_positions(3), 8, 5, seed).transitions.reward, 0
+                )
+            )
+        return value, tape.gradient(value, sensitivity)
+
+    _, gradient = mean_return(as_seed(0))
+    values = []
+    for step in (1e-6, -1e-6):
+        sensitivity.assign(0.5 + step)
+        values.append(mean_return(as_seed(0))[0].numpy())
+    assert abs(gradient) > 1e-3
+    np.testing.assert_allclose(gradient, (values[0] - values[1]) / 2e-6, rtol=1e-5)
+
 
 USERS = LongTermSatisfactionUsers()
+
 TUTORIAL = LongTermSatisfactionUsers.tutorial()
+
 STATE = UserState(
     net_positive_exposure=tf.constant([1.0, -2.0]), budget=tf.constant([10.0, 1.0]), noise=()
 )
+
 NOISY_STATE = STATE._replace(noise=tf.constant([0.25, -0.75]))
+
 CLICKBAIT = [[0.2, 1.0], [0.6, 0.0]]
+
 SLATE = Slate(Document(tf.constant(CLICKBAIT)), mask=tf.ones([2, 2], tf.bool))
+
 HALF_EMPTY = SLATE._replace(mask=tf.constant([[False, True], [True, False]]))
 
 
@@ -175,46 +258,98 @@ def test_satisfaction_is_hidden_or_seen_with_a_noise_that_is_drawn():
     assert TUTORIAL.observation_bounds() == (-2.0, 2.0)
 
 
-def test_a_parameter_for_each_user_sweeps_over_users():
-    values = {
-        "memory_discount": [0.7, 0.9],
-        "sensitivity": [0.01, 0.5],
-        "innovation_stddev": [0.05, 0.2],
-        "choc_mean": [5.0, 4.0],
-        "choc_stddev": [1.0, 2.0],
-        "kale_mean": [4.0, 3.0],
-        "kale_stddev": [1.0, 0.5],
-        "time_budget": [60.0, 30.0],
-        "choice_model.no_click_mass": [0.0, 1.0],
-        "observation_stddev": [0.1, 0.3],
-    }
-    draws = Draws(exposure=tf.constant([0.2, 0.9]), noise=tf.constant([0.1, -0.2]))
-    response_draw = ResponseDraw(tf.constant([1, 0]), tf.constant([3.0, 4.0]))
-
-    def scores_and_state(users):
-        state = users.initial_state(draws)
-        response = users.outcome(state, SLATE, response_draw)
-        shocks = Draws(exposure=tf.constant([0.05, -0.02]), noise=tf.constant([0.01, 0.02]))
-        return (
-            users.response(state, SLATE).log_prob(response_draw),
-            users.innovation(state, SLATE, response).log_prob(shocks),
-            users.update(state, SLATE, response, shocks),
-        )
-
-    swept = scores_and_state(
-        TUTORIAL.with_parameters({name: tf.constant(value) for name, value in values.items()})
+def test_clickbait_is_uniform_and_agents_see_it():
+    documents = ClickbaitDocuments()
+    candidates = documents.candidates(2, 3, (), None)
+    assert (candidates.batch_shape, candidates.event_shape) == ([2], [3])
+    np.testing.assert_array_equal(
+        candidates.log_prob([[0.0, 0.5, 0.9], [0.5, 1.5, 0.5]]), [0.0, -np.inf]
     )
-    for row in range(2):
-        alone = scores_and_state(
-            TUTORIAL.with_parameters({name: value[row] for name, value in values.items()})
-        )
-        for one, other in zip(tf.nest.flatten(swept), tf.nest.flatten(alone), strict=True):
-            np.testing.assert_allclose(one[row], other[row], rtol=1e-5)
+    draw = random.sample(candidates, random.as_seed(0))
+    observed = documents.observe(documents.describe(draw, ()))
+    np.testing.assert_array_equal(observed, draw[..., np.newaxis])
+    assert documents.observation_bounds() == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("memory_discount", [-0.1, 1.0])
-def test_the_memory_discount_must_be_below_one(memory_discount):
-    with pytest.raises(
-        ValueError, match=rf"memory_discount must be in \[0, 1\), got {memory_discount}"
-    ):
-        LongTermSatisfactionUsers(memory_discount=memory_discount)
+def test_agents_see_kaleness_where_it_is_shown():
+    clickbait = tf.constant([[0.25, 1.0]])
+    np.testing.assert_array_equal(
+        ClickbaitDocuments(show_kaleness=True).observe(Document(clickbait)), [[[0.75], [0.0]]]
+    )
+
+
+PARAMETERS = (
+    "memory_discount",
+    "sensitivity",
+    "innovation_stddev",
+    "choc_mean",
+    "choc_stddev",
+    "kale_mean",
+    "kale_stddev",
+)
+
+
+def float64(values):
+    return tf.constant(values, tf.float64)
+
+
+def users_and_state(inputs):
+    users = LongTermSatisfactionUsers(
+        dtype=tf.float64, **{name: inputs[name] for name in PARAMETERS}
+    )
+    return users, UserState(
+        float64([inputs["net_positive_exposure"]]), float64([inputs["time_budget"]]), noise=()
+    )
+
+
+def slate_of(clickbait):
+    return Slate(Document(float64([clickbait])), mask=tf.ones([1, len(clickbait)], tf.bool))
+
+
+def assert_close(tensor, expected):
+    np.testing.assert_allclose(tensor, [expected], rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("record", golden.cases("long_term_satisfaction_transition"))
+def test_a_step_of_the_user_model_is_that_of_recsim(record):
+    inputs, expected = record["inputs"], record["outputs"]
+    users, state = users_and_state(inputs)
+    slate = slate_of(inputs["clickbait_scores"])
+    assert_close(users.satisfaction(state), expected["satisfaction_before"])
+    engagement = users.response(state, slate).distribution
+    assert_close(engagement.loc, expected["log_engagement_mean"])
+    assert_close(engagement.scale, expected["log_engagement_stddev"])
+
+    response = users.outcome(
+        state, slate, tf.exp(engagement.loc + engagement.scale * inputs["z_engagement"])
+    )
+    np.testing.assert_array_equal(
+        response.clicked[0], np.arange(len(inputs["clickbait_scores"])) == expected["clicked"]
+    )
+    assert_close(response.engagement[:, 0], expected["engagement"])
+    assert_close(engagement_reward(response), expected["reward"])
+    assert_close(users.observe_response(response).engagement[:, 0], expected["engagement_observed"])
+
+    innovation = users.innovation(state, slate, response)
+    assert_close(innovation.stddev(), inputs["innovation_stddev"])
+    after = users.update(state, slate, response, innovation.scale * inputs["z_innovation"])
+    assert_close(after.net_positive_exposure, expected["net_positive_exposure_after"])
+    assert_close(users.satisfaction(after), expected["satisfaction_after"])
+    assert_close(after.budget, expected["time_budget_after"])
+    assert bool(users.departure(after)[0]) == expected["terminal_after"]
+
+
+@pytest.mark.parametrize("record", golden.cases("long_term_satisfaction_trajectory"))
+def test_sessions_without_noise_are_those_of_recsim(record):
+    inputs, expected = record["inputs"], record["outputs"]
+    users, state = users_and_state(inputs)
+    for step, clickbait in enumerate(inputs["clickbait_sequence"]):
+        slate = slate_of([clickbait])
+        engagement = users.response(state, slate).distribution
+        response = users.outcome(state, slate, tf.exp(engagement.loc))
+        assert_close(response.engagement[:, 0], expected["engagement"][step])
+        state = users.update(state, slate, response, float64([0.0]))
+        assert_close(state.net_positive_exposure, expected["net_positive_exposure"][step])
+        assert_close(users.satisfaction(state), expected["satisfaction"][step])
+        assert_close(state.budget, expected["time_budget"][step])
+        assert bool(users.departure(state)[0]) == expected["terminal"][step]

@@ -1,0 +1,61 @@
+"""What a choice model refuses, with and without `validate`."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf import choice
+from recsim_tf.choice import MultipleClickCascade, PlackettLuce
+from tests.refusals import assert_refused
+
+LOGIT, CASCADE = choice.MultinomialLogit(), MultipleClickCascade()
+SCORES = tf.zeros([1, 3])
+REFUSALS = [
+    (lambda: LOGIT(tf.constant([[1, 2]])), "scores must be a float tensor"),
+    (lambda: LOGIT(tf.constant(1.0)), "scores must be a float tensor"),
+    (lambda: LOGIT(SCORES, [[1, 1, 0]]), "mask must be bool"),
+    (lambda: LOGIT(SCORES, [[True, True]]), "mask must be bool"),
+    (
+        lambda: choice.PositionBiasedProportional(no_click="null"),
+        "no_click must be one of kept, unscaled, rest, scan, got 'null'",
+    ),
+    (
+        lambda: choice.PositionBiasedProportional(min_normalizer=0.0, validate=True)(SCORES - 1),
+        "a proportional weight is negative",
+    ),
+    (lambda: PlackettLuce(4)(SCORES), "num_choices must be at most the slate size 3, got 4"),
+    (lambda: PlackettLuce(2, validate=True)(SCORES * np.nan), "scores must be finite"),
+    (
+        lambda: CASCADE(SCORES, None, tf.zeros([1, 4])),
+        "purchase_scores must have the shape of scores",
+    ),
+    (lambda: CASCADE(tf.constant([[1, 2]])), "scores must be a float tensor"),
+    (lambda: CASCADE(SCORES, [[1, 1, 0]]), "mask must be bool"),
+    (
+        lambda: MultipleClickCascade(tf.Variable(1.5), validate=True)(SCORES),
+        r"continue_after_no_click must be in \[0, 1\]",
+    ),
+    (
+        lambda: MultipleClickCascade(validate=True)(SCORES, None, SCORES * np.nan),
+        "^purchase_scores must be finite$",
+    ),
+    (
+        lambda: choice.Alternatives(tf.zeros([2, 2]), [tf.zeros([1])]),
+        "branches must be one for each of the 2 mode_logits, got 1",
+    ),
+    (
+        lambda: choice.Alternatives(tf.zeros([2, 1]), [tf.constant(0.0)]),
+        r"branches\[0\] must be a float tensor \[..., K\], got float32 \(\)",
+    ),
+    (
+        lambda: choice.Alternatives(tf.zeros([2, 1]), [tf.zeros([2, 1], tf.float64)]),
+        r"branches\[0\] must have the dtype of mode_logits, float32, got float64",
+    ),
+    (lambda: choice.Alphabet([]), "sizes must have one number for each mode"),
+    (lambda: choice.Alphabet([2, 0]), r"sizes\[1\] must be an integer of at least 1, got 0"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSALS)
+def test_what_is_no_choice_is_said_in_one_line(call, message):
+    assert_refused(call, message)

@@ -1,0 +1,186 @@
+"""What a policy refuses at construction: environments that lack what it reads, unknown names."""
+
+from typing import NamedTuple
+
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf import choice, policies
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.environments.conversation import ConversationUsers
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
+from recsim_tf.environments.interest_exploration import InterestExplorationUsers, TopicDocuments
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.elicitation import (
+    AskAttributes,
+    AskMost,
+    CompareSet,
+    RecommendKnown,
+    RecommendSet,
+)
+from tests.policies.test_clusters import three_topics
+from tests.refusals import assert_refused
+from tests.rollout_policies import first_positions
+
+HIDDEN = recsim_tf.make("Conversation-v0", users=ConversationUsers(2, num_attributes=2))
+TALKED = recsim_tf.make("Conversation-v0")
+PULLS = tf.ones([3, 2])
+
+
+class OfFloats(TopicDocuments):
+    def observe(self, documents):
+        return documents._replace(cluster_id=tf.cast(documents.cluster_id, tf.float32))
+
+
+class Unbounded(TopicDocuments):
+    def observation_bounds(self):
+        return Bounds()
+
+
+class Clicks(NamedTuple):
+    clicked: tf.Tensor
+
+
+class ClicksOnly(InterestExplorationUsers):
+    def observe_response(self, response):
+        return Clicks(response.clicked)
+
+    def response_bounds(self):
+        return Bounds()
+
+
+def evolution(**arguments):
+    return recsim_tf.interest_evolution(**arguments)
+
+
+def exploration(**arguments):
+    return recsim_tf.interest_exploration(**arguments)
+
+
+ELICITATION = [
+    (lambda: CompareSet(1), "slate_size must be at least 2, got 1"),
+    (lambda: RecommendSet(HIDDEN, num_shown=4), "num_shown must be at most slate_size=3"),
+    (lambda: RecommendSet(HIDDEN, belief="none"), "belief must be a Belief, got str"),
+    (
+        lambda: RecommendSet(recsim_tf.make("DriftingTaste-v0")),
+        "simulator must be of Conversation-v0, whose users are ConversationUsers, got Drifting",
+    ),
+    (
+        lambda: RecommendKnown(HIDDEN),
+        "users must have is_taste_observed=True for a policy that knows tastes, got False",
+    ),
+    (lambda: RecommendKnown(None), "simulator must be of Conversation-v0, .*got NoneType"),
+    (
+        lambda: AskMost(TALKED, [AskAttributes(2)]),
+        "num_attributes must be 5, that of the users, got 2",
+    ),
+    (
+        lambda: AskMost(HIDDEN, [CompareSet()], "surprise"),
+        "measure must be one of evoi, information_gain, entropy, got 'surprise'",
+    ),
+    (lambda: AskMost(HIDDEN, []), r"entries must be a list of entries of a menu, got \[\]"),
+    (
+        lambda: AskMost(HIDDEN, [CompareSet(4)]),
+        "slate_size of an entry must be at most 3, that of the environment, got 4",
+    ),
+]
+NAMES = [
+    (
+        lambda: policies.baseline_policy("best", evolution()),
+        f"baseline must be one of {', '.join(policies.BASELINES)}, got 'best'",
+    ),
+    (
+        lambda: policies.bandit_algorithm("exp3"),
+        "bandit algorithm must be one of ucb1, kl_ucb, thompson, got 'exp3'",
+    ),
+    (
+        lambda: policies.slate_optimizer("best"),
+        "slate optimizer must be one of top_k, greedy, exact, got 'best'",
+    ),
+    (
+        lambda: policies.thompson(PULLS, PULLS, tf.ones([3])),
+        "seed must be an integer or an int32 tensor",
+    ),
+    (
+        lambda: policies.kl_ucb(PULLS[:, :1], PULLS[:, :1], tf.ones([3])),
+        "pulls must be of at least 2 arms, got 1",
+    ),
+    (
+        lambda: policies.kl_ucb(PULLS, tf.ones([3, 4]), tf.ones([3])),
+        r"rewards must have the shape of pulls, \(3, 2\), got \(3, 4\)",
+    ),
+]
+BELIEFS = [
+    (
+        lambda: policies.oracle_policy(
+            evolution(users=InterestEvolutionUsers(choice_model=choice.ProportionalCascade()))
+        ),
+        "choice_model must be multinomial",
+    ),
+    (
+        lambda: policies.oracle_policy(exploration()),
+        r"the oracle needs interest evolution with UtilityVideos, got \w+",
+    ),
+    (
+        lambda: policies.oracle_policy(
+            recsim_tf.Simulator(LongTermSatisfactionUsers(), UtilityVideos(), 2, 4)
+        ),
+        "the oracle needs interest evolution with InterestEvolutionUsers, got LongTerm",
+    ),
+    (
+        lambda: policies.myopic_policy(exploration()),
+        r"the affinity <user, document> needs vectors of one length",
+    ),
+    (
+        lambda: AffinityScores(choice.ExponentialCascade()),
+        r"choice_model must be multinomial, as MultinomialProportional\(\) or"
+        r" MultinomialLogit\(\), got ExponentialCascade\(",
+    ),
+    (
+        lambda: policies.baseline_policy("greedy_pctr", evolution()),
+        "belief must be given for users other than InterestExplorationUsers, got None",
+    ),
+    (
+        lambda: policies.greedy_pctr_policy(evolution(), belief=lambda observation: 0),
+        r"users must have a method scores\(state, documents\), got InterestEvolutionUsers",
+    ),
+    (
+        lambda: policies.greedy_pctr_policy(
+            exploration(), choice_model=choice.ExponentialCascade()
+        ),
+        r"choice_model must be multinomial, as .* got ExponentialCascade",
+    ),
+]
+CLUSTERS = [
+    (
+        lambda: policies.greedy_cluster_policy(three_topics(), 3),
+        r"cluster_id must be in \[0, num_clusters=3\), got 3",
+    ),
+    (
+        lambda: policies.ClickBandit(three_topics(), [first_positions(3)] * 2),
+        "arms must be one policy for each of the num_clusters=3 of responses, got 2",
+    ),
+    (
+        lambda: policies.ClickBandit(exploration(users=ClicksOnly()), [first_positions(3)] * 2),
+        "responses must have the fields clicked, cluster_id, got clicked without cluster_id",
+    ),
+    (
+        lambda: policies.ClusterBandit(evolution()),
+        "observed documents must have the fields cluster_id, quality, got .* without cluster_id,",
+    ),
+    (
+        lambda: policies.ClusterBandit(exploration(documents=OfFloats())),
+        "cluster_id of documents must be integers, got float32",
+    ),
+    (
+        lambda: policies.ClusterBandit(exploration(documents=Unbounded())),
+        "must bound cluster_id, got no upper bound",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), ELICITATION + NAMES + BELIEFS + CLUSTERS)
+def test_what_a_policy_cannot_do_is_said_in_one_line(call, message):
+    assert_refused(call, message)
