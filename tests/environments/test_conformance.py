@@ -22,7 +22,6 @@ from recsim_tf.environments.ecosystem import provider_layout
 from recsim_tf.environments.return_visits import ReturnVisitsUsers, viewers
 from recsim_tf.policies import random_policy
 from tests.dynamics.world import moody
-from tests.environments.returning.world import Readers, ReturningReaders, readers
 from tests.environments.sequential import sequential
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES, MAX_STEPS = 6, 5, 2, 5, 3
