@@ -70,7 +70,6 @@ def test_a_log_and_a_simulator_must_both_have_queries_or_neither(log, tmp_path):
     [
         ("query/is_asked", [2], r"feature query/is_asked must be 0 or 1, got 2 at step 0"),
         ("query/strength", [0.5, 1.5], r"query/strength must be in \[0.0, 1.0\], got 1.5 at step"),
-        ("slate", [-1, -1], "slate and query must be an action that the simulator takes at step 0"),
     ],
 )
 def test_a_turn_that_the_simulator_does_not_take_is_named(log, tmp_path, name, values, reason):

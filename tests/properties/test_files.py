@@ -18,9 +18,8 @@ from recsim_tf.adapters import episodes
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
-from recsim_tf.experiment.sweeps.plan import plan
+from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.results import read_results
-from recsim_tf.experiment.sweeps.plan import Sweep
 from recsim_tf.fitting.logs import from_table, read_movielens, read_movies, read_open_bandit
 from recsim_tf.policies import random_policy
 from tests.properties.damage import bytes_of, file_of, read_or_refused

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from recsim_tf.adapters.episodes.framing import records
 from recsim_tf.adapters.episodes.records import check, parse
-from recsim_tf.adapters.episodes.scoring import Scoring
 from recsim_tf.adapters.episodes.session import Session, session_spec
 from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
 from recsim_tf.core import random, turns
@@ -18,10 +17,9 @@ from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
-from recsim_tf.core.validation import table_shape
 
 # Sessions whose values are looked at together.
-_SCORED_AT_ONCE = 256
+_CHECKED_AT_ONCE = 256
 
 
 class ReadError(ValueError):
@@ -120,39 +118,16 @@ class Episodes:
             yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
 
     def first_fault(self) -> Fault | None:
-        """The first session with a value that the simulator cannot give."""
-        if not self.num_sessions:
-            return None
+        """The first session with a value that no session of the simulator has."""
         allowed = allowed_values(self._simulator, self._spec)
-        at_once = self.num_sessions
-        if not _is_for_each_user(self._simulator):
-            at_once = min(at_once, _SCORED_AT_ONCE)
-        # What a world does to its users is not told by one of them.
-        documents = self._simulator.documents
-        by_session = not (self.shared and documents.shows_state and documents.has_state)
-        scoring = Scoring(self._simulator.by_session("a log"), at_once) if by_session else None
         stored = iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
-        for first in range(0, self.num_sessions, at_once):
-            piece = list(itertools.islice(stored, at_once))
+        first = 0
+        while piece := list(itertools.islice(stored, _CHECKED_AT_ONCE)):
             fault = first_impossible(piece, allowed)
-            sound = [self._as_drawn(each) for each in piece[: fault and fault.session]]
-            if sound and scoring is not None:
-                # What is missing at the end is a session that was looked at.
-                rows = sound + sound[:1] * (at_once - len(sound))
-                found = scoring.first_fault(self._stacked(rows)[0])
-                fault = found if found is not None and found.session < len(sound) else fault
             if fault is not None:
                 return fault._replace(session=first + fault.session)
+            first += len(piece)
         return None
-
-    def _as_drawn(self, stored: Session) -> Session:
-        """A session as it is stored, in the dtypes of the simulator and without what was
-        observed.
-        """
-        session = tf.nest.map_structure(
-            lambda spec, leaf: leaf.astype(spec.dtype.as_numpy_dtype), self._spec, stored
-        )
-        return session._replace(user=(), documents=())
 
     def _sessions(self) -> Iterator[Session]:
         return iter(self._unobserved.as_numpy_iterator())
@@ -246,8 +221,8 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
       OSError: if it cannot be read.
       ReadError: for a file that is cut short or is no TFRecord file; for a record of something
         else, with the feature that is missing, unknown or of another size or dtype; and for a value
-        that is NaN, infinite or out of range, a draw that the simulator cannot make, or an end
-        before the last step. Its `episodes` are those before the record.
+        that is NaN, infinite or out of range, or an end before the last step. Its `episodes` are
+        those before the record.
     """
     path = os.fspath(path)
     if not tf.io.gfile.exists(path):
@@ -271,14 +246,6 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     if problem:
         raise ReadError(path, record, problem, Episodes(path, simulator, spec, record))
     return whole
-
-
-def _is_for_each_user(simulator: Simulator) -> bool:
-    """Whether a parameter is a tensor [B]."""
-    return simulator.num_users is not None or any(
-        (table_shape(name, value).rank or 0) > simulator.parameter_spec(name).rank
-        for name, value in simulator.parameters().items()
-    )
 
 
 def _padded(rows: tuple[np.ndarray, ...], lengths: np.ndarray) -> np.ndarray:

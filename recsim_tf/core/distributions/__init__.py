@@ -10,7 +10,6 @@ from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.return_time import ReturnTime
 from recsim_tf.core.distributions.shared import Shared
-from recsim_tf.core.distributions.support import impossible, outside
 from recsim_tf.core.distributions.zipf import clipped_zipf
 
 __all__ = [
@@ -26,12 +25,10 @@ __all__ = [
     "candidate_ids",
     "clipped_zipf",
     "gaussian_mixture",
-    "impossible",
     "log_prob",
     "log_prob_parts",
     "logsumexp",
     "num_outcomes",
-    "outside",
     "parts_of",
     "uniform_ids",
 ]
