@@ -1,5 +1,6 @@
 """Mistakes that people make in Python: each is one line that names the argument, what is allowed
-and what was got. `tests/core/checks/test_faults.py` has those inside models.
+and what was got. `tests/core/checks/test_faults.py` has those inside models, and the tests of a class
+have those that only this class refuses.
 """
 
 import numpy as np

@@ -220,7 +220,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
         (
             "sweep.gin_files = 'tiny.gin'",
             {},
-            "sweep.gin_files must be a tuple, got 'tiny.gin'",
+            "sweep.gin_files must be a tuple of strings, got 'tiny.gin'",
         ),
         (
             "sweep.num_processes = 0",
