@@ -1,6 +1,6 @@
 """Mistakes that people make in Python: each is one line that names the argument, what is allowed
-and what was got. `tests/core/checks/test_faults.py` has those inside models, and the tests of a class
-have those that only this class refuses.
+and what was got. `tests/core/checks/test_faults.py` has those inside models; those
+that one class refuses are in the tests of that class.
 """
 
 import numpy as np
