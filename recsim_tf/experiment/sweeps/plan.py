@@ -124,7 +124,7 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
         text = config.load(files, [*sweep.gin_bindings, *lines, f"experiment.seed = {seed}"])
         _check_names(bindings, text)
         return Trial(variant, seed, text, Schedule().num_iterations)
-    except UsageError as error:
+    except ValueError as error:
         raise UsageError(f"trial {variant.label}: {one_line(error)}") from error
 
 

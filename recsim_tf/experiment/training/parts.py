@@ -12,11 +12,10 @@ from tf_agents.policies import tf_policy
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.checks import check
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.counts import check_counts
 from recsim_tf.experiment.evaluation.baselines import (
     Baseline,
     baseline_policies,
@@ -125,15 +124,16 @@ def experiment(
     Raises:
       ValueError: for an argument out of range, or a baseline that is not for this environment.
     """
-    check_counts(
-        "experiment",
-        1,
-        num_users=num_users,
-        **({} if batch_size is None else {"batch_size": batch_size}),
-        train_steps_per_iteration=train_steps_per_iteration,
-        collect_steps_per_iteration=collect_steps_per_iteration,
-    )
-    check_counts("experiment", 2, replay_length=replay_length)
+    counts = {
+        "num_users": num_users,
+        "batch_size": 1 if batch_size is None else batch_size,
+        "train_steps_per_iteration": train_steps_per_iteration,
+        "collect_steps_per_iteration": collect_steps_per_iteration,
+        "replay_length": replay_length,
+    }
+    for name, count in counts.items():
+        least = 2 if name == "replay_length" else 1
+        validation.check_at_least(least, **{f"experiment.{name}": count})
     if mixed_precision not in (None, "mixed_bfloat16"):
         raise UsageError(
             f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"

@@ -12,7 +12,7 @@ from tf_agents.agents import tf_agent
 from tf_agents.policies import policy_saver
 from tqdm import tqdm
 
-from recsim_tf.experiment.counts import check_counts
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
@@ -41,7 +41,7 @@ class Schedule:
       max_checkpoints: checkpoints that are kept; with several workers at least two are.
 
     Raises:
-      UsageError: for an argument out of range.
+      ValueError: for an argument out of range.
     """
 
     num_iterations: int = 10_000
@@ -54,7 +54,8 @@ class Schedule:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            check_counts("train", 2 if name == "warmup_iterations" else 1, **{name: value})
+            least = 2 if name == "warmup_iterations" else 1
+            check_at_least(least, **{f"train.{name}": value})
 
     def next_call(self, done: int) -> int:
         """Iterations from iteration `done` to the next at which something is due."""
