@@ -11,13 +11,18 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# What can be raised where a record is made of something else.
+_NO_RECORD = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    RecursionError,
+)
 # The end of the name of what is being written; what a kill leaves of it counts as nothing.
 UNFINISHED = ".new"
 
@@ -197,9 +202,25 @@ def read_json_lines(path: Path, record: Callable[..., T], advice: str) -> list[T
     ]
 
 
+def require_numbers(values: Mapping[str, Any]) -> None:
+    """Requires that all values are numbers or None, or dictionaries of such.
+
+    Raises:
+      TypeError: for another value.
+      OverflowError: for a number that no float can hold.
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            require_numbers(value)
+        elif value is not None and not isinstance(value, int | float):
+            raise TypeError(f"{name} must be a number, got {value!r}")
+        else:
+            float(value or 0)
+
+
 def _parsed(text: str, place: str, record: Callable[..., T], advice: str) -> T:
     try:
         return record(**json.loads(text))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except _NO_RECORD as error:
         reason = shorten(f"{type(error).__name__}: {error}", 200)
         raise ValueError(f"{place} is damaged ({reason}): {advice}") from error

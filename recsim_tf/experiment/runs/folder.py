@@ -22,6 +22,7 @@ from recsim_tf.files import (
     read_json_lines,
     read_text,
     remove_unfinished,
+    require_numbers,
     write_json,
     write_text,
 )
@@ -228,6 +229,7 @@ def holds(folder: Path, record: str, kind: str) -> bool:
 
 def _row(iteration: int, **scalars: float | None) -> dict[str, Any]:
     """A line of metrics.jsonl."""
+    require_numbers(scalars)
     return {"iteration": int(iteration), **scalars}
 
 

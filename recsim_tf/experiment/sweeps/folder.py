@@ -3,6 +3,7 @@ have come.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,10 +40,15 @@ class Shard(NamedTuple):
         return cls(int(remainder), int(divisor))
 
 
-class _Record(NamedTuple):
+@dataclasses.dataclass
+class _Record:
     """The content of trials.json."""
 
     trials: list[str]  # names
+
+    def __post_init__(self):
+        if not all(isinstance(name, str) for name in self.trials):
+            raise TypeError("trials must be names")
 
 
 class SweepDirectory:
@@ -81,7 +87,7 @@ class SweepDirectory:
                 for path in self.path.glob(f"*{UNFINISHED}"):
                     remove(path)
                 record = _Record([trial.name for trial in self.trials])
-                write_json(self.path / _RECORD, record._asdict())
+                write_json(self.path / _RECORD, dataclasses.asdict(record))
             yield
 
     @contextlib.contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from recsim_tf.files import read_json, unfinished, write_json, write_text
+from recsim_tf.files import read_json, require_numbers, unfinished, write_json, write_text
 
 if TYPE_CHECKING:  # Ray's actors, which import this, do without TensorFlow.
     from recsim_tf.experiment.sweeps.spaces import Bindings
@@ -57,17 +57,23 @@ class Outcome(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """The content of results.json of a finished run, checked as far as every trial needs it."""
+    """The content of results.json of a finished run."""
 
     policies: Sequence[dict[str, Any]]  # the agent last
     train: dict[str, Any]
 
     def __post_init__(self):
+        require_numbers(self.train)
         int(self.train["iterations"])
         for policy in self.policies:
-            str(policy["name"])
-            float(policy["mean_return"])
-            float(policy["standard_error"])
+            numbers = {name: value for name, value in policy.items() if name != "name"}
+            require_numbers(numbers)
+            float(numbers["mean_return"])
+            float(numbers["standard_error"])
+            if not isinstance(policy["name"], str):
+                raise TypeError(f"a policy must have a name, got {policy['name']!r}")
+        if not self.policies:
+            raise ValueError("it has no policies")
 
 
 class TrialFiles(NamedTuple):
@@ -120,13 +126,11 @@ class TrialFiles(NamedTuple):
         try:
             if self.results() is not None:
                 return Outcome(FINISHED)
-            recorded = read_json(self._outcome, Outcome, _AGAIN)
+            return read_json(self._outcome, _recorded, _AGAIN)
         except FileNotFoundError:
             return Outcome(PENDING)
         except ValueError as damage:
             return Outcome(FAILED, str(damage))
-        # Only these two are recorded.
-        return recorded if recorded.status == STOPPED else recorded._replace(status=FAILED)
 
     def record(self, outcome: Outcome) -> None:
         """Records that the trial failed, or was stopped by a scheduler."""
@@ -140,6 +144,11 @@ class TrialFiles(NamedTuple):
         write_text(self.config, config)
         for path in (self._outcome, unfinished(self._outcome)):
             path.unlink(missing_ok=True)
+
+
+def _recorded(status: str, error: str) -> Outcome:
+    """An outcome as `TrialFiles.record` writes it."""
+    return Outcome(STOPPED if status == STOPPED else FAILED, str(error))
 
 
 class MetricsTail:
@@ -169,7 +178,7 @@ class MetricsTail:
         found = []
         for line in whole.splitlines():
             # The run itself says what is wrong with the other lines.
-            with contextlib.suppress(ValueError, TypeError, KeyError):
+            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 row = json.loads(line)
                 if row["iteration"] > self._iteration:
                     found.append(row)

@@ -148,16 +148,14 @@ def test_workers_wait_until_all_are_there():
     threads[0].join(0.5)
     assert found == []
     threads[2].start()
-    for thread in threads:
-        # Those that are there answer for the last time, as TensorFlow's server would.
-        thread.join(1.0)
     with contextlib.ExitStack() as servers:
-        for address in addresses:
-            with contextlib.suppress(OSError):
-                port = int(address.rpartition(":")[2])
-                servers.enter_context(socket.create_server(("", port)))
-        for thread in threads:
-            thread.join()
+        while any(thread.is_alive() for thread in threads):
+            # Where a worker has gone on, TensorFlow's server listens.
+            for index in list(found):
+                port = int(addresses[index].rpartition(":")[2])
+                with contextlib.suppress(OSError):
+                    servers.enter_context(socket.create_server(("", port)))
+            threads[0].join(0.05)
     assert sorted(found) == [0, 1, 2]
 
 
