@@ -35,8 +35,8 @@ class CustomDistribution(tfd.Distribution):
         )
 
     def _event_shape(self):
-        # A draw is a number by default. TensorFlow Probability asks for shapes as tensors only where
-        # it does not know the static ones.
+        # By default a draw is a number. TensorFlow Probability asks for shapes as tensors only
+        # where it does not know the static ones.
         return tf.TensorShape([])
 
     @classmethod
