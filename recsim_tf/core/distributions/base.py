@@ -35,7 +35,7 @@ class CustomDistribution(tfd.Distribution):
         )
 
     def _event_shape(self):
-        # A draw is a number by default. TensorFlow Probability asks for shapes as tensors only
+        # By default a draw is a number. TensorFlow Probability asks for shapes as tensors only
         # where it does not know the static ones.
         return tf.TensorShape([])
 
