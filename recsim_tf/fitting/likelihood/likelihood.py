@@ -16,9 +16,9 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.initial_draws import summed_over_initial_draws
 from recsim_tf.fitting.likelihood.latent_class import find_latent_class
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
+from recsim_tf.fitting.likelihood.proposals import summed_over_initial_draws
 from recsim_tf.fitting.logs import SessionLog, Sessions, as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.mean_field import MeanField, posterior_of_initial_draws

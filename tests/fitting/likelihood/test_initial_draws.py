@@ -12,8 +12,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Trajectory
 from recsim_tf.fitting import Parameter, fit, simulated_log
-from recsim_tf.fitting.likelihood.initial_draws import summed_over_initial_draws
-from recsim_tf.fitting.likelihood.proposals import jackknife
+from recsim_tf.fitting.likelihood.proposals import jackknife, summed_over_initial_draws
 from recsim_tf.policies import random_policy
 from tests.questions import Numbers
 
