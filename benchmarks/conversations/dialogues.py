@@ -6,6 +6,8 @@ recurrent: a recurrent channel on the words: how well it predicts what seekers s
   mean, and how well it tells what they mean.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 from sections import Section, Settings, section
@@ -40,7 +42,10 @@ _NUM_GENRES = len(GENRES)
 _MAX_LENGTH, _MIN_USES = 30, 3
 _NUM_PHASES = 6
 _PRIOR = tfd.Normal(np.float32(0), np.float32(1))
-_IARD_SIZES = {False: {"splits": 5, "resamples": 40}, True: {"splits": 1, "resamples": 2}}
+_IARD_SIZES = {
+    False: {"splits": 5, "resamples": 40, "iterations": 60},
+    True: {"splits": 1, "resamples": 1, "iterations": 3},
+}
 _RECURRENT_SIZES = {
     False: {"length": 30, "units": 48, "passes": 60, "splits": 1},
     True: {"length": 4, "units": 2, "passes": 1, "splits": 1},
@@ -72,11 +77,13 @@ def dialogues(settings: Settings) -> AnnotatedDialogues:
 def intents(settings: Settings) -> Section:
     data = dialogues(settings)
     size = _IARD_SIZES[settings.quick]
-    found = [_split(*data.split(0.2, settings.seed + number)) for number in range(size["splits"])]
+    iterations = size["iterations"]
+    splits = [data.split(0.2, settings.seed + number) for number in range(size["splits"])]
+    found = [_split(*split, iterations) for split in splits]
     names = ("nats without the act", "nats", "top 1 by words", "top 1")
     means = np.mean(found, axis=0)
     errors = np.std(found, axis=0, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else [0.0] * 4
-    ratio, low, high = _endorsed_ratio(data, size["resamples"], settings.seed)
+    ratio, low, high = _endorsed_ratio(data, size, settings.seed)
     rows = [("held out, 20 % of dialogues", "mean", "±")]
     rows += [
         (name, f"{mean:.3f}", f"{error:.3f}")
@@ -143,7 +150,7 @@ def _log(data: AnnotatedDialogues, simulator: Simulator):
     return log._replace(response=log.response._replace(words=np.zeros_like(log.response.words)))
 
 
-def _fit(data: AnnotatedDialogues, simulator: Simulator) -> FitResult:
+def _fit(data: AnnotatedDialogues, simulator: Simulator, iterations: int) -> FitResult:
     parameters = {
         "users.act_effects": Parameter(prior=_PRIOR),
         "users.phase_effects": Parameter(prior=_PRIOR),
@@ -156,15 +163,17 @@ def _fit(data: AnnotatedDialogues, simulator: Simulator) -> FitResult:
         simulator,
         parameters,
         _log(data, simulator),
-        LBFGS(max_iterations=60),
+        LBFGS(max_iterations=iterations),
         uncertainty=None,
         progress=False,
     )
 
 
-def _split(train: AnnotatedDialogues, test: AnnotatedDialogues) -> tuple[float, ...]:
+def _split(
+    train: AnnotatedDialogues, test: AnnotatedDialogues, iterations: int
+) -> tuple[float, ...]:
     simulator = _simulator()
-    result = _fit(train, simulator)
+    result = _fit(train, simulator, iterations)
     log = _log(test, simulator)
     num_labels = int(log.length.sum())
     scorer = scoring_simulator(result.simulator)
@@ -214,7 +223,7 @@ def _reply_log_probs(simulator: Simulator, data: AnnotatedDialogues) -> np.ndarr
 
 
 def _endorsed_ratio(
-    data: AnnotatedDialogues, num_resamples: int, seed: int
+    data: AnnotatedDialogues, size: Mapping[str, int], seed: int
 ) -> tuple[float, float, float]:
     """How much more often an endorsed film is accepted, by the fit, and an interval from fits to
     dialogues that are drawn again.
@@ -222,7 +231,7 @@ def _endorsed_ratio(
     simulator = _simulator()
 
     def ratio(some: AnnotatedDialogues) -> float:
-        fitted = _fit(some, simulator).simulator
+        fitted = _fit(some, simulator, size["iterations"]).simulator
         offered = np.isin(data.act, (Act.ENDORSE, Act.RECOMMEND))
         rates = []
         for act in (Act.ENDORSE, Act.RECOMMEND):
@@ -234,7 +243,7 @@ def _endorsed_ratio(
     generator = np.random.default_rng([seed, 5])
     num_dialogues = len(data.dialogue_ids)
     found = []
-    for _ in range(num_resamples):
+    for _ in range(size["resamples"]):
         chosen = generator.integers(num_dialogues, size=num_dialogues)
         rows = [np.flatnonzero(data.dialogue == one) for one in chosen]
         again = np.repeat(np.arange(num_dialogues), list(map(len, rows))).astype(np.int32)
