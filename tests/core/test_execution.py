@@ -26,9 +26,9 @@ def simulator():
     return small_simulator()
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["graph", "xla"])
-def functions(request, simulator):
-    """The simulator's methods, compiled in graph mode or by XLA."""
+@pytest.fixture(scope="module")
+def functions(simulator):
+    """The simulator's methods, compiled by XLA."""
 
     def count(carry, transition):
         return carry[0] + transition.reward, carry[1] + tf.cast(transition.active, tf.int32)
@@ -48,7 +48,7 @@ def functions(request, simulator):
         "log_prob": simulator.log_prob,
         "replay": simulator.replay,
     }
-    return {name: compiled(method, jit_compile=request.param) for name, method in methods.items()}
+    return {name: compiled(method, jit_compile=True) for name, method in methods.items()}
 
 
 @pytest.fixture(scope="module")

@@ -157,19 +157,6 @@ def central_differences(function, variable, step=1e-5):
     return (above - below) / (2 * step)
 
 
-def test_gradients_are_those_of_finite_differences():
-    variables = {name: tf.Variable(value, dtype=tf.float64) for name, value in PARAMETERS.items()}
-    simulator = simulator_with(user_parameters=variables)
-    trajectory = rollout(simulator)
-    value, gradients = scores_of(simulator, trajectory, variables)
-    score = compiled(lambda: simulator.log_prob(trajectory).user)
-    np.testing.assert_allclose(score(), value, rtol=1e-12)
-    for name, variable in variables.items():
-        expected = central_differences(score, variable).sum()
-        assert abs(expected) > 1e-3
-        np.testing.assert_allclose(gradients[name], expected, rtol=1e-5, err_msg=name)
-
-
 def test_one_backward_pass_scores_every_session_through_copies_of_a_parameter():
     variables = {
         name: tf.Variable(tf.fill([NUM_USERS], tf.constant(value, tf.float64)))

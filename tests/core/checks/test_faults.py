@@ -250,10 +250,8 @@ def test_a_fault_is_one_line_that_names_the_method(method, fault, message):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {},
         {"slate_size": 1, "max_steps": 1},
-        {"slate_size": 5, "resample_documents": False},
-        {"num_users": 3, "validate": True},
+        {"slate_size": 5, "resample_documents": False, "num_users": 3, "validate": True},
     ],
 )
 def test_sound_models_pass(arguments):
