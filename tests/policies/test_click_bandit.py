@@ -52,9 +52,8 @@ def test_slates_are_joined_from_the_best_arm_on_without_padding_and_repetition(j
     assert some_short
 
 
-@pytest.mark.parametrize("algorithm", ["ucb1", "kl_ucb"])
-def test_over_greedy_cluster_policies_it_is_the_cluster_bandit(algorithm):
-    pure = three_topics(max_steps=5)
+def test_over_greedy_cluster_policies_it_is_the_cluster_bandit():
+    pure, algorithm = three_topics(max_steps=5), "kl_ucb"
 
     def rollout(bandit):
         run = compiled(lambda seed: pure.rollout(bandit, 20, 13, seed, auto_reset=True))

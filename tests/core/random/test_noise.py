@@ -8,7 +8,6 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random, turns
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.stages import OneSource
-from recsim_tf.environments import conversation
 from tests.core.toy import toy_simulator
 from tests.one_world import make
 from tests.rollout_policies import first_positions
@@ -106,15 +105,12 @@ def test_quantiles_of_the_outermost_noise_are_finite():
 
 @pytest.mark.parametrize(
     "environment_id",
-    ["Conversation-v0", "Ecosystem-v0", "InterestEvolution-v1", "LongTermSatisfaction-v1"],
+    ["Ecosystem-v0", "InterestEvolution-v1", "LongTermSatisfaction-v1"],
 )
 def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environment_id):
     num_users = 6
     simulator = make(environment_id)
     action = turns.some_turn(simulator, num_users).action
-    if environment_id == "Conversation-v0":
-        # Silence draws nothing that counts.
-        action = action._replace(query=conversation.query(conversation.Act.CHIPS, [1], 3, 6))
     state = simulator.reset(num_users, SEED)
     meter = random.meter()
 

@@ -112,18 +112,6 @@ def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_wo
         assert result.standard_error == expected.standard_error
 
 
-def test_parameters_of_providers_are_compared_by_world():
-    simulator = small(20, max_steps=4)
-    values = (0.0, 4.0)
-    evaluation = Evaluation(40, compare={"documents.popularity": values}, jit_compile=False)
-    found = evaluation.compare(simulator, lambda simulator: {"boosting": Boosting(simulator)})
-    for result, value in zip(found, values, strict=True):
-        other = simulator.with_parameters({"documents.popularity": value})
-        alone = Evaluation(40, jit_compile=False)
-        (expected,) = alone.evaluate(other, {"boosting": Boosting(other)})
-        np.testing.assert_array_equal(result.sessions.reward, expected.sessions.reward)
-
-
 def test_standard_errors_are_those_of_worlds():
     simulator = small(20, max_steps=3)
     evaluation = Evaluation(60, jit_compile=False)
