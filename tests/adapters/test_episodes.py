@@ -448,9 +448,7 @@ def changed(name, value):
         (changed("is_last", 7), r"feature is_last must be 0 or 1, got \[7\]"),
     ],
 )
-def test_what_no_session_has_is_named_in_one_line(
-    tmp_path, log, simulator, edit, message
-):
+def test_what_no_session_has_is_named_in_one_line(tmp_path, log, simulator, edit, message):
     example = tf.train.SequenceExample.FromString(records(log)[0])
     edit(example)
     path = write_records(tmp_path / "log", [example.SerializeToString()])
