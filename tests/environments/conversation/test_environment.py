@@ -75,15 +75,6 @@ def test_random_turns_have_all_acts_and_all_kinds_of_replies(simulator, trajecto
     assert 0 < active[-1].sum() < NUM_USERS
 
 
-def test_xla_scores_recorded_turns_as_eager_mode_does(simulator, trajectory):
-    expected = simulator.log_prob(trajectory)
-    by_xla = compiled(simulator.log_prob, jit_compile=True)(trajectory)
-    for part, other in zip(by_xla, expected, strict=True):
-        np.testing.assert_allclose(part, other, rtol=1e-4, atol=1e-4)
-    assert np.ptp(expected.response) > 1
-    assert np.ptp(expected.documents) > 0.1
-
-
 def test_a_turn_earns_the_utility_of_what_is_accepted_less_its_cost(trajectory):
     transitions = trajectory.transitions
     response, active = transitions.response, transitions.active.numpy()
