@@ -20,6 +20,7 @@ from recsim_tf.fitting import (
     fit,
     simulated_log,
 )
+from tests.worlds.clicks import Numbers
 
 NUM_SESSIONS, NUM_STEPS, NOISE = 40, 3, 0.5
 
@@ -42,16 +43,8 @@ class Measured(recsim_tf.UserModel):
         return state[:, tf.newaxis][:, :0]
 
 
-class Blanks(recsim_tf.DocumentModel):
-    def candidates(self, num_corpora, num_candidates, corpus, user):
-        return tfd.Independent(tfd.Normal(tf.zeros([num_corpora, num_candidates]), 1.0), 1)
-
-    def observe(self, documents):
-        return documents
-
-
 def simulator(mean=1.0):
-    return recsim_tf.Simulator(Measured(mean), Blanks(), 1, 1)
+    return recsim_tf.Simulator(Measured(mean), Numbers(), 1, 1)
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,13 @@
 """Mean-field posteriors, on models whose posteriors are known."""
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.models import UserModel
-from recsim_tf.core.parameters import parameter
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Clicks
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import (
     Curvature,
@@ -26,47 +20,14 @@ from recsim_tf.fitting import (
 )
 from recsim_tf.fitting.parameters.mean_field import MeanField
 from recsim_tf.fitting.parameters.parameter import BIJECTORS
+from tests.worlds.latents import latents
 
 NUM_SESSIONS, NUM_STEPS = 40, 3
 SPREAD, NOISE = 1.5, 0.8
 
 
-class Raters(UserModel):
-    """Users of a level ~ Normal(mean, SPREAD), who rate Normal(level, NOISE) at each step."""
-
-    mean: Any = parameter(0.0)
-    dtype: tf.DType = dataclasses.field(default=tf.float64, kw_only=True)
-
-    def initial_draws(self, num_users):
-        return tfd.Normal(
-            tf.broadcast_to(tf.cast(self.mean, self.dtype), [num_users]),
-            tf.constant(SPREAD, self.dtype),
-        )
-
-    def response(self, state, slate):
-        return tfd.Normal(state, tf.constant(NOISE, self.dtype))
-
-    def outcome(self, state, slate, draw):
-        return Clicks(clicked=tf.cast(slate.mask, self.dtype))
-
-    def update(self, state, slate, response, innovation):
-        return state
-
-    def departure(self, state):
-        return tf.zeros([state.shape[0]], tf.bool)
-
-    def observe(self, state):
-        return state[:, tf.newaxis]
-
-
 def raters(mean=0.0) -> Simulator:
-    return Simulator(
-        Raters(mean),
-        Catalogue(5, 2, dtype=tf.float64),
-        1,
-        2,
-        lambda response: response.clicked[:, 0],
-    )
+    return latents(users={"mean": mean, "spread": SPREAD, "noise": NOISE})
 
 
 @pytest.fixture(scope="module")

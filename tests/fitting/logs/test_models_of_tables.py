@@ -2,51 +2,25 @@
 read, scored and fitted.
 """
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf import Clicks, Simulator, UserModel, fitting, parameter, policies
-from recsim_tf.choice import MultinomialLogit, MultipleClickCascade, with_engagement
+from recsim_tf import Clicks, Simulator, UserModel, fitting, policies
+from recsim_tf.choice import MultinomialLogit, with_engagement
 from recsim_tf.fitting.checks import calibrate
 from recsim_tf.fitting.logs import from_table
 from tests.fitting.sessions import Ids
+from tests.worlds.purchases import purchases
 
-APPEAL = np.float32([0.8, -0.5, 0.2, -1.0, 0.5])
-PRICE = np.float32([2.0, 0.5, 1.0, 0.3, 1.5])
 TRUTH = {
     "users.price_effect": 0.7,
     "users.cascade.continue_after_no_click": 0.8,
     "users.cascade.continue_after_click": 0.55,
 }
 COLUMNS = ("session", "step", "position", "document", "clicked", "purchased")
-
-
-class Visitors(UserModel):
-    """Visitors who click by appeal, and purchase what is cheap."""
-
-    price_effect: Any = parameter(0.7)
-    cascade: MultipleClickCascade = dataclasses.field(
-        default_factory=lambda: MultipleClickCascade(0.8, 0.55, 0.1)
-    )
-
-    def initial_draws(self, num_users):
-        return tfd.Independent(tfd.Uniform(tf.zeros([num_users, 0]), 1.0), 1)
-
-    def response(self, state, slate):
-        appeal, price = (tf.gather(table, slate.documents) for table in (APPEAL, PRICE))
-        return self.cascade(appeal, slate.mask, 1 - self.per_user("price_effect", 2) * price)
-
-    def outcome(self, state, slate, draw):
-        return draw
-
-    def observe(self, state):
-        return state
 
 
 def as_table(log: fitting.SessionLog) -> pd.DataFrame:
@@ -58,9 +32,7 @@ def as_table(log: fitting.SessionLog) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def simulator() -> Simulator:
-    return Simulator(
-        Visitors(), Ids(len(APPEAL)), slate_size=4, num_candidates=6, allow_duplicates=True
-    )
+    return purchases()
 
 
 @pytest.fixture(scope="module")
