@@ -60,6 +60,7 @@ test: lint
 
 smoke: $(VENV)/.test
 	$(PYTEST) tests/benchmarks
+	$(PYTEST) tests/properties --hypothesis-profile=smoke
 	$(PYTEST) --ignore=tests/benchmarks -m slow
 
 docs: $(VENV)/.test

@@ -6,7 +6,7 @@
 All figures of a run are from that run: CPU seconds over all threads of processes of their own,
 pinned to one core where nothing else is said, after a first call, which compiles; those that are
 compared take turns, and ratios are of medians. A peer without an interpreter is skipped.
-docs/performance.md tells how to make interpreters, and what the figures mean.
+docs/reports/speed.md tells how to make interpreters, and what the figures mean.
 """
 
 import functools

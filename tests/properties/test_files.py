@@ -168,13 +168,7 @@ def model(folder, simulator):
     result = fitting.fit(
         simulator, {NO_CLICK_MASS: fitting.Parameter()}, log, search, progress=False
     )
-    sizes = ("slate_size = 2", "num_candidates = 4", "max_steps = 4")
-    fitting.save_model(
-        folder / "model",
-        result,
-        build="interest_exploration",
-        config="\n".join(f"interest_exploration.{size}" for size in sizes),
-    )
+    fitting.save_model(folder / "model", result)
     return folder / "model"
 
 
