@@ -73,7 +73,7 @@ class GaussianBelief(Belief):
         validation.check_at_least(0, seed=seed)
         super().__init__(users, num_particles)
         points = Points(num_particles, seed)
-        self._innovate = points.innovate()
+        self._innovate = points.innovate
         with tf.init_scope():
             prior = self._prior()
             if not (prior.normals or prior.categories):

@@ -4,7 +4,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf import choice
 from recsim_tf.belief import TypesBelief
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
@@ -109,32 +108,6 @@ def test_that_a_user_stayed_tells_of_a_hazard():
     )
 
 
-class Silent(Choosers):
-    """Users who may also say nothing: where the slate is empty they do."""
-
-    def response(self, state, slate):
-        shown = tf.reduce_any(slate.mask, axis=1)
-        logits = tf.where(shown[:, tf.newaxis], [[-float("inf"), 0.0]], [[0.0, -float("inf")]])
-        return choice.Alternatives(logits, [tf.zeros([1]), super().response(state, slate)])
-
-    def likelihood(self, state, slate, seen):
-        clicked = tf.concat([seen.clicked, 1 - tf.reduce_sum(seen.clicked, 1, keepdims=True)], 1)
-        # A click is seen as a symbol; "nothing" and "none" look the same.
-        evidence = tf.math.log(tf.concat([clicked[:, -1:], clicked], axis=1))
-        return self.response(state, slate).log_likelihood(evidence)
-
-
-def test_a_turn_that_says_nothing_changes_nothing():
-    users = Silent(prior=normal_tastes(3))
-    belief = TypesBelief(users, TYPES, PROBS)
-    slate, seen = next(turns(Choosers(prior=normal_tastes(3))))
-    before = belief.update(belief.initial_state(NUM_USERS), slate, seen)
-    assert np.ptp(before.log_likelihoods, axis=1).min() > 0
-    blank = slate._replace(mask=tf.zeros_like(slate.mask))
-    after = belief.update(before, blank, Clicks(tf.zeros([NUM_USERS, 3])))
-    np.testing.assert_array_equal(after.log_likelihoods, before.log_likelihoods)
-
-
 def test_what_no_type_explains_is_passed_over_and_impossible_types_have_weight_zero():
     # Whoever is certain to choose never chooses nothing.
     belief = TypesBelief(Choosers(prior=normal_tastes(3), no_click_mass=-float("inf")), TYPES)
@@ -154,26 +127,6 @@ def test_what_no_type_explains_is_passed_over_and_impossible_types_have_weight_z
     np.testing.assert_array_equal(weights[0] > 0, TYPES[:, 0] > 0)
     np.testing.assert_array_equal(weights[1] > 0, TYPES[:, 0] < 0)
     assert np.isfinite(tape.gradient(loss, features)).all()
-
-
-def test_graph_and_xla_believe_as_eager_does():
-    simulator = recsim_tf.make("DriftingTaste-v0", slate_size=2, num_candidates=5)
-    types = simulator.users.initial_draws(NUM_TYPES).sample(seed=(0, 1))
-    belief = TypesBelief(simulator.users, types)
-    trajectory = simulator.rollout(uniform_random(2), NUM_USERS, 1, seed=0)
-    state, transition = nests.at_step((simulator.replay(trajectory), trajectory.transitions), 0)
-    shown = simulator.shown(state, transition)
-
-    def believed(shown, seen):
-        belief_state = belief.update(belief.initial_state(NUM_USERS), shown, seen)
-        return belief_state, belief.particles(belief_state)
-
-    expected = tf.nest.flatten(believed(shown, transition.response))
-    for jit_compile in (False, True):
-        found = compiled(believed, jit_compile=jit_compile)(shown, transition.response)
-        for one, other in zip(tf.nest.flatten(found), expected, strict=True):
-            assert one.shape.is_fully_defined()
-            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from recsim_tf.policies import (
     ClusterBandit,
     concatenate_slates,
     greedy_cluster_policy,
-    random_policy,
 )
-from tests.policies.test_clusters import NUM_USERS, count, three_topics
+from tests.policies.test_clusters import NUM_USERS, three_topics
 from tests.policies.tf_agents_frames import frames
 from tests.rollout_policies import first_positions
 
@@ -106,25 +105,3 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
         np.testing.assert_array_equal(
             tf.reduce_sum(state.counts.impressions, axis=1), np.full(NUM_USERS, 3 * frame)
         )
-
-
-def test_documents_count_for_the_arm_of_their_cluster():
-    pure = three_topics()
-    bandit = ClickBandit(pure, [random_policy(pure)] * 3)
-    state, policy_state = pure.reset(NUM_USERS, 0), bandit.initial_state(NUM_USERS)
-    responses = []
-    for step in range(6):
-        slate, policy_state = bandit(pure.observe(state), policy_state, random.as_seed(step))
-        state, transition = pure.step(state, slate, seed=50 + step)
-        responses.append(transition.response)
-    impressions, clicks = count(responses[:-1])
-    np.testing.assert_array_equal(policy_state.counts.impressions, impressions)
-    np.testing.assert_array_equal(policy_state.counts.clicks, clicks)
-
-
-def test_it_compiles_with_xla():
-    pure = three_topics()
-    bandit = ClickBandit(pure, greedy_arms(pure))
-    run = compiled(lambda seed: pure.rollout(bandit, 8, 4, seed), jit_compile=True)
-    slates = run(random.as_seed(0)).transitions.slate.numpy()
-    assert all(len(set(slate)) == 3 for slate in slates.reshape(-1, 3))

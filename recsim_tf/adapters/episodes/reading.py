@@ -8,18 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes.framing import records
 from recsim_tf.adapters.episodes.records import check, parse
 from recsim_tf.adapters.episodes.session import Session, session_spec
-from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
+from recsim_tf.adapters.episodes.values import allowed_values, fault
 from recsim_tf.core import random, turns
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import InitialDraws, Trajectory, Transition
 
-# Sessions whose values are looked at together.
-_CHECKED_AT_ONCE = 256
+_DAMAGED = "the file is damaged or cut short here, or is no TFRecord file"
 
 
 class ReadError(ValueError):
@@ -117,17 +115,9 @@ class Episodes:
         while piece := list(itertools.islice(sessions, num_sessions)):
             yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
 
-    def first_fault(self) -> Fault | None:
-        """The first session with a value that no session of the simulator has."""
-        allowed = allowed_values(self._simulator, self._spec)
-        stored = iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
-        first = 0
-        while piece := list(itertools.islice(stored, _CHECKED_AT_ONCE)):
-            fault = first_impossible(piece, allowed)
-            if fault is not None:
-                return fault._replace(session=first + fault.session)
-            first += len(piece)
-        return None
+    def stored(self) -> Iterator[Session]:
+        """The sessions as arrays, as they are stored: integers and booleans as int64."""
+        return iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
 
     def _sessions(self) -> Iterator[Session]:
         return iter(self._unobserved.as_numpy_iterator())
@@ -227,25 +217,34 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     path = os.fspath(path)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"there is no episode log {path}")
-    num_whole = sum(not damage for _, damage in records(path))
+    num_whole, damage = _count(path)
     spec = session_spec(simulator, max(num_whole, 1))
-    is_last, problem, record = False, "", num_whole
-    for number, (serialized, damage) in enumerate(records(path)):
-        problem = damage
-        if not problem:
-            problem, is_last = check(serialized, spec)
+    whole = Episodes(path, simulator, spec, num_whole)
+    allowed, stored = allowed_values(simulator, spec), whole.stored()
+    records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()
+    is_last = False
+    for number, serialized in enumerate(records):
+        problem, is_last = check(serialized, spec)
+        problem = problem or fault(next(stored), allowed)
         if problem:
-            record = number
-            break
-    whole = Episodes(path, simulator, spec, record)
-    fault = whole.first_fault()
-    if fault is not None:
-        record, problem = fault.session, fault.reason
-    elif not problem and not is_last:
-        problem = "the file ends here, before its last session"
-    if problem:
-        raise ReadError(path, record, problem, Episodes(path, simulator, spec, record))
+            raise ReadError(path, number, problem, Episodes(path, simulator, spec, number))
+    if damage or not is_last:
+        problem = damage or "the file ends here, before its last session"
+        raise ReadError(path, num_whole, problem, whole)
     return whole
+
+
+def _count(path: str) -> tuple[int, str]:
+    """The number of whole records, and what is wrong after them, or ""."""
+    count = 0
+    try:
+        for _ in tf.data.TFRecordDataset(path):
+            count += 1
+    except tf.errors.DataLossError:
+        return count, _DAMAGED
+    except tf.errors.OpError as error:
+        raise OSError(f"cannot read {path}: {error.message}") from error
+    return count, ""
 
 
 def _padded(rows: tuple[np.ndarray, ...], lengths: np.ndarray) -> np.ndarray:

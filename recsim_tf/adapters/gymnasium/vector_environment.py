@@ -8,9 +8,8 @@ import tree
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from recsim_tf.adapters.gymnasium.actions import action_space, as_arrays
-from recsim_tf.adapters.gymnasium.session import Session
-from recsim_tf.adapters.gymnasium.steps import Steps
+from recsim_tf.adapters.gymnasium.sessions import Session, Steps
+from recsim_tf.adapters.gymnasium.spaces import action_space, as_arrays
 from recsim_tf.core import validation
 from recsim_tf.core.simulator import Simulator
 

@@ -21,10 +21,16 @@ class Entry(abc.ABC):
 
     act: ClassVar[Act]
     num_turns: int = 1  # Q
+    slate_size: int | None = None  # K of its slates; None for any that the environment has
+    label: str = ""  # of its only turn
 
     def check(self, slate_size: int, users: ConversationUsers) -> None:
-        """Raises `ValueError` where the sizes of an environment do not suit; by default all do."""
-        return None
+        """Raises `ValueError` where the sizes of an environment do not suit."""
+        if self.slate_size is not None and self.slate_size > slate_size:
+            raise ValueError(
+                f"slate_size of an entry must be at most {slate_size}, that of the environment, got"
+                f" {self.slate_size}"
+            )
 
     @abc.abstractmethod
     def propose(
@@ -40,13 +46,9 @@ class Entry(abc.ABC):
           seed: int32 [2], for turns that are drawn.
         """
 
-    @abc.abstractmethod
     def labels(self, users: ConversationUsers) -> list[str]:
-        """What each of the Q turns is, for people.
-
-        Args:
-          users: the user model.
-        """
+        """What each of the Q turns is, for people."""
+        return [self.label]
 
     def turns(
         self,
@@ -104,20 +106,15 @@ class ShowSet(_Offer):
     """
 
     act = Act.RECOMMEND
+    label = "recommend the best set"
 
     def __init__(self, slate_size: int | None = None):
         if slate_size is not None:
             validation.check_count(slate_size=slate_size)
-        self._slate_size = slate_size
-
-    def labels(self, users):
-        return ["recommend the best set"]
-
-    def check(self, slate_size, users):
-        _check_fits(self._slate_size, slate_size)
+        self.slate_size = slate_size
 
     def propose(self, view, users, slate_size, seed):
-        return _one(view.best_set(self._slate_size or slate_size), view)
+        return _one(view.best_set(self.slate_size or slate_size), view)
 
 
 @gin.configurable
@@ -133,16 +130,11 @@ class CompareSet(Entry):
 
     def __init__(self, slate_size: int = 2):
         validation.check_at_least(2, slate_size=slate_size)
-        self._slate_size = slate_size
-
-    def labels(self, users):
-        return [f"compare the best {self._slate_size}"]
-
-    def check(self, slate_size, users):
-        _check_fits(self._slate_size, slate_size)
+        self.slate_size = slate_size
+        self.label = f"compare the best {slate_size}"
 
     def propose(self, view, users, slate_size, seed):
-        return _one(view.best_set(self._slate_size), view)
+        return _one(view.best_set(self.slate_size), view)
 
 
 @gin.configurable
@@ -154,6 +146,7 @@ class ComparePairs(Entry):
     """
 
     act = Act.COMPARE
+    slate_size = 2
 
     def __init__(self, num_pairs: int = 15):
         validation.check_count(num_pairs=num_pairs)
@@ -161,9 +154,6 @@ class ComparePairs(Entry):
 
     def labels(self, users):
         return [f"compare pair {index}" for index in range(self.num_turns)]
-
-    def check(self, slate_size, users):
-        _check_fits(2, slate_size)
 
     def propose(self, view, users, slate_size, seed):
         shape = [view.num_users, self.num_turns]
@@ -179,9 +169,7 @@ class Endorse(_Offer):
     """Endorses the best item, first in the best set."""
 
     act = Act.ENDORSE
-
-    def labels(self, users):
-        return ["endorse the best item"]
+    label = "endorse the best item"
 
     def propose(self, view, users, slate_size, seed):
         return _one(view.best_set(slate_size), view)
@@ -211,6 +199,7 @@ class AskAttributes(Entry):
         return [f"ask about {users.attribute_name(a)}{alone}" for a in range(self.num_turns)]
 
     def check(self, slate_size, users):
+        super().check(slate_size, users)
         if self.num_turns != users.num_attributes:
             raise ValueError(
                 f"num_attributes must be {users.num_attributes}, that of the users, got"
@@ -233,9 +222,7 @@ class AskItem(Entry):
     """Asks whether the user likes the best item."""
 
     act = Act.ASK
-
-    def labels(self, users):
-        return ["ask about the best item"]
+    label = "ask about the best item"
 
     def propose(self, view, users, slate_size, seed):
         return _one(view.best(1), view)
@@ -250,13 +237,11 @@ class ShowChips(_Offer):
     """
 
     act = Act.CHIPS
+    label = "show chips"
 
     def __init__(self, num_chips: int = 3):
         validation.check_count(num_chips=num_chips)
         self._num_chips = num_chips
-
-    def labels(self, users):
-        return ["show chips"]
 
     def propose(self, view, users, slate_size, seed):
         ideal, _ = _ideals_and_degrees(users, view)
@@ -293,11 +278,3 @@ def _no_attributes(view, num_turns):
 def _padded(values, length):
     missing = length - values.shape[-1]
     return tf.pad(values[..., :length], [[0, 0], [0, 0], [0, max(missing, 0)]], constant_values=-1)
-
-
-def _check_fits(own, slate_size):
-    if own is not None and own > slate_size:
-        raise ValueError(
-            f"slate_size of an entry must be at most {slate_size}, that of the environment, got"
-            f" {own}"
-        )

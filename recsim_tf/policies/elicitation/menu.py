@@ -6,6 +6,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, validation
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Turn
@@ -48,12 +49,7 @@ class Menu:
         return [label for entry in self.entries for label in entry.labels(self.users)]
 
     def turns(self, view: Outlook, seed: tf.Tensor) -> Turn:
-        """The turns [B, M, ...].
-
-        Args:
-          view: of the B users.
-          seed: int32 [2], for entries that draw.
-        """
+        """The turns [B, M, ...]; the seed is for entries that draw."""
         seeds = random.split_seed(seed, len(self.entries))
         parts = [
             entry.turns(view, self.users, self._slate_size, self._num_chips, entry_seed)
@@ -75,6 +71,12 @@ class Menu:
         return tf.concat(
             [entry.reward(view, part) for entry, part in self._by_entry(turns)], axis=1
         )
+
+    def explain(self, view: Outlook, seed: tf.Tensor, measure: str) -> Explanation:
+        """The turns, and what their replies tell by a measure."""
+        values = self.information(view, self.turns(view, seed), measure)
+        name = "EVOI" if measure == "evoi" else measure.replace("_", " ")
+        return Explanation(alternatives={name: values}, labels=self.labels)
 
     def _by_entry(self, turns: Turn) -> Iterator[tuple[Entry, Turn]]:
         end = 0
