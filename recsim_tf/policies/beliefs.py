@@ -39,22 +39,16 @@ class AffinityScores:
     def __init__(self, choice_model: choice.ChoiceModel | None = None):
         self._choice_model = _multinomial(choice_model or choice.MultinomialProportional())
 
-    @staticmethod
-    def suits(observation: Observation) -> bool:
-        """Whether users and documents are observed as vectors of one length."""
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, documents = raw_user(observation.user), observation.documents
-        return (
+        if not (
             tf.is_tensor(user)
             and tf.is_tensor(documents)
             and user.dtype.is_floating
             and user.dtype == documents.dtype
             and documents.shape.rank == 3
             and user.shape[1:] == documents.shape[2:]
-        )
-
-    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-        user, documents = raw_user(observation.user), observation.documents
-        if not self.suits(observation):
+        ):
             shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))
             raise ValueError(
                 "the affinity <user, document> needs vectors of one length, got user and documents"

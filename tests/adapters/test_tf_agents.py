@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.environments import tf_environment
-from tf_agents.policies import random_tf_policy, tf_policy
+from tf_agents.policies import tf_policy
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
@@ -275,21 +275,6 @@ def test_a_slate_policy_in_a_rollout_is_the_policy_inside():
     policy = rollout_policy(slate_policy(env))
     one = pure.rollout(policy, NUM_USERS, 5, seed=1)
     assert_equal(one, pure.rollout(random_policy(pure), NUM_USERS, 5, seed=1))
-
-
-def test_a_policy_of_tf_agents_runs_in_a_rollout():
-    pure = simulator(allow_duplicates=True, validate=True)
-    env = SlateEnvironment(pure, NUM_USERS)
-    policy = rollout_policy(
-        random_tf_policy.RandomTFPolicy(env.time_step_spec(), env.action_spec())
-    )
-    rollout = tf.function(
-        lambda seed: pure.rollout(policy, NUM_USERS, 30, seed, auto_reset=True), autograph=False
-    )
-    slates = rollout(tf.constant([0, 1])).transitions.slate.numpy()
-    assert slates.shape == (30, NUM_USERS, SLATE_SIZE)
-    assert set(slates.ravel()) == set(range(NUM_CANDIDATES))
-    assert (slates[..., 0] == slates[..., 1]).any()
 
 
 def test_a_stateful_policy_of_tf_agents_keeps_and_resets_its_state_in_a_rollout():

@@ -30,14 +30,6 @@ def turns(users, num_steps=NUM_STEPS):
         yield slate, choices(users, state, slate, step)
 
 
-def test_zeros_are_the_prior():
-    belief = TypesBelief(Choosers(prior=normal_tastes(3)), TYPES, PROBS)
-    state, weights = belief.particles(belief.initial_state(NUM_USERS))
-    assert all(not np.any(leaf) for leaf in tf.nest.flatten(belief.initial_state(NUM_USERS)))
-    np.testing.assert_allclose(weights, np.tile(PROBS, [NUM_USERS, 1]), rtol=1e-6)
-    np.testing.assert_array_equal(state, np.tile(TYPES, [NUM_USERS, 1, 1]))
-
-
 def test_weights_are_those_of_bayes_by_hand():
     users = Choosers(prior=normal_tastes(3))
     belief = TypesBelief(users, TYPES, PROBS)

@@ -61,17 +61,6 @@ def test_the_myopic_policy_shows_the_likeliest_clicks_best_first():
     np.testing.assert_allclose(shown, -np.sort(-affinity)[:, :3], rtol=1e-6)
 
 
-def test_the_myopic_policy_believes_the_choice_scores_that_it_is_given():
-    pure = interest_evolution(slate_size=2, num_candidates=4)
-    observation = pure.observe(pure.reset(2, 0))
-
-    def scores(observation):
-        return tf.constant([[1.0, 4.0, 2.0, 3.0], [4.0, 1.0, 3.0, 2.0]]), tf.ones([2])
-
-    slate, _ = myopic_policy(pure, scores)(observation, (), random.as_seed(0))
-    assert slate.numpy().tolist() == [[1, 3], [0, 2]]
-
-
 def test_the_oracle_shows_the_best_slate_of_its_values():
     choice_model = choice.MultinomialProportional(no_click_mass=2.0)
     users = InterestEvolutionUsers(

@@ -7,9 +7,9 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.policies import (
     ClickBandit,
     ClusterBandit,
-    concatenate_slates,
     greedy_cluster_policy,
 )
+from recsim_tf.policies.click_bandit import concatenate_slates
 from tests.policies.test_clusters import NUM_USERS, three_topics
 from tests.policies.tf_agents_frames import frames
 from tests.rollout_policies import first_positions

@@ -101,16 +101,6 @@ def test_the_exact_slate_of_many_candidates_is_the_best_of_all_slates(kind, num_
     )
 
 
-def test_the_best_of_many_candidates_worked_by_hand():
-    # Alone, 100 is worth 4 / 5 and 255 is worth 2.6 / 3, though v a is 4 and 2.6; the others are
-    # worth 0.5 / 2.
-    weights, advantages = np.ones([1, 256], np.float32), np.full([1, 256], 0.5, np.float32)
-    weights[0, [100, 255]], advantages[0, [100, 255]] = [4, 2], [1, 1.3]
-    inputs = (weights, np.ones([1], np.float32), advantages)
-    assert top_k_slate(*map(tf.constant, inputs), 1).numpy().tolist() == [[100]]
-    assert exact_slate(*map(tf.constant, inputs), 1).numpy().tolist() == [[255]]
-
-
 @pytest.mark.parametrize("advantage", [-1.0, 0.0, 1.0])
 @pytest.mark.parametrize("num_candidates", [GROUPED[3], GROUPED[3] + 1])
 def test_of_many_equal_candidates_the_first_are_shown(num_candidates, advantage):
@@ -118,14 +108,6 @@ def test_of_many_equal_candidates_the_first_are_shown(num_candidates, advantage)
     assert (
         exact_slate(weights, tf.ones([2]), advantage * weights, 3).numpy().tolist()
         == [[0, 1, 2]] * 2
-    )
-
-
-def test_all_candidates_are_shown_if_the_slate_is_as_large():
-    values = instances(GROUPED[1] + 1, "plain")
-    slate = values.best_slate(exact_slate, GROUPED[1] + 1)
-    np.testing.assert_array_equal(
-        np.sort(slate, axis=-1), np.tile(np.arange(GROUPED[1] + 1), [NUM_INSTANCES, 1])
     )
 
 

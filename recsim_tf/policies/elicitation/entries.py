@@ -6,14 +6,10 @@ from typing import ClassVar
 import gin
 import tensorflow as tf
 
-from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.core import random, validation
-from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import Act, ConversationUsers, Query
+from recsim_tf.environments.conversation import Act, ConversationUsers
 from recsim_tf.environments.conversation.attributes import degrees, in_sense
-from recsim_tf.policies.elicitation.outlook import Outlook, reply_log_probs
-
-MEASURES = ("evoi", "information_gain", "entropy")
+from recsim_tf.policies.elicitation.outlook import Outlook
 
 
 class Entry(abc.ABC):
@@ -50,55 +46,9 @@ class Entry(abc.ABC):
         """What each of the Q turns is, for people."""
         return [self.label]
 
-    def turns(
-        self,
-        view: Outlook,
-        users: ConversationUsers,
-        slate_size: int,
-        num_chips: int,
-        seed: tf.Tensor,
-    ) -> Turn:
-        """The turns [B, Q, ...], in the format of the environment."""
-        slate, attributes = self.propose(view, users, slate_size, seed)
-        act = tf.fill([view.num_users, self.num_turns], int(self.act))
-        return Turn(
-            _padded(slate, slate_size), Query(act=act, attributes=_padded(attributes, num_chips))
-        )
-
-    def information(
-        self, view: Outlook, users: ConversationUsers, turns: Turn, measure: str
-    ) -> tf.Tensor:
-        """[B, Q]: what the replies to the turns tell, by one of `MEASURES`; in the unit of the
-        utilities for "evoi", else in nats.
-        """
-        log_probs = reply_log_probs(users, view, turns, users.admitted(self.act))
-        if measure == "evoi":
-            return evoi(view.weights, view.utilities, log_probs)
-        of = information_gain if measure == "information_gain" else predictive_entropy
-        return of(view.weights, log_probs)
-
-    def reward(self, view: Outlook, turns: Turn) -> tf.Tensor:
-        """[B, Q]: expected utility of what a user finds on the slate, 0 if nothing is worth taking;
-        0 for a question.
-        """
-        return tf.zeros([view.num_users, self.num_turns], view.utilities.dtype)
-
-
-class _Offer(Entry):
-    """Shows a slate from which the user may take an item."""
-
-    def reward(self, view, turns):
-        positions = tf.maximum(turns.slate, 0)
-        # [B, P, N] at [B, Q * K]
-        flat = tf.reshape(positions, [view.num_users, -1])
-        found = tf.gather(view.utilities, flat, axis=2, batch_dims=1)
-        found = tf.reshape(found, [view.num_users, view.weights.shape[1], *positions.shape[1:]])
-        shown = (turns.slate >= 0)[:, tf.newaxis]
-        return expected_max(view.weights, tf.where(shown, tf.nn.relu(found), 0))
-
 
 @gin.configurable
-class ShowSet(_Offer):
+class ShowSet(Entry):
     """Recommends the optimal recommendation set of the belief.
 
     Args:
@@ -165,7 +115,7 @@ class ComparePairs(Entry):
 
 
 @gin.configurable
-class Endorse(_Offer):
+class Endorse(Entry):
     """Endorses the best item, first in the best set."""
 
     act = Act.ENDORSE
@@ -229,7 +179,7 @@ class AskItem(Entry):
 
 
 @gin.configurable
-class ShowChips(_Offer):
+class ShowChips(Entry):
     """Shows the best set, and as chips the attributes of which the belief's ideal item has most.
 
     Args:
@@ -273,8 +223,3 @@ def _one(slate, view):
 
 def _no_attributes(view, num_turns):
     return tf.fill([view.num_users, num_turns, 1], -1)
-
-
-def _padded(values, length):
-    missing = length - values.shape[-1]
-    return tf.pad(values[..., :length], [[0, 0], [0, 0], [0, max(missing, 0)]], constant_values=-1)
