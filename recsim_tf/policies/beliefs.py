@@ -5,6 +5,7 @@ A slate's click probabilities are taken to be proportional to these weights, P(i
 choice.
 """
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -23,8 +24,28 @@ from recsim_tf.policies.observations import raw_user
 ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
 
 
+class _MultinomialScores(abc.ABC):
+    """The choice weights of a multinomial choice model, from scores of the candidates."""
+
+    def __init__(self, choice_model: choice.ChoiceModel):
+        if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
+            raise ValueError(
+                "choice_model must be multinomial, as MultinomialProportional() or"
+                f" MultinomialLogit(), got {choice_model!r}"
+            )
+        self._choice_model = choice_model
+
+    @abc.abstractmethod
+    def scores(self, observation: Observation) -> tf.Tensor:
+        """The scores [B, N] of the candidates."""
+
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        weights = self._choice_model.weights(self.scores(observation))
+        return weights[:, :-1], weights[:, -1]
+
+
 @gin.configurable
-class AffinityScores:
+class AffinityScores(_MultinomialScores):
     """A multinomial choice model of the affinity <user, document>, both observed as vectors of the
     same length.
 
@@ -37,9 +58,9 @@ class AffinityScores:
     """
 
     def __init__(self, choice_model: choice.ChoiceModel | None = None):
-        self._choice_model = _multinomial(choice_model or choice.MultinomialProportional())
+        super().__init__(choice_model or choice.MultinomialProportional())
 
-    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+    def scores(self, observation):
         user, documents = raw_user(observation.user), observation.documents
         if not (
             tf.is_tensor(user)
@@ -54,13 +75,11 @@ class AffinityScores:
                 "the affinity <user, document> needs vectors of one length, got user and documents"
                 f" of shapes {shapes}"
             )
-        affinity = tf.linalg.matvec(documents, user)
-        weights = self._choice_model.weights(affinity)
-        return weights[:, :-1], weights[:, -1]
+        return tf.linalg.matvec(documents, user)
 
 
 @gin.configurable
-class CatalogueScores:
+class CatalogueScores(_MultinomialScores):
     """A multinomial choice model of the affinity <user, factors> + bias to documents of a shared
     catalogue, observed as ids [B, N].
 
@@ -89,7 +108,7 @@ class CatalogueScores:
         belief: Callable[[Observation], tf.Tensor] | None = None,
         choice_model: choice.ChoiceModel | None = None,
     ):
-        self._choice_model = _multinomial(choice_model or choice.MultinomialLogit())
+        super().__init__(choice_model or choice.MultinomialLogit())
         for name, table in (("factors", factors), ("bias", bias)):
             Range().check(name, table)
         self._factors, self._bias = _kept(factors), _kept(bias)
@@ -102,7 +121,7 @@ class CatalogueScores:
             )
         self._belief = belief or (lambda observation: raw_user(observation.user))
 
-    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+    def scores(self, observation):
         user, leaves = self._belief(observation), tf.nest.flatten(observation.documents)
         if len(leaves) != 1 or leaves[0].shape.rank != 2 or not leaves[0].dtype.is_integer:
             shapes = ", ".join(f"{leaf.dtype.name} {leaf.shape}" for leaf in leaves)
@@ -115,11 +134,7 @@ class CatalogueScores:
                 f" {shapes}: see `belief`"
             )
         users = tf.pad(tf.cast(user, tf.float32), [[0, 0], [0, 1]], constant_values=1.0)
-        scores = product_with_documents(
-            users, self._rows, leaves[0], num_documents, num_factors + 1
-        )
-        weights = self._choice_model.weights(scores)
-        return weights[:, :-1], weights[:, -1]
+        return product_with_documents(users, self._rows, leaves[0], num_documents, num_factors + 1)
 
     def _rows(self, ids=None):
         """float32 [..., F + 1]: factors and bias of documents [...], or of all."""
@@ -192,7 +207,7 @@ class ScoringUsers(Protocol):
         """Scores [B, N] of documents, a nest of [B, N, ...], for users, a nest of [B, ...]."""
 
 
-class BeliefScores:
+class BeliefScores(_MultinomialScores):
     """A multinomial choice model of how much users in a believed state like the documents.
 
     Args:
@@ -215,24 +230,12 @@ class BeliefScores:
             raise ValueError(
                 f"users must have a method scores(state, documents), got {type(users).__name__}"
             )
-        self._scores = users.scores
+        self._users = users
         self._belief = belief
-        self._choice_model = _multinomial(choice_model)
+        super().__init__(choice_model)
 
-    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-        scores = self._scores(self._belief(observation), observation.documents)
-        weights = self._choice_model.weights(scores)
-        return weights[:, :-1], weights[:, -1]
-
-
-def _multinomial(choice_model: choice.ChoiceModel) -> choice.ChoiceModel:
-    """The choice model, which must give a document the same weight on every slate."""
-    if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
-        raise ValueError(
-            "choice_model must be multinomial, as MultinomialProportional() or MultinomialLogit(),"
-            f" got {choice_model!r}"
-        )
-    return choice_model
+    def scores(self, observation):
+        return self._users.scores(self._belief(observation), observation.documents)
 
 
 def _kept(table):

@@ -8,41 +8,11 @@ from recsim_tf.belief import TypesBelief
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Clicks
-from tests.belief.users import Choosers, Walkers, choices, normal_tastes, slates
+from tests.belief.users import Choosers, Walkers, normal_tastes, slates
 from tests.rollout_policies import uniform_random
 
 NUM_USERS, NUM_TYPES, NUM_STEPS = 6, 5, 4
 TYPES = np.random.default_rng(0).normal(size=[NUM_TYPES, 3]).astype("f")
-PROBS = (0.3, 0.1, 0.25, 0.2, 0.15)
-
-
-def softmax(logits):
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
-
-
-def turns(users, num_steps=NUM_STEPS):
-    """Slates of three documents, and choices of users of the first types."""
-    generator = np.random.default_rng(1)
-    state = tf.gather(TYPES, np.arange(NUM_USERS) % NUM_TYPES)
-    for step in range(num_steps):
-        slate = slates(2 * generator.normal(size=[NUM_USERS, 3, 3]).astype("f"))
-        yield slate, choices(users, state, slate, step)
-
-
-def test_weights_are_those_of_bayes_by_hand():
-    users = Choosers(prior=normal_tastes(3))
-    belief = TypesBelief(users, TYPES, PROBS)
-    belief_state = belief.initial_state(NUM_USERS)
-    logits = np.tile(np.log(PROBS), [NUM_USERS, 1])
-    for slate, seen in turns(users):
-        belief_state = belief.update(belief_state, slate, seen)
-        scores = np.einsum("bkf,pf->bpk", slate.documents.features, TYPES)
-        probs = softmax(np.concatenate([scores, np.zeros([NUM_USERS, NUM_TYPES, 1])], axis=2))
-        clicked = seen.clicked.numpy()
-        chosen = np.concatenate([clicked, 1 - clicked.sum(axis=1, keepdims=True)], axis=1)
-        logits += np.log(np.einsum("bpk,bk->bp", probs, chosen))
-    np.testing.assert_allclose(belief.particles(belief_state).weights, softmax(logits), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["DriftingTaste-v0", "InterestExploration-v1"])

@@ -117,5 +117,5 @@ def test_impossible_replies_and_types_have_finite_gradients():
 
 
 def test_a_set_has_at_most_as_many_documents_as_there_are():
-    with pytest.raises(ValueError, match=r"slate_size must be in \[1, 7\], got 8"):
+    with pytest.raises(ValueError, match=r"slate_size must be in \[1, num_candidates=7\], got 8"):
         belief.recommendation_set(*finite_beliefs(1), 8)

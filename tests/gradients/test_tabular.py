@@ -70,18 +70,6 @@ def assert_mean(samples, expected, num_standard_errors=4.0):
     assert (np.abs(samples.mean(axis=0) - expected) <= num_standard_errors * standard_error).all()
 
 
-def test_the_enumerated_return_is_that_of_sessions_and_its_gradient_that_of_finite_differences():
-    simulator, policy = tabular_sessions(), tabular_policy(tf.constant(LOGITS))
-    rewards = compiled(
-        lambda: simulator.rollout(policy, NUM_USERS, NUM_STEPS, seed=1).transitions.reward
-    )()
-    assert_mean(np.sum(rewards, axis=0), exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())
-    theoretical, numerical = tf.test.compute_gradient(
-        lambda logits: exact_return(logits, NUM_STEPS), [tf.constant(LOGITS)], delta=1e-5
-    )
-    np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-5, atol=1e-9)
-
-
 def test_the_score_function_gradient_is_that_of_the_exact_return_within_its_standard_error():
     returns, gradients = score_function_samples()
     assert_mean(returns, exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.policies import (
@@ -11,7 +12,6 @@ from recsim_tf.policies import (
 )
 from recsim_tf.policies.click_bandit import concatenate_slates
 from tests.policies.test_clusters import NUM_USERS, three_topics
-from tests.policies.tf_agents_frames import frames
 from tests.rollout_policies import first_positions
 
 
@@ -82,6 +82,20 @@ def test_thompson_sampling_scores_by_a_seed_of_its_own():
     assert 0.2 < (one == other).all(axis=1).mean() < 0.8
 
 
+def frames(simulator, policy, num_users, num_frames):
+    """The states of a policy after its actions in TF-Agents' environment."""
+    environment = SlateEnvironment(simulator, num_users, seed=1)
+    tf_policy = TFSlatePolicy(environment.time_step_spec(), environment.action_spec(), policy)
+    action = tf.function(tf_policy.action, autograph=False)
+    step = tf.function(environment.step, autograph=False)
+    state, time_step = tf_policy.get_initial_state(num_users), environment.current_time_step()
+    for _ in range(num_frames):
+        chosen = action(time_step, state)
+        state = chosen.state
+        yield state
+        time_step = step(chosen.action)
+
+
 class Pinned:
     """Shows the number of steps of the session so far, as a position."""
 
@@ -96,7 +110,7 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
     pure = three_topics(max_steps=4, validate=True)
     arms = [Pinned(), ClusterBandit(pure), first_positions(2)]
     bandit = ClickBandit(pure, arms)
-    for index, (_, state) in enumerate(frames(pure, bandit, NUM_USERS, 12)):
+    for index, state in enumerate(frames(pure, bandit, NUM_USERS, 12)):
         frame = index % 5
         assert state.arms[0].numpy().tolist() == [frame + 1] * NUM_USERS
         assert state.arms[2] == ()

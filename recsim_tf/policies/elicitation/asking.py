@@ -93,7 +93,7 @@ class AskWhileItPays(BelievingPolicy):
         values = self.menu.information(view, questions)
         asks = tf.reduce_max(values, axis=1) >= self.per_user("cost")
         question = at(questions, first_best(values))
-        offer = self.turn(Act.RECOMMEND, view.best_set(self.slate_size))
+        offer = self.turn(Act.RECOMMEND, view.best_set(self.simulator.slate_size))
         return nests.where(asks, question, offer)
 
     def alternatives(self, view, seed):
