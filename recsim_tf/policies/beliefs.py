@@ -5,7 +5,6 @@ A slate's click probabilities are taken to be proportional to these weights, P(i
 choice.
 """
 
-import abc
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -24,28 +23,8 @@ from recsim_tf.policies.observations import raw_user
 ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
 
 
-class _MultinomialScores(abc.ABC):
-    """The choice weights of a multinomial choice model, from scores of the candidates."""
-
-    def __init__(self, choice_model: choice.ChoiceModel):
-        if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
-            raise ValueError(
-                "choice_model must be multinomial, as MultinomialProportional() or"
-                f" MultinomialLogit(), got {choice_model!r}"
-            )
-        self._choice_model = choice_model
-
-    @abc.abstractmethod
-    def scores(self, observation: Observation) -> tf.Tensor:
-        """The scores [B, N] of the candidates."""
-
-    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-        weights = self._choice_model.weights(self.scores(observation))
-        return weights[:, :-1], weights[:, -1]
-
-
 @gin.configurable
-class AffinityScores(_MultinomialScores):
+class AffinityScores:
     """A multinomial choice model of the affinity <user, document>, both observed as vectors of the
     same length.
 
@@ -58,28 +37,36 @@ class AffinityScores(_MultinomialScores):
     """
 
     def __init__(self, choice_model: choice.ChoiceModel | None = None):
-        super().__init__(choice_model or choice.MultinomialProportional())
+        self._choice_model = _multinomial(choice_model or choice.MultinomialProportional())
 
-    def scores(self, observation):
+    @staticmethod
+    def suits(observation: Observation) -> bool:
+        """Whether users and documents are observed as vectors of one length."""
         user, documents = raw_user(observation.user), observation.documents
-        if not (
+        return (
             tf.is_tensor(user)
             and tf.is_tensor(documents)
             and user.dtype.is_floating
             and user.dtype == documents.dtype
             and documents.shape.rank == 3
             and user.shape[1:] == documents.shape[2:]
-        ):
+        )
+
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        user, documents = raw_user(observation.user), observation.documents
+        if not self.suits(observation):
             shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))
             raise ValueError(
                 "the affinity <user, document> needs vectors of one length, got user and documents"
                 f" of shapes {shapes}"
             )
-        return tf.linalg.matvec(documents, user)
+        affinity = tf.linalg.matvec(documents, user)
+        weights = self._choice_model.weights(affinity)
+        return weights[:, :-1], weights[:, -1]
 
 
 @gin.configurable
-class CatalogueScores(_MultinomialScores):
+class CatalogueScores:
     """A multinomial choice model of the affinity <user, factors> + bias to documents of a shared
     catalogue, observed as ids [B, N].
 
@@ -108,7 +95,7 @@ class CatalogueScores(_MultinomialScores):
         belief: Callable[[Observation], tf.Tensor] | None = None,
         choice_model: choice.ChoiceModel | None = None,
     ):
-        super().__init__(choice_model or choice.MultinomialLogit())
+        self._choice_model = _multinomial(choice_model or choice.MultinomialLogit())
         for name, table in (("factors", factors), ("bias", bias)):
             Range().check(name, table)
         self._factors, self._bias = _kept(factors), _kept(bias)
@@ -121,7 +108,7 @@ class CatalogueScores(_MultinomialScores):
             )
         self._belief = belief or (lambda observation: raw_user(observation.user))
 
-    def scores(self, observation):
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, leaves = self._belief(observation), tf.nest.flatten(observation.documents)
         if len(leaves) != 1 or leaves[0].shape.rank != 2 or not leaves[0].dtype.is_integer:
             shapes = ", ".join(f"{leaf.dtype.name} {leaf.shape}" for leaf in leaves)
@@ -134,7 +121,11 @@ class CatalogueScores(_MultinomialScores):
                 f" {shapes}: see `belief`"
             )
         users = tf.pad(tf.cast(user, tf.float32), [[0, 0], [0, 1]], constant_values=1.0)
-        return product_with_documents(users, self._rows, leaves[0], num_documents, num_factors + 1)
+        scores = product_with_documents(
+            users, self._rows, leaves[0], num_documents, num_factors + 1
+        )
+        weights = self._choice_model.weights(scores)
+        return weights[:, :-1], weights[:, -1]
 
     def _rows(self, ids=None):
         """float32 [..., F + 1]: factors and bias of documents [...], or of all."""
@@ -207,7 +198,7 @@ class ScoringUsers(Protocol):
         """Scores [B, N] of documents, a nest of [B, N, ...], for users, a nest of [B, ...]."""
 
 
-class BeliefScores(_MultinomialScores):
+class BeliefScores:
     """A multinomial choice model of how much users in a believed state like the documents.
 
     Args:
@@ -230,12 +221,24 @@ class BeliefScores(_MultinomialScores):
             raise ValueError(
                 f"users must have a method scores(state, documents), got {type(users).__name__}"
             )
-        self._users = users
+        self._scores = users.scores
         self._belief = belief
-        super().__init__(choice_model)
+        self._choice_model = _multinomial(choice_model)
 
-    def scores(self, observation):
-        return self._users.scores(self._belief(observation), observation.documents)
+    def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        scores = self._scores(self._belief(observation), observation.documents)
+        weights = self._choice_model.weights(scores)
+        return weights[:, :-1], weights[:, -1]
+
+
+def _multinomial(choice_model: choice.ChoiceModel) -> choice.ChoiceModel:
+    """The choice model, which must give a document the same weight on every slate."""
+    if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
+        raise ValueError(
+            "choice_model must be multinomial, as MultinomialProportional() or MultinomialLogit(),"
+            f" got {choice_model!r}"
+        )
+    return choice_model
 
 
 def _kept(table):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from recsim_tf.adapters.episodes.records import check, parse
 from recsim_tf.adapters.episodes.session import Session, session_spec
-from recsim_tf.adapters.episodes.values import allowed_values, fault
+from recsim_tf.adapters.episodes.values import allowed_values, check_values
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory, Transition
@@ -171,10 +171,12 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()
     is_last = False
     for number, serialized in enumerate(records):
-        problem, is_last = check(serialized, spec)
-        problem = problem or fault(next(stored), allowed)
-        if problem:
-            raise ReadError(path, number, problem, Episodes(path, simulator, spec, number))
+        try:
+            is_last = check(serialized, spec)
+            check_values(next(stored), allowed)
+        except ValueError as error:
+            before = Episodes(path, simulator, spec, number)
+            raise ReadError(path, number, str(error), before) from error
     if damage or not is_last:
         problem = damage or "the file ends here, before its last session"
         raise ReadError(path, num_whole, problem, whole)

@@ -57,12 +57,15 @@ def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
     return found
 
 
-def fault(session: Session, allowed: dict[str, Allowed]) -> str:
-    """What makes a session impossible, or "".
+def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
+    """Requires possible values.
 
     Args:
       session: as it is stored, integers and booleans as int64.
       allowed: by feature, see `allowed_values`.
+
+    Raises:
+      ValueError: for the first that is not, by its feature.
     """
     for path, stored in tree.flatten_with_path(session):
         name = name_of(path)
@@ -70,15 +73,18 @@ def fault(session: Session, allowed: dict[str, Allowed]) -> str:
         if np.any(bad):
             place = tuple(np.argwhere(bad)[0])
             step = "" if is_context(name) else f" at step {place[0]}"
-            return f"feature {name} must be {words}, got {stored[place]}{step}"
+            raise ValueError(f"feature {name} must be {words}, got {stored[place]}{step}")
     last = len(session.reward) - 1
     for name in ("is_terminal", "is_truncated"):
         first = np.argmax(getattr(session, name))
         if getattr(session, name)[first] and first < last:
-            return f"feature {name} must be 0 before the last step, got 1 at step {first}"
+            raise ValueError(
+                f"feature {name} must be 0 before the last step, got 1 at step {first}"
+            )
     if session.is_terminal[last] and session.is_truncated[last]:
-        return f"feature is_truncated must be 0 where is_terminal is 1, got 1 at step {last}"
-    return ""
+        raise ValueError(
+            f"feature is_truncated must be 0 where is_terminal is 1, got 1 at step {last}"
+        )
 
 
 def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:

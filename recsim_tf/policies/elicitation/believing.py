@@ -5,7 +5,7 @@ import abc
 import tensorflow as tf
 
 from recsim_tf.belief import Belief, GaussianBelief
-from recsim_tf.core import nests
+from recsim_tf.core import nests, validation
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Slate, Turn
@@ -29,9 +29,8 @@ class Tracker:
 
     def __init__(self, simulator: Simulator, belief: Belief | None = None):
         check_conversation(simulator)
-        if belief is not None and not isinstance(belief, Belief):
-            raise ValueError(f"belief must be a Belief, got {type(belief).__name__}")
-        self.belief = belief or GaussianBelief(simulator.users)
+        self.belief = GaussianBelief(simulator.users) if belief is None else belief
+        validation.check_type("belief", self.belief, Belief)
         self.users = self.belief.users
         self._documents: Items = simulator.documents
 
