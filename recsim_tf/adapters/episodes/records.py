@@ -92,10 +92,10 @@ def check(serialized: bytes, spec: Session) -> bool:
     context, lists = example.context.feature, example.feature_lists.feature_list
     leaves = {name_of(path): leaf for path, leaf in tree.flatten_with_path(spec)}
     for name, leaf in leaves.items():
-        problem, features = "is missing", []
-        if name in (context if is_context(name) else lists):
-            features = [context[name]] if is_context(name) else lists[name].feature
-            problem = _mismatch(features, leaf)
+        if name not in (context if is_context(name) else lists):
+            raise ValueError(f"feature {name} is missing: not a session of this simulator")
+        features = [context[name]] if is_context(name) else lists[name].feature
+        problem = _mismatch(features, leaf)
         if problem:
             raise ValueError(f"feature {name} {problem}: not a session of this simulator")
         num_steps = len(lists["reward"].feature)
