@@ -102,17 +102,20 @@ def live(
     state: Nest,
     slate: Slate,
     seen: Nest,
+    num_particles: int,
     innovate: Callable[[tfd.Distribution], Nest],
 ) -> tuple[Nest, tf.Tensor]:
-    """Particles after a turn, and the log-likelihood [B * P] of what was seen of it.
+    """Particles after a turn, and the `relative` log-likelihood [B, P] of what was seen of it.
 
     Args:
       users: the user model.
       state: nest of [B * P, ...].
-      slate: [B * P, K, ...].
-      seen: nest of [B * P, ...].
+      slate: [B, K, ...].
+      seen: nest of [B, ...].
+      num_particles: P.
       innovate: draws innovations of their distribution, of batch shape [B * P].
     """
+    slate, seen = repeated((slate, users.evidence(seen)), num_particles)
     log_likelihood = users.likelihood(state, slate, seen)
     if log_likelihood.shape.rank != 1:
         raise ValueError(
@@ -129,7 +132,7 @@ def live(
         log_likelihood += departure.log_prob(
             tf.zeros(random.batch_shape(departure), departure.dtype)
         )
-    return state, log_likelihood
+    return state, relative(tf.reshape(log_likelihood, [-1, num_particles]))
 
 
 def relative(log_likelihood: tf.Tensor) -> tf.Tensor:

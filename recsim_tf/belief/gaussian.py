@@ -13,7 +13,6 @@ from recsim_tf.belief.base import (
     difference,
     is_static,
     live,
-    relative,
     repeated,
     shifted,
 )
@@ -73,7 +72,7 @@ class GaussianBelief(Belief):
         validation.check_at_least(0, seed=seed)
         super().__init__(users, num_particles)
         points = Points(num_particles, seed)
-        self._innovate = points.innovate()
+        self._innovate = points.innovate
         with tf.init_scope():
             prior = self._prior()
             if not (prior.normals or prior.categories):
@@ -104,14 +103,7 @@ class GaussianBelief(Belief):
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         first = self._first(prior, sampled)
         before = self._now(first, belief_state.moved)
-        after, log_likelihood = live(
-            self.users,
-            before,
-            repeated(slate, self.num_particles),
-            repeated(self.users.evidence(seen), self.num_particles),
-            self._innovate,
-        )
-        turn = relative(tf.reshape(log_likelihood, [-1, self.num_particles]))
+        after, turn = live(self.users, before, slate, seen, self.num_particles, self._innovate)
         weights = moments.cautious_weights(turn, self._least_effective)
         now, changed = self._found(prior, sampled, before, after)
         fitted = moments.fitted(prior, belief_state.fitted, self._points, sampled, now, weights)

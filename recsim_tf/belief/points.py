@@ -3,7 +3,6 @@
 import functools
 import math
 import statistics
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -28,8 +27,8 @@ class Points:
     """
 
     def __init__(self, num_particles: int, seed: int):
-        self._num_particles = num_particles
-        self._seed = seed
+        self.num_particles = num_particles
+        self.seed = seed
 
     def normals(self, size: int) -> np.ndarray:
         """[P, size]: normals whose mean is exactly 0 and whose covariance is exactly I.
@@ -37,58 +36,36 @@ class Points:
         Args:
           size: at most P/2.
         """
-        half = _normals(self._num_particles // 2, size, (self._seed, _NORMALS))
+        half = _normals(self.num_particles // 2, size, (self.seed, _NORMALS))
         return _whitened(np.concatenate([half, -half]))
 
     def uniforms(self, size: int) -> np.ndarray:
         """[P, size], in (0, 1)."""
-        return self._twice(_strata(self._num_particles // 2, size, (self._seed, _UNIFORMS)))
+        return np.tile(_strata(self.num_particles // 2, size, (self.seed, _UNIFORMS)), [2, 1])
 
-    def innovate(self) -> Callable[[tfd.Distribution], Nest]:
-        """A function that draws innovations, from numbers that are the same for all users."""
-        return lambda distribution: random.sample(distribution, _Innovations(self))
-
-    def noise(self, kind: str, size: int, index: int) -> np.ndarray:
-        """[P, size]: "uniform" or "normal" numbers of an innovation.
-
-        Args:
-          kind: "uniform" or "normal".
-          size: of the numbers for a particle.
-          index: of the draw among those of a turn.
-        """
-        num_pairs, seed = self._num_particles // 2, (self._seed, _INNOVATIONS, index)
-        if kind == "uniform":
-            return self._twice(_strata(num_pairs, size, seed))
-        normals = _normals(num_pairs, size, seed)
-        return self._twice(_whitened(normals) if size < num_pairs else normals)
-
-    def seed(self) -> tf.Tensor:
-        """int32 [2], for innovations that do not come from uniforms."""
-        return random.as_seed(self._seed)
-
-    @property
-    def num_particles(self) -> int:
-        """P."""
-        return self._num_particles
-
-    def _twice(self, half):
-        return np.concatenate([half, half])
+    def innovate(self, distribution: tfd.Distribution) -> Nest:
+        """A draw of innovations, from numbers that are the same for all users."""
+        return random.sample(distribution, _Innovations(self))
 
 
 class _Innovations(random.Noise):
     """Noise of [B * P, ...] in which all users have the same numbers."""
 
     def __init__(self, points: Points):
-        super().__init__({}, random.noise({}, points.seed()).new_seed)
+        super().__init__({}, random.noise({}, random.as_seed(points.seed)).new_seed)
         self._points = points
         self._num_draws = 0
 
     def take(self, kind, shape, dtype):
         self._num_draws += 1
         rows, *rest = shape.as_list()
-        numbers = self._points.noise(kind, math.prod(rest), self._num_draws)
-        num_users = rows // self._points.num_particles
-        return tf.reshape(tf.tile(tf.constant(numbers, dtype), [num_users, 1]), shape)
+        size, num_pairs = math.prod(rest), self._points.num_particles // 2
+        seed = (self._points.seed, _INNOVATIONS, self._num_draws)
+        half = (_strata if kind == "uniform" else _normals)(num_pairs, size, seed)
+        if kind != "uniform" and size < num_pairs:
+            half = _whitened(half)
+        numbers = tf.constant(np.tile(half, [2, 1]), dtype)
+        return tf.reshape(tf.tile(numbers, [rows // self._points.num_particles, 1]), shape)
 
 
 @functools.lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -178,11 +179,11 @@ def _field(distribution: tfd.Distribution, name: str) -> Field:
             f"{name} must have the users as batch axis, [num_users], for a GaussianBelief, got the"
             f" batch shape {distribution.batch_shape} for one user"
         )
-    core = _core(distribution)
+    core, repeat = _core(distribution)
     if isinstance(core, tfd.Deterministic | tfd.VectorDeterministic):
-        return Constant(_rows(distribution, lambda core: core.loc)[0])
+        return Constant(repeat(core.loc)[0])
     if num_outcomes(core) is not None:
-        return Categories(name, _rows(distribution, _log_probs)[0], core.dtype)
+        return Categories(name, repeat(_log_probs(core))[0], core.dtype)
     found = _normals(distribution)
     if found is None:
         kinds = [type(each).__name__.lstrip("_") for each in (core, distribution)]
@@ -204,30 +205,27 @@ def _normals(distribution):
     """Of a normal or a map of one: mean [1, ...], standard deviation [1, ...] or square root of
     the covariance [1, f, f], bijector and largest coordinate, 0 for none; None for another family.
     """
-    if isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
-        found = _normals(distribution.distribution)
-        if found is None or found[1].shape.rank > found[0].shape.rank:
-            return None
-        loc, scale, *rest = found
-        return (_wrapped(distribution, loc), _wrapped(distribution, scale), *rest)
-    if isinstance(distribution, tfd.Normal):
-        return distribution.mean(), distribution.stddev(), tfb.Identity(), 0.0
-    if isinstance(distribution, tfd.MultivariateNormalLinearOperator):
-        scale = distribution.scale.to_dense()
-        scale = tf.broadcast_to(scale, [*distribution.batch_shape, *scale.shape[-2:]])
-        return distribution.mean(), scale, tfb.Identity(), 0.0
-    if isinstance(distribution, tfd.Uniform):
-        low = tf.broadcast_to(distribution.low, distribution.batch_shape)
-        width = tf.broadcast_to(distribution.range(), distribution.batch_shape)
+    core, repeat = _core(distribution)
+    if isinstance(core, tfd.Normal):
+        found = core.mean(), core.stddev(), tfb.Identity(), 0.0
+    elif isinstance(core, tfd.MultivariateNormalLinearOperator):
+        scale = core.scale.to_dense()
+        scale = tf.broadcast_to(scale, [*core.batch_shape, *scale.shape[-2:]])
+        found = core.mean(), scale, tfb.Identity(), 0.0
+    elif isinstance(core, tfd.Uniform):
+        low = tf.broadcast_to(core.low, core.batch_shape)
+        width = tf.broadcast_to(core.range(), core.batch_shape)
         bijector = tfb.Chain([tfb.Shift(low), tfb.Scale(width), tfb.NormalCDF()])
-        return tf.zeros_like(low), tf.ones_like(low), bijector, _MAX_QUANTILE
-    if isinstance(distribution, _TRANSFORMED):
-        found = _normals(distribution.distribution)
-        if found is None:
-            return None
-        loc, scale, inner, limit = found
-        return loc, scale, tfb.Chain([distribution.bijector, inner]), limit
-    return None
+        found = tf.zeros_like(low), tf.ones_like(low), bijector, _MAX_QUANTILE
+    elif isinstance(core, _TRANSFORMED) and (inside := _normals(core.distribution)):
+        loc, scale, inner, limit = inside
+        found = loc, scale, tfb.Chain([core.bijector, inner]), limit
+    else:
+        return None
+    loc, scale, *rest = found
+    if core is not distribution and scale.shape.rank > loc.shape.rank:
+        return None
+    return repeat(loc), repeat(scale), *rest
 
 
 def _log_probs(distribution):
@@ -238,18 +236,14 @@ def _log_probs(distribution):
     return tf.transpose(log_probs, [*range(1, log_probs.shape.rank), 0])
 
 
-def _core(distribution):
-    """The distribution inside of wrappers that only repeat it or name its axes."""
-    if isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
-        return _core(distribution.distribution)
-    return distribution
-
-
-def _rows(distribution, function) -> tf.Tensor:
-    """[1, ...]: what a function finds of the core, for all of a distribution."""
-    if isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
-        return _wrapped(distribution, _rows(distribution.distribution, function))
-    return function(distribution)
+def _core(distribution) -> tuple[tfd.Distribution, Callable[[tf.Tensor], tf.Tensor]]:
+    """The distribution inside of wrappers that only repeat it or name its axes, and a function that
+    repeats what it has, [batch of it, ...], for the whole distribution.
+    """
+    if not isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
+        return distribution, lambda values: values
+    core, repeat = _core(distribution.distribution)
+    return core, lambda values: _wrapped(distribution, repeat(values))
 
 
 def _wrapped(wrapper, values: tf.Tensor) -> tf.Tensor:
@@ -259,11 +253,8 @@ def _wrapped(wrapper, values: tf.Tensor) -> tf.Tensor:
     if isinstance(wrapper, _BROADCAST):
         return tf.broadcast_to(values, [*wrapper.batch_shape.as_list(), *rest])
     if isinstance(wrapper, _SAMPLE):
-        sample = wrapper.event_shape[: wrapper.event_shape.rank - _event_rank(wrapper)].as_list()
+        rank = wrapper.event_shape.rank - wrapper.distribution.event_shape.rank
+        sample = wrapper.event_shape[:rank].as_list()
         values = tf.reshape(values, [*inner, *[1] * len(sample), *rest])
         return tf.broadcast_to(values, [*inner, *sample, *rest])
     return values
-
-
-def _event_rank(wrapper) -> int:
-    return wrapper.distribution.event_shape.rank

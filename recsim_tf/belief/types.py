@@ -14,7 +14,6 @@ from recsim_tf.belief.base import (
     is_static,
     live,
     relative,
-    repeated,
     shifted,
 )
 from recsim_tf.core import nests, validation
@@ -73,14 +72,8 @@ class TypesBelief(Belief):
     def update(self, belief_state, slate, seen):
         first = self._first(nests.num_rows(belief_state))
         before = self._now(first, belief_state)
-        after, log_likelihood = live(
-            self.users,
-            nests.merge_outer(before),
-            repeated(slate, self.num_particles),
-            repeated(self.users.evidence(seen), self.num_particles),
-            _refuse,
-        )
-        turn = relative(tf.reshape(log_likelihood, [-1, self.num_particles]))
+        before = nests.merge_outer(before)
+        after, turn = live(self.users, before, slate, seen, self.num_particles, _refuse)
         total = belief_state.log_likelihoods + turn
         explained = tf.reduce_any(total > -float("inf"), axis=1, keepdims=True)
         # A turn that contradicts all that was possible before it is passed over.

@@ -16,7 +16,6 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Sampled, Stages, advance, begin, log_prob_per_user
 from recsim_tf.core.types import InitialDraws, Nest, Slate, StepDraws, Turn
 from recsim_tf.gradients import mixtures
-from recsim_tf.gradients.labels import refuse_labels, zeros_for_labels
 from recsim_tf.gradients.relaxed_slate import relaxed_slate
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
@@ -130,7 +129,8 @@ def relaxed_return(
         # The time limit alone ends a relaxed session.
         in_session = tf.where(next_state.done, zeros, in_session * tf.cast(stay, dtype))
         next_state = next_state._replace(
-            response=zeros_for_labels(next_state.response, like=state.response), done=state.done
+            response=mixtures.zeros_for_labels(next_state.response, like=state.response),
+            done=state.done,
         )
         return step + 1, next_state, in_session, stages.log_prob, total, seed
 
@@ -205,7 +205,7 @@ class _Relaxed(_Pathwise):
             # (Foerster et al. 2018, arXiv 1802.05098).
             log_prob = tf.cast(self.log_prob, result.dtype)
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
-        return refuse_labels(result) if stage in ("user", "corpus") else result
+        return mixtures.refuse_labels(result) if stage in ("user", "corpus") else result
 
     def show(self, models, state, turn):
         documents = models.documents.describe(state.candidates, state.corpus)

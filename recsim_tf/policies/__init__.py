@@ -1,10 +1,10 @@
 """Policies for `Simulator.rollout`, and their parts. They need TensorFlow Probability alone."""
 
-from recsim_tf.core.explanations import Explained, Explains, Explanation, explanation_of
+from recsim_tf.core.explanations import Explained, Explanation, explanation_of
 from recsim_tf.policies.boosting import Boosting
-from recsim_tf.policies.click_bandit import ClickBandit, ClickBanditState, concatenate_slates
+from recsim_tf.policies.click_bandit import ClickBandit
 from recsim_tf.policies.clickbait import clickbait_policy
-from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
+from recsim_tf.policies.clicks import ClickCounts, ClickScores
 from recsim_tf.policies.clusters import (
     ClusterBandit,
     greedy_cluster_policy,
@@ -23,14 +23,12 @@ from recsim_tf.policies.indices import (
     ucb1,
 )
 from recsim_tf.policies.logistic import (
-    LogisticFit,
     fit_logistic,
     glm_thompson,
     ucb_glm,
     ucb_glm_radius,
 )
 from recsim_tf.policies.myopic import myopic_policy
-from recsim_tf.policies.observations import raw_user
 from recsim_tf.policies.oracle import OraclePolicy, oracle_policy
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from recsim_tf.policies.policy_model import PolicyModel
@@ -39,7 +37,6 @@ from recsim_tf.policies.registry import BASELINE_NAMES, BASELINES, baseline_poli
 from recsim_tf.policies.slates import (
     exact_slate,
     greedy_slate,
-    largest,
     slate_advantage,
     slate_optimizer,
     top_k_slate,
@@ -53,14 +50,11 @@ __all__ = [
     "BanditAlgorithm",
     "Boosting",
     "ClickBandit",
-    "ClickBanditState",
     "ClickCounts",
     "ClickScores",
     "ClusterBandit",
     "Explained",
-    "Explains",
     "Explanation",
-    "LogisticFit",
     "OraclePolicy",
     "PlackettLucePolicy",
     "PolicyModel",
@@ -69,7 +63,6 @@ __all__ = [
     "baseline_policy",
     "bernoulli_rewards",
     "clickbait_policy",
-    "concatenate_slates",
     "exact_slate",
     "explanation_of",
     "fit_logistic",
@@ -78,13 +71,11 @@ __all__ = [
     "greedy_pctr_policy",
     "greedy_slate",
     "kl_ucb",
-    "largest",
     "myopic_policy",
     "oracle_policy",
     "random_policy",
     "rank_cluster",
     "rank_clusters",
-    "raw_user",
     "slate_advantage",
     "slate_optimizer",
     "thompson",
@@ -94,5 +85,4 @@ __all__ = [
     "ucb_glm",
     "ucb_glm_radius",
     "uniform_slate",
-    "update_counts",
 ]

@@ -2,6 +2,7 @@
 be.
 """
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -43,18 +44,11 @@ def greedy_pctr_policy(
                 "belief must be given for users other than InterestExplorationUsers, got None for"
                 f" {type(users).__name__}"
             )
-        belief = _mean_affinity(users)
+        belief = functools.partial(_mean_affinity, users)
     choice_model = choice_model or choice.MultinomialLogit(no_click_mass=5.0)
     return myopic_policy(simulator, BeliefScores(users, belief, choice_model))
 
 
-def _mean_affinity(users: InterestExplorationUsers) -> Callable[[Observation], UserState]:
-    def belief(observation):
-        num_users = tf.shape(observation.documents.quality)[0]
-        return UserState(
-            affinity=tf.broadcast_to(
-                users.mean_affinity(log_scale=False), [num_users, users.num_topics]
-            )
-        )
-
-    return belief
+def _mean_affinity(users: InterestExplorationUsers, observation: Observation) -> UserState:
+    shape = [tf.shape(observation.documents.quality)[0], users.num_topics]
+    return UserState(affinity=tf.broadcast_to(users.mean_affinity(log_scale=False), shape))

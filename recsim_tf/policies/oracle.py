@@ -44,16 +44,12 @@ class OraclePolicy(PolicyModel):
     def check(self):
         fields.require_slates("oracle_policy", self.simulator)
         users, videos = self.simulator.users, self.simulator.documents
-        if not isinstance(videos, UtilityVideos):
-            raise ValueError(
-                "the oracle needs interest evolution with UtilityVideos, got"
-                f" {type(videos).__name__}"
-            )
-        if not isinstance(users, InterestEvolutionUsers):
-            raise ValueError(
-                "the oracle needs interest evolution with InterestEvolutionUsers, got"
-                f" {type(users).__name__}"
-            )
+        for model, needed in ((videos, UtilityVideos), (users, InterestEvolutionUsers)):
+            if not isinstance(model, needed):
+                raise ValueError(
+                    f"the oracle needs interest evolution with {needed.__name__}, got"
+                    f" {type(model).__name__}"
+                )
         self._choice_scores = AffinityScores(users.choice_model)
 
     def __call__(
@@ -89,8 +85,4 @@ class OraclePolicy(PolicyModel):
         return tf.linalg.matvec(observation.documents, value)
 
 
-def oracle_policy(
-    simulator: Simulator, reward_per_budget: float = _REWARD_PER_BUDGET
-) -> OraclePolicy:
-    """The `OraclePolicy` of these arguments."""
-    return OraclePolicy(simulator, reward_per_budget)
+oracle_policy = OraclePolicy

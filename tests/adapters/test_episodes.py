@@ -1,21 +1,15 @@
-import struct
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
 import tree
-from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.adapters import episodes
 from recsim_tf.core import nests
-from recsim_tf.core.bounds import Bounds
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import random_policy
 from tests.one_world import make
-from tests.worlds.leavers import Shop, Shoppers
 
 NUM_USERS, NUM_STEPS = 3, 4
 
@@ -229,53 +223,6 @@ def test_pieces_are_joined_in_one_file(tmp_path, simulator, trajectory):
     assert np.isfinite(simulator.log_prob(again).total).all()
 
 
-class Draws(NamedTuple):
-    taste: tf.Tensor
-    age: tf.Tensor
-
-
-class Aging(Shoppers):
-    """Two initial draws, and observations in nests."""
-
-    def initial_draws(self, num_users):
-        age = tfd.Normal(tf.zeros([num_users]), 2.0)
-        return tfd.JointDistributionNamed(Draws(super().initial_draws(num_users), age))
-
-    def initial_state(self, draws):
-        return super().initial_state(draws.taste)
-
-    def observe(self, state):
-        return {"mood": state.taste, "nested": (state.patience, state.patience > 0)}
-
-    def observation_bounds(self):
-        return Bounds()
-
-
-class Songs(Shop):
-    def observe(self, documents):
-        return {"tempo": documents}
-
-
-def test_hazards_and_nests_of_dicts_come_back(tmp_path):
-    simulator = recsim_tf.Simulator(Aging(), Songs(), slate_size=1, num_candidates=3)
-    trajectory = rollout(simulator, num_users=6)
-    episodes.write(tmp_path / "log", simulator, trajectory)
-    log = episodes.read(tmp_path / "log", simulator)
-    assert_same_sessions(log.trajectory(), trajectory)
-    assert_same_bits(simulator.log_prob(log.trajectory()), simulator.log_prob(trajectory))
-    lists = tf.train.SequenceExample.FromString(
-        records(tmp_path / "log")[0]
-    ).feature_lists.feature_list
-    assert {
-        "user/mood",
-        "user/nested/0",
-        "user/nested/1",
-        "documents/tempo",
-        "draws/departure",
-    } <= set(lists)
-    assert next(iter(log.dataset())).user["nested"][1].dtype == tf.bool
-
-
 @pytest.mark.parametrize("num_bytes", [0, 5, -1], ids=["nothing", "in a header", "all but a byte"])
 def test_a_file_cut_short_gives_the_sessions_before(
     tmp_path, log, simulator, trajectory, num_bytes
@@ -299,18 +246,6 @@ def test_a_file_cut_short_gives_the_sessions_before(
     )
 
 
-def test_a_damaged_record_gives_the_sessions_before(tmp_path, log, simulator):
-    path, content = tmp_path / "damaged", bytearray(log.read_bytes())
-    write_records(path, records(log)[:1])
-    content[len(path.read_bytes()) + 50] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(
-        episodes.ReadError, match="record 1: the file is damaged or cut short here"
-    ) as raised:
-        episodes.read(path, simulator)
-    assert len(list(raised.value.episodes.dataset())) == 1
-
-
 def test_a_foreign_file_is_named(tmp_path, simulator):
     path = tmp_path / "notes.txt"
     path.write_text("not a record " * 10)
@@ -328,7 +263,6 @@ def test_a_foreign_file_is_named(tmp_path, simulator):
     ("other", "reason"),
     [
         (lambda: recsim_tf.interest_exploration(), "feature initial/user/user_type is missing"),
-        (lambda: short_sessions(resample_documents=False), "feature initial/hidden is missing"),
         (
             lambda: short_sessions(dtype=tf.float64),
             "feature initial/user must be a bytes_list for float64, got float_list",
@@ -336,10 +270,6 @@ def test_a_foreign_file_is_named(tmp_path, simulator):
         (
             lambda: recsim_tf.interest_evolution(slate_size=3, num_candidates=4),
             r"feature slate must have 3 values for the shape \[3\], got 2",
-        ),
-        (
-            lambda: recsim_tf.interest_evolution(slate_size=2, num_candidates=5),
-            r"feature initial/candidates must have 5 values for the shape \[5\], got 4",
         ),
     ],
 )
@@ -378,19 +308,6 @@ def test_nothing_is_left_of_a_log_that_failed(tmp_path, simulator, trajectory):
 def test_auto_reset_trajectories_are_refused(tmp_path, simulator):
     with pytest.raises(ValueError, match="one session a row"):
         episodes.write(tmp_path / "log", simulator, rollout(simulator, auto_reset=True))
-
-
-@pytest.mark.parametrize("length", [2**36, 2**64 - 1])
-def test_a_length_beyond_the_file_is_told_before_tensorflow_makes_room_for_it(
-    tmp_path, log, simulator, length
-):
-    """With a valid checksum TensorFlow would end the process at 2^36."""
-    path, whole = tmp_path / "log", log.read_bytes()
-    path.write_bytes(struct.pack("<Q", length) + whole[8:])
-    with pytest.raises(
-        episodes.ReadError, match=f"record 0: the file is damaged .* got one of {length} bytes"
-    ):
-        episodes.read(path, simulator)
 
 
 def test_a_file_that_cannot_be_read_is_an_error_of_files(tmp_path, simulator):
@@ -436,7 +353,6 @@ def changed(name, value):
         (with_fewer_users, r"feature user has \d steps, but reward has \d"),
         (ended_twice, ".*is_truncated must be 0 where is_terminal is 1"),
         (without_steps, ".*must have a step at least, got 0"),
-        (tf.train.SequenceExample.Clear, "feature initial/user is missing"),
         (changed("reward", np.nan), "feature reward must be finite, got nan at step 0"),
         (changed("slate", -7), r"feature slate must be in \[-1, 3\], got -7 at step 0"),
         (changed("is_terminal", 2), "feature is_terminal must be 0 or 1, got 2 at step 0"),
@@ -444,7 +360,6 @@ def changed(name, value):
             changed("is_terminal", 1),
             "feature is_terminal must be 0 before the last step, got 1 at step 0",
         ),
-        (changed("draws/hidden", np.inf), "feature draws/hidden must be finite, got inf"),
         (changed("is_last", 7), r"feature is_last must be 0 or 1, got \[7\]"),
     ],
 )
@@ -455,9 +370,13 @@ def test_what_no_session_has_is_named_in_one_line(tmp_path, log, simulator, edit
     with pytest.raises(episodes.ReadError, match=f"log, record 0: {message}") as raised:
         episodes.read(path, simulator)
     assert "\n" not in str(raised.value)
+<<<<<<< HEAD
 
 
 def test_a_foreign_record_is_named(tmp_path, log, simulator):
     path = write_records(tmp_path / "foreign", [records(log)[0], b"\xff"])
     with pytest.raises(episodes.ReadError, match=r"record 1: not a tf\.train\.SequenceExample"):
         episodes.read(path, simulator)
+=======
+    assert raised.value.episodes.num_sessions == 1
+>>>>>>> adapters2

@@ -1,9 +1,6 @@
 """The environments by their names in Gymnasium, and what other libraries do with them."""
 
-import gc
-
 import gymnasium
-import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
@@ -50,10 +47,6 @@ def test_without_a_seed_each_environment_has_its_own_user():
     assert (observation["doc"][0] != observation["doc"][1]).any()
 
 
-def test_the_name_may_say_what_to_import():
-    assert gymnasium.make(f"recsim_tf.adapters.gymnasium:{NAME}").spec.id == NAME
-
-
 def test_a_spec_that_went_through_a_file_makes_the_same_environment():
     spec = gymnasium.make(NAME, seed=3, slate_size=2).spec
     first, again = (gymnasium.make(each) for each in (spec, EnvSpec.from_json(spec.to_json())))
@@ -79,29 +72,3 @@ def test_environments_of_one_s_own_are_made_known():
     recsim_tf.register("Toy-v1", toy_simulator)
     register_environments()
     assert gymnasium.make("recsim_tf/Toy-v1", max_steps=2).unwrapped.simulator.max_steps == 2
-
-
-# Minari leaves temporary folders to the garbage collector.
-@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
-def test_minari_records_sessions(tmp_path, monkeypatch):
-    minari = pytest.importorskip("minari", reason="Minari is no requirement of the tests")
-    pytest.importorskip("jax", reason="Minari records with JAX")
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    collector = minari.DataCollector(gymnasium.make(NAME, max_steps=3), record_infos=True)
-    rewards = []
-    for seed in range(2):
-        collector.reset(seed=seed)
-        ended = False
-        while not ended:
-            _, reward, terminated, truncated, _ = collector.step(collector.action_space.sample())
-            rewards.append(reward)
-            ended = terminated or truncated
-    facts = ("algorithm_name", "author", "author_email", "code_permalink", "description")
-    dataset = collector.create_dataset("toy/random-v0", eval_env=NAME, **dict.fromkeys(facts, "-"))
-    collector.close()
-    episodes = list(dataset.iterate_episodes())
-    np.testing.assert_allclose(np.concatenate([one.rewards for one in episodes]), rewards)
-    assert [one.infos["response"]["engagement"].shape for one in episodes] == [(4, 3)] * 2
-    assert type(dataset.recover_environment().unwrapped) is GymnasiumEnvironment
-    del collector, dataset
-    gc.collect()

@@ -9,7 +9,7 @@ from gymnasium.vector.utils import iterate
 
 import recsim_tf
 import recsim_tf.adapters.gymnasium
-from recsim_tf.adapters.gymnasium import GymnasiumEnvironment, GymnasiumVectorEnvironment
+from recsim_tf.adapters.gymnasium import GymnasiumEnvironment
 from recsim_tf.adapters.gymnasium.spaces import flat
 from tests.adapters.gymnasium_sessions import (
     NUM_USERS,
@@ -114,10 +114,3 @@ def test_categories_of_different_sizes_are_one_hot_side_by_side():
         flat(tf.constant([[1, 6, -1], [0, 8, 1]]), space),
         [[0, 1, 0, 1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 1, 0, 0, 1]],
     )
-
-
-def test_a_user_without_categories_is_flat_too():
-    """Page clicks observes users by categories, of which its defaults have none."""
-    simulator = recsim_tf.make("PageClicks-v0")
-    environment = GymnasiumVectorEnvironment(simulator, 2, flatten=True)
-    assert environment.reset()[0] in environment.observation_space

@@ -3,10 +3,8 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.drivers import dynamic_step_driver
 from tf_agents.environments import tf_environment
-from tf_agents.policies import random_tf_policy, tf_policy
-from tf_agents.replay_buffers import tf_uniform_replay_buffer
+from tf_agents.policies import tf_policy
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
@@ -102,16 +100,6 @@ def test_specs_are_named_and_bounded_by_what_the_models_declare():
     assert action == bounded([2], tf.int32, 0, 5, "slate")
 
 
-def test_observations_lie_within_their_specs(session_steps):
-    def check(spec, values):
-        assert values.dtype == spec.dtype.as_numpy_dtype
-        assert values.shape[2:] == spec.shape
-        assert (values >= spec.minimum).all()
-        assert (values <= spec.maximum).all()
-
-    tf.nest.map_structure(check, environment().observation_spec(), session_steps.observation)
-
-
 def test_sessions_begin_with_first_at_construction_and_at_reset():
     env, step = begun()
     constructed = env.current_time_step()
@@ -153,29 +141,6 @@ def test_last_carries_the_observation_of_the_user_who_leaves_with_discount_zero(
     assert session_steps.observation.response.quality[last].all()
 
 
-def test_the_step_after_last_seats_a_new_user_without_reward():
-    env, step = begun()
-    left, seated = np.zeros(NUM_USERS, bool), 0
-    for _ in range(40):
-        time_step = step(tf.constant(SLATE))
-        assert_equal(time_step.is_first(), left)
-        assert_equal(time_step.reward.numpy()[left], np.zeros(left.sum()))
-        assert_equal(time_step.discount.numpy()[left], np.ones(left.sum()))
-        tf.nest.map_structure(
-            lambda leaf, left=left: assert_equal(leaf.numpy()[left], 0 * leaf.numpy()[left]),
-            time_step.observation.response,
-        )
-        assert_equal(
-            env.memory.state.simulator.user.budget.numpy()[left],
-            np.full(left.sum(), np.float32(BUDGET)),
-        )
-        assert_equal(env.memory.state.simulator.num_steps.numpy()[left], np.zeros(left.sum()))
-        assert_equal(env.memory.state.simulator.user.budget.numpy() <= 0, time_step.is_last())
-        seated += left.sum()
-        left = time_step.is_last().numpy()
-    assert seated > NUM_USERS
-
-
 def test_the_action_for_a_user_who_has_left_is_ignored_valid_or_not():
     expected = run(*begun(), 25)
     _, step = begun()
@@ -198,21 +163,6 @@ def test_the_time_limit_has_last_with_discount_one():
     assert_equal(steps.discount, np.ones([9, NUM_USERS]))
 
 
-def test_a_user_who_leaves_at_the_time_limit_has_discount_zero():
-    env = environment(time_budget=0.5, max_steps=1)
-    step = stepper(env)
-    discounts = []
-    for _ in range(5):
-        time_step = step(tf.constant(SLATE))
-        assert_equal(time_step.is_last(), np.ones(NUM_USERS, bool))
-        assert_equal(
-            time_step.discount, np.where(env.memory.state.simulator.user.budget > 0, 1.0, 0.0)
-        )
-        discounts.append(time_step.discount)
-        step(tf.constant(SLATE))
-    assert set(np.ravel(discounts)) == {0.0, 1.0}
-
-
 def test_the_seed_decides_the_trajectory():
     one, same, other = (run(*begun(seed), 20) for seed in (5, 5, 6))
     assert_equal(one, same)
@@ -229,21 +179,6 @@ def test_an_environment_restored_from_a_checkpoint_goes_on_identically(tmp_path)
     assert_equal(run(restored, step, 20), expected)
 
 
-@pytest.mark.parametrize(
-    ("slate", "message"),
-    [
-        (np.float32(SLATE), "slate must have dtype int32 or int64, got float32"),
-        (SLATE[0], r"slate must have shape \[8, k\] with k <= slate_size=2, got \(2,\)"),
-    ],
-    ids=["dtype", "rank"],
-)
-def test_a_slate_of_the_wrong_form_is_a_value_error_in_either_mode(slate, message):
-    env = environment()
-    for step in (env.step, traced()[1]):
-        with pytest.raises(ValueError, match=message):
-            step(tf.constant(slate))
-
-
 def test_an_invalid_position_is_refused_in_either_mode_and_changes_nothing():
     env = environment()
     before = env.current_time_step()
@@ -256,79 +191,10 @@ def test_an_invalid_position_is_refused_in_either_mode_and_changes_nothing():
     assert_equal(env.current_time_step(), before)
 
 
-def test_short_slates_int64_and_permitted_duplicates_are_accepted():
-    env = environment(allow_duplicates=True)
-    for slate in (
-        np.int64(SLATE),
-        SLATE[:, :1],
-        np.where(SLATE == 1, -1, SLATE),
-        np.full_like(SLATE, 5),
-    ):
-        time_step = env.step(tf.constant(slate))
-        assert time_step.observation.response.clicked.shape == [NUM_USERS, SLATE_SIZE]
-
-
-def collecting(driver_class, max_length, **limit):
-    """An environment, a policy, a buffer, and a driver that fills it."""
-    env = environment()
-    policy = slate_policy(env)
-    buffer = tf_uniform_replay_buffer.TFUniformReplayBuffer(
-        policy.trajectory_spec, env.batch_size, max_length
-    )
-    return env, policy, buffer, driver_class(env, policy, [buffer.add_batch], **limit)
-
-
 def slate_policy(env, **kwargs):
     return TFSlatePolicy(
         env.time_step_spec(), env.action_spec(), random_policy(env.simulator), **kwargs
     )
-
-
-def assert_pairs_are_transitions(pairs):
-    """Checks that replayed pairs [S, 2] tell one story: what was shown, what the user did of it,
-    and what it earned.
-    """
-    first, second = (
-        tf.nest.map_structure(lambda leaf, i=i: leaf.numpy()[:, i], pairs) for i in (0, 1)
-    )
-    boundary = first.step_type == ts.StepType.LAST
-    inside = ~boundary
-    assert boundary.any()
-    response = second.observation.response
-    assert_equal(first.next_step_type, second.step_type)
-    assert_equal(second.step_type[boundary], np.full(boundary.sum(), ts.StepType.FIRST))
-    assert_equal(first.reward[boundary], np.zeros(boundary.sum()))
-    assert_equal(first.discount, np.where(second.step_type == ts.StepType.LAST, 0, 1))
-    assert_equal(first.reward[inside], response.watch_time[inside].sum(-1))
-    assert_equal(response.watch_time > 0, response.clicked > 0)
-    shown_topics = np.take_along_axis(first.observation.documents.argmax(-1), first.action, axis=1)
-    assert_equal(response.cluster_id[inside], shown_topics[inside])
-    moved = np.abs(second.observation.user - first.observation.user) > 0
-    assert (moved[inside].sum(-1) <= 1).all()
-
-
-def test_a_driver_and_a_replay_buffer_run_in_one_graph_with_a_loop():
-    env, policy, buffer, driver = collecting(
-        dynamic_step_driver.DynamicStepDriver, max_length=40, num_steps=2 * NUM_USERS
-    )
-
-    @tf.function(autograph=False)
-    def collect():
-        def body(iteration, time_step, policy_state):
-            return iteration + 1, *driver.run(time_step, policy_state)
-
-        loop_vars = (0, env.current_time_step(), policy.get_initial_state(NUM_USERS))
-        _, time_step, _ = tf.while_loop(lambda *_: True, body, loop_vars, maximum_iterations=20)
-        return (
-            time_step,
-            buffer.get_next(sample_batch_size=200, num_steps=2)[0],
-            buffer.num_frames(),
-        )
-
-    time_step, pairs, num_frames = collect()
-    assert num_frames == 40 * NUM_USERS
-    assert_equal(time_step, env.current_time_step())
-    assert_pairs_are_transitions(pairs)
 
 
 def test_a_slate_policy_reproduces_itself_from_its_seed_and_moves_on():
@@ -409,26 +275,6 @@ def test_a_slate_policy_in_a_rollout_is_the_policy_inside():
     policy = rollout_policy(slate_policy(env))
     one = pure.rollout(policy, NUM_USERS, 5, seed=1)
     assert_equal(one, pure.rollout(random_policy(pure), NUM_USERS, 5, seed=1))
-
-
-def test_a_policy_of_the_simulator_passes_through():
-    policy = random_policy(simulator())
-    assert rollout_policy(policy) is policy
-
-
-def test_a_policy_of_tf_agents_runs_in_a_rollout():
-    pure = simulator(allow_duplicates=True, validate=True)
-    env = SlateEnvironment(pure, NUM_USERS)
-    policy = rollout_policy(
-        random_tf_policy.RandomTFPolicy(env.time_step_spec(), env.action_spec())
-    )
-    rollout = tf.function(
-        lambda seed: pure.rollout(policy, NUM_USERS, 30, seed, auto_reset=True), autograph=False
-    )
-    slates = rollout(tf.constant([0, 1])).transitions.slate.numpy()
-    assert slates.shape == (30, NUM_USERS, SLATE_SIZE)
-    assert set(slates.ravel()) == set(range(NUM_CANDIDATES))
-    assert (slates[..., 0] == slates[..., 1]).any()
 
 
 def test_a_stateful_policy_of_tf_agents_keeps_and_resets_its_state_in_a_rollout():

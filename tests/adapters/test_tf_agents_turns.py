@@ -8,14 +8,13 @@ from tf_agents.policies import policy_saver, random_tf_policy
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.trajectories import StepType
 
-import recsim_tf
 from recsim_tf.adapters.tf_agents import (
     SlateEnvironment,
     TFSlatePolicy,
     action_spec,
     rollout_policy,
 )
-from tests.questions import Question, ask, question, simulator
+from tests.questions import Question, ask, simulator
 
 NUM_USERS = 4
 
@@ -50,16 +49,6 @@ def test_drivers_and_replay_hold_turns(environment):
     frames = replay.gather_all()
     np.testing.assert_array_equal(frames.action.query.is_asked, 1)
     assert np.any(frames.step_type == StepType.LAST)
-
-
-def test_the_turn_for_a_user_who_has_left_is_ignored_valid_or_not(environment):
-    for _ in range(3):
-        step = environment.step(ask(environment.current_time_step().observation, (), [1, 2])[0])
-    np.testing.assert_array_equal(step.step_type, StepType.LAST)
-    bad = recsim_tf.Turn(tf.fill([NUM_USERS, 2], 99), question(NUM_USERS, is_asked=7))
-    np.testing.assert_array_equal(environment.step(bad).step_type, StepType.FIRST)
-    with pytest.raises(ValueError, match=r"query.is_asked must be in \[0, 1\]"):
-        environment.step(bad._replace(slate=tf.constant([[0, 1]] * NUM_USERS)))
 
 
 def test_a_policy_of_tf_agents_gives_turns_in_a_rollout(environment):

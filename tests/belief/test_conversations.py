@@ -5,11 +5,10 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.belief import GaussianBelief, TypesBelief, evoi
+from recsim_tf.belief import GaussianBelief, TypesBelief
 from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import Act, Items, Mode, query
+from recsim_tf.environments.conversation import Act, Items, query
 from recsim_tf.policies.elicitation import Tracker
-from recsim_tf.policies.elicitation.outlook import outlook, reply_log_probs
 from tests.environments.conversation import turns
 
 NUM_USERS, NUM_TYPES, N = 20, 5, 4
@@ -63,33 +62,3 @@ def test_silence_changes_no_belief(simulator, types, kind):
             np.testing.assert_array_equal(one.state.taste, other.state.taste)
             np.testing.assert_array_equal(one.state.senses, other.state.senses)
             np.testing.assert_array_equal(one.weights, other.weights)
-
-
-def view_of(simulator, users, types):
-    belief = TypesBelief(users, types)
-    particles = belief.particles(belief.initial_state(NUM_USERS))
-    return outlook(users, particles, simulator.observe(simulator.reset(NUM_USERS, 0)).documents)
-
-
-def worth(users, view, act, slate, attributes, modes):
-    """EVOI [B] of the same turn for all users."""
-    asked = query(act, attributes, turns.C, NUM_USERS)
-    turn = Turn(tf.tile([slate], [NUM_USERS, 1]), asked)
-    turn = tf.nest.map_structure(lambda leaf: leaf[:, tf.newaxis], turn)
-    return evoi(view.weights, view.utilities, reply_log_probs(users, view, turn, modes))[:, 0]
-
-
-def test_what_no_type_answers_differently_is_worth_nothing(simulator, types):
-    users = simulator.users
-    view = view_of(simulator, users, types)
-    choices, answers = (Mode.NOTHING, Mode.CHOOSE), (Mode.NOTHING, Mode.ANSWER)
-    only = worth(users, view, Act.COMPARE, [2, -1, -1], [], choices)
-    np.testing.assert_allclose(only, np.zeros(NUM_USERS), atol=1e-6)
-    pair = worth(users, view, Act.COMPARE, [2, 0, -1], [], choices)
-    assert np.mean(pair > 0.01) > 0.5
-    for sharpness in (0.0, 3.0):
-        asked = users.with_parameters({"answer_sharpness": sharpness})
-        values = worth(asked, view, Act.ASK, [-1, -1, -1], [1], answers)
-        assert (np.max(values) > 1e-3) == (sharpness > 0)
-        assert (np.max(values) > 1e-6) == (sharpness > 0)
-        assert (values.numpy() >= 0).all()

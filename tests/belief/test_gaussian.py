@@ -268,17 +268,6 @@ def test_graph_and_xla_believe_as_eager_does():
             np.testing.assert_allclose(one, other, atol=1e-4, rtol=1e-4)
 
 
-def test_the_seed_decides_the_points():
-    particles = [
-        GaussianBelief(Answerers(), 8, seed).particles(
-            GaussianBelief(Answerers(), 8).initial_state(2)
-        )
-        for seed in (0, 0, 1)
-    ]
-    assert leaves_equal(particles[0], particles[1])
-    assert not leaves_equal(particles[0], particles[2])
-
-
 def prior_of(**parts):
     return Choosers(prior=lambda num_users: tfd.JointDistributionNamed(parts))
 

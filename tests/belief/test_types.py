@@ -4,54 +4,15 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf import choice
 from recsim_tf.belief import TypesBelief
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Clicks
-from tests.belief.users import Choosers, Walkers, choices, normal_tastes, slates
+from tests.belief.users import Choosers, Walkers, normal_tastes, slates
 from tests.rollout_policies import uniform_random
 
 NUM_USERS, NUM_TYPES, NUM_STEPS = 6, 5, 4
 TYPES = np.random.default_rng(0).normal(size=[NUM_TYPES, 3]).astype("f")
-PROBS = (0.3, 0.1, 0.25, 0.2, 0.15)
-
-
-def softmax(logits):
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
-
-
-def turns(users, num_steps=NUM_STEPS):
-    """Slates of three documents, and choices of users of the first types."""
-    generator = np.random.default_rng(1)
-    state = tf.gather(TYPES, np.arange(NUM_USERS) % NUM_TYPES)
-    for step in range(num_steps):
-        slate = slates(2 * generator.normal(size=[NUM_USERS, 3, 3]).astype("f"))
-        yield slate, choices(users, state, slate, step)
-
-
-def test_zeros_are_the_prior():
-    belief = TypesBelief(Choosers(prior=normal_tastes(3)), TYPES, PROBS)
-    state, weights = belief.particles(belief.initial_state(NUM_USERS))
-    assert all(not np.any(leaf) for leaf in tf.nest.flatten(belief.initial_state(NUM_USERS)))
-    np.testing.assert_allclose(weights, np.tile(PROBS, [NUM_USERS, 1]), rtol=1e-6)
-    np.testing.assert_array_equal(state, np.tile(TYPES, [NUM_USERS, 1, 1]))
-
-
-def test_weights_are_those_of_bayes_by_hand():
-    users = Choosers(prior=normal_tastes(3))
-    belief = TypesBelief(users, TYPES, PROBS)
-    belief_state = belief.initial_state(NUM_USERS)
-    logits = np.tile(np.log(PROBS), [NUM_USERS, 1])
-    for slate, seen in turns(users):
-        belief_state = belief.update(belief_state, slate, seen)
-        scores = np.einsum("bkf,pf->bpk", slate.documents.features, TYPES)
-        probs = softmax(np.concatenate([scores, np.zeros([NUM_USERS, NUM_TYPES, 1])], axis=2))
-        clicked = seen.clicked.numpy()
-        chosen = np.concatenate([clicked, 1 - clicked.sum(axis=1, keepdims=True)], axis=1)
-        logits += np.log(np.einsum("bpk,bk->bp", probs, chosen))
-    np.testing.assert_allclose(belief.particles(belief_state).weights, softmax(logits), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["DriftingTaste-v0", "InterestExploration-v1"])
@@ -109,32 +70,6 @@ def test_that_a_user_stayed_tells_of_a_hazard():
     )
 
 
-class Silent(Choosers):
-    """Users who may also say nothing: where the slate is empty they do."""
-
-    def response(self, state, slate):
-        shown = tf.reduce_any(slate.mask, axis=1)
-        logits = tf.where(shown[:, tf.newaxis], [[-float("inf"), 0.0]], [[0.0, -float("inf")]])
-        return choice.Alternatives(logits, [tf.zeros([1]), super().response(state, slate)])
-
-    def likelihood(self, state, slate, seen):
-        clicked = tf.concat([seen.clicked, 1 - tf.reduce_sum(seen.clicked, 1, keepdims=True)], 1)
-        # A click is seen as a symbol; "nothing" and "none" look the same.
-        evidence = tf.math.log(tf.concat([clicked[:, -1:], clicked], axis=1))
-        return self.response(state, slate).log_likelihood(evidence)
-
-
-def test_a_turn_that_says_nothing_changes_nothing():
-    users = Silent(prior=normal_tastes(3))
-    belief = TypesBelief(users, TYPES, PROBS)
-    slate, seen = next(turns(Choosers(prior=normal_tastes(3))))
-    before = belief.update(belief.initial_state(NUM_USERS), slate, seen)
-    assert np.ptp(before.log_likelihoods, axis=1).min() > 0
-    blank = slate._replace(mask=tf.zeros_like(slate.mask))
-    after = belief.update(before, blank, Clicks(tf.zeros([NUM_USERS, 3])))
-    np.testing.assert_array_equal(after.log_likelihoods, before.log_likelihoods)
-
-
 def test_what_no_type_explains_is_passed_over_and_impossible_types_have_weight_zero():
     # Whoever is certain to choose never chooses nothing.
     belief = TypesBelief(Choosers(prior=normal_tastes(3), no_click_mass=-float("inf")), TYPES)
@@ -154,26 +89,6 @@ def test_what_no_type_explains_is_passed_over_and_impossible_types_have_weight_z
     np.testing.assert_array_equal(weights[0] > 0, TYPES[:, 0] > 0)
     np.testing.assert_array_equal(weights[1] > 0, TYPES[:, 0] < 0)
     assert np.isfinite(tape.gradient(loss, features)).all()
-
-
-def test_graph_and_xla_believe_as_eager_does():
-    simulator = recsim_tf.make("DriftingTaste-v0", slate_size=2, num_candidates=5)
-    types = simulator.users.initial_draws(NUM_TYPES).sample(seed=(0, 1))
-    belief = TypesBelief(simulator.users, types)
-    trajectory = simulator.rollout(uniform_random(2), NUM_USERS, 1, seed=0)
-    state, transition = nests.at_step((simulator.replay(trajectory), trajectory.transitions), 0)
-    shown = simulator.shown(state, transition)
-
-    def believed(shown, seen):
-        belief_state = belief.update(belief.initial_state(NUM_USERS), shown, seen)
-        return belief_state, belief.particles(belief_state)
-
-    expected = tf.nest.flatten(believed(shown, transition.response))
-    for jit_compile in (False, True):
-        found = compiled(believed, jit_compile=jit_compile)(shown, transition.response)
-        for one, other in zip(tf.nest.flatten(found), expected, strict=True):
-            assert one.shape.is_fully_defined()
-            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize(

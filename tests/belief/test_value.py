@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf import belief, choice
-from recsim_tf.core.execution import compiled
 
 
 def log(probs):
@@ -81,19 +80,6 @@ def test_the_optimal_recommendation_set_is_the_optimal_noiseless_query(size):
     np.testing.assert_allclose(attained, of_queries.max(axis=1), atol=1e-5)
 
 
-def test_the_greedy_set_adds_the_best_candidate_each_time():
-    weights, utilities = finite_beliefs()
-    slate = belief.recommendation_set(weights, utilities, 3).numpy()
-    for weight, utility, found in zip(weights, utilities, slate, strict=True):
-        for size in range(1, 4):
-            values = [
-                weight @ utility[:, [*found[: size - 1], item]].max(axis=1)
-                for item in range(utility.shape[1])
-            ]
-            assert values[found[size - 1]] == pytest.approx(max(values), abs=1e-6)
-        assert len(set(found)) == 3
-
-
 def test_of_equal_candidates_the_first_is_chosen_and_none_twice():
     utilities = np.zeros([1, 4, 5], "f")
     utilities[..., [1, 3]] = [[1, 1], [1, 1], [0, 0], [0, 0]]
@@ -115,16 +101,6 @@ def test_a_reply_that_tells_nothing_is_worth_nothing():
         np.testing.assert_allclose(belief.information_gain(weights, replies), 0, atol=1e-6)
 
 
-def test_information_is_never_worth_less_than_nothing():
-    generator = np.random.default_rng(1)
-    weights, utilities = finite_beliefs(200)
-    # Hardly any difference between types, so that rounding decides.
-    probs = 0.5 + 1e-6 * generator.normal(size=(200, 9, 8, 1))
-    replies = log(np.concatenate([probs, 1 - probs], axis=3))
-    assert (belief.evoi(weights, 1e3 + utilities, replies) >= 0).numpy().all()
-    assert (belief.information_gain(weights, replies) >= 0).numpy().all()
-
-
 def test_impossible_replies_and_types_have_finite_gradients():
     weights = tf.constant([[0.5, 0.5, 0.0]])
     utilities = tf.constant([[[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]]])
@@ -140,25 +116,6 @@ def test_impossible_replies_and_types_have_finite_gradients():
         assert np.isfinite(gradient).all()
 
 
-def test_graph_and_xla_choose_and_value_as_eager_does():
-    weights, utilities = finite_beliefs()
-    replies = noiseless(utilities, [[0, 1], [2, 3]])
-
-    def everything(weights, utilities, replies):
-        return (
-            belief.recommendation_set(weights, utilities, 3),
-            belief.evoi(weights, utilities, replies),
-            belief.information_gain(weights, replies),
-        )
-
-    arguments = [tf.constant(each) for each in (weights, utilities, replies)]
-    expected = everything(*arguments)
-    for jit_compile in (False, True):
-        found = compiled(everything, jit_compile=jit_compile)(*arguments)
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-6)
-
-
 def test_a_set_has_at_most_as_many_documents_as_there_are():
-    with pytest.raises(ValueError, match=r"slate_size must be in \[1, 7\], got 8"):
+    with pytest.raises(ValueError, match=r"slate_size must be in \[1, num_candidates=7\], got 8"):
         belief.recommendation_set(*finite_beliefs(1), 8)

@@ -27,6 +27,7 @@ from recsim_tf.environments.long_term_satisfaction import (
 )
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
+from tests.refusals import assert_refused
 
 NUM_USERS, NUM_STEPS = 64, 30
 
@@ -225,55 +226,52 @@ class MatrixTabularUsers(TabularUsers):
     def response(self, state, slate):
         return tfd.Bernoulli(probs=tf.fill(slate.mask.shape, tf.constant(0.5, tf.float64)))
 
-    def outcome(self, state, slate, draw):
-        return super().outcome(state, slate, draw[:, 0])
+
+def matrix_draws():
+    return Simulator(MatrixTabularUsers(TABLES), TabularDocuments(3), 2, 3, click_value)
 
 
-def test_a_distribution_with_other_batch_axes_than_the_users_is_refused():
-    simulator = Simulator(MatrixTabularUsers(TABLES), TabularDocuments(3), 2, 3, click_value)
-    with pytest.raises(
-        ValueError, match="the distribution of response must have one batch axis, the users"
-    ):
-        relaxed_return(simulator, tabular_policy(tf.zeros([2, 3], tf.float64)), 2, 1, 0)
+def any_policy():
+    return tabular_policy(tf.zeros([2, 3], tf.float64))
 
 
-@pytest.mark.parametrize(("name", "value"), [("temperature", 0.0), ("departure_temperature", -1)])
-def test_a_temperature_that_is_not_positive_is_refused(name, value):
-    with pytest.raises(ValueError, match=rf"^{name} must be above 0, got {value}$"):
-        relaxed_return(
-            tabular_sessions(),
-            tabular_policy(tf.zeros([2, 3], tf.float64)),
-            2,
-            1,
-            0,
-            **{name: value},
-        )
+def relaxed(simulator=None, **arguments):
+    return relaxed_return(simulator or tabular_sessions(), any_policy(), 2, 1, 0, **arguments)
 
 
-def test_a_rule_of_departure_without_a_margin_is_refused():
-    simulator = interest_evolution()
+def scored(baseline=None, **arguments):
+    simulator, policy = tabular_sessions(), any_policy()
+    trajectory = compiled(simulator.rollout)(policy, 4, 2, 0, **arguments)
+    return score_function_return(simulator, policy, trajectory, baseline)
+
+
+def without_a_margin():
     policy = PlackettLucePolicy.of_logits(
         lambda observation: tf.reduce_sum(observation.documents, axis=2), 3
     )
-    with pytest.raises(
-        ValueError,
-        match=(
-            r"departure_margin is missing: InterestEvolutionUsers leave by a rule, .*`lambda user:"
-            r" user.budget`"
+    return relaxed_return(interest_evolution(), policy, 2, 1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: relaxed(matrix_draws()),
+            "the distribution of response must have one batch axis, the users",
         ),
-    ):
-        relaxed_return(simulator, policy, 2, 1, seed=0)
-
-
-def test_rows_of_several_sessions_are_refused():
-    simulator, policy = tabular_sessions(), tabular_policy(tf.zeros([2, 3], tf.float64))
-    trajectory = compiled(simulator.rollout)(policy, 2, 2, 0, auto_reset=True)
-    with pytest.raises(ValueError, match="trajectory must hold one session a row"):
-        score_function_return(simulator, policy, trajectory)
-
-
-def test_a_baseline_of_another_shape_is_refused():
-    simulator, policy = tabular_sessions(), tabular_policy(tf.zeros([2, 3], tf.float64))
-    trajectory = compiled(simulator.rollout)(policy, 4, 2, 0)
-    with pytest.raises(ValueError, match=r"baseline must have shape \(2, 4\), got \(4, 2\)"):
-        score_function_return(simulator, policy, trajectory, tf.zeros([4, 2]))
+        (lambda: relaxed(temperature=0.0), "^temperature must be above 0, got 0.0$"),
+        (
+            lambda: relaxed(departure_temperature=-1),
+            "^departure_temperature must be above 0, got -1$",
+        ),
+        (
+            without_a_margin,
+            "departure_margin is missing: InterestEvolutionUsers leave by a rule, .*`lambda user:"
+            " user.budget`",
+        ),
+        (lambda: scored(auto_reset=True), "trajectory must hold one session a row"),
+        (lambda: scored(tf.zeros([4, 2])), r"baseline must have shape \(2, 4\), got \(4, 2\)"),
+    ],
+)
+def test_what_has_no_gradient_is_refused_in_one_line(call, message):
+    assert_refused(call, message)

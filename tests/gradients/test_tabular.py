@@ -3,7 +3,6 @@
 import functools
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from benchmarks.tabular_sessions import (
@@ -68,18 +67,6 @@ def score_function_samples():
 def assert_mean(samples, expected, num_standard_errors=4.0):
     standard_error = samples.std(axis=0) / np.sqrt(len(samples))
     assert (np.abs(samples.mean(axis=0) - expected) <= num_standard_errors * standard_error).all()
-
-
-def test_the_enumerated_return_is_that_of_sessions_and_its_gradient_that_of_finite_differences():
-    simulator, policy = tabular_sessions(), tabular_policy(tf.constant(LOGITS))
-    rewards = compiled(
-        lambda: simulator.rollout(policy, NUM_USERS, NUM_STEPS, seed=1).transitions.reward
-    )()
-    assert_mean(np.sum(rewards, axis=0), exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())
-    theoretical, numerical = tf.test.compute_gradient(
-        lambda logits: exact_return(logits, NUM_STEPS), [tf.constant(LOGITS)], delta=1e-5
-    )
-    np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-5, atol=1e-9)
 
 
 def test_the_score_function_gradient_is_that_of_the_exact_return_within_its_standard_error():
@@ -191,28 +178,6 @@ def test_the_pathwise_gradient_is_that_of_finite_differences_of_the_relaxed_retu
     (theoretical,), (numerical,) = gradients
     np.testing.assert_allclose(theoretical, numerical, rtol=1e-5, atol=1e-9)
     assert np.abs(theoretical).min() > 1e-5
-
-
-@pytest.mark.slow
-def test_the_bias_of_the_pathwise_gradient_shrinks_with_the_temperature():
-    simulator, exact = tabular_sessions(), exact_gradient()
-
-    @sampler
-    def sample(seed, logits, temperature):
-        return relaxed_return(
-            simulator, tabular_policy(logits), NUM_USERS, NUM_STEPS, seed, temperature
-        )
-
-    biases, errors = [], []
-    for temperature, num_batches in ((4.0, 1), (1.0, 2), (0.5, 5), (0.2, 40)):
-        _, gradients = sample(0, num_batches, tf.constant(temperature, tf.float64))
-        biases.append(np.linalg.norm(gradients.mean(axis=0) - exact) / np.linalg.norm(exact))
-        errors.append(
-            np.linalg.norm(gradients.std(axis=0)) / np.sqrt(len(gradients)) / np.linalg.norm(exact)
-        )
-    for warm, cold in ((0, 1), (1, 2), (2, 3)):
-        assert biases[cold] + 4 * np.hypot(errors[cold], errors[warm]) < biases[warm]
-    assert biases[-1] < 0.15
 
 
 def test_departures_by_a_hazard_are_weighted_exactly():

@@ -61,17 +61,6 @@ def test_the_myopic_policy_shows_the_likeliest_clicks_best_first():
     np.testing.assert_allclose(shown, -np.sort(-affinity)[:, :3], rtol=1e-6)
 
 
-def test_the_myopic_policy_believes_the_choice_scores_that_it_is_given():
-    pure = interest_evolution(slate_size=2, num_candidates=4)
-    observation = pure.observe(pure.reset(2, 0))
-
-    def scores(observation):
-        return tf.constant([[1.0, 4.0, 2.0, 3.0], [4.0, 1.0, 3.0, 2.0]]), tf.ones([2])
-
-    slate, _ = myopic_policy(pure, scores)(observation, (), random.as_seed(0))
-    assert slate.numpy().tolist() == [[1, 3], [0, 2]]
-
-
 def test_the_oracle_shows_the_best_slate_of_its_values():
     choice_model = choice.MultinomialProportional(no_click_mass=2.0)
     users = InterestEvolutionUsers(
@@ -97,23 +86,3 @@ def test_the_oracle_shows_the_best_slate_of_its_values():
         rtol=1e-5,
         atol=1e-6,
     )
-
-
-def test_the_oracle_prices_budget_at_what_it_earns_with_it():
-    """One user's best slate changes at a price of 1.2, the other's at 1.4."""
-    pure = interest_evolution(
-        slate_size=1,
-        num_candidates=2,
-        users=InterestEvolutionUsers(num_features=2, user_update_alpha=0.25),
-        documents=UtilityVideos(2, video_length=4.0, topic_quality_means=(2.0, 4.0)),
-    )
-    clicked = np.array([[0.5, 0.2], [0.5, 0.15]])
-    # The weight of a click is the interest + 1, that of "no click" is 2.
-    interests = 2 * clicked / (1 - clicked) - 1
-    observation = pure.observe(pure.reset(2, 0))._replace(
-        user=tf.constant(interests, tf.float32), documents=tf.eye(2, batch_shape=[2])
-    )
-    slate, _ = oracle_policy(pure)(observation, (), random.as_seed(0))
-    # A click earns 4 and costs 4 of the budget, less 0.25 * 4 a unit of quality.
-    worth = 4 - 1.3 * (4 - np.array([2.0, 4.0]))
-    np.testing.assert_array_equal(slate[:, 0], np.argmax(clicked * worth, axis=1))

@@ -2,17 +2,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.policies import (
     ClickBandit,
     ClusterBandit,
-    concatenate_slates,
     greedy_cluster_policy,
-    random_policy,
 )
-from tests.policies.test_clusters import NUM_USERS, count, three_topics
-from tests.policies.tf_agents_frames import frames
+from recsim_tf.policies.click_bandit import concatenate_slates
+from tests.policies.test_clusters import NUM_USERS, three_topics
 from tests.rollout_policies import first_positions
 
 
@@ -82,6 +81,20 @@ def test_thompson_sampling_scores_by_a_seed_of_its_own():
     assert 0.2 < (one == other).all(axis=1).mean() < 0.8
 
 
+def frames(simulator, policy, num_users, num_frames):
+    """The states of a policy after its actions in TF-Agents' environment."""
+    environment = SlateEnvironment(simulator, num_users, seed=1)
+    tf_policy = TFSlatePolicy(environment.time_step_spec(), environment.action_spec(), policy)
+    action = tf.function(tf_policy.action, autograph=False)
+    step = tf.function(environment.step, autograph=False)
+    state, time_step = tf_policy.get_initial_state(num_users), environment.current_time_step()
+    for _ in range(num_frames):
+        chosen = action(time_step, state)
+        state = chosen.state
+        yield state
+        time_step = step(chosen.action)
+
+
 class Pinned:
     """Shows the number of steps of the session so far, as a position."""
 
@@ -96,7 +109,7 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
     pure = three_topics(max_steps=4, validate=True)
     arms = [Pinned(), ClusterBandit(pure), first_positions(2)]
     bandit = ClickBandit(pure, arms)
-    for index, (_, state) in enumerate(frames(pure, bandit, NUM_USERS, 12)):
+    for index, state in enumerate(frames(pure, bandit, NUM_USERS, 12)):
         frame = index % 5
         assert state.arms[0].numpy().tolist() == [frame + 1] * NUM_USERS
         assert state.arms[2] == ()
@@ -105,25 +118,3 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
         np.testing.assert_array_equal(
             tf.reduce_sum(state.counts.impressions, axis=1), np.full(NUM_USERS, 3 * frame)
         )
-
-
-def test_documents_count_for_the_arm_of_their_cluster():
-    pure = three_topics()
-    bandit = ClickBandit(pure, [random_policy(pure)] * 3)
-    state, policy_state = pure.reset(NUM_USERS, 0), bandit.initial_state(NUM_USERS)
-    responses = []
-    for step in range(6):
-        slate, policy_state = bandit(pure.observe(state), policy_state, random.as_seed(step))
-        state, transition = pure.step(state, slate, seed=50 + step)
-        responses.append(transition.response)
-    impressions, clicks = count(responses[:-1])
-    np.testing.assert_array_equal(policy_state.counts.impressions, impressions)
-    np.testing.assert_array_equal(policy_state.counts.clicks, clicks)
-
-
-def test_it_compiles_with_xla():
-    pure = three_topics()
-    bandit = ClickBandit(pure, greedy_arms(pure))
-    run = compiled(lambda seed: pure.rollout(bandit, 8, 4, seed), jit_compile=True)
-    slates = run(random.as_seed(0)).transitions.slate.numpy()
-    assert all(len(set(slate)) == 3 for slate in slates.reshape(-1, 3))

@@ -12,16 +12,13 @@ from recsim_tf.environments.interest_exploration import (
     interest_exploration,
 )
 from recsim_tf.policies import (
-    ALGORITHMS,
     ClickCounts,
     ClusterBandit,
-    baseline_policy,
     greedy_cluster_policy,
     rank_cluster,
     rank_clusters,
     ucb1,
 )
-from tests.policies.tf_agents_frames import frames
 
 NUM_USERS = 6
 
@@ -140,18 +137,6 @@ def test_the_slates_of_a_rollout_follow_from_the_counts_of_its_sessions():
         np.testing.assert_array_equal(rollout.transitions.slate[step], expected)
 
 
-def test_as_a_tf_agents_policy_its_counts_begin_at_zero_in_every_session():
-    pure = three_topics(max_steps=4)
-    bandit = ClusterBandit(pure, "thompson")
-    for index, (time_step, state) in enumerate(frames(pure, bandit, NUM_USERS, 13)):
-        # A session has four steps, and a frame for its last observation.
-        assert time_step.is_first().numpy().all() == (index % 5 == 0)
-        np.testing.assert_array_equal(
-            tf.reduce_sum(state.impressions, axis=1), np.full(NUM_USERS, 3 * (index % 5))
-        )
-        assert state.started.numpy().all()
-
-
 def test_a_user_is_shown_every_cluster_before_the_scores_count():
     bandit = ClusterBandit(three_topics(), lambda *_: tf.constant([[1.0, 3.0, 2.0]] * 3))
     impressions = tf.constant([[0.0, 0.0, 0.0], [2.0, 0.0, 1.0], [2.0, 1.0, 1.0]])
@@ -198,41 +183,3 @@ def test_thompson_draws_are_independent_over_time():
         ((first[1:] == first[:-1]).mean(), first[1:].size),
     ):
         assert abs(mean - 0.5) < 4 * np.sqrt(0.25 / size)
-
-
-def returns(pure, policy, num_users, num_steps, jit_compile=False):
-    def add(total, transition):
-        return total + transition.reward
-
-    def run(seed):
-        return pure.fold(policy, num_users, num_steps, seed, add, tf.zeros([num_users]))
-
-    return compiled(run, jit_compile=jit_compile)(random.as_seed(4)).numpy()
-
-
-def test_ucb1_over_clusters_beats_random_slates_in_interest_exploration():
-    pure, num_users, num_steps = interest_exploration(), 3000, 50
-    of_bandit = returns(pure, ClusterBandit(pure, "ucb1"), num_users, num_steps)
-    of_random = returns(pure, baseline_policy("random", pure), num_users, num_steps)
-    difference = of_bandit - of_random
-    assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)
-
-
-def test_rollouts_compile():
-    pure = interest_exploration()
-    clicks = returns(pure, ClusterBandit(pure, "ucb1"), 16, 5, jit_compile=True)
-    assert ((clicks >= 0) & (clicks <= 5)).all()
-    assert clicks.sum() > 0
-
-
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_it_is_a_baseline(name):
-    policy = baseline_policy(name, interest_exploration(slate_size=2, num_candidates=4))
-    assert isinstance(policy, ClusterBandit)
-
-
-def test_it_works_in_double_precision():
-    pure = interest_exploration(dtype=tf.float64)
-    bandit = ClusterBandit(pure, "thompson")
-    clicks = pure.rollout(bandit, 8, 2, 0).transitions.reward
-    assert clicks.dtype == tf.float64

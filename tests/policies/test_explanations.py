@@ -103,9 +103,3 @@ def test_below_a_layer_the_agent_explains_what_it_sees_above():
     served = rollout_policy(layers.serve(layered, of_agent))
     explained = explanation_of(served, observed(simulator), served.initial_state(NUM_USERS), SEED)
     np.testing.assert_array_equal(explained.user["remembered"], np.ones(NUM_USERS))
-
-
-def test_a_policy_that_explains_nothing_has_an_empty_explanation():
-    simulator = simulator_of("InterestEvolution-v1")
-    explained = explanation_of(policies.random_policy(simulator), observed(simulator), (), SEED)
-    assert not tf.nest.flatten([dict(explained.candidates), dict(explained.alternatives)])

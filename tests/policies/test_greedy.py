@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_exploration import UserState, interest_exploration
 from recsim_tf.policies import baseline_policy, greedy_pctr_policy
 
@@ -48,19 +47,3 @@ def test_it_believes_what_it_is_given(choice_model):
     np.testing.assert_array_equal(
         policy(observation, (), None)[0], expected_slates(observation, affinity, 3)
     )
-
-
-def test_it_beats_random_slates_in_interest_exploration():
-    pure, num_users = interest_exploration(), 1000
-
-    def returns(name):
-        policy = baseline_policy(name, pure)
-        run = compiled(
-            lambda seed: tf.reduce_sum(
-                pure.rollout(policy, num_users, 20, seed).transitions.reward, axis=0
-            )
-        )
-        return run(random.as_seed(1)).numpy()
-
-    difference = returns("greedy_pctr") - returns("random")
-    assert difference.mean() > 10 * difference.std() / np.sqrt(num_users)

@@ -62,16 +62,6 @@ def test_the_fit_is_that_of_iterated_least_squares(dtype, tolerance, jit_compile
         np.testing.assert_allclose(precision[user], expected[1], rtol=tolerance, atol=tolerance)
 
 
-def test_the_number_of_rounds_is_limited():
-    features, rewards, mask = histories()
-    weights, _ = fit_logistic(
-        tf.constant(features), tf.constant(rewards), tf.constant(mask), num_iterations=1
-    )
-    np.testing.assert_allclose(
-        weights[-1], reference_fit(features[-1], rewards[-1], 1.0, num_iterations=1)[0], rtol=1e-9
-    )
-
-
 def test_the_radius_of_ucb_glm_is_that_of_recsim():
     assert ucb_glm_radius(3, 100) == pytest.approx(6.611221, abs=1e-6)
     assert ucb_glm_radius(3, 100, optimism_scaling=0.5) == pytest.approx(6.611221 / 2, abs=1e-6)

@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -66,29 +64,6 @@ def best_pairs(values):
     return np.array(best)
 
 
-def plain_exact_slate(values, slate_size):
-    """Dinkelbach's iteration with a full sort in each round, one user at a time: int [B, K]."""
-    slates = []
-    rows = zip(
-        values.weights.numpy(),
-        values.no_click_weight.numpy(),
-        values.advantages.numpy(),
-        strict=True,
-    )
-    for weights, no_click_weight, advantages in rows:
-        guess = 0.0
-        for turn in itertools.count():
-            slate = np.argsort(-weights * (advantages - guess), kind="stable")[:slate_size]
-            value = np.sum(weights[slate] * advantages[slate]) / (
-                np.sum(weights[slate]) + no_click_weight
-            )
-            if turn and value <= guess:
-                break
-            guess = value
-        slates.append(slate)
-    return np.array(slates)
-
-
 def assert_slates(slate, num_candidates, slate_size):
     assert (slate.dtype, slate.shape) == (tf.int32, [NUM_INSTANCES, slate_size])
     assert (slate.numpy() >= 0).all()
@@ -106,23 +81,6 @@ def test_the_exact_slate_is_the_best_of_all_slates(kind, num_candidates, slate_s
     assert_slates(slate, num_candidates, slate_size)
     best = reference.best_values(*(value.numpy() for value in values), slate_size)
     np.testing.assert_allclose(values.slate_value(slate), best, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("num_candidates", [7, 768])
-def test_the_exact_slate_of_one_user_does_not_depend_on_the_others(num_candidates):
-    values = instances(num_candidates, "plain")
-    together = values.best_slate(exact_slate, 3)
-    for row in range(10):
-        alone = SlateValues(*(value[row : row + 1] for value in values)).best_slate(exact_slate, 3)
-        np.testing.assert_array_equal(alone[0], together[row])
-
-
-@pytest.mark.parametrize("num_candidates", [7, 768])
-def test_the_exact_slate_is_ordered_by_its_gain_over_the_slate_value(num_candidates):
-    values = instances(num_candidates, "plain")
-    slate = values.best_slate(exact_slate, 3)
-    gain = values.weights * (values.q_items - values.slate_value(slate)[:, tf.newaxis])
-    assert (np.diff(np.take_along_axis(gain.numpy(), slate.numpy(), axis=1)) <= 1e-12).all()
 
 
 # The first numbers of candidates that are searched in groups of 16: 16 groups for each position of
@@ -143,51 +101,6 @@ def test_the_exact_slate_of_many_candidates_is_the_best_of_all_slates(kind, num_
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "num_candidates"),
-    [("plain", GROUPED[3]), ("all advantages negative", GROUPED[3] + 15), ("certain click", 3001)],
-)
-def test_the_search_in_groups_gives_the_slate_of_the_plain_iteration(kind, num_candidates):
-    values = instances(num_candidates, kind)
-    np.testing.assert_array_equal(values.best_slate(exact_slate, 3), plain_exact_slate(values, 3))
-
-
-@pytest.mark.parametrize("decreasing", [False, True])
-def test_sorted_candidates_whose_best_share_a_group_are_found(decreasing):
-    values = instances(GROUPED[3] + 5, "plain")
-    order = tf.argsort(
-        values.weights * values.advantages, direction="DESCENDING" if decreasing else "ASCENDING"
-    )
-    values = values._replace(
-        **{
-            name: tf.gather(getattr(values, name), order, batch_dims=1)
-            for name in ("weights", "q_items")
-        }
-    )
-    np.testing.assert_array_equal(values.best_slate(exact_slate, 3), plain_exact_slate(values, 3))
-
-
-def test_weights_of_very_different_sizes_do_not_mislead_the_search_in_groups():
-    values = instances(GROUPED[2], "plain")
-    values = values._replace(weights=tf.exp(10 * (values.weights - 1)))
-    np.testing.assert_allclose(
-        values.slate_value(values.best_slate(exact_slate, 2)),
-        best_pairs(values),
-        rtol=1e-12,
-        atol=1e-12,
-    )
-
-
-def test_the_best_of_many_candidates_worked_by_hand():
-    # Alone, 100 is worth 4 / 5 and 255 is worth 2.6 / 3, though v a is 4 and 2.6; the others are
-    # worth 0.5 / 2.
-    weights, advantages = np.ones([1, 256], np.float32), np.full([1, 256], 0.5, np.float32)
-    weights[0, [100, 255]], advantages[0, [100, 255]] = [4, 2], [1, 1.3]
-    inputs = (weights, np.ones([1], np.float32), advantages)
-    assert top_k_slate(*map(tf.constant, inputs), 1).numpy().tolist() == [[100]]
-    assert exact_slate(*map(tf.constant, inputs), 1).numpy().tolist() == [[255]]
-
-
 @pytest.mark.parametrize("advantage", [-1.0, 0.0, 1.0])
 @pytest.mark.parametrize("num_candidates", [GROUPED[3], GROUPED[3] + 1])
 def test_of_many_equal_candidates_the_first_are_shown(num_candidates, advantage):
@@ -198,22 +111,6 @@ def test_of_many_equal_candidates_the_first_are_shown(num_candidates, advantage)
     )
 
 
-def test_of_many_candidates_tied_for_the_last_position_the_first_is_shown():
-    # 300 and 767 are the best, 0 to 4 the worst, and the others equal.
-    advantages = np.ones([1, 768])
-    advantages[0, :5], advantages[0, [300, 767]] = -1, 2
-    inputs = (tf.ones([1, 768], tf.float64), tf.ones([1], tf.float64), tf.constant(advantages))
-    assert exact_slate(*inputs, 3).numpy().tolist() == [[300, 767, 5]]
-
-
-def test_all_candidates_are_shown_if_the_slate_is_as_large():
-    values = instances(GROUPED[1] + 1, "plain")
-    slate = values.best_slate(exact_slate, GROUPED[1] + 1)
-    np.testing.assert_array_equal(
-        np.sort(slate, axis=-1), np.tile(np.arange(GROUPED[1] + 1), [NUM_INSTANCES, 1])
-    )
-
-
 @pytest.mark.parametrize("shape", [[None, GROUPED[3] + 1], [None, None], [NUM_INSTANCES, None]])
 def test_the_exact_slate_takes_batches_and_candidates_of_unknown_number(shape):
     values = instances(GROUPED[3] + 1, "plain")
@@ -221,13 +118,6 @@ def test_the_exact_slate_takes_batches_and_candidates_of_unknown_number(shape):
     signature = [tf.TensorSpec(size, tf.float64) for size in (shape, shape[:1], shape)]
     slate = tf.function(lambda *inputs: exact_slate(*inputs, 3), input_signature=signature)(*inputs)
     np.testing.assert_array_equal(slate, exact_slate(*inputs, 3))
-
-
-def test_undefined_values_still_give_different_candidates():
-    values = instances(GROUPED[3] + 1, "plain")
-    undefined = tf.fill(values.q_items.shape, tf.constant(float("nan"), tf.float64))
-    solve = compiled(lambda *inputs: exact_slate(*inputs, 3), jit_compile=True)
-    assert_slates(solve(values.weights, values.no_click_weight, undefined), GROUPED[3] + 1, 3)
 
 
 def test_slates_of_the_simple_optimisers_worked_by_hand():
@@ -271,11 +161,4 @@ def test_the_value_of_a_slate_counts_its_documents_and_no_click():
     expected = reference.slate_values(*(value.numpy() for value in values), slate)
     np.testing.assert_allclose(
         values.slate_value(tf.constant(slate)), expected, rtol=1e-12, atol=1e-12
-    )
-
-
-def test_an_empty_slate_is_worth_no_click():
-    values = instances(5, "plain")
-    np.testing.assert_allclose(
-        values.slate_value(tf.fill([NUM_INSTANCES, 3], -1)), values.q_no_click
     )

@@ -8,18 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes.framing import records
 from recsim_tf.adapters.episodes.records import check, parse
 from recsim_tf.adapters.episodes.session import Session, session_spec
-from recsim_tf.adapters.episodes.values import Fault, allowed_values, first_impossible
-from recsim_tf.core import random, turns
+from recsim_tf.adapters.episodes.values import allowed_values, check_values
 from recsim_tf.core.corpora import map_corpora
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import InitialDraws, Trajectory, Transition
+from recsim_tf.core.types import Trajectory, Transition
 
-# Sessions whose values are looked at together.
-_CHECKED_AT_ONCE = 256
+_DAMAGED = "the file is damaged or cut short here, or is no TFRecord file"
 
 
 class ReadError(ValueError):
@@ -71,8 +67,8 @@ class Episodes:
         users share a corpus, those of each world stand side by side in the file.
 
         On active steps it is the one that was written. Steps after the end of a shorter session are
-        inactive, with reward zero and draws that the models could have made there, so that
-        `log_prob` and its gradients are those of the original.
+        inactive, with reward zero, and repeat its last step, so that `log_prob` and its gradients
+        are those of the original.
 
         Raises:
           ValueError: if there are no sessions, or if they do not fill whole worlds.
@@ -82,24 +78,14 @@ class Episodes:
         trajectory, lengths = self._stacked(list(self._sessions()))
         if self.shared:
             trajectory = self._of_worlds(trajectory, lengths)
-        elif not trajectory.transitions.active.all():
-            trajectory = trajectory._replace(
-                transitions=self._fill_inactive(trajectory.initial, trajectory.transitions, lengths)
-            )
         return tf.nest.map_structure(tf.convert_to_tensor, trajectory)
 
     def _of_worlds(self, trajectory: Trajectory, lengths: np.ndarray) -> Trajectory:
-        """The trajectory with what corpora drew once for each world. Steps after the end of a
-        session have the draws of its last step.
-        """
+        """The trajectory with what corpora drew once for each world."""
         size = self._simulator.corpora.size(len(lengths))
         # Whoever stayed longest met all of it.
         rows = lengths.reshape(-1, size).argmax(axis=1) + size * np.arange(len(lengths) // size)
-
-        draws = tf.nest.map_structure(
-            lambda leaf: _repeating(leaf, lengths), trajectory.transitions.draws
-        )
-        draws = map_corpora(lambda leaf: leaf[:, rows], draws)
+        draws = map_corpora(lambda leaf: leaf[:, rows], trajectory.transitions.draws)
         return trajectory._replace(
             initial=map_corpora(lambda leaf: leaf.numpy()[rows], trajectory.initial),
             transitions=trajectory.transitions._replace(draws=draws),
@@ -108,26 +94,15 @@ class Episodes:
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
         """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
         as they are iterated. Where users share a corpus each is a world of their own.
-
-        Steps after the end of a session repeat its last action. The rest of them is zeros, unlike
-        in `trajectory`, and may be impossible under the models.
         """
         self._simulator.by_session("an episode log that is read in pieces")
         sessions = self._sessions()
         while piece := list(itertools.islice(sessions, num_sessions)):
             yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
 
-    def first_fault(self) -> Fault | None:
-        """The first session with a value that no session of the simulator has."""
-        allowed = allowed_values(self._simulator, self._spec)
-        stored = iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
-        first = 0
-        while piece := list(itertools.islice(stored, _CHECKED_AT_ONCE)):
-            fault = first_impossible(piece, allowed)
-            if fault is not None:
-                return fault._replace(session=first + fault.session)
-            first += len(piece)
-        return None
+    def stored(self) -> Iterator[Session]:
+        """The sessions as arrays, as they are stored: integers and booleans as int64."""
+        return iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
 
     def _sessions(self) -> Iterator[Session]:
         return iter(self._unobserved.as_numpy_iterator())
@@ -141,28 +116,23 @@ class Episodes:
 
     @staticmethod
     def _stacked(sessions: list[Session]) -> tuple[Trajectory, np.ndarray]:
-        """A trajectory of NumPy arrays, and the lengths [B]. After the end of each session its last
-        action is repeated, since zeros may be none; all else is zeros.
-        """
+        """A trajectory of NumPy arrays, and the lengths [B]."""
         lengths = np.array([len(session.reward) for session in sessions])
         initial = tf.nest.map_structure(
             lambda *rows: tf.stack(rows), *(session.initial for session in sessions)
         )
-        active = np.arange(lengths.max())[:, np.newaxis] < lengths
         rows = [session._replace(initial=()) for session in sessions]  # type: ignore[arg-type]
-        stacked = tf.nest.map_structure(lambda *leaves: _padded(leaves, lengths), *rows)
-        slate, query = tf.nest.map_structure(
-            lambda leaf: _repeating(leaf, lengths), (stacked.slate, stacked.query)
-        )
+        stacked = tf.nest.map_structure(lambda *leaves: _side_by_side(leaves, lengths), *rows)
+        active = np.arange(lengths.max())[:, np.newaxis] < lengths
         transitions = Transition(
-            slate=slate,
+            slate=stacked.slate,
             draws=stacked.draws,
             response=stacked.response,
-            reward=stacked.reward,
+            reward=np.where(active, stacked.reward, 0),
             active=active,
-            terminated=stacked.is_terminal,
-            truncated=stacked.is_truncated,
-            query=query,
+            terminated=active & stacked.is_terminal,
+            truncated=active & stacked.is_truncated,
+            query=stacked.query,
         )
         return Trajectory(initial, transitions, ()), lengths
 
@@ -171,39 +141,6 @@ class Episodes:
             tf.data.TFRecordDataset(self.path)
             .take(self.num_sessions)
             .map(functools.partial(parse, spec=spec, as_stored=as_stored))
-        )
-
-    def _fill_inactive(
-        self, initial: InitialDraws, transitions: Transition, lengths: np.ndarray
-    ) -> Transition:
-        """Fills the inactive steps, zeros so far, with a step that the simulator makes after the
-        end of each session.
-
-        Zeros may lie outside of a distribution's support, where the gradient of a log-probability
-        is NaN even if it does not count.
-        """
-
-        @compiled
-        def step_after_the_end(initial, transitions, lengths):
-            one_more = tf.nest.map_structure(
-                lambda leaf: tf.concat([leaf, leaf[-1:]], axis=0), transitions
-            )
-            states = self._simulator.replay(Trajectory(initial, one_more, ()))
-            ends = tf.stack([lengths, tf.range(self.num_sessions)], axis=1)
-            state = tf.nest.map_structure(lambda leaf: tf.gather_nd(leaf, ends), states)
-            turn = turns.some_turn(self._simulator, self.num_sessions)
-            return self._simulator.step(state, turn.action, random.as_seed(0))[1]
-
-        tensors = tf.nest.map_structure(tf.convert_to_tensor, transitions)
-        filler = step_after_the_end(initial, tensors, tf.constant(lengths, tf.int32))
-
-        def fill(leaf, filler_leaf):
-            active = transitions.active.reshape(transitions.active.shape + (1,) * (leaf.ndim - 2))
-            return np.where(active, leaf, filler_leaf.numpy())
-
-        filled = tf.nest.map_structure(fill, transitions, filler._replace(worth=()))
-        return transitions._replace(
-            slate=filled.slate, query=filled.query, draws=filled.draws, response=filled.response
         )
 
 
@@ -227,36 +164,42 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     path = os.fspath(path)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"there is no episode log {path}")
-    num_whole = sum(not damage for _, damage in records(path))
+    num_whole, damage = _count(path)
     spec = session_spec(simulator, max(num_whole, 1))
-    is_last, problem, record = False, "", num_whole
-    for number, (serialized, damage) in enumerate(records(path)):
-        problem = damage
-        if not problem:
-            problem, is_last = check(serialized, spec)
-        if problem:
-            record = number
-            break
-    whole = Episodes(path, simulator, spec, record)
-    fault = whole.first_fault()
-    if fault is not None:
-        record, problem = fault.session, fault.reason
-    elif not problem and not is_last:
-        problem = "the file ends here, before its last session"
-    if problem:
-        raise ReadError(path, record, problem, Episodes(path, simulator, spec, record))
+    whole = Episodes(path, simulator, spec, num_whole)
+    allowed, stored = allowed_values(simulator, spec), whole.stored()
+    records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()
+    is_last = False
+    for number, serialized in enumerate(records):
+        try:
+            is_last = check(serialized, spec)
+            check_values(next(stored), allowed)
+        except ValueError as error:
+            before = Episodes(path, simulator, spec, number)
+            raise ReadError(path, number, str(error), before) from error
+    if damage or not is_last:
+        problem = damage or "the file ends here, before its last session"
+        raise ReadError(path, num_whole, problem, whole)
     return whole
 
 
-def _padded(rows: tuple[np.ndarray, ...], lengths: np.ndarray) -> np.ndarray:
-    """Stacks arrays [T_b, ...] into [T, B, ...], with zeros after the end of each."""
-    stacked = np.zeros((lengths.max(), len(rows), *rows[0].shape[1:]), rows[0].dtype)
+def _count(path: str) -> tuple[int, str]:
+    """The number of whole records, and what is wrong after them, or ""."""
+    count = 0
+    try:
+        for _ in tf.data.TFRecordDataset(path):
+            count += 1
+    except tf.errors.DataLossError:
+        return count, _DAMAGED
+    except tf.errors.OpError as error:
+        raise OSError(f"cannot read {path}: {error.message}") from error
+    return count, ""
+
+
+def _side_by_side(rows: tuple[np.ndarray, ...], lengths: np.ndarray) -> np.ndarray:
+    """Stacks arrays [T_b, ...] into [T, B, ...]; what follows the end of each is its last step."""
+    stacked = np.empty((lengths.max(), len(rows), *rows[0].shape[1:]), rows[0].dtype)
     for user, row in enumerate(rows):
         stacked[: len(row), user] = row
+        stacked[len(row) :, user] = row[-1]
     return stacked
-
-
-def _repeating(leaf: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """[T, B, ...] with the last step of each session in the place of all steps after it."""
-    steps = np.minimum(np.arange(len(leaf))[:, np.newaxis], lengths - 1)
-    return leaf[steps, np.arange(len(lengths))]

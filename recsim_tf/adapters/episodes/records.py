@@ -76,57 +76,60 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
     ]
 
 
-def check(serialized: bytes, spec: Session) -> tuple[str, bool]:
-    """What keeps a record from being a session of the spec, whatever its values, or ""; and whether
-    it is marked as the last session.
+def check(serialized: bytes, spec: Session) -> bool:
+    """Checks that a record is a session of a spec, whatever its values.
+
+    Returns:
+      Whether it is marked as the last session.
+
+    Raises:
+      ValueError: if it is no such session.
     """
     try:
         example = tf.train.SequenceExample.FromString(serialized)
-    except DecodeError:
-        return "not a tf.train.SequenceExample", False
+    except DecodeError as error:
+        raise ValueError("not a tf.train.SequenceExample") from error
     context, lists = example.context.feature, example.feature_lists.feature_list
     leaves = {name_of(path): leaf for path, leaf in tree.flatten_with_path(spec)}
     for name, leaf in leaves.items():
         if name not in (context if is_context(name) else lists):
-            return f"feature {name} is missing: not a session of this simulator", False
+            raise ValueError(f"feature {name} is missing: not a session of this simulator")
         features = [context[name]] if is_context(name) else lists[name].feature
         problem = _mismatch(features, leaf)
         if problem:
-            return f"feature {name} {problem}: not a session of this simulator", False
-        if not is_context(name) and len(features) != len(lists["reward"].feature):
-            return (
-                (
-                    f"feature {name} has {len(features)} steps, but reward has"
-                    f" {len(lists['reward'].feature)}"
-                ),
-                False,
+            raise ValueError(f"feature {name} {problem}: not a session of this simulator")
+        num_steps = len(lists["reward"].feature)
+        if not is_context(name) and len(features) != num_steps:
+            raise ValueError(
+                f"feature {name} has {len(features)} steps, but reward has {num_steps}"
             )
     unknown = sorted({*context, *lists} - {*leaves, IS_LAST})
     if unknown:
-        return f"feature {unknown[0]} is unknown: not a session of this simulator", False
+        raise ValueError(f"feature {unknown[0]} is unknown: not a session of this simulator")
     if not lists["reward"].feature:
-        return "feature reward must have a step at least, got 0", False
+        raise ValueError("feature reward must have a step at least, got 0")
     mark = list(context[IS_LAST].int64_list.value) if IS_LAST in context else [0]
     if mark not in ([0], [1]):
-        return f"feature {IS_LAST} must be 0 or 1, got {mark}", False
-    return "", mark == [1]
+        raise ValueError(f"feature {IS_LAST} must be 0 or 1, got {mark}")
+    return mark == [1]
 
 
 def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
     """What keeps features from holding tensors of a spec, or ""."""
     kind, size = _kind(leaf.dtype), leaf.shape.num_elements()
-    as_bytes = kind == "bytes_list"
     for feature in features:
         found = feature.WhichOneof("kind")
         if found != kind:
             return f"must be a {kind} for {leaf.dtype.name}, got {found or 'nothing'}"
         values = getattr(feature, kind).value
-        if as_bytes and len(values) != 1:
-            return f"must have 1 string of bytes, got {len(values)}"
-        length = len(values[0]) if as_bytes else len(values)
-        if length != size * (8 if as_bytes else 1):
-            what = f"{size * 8} bytes" if as_bytes else f"{size} values"
-            return f"must have {what} for the shape {leaf.shape.as_list()}, got {length}"
+        wanted, unit = size, "values"
+        if kind == "bytes_list":
+            if len(values) != 1:
+                return f"must have 1 string of bytes, got {len(values)}"
+            values, wanted, unit = values[0], 8 * size, "bytes"
+        if len(values) != wanted:
+            shape = leaf.shape.as_list()
+            return f"must have {wanted} {unit} for the shape {shape}, got {len(values)}"
     return ""
 
 

@@ -13,13 +13,6 @@ from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.simulator import Simulator
 
 
-class Fault(NamedTuple):
-    """What is wrong with a session."""
-
-    session: int  # number in the piece
-    reason: str
-
-
 class Allowed(NamedTuple):
     """The values of a feature."""
 
@@ -50,14 +43,11 @@ def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
         name, low, high = name_of(path), None, None
         if leaf.dtype.is_bool:
             low, high = 0, 1
+        elif leaf.dtype.is_integer and name in declared:
+            low = int(np.min(declared[name].minimum))
+            high = int(np.max(declared[name].maximum))
         elif leaf.dtype.is_integer:
-            bounded = declared.get(name, leaf.dtype)
-            is_dtype = bounded is leaf.dtype
-            low, high = (
-                (leaf.dtype.min, leaf.dtype.max)
-                if is_dtype
-                else (int(np.min(bounded.minimum)), int(np.max(bounded.maximum)))
-            )
+            low, high = leaf.dtype.min, leaf.dtype.max
         found[name] = Allowed(leaf.dtype.as_numpy_dtype, low, high)
     found["slate"] = found["slate"]._replace(low=-1, high=simulator.num_candidates - 1)
     for path, leaf in tree.flatten_with_path(simulator.query_spec):
@@ -67,33 +57,34 @@ def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
     return found
 
 
-def first_impossible(sessions: list[Session], allowed: dict[str, Allowed]) -> Fault | None:
-    """The first session of a piece that has an impossible value.
+def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
+    """Requires possible values.
 
     Args:
-      sessions: as they are stored, integers and booleans as int64.
+      session: as it is stored, integers and booleans as int64.
       allowed: by feature, see `allowed_values`.
+
+    Raises:
+      ValueError: for the first that is not, by its feature.
     """
-    lengths = np.array([len(session.reward) for session in sessions])
-    of_step = np.repeat(np.arange(len(sessions)), lengths)
-    ends = np.cumsum(lengths)
-    faults = []
-    paths = [path for path, _ in tree.flatten_with_path(sessions[0])]
-    for path, *leaves in zip(paths, *map(tree.flatten, sessions), strict=True):
+    for path, stored in tree.flatten_with_path(session):
         name = name_of(path)
-        stored = np.stack(leaves) if is_context(name) else np.concatenate(leaves)
         bad, words = _outside(stored, allowed[name])
-        rows = np.flatnonzero(bad.any(axis=tuple(range(1, bad.ndim))))
-        if not len(rows):
-            continue
-        row = rows[0]
-        in_context = is_context(name)
-        session = row if in_context else of_step[row]
-        place = "" if in_context else _step(row, ends, of_step)
-        value = stored[row][bad[row]][0] if bad.ndim > 1 else stored[row]
-        faults.append(Fault(int(session), f"feature {name} must be {words}, got {value}{place}"))
-    faults += _ends_too_early(sessions, of_step, ends)
-    return min(faults, key=lambda fault: fault.session, default=None)
+        if np.any(bad):
+            place = tuple(np.argwhere(bad)[0])
+            step = "" if is_context(name) else f" at step {place[0]}"
+            raise ValueError(f"feature {name} must be {words}, got {stored[place]}{step}")
+    last = len(session.reward) - 1
+    for name in ("is_terminal", "is_truncated"):
+        first = np.argmax(getattr(session, name))
+        if getattr(session, name)[first] and first < last:
+            raise ValueError(
+                f"feature {name} must be 0 before the last step, got 1 at step {first}"
+            )
+    if session.is_terminal[last] and session.is_truncated[last]:
+        raise ValueError(
+            f"feature is_truncated must be 0 where is_terminal is 1, got 1 at step {last}"
+        )
 
 
 def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:
@@ -109,28 +100,3 @@ def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:
     range_ = f"in [{allowed.low}, {allowed.high}]"
     is_flag = stored.dtype.kind != "f" and (allowed.low, allowed.high) == (0, 1)
     return bad, "0 or 1" if is_flag else range_
-
-
-def _ends_too_early(sessions: list[Session], of_step: np.ndarray, ends: np.ndarray) -> list[Fault]:
-    """Sessions that end before their last step, or in two ways."""
-    terminal, truncated = (
-        np.concatenate([getattr(session, name) for session in sessions]) == 1
-        for name in ("is_terminal", "is_truncated")
-    )
-    is_last = np.zeros(len(of_step), bool)
-    is_last[ends - 1] = True
-    found = []
-    for bad, words in (
-        (terminal & ~is_last, "feature is_terminal must be 0 before the last step, got 1"),
-        (truncated & ~is_last, "feature is_truncated must be 0 before the last step, got 1"),
-        (terminal & truncated, "feature is_truncated must be 0 where is_terminal is 1, got 1"),
-    ):
-        rows = np.flatnonzero(bad)
-        if len(rows):
-            found.append(Fault(int(of_step[rows[0]]), words + _step(rows[0], ends, of_step)))
-    return found
-
-
-def _step(row: int, ends: np.ndarray, of_step: np.ndarray) -> str:
-    session = of_step[row]
-    return f" at step {row - (ends[session - 1] if session else 0)}"

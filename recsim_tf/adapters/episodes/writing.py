@@ -134,16 +134,7 @@ class Writer:
 
 def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory) -> None:
     """Writes the sessions of a trajectory into a new file, one after the other, only the steps in
-    which the user was active.
-
-    Args:
-      path: the file; its folder is created if it does not exist.
-      simulator: the simulator of the trajectory.
-      trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
-
-    Raises:
-      FileExistsError: if the file exists.
-      ValueError: for an auto-reset trajectory, and for a dtype that has no place in a log.
+    which the user was active: `Writer` and its `add` have the arguments and errors.
     """
     with Writer(path, simulator) as writer:
         writer.add(trajectory)

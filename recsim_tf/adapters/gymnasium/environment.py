@@ -7,9 +7,8 @@ import gymnasium
 import numpy as np
 import tree
 
-from recsim_tf.adapters.gymnasium import actions, spaces
-from recsim_tf.adapters.gymnasium.session import Session
-from recsim_tf.adapters.gymnasium.steps import Steps
+from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.adapters.gymnasium.sessions import Session, Steps
 from recsim_tf.core.simulator import Simulator
 
 
@@ -37,11 +36,10 @@ class GymnasiumEnvironment(gymnasium.Env):
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
 
     def __init__(self, simulator: Simulator, seed: int | None = 0, flatten: bool = False):
-        self._session = Session(Steps(simulator, None, flatten, autoreset_mode=None), seed)
+        self._session = Session(Steps(simulator, 1, flatten, autoreset_mode=None), seed)
         self._ended = False
         self.observation_space = self._session.steps.observation_space
-        self._has_discrete = spaces.has_discrete(self.observation_space)
-        self.action_space = actions.action_space(simulator)
+        self.action_space = spaces.action_space(simulator)
 
     @property
     def simulator(self) -> Simulator:
@@ -52,25 +50,20 @@ class GymnasiumEnvironment(gymnasium.Env):
         super().reset(seed=seed, options=options)
         results = self._session.reset(seed)
         self._ended = False
-        return self._observation(results), {"response": results["response"]}
+        return self._seen(results)
 
     def step(self, action):
         if self._ended:
             raise gymnasium.error.ResetNeeded("the session has ended: call reset() before step()")
-        arrays = actions.as_arrays(action, self.simulator.query_spec)
+        arrays = spaces.as_arrays(action, self.simulator.query_spec)
         results = self._session.step(tree.map_structure(lambda leaf: leaf[np.newaxis], arrays))
-        terminated, truncated = bool(results["terminated"]), bool(results["truncated"])
+        terminated, truncated = bool(results["terminated"][0]), bool(results["truncated"][0])
         self._ended = terminated or truncated
-        return (
-            self._observation(results),
-            float(results["reward"]),
-            terminated,
-            truncated,
-            {"response": results["response"]},
-        )
+        observation, info = self._seen(results)
+        return observation, float(results["reward"][0]), terminated, truncated, info
 
-    def _observation(self, results: dict[str, Any]) -> Any:
-        observation = results["observation"]
-        if not self._has_discrete:
-            return observation
-        return spaces.with_numbers(observation, self.observation_space)
+    def _seen(self, results: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The observation of the user, and the info."""
+        observation = spaces.of_first_user(results["observation"], self.observation_space)
+        response = tree.map_structure(lambda leaf: leaf[0, ...], results["response"])
+        return observation, {"response": response}

@@ -1,6 +1,6 @@
-"""Spaces of observations, and observations in their form."""
+"""Spaces of observations and actions, and both in their form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatten_space
 
 from recsim_tf.core import turns
+from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.types import Nest, Observation, Turn
 
 
 def observation_space(simulator: Simulator) -> spaces.Dict:
@@ -65,28 +66,41 @@ def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
     return tf.reshape(tf.cast(observation, tf.float32), [num_users, -1])
 
 
-def has_discrete(space: spaces.Space) -> bool:
-    """Whether a space has a `Discrete` part."""
-    if isinstance(space, (spaces.Dict, spaces.Tuple)):
-        parts = space.values() if isinstance(space, spaces.Dict) else space
-        return any(map(has_discrete, parts))
-    return isinstance(space, spaces.Discrete)
-
-
-def with_numbers(observation: Any, space: spaces.Space) -> Any:
-    """An observation of one user with numbers, as Gymnasium has them, for arrays without axes in
-    the `Discrete` parts of its space.
-    """
+def of_first_user(observation: Any, space: spaces.Space) -> Any:
+    """The observation of the first user, with a number in each `Discrete` part of the space."""
     if isinstance(space, spaces.Dict):
-        return {name: with_numbers(observation[name], part) for name, part in space.items()}
+        return {name: of_first_user(observation[name], part) for name, part in space.items()}
     if isinstance(space, spaces.Tuple):
-        return tuple(map(with_numbers, observation, space))
-    return np.int64(observation) if isinstance(space, spaces.Discrete) else observation
+        return tuple(map(of_first_user, observation, space))
+    return np.int64(observation[0]) if isinstance(space, spaces.Discrete) else observation[0, ...]
 
 
 def as_dicts(nest: Nest) -> Any:
     """A nest with dicts for its NamedTuples."""
     return _by_name(nest, dict, tuple)
+
+
+def action_space(simulator: SessionSource) -> spaces.Space:
+    """Slates of candidate positions, `MultiDiscrete` [K]; where there is a `query_spec`, a `Dict`
+    of `slate` and `query`.
+    """
+    slate = spaces.MultiDiscrete([simulator.num_candidates] * simulator.slate_size)
+    if not tf.nest.flatten(simulator.query_spec):
+        return slate
+    return spaces.Dict({"slate": slate, "query": nested_space(simulator.query_spec)})
+
+
+def as_arrays(action: Any, query_spec: Nest) -> Nest:
+    """An action in the form of its space, as arrays: of a slate, or a `Turn` of them where there is
+    a query_spec.
+
+    Raises:
+      ValueError: if a part is missing.
+    """
+    if not tf.nest.flatten(query_spec):
+        return np.asarray(action)
+    slate = _part(action, "slate", "action")
+    return Turn(np.asarray(slate), _arrays(_part(action, "query", "action"), query_spec, "query"))
 
 
 def _keys(observation: Observation) -> dict[str, Nest]:
@@ -134,3 +148,30 @@ def _leaf_space(spec: tf.TensorSpec) -> spaces.Space:
         for end, edge in ((low, spec.dtype.min), (high, spec.dtype.max))
     )
     return spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)
+
+
+def _arrays(value: Any, spec: Nest, name: str) -> Nest:
+    if hasattr(spec, "_asdict"):
+        return type(spec)(**_arrays(value, spec._asdict(), name))
+    if isinstance(spec, dict):
+        return {
+            key: _arrays(_part(value, key, name), part, f"{name}.{key}")
+            for key, part in spec.items()
+        }
+    if isinstance(spec, (tuple, list)):
+        if not isinstance(value, (tuple, list)) or len(value) != len(spec):
+            raise ValueError(
+                f"{name} must be a tuple of {len(spec)} parts, got {type(value).__name__}"
+            )
+        parts = enumerate(zip(value, spec, strict=True))
+        return type(spec)(_arrays(part, of, f"{name}.{number}") for number, (part, of) in parts)
+    array, dtype = np.asarray(value), spec.dtype.as_numpy_dtype
+    # Spaces have wider integers than specs, and Python has wider numbers.
+    return array.astype(dtype) if np.can_cast(array.dtype, dtype, "same_kind") else array
+
+
+def _part(value: Any, key: str, name: str) -> Any:
+    if not isinstance(value, Mapping) or key not in value:
+        got = f"one of {list(value)}" if isinstance(value, Mapping) else type(value).__name__
+        raise ValueError(f"{name} must be a dict with {key}, got {got}")
+    return value[key]

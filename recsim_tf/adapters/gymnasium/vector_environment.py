@@ -8,13 +8,12 @@ import tree
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from recsim_tf.adapters.gymnasium.actions import action_space, as_arrays
-from recsim_tf.adapters.gymnasium.session import Session
-from recsim_tf.adapters.gymnasium.steps import Steps
+from recsim_tf.adapters.gymnasium.sessions import Session, Steps
+from recsim_tf.adapters.gymnasium.spaces import action_space, as_arrays
 from recsim_tf.core import validation
 from recsim_tf.core.simulator import Simulator
 
-_AUTORESET_MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
+_AUTORESET_MODES = (AutoresetMode.NEXT_STEP.value, AutoresetMode.SAME_STEP.value)
 
 
 @gin.configurable(module="recsim_tf.adapters.gymnasium")
@@ -59,13 +58,11 @@ class GymnasiumVectorEnvironment(VectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
         validation.check_at_least(1, num_envs=num_envs)
-        allowed = [name for mode in _AUTORESET_MODES for name in (mode, mode.value)]
-        if autoreset_mode not in allowed:
-            modes = ", ".join(repr(mode.value) for mode in _AUTORESET_MODES)
-            raise ValueError(f"autoreset_mode must be one of {modes}, got {autoreset_mode!r}")
+        mode = getattr(autoreset_mode, "value", autoreset_mode)
+        validation.check_one_of(_AUTORESET_MODES, autoreset_mode=mode)
         self.num_envs = num_envs
-        self.metadata = self.metadata | {"autoreset_mode": AutoresetMode(autoreset_mode)}
-        steps = Steps(simulator, num_envs, flatten, self.metadata["autoreset_mode"])
+        self.metadata = self.metadata | {"autoreset_mode": AutoresetMode(mode)}
+        steps = Steps(simulator, num_envs, flatten, AutoresetMode(mode))
         self._session = Session(steps, seed)
         self.single_observation_space = steps.observation_space
         self.single_action_space = action_space(simulator)

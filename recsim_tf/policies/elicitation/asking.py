@@ -14,7 +14,6 @@ from recsim_tf.environments.conversation import Act
 from recsim_tf.policies.elicitation.believing import BelievingPolicy
 from recsim_tf.policies.elicitation.entries import AskAttributes, CompareSet, Entry
 from recsim_tf.policies.elicitation.menu import Menu, at, check_measure
-from recsim_tf.policies.elicitation.outlook import Outlook
 
 RANDOM = "random"
 
@@ -58,7 +57,7 @@ class AskMost(BelievingPolicy):
         if self.measure == RANDOM:
             return Explanation()
         turns_seed, _ = random.split_seed(seed, 2)
-        return _explained(self.menu, view, turns_seed, self.measure)
+        return self.menu.explain(view, turns_seed, self.measure)
 
 
 @gin.configurable
@@ -94,18 +93,11 @@ class AskWhileItPays(BelievingPolicy):
         values = self.menu.information(view, questions)
         asks = tf.reduce_max(values, axis=1) >= self.per_user("cost")
         question = at(questions, first_best(values))
-        offer = self.turn(Act.RECOMMEND, view.best_set(self.slate_size))
+        offer = self.turn(Act.RECOMMEND, view.best_set(self.simulator.slate_size))
         return nests.where(asks, question, offer)
 
     def alternatives(self, view, seed):
-        return _explained(self.menu, view, seed, "evoi")
-
-
-def _explained(menu: Menu, view: Outlook, seed: tf.Tensor, measure: str) -> Explanation:
-    """The values of the turns of a menu."""
-    values = menu.information(view, menu.turns(view, seed), measure)
-    name = "EVOI" if measure == "evoi" else measure.replace("_", " ")
-    return Explanation(alternatives={name: values}, labels=menu.labels)
+        return self.menu.explain(view, seed, "evoi")
 
 
 def first_best(values: tf.Tensor) -> tf.Tensor:

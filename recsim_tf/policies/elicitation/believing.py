@@ -5,7 +5,7 @@ import abc
 import tensorflow as tf
 
 from recsim_tf.belief import Belief, GaussianBelief
-from recsim_tf.core import nests
+from recsim_tf.core import nests, validation
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Slate, Turn
@@ -29,9 +29,8 @@ class Tracker:
 
     def __init__(self, simulator: Simulator, belief: Belief | None = None):
         check_conversation(simulator)
-        if belief is not None and not isinstance(belief, Belief):
-            raise ValueError(f"belief must be a Belief, got {type(belief).__name__}")
-        self.belief = belief or GaussianBelief(simulator.users)
+        self.belief = GaussianBelief(simulator.users) if belief is None else belief
+        validation.check_type("belief", self.belief, Belief)
         self.users = self.belief.users
         self._documents: Items = simulator.documents
 
@@ -74,8 +73,6 @@ class BelievingPolicy(PolicyModel, abc.ABC):
         """
         self.tracker = Tracker(self.simulator, belief)
         self.users = self.tracker.users
-        self.slate_size = self.simulator.slate_size
-        self._num_chips = self.simulator.query_spec.attributes.shape[0]
 
     def initial_state(self, num_users: int) -> Nest:
         """The prior."""
@@ -105,17 +102,12 @@ class BelievingPolicy(PolicyModel, abc.ABC):
 
     def turn(self, act: int, slate: tf.Tensor) -> Turn:
         """A turn without attributes, of a slate int32 [B, k]."""
-        return plain_turn(act, slate, self.slate_size, self._num_chips)
+        return plain_turn(self.simulator, act, slate)
 
 
-def plain_turn(act: int, slate: tf.Tensor, slate_size: int, num_chips: int) -> Turn:
-    """A turn without attributes.
-
-    Args:
-      act: an `Act`.
-      slate: int32 [B, k], k <= slate_size.
-      slate_size: K.
-      num_chips: C, of the environment.
-    """
-    slate = tf.pad(slate, [[0, 0], [0, slate_size - slate.shape[1]]], constant_values=-1)
+def plain_turn(simulator: Simulator, act: int, slate: tf.Tensor) -> Turn:
+    """A turn of an environment without attributes, of a slate int32 [B, k] with k <= slate_size."""
+    missing = simulator.slate_size - slate.shape[1]
+    slate = tf.pad(slate, [[0, 0], [0, missing]], constant_values=-1)
+    num_chips = simulator.query_spec.attributes.shape[0]
     return Turn(slate, query(int(act), num_chips=num_chips, num_users=nests.num_rows(slate)))

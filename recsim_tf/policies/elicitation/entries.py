@@ -6,14 +6,10 @@ from typing import ClassVar
 import gin
 import tensorflow as tf
 
-from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.core import random, validation
-from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import Act, ConversationUsers, Query
+from recsim_tf.environments.conversation import Act, ConversationUsers
 from recsim_tf.environments.conversation.attributes import degrees, in_sense
-from recsim_tf.policies.elicitation.outlook import Outlook, reply_log_probs
-
-MEASURES = ("evoi", "information_gain", "entropy")
+from recsim_tf.policies.elicitation.outlook import Outlook
 
 
 class Entry(abc.ABC):
@@ -21,10 +17,16 @@ class Entry(abc.ABC):
 
     act: ClassVar[Act]
     num_turns: int = 1  # Q
+    slate_size: int | None = None  # K of its slates; None for any that the environment has
+    label: str = ""  # of its only turn
 
     def check(self, slate_size: int, users: ConversationUsers) -> None:
-        """Raises `ValueError` where the sizes of an environment do not suit; by default all do."""
-        return None
+        """Raises `ValueError` where the sizes of an environment do not suit."""
+        if self.slate_size is not None and self.slate_size > slate_size:
+            raise ValueError(
+                f"slate_size of an entry must be at most {slate_size}, that of the environment, got"
+                f" {self.slate_size}"
+            )
 
     @abc.abstractmethod
     def propose(
@@ -40,63 +42,13 @@ class Entry(abc.ABC):
           seed: int32 [2], for turns that are drawn.
         """
 
-    @abc.abstractmethod
     def labels(self, users: ConversationUsers) -> list[str]:
-        """What each of the Q turns is, for people.
-
-        Args:
-          users: the user model.
-        """
-
-    def turns(
-        self,
-        view: Outlook,
-        users: ConversationUsers,
-        slate_size: int,
-        num_chips: int,
-        seed: tf.Tensor,
-    ) -> Turn:
-        """The turns [B, Q, ...], in the format of the environment."""
-        slate, attributes = self.propose(view, users, slate_size, seed)
-        act = tf.fill([view.num_users, self.num_turns], int(self.act))
-        return Turn(
-            _padded(slate, slate_size), Query(act=act, attributes=_padded(attributes, num_chips))
-        )
-
-    def information(
-        self, view: Outlook, users: ConversationUsers, turns: Turn, measure: str
-    ) -> tf.Tensor:
-        """[B, Q]: what the replies to the turns tell, by one of `MEASURES`; in the unit of the
-        utilities for "evoi", else in nats.
-        """
-        log_probs = reply_log_probs(users, view, turns, users.admitted(self.act))
-        if measure == "evoi":
-            return evoi(view.weights, view.utilities, log_probs)
-        of = information_gain if measure == "information_gain" else predictive_entropy
-        return of(view.weights, log_probs)
-
-    def reward(self, view: Outlook, turns: Turn) -> tf.Tensor:
-        """[B, Q]: expected utility of what a user finds on the slate, 0 if nothing is worth taking;
-        0 for a question.
-        """
-        return tf.zeros([view.num_users, self.num_turns], view.utilities.dtype)
-
-
-class _Offer(Entry):
-    """Shows a slate from which the user may take an item."""
-
-    def reward(self, view, turns):
-        positions = tf.maximum(turns.slate, 0)
-        # [B, P, N] at [B, Q * K]
-        flat = tf.reshape(positions, [view.num_users, -1])
-        found = tf.gather(view.utilities, flat, axis=2, batch_dims=1)
-        found = tf.reshape(found, [view.num_users, view.weights.shape[1], *positions.shape[1:]])
-        shown = (turns.slate >= 0)[:, tf.newaxis]
-        return expected_max(view.weights, tf.where(shown, tf.nn.relu(found), 0))
+        """What each of the Q turns is, for people."""
+        return [self.label]
 
 
 @gin.configurable
-class ShowSet(_Offer):
+class ShowSet(Entry):
     """Recommends the optimal recommendation set of the belief.
 
     Args:
@@ -104,20 +56,15 @@ class ShowSet(_Offer):
     """
 
     act = Act.RECOMMEND
+    label = "recommend the best set"
 
     def __init__(self, slate_size: int | None = None):
         if slate_size is not None:
             validation.check_count(slate_size=slate_size)
-        self._slate_size = slate_size
-
-    def labels(self, users):
-        return ["recommend the best set"]
-
-    def check(self, slate_size, users):
-        _check_fits(self._slate_size, slate_size)
+        self.slate_size = slate_size
 
     def propose(self, view, users, slate_size, seed):
-        return _one(view.best_set(self._slate_size or slate_size), view)
+        return _one(view.best_set(self.slate_size or slate_size), view)
 
 
 @gin.configurable
@@ -133,16 +80,11 @@ class CompareSet(Entry):
 
     def __init__(self, slate_size: int = 2):
         validation.check_at_least(2, slate_size=slate_size)
-        self._slate_size = slate_size
-
-    def labels(self, users):
-        return [f"compare the best {self._slate_size}"]
-
-    def check(self, slate_size, users):
-        _check_fits(self._slate_size, slate_size)
+        self.slate_size = slate_size
+        self.label = f"compare the best {slate_size}"
 
     def propose(self, view, users, slate_size, seed):
-        return _one(view.best_set(self._slate_size), view)
+        return _one(view.best_set(self.slate_size), view)
 
 
 @gin.configurable
@@ -154,6 +96,7 @@ class ComparePairs(Entry):
     """
 
     act = Act.COMPARE
+    slate_size = 2
 
     def __init__(self, num_pairs: int = 15):
         validation.check_count(num_pairs=num_pairs)
@@ -161,9 +104,6 @@ class ComparePairs(Entry):
 
     def labels(self, users):
         return [f"compare pair {index}" for index in range(self.num_turns)]
-
-    def check(self, slate_size, users):
-        _check_fits(2, slate_size)
 
     def propose(self, view, users, slate_size, seed):
         shape = [view.num_users, self.num_turns]
@@ -175,13 +115,11 @@ class ComparePairs(Entry):
 
 
 @gin.configurable
-class Endorse(_Offer):
+class Endorse(Entry):
     """Endorses the best item, first in the best set."""
 
     act = Act.ENDORSE
-
-    def labels(self, users):
-        return ["endorse the best item"]
+    label = "endorse the best item"
 
     def propose(self, view, users, slate_size, seed):
         return _one(view.best_set(slate_size), view)
@@ -211,6 +149,7 @@ class AskAttributes(Entry):
         return [f"ask about {users.attribute_name(a)}{alone}" for a in range(self.num_turns)]
 
     def check(self, slate_size, users):
+        super().check(slate_size, users)
         if self.num_turns != users.num_attributes:
             raise ValueError(
                 f"num_attributes must be {users.num_attributes}, that of the users, got"
@@ -233,16 +172,14 @@ class AskItem(Entry):
     """Asks whether the user likes the best item."""
 
     act = Act.ASK
-
-    def labels(self, users):
-        return ["ask about the best item"]
+    label = "ask about the best item"
 
     def propose(self, view, users, slate_size, seed):
         return _one(view.best(1), view)
 
 
 @gin.configurable
-class ShowChips(_Offer):
+class ShowChips(Entry):
     """Shows the best set, and as chips the attributes of which the belief's ideal item has most.
 
     Args:
@@ -250,13 +187,11 @@ class ShowChips(_Offer):
     """
 
     act = Act.CHIPS
+    label = "show chips"
 
     def __init__(self, num_chips: int = 3):
         validation.check_count(num_chips=num_chips)
         self._num_chips = num_chips
-
-    def labels(self, users):
-        return ["show chips"]
 
     def propose(self, view, users, slate_size, seed):
         ideal, _ = _ideals_and_degrees(users, view)
@@ -288,16 +223,3 @@ def _one(slate, view):
 
 def _no_attributes(view, num_turns):
     return tf.fill([view.num_users, num_turns, 1], -1)
-
-
-def _padded(values, length):
-    missing = length - values.shape[-1]
-    return tf.pad(values[..., :length], [[0, 0], [0, 0], [0, max(missing, 0)]], constant_values=-1)
-
-
-def _check_fits(own, slate_size):
-    if own is not None and own > slate_size:
-        raise ValueError(
-            f"slate_size of an entry must be at most {slate_size}, that of the environment, got"
-            f" {own}"
-        )

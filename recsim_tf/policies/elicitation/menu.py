@@ -1,17 +1,23 @@
 """A menu: the turns of several entries, and what each is worth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import gin
 import tensorflow as tf
 
+from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.core import nests, random, validation
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import ConversationUsers
-from recsim_tf.policies.elicitation.entries import MEASURES, Entry
-from recsim_tf.policies.elicitation.outlook import Outlook
+from recsim_tf.environments.conversation import Act, ConversationUsers, Query
+from recsim_tf.policies.elicitation.entries import Entry
+from recsim_tf.policies.elicitation.outlook import Outlook, reply_log_probs
+
+MEASURES = ("evoi", "information_gain", "entropy")
+# Acts that show a slate from which the user may take an item.
+_OFFERS = (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
 
 
 @gin.configurable
@@ -48,45 +54,78 @@ class Menu:
         return [label for entry in self.entries for label in entry.labels(self.users)]
 
     def turns(self, view: Outlook, seed: tf.Tensor) -> Turn:
-        """The turns [B, M, ...].
-
-        Args:
-          view: of the B users.
-          seed: int32 [2], for entries that draw.
-        """
+        """The turns [B, M, ...]; the seed is for entries that draw."""
         seeds = random.split_seed(seed, len(self.entries))
         parts = [
-            entry.turns(view, self.users, self._slate_size, self._num_chips, entry_seed)
+            self._turns_of(entry, view, entry_seed)
             for entry, entry_seed in zip(self.entries, seeds, strict=True)
         ]
         return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *parts)
 
-    def information(self, view: Outlook, turns: Turn, measure: str = "evoi") -> tf.Tensor:
-        """[B, M]: what the replies to the turns tell, by a measure of `entries.MEASURES`."""
-        check_measure(measure)
-        values = [
-            entry.information(view, self.users, part, measure)
-            for entry, part in self._by_entry(turns)
-        ]
-        return tf.concat(values, axis=1)
-
-    def rewards(self, view: Outlook, turns: Turn) -> tf.Tensor:
-        """[B, M]: expected utility that a user finds in a turn at once."""
-        return tf.concat(
-            [entry.reward(view, part) for entry, part in self._by_entry(turns)], axis=1
+    def _turns_of(self, entry: Entry, view: Outlook, seed: tf.Tensor) -> Turn:
+        slate, attributes = entry.propose(view, self.users, self._slate_size, seed)
+        act = tf.fill([view.num_users, entry.num_turns], int(entry.act))
+        return Turn(
+            _padded(slate, self._slate_size),
+            Query(act=act, attributes=_padded(attributes, self._num_chips)),
         )
 
-    def _by_entry(self, turns: Turn) -> Iterator[tuple[Entry, Turn]]:
-        end = 0
-        for entry in self.entries:
-            begin, end = end, end + entry.num_turns
-            yield entry, tf.nest.map_structure(lambda leaf: leaf[:, begin:end], turns)  # noqa: B023
+    def information(self, view: Outlook, turns: Turn, measure: str = "evoi") -> tf.Tensor:
+        """[B, M]: what the replies to the turns tell, by one of `MEASURES`; in the unit of the
+        utilities for "evoi", else in nats.
+        """
+        check_measure(measure)
+
+        def of_entry(entry, part):
+            log_probs = reply_log_probs(self.users, view, part, self.users.admitted(entry.act))
+            if measure == "evoi":
+                return evoi(view.weights, view.utilities, log_probs)
+            of = information_gain if measure == "information_gain" else predictive_entropy
+            return of(view.weights, log_probs)
+
+        return self._of_entries(of_entry, turns)
+
+    def rewards(self, view: Outlook, turns: Turn) -> tf.Tensor:
+        """[B, M]: expected utility of what a user finds on the slate of a turn, 0 if nothing is
+        worth taking; 0 for a question.
+        """
+
+        def of_entry(entry, part):
+            if entry.act not in _OFFERS:
+                return tf.zeros([view.num_users, entry.num_turns], view.utilities.dtype)
+            # [B, P, N] at [B, Q * K]
+            flat = tf.reshape(tf.maximum(part.slate, 0), [view.num_users, -1])
+            found = tf.gather(view.utilities, flat, axis=2, batch_dims=1)
+            shape = [view.num_users, view.weights.shape[1], *part.slate.shape[1:]]
+            found = tf.where((part.slate >= 0)[:, tf.newaxis], tf.reshape(found, shape), 0)
+            return expected_max(view.weights, tf.nn.relu(found))
+
+        return self._of_entries(of_entry, turns)
+
+    def explain(self, view: Outlook, seed: tf.Tensor, measure: str) -> Explanation:
+        """The turns, and what their replies tell by a measure."""
+        values = self.information(view, self.turns(view, seed), measure)
+        name = "EVOI" if measure == "evoi" else measure.replace("_", " ")
+        return Explanation(alternatives={name: values}, labels=self.labels)
+
+    def _of_entries(self, function: Callable[[Entry, Turn], tf.Tensor], turns: Turn) -> tf.Tensor:
+        """[B, M]: a function [B, Q] of each entry and its turns, side by side."""
+        sizes = [entry.num_turns for entry in self.entries]
+        leaves = [tf.split(leaf, sizes, axis=1) for leaf in tf.nest.flatten(turns)]
+        parts = [tf.nest.pack_sequence_as(turns, part) for part in zip(*leaves, strict=True)]
+        values = [function(entry, part) for entry, part in zip(self.entries, parts, strict=True)]
+        return tf.concat(values, axis=1)
 
 
 def at(turns: Turn, index: tf.Tensor) -> Turn:
     """The turn [B, ...] at an index int32 [B] into the turns [B, M, ...] of each user."""
     picked = nests.take(turns, index[:, tf.newaxis])
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], picked)
+
+
+def _padded(values, length):
+    missing = length - values.shape[-1]
+    return tf.pad(values[..., :length], [[0, 0], [0, 0], [0, max(missing, 0)]], constant_values=-1)
 
 
 def check_measure(measure: str) -> None:

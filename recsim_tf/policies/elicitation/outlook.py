@@ -79,14 +79,12 @@ def reply_log_probs(
     num_users = view.num_users
     num_particles = view.weights.shape[1]
     positions = tf.reshape(tf.maximum(turns.slate, 0), [num_users, num_turns * slate_size])
-    documents = nests.take(view.documents, positions)
+    documents = tf.nest.map_structure(
+        lambda leaf: tf.reshape(leaf, [num_users, num_turns, slate_size, *leaf.shape[2:]]),
+        nests.take(view.documents, positions),
+    )
 
     def of_turns(leaf):
-        """[B, Q * K, ...] for each particle, [B * Q * P, K, ...]."""
-        leaf = tf.reshape(leaf, [num_users * num_turns, slate_size, *leaf.shape[2:]])
-        return tf.repeat(leaf, num_particles, axis=0)
-
-    def flat(leaf):
         """[B, Q, ...] for each particle, [B * Q * P, ...]."""
         leaf = tf.reshape(leaf, [num_users * num_turns, *leaf.shape[2:]])
         return tf.repeat(leaf, num_particles, axis=0)
@@ -98,8 +96,8 @@ def reply_log_probs(
 
     slate = Slate(
         tf.nest.map_structure(of_turns, documents),
-        flat(turns.slate) >= 0,
-        Query(*map(flat, turns.query)),
+        of_turns(turns.slate) >= 0,
+        Query(*map(of_turns, turns.query)),
     )
     state = tf.nest.map_structure(of_particles, view.state)
     log_probs = users.alternatives(state, slate).log_probs_of(modes)

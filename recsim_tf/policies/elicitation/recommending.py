@@ -29,11 +29,11 @@ class _Recommending(BelievingPolicy):
 
     def check(self):
         self.follow(self.belief)
-        shown = self.slate_size if self.num_shown is None else self.num_shown
+        largest = self.simulator.slate_size
+        shown = self._num_shown = largest if self.num_shown is None else self.num_shown
         validation.check_count(num_shown=shown)
-        if shown > self.slate_size:
-            raise ValueError(f"num_shown must be at most slate_size={self.slate_size}, got {shown}")
-        self._num_shown = shown
+        if shown > largest:
+            raise ValueError(f"num_shown must be at most slate_size={largest}, got {shown}")
 
 
 @gin.configurable
@@ -86,18 +86,15 @@ class RecommendKnown:
 
     def __init__(self, simulator: Simulator):
         check_conversation(simulator)
-        self._users = simulator.users
-        if not self._users.is_taste_observed:
+        if not simulator.users.is_taste_observed:
             raise ValueError(
                 "users must have is_taste_observed=True for a policy that knows tastes, got False"
             )
-        self._slate_size = simulator.slate_size
-        self._num_chips = simulator.query_spec.attributes.shape[0]
+        self._simulator = simulator
 
     def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Turn, Nest]:
         """The best slate, recommended."""
         documents = observation.documents
         utility = documents.bias + tf.linalg.matvec(documents.factors, observation.user.taste)
-        slate = tf.math.top_k(utility, self._slate_size).indices
-        turn = plain_turn(Act.RECOMMEND, slate, self._slate_size, self._num_chips)
-        return turn, policy_state
+        slate = tf.math.top_k(utility, self._simulator.slate_size).indices
+        return plain_turn(self._simulator, Act.RECOMMEND, slate), policy_state

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from recsim_tf.core import turns as core_turns
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import Act
 from recsim_tf.policies.elicitation import (
     AskAttributes,
@@ -129,10 +128,3 @@ def test_turns_are_worth_what_they_tell_and_what_is_found_at_once(world, menu, v
             offers = acts[user, number] in (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
             expected = weights @ np.maximum(best, 0) if offers else 0
             np.testing.assert_allclose(rewards[user, number], expected, atol=1e-5)
-
-
-def test_a_menu_of_one_entry_is_the_entry(world, view):
-    menu = Menu(world.simulator, [CompareSet()])
-    turn = menu.turns(view, as_seed(0))
-    assert isinstance(turn, Turn)
-    assert menu.labels == ["compare the best 2"]

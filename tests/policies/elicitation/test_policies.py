@@ -113,13 +113,6 @@ def test_a_question_is_asked_while_it_is_worth_its_cost(world, believed):
             tf.nest.map_structure(np.testing.assert_array_equal, own, source)
 
 
-def test_a_price_too_high_is_never_paid_and_one_of_zero_always(world):
-    for cost, acts in ((1e3, {Act.RECOMMEND}), (0.0, {Act.COMPARE, Act.ASK})):
-        policy = AskWhileItPays(world.simulator, cost, belief=world.belief)
-        found = [turn.query.act.numpy() for turn in act(world, policy)]
-        assert set(np.unique(found)) <= acts
-
-
 def test_each_user_may_have_a_cost_of_their_own(world):
     costs = np.where(np.arange(B) % 2, 1e3, 0.0)
     cheap, dear, both = (

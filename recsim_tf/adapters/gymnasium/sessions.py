@@ -1,0 +1,207 @@
+"""Sessions in progress, and the graphs that start and step them."""
+
+import functools
+import secrets
+from typing import Any
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+import tree
+from gymnasium.vector import AutoresetMode
+
+from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.core import nests, random, turns
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest
+
+
+class Steps:
+    """The graphs that start and step B users.
+
+    Each is traced at its first use. They keep nothing of a session, so that copies of an
+    environment share them; a pickle has the arguments alone. Besides the carry, (state, seed), they
+    give a dict of arrays [B, ...]: `observation`, `response`, and of a step `reward`, `terminated`,
+    `truncated` and `shown`, which is false where an autoreset took the place of the action.
+    Responses are zeros where there was none.
+
+    Args:
+      simulator: the simulator.
+      num_users: B.
+      flatten: whether an observation is one vector for each user.
+      autoreset_mode: NEXT_STEP; or SAME_STEP, where a step also has `final_observation` and
+        `final_response`; or None, where users stay as they left.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        num_users: int,
+        flatten: bool,
+        autoreset_mode: AutoresetMode | None,
+    ):
+        self._arguments = (simulator, num_users, flatten, autoreset_mode)
+        if simulator.documents.shared:
+            # All users of the environment are one world.
+            simulator = simulator.replaced(users_per_world=None)
+        self.simulator = simulator
+        self.num_users = num_users
+        self._flatten = flatten
+        self._autoreset_mode = autoreset_mode
+        self._structure = spaces.observation_space(simulator)
+        self.observation_space = spaces.flat_space(self._structure) if flatten else self._structure
+
+    def __reduce__(self):
+        return Steps, self._arguments
+
+    def __deepcopy__(self, memo):
+        return self
+
+    @functools.cached_property
+    def begin(self) -> "_Graph":
+        """Of the seed: new sessions."""
+        return _Graph(self._begin, tf.TensorSpec([2], tf.int32))
+
+    @functools.cached_property
+    def begin_again(self) -> "_Graph":
+        """Of the carry: new sessions, with the corpus and persistent candidates of the last."""
+        return _Graph(self._begin_again, *self.begin.carry)
+
+    @functools.cached_property
+    def advance(self) -> "_Graph":
+        """Of actions, slates int32 [B, K] or turns, and the carry: a step."""
+        some = turns.some_turn(self.simulator, self.num_users).action
+        return _Graph(self._advance, _specs(some), *self.begin.carry)
+
+    def _begin(self, seed):
+        seed, reset_seed = random.split_seed(seed, 2)
+        state = self.simulator.reset(self.num_users, reset_seed)
+        return (state, seed), self._results(state, state.response)
+
+    def _begin_again(self, state, seed):
+        seed, reset_seed = random.split_seed(seed, 2)
+        state = self.simulator.replace(state, tf.ones_like(state.done), reset_seed)
+        return (state, seed), self._results(state, state.response)
+
+    def _advance(self, actions, state, seed):
+        seed, step_seed, newcomer_seed = random.split_seed(seed, 3)
+        step = self.simulator.step
+        if self._autoreset_mode == AutoresetMode.NEXT_STEP:
+            step = functools.partial(self.simulator.step_or_replace, newcomer_seed=newcomer_seed)
+        state, transition = step(state, actions, step_seed)
+        shown, final = transition.active, {}
+        if self._autoreset_mode == AutoresetMode.SAME_STEP:
+            ended = state.done
+            shown = ~ended
+            final = self._results(state, _where(ended, transition.response), prefix="final_")
+            state = tf.cond(
+                tf.reduce_any(ended),
+                lambda: self.simulator.replace(state, ended, newcomer_seed),
+                lambda: state,
+            )
+        results = {
+            "reward": transition.reward,
+            "terminated": transition.terminated,
+            "truncated": transition.truncated,
+            "shown": shown,
+            **self._results(state, _where(shown, transition.response)),
+            **final,
+        }
+        return (state, seed), results
+
+    def _results(self, state, response, prefix="") -> dict[str, Nest]:
+        observation = spaces.recsim_keys(self.simulator.observe(state))
+        if self._flatten:
+            observation = spaces.flat(observation, self._structure)
+        return {
+            f"{prefix}observation": observation,
+            f"{prefix}response": spaces.as_dicts(response),
+        }
+
+
+class _Graph:
+    """A graph of a function of nests of tensors, which returns (carry, results). Arguments and
+    carry are flat, since that takes less time for one user.
+    """
+
+    def __init__(self, function, *specs: Nest):
+        self.carry: Nest = None
+
+        def flat(*tensors):
+            carry, results = function(*tf.nest.pack_sequence_as(specs, tensors))
+            self.carry = _specs(carry)
+            self._structure = tree.map_structure(lambda _: None, results)
+            return tf.nest.flatten(carry), tree.flatten(results)
+
+        self._call = compiled(flat).get_concrete_function(*tf.nest.flatten(specs))
+
+    def __call__(self, *tensors: tf.Tensor) -> tuple[list[tf.Tensor], Any]:
+        carry, results = self._call(*tensors)
+        return carry, tree.unflatten_as(self._structure, [leaf.numpy() for leaf in results])
+
+
+class Session:
+    """What `Steps` carry from call to call.
+
+    Args:
+      steps: of the users.
+      seed: an integer; None draws one.
+    """
+
+    def __init__(self, steps: Steps, seed: int | None):
+        self.steps = steps
+        self._seed = random.as_seed(secrets.randbits(64) if seed is None else seed)
+        self._carry: list[tf.Tensor] = []
+
+    def reset(self, seed: int | None) -> dict[str, Any]:
+        """Starts new sessions; persistent candidates and the corpus stay, unless there is a
+        seed.
+        """
+        if not self._carry or seed is not None:
+            start = self._seed if seed is None else random.as_seed(seed)
+            self._carry, results = self.steps.begin(start)
+        else:
+            self._carry, results = self.steps.begin_again(*self._carry)
+        return results
+
+    def step(self, action: Nest) -> dict[str, Any]:
+        """Shows slates, or turns.
+
+        Args:
+          action: of `spaces.as_arrays`, slates [B, k] with k <= K or a `Turn` of slates and
+            queries; anything of that form where users have left.
+
+        Raises:
+          ValueError: for a bad action.
+          gymnasium.error.ResetNeeded: before the first reset.
+        """
+        if not self._carry:
+            raise gymnasium.error.ResetNeeded("there is no session: call reset() before step()")
+        playable = tf.nest.flatten(self._playable(action))
+        self._carry, results = self.steps.advance(*playable, *self._carry)
+        return results
+
+    def _playable(self, action: Nest) -> Nest:
+        simulator = self.steps.simulator
+        # Most slates are as they should be. To see that in numpy is cheap; others go to the
+        # simulator, which pads or refuses them.
+        if (
+            isinstance(slates := action, np.ndarray)
+            and not simulator.validate
+            and slates.dtype in (np.int32, np.int64)
+            and slates.shape == (self.steps.num_users, simulator.slate_size)
+            and slates.min() >= -1
+            and slates.max() < simulator.num_candidates
+        ):
+            return tf.constant(slates, tf.int32)
+        state, _ = tf.nest.pack_sequence_as(self.steps.begin.carry, self._carry)
+        return simulator.playable_action(state, action, allow_duplicates=not simulator.validate)
+
+
+def _specs(nest: Nest) -> Nest:
+    return tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), nest)
+
+
+def _where(who, nest):
+    return nests.where(who, nest, nests.zeros_like(nest))
