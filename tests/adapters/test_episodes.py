@@ -370,13 +370,9 @@ def test_what_no_session_has_is_named_in_one_line(tmp_path, log, simulator, edit
     with pytest.raises(episodes.ReadError, match=f"log, record 0: {message}") as raised:
         episodes.read(path, simulator)
     assert "\n" not in str(raised.value)
-<<<<<<< HEAD
 
 
 def test_a_foreign_record_is_named(tmp_path, log, simulator):
     path = write_records(tmp_path / "foreign", [records(log)[0], b"\xff"])
     with pytest.raises(episodes.ReadError, match=r"record 1: not a tf\.train\.SequenceExample"):
         episodes.read(path, simulator)
-=======
-    assert raised.value.episodes.num_sessions == 1
->>>>>>> adapters2
