@@ -26,7 +26,7 @@ from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, ha
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Turn
-from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
+from recsim_tf.core.validation import NOT_NEGATIVE, SCHEDULE, check_numbers
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
@@ -57,9 +57,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     bias of the value network. `ReinforceAgent` itself drops what belongs to sessions that do not
     end within the experience.
 
-    The agent learns on-policy: `experiment.batch_size` is None, and with
-    `experiment.collect_steps_per_iteration` equal to `num_steps` every decision is learned from
-    once. With `importance` it also learns from replay, or from the data of any policy that logs its
+    The agent learns on-policy, with `experiment.batch_size = None`. With `importance` it also learns from replay, or from the data of any policy that logs its
     log-probabilities. Each decision is then weighted by pi(slate | s) / beta(slate | s), the
     first-order correction of Chen et al. 2019 (arXiv 1812.02353, section 4), which neglects that
     the later slates and the states are those of beta.
@@ -67,9 +65,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     The collect policy draws slates, the served one shows the likeliest: the K largest logits in
     order. Where the action is a `Turn`, the query is drawn beside the slate, or is the likeliest.
 
-    Networks with a memory see the frames of a user in order. Their states before each frame are in
-    the experience's policy_info, so that a window may begin within a session. The gradient goes
-    back to the beginning of the window.
+    The states of networks with a memory before each frame are in the experience's policy_info, so
+    that a window may begin within a session. The gradient goes back to the beginning of the window.
 
     Args:
       time_step_spec: of the environment.
@@ -87,11 +84,9 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
       entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
         the train step, as a Keras learning-rate schedule.
       gradient_clipping: largest norm of a variable's gradient, or None.
-      reward_scale_factor: multiplies rewards in the loss.
       importance: how off-policy experience is weighted, or None to learn on-policy. With it the
         experience's policy_info is TF-Agents' `PolicyInfo`, as the collect policy's.
-      seed: of the policies, an integer or int32 [2].
-      train_step_counter: counts train steps; by default the global step.
+      reward_scale_factor, seed, train_step_counter: as of `SlateQAgent`.
 
     Attributes:
       on_policy: whether the experience must be the newest of the collect policy.
@@ -118,11 +113,9 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         train_step_counter: tf.Variable | None = None,
         name: str = "ReinforceSlateAgent",
     ):
-        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
-        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
+        checks.check_descent(optimizer, reward_scale_factor, gradient_clipping)
         check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=value_estimation_loss_coef)
         check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=entropy_regularization)
-        checks.require_learning_rate(optimizer)
         returns = returns or LambdaReturns()
         super().__init__(
             time_step_spec,
@@ -138,6 +131,11 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             train_step_counter=train_step_counter,
             name=name,
         )
+        self._clip = None
+        if gradient_clipping is not None:
+            self._clip = lambda gradients: [
+                tf.clip_by_norm(gradient, gradient_clipping) for gradient in gradients
+            ]
         self._returns = returns
         self._importance = importance
         self.on_policy = importance is None
@@ -166,7 +164,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
                 time_step_spec,
                 action_spec,
                 CollectingPolicy(self._networks),
-                self._read_variables(),
+                [variable for one in self._networks.present for variable in one.variables],
                 collect_seed,
                 name="CollectPolicy",
                 emit_state=True,
@@ -179,9 +177,6 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             self.data_context, sequence_length=self.train_sequence_length
         )
 
-    def _read_variables(self):
-        return [variable for one in self._networks.present for variable in one.variables]
-
     def _trainable_weights(self):
         values = [] if self._value_network is None else self._value_network.trainable_weights
         return [*self._actor_network.trainable_weights, *values]
@@ -193,13 +188,10 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             lambda: self._loss(experience, weights, training=True),
             self._trainable_weights(),
             self._optimizer,
-            self._clipped if self._gradient_clipping is not None else None,
+            self._clip,
         )
         self.train_step_counter.assign_add(1)
         return loss_info
-
-    def _clipped(self, gradients):
-        return [tf.clip_by_norm(gradient, self._gradient_clipping) for gradient in gradients]
 
     def _loss(self, experience, weights=None, training: bool = False):
         return self.total_loss(self._as_trajectory(experience), None, weights, training)
@@ -294,15 +286,12 @@ def create_reinforce(
     """Builds a `ReinforceSlateAgent`, whose other arguments come from its own gin bindings.
 
     Args:
-      environment: gives the specs.
-      train_step_counter: counts train steps.
       actor_network: builds the policy's network from the observation spec and the slate size.
       value_network: builds the value network from the observation spec; None for the mean over
         users in its place.
       query_network: where there are queries, builds the policy's network from the observation spec,
         the network of `actor_network` and the query spec.
-      optimizer: builds the Keras optimizer.
-      name: of the agent in tables and plots.
+      environment, train_step_counter, optimizer, name: as of `create_slate_q`.
     """
     observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
     turn = Turn.of(action_spec)

@@ -36,16 +36,17 @@ class TFDrawnSlatePolicy(TFSlatePolicy):
     """
 
     def _distribution(self, time_step, policy_state):
-        policy_state = self._begun(time_step, policy_state)
-        info = self._info(policy_state)
-        distribution, policy_state = self.policy.decide(time_step.observation, policy_state)
+        distribution, policy_state, info = self._decided(time_step, policy_state)
         return policy_step.PolicyStep(parts_of(distribution), policy_state, info)
 
     def _action(self, time_step, policy_state, seed):
-        policy_state = self._begun(time_step, policy_state)
-        info = self._info(policy_state)
-        distribution, policy_state = self.policy.decide(time_step.observation, policy_state)
+        distribution, policy_state, info = self._decided(time_step, policy_state)
         action = random.sample(distribution, self._next_seed(seed))
         if self.emit_log_probability:
             info = policy_step.set_log_probability(info, distribution.log_prob(action))
         return policy_step.PolicyStep(action, policy_state, info)
+
+    def _decided(self, time_step, policy_state):
+        policy_state = self._begun(time_step, policy_state)
+        info = self._info(policy_state)
+        return *self.policy.decide(time_step.observation, policy_state), info

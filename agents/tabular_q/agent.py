@@ -11,9 +11,8 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.shared import checks
-from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import epsilon_greedy
-from recsim_tf.agents.shared.slate_table import all_slates
+from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained

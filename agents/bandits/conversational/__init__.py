@@ -13,12 +13,12 @@ from recsim_tf.agents.bandits.conversational.bandit import (
     periodic_questions,
     random_arms,
 )
-from recsim_tf.agents.bandits.conversational.ridge import Ridge
 from recsim_tf.agents.bandits.conversational.ridge_bandits import (
     ConLinUCB,
     ConUCB,
     ConUCBBelief,
     LinUCB,
+    Ridge,
 )
 
 __all__ = [
