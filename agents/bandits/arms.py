@@ -14,6 +14,9 @@ from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
 from recsim_tf.policies.clusters import rank_clusters
 
+# Names of what TF-Agents' bandits see: of the user, and of each arm.
+_FEATURES = bandit_spec_utils.GLOBAL_FEATURE_KEY, bandit_spec_utils.PER_ARM_FEATURE_KEY
+
 
 class Arms(abc.ABC):
     """The A arms of a bandit, for environments of N candidates and slates of K."""
@@ -40,8 +43,8 @@ class ClusterArms(Arms):
     """One arm for each cluster: its candidates by quality, then those of the other clusters in the
     order of their index.
 
-    The reward of a slate counts for the cluster of its first document. A cluster without candidates
-    therefore gets no reward when it is chosen. The bandit sees the encoded user.
+    The reward of a slate counts for the cluster of its first document, so a cluster without
+    candidates gets none. The bandit sees the encoded user.
 
     Args:
       environment: its documents have a `cluster_id` and a `quality`.
@@ -91,21 +94,16 @@ class DocumentArms(Arms):
                 f" {simulator.slate_size}"
             )
         self.num_arms = simulator.num_candidates
-        self._encoder = ObservationEncoder(environment.observation_spec())
+        encoder = self._encoder = ObservationEncoder(environment.observation_spec())
+        sizes = [encoder.user_size], [self.num_arms, encoder.document_size]
         self.observation_spec = {
-            bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec(
-                [self._encoder.user_size], tf.float32
-            ),
-            bandit_spec_utils.PER_ARM_FEATURE_KEY: tf.TensorSpec(
-                [self.num_arms, self._encoder.document_size], tf.float32
-            ),
+            key: tf.TensorSpec(size, tf.float32) for key, size in zip(_FEATURES, sizes, strict=True)
         }
 
     def observe(self, observation):
-        return {
-            bandit_spec_utils.GLOBAL_FEATURE_KEY: self._encoder.user(observation),
-            bandit_spec_utils.PER_ARM_FEATURE_KEY: self._encoder.documents(observation.documents),
-        }
+        user = self._encoder.user(observation)
+        documents = self._encoder.documents(observation.documents)
+        return dict(zip(_FEATURES, (user, documents), strict=True))
 
     def slate(self, arm, observation):
         return arm[:, tf.newaxis]

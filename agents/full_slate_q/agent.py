@@ -14,7 +14,7 @@ from tf_agents.utils import common
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSlate
+from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.descent import Optimizer, build
 from recsim_tf.agents.shared.exploration import Exploration
@@ -40,7 +40,7 @@ class _SlateDqnAgent(dqn_agent.DqnAgent):
         self._table = table
 
     def _compute_q_values(self, time_steps, actions, training=False):
-        if isinstance(self._q_network, ValuesOneSlate):
+        if hasattr(self._q_network, "slate_value"):
             return self._q_network.slate_value(time_steps.observation, self._table.slate(actions))
         return super()._compute_q_values(time_steps, actions, training)
 
@@ -64,8 +64,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
     Args:
       time_step_spec: of the environment.
       action_spec: of the environment.
-      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; one that is a
-        `ValuesOneSlate` saves work.
+      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; a method
+        `slate_value(observation, slate)` saves work.
       optimizer: a Keras optimizer.
       gamma: discount of the future, in [0, 1] (RecSim 0.2.4's default).
       reward_scale_factor: multiplies rewards in the loss, a Huber loss with delta 1.

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import gin
 import numpy as np
@@ -14,14 +13,6 @@ from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_h
 from recsim_tf.agents.shared.slate_table import RowNumbers, all_slates
 from recsim_tf.core import nests
 from recsim_tf.core.types import Observation
-
-
-@runtime_checkable
-class ValuesOneSlate(Protocol):
-    """A network of full-slate Q-learning that values one slate for less work than all."""
-
-    def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """Q-value float [B] of one slate int32 [B, K] of each user."""
 
 
 @gin.configurable

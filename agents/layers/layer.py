@@ -1,7 +1,12 @@
 """The layer between an environment and an agent: pure functions of a memory for each user."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core import turns
+from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation
@@ -71,3 +76,9 @@ class Layer:
         nothing.
         """
         return None
+
+
+def or_zeros(spec: tf.TensorSpec, shape: Sequence[int]) -> BoundedTensorSpec:
+    """A spec of that shape whose range holds zero too, which stands for what is not there."""
+    low, high = (np.asarray(limit) for limit in turns.limits(spec))
+    return BoundedTensorSpec(shape, spec.dtype, low.min(initial=0), high.max(initial=0), spec.name)

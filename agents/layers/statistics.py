@@ -6,7 +6,7 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.agents.layers.layer import Layer, or_zeros
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
@@ -88,15 +88,7 @@ class FixedLengthHistory(SufficientStatistics):
 
     def statistics_spec(self, observation_spec):
         def stretch(spec):
-            shape = [self._length, *spec.shape]
-            # Zeros stand for what was not there.
-            return BoundedTensorSpec(
-                shape,
-                spec.dtype,
-                spec.minimum.min(initial=0),
-                spec.maximum.max(initial=0),
-                spec.name,
-            )
+            return or_zeros(spec, [self._length, *spec.shape])
 
         present = BoundedTensorSpec([self._length], tf.bool, False, True, "present")
         return History(present, **self._select(tf.nest.map_structure(stretch, observation_spec)))

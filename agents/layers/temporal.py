@@ -10,12 +10,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
-import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.core import nests, turns, validation
-from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.agents.layers.layer import Layer, or_zeros
+from recsim_tf.core import nests, validation
 from recsim_tf.core.types import Nest, Turn
 from recsim_tf.core.validation import FRACTION, NOT_NEGATIVE, check_numbers
 from recsim_tf.policies.observations import UserWithLastSlate
@@ -39,15 +37,12 @@ class TemporalAggregation(Layer):
     period where the session ends. The discount of a decision is gamma^(n - 1). The agent multiplies
     it by its own gamma, which must be the same, the discount of one step.
 
-    A slate can be held only while its candidates are there, so the simulator must have
-    `resample_documents=False`.
-
     Args:
       aggregation_period: steps, at least 1.
       gamma: discount of one step, in [0, 1].
 
     Raises:
-      ValueError: for a number out of range; with a simulator whose candidates change.
+      ValueError: for a number out of range; with a simulator without `resample_documents=False`.
     """
 
     def __init__(self, aggregation_period: int, gamma: float = 1.0):
@@ -129,12 +124,6 @@ class SwitchingCost(Layer):
         )
 
     def observation_spec(self, observation_spec, actions):
-        def or_zeros(spec, shape):
-            low, high = (np.asarray(limit) for limit in turns.limits(spec))
-            return BoundedTensorSpec(
-                shape, spec.dtype, low.min(initial=0), high.max(initial=0), spec.name
-            )
-
         last_slate = tf.nest.map_structure(
             lambda spec: or_zeros(spec, [actions.slate_size, *spec.shape[1:]]),
             observation_spec.documents,

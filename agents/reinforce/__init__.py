@@ -7,19 +7,13 @@ from recsim_tf.agents.reinforce.agent import (
     ReinforceSlateLoss,
     create_reinforce,
 )
-from recsim_tf.agents.reinforce.corrections import (
-    ImportanceWeights,
-    importance_weights,
-    normalized_weights,
-    top_k_multiplier,
-)
+from recsim_tf.agents.reinforce.corrections import ImportanceWeights, top_k_multiplier
 from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
     StateValueNetwork,
+    TurnPolicyNetwork,
     TwoTowerPolicyNetwork,
 )
-from recsim_tf.agents.reinforce.policy import TFDrawnSlatePolicy
-from recsim_tf.agents.reinforce.queries import TurnPolicyNetwork
 
 __all__ = [
     "ImportanceWeights",
@@ -27,11 +21,8 @@ __all__ = [
     "ReinforceSlateLoss",
     "SlatePolicyNetwork",
     "StateValueNetwork",
-    "TFDrawnSlatePolicy",
     "TurnPolicyNetwork",
     "TwoTowerPolicyNetwork",
     "create_reinforce",
-    "importance_weights",
-    "normalized_weights",
     "top_k_multiplier",
 ]

@@ -15,9 +15,12 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.reinforce import corrections
-from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
+from recsim_tf.agents.reinforce.networks import (
+    SlatePolicyNetwork,
+    StateValueNetwork,
+    TurnPolicyNetwork,
+)
 from recsim_tf.agents.reinforce.policy import CollectingPolicy, TFDrawnSlatePolicy
-from recsim_tf.agents.reinforce.queries import TurnPolicyNetwork
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
@@ -51,16 +54,14 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     a user leaves within the window. Where the time limit ends a session, the value of its last
     state stands for what follows. The frame between two sessions is no decision.
 
-    The return of a decision is the lambda-return of its window (Sutton and Barto 2018, chapter 12).
-    With `td_lambda` 1 it is the rewards up to the end of the session or of the window, plus the
-    value there. With smaller ones the values of earlier states weigh in, for less variance and the
-    bias of the value network. `ReinforceAgent` itself drops what belongs to sessions that do not
-    end within the experience.
+    The return of a decision is the lambda-return of its window. `ReinforceAgent` itself drops what
+    belongs to sessions that do not end within the experience.
 
-    The agent learns on-policy, with `experiment.batch_size = None`. With `importance` it also learns from replay, or from the data of any policy that logs its
-    log-probabilities. Each decision is then weighted by pi(slate | s) / beta(slate | s), the
-    first-order correction of Chen et al. 2019 (arXiv 1812.02353, section 4), which neglects that
-    the later slates and the states are those of beta.
+    The agent learns on-policy, with `experiment.batch_size = None`. With `importance` it learns
+    from replay too, or from the data of any policy that logs its log-probabilities. Each decision
+    is then weighted by pi(slate | s) / beta(slate | s), the first-order correction of Chen et al.
+    2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states are
+    those of beta.
 
     The collect policy draws slates, the served one shows the likeliest: the K largest logits in
     order. Where the action is a `Turn`, the query is drawn beside the slate, or is the likeliest.
@@ -75,7 +76,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         (`IndependentParts` [B], state), as `TurnPolicyNetwork`.
       value_network: gives (value [B], state), as `StateValueNetwork`. With None the baseline is the
         mean return of all users at the same step of the window, and what follows the window does
-        not count: for windows that are whole sessions, of users who do not act on each other.
+        not count: for windows that are whole sessions.
       optimizer: a Keras optimizer, of both networks.
       returns: how far the returns look ahead, by default `LambdaReturns()`.
       value_estimation_loss_coef: weight of the squared error of the values.
@@ -117,9 +118,9 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=value_estimation_loss_coef)
         check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=entropy_regularization)
         returns = returns or LambdaReturns()
+        specs = time_step_spec, action_spec
         super().__init__(
-            time_step_spec,
-            action_spec,
+            *specs,
             actor_network,
             optimizer,
             value_network,
@@ -151,18 +152,15 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         # global generator.
         tf_agent.TFAgent.__init__(
             self,
-            time_step_spec,
-            action_spec,
+            *specs,
             TFSlatePolicy(
-                time_step_spec,
-                action_spec,
+                *specs,
                 Explained(served.likeliest, served.explain, served.initial_state),
                 actor_network.variables,
                 policy_seed,
             ),
             TFDrawnSlatePolicy(
-                time_step_spec,
-                action_spec,
+                *specs,
                 CollectingPolicy(self._networks),
                 [variable for one in self._networks.present for variable in one.variables],
                 collect_seed,

@@ -95,24 +95,17 @@ class Exploration:
           seed: of both, an integer or int32 [2].
         """
         num_candidates = int(action_spec.maximum.max()) + 1
-        seeds = random.split_seed(random.as_seed(seed), 2)
-        roles = [
-            (served, self.eval_epsilon, "Policy"),
-            (collecting, self.epsilon, "CollectPolicy"),
-        ]
-        policy, collect_policy = (
-            TFSlatePolicy(
-                time_step_spec,
-                action_spec,
-                epsilon_greedy(greedy, num_candidates, epsilon, train_step),
-                [*variables, train_step],
-                one_seed,
-                name=name,
-                emit_state=name == "CollectPolicy",
-            )
-            for (greedy, epsilon, name), one_seed in zip(roles, seeds, strict=True)
+        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+
+        def policy(greedy, epsilon, own_seed, **arguments):
+            act = epsilon_greedy(greedy, num_candidates, epsilon, train_step)
+            read = [*variables, train_step]
+            return TFSlatePolicy(time_step_spec, action_spec, act, read, own_seed, **arguments)
+
+        return (
+            policy(served, self.eval_epsilon, policy_seed, name="Policy"),
+            policy(collecting, self.epsilon, collect_seed, name="CollectPolicy", emit_state=True),
         )
-        return policy, collect_policy
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -122,9 +115,8 @@ def linearly_decaying_epsilon(
     """Epsilon 1 during the warm-up, then a straight line down to its final value: RecSim 0.2.4's
     schedule, with its defaults.
 
-    It is final_epsilon + clip((1 - final_epsilon) (decay_steps + warmup_steps - step) /
-    decay_steps, 0, 1 - final_epsilon). RecSim counts the agent's steps in one environment, of which
-    it trains at every fourth; here the steps are train steps.
+    RecSim counts the agent's steps in one environment, of which it trains at every fourth; here the
+    steps are train steps.
 
     Args:
       final_epsilon: in [0, 1].

@@ -129,16 +129,13 @@ class SessionMemory(tf.keras.layers.Layer):
 
 
 class _Stretch(tf.keras.layers.Layer):
-    """A cell whose step is a few steps of another cell, for `DynamicUnroll`.
+    """A cell whose step is a few steps of another cell of Keras, for `DynamicUnroll`.
 
     Under XLA the gradient of a loop that reads an array of T steps copies such an array in each
     step. So it is worth while to take few steps of the loop.
 
     Its inputs are those of C steps, float [B, C, I], and bool [B, C], whether the state begins
     anew.
-
-    Args:
-      cell: the other cell, of Keras.
     """
 
     def __init__(self, cell: tf.keras.layers.Layer):
@@ -194,15 +191,14 @@ class Rows(tf.keras.layers.Layer):
 
     def call(self, observation):
         leaves = list(zip(tf.nest.flatten(observation), self._specs, strict=True))
-        numbers = [pair for pair in leaves if not _is_integer(pair[1])]
         integers = [pair for pair in leaves if _is_integer(pair[1])]
+        numbers = [pair for pair in leaves if not _is_integer(pair[1])]
         total = self._dense(encode(*map(list, zip(*numbers, strict=True)), 2))
         for (leaf, spec), table in zip(integers, self._tables, strict=True):
             if not table.built:
                 table(leaf)
             # The product has a dense gradient.
-            rows = tf.gather(1.0 * table.embeddings, leaf - int(spec.minimum.min()))
-            total += rows
+            total += tf.gather(1.0 * table.embeddings, leaf - int(spec.minimum.min()))
         return total
 
 
@@ -213,6 +209,7 @@ def _is_integer(spec) -> bool:
 def _tells_of_positions(response_spec) -> list[bool]:
     """Whether each leaf of a response has the axis of positions, that of `clicked`."""
     clicked = getattr(response_spec, "clicked", None)
-    if clicked is None:
-        return [False for _ in tf.nest.flatten(response_spec)]
-    return [spec.shape[:1] == clicked.shape for spec in tf.nest.flatten(response_spec)]
+    return [
+        clicked is not None and spec.shape[:1] == clicked.shape
+        for spec in tf.nest.flatten(response_spec)
+    ]

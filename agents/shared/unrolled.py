@@ -25,7 +25,6 @@ def unrolled(
       network: gives (result, state).
       experience: [B, T], of any frames of sessions.
       state: of the network before the first frames, () without a memory.
-      training: as for networks.
 
     Returns:
       Of batch shape [B, T] with a memory; else of [B * T], users first: see `by_frame`.
@@ -75,7 +74,6 @@ class Together:
         self.have_memory = bool(tf.nest.flatten(self._specs))
 
     def initial_state(self, num_users: int) -> Nest:
-        """The state at the start of a session."""
         return fields.zeros(self._specs, num_users) if self.have_memory else ()
 
     def step(self, observation: Observation, state: Nest = ()) -> tuple[list, Nest]:

@@ -20,8 +20,7 @@ from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.unrolled import Together, first_state, unrolled_flat
 from recsim_tf.agents.slate_q import losses
-from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
-from recsim_tf.agents.slate_q.session_network import SessionQNetwork
+from recsim_tf.agents.slate_q.network import ClickNetwork, SessionQNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets, preset_arguments
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explained

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
-from recsim_tf.agents.slate_q.session_network import SessionValues
+from recsim_tf.agents.slate_q.network import SessionValues
 from recsim_tf.core import nests
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.policies.slates import SlateOptimizer, slate_advantage

@@ -31,9 +31,8 @@ class SlateQTargets(LambdaReturns):
       session_return_tau: part of the way that the mean return of sessions, of "differential", moves
         at each train step.
       clock: what the horizon of "differential" is counted in. "steps": td_lambda is for each step.
-        "rewards": it is for each mean reward of a step, td_lambda ** (r / mean) for a reward r > 0,
-        so that steps that earn nothing take nothing of the horizon (transition-based discounting,
-        White 2017, arXiv 1609.01995).
+        "rewards": it is for each mean reward of a step, td_lambda ** (r / mean) for a reward r > 0
+        (transition-based discounting, White 2017, arXiv 1609.01995).
 
     Raises:
       ValueError: for an unknown target or clock, a clock of rewards with another target than

@@ -68,7 +68,7 @@ class OneRidgeBandit(KeyTermBandit):
     alpha: Any = parameter(0.5, low=0)
 
     def initial_belief(self, num_users):
-        ridge = self.per_user("ridge", 3, self._dtype)
+        ridge = self._of_users("ridge", 3)
         return Ridge.prior(num_users, self._num_features, ridge, self._dtype)
 
     def learn(self, belief, feedback):
@@ -76,8 +76,7 @@ class OneRidgeBandit(KeyTermBandit):
 
     def arm_scores(self, belief, arms):
         width = tf.sqrt(squared_norms(arms, belief.inverse))
-        alpha = self.per_user("alpha", 2, self._dtype)
-        return tf.linalg.matvec(arms, belief.mean()) + alpha * width
+        return tf.linalg.matvec(arms, belief.mean()) + self._of_users("alpha", 2) * width
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -87,10 +86,7 @@ class LinUCB(OneRidgeBandit):
     Args:
       simulator: key terms with slates of one item.
       ridge: lambda, the prior precision of a taste; 1 by the authors of ConUCB.
-      alpha: factor of the confidence radius; 0.5 by the same.
-
-    Raises:
-      ValueError: for another environment, or a number out of range.
+      alpha: factor of the confidence radius; 0.5 by the authors of ConUCB.
     """
 
 
@@ -98,7 +94,6 @@ class LinUCB(OneRidgeBandit):
 class ConLinUCB(OneRidgeBandit):
     """ConLinUCB-MCR (Wang et al. 2023, arXiv 2303.00315): one ridge regression of the feedback to
     arms and to key-terms; it asks for the key-term of the largest confidence radius |k|_{V^-1}.
-
     Defaults are those of the authors' code (github.com/ZhiyongWangWzy/ConLinUCB).
 
     Args:
@@ -106,9 +101,6 @@ class ConLinUCB(OneRidgeBandit):
       ridge: lambda.
       alpha: factor of the confidence radius.
       questions: b, see `KeyTermBandit`; None asks nothing.
-
-    Raises:
-      ValueError: for another environment, or a number out of range.
     """
 
     ridge: Any = parameter(0.1, above=0)
@@ -148,9 +140,6 @@ class ConUCB(KeyTermBandit):
       alpha: factor of the confidence radius of arms.
       key_term_alpha: alpha~, of what key-terms leave uncertain.
       questions: b, see `KeyTermBandit`; None asks nothing.
-
-    Raises:
-      ValueError: for another environment, or a number out of range.
     """
 
     arm_weight: Any = parameter(0.5, above=0, below=1)
@@ -197,6 +186,3 @@ class ConUCB(KeyTermBandit):
         return squared_norms(key_terms, total) / (
             1 + squared_norms(key_terms, belief.key_terms.inverse)
         )
-
-    def _of_users(self, name: str, rank: int) -> tf.Tensor:
-        return self.per_user(name, rank, self._dtype)
