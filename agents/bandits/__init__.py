@@ -1,6 +1,4 @@
-"""TF-Agents' bandits, which learn from all users, as slate agents; and in `conversational` bandits
-with a model of each user.
-"""
+"""TF-Agents' bandits as slate agents, and `conversational` bandits with a model of each user."""
 
 from recsim_tf.agents.bandits import conversational
 from recsim_tf.agents.bandits.arm_agent import ArmAgent, create_bandit

@@ -32,8 +32,7 @@ class TFArmPolicy(tf_policy.TFPolicy):
     """A bandit's policy that shows the slates of its arms. Its info is the bandit's.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       arms: what the arms stand for.
       bandit_policy: gives arms int32 [B].
     """
@@ -103,8 +102,7 @@ class ArmAgent(tf_agent.TFAgent):
     generators, which no checkpoint holds: a run that is resumed goes on with other draws.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       arms: what the arms stand for.
       create_bandit: builds the bandit from its time step and action specs, and
         accepts_per_arm_features=True for arms with features. A bandit that weighs rewards by the

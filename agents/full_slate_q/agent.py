@@ -31,9 +31,7 @@ class FullSlateQLoss(NamedTuple):
 
 
 class _SlateDqnAgent(dqn_agent.DqnAgent):
-    """The loss of `DqnAgent` for less work: only the target network values all slates, in the next
-    state.
-    """
+    """`DqnAgent` for less work: only the target network values all slates."""
 
     def __init__(self, *arguments, table: SlateTable, **named):
         super().__init__(*arguments, **named)
@@ -62,8 +60,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
     Experience is a trajectory [B, 2] with slates as actions.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; a method
         `slate_value(observation, slate)` saves work.
       optimizer: a Keras optimizer.
@@ -144,19 +141,16 @@ class FullSlateQAgent(tf_agent.TFAgent):
         self._dqn.initialize()
 
     def _train(self, experience, weights=None):
-        return _scalars(self._dqn.train(self._numbered(experience), weights))
+        loss = self._dqn.train(self._numbered(experience), weights).loss
+        return tf_agent.LossInfo(loss, FullSlateQLoss(loss))
 
     def _loss(self, experience, weights=None, training: bool = False):
-        return _scalars(
-            self._dqn.loss(self._numbered(experience), weights, training, **self._loss_arguments)
-        )
+        numbered = self._numbered(experience)
+        loss = self._dqn.loss(numbered, weights, training, **self._loss_arguments).loss
+        return tf_agent.LossInfo(loss, FullSlateQLoss(loss))
 
     def _numbered(self, experience):
         return experience._replace(action=self._table.number(experience.action))
-
-
-def _scalars(loss_info: tf_agent.LossInfo) -> tf_agent.LossInfo:
-    return tf_agent.LossInfo(loss_info.loss, FullSlateQLoss(huber_loss=loss_info.loss))
 
 
 @gin.configurable(module="recsim_tf.agents")

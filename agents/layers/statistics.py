@@ -127,7 +127,7 @@ class ClusterClickStatistics(SufficientStatistics):
 
     Args:
       unit: how many impressions, or clicks, count as one, above 0. Networks learn faster from
-        numbers of about one: where sessions are long, some tens are a good unit.
+        numbers of about one.
 
     Raises:
       ValueError: for a unit out of range, or an environment without these responses.

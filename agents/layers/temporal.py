@@ -1,9 +1,7 @@
-"""Layers for users who change slowly: hold a turn, and pay for changing it (advantage
-amplification).
+"""Layers for users who change slowly: hold a turn, or pay for changing it.
 
-Mladenov et al. 2019, "Advantage Amplification in Slowly Evolving Latent-State Environments" (arXiv
-1905.13559): where one slate changes a user little, the advantage of the better one drowns in noise.
-Holding a slate for several steps, or charging for a change, amplifies it.
+Both amplify the advantage of a better slate over the noise of a step (Mladenov et al. 2019, arXiv
+1905.13559).
 """
 
 from collections.abc import Callable
@@ -20,8 +18,6 @@ from recsim_tf.policies.observations import UserWithLastSlate
 
 
 class HeldSlate(NamedTuple):
-    """Memory of `TemporalAggregation`."""
-
     slate: tf.Tensor  # int32 [B, K]
     # int32 [B], steps for which it was shown; 0 at the start of a session and when the next is due
     age: tf.Tensor
@@ -70,22 +66,17 @@ class TemporalAggregation(Layer):
 
 
 class LastSlate(NamedTuple):
-    """Memory of `SwitchingCost`."""
-
     documents: Nest  # nest of [B, K, ...]
     started: tf.Tensor  # bool [B]
     query: Nest = ()  # nest of [B, ...]
 
 
-# (last [B, ...], next [B, ...]), one leaf of the documents' observation or of a query -> bool [B,
-# ...], whether they are the same
+# (last [B, ...], next [B, ...]), a leaf of the documents or of a query -> bool [B, ...]
 Comparison = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def close(last: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-    """Integers are the same when they are equal, floats when they differ by at most 1e-4 (RecSim
-    0.2.4).
-    """
+    """Whether integers are equal, or floats differ by at most 1e-4 (RecSim 0.2.4)."""
     if not last.dtype.is_floating:
         return tf.equal(last, following)
     return tf.abs(last - following) <= 1e-4
@@ -159,12 +150,10 @@ class SwitchingCost(Layer):
             return tf.logical_not(tf.reduce_all(same, axis=list(range(1, same.shape.rank))))
 
         turn = Turn.of(action)
-        leaves = tf.nest.map_structure(
-            differs,
-            (memory.documents, memory.query),
-            (_documents_of(observation, turn.slate), turn.query),
-        )
-        switched = tf.reduce_any(tf.stack(tf.nest.flatten(leaves)), axis=0)
+        last = memory.documents, memory.query
+        following = _documents_of(observation, turn.slate), turn.query
+        leaves = tf.nest.flatten(tf.nest.map_structure(differs, last, following))
+        switched = tf.reduce_any(tf.stack(leaves), axis=0)
         return self._cost * tf.cast(switched, tf.float32)
 
 

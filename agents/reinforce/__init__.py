@@ -1,6 +1,4 @@
-"""The policy gradient over slates and turns: REINFORCE with a Plackett-Luce policy, and corrections
-for off-policy data.
-"""
+"""The policy gradient over slates and turns, with corrections for off-policy data."""
 
 from recsim_tf.agents.reinforce.agent import (
     ReinforceSlateAgent,

@@ -1,6 +1,4 @@
-"""The policy gradient over slates: REINFORCE (Williams 1992) with a baseline, on a Plackett-Luce
-policy.
-"""
+"""REINFORCE (Williams 1992) over slates, with a baseline and a Plackett-Luce policy."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,13 +18,13 @@ from recsim_tf.agents.reinforce.networks import (
     StateValueNetwork,
     TurnPolicyNetwork,
 )
-from recsim_tf.agents.reinforce.policy import CollectingPolicy, TFDrawnSlatePolicy
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, has_memory, unrolled
 from recsim_tf.core import random
+from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Turn
 from recsim_tf.core.validation import NOT_NEGATIVE, SCHEDULE, check_numbers
@@ -43,6 +41,49 @@ class ReinforceSlateLoss(NamedTuple):
     value: tf.Tensor  # mean estimated value, in units of reward
     explained_variance: tf.Tensor  # part of the variance of the returns that the values explain
     importance_weight: tf.Tensor  # mean, 1 on-policy
+
+
+class CollectingPolicy(PlackettLucePolicy):
+    """The policy of a network, whose state is that of all networks that learn from its actions.
+
+    Args:
+      networks: the first gives the distributions.
+    """
+
+    def __init__(self, networks: Together):
+        super().__init__(lambda observation: networks.step(observation, ())[0][0])
+        self._networks = networks
+
+    def initial_state(self, num_users):
+        return self._networks.initial_state(num_users)
+
+    def decide(self, observation, policy_state):
+        (distribution, *_), policy_state = self._networks.step(observation, policy_state)
+        return distribution, policy_state
+
+
+class TFDrawnSlatePolicy(TFSlatePolicy):
+    """A `PlackettLucePolicy` as a TF-Agents policy that knows the distribution of its actions.
+
+    With `emit_log_probability=True`, an argument of `TFPolicy`, its info is a `PolicyInfo` with the
+    actions' log-probabilities [B].
+    """
+
+    def _distribution(self, time_step, policy_state):
+        distribution, policy_state, info = self._decided(time_step, policy_state)
+        return policy_step.PolicyStep(parts_of(distribution), policy_state, info)
+
+    def _action(self, time_step, policy_state, seed):
+        distribution, policy_state, info = self._decided(time_step, policy_state)
+        action = random.sample(distribution, self._next_seed(seed))
+        if self.emit_log_probability:
+            info = policy_step.set_log_probability(info, distribution.log_prob(action))
+        return policy_step.PolicyStep(action, policy_state, info)
+
+    def _decided(self, time_step, policy_state):
+        policy_state = self._begun(time_step, policy_state)
+        info = self._info(policy_state)
+        return *self.policy.decide(time_step.observation, policy_state), info
 
 
 @gin.configurable
@@ -70,8 +111,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     that a window may begin within a session. The gradient goes back to the beginning of the window.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`; for turns
         (`IndependentParts` [B], state), as `TurnPolicyNetwork`.
       value_network: gives (value [B], state), as `StateValueNetwork`. With None the baseline is the
@@ -195,9 +235,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         return self.total_loss(self._as_trajectory(experience), None, weights, training)
 
     def total_loss(self, experience, returns, weights, training: bool = False) -> tf_agent.LossInfo:
-        """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for
-        whole sessions, play no part.
-        """
+        """The loss of experience [B, num_steps + 1]; `returns` of `ReinforceAgent` play no part."""
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         actor_state, value_state = self._networks.states(first_state(experience))
         valid = tf.cast(~steps.is_boundary(), tf.float32)

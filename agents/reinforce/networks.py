@@ -69,10 +69,7 @@ class SlatePolicyNetwork(SlateNetwork):
 @gin.configurable
 class TwoTowerPolicyNetwork(SlatePolicyNetwork):
     """A `PlackettLuce` distribution whose logits are inner products of a vector of the user and one
-    of each document, see `TwoTowers`.
-
-    It takes little work for each candidate: with a memory, as for a catalogue of ids, this is the
-    network to learn with from long sessions.
+    of each document, see `TwoTowers`: little work for each candidate, as of a catalogue of ids.
 
     Args:
       observation_spec: `Observation` of specs.

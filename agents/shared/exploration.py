@@ -29,11 +29,7 @@ def epsilon_greedy(
       num_candidates: N.
       epsilon: in [0, 1].
       train_step: the argument of `epsilon` where it is a function.
-
-    Raises:
-      ValueError: for a number outside [0, 1].
     """
-    check_numbers(FRACTION, SCHEDULE, epsilon=epsilon)
     if not callable(epsilon) and epsilon == 0:
         return greedy
 
@@ -88,8 +84,7 @@ class Exploration:
 
         Args:
           time_step_spec, action_spec: of the environment.
-          served: the greedy policy of the first, of slates without repetition.
-          collecting: that of the second.
+          served, collecting: their greedy policies, of slates without repetition.
           variables: those that the two read.
           train_step: the argument of epsilon where it is a function.
           seed: of both, an integer or int32 [2].
@@ -125,9 +120,6 @@ def linearly_decaying_epsilon(
 
     Returns:
       A function from the train step to epsilon, float32.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
     check_numbers(FRACTION, final_epsilon=final_epsilon)
     validation.check_at_least(0, warmup_steps=warmup_steps)

@@ -45,14 +45,11 @@ class MemoryState(NamedTuple):
 
 
 class SessionMemory(tf.keras.layers.Layer):
-    """A gated recurrent unit on what a session brings, without the candidates.
+    """A gated recurrent unit on the user's observation and the response to the last slate.
 
-    In each step it sees the user's observation and the response to the last slate. What a response
-    tells of each position goes through a dense layer, and is summed over the positions that were
-    clicked and over the others, so their order does not count. At the start of a session there was
-    no slate, and no response is seen.
-
-    Memory begins anew where the step type is FIRST.
+    What a response tells of each position goes through a dense layer, and is summed over the
+    positions that were clicked and over the others, so their order does not count. Memory begins
+    anew where the step type is FIRST: there was no slate, and no response is seen.
 
     Args:
       observation_spec: `Observation` of specs.
@@ -74,16 +71,13 @@ class SessionMemory(tf.keras.layers.Layer):
         )
 
     def call(self, frames, outer, step_type=(), state=()):
-        """What is remembered of each frame, and of the last one.
+        """What is remembered of each frame, float32 [B, H] or [B * T, H], and the last state.
 
         Args:
           frames: `Observation` of [B, ...], or of [B * T, ...], users first.
           outer: [B], or [B, T].
           step_type: int32 [B] or [B, T]; () where no session begins.
           state: `MemoryState` before the first frame; () for the start of a session.
-
-        Returns:
-          float32 [B, H] or [B * T, H], and a `MemoryState`.
         """
         if not tf.nest.flatten(state):
             state = fields.zeros(self.state_spec, outer[0])
@@ -165,11 +159,8 @@ def _stretch_of(length) -> int:
 
 class Rows(tf.keras.layers.Layer):
     """A dense layer on the encoding of observations [R, K, ...] (see `encoding.encode`), float32
-    [R, K, units]. It looks up the rows of integers instead of multiplying by one-hot vectors.
-
-    Args:
-      spec: nest of specs of one of them, without the axes R and K.
-      units: the length of the result.
+    [R, K, units]. It looks up the rows of integers instead of multiplying by one-hot vectors. The
+    spec is of one of them, without the axes R and K.
     """
 
     def __init__(self, spec, units: int):

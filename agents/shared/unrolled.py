@@ -48,9 +48,7 @@ def unrolled_flat(
 
 
 def first_state(experience: tf_trajectory.Trajectory) -> Nest:
-    """The policy state before the first frames of experience [B, T], which a policy that emits it
-    has put into its info; () if there is none.
-    """
+    """The policy state in the info of the first frames of experience [B, T], or ()."""
     state = getattr(experience.policy_info, "policy_state", ())
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], state)
 
@@ -77,9 +75,7 @@ class Together:
         return fields.zeros(self._specs, num_users) if self.have_memory else ()
 
     def step(self, observation: Observation, state: Nest = ()) -> tuple[list, Nest]:
-        """What each of the networks gives for a step of B users, None for None, and the next
-        state.
-        """
+        """Results of the networks for a step of B users, None for None, and the next state."""
         states = self.states(state)
         steps = [
             (None, ()) if network is None else network(observation, network_state=own)

@@ -1,6 +1,4 @@
-"""SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning over slates, decomposed into item-wise
-values.
-"""
+"""SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning with item-wise values of slates."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -74,8 +72,7 @@ class SlateQAgent(tf_agent.TFAgent):
     response has a field `clicked`.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`, or is a
         `SessionQNetwork`.
       optimizer: a Keras optimizer.
@@ -144,7 +141,7 @@ class SlateQAgent(tf_agent.TFAgent):
         self.network = network
         self._target_network = network.copy(name="TargetNetwork")
         self._average_network = None if average_tau is None else network.copy(name="AverageNetwork")
-        self._networks = self._with_choice(network)
+        self._networks = Together(network, self._choice_network)
         for one in (network, self._target_network, self._average_network, self._choice_network):
             if one is not None:
                 one.create_variables()
@@ -155,11 +152,12 @@ class SlateQAgent(tf_agent.TFAgent):
         self._clip = None
         if gradient_clipping is not None:
             self._clip = lambda gradients: tf.clip_by_global_norm(gradients, gradient_clipping)[0]
-        self._updates = [
-            _updater(network, self._target_network, target_update_tau, target_update_period)
-        ]
+        self._update_target = _updater(
+            network, self._target_network, target_update_tau, target_update_period
+        )
+        self._update_average = None
         if average_tau is not None:
-            self._updates.append(_updater(network, self._average_network, average_tau, 1))
+            self._update_average = _updater(network, self._average_network, average_tau, 1)
         build(optimizer, self._trainable_weights())
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
@@ -184,30 +182,22 @@ class SlateQAgent(tf_agent.TFAgent):
         )
 
     def action_values(self, observation) -> losses.SlateValues:
-        """What the served policy sees at the start of a session: choice weights and values, in
-        units of reward.
-        """
-        networks = self._with_choice(self._average_network or self.network)
+        """Choice weights and values of the served policy without a memory, in units of reward."""
+        networks = Together(self._average_network or self.network, self._choice_network)
         return self._in_units_of_reward(self._step(networks, observation, ())[0])
 
     def _in_units_of_reward(self, values: losses.SlateValues) -> losses.SlateValues:
         scale = 1 / self._reward_scale_factor
         return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
 
-    def _with_choice(self, network) -> Together:
-        return Together(network, self._choice_network)
-
     def _values(self, observation, q_values, click_logits) -> losses.SlateValues:
-        """Of what the networks gave for an observation [B, ...]; click_logits is None where the
-        choice is not learned.
-        """
+        """From results for an observation [B, ...]; without a learned choice no click_logits."""
         q_items, q_no_click, *_ = q_values
-        weights, no_click_weight = (
-            self.choice_scores(observation)
-            if click_logits is None
-            else LearnedScores.weights(*click_logits)
-        )
-        return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
+        if click_logits is None:
+            weights = self.choice_scores(observation)
+        else:
+            weights = LearnedScores.weights(*click_logits)
+        return losses.SlateValues(*weights, q_items, q_no_click)
 
     def _step(self, networks: Together, observation, state) -> tuple[losses.SlateValues, Nest]:
         """The values for an observation [B, ...], and the next state of the networks."""
@@ -215,25 +205,24 @@ class SlateQAgent(tf_agent.TFAgent):
         return self._values(observation, *results), state
 
     def _greedy(self, network):
-        networks = self._with_choice(network)
+        networks = Together(network, self._choice_network)
 
-        def best_slate(values):
-            return values.best_slate(self._serving_slates, self._slate_size)
+        def decide(observation, policy_state):
+            values, policy_state = self._step(networks, observation, policy_state)
+            return values, values.best_slate(self._serving_slates, self._slate_size), policy_state
 
         def act(observation, policy_state, seed):
-            values, policy_state = self._step(networks, observation, policy_state)
-            return best_slate(values), policy_state
+            return decide(observation, policy_state)[1:]
 
         def explain(observation, policy_state, seed):
-            values, _ = self._step(networks, observation, policy_state)
-            return self._in_units_of_reward(values).explanation(best_slate(values))
+            values, slate, _ = decide(observation, policy_state)
+            return self._in_units_of_reward(values).explanation(slate)
 
         return Explained(act, explain, networks.initial_state)
 
     def _initialize(self):
-        for network in (self._target_network, self._average_network):
-            if network is not None:
-                common.soft_variables_update(self.network.variables, network.variables, tau=1.0)
+        for network in Together(self._target_network, self._average_network).present:
+            common.soft_variables_update(self.network.variables, network.variables, tau=1.0)
 
     def _trainable_weights(self):
         return [weight for one in self._networks.present for weight in one.trainable_weights]
@@ -246,8 +235,9 @@ class SlateQAgent(tf_agent.TFAgent):
             self._clip,
         )
         self.train_step_counter.assign_add(1)
-        for update in self._updates:
-            update()
+        self._update_target()
+        if self._update_average is not None:
+            self._update_average()
         return loss_info
 
     def _loss(self, experience: tf_trajectory.Trajectory, weights=None, training: bool = False):
@@ -366,9 +356,7 @@ class SlateQAgent(tf_agent.TFAgent):
 
 
 def _updater(source, target, tau: float, period: int) -> Callable[[], object]:
-    """Moves the variables of the network `target` towards those of `source`, at every call or after
-    `period` calls.
-    """
+    """Moves a target network's variables towards the source's, at every `period`-th call."""
     return common.Periodically(
         lambda: common.soft_variables_update(source.variables, target.variables, tau),
         period,
@@ -394,9 +382,8 @@ def create_slate_q(
 ) -> SlateQAgent:
     """Builds a `SlateQAgent`, whose other arguments come from its own gin bindings.
 
-    What a preset names wins over gin bindings. RecSim's agents also have a no-click value of zero,
-    which is the network's: `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an
-    eval_epsilon of 0.001.
+    What a preset names wins over gin bindings. RecSim's agents also have `SlateQNetwork.no_click =
+    "zero"`, and by default gamma 0.99 and an eval_epsilon of 0.001.
 
     Args:
       environment: gives the specs.

@@ -67,8 +67,7 @@ class Choices(NamedTuple):
 
     slate: tf.Tensor  # int32 [B, K], -1 at empty positions
     clicked: tf.Tensor  # [B, K], 1 at the click
-    # [B], scaled reward of the coming steps, without gradient
-    reward_target: tf.Tensor
+    reward_target: tf.Tensor  # [B], scaled reward of the coming steps, without gradient
     # [B], ends of sessions in them times the scaled mean return, without gradient; 0 where the
     # reward target has taken them off
     cost_target: tf.Tensor
@@ -92,9 +91,7 @@ class Choices(NamedTuple):
 
 
 def with_documents_of(steps, slate):
-    """Steps [B, T] whose observations have the documents of slates int32 [B * T, K] in place of the
-    candidates.
-    """
+    """Steps [B, T] with the documents of slates int32 [B * T, K] in place of the candidates."""
     documents = nests.take(nests.merge_outer(steps.observation.documents), tf.maximum(slate, 0))
     outer = tf.shape(steps.step_type)
     documents = tf.nest.map_structure(

@@ -70,9 +70,7 @@ class SessionReturn(tf.Module):
         self._ends = replicas.variable(0.0)
 
     def update(self, num_steps, reward, ends) -> None:
-        """Takes in how many steps a batch has, the sum of their rewards, and how many of them end a
-        session.
-        """
+        """Takes in a batch's number of steps, sum of rewards, and number of ends of sessions."""
         for variable, value in ((self._reward, reward), (self._ends, ends)):
             variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
 

@@ -59,8 +59,7 @@ class TabularQAgent(tf_agent.TFAgent):
     Experience is a trajectory [B, 2] of full slates; visit counts count replays as well.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       cells: numbers the cells of the table; by default `SlateCells` of the specs, whose other
         arguments come from its own gin bindings.
       gamma: discount of the future, in [0, 1]. This and the defaults below are RecSim 0.2.4's.
@@ -146,9 +145,7 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf.transpose(self._of_slates(self._table, observation))
 
     def visit_counts(self, observation) -> tf.Tensor:
-        """How often the cell of each of the `slates` has been learned from, for B users, int64 [B,
-        S].
-        """
+        """How often the cell of each slate has been learned from, int64 [B, S]."""
         return transpose_integers(self._of_slates(self._counts, observation))
 
     def epsilon(self, num_users) -> tf.Tensor:
@@ -188,9 +185,7 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf.no_op()
 
     def _transitions(self, experience, weights):
-        """Cells int32 [B], temporal-difference errors [B], values before the update [B], and
-        whether to learn from each, bool [B].
-        """
+        """Cells, temporal-difference errors, values before, and whether each is learned from."""
         if weights is not None:
             raise ValueError(
                 "weights must be None: the tabular agent learns from all transitions alike"

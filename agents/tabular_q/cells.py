@@ -96,18 +96,9 @@ class SlateCells:
             self._dtype, self._weights = tf.int32, _Weights(context, document, position, 0)
 
     def of_slate(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """The cells of one full slate a user.
-
-        Args:
-          observation: of B users.
-          slate: int32 [B, K], candidate positions.
-
-        Returns:
-          int32 [B] in [0, num_cells).
-        """
-        terms = self._document_terms(nests.take(observation.documents, slate)) * self._constant(
-            self._weights.position
-        )
+        """The cells int32 [B], in [0, num_cells), of one full slate int32 [B, K] a user."""
+        terms = self._document_terms(nests.take(observation.documents, slate))
+        terms *= self._constant(self._weights.position)
         return self._cell(self._context_term(observation) + tf.reduce_sum(terms, axis=1))
 
     def of_slates(self, observation: Observation, slates: np.ndarray) -> tf.Tensor:

@@ -44,9 +44,7 @@ class ObservationDigits:
         )
 
     def __call__(self, observation: Nest, num_outer_axes: int) -> list[tf.Tensor]:
-        """The digits of each leaf, int32 [outer axes, elements of the leaf], in [0, size); `sizes`
-        has the sizes of all leaves in a row.
-        """
+        """The digits of each leaf, int32 [outer axes, elements of the leaf], in [0, size)."""
         found = []
         for digits, leaf in zip(self._leaves, tf.nest.flatten(observation), strict=True):
             outer = tf.shape(leaf)[:num_outer_axes]
@@ -57,13 +55,8 @@ class ObservationDigits:
     def weighted_sum(
         self, observation: Nest, num_outer_axes: int, weights: np.ndarray, dtype: tf.DType
     ) -> tf.Tensor:
-        """The sum of weight times digit, [outer axes]; it wraps at the ends of the dtype's range.
-
-        Args:
-          observation: nest of [outer axes, ...].
-          num_outer_axes: their number.
-          weights: integers, one for each digit.
-          dtype: tf.int32 or tf.int64.
+        """The sum of digits times weights, one for each, as int32 or int64 [outer axes]; it wraps
+        at the ends of the dtype's range.
         """
         digits = tf.concat(self(observation, num_outer_axes), axis=-1)
         return tf.reduce_sum(tf.cast(digits, dtype) * tf.constant(weights, dtype), axis=-1)

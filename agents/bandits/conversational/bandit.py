@@ -108,9 +108,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         """Scores [B, N] of arms [B, N, F]."""
 
     def key_term_scores(self, belief: Nest, arms: tf.Tensor, key_terms: tf.Tensor) -> tf.Tensor:
-        """Scores [B, M] of key-terms [B, M, F], for a round with arms [B, N, F]; by default all
-        are equal.
-        """
+        """Scores [B, M] of key-terms [B, M, F], beside arms [B, N, F]; by default all are equal."""
         return tf.zeros_like(key_terms[:, :, 0])
 
     def initial_state(self, num_users: int) -> BanditState:

@@ -30,12 +30,8 @@ class Ridge(NamedTuple):
         return cls(identity / ridge, tf.zeros([num_users, num_features], dtype))
 
     def observe(self, features: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> "Ridge":
-        """With an observation more for each user, by the formula of Sherman and Morrison.
-
-        Args:
-          features: [B, F], x; zeros are no observation.
-          target: [B], y.
-          weight: [B], w; 0 is no observation.
+        """With an observation more for each user, by the formula of Sherman and Morrison: features
+        x [B, F], target y [B] and weight w [B], of which zeros are no observation.
         """
         weighted = weight[:, tf.newaxis] * features
         along = tf.linalg.matvec(self.inverse, features)
