@@ -14,23 +14,31 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents import layers
 from recsim_tf.agents.bandits import DocumentArms, create_bandit
 from recsim_tf.agents.bandits.conversational import ConUCB, LinUCB, random_arms
-from recsim_tf.agents.full_slate_q import SlateTable, TopicSetQNetwork
+from recsim_tf.agents.full_slate_q import SlateTable, TopicSetQNetwork, create_full_slate_q
 from recsim_tf.agents.reinforce.corrections import importance_weights, top_k_multiplier
 from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_epsilon
-from recsim_tf.agents.slate_q import SessionQNetwork, SlateQAgent, SlateQNetwork, SlateQTargets
-from recsim_tf.agents.tabular_q import ObservationDigits, SlateCells
+from recsim_tf.agents.slate_q import (
+    SessionQNetwork,
+    SlateQAgent,
+    SlateQNetwork,
+    SlateQTargets,
+    create_slate_q,
+)
+from recsim_tf.agents.tabular_q import ObservationDigits, SlateCells, create_tabular_q
 from recsim_tf.environments.key_terms import key_terms
+from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
 from recsim_tf.policies.beliefs import AffinityScores
-from tests.agents.grouped import grouped
-from tests.agents.slate_q.experience import (
+from tests import questions
+from tests.agents.experience import (
     ACTION_SPEC,
     NUM_CANDIDATES,
     OBSERVATION_SPEC,
     SLATE_SIZE,
     TIME_STEP_SPEC,
+    bounded,
+    grouped,
 )
 from tests.agents.tabular_q import experience as tabular
-from tests.agents.tabular_q.test_cells import bounded
 from tests.refusals import assert_refused
 
 
@@ -67,7 +75,7 @@ WITHOUT_VECTORS = ts.time_step_spec(
     OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))
 )
 TALK = recsim_tf.make("Conversation-v0")
-UNIT = bounded([], tf.float32, 0.0, 1.0)
+UNIT = bounded([], 0.0, 1.0)
 
 BANDITS = [
     (
@@ -207,8 +215,39 @@ OTHERS = [
         "number_bins=10000000 are too many between 0.0 and 1.0 for float32",
     ),
 ]
+# Of environments with queries, by what gives slates alone.
+QUERIES = [
+    *(
+        (
+            lambda create=create: create(
+                SlateEnvironment(questions.simulator(), 2), tf.Variable(0, dtype=tf.int64)
+            ),
+            rf"^{name} gives slates alone, and the environment has .*train ReinforceSlateAgent, or"
+            r" let a layer's action_format give the agent a menu of turns",
+        )
+        for create, name in (
+            (create_slate_q, "SlateQ"),
+            (create_full_slate_q, "FullSlateQ"),
+            (create_tabular_q, "TabularQ"),
+            (create_bandit, "a bandit"),
+        )
+    ),
+    *(
+        (
+            lambda make=make: make(questions.simulator()),
+            "gives slates alone.* take random_policy, or a policy of",
+        )
+        for make in (
+            lambda source: baseline_policy("oracle", source),
+            lambda source: baseline_policy("greedy_pctr", source),
+            lambda source: greedy_cluster_policy(source, 0),
+            ClusterBandit,
+            lambda source: ClickBandit(source, []),
+        )
+    ),
+]
 
 
-@pytest.mark.parametrize(("call", "message"), BANDITS + LAYERS + SLATE_Q + OTHERS)
+@pytest.mark.parametrize(("call", "message"), BANDITS + LAYERS + SLATE_Q + OTHERS + QUERIES)
 def test_what_an_agent_cannot_do_is_said_in_one_line(call, message):
     assert_refused(call, message)

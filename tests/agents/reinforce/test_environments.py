@@ -1,26 +1,20 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.trajectories import trajectory
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.reinforce import StateValueNetwork, create_reinforce
 from recsim_tf.experiment import config
+from tests.agents.experience import collect
 
 NUM_USERS = 5
 
 
 @pytest.mark.parametrize("name", ["InterestExploration-v1", "LongTermSatisfaction-v1"])
 def test_an_agent_from_gin_bindings_trains(name):
-    config.load(
-        [],
-        [
-            "LambdaReturns.num_steps = 2",
-            "SlatePolicyNetwork.hidden_units = (8,)",
-            "StateValueNetwork.hidden_units = (4,)",
-        ],
-    )
+    networks = ["SlatePolicyNetwork.hidden_units = (8,)", "StateValueNetwork.hidden_units = (4,)"]
+    config.load([], ["LambdaReturns.num_steps = 2", *networks])
     environment = SlateEnvironment(
         recsim_tf.make(name, slate_size=2, num_candidates=4), NUM_USERS, seed=1
     )
@@ -28,15 +22,9 @@ def test_an_agent_from_gin_bindings_trains(name):
     agent.initialize()
     assert agent.name == "REINFORCE"
     assert agent.train_sequence_length == 3
-    frames, step = [], environment.reset()
-    for _ in range(3):
-        decided = agent.collect_policy.action(step)
-        next_step = environment.step(decided.action)
-        frames.append(trajectory.from_transition(step, decided, next_step))
-        step = next_step
     networks = (agent._actor_network, agent._value_network)
     before = [[weight.numpy() for weight in network.trainable_weights] for network in networks]
-    loss = agent.train(tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames))
+    loss = agent.train(collect(environment, agent.collect_policy, 3))
     assert np.isfinite(loss.loss)
     assert loss.extra.importance_weight == 1
     for network, old in zip(networks, before, strict=True):
@@ -44,7 +32,7 @@ def test_an_agent_from_gin_bindings_trains(name):
             (weight != value).numpy().any()
             for weight, value in zip(network.trainable_weights, old, strict=True)
         )
-    slate = agent.policy.action(step).action
+    slate = agent.policy.action(environment.current_time_step()).action
     assert slate.shape == [NUM_USERS, 2]
 
 

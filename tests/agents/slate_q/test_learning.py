@@ -1,21 +1,17 @@
 """What SlateQ converges to."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
-from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
-from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
 from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, SlateQTargets
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Clicks, Observation
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UtilityVideos,
@@ -23,11 +19,7 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.policies import myopic_policy, random_policy
 from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
-
-
-class Clicks(NamedTuple):
-    clicked: tf.Tensor
-
+from tests.agents.experience import MID, bounded, trajectory_of
 
 # A decision process with two states of the user and two documents, of which one is shown. An
 # outcome is a click on document 0, on document 1, or none. Document 0 pays at once, document 1
@@ -40,9 +32,9 @@ GAMMA = 0.9
 LAST_OUTCOME = 2
 
 PROCESS_SPEC = Observation(
-    user=tensor_spec.BoundedTensorSpec([], tf.int32, 0, 1),
-    documents=tensor_spec.BoundedTensorSpec([2], tf.int32, 0, 1),
-    response=Clicks(tensor_spec.BoundedTensorSpec([1], tf.float32, 0.0, 1.0)),
+    user=bounded([], 0, 1, tf.int32),
+    documents=bounded([2], 0, 1, tf.int32),
+    response=Clicks(bounded([1], 0.0, 1.0)),
 )
 
 
@@ -59,28 +51,21 @@ def process_experience():
     """Every transition of the process once, with discounts that are its probabilities of
     survival.
     """
-    state, slate, outcome = (
-        axis.ravel() for axis in np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")
-    )
+    state, slate, outcome = np.array(list(np.ndindex(2, 2, 2))).T
     # The second outcome of each slate is no click.
     outcome = np.where(outcome == 0, slate, LAST_OUTCOME)
-    num_pairs = len(state)
     pair = np.stack([state, NEXT_STATE[state, outcome]], axis=1)
-    clicked = np.stack([np.zeros(num_pairs), outcome != LAST_OUTCOME], axis=1)
-    mid = tf.fill([num_pairs, 2], ts.StepType.MID)
-    return trajectory.Trajectory(
-        step_type=mid,
-        observation=Observation(
-            user=tf.constant(pair, tf.int32),
-            documents=tf.tile(tf.constant([[[0, 1]]]), [num_pairs, 2, 1]),
-            response=Clicks(tf.constant(clicked[..., np.newaxis], tf.float32)),
-        ),
-        action=tf.tile(tf.constant(slate[:, np.newaxis, np.newaxis], tf.int32), [1, 2, 1]),
-        policy_info=(),
-        next_step_type=mid,
-        reward=tf.tile(tf.constant(REWARD[state, outcome])[:, tf.newaxis], [1, 2]),
-        discount=tf.tile(tf.constant(SURVIVAL[state, outcome])[:, tf.newaxis], [1, 2]),
+    clicked = np.stack([np.zeros(8), outcome != LAST_OUTCOME], axis=1)
+    observations = Observation(
+        user=tf.constant(pair, tf.int32),
+        documents=tf.tile(tf.constant([[[0, 1]]]), [8, 2, 1]),
+        response=Clicks(tf.constant(clicked[..., np.newaxis], tf.float32)),
     )
+    slates, rewards, survival = (
+        np.stack([values, values], axis=1)
+        for values in (slate[:, np.newaxis], REWARD[state, outcome], SURVIVAL[state, outcome])
+    )
+    return trajectory_of(observations, slates, [[MID] * 3] * 8, rewards, survival)
 
 
 def process_choice(observation):
@@ -105,7 +90,7 @@ def test_q_learning_converges_to_the_values_of_value_iteration():
     tf.random.set_seed(1)
     agent = SlateQAgent(
         ts.time_step_spec(PROCESS_SPEC),
-        tensor_spec.BoundedTensorSpec([1], tf.int32, 0, 1),
+        bounded([1], 0, 1, tf.int32),
         SlateQNetwork(PROCESS_SPEC, (32,)),
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.02, 3000)),
         choice_scores=process_choice,
