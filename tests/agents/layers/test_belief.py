@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 from tf_agents.policies import policy_saver
 from tf_agents.trajectories import time_step as ts
-from tf_agents.trajectories import trajectory
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
@@ -18,6 +17,7 @@ from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import Act, ConversationUsers, Items, query
 from recsim_tf.policies.elicitation import AskAttributes, CompareSet, Endorse, Menu, ShowSet
+from tests.agents.experience import collect
 
 NUM_USERS, P, F, A = 6, 5, 2, 2
 ENTRIES = [ShowSet(), Endorse(), CompareSet(), AskAttributes(A)]
@@ -161,13 +161,7 @@ def trained(environment, make):
     """An agent that has learnt a little from what its collect policy met."""
     agent = make(environment, tf.Variable(0, dtype=tf.int64))
     agent.initialize()
-    time_step, frames = environment.reset(), []
-    for _ in range(3):
-        action = agent.collect_policy.action(time_step)
-        following = environment.step(action.action)
-        frames.append(trajectory.from_transition(time_step, action, following))
-        time_step = following
-    experience = tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames[:2])
+    experience = collect(environment, agent.collect_policy, 2)
     losses = [float(agent.train(experience).loss) for _ in range(3)]
     assert np.isfinite(losses).all()
     assert losses[2] < losses[0]
