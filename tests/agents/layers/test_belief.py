@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.policies import policy_saver
 from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
@@ -180,42 +179,19 @@ def test_dqn_learns_on_a_menu(environment):
     trained(environment, make_dqn)
 
 
-@pytest.fixture(scope="module")
-def served(simulator, belief):
-    """The policy of an agent above a small menu, for the simulator."""
+def test_a_served_policy_takes_any_number_of_users(simulator, belief):
     menu = layers.MenuLayer(simulator, [ShowSet(), CompareSet()], belief)
     layered = layers.LayeredSimulator(simulator, menu)
     agent = make_dqn(SlateEnvironment(layered, NUM_USERS), tf.Variable(0, dtype=tf.int64))
-    return layers.serve(layered, agent.policy)
-
-
-def check_serves(simulator, served, action):
-    """Requires the function to act as the policy does, for another number of users."""
-    num_users = 3
-    state = simulator.reset(num_users, seed=0)
-    time_step = ts.restart(simulator.observe(state), num_users)
-    policy_state = served.get_initial_state(num_users)
-    expected = served.action(time_step, policy_state).action
-    found = action(time_step, policy_state).action
-    for one, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
-        np.testing.assert_array_equal(one, other)
-    simulator.step(state, Turn(*found), 0)
-
-
-def test_a_served_policy_takes_any_number_of_users(simulator, served):
+    served = layers.serve(layered, agent.policy)
     assert isinstance(served.action_spec, Turn)
     signature = tf.nest.map_structure(
         lambda spec: tf.TensorSpec([None, *spec.shape], spec.dtype),
         (served.time_step_spec, served.policy_state_spec),
     )
-    check_serves(
-        simulator, served, tf.function(served.action, input_signature=signature, autograph=False)
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # PolicySaver warns of its own dependencies.
-def test_a_served_policy_is_exported_for_any_number_of_users(simulator, served, tmp_path):
-    policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))
-    exported = tf.saved_model.load(str(tmp_path))
-    check_serves(simulator, served, exported.action)
+    act = tf.function(served.action, input_signature=signature, autograph=False)
+    state = simulator.reset(3, seed=0)
+    now = ts.restart(simulator.observe(state), 3), served.get_initial_state(3)
+    found = act(*now).action
+    tf.nest.map_structure(np.testing.assert_array_equal, found, served.action(*now).action)
+    simulator.step(state, found, 0)

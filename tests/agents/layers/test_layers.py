@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.policies import policy_saver, tf_policy
-from tf_agents.trajectories import time_step as ts
+from tf_agents.policies import tf_policy
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
@@ -251,6 +250,7 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
 
     environment = SlateEnvironment(layered, NUM_USERS, seed=0)
     agent_policy = TFSlatePolicy(environment.time_step_spec(), environment.action_spec(), function)
+    assert layers.serve(simulator, agent_policy) is agent_policy
     served = layers.serve(layered, agent_policy)
     assert isinstance(served, tf_policy.TFPolicy)
     act, policy_state = rollout_policy(served), served.get_initial_state(NUM_USERS)
@@ -266,24 +266,6 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
             tf.nest.map_structure(np.testing.assert_array_equal, seen_above[-1], expected)
         step_seed, inner_seed = random.split_seed(step_seed, 2)
         state, _ = simulator.step(state, slate, inner_seed)
-
-
-@pytest.mark.filterwarnings("ignore:Encoding a StructuredValue:UserWarning")
-def test_a_served_policy_is_saved_for_any_number_of_users(tmp_path):
-    layered = stacked(make_simulator())
-    environment = SlateEnvironment(layered, NUM_USERS)
-    policy = TFSlatePolicy(
-        environment.time_step_spec(), environment.action_spec(), rollout_policies.first_positions(2)
-    )
-    assert layers.serve(layered.below.below.below.below, policy) is policy
-    served = layers.serve(layered, policy)
-    policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))
-    loaded = tf.saved_model.load(str(tmp_path))
-    time_step = ts.restart(
-        layered.below.below.below.below.observe(make_simulator().reset(3, 0)), batch_size=3
-    )
-    step = loaded.action(time_step, loaded.get_initial_state(3))
-    np.testing.assert_array_equal(step.action, [[0, 1]] * 3)
 
 
 def test_slate_q_takes_the_affinity_of_the_user_below_the_layers():

@@ -303,3 +303,12 @@ def test_training_compiles_under_xla_raises_what_is_rewarded_and_does_not_retrac
     assert probs @ SLATE_REWARDS > SLATE_REWARDS.mean() + 0.8 * (
         SLATE_REWARDS.max() - SLATE_REWARDS.mean()
     )
+
+
+def test_the_value_depends_on_the_user_and_on_the_candidates_but_not_on_their_order():
+    network, seen = StateValueNetwork(OBSERVATION_SPEC, (8,)), time_step(5, seed=1).observation
+    value, _ = network(seen)
+    reordered = seen._replace(documents=seen.documents[:, ::-1])
+    np.testing.assert_allclose(network(reordered)[0], value, rtol=1e-5)
+    others = seen._replace(documents=0 * seen.documents), seen._replace(user=-seen.user)
+    assert all((np.abs(network(other)[0] - value) > 1e-4).numpy().all() for other in others)

@@ -162,14 +162,6 @@ def test_nothing_before_the_start_of_a_session_is_seen(collected):
     assert np.abs(one - two).max() > 1e-3
 
 
-@pytest.mark.parametrize("length", [1, 7])
-def test_windows_of_any_length_are_unrolled(collected, length):
-    network, experience = collected
-    steps = window(experience, 0, length)
-    found = network(steps.observation, steps.step_type)[0].log_prob(steps.action)
-    np.testing.assert_allclose(found, step_by_step(network, steps, ()), atol=1e-5)
-
-
 def test_xla_agrees_and_so_do_its_gradients(collected):
     network, experience = collected
 

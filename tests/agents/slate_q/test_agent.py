@@ -371,32 +371,6 @@ def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
     assert other.train_step_counter == 4
 
 
-def test_an_agent_restored_from_a_checkpoint_goes_on_identically(tmp_path):
-    def agent(seed):
-        return slate_q(
-            random_network(seed),
-            target_update_tau=1.0,
-            target_update_period=3,
-            average_tau=0.2,
-            epsilon=0.5,
-            seed=seed,
-        )
-
-    def go_on(agent):
-        losses = [agent.train(made.batch()).loss.numpy() for _ in range(4)]
-        step = made.time_step(50, seed=6)
-        policies = agent.policy, agent.collect_policy
-        return losses, [policy.action(step).action.numpy() for policy in policies]
-
-    one, other = agent(1), agent(2)
-    one.train(made.batch())
-    one.train(made.batch())
-    path = tf.train.Checkpoint(agent=one).save(tmp_path / "checkpoint")
-    expected = go_on(one)
-    tf.train.Checkpoint(agent=other).restore(path).assert_existing_objects_matched()
-    tf.nest.map_structure(np.testing.assert_array_equal, go_on(other), expected)
-
-
 def test_choice_scores_are_learned_by_default_where_there_is_no_affinity():
     without_vectors = ts.time_step_spec(
         OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))

@@ -35,15 +35,14 @@ def transitions(experience):
         yield observation, frame.action[user].numpy(), clicked
 
 
-def make_agent(network=None, optimizer=None, arguments=(), **targets):
+def make_agent(network=None, **arguments):
     return SlateQAgent(
         made.TIME_STEP_SPEC,
         made.ACTION_SPEC,
         network or SlateQNetwork(made.OBSERVATION_SPEC, (6,)),
-        optimizer or tf.keras.optimizers.SGD(0.0),
-        targets=SlateQTargets(num_steps=3, **targets),
+        tf.keras.optimizers.SGD(0.0),
         train_step_counter=tf.Variable(0),
-        **dict(arguments),
+        **made.grouped({"num_steps": 3, **arguments}, targets=SlateQTargets),
     )
 
 

@@ -9,14 +9,7 @@ from recsim_tf.agents.slate_q import SessionQNetwork, losses
 from recsim_tf.agents.slate_q.network import SessionValues
 from recsim_tf.choice import MultinomialProportional
 from tests.agents import experience as made
-from tests.agents.slate_q import test_sequences
-from tests.agents.slate_q.test_sequences import SESSION_RETURN, sequences, transitions
-
-
-def make_agent(optimizer=None, **arguments):
-    network = SessionQNetwork(made.OBSERVATION_SPEC, (6,))
-    targets = {"target": "differential", "td_lambda": 0.5, "session_return_tau": 1.0}
-    return test_sequences.make_agent(network, optimizer, arguments, **targets)
+from tests.agents.slate_q.test_sequences import SESSION_RETURN, make_agent, sequences, transitions
 
 
 @pytest.mark.parametrize("outer", [[5], [5, 4]])
@@ -63,7 +56,9 @@ def click_probabilities(observation, slate):
 
 def test_the_loss_by_hand():
     scale = 0.5
-    agent, experience = make_agent(reward_scale_factor=scale), sequences()
+    network, experience = SessionQNetwork(made.OBSERVATION_SPEC, (6,)), sequences()
+    targets = {"target": "differential", "td_lambda": 0.5, "session_return_tau": 1.0}
+    agent = make_agent(network, reward_scale_factor=scale, **targets)
     info = agent.train(experience)
     rewards = scale * np.array([1.0, 0.0, 2.0, 3.0, 1.0])
     reward_targets = scale * np.array([1.0 + 0.5 * 0.5 * 2.0, 0.5 * 2.0, 2.0, 3.0 + 0.5, 1.0])
@@ -176,14 +171,3 @@ def test_without_rewards_nothing_is_learned_of_the_worth(rewards):
         loss = session_losses(log_worth, cost, tf.constant(rewards))[1]
     np.testing.assert_array_equal(tape.gradient(loss, log_worth), 0)
     assert loss == 0
-
-
-def test_the_served_slate_is_best_by_the_values_of_averaged_weights():
-    agent = make_agent(average_tau=0.5, optimizer=tf.keras.optimizers.SGD(0.1))
-    agent.initialize()
-    agent.train(sequences())
-    observation = made.observation(4, seed=5)
-    values = agent.action_values(observation)
-    q_items, q_no_click, _ = agent._average_network(observation)[0]
-    np.testing.assert_allclose(values.q_items, q_items, rtol=1e-6)
-    np.testing.assert_allclose(values.advantages, q_items - q_no_click[:, tf.newaxis], rtol=1e-5)

@@ -118,33 +118,25 @@ def test_a_belief_is_seen_beside_the_user():
 
 
 @pytest.mark.parametrize(
-    ("documents", "arguments", "message"),
+    ("documents", "features", "message"),
     [
         (
             tf.TensorSpec([20], tf.int32),
-            {},
+            None,
             r"documents must be features, or ids with bounds 0 and D - 1, got .* bounds \[\]",
         ),
         (
             bounded([20], 0, tf.int32.max, tf.int32),
-            {},
+            None,
             r"documents must be .*, got int32 with bounds \[0, 2147483647\]",
         ),
-        (
-            IDS,
-            {"document_features": FEATURES[:-1]},
-            r"document_features must have shape \[40, F\], a row for each id, got \(39, 3\)",
-        ),
-        (
-            (IDS, IDS),
-            {"document_features": FEATURES},
-            "document_features must be None unless documents are observed as one id",
-        ),
+        (IDS, FEATURES[:-1], r"must have shape \[40, F\], a row for each id, got \(39, 3\)"),
+        ((IDS, IDS), FEATURES, "must be None unless documents are observed as one id"),
     ],
 )
-def test_arguments_of_the_network_are_checked(documents, arguments, message):
+def test_arguments_of_the_network_are_checked(documents, features, message):
     with pytest.raises(ValueError, match=message):
-        TwoTowerQNetwork(observation_spec(documents), **arguments)
+        TwoTowerQNetwork(observation_spec(documents), document_features=features)
 
 
 # Choice weights of a catalogue.
@@ -185,11 +177,7 @@ def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_tas
 @pytest.mark.parametrize(
     ("arguments", "seen", "message"),
     [
-        (
-            {"factors": FEATURES[:, 0]},
-            observation(),
-            r"factors must have shape \[D, F\], got \(40,\)",
-        ),
+        ({"factors": FEATURES[:, 0]}, observation(), r"shape \[D, F\], got \(40,\)"),
         (
             {"bias": FEATURES[:3, 0]},
             observation(),
