@@ -135,8 +135,7 @@ class LayeredSimulator(SessionSource):
 class LayeredPolicy:
     """A rollout policy for the environment below a layer, from one for the environment above it.
 
-    The policy state is the pair of the layer's memory and the policy state above, so that both
-    begin anew with each session.
+    Its state is the pair of the layer's memory and the policy state above.
 
     Args:
       simulator: the layer on its simulator.

@@ -105,26 +105,12 @@ class SwitchingCost(Layer):
         self._same = same
 
     def memory_spec(self, observation_spec, actions):
-        def documents_of_slate(spec):
-            return tf.TensorSpec([actions.slate_size, *spec.shape[1:]], spec.dtype)
-
-        return LastSlate(
-            tf.nest.map_structure(documents_of_slate, observation_spec.documents),
-            tf.TensorSpec([], tf.bool),
-            actions.query_spec,
-        )
+        documents, query = _last_specs(observation_spec, actions)
+        return LastSlate(documents, tf.TensorSpec([], tf.bool), query)
 
     def observation_spec(self, observation_spec, actions):
-        last_slate = tf.nest.map_structure(
-            lambda spec: or_zeros(spec, [actions.slate_size, *spec.shape[1:]]),
-            observation_spec.documents,
-        )
-        last_query = tf.nest.map_structure(
-            lambda spec: or_zeros(spec, spec.shape), actions.query_spec
-        )
-        return observation_spec._replace(
-            user=UserWithLastSlate(observation_spec.user, last_slate, last_query)
-        )
+        last = _last_specs(observation_spec, actions)
+        return observation_spec._replace(user=UserWithLastSlate(observation_spec.user, *last))
 
     def update(self, memory, observation):
         slate_size = tf.nest.flatten(memory.documents)[0].shape[1]
@@ -155,6 +141,18 @@ class SwitchingCost(Layer):
         leaves = tf.nest.flatten(tf.nest.map_structure(differs, last, following))
         switched = tf.reduce_any(tf.stack(leaves), axis=0)
         return self._cost * tf.cast(switched, tf.float32)
+
+
+def _last_specs(observation_spec, actions):
+    """Specs of the documents of a slate, and of a query."""
+
+    def of_slate(spec):
+        return or_zeros(spec, [actions.slate_size, *spec.shape[1:]])
+
+    documents = tf.nest.map_structure(of_slate, observation_spec.documents)
+    return documents, tf.nest.map_structure(
+        lambda spec: or_zeros(spec, spec.shape), actions.query_spec
+    )
 
 
 def _documents_of(observation, slate):

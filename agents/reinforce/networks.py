@@ -128,8 +128,8 @@ class StateValueNetwork(SlateNetwork):
 
 @gin.configurable
 class TurnPolicyNetwork(SlateNetwork):
-    """A distribution over turns: slates of a network for slates, and independently of them queries.
-    Where that network has a memory, slates depend on it and queries do not.
+    """A distribution over turns: slates of a network for slates, and independently of them queries,
+    which do not depend on a memory.
 
     The numbers of a query are independent categories. Their logits are a multilayer perceptron on
     the user's observation and the mean of the candidates'. Calling it with an observation of B

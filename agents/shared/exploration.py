@@ -24,12 +24,12 @@ def epsilon_greedy(
     """A policy that shows a user the slate of `greedy`, or with probability epsilon a uniform one.
 
     Args:
-      greedy: a policy of slates without repetition; it is the result where epsilon is the number
-        0.
+      greedy: a policy of slates without repetition; it is the result where epsilon is 0.
       num_candidates: N.
       epsilon: in [0, 1].
       train_step: the argument of `epsilon` where it is a function.
     """
+    check_numbers(FRACTION, SCHEDULE, epsilon=epsilon)
     if not callable(epsilon) and epsilon == 0:
         return greedy
 

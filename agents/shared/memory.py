@@ -24,7 +24,7 @@ class Memory:
 
     Args:
       units: H, of the gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
-      item_units: length of the vector of a position, of what was shown there and of the response.
+      item_units: length of the vector of a position.
 
     Raises:
       ValueError: for a number below 1.

@@ -38,8 +38,7 @@ def require_hidden_layer(hidden_units: Sequence[int]) -> None:
 
 
 class SlateNetwork(network.Network):
-    """A network on `Observation`s of any number of documents, so that it values candidates and
-    slates alike.
+    """A network on `Observation`s of any number of documents: candidates and slates alike.
 
     Calling it with observations [B, ...] is a step, and with [B, T, ...] T steps; the results have
     the same outer axes. With a memory it is a recurrent network of TF-Agents: it takes step types

@@ -134,7 +134,11 @@ class SlateQAgent(tf_agent.TFAgent):
         self._target_slates = slate_optimizer(self.targets.slates)
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
-        self.choice_scores = choice_scores or _default_choice_scores(time_step_spec.observation)
+        if choice_scores is None:
+            spec = time_step_spec.observation
+            suits = AffinityScores.suits(fields.zeros(spec))
+            choice_scores = AffinityScores() if suits else LearnedScores(ClickNetwork(spec))
+        self.choice_scores = choice_scores
         self._choice_network = (
             self.choice_scores.network if isinstance(self.choice_scores, LearnedScores) else None
         )
@@ -362,12 +366,6 @@ def _updater(source, target, tau: float, period: int) -> Callable[[], object]:
         period,
         "update",
     )
-
-
-def _default_choice_scores(observation_spec) -> ChoiceScores:
-    if AffinityScores.suits(fields.zeros(observation_spec)):
-        return AffinityScores()
-    return LearnedScores(ClickNetwork(observation_spec))
 
 
 @gin.configurable(module="recsim_tf.agents")

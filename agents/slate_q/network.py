@@ -31,9 +31,7 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
       observation_spec: `Observation` of specs.
       no_click: "learned", or "zero" for the SlateQ paper's value of zero.
       relative: with a learned no-click value, whether items are valued over no click, Q(s, i) -
-        Q(s, none). The values of different choices in one state then share their common part, and
-        the network learns what differs, as in a dueling network (Wang et al. 2016, arXiv
-        1511.06581).
+        Q(s, none), as in a dueling network (Wang et al. 2016, arXiv 1511.06581).
       memory: what it remembers of a session, by which the values differ too; or None.
 
     Raises:

@@ -31,10 +31,8 @@ class TabularQLoss(NamedTuple):
 
 
 class TFSessionCountingPolicy(TFSlatePolicy):
-    """A `TFSlatePolicy` that counts the sessions that it has begun, in a variable.
-
-    It recognises sessions by their FIRST steps. A policy state would not do, since TF-Agents'
-    drivers begin with a new one at every call. The `policy` inside counts nothing.
+    """A `TFSlatePolicy` that counts FIRST steps in a variable. A policy state would not do, since
+    TF-Agents' drivers begin with a new one at every call. The `policy` inside counts nothing.
     """
 
     def __init__(self, *arguments, num_sessions: tf.Variable):

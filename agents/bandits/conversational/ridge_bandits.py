@@ -126,7 +126,6 @@ class ConUCB(KeyTermBandit):
     An arm has the score x theta + lambda alpha |x|_{M^-1} + (1 - lambda) alpha~ |M^-1 x|_{M~^-1}
     (equation 7). It asks for the key-term k that takes most of the uncertainty of the arms X of the
     round, the largest |X M^-1 M~^-1 k|^2 / (1 + k M~^-1 k) (equation 8).
-
     Defaults are those of the authors' code (github.com/Xiaoyinggit/ConUCB).
 
     Args:
