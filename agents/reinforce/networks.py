@@ -156,13 +156,14 @@ class TurnPolicyNetwork(SlateNetwork):
         super().__init__(observation_spec, name)
         self._state_spec = slate_network.state_spec
         self._slate_network = slate_network
-        self._queries = QueryDistributions(query_spec)
-        self._query_layers = perceptron(hidden_units, self._queries.num_logits, "query")
+        self._query_spec = query_spec
+        self._sizes = [_num_logits(path, leaf) for path, leaf in tree.flatten_with_path(query_spec)]
+        self._query_layers = perceptron(hidden_units, sum(self._sizes), "query")
 
     def create_variables(self, input_tensor_spec=None, **kwargs):
         slate = self._slate_network.create_variables(input_tensor_spec, **kwargs)
         super().create_variables(input_tensor_spec, **kwargs)
-        return Turn(slate, self._queries.spec)
+        return Turn(slate, self._query_spec)
 
     def call(self, observation, step_type=(), network_state=(), training=False):
         slates, network_state = self._slate_network(
@@ -176,29 +177,9 @@ class TurnPolicyNetwork(SlateNetwork):
         return apply_layers(self._query_layers, tf.concat([users, documents], axis=-1))
 
     def _result(self, outputs):
-        return self._queries(outputs)
-
-
-class QueryDistributions:
-    """Distributions of the parts of a query from logits.
-
-    Args:
-      spec: of the query to one user, of bounded integers and booleans.
-
-    Attributes:
-      num_logits: L.
-    """
-
-    def __init__(self, spec: Nest):
-        self.spec = spec
-        self._sizes = [_num_logits(path, leaf) for path, leaf in tree.flatten_with_path(spec)]
-        self.num_logits = sum(self._sizes)
-
-    def __call__(self, logits: tf.Tensor) -> Nest:
-        """A nest of distributions of batch shape [...] from logits [..., L]."""
-        leaves, logits = tf.nest.flatten(self.spec), tf.split(logits, self._sizes, axis=-1)
+        leaves, logits = tf.nest.flatten(self._query_spec), tf.split(outputs, self._sizes, axis=-1)
         parts = [_distribution(leaf, own) for leaf, own in zip(leaves, logits, strict=True)]
-        return tf.nest.pack_sequence_as(self.spec, parts)
+        return tf.nest.pack_sequence_as(self._query_spec, parts)
 
 
 def _num_logits(path: tuple, spec: tf.TensorSpec) -> int:

@@ -39,13 +39,13 @@ def random_network(seed=1, **kwargs):
     return network
 
 
-def slate_q(network=None, learning_rate=0.05, **kwargs):
+def slate_q(network=None, learning_rate=0.05, optimizer=None, **kwargs):
     """An agent whose target network has the weights of its network."""
     agent = SlateQAgent(
         TIME_STEP_SPEC,
         ACTION_SPEC,
         network or random_network(),
-        tf.keras.optimizers.SGD(learning_rate),
+        optimizer or tf.keras.optimizers.SGD(learning_rate),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
         **grouped(kwargs, targets=SlateQTargets, exploration=Exploration),
     )
@@ -342,21 +342,9 @@ def test_epsilon_may_be_a_function_of_the_train_step():
     ids=["adam by xla", "legacy adam"],
 )
 def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
-    def agent():
-        built = SlateQAgent(
-            TIME_STEP_SPEC,
-            ACTION_SPEC,
-            random_network(),
-            optimizer(0.01),
-            target_update_period=2,
-            average_tau=0.1,
-            gradient_clipping=1.0,
-            train_step_counter=tf.Variable(0, dtype=tf.int64),
-        )
-        built.initialize()
-        return built
-
-    experience, eager, other = made.batch(), agent(), agent()
+    arguments = {"target_update_period": 2, "average_tau": 0.1, "gradient_clipping": 1.0}
+    eager, other = (slate_q(optimizer=optimizer(0.01), **arguments) for _ in range(2))
+    experience = made.batch()
     train = compiled(other.train, jit_compile=jit_compile)
     tracings = []
     for _ in range(4):
