@@ -192,5 +192,6 @@ def test_it_is_exported_for_any_number_of_users(tmp_path, kind):
     environment, agent = build(kind)
     policy_saver.PolicySaver(agent.policy, batch_size=None).save(str(tmp_path))
     time_step = SlateEnvironment(environment.simulator, 7).current_time_step()
-    slate = tf.saved_model.load(str(tmp_path)).action(time_step).action
-    assert slate.shape == [7, environment.simulator.slate_size]
+    exported = tf.saved_model.load(str(tmp_path))
+    slate_size = environment.simulator.slate_size
+    assert exported.action(time_step).action.shape == [7, slate_size]
