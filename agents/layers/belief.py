@@ -148,13 +148,12 @@ class MenuLayer(_Believes):
 
     def observation_spec(self, observation_spec, actions):
         num_turns = self._menu.num_turns
-        last = len(Act) - 1
         return observation_spec._replace(
             user=Standing(
                 _number("best"),
                 _number("gap", low=0.0),
                 _number("turn", low=0.0),
-                BoundedTensorSpec([], tf.int32, 0, last, "last_act"),
+                BoundedTensorSpec([], tf.int32, 0, len(Act) - 1, "last_act"),
             ),
             documents=Alternative(
                 BoundedTensorSpec([num_turns], tf.int32, 0, num_turns - 1, "index"),

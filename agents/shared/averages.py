@@ -2,7 +2,7 @@
 
 Under a `tf.distribute` strategy a batch is what all replicas have together. A mean is then the
 replica's part of it, so that the sum over replicas, of losses as of their gradients, is the mean of
-the whole batch. Replicas wait for each other in every exchange, so what can be summed together is.
+the whole batch. Replicas wait for each other in every exchange.
 """
 
 import tensorflow as tf

@@ -259,35 +259,39 @@ class SlateQAgent(tf_agent.TFAgent):
         is_differential = self.targets.target == "differential"
         if training and is_differential:
             self._session_return.update(totals[0], *totals[2:])
-        targets = map(tf.stop_gradient, self._target_values(experience, steps, following))
+        reward_target, cost_target = map(
+            tf.stop_gradient, self._target_values(experience, steps, following)
+        )
         reward = self._reward_scale_factor * steps.reward
-        choices = nests.merge_outer(losses.Choices(steps.action, clicked, *targets, reward, valid))
-        q_click, q_no_click, *parts = self._loss_parts(
+        choices = nests.merge_outer(
+            losses.Choices(steps.action, clicked, reward_target, cost_target, reward, valid)
+        )
+        q_click, q_no_click, td_loss, worth_loss, choice_loss = self._loss_parts(
             choices, steps, first_state(experience), totals, training
         )
         scale, total = 1 / self._reward_scale_factor, totals[0]
-        weights = choices.valid * choices.has_click
-        extra = SlateQLoss(
-            *parts,
-            q_click=scale * weighted_mean(q_click, weights, totals[1]),
+        of_clicks = choices.valid * choices.has_click
+        session_return = part(self._session_return.value()) if is_differential else tf.zeros([])
+        parts = SlateQLoss(
+            td_loss=td_loss,
+            worth_loss=worth_loss,
+            choice_loss=choice_loss,
+            q_click=scale * weighted_mean(q_click, of_clicks, totals[1]),
             q_no_click=scale * weighted_mean(q_no_click, choices.valid, total),
             target=scale * weighted_mean(choices.target, choices.valid, total),
-            session_return=(
-                part(self._session_return.value()) if is_differential else tf.zeros([])
-            ),
+            session_return=session_return,
         )
-        return tf_agent.LossInfo(sum(parts), extra)
+        return tf_agent.LossInfo(td_loss + worth_loss + choice_loss, parts)
 
     def _loss_parts(self, choices: losses.Choices, steps, state, totals, training: bool):
-        """Values [B] of the clicked documents and of no click; the losses of values, of the worth
-        of sessions and of choices.
-        """
+        """Values [B] of clicked documents and of no click; losses of values, worth and choices."""
         q_state, choice_state = self._networks.states(state)
         shown = losses.with_documents_of(steps, choices.slate)
         click_logits, choice_loss, worth_loss = None, tf.zeros([]), tf.zeros([])
         if self._choice_network is not None:
             click_logits = unrolled_flat(self._choice_network, shown, choice_state, training)
-            choice_loss = losses.choice_loss(*click_logits, choices, totals[0])
+            logits, no_click_logit = click_logits
+            choice_loss = losses.choice_loss(logits, no_click_logit, choices, totals[0])
         if self._values_sessions:
             q_items, q_no_click, sessions = unrolled_flat(self.network, shown, q_state, training)
             observation = nests.merge_outer(shown.observation)
@@ -310,9 +314,8 @@ class SlateQAgent(tf_agent.TFAgent):
         return q_click, q_no_click, td_loss, worth_loss, choice_loss
 
     def _target_values(self, experience, steps, following) -> list[tf.Tensor]:
-        """Targets of rewards and of costs [B, T], in units of scaled reward, of experience
-        [B, T + 1], its steps [B, T] and the frames after them. Costs, of ends of sessions, are
-        taken off the rewards unless the network learns them apart.
+        """Targets of rewards and of costs, of ends of sessions, [B, T] in units of scaled reward.
+        Costs are taken off the rewards unless the network learns them apart.
         """
         reward = steps.reward
         cost = next_values = tf.zeros_like(reward)

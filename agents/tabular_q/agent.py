@@ -35,8 +35,8 @@ class TFSessionCountingPolicy(TFSlatePolicy):
     TF-Agents' drivers begin with a new one at every call. The `policy` inside counts nothing.
     """
 
-    def __init__(self, *arguments, num_sessions: tf.Variable):
-        super().__init__(*arguments, name="CollectPolicy")
+    def __init__(self, *arguments, num_sessions: tf.Variable, **named):
+        super().__init__(*arguments, **named)
         self._num_sessions = num_sessions
 
     def _action(self, time_step, policy_state, seed):
@@ -131,7 +131,12 @@ class TabularQAgent(tf_agent.TFAgent):
             *specs,
             TFSlatePolicy(*specs, served, [self._table], policy_seed),
             TFSessionCountingPolicy(
-                *specs, explore, read, collect_seed, num_sessions=self.num_sessions
+                *specs,
+                explore,
+                read,
+                collect_seed,
+                name="CollectPolicy",
+                num_sessions=self.num_sessions,
             ),
             train_sequence_length=2,
             train_step_counter=train_step_counter,
