@@ -311,4 +311,4 @@ def test_the_value_depends_on_the_user_and_on_the_candidates_but_not_on_their_or
     reordered = seen._replace(documents=seen.documents[:, ::-1])
     np.testing.assert_allclose(network(reordered)[0], value, rtol=1e-5)
     others = seen._replace(documents=0 * seen.documents), seen._replace(user=-seen.user)
-    assert all((np.abs(network(other)[0] - value) > 1e-4).numpy().all() for other in others)
+    assert all((np.abs(network(other)[0] - value) > 1e-4).all() for other in others)
