@@ -14,9 +14,6 @@ from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
 from recsim_tf.policies.clusters import rank_clusters
 
-# Names of what TF-Agents' bandits see: of the user, and of each arm.
-_FEATURES = bandit_spec_utils.GLOBAL_FEATURE_KEY, bandit_spec_utils.PER_ARM_FEATURE_KEY
-
 
 class Arms(abc.ABC):
     """The A arms of a bandit, for environments of N candidates and slates of K."""
@@ -94,19 +91,26 @@ class DocumentArms(Arms):
                 f" {simulator.slate_size}"
             )
         self.num_arms = simulator.num_candidates
-        encoder = self._encoder = ObservationEncoder(environment.observation_spec())
-        sizes = [encoder.user_size], [self.num_arms, encoder.document_size]
-        self.observation_spec = {
-            key: tf.TensorSpec(size, tf.float32) for key, size in zip(_FEATURES, sizes, strict=True)
-        }
+        self._encoder = ObservationEncoder(environment.observation_spec())
+        user = tf.TensorSpec([self._encoder.user_size], tf.float32)
+        documents = tf.TensorSpec([self.num_arms, self._encoder.document_size], tf.float32)
+        self.observation_spec = _features(user, documents)
 
     def observe(self, observation):
         user = self._encoder.user(observation)
         documents = self._encoder.documents(observation.documents)
-        return dict(zip(_FEATURES, (user, documents), strict=True))
+        return _features(user, documents)
 
     def slate(self, arm, observation):
         return arm[:, tf.newaxis]
 
     def arm(self, slate, observation):
         return slate[:, 0]
+
+
+def _features(user, documents) -> dict[str, Nest]:
+    """By TF-Agents' names."""
+    return {
+        bandit_spec_utils.GLOBAL_FEATURE_KEY: user,
+        bandit_spec_utils.PER_ARM_FEATURE_KEY: documents,
+    }

@@ -52,9 +52,7 @@ class _SlateDqnAgent(dqn_agent.DqnAgent):
 @gin.configurable
 class FullSlateQAgent(tf_agent.TFAgent):
     """RecSim's full-slate Q agent: a `DqnAgent` whose actions are the numbers of slates, behind
-    policies that show slates.
-
-    It makes no assumption about how users choose, and works in every environment. The number of
+    policies that show slates. It makes no assumption about how users choose, but the number of
     slates grows as N^K.
 
     Experience is a trajectory [B, 2] with slates as actions.
@@ -130,7 +128,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
         def explain(observation, policy_state, seed):
             return explain_slates(network(observation)[0], self._table.slates)
 
-        specs, train_step = (time_step_spec, action_spec), self._dqn.train_step_counter
+        specs = time_step_spec, action_spec
+        train_step = self._dqn.train_step_counter
         served = Explained(greedy, explain)
         policies = (exploration or Exploration()).policies(
             *specs, served, served, network.variables, train_step, seed

@@ -17,9 +17,7 @@ from recsim_tf.policies.observations import UserWithStatistics
 
 
 class SufficientStatistics(Layer, abc.ABC):
-    """Adds statistics to the observation of the user. A subclass says how they grow (`memory_spec`,
-    `update`) and what the agent sees.
-    """
+    """Adds statistics to the user's observation. A subclass has `memory_spec` and `update` too."""
 
     @abc.abstractmethod
     def statistics_spec(self, observation_spec: Observation) -> Nest:

@@ -117,9 +117,6 @@ def linearly_decaying_epsilon(
       final_epsilon: in [0, 1].
       warmup_steps: train steps before the decay.
       decay_steps: train steps of the decay, at least 1.
-
-    Returns:
-      A function from the train step to epsilon, float32.
     """
     check_numbers(FRACTION, final_epsilon=final_epsilon)
     validation.check_at_least(0, warmup_steps=warmup_steps)

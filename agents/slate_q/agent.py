@@ -269,7 +269,7 @@ class SlateQAgent(tf_agent.TFAgent):
         q_click, q_no_click, td_loss, worth_loss, choice_loss = self._loss_parts(
             choices, steps, first_state(experience), totals, training
         )
-        scale, total = 1 / self._reward_scale_factor, totals[0]
+        scale = 1 / self._reward_scale_factor
         of_clicks = choices.valid * choices.has_click
         session_return = part(self._session_return.value()) if is_differential else tf.zeros([])
         parts = SlateQLoss(
@@ -277,8 +277,8 @@ class SlateQAgent(tf_agent.TFAgent):
             worth_loss=worth_loss,
             choice_loss=choice_loss,
             q_click=scale * weighted_mean(q_click, of_clicks, totals[1]),
-            q_no_click=scale * weighted_mean(q_no_click, choices.valid, total),
-            target=scale * weighted_mean(choices.target, choices.valid, total),
+            q_no_click=scale * weighted_mean(q_no_click, choices.valid, totals[0]),
+            target=scale * weighted_mean(choices.target, choices.valid, totals[0]),
             session_return=session_return,
         )
         return tf_agent.LossInfo(td_loss + worth_loss + choice_loss, parts)

@@ -142,7 +142,8 @@ def session_losses(
       The mean squared errors of rewards and costs together, and the mean Poisson loss of the worth
       of sessions over the mean reward, scalars.
     """
-    (total, rewards), valid = totals, choices.valid
+    total, rewards = totals
+    valid = choices.valid
 
     def squared_error(mean, over, target):
         returned = mean + tf.reduce_sum((choices.clicked - probabilities) * over, axis=-1)

@@ -125,7 +125,8 @@ class TabularQAgent(tf_agent.TFAgent):
 
         explore = self._explore if exploration_policy == "epsilon_greedy" else self._least_visited
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
-        specs, served = (time_step_spec, action_spec), Explained(self._greedy, self._explain)
+        specs = time_step_spec, action_spec
+        served = Explained(self._greedy, self._explain)
         read = [self._table, self._counts, self.num_sessions]
         super().__init__(
             *specs,

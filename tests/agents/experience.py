@@ -135,7 +135,8 @@ def batch(names=tuple(ROWS), seed=0):
 
 def collect(environment, policy, num_frames):
     """Experience [B, num_frames] of a policy in new sessions."""
-    now, state, frames = environment.reset(), policy.get_initial_state(environment.batch_size), []
+    state = policy.get_initial_state(environment.batch_size)
+    now, frames = environment.reset(), []
     for _ in range(num_frames):
         decided = policy.action(now, state)
         following = environment.step(decided.action)

@@ -292,7 +292,8 @@ def test_slate_q_shows_what_its_values_say_of_the_whole_session(slate_q_collecte
     agent, experience = slate_q_collected
     states, frame = step_of(experience.policy_info.policy_state, 3), step_of(experience, 3)
     time_step = ts.TimeStep(frame.step_type, frame.reward, frame.discount, frame.observation)
-    found, steps = agent.policy.action(time_step, states).state, window(experience, 0, 4)
+    found = agent.policy.action(time_step, states).state
+    steps = window(experience, 0, 4)
     for state, network in zip(found, (agent.network, agent.choice_scores.network), strict=True):
         _, expected = network(steps.observation, steps.step_type)
         np.testing.assert_allclose(state.hidden, expected.hidden, atol=1e-5)

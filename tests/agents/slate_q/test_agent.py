@@ -309,7 +309,8 @@ def test_the_policy_explains_its_slates_by_values_in_units_of_reward():
 def explored_part(policy, num_users=4000):
     """Part of the users who are not shown the greedy slate."""
     step = made.time_step(num_users, seed=4)
-    greedy, shown = slate_q().policy.action(step).action, policy.action(step).action
+    greedy = slate_q().policy.action(step).action
+    shown = policy.action(step).action
     assert all(len(set(slate)) == SLATE_SIZE for slate in shown.numpy())
     return np.mean((greedy != shown).numpy().any(-1))
 
