@@ -1,21 +1,7 @@
-"""TF-Agents' bandits, which learn from all users, as slate agents; and in `conversational` bandits
-with a model of each user.
-"""
+"""TF-Agents' bandits as slate agents, and `conversational` bandits with a model of each user."""
 
 from recsim_tf.agents.bandits import conversational
-from recsim_tf.agents.bandits.arm_agent import (
-    ArmAgent,
-    TFArmPolicy,
-    create_bandit,
-)
+from recsim_tf.agents.bandits.arm_agent import ArmAgent, create_bandit
 from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
 
-__all__ = [
-    "ArmAgent",
-    "Arms",
-    "ClusterArms",
-    "DocumentArms",
-    "TFArmPolicy",
-    "conversational",
-    "create_bandit",
-]
+__all__ = ["ArmAgent", "Arms", "ClusterArms", "DocumentArms", "conversational", "create_bandit"]

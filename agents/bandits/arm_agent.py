@@ -32,8 +32,7 @@ class TFArmPolicy(tf_policy.TFPolicy):
     """A bandit's policy that shows the slates of its arms. Its info is the bandit's.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       arms: what the arms stand for.
       bandit_policy: gives arms int32 [B].
     """
@@ -98,14 +97,12 @@ class ArmAgent(tf_agent.TFAgent):
     the whole slate; a bandit for Bernoulli rewards clips it to [0, 1], as TF-Agents does. Frames
     between two sessions are no decisions and are left out.
 
-    Experience is a trajectory [B, 1] or longer. A bandit counts a frame each time it is trained on,
-    so every frame should come once, as a `LearningLoop` with batch_size None gives them. TF-Agents'
-    bandits draw from TensorFlow's own generators, which no checkpoint holds. A run that is resumed
-    therefore goes on with other draws.
+    Experience is a trajectory [B, 1] or longer, in which every frame should come once, as a
+    `LearningLoop` with batch_size None gives them. TF-Agents' bandits draw from TensorFlow's own
+    generators, which no checkpoint holds: a run that is resumed goes on with other draws.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       arms: what the arms stand for.
       create_bandit: builds the bandit from its time step and action specs, and
         accepts_per_arm_features=True for arms with features. A bandit that weighs rewards by the
@@ -156,12 +153,10 @@ class ArmAgent(tf_agent.TFAgent):
 
         def learn():
             decisions = tf.nest.map_structure(lambda leaf: tf.boolean_mask(leaf, decided), frames)
-            weights_of = None
+            weights_of = weights
             if weights is not None:
-                of_frames = tf.broadcast_to(
-                    tf.reshape(weights, [-1, 1]), tf.shape(experience.step_type)
-                )
-                weights_of = tf.boolean_mask(tf.reshape(of_frames, [num_frames]), decided)
+                of_frames = tf.repeat(weights, tf.shape(experience.step_type)[1])
+                weights_of = tf.boolean_mask(of_frames, decided)
             return tf.cast(self.bandit.train(self._pulls(decisions), weights_of).loss, tf.float32)
 
         # Means over no decision at all are not numbers, and would reach the weights of a neural
@@ -197,7 +192,7 @@ def create_bandit(
 
     Args:
       environment: one that the arms are for.
-      train_step_counter: counts train steps.
+      train_step_counter: as of `create_slate_q`.
       bandit: of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent,
         @LinearThompsonSamplingAgent or @Exp3Agent, whose other arguments come from its own gin
         bindings. Over `DocumentArms` it must take features of arms, as the two linear ones do.

@@ -40,8 +40,8 @@ class ClusterArms(Arms):
     """One arm for each cluster: its candidates by quality, then those of the other clusters in the
     order of their index.
 
-    The reward of a slate counts for the cluster of its first document. A cluster without candidates
-    therefore gets no reward when it is chosen. The bandit sees the encoded user.
+    The reward of a slate counts for the cluster of its first document, so a cluster without
+    candidates gets none. The bandit sees the encoded user.
 
     Args:
       environment: its documents have a `cluster_id` and a `quality`.
@@ -92,23 +92,25 @@ class DocumentArms(Arms):
             )
         self.num_arms = simulator.num_candidates
         self._encoder = ObservationEncoder(environment.observation_spec())
-        self.observation_spec = {
-            bandit_spec_utils.GLOBAL_FEATURE_KEY: tf.TensorSpec(
-                [self._encoder.user_size], tf.float32
-            ),
-            bandit_spec_utils.PER_ARM_FEATURE_KEY: tf.TensorSpec(
-                [self.num_arms, self._encoder.document_size], tf.float32
-            ),
-        }
+        user = tf.TensorSpec([self._encoder.user_size], tf.float32)
+        documents = tf.TensorSpec([self.num_arms, self._encoder.document_size], tf.float32)
+        self.observation_spec = _features(user, documents)
 
     def observe(self, observation):
-        return {
-            bandit_spec_utils.GLOBAL_FEATURE_KEY: self._encoder.user(observation),
-            bandit_spec_utils.PER_ARM_FEATURE_KEY: self._encoder.documents(observation.documents),
-        }
+        user = self._encoder.user(observation)
+        documents = self._encoder.documents(observation.documents)
+        return _features(user, documents)
 
     def slate(self, arm, observation):
         return arm[:, tf.newaxis]
 
     def arm(self, slate, observation):
         return slate[:, 0]
+
+
+def _features(user, documents) -> dict[str, Nest]:
+    """By TF-Agents' names."""
+    return {
+        bandit_spec_utils.GLOBAL_FEATURE_KEY: user,
+        bandit_spec_utils.PER_ARM_FEATURE_KEY: documents,
+    }

@@ -14,16 +14,14 @@ from tf_agents.utils import common
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork, ValuesOneSlate
-from recsim_tf.agents.full_slate_q.slates import SlateTable
+from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.descent import Optimizer, build
-from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.core import random, validation
+from recsim_tf.agents.shared.slate_table import SlateTable, explain_slates
+from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import FRACTION, NONE, POSITIVE, check_numbers
+from recsim_tf.core.validation import FRACTION, check_numbers
 
 
 class FullSlateQLoss(NamedTuple):
@@ -33,18 +31,14 @@ class FullSlateQLoss(NamedTuple):
 
 
 class _SlateDqnAgent(dqn_agent.DqnAgent):
-    """The loss of `DqnAgent` for less work: only the target network values all slates, in the next
-    state.
-    """
+    """`DqnAgent` for less work: only the target network values all slates."""
 
-    def __init__(
-        self, time_step_spec, action_spec, network, optimizer, table: SlateTable, **arguments
-    ):
-        super().__init__(time_step_spec, action_spec, network, optimizer, **arguments)
+    def __init__(self, *arguments, table: SlateTable, **named):
+        super().__init__(*arguments, **named)
         self._table = table
 
     def _compute_q_values(self, time_steps, actions, training=False):
-        if isinstance(self._q_network, ValuesOneSlate):
+        if hasattr(self._q_network, "slate_value"):
             return self._q_network.slate_value(time_steps.observation, self._table.slate(actions))
         return super()._compute_q_values(time_steps, actions, training)
 
@@ -58,27 +52,21 @@ class _SlateDqnAgent(dqn_agent.DqnAgent):
 @gin.configurable
 class FullSlateQAgent(tf_agent.TFAgent):
     """RecSim's full-slate Q agent: a `DqnAgent` whose actions are the numbers of slates, behind
-    policies that show slates.
-
-    It makes no assumption about how users choose, and works in every environment. The number of
+    policies that show slates. It makes no assumption about how users choose, but the number of
     slates grows as N^K.
 
     Experience is a trajectory [B, 2] with slates as actions.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
-      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; one that is a
-        `ValuesOneSlate` saves work.
+      time_step_spec, action_spec: of the environment.
+      network: gives (q float [B, number of slates], state), as `FullSlateQNetwork`; a method
+        `slate_value(observation, slate)` saves work.
       optimizer: a Keras optimizer.
       gamma: discount of the future, in [0, 1] (RecSim 0.2.4's default).
-      exploration: how often slates are random, by default `Exploration()`.
-      target_update_tau: part of the way that the target network moves at an update, in (0, 1].
-      target_update_period: train steps between its updates.
       reward_scale_factor: multiplies rewards in the loss, a Huber loss with delta 1.
-      gradient_clipping: largest norm of a gradient, or None.
-      seed: of the policies, an integer or int32 [2].
-      train_step_counter: counts train steps; by default the global step.
+      gradient_clipping: largest norm of a variable's gradient, or None.
+      exploration, target_update_tau, target_update_period, seed, train_step_counter: as of
+        `SlateQAgent`.
 
     Raises:
       ValueError: for actions with queries, a number out of range, or gradient_clipping with several
@@ -104,11 +92,8 @@ class FullSlateQAgent(tf_agent.TFAgent):
         tf.Module.__init__(self, name=name)
         checks.require_slates(name, action_spec)
         check_numbers(FRACTION, gamma=gamma)
-        check_numbers(Range(above=0, high=1), target_update_tau=target_update_tau)
-        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
-        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
-        validation.check_count(target_update_period=target_update_period)
-        checks.require_learning_rate(optimizer)
+        checks.check_target_updates(target_update_tau, target_update_period)
+        checks.check_descent(optimizer, reward_scale_factor, gradient_clipping)
         if gradient_clipping is not None and replicas.number() > 1:
             raise ValueError(
                 "gradient_clipping must be None with several replicas, of which DqnAgent clips each"
@@ -127,7 +112,7 @@ class FullSlateQAgent(tf_agent.TFAgent):
             tensor_spec.BoundedTensorSpec([], tf.int32, 0, len(self._table) - 1, "slate_number"),
             network,
             optimizer,
-            self._table,
+            table=self._table,
             target_update_tau=target_update_tau,
             target_update_period=target_update_period,
             gradient_clipping=gradient_clipping,
@@ -143,36 +128,28 @@ class FullSlateQAgent(tf_agent.TFAgent):
         def explain(observation, policy_state, seed):
             return explain_slates(network(observation)[0], self._table.slates)
 
-        explained = Explained(greedy, explain)
+        specs = time_step_spec, action_spec
         train_step = self._dqn.train_step_counter
+        served = Explained(greedy, explain)
         policies = (exploration or Exploration()).policies(
-            time_step_spec, action_spec, explained, explained, network.variables, train_step, seed
+            *specs, served, served, network.variables, train_step, seed
         )
-        super().__init__(
-            time_step_spec,
-            action_spec,
-            *policies,
-            train_sequence_length=2,
-            train_step_counter=train_step,
-        )
+        super().__init__(*specs, *policies, train_sequence_length=2, train_step_counter=train_step)
 
     def _initialize(self):
         self._dqn.initialize()
 
     def _train(self, experience, weights=None):
-        return _scalars(self._dqn.train(self._numbered(experience), weights))
+        loss = self._dqn.train(self._numbered(experience), weights).loss
+        return tf_agent.LossInfo(loss, FullSlateQLoss(loss))
 
     def _loss(self, experience, weights=None, training: bool = False):
-        return _scalars(
-            self._dqn.loss(self._numbered(experience), weights, training, **self._loss_arguments)
-        )
+        numbered = self._numbered(experience)
+        loss = self._dqn.loss(numbered, weights, training, **self._loss_arguments).loss
+        return tf_agent.LossInfo(loss, FullSlateQLoss(loss))
 
     def _numbered(self, experience):
         return experience._replace(action=self._table.number(experience.action))
-
-
-def _scalars(loss_info: tf_agent.LossInfo) -> tf_agent.LossInfo:
-    return tf_agent.LossInfo(loss_info.loss, FullSlateQLoss(huber_loss=loss_info.loss))
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -186,11 +163,8 @@ def create_full_slate_q(
     """Builds a `FullSlateQAgent`, whose other arguments come from its own gin bindings.
 
     Args:
-      environment: gives the specs.
-      train_step_counter: counts train steps.
       network: builds the Q-network from the observation spec and the slate size.
-      optimizer: builds the Keras optimizer.
-      name: of the agent in tables and plots.
+      environment, train_step_counter, optimizer, name: as of `create_slate_q`.
     """
     action_spec = environment.action_spec()
     checks.require_slates(name, action_spec)

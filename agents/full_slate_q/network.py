@@ -1,25 +1,18 @@
-"""The network of full-slate Q-learning: one value for each ordered slate."""
+"""The networks of full-slate Q-learning: one value for each ordered slate."""
 
+import itertools
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import gin
+import numpy as np
 import tensorflow as tf
 from tf_agents.networks import network
 
-from recsim_tf.agents.full_slate_q.slates import SlateTable
 from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
+from recsim_tf.agents.shared.slate_table import RowNumbers, all_slates
 from recsim_tf.core import nests
 from recsim_tf.core.types import Observation
-
-
-@runtime_checkable
-class ValuesOneSlate(Protocol):
-    """A network of full-slate Q-learning that values one slate for less work than all."""
-
-    def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """Q-value float [B] of one slate int32 [B, K] of each user."""
 
 
 @gin.configurable
@@ -47,7 +40,7 @@ class FullSlateQNetwork(network.Network):
         require_hidden_layer(hidden_units)
         self._encoder = ObservationEncoder(observation_spec)
         num_candidates = tf.nest.flatten(observation_spec.documents)[0].shape[0]
-        self._slates = SlateTable(num_candidates, slate_size).slates
+        self._slates = all_slates(num_candidates, slate_size)
         dense = tf.keras.layers.Dense
         self._user_layer = dense(hidden_units[0], name="user")
         self._position_layers = [
@@ -63,10 +56,8 @@ class FullSlateQNetwork(network.Network):
         return self._apply_above(hidden), network_state
 
     def slate_value(self, observation, slate: tf.Tensor) -> tf.Tensor:
-        """Q-value float [B] of one slate int32 [B, K] a user: the same function as the call,
-        without the work for all other slates.
-
-        The variables must exist already (`create_variables`).
+        """Q-value float [B] of one slate int32 [B, K] a user. The variables must exist already
+        (`create_variables`).
         """
         shown = self._encoder.documents(nests.take(observation.documents, slate))
         hidden = self._user_layer(self._encoder.user(observation))
@@ -76,3 +67,71 @@ class FullSlateQNetwork(network.Network):
 
     def _apply_above(self, hidden):
         return tf.squeeze(apply_layers(self._layers_above, tf.nn.relu(hidden)), axis=-1)
+
+
+@gin.configurable
+class TopicSetQNetwork(network.Network):
+    """Q-values of all ordered slates, float [B, number of slates], with one output for each set of
+    topics that a slate can show.
+
+    A multilayer perceptron on the user's observation has an output for each multiset of K of T
+    topics, C(T + K - 1, K) in all. What is learned about a set does not carry over to another one,
+    as in the full-slate Q-learning of Ie et al. 2019 (arXiv 1905.12767, section 7). They count the
+    C(T, K) sets without a repetition; here two candidates may have the same topic. Slates that
+    differ only in the order of their documents have the same value.
+
+    Args:
+      observation_spec: `Observation` of specs; documents are one-hot vectors of T topics.
+      slate_size: K.
+      hidden_units: sizes of the hidden layers.
+
+    Raises:
+      ValueError: if the documents' observation is not one vector.
+    """
+
+    def __init__(
+        self,
+        observation_spec: Observation,
+        slate_size: int,
+        hidden_units: Sequence[int] = (256, 32),
+        name: str = "TopicSetQNetwork",
+    ):
+        super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
+        require_hidden_layer(hidden_units)
+        documents_spec = observation_spec.documents
+        if (
+            not isinstance(documents_spec, tf.TypeSpec)
+            or documents_spec.shape.rank != 2
+            or not documents_spec.dtype.is_floating
+        ):
+            raise ValueError(
+                "documents must be observed as one-hot vectors of topics, float [N, T], got"
+                f" {documents_spec}"
+            )
+        num_candidates, num_topics = documents_spec.shape
+        self._encoder = ObservationEncoder(observation_spec)
+        self._slates = all_slates(num_candidates, slate_size)
+        sets = np.array(
+            list(itertools.combinations_with_replacement(range(num_topics), slate_size)), np.int32
+        )
+        self._set_number = RowNumbers(sets, num_topics)
+        self._set_layers = perceptron(hidden_units, len(sets), "set")
+
+    def call(self, observation, step_type=(), network_state=(), training=False):
+        topics = tf.gather(_topics(observation), self._slates, axis=1)
+        return self._values(observation, topics), network_state
+
+    def slate_value(self, observation, slate: tf.Tensor) -> tf.Tensor:
+        """Q-value float [B] of one slate int32 [B, K] a user."""
+        topics = tf.gather(_topics(observation), slate, batch_dims=1)
+        return self._values(observation, topics)
+
+    def _values(self, observation, topics):
+        """[B, ...], of slates with topics [B, ..., K]."""
+        of_sets = apply_layers(self._set_layers, self._encoder.user(observation))
+        return tf.gather(of_sets, self._set_number(tf.sort(topics, axis=-1)), batch_dims=1)
+
+
+def _topics(observation):
+    """int32 [B, N]."""
+    return tf.argmax(observation.documents, axis=-1, output_type=tf.int32)

@@ -24,12 +24,7 @@ _MENU_SEED = 0
 
 
 class _Believes(Layer):
-    """Keeps a belief as its memory.
-
-    Args:
-      simulator: of conversations, the one below.
-      belief: about its users; None for a `GaussianBelief` of 128 particles.
-    """
+    """Keeps a belief as its memory."""
 
     def __init__(self, simulator: Simulator, belief: Belief | None = None):
         self._tracker = Tracker(simulator, belief)
@@ -45,7 +40,9 @@ class _Believes(Layer):
             raise ValueError(f"simulator of the layer must be the one below it: {difference}")
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat) -> Nest:
-        return _specs(self._tracker.initial_state(1))
+        return tf.nest.map_structure(
+            lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), self._tracker.initial_state(1)
+        )
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
         return self._tracker.update(memory, observation)
@@ -62,7 +59,7 @@ class BeliefStatistics(NamedTuple):
 
 @gin.configurable(module="recsim_tf.agents")
 class BeliefLayer(_Believes):
-    """Adds what is believed about the user to the observation of the user.
+    """Adds what is believed about the user to the observation of the user, as `BeliefStatistics`.
 
     Args:
       simulator: of conversations, the one below.
@@ -110,8 +107,6 @@ class Alternative(NamedTuple):
 
 
 class MenuMemory(NamedTuple):
-    """The memory of a `MenuLayer`."""
-
     belief: Nest  # nest of [B, ...]
     num_turns: tf.Tensor  # float32 [B]
 
@@ -153,13 +148,12 @@ class MenuLayer(_Believes):
 
     def observation_spec(self, observation_spec, actions):
         num_turns = self._menu.num_turns
-        last = len(Act) - 1
         return observation_spec._replace(
             user=Standing(
                 _number("best"),
                 _number("gap", low=0.0),
                 _number("turn", low=0.0),
-                BoundedTensorSpec([], tf.int32, 0, last, "last_act"),
+                BoundedTensorSpec([], tf.int32, 0, len(Act) - 1, "last_act"),
             ),
             documents=Alternative(
                 BoundedTensorSpec([num_turns], tf.int32, 0, num_turns - 1, "index"),
@@ -196,14 +190,3 @@ class MenuLayer(_Believes):
 def _number(name: str, shape: Sequence[int] = (), low: float | None = None) -> BoundedTensorSpec:
     dtype = tf.float32
     return BoundedTensorSpec(shape, dtype, dtype.min if low is None else low, dtype.max, name)
-
-
-def _specs(nest: Nest) -> Nest:
-    """Specs of one row of a nest of [B, ...]."""
-
-    def spec(leaf):
-        if leaf.dtype.is_bool:
-            return BoundedTensorSpec(leaf.shape[1:], leaf.dtype, False, True)
-        return BoundedTensorSpec(leaf.shape[1:], leaf.dtype, leaf.dtype.min, leaf.dtype.max)
-
-    return tf.nest.map_structure(spec, nest)

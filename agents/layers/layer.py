@@ -1,7 +1,12 @@
 """The layer between an environment and an agent: pure functions of a memory for each user."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core import turns
+from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation
@@ -40,11 +45,8 @@ class Layer:
         return below
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat) -> Nest:
-        """Specs of the memory of one user; () where the layer remembers nothing.
-
-        Args:
-          observation_spec: of the environment below, for one user.
-          actions: of the agent.
+        """Specs of the memory of one user; () where the layer remembers nothing. Arguments are the
+        specs of the environment below, for one user, and the actions of the agent.
         """
         return ()
 
@@ -53,9 +55,7 @@ class Layer:
         return observation_spec
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
-        """The memory [B, ...] after the environment below showed an observation, before the agent
-        chooses.
-        """
+        """The memory [B, ...] with what the environment below shows, before the agent chooses."""
         return memory
 
     def augment(self, memory: Nest, observation: Observation) -> Observation:
@@ -67,7 +67,11 @@ class Layer:
         return memory, action
 
     def cost(self, memory: Nest, observation: Observation, action: Nest) -> tf.Tensor | None:
-        """What is taken off the agent's reward for choosing this action, float32 [B], or None for
-        nothing.
-        """
+        """The cost of this action to the agent, float32 [B], or None for nothing."""
         return None
+
+
+def or_zeros(spec: tf.TensorSpec, shape: Sequence[int]) -> BoundedTensorSpec:
+    """A spec of that shape whose range holds zero too, which stands for what is not there."""
+    low, high = (np.asarray(limit) for limit in turns.limits(spec))
+    return BoundedTensorSpec(shape, spec.dtype, low.min(initial=0), high.max(initial=0), spec.name)

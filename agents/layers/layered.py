@@ -28,9 +28,7 @@ class LayeredState(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What followed an action that the agent chose, over one or more steps of the environment
-    below.
-    """
+    """The result of an agent's action, over one or more steps of the environment below."""
 
     reward: tf.Tensor  # float32 [B], discounted within the decision, less the cost
     discount: tf.Tensor  # float32 [B], 0 where the user left
@@ -45,10 +43,7 @@ class LayeredSimulator(SessionSource):
 
     Args:
       simulator: a `Simulator`, or a `LayeredSimulator`.
-      layer: the layer.
-
-    Raises:
-      ValueError: if the layer does not suit the simulator.
+      layer: one that suits it, else a `ValueError` is raised.
     """
 
     def __init__(self, simulator: SessionSource, layer: Layer):
@@ -67,7 +62,6 @@ class LayeredSimulator(SessionSource):
         self.memory_spec = layer.memory_spec(self.spec_below, actions)
 
     def observation_spec(self) -> Observation:
-        """Specs of what the agent sees of one user."""
         return self.layer.observation_spec(self.spec_below, self.action_format)
 
     def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
@@ -90,7 +84,6 @@ class LayeredSimulator(SessionSource):
         return self.layer.update(blank, self.below.observe(below))
 
     def observe(self, state: LayeredState) -> Observation:
-        """What the agent sees."""
         return self.layer.augment(state.memory, self.below.observe(state.below))
 
     def step(self, state: LayeredState, action: Nest, seed) -> tuple[LayeredState, Decision]:
@@ -110,14 +103,12 @@ class LayeredSimulator(SessionSource):
             state, decision = self._step_below(step, state, decision, action, step_seed)
             return step + 1, state, decision, seed
 
-        loop_vars = (0, state, decision, random.as_seed(seed))
-        steps = self.layer.steps_per_decision
         _, state, decision, _ = tf.while_loop(
             lambda *_: tf.constant(True),
             body,
-            loop_vars,
+            (0, state, decision, random.as_seed(seed)),
             parallel_iterations=1,
-            maximum_iterations=steps,
+            maximum_iterations=self.layer.steps_per_decision,
         )
         return state, decision
 
@@ -144,8 +135,7 @@ class LayeredSimulator(SessionSource):
 class LayeredPolicy:
     """A rollout policy for the environment below a layer, from one for the environment above it.
 
-    The policy state is the pair of the layer's memory and the policy state above, so that both
-    begin anew with each session.
+    Its state is the pair of the layer's memory and the policy state above.
 
     Args:
       simulator: the layer on its simulator.
@@ -158,7 +148,6 @@ class LayeredPolicy:
         self._policy = policy
 
     def initial_state(self, num_users: int) -> Nest:
-        """The policy state at the start of a session, a nest of [num_users, ...]."""
         memory = fields.zeros(self._memory_spec, num_users)
         return memory, initial_policy_state(self._policy, num_users)
 

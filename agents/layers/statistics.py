@@ -6,7 +6,7 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 
-from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.agents.layers.layer import Layer, or_zeros
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
@@ -17,9 +17,7 @@ from recsim_tf.policies.observations import UserWithStatistics
 
 
 class SufficientStatistics(Layer, abc.ABC):
-    """Adds statistics to the observation of the user. A subclass says how they grow (`memory_spec`,
-    `update`) and what the agent sees.
-    """
+    """Adds statistics to the user's observation. A subclass has `memory_spec` and `update` too."""
 
     @abc.abstractmethod
     def statistics_spec(self, observation_spec: Observation) -> Nest:
@@ -88,15 +86,7 @@ class FixedLengthHistory(SufficientStatistics):
 
     def statistics_spec(self, observation_spec):
         def stretch(spec):
-            shape = [self._length, *spec.shape]
-            # Zeros stand for what was not there.
-            return BoundedTensorSpec(
-                shape,
-                spec.dtype,
-                spec.minimum.min(initial=0),
-                spec.maximum.max(initial=0),
-                spec.name,
-            )
+            return or_zeros(spec, [self._length, *spec.shape])
 
         present = BoundedTensorSpec([self._length], tf.bool, False, True, "present")
         return History(present, **self._select(tf.nest.map_structure(stretch, observation_spec)))
@@ -135,7 +125,7 @@ class ClusterClickStatistics(SufficientStatistics):
 
     Args:
       unit: how many impressions, or clicks, count as one, above 0. Networks learn faster from
-        numbers of about one: where sessions are long, some tens are a good unit.
+        numbers of about one.
 
     Raises:
       ValueError: for a unit out of range, or an environment without these responses.

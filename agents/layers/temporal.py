@@ -1,29 +1,23 @@
-"""Layers for users who change slowly: hold a turn, and pay for changing it (advantage
-amplification).
+"""Layers for users who change slowly: hold a turn, or pay for changing it.
 
-Mladenov et al. 2019, "Advantage Amplification in Slowly Evolving Latent-State Environments" (arXiv
-1905.13559): where one slate changes a user little, the advantage of the better one drowns in noise.
-Holding a slate for several steps, or charging for a change, amplifies it.
+Both amplify the advantage of a better slate over the noise of a step (Mladenov et al. 2019, arXiv
+1905.13559).
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
-import numpy as np
 import tensorflow as tf
 
-from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.core import nests, turns, validation
-from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.agents.layers.layer import Layer, or_zeros
+from recsim_tf.core import nests, validation
 from recsim_tf.core.types import Nest, Turn
 from recsim_tf.core.validation import FRACTION, NOT_NEGATIVE, check_numbers
 from recsim_tf.policies.observations import UserWithLastSlate
 
 
 class HeldSlate(NamedTuple):
-    """Memory of `TemporalAggregation`."""
-
     slate: tf.Tensor  # int32 [B, K]
     # int32 [B], steps for which it was shown; 0 at the start of a session and when the next is due
     age: tf.Tensor
@@ -39,15 +33,12 @@ class TemporalAggregation(Layer):
     period where the session ends. The discount of a decision is gamma^(n - 1). The agent multiplies
     it by its own gamma, which must be the same, the discount of one step.
 
-    A slate can be held only while its candidates are there, so the simulator must have
-    `resample_documents=False`.
-
     Args:
       aggregation_period: steps, at least 1.
       gamma: discount of one step, in [0, 1].
 
     Raises:
-      ValueError: for a number out of range; with a simulator whose candidates change.
+      ValueError: for a number out of range; with a simulator without `resample_documents=False`.
     """
 
     def __init__(self, aggregation_period: int, gamma: float = 1.0):
@@ -75,22 +66,17 @@ class TemporalAggregation(Layer):
 
 
 class LastSlate(NamedTuple):
-    """Memory of `SwitchingCost`."""
-
     documents: Nest  # nest of [B, K, ...]
     started: tf.Tensor  # bool [B]
     query: Nest = ()  # nest of [B, ...]
 
 
-# (last [B, ...], next [B, ...]), one leaf of the documents' observation or of a query -> bool [B,
-# ...], whether they are the same
+# (last [B, ...], next [B, ...]), a leaf of the documents or of a query -> bool [B, ...]
 Comparison = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def close(last: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-    """Integers are the same when they are equal, floats when they differ by at most 1e-4 (RecSim
-    0.2.4).
-    """
+    """Whether integers are equal, or floats differ by at most 1e-4 (RecSim 0.2.4)."""
     if not last.dtype.is_floating:
         return tf.equal(last, following)
     return tf.abs(last - following) <= 1e-4
@@ -119,32 +105,12 @@ class SwitchingCost(Layer):
         self._same = same
 
     def memory_spec(self, observation_spec, actions):
-        def documents_of_slate(spec):
-            return tf.TensorSpec([actions.slate_size, *spec.shape[1:]], spec.dtype)
-
-        return LastSlate(
-            tf.nest.map_structure(documents_of_slate, observation_spec.documents),
-            tf.TensorSpec([], tf.bool),
-            actions.query_spec,
-        )
+        documents, query = _last_specs(observation_spec, actions)
+        return LastSlate(documents, tf.TensorSpec([], tf.bool), query)
 
     def observation_spec(self, observation_spec, actions):
-        def or_zeros(spec, shape):
-            low, high = (np.asarray(limit) for limit in turns.limits(spec))
-            return BoundedTensorSpec(
-                shape, spec.dtype, low.min(initial=0), high.max(initial=0), spec.name
-            )
-
-        last_slate = tf.nest.map_structure(
-            lambda spec: or_zeros(spec, [actions.slate_size, *spec.shape[1:]]),
-            observation_spec.documents,
-        )
-        last_query = tf.nest.map_structure(
-            lambda spec: or_zeros(spec, spec.shape), actions.query_spec
-        )
-        return observation_spec._replace(
-            user=UserWithLastSlate(observation_spec.user, last_slate, last_query)
-        )
+        last = _last_specs(observation_spec, actions)
+        return observation_spec._replace(user=UserWithLastSlate(observation_spec.user, *last))
 
     def update(self, memory, observation):
         slate_size = tf.nest.flatten(memory.documents)[0].shape[1]
@@ -170,13 +136,23 @@ class SwitchingCost(Layer):
             return tf.logical_not(tf.reduce_all(same, axis=list(range(1, same.shape.rank))))
 
         turn = Turn.of(action)
-        leaves = tf.nest.map_structure(
-            differs,
-            (memory.documents, memory.query),
-            (_documents_of(observation, turn.slate), turn.query),
-        )
-        switched = tf.reduce_any(tf.stack(tf.nest.flatten(leaves)), axis=0)
+        last = memory.documents, memory.query
+        following = _documents_of(observation, turn.slate), turn.query
+        leaves = tf.nest.flatten(tf.nest.map_structure(differs, last, following))
+        switched = tf.reduce_any(tf.stack(leaves), axis=0)
         return self._cost * tf.cast(switched, tf.float32)
+
+
+def _last_specs(observation_spec, actions):
+    """Specs of the documents of a slate, and of a query."""
+
+    def of_slate(spec):
+        return or_zeros(spec, [actions.slate_size, *spec.shape[1:]])
+
+    documents = tf.nest.map_structure(of_slate, observation_spec.documents)
+    return documents, tf.nest.map_structure(
+        lambda spec: or_zeros(spec, spec.shape), actions.query_spec
+    )
 
 
 def _documents_of(observation, slate):

@@ -1,6 +1,4 @@
-"""The policy gradient over slates: REINFORCE (Williams 1992) with a baseline, on a Plackett-Luce
-policy.
-"""
+"""REINFORCE (Williams 1992) over slates, with a baseline and a Plackett-Luce policy."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,18 +13,21 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.reinforce import corrections
-from recsim_tf.agents.reinforce.networks import SlatePolicyNetwork, StateValueNetwork
-from recsim_tf.agents.reinforce.policy import CollectingPolicy, TFDrawnSlatePolicy
-from recsim_tf.agents.reinforce.queries import TurnPolicyNetwork
+from recsim_tf.agents.reinforce.networks import (
+    SlatePolicyNetwork,
+    StateValueNetwork,
+    TurnPolicyNetwork,
+)
 from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, has_memory, unrolled
 from recsim_tf.core import random
+from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Turn
-from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
+from recsim_tf.core.validation import NOT_NEGATIVE, SCHEDULE, check_numbers
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
@@ -42,6 +43,49 @@ class ReinforceSlateLoss(NamedTuple):
     importance_weight: tf.Tensor  # mean, 1 on-policy
 
 
+class CollectingPolicy(PlackettLucePolicy):
+    """The policy of a network, whose state is that of all networks that learn from its actions.
+
+    Args:
+      networks: the first gives the distributions.
+    """
+
+    def __init__(self, networks: Together):
+        super().__init__(lambda observation: networks.step(observation, ())[0][0])
+        self._networks = networks
+
+    def initial_state(self, num_users):
+        return self._networks.initial_state(num_users)
+
+    def decide(self, observation, policy_state):
+        (distribution, *_), policy_state = self._networks.step(observation, policy_state)
+        return distribution, policy_state
+
+
+class TFDrawnSlatePolicy(TFSlatePolicy):
+    """A `PlackettLucePolicy` as a TF-Agents policy that knows the distribution of its actions.
+
+    With `emit_log_probability=True`, an argument of `TFPolicy`, its info is a `PolicyInfo` with the
+    actions' log-probabilities [B].
+    """
+
+    def _distribution(self, time_step, policy_state):
+        distribution, policy_state, info = self._decided(time_step, policy_state)
+        return policy_step.PolicyStep(parts_of(distribution), policy_state, info)
+
+    def _action(self, time_step, policy_state, seed):
+        distribution, policy_state, info = self._decided(time_step, policy_state)
+        action = random.sample(distribution, self._next_seed(seed))
+        if self.emit_log_probability:
+            info = policy_step.set_log_probability(info, distribution.log_prob(action))
+        return policy_step.PolicyStep(action, policy_state, info)
+
+    def _decided(self, time_step, policy_state):
+        policy_state = self._begun(time_step, policy_state)
+        info = self._info(policy_state)
+        return *self.policy.decide(time_step.observation, policy_state), info
+
+
 @gin.configurable
 class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     """TF-Agents' REINFORCE on slates, with returns that may end before the session does.
@@ -51,34 +95,28 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     a user leaves within the window. Where the time limit ends a session, the value of its last
     state stands for what follows. The frame between two sessions is no decision.
 
-    The return of a decision is the lambda-return of its window (Sutton and Barto 2018, chapter 12).
-    With `td_lambda` 1 it is the rewards up to the end of the session or of the window, plus the
-    value there. With smaller ones the values of earlier states weigh in, for less variance and the
-    bias of the value network. `ReinforceAgent` itself drops what belongs to sessions that do not
-    end within the experience.
+    The return of a decision is the lambda-return of its window. `ReinforceAgent` itself drops what
+    belongs to sessions that do not end within the experience.
 
-    The agent learns on-policy: `experiment.batch_size` is None, and with
-    `experiment.collect_steps_per_iteration` equal to `num_steps` every decision is learned from
-    once. With `importance` it also learns from replay, or from the data of any policy that logs its
-    log-probabilities. Each decision is then weighted by pi(slate | s) / beta(slate | s), the
-    first-order correction of Chen et al. 2019 (arXiv 1812.02353, section 4), which neglects that
-    the later slates and the states are those of beta.
+    The agent learns on-policy, with `experiment.batch_size = None`. With `importance` it learns
+    from replay too, or from the data of any policy that logs its log-probabilities. Each decision
+    is then weighted by pi(slate | s) / beta(slate | s), the first-order correction of Chen et al.
+    2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states are
+    those of beta.
 
     The collect policy draws slates, the served one shows the likeliest: the K largest logits in
     order. Where the action is a `Turn`, the query is drawn beside the slate, or is the likeliest.
 
-    Networks with a memory see the frames of a user in order. Their states before each frame are in
-    the experience's policy_info, so that a window may begin within a session. The gradient goes
-    back to the beginning of the window.
+    The states of networks with a memory before each frame are in the experience's policy_info, so
+    that a window may begin within a session. The gradient goes back to the beginning of the window.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`; for turns
         (`IndependentParts` [B], state), as `TurnPolicyNetwork`.
       value_network: gives (value [B], state), as `StateValueNetwork`. With None the baseline is the
         mean return of all users at the same step of the window, and what follows the window does
-        not count: for windows that are whole sessions, of users who do not act on each other.
+        not count: for windows that are whole sessions.
       optimizer: a Keras optimizer, of both networks.
       returns: how far the returns look ahead, by default `LambdaReturns()`.
       value_estimation_loss_coef: weight of the squared error of the values.
@@ -87,11 +125,9 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
       entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
         the train step, as a Keras learning-rate schedule.
       gradient_clipping: largest norm of a variable's gradient, or None.
-      reward_scale_factor: multiplies rewards in the loss.
       importance: how off-policy experience is weighted, or None to learn on-policy. With it the
         experience's policy_info is TF-Agents' `PolicyInfo`, as the collect policy's.
-      seed: of the policies, an integer or int32 [2].
-      train_step_counter: counts train steps; by default the global step.
+      reward_scale_factor, seed, train_step_counter: as of `SlateQAgent`.
 
     Attributes:
       on_policy: whether the experience must be the newest of the collect policy.
@@ -118,15 +154,13 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         train_step_counter: tf.Variable | None = None,
         name: str = "ReinforceSlateAgent",
     ):
-        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
-        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
+        checks.check_descent(optimizer, reward_scale_factor, gradient_clipping)
         check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=value_estimation_loss_coef)
         check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=entropy_regularization)
-        checks.require_learning_rate(optimizer)
         returns = returns or LambdaReturns()
+        specs = time_step_spec, action_spec
         super().__init__(
-            time_step_spec,
-            action_spec,
+            *specs,
             actor_network,
             optimizer,
             value_network,
@@ -138,6 +172,11 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             train_step_counter=train_step_counter,
             name=name,
         )
+        self._clip = None
+        if gradient_clipping is not None:
+            self._clip = lambda gradients: [
+                tf.clip_by_norm(gradient, gradient_clipping) for gradient in gradients
+            ]
         self._returns = returns
         self._importance = importance
         self.on_policy = importance is None
@@ -153,20 +192,17 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         # global generator.
         tf_agent.TFAgent.__init__(
             self,
-            time_step_spec,
-            action_spec,
+            *specs,
             TFSlatePolicy(
-                time_step_spec,
-                action_spec,
+                *specs,
                 Explained(served.likeliest, served.explain, served.initial_state),
                 actor_network.variables,
                 policy_seed,
             ),
             TFDrawnSlatePolicy(
-                time_step_spec,
-                action_spec,
+                *specs,
                 CollectingPolicy(self._networks),
-                self._read_variables(),
+                [variable for one in self._networks.present for variable in one.variables],
                 collect_seed,
                 name="CollectPolicy",
                 emit_state=True,
@@ -179,9 +215,6 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             self.data_context, sequence_length=self.train_sequence_length
         )
 
-    def _read_variables(self):
-        return [variable for one in self._networks.present for variable in one.variables]
-
     def _trainable_weights(self):
         values = [] if self._value_network is None else self._value_network.trainable_weights
         return [*self._actor_network.trainable_weights, *values]
@@ -193,21 +226,16 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
             lambda: self._loss(experience, weights, training=True),
             self._trainable_weights(),
             self._optimizer,
-            self._clipped if self._gradient_clipping is not None else None,
+            self._clip,
         )
         self.train_step_counter.assign_add(1)
         return loss_info
-
-    def _clipped(self, gradients):
-        return [tf.clip_by_norm(gradient, self._gradient_clipping) for gradient in gradients]
 
     def _loss(self, experience, weights=None, training: bool = False):
         return self.total_loss(self._as_trajectory(experience), None, weights, training)
 
     def total_loss(self, experience, returns, weights, training: bool = False) -> tf_agent.LossInfo:
-        """The loss of experience [B, num_steps + 1]; `returns`, which `ReinforceAgent` computes for
-        whole sessions, play no part.
-        """
+        """The loss of experience [B, num_steps + 1]; `returns` of `ReinforceAgent` play no part."""
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         actor_state, value_state = self._networks.states(first_state(experience))
         valid = tf.cast(~steps.is_boundary(), tf.float32)
@@ -294,15 +322,12 @@ def create_reinforce(
     """Builds a `ReinforceSlateAgent`, whose other arguments come from its own gin bindings.
 
     Args:
-      environment: gives the specs.
-      train_step_counter: counts train steps.
       actor_network: builds the policy's network from the observation spec and the slate size.
       value_network: builds the value network from the observation spec; None for the mean over
         users in its place.
       query_network: where there are queries, builds the policy's network from the observation spec,
         the network of `actor_network` and the query spec.
-      optimizer: builds the Keras optimizer.
-      name: of the agent in tables and plots.
+      environment, train_step_counter, optimizer, name: as of `create_slate_q`.
     """
     observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
     turn = Turn.of(action_spec)

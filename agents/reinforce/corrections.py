@@ -47,9 +47,6 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
       log_prob: [...], of the actions under the policy that learns, pi.
       behaviour_log_prob: [...], under the policy that acted, beta.
       cap: the largest weight, above 0, or None.
-
-    Returns:
-      Weights [...].
     """
     check_numbers(POSITIVE, NONE, cap=cap)
     weights = tf.exp(log_prob - behaviour_log_prob)
@@ -57,15 +54,9 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
 
 
 def normalized_weights(weights, valid) -> tf.Tensor:
-    """Weights whose mean over the batch, of all replicas, is one (section 4.4, normalised
-    importance sampling); zeros where all are zero.
-
-    Args:
-      weights: [...], of the whole batch.
-      valid: [...], what each element counts in the mean, as 0 or 1.
-
-    Returns:
-      Weights [...].
+    """Weights [...] whose mean over the batch, of all replicas, is one (section 4.4, normalised
+    importance sampling); zeros where all are zero. `valid` [...] is what each counts in the mean,
+    as 0 or 1.
     """
     total, weighted = batch_sums(valid, weights * valid)
     mean = tf.math.divide_no_nan(weighted, total)
@@ -82,9 +73,6 @@ def top_k_multiplier(log_prob, slate_size: int) -> tf.Tensor:
     Args:
       log_prob: [...], of the items under pi.
       slate_size: K, at least 1.
-
-    Returns:
-      Multipliers [...] in [0, K].
     """
     validation.check_at_least(1, slate_size=slate_size)
     return tf.stop_gradient(slate_size * tf.pow(-tf.math.expm1(log_prob), slate_size - 1))

@@ -1,11 +1,15 @@
-"""The networks of the slate policy gradient: a distribution of slates, and the value of a state."""
+"""The networks of the policy gradient: distributions of slates and turns, and values of states."""
 
 from collections.abc import Sequence
 
 import gin
 import numpy as np
 import tensorflow as tf
+import tree
+from tensorflow_probability import distributions as tfd
+from tf_agents.networks.network import Network
 
+from recsim_tf.agents.shared.encoding import num_categories
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.networks import (
     ItemPerceptron,
@@ -14,9 +18,13 @@ from recsim_tf.agents.shared.networks import (
     perceptron,
 )
 from recsim_tf.agents.shared.towers import TwoTowers
-from recsim_tf.core import validation
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
-from recsim_tf.core.types import Observation
+from recsim_tf.core import turns, validation
+from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
+from recsim_tf.core.types import Nest, Observation, Turn
+
+# The logit of a number outside of the range of its place: its probability is 0 in every dtype, and
+# its gradient finite.
+_IMPOSSIBLE = -1e9
 
 
 @gin.configurable
@@ -30,11 +38,8 @@ class SlatePolicyNetwork(SlateNetwork):
     Args:
       observation_spec: `Observation` of specs.
       slate_size: K.
-      hidden_units: sizes of the hidden layers.
+      hidden_units: sizes of the hidden layers, at least one.
       memory: what it remembers of a session, by which logits differ too; or None.
-
-    Raises:
-      ValueError: without a hidden layer.
     """
 
     def __init__(
@@ -51,7 +56,6 @@ class SlatePolicyNetwork(SlateNetwork):
         self._logits = ItemPerceptron(hidden_units)
 
     def create_variables(self, input_tensor_spec=None, **kwargs):
-        """Makes the variables and returns the spec of a slate."""
         super().create_variables(input_tensor_spec, **kwargs)
         return tf.TensorSpec([self._slate_size], tf.int32)
 
@@ -65,19 +69,13 @@ class SlatePolicyNetwork(SlateNetwork):
 @gin.configurable
 class TwoTowerPolicyNetwork(SlatePolicyNetwork):
     """A `PlackettLuce` distribution whose logits are inner products of a vector of the user and one
-    of each document, see `TwoTowers`.
-
-    It takes little work for each candidate: with a memory, as for a catalogue of ids, this is the
-    network to learn with from long sessions.
+    of each document, see `TwoTowers`: little work for each candidate, as of a catalogue of ids.
 
     Args:
       observation_spec: `Observation` of specs.
       slate_size: K.
       hidden_units, embedding_size, document_features: of the `TwoTowers`.
       memory: as of `SlatePolicyNetwork`.
-
-    Raises:
-      ValueError: as `TwoTowers`.
     """
 
     def __init__(
@@ -126,3 +124,89 @@ class StateValueNetwork(SlateNetwork):
         documents = tf.reduce_mean(self._encoder.documents(documents), axis=1)
         state = tf.concat([users, documents], axis=-1)
         return tf.squeeze(apply_layers(self._value_layers, state), axis=-1)
+
+
+@gin.configurable
+class TurnPolicyNetwork(SlateNetwork):
+    """A distribution over turns: slates of a network for slates, and independently of them queries,
+    which do not depend on a memory.
+
+    The numbers of a query are independent categories. Their logits are a multilayer perceptron on
+    the user's observation and the mean of the candidates'. Calling it with an observation of B
+    users gives (`IndependentParts` of batch shape [B] over `Turn`s, network_state).
+
+    Args:
+      observation_spec: `Observation` of specs.
+      slate_network: gives (distribution of slates [B], network_state), as `SlatePolicyNetwork`.
+      query_spec: of the query to one user, of bounded integers and booleans.
+      hidden_units: sizes of the hidden layers for the query.
+
+    Raises:
+      ValueError: for a part of the query that is no bounded integer or boolean.
+    """
+
+    def __init__(
+        self,
+        observation_spec: Observation,
+        slate_network: Network,
+        query_spec: Nest,
+        hidden_units: Sequence[int] = (64, 64),
+        name: str = "TurnPolicyNetwork",
+    ):
+        super().__init__(observation_spec, name)
+        self._state_spec = slate_network.state_spec
+        self._slate_network = slate_network
+        self._query_spec = query_spec
+        self._sizes = [_num_logits(path, leaf) for path, leaf in tree.flatten_with_path(query_spec)]
+        self._query_layers = perceptron(hidden_units, sum(self._sizes), "query")
+
+    def create_variables(self, input_tensor_spec=None, **kwargs):
+        slate = self._slate_network.create_variables(input_tensor_spec, **kwargs)
+        super().create_variables(input_tensor_spec, **kwargs)
+        return Turn(slate, self._query_spec)
+
+    def call(self, observation, step_type=(), network_state=(), training=False):
+        slates, network_state = self._slate_network(
+            observation, step_type, network_state, training=training
+        )
+        queries, _ = super().call(observation)
+        return IndependentParts(Turn(slates, queries)), network_state
+
+    def _outputs(self, users, documents):
+        documents = tf.reduce_mean(self._encoder.documents(documents), axis=1)
+        return apply_layers(self._query_layers, tf.concat([users, documents], axis=-1))
+
+    def _result(self, outputs):
+        leaves, logits = tf.nest.flatten(self._query_spec), tf.split(outputs, self._sizes, axis=-1)
+        parts = [_distribution(leaf, own) for leaf, own in zip(leaves, logits, strict=True)]
+        return tf.nest.pack_sequence_as(self._query_spec, parts)
+
+
+def _num_logits(path: tuple, spec: tf.TensorSpec) -> int:
+    if spec.dtype.is_bool:
+        return spec.shape.num_elements()
+    if not num_categories(spec):
+        name = ".".join(["query", *map(str, path)])
+        raise ValueError(
+            f"{name} must be bounded integers or booleans for a policy to draw it, got"
+            f" {spec.dtype.name} in {turns.shown_range(spec)}: let a layer's action_format give the"
+            " agent a menu of turns"
+        )
+    return spec.shape.num_elements() * num_categories(spec)
+
+
+def _distribution(spec: tf.TensorSpec, logits: tf.Tensor) -> tfd.Distribution:
+    """Of batch shape [...], from logits [..., L]."""
+    outer = tf.shape(logits)[:-1]
+    if spec.dtype.is_bool:
+        logits = tf.reshape(logits, tf.concat([outer, spec.shape], axis=0))
+        return tfd.Independent(tfd.Bernoulli(logits, dtype=tf.bool), spec.shape.rank)
+    number = num_categories(spec)
+    logits = tf.reshape(logits, tf.concat([outer, spec.shape, [number]], axis=0))
+    low, high = (np.broadcast_to(limit, spec.shape) for limit in turns.limits(spec))
+    values = low.min() + np.arange(number)
+    possible = (values >= low[..., np.newaxis]) & (values <= high[..., np.newaxis])
+    if not possible.all():
+        logits = tf.where(possible, logits, _IMPOSSIBLE)
+    categories = tfd.Independent(tfd.Categorical(logits, dtype=spec.dtype), spec.shape.rank)
+    return Shifted(categories, int(low.min()))

@@ -2,7 +2,7 @@
 
 Under a `tf.distribute` strategy a batch is what all replicas have together. A mean is then the
 replica's part of it, so that the sum over replicas, of losses as of their gradients, is the mean of
-the whole batch. Replicas wait for each other in every exchange, so what can be summed together is.
+the whole batch. Replicas wait for each other in every exchange.
 """
 
 import tensorflow as tf
@@ -11,34 +11,24 @@ from recsim_tf import replicas
 
 
 def batch_sums(*values) -> list[tf.Tensor]:
-    """Sums of float tensors [...] over the whole batch, scalars, in one exchange between
-    replicas.
-    """
+    """Sums of float tensors over the whole batch, scalars, in one exchange between replicas."""
     return tf.unstack(replicas.total(tf.stack([tf.reduce_sum(value) for value in values])))
 
 
-def weighted_mean(values, weights, total=None) -> tf.Tensor:
+def weighted_mean(values, weights, total) -> tf.Tensor:
     """Mean of values [...] under weights [...], a scalar; 0 where all weights are 0. With several
     replicas, the replica's part of it.
 
     Args:
-      values: [...].
-      weights: [...].
-      total: `batch_sums` of the weights, where it is known.
+      values, weights: [...].
+      total: `batch_sums` of the weights.
     """
-    if total is None:
-        (total,) = batch_sums(weights)
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), total)
 
 
 def weighted_moments(weights, total, *values) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Mean and variance of each of some tensors [...] over the whole batch, scalars; 0 where all
-    weights are 0.
-
-    Args:
-      weights: [...].
-      total: `batch_sums` of the weights.
-      *values: each [...].
+    """Mean and variance of each of the values [...] over the whole batch, scalars; 0 where all
+    weights [...] are 0. `total` is `batch_sums` of the weights.
     """
     means = [
         tf.math.divide_no_nan(value, total)

@@ -13,9 +13,7 @@ Optimizer: TypeAlias = tf.keras.optimizers.Optimizer | tf.keras.optimizers.legac
 
 
 def build(optimizer: tf.keras.optimizers.Optimizer, variables: Sequence[tf.Variable]) -> None:
-    """Makes the variables of an optimizer, so that a checkpoint finds them; Keras' legacy
-    optimizers make theirs in the first step.
-    """
+    """Makes the variables of an optimizer, unless it is a legacy one, for checkpoints to find."""
     if isinstance(optimizer, tf.keras.optimizers.Optimizer):
         optimizer.build(variables)
 
@@ -26,16 +24,13 @@ def descend(
     optimizer: tf.keras.optimizers.Optimizer,
     clip: Callable[[list[tf.Tensor]], list[tf.Tensor]] | None = None,
 ) -> tf_agent.LossInfo:
-    """Computes a loss and moves variables down its gradient.
+    """Computes a loss, moves variables down its gradient, and returns the loss.
 
     Args:
       loss: computes it; with several replicas, the replica's part of it.
       variables: those that are moved.
       optimizer: takes the gradients, with several replicas their sum.
       clip: maps these gradients to those that the optimizer takes, or None.
-
-    Returns:
-      The loss.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(variables)

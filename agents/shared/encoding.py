@@ -7,9 +7,7 @@ from recsim_tf.core.types import Observation
 
 
 def encoded_size(spec) -> int:
-    """Length, at least 1, of the vector that `encode` makes of one observation of this nest of
-    specs (without user or document axes).
-    """
+    """Length, at least 1, of the vector of one observation of this nest of specs."""
     return max(sum(map(_leaf_size, tf.nest.flatten(spec))), 1)
 
 
@@ -65,9 +63,7 @@ def _encode_leaf(leaf, spec, num_outer_axes):
 
 
 def element_spec(documents_spec):
-    """Specs of one document from specs of N candidates: drops the leading axis of each leaf and
-    keeps its bounds.
-    """
+    """Specs of one document, with their bounds, from specs of N candidates."""
 
     def drop(spec):
         if not isinstance(spec, BoundedTensorSpec):
@@ -80,11 +76,7 @@ def element_spec(documents_spec):
 
 
 class ObservationEncoder:
-    """Encodes the users and the documents of observations.
-
-    Args:
-      observation_spec: `Observation` of specs.
-    """
+    """Encodes the users and the documents of observations of these specs."""
 
     def __init__(self, observation_spec: Observation):
         self._user_spec = observation_spec.user
@@ -97,7 +89,5 @@ class ObservationEncoder:
         return encode(observation.user, self._user_spec, 1)
 
     def documents(self, documents) -> tf.Tensor:
-        """Documents as they are observed, a nest of [B, N, ...], as float32 [B, N,
-        document_size].
-        """
+        """Documents, a nest of [B, N, ...], as float32 [B, N, document_size]."""
         return encode(documents, self._document_spec, 2)

@@ -24,14 +24,10 @@ def epsilon_greedy(
     """A policy that shows a user the slate of `greedy`, or with probability epsilon a uniform one.
 
     Args:
-      greedy: a policy of slates without repetition; it is the result where epsilon is the number
-        0.
+      greedy: a policy of slates without repetition; it is the result where epsilon is 0.
       num_candidates: N.
       epsilon: in [0, 1].
       train_step: the argument of `epsilon` where it is a function.
-
-    Raises:
-      ValueError: for a number outside [0, 1].
     """
     check_numbers(FRACTION, SCHEDULE, epsilon=epsilon)
     if not callable(epsilon) and epsilon == 0:
@@ -88,31 +84,23 @@ class Exploration:
 
         Args:
           time_step_spec, action_spec: of the environment.
-          served: the greedy policy of the first, of slates without repetition.
-          collecting: that of the second.
+          served, collecting: their greedy policies, of slates without repetition.
           variables: those that the two read.
           train_step: the argument of epsilon where it is a function.
           seed: of both, an integer or int32 [2].
         """
         num_candidates = int(action_spec.maximum.max()) + 1
-        seeds = random.split_seed(random.as_seed(seed), 2)
-        roles = [
-            (served, self.eval_epsilon, "Policy"),
-            (collecting, self.epsilon, "CollectPolicy"),
-        ]
-        policy, collect_policy = (
-            TFSlatePolicy(
-                time_step_spec,
-                action_spec,
-                epsilon_greedy(greedy, num_candidates, epsilon, train_step),
-                [*variables, train_step],
-                one_seed,
-                name=name,
-                emit_state=name == "CollectPolicy",
-            )
-            for (greedy, epsilon, name), one_seed in zip(roles, seeds, strict=True)
+        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+
+        def policy(greedy, epsilon, own_seed, **arguments):
+            act = epsilon_greedy(greedy, num_candidates, epsilon, train_step)
+            read = [*variables, train_step]
+            return TFSlatePolicy(time_step_spec, action_spec, act, read, own_seed, **arguments)
+
+        return (
+            policy(served, self.eval_epsilon, policy_seed, name="Policy"),
+            policy(collecting, self.epsilon, collect_seed, name="CollectPolicy", emit_state=True),
         )
-        return policy, collect_policy
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -122,20 +110,13 @@ def linearly_decaying_epsilon(
     """Epsilon 1 during the warm-up, then a straight line down to its final value: RecSim 0.2.4's
     schedule, with its defaults.
 
-    It is final_epsilon + clip((1 - final_epsilon) (decay_steps + warmup_steps - step) /
-    decay_steps, 0, 1 - final_epsilon). RecSim counts the agent's steps in one environment, of which
-    it trains at every fourth; here the steps are train steps.
+    RecSim counts the agent's steps in one environment, of which it trains at every fourth; here the
+    steps are train steps.
 
     Args:
       final_epsilon: in [0, 1].
       warmup_steps: train steps before the decay.
       decay_steps: train steps of the decay, at least 1.
-
-    Returns:
-      A function from the train step to epsilon, float32.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
     check_numbers(FRACTION, final_epsilon=final_epsilon)
     validation.check_at_least(0, warmup_steps=warmup_steps)

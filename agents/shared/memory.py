@@ -24,7 +24,7 @@ class Memory:
 
     Args:
       units: H, of the gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
-      item_units: length of the vector of a position, of what was shown there and of the response.
+      item_units: length of the vector of a position.
 
     Raises:
       ValueError: for a number below 1.
@@ -45,14 +45,11 @@ class MemoryState(NamedTuple):
 
 
 class SessionMemory(tf.keras.layers.Layer):
-    """A gated recurrent unit on what a session brings, without the candidates.
+    """A gated recurrent unit on the user's observation and the response to the last slate.
 
-    In each step it sees the user's observation and the response to the last slate. What a response
-    tells of each position goes through a dense layer, and is summed over the positions that were
-    clicked and over the others, so their order does not count. At the start of a session there was
-    no slate, and no response is seen.
-
-    Memory begins anew where the step type is FIRST.
+    What a response tells of each position goes through a dense layer, and is summed over the
+    positions that were clicked and over the others, so their order does not count. Memory begins
+    anew where the step type is FIRST: there was no slate, and no response is seen.
 
     Args:
       observation_spec: `Observation` of specs.
@@ -74,16 +71,13 @@ class SessionMemory(tf.keras.layers.Layer):
         )
 
     def call(self, frames, outer, step_type=(), state=()):
-        """What is remembered of each frame, and of the last one.
+        """What is remembered of each frame, float32 [B, H] or [B * T, H], and the last state.
 
         Args:
           frames: `Observation` of [B, ...], or of [B * T, ...], users first.
           outer: [B], or [B, T].
           step_type: int32 [B] or [B, T]; () where no session begins.
           state: `MemoryState` before the first frame; () for the start of a session.
-
-        Returns:
-          float32 [B, H] or [B * T, H], and a `MemoryState`.
         """
         if not tf.nest.flatten(state):
             state = fields.zeros(self.state_spec, outer[0])
@@ -129,16 +123,13 @@ class SessionMemory(tf.keras.layers.Layer):
 
 
 class _Stretch(tf.keras.layers.Layer):
-    """A cell whose step is a few steps of another cell, for `DynamicUnroll`.
+    """A cell whose step is a few steps of another cell of Keras, for `DynamicUnroll`.
 
     Under XLA the gradient of a loop that reads an array of T steps copies such an array in each
     step. So it is worth while to take few steps of the loop.
 
     Its inputs are those of C steps, float [B, C, I], and bool [B, C], whether the state begins
     anew.
-
-    Args:
-      cell: the other cell, of Keras.
     """
 
     def __init__(self, cell: tf.keras.layers.Layer):
@@ -168,11 +159,8 @@ def _stretch_of(length) -> int:
 
 class Rows(tf.keras.layers.Layer):
     """A dense layer on the encoding of observations [R, K, ...] (see `encoding.encode`), float32
-    [R, K, units]. It looks up the rows of integers instead of multiplying by one-hot vectors.
-
-    Args:
-      spec: nest of specs of one of them, without the axes R and K.
-      units: the length of the result.
+    [R, K, units]. It looks up the rows of integers instead of multiplying by one-hot vectors. The
+    spec is of one of them, without the axes R and K.
     """
 
     def __init__(self, spec, units: int):
@@ -194,15 +182,14 @@ class Rows(tf.keras.layers.Layer):
 
     def call(self, observation):
         leaves = list(zip(tf.nest.flatten(observation), self._specs, strict=True))
-        numbers = [pair for pair in leaves if not _is_integer(pair[1])]
         integers = [pair for pair in leaves if _is_integer(pair[1])]
+        numbers = [pair for pair in leaves if not _is_integer(pair[1])]
         total = self._dense(encode(*map(list, zip(*numbers, strict=True)), 2))
         for (leaf, spec), table in zip(integers, self._tables, strict=True):
             if not table.built:
                 table(leaf)
             # The product has a dense gradient.
-            rows = tf.gather(1.0 * table.embeddings, leaf - int(spec.minimum.min()))
-            total += rows
+            total += tf.gather(1.0 * table.embeddings, leaf - int(spec.minimum.min()))
         return total
 
 
@@ -213,6 +200,7 @@ def _is_integer(spec) -> bool:
 def _tells_of_positions(response_spec) -> list[bool]:
     """Whether each leaf of a response has the axis of positions, that of `clicked`."""
     clicked = getattr(response_spec, "clicked", None)
-    if clicked is None:
-        return [False for _ in tf.nest.flatten(response_spec)]
-    return [spec.shape[:1] == clicked.shape for spec in tf.nest.flatten(response_spec)]
+    return [
+        clicked is not None and spec.shape[:1] == clicked.shape
+        for spec in tf.nest.flatten(response_spec)
+    ]

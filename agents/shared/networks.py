@@ -14,11 +14,7 @@ from recsim_tf.policies import fields
 
 
 def perceptron(hidden_units: Sequence[int], outputs: int, name: str) -> list[tf.keras.layers.Layer]:
-    """The layers of a multilayer perceptron; its outputs are float32 under every dtype policy.
-
-    Raises:
-      ValueError: if hidden_units are no integers of at least 1.
-    """
+    """The layers of a multilayer perceptron; its outputs are float32 under every dtype policy."""
     validation.check_sizes(hidden_units=hidden_units)
     dense = tf.keras.layers.Dense
     return [
@@ -35,19 +31,14 @@ def apply_layers(layers: Sequence[tf.keras.layers.Layer], inputs: tf.Tensor) -> 
 
 
 def require_hidden_layer(hidden_units: Sequence[int]) -> None:
-    """Requires at least one hidden layer, of a size.
-
-    Raises:
-      ValueError: for none, or for what is no size.
-    """
+    """Raises `ValueError` for no hidden layer, or for one without a size."""
     validation.check_sizes(hidden_units=hidden_units)
     if not len(hidden_units):
         raise ValueError("hidden_units must name at least one layer, got none")
 
 
 class SlateNetwork(network.Network):
-    """A network on `Observation`s of any number of documents, so that it values candidates and
-    slates alike.
+    """A network on `Observation`s of any number of documents: candidates and slates alike.
 
     Calling it with observations [B, ...] is a step, and with [B, T, ...] T steps; the results have
     the same outer axes. With a memory it is a recurrent network of TF-Agents: it takes step types
@@ -126,9 +117,6 @@ class ItemPerceptron(tf.keras.layers.Layer):
       hidden_units: sizes of the hidden layers, at least one.
       sees_user: whether the user's vector is an input too.
       outputs: how many numbers an item has.
-
-    Raises:
-      ValueError: without a hidden layer.
     """
 
     def __init__(self, hidden_units: Sequence[int], sees_user: bool = True, outputs: int = 1):

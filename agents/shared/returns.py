@@ -35,7 +35,7 @@ class LambdaReturns:
 
 
 def lambda_advantages(rewards, discounts, values, continues, td_lambda) -> tf.Tensor:
-    """Lambda-returns less the values of the states: y_t - v_t, see `lambda_returns`.
+    """Lambda-returns less the values of the states, y_t - v_t float [B, T], see `lambda_returns`.
 
     Args:
       rewards: r, float [B, T].
@@ -44,9 +44,6 @@ def lambda_advantages(rewards, discounts, values, continues, td_lambda) -> tf.Te
       continues: bool [B, T], whether step t + 1 is of the same session. Where it is not, and after
         step T, v_{t+1} takes the place of y_{t+1}.
       td_lambda: lambda, in [0, 1]; a number, or float [B, T], of the steps.
-
-    Returns:
-      float [B, T].
     """
     result = value_ops.generalized_advantage_estimation(
         tf.transpose(values[:, :-1]),
@@ -59,15 +56,12 @@ def lambda_advantages(rewards, discounts, values, continues, td_lambda) -> tf.Te
 
 
 def lambda_returns(rewards, discounts, next_values, continues, td_lambda) -> tf.Tensor:
-    """Lambda-returns y_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda y_{t+1}), of Sutton & Barto
-    2018, chapter 12.
+    """Lambda-returns y_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda y_{t+1}), float [B, T] (Sutton
+    & Barto 2018, chapter 12).
 
     Args:
       next_values: float [B, T], v of the states after the steps.
       rewards, discounts, continues, td_lambda: as for `lambda_advantages`.
-
-    Returns:
-      float [B, T].
     """
     # The value of the first state cancels.
     values = tf.pad(next_values, [[0, 0], [1, 0]])

@@ -1,6 +1,4 @@
-"""Two towers: a vector of the user and one of each document, for the thousands of candidates of a
-catalogue.
-"""
+"""Two towers: a vector of the user and one of each document, for large catalogues."""
 
 from collections.abc import Sequence
 
@@ -20,14 +18,12 @@ class TwoTowers(tf.keras.layers.Layer):
 
     The perceptrons f and g meet only in an inner product: they are the two towers by which large
     catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural modeling for large
-    corpus item recommendations", RecSys 2019; Covington et al. 2016, "Deep neural networks for
-    YouTube recommendations", RecSys 2016, with a free vector for each document in place of g).
+    corpus item recommendations", RecSys 2019).
 
     Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
-    documents of the catalogue then go through g once, and the numbers of the candidates are
-    gathered from one matrix product [B, D]. Where the candidates are very few, they alone go
-    through g (see `product_with_documents`). Documents that are observed as features go through g
-    for each candidate of each user.
+    documents of the catalogue then go through g once, unless the candidates are very few (see
+    `product_with_documents`). Documents that are observed as features go through g for each
+    candidate of each user.
 
     Called with users float32 [B, F] and documents as they are observed, it gives float32 [B, N].
 
@@ -113,14 +109,12 @@ def _num_documents(spec) -> int:
         return 0
     (spec,) = leaves
     if not encoding.num_categories(spec) or spec.minimum.min() < 0:
-        bounds = (
-            (int(end) for end in (spec.minimum.min(), spec.maximum.max()))
-            if isinstance(spec, BoundedTensorSpec)
-            else ()
-        )
+        bounds = []
+        if isinstance(spec, BoundedTensorSpec):
+            bounds = [int(spec.minimum.min()), int(spec.maximum.max())]
         raise ValueError(
             f"documents must be features, or ids with bounds 0 and D - 1, got {spec.dtype.name}"
-            f" with bounds {list(bounds)}"
+            f" with bounds {bounds}"
         )
     return int(spec.maximum.max()) + 1
 

@@ -25,7 +25,6 @@ def unrolled(
       network: gives (result, state).
       experience: [B, T], of any frames of sessions.
       state: of the network before the first frames, () without a memory.
-      training: as for networks.
 
     Returns:
       Of batch shape [B, T] with a memory; else of [B * T], users first: see `by_frame`.
@@ -49,9 +48,7 @@ def unrolled_flat(
 
 
 def first_state(experience: tf_trajectory.Trajectory) -> Nest:
-    """The policy state before the first frames of experience [B, T], which a policy that emits it
-    has put into its info; () if there is none.
-    """
+    """The policy state in the info of the first frames of experience [B, T], or ()."""
     state = getattr(experience.policy_info, "policy_state", ())
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], state)
 
@@ -75,13 +72,10 @@ class Together:
         self.have_memory = bool(tf.nest.flatten(self._specs))
 
     def initial_state(self, num_users: int) -> Nest:
-        """The state at the start of a session."""
         return fields.zeros(self._specs, num_users) if self.have_memory else ()
 
     def step(self, observation: Observation, state: Nest = ()) -> tuple[list, Nest]:
-        """What each of the networks gives for a step of B users, None for None, and the next
-        state.
-        """
+        """Results of the networks for a step of B users, None for None, and the next state."""
         states = self.states(state)
         steps = [
             (None, ()) if network is None else network(observation, network_state=own)

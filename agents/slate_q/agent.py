@@ -1,6 +1,4 @@
-"""SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning over slates, decomposed into item-wise
-values.
-"""
+"""SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning with item-wise values of slates."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,16 +18,13 @@ from recsim_tf.agents.shared.descent import Optimizer, build, descend
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.unrolled import Together, first_state, unrolled_flat
 from recsim_tf.agents.slate_q import losses
-from recsim_tf.agents.slate_q.explanation import explanation
-from recsim_tf.agents.slate_q.network import ClickNetwork, SlateQNetwork
-from recsim_tf.agents.slate_q.presets import preset_arguments
-from recsim_tf.agents.slate_q.session_network import SessionQNetwork
-from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets
+from recsim_tf.agents.slate_q.network import ClickNetwork, SessionQNetwork, SlateQNetwork
+from recsim_tf.agents.slate_q.targets import SessionReturn, SlateQTargets, preset_arguments
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
-from recsim_tf.core.validation import NONE, POSITIVE, check_numbers, check_one_of
+from recsim_tf.core.validation import NONE, check_numbers, check_one_of
 from recsim_tf.policies import fields
 from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
@@ -50,15 +45,6 @@ class SlateQLoss(NamedTuple):
     session_return: tf.Tensor
 
 
-class _Targets(NamedTuple):
-    """What a choice is followed by, [B, T] in units of scaled reward. Its value is the reward less
-    the cost.
-    """
-
-    reward: tf.Tensor
-    cost: tf.Tensor  # of ends of sessions, 0 where it is not learned apart
-
-
 @gin.configurable
 class SlateQAgent(tf_agent.TFAgent):
     """SlateQ with a learned value of "no click".
@@ -70,44 +56,29 @@ class SlateQAgent(tf_agent.TFAgent):
     without a click teach nothing. Users are taken to choose one document at most, as in the paper:
     of several clicks on a slate the first one counts.
 
-    What a click costs may show late. In interest evolution it shortens a session that ends a
-    hundred steps later, and the observation does not tell how much is left. One-step targets then
-    credit the end to the choice that happened to come last, because the state is aliased. Three
-    things help:
-
-    - Lambda-returns over `num_steps` look further ahead.
-    - The differential target subtracts from the reward of a step that ends a session the mean
-      return of sessions, and uses no values of next states. It is an average-reward formulation
-      with sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing
-      undiscounted rewards"; Naik et al. 2024, arXiv 2405.09999, on why centred rewards learn fast).
-      It learns what a choice is worth over the average, within the horizon of 1 / (1 - td_lambda)
-      steps.
-    - Item values that do not see the user, as `SlateQNetwork(items_see_user=False)`, cannot tell
-      young sessions from old ones.
-
-    Where good slates make long sessions, users differ in what a session is worth. A
-    `SessionQNetwork` learns that too.
-
-    docs/slate_q.md has the figures.
+    The cost of a click may appear many steps later, at the end of the session. Lambda-returns over
+    `num_steps` look that far. The differential target subtracts the mean return of sessions from
+    the reward of a step that ends a session, and uses no values of next states. This is an
+    average-reward formulation with sessions as the unit (Schwartz 1993, "A reinforcement learning
+    method for maximizing undiscounted rewards"; Naik et al. 2024, arXiv 2405.09999). Its horizon is
+    1 / (1 - td_lambda) steps. docs/slate_q.md says why it is needed, and has the figures.
 
     Networks with a memory see the frames of a user in order. The collect policy puts their states
     before each frame into the experience's policy_info, so that a sequence from replay may begin
-    within a session, with the state that the networks had then (Kapturowski et al. 2019, "Recurrent
-    experience replay in distributed reinforcement learning", ICLR 2019). Where users are hidden,
-    what they click is learned by a `ClickNetwork` with a memory.
+    within a session (Kapturowski et al. 2019, "Recurrent experience replay in distributed
+    reinforcement learning", ICLR 2019).
 
     Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose
     response has a field `clicked`.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`, or is a
         `SessionQNetwork`.
       optimizer: a Keras optimizer.
       choice_scores: what the agent believes about clicks. By default `AffinityScores()` where users
-        and documents are observed as vectors of one length, else scores that are learned from
-        clicks, `LearnedScores(ClickNetwork(observation_spec))`.
+        and documents are observed as vectors of one length, else
+        `LearnedScores(ClickNetwork(observation_spec))`.
       targets: what the values are learned towards, by default `SlateQTargets()`.
       serving_slates: slate optimiser in the policies: "top_k", "greedy" or "exact".
       exploration: how often slates are random, by default `Exploration()`.
@@ -152,12 +123,9 @@ class SlateQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         checks.require_slates(name, action_spec)
-        check_numbers(Range(above=0, high=1), target_update_tau=target_update_tau)
+        checks.check_target_updates(target_update_tau, target_update_period)
         check_numbers(Range(above=0, high=1), NONE, average_tau=average_tau)
-        check_numbers(POSITIVE, reward_scale_factor=reward_scale_factor)
-        check_numbers(POSITIVE, NONE, gradient_clipping=gradient_clipping)
-        validation.check_count(target_update_period=target_update_period)
-        checks.require_learning_rate(optimizer)
+        checks.check_descent(optimizer, reward_scale_factor, gradient_clipping)
         validation.check_fields("responses", time_step_spec.observation.response, "clicked")
         self.targets = targets or SlateQTargets()
         self._values_sessions = isinstance(network, SessionQNetwork)
@@ -166,27 +134,28 @@ class SlateQAgent(tf_agent.TFAgent):
         self._target_slates = slate_optimizer(self.targets.slates)
         self._serving_slates = slate_optimizer(serving_slates)
         self._slate_size = action_spec.shape[0]
-        self.choice_scores = choice_scores or _default_choice_scores(time_step_spec.observation)
+        if choice_scores is None:
+            spec = time_step_spec.observation
+            suits = AffinityScores.suits(fields.zeros(spec))
+            choice_scores = AffinityScores() if suits else LearnedScores(ClickNetwork(spec))
+        self.choice_scores = choice_scores
         self._choice_network = (
             self.choice_scores.network if isinstance(self.choice_scores, LearnedScores) else None
         )
         self.network = network
         self._target_network = network.copy(name="TargetNetwork")
         self._average_network = None if average_tau is None else network.copy(name="AverageNetwork")
-        self._networks = self._with_choice(network)
-        for one in (
-            network,
-            self._target_network,
-            self._average_network,
-            self._choice_network,
-        ):
+        self._networks = Together(network, self._choice_network)
+        for one in (network, self._target_network, self._average_network, self._choice_network):
             if one is not None:
                 one.create_variables()
         self.choice_scores(fields.zeros(time_step_spec.observation))
         self._optimizer = optimizer
         self._session_return = SessionReturn(self.targets.session_return_tau)
         self._reward_scale_factor = reward_scale_factor
-        self._gradient_clipping = gradient_clipping
+        self._clip = None
+        if gradient_clipping is not None:
+            self._clip = lambda gradients: tf.clip_by_global_norm(gradients, gradient_clipping)[0]
         self._update_target = _updater(
             network, self._target_network, target_update_tau, target_update_period
         )
@@ -196,21 +165,19 @@ class SlateQAgent(tf_agent.TFAgent):
         build(optimizer, self._trainable_weights())
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
-        read = [network, self._average_network, self._choice_network]
-        policy, collect_policy = (exploration or Exploration()).policies(
-            time_step_spec,
-            action_spec,
+        read = Together(network, self._average_network, self._choice_network).present
+        specs = time_step_spec, action_spec
+        policies = (exploration or Exploration()).policies(
+            *specs,
             self._greedy(self._average_network or network),
             self._greedy(network),
-            [variable for one in read if one is not None for variable in one.variables],
+            [variable for one in read for variable in one.variables],
             train_step_counter,
             seed,
         )
         super().__init__(
-            time_step_spec,
-            action_spec,
-            policy,
-            collect_policy,
+            *specs,
+            *policies,
             train_sequence_length=self.targets.num_steps + 1,
             train_step_counter=train_step_counter,
         )
@@ -219,30 +186,22 @@ class SlateQAgent(tf_agent.TFAgent):
         )
 
     def action_values(self, observation) -> losses.SlateValues:
-        """What the served policy sees at the start of a session: choice weights and values, in
-        units of reward.
-        """
-        networks = self._with_choice(self._average_network or self.network)
+        """Choice weights and values of the served policy without a memory, in units of reward."""
+        networks = Together(self._average_network or self.network, self._choice_network)
         return self._in_units_of_reward(self._step(networks, observation, ())[0])
 
     def _in_units_of_reward(self, values: losses.SlateValues) -> losses.SlateValues:
         scale = 1 / self._reward_scale_factor
         return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
 
-    def _with_choice(self, network) -> Together:
-        return Together(network, self._choice_network)
-
     def _values(self, observation, q_values, click_logits) -> losses.SlateValues:
-        """Of what the networks gave for an observation [B, ...]; click_logits is None where the
-        choice is not learned.
-        """
+        """From results for an observation [B, ...]; without a learned choice no click_logits."""
         q_items, q_no_click, *_ = q_values
-        weights, no_click_weight = (
-            self.choice_scores(observation)
-            if click_logits is None
-            else LearnedScores.weights(*click_logits)
-        )
-        return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
+        if click_logits is None:
+            weights = self.choice_scores(observation)
+        else:
+            weights = LearnedScores.weights(*click_logits)
+        return losses.SlateValues(*weights, q_items, q_no_click)
 
     def _step(self, networks: Together, observation, state) -> tuple[losses.SlateValues, Nest]:
         """The values for an observation [B, ...], and the next state of the networks."""
@@ -250,47 +209,40 @@ class SlateQAgent(tf_agent.TFAgent):
         return self._values(observation, *results), state
 
     def _greedy(self, network):
-        networks = self._with_choice(network)
+        networks = Together(network, self._choice_network)
 
-        def best_slate(values):
-            return values.best_slate(self._serving_slates, self._slate_size)
+        def decide(observation, policy_state):
+            values, policy_state = self._step(networks, observation, policy_state)
+            return values, values.best_slate(self._serving_slates, self._slate_size), policy_state
 
         def act(observation, policy_state, seed):
-            values, policy_state = self._step(networks, observation, policy_state)
-            return best_slate(values), policy_state
+            return decide(observation, policy_state)[1:]
 
         def explain(observation, policy_state, seed):
-            values, _ = self._step(networks, observation, policy_state)
-            return explanation(self._in_units_of_reward(values), best_slate(values))
+            values, slate, _ = decide(observation, policy_state)
+            return self._in_units_of_reward(values).explanation(slate)
 
         return Explained(act, explain, networks.initial_state)
 
     def _initialize(self):
-        for network in (self._target_network, self._average_network):
-            if network is not None:
-                common.soft_variables_update(self.network.variables, network.variables, tau=1.0)
+        for network in Together(self._target_network, self._average_network).present:
+            common.soft_variables_update(self.network.variables, network.variables, tau=1.0)
 
     def _trainable_weights(self):
-        choice_weights = (
-            self._choice_network.trainable_weights if self._choice_network is not None else []
-        )
-        return [*self.network.trainable_weights, *choice_weights]
+        return [weight for one in self._networks.present for weight in one.trainable_weights]
 
     def _train(self, experience, weights=None):
         loss_info = descend(
             lambda: self._loss(experience, weights, training=True),
             self._trainable_weights(),
             self._optimizer,
-            self._clipped if self._gradient_clipping is not None else None,
+            self._clip,
         )
         self.train_step_counter.assign_add(1)
         self._update_target()
         if self._update_average is not None:
             self._update_average()
         return loss_info
-
-    def _clipped(self, gradients):
-        return tf.clip_by_global_norm(gradients, self._gradient_clipping)[0]
 
     def _loss(self, experience: tf_trajectory.Trajectory, weights=None, training: bool = False):
         experience = self._as_trajectory(experience)
@@ -301,80 +253,69 @@ class SlateQAgent(tf_agent.TFAgent):
         valid = valid if weights is None else valid * weights[:, tf.newaxis]
         clicked = losses.only_first(tf.cast(following.observation.response.clicked, tf.float32))
         has_click = tf.reduce_sum(clicked, axis=-1)
-        total, *totals = batch_sums(
+        totals = batch_sums(
             valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount)
         )
-        if training and self.targets.target == "differential":
-            self._session_return.update(total, *totals[1:])
-        targets = tf.nest.map_structure(
+        is_differential = self.targets.target == "differential"
+        if training and is_differential:
+            self._session_return.update(totals[0], *totals[2:])
+        reward_target, cost_target = map(
             tf.stop_gradient, self._target_values(experience, steps, following)
         )
-        q_state, choice_state = self._networks.states(first_state(experience))
-        action, clicked, has_click, targets, reward, valid = nests.merge_outer(
-            (steps.action, clicked, has_click, targets, steps.reward, valid)
+        reward = self._reward_scale_factor * steps.reward
+        choices = nests.merge_outer(
+            losses.Choices(steps.action, clicked, reward_target, cost_target, reward, valid)
         )
-        target = targets.reward - targets.cost
-
-        shown = losses.with_documents_of(steps, action)
-        click_logits, choice_loss = None, tf.zeros([])
-        if self._choice_network is not None:
-            click_logits = unrolled_flat(self._choice_network, shown, choice_state, training)
-            logits, no_click_logit = click_logits
-            choice_loss = losses.choice_loss(
-                logits, no_click_logit, clicked, action >= 0, valid, total
-            )
-        worth_loss = tf.zeros([])
-        if self._values_sessions:
-            q_items, q_no_click, sessions = unrolled_flat(self.network, shown, q_state, training)
-            values = self._values(
-                nests.merge_outer(shown.observation), (q_items, q_no_click), click_logits
-            )
-            scale = self._reward_scale_factor
-            td_loss, worth_loss = losses.session_losses(
-                sessions,
-                clicked,
-                tf.stop_gradient(values.click_probabilities(action >= 0)),
-                targets.reward,
-                targets.cost,
-                scale * reward,
-                valid,
-                (total, scale * totals[1]),
-            )
-            q_click = tf.reduce_sum(clicked * q_items, axis=-1)
-            mean_q_click = weighted_mean(q_click, valid * has_click, totals[0])
-        else:
-            # Values of the documents that were not clicked teach nothing, so only one of each slate
-            # goes through the network.
-            chosen = losses.with_documents_of(steps, losses.clicked_document(action, clicked))
-            q_click, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
-            td_loss, mean_q_click = losses.td_loss(
-                tf.squeeze(q_click, axis=-1),
-                q_no_click,
-                has_click,
-                target,
-                valid,
-                self.network.learns_no_click,
-                (total, totals[0]),
-            )
+        q_click, q_no_click, td_loss, worth_loss, choice_loss = self._loss_parts(
+            choices, steps, first_state(experience), totals, training
+        )
         scale = 1 / self._reward_scale_factor
+        of_clicks = choices.valid * choices.has_click
+        session_return = part(self._session_return.value()) if is_differential else tf.zeros([])
         parts = SlateQLoss(
             td_loss=td_loss,
             worth_loss=worth_loss,
             choice_loss=choice_loss,
-            q_click=scale * mean_q_click,
-            q_no_click=scale * weighted_mean(q_no_click, valid, total),
-            target=scale * weighted_mean(target, valid, total),
-            session_return=(
-                part(self._session_return.value())
-                if self.targets.target == "differential"
-                else tf.zeros([])
-            ),
+            q_click=scale * weighted_mean(q_click, of_clicks, totals[1]),
+            q_no_click=scale * weighted_mean(q_no_click, choices.valid, totals[0]),
+            target=scale * weighted_mean(choices.target, choices.valid, totals[0]),
+            session_return=session_return,
         )
         return tf_agent.LossInfo(td_loss + worth_loss + choice_loss, parts)
 
-    def _target_values(self, experience, steps, following) -> _Targets:
-        """Targets [B, T], in units of scaled reward, of experience [B, T + 1], its steps [B, T] and
-        the frames after them.
+    def _loss_parts(self, choices: losses.Choices, steps, state, totals, training: bool):
+        """Values [B] of clicked documents and of no click; losses of values, worth and choices."""
+        q_state, choice_state = self._networks.states(state)
+        shown = losses.with_documents_of(steps, choices.slate)
+        click_logits, choice_loss, worth_loss = None, tf.zeros([]), tf.zeros([])
+        if self._choice_network is not None:
+            click_logits = unrolled_flat(self._choice_network, shown, choice_state, training)
+            logits, no_click_logit = click_logits
+            choice_loss = losses.choice_loss(logits, no_click_logit, choices, totals[0])
+        if self._values_sessions:
+            q_items, q_no_click, sessions = unrolled_flat(self.network, shown, q_state, training)
+            observation = nests.merge_outer(shown.observation)
+            values = self._values(observation, (q_items, q_no_click), click_logits)
+            td_loss, worth_loss = losses.session_losses(
+                sessions,
+                choices,
+                tf.stop_gradient(values.click_probabilities(choices.slate >= 0)),
+                (totals[0], self._reward_scale_factor * totals[2]),
+            )
+            q_click = tf.reduce_sum(choices.clicked * q_items, axis=-1)
+        else:
+            # Values of the documents that were not clicked teach nothing, so only one of each slate
+            # goes through the network.
+            chosen = losses.with_documents_of(steps, choices.clicked_document)
+            q_click, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
+            q_click = tf.squeeze(q_click, axis=-1)
+            learns_no_click = self.network.learns_no_click
+            td_loss = losses.td_loss(choices, q_click, q_no_click, learns_no_click, totals[:2])
+        return q_click, q_no_click, td_loss, worth_loss, choice_loss
+
+    def _target_values(self, experience, steps, following) -> list[tf.Tensor]:
+        """Targets of rewards and of costs, of ends of sessions, [B, T] in units of scaled reward.
+        Costs are taken off the rewards unless the network learns them apart.
         """
         reward = steps.reward
         cost = next_values = tf.zeros_like(reward)
@@ -400,9 +341,9 @@ class SlateQAgent(tf_agent.TFAgent):
             of_each_row(~following.is_boundary()),
             td_lambda,
         )
-        if self._values_sessions:
-            return _Targets(*tf.split(found, 2, axis=0))
-        return _Targets(found, tf.zeros_like(found))
+        return (
+            tf.split(found, 2, axis=0) if self._values_sessions else [found, tf.zeros_like(found)]
+        )
 
     def _slate_values(self, frames) -> tf.Tensor:
         """Values [B, L] of frames [B, L] under the target network, in units of scaled reward."""
@@ -422,20 +363,12 @@ class SlateQAgent(tf_agent.TFAgent):
 
 
 def _updater(source, target, tau: float, period: int) -> Callable[[], object]:
-    """Moves the variables of the network `target` towards those of `source`, at every call or after
-    `period` calls.
-    """
+    """Moves a target network's variables towards the source's, at every `period`-th call."""
     return common.Periodically(
         lambda: common.soft_variables_update(source.variables, target.variables, tau),
         period,
         "update",
     )
-
-
-def _default_choice_scores(observation_spec) -> ChoiceScores:
-    if AffinityScores.suits(fields.zeros(observation_spec)):
-        return AffinityScores()
-    return LearnedScores(ClickNetwork(observation_spec))
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -450,9 +383,8 @@ def create_slate_q(
 ) -> SlateQAgent:
     """Builds a `SlateQAgent`, whose other arguments come from its own gin bindings.
 
-    What a preset names wins over gin bindings. RecSim's agents also have a no-click value of zero,
-    which is the network's: `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an
-    eval_epsilon of 0.001.
+    What a preset names wins over gin bindings. RecSim's agents also have `SlateQNetwork.no_click =
+    "zero"`, and by default gamma 0.99 and an eval_epsilon of 0.001.
 
     Args:
       environment: gives the specs.

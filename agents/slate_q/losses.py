@@ -5,8 +5,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
-from recsim_tf.agents.slate_q.session_network import SessionValues
+from recsim_tf.agents.slate_q.network import SessionValues
 from recsim_tf.core import nests
+from recsim_tf.core.explanations import Explanation
 from recsim_tf.policies.slates import SlateOptimizer, slate_advantage
 
 # Least cost of a step in `session_losses`, as part of the mean cost: a cost is learned, and what it
@@ -43,11 +44,54 @@ class SlateValues(NamedTuple):
             self.weights, self.no_click_weight, self.advantages, slate
         )
 
+    def explanation(self, slate: tf.Tensor) -> Explanation:
+        """What the choice of a slate int32 [B, K] rests on: values, and probabilities of clicks."""
+        is_shown = tf.reduce_any(slate[:, :, tf.newaxis] == tf.range(self.weights.shape[1]), axis=1)
+        probabilities = self.click_probabilities(is_shown)
+        return Explanation(
+            candidates={
+                "Q - Q(no click)": self.advantages,
+                "Q": self.q_items,
+                "click weight": self.weights,
+                "P(click)": tf.where(is_shown, probabilities, float("nan")),
+            },
+            user={
+                "Q(no click)": self.q_no_click,
+                "P(no click)": 1 - tf.reduce_sum(probabilities, axis=1),
+            },
+        )
+
+
+class Choices(NamedTuple):
+    """What B users were shown and did, and what that is learned from."""
+
+    slate: tf.Tensor  # int32 [B, K], -1 at empty positions
+    clicked: tf.Tensor  # [B, K], 1 at the click
+    reward_target: tf.Tensor  # [B], scaled reward of the coming steps, without gradient
+    # [B], ends of sessions in them times the scaled mean return, without gradient; 0 where the
+    # reward target has taken them off
+    cost_target: tf.Tensor
+    reward: tf.Tensor  # [B], scaled reward of this step
+    valid: tf.Tensor  # [B], weights of the transitions
+
+    @property
+    def has_click(self) -> tf.Tensor:
+        """[B]: 1 where there was a click, else 0."""
+        return tf.reduce_sum(self.clicked, axis=-1)
+
+    @property
+    def target(self) -> tf.Tensor:
+        """[B]: the target of values."""
+        return self.reward_target - self.cost_target
+
+    @property
+    def clicked_document(self) -> tf.Tensor:
+        """int32 [B, 1]: the document that was clicked, or the first of the slate where none was."""
+        return tf.gather(self.slate, tf.argmax(self.clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
+
 
 def with_documents_of(steps, slate):
-    """Steps [B, T] whose observations have the documents of slates int32 [B * T, K] in place of the
-    candidates.
-    """
+    """Steps [B, T] with the documents of slates int32 [B * T, K] in place of the candidates."""
     documents = nests.take(nests.merge_outer(steps.observation.documents), tf.maximum(slate, 0))
     outer = tf.shape(steps.step_type)
     documents = tf.nest.map_structure(
@@ -61,46 +105,24 @@ def only_first(clicked) -> tf.Tensor:
     return tf.where(tf.cumsum(clicked, axis=-1, exclusive=True) > 0, 0.0, clicked)
 
 
-def clicked_document(slate, clicked) -> tf.Tensor:
-    """int32 [B, 1]: the document of a slate [B, K] that was clicked, or the first of the slate
-    where none was.
-    """
-    return tf.gather(slate, tf.argmax(clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
-
-
-def td_loss(
-    q_click, q_no_click, has_click, target, valid, learns_no_click: bool, totals=(None, None)
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Squared error of the value of what the user did.
+def td_loss(choices: Choices, q_click, q_no_click, learns_no_click: bool, totals) -> tf.Tensor:
+    """Mean squared error of the value of what the user did, a scalar.
 
     Args:
+      choices: of B users.
       q_click: [B], value of the document that was clicked, any where none was.
       q_no_click: [B].
-      has_click: [B], 1 where there was a click, else 0.
-      target: [B], without gradient.
-      valid: [B], weights of the transitions.
       learns_no_click: whether steps without a click count.
-      totals: `batch_sums` of valid and of valid * has_click, where they are known.
-
-    Returns:
-      The mean squared error and the mean value of clicked documents, scalars.
+      totals: `batch_sums` of valid and of valid * has_click.
     """
+    has_click, valid = choices.has_click, choices.valid
     q = has_click * q_click + (1 - has_click) * q_no_click
     weights, total = (valid, totals[0]) if learns_no_click else (valid * has_click, totals[1])
-    return weighted_mean(tf.square(q - target), weights, total), weighted_mean(
-        q_click, valid * has_click, totals[1]
-    )
+    return weighted_mean(tf.square(q - choices.target), weights, total)
 
 
 def session_losses(
-    values: SessionValues,
-    clicked,
-    probabilities,
-    reward_target,
-    cost_target,
-    reward,
-    valid,
-    totals,
+    values: SessionValues, choices: Choices, probabilities, totals
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The losses of a `SessionQNetwork`.
 
@@ -112,12 +134,8 @@ def session_losses(
 
     Args:
       values: of the documents shown: N is K.
-      clicked: [B, K], 1 at the click.
-      probabilities: [B, K], of a click on each.
-      reward_target: [B], scaled reward of the coming steps, without gradient.
-      cost_target: [B], ends of sessions in them times the scaled mean return, without gradient.
-      reward: [B], scaled reward of this step.
-      valid: [B], weights of the transitions.
+      choices: of B users.
+      probabilities: [B, K], of a click on each document shown.
       totals: `batch_sums` of valid and of valid * reward.
 
     Returns:
@@ -125,14 +143,15 @@ def session_losses(
       of sessions over the mean reward, scalars.
     """
     total, rewards = totals
+    valid = choices.valid
 
     def squared_error(mean, over, target):
-        returned = mean + tf.reduce_sum((clicked - probabilities) * over, axis=-1)
+        returned = mean + tf.reduce_sum((choices.clicked - probabilities) * over, axis=-1)
         return weighted_mean(tf.square(returned - target), valid, total)
 
-    errors = squared_error(values.reward, values.reward_over, reward_target) + squared_error(
-        values.cost, values.cost_over, cost_target
-    )
+    errors = squared_error(
+        values.reward, values.reward_over, choices.reward_target
+    ) + squared_error(values.cost, values.cost_over, choices.cost_target)
     # What part of a session the user's choice takes. What it is over no click does not depend on
     # the session's age. Costs are as large as rewards in the mean, since a session costs its
     # return.
@@ -140,29 +159,24 @@ def session_losses(
     mean_over = tf.math.divide_no_nan(batch_sums(valid * over)[0], total)
     mean_reward = tf.math.divide_no_nan(rewards, total)
     cost = tf.maximum(over - mean_over + mean_reward, _LEAST_COST * mean_reward)
-    poisson = cost * tf.exp(values.log_worth) - reward * values.log_worth
+    poisson = cost * tf.exp(values.log_worth) - choices.reward * values.log_worth
     # Without reward there is nothing to learn from.
     weights = valid * tf.cast(mean_reward > 0, valid.dtype)
     return errors, tf.math.divide_no_nan(weighted_mean(poisson, weights, total), mean_reward)
 
 
-def choice_loss(logits, no_click_logit, clicked, shown, valid, total=None) -> tf.Tensor:
+def choice_loss(logits, no_click_logit, choices: Choices, total) -> tf.Tensor:
     """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate
-    and "no click".
+    and "no click", a scalar.
 
     Args:
       logits: [B, K], of the documents shown.
       no_click_logit: [B].
-      clicked: [B, K], 1 at the click.
-      shown: bool [B, K], False at empty positions.
-      valid: [B], weights of the transitions.
-      total: `batch_sums` of them, where it is known.
-
-    Returns:
-      A scalar.
+      choices: of B users.
+      total: `batch_sums` of valid.
     """
-    outcome = tf.concat([clicked, 1 - tf.reduce_sum(clicked, axis=-1, keepdims=True)], axis=-1)
+    outcome = tf.concat([choices.clicked, 1 - choices.has_click[:, tf.newaxis]], axis=-1)
     # Finite, since an empty position has outcome 0 and 0 * inf is not 0.
-    logits = tf.where(shown, logits, logits.dtype.min)
+    logits = tf.where(choices.slate >= 0, logits, logits.dtype.min)
     log_probs = tf.nn.log_softmax(tf.concat([logits, no_click_logit[:, tf.newaxis]], axis=-1))
-    return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), valid, total)
+    return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), choices.valid, total)

@@ -1,9 +1,11 @@
 """The networks of SlateQ: an item-wise Q(s, i) and the value of "no click", Q(s, none)."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.shared.memory import Memory
@@ -13,6 +15,7 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
+from recsim_tf.agents.shared.towers import TwoTowers
 from recsim_tf.core.types import Observation
 from recsim_tf.core.validation import check_one_of
 
@@ -28,9 +31,7 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
       observation_spec: `Observation` of specs.
       no_click: "learned", or "zero" for the SlateQ paper's value of zero.
       relative: with a learned no-click value, whether items are valued over no click, Q(s, i) -
-        Q(s, none). The values of different choices in one state then share their common part, and
-        the network learns what differs, as in a dueling network (Wang et al. 2016, arXiv
-        1511.06581).
+        Q(s, none), as in a dueling network (Wang et al. 2016, arXiv 1511.06581).
       memory: what it remembers of a session, by which the values differ too; or None.
 
     Raises:
@@ -80,12 +81,8 @@ class SlateQNetwork(ChoiceValueNetwork):
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers, RecSim's are (256, 32).
-      no_click: "learned" or "zero", see `ChoiceValueNetwork`.
-      relative: see `ChoiceValueNetwork`.
+      no_click, relative, memory: see `ChoiceValueNetwork`.
       items_see_user: whether an item's value depends on the user beyond what it is relative to.
-        Where the user's observation tells how far a session has come, an item network that sees it
-        spends itself on that.
-      memory: see `ChoiceValueNetwork`.
 
     Raises:
       ValueError: for an unknown no_click, or without a hidden layer.
@@ -118,11 +115,8 @@ class ClickNetwork(SlateQNetwork):
 
     Args:
       observation_spec: `Observation` of specs.
-      hidden_units: sizes of the hidden layers of both perceptrons.
+      hidden_units: sizes of the hidden layers of both perceptrons, at least one.
       memory: see `ChoiceValueNetwork`.
-
-    Raises:
-      ValueError: without a hidden layer.
     """
 
     def __init__(
@@ -133,3 +127,127 @@ class ClickNetwork(SlateQNetwork):
         name: str = "ClickNetwork",
     ):
         super().__init__(observation_spec, hidden_units, "learned", False, True, memory, name)
+
+
+@gin.configurable
+class TwoTowerQNetwork(ChoiceValueNetwork):
+    """Q-values of every candidate and of "no click", from a vector of the user and a vector of each
+    document.
+
+    The item-wise value is <f(user), g(document)> + b(document), see `TwoTowers`. `SlateQNetwork`
+    sees user and document together and can express more, but it needs hidden layers for each of the
+    B N pairs.
+
+    Args:
+      observation_spec: `Observation` of specs.
+      hidden_units, embedding_size, document_features: of the `TwoTowers`.
+      belief: maps the observation to a vector [B, U] that all see beside the user's observation, as
+        what the agent believes of a hidden taste; or None.
+      no_click, relative, memory: see `ChoiceValueNetwork`.
+
+    Raises:
+      ValueError: for an unknown no_click, or as `TwoTowers`.
+    """
+
+    def __init__(
+        self,
+        observation_spec: Observation,
+        hidden_units: Sequence[int] = (64, 64),
+        embedding_size: int = 32,
+        document_features: Sequence | np.ndarray | tf.Tensor | None = None,
+        belief: Callable[[Observation], tf.Tensor] | None = None,
+        no_click: str = "learned",
+        relative: bool = True,
+        memory: Memory | None = None,
+        name: str = "TwoTowerQNetwork",
+    ):
+        super().__init__(observation_spec, no_click, relative, name, memory)
+        self._belief = belief
+        self._sees_users |= belief is not None
+        self._towers = TwoTowers(observation_spec, hidden_units, embedding_size, document_features)
+        self._no_click_layers = (
+            perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
+        )
+
+    def _users(self, observation):
+        users = super()._users(observation)
+        if self._belief is None:
+            return users
+        return tf.concat([users, tf.cast(self._belief(observation), tf.float32)], axis=-1)
+
+    def _item_values(self, users, documents):
+        return self._towers(users, documents)
+
+
+class SessionValues(NamedTuple):
+    """What a `SessionQNetwork` sees in the choices of B users from N documents.
+
+    Costs are ends of sessions in the coming steps, times the mean return of sessions.
+    """
+
+    reward: tf.Tensor  # [B], scaled reward of the coming steps, in the mean of the user's choices
+    reward_over: tf.Tensor  # [B, N], what a click adds to it over no click
+    cost: tf.Tensor  # [B], in the mean of the user's choices
+    cost_over: tf.Tensor  # [B, N], what a click adds to it over no click
+    log_worth: tf.Tensor  # [B], log of what a session of the user is worth over the mean session
+
+
+@gin.configurable
+class SessionQNetwork(SlateNetwork):
+    """Q-values that know what a session of this user is worth.
+
+    The differential target charges for the end of a session the mean return of sessions G. But
+    users differ in what their sessions are worth. So this network learns three things apart:
+
+    - R(i), the reward of the coming steps,
+    - C(i), the part of a session that the choice takes: G for each end in the coming steps,
+    - w(s), what a session of such a user is worth over G.
+
+    The advantage of a click is Q(s, i) - Q(s, none) = R(i) - w(s) C(i), where R and C are over no
+    click. The network learns beside them the means of R and C over the choices that the user may
+    make, as functions of the user, and the mean stands in the place of Q(s, none).
+
+    R and C are regressions of lambda-returns, see `losses.session_losses`. w is a Poisson
+    regression of rewards, whose exposures are the parts of a session that the user's choices take.
+    The best policy for a rate subtracts the rate times the cost from the reward (Dinkelbach 1967,
+    "On nonlinear fractional programming").
+
+    Calling it gives ((q_items [B, N], q_no_click [B], `SessionValues`), network_state). It needs
+    rewards with a positive mean, and the target "differential" of `SlateQTargets`.
+
+    Args:
+      observation_spec: `Observation` of specs.
+      hidden_units: sizes of the hidden layers, at least one, of all its perceptrons.
+      items_see_user: see `SlateQNetwork`.
+      memory: see `ChoiceValueNetwork`.
+    """
+
+    learns_no_click = True
+
+    def __init__(
+        self,
+        observation_spec: Observation,
+        hidden_units: Sequence[int] = (64, 64),
+        items_see_user: bool = False,
+        memory: Memory | None = None,
+        name: str = "SessionQNetwork",
+    ):
+        super().__init__(observation_spec, name, memory)
+        # One network for both: choosing among many candidates takes half the time.
+        self._items = ItemPerceptron(hidden_units, items_see_user, outputs=2)
+        self._user_layers = [
+            perceptron(hidden_units, 1, name) for name in ("reward", "cost", "worth")
+        ]
+
+    def _outputs(self, users, documents):
+        items = self._items(users, self._encoder.documents(documents))
+        reward, cost, log_worth = (
+            tf.squeeze(apply_layers(layers, users), axis=-1) for layers in self._user_layers
+        )
+        return SessionValues(reward, items[..., 0], cost, items[..., 1], log_worth)
+
+    def _result(self, outputs: SessionValues):
+        worth = tf.exp(outputs.log_worth)
+        mean = outputs.reward - worth * outputs.cost
+        over = outputs.reward_over - worth[..., tf.newaxis] * outputs.cost_over
+        return mean[..., tf.newaxis] + over, mean, outputs

@@ -1,11 +1,13 @@
-"""What SlateQ learns values towards."""
+"""What SlateQ learns values towards, and the agents that RecSim 0.2.4 names, which differ in it."""
 
 import dataclasses
+from typing import Any
 
 import gin
 import tensorflow as tf
 
 from recsim_tf import replicas
+from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.returns import LambdaReturns
 from recsim_tf.core.validation import FRACTION, check_numbers, check_one_of
 
@@ -29,9 +31,8 @@ class SlateQTargets(LambdaReturns):
       session_return_tau: part of the way that the mean return of sessions, of "differential", moves
         at each train step.
       clock: what the horizon of "differential" is counted in. "steps": td_lambda is for each step.
-        "rewards": it is for each mean reward of a step, td_lambda ** (r / mean) for a reward r > 0,
-        so that steps that earn nothing take nothing of the horizon (transition-based discounting,
-        White 2017, arXiv 1609.01995).
+        "rewards": it is for each mean reward of a step, td_lambda ** (r / mean) for a reward r > 0
+        (transition-based discounting, White 2017, arXiv 1609.01995).
 
     Raises:
       ValueError: for an unknown target or clock, a clock of rewards with another target than
@@ -69,9 +70,7 @@ class SessionReturn(tf.Module):
         self._ends = replicas.variable(0.0)
 
     def update(self, num_steps, reward, ends) -> None:
-        """Takes in how many steps a batch has, the sum of their rewards, and how many of them end a
-        session.
-        """
+        """Takes in a batch's number of steps, sum of rewards, and number of ends of sessions."""
         for variable, value in ((self._reward, reward), (self._ends, ends)):
             variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
 
@@ -83,3 +82,40 @@ class SessionReturn(tf.Module):
     def value(self) -> tf.Tensor:
         """Scalar, in units of reward; 0 while no session has ended."""
         return tf.math.divide_no_nan(self._reward, self._ends)
+
+
+# RecSim's TS, GS, OS serve and its TT, GT, OT are in the target; what it calls optimal is exact
+# here. Its myopic agents have gamma 0. By name: serving slates, and arguments of the targets.
+_PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dp_random": ("greedy", {"target": "sarsa"}),
+    "slate_topk_sarsa": ("top_k", {"target": "sarsa"}),
+    "myopic_slate_topk_sarsa": ("top_k", {"target": "sarsa", "gamma": 0.0}),
+    "slate_greedy_sarsa": ("greedy", {"target": "sarsa"}),
+    "myopic_slate_greedy_sarsa": ("greedy", {"target": "sarsa", "gamma": 0.0}),
+    "slate_topk_topk_q": ("top_k", {"target": "q_learning", "slates": "top_k"}),
+    "slate_greedy_greedy_q": ("greedy", {"target": "q_learning", "slates": "greedy"}),
+    "slate_topk_optimal_q": ("top_k", {"target": "q_learning", "slates": "exact"}),
+    "slate_greedy_optimal_q": ("greedy", {"target": "q_learning", "slates": "exact"}),
+    "slate_optimal_optimal_q": ("exact", {"target": "q_learning", "slates": "exact"}),
+}
+
+PRESETS = tuple(_PRESETS)
+
+
+def preset_arguments(name: str) -> dict[str, Any]:
+    """Arguments of `SlateQAgent` for the agent of that name, one of `PRESETS`.
+
+    What a preset does not name, as the lambda of the targets, comes from gin bindings.
+
+    Raises:
+      ValueError: for an unknown name, with the known ones.
+    """
+    check_one_of(PRESETS, preset=name)
+    serving_slates, targets = _PRESETS[name]
+    arguments: dict[str, Any] = {
+        "serving_slates": serving_slates,
+        "targets": SlateQTargets(**targets),
+    }
+    if name == "dp_random":
+        arguments["exploration"] = Exploration(epsilon=1.0, eval_epsilon=1.0)
+    return arguments

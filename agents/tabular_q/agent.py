@@ -1,5 +1,6 @@
 """Tabular Q-learning (Watkins 1989): one value for each cell of observations and slates."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,9 +12,8 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.shared import checks
-from recsim_tf.agents.shared.explained_slates import explain_slates
 from recsim_tf.agents.shared.exploration import epsilon_greedy
-from recsim_tf.agents.shared.slate_table import all_slates
+from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
@@ -31,16 +31,12 @@ class TabularQLoss(NamedTuple):
 
 
 class TFSessionCountingPolicy(TFSlatePolicy):
-    """A `TFSlatePolicy` that counts the sessions that it has begun, in a variable.
-
-    It recognises sessions by their FIRST steps. A policy state would not do, since TF-Agents'
-    drivers begin with a new one at every call. The `policy` inside counts nothing.
+    """A `TFSlatePolicy` that counts FIRST steps in a variable. A policy state would not do, since
+    TF-Agents' drivers begin with a new one at every call. The `policy` inside counts nothing.
     """
 
-    def __init__(
-        self, time_step_spec, action_spec, policy, variables, num_sessions: tf.Variable, **arguments
-    ):
-        super().__init__(time_step_spec, action_spec, policy, variables, **arguments)
+    def __init__(self, *arguments, num_sessions: tf.Variable, **named):
+        super().__init__(*arguments, **named)
         self._num_sessions = num_sessions
 
     def _action(self, time_step, policy_state, seed):
@@ -56,15 +52,12 @@ class TabularQAgent(tf_agent.TFAgent):
     response to the previous slate, and the discretised documents of the slate in slate order
     (`SlateCells`). Unseen cells have the value 0. A transition moves its cell's value by
     `learning_rate` towards `reward + gamma * discount * max over slates of the next Q`. The n
-    transitions of one cell in a batch move it as n such updates towards the mean of their targets:
-    with `a = (1 - learning_rate)^n` it becomes `a * Q + (1 - a) * mean`.
+    transitions of one cell in a batch move it as n such updates towards the mean of their targets.
 
-    Experience is a trajectory [B, 2] of full slates. It may be replayed: the visit counts then
-    count replays as well.
+    Experience is a trajectory [B, 2] of full slates; visit counts count replays as well.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec, action_spec: of the environment.
       cells: numbers the cells of the table; by default `SlateCells` of the specs, whose other
         arguments come from its own gin bindings.
       gamma: discount of the future, in [0, 1]. This and the defaults below are RecSim 0.2.4's.
@@ -78,8 +71,7 @@ class TabularQAgent(tf_agent.TFAgent):
         are in candidate order.
       learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
         not.
-      seed: of the policies, an integer or int32 [2].
-      train_step_counter: counts train steps; by default the global step.
+      seed, train_step_counter: as of `SlateQAgent`.
 
     Attributes:
       cells: the `SlateCells`.
@@ -121,36 +113,31 @@ class TabularQAgent(tf_agent.TFAgent):
         self._ordinal_slates = ordinal_slates
         self._num_candidates = num_candidates
         self._learn_from_last_step = learn_from_last_step
+        num_cells = self.cells.num_cells
+        variable = functools.partial(tf.Variable, trainable=False)
         with tf.init_scope():
-            self._table = tf.Variable(tf.zeros([self.cells.num_cells]), trainable=False, name="q")
-            self._counts = tf.Variable(
-                tf.zeros([self.cells.num_cells], tf.int64), trainable=False, name="counts"
-            )
-            self._num_visited = tf.Variable(0, dtype=tf.int64, trainable=False, name="num_visited")
-            self.num_sessions = tf.Variable(0, dtype=tf.int64, trainable=False, name="num_sessions")
+            self._table = variable(tf.zeros([num_cells]), name="q")
+            self._counts = variable(tf.zeros([num_cells], tf.int64), name="counts")
+            self._num_visited = variable(0, dtype=tf.int64, name="num_visited")
+            self.num_sessions = variable(0, dtype=tf.int64, name="num_sessions")
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
 
         explore = self._explore if exploration_policy == "epsilon_greedy" else self._least_visited
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+        specs = time_step_spec, action_spec
+        served = Explained(self._greedy, self._explain)
+        read = [self._table, self._counts, self.num_sessions]
         super().__init__(
-            time_step_spec,
-            action_spec,
-            TFSlatePolicy(
-                time_step_spec,
-                action_spec,
-                Explained(self._greedy, self._explain),
-                [self._table],
-                policy_seed,
-            ),
+            *specs,
+            TFSlatePolicy(*specs, served, [self._table], policy_seed),
             TFSessionCountingPolicy(
-                time_step_spec,
-                action_spec,
+                *specs,
                 explore,
-                [self._table, self._counts, self.num_sessions],
-                self.num_sessions,
-                seed=collect_seed,
+                read,
+                collect_seed,
                 name="CollectPolicy",
+                num_sessions=self.num_sessions,
             ),
             train_sequence_length=2,
             train_step_counter=train_step_counter,
@@ -159,38 +146,33 @@ class TabularQAgent(tf_agent.TFAgent):
 
     def q_values(self, observation) -> tf.Tensor:
         """The value of each of the `slates` for B users, float32 [B, S], in units of reward."""
-        return tf.transpose(self._q_values(observation))
+        return tf.transpose(self._of_slates(self._table, observation))
 
     def visit_counts(self, observation) -> tf.Tensor:
-        """How often the cell of each of the `slates` has been learned from, for B users, int64 [B,
-        S].
-        """
-        return transpose_integers(
-            tf.gather(self._counts, self.cells.of_slates(observation, self.slates))
-        )
+        """How often the cell of each slate has been learned from, int64 [B, S]."""
+        return transpose_integers(self._of_slates(self._counts, observation))
 
     def epsilon(self, num_users) -> tf.Tensor:
         """Probability of a random slate in the collect policy for B users, a scalar."""
         sessions_a_user = tf.cast(self.num_sessions, tf.float32) / tf.cast(num_users, tf.float32)
         return tf.cast(self._exploration_temperature, tf.float32) ** sessions_a_user
 
-    def _q_values(self, observation):
-        """[S, B]: with the slates first, reductions over them run along the rows."""
-        return tf.gather(self._table, self.cells.of_slates(observation, self.slates))
+    def _of_slates(self, table, observation):
+        """[S, B] of a table: with the slates first, reductions over them run along the rows."""
+        return tf.gather(table, self.cells.of_slates(observation, self.slates))
 
     def _greedy(self, observation, policy_state, seed):
-        best = tf.argmax(self._q_values(observation), axis=0, output_type=tf.int32)
+        values = self._of_slates(self._table, observation)
+        best = tf.argmax(values, axis=0, output_type=tf.int32)
         return tf.gather(self.slates, best), policy_state
 
     def _explain(self, observation, policy_state, seed):
         return explain_slates(self.q_values(observation), self.slates)
 
     def _least_visited(self, observation, policy_state, seed):
-        counts = tf.gather(self._counts, self.cells.of_slates(observation, self.slates))
-        return (
-            tf.gather(self.slates, tf.argmin(counts, axis=0, output_type=tf.int32)),
-            policy_state,
-        )
+        counts = self._of_slates(self._counts, observation)
+        fewest = tf.argmin(counts, axis=0, output_type=tf.int32)
+        return tf.gather(self.slates, fewest), policy_state
 
     def _explore(self, observation, policy_state, seed):
         num_users = tf.shape(tf.nest.flatten(observation)[0])[0]
@@ -206,10 +188,12 @@ class TabularQAgent(tf_agent.TFAgent):
     def _initialize(self):
         return tf.no_op()
 
-    def _transitions(self, experience):
-        """Cells int32 [B], temporal-difference errors [B], values before the update [B], and
-        whether to learn from each, bool [B].
-        """
+    def _transitions(self, experience, weights):
+        """Cells, temporal-difference errors, values before, and whether each is learned from."""
+        if weights is not None:
+            raise ValueError(
+                "weights must be None: the tabular agent learns from all transitions alike"
+            )
         time_steps, policy_steps, next_time_steps = self._as_transition(experience)
         # A LAST step is followed by another user's FIRST: that pair is no transition.
         valid = ~time_steps.is_last()
@@ -217,22 +201,21 @@ class TabularQAgent(tf_agent.TFAgent):
             valid &= ~next_time_steps.is_last()
         cells = self.cells.of_slate(time_steps.observation, policy_steps.action)
         values = tf.gather(self._table, cells)
-        next_values = tf.reduce_max(self._q_values(next_time_steps.observation), axis=0)
+        next_values = tf.reduce_max(
+            self._of_slates(self._table, next_time_steps.observation), axis=0
+        )
         targets = next_time_steps.reward + self._gamma * next_time_steps.discount * next_values
         return cells, tf.where(valid, targets - values, 0.0), values, valid
 
     def _train(self, experience, weights=None):
-        _check_no_weights(weights)
-        cells, errors, values, valid = self._transitions(experience)
+        cells, errors, values, valid = self._transitions(experience, weights)
         before = tf.gather(self._counts, cells)
         self._counts.scatter_add(tf.IndexedSlices(tf.cast(valid, tf.int64), cells))
         after = tf.gather(self._counts, cells)
         repeats = tf.cast(tf.maximum(after - before, 1), tf.float32)
-        rate = (
-            self._learning_rate(self.train_step_counter)
-            if callable(self._learning_rate)
-            else self._learning_rate
-        )
+        rate = self._learning_rate
+        if callable(rate):
+            rate = rate(self.train_step_counter)
         # Each of the n transitions of a cell adds its n-th part of the cell's move, 1 - (1 -
         # rate)^n of the way.
         moves = (
@@ -246,8 +229,7 @@ class TabularQAgent(tf_agent.TFAgent):
         return self._loss_info(errors, values, valid)
 
     def _loss(self, experience, weights=None, training: bool = False):
-        _check_no_weights(weights)
-        _, errors, values, valid = self._transitions(experience)
+        _, errors, values, valid = self._transitions(experience, weights)
         return self._loss_info(errors, values, valid)
 
     def _loss_info(self, errors, values, valid) -> tf_agent.LossInfo:
@@ -262,23 +244,13 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf_agent.LossInfo(tf.reduce_sum(share * errors**2), parts)
 
 
-def _check_no_weights(weights) -> None:
-    if weights is not None:
-        raise ValueError(
-            "weights must be None: the tabular agent learns from all transitions alike"
-        )
-
-
 @gin.configurable(module="recsim_tf.agents")
 def create_tabular_q(
     environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ"
 ) -> TabularQAgent:
     """Builds a `TabularQAgent`, whose other arguments come from its own gin bindings.
 
-    Args:
-      environment: gives the specs.
-      train_step_counter: counts train steps.
-      name: of the agent in tables and plots.
+    The arguments are as of `create_slate_q`.
     """
     return TabularQAgent(
         environment.time_step_spec(),

@@ -34,14 +34,11 @@ class SlateCells:
     Observations become digits (`ObservationDigits`). Where the number of combinations is at most
     `max_cells`, the cell is their number in mixed radix, so that distinct digits have distinct
     cells. Otherwise digits are hashed into `max_cells` cells, by a multilinear hash of 64 bits
-    (Lemire and Kaser 2014, "Strongly universal string hashing is fast"), first those of each
-    document and then context and slate. Hashed cells may be shared by chance, with probability of
-    about 1 / max_cells for any two combinations, and are then learned as one (Weinberger et al.
-    2009, "Feature hashing for large scale multitask learning").
+    (Lemire and Kaser 2014, "Strongly universal string hashing is fast"). Two combinations share a
+    hashed cell with a probability of about 1 / max_cells, and are then learned as one.
 
     Either way the cell is a function of a sum of one term for the context and one for each slate
-    position, so that the terms of a document are computed once and not for each slate that it is
-    in.
+    position, so that the terms of a document are computed once for all slates.
 
     Args:
       observation_spec: `Observation` of bounded specs.
@@ -87,9 +84,11 @@ class SlateCells:
                 " let some of them share cells"
             )
         self.num_cells = max_cells if self.is_hashed else num_combinations
-        sizes = len(self._context.sizes), len(self._document.sizes), slate_size
         if self.is_hashed:
-            self._dtype, self._weights = tf.int64, _random_weights(*sizes)
+            self._dtype = tf.int64
+            self._weights = _random_weights(
+                len(self._context.sizes), len(self._document.sizes), slate_size
+            )
         else:
             document = _place_values(self._document.sizes)
             position = num_documents ** np.arange(slate_size)[::-1]
@@ -97,18 +96,9 @@ class SlateCells:
             self._dtype, self._weights = tf.int32, _Weights(context, document, position, 0)
 
     def of_slate(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """The cells of one full slate a user.
-
-        Args:
-          observation: of B users.
-          slate: int32 [B, K], candidate positions.
-
-        Returns:
-          int32 [B] in [0, num_cells).
-        """
-        terms = self._document_terms(nests.take(observation.documents, slate)) * self._constant(
-            self._weights.position
-        )
+        """The cells int32 [B], in [0, num_cells), of one full slate int32 [B, K] a user."""
+        terms = self._document_terms(nests.take(observation.documents, slate))
+        terms *= self._constant(self._weights.position)
         return self._cell(self._context_term(observation) + tf.reduce_sum(terms, axis=1))
 
     def of_slates(self, observation: Observation, slates: np.ndarray) -> tf.Tensor:

@@ -44,41 +44,22 @@ class ObservationDigits:
         )
 
     def __call__(self, observation: Nest, num_outer_axes: int) -> list[tf.Tensor]:
-        """The digits of each leaf, int32 [outer axes, elements of the leaf], in [0, size); `sizes`
-        has the sizes of all leaves in a row.
-        """
-        leaves = zip(self._leaves, tf.nest.flatten(observation), strict=True)
-        return [
-            _flatten_inner(digits(leaf), num_outer_axes, digits.num_elements)
-            for digits, leaf in leaves
-        ]
+        """The digits of each leaf, int32 [outer axes, elements of the leaf], in [0, size)."""
+        found = []
+        for digits, leaf in zip(self._leaves, tf.nest.flatten(observation), strict=True):
+            outer = tf.shape(leaf)[:num_outer_axes]
+            shape = tf.concat([outer, [digits.num_elements]], axis=0)
+            found.append(tf.reshape(digits(leaf), shape))
+        return found
 
     def weighted_sum(
         self, observation: Nest, num_outer_axes: int, weights: np.ndarray, dtype: tf.DType
     ) -> tf.Tensor:
-        """The sum of weight times digit, [outer axes]; it wraps at the ends of the dtype's range.
-
-        Args:
-          observation: nest of [outer axes, ...].
-          num_outer_axes: their number.
-          weights: integers, one for each digit.
-          dtype: tf.int32 or tf.int64.
+        """The sum of digits times weights, one for each, as int32 or int64 [outer axes]; it wraps
+        at the ends of the dtype's range.
         """
-        total = tf.zeros(tf.shape(tf.nest.flatten(observation)[0])[:num_outer_axes], dtype)
-        ends = np.cumsum([leaf.num_elements for leaf in self._leaves])
-        for digits, leaf_weights in zip(
-            self(observation, num_outer_axes), np.split(weights, ends[:-1]), strict=True
-        ):
-            total += tf.reduce_sum(
-                tf.cast(digits, dtype) * tf.constant(leaf_weights, dtype), axis=-1
-            )
-        return total
-
-
-def _flatten_inner(tensor: tf.Tensor, num_outer_axes: int, num_elements: int) -> tf.Tensor:
-    return tf.reshape(
-        tensor, tf.concat([tf.shape(tensor)[:num_outer_axes], [num_elements]], axis=0)
-    )
+        digits = tf.concat(self(observation, num_outer_axes), axis=-1)
+        return tf.reduce_sum(tf.cast(digits, dtype) * tf.constant(weights, dtype), axis=-1)
 
 
 def _leaf_digits(spec, bounds, number_bins):
@@ -109,9 +90,8 @@ class _IntervalDigits:
         low, high = _ends(bounds)
         dtype = self._dtype.as_numpy_dtype
         exact = np.linspace(low, high, number_bins)
-        if number_bins > 1 and exact[1] - exact[0] < 8 * np.spacing(
-            dtype(max(abs(low), abs(high)))
-        ):
+        largest = dtype(max(abs(low), abs(high)))
+        if number_bins > 1 and exact[1] - exact[0] < 8 * np.spacing(largest):
             raise ValueError(
                 f"number_bins={number_bins} are too many between {low} and {high} for"
                 f" {self._dtype.name} to tell apart"
@@ -120,11 +100,8 @@ class _IntervalDigits:
         # or above the exact one.
         rounded = exact.astype(dtype)
         self._edges = np.where(rounded < exact, np.nextafter(rounded, dtype(np.inf)), rounded)
-        self._low, self._high, self._edges_per_unit = (
-            dtype(low),
-            dtype(high),
-            dtype((number_bins - 1) / (high - low)),
-        )
+        self._low, self._high = dtype(low), dtype(high)
+        self._edges_per_unit = dtype((number_bins - 1) / (high - low))
 
     def __call__(self, leaf):
         leaf = tf.cast(leaf, self._dtype)

@@ -14,23 +14,31 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents import layers
 from recsim_tf.agents.bandits import DocumentArms, create_bandit
 from recsim_tf.agents.bandits.conversational import ConUCB, LinUCB, random_arms
-from recsim_tf.agents.full_slate_q import SlateTable, TopicSetQNetwork
+from recsim_tf.agents.full_slate_q import SlateTable, TopicSetQNetwork, create_full_slate_q
 from recsim_tf.agents.reinforce.corrections import importance_weights, top_k_multiplier
 from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_epsilon
-from recsim_tf.agents.slate_q import SessionQNetwork, SlateQAgent, SlateQNetwork, SlateQTargets
-from recsim_tf.agents.tabular_q import ObservationDigits, SlateCells
+from recsim_tf.agents.slate_q import (
+    SessionQNetwork,
+    SlateQAgent,
+    SlateQNetwork,
+    SlateQTargets,
+    create_slate_q,
+)
+from recsim_tf.agents.tabular_q import ObservationDigits, SlateCells, create_tabular_q
 from recsim_tf.environments.key_terms import key_terms
+from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
 from recsim_tf.policies.beliefs import AffinityScores
-from tests.agents.grouped import grouped
-from tests.agents.slate_q.experience import (
+from tests import questions
+from tests.agents.experience import (
     ACTION_SPEC,
     NUM_CANDIDATES,
     OBSERVATION_SPEC,
     SLATE_SIZE,
     TIME_STEP_SPEC,
+    bounded,
+    grouped,
 )
 from tests.agents.tabular_q import experience as tabular
-from tests.agents.tabular_q.test_cells import bounded
 from tests.refusals import assert_refused
 
 
@@ -67,148 +75,144 @@ WITHOUT_VECTORS = ts.time_step_spec(
     OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))
 )
 TALK = recsim_tf.make("Conversation-v0")
-UNIT = bounded([], tf.float32, 0.0, 1.0)
+UNIT = bounded([], 0.0, 1.0)
 
-BANDITS = [
-    (
-        lambda: ConUCB(exploration(slate_size=1)),
-        "ConUCB needs an environment with KeyTermDocuments, got TopicDocuments",
+REFUSED = {
+    "ConUCB needs an environment with KeyTermDocuments, got TopicDocuments": lambda: ConUCB(
+        exploration(slate_size=1)
     ),
-    (
-        lambda: random_arms(exploration()),
-        "random_arms needs an environment with KeyTermDocuments, got TopicDocuments",
+    "random_arms needs an environment with KeyTermDocuments, got TopicDocuments": lambda: (
+        random_arms(exploration())
     ),
-    (
-        lambda: LinUCB(key_terms(slate_size=2)),
-        "slate_size must be 1 for LinUCB, which shows one item, got 2",
+    "slate_size must be 1 for LinUCB, which shows one item, got 2": lambda: LinUCB(
+        key_terms(slate_size=2)
     ),
-    (
-        lambda: create_bandit(
+    "slate_size must be 1 for a bandit over documents, which chooses one, got 3": lambda: (
+        create_bandit(
             environment("InterestExploration-v1"),
             tf.Variable(0, dtype=tf.int64),
             bandit=lin_ucb_agent.LinearUCBAgent,
             arms=DocumentArms,
-        ),
-        "slate_size must be 1 for a bandit over documents, which chooses one, got 3",
+        )
     ),
-    (
-        lambda: create_bandit(environment("InterestEvolution-v1"), tf.Variable(0, dtype=tf.int64)),
-        "observed documents must have the fields cluster_id, quality",
+    "observed documents must have the fields cluster_id, quality": lambda: create_bandit(
+        environment("InterestEvolution-v1"), tf.Variable(0, dtype=tf.int64)
     ),
-]
-LAYERS = [
-    (lambda: layers.MenuLayer(TALK, []), r"entries must be a list of entries of a menu, got \[\]"),
-    (
-        lambda: layers.BeliefLayer(recsim_tf.make("DriftingTaste-v0")),
-        "simulator must be of Conversation-v0",
+    r"entries must be a list of entries of a menu, got \[\]": lambda: layers.MenuLayer(TALK, []),
+    "simulator must be of Conversation-v0": lambda: layers.BeliefLayer(
+        recsim_tf.make("DriftingTaste-v0")
     ),
-    (
-        lambda: layered(recsim_tf.make("Conversation-v0", num_chips=2), layers.BeliefLayer(TALK)),
-        "simulator of the layer must be the one below it: ",
+    "simulator of the layer must be the one below it: ": lambda: layered(
+        recsim_tf.make("Conversation-v0", num_chips=2), layers.BeliefLayer(TALK)
     ),
-    (
-        lambda: layered(layered(TALK, layers.BeliefLayer(TALK)), layers.BeliefLayer(TALK)),
-        "a layer with a belief must be the lowest, on a Simulator, got LayeredSimulator",
+    "a layer with a belief must be the lowest, on a Simulator, got LayeredSimulator": lambda: (
+        layered(layered(TALK, layers.BeliefLayer(TALK)), layers.BeliefLayer(TALK))
     ),
-    (
-        lambda: layers.FixedLengthHistory(1, remember_user=False, remember_response=False),
-        "one of remember_user",
+    "one of remember_user": lambda: layers.FixedLengthHistory(
+        1, remember_user=False, remember_response=False
     ),
-    (
-        lambda: layered(recsim_tf.make("LongTermSatisfaction-v1"), layers.ClusterClickStatistics()),
-        "responses must have the fields clicked, cluster_id, got clicked, engagement without",
+    "responses must have the fields clicked, cluster_id, got clicked, engagement without": lambda: (
+        layered(recsim_tf.make("LongTermSatisfaction-v1"), layers.ClusterClickStatistics())
     ),
-    (
-        lambda: layered(exploration(), layers.TemporalAggregation(2)),
-        "must have resample_documents=False, got True",
+    "must have resample_documents=False, got True": lambda: layered(
+        exploration(), layers.TemporalAggregation(2)
     ),
-]
-SLATE_Q = [
-    (
-        lambda: slate_q(target="monte_carlo"),
-        "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'",
+    "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'": lambda: (
+        slate_q(target="monte_carlo")
     ),
-    (
-        lambda: slate_q(slates="best"),
-        "slate optimizer must be one of top_k, greedy, exact, got 'best'",
+    "slate optimizer must be one of top_k, greedy, exact, got 'best'": lambda: slate_q(
+        slates="best"
     ),
-    (
-        lambda: slate_q(epsilon=1.5),
-        r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5",
+    r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5": lambda: slate_q(
+        epsilon=1.5
     ),
-    (lambda: slate_q(average_tau=0.0), r"average_tau must be in \(0, 1\] or None, got 0.0"),
-    (
-        lambda: slate_q(WITHOUT_VECTORS, choice_scores=AffinityScores()),
-        "the affinity <user, document> needs vectors of one length, got user and documents of",
+    r"average_tau must be in \(0, 1\] or None, got 0.0": lambda: slate_q(average_tau=0.0),
+    "the affinity <user, document> needs vectors of one length, got user and ": lambda: slate_q(
+        WITHOUT_VECTORS, choice_scores=AffinityScores()
     ),
-    (lambda: slate_q(WITHOUT_CLICKS), "observed responses must have the fields clicked, got"),
-    (
-        lambda: slate_q(network=SessionQNetwork, target="sarsa"),
-        "target must be one of differential, got 'sarsa'",
+    "observed responses must have the fields clicked, got": lambda: slate_q(WITHOUT_CLICKS),
+    r"target must be one of differential, got 'sarsa'": lambda: slate_q(
+        network=SessionQNetwork, target="sarsa"
     ),
-    (
-        lambda: SlateQTargets(target="sarsa", clock="rewards"),
-        "target must be one of differential, got 'sarsa'",
+    "^target must be one of differential, got 'sarsa'": lambda: SlateQTargets(
+        target="sarsa", clock="rewards"
     ),
-    (
-        lambda: SlateQNetwork(OBSERVATION_SPEC, no_click="none"),
-        "no_click must be one of learned, zero, got 'none'",
+    "no_click must be one of learned, zero, got 'none'": lambda: SlateQNetwork(
+        OBSERVATION_SPEC, no_click="none"
     ),
-    (
-        lambda: SlateQNetwork(OBSERVATION_SPEC, ()),
-        "hidden_units must name at least one layer, got none",
+    "hidden_units must name at least one layer, got none": lambda: SlateQNetwork(
+        OBSERVATION_SPEC, ()
     ),
-]
-OTHERS = [
-    (
-        lambda: SlateTable(20, 4),
-        r"slate_size=4 of num_candidates=20 gives 116,280 slates, .* at most 20,000",
+    r"slate_size=4 of num_candidates=20 gives 116,280 slates, .* at most 20,000": lambda: (
+        SlateTable(20, 4)
     ),
-    (
-        lambda: TopicSetQNetwork(environment("InterestExploration-v1").observation_spec(), 2),
-        "documents must be observed as one-hot vectors of topics",
+    "documents must be observed as one-hot vectors of topics": lambda: TopicSetQNetwork(
+        environment("InterestExploration-v1").observation_spec(), 2
     ),
-    (lambda: importance_weights(0.0, 0.0, 0.0), "cap must be above 0 or None, got 0.0"),
-    (lambda: top_k_multiplier(0.0, 0), "slate_size must be at least 1, got 0"),
-    (
-        lambda: linearly_decaying_epsilon(final_epsilon=1.2),
-        r"final_epsilon must be in \[0, 1\], got 1.2",
+    "cap must be above 0 or None, got 0.0": lambda: importance_weights(0.0, 0.0, 0.0),
+    "slate_size must be at least 1, got 0": lambda: top_k_multiplier(0.0, 0),
+    r"final_epsilon must be in \[0, 1\], got 1.2": lambda: linearly_decaying_epsilon(
+        final_epsilon=1.2
     ),
-    (
-        lambda: tabular.make_agent(exploration_policy="softmax"),
-        "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'",
+    "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'": lambda: (
+        tabular.make_agent(exploration_policy="softmax")
     ),
-    (
-        lambda: tabular.make_agent(learning_rate=-0.1),
-        r"learning_rate must be in \[0, 1\] or a function of the train step, got -0.1",
+    r"learning_rate must be in \[0, 1\] or a function of the train step, got -0.1": lambda: (
+        tabular.make_agent(learning_rate=-0.1)
     ),
-    (
-        lambda: tabular.make_agent().train(tabular.batch(tabular.Row()), weights=tf.ones([1])),
-        "weights must be None",
+    "weights must be None": lambda: tabular.make_agent().train(
+        tabular.batch(tabular.Row()), weights=tf.ones([1])
     ),
-    (
-        lambda: SlateCells(environment("InterestEvolution-v1").observation_spec(), 3),
-        r"make about 10\^\d+ cells, more than max_cells=4,194,304",
+    r"make about 10\^\d+ cells, more than max_cells=4,194,304": lambda: SlateCells(
+        environment("InterestEvolution-v1").observation_spec(), 3
     ),
-    (
-        lambda: SlateCells(tabular.OBSERVATION_SPEC, 2, max_cells=2**31),
-        "max_cells must be at most 2147483647, got 2147483648",
+    "max_cells must be at most 2147483647, got 2147483648": lambda: SlateCells(
+        tabular.OBSERVATION_SPEC, 2, max_cells=2**31
     ),
-    (
-        lambda: ObservationDigits(tf.TensorSpec([], tf.float32, "quality"), None, 10),
-        r"^discretization_bounds=None .* quality has no finite ones",
+    r"^discretization_bounds=None .* quality has no finite ones": lambda: ObservationDigits(
+        tf.TensorSpec([], tf.float32, "quality"), None, 10
     ),
-    (
-        lambda: ObservationDigits(UNIT, (10, 0), 5),
-        r"discretization_bounds must be \(low, high\) with low < high, got \(10, 0\)",
+    r"discretization_bounds must be \(low, high\) with low < high, got \(10, 0\)": lambda: (
+        ObservationDigits(UNIT, (10, 0), 5)
     ),
-    (
-        lambda: ObservationDigits(UNIT, (0, 1), 10**7),
-        "number_bins=10000000 are too many between 0.0 and 1.0 for float32",
+    "number_bins=10000000 are too many between 0.0 and 1.0 for float32": lambda: ObservationDigits(
+        UNIT, (0, 1), 10**7
     ),
-]
+}
+ALONE = "gives slates alone, and the environment has .*"
+TRAIN = "train ReinforceSlateAgent, or let a layer's action_format give the agent a menu of turns"
+# What gives slates alone, by what it says of environments with queries.
+WITHOUT_QUERIES = {
+    f"^{name} {ALONE}{TRAIN}": lambda source, create=create: create(
+        SlateEnvironment(source, 2), tf.Variable(0, dtype=tf.int64)
+    )
+    for create, name in (
+        (create_slate_q, "SlateQ"),
+        (create_full_slate_q, "FullSlateQ"),
+        (create_tabular_q, "TabularQ"),
+        (create_bandit, "a bandit"),
+    )
+}
+RANKING = (
+    lambda source: baseline_policy("oracle", source),
+    lambda source: baseline_policy("greedy_pctr", source),
+    lambda source: greedy_cluster_policy(source, 0),
+    ClusterBandit,
+    lambda source: ClickBandit(source, []),
+)
 
 
-@pytest.mark.parametrize(("call", "message"), BANDITS + LAYERS + SLATE_Q + OTHERS)
-def test_what_an_agent_cannot_do_is_said_in_one_line(call, message):
-    assert_refused(call, message)
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_an_agent_cannot_do_is_said_in_one_line(message):
+    assert_refused(REFUSED[message], message)
+
+
+@pytest.mark.parametrize("message", WITHOUT_QUERIES)
+def test_an_agent_says_in_one_line_what_to_do_about_queries(message):
+    assert_refused(lambda: WITHOUT_QUERIES[message](questions.simulator()), message)
+
+
+@pytest.mark.parametrize("make", RANKING)
+def test_a_policy_that_ranks_says_in_one_line_what_to_do_about_queries(make):
+    message = f"{ALONE}take random_policy, or a policy of"
+    assert_refused(lambda: make(questions.simulator()), message)

@@ -6,30 +6,18 @@ each user from the user's own session, in the policy state, as the papers do.
 """
 
 from recsim_tf.agents.bandits.conversational.bandit import (
-    BanditState,
-    Feedback,
     KeyTermBandit,
     logarithmic_questions,
     periodic_questions,
     random_arms,
 )
-from recsim_tf.agents.bandits.conversational.ridge import Ridge
-from recsim_tf.agents.bandits.conversational.ridge_bandits import (
-    ConLinUCB,
-    ConUCB,
-    ConUCBBelief,
-    LinUCB,
-)
+from recsim_tf.agents.bandits.conversational.ridge_bandits import ConLinUCB, ConUCB, LinUCB
 
 __all__ = [
-    "BanditState",
     "ConLinUCB",
     "ConUCB",
-    "ConUCBBelief",
-    "Feedback",
     "KeyTermBandit",
     "LinUCB",
-    "Ridge",
     "logarithmic_questions",
     "periodic_questions",
     "random_arms",

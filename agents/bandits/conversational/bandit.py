@@ -66,14 +66,14 @@ class KeyTermBandit(PolicyModel, abc.ABC):
     asks for key-terms, one at a time.
 
     After t rounds of a user b(t) questions are to have been asked. While there are fewer, the
-    key-term of the highest score is shown, and the round waits. In the papers all questions of a
-    round see the round's candidates; here candidates change with each question.
+    key-term of the highest score is shown, and the round waits. Candidates change with each
+    question; in the papers all questions of a round see the same ones.
 
     Args:
       simulator: key terms with slates of one item.
 
     Raises:
-      ValueError: for another environment, or longer slates.
+      ValueError: for another environment, longer slates, or a number out of range.
     """
 
     simulator: Simulator
@@ -87,6 +87,9 @@ class KeyTermBandit(PolicyModel, abc.ABC):
                 f" {self.simulator.slate_size}"
             )
         self._num_features, self._dtype = documents.num_features, documents.dtype
+
+    def _of_users(self, name: str, rank: int) -> tf.Tensor:
+        return self.per_user(name, rank, self._dtype)
 
     def schedule(self) -> Questions | None:
         """b, such as `logarithmic_questions`; None, the default, asks nothing."""
@@ -105,13 +108,10 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         """Scores [B, N] of arms [B, N, F]."""
 
     def key_term_scores(self, belief: Nest, arms: tf.Tensor, key_terms: tf.Tensor) -> tf.Tensor:
-        """Scores [B, M] of key-terms [B, M, F], for a round with arms [B, N, F]; by default all
-        are equal.
-        """
+        """Scores [B, M] of key-terms [B, M, F], beside arms [B, N, F]; by default all are equal."""
         return tf.zeros_like(key_terms[:, :, 0])
 
     def initial_state(self, num_users: int) -> BanditState:
-        """The policy state at the start of a session, [num_users, ...]."""
         check_users(type(self).__name__, self, num_users)
         none = tf.zeros([num_users], tf.int32)
         return BanditState(none, none, self.initial_belief(num_users))

@@ -12,8 +12,42 @@ from recsim_tf.agents.bandits.conversational.bandit import (
     Questions,
     logarithmic_questions,
 )
-from recsim_tf.agents.bandits.conversational.ridge import Ridge, squared_norms
 from recsim_tf.core.parameters import parameter
+
+
+class Ridge(NamedTuple):
+    """The sufficient statistics of B weighted ridge regressions, V = ridge I + sum w x x^T."""
+
+    inverse: tf.Tensor  # [B, F, F], V^-1
+    moment: tf.Tensor  # [B, F], sum w y x
+
+    @classmethod
+    def prior(
+        cls, num_users: int, num_features: int, ridge: float | tf.Tensor, dtype: tf.DType
+    ) -> "Ridge":
+        """Without an observation; `ridge` is [] or [num_users, 1, 1]."""
+        identity = tf.eye(num_features, batch_shape=[num_users], dtype=dtype)
+        return cls(identity / ridge, tf.zeros([num_users, num_features], dtype))
+
+    def observe(self, features: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> "Ridge":
+        """With an observation more for each user, by the formula of Sherman and Morrison: features
+        x [B, F], target y [B] and weight w [B], of which zeros are no observation.
+        """
+        weighted = weight[:, tf.newaxis] * features
+        along = tf.linalg.matvec(self.inverse, features)
+        shrunk = along / (1 + tf.reduce_sum(weighted * along, axis=-1, keepdims=True))
+        change = (weight[:, tf.newaxis] * along)[:, :, tf.newaxis] * shrunk[:, tf.newaxis]
+        return Ridge(self.inverse - change, self.moment + weighted * target[:, tf.newaxis])
+
+    def mean(self) -> tf.Tensor:
+        """[B, F]: V^-1 sum w y x."""
+        return tf.linalg.matvec(self.inverse, self.moment)
+
+
+def squared_norms(vectors: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
+    """[B, N]: x^T V^-1 x of vectors [B, N, F] for V^-1 [B, F, F]."""
+    # Rounding must not bring a length below zero.
+    return tf.nn.relu(tf.reduce_sum(tf.matmul(vectors, inverse) * vectors, axis=-1))
 
 
 class OneRidgeBandit(KeyTermBandit):
@@ -30,7 +64,7 @@ class OneRidgeBandit(KeyTermBandit):
     alpha: Any = parameter(0.5, low=0)
 
     def initial_belief(self, num_users):
-        ridge = self.per_user("ridge", 3, self._dtype)
+        ridge = self._of_users("ridge", 3)
         return Ridge.prior(num_users, self._num_features, ridge, self._dtype)
 
     def learn(self, belief, feedback):
@@ -38,8 +72,7 @@ class OneRidgeBandit(KeyTermBandit):
 
     def arm_scores(self, belief, arms):
         width = tf.sqrt(squared_norms(arms, belief.inverse))
-        alpha = self.per_user("alpha", 2, self._dtype)
-        return tf.linalg.matvec(arms, belief.mean()) + alpha * width
+        return tf.linalg.matvec(arms, belief.mean()) + self._of_users("alpha", 2) * width
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -49,10 +82,7 @@ class LinUCB(OneRidgeBandit):
     Args:
       simulator: key terms with slates of one item.
       ridge: lambda, the prior precision of a taste; 1 by the authors of ConUCB.
-      alpha: factor of the confidence radius; 0.5 by the same.
-
-    Raises:
-      ValueError: for another environment, or a number out of range.
+      alpha: factor of the confidence radius; 0.5 by the authors of ConUCB.
     """
 
 
@@ -60,7 +90,6 @@ class LinUCB(OneRidgeBandit):
 class ConLinUCB(OneRidgeBandit):
     """ConLinUCB-MCR (Wang et al. 2023, arXiv 2303.00315): one ridge regression of the feedback to
     arms and to key-terms; it asks for the key-term of the largest confidence radius |k|_{V^-1}.
-
     Defaults are those of the authors' code (github.com/ZhiyongWangWzy/ConLinUCB).
 
     Args:
@@ -68,9 +97,6 @@ class ConLinUCB(OneRidgeBandit):
       ridge: lambda.
       alpha: factor of the confidence radius.
       questions: b, see `KeyTermBandit`; None asks nothing.
-
-    Raises:
-      ValueError: for another environment, or a number out of range.
     """
 
     ridge: Any = parameter(0.1, above=0)
@@ -100,7 +126,6 @@ class ConUCB(KeyTermBandit):
     An arm has the score x theta + lambda alpha |x|_{M^-1} + (1 - lambda) alpha~ |M^-1 x|_{M~^-1}
     (equation 7). It asks for the key-term k that takes most of the uncertainty of the arms X of the
     round, the largest |X M^-1 M~^-1 k|^2 / (1 + k M~^-1 k) (equation 8).
-
     Defaults are those of the authors' code (github.com/Xiaoyinggit/ConUCB).
 
     Args:
@@ -110,9 +135,6 @@ class ConUCB(KeyTermBandit):
       alpha: factor of the confidence radius of arms.
       key_term_alpha: alpha~, of what key-terms leave uncertain.
       questions: b, see `KeyTermBandit`; None asks nothing.
-
-    Raises:
-      ValueError: for another environment, or a number out of range.
     """
 
     arm_weight: Any = parameter(0.5, above=0, below=1)
@@ -159,6 +181,3 @@ class ConUCB(KeyTermBandit):
         return squared_norms(key_terms, total) / (
             1 + squared_norms(key_terms, belief.key_terms.inverse)
         )
-
-    def _of_users(self, name: str, rank: int) -> tf.Tensor:
-        return self.per_user(name, rank, self._dtype)

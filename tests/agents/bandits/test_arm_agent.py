@@ -1,11 +1,11 @@
 import functools
-import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.bandits.agents import exp3_agent, lin_ucb_agent, linear_thompson_sampling_agent
+from tf_agents.policies import policy_saver
 from tf_agents.trajectories import StepType
 from tf_agents.trajectories import time_step as ts
 
@@ -16,9 +16,7 @@ from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
     interest_exploration,
 )
-from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.policies import random_policy, rank_clusters
 from tests.policies.test_clusters import three_topics
@@ -29,10 +27,6 @@ CREATE = {
     "documents": functools.partial(
         create_bandit, bandit=lin_ucb_agent.LinearUCBAgent, arms=DocumentArms
     ),
-}
-BINDINGS = {
-    "clusters": ("create_bandit.bandit = @BernoulliThompsonSamplingAgent",),
-    "documents": ("create_bandit.bandit = @LinearUCBAgent", "create_bandit.arms = @DocumentArms"),
 }
 
 
@@ -94,10 +88,8 @@ def features(decisions):
 
 
 def test_lin_ucb_shows_the_largest_upper_bound_of_sums_over_all_decisions():
-    agent, decisions = learned(
-        "documents",
-        bandit=lambda *args, **kwargs: lin_ucb_agent.LinearUCBAgent(*args, alpha=0.5, **kwargs),
-    )
+    bandit = functools.partial(lin_ucb_agent.LinearUCBAgent, alpha=0.5)
+    agent, decisions = learned("documents", bandit=bandit)
     shown = features(decisions)
     np.testing.assert_allclose(agent.bandit.cov_matrix[0], shown.T @ shown, rtol=1e-5)
     np.testing.assert_allclose(agent.bandit.data_vector[0], decisions.reward @ shown, rtol=1e-5)
@@ -121,17 +113,15 @@ def test_the_slate_of_a_cluster_is_its_best_documents_and_then_the_others():
     observation = environment.reset().observation
     arms, pulled = agent._arms, tf.range(200) % 3
     slate = arms.slate(pulled, observation)
-    np.testing.assert_array_equal(
-        slate, rank_clusters(tf.one_hot(pulled, 3), observation.documents, 2)
-    )
-    has_candidates = (
-        observation.documents.cluster_id.numpy() == pulled.numpy()[:, np.newaxis]
-    ).any(axis=1)
+    expected = rank_clusters(tf.one_hot(pulled, 3), observation.documents, 2)
+    np.testing.assert_array_equal(slate, expected)
+    clusters = observation.documents.cluster_id.numpy()
+    has_candidates = (clusters == pulled.numpy()[:, np.newaxis]).any(axis=1)
     assert not has_candidates.all()
     of_slate = arms.arm(slate, observation).numpy()
     np.testing.assert_array_equal(of_slate == pulled, has_candidates)
     # The reward of a cluster without a candidate is that of the first cluster that has one.
-    lowest = observation.documents.cluster_id.numpy().min(axis=1)
+    lowest = clusters.min(axis=1)
     np.testing.assert_array_equal(of_slate[~has_candidates], lowest[~has_candidates])
 
 
@@ -143,8 +133,7 @@ def test_frames_between_sessions_leave_the_statistics_as_they_are():
     loop.run(1)
     assert (loop.replay.latest(1).step_type.numpy() == StepType.LAST).all()
     assert before == [variable.numpy() for variable in agent.bandit.alpha + agent.bandit.beta]
-    frame = loop.replay.latest(1)
-    frame = frame._replace(
+    frame = loop.replay.latest(1)._replace(
         step_type=tf.constant([[2], [1], [2], [0], [2]]), reward=tf.ones([NUM_USERS, 1])
     )
     agent.train(frame)
@@ -167,22 +156,11 @@ def test_weights_are_those_of_the_frames():
     np.testing.assert_allclose(agent.bandit.data_vector[0][1:], shown[2] + 4 * shown[3], rtol=1e-5)
 
 
-def lin_ts(*args, **kwargs):
-    return linear_thompson_sampling_agent.LinearThompsonSamplingAgent(*args, **kwargs)
+LIN_TS = linear_thompson_sampling_agent.LinearThompsonSamplingAgent
+EXP3 = functools.partial(exp3_agent.Exp3Agent, learning_rate=0.05)
 
 
-def exp3(*args, **kwargs):
-    return exp3_agent.Exp3Agent(*args, learning_rate=0.05, **kwargs)
-
-
-@pytest.mark.parametrize(
-    ("kind", "bandit"),
-    [
-        ("clusters", exp3),
-        ("documents", lin_ts),
-    ],
-    ids=["exp3", "lin_ts"],
-)
+@pytest.mark.parametrize(("kind", "bandit"), [("clusters", EXP3), ("documents", LIN_TS)])
 def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
     environment, agent = build(kind, bandit=bandit)
     assert isinstance(agent, tf_agent.TFAgent)
@@ -197,11 +175,8 @@ def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
 
 
 def test_what_is_learned_beats_random_slates():
-    environment, agent = build(
-        "clusters",
-        num_users=32,
-        simulator=functools.partial(interest_exploration, num_candidates=4, max_steps=10),
-    )
+    simulator = functools.partial(interest_exploration, num_candidates=4, max_steps=10)
+    environment, agent = build("clusters", num_users=32, simulator=simulator)
     LearningLoop(environment, agent, None, 2, 1, seed=0).run(100)
     pure, evaluation = environment.simulator, Evaluation(num_users=1000, max_steps=10)
     of_agent, of_random = (
@@ -211,43 +186,12 @@ def test_what_is_learned_beats_random_slates():
     assert of_agent.mean_return - of_random.mean_return > 5 * standard_error
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their own dependencies.
+@pytest.mark.filterwarnings("ignore")  # PolicySaver warns of its own dependencies.
 @pytest.mark.parametrize("kind", CREATE)
-def test_it_runs_from_gin_and_is_exported_for_any_number_of_users(tmp_path, kind):
-    bindings = [
-        "experiment.simulator = @interest_exploration()",
-        f"interest_exploration.slate_size = {1 if kind == 'documents' else 2}",
-        "interest_exploration.num_candidates = 4",
-        "interest_exploration.max_steps = 5",
-        "experiment.create_agent = @create_bandit",
-        *BINDINGS[kind],
-        "LinearUCBAgent.alpha = 0.3",
-        "experiment.batch_size = None",
-        "experiment.num_users = 8",
-        "train.num_iterations = 4",
-        "train.eval_users = 10",
-        "Evaluation.num_users = 40",
-    ]
-    folder = tmp_path / "run"
-    commands.train(RunDirectory(folder, config.load([], bindings)))
-    results = json.loads((folder / "results.json").read_text())
-    assert (
-        results["policies"][1]["name"]
-        == {"clusters": "BernoulliThompsonSamplingAgent", "documents": "LinearUCBAgent"}[kind]
-    )
-    assert results["train"]["train_steps"] == 4
-    exported = tf.saved_model.load(str(folder / "policy"))
-    slate_size = 1 if kind == "documents" else 2
-    time_step = SlateEnvironment(
-        interest_exploration(slate_size=slate_size, num_candidates=4), 7
-    ).current_time_step()
+def test_it_is_exported_for_any_number_of_users(tmp_path, kind):
+    environment, agent = build(kind)
+    policy_saver.PolicySaver(agent.policy, batch_size=None).save(str(tmp_path))
+    time_step = SlateEnvironment(environment.simulator, 7).current_time_step()
+    exported = tf.saved_model.load(str(tmp_path))
+    slate_size = environment.simulator.slate_size
     assert exported.action(time_step).action.shape == [7, slate_size]
-
-
-def test_a_bandit_takes_no_batch_size():
-    environment, agent = build("clusters")
-    with pytest.raises(
-        ValueError, match=r"batch_size must be None for BernoulliThompsonSamplingAgent, .* got 16"
-    ):
-        LearningLoop(environment, agent, 16, 5, 1, seed=0)

@@ -6,37 +6,41 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.networks import network
 from tf_agents.trajectories import time_step as ts
-from tf_agents.trajectories import trajectory
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.full_slate_q import FullSlateQAgent, FullSlateQNetwork, SlateTable
+from recsim_tf.agents.full_slate_q import (
+    FullSlateQAgent,
+    FullSlateQNetwork,
+    SlateTable,
+    TopicSetQNetwork,
+)
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.core.execution import compiled
-from tests.agents.grouped import grouped
+from tests.agents.experience import collect, grouped, step_of
 
 NUM_USERS = 6
 
 
+def environment_of(name, num_users=NUM_USERS, num_candidates=4):
+    simulator = recsim_tf.make(name, slate_size=2, num_candidates=num_candidates)
+    return SlateEnvironment(simulator, num_users, seed=1)
+
+
 @pytest.fixture(scope="module", params=["InterestEvolution-v1", "InterestExploration-v1"])
 def environment(request):
-    return SlateEnvironment(
-        recsim_tf.make(request.param, slate_size=2, num_candidates=4), NUM_USERS, seed=1
-    )
+    return environment_of(request.param)
 
 
 def make_agent(
     environment, optimizer=None, network=FullSlateQNetwork, **arguments
 ) -> FullSlateQAgent:
-    network = network(environment.observation_spec(), 2, hidden_units=(8, 4))
-    counter = tf.Variable(0, dtype=tf.int64)
-    optimizer = optimizer or tf.keras.optimizers.SGD(0.01)
     agent = FullSlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        network,
-        optimizer,
-        train_step_counter=counter,
+        network(environment.observation_spec(), 2, hidden_units=(8, 4)),
+        optimizer or tf.keras.optimizers.SGD(0.01),
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
         **grouped(arguments, exploration=Exploration),
     )
     agent.initialize()
@@ -45,14 +49,18 @@ def make_agent(
 
 def pairs(environment, agent):
     """Experience [B, 2] of one step."""
-    time_step = environment.reset()
-    frames = []
-    for _ in range(2):
-        action = agent.collect_policy.action(time_step)
-        next_time_step = environment.step(action.action)
-        frames.append(trajectory.from_transition(time_step, action, next_time_step))
-        time_step = next_time_step
-    return tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames)
+    return collect(environment, agent.collect_policy, 2)
+
+
+def huber_loss(experience, network, target_network, gamma):
+    """By hand."""
+    first, second = step_of(experience, 0), step_of(experience, 1)
+    numbers = SlateTable(4, 2).number(first.action)
+    chosen = tf.gather(network(first.observation)[0], numbers, batch_dims=1)
+    following = tf.reduce_max(target_network(second.observation)[0], axis=1)
+    error = np.abs(first.reward + gamma * first.discount * following - chosen)
+    valid = (first.step_type != ts.StepType.LAST).numpy()
+    return np.mean(np.where(error <= 1, error**2 / 2, error - 0.5) * valid)
 
 
 def test_slates_are_numbered_in_lexicographic_order():
@@ -92,18 +100,24 @@ def test_the_policy_shows_the_slate_of_the_largest_value(environment):
 
 def test_the_loss_is_the_huber_loss_of_the_shown_slate(environment):
     agent = make_agent(environment, gamma=0.5, epsilon=1.0)
-    experience = pairs(environment, agent)
-    table, network = SlateTable(4, 2), agent._dqn._q_network
-    first, second = (
-        tf.nest.map_structure(lambda leaf, t=t: leaf[:, t], experience) for t in (0, 1)
-    )
-    q, next_q = network(first.observation)[0], network(second.observation)[0]
-    chosen = tf.gather(q, table.number(first.action), batch_dims=1)
-    target = first.reward + 0.5 * first.discount * tf.reduce_max(next_q, axis=1)
-    error = np.abs(target - chosen)
-    valid = (first.step_type != ts.StepType.LAST).numpy()
-    huber = np.where(error <= 1, error**2 / 2, error - 0.5) * valid
-    np.testing.assert_allclose(agent.loss(experience).loss, huber.mean(), rtol=1e-5)
+    experience, network = pairs(environment, agent), agent._dqn._q_network
+    expected = huber_loss(experience, network, network, gamma=0.5)
+    np.testing.assert_allclose(agent.loss(experience).loss, expected, rtol=1e-5)
+
+
+def test_the_next_slate_is_valued_by_a_target_network_that_is_copied_each_period():
+    environment, period = environment_of("InterestEvolution-v1"), 3
+    optimizer = tf.keras.optimizers.SGD(0.1)
+    agent = make_agent(environment, optimizer, gamma=1.0, epsilon=1.0, target_update_period=period)
+    experience, network = pairs(environment, agent), agent._dqn._q_network
+    target = network.copy(name="Target")
+    target.create_variables()
+    target.set_weights(network.get_weights())
+    for step in range(1, 2 * period + 2):
+        expected = huber_loss(experience, network, target, gamma=1.0)
+        assert float(agent.train(experience).loss) == pytest.approx(expected, rel=1e-5)
+        if step % period == 0:
+            target.set_weights(network.get_weights())
 
 
 def test_a_network_without_slate_value_is_trained_alike(environment):
@@ -119,12 +133,8 @@ def test_a_network_without_slate_value_is_trained_alike(environment):
         make_agent(environment, network=one, epsilon=1.0, gamma=0.5)
         for one in (FullSlateQNetwork, Plain)
     ]
-    for variable, value in zip(
-        agents[1]._dqn._q_network.variables, agents[0]._dqn._q_network.variables, strict=True
-    ):
-        variable.assign(value)
-    for agent in agents:
-        agent.initialize()
+    agents[1]._dqn._q_network.set_weights(agents[0]._dqn._q_network.get_weights())
+    agents[1].initialize()
     experience = pairs(environment, agents[0])
     losses = [[agent.train(experience).loss for _ in range(3)] for agent in agents]
     np.testing.assert_allclose(*losses, rtol=1e-4)
@@ -144,12 +154,33 @@ def test_training_compiles_under_xla_lowers_the_loss_and_does_not_retrace(enviro
 
 
 def test_the_served_policy_explores_with_eval_epsilon():
-    environment = SlateEnvironment(
-        recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4), 2000, seed=0
-    )
+    environment = environment_of("InterestExploration-v1", 2000)
     agent = make_agent(environment, eval_epsilon=1.0)
     slates = agent.policy.action(environment.reset()).action.numpy()
     # Uniform over the 12 slates: 167 of each, with a standard error of 12.4.
     counts = np.unique(slates @ [4, 1], return_counts=True)[1]
     assert len(counts) == 12
     np.testing.assert_allclose(counts, 2000 / 12, atol=5 * 12.4)
+
+
+def test_slates_have_the_value_of_their_set_of_topics():
+    environment = environment_of("InterestEvolution-v1", num_candidates=6)
+    network = TopicSetQNetwork(environment.observation_spec(), 2, hidden_units=(4,))
+    observation = environment.reset().observation
+    values, _ = network(observation)
+    # The last layer has an output for each multiset of 2 of 20 topics, in lexicographic order.
+    sets = list(itertools.combinations_with_replacement(range(20), 2))
+    hidden_kernel, hidden_bias, kernel, bias = network.get_weights()
+    outputs = np.maximum(observation.user @ hidden_kernel + hidden_bias, 0) @ kernel + bias
+    topics, table = observation.documents.numpy().argmax(-1), SlateTable(6, 2)
+    assert any(len(set(row)) < 6 for row in topics), "no candidates share a topic"
+    for user in range(NUM_USERS):
+        shown = [tuple(sorted(topics[user, slate])) for slate in table.slates]
+        expected = outputs[user, [sets.index(one) for one in shown]]
+        np.testing.assert_allclose(values[user], expected, rtol=1e-5)
+    numbers = tf.range(NUM_USERS) * 3
+    np.testing.assert_allclose(
+        network.slate_value(observation, table.slate(numbers)),
+        tf.gather(values, numbers, batch_dims=1),
+        rtol=1e-6,
+    )

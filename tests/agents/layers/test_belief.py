@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.policies import policy_saver
 from tf_agents.trajectories import time_step as ts
-from tf_agents.trajectories import trajectory
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
@@ -18,6 +16,7 @@ from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Turn
 from recsim_tf.environments.conversation import Act, ConversationUsers, Items, query
 from recsim_tf.policies.elicitation import AskAttributes, CompareSet, Endorse, Menu, ShowSet
+from tests.agents.experience import collect
 
 NUM_USERS, P, F, A = 6, 5, 2, 2
 ENTRIES = [ShowSet(), Endorse(), CompareSet(), AskAttributes(A)]
@@ -161,13 +160,7 @@ def trained(environment, make):
     """An agent that has learnt a little from what its collect policy met."""
     agent = make(environment, tf.Variable(0, dtype=tf.int64))
     agent.initialize()
-    time_step, frames = environment.reset(), []
-    for _ in range(3):
-        action = agent.collect_policy.action(time_step)
-        following = environment.step(action.action)
-        frames.append(trajectory.from_transition(time_step, action, following))
-        time_step = following
-    experience = tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), *frames[:2])
+    experience = collect(environment, agent.collect_policy, 2)
     losses = [float(agent.train(experience).loss) for _ in range(3)]
     assert np.isfinite(losses).all()
     assert losses[2] < losses[0]
@@ -186,42 +179,19 @@ def test_dqn_learns_on_a_menu(environment):
     trained(environment, make_dqn)
 
 
-@pytest.fixture(scope="module")
-def served(simulator, belief):
-    """The policy of an agent above a small menu, for the simulator."""
+def test_a_served_policy_takes_any_number_of_users(simulator, belief):
     menu = layers.MenuLayer(simulator, [ShowSet(), CompareSet()], belief)
     layered = layers.LayeredSimulator(simulator, menu)
     agent = make_dqn(SlateEnvironment(layered, NUM_USERS), tf.Variable(0, dtype=tf.int64))
-    return layers.serve(layered, agent.policy)
-
-
-def check_serves(simulator, served, action):
-    """Requires the function to act as the policy does, for another number of users."""
-    num_users = 3
-    state = simulator.reset(num_users, seed=0)
-    time_step = ts.restart(simulator.observe(state), num_users)
-    policy_state = served.get_initial_state(num_users)
-    expected = served.action(time_step, policy_state).action
-    found = action(time_step, policy_state).action
-    for one, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
-        np.testing.assert_array_equal(one, other)
-    simulator.step(state, Turn(*found), 0)
-
-
-def test_a_served_policy_takes_any_number_of_users(simulator, served):
+    served = layers.serve(layered, agent.policy)
     assert isinstance(served.action_spec, Turn)
     signature = tf.nest.map_structure(
         lambda spec: tf.TensorSpec([None, *spec.shape], spec.dtype),
         (served.time_step_spec, served.policy_state_spec),
     )
-    check_serves(
-        simulator, served, tf.function(served.action, input_signature=signature, autograph=False)
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # PolicySaver warns of its own dependencies.
-def test_a_served_policy_is_exported_for_any_number_of_users(simulator, served, tmp_path):
-    policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))
-    exported = tf.saved_model.load(str(tmp_path))
-    check_serves(simulator, served, exported.action)
+    act = tf.function(served.action, input_signature=signature, autograph=False)
+    state = simulator.reset(3, seed=0)
+    now = ts.restart(simulator.observe(state), 3), served.get_initial_state(3)
+    found = act(*now).action
+    tf.nest.map_structure(np.testing.assert_array_equal, found, served.action(*now).action)
+    simulator.step(state, found, 0)

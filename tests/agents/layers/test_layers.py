@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.policies import policy_saver, tf_policy
-from tf_agents.trajectories import time_step as ts
+from tf_agents.policies import tf_policy
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
@@ -15,6 +14,7 @@ from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUs
 from recsim_tf.policies import random_policy
 from recsim_tf.policies.beliefs import AffinityScores
 from tests import rollout_policies
+from tests.agents.experience import step_of
 
 NUM_USERS = 6
 
@@ -50,22 +50,19 @@ def test_history_holds_the_last_observations_newest_first():
         layers.LayeredSimulator(simulator, layers.FixedLengthHistory(3, remember_documents=True)),
         slates,
     )
+    blank = tf.nest.map_structure(tf.zeros_like, raw[0])
     for step, observation in enumerate(seen):
         history = observation.user.sufficient_statistics
-        remembered = [raw[step - age] if age <= step else None for age in range(3)]
         np.testing.assert_array_equal(
-            history.present, [[past is not None for past in remembered]] * NUM_USERS
+            history.present, [[age <= step for age in range(3)]] * NUM_USERS
         )
-        for age, past in enumerate(remembered):
+        for age in range(3):
+            past = raw[step - age] if age <= step else blank
+            entries = step_of(history, age)
             for name in ("user", "documents", "response"):
-                entries = tf.nest.map_structure(
-                    lambda leaf, age=age: leaf[:, age], getattr(history, name)
+                tf.nest.map_structure(
+                    np.testing.assert_array_equal, getattr(entries, name), getattr(past, name)
                 )
-                expected = getattr(raw[0] if past is None else past, name)
-                expected = (
-                    tf.nest.map_structure(tf.zeros_like, expected) if past is None else expected
-                )
-                tf.nest.map_structure(np.testing.assert_array_equal, entries, expected)
         np.testing.assert_array_equal(observation.user.raw_observation, raw[step].user)
 
 
@@ -93,14 +90,9 @@ def test_click_statistics_count_impressions_and_clicks_by_cluster(unit):
     impressions, clicks = np.zeros([2, NUM_USERS, 2])
     for step, observation in enumerate(seen):
         if step:
-            for user in range(NUM_USERS):
-                for cluster, clicked in zip(
-                    raw[step].response.cluster_id[user],
-                    raw[step].response.clicked[user],
-                    strict=True,
-                ):
-                    impressions[user, int(cluster)] += 1
-                    clicks[user, int(cluster)] += float(clicked)
+            clusters = np.eye(2)[raw[step].response.cluster_id]
+            impressions += clusters.sum(axis=1)
+            clicks += np.einsum("bkc,bk->bc", clusters, raw[step].response.clicked)
         statistics = observation.user.sufficient_statistics
         np.testing.assert_array_equal(statistics.impression_count, impressions / unit)
         np.testing.assert_array_equal(statistics.click_count, clicks / unit)
@@ -134,15 +126,11 @@ def test_a_decision_holds_the_slate_and_discounts_its_rewards():
 def test_a_user_who_leaves_within_a_decision_ends_it():
     # Users of this budget leave at their second step.
     users = LongTermSatisfactionUsers(time_budget=2.0)
-    layered = layers.LayeredSimulator(
-        make_simulator("LongTermSatisfaction-v1", users=users), layers.TemporalAggregation(3)
-    )
-    state, decision = layered.step(
-        layered.reset(NUM_USERS, 0), tf.constant([[0, 1]] * NUM_USERS), random.as_seed(1)
-    )
+    simulator = make_simulator("LongTermSatisfaction-v1", users=users)
+    layered = layers.LayeredSimulator(simulator, layers.TemporalAggregation(3))
+    _, (decision, after) = step_through(layered, [[0, 1], [0, 1]])
     np.testing.assert_array_equal(decision.discount, np.zeros(NUM_USERS))
     np.testing.assert_array_equal(decision.terminated, np.ones(NUM_USERS, bool))
-    _, after = layered.step(state, tf.constant([[0, 1]] * NUM_USERS), random.as_seed(2))
     np.testing.assert_array_equal(after.reward, np.zeros(NUM_USERS))
 
 
@@ -234,37 +222,21 @@ def test_layers_stack_and_step_in_one_graph_without_retracing():
     assert len(traces) == 1
 
 
-def test_layers_compile_with_xla():
+def test_layers_compile_with_xla_and_give_the_declared_observation():
     layered = stacked(make_simulator())
 
     @tf.function(jit_compile=True, autograph=False)
     def step(seed):
         seeds = random.split_seed(seed, 2)
-        state, decision = layered.step(
-            layered.reset(NUM_USERS, seeds[0]), tf.constant([[4, 3]] * NUM_USERS), seeds[1]
-        )
+        slate = tf.constant([[4, 3]] * NUM_USERS)
+        state, decision = layered.step(layered.reset(NUM_USERS, seeds[0]), slate, seeds[1])
         return decision.reward, layered.observe(state)
 
     reward, observation = step(random.as_seed(0))
     assert np.isfinite(reward).all()
-    assert observation.user.original_observation.sufficient_statistics.impression_count.shape == [
-        NUM_USERS,
-        2,
-    ]
-
-
-def test_the_observation_has_the_declared_spec():
-    layered = stacked(make_simulator())
-    environment = SlateEnvironment(layered, NUM_USERS, seed=0)
-    observation = environment.reset().observation
-    tf.nest.map_structure(
-        lambda leaf, spec: (
-            leaf.shape[1:].assert_is_compatible_with(spec.shape),
-            leaf.dtype == spec.dtype or pytest.fail(spec.name),
-        ),
-        observation,
-        environment.observation_spec(),
-    )
+    specs = tf.nest.flatten(layered.observation_spec())
+    for leaf, spec in zip(tf.nest.flatten(observation), specs, strict=True):
+        assert (leaf.shape[1:], leaf.dtype) == (spec.shape, spec.dtype), spec.name
 
 
 def test_a_served_policy_sees_below_what_the_agent_sees_above():
@@ -278,6 +250,7 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
 
     environment = SlateEnvironment(layered, NUM_USERS, seed=0)
     agent_policy = TFSlatePolicy(environment.time_step_spec(), environment.action_spec(), function)
+    assert layers.serve(simulator, agent_policy) is agent_policy
     served = layers.serve(layered, agent_policy)
     assert isinstance(served, tf_policy.TFPolicy)
     act, policy_state = rollout_policy(served), served.get_initial_state(NUM_USERS)
@@ -295,43 +268,15 @@ def test_a_served_policy_sees_below_what_the_agent_sees_above():
         state, _ = simulator.step(state, slate, inner_seed)
 
 
-@pytest.mark.filterwarnings("ignore:Encoding a StructuredValue:UserWarning")
-def test_a_served_policy_is_saved_for_any_number_of_users(tmp_path):
-    layered = stacked(make_simulator())
-    environment = SlateEnvironment(layered, NUM_USERS)
-    policy = TFSlatePolicy(
-        environment.time_step_spec(), environment.action_spec(), rollout_policies.first_positions(2)
-    )
-    served = layers.serve(layered, policy)
-    policy_saver.PolicySaver(served, batch_size=None).save(str(tmp_path))
-    loaded = tf.saved_model.load(str(tmp_path))
-    time_step = ts.restart(
-        layered.below.below.below.below.observe(make_simulator().reset(3, 0)), batch_size=3
-    )
-    step = loaded.action(time_step, loaded.get_initial_state(3))
-    np.testing.assert_array_equal(step.action, [[0, 1]] * 3)
-
-
-def test_without_layers_a_policy_is_served_as_it_is():
-    simulator = make_simulator()
-    environment = SlateEnvironment(simulator, NUM_USERS)
-    policy = TFSlatePolicy(
-        environment.time_step_spec(), environment.action_spec(), random_policy(simulator)
-    )
-    assert layers.serve(simulator, policy) is policy
-
-
 def test_slate_q_takes_the_affinity_of_the_user_below_the_layers():
-    simulator = make_simulator("InterestEvolution-v1", resample_documents=False)
-    layered = layers.LayeredSimulator(
-        layers.LayeredSimulator(simulator, layers.FixedLengthHistory(2)), layers.SwitchingCost()
-    )
+    simulator = make_simulator("InterestEvolution-v1")
+    layered = layers.LayeredSimulator(simulator, layers.FixedLengthHistory(2))
+    layered = layers.LayeredSimulator(layered, layers.SwitchingCost())
     below, above = (
-        simulator.observe(simulator.reset(NUM_USERS, 3)),
-        layered.observe(layered.reset(NUM_USERS, 3)),
+        AffinityScores()(source.observe(source.reset(NUM_USERS, 3)))
+        for source in (simulator, layered)
     )
-    for expected, got in zip(AffinityScores()(below), AffinityScores()(above), strict=True):
-        np.testing.assert_array_equal(got, expected)
+    tf.nest.map_structure(np.testing.assert_array_equal, above, below)
     environment = SlateEnvironment(layered, NUM_USERS)
     agent = create_slate_q(environment, tf.Variable(0, dtype=tf.int64))
     slate = agent.policy.action(environment.reset()).action
@@ -341,32 +286,18 @@ def test_slate_q_takes_the_affinity_of_the_user_below_the_layers():
 SLATES = ([0, 1], [2, 3], [1, 4], [3, 0])
 
 
-def environment(seed):
-    simulator = recsim_tf.make(
-        "InterestExploration-v1", slate_size=2, num_candidates=5, resample_documents=False
-    )
-    for layer in (
-        layers.FixedLengthHistory(3),
-        layers.ClusterClickStatistics(),
-        layers.SwitchingCost(0.5),
-    ):
-        simulator = layers.LayeredSimulator(simulator, layer)
-    return SlateEnvironment(simulator, NUM_USERS, seed)
-
-
 def go_on(env, slates):
     return [env.step(tf.constant([slate] * NUM_USERS)) for slate in slates]
 
 
 def test_an_environment_with_layers_restored_from_a_checkpoint_goes_on_identically(tmp_path):
-    one, other = environment(seed=1), environment(seed=2)
+    one, other = (SlateEnvironment(stacked(make_simulator()), NUM_USERS, seed) for seed in (1, 2))
     go_on(one, SLATES[:2])
     path = tf.train.Checkpoint(memory=one.memory).save(str(tmp_path / "checkpoint"))
     tf.train.Checkpoint(memory=other.memory).restore(path).assert_consumed()
     expected, got = go_on(one, SLATES[2:]), go_on(other, SLATES[2:])
     tf.nest.map_structure(np.testing.assert_array_equal, got, expected)
-    # What was shown before the checkpoint still counts: two documents in each of three steps.
-    impressions = got[
-        0
-    ].observation.user.original_observation.sufficient_statistics.impression_count
-    np.testing.assert_array_equal(tf.reduce_sum(impressions, axis=1), np.full(NUM_USERS, 6.0))
+    # What was shown before the checkpoint still counts: two documents in each of nine steps.
+    user = got[0].observation.user.original_observation
+    impressions = tf.reduce_sum(user.sufficient_statistics.impression_count, axis=1)
+    np.testing.assert_array_equal(impressions, np.full(NUM_USERS, 18.0))

@@ -2,22 +2,58 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.agents.reinforce import reinforce_agent
+from tf_agents.networks import network
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.agents.reinforce import ImportanceWeights
+from recsim_tf.agents.reinforce import (
+    ImportanceWeights,
+    ReinforceSlateAgent,
+    SlatePolicyNetwork,
+    StateValueNetwork,
+)
+from recsim_tf.agents.shared.returns import LambdaReturns
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.execution import compiled
-from tests.agents.reinforce.experience import (
+from tests.agents.experience import (
+    ACTION_SPEC,
     FIRST,
     LAST,
     MID,
-    FirstFeature,
-    make_agent,
-    observation,
+    OBSERVATION_SPEC,
+    TIME_STEP_SPEC,
+    grouped,
     sequences,
+    time_step,
+    window,
 )
+
+
+class FirstFeature(network.Network):
+    """A value network without weights that can be read off: the first number of the user."""
+
+    def __init__(self):
+        super().__init__(input_tensor_spec=OBSERVATION_SPEC, state_spec=(), name="FirstFeature")
+
+    def call(self, observation, step_type=(), network_state=(), training=False):
+        del step_type, training
+        return observation.user[:, 0], network_state
+
+
+def make_agent(value_network=None, optimizer=None, **arguments) -> ReinforceSlateAgent:
+    agent = ReinforceSlateAgent(
+        TIME_STEP_SPEC,
+        ACTION_SPEC,
+        SlatePolicyNetwork(OBSERVATION_SPEC, 2, (8,)),
+        value_network or StateValueNetwork(OBSERVATION_SPEC, (8,)),
+        optimizer or tf.keras.optimizers.SGD(0.1),
+        train_step_counter=tf.Variable(0, dtype=tf.int64),
+        **grouped(arguments, returns=LambdaReturns, importance=ImportanceWeights),
+    )
+    agent.initialize()
+    return agent
+
 
 # Four users of three decisions each: one stays, one leaves, one is cut off by the time limit, and a
 # newcomer follows each of these.
@@ -34,19 +70,8 @@ REWARDS = [
     [77.0, 2.0, 4.0, 99.0],
 ]
 DISCOUNTS = [[1.0, 1.0, 1.0, 9.0], [0.0, 1.0, 1.0, 9.0], [1.0, 1.0, 1.0, 9.0], [1.0, 1.0, 1.0, 9.0]]
-VALUES = [
-    [0.5, 0.25, -0.5, 0.75],
-    [0.5, 0.25, -0.5, 0.75],
-    [0.5, 0.25, -0.5, 0.75],
-    [0.5, 0.25, -0.5, 0.75],
-]
+VALUES = [[0.5, 0.25, -0.5, 0.75]] * 4
 VALID = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0], [0, 1, 1]], np.float32)
-EXPERIENCE = {
-    "step_types": STEP_TYPES,
-    "rewards": REWARDS,
-    "discounts": DISCOUNTS,
-    "values": VALUES,
-}
 # Rewards up to the end of the session or the window, and the value there: zero where the user left,
 # and that of the last state where the time limit cut the session off.
 RETURNS_OF_WINDOWS = np.float32(
@@ -58,10 +83,18 @@ RETURNS_OF_STEPS = np.float32(
 )
 
 
-def returns_of(agent, experience):
-    steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
+def experience_of_windows():
+    """With the values as the first number of the users."""
+    made = sequences(STEP_TYPES, REWARDS, DISCOUNTS)
+    values = np.float32(VALUES)[..., np.newaxis]
+    user = tf.concat([values, made.observation.user[..., 1:]], axis=-1)
+    return made._replace(observation=made.observation._replace(user=user))
+
+
+def returns_of(agent):
+    experience = experience_of_windows()
     values = experience.observation.user[..., 0]
-    return VALID * (agent._advantages(steps, values) + values[:, :-1])
+    return VALID * (agent._advantages(window(experience, 0, -1), values) + values[:, :-1])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +104,7 @@ def test_returns_stop_at_the_end_of_a_session_and_go_on_with_the_value_at_the_en
     td_lambda, expected
 ):
     agent = make_agent(FirstFeature(), num_steps=3, td_lambda=td_lambda)
-    np.testing.assert_allclose(returns_of(agent, sequences(**EXPERIENCE)), expected, atol=1e-6)
+    np.testing.assert_allclose(returns_of(agent), expected, atol=1e-6)
 
 
 def test_returns_are_discounted_mixed_by_lambda_and_scaled():
@@ -86,9 +119,7 @@ def test_returns_are_discounted_mixed_by_lambda_and_scaled():
         expected[step] = rewards[step] + gamma * (
             (1 - td_lambda) * values[step + 1] + td_lambda * expected[step + 1]
         )
-    np.testing.assert_allclose(
-        returns_of(agent, sequences(**EXPERIENCE))[0], expected[:3], rtol=1e-6
-    )
+    np.testing.assert_allclose(returns_of(agent)[0], expected[:3], rtol=1e-6)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -100,11 +131,9 @@ def test_the_loss_is_that_of_the_formulas_over_the_decisions(normalize):
         value_estimation_loss_coef=0.3,
         entropy_regularization=0.2,
     )
-    experience = sequences(**EXPERIENCE)
-    parts = agent.loss(experience).extra
-    first = tf.nest.map_structure(
-        lambda leaf: tf.reshape(leaf[:, :-1], [12, *leaf.shape[2:]]), experience
-    )
+    experience = experience_of_windows()
+    loss, parts = agent.loss(experience)
+    first = nests.merge_outer(window(experience, 0, -1))
     distribution, _ = agent._actor_network(first.observation)
     valid = VALID.ravel() > 0
     errors = (RETURNS_OF_WINDOWS - np.array(VALUES)[:, :-1]).ravel()[valid]
@@ -117,10 +146,7 @@ def test_the_loss_is_that_of_the_formulas_over_the_decisions(normalize):
     np.testing.assert_allclose(parts.value_estimation_loss, 0.3 * np.mean(errors**2), rtol=1e-5)
     np.testing.assert_allclose(parts.entropy, entropy, rtol=1e-5)
     np.testing.assert_allclose(parts.entropy_regularization_loss, -0.2 * entropy, rtol=1e-5)
-    loss = (
-        parts.policy_gradient_loss + parts.value_estimation_loss + parts.entropy_regularization_loss
-    )
-    np.testing.assert_allclose(agent.loss(experience).loss, loss, rtol=1e-5)
+    np.testing.assert_allclose(loss, sum(parts[:3]), rtol=1e-5)
     np.testing.assert_allclose(
         parts.explained_variance,
         1 - errors.var() / RETURNS_OF_WINDOWS.ravel()[valid].var(),
@@ -130,7 +156,7 @@ def test_the_loss_is_that_of_the_formulas_over_the_decisions(normalize):
 
 def test_frames_between_sessions_and_the_action_of_the_last_frame_teach_nothing():
     agent = make_agent(num_steps=3)
-    experience = sequences(**EXPERIENCE)
+    experience = experience_of_windows()
     boundary = experience.step_type == ts.StepType.LAST
     unused = boundary | tf.constant([[False, False, False, True]] * 4)
     changed = experience._replace(
@@ -158,13 +184,10 @@ def test_experience_without_any_decision_changes_nothing():
 
 def test_users_of_weight_zero_teach_nothing():
     agent = make_agent(num_steps=3)
-    experience = sequences(**EXPERIENCE)
+    experience = experience_of_windows()
     half = tf.nest.map_structure(lambda leaf: leaf[:2], experience)
-    np.testing.assert_allclose(
-        agent.loss(experience, weights=tf.constant([1.0, 1.0, 0.0, 0.0])).loss,
-        agent.loss(half).loss,
-        rtol=1e-5,
-    )
+    weighted = agent.loss(experience, weights=tf.constant([1.0, 1.0, 0.0, 0.0]))
+    np.testing.assert_allclose(weighted.loss, agent.loss(half).loss, rtol=1e-5)
 
 
 # One decision in the same state for each of the 12 slates; the user leaves after it.
@@ -180,11 +203,9 @@ def every_slate(log_probs=None):
         np.stack([SLATES, SLATES], axis=1),
         log_probs=log_probs,
     )
-    return experience._replace(
-        observation=tf.nest.map_structure(
-            lambda leaf: tf.repeat(leaf[:1], 12, axis=0), experience.observation
-        )
-    )
+    same = tf.nest.map_structure(lambda leaf: leaf[:1], experience.observation)
+    same = tf.nest.map_structure(lambda leaf: tf.repeat(leaf, 12, axis=0), same)
+    return experience._replace(observation=same)
 
 
 def policy_gradient(agent, experience, weights=None):
@@ -217,11 +238,7 @@ def test_on_policy_the_expected_gradient_is_that_of_the_expected_reward():
 
 @pytest.mark.parametrize("normalize", [False, True])
 def test_off_policy_the_expected_gradient_is_that_of_the_expected_reward(normalize):
-    agent = make_agent(
-        num_steps=1,
-        normalize_advantages=False,
-        normalize=normalize,
-    )
+    agent = make_agent(num_steps=1, normalize_advantages=False, normalize=normalize)
     experience = every_slate(log_probs=np.full([12, 2], -np.log(12)))
     _, expected = reward_and_gradient(agent, experience)
     for gradient, exact in zip(policy_gradient(agent, experience), expected, strict=True):
@@ -234,14 +251,10 @@ def test_importance_weights_are_capped():
     np.testing.assert_allclose(agent.loss(experience).extra.importance_weight, 3.0, rtol=1e-6)
 
 
-def time_step(num_users=50):
-    return ts.restart(observation(num_users, seed=4), num_users)
-
-
 def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_policy_draws():
     agent = make_agent()
     assert isinstance(agent, reinforce_agent.ReinforceAgent)
-    step = time_step()
+    step = time_step(50, seed=4)
     distribution, _ = agent._actor_network(step.observation)
     assert isinstance(distribution, PlackettLuce)
     np.testing.assert_array_equal(
@@ -251,10 +264,7 @@ def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_pol
     np.testing.assert_array_equal(
         agent.collect_policy.action(step, seed=seed).action, random.sample(distribution, seed)
     )
-    first, second = (
-        agent.collect_policy.action(step).action,
-        agent.collect_policy.action(step).action,
-    )
+    first, second = (agent.collect_policy.action(step).action for _ in range(2))
     assert (first != second).numpy().any()
     assert agent.collect_policy.action(step).info == ()
     np.testing.assert_array_equal(
@@ -264,7 +274,7 @@ def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_pol
 
 def test_off_policy_the_collect_policy_logs_the_log_probabilities_of_its_slates():
     agent = make_agent(importance=ImportanceWeights())
-    step = time_step()
+    step = time_step(50, seed=4)
     decided = agent.collect_policy.action(step)
     distribution, _ = agent._actor_network(step.observation)
     np.testing.assert_allclose(
@@ -293,3 +303,12 @@ def test_training_compiles_under_xla_raises_what_is_rewarded_and_does_not_retrac
     assert probs @ SLATE_REWARDS > SLATE_REWARDS.mean() + 0.8 * (
         SLATE_REWARDS.max() - SLATE_REWARDS.mean()
     )
+
+
+def test_the_value_depends_on_the_user_and_on_the_candidates_but_not_on_their_order():
+    network, seen = StateValueNetwork(OBSERVATION_SPEC, (8,)), time_step(5, seed=1).observation
+    value, _ = network(seen)
+    reordered = seen._replace(documents=seen.documents[:, ::-1])
+    np.testing.assert_allclose(network(reordered)[0], value, rtol=1e-5)
+    others = seen._replace(documents=0 * seen.documents), seen._replace(user=-seen.user)
+    assert all((np.abs(network(other)[0] - value) > 1e-4).all() for other in others)

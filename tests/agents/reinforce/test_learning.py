@@ -96,21 +96,6 @@ def test_on_policy_the_replay_is_not_drawn_from_and_off_policy_it_is():
 
 
 @pytest.mark.slow
-def test_a_restored_run_goes_on_as_the_one_that_was_saved(tmp_path):
-    loops = []
-    for learning_rate in (0.01, 0.01):
-        environment = exploration()
-        loops.append(loop_of(make_agent(environment, learning_rate=learning_rate), environment))
-        loops[-1].collect(1)
-    loop, other = loops
-    loop.run(3)
-    path = tf.train.Checkpoint(loop=loop).save(str(tmp_path / "loop"))
-    other.run(1)
-    tf.train.Checkpoint(loop=other).restore(path).assert_existing_objects_matched()
-    tf.nest.map_structure(np.testing.assert_array_equal, loop.run(3), other.run(3))
-
-
-@pytest.mark.slow
 def test_it_learns_to_lengthen_sessions_in_interest_evolution():
     tf.keras.utils.set_random_seed(0)
     simulator = interest_evolution(slate_size=3, num_candidates=10)

@@ -23,34 +23,35 @@ from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, S
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.policies.beliefs import LearnedScores
+from tests.agents.experience import collect, step_of, window
 
 NUM_USERS, SESSION_STEPS, NUM_FRAMES = 6, 4, 12
 MEMORY = Memory(units=5, item_units=4)
 
 
-def environment(seed=0):
+def environment():
     simulator = interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS)
-    return SlateEnvironment(simulator, NUM_USERS, seed=seed)
+    return SlateEnvironment(simulator, NUM_USERS, seed=0)
 
 
-def policy_network(env, seed=3):
-    tf.keras.utils.set_random_seed(seed)
+def policy_network(env):
+    tf.keras.utils.set_random_seed(3)
     network = SlatePolicyNetwork(env.observation_spec(), 2, (6,), memory=MEMORY)
     network.create_variables()
     return network
 
 
-def reinforce(env, network=None, value_network=None, **arguments):
+def reinforce(env, network=None, values=False, num_steps=NUM_FRAMES - 1, **arguments):
     agent = ReinforceSlateAgent(
         env.time_step_spec(),
         env.action_spec(),
         network or policy_network(env),
-        value_network,
+        StateValueNetwork(env.observation_spec(), (6,), memory=MEMORY) if values else None,
         tf.keras.optimizers.SGD(0.1),
+        LambdaReturns(num_steps=num_steps),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
         **arguments,
     )
@@ -58,7 +59,7 @@ def reinforce(env, network=None, value_network=None, **arguments):
     return agent
 
 
-def slate_q(env, **targets):
+def slate_q(env, num_steps=NUM_FRAMES - 1, **targets):
     spec = env.observation_spec()
     tf.keras.utils.set_random_seed(3)
     agent = SlateQAgent(
@@ -67,39 +68,36 @@ def slate_q(env, **targets):
         SlateQNetwork(spec, (6,), memory=MEMORY),
         tf.keras.optimizers.SGD(0.1),
         LearnedScores(ClickNetwork(spec, (6,), memory=MEMORY)),
-        SlateQTargets(**targets),
+        SlateQTargets(num_steps=num_steps, **targets),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
     agent.initialize()
     return agent
 
 
-def frames_of(agent, env, number=NUM_FRAMES):
-    """Experience [B, number] of the collect policy."""
-    loop = LearningLoop(env, agent, None, 20, 1, seed=0)
-    loop.collect(number)
-    return loop.replay.latest(number)
-
-
 @pytest.fixture(scope="module")
 def collected():
     """An agent, and its experience: sessions of four steps, a frame between any two of them."""
     env = environment()
-    agent = reinforce(env, returns=LambdaReturns(num_steps=NUM_FRAMES - 1))
-    experience = frames_of(agent, env)
+    agent = reinforce(env)
+    experience = collect(env, agent.collect_policy, NUM_FRAMES)
     assert (experience.step_type[0] == StepType.FIRST).numpy().sum() == 3
     return agent._actor_network, experience
 
 
-def window(nest, first, last=None):
-    return tf.nest.map_structure(lambda leaf: leaf[:, first:last], nest)
+@pytest.fixture(scope="module")
+def slate_q_collected():
+    """SlateQ, and its experience."""
+    env = environment()
+    agent = slate_q(env)
+    return agent, collect(env, agent.collect_policy, NUM_FRAMES)
 
 
 def step_by_step(network, experience, state, first=0):
     """Log-probabilities [B, T - first] of the actions, by a call for each step."""
     log_probs = []
     for step in range(first, experience.step_type.shape[1]):
-        frame = tf.nest.map_structure(lambda leaf, step=step: leaf[:, step], experience)
+        frame = step_of(experience, step)
         distribution, state = network(frame.observation, frame.step_type, state)
         log_probs.append(distribution.log_prob(frame.action))
     return tf.stack(log_probs, axis=1)
@@ -121,8 +119,7 @@ def test_a_window_within_a_session_has_the_log_probs_and_gradients_of_the_whole(
     before = window(experience, 0, first)
     state = network(before.observation, before.step_type)[1]
     whole, gradients_of_whole = gradients(lambda: step_by_step(network, experience, state, first))
-    steps = window(experience, first)
-    start = tf.nest.map_structure(lambda leaf: leaf[:, first], states)
+    steps, start = window(experience, first), step_of(states, first)
     found, gradients_of_window = gradients(
         lambda: network(steps.observation, steps.step_type, start)[0].log_prob(steps.action)
     )
@@ -151,25 +148,16 @@ def test_nothing_before_the_start_of_a_session_is_seen(collected):
         experience.observation.response,
     )
     changed = experience.observation._replace(response=other)
-    frames = tf.nest.map_structure(lambda leaf: leaf[:, :1], (experience.observation, changed))
-    one, two = (
-        network(observation, experience.step_type[:, :1])[0].logits for observation in frames
-    )
+    states = experience.policy_info.policy_state[0]
+
+    def logits(observation, step):
+        step_type = experience.step_type[:, step]
+        return network(step_of(observation, step), step_type, step_of(states, step))[0].logits
+
+    one, two = (logits(observation, 0) for observation in (experience.observation, changed))
     np.testing.assert_array_equal(one, two)
-    later = window(experience.observation, 1, 2), window(changed, 1, 2)
-    state = tf.nest.map_structure(lambda leaf: leaf[:, 1], experience.policy_info.policy_state[0])
-    one, two = (
-        network(observation, experience.step_type[:, 1:2], state)[0].logits for observation in later
-    )
+    one, two = (logits(observation, 1) for observation in (experience.observation, changed))
     assert np.abs(one - two).max() > 1e-3
-
-
-@pytest.mark.parametrize("length", [1, 7])
-def test_windows_of_any_length_are_unrolled(collected, length):
-    network, experience = collected
-    steps = window(experience, 0, length)
-    found = network(steps.observation, steps.step_type)[0].log_prob(steps.action)
-    np.testing.assert_allclose(found, step_by_step(network, steps, ()), atol=1e-5)
 
 
 def test_xla_agrees_and_so_do_its_gradients(collected):
@@ -196,36 +184,21 @@ def all_memories_change(agent, experience):
     assert not same
 
 
-def test_on_policy_all_importance_weights_are_one_wherever_windows_begin():
-    env, num_steps = environment(), 3
-    spec = env.observation_spec()
-    agent = reinforce(
-        env,
-        value_network=StateValueNetwork(spec, (6,), memory=MEMORY),
-        returns=LambdaReturns(num_steps=num_steps),
-        importance=ImportanceWeights(),
-    )
-    experience = frames_of(agent, env, num_steps + 1)
-    for _ in range(2):
-        info = agent.loss(experience)
-        np.testing.assert_allclose(info.extra.importance_weight, 1.0, rtol=1e-5)
-        experience = frames_of(agent, env, num_steps + 1)
-
-
 def test_reinforce_learns_all_that_it_remembers_by():
-    env = environment()
-    values = StateValueNetwork(env.observation_spec(), (6,), memory=MEMORY)
-    returns = LambdaReturns(num_steps=NUM_FRAMES - 1)
-    agent = reinforce(env, value_network=values, returns=returns)
-    all_memories_change(agent, frames_of(agent, env))
+    env, num_steps = environment(), 5
+    agent = reinforce(env, values=True, num_steps=num_steps, importance=ImportanceWeights())
+    experience = collect(env, agent.collect_policy, 2 * num_steps)
+    # On-policy all importance weights are one, wherever windows begin.
+    for first in (0, 4):
+        info = agent.loss(window(experience, first, first + num_steps + 1))
+        np.testing.assert_allclose(info.extra.importance_weight, 1.0, rtol=1e-5)
+    all_memories_change(agent, window(experience, 0, num_steps + 1))
 
 
 def test_without_a_value_network_the_baseline_is_the_mean_of_the_step():
     env = environment()
-    agent = reinforce(
-        env, returns=LambdaReturns(num_steps=SESSION_STEPS), normalize_advantages=False
-    )
-    experience = frames_of(agent, env, SESSION_STEPS + 1)
+    agent = reinforce(env, num_steps=SESSION_STEPS, normalize_advantages=False)
+    experience = collect(env, agent.collect_policy, SESSION_STEPS + 1)
     steps = window(experience, 0, SESSION_STEPS)
     to_go = np.cumsum(steps.reward.numpy()[:, ::-1], axis=1)[:, ::-1]
     log_probs = step_by_step(agent._actor_network, steps, ())
@@ -305,36 +278,29 @@ def test_two_towers_over_ids_have_a_memory_too():
     assert state.hidden.shape == [NUM_USERS, 5]
 
 
-def test_slate_q_values_a_window_as_the_whole():
-    env = environment()
-    agent = slate_q(env, num_steps=NUM_FRAMES - 1)
-    experience = frames_of(agent, env)
+def test_slate_q_values_a_window_as_the_whole(slate_q_collected):
+    agent, experience = slate_q_collected
     whole = agent._slate_values(experience)
     for first in (3, 7):
         found = agent._slate_values(window(experience, first))
         np.testing.assert_allclose(found, whole[:, first:], atol=1e-5)
 
 
-def test_slate_q_shows_what_its_values_say_of_the_whole_session():
-    env = environment()
-    agent = slate_q(env, num_steps=2)
-    policy = agent.policy
-    experience = frames_of(agent, env)
-    states = tf.nest.map_structure(lambda leaf: leaf[:, 3], experience.policy_info.policy_state)
-    frame = tf.nest.map_structure(lambda leaf: leaf[:, 3], experience)
+def test_slate_q_shows_what_its_values_say_of_the_whole_session(slate_q_collected):
+    agent, experience = slate_q_collected
+    states, frame = step_of(experience.policy_info.policy_state, 3), step_of(experience, 3)
     time_step = ts.TimeStep(frame.step_type, frame.reward, frame.discount, frame.observation)
-    with_memory = policy.action(time_step, states).state
-    (q_state, choice_state), steps = with_memory, window(experience, 0, 4)
-    _, expected = agent.network(steps.observation, steps.step_type)
-    np.testing.assert_allclose(q_state.hidden, expected.hidden, atol=1e-5)
-    _, expected = agent.choice_scores.network(steps.observation, steps.step_type)
-    np.testing.assert_allclose(choice_state.hidden, expected.hidden, atol=1e-5)
+    found = agent.policy.action(time_step, states).state
+    steps = window(experience, 0, 4)
+    for state, network in zip(found, (agent.network, agent.choice_scores.network), strict=True):
+        _, expected = network(steps.observation, steps.step_type)
+        np.testing.assert_allclose(state.hidden, expected.hidden, atol=1e-5)
 
 
 def test_slate_q_learns_all_that_it_remembers_by():
     env = environment()
-    agent = slate_q(env, num_steps=NUM_FRAMES - 1, slates="top_k")
-    all_memories_change(agent, frames_of(agent, env))
+    agent = slate_q(env, num_steps=4, slates="top_k")
+    all_memories_change(agent, collect(env, agent.collect_policy, 5))
 
 
 def test_networks_without_a_memory_have_no_state():

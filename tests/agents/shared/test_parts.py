@@ -4,7 +4,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.specs import tensor_spec
 
 from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.shared.exploration import linearly_decaying_epsilon
@@ -12,40 +11,32 @@ from recsim_tf.agents.shared.returns import lambda_returns
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core.execution import compiled
 from recsim_tf.experiment import config
+from tests.agents.experience import bounded
 
 
-def test_epsilon_falls_in_a_straight_line_after_the_warm_up():
-    # RecSim 0.2.4's defaults and values.
-    epsilon = linearly_decaying_epsilon()
-    for step, value in (
-        (0, 1.0),
-        (20_000, 1.0),
-        (145_000, 0.505),
-        (270_000, 0.01),
-        (10_000_000, 0.01),
-    ):
-        np.testing.assert_allclose(epsilon(tf.constant(step, tf.int64)), value, rtol=1e-5)
-
-
-@pytest.mark.parametrize("step", [0, 3, 4, 5, 9, 13, 14, 100])
-def test_epsilon_is_recsims_formula(step):
-    final, warmup, decay = 0.2, 4, 10
-    expected = final + np.clip((1 - final) * (decay + warmup - step) / decay, 0, 1 - final)
-    train_step = tf.Variable(step, dtype=tf.int64)
-    epsilon = linearly_decaying_epsilon(final, warmup, decay)
-    assert epsilon(train_step).dtype == tf.float32
-    np.testing.assert_allclose(compiled(lambda: epsilon(train_step))(), expected, rtol=1e-6)
+@pytest.mark.parametrize(
+    ("steps", "arguments"),
+    [
+        # RecSim 0.2.4's defaults.
+        ([0, 20_000, 145_000, 270_000, 10_000_000], (0.01, 20_000, 250_000)),
+        ([0, 3, 4, 5, 9, 13, 14, 100], (0.2, 4, 10)),
+    ],
+)
+def test_epsilon_is_recsims_formula(steps, arguments):
+    final, warmup, decay = arguments
+    is_default = final == 0.01
+    epsilon = linearly_decaying_epsilon(*([] if is_default else arguments))
+    for step in steps:
+        expected = final + np.clip((1 - final) * (decay + warmup - step) / decay, 0, 1 - final)
+        found = epsilon(tf.Variable(step, dtype=tf.int64))
+        assert found.dtype == tf.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_it_can_be_bound_in_a_gin_file():
-    loaded = config.load(
-        [],
-        [
-            "Exploration.epsilon = @linearly_decaying_epsilon()",
-            "linearly_decaying_epsilon.decay_steps = 7",
-        ],
-    )
-    assert "linearly_decaying_epsilon.decay_steps = 7" in loaded
+    binding = "linearly_decaying_epsilon.decay_steps = 7"
+    loaded = config.load([], ["Exploration.epsilon = @linearly_decaying_epsilon()", binding])
+    assert binding in loaded
 
 
 class Features(NamedTuple):
@@ -55,14 +46,10 @@ class Features(NamedTuple):
     count: tf.Tensor  # an integer without bounds
 
 
-def bounded(shape, dtype, low, high):
-    return tensor_spec.BoundedTensorSpec(shape, dtype, low, high)
-
-
 SPEC = Features(
-    topic=bounded([], tf.int32, 2, 5),
-    vector=bounded([2], tf.float64, -1.0, 1.0),
-    tags=bounded([2], tf.int64, 0, 2),
+    topic=bounded([], 2, 5, tf.int32),
+    vector=bounded([2], -1.0, 1.0, tf.float64),
+    tags=bounded([2], 0, 2, tf.int64),
     count=tf.TensorSpec([], tf.int32),
 )
 
@@ -85,11 +72,7 @@ def test_bounded_integers_become_one_hot_and_everything_else_is_flattened():
     encoded = encoding.encode(VALUES, SPEC, 1)
     assert encoded.dtype == tf.float32
     np.testing.assert_array_equal(encoded, ENCODED)
-
-
-def test_the_encoded_size_is_the_length_of_the_vector():
-    assert encoding.encoded_size(SPEC) == ENCODED.shape[-1]
-    assert [encoding.encoded_size(spec) for spec in SPEC] == [4, 2, 6, 1]
+    assert [encoding.encoded_size(spec) for spec in (SPEC, *SPEC)] == [13, 4, 2, 6, 1]
 
 
 def test_documents_are_encoded_one_by_one():
@@ -102,9 +85,8 @@ def test_documents_are_encoded_one_by_one():
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
 @pytest.mark.parametrize("ends", ["neither", "low", "high"])
 def test_integers_without_both_bounds_stay_numbers(dtype, ends):
-    spec = bounded(
-        [], dtype, -5 if ends == "low" else dtype.min, 5 if ends == "high" else dtype.max
-    )
+    low, high = -5 if ends == "low" else dtype.min, 5 if ends == "high" else dtype.max
+    spec = bounded([], low, high, dtype)
     assert encoding.encoded_size(spec) == 1
     np.testing.assert_array_equal(
         encoding.encode(tf.constant([4, -2], dtype), spec, 1), [[4], [-2]]
@@ -113,15 +95,15 @@ def test_integers_without_both_bounds_stay_numbers(dtype, ends):
 
 def test_the_spec_of_one_document_keeps_dtype_and_bounds():
     documents = Features(
-        topic=bounded([6], tf.int32, 2, 5),
-        vector=bounded([6, 2], tf.float64, -1.0, 1.0),
-        tags=bounded([6, 2], tf.int64, 0, 2),
+        topic=bounded([6], 2, 5, tf.int32),
+        vector=bounded([6, 2], -1.0, 1.0, tf.float64),
+        tags=bounded([6, 2], 0, 2, tf.int64),
         count=tf.TensorSpec([6], tf.int32),
     )
     for got, expected in zip(encoding.element_spec(documents), SPEC, strict=True):
         assert type(got) is type(expected)
         assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
-        if isinstance(expected, tensor_spec.BoundedTensorSpec):
+        if type(expected) is not tf.TensorSpec:
             assert (got.minimum, got.maximum) == (expected.minimum, expected.maximum)
 
 
@@ -163,23 +145,19 @@ def by_definition(td_lambda):
     return expected
 
 
+ARGUMENTS = REWARDS, DISCOUNTS, NEXT_VALUES, CONTINUES
+
+
 @pytest.mark.parametrize("td_lambda", [0.0, 0.7, 1.0])
 def test_returns_are_those_of_the_definition(td_lambda):
-    arguments = [tf.constant(argument) for argument in (REWARDS, DISCOUNTS, NEXT_VALUES, CONTINUES)]
-    np.testing.assert_allclose(
-        lambda_returns(*arguments, td_lambda), by_definition(td_lambda), rtol=1e-12
-    )
+    returns = compiled(lambda_returns, jit_compile=True) if td_lambda == 0.7 else lambda_returns
+    found = returns(*map(tf.constant, ARGUMENTS), td_lambda=td_lambda)
+    np.testing.assert_allclose(found, by_definition(td_lambda), rtol=1e-12)
 
 
 def test_with_lambda_1_they_are_discounted_sums_and_with_0_one_step_targets():
-    arguments = [tf.constant(argument) for argument in (REWARDS, DISCOUNTS, NEXT_VALUES, CONTINUES)]
+    arguments = list(map(tf.constant, ARGUMENTS))
     np.testing.assert_allclose(
         lambda_returns(*arguments, 1.0)[0, 0], 1 + 0.9 * (2 + 0.9 * (3 + 0.9 * (4 + 0.9 * 40)))
     )
     np.testing.assert_allclose(lambda_returns(*arguments, 0.0), REWARDS + DISCOUNTS * NEXT_VALUES)
-
-
-def test_they_compile_with_xla():
-    arguments = [tf.constant(argument) for argument in (REWARDS, DISCOUNTS, NEXT_VALUES, CONTINUES)]
-    compiled = tf.function(lambda_returns, jit_compile=True, autograph=False)
-    np.testing.assert_allclose(compiled(*arguments, td_lambda=0.7), by_definition(0.7), rtol=1e-12)

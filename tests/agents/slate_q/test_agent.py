@@ -11,17 +11,17 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.explanations import explanation_of
 from recsim_tf.policies import slate_optimizer
 from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
-from tests.agents.grouped import grouped
-from tests.agents.slate_q import experience as made
-from tests.agents.slate_q import reference
-from tests.agents.slate_q.experience import (
+from tests.agents import experience as made
+from tests.agents.experience import (
     ACTION_SPEC,
     LAST,
     NUM_CANDIDATES,
     OBSERVATION_SPEC,
     SLATE_SIZE,
     TIME_STEP_SPEC,
+    grouped,
 )
+from tests.agents.slate_q import reference
 
 NUM_SLATES = NUM_CANDIDATES * (NUM_CANDIDATES - 1)
 
@@ -39,14 +39,13 @@ def random_network(seed=1, **kwargs):
     return network
 
 
-def slate_q(network=None, learning_rate=0.05, **kwargs):
+def slate_q(network=None, learning_rate=0.05, optimizer=None, **kwargs):
     """An agent whose target network has the weights of its network."""
-    optimizer = tf.keras.optimizers.SGD(learning_rate)
     agent = SlateQAgent(
         TIME_STEP_SPEC,
         ACTION_SPEC,
         network or random_network(),
-        optimizer,
+        optimizer or tf.keras.optimizers.SGD(learning_rate),
         train_step_counter=tf.Variable(0, dtype=tf.int64),
         **grouped(kwargs, targets=SlateQTargets, exploration=Exploration),
     )
@@ -60,11 +59,6 @@ def agent_with_another_target(network_arguments=None, **kwargs):
     agent = slate_q(network, **kwargs)
     randomize(network, 2)
     return agent, random_network(1, **(network_arguments or {}))
-
-
-def time_step(observation):
-    num_users = observation.user.shape[0]
-    return ts.restart(observation, num_users)
 
 
 def choice_values(observation, network):
@@ -85,11 +79,8 @@ def hand_calculation(experience, network, target_network, target, gamma=0.9, sca
     else:
         next_value = 0.0
     _, _, q_items, q_no_click = choice_values(now.observation, network)
-    return (
-        scale * now.reward.numpy() + gamma * now.discount.numpy() * next_value,
-        q_items,
-        q_no_click,
-    )
+    target = scale * now.reward.numpy() + gamma * now.discount.numpy() * next_value
+    return target, q_items, q_no_click
 
 
 NO_CLICKS = {
@@ -114,10 +105,8 @@ def test_the_loss_is_that_of_a_hand_calculation(target, no_click):
     expected, q_items, q_no_click = hand_calculation(
         experience, agent.network, target_network, target, scale=0.5
     )
-    slate, clicked = (
-        experience.action[:, 0].numpy(),
-        experience.observation.response.clicked[:, 1].numpy(),
-    )
+    slate = experience.action[:, 0].numpy()
+    clicked = experience.observation.response.clicked[:, 1].numpy()
     valid = experience.step_type[:, 0].numpy() != LAST
     has_click = clicked.any(-1)
     counts = valid & has_click if no_click == "zero" else valid
@@ -152,28 +141,25 @@ def test_the_target_uses_the_slates_of_its_own_optimiser():
 
 
 def test_weights_of_transitions_weigh_their_errors():
-    agent = slate_q()
-    names = list(made.ROWS)
-    weights = tf.constant([1.0, 2.0, 0.0, 0.5, 3.0, 7.0, 1.5])
-    alone = {
-        name: agent.loss(made.batch(), weights=tf.one_hot(names.index(name), 7)).loss
-        for name in names
-    }
-    used = {
-        name: weight
-        for name, weight in zip(names, weights.numpy(), strict=True)
-        if name != "boundary"
-    }
-    expected = sum(weight * alone[name] for name, weight in used.items()) / sum(used.values())
-    np.testing.assert_allclose(agent.loss(made.batch(), weights=weights).loss, expected, rtol=1e-5)
-    assert alone["boundary"] == 0
+    agent, names = slate_q(), list(made.ROWS)
+    weights = np.float32([1.0, 2.0, 0.0, 0.5, 3.0, 7.0, 1.5])
+    alone = [agent.loss(made.batch(), weights=row).loss for row in tf.eye(7)]
+    used = np.where(np.array(names) == "boundary", 0.0, weights)
+    np.testing.assert_allclose(
+        agent.loss(made.batch(), weights=weights).loss, np.average(alone, weights=used), rtol=1e-5
+    )
+    assert alone[names.index("boundary")] == 0
 
 
-def changed(experience, name, step, rows=tuple(made.ROWS)):
+def changed(experience, name, step):
     """Experience with another user and other documents at one step of the row of that name."""
-    other = made.observation(1, seed=99)
-    return made.replaced(
-        experience, step, rows.index(name), user=other.user[0], documents=other.documents[0]
+    other, index = made.observation(1, seed=99), [[list(made.ROWS).index(name), step]]
+    user, documents = (
+        tf.tensor_scatter_nd_update(leaf, index, one)
+        for leaf, one in zip(experience.observation[:2], other[:2], strict=True)
+    )
+    return experience._replace(
+        observation=experience.observation._replace(user=user, documents=documents)
     )
 
 
@@ -250,91 +236,66 @@ def test_gradients_are_clipped_to_a_global_norm():
     np.testing.assert_allclose(np.sqrt(sum((step**2).sum() for step in steps)), 0.01, rtol=1e-3)
 
 
-def mean_target(experience, target_network):
-    target, _, _ = hand_calculation(
-        experience, target_network, target_network, "q_learning", gamma=1.0
-    )
-    return target[experience.step_type[:, 0].numpy() != LAST].mean()
-
-
-def test_a_hard_target_update_copies_the_network_each_period():
-    experience, network, period = made.batch(), random_network(), 3
-    agent = slate_q(network, target_update_tau=1.0, target_update_period=period)
-    target_network = random_network()
-    for step in range(1, 2 * period + 2):
-        np.testing.assert_allclose(
-            agent.train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
-        )
-        if step % period == 0:
-            target_network.set_weights(network.get_weights())
-
-
 def moved(average, network, tau):
     """Moves the weights of `average` that part of the way to those of `network`."""
-    average.set_weights(
-        [
-            (1 - tau) * a + tau * n
-            for a, n in zip(average.get_weights(), network.get_weights(), strict=True)
-        ]
-    )
+    pairs = zip(average.get_weights(), network.get_weights(), strict=True)
+    average.set_weights([(1 - tau) * a + tau * n for a, n in pairs])
 
 
-def test_a_soft_target_update_moves_part_of_the_way_at_each_step():
+@pytest.mark.parametrize(("tau", "period"), [(1.0, 3), (0.3, 1)])
+def test_a_target_update_moves_part_of_the_way_each_period(tau, period):
     experience, network = made.batch(), random_network()
-    agent = slate_q(network, target_update_tau=0.3)
-    target_network = random_network()
-    for _ in range(3):
-        np.testing.assert_allclose(
-            agent.train(experience).extra.target, mean_target(experience, target_network), rtol=1e-4
+    agent = slate_q(network, target_update_tau=tau, target_update_period=period)
+    target_network, valid = random_network(), experience.step_type[:, 0].numpy() != LAST
+    for step in range(1, period + 3):
+        target, _, _ = hand_calculation(
+            experience, network, target_network, "q_learning", gamma=1.0
         )
-        moved(target_network, network, 0.3)
+        np.testing.assert_allclose(
+            agent.train(experience).extra.target, target[valid].mean(), rtol=1e-4
+        )
+        if step % period == 0:
+            moved(target_network, network, tau)
 
 
 def test_the_policy_serves_averaged_weights_and_the_collect_policy_current_ones():
-    experience, network, observation = made.batch(), random_network(), made.observation(200, seed=5)
+    experience, network, step = made.batch(), random_network(), made.time_step(200, seed=5)
     agent = slate_q(network, learning_rate=0.3, average_tau=0.25, epsilon=0.0)
     average = random_network()
     for _ in range(3):
         agent.train(experience)
         moved(average, network, 0.25)
-    values = agent.action_values(observation)
-    (q_items, q_no_click), _ = average(observation)
+    values = agent.action_values(step.observation)
+    (q_items, q_no_click), _ = average(step.observation)
     np.testing.assert_allclose(values.q_items, q_items, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(values.q_no_click, q_no_click, rtol=1e-4, atol=1e-5)
     for policy, serving in ((agent.policy, average), (agent.collect_policy, network)):
-        slate = policy.action(time_step(observation)).action.numpy()
-        served = choice_values(observation, serving)
+        slate = policy.action(step).action.numpy()
+        served = choice_values(step.observation, serving)
         best = reference.best_values(*served, SLATE_SIZE)
         np.testing.assert_allclose(
             reference.slate_values(*served, slate), best, rtol=1e-4, atol=1e-5
         )
 
 
-def test_the_policy_shows_the_best_slate_and_always_the_same():
-    agent, observation = slate_q(), made.observation(100, seed=3)
-    slates = [agent.policy.action(time_step(observation)).action.numpy() for _ in range(2)]
-    np.testing.assert_array_equal(*slates)
-    values = choice_values(observation, agent.network)
-    expected = reference.best_values(*values, SLATE_SIZE)
-    np.testing.assert_allclose(
-        reference.slate_values(*values, slates[0]), expected, rtol=1e-5, atol=1e-6
-    )
-
-
 def test_the_policy_uses_the_serving_optimiser():
-    observation = made.observation(100, seed=3)
+    step = made.time_step(100, seed=3)
     for name in ("top_k", "greedy", "exact"):
         agent = slate_q(serving_slates=name)
-        expected = agent.action_values(observation).best_slate(slate_optimizer(name), SLATE_SIZE)
-        np.testing.assert_array_equal(agent.policy.action(time_step(observation)).action, expected)
+        values = agent.action_values(step.observation)
+        expected = values.best_slate(slate_optimizer(name), SLATE_SIZE)
+        np.testing.assert_array_equal(agent.policy.action(step).action, expected)
 
 
-def test_the_policy_explains_its_slates_by_the_action_values():
+def test_the_policy_explains_its_slates_by_values_in_units_of_reward():
     agent = slate_q(reward_scale_factor=0.1, eval_epsilon=0.5)
     observation = made.observation(6, seed=1)
     policy, seed = rollout_policy(agent.policy), random.as_seed(3)
     explained = explanation_of(policy, observation, (), seed)
     values = agent.action_values(observation)
+    (q_items, q_no_click), _ = random_network()(observation)
+    np.testing.assert_allclose(values.q_items, 10 * q_items, rtol=1e-5)
+    np.testing.assert_allclose(values.q_no_click, 10 * q_no_click, rtol=1e-5)
     np.testing.assert_allclose(explained.candidates["Q"], values.q_items)
     np.testing.assert_allclose(explained.candidates["Q - Q(no click)"], values.advantages)
     best = values.best_slate(slate_optimizer("exact"), SLATE_SIZE)
@@ -345,60 +306,35 @@ def test_the_policy_explains_its_slates_by_the_action_values():
     np.testing.assert_allclose(total, np.ones(6), rtol=1e-6)
 
 
-def test_action_values_are_in_units_of_reward():
-    observation = made.observation(5, seed=3)
-    values = slate_q(reward_scale_factor=0.1).action_values(observation)
-    (q_items, q_no_click), _ = random_network()(observation)
-    np.testing.assert_allclose(values.q_items, 10 * q_items, rtol=1e-5)
-    np.testing.assert_allclose(values.q_no_click, 10 * q_no_click, rtol=1e-5)
-
-
-def explored_part(agent, num_users=4000):
+def explored_part(policy, num_users=4000):
     """Part of the users who are not shown the greedy slate."""
-    step = time_step(made.observation(num_users, seed=4))
-    greedy, collected = agent.policy.action(step).action, agent.collect_policy.action(step).action
-    assert all(len(set(slate)) == SLATE_SIZE for slate in collected.numpy())
-    return np.mean((greedy.numpy() != collected.numpy()).any(-1))
+    step = made.time_step(num_users, seed=4)
+    greedy = slate_q().policy.action(step).action
+    shown = policy.action(step).action
+    assert all(len(set(slate)) == SLATE_SIZE for slate in shown.numpy())
+    return np.mean((greedy != shown).numpy().any(-1))
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.3])
-def test_the_collect_policy_explores_with_probability_epsilon(epsilon):
-    # One in `NUM_SLATES` random slates is the greedy one by chance.
-    expected = epsilon * (1 - 1 / NUM_SLATES)
-    standard_error = np.sqrt(expected * (1 - expected) / 4000)
-    assert abs(explored_part(slate_q(epsilon=epsilon)) - expected) <= 4 * standard_error
-
-
-def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon():
-    epsilon = 0.3
-    step = time_step(made.observation(4000, seed=4))
-    greedy = slate_q(epsilon=0.0).policy.action(step).action.numpy()
-    agent = slate_q(epsilon=0.0, eval_epsilon=epsilon)
-    np.testing.assert_array_equal(agent.collect_policy.action(step).action, greedy)
-    part = np.mean((agent.policy.action(step).action.numpy() != greedy).any(-1))
-    expected = epsilon * (1 - 1 / NUM_SLATES)
-    assert abs(part - expected) <= 4 * np.sqrt(expected * (1 - expected) / 4000)
-
-
-def test_eval_epsilon_may_be_a_function_of_the_train_step():
-    agent = slate_q(eval_epsilon=lambda step: tf.where(step < 1, 1.0, 0.0))
-    step = time_step(made.observation(200, seed=4))
-    first, second = (agent.policy.action(step).action.numpy() for _ in range(2))
-    assert not np.array_equal(first, second)
-    agent.train(made.batch())
-    first, second = (agent.policy.action(step).action.numpy() for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    assert any(variable is agent.train_step_counter for variable in agent.policy.variables())
+def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon(epsilon):
+    agent = slate_q(epsilon=0.3 - epsilon, eval_epsilon=epsilon)
+    for policy, probability in ((agent.policy, epsilon), (agent.collect_policy, 0.3 - epsilon)):
+        # One in `NUM_SLATES` random slates is the greedy one by chance.
+        expected = probability * (1 - 1 / NUM_SLATES)
+        standard_error = np.sqrt(expected * (1 - expected) / 4000)
+        assert abs(explored_part(policy) - expected) <= 4 * standard_error
 
 
 def test_epsilon_may_be_a_function_of_the_train_step():
-    agent = slate_q(epsilon=lambda step: tf.where(step < 2, 1.0, 0.0))
-    parts = []
-    for _ in range(4):
-        parts.append(explored_part(agent, 200))
-        agent.train(made.batch())
-    assert min(parts[:2]) > 0.8
-    assert parts[2:] == [0, 0]
+    def epsilon(step):
+        return tf.where(step < 1, 1.0, 0.0)
+
+    agent = slate_q(learning_rate=0.0, epsilon=epsilon, eval_epsilon=epsilon)
+    policies = agent.policy, agent.collect_policy
+    assert min(explored_part(policy, 200) for policy in policies) > 0.8
+    agent.train(made.batch())
+    assert [explored_part(policy, 200) for policy in policies] == [0, 0]
+    assert any(variable is agent.train_step_counter for variable in agent.policy.variables())
 
 
 @pytest.mark.parametrize(
@@ -407,21 +343,9 @@ def test_epsilon_may_be_a_function_of_the_train_step():
     ids=["adam by xla", "legacy adam"],
 )
 def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
-    def agent():
-        built = SlateQAgent(
-            TIME_STEP_SPEC,
-            ACTION_SPEC,
-            random_network(),
-            optimizer(0.01),
-            target_update_period=2,
-            average_tau=0.1,
-            gradient_clipping=1.0,
-            train_step_counter=tf.Variable(0, dtype=tf.int64),
-        )
-        built.initialize()
-        return built
-
-    experience, eager, other = made.batch(), agent(), agent()
+    arguments = {"target_update_period": 2, "average_tau": 0.1, "gradient_clipping": 1.0}
+    eager, other = (slate_q(optimizer=optimizer(0.01), **arguments) for _ in range(2))
+    experience = made.batch()
     train = compiled(other.train, jit_compile=jit_compile)
     tracings = []
     for _ in range(4):
@@ -436,50 +360,24 @@ def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
     assert other.train_step_counter == 4
 
 
-def test_an_agent_restored_from_a_checkpoint_goes_on_identically(tmp_path):
-    def agent(seed):
-        return slate_q(
-            random_network(seed),
-            target_update_tau=1.0,
-            target_update_period=3,
-            average_tau=0.2,
-            epsilon=0.5,
-            seed=seed,
-        )
-
-    def go_on(agent):
-        losses = [agent.train(made.batch()).loss.numpy() for _ in range(4)]
-        step = time_step(made.observation(50, seed=6))
-        return (
-            losses,
-            agent.policy.action(step).action.numpy(),
-            agent.collect_policy.action(step).action.numpy(),
-        )
-
-    one, other = agent(1), agent(2)
-    one.train(made.batch())
-    one.train(made.batch())
-    path = tf.train.Checkpoint(agent=one).save(tmp_path / "checkpoint")
-    expected = go_on(one)
-    tf.train.Checkpoint(agent=other).restore(path).assert_existing_objects_matched()
-    tf.nest.map_structure(np.testing.assert_array_equal, go_on(other), expected)
-
-
 def test_choice_scores_are_learned_by_default_where_there_is_no_affinity():
-    arguments = {
-        "action_spec": ACTION_SPEC,
-        "optimizer": tf.keras.optimizers.SGD(),
-        "train_step_counter": tf.Variable(0, dtype=tf.int64),
-    }
+    without_vectors = ts.time_step_spec(
+        OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))
+    )
     agents = [
-        SlateQAgent(spec, network=SlateQNetwork(spec.observation, (4,)), **arguments)
-        for spec in (TIME_STEP_SPEC, WITHOUT_VECTORS)
+        SlateQAgent(
+            spec,
+            ACTION_SPEC,
+            SlateQNetwork(spec.observation, (4,)),
+            tf.keras.optimizers.SGD(),
+            train_step_counter=tf.Variable(0, dtype=tf.int64),
+        )
+        for spec in (TIME_STEP_SPEC, without_vectors)
     ]
     assert [type(agent.choice_scores) for agent in agents] == [AffinityScores, LearnedScores]
+    learned = {id(weight) for weight in agents[1]._trainable_weights()}
     weights = agents[1].choice_scores.network.trainable_weights
-    assert {id(weight) for weight in weights} <= {
-        id(weight) for weight in agents[1]._trainable_weights()
-    }
+    assert {id(weight) for weight in weights} <= learned
 
 
 def test_learned_choice_scores_are_those_of_their_network_and_it_learns_by_likelihood():
@@ -509,20 +407,17 @@ def test_learned_choice_scores_are_those_of_their_network_and_it_learns_by_likel
 
 def test_empty_positions_take_no_part_in_the_choice_loss():
     logits, no_click_logit = tf.Variable([[0.3, 9.0], [0.5, -0.2]]), tf.Variable([0.1, 0.4])
-    clicked, shown = (
-        tf.constant([[1.0, 0.0], [0.0, 0.0]]),
-        tf.constant([[True, False], [True, True]]),
+    choices = losses.Choices(
+        slate=tf.constant([[2, -1], [0, 3]]),
+        clicked=tf.constant([[1.0, 0.0], [0.0, 0.0]]),
+        **dict.fromkeys(("reward_target", "cost_target", "reward"), tf.zeros([2])),
+        valid=tf.ones([2]),
     )
     with tf.GradientTape() as tape:
-        loss = losses.choice_loss(logits, no_click_logit, clicked, shown, tf.ones([2]))
+        loss = losses.choice_loss(logits, no_click_logit, choices, total=2.0)
     first = np.exp(0.3) / (np.exp(0.3) + np.exp(0.1))
     second = np.exp(0.4) / (np.exp(0.5) + np.exp(-0.2) + np.exp(0.4))
     np.testing.assert_allclose(loss, -np.log([first, second]).mean(), rtol=1e-6)
     gradient = tape.gradient(loss, logits).numpy()
     assert np.isfinite(gradient).all()
     assert gradient[0, 1] == 0
-
-
-WITHOUT_VECTORS = ts.time_step_spec(
-    OBSERVATION_SPEC._replace(user=tf.TensorSpec([NUM_CANDIDATES + 5], tf.float32))
-)

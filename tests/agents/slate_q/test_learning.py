@@ -1,21 +1,15 @@
 """What SlateQ converges to."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.drivers import dynamic_step_driver
-from tf_agents.replay_buffers import tf_uniform_replay_buffer
-from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
-from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
 from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, SlateQTargets
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Clicks, Observation
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UtilityVideos,
@@ -23,11 +17,7 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.policies import myopic_policy, random_policy
 from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
-
-
-class Clicks(NamedTuple):
-    clicked: tf.Tensor
-
+from tests.agents.experience import MID, bounded, collect, trajectory_of
 
 # A decision process with two states of the user and two documents, of which one is shown. An
 # outcome is a click on document 0, on document 1, or none. Document 0 pays at once, document 1
@@ -40,9 +30,9 @@ GAMMA = 0.9
 LAST_OUTCOME = 2
 
 PROCESS_SPEC = Observation(
-    user=tensor_spec.BoundedTensorSpec([], tf.int32, 0, 1),
-    documents=tensor_spec.BoundedTensorSpec([2], tf.int32, 0, 1),
-    response=Clicks(tensor_spec.BoundedTensorSpec([1], tf.float32, 0.0, 1.0)),
+    user=bounded([], 0, 1, tf.int32),
+    documents=bounded([2], 0, 1, tf.int32),
+    response=Clicks(bounded([1], 0.0, 1.0)),
 )
 
 
@@ -59,28 +49,21 @@ def process_experience():
     """Every transition of the process once, with discounts that are its probabilities of
     survival.
     """
-    state, slate, outcome = (
-        axis.ravel() for axis in np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")
-    )
+    state, slate, outcome = np.array(list(np.ndindex(2, 2, 2))).T
     # The second outcome of each slate is no click.
     outcome = np.where(outcome == 0, slate, LAST_OUTCOME)
-    num_pairs = len(state)
     pair = np.stack([state, NEXT_STATE[state, outcome]], axis=1)
-    clicked = np.stack([np.zeros(num_pairs), outcome != LAST_OUTCOME], axis=1)
-    mid = tf.fill([num_pairs, 2], ts.StepType.MID)
-    return trajectory.Trajectory(
-        step_type=mid,
-        observation=Observation(
-            user=tf.constant(pair, tf.int32),
-            documents=tf.tile(tf.constant([[[0, 1]]]), [num_pairs, 2, 1]),
-            response=Clicks(tf.constant(clicked[..., np.newaxis], tf.float32)),
-        ),
-        action=tf.tile(tf.constant(slate[:, np.newaxis, np.newaxis], tf.int32), [1, 2, 1]),
-        policy_info=(),
-        next_step_type=mid,
-        reward=tf.tile(tf.constant(REWARD[state, outcome])[:, tf.newaxis], [1, 2]),
-        discount=tf.tile(tf.constant(SURVIVAL[state, outcome])[:, tf.newaxis], [1, 2]),
+    clicked = np.stack([np.zeros(8), outcome != LAST_OUTCOME], axis=1)
+    observations = Observation(
+        user=tf.constant(pair, tf.int32),
+        documents=tf.tile(tf.constant([[[0, 1]]]), [8, 2, 1]),
+        response=Clicks(tf.constant(clicked[..., np.newaxis], tf.float32)),
     )
+    slates, rewards, survival = (
+        np.stack([values, values], axis=1)
+        for values in (slate[:, np.newaxis], REWARD[state, outcome], SURVIVAL[state, outcome])
+    )
+    return trajectory_of(observations, slates, [[MID] * 3] * 8, rewards, survival)
 
 
 def process_choice(observation):
@@ -105,7 +88,7 @@ def test_q_learning_converges_to_the_values_of_value_iteration():
     tf.random.set_seed(1)
     agent = SlateQAgent(
         ts.time_step_spec(PROCESS_SPEC),
-        tensor_spec.BoundedTensorSpec([1], tf.int32, 0, 1),
+        bounded([1], 0, 1, tf.int32),
         SlateQNetwork(PROCESS_SPEC, (32,)),
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.02, 3000)),
         choice_scores=process_choice,
@@ -123,119 +106,72 @@ def test_q_learning_converges_to_the_values_of_value_iteration():
     np.testing.assert_allclose(values.q_no_click, expected[:, LAST_OUTCOME], atol=0.02)
 
 
-# Sessions of random slates in interest evolution.
-QUALITY = (-3.0, -1.0, 1.0, 3.0)  # of each topic
-NUM_USERS, NUM_STEPS, BATCH = 512, 60, 256
-
-
-@pytest.fixture(scope="module")
-def environment():
-    users = InterestEvolutionUsers(num_features=len(QUALITY), time_budget=60.0)
-    pure = interest_evolution(
+@pytest.mark.slow
+def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates():
+    """And learned choice scores come close to the true choice."""
+    num_users, batch_size, quality = 512, 256, (-3.0, -1.0, 1.0, 3.0)
+    simulator = interest_evolution(
         slate_size=2,
         num_candidates=5,
-        users=users,
-        documents=UtilityVideos(len(QUALITY), topic_quality_means=QUALITY),
+        users=InterestEvolutionUsers(num_features=len(quality), time_budget=60.0),
+        documents=UtilityVideos(len(quality), topic_quality_means=quality),
     )
-    return SlateEnvironment(pure, NUM_USERS, seed=1)
-
-
-@pytest.fixture(scope="module")
-def random_pairs(environment):
-    """Experience [M, 2] of random slates."""
-    policy = TFSlatePolicy(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        random_policy(environment.simulator),
-    )
-    buffer = tf_uniform_replay_buffer.TFUniformReplayBuffer(
-        policy.trajectory_spec, NUM_USERS, NUM_STEPS
-    )
-    driver = dynamic_step_driver.DynamicStepDriver(
-        environment, policy, [buffer.add_batch], num_steps=NUM_STEPS * NUM_USERS
-    )
-    tf.function(driver.run, autograph=False)()
-    frames = buffer.gather_all()
-    return tf.nest.map_structure(
-        lambda leaf: tf.reshape(tf.stack([leaf[:, :-1], leaf[:, 1:]], 2), [-1, 2, *leaf.shape[2:]]),
-        frames,
-    )
-
-
-def sampler(pairs):
-    def next_batch(step):
-        num_pairs = pairs.reward.shape[0]
-        rows = random.uniform_integers([BATCH], tf.stack([step, 7]), num_pairs)
-        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, rows), pairs)
-
-    return next_batch
-
-
-@pytest.mark.slow
-def test_learned_choice_scores_come_close_to_the_true_choice(environment, random_pairs):
-    tf.random.set_seed(2)
+    environment = SlateEnvironment(simulator, num_users, seed=1)
+    specs = environment.time_step_spec(), environment.action_spec()
     spec = environment.observation_spec()
-    agent = SlateQAgent(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        SlateQNetwork(spec, (8,)),
-        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.01, 1500)),
-        choice_scores=LearnedScores(ClickNetwork(spec, (32,))),
-        targets=SlateQTargets(target="myopic"),
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
-    )
-    agent.initialize()
-    users = environment.simulator.reset(500, 11)
-    observation = environment.simulator.observe(users)
-
-    def probabilities(scores):
-        """Of a click on each of the first two candidates, shown together."""
-        weights, no_click_weight = scores(observation)
-        return (
-            weights[:, :2] / (tf.reduce_sum(weights[:, :2], -1) + no_click_weight)[:, tf.newaxis]
-        ).numpy()
-
-    truth = probabilities(AffinityScores())
-    before = np.abs(probabilities(agent.choice_scores) - truth).mean()
-    train_steps(agent, sampler(random_pairs), 1500)
-    error = np.abs(probabilities(agent.choice_scores) - truth).mean()
-    assert error < 0.03
-    assert error < before / 3
-
-
-@pytest.mark.slow
-def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates(
-    environment, random_pairs
-):
+    frames = collect(environment, TFSlatePolicy(*specs, random_policy(simulator)), 60)
     tf.random.set_seed(3)
     agent = SlateQAgent(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        SlateQNetwork(environment.observation_spec(), (32, 32)),
+        *specs,
+        SlateQNetwork(spec, (32, 32)),
         tf.keras.optimizers.Adam(3e-3),
+        choice_scores=LearnedScores(ClickNetwork(spec, (32,))),
         target_update_tau=0.02,
         reward_scale_factor=0.05,
         train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
     agent.initialize()
-    train_steps(agent, sampler(random_pairs), 1500)
-    pure, num_users = environment.simulator, 1000
+    observation = simulator.observe(simulator.reset(500, 11))
+
+    def probabilities(scores):
+        """Of a click on each of the first two candidates, shown together."""
+        weights, no_click_weight = scores(observation)
+        total = tf.reduce_sum(weights[:, :2], -1) + no_click_weight
+        return (weights[:, :2] / total[:, tf.newaxis]).numpy()
+
+    def next_batch(step):
+        users, steps = (
+            random.uniform_integers([batch_size], tf.stack([step, number]), limit)
+            for number, limit in enumerate((num_users, 59))
+        )
+        return tf.nest.map_structure(
+            lambda leaf: tf.stack(
+                [tf.gather_nd(leaf, tf.stack([users, steps + later], 1)) for later in (0, 1)], 1
+            ),
+            frames,
+        )
 
     def returns(policy):
         def run(seed):
-            return pure.fold(
+            return simulator.fold(
                 policy,
-                num_users,
+                1000,
                 300,
                 seed,
                 lambda total, transition: total + transition.reward,
-                tf.zeros([num_users]),
+                tf.zeros([1000]),
             )
 
         return compiled(run)(random.as_seed(4)).numpy()
 
+    truth = probabilities(AffinityScores())
+    before = np.abs(probabilities(agent.choice_scores) - truth).mean()
+    train_steps(agent, next_batch, 1500)
+    error = np.abs(probabilities(agent.choice_scores) - truth).mean()
+    assert error < 0.03
+    assert error < before / 3
     trained = returns(rollout_policy(agent.policy))
     for baseline in (random_policy, myopic_policy):
-        others = returns(baseline(pure))
-        standard_error = np.sqrt((trained.var() + others.var()) / num_users)
+        others = returns(baseline(simulator))
+        standard_error = np.sqrt((trained.var() + others.var()) / 1000)
         assert trained.mean() > others.mean() + 4 * standard_error

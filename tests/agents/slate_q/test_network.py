@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.agents.slate_q import ClickNetwork, SlateQNetwork
-from tests.agents.slate_q.experience import NUM_CANDIDATES, OBSERVATION_SPEC, observation
+from tests.agents.experience import NUM_CANDIDATES, OBSERVATION_SPEC, observation
 
 NETWORKS = {
     "relative": lambda: SlateQNetwork(OBSERVATION_SPEC, (8, 4)),
@@ -48,9 +48,16 @@ def test_the_variables_are_made_once_and_all_of_them_matter_to_one_copy_only(nam
     ]
 
 
-def shift_no_click(network, shift):
-    (bias,) = [variable for variable in network.variables if "no_click_value/bias" in variable.name]
-    bias.assign_add([shift])
+@pytest.mark.parametrize("see", [True, False])
+def test_an_items_advantage_depends_on_the_user_only_where_items_see_users(see):
+    network = SlateQNetwork(OBSERVATION_SPEC, (6,), items_see_user=see)
+    there = OBSERVATION._replace(user=-OBSERVATION.user)
+    (q_here, none_here), (q_there, none_there) = (
+        network(observation)[0] for observation in (OBSERVATION, there)
+    )
+    assert not np.allclose(none_here, none_there)
+    advantages = (q_here - none_here[:, tf.newaxis], q_there - none_there[:, tf.newaxis])
+    assert np.allclose(*advantages, atol=1e-6) != see
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,8 @@ def shift_no_click(network, shift):
 def test_only_relative_item_values_move_with_the_no_click_value(name, items_move):
     network = NETWORKS[name]()
     (q_items, q_no_click), _ = network(OBSERVATION)
-    shift_no_click(network, 3.0)
+    (bias,) = [variable for variable in network.variables if "no_click_value/bias" in variable.name]
+    bias.assign_add([3.0])
     (moved_items, moved_no_click), _ = network(OBSERVATION)
     np.testing.assert_allclose(moved_no_click - q_no_click, np.full(5, 3.0), rtol=1e-5)
     np.testing.assert_allclose(
@@ -67,26 +75,18 @@ def test_only_relative_item_values_move_with_the_no_click_value(name, items_move
     )
 
 
-def test_the_first_layer_acts_on_user_and_document_as_one_vector():
+def test_the_first_layer_acts_on_user_and_document_and_a_zero_no_click_value_is_not_learned():
     network = SlateQNetwork(OBSERVATION_SPEC, (8,), no_click="zero")
-    (q_items, _), _ = network(OBSERVATION)
-    weights = {variable.name: variable.numpy() for variable in network.variables}
+    (q_items, q_no_click), _ = network(OBSERVATION)
+    weights = {variable.name.split(":")[0]: variable.numpy() for variable in network.variables}
 
     def named(ending):
-        (value,) = [value for name, value in weights.items() if f"{ending}:" in name]
-        return value
+        return next(value for name, value in weights.items() if name.endswith(ending))
 
-    kernel = np.concatenate([named("user/kernel"), named("item/kernel")])
-    user = np.tile(OBSERVATION.user.numpy()[:, np.newaxis], [1, NUM_CANDIDATES, 1])
-    hidden = np.maximum(
-        np.concatenate([user, OBSERVATION.documents], axis=-1) @ kernel + named("user/bias"), 0
-    )
+    of_users = OBSERVATION.user @ named("user/kernel") + named("user/bias")
+    hidden = np.maximum(of_users[:, tf.newaxis] + OBSERVATION.documents @ named("item/kernel"), 0)
     expected = hidden @ named("item_value/kernel") + named("item_value/bias")
     np.testing.assert_allclose(q_items, expected[..., 0], rtol=1e-5, atol=1e-6)
-
-
-def test_a_zero_no_click_value_is_zero_and_not_learned():
-    network = NETWORKS["zero"]()
-    np.testing.assert_array_equal(network(OBSERVATION)[0][1], np.zeros(5))
+    np.testing.assert_array_equal(q_no_click, np.zeros(5))
     assert not network.learns_no_click
     assert NETWORKS["relative"]().learns_no_click

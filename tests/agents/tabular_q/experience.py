@@ -5,27 +5,20 @@ response of clicks.
 from typing import NamedTuple
 
 import tensorflow as tf
-from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from recsim_tf.agents.tabular_q import TabularQAgent
 from recsim_tf.core.types import Clicks, Observation
-
-NUM_CANDIDATES, SLATE_SIZE = 3, 2
-FIRST, MID, LAST = (
-    int(step_type) for step_type in (ts.StepType.FIRST, ts.StepType.MID, ts.StepType.LAST)
-)
+from tests.agents.experience import FIRST, MID, SLATE_SIZE, bounded, trajectory_of
 
 OBSERVATION_SPEC = Observation(
-    user=tensor_spec.BoundedTensorSpec([], tf.int32, 0, 2, "user"),
-    documents=tensor_spec.BoundedTensorSpec([NUM_CANDIDATES], tf.int32, 0, 1, "documents"),
-    response=Clicks(
-        tensor_spec.BoundedTensorSpec([SLATE_SIZE], tf.float32, 0.0, 1.0, "response/clicked")
-    ),
+    user=bounded([], 0, 2, tf.int32, "user"),
+    documents=bounded([3], 0, 1, tf.int32, "documents"),
+    response=Clicks(bounded([SLATE_SIZE], 0.0, 1.0, name="response/clicked")),
 )
 TIME_STEP_SPEC = ts.time_step_spec(OBSERVATION_SPEC)
-ACTION_SPEC = tensor_spec.BoundedTensorSpec([SLATE_SIZE], tf.int32, 0, NUM_CANDIDATES - 1, "slate")
+ACTION_SPEC = bounded([SLATE_SIZE], 0, 2, tf.int32, "slate")
 
 
 class Row(NamedTuple):
@@ -43,41 +36,27 @@ class Row(NamedTuple):
 
 
 def make_agent(**arguments) -> TabularQAgent:
-    agent = TabularQAgent(
-        TIME_STEP_SPEC,
-        ACTION_SPEC,
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
-        **arguments,
-    )
+    counter = tf.Variable(0, dtype=tf.int64)
+    agent = TabularQAgent(TIME_STEP_SPEC, ACTION_SPEC, train_step_counter=counter, **arguments)
     agent.initialize()
     return agent
 
 
 def observe(users, documents) -> Observation:
     """Observations of users and their documents, before any response."""
-    return Observation(
-        tf.constant(users), tf.constant(documents), Clicks(tf.zeros([len(users), SLATE_SIZE]))
-    )
+    users = tf.constant(users)
+    return Observation(users, tf.constant(documents), Clicks(tf.zeros([*users.shape, SLATE_SIZE])))
 
 
 def batch(*rows: Row) -> trajectory.Trajectory:
     """The rows as experience [B, 2]."""
-
-    def pairs(first, second, dtype):
-        return tf.stack([tf.constant(first, dtype), tf.constant(second, dtype)], axis=1)
-
-    columns = Row(*map(list, zip(*rows, strict=True)))
-    now, later = (
-        observe(columns.user, columns.documents),
-        observe(columns.next_user, columns.next_documents),
-    )
-    nothing = [0] * len(rows)
-    return trajectory.Trajectory(
-        step_type=pairs(columns.step_type, columns.next_step_type, tf.int32),
-        observation=tf.nest.map_structure(lambda *leaves: tf.stack(leaves, axis=1), now, later),
-        action=pairs(columns.slate, columns.slate, tf.int32),
-        policy_info=(),
-        next_step_type=pairs(columns.next_step_type, nothing, tf.int32),
-        reward=pairs(columns.reward, nothing, tf.float32),
-        discount=pairs(columns.discount, nothing, tf.float32),
+    return trajectory_of(
+        observe(
+            [[row.user, row.next_user] for row in rows],
+            [[row.documents, row.next_documents] for row in rows],
+        ),
+        [[row.slate, row.slate] for row in rows],
+        [[row.step_type, row.next_step_type, FIRST] for row in rows],
+        [[row.reward, 0.0] for row in rows],
+        [[row.discount, 0.0] for row in rows],
     )

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.trajectories import time_step as ts
-from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.tabular_q import TabularQAgent
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation
 from recsim_tf.experiment.training.loop import LearningLoop
+from tests.agents.experience import MID, trajectory_of
 from tests.environments.sequential import NUM_ACTIONS, NUM_STATES, Response, sequential
 from tests.environments.test_sequential import OPTIMAL_VALUES, tables
 
@@ -53,18 +52,15 @@ def all_transitions():
     ]
     state, action, next_state, reward = map(np.array, zip(*rows, strict=True))
     pairs = [len(rows), 2]
-    return trajectory.Trajectory(
-        step_type=tf.fill(pairs, ts.StepType.MID),
-        observation=Observation(
-            user=tf.constant(np.stack([state, next_state], axis=1), tf.int32),
-            documents=tf.tile(tf.range(NUM_ACTIONS)[tf.newaxis, tf.newaxis], [*pairs, 1]),
-            response=Response(tf.zeros([*pairs, 1]), tf.zeros([*pairs, 1])),
-        ),
-        action=tf.tile(tf.constant(action, tf.int32)[:, tf.newaxis, tf.newaxis], [1, 2, 1]),
-        policy_info=(),
-        next_step_type=tf.fill(pairs, ts.StepType.MID),
-        reward=tf.tile(tf.constant(reward, tf.float32)[:, tf.newaxis], [1, 2]),
-        discount=tf.ones(pairs),
+    observations = Observation(
+        user=tf.constant(np.stack([state, next_state], axis=1), tf.int32),
+        documents=tf.tile(tf.range(NUM_ACTIONS)[tf.newaxis, tf.newaxis], [*pairs, 1]),
+        response=Response(tf.zeros([*pairs, 1]), tf.zeros([*pairs, 1])),
+    )
+    actions, rewards = np.stack([action, action], axis=1), np.stack([reward, reward], axis=1)
+    step_types = np.full([len(rows), 3], MID)
+    return trajectory_of(
+        observations, actions[..., np.newaxis], step_types, rewards, np.ones(pairs)
     )
 
 

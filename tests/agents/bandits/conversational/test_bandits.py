@@ -13,6 +13,7 @@ from recsim_tf.agents.bandits.conversational import (
     periodic_questions,
     random_arms,
 )
+from recsim_tf.agents.bandits.conversational.ridge_bandits import Ridge, squared_norms
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.environments.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
@@ -173,3 +174,33 @@ def test_gin_sets_a_bandit_of_recsim_tf_simulate(tmp_path):
     (policy,) = commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]
     assert policy["mean_length"] == 25 + 4
     assert policy["unfinished"] == 0
+
+
+def test_one_observation_at_a_time_gives_the_regression_of_all():
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=[30, NUM_USERS, NUM_FEATURES])
+    targets = generator.normal(size=[30, NUM_USERS])
+    weights = generator.uniform(size=[30, NUM_USERS]).round(1)
+    ridge = Ridge.prior(NUM_USERS, NUM_FEATURES, 0.5, tf.float64)
+    for observation in zip(features, targets, weights, strict=True):
+        ridge = ridge.observe(*map(tf.constant, observation))
+    for user in range(NUM_USERS):
+        x, y, w = features[:, user], targets[:, user], weights[:, user]
+        precision = 0.5 * np.eye(NUM_FEATURES) + x.T @ (w[:, np.newaxis] * x)
+        np.testing.assert_allclose(ridge.inverse[user], np.linalg.inv(precision))
+        np.testing.assert_allclose(ridge.mean()[user], np.linalg.solve(precision, x.T @ (w * y)))
+
+
+def test_no_features_or_no_weight_are_no_observation():
+    prior = Ridge.prior(2, 2, 2.0, tf.float32)
+    features = tf.constant([[0.0, 0.0], [1.0, 3.0]])
+    after = prior.observe(features, tf.ones([2]), tf.constant([1.0, 0.0]))
+    for leaf, expected in zip(after, prior, strict=True):
+        np.testing.assert_array_equal(leaf, expected)
+
+
+def test_squared_norms_are_those_of_the_inverse_and_never_negative():
+    inverse = tf.constant([[[2.0, 1.0], [1.0, 3.0]]])
+    vectors = tf.constant([[[1.0, 0.0], [1.0, -1.0]]])
+    np.testing.assert_allclose(squared_norms(vectors, inverse), [[2.0, 3.0]])
+    np.testing.assert_array_equal(squared_norms(vectors, -inverse), [[0.0, 0.0]])
