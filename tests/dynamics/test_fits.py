@@ -124,6 +124,7 @@ class Sleepers(Walker):
         return {"level": (response.clicked[:, 0] > 0, None)}
 
 
+@pytest.mark.slow
 def test_nuts_draws_the_noise_of_steps_that_have_some():
     simulator = blank(Sleepers(dtype=tf.float64))
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=4))

@@ -21,7 +21,7 @@ SIMULATIONS = [
 _SEEKERS = "conversation/iard_seekers.gin"
 EXPERIMENTS = [name for name in packaged_configs() if name not in {*FITS, *SIMULATIONS}]
 # Beliefs take long to trace: one experiment and one simulation of them run with the other tests.
-_QUICK = ("conversation/menu_tabular_q.gin", "conversation/oracle.gin")
+_QUICK = ("conversation/oracle.gin",)
 
 
 def _marked(names):

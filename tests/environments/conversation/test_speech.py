@@ -105,6 +105,7 @@ def test_words_depend_on_users_through_the_symbol_alone():
     np.testing.assert_allclose(law[possible], other_law[possible], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_agents_that_hear_words_alone_see_no_reply():
     simulator = speakers(are_replies_observed=False)
     observation = simulator.observe(simulator.reset(3, seed=0))

@@ -96,7 +96,8 @@ def test_providers_without_attention_leave_and_make_no_more_documents():
     assert np.isfinite(simulator.log_prob(trajectory).total).all()
 
 
-@pytest.mark.parametrize("users_per_world", [pytest.param(20, marks=pytest.mark.slow), None])
+@pytest.mark.slow
+@pytest.mark.parametrize("users_per_world", [20, None])
 def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_world):
     simulator = small(users_per_world, max_steps=5)
     options = {"num_users": 40, "jit_compile": False}

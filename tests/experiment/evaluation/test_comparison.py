@@ -103,6 +103,7 @@ POLICIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("build", "policy", "values"), POLICIES.values(), ids=POLICIES)
 def test_a_value_of_a_policy_plays_as_in_a_run_of_its_own_bit_for_bit(build, policy, values):
     size = {"num_users": 8, "max_steps": 25, "jit_compile": False}

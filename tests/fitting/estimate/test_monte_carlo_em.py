@@ -89,6 +89,7 @@ def test_the_initial_draws_are_posterior_means(log, result):
     assert np.abs(found - expected).max() < 5 * standard_error
 
 
+@pytest.mark.slow
 def test_the_chains_of_the_best_start_are_kept(log):
     """They are around the sessions' means, wherever other starts ended."""
     search = MonteCarloEM(60, num_chains=20, num_moves=5, learning_rate=0.05)

@@ -155,6 +155,7 @@ def test_chains_do_not_begin_in_modes_that_do_not_count():
     assert np.abs(posterior.initial[-1] - log.initial).max() < 0.3
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_draws(log):
     def draws():
         return sample_sessions(
