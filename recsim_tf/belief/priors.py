@@ -13,12 +13,12 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.types import Nest
 
-_NAMED: Any = random.public_or_private(tfd.JointDistributionNamed)
-_SEQUENTIAL: Any = random.public_or_private(tfd.JointDistributionSequential)
-_INDEPENDENT: Any = random.public_or_private(tfd.Independent)
-_BROADCAST: Any = random.public_or_private(tfd.BatchBroadcast)
-_SAMPLE: Any = random.public_or_private(tfd.Sample)
-_TRANSFORMED: Any = random.public_or_private(tfd.TransformedDistribution)
+_NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
+_SEQUENTIAL: Any = random.class_of_family(tfd.JointDistributionSequential)
+_INDEPENDENT: Any = random.class_of_family(tfd.Independent)
+_BROADCAST: Any = random.class_of_family(tfd.BatchBroadcast)
+_SAMPLE: Any = random.class_of_family(tfd.Sample)
+_TRANSFORMED: Any = random.class_of_family(tfd.TransformedDistribution)
 
 KNOWN = (
     "Normal, MultivariateNormal, Uniform, a bijector of these as in LogNormal, Categorical,"

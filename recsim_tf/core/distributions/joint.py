@@ -13,7 +13,7 @@ from recsim_tf.core import random
 from recsim_tf.core.distributions.independent import IndependentParts
 from recsim_tf.core.types import Nest
 
-_NAMED: Any = random.public_or_private(tfd.JointDistributionNamed)
+_NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
 
 def log_prob(distribution: tfd.Distribution, draw) -> tf.Tensor:

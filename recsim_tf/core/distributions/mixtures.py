@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 
-_MIXTURE: Any = random.public_or_private(tfd.MixtureSameFamily)
+_MIXTURE: Any = random.class_of_family(tfd.MixtureSameFamily)
 
 
 class Mixture(_MIXTURE):

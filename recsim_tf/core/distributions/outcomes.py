@@ -32,7 +32,7 @@ def _(distribution: tfd.Bernoulli):
     return 2
 
 
-@num_outcomes.register(random.public_or_private(tfd.BatchBroadcast))
-@num_outcomes.register(random.public_or_private(tfd.Masked))
+@num_outcomes.register(random.class_of_family(tfd.BatchBroadcast))
+@num_outcomes.register(random.class_of_family(tfd.Masked))
 def _(distribution):
     return num_outcomes(distribution.distribution)

@@ -17,7 +17,7 @@ from recsim_tf.core.random.quantiles import (
     batch_shape,
     categorical_from_uniform,
     category_and_rest,
-    public_or_private,
+    class_of_family,
     sample,
 )
 from recsim_tf.core.random.seeds import Seed, as_seed, split_seed
@@ -39,13 +39,13 @@ __all__ = [
     "batch_shape",
     "categorical_from_uniform",
     "category_and_rest",
+    "class_of_family",
     "draw_noise",
     "gumbel",
     "meter",
     "noise",
     "normal",
     "paired",
-    "public_or_private",
     "sample",
     "split_seed",
     "uniform",

@@ -63,7 +63,7 @@ def category_and_rest(u, probs):
     return category, tf.minimum(tf.math.divide_no_nan(threshold - low, width), below_one)
 
 
-def public_or_private(family: type) -> type:
+def class_of_family(family: type) -> type:
     """The class of every distribution that `family(...)` makes.
 
     A family that holds other distributions makes objects of a private base class where those are
@@ -152,7 +152,7 @@ def _(distribution: tfd.Categorical, seed):
     return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
 
 
-@sample.register(public_or_private(tfd.BatchBroadcast))
+@sample.register(class_of_family(tfd.BatchBroadcast))
 def _(distribution, seed):
     inner = distribution.distribution
     if not isinstance(inner, tfd.Categorical):
@@ -164,12 +164,12 @@ def _(distribution, seed):
     return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
 
 
-@sample.register(public_or_private(tfd.Independent))
+@sample.register(class_of_family(tfd.Independent))
 def _(distribution, seed):
     return sample(distribution.distribution, seed)
 
 
-@sample.register(public_or_private(tfd.Masked))
+@sample.register(class_of_family(tfd.Masked))
 def _(distribution, seed):
     draw = sample(distribution.distribution, seed)
     safe = distribution.safe_sample_fn(distribution.distribution)
@@ -191,7 +191,7 @@ def _(distribution: tfd.MultivariateNormalLinearOperator, seed):
     return draw if distribution.loc is None else distribution.loc + draw
 
 
-@sample.register(public_or_private(tfd.MixtureSameFamily))
+@sample.register(class_of_family(tfd.MixtureSameFamily))
 def _(distribution, seed):
     mixture, components = distribution.mixture_distribution, distribution.components_distribution
     rank = distribution.batch_shape.rank
@@ -204,7 +204,7 @@ def _(distribution, seed):
     return tf.gather(sample(components, component_seed), category, axis=rank, batch_dims=rank)
 
 
-@sample.register(public_or_private(tfd.JointDistributionNamed))
+@sample.register(class_of_family(tfd.JointDistributionNamed))
 def _(distribution, seed):
     model = distribution.model
     # A model is a dict or a NamedTuple.

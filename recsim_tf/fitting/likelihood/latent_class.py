@@ -12,7 +12,7 @@ from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest
 
-_NAMED: Any = random.public_or_private(tfd.JointDistributionNamed)
+_NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
 
 class LatentClass(NamedTuple):

@@ -12,7 +12,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded, user_step
 from recsim_tf.core.types import Nest, Trajectory
 
-_MASKED: Any = random.public_or_private(tfd.Masked)
+_MASKED: Any = random.class_of_family(tfd.Masked)
 
 
 def first_innovation(scorer: Simulator, trajectory: Trajectory) -> tfd.Distribution | None:
