@@ -99,14 +99,10 @@ def posterior_of_initial_draws(prior: tfd.Distribution, dtype: tf.DType) -> Mean
     """A posterior of what differed between users when their sessions began, for logs that lack it.
 
     The prior is the users' `initial_draws(S)`. Its parameters may change; its support may not.
-    Raises a ValueError if a draw is discrete, or TFP has no bijector to its support.
+    Raises the error of `bijector_to`.
     """
-    if not all(dtype.is_floating for dtype in tf.nest.flatten(prior.dtype)):
-        raise ValueError(
-            "the log must have the users' initial draws, since some are discrete: only continuous"
-            " ones can be latent"
-        )
+    bijector = bijector_to("initial draws", prior)
     like = random.sample(prior, random.as_seed(0))
-    unconstrained = bijector_to("initial draws", prior).inverse(like)
+    unconstrained = bijector.inverse(like)
     locs = [tf.Variable(tf.zeros(leaf.shape, dtype)) for leaf in tf.nest.flatten(unconstrained)]
     return MeanField(tf.nest.pack_sequence_as(like, locs), "initial_draws")

@@ -49,10 +49,20 @@ class Unconstrained:
         return total
 
 
+def check_continuous(name: str, distribution: tfd.Distribution) -> None:
+    """Raises a ValueError with the name of what is drawn if it is discrete."""
+    if not all(dtype.is_floating for dtype in tf.nest.flatten(distribution.dtype)):
+        raise ValueError(
+            f"latent {name} must be continuous, got {distribution.name}: for discrete ones use"
+            " num_draws or num_particles of fit"
+        )
+
+
 def bijector_to(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
-    """The bijector from the reals to the support of a continuous distribution. Raises a ValueError
-    with the name of what is drawn if TFP knows none.
+    """The bijector from the reals to the support of a distribution. Raises a ValueError with the
+    name of what is drawn if it is discrete, or TFP knows none.
     """
+    check_continuous(name, distribution)
     bijector = distribution.experimental_default_event_space_bijector()
     if bijector is None:
         raise ValueError(

@@ -3,13 +3,12 @@
 import numpy as np
 import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.parameters.unconstrained import bijector_to, unpack
+from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
 from recsim_tf.fitting.sampling.innovations import drawn, first_innovation
 
 # Prior draws that give the units in which the chains move.
@@ -44,7 +43,6 @@ class Latents:
         initial_draws: Nest = ()
         if not tf.nest.flatten(log.initial):
             distribution = self._scorer.users.initial_draws(log.num_sessions)
-            _check_continuous("initial draws", distribution)
             self._bijector = bijector_to("initial draws", distribution)
             initial_draws = distribution.sample(_NUM_PRIOR_DRAWS, seed=initial_seed)
             log = log._replace(initial=nests.at_step(initial_draws, 0))
@@ -62,7 +60,7 @@ class Latents:
             else first_innovation(self._scorer, self._trajectory)
         )
         if distribution is not None:
-            _check_continuous("innovations", distribution)
+            check_continuous("innovations", distribution)
             draws = distribution.sample([_NUM_PRIOR_DRAWS, log.max_length], seed=innovation_seed)
             innovation = tf.nest.map_structure(lambda leaf: tnp.swapaxes(leaf, 1, 2), draws)
             paths = [self._path(initial_draws, innovation, number) for number in range(_NUM_PATHS)]
@@ -167,14 +165,6 @@ class Latents:
             return tf.where(active & drawn, leaf, 0)
 
         return tf.nest.map_structure(mask, innovation, self._drawn)
-
-
-def _check_continuous(name: str, distribution: tfd.Distribution) -> None:
-    if not all(dtype.is_floating for dtype in tf.nest.flatten(distribution.dtype)):
-        raise ValueError(
-            f"latent {name} must be continuous, got {distribution.name}: for discrete ones use"
-            " num_draws or num_particles of fit"
-        )
 
 
 def _filled(deviations: tf.Tensor) -> tf.Tensor:
