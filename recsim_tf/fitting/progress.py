@@ -5,15 +5,10 @@ from typing import Any
 
 
 def progress_bar(steps: Iterable | None = None, *, show: bool, **options: Any) -> Any:
-    """A bar of tqdm.
-
-    Args:
-      steps: what the bar goes through; None for a bar that is updated by hand.
-      show: whether anything is printed.
-      **options: of tqdm.
+    """A bar of tqdm over steps, or one that is updated by hand; with options of tqdm.
 
     Raises:
-      ImportError: if tqdm is not installed, in one line.
+      ImportError: if tqdm is not installed.
     """
     try:
         from tqdm import tqdm

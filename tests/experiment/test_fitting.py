@@ -5,13 +5,11 @@ import re
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from recsim_tf.experiment.config import load
 from recsim_tf.experiment.fitting import run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from tests.experiment.tiny_runs import run_command
 
 CONFIG = """
@@ -76,45 +74,6 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     )
     assert code == 0, errors
     assert "had ended already" in output
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
-def test_a_fit_that_was_interrupted_goes_on(tmp_path, config, monkeypatch):
-    bindings = (
-        "fit.search = @Minibatches()",
-        "Minibatches.passes = 6",
-        "Minibatches.batch_size = 10",
-        "fit.checkpoint_interval = 1",
-        "fit.uncertainty = None",
-        "fit.progress = False",
-    )
-    run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
-    original, calls = LogLikelihood.value_and_gradients, iter(range(12))
-
-    def interrupted(self, *arguments):
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-        return original(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LogLikelihood, "value_and_gradients", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run_fit(run)
-    assert not (run.path / "results.json").exists()
-    run_fit(run)
-    events = [
-        event
-        for file in (run.path / "tensorboard" / "start_0").iterdir()
-        for event in tf.compat.v1.train.summary_iterator(str(file))
-    ]
-    steps = [
-        event.step
-        for event in events
-        for value in event.summary.value
-        if value.tag == "Fit/log_likelihood"
-    ]
-    assert sorted(steps) == list(range(6)), "no pass was repeated"
 
 
 HIDDEN_TASTES = """

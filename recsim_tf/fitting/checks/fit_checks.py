@@ -13,6 +13,8 @@ from recsim_tf.fitting.checks.recovery import Recovered, recover, summarise
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 
+_OF_STATISTICS = ("observed", "predicted", "interval", "z_score", "p_value")
+
 
 class FitChecks(NamedTuple):
     """What the checks of a fit found."""
@@ -39,13 +41,7 @@ class FitChecks(NamedTuple):
                     "num_replicates": self.predictive.num_replicates,
                     "notes": self.predictive.notes,
                     "statistics": {
-                        name: {
-                            "observed": statistic.observed,
-                            "predicted": statistic.predicted,
-                            "interval": list(statistic.interval),
-                            "z_score": statistic.z_score,
-                            "p_value": statistic.p_value,
-                        }
+                        name: {field: getattr(statistic, field) for field in _OF_STATISTICS}
                         for name, statistic in self.predictive.statistics.items()
                     },
                 },
@@ -91,10 +87,8 @@ def check_fit(
     except ValueError as reason:
         unpredictable = str(reason)
     else:
-        scores, calibration = (
-            score_choices(predictions, predicted),
-            calibrate(predictions, predicted, num_bins),
-        )
+        scores = score_choices(predictions, predicted)
+        calibration = calibrate(predictions, predicted, num_bins)
     return FitChecks(
         choices=scores,
         calibration=calibration,

@@ -57,10 +57,8 @@ class Statistic(NamedTuple):
         """Two-sided: twice the part of simulations that lie as far out as the log, which counts as
         one of them; at least 2 / (R + 1).
         """
-        above, below = (
-            int(np.sum(self.replicated >= self.observed)),
-            int(np.sum(self.replicated <= self.observed)),
-        )
+        above = int(np.sum(self.replicated >= self.observed))
+        below = int(np.sum(self.replicated <= self.observed))
         return min(1.0, 2 * (1 + min(above, below)) / (1 + len(self.replicated)))
 
 

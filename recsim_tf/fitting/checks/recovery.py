@@ -77,10 +77,8 @@ def summarise(rows: Sequence[Recovered]) -> list[RecoverySummary]:
     found = []
     for name in dict.fromkeys(row.parameter for row in rows):
         mine = [row for row in rows if row.parameter == name]
-        errors, z_scores = (
-            np.array([row.estimate - row.truth for row in mine]),
-            np.array([row.z_score for row in mine]),
-        )
+        errors = np.array([row.estimate - row.truth for row in mine])
+        z_scores = np.array([row.z_score for row in mine])
         found.append(
             RecoverySummary(
                 parameter=name,

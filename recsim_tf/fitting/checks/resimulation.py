@@ -37,14 +37,8 @@ class Resimulation:
     that the log cuts is cut at the same step. If nobody ever leaves in the models, every session
     has its logged length.
 
-    Args:
-      simulator: with parameters that are scalars or tables, not [B].
-      log: the sessions. Initial draws that were not logged are drawn.
-      batch_size: sessions that are simulated at once; the memory of the device grows with it.
-      jit_compile: whether to compile with XLA.
-
-    Raises:
-      ValueError: if the log lacks documents, hidden attributes or responses that the models draw.
+    Initial draws that were not logged are drawn. The arguments and errors are those of
+    `predictive_check`.
     """
 
     def __init__(

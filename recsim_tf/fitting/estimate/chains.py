@@ -27,12 +27,8 @@ class ChainLikelihood:
     Args:
       fitted: its models score the log. A parameter may have a value for each session.
       log: in memory, without the users' initial draws, innovations or both.
-      num_chains: C, of each session.
-      jit_compile: whether to compile with XLA.
-      seed: an integer.
-
-    Attributes:
-      chains: as they are, in variables.
+      num_chains: C, of each session; `chains` are variables.
+      jit_compile, seed: as of `fit`.
 
     Raises:
       ValueError: for a log in pieces, one without sessions, or one of which nothing is latent.
@@ -64,18 +60,8 @@ class ChainLikelihood:
         self._complete = wrap(self._complete_gradients)
 
     def move(self, beta: float, num_moves: int, seed) -> tuple[float, list[np.ndarray]]:
-        """Lets the chains go on, at an inverse temperature that has risen.
-
-        Args:
-          beta: in [0, 1], at least what it was. Chains of a session are drawn anew in proportion to
-            what the rise makes of their probabilities (Del Moral et al. 2006, "Sequential Monte
-            Carlo samplers").
-          num_moves: of Hamiltonian Monte Carlo, each of five leapfrog steps.
-          seed: an integer or int32 [2].
-
-        Returns:
-          The mean log-density of everything that was drawn, summed over sessions, and its gradients
-          in `variables`.
+        """Lets the chains go on at an inverse temperature that may have risen, see
+        `annealing.move`. Returns what `total` does.
         """
         chains = AnnealedChains(*map(tf.convert_to_tensor, self.chains))
         chains, _, value, gradients = self._iterate(
@@ -93,8 +79,8 @@ class ChainLikelihood:
             variable.assign(value)
 
     def total(self) -> tuple[float, list[np.ndarray]]:
-        """The mean log-density of everything that was drawn, over the chains as they are, and its
-        gradients.
+        """The mean log-density of everything that was drawn, over the chains as they are, summed
+        over sessions, and its gradients in `variables`.
         """
         value, gradients = self._complete(tf.convert_to_tensor(self.chains.positions))
         return float(value), [gradient.numpy() for gradient in gradients]

@@ -44,12 +44,8 @@ class Estimates(NamedTuple):
 def estimates(
     fitted: FittedSimulator, information: np.ndarray | None, confidence: float
 ) -> Estimates:
-    """Estimates at the present values of the variables.
-
-    Args:
-      fitted: the parameters. A mean-field posterior gives the standard error of its own.
-      information: [P, P], of the unconstrained parameters; None if it is not known.
-      confidence: of the intervals, in (0, 1).
+    """Estimates at the present values of the variables, from the information [P, P] on the
+    unconstrained parameters, if it is known. A mean-field posterior gives its own standard error.
     """
     known = None if information is None else covariance(information, fitted.flat())
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))

@@ -161,7 +161,6 @@ def fit(
     if isinstance(held_out, Sessions):
         other = held_out
     elif held_out is not None:
-        Range(above=0, below=1).check_number("held_out", held_out)
         train, other = log.split(held_out, seed)
     if other is not None and search.by_session:
         check_not_by_session(simulator, parameters)
@@ -258,12 +257,8 @@ def _best_search(search: Search, problem: Problem, num_starts: int) -> SearchSta
 def check_starts(
     simulator: Simulator, parameters: Mapping[str, Parameter], num_sessions: int | None = None
 ) -> None:
-    """Raises a ValueError for a start that has more axes than its parameter, or no number.
-
-    Args:
-      simulator: has the parameters.
-      parameters: by name.
-      num_sessions: of the log, where a parameter may have a start for each of them.
+    """Raises a ValueError for a start that has more axes than its parameter, or no number;
+    `num_sessions` is that of the log, where a parameter may have a start for each of them.
     """
     for name, one in parameters.items():
         if one.start is None:

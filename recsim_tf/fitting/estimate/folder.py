@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import checkpoints
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.files import read_json, storing, write_text
 from recsim_tf.stopping import Stop, StoppedError
 
@@ -44,7 +43,6 @@ class FitFolder:
         checkpoint_interval: int,
         stop: Stop | None = None,
     ):
-        check_at_least(1, checkpoint_interval=checkpoint_interval)
         self.checkpoint_interval = checkpoint_interval
         self.stop = stop or Stop()
         self.path = None if path is None else Path(path)

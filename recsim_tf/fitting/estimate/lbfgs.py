@@ -177,19 +177,13 @@ def maximise(
     in every coordinate.
 
     Args:
-      function: maps a position [P] to a value and a gradient [P]. Where they are not finite the
-        search turns back.
-      start: float64 [P].
+      function: maps a position float64 [P] to a value, which the error calls `name`, and a gradient
+        [P]. Where they are not finite the search turns back, and at the start raises a ValueError.
+      start: [P].
       max_iterations: of L-BFGS.
-      tolerance: the search has converged where the gradient in these units is below it.
-      name: of the function's value, for the error.
-      relative_tolerance: the search has also converged where an iteration improves the value by no
-        more than this part of it.
+      tolerance: the search has converged where the gradient in these units is below it, or an
+        iteration improves the value by no more than the part `relative_tolerance` of it.
       memory: where it has something, the search goes on from there; each iteration writes to it.
-      after_iteration: is called after each iteration.
-
-    Raises:
-      ValueError: if value or gradient is not finite at the start.
     """
     memory = Memory() if memory is None else memory
     found = None

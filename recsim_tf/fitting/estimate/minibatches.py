@@ -117,9 +117,12 @@ class Minibatches(Search):
 
     def run(self, problem: Problem, start: int) -> SearchState:
         likelihood = problem.likelihood
-        optimizer = (
-            self._decaying(likelihood.num_batches) if self.optimizer is None else self.optimizer()
-        )
+        if self.optimizer is None:
+            steps = self.passes * likelihood.num_batches
+            rate = tf.keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+            optimizer = tf.keras.optimizers.Adam(rate)
+        else:
+            optimizer = self.optimizer()
         rest = Rest(likelihood.fitted.variables, self.passes, likelihood.num_batches)
         state = SearchState(
             problem.folder, start, likelihood.variables, optimizer=optimizer, rest=rest
@@ -158,25 +161,12 @@ class Minibatches(Search):
                 )
         return state
 
-    def _decaying(self, num_batches: int) -> tf.keras.optimizers.Optimizer:
-        steps = self.passes * num_batches
-        rate = tf.keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
-        return tf.keras.optimizers.Adam(rate)
-
 
 def _one_pass(
     problem: Problem, optimizer: tf.keras.optimizers.Optimizer, seed: list[int], rest: Rest
 ) -> float | None:
-    """A pass through the log.
-
-    Args:
-      problem, optimizer: of the search.
-      seed: of the pass, whose number is last.
-      rest: is told the gradients in the variables of the parameters.
-
-    Returns:
-      The mean log-likelihood of a step, each at the parameters of its time; None where a minibatch
-      has none that is finite.
+    """The mean log-likelihood of a step over a pass through the log, each at the parameters of its
+    time; None where a minibatch has none that is finite. The seed ends with the number of the pass.
     """
     likelihood, generator = problem.likelihood, np.random.default_rng(seed)
     total, num_watched = 0.0, len(likelihood.fitted.variables)

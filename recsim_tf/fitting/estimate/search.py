@@ -38,9 +38,7 @@ class Search(abc.ABC):
         num_particles: int | None,
         num_draws: int | None,
     ) -> Any:
-        """The likelihood of a log that the search maximises; by default a `LogLikelihood`. The
-        arguments are those of `fit`.
-        """
+        """What the search maximises; the arguments are those of `fit`."""
         return LogLikelihood(
             fitted, log, self.batch_size, jit_compile, num_particles, seed, num_draws
         )
@@ -55,12 +53,6 @@ class Search(abc.ABC):
 
     @abc.abstractmethod
     def run(self, problem: Problem, start: int) -> SearchState:
-        """Searches from the present values of the likelihood's variables.
-
-        Args:
-          problem: what is maximised.
-          start: number of the search. If the folder has a checkpoint of it, it goes on from there.
-
-        Returns:
-          The state at the end, with the best values.
+        """The state at the end, with the best values, of a search from the present values of the
+        likelihood's variables, or from its checkpoint. `start` is the number of the search.
         """

@@ -32,16 +32,9 @@ class LatentClass(NamedTuple):
 
 
 def find_latent_class(users: UserModel, initial: Nest, num_users: int) -> LatentClass | None:
-    """The class that logged initial draws lack, or None if they lack none.
-
-    Args:
-      users: draw a class alone, or a `tfd.JointDistributionNamed` of a NamedTuple that has the
-        class as a field.
-      initial: of the log; () stands for the class.
-      num_users: for whom a parameter may have a value each.
-
-    Raises:
-      ValueError: if a field is missing that is not a class, or more than one.
+    """The class that logged initial draws lack, or None if they lack none. Users draw a class
+    alone, or a `tfd.JointDistributionNamed` of a NamedTuple that has the class as a field. In the
+    log () stands for it. Raises a ValueError if something else is missing.
     """
     distribution = users.initial_draws(num_users)
     if not tf.nest.flatten(initial):

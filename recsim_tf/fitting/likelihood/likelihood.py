@@ -57,11 +57,7 @@ class LogLikelihood:
       log: with everything else that its user model draws.
       batch_size: sessions that are scored at once by each core, see `total`; memory grows with it
         and with the number of cores, and not with the log.
-      jit_compile: whether to compile with XLA.
-      num_particles: None where innovations were logged; else they are summed out by particle
-        filters, see `marginal_log_prob`.
-      num_draws: None, or how many draws sum out initial draws that the log lacks, see
-        `summed_over_initial_draws`.
+      jit_compile, num_particles, num_draws: as of `fit`.
       seed: of the particle filter and of draws from posteriors, an integer; the same for every call
         that is not given another.
 
@@ -248,11 +244,8 @@ class LogLikelihood:
         )
 
     def value_and_gradients(self, batch: Batch, seed=None) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The sum over the sessions of a batch, and its gradients in `variables`.
-
-        Args:
-          batch: one of `batches`.
-          seed: an integer or int32 [2]; None for the same in all calls.
+        """The sum over the sessions of a batch, and its gradients in `variables`. Without a seed
+        the draws are the same in all calls.
         """
         return self._value_and_gradients(
             batch, self._seed if seed is None else random.as_seed(seed)

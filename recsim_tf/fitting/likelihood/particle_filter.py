@@ -94,11 +94,8 @@ def marginal_log_prob(
 
 
 class _Proposed(Stages):
-    """The recorded draws of a step, and innovations that are proposed for each particle.
-
-    Args:
-      draws: of the step, each leaf [P * R * B, ...].
-      seed: int32 [2], of the innovations.
+    """The recorded draws [P * R * B, ...] of a step, and innovations that are proposed for each
+    particle.
     """
 
     def __init__(self, draws: StepDraws, seed):
@@ -120,15 +117,8 @@ class _Proposed(Stages):
 def _move(
     simulator: Simulator, state: SimulatorState, transition: Transition, particles: Nest, seed
 ) -> tuple[Nest, tf.Tensor]:
-    """Particles [P * R * B, ...] after a recorded step of B users, and the logs [P * R * B] of the
-    factors of their weights.
-
-    Args:
-      simulator: its models.
-      state: of the B users before the step, of which the candidates are read.
-      transition: the step.
-      particles: of the users' state.
-      seed: int32 [2].
+    """Particles [P * R * B, ...] of the users' state after a recorded step of B users, and the logs
+    [P * R * B] of the factors of their weights. Of the state before the step candidates are read.
     """
     num_copies = nests.batch_size(particles) // transition.active.shape[0]
     slate, draws, active = copies(

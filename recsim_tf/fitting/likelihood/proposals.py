@@ -72,8 +72,8 @@ def summed_over_initial_draws(
       users: the user model.
       score: maps sessions to log-probabilities [B] of all that users drew, initial draws included.
       sessions: [T, B, ...], without initial draws of the users.
-      num_draws: K, of each of the two sets.
-      seed: int32 [2]. With the same seed and parameters the estimate is the same.
+      num_draws: of each of the two sets.
+      seed: int32 [2].
     """
     num_users = sessions.transitions.reward.shape[1]
     number = _NUM_SETS * num_draws

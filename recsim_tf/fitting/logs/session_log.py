@@ -6,6 +6,7 @@ from typing import NamedTuple, NoReturn, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
 
 # The fields with an axis of time.
@@ -113,23 +114,6 @@ class SessionLog(NamedTuple):
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
         return self._map_steps(lambda leaf: leaf[:, steps])
 
-    def cut(self, length: np.ndarray) -> "SessionLog":
-        """The first steps of each session. A session that is cut has not departed yet.
-
-        Args:
-          length: int [S], from 1 to `self.length`.
-
-        Raises:
-          ValueError: for a length out of range.
-        """
-        length = np.asarray(length, np.int32)
-        if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
-            raise ValueError(
-                "length must hold a number of steps for each session, from 1 to those that it has"
-            )
-        cut = self._replace(length=length, departed=self.departed & (length == self.length))
-        return cut._map_steps(lambda leaf: repeat_last_step(leaf, length)[:, : length.max()])
-
     def _map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "SessionLog":
         """The log with a function applied to all arrays [S, T, ...]."""
         by_step = {name: value for name, value in self._asdict().items() if name in _STEPS}
@@ -147,8 +131,7 @@ class SessionLog(NamedTuple):
         Raises:
           ValueError: for a part outside (0, 1), or a log of fewer than two sessions.
         """
-        if not 0 < held_out < 1:
-            raise ValueError(f"held_out must be in (0, 1), got {held_out}")
+        Range(above=0, below=1).check_number("held_out", held_out)
         if self.num_sessions < 2:
             raise ValueError(f"a log of at least 2 sessions can be split, got {self.num_sessions}")
         order = np.random.default_rng(seed).permutation(self.num_sessions)
@@ -157,15 +140,7 @@ class SessionLog(NamedTuple):
 
 
 def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
-    """Selects steps of each session.
-
-    Args:
-      nest: nest of arrays [S, T, ...].
-      steps: int [S, U], in [0, T).
-
-    Returns:
-      Nest of arrays [S, U, ...].
-    """
+    """Steps int [S, U] of each session in a nest of arrays [S, T, ...]: a nest of [S, U, ...]."""
     rows = np.arange(len(steps))[:, np.newaxis]
     return tf.nest.map_structure(lambda leaf: leaf[rows, steps], nest)
 

@@ -103,9 +103,6 @@ class FittedSimulator:
     def draw(self, seed) -> Simulator:
         """The simulator with tensors for parameters: draws from their posteriors where they have
         one, else their values.
-
-        Args:
-          seed: an integer or int32 [2].
         """
         seeds = random.split_seed(seed, len(self._transformed))
         tensors = {}

@@ -58,17 +58,12 @@ class MeanField:
     def draw(
         self, bijector: tfb.Bijector, seeds: Sequence, rows: tf.Tensor | None = None
     ) -> tuple[Nest, tf.Tensor]:
-        """Values with the gradients of means and scales.
+        """Values with the gradients of means and scales, of all elements or of rows int32 [B], by a
+        seed for each leaf of the nest.
 
-        Args:
-          bijector: from unconstrained elements to values.
-          seeds: int32 [2] for each leaf of the nest.
-          rows: int32 [B], positions on the first axis; None for all elements.
-
-        Returns:
-          The values; and what a lower bound has beside the log-densities of the values under
-          likelihood and prior: the Jacobian of the bijector and the entropy of the posterior, [B],
-          or a scalar where there are no rows.
+        Besides, what a lower bound has beside the log-densities of the values under likelihood and
+        prior: the Jacobian of the bijector to the values and the entropy of the posterior, [B], or
+        a scalar where there are no rows.
         """
         normals = tf.nest.flatten(self.distribution(rows))
         num_axes = 0 if rows is None else 1
@@ -91,12 +86,7 @@ class MeanField:
 
     def divergence(self, prior: tfd.Distribution, bijector: tfb.Bijector, seed) -> tf.Tensor:
         """Scalar: KL(posterior || prior) for a nest of one leaf. It is exact where TFP knows it for
-        normals, else estimated without bias from one draw.
-
-        Args:
-          prior: of the values.
-          bijector: from unconstrained elements to values.
-          seed: of the draw, an integer or int32 [2].
+        normals, else estimated without bias from one draw. The prior is that of the values.
         """
         if isinstance(bijector, tfb.Identity):
             with contextlib.suppress(NotImplementedError):
@@ -108,20 +98,11 @@ class MeanField:
 def posterior_of_initial_draws(prior: tfd.Distribution, dtype: tf.DType) -> MeanField:
     """A posterior of what differed between users when their sessions began, for logs that lack it.
 
-    Args:
-      prior: the users' `initial_draws(S)`, of batch shape [S]. Its parameters may change; its
-        support may not.
-      dtype: of the variables.
-
-    Raises:
-      ValueError: if a draw is discrete, or TFP has no bijector to its support.
+    The prior is the users' `initial_draws(S)`. Its parameters may change; its support may not.
+    Raises the error of `bijector_to`.
     """
-    if not all(dtype.is_floating for dtype in tf.nest.flatten(prior.dtype)):
-        raise ValueError(
-            "the log must have the users' initial draws, since some are discrete: only continuous"
-            " ones can be latent"
-        )
+    bijector = bijector_to("initial draws", prior)
     like = random.sample(prior, random.as_seed(0))
-    unconstrained = bijector_to("initial draws", prior).inverse(like)
+    unconstrained = bijector.inverse(like)
     locs = [tf.Variable(tf.zeros(leaf.shape, dtype)) for leaf in tf.nest.flatten(unconstrained)]
     return MeanField(tf.nest.pack_sequence_as(like, locs), "initial_draws")

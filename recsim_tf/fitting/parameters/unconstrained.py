@@ -35,13 +35,8 @@ class Unconstrained:
         }
 
     def log_prior(self, elements: Mapping[str, tf.Tensor], jacobian: bool) -> tf.Tensor:
-        """float64 scalar: the log-density of parameters under their priors, which are taken to be
-        flat where there are none.
-
-        Args:
-          elements: unconstrained elements of some of the parameters by name.
-          jacobian: False for the density of the values; True for that of the unconstrained
-            elements.
+        """float64 scalar: the log-density of some parameters under their priors, flat where there
+        are none: that of their values, or with the Jacobian of their unconstrained elements.
         """
         total = tf.zeros([], tf.float64)
         for name, part in elements.items():
@@ -54,16 +49,20 @@ class Unconstrained:
         return total
 
 
+def check_continuous(name: str, distribution: tfd.Distribution) -> None:
+    """Raises a ValueError with the name of what is drawn if it is discrete."""
+    if not all(dtype.is_floating for dtype in tf.nest.flatten(distribution.dtype)):
+        raise ValueError(
+            f"latent {name} must be continuous, got {distribution.name}: for discrete ones use"
+            " num_draws or num_particles of fit"
+        )
+
+
 def bijector_to(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
-    """The bijector from the reals to the support of a continuous distribution.
-
-    Args:
-      name: of what is drawn, for the message.
-      distribution: of what is latent.
-
-    Raises:
-      ValueError: if TFP knows none.
+    """The bijector from the reals to the support of a distribution. Raises a ValueError with the
+    name of what is drawn if it is discrete, or TFP knows none.
     """
+    check_continuous(name, distribution)
     bijector = distribution.experimental_default_event_space_bijector()
     if bijector is None:
         raise ValueError(
@@ -73,11 +72,8 @@ def bijector_to(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
 
 
 def unpack(flat: tf.Tensor | np.ndarray, specs: Nest) -> Nest:
-    """Vectors [..., P] as a nest.
-
-    Args:
-      flat: the elements of the leaves, one leaf after the other.
-      specs: nest of `tf.TensorSpec`, whose shapes are those of the leaves without the leading axes.
+    """Vectors [..., P], the elements of one leaf after the other, as a nest of [..., ...] by specs
+    without the leading axes.
     """
     leaves, leading = tf.nest.flatten(specs), list(flat.shape[:-1])
     parts = tf.split(flat, [spec.shape.num_elements() for spec in leaves], axis=-1)

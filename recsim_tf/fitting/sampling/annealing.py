@@ -40,13 +40,7 @@ def chains_of(
     simulator: Simulator, log: SessionLog, num_chains: int, seed
 ) -> tuple[Latents, AnnealedChains]:
     """What C * S sessions lack, which are the S sessions of a log C times over; and C chains of
-    each session, at draws from about the prior.
-
-    Args:
-      simulator: the models. A parameter may have a value for each session.
-      log: the sessions, without the users' initial draws, innovations or both.
-      num_chains: C.
-      seed: int32 [2].
+    each session, at draws from about the prior. A parameter may have a value for each session.
     """
     rows = np.tile(np.arange(log.num_sessions), num_chains)
     latents = Latents(for_chains(simulator, num_chains), log.take(rows), seed)
@@ -70,18 +64,9 @@ def for_chains(simulator: Simulator, num_chains: int) -> Simulator:
 def move(
     parts: Parts, chains: AnnealedChains, beta: tf.Tensor, num_moves: tf.Tensor, seed
 ) -> tuple[AnnealedChains, tf.Tensor]:
-    """Chains after a rise of the inverse temperature, and moves of Hamiltonian Monte Carlo.
-
-    Args:
-      parts: of their density.
-      chains: as they are.
-      beta: the new inverse temperature. Where it has risen the chains of a session are drawn anew
-        in proportion to what the rise makes of their probabilities.
-      num_moves: of each chain, of five leapfrog steps each.
-      seed: int32 [2].
-
-    Returns:
-      The chains, and the logs [S] of the mean weights of the rise.
+    """Chains after a rise of the inverse temperature to beta, and so many moves of Hamiltonian
+    Monte Carlo of each; and the logs [S] of the mean weights of the rise. Where beta has risen the
+    chains of a session are drawn anew in proportion to what the rise makes of their probabilities.
     """
     resampling_seed, loop_seed = random.split_seed(seed, 2)
     before = chains.beta
@@ -133,21 +118,11 @@ def anneal(
     seed,
     progress: bool = False,
 ) -> tuple[AnnealedChains, np.ndarray]:
-    """Chains of the posterior from chains of the prior.
+    """Chains of the posterior from those of the prior that `chains_of` makes, and log-likelihoods.
 
-    Args:
-      move: a compiled function of chains, inverse temperature, number of moves and seed. It gives
-        what `move` gives, and perhaps more.
-      chains: as `chains_of` makes them.
-      num_rises: of the inverse temperature.
-      num_moves: of each chain after each of them.
-      seed: an integer or int32 [2].
-      progress: whether to show a progress bar.
-
-    Returns:
-      The chains, and the log-likelihoods [S] of the sessions, an estimate by annealed importance:
-      the sum over the rises of the logs of the chains' mean weights (Neal 2001, "Annealed
-      importance sampling"; Del Moral et al. 2006).
+    `move` is compiled, with the arguments of `move` below from the second on; what it gives besides
+    is left out. The log-likelihoods [S] are an estimate by annealed importance: the sum over the
+    rises of the logs of the chains' mean weights (Neal 2001, "Annealed importance sampling").
     """
     log_likelihood = np.zeros(chains.step_sizes.shape)
     seeds = random.split_seed(random.as_seed(seed), num_rises)

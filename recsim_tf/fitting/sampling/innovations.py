@@ -16,11 +16,8 @@ _MASKED: Any = random.class_of_family(tfd.Masked)
 
 
 def first_innovation(scorer: Simulator, trajectory: Trajectory) -> tfd.Distribution | None:
-    """The distribution of the innovations at the first step, or None where the users have none.
-
-    Args:
-      scorer: as `scoring_simulator` makes it.
-      trajectory: [T, S, ...] of it; innovations in it are not read.
+    """The distribution of the innovations at the first step of a trajectory [T, S, ...] of a
+    `scoring_simulator`, or None where the users have none.
     """
     draws = nests.at_step(trajectory.transitions, 0).draws
     stages = _Innovation(draws._replace(innovation=())._asdict())

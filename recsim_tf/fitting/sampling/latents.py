@@ -3,14 +3,12 @@
 import numpy as np
 import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
-from tensorflow_probability import bijectors as tfb
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
-from recsim_tf.fitting.parameters.unconstrained import bijector_to, unpack
+from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
 from recsim_tf.fitting.sampling.innovations import drawn, first_innovation
 
 # Prior draws that give the units in which the chains move.
@@ -45,7 +43,7 @@ class Latents:
         initial_draws: Nest = ()
         if not tf.nest.flatten(log.initial):
             distribution = self._scorer.users.initial_draws(log.num_sessions)
-            self._bijector = _bijector("initial draws", distribution)
+            self._bijector = bijector_to("initial draws", distribution)
             initial_draws = distribution.sample(_NUM_PRIOR_DRAWS, seed=initial_seed)
             log = log._replace(initial=nests.at_step(initial_draws, 0))
             # A uniform draw may lie on the edge of its support.
@@ -62,8 +60,8 @@ class Latents:
             else first_innovation(self._scorer, self._trajectory)
         )
         if distribution is not None:
+            check_continuous("innovations", distribution)
             draws = distribution.sample([_NUM_PRIOR_DRAWS, log.max_length], seed=innovation_seed)
-            _check_continuous(distribution, draws)
             innovation = tf.nest.map_structure(lambda leaf: tnp.swapaxes(leaf, 1, 2), draws)
             paths = [self._path(initial_draws, innovation, number) for number in range(_NUM_PATHS)]
             self._drawn = drawn(self._scorer, paths)
@@ -101,11 +99,8 @@ class Latents:
         self, positions: tf.Tensor, scorer: Simulator | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The log-density of the latents under the models alone, and the log-likelihood of what was
-        logged given them, each [...]; the second is -inf where the models are impossible.
-
-        Args:
-          positions: coordinates [..., D] of S rows in all.
-          scorer: a `scoring_simulator` of the models with other parameters, or None.
+        logged given them, each [...], at coordinates [..., D] of S rows in all; the second is -inf
+        where the models are impossible. A scorer has other parameters.
         """
         shape, positions = positions.shape[:-1], tf.reshape(positions, self.start.shape)
         initial, innovation = self._unpack(positions)
@@ -170,23 +165,6 @@ class Latents:
             return tf.where(active & drawn, leaf, 0)
 
         return tf.nest.map_structure(mask, innovation, self._drawn)
-
-
-def _bijector(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
-    """The bijector from the reals to the support of a distribution."""
-    if not all(dtype.is_floating for dtype in tf.nest.flatten(distribution.dtype)):
-        raise ValueError(
-            f"latent {name} must be continuous, got {distribution.name} of {distribution.dtype}"
-        )
-    return bijector_to(name, distribution)
-
-
-def _check_continuous(distribution: tfd.Distribution, draws: Nest) -> None:
-    if not all(leaf.dtype.is_floating for leaf in tf.nest.flatten(draws)):
-        raise ValueError(
-            f"latent innovations must be continuous, got {distribution.name}: for discrete ones use"
-            " num_particles of fit"
-        )
 
 
 def _filled(deviations: tf.Tensor) -> tf.Tensor:

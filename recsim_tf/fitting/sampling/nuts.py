@@ -47,17 +47,14 @@ def sample_chains(
       log_density: maps positions [C, D] to log-densities [C], which may be different ones; -inf
         where there is none.
       start: [C, D], best in units in which the densities have standard deviations of about 1.
-      num_samples: draws of each chain, at least 4.
-      num_burnin_steps: draws before them, which adapt the step sizes and are left out; at least 1.
+      num_samples: draws of each chain after `num_burnin_steps`, which adapt the step sizes; both
+        as `check_numbers` takes them.
       seed: an integer or int32 [2].
-      jit_compile: whether to compile with XLA.
-      progress: whether to show a progress bar.
       step_size: of the first steps, of all chains or [C].
 
     Raises:
-      ValueError: if a number is out of range, or a log-density is not finite at the start.
+      ValueError: if a log-density is not finite at the start.
     """
-    check_numbers(num_samples, num_burnin_steps)
     wrap = compiled(jit_compile=jit_compile)
     step_sizes = tf.broadcast_to(tf.cast(step_size, start.dtype), start.shape[:1])
     sampler = tfp.mcmc.NoUTurnSampler(

@@ -40,11 +40,8 @@ Figures = Mapping[str, str | float | int | bool | None]
 
 
 def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | float | int | bool]:
-    """A mapping of names to single figures or short texts, as JSON can hold it.
-
-    Raises:
-      ValueError: for anything that could be a row of the log: arrays, lists, texts of several
-        lines.
+    """A mapping of names to single figures or short texts, as JSON can hold it. Raises a ValueError
+    for anything that could be a row of the log: arrays, lists, texts of several lines.
     """
     found = {}
     for name, value in (values or {}).items():
@@ -68,13 +65,8 @@ def model_card(
     limits: str = "",
     licence: str = "",
 ) -> str:
-    """Markdown.
-
-    Args:
-      metadata: of the model, as `model.json` holds it.
-      result: of `fit`.
-      modules: that a user of the model must trust.
-      intended_use, limits, licence: texts of their sections.
+    """Markdown, from the metadata of `model.json`, the result of `fit`, the modules that
+    a user of the model must trust, and the texts of some sections.
     """
     users, documents = result.simulator.users, result.simulator.documents
     trust = (

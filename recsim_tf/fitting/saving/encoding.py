@@ -37,11 +37,8 @@ _NOT_OF_TABLES = ("num_users", "num_candidates")
 
 
 class Encoder:
-    """Makes JSON of a value.
-
-    Attributes:
-      arrays: of the value, by name.
-      modules: that define parts of the value and that not every model may name.
+    """Makes JSON of a value. `arrays` are those of the value, by name; `modules` define parts of
+    it, and not every model may name them.
     """
 
     def __init__(self) -> None:
@@ -107,12 +104,7 @@ class Encoder:
 
 
 class Decoder:
-    """Makes the values again that `Encoder` encoded.
-
-    Args:
-      arrays: by name.
-      trusted: modules that the caller trusts.
-    """
+    """Makes the values again that `Encoder` encoded, with modules that the caller trusts."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], trusted: Sequence[str]):
         self._arrays = arrays

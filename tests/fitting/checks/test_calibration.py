@@ -34,14 +34,6 @@ def test_empty_positions_and_steps_after_the_end_do_not_count():
     np.testing.assert_allclose(found.observed, [1 / 3, 0])
 
 
-def test_one_prediction_makes_one_bin():
-    log = log_of([[0], [2]], [1, 1])
-    found = calibrate(choice_predictions([0.25, 0.25, 0.5], log), log)
-    np.testing.assert_allclose(
-        [found.predicted[0], found.observed[0], found.expected_error], [0.25, 0.25, 0], atol=1e-15
-    )
-
-
 def test_true_probabilities_are_calibrated_and_stretched_ones_are_not():
     generator = np.random.default_rng(0)
     probs = generator.uniform(0.1, 0.6, [400, 5, 3])

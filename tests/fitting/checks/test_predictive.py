@@ -7,7 +7,7 @@ from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.checks import predictive_check
 from recsim_tf.fitting.checks.predictive import Histogram, Statistic
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
-from tests.fitting.sessions import HAZARD, evolution, exploration, rollout, satisfaction
+from tests.fitting.sessions import HAZARD, evolution, exploration, rollout
 
 NUM_SESSIONS, NUM_STEPS, NUM_REPLICATES = 300, 40, 50
 
@@ -147,14 +147,6 @@ def test_initial_draws_that_were_not_logged_are_drawn(log):
     assert np.all(sessions.simulated(0).length >= 1)
 
 
-def test_responses_that_are_no_choices_are_checked_too():
-    simulator = satisfaction(time_budget=4.0)
-    check = predictive_check(simulator, from_trajectory(rollout(simulator, 40, 6)), 20)
-    # This user consumes the first document of every slate.
-    assert check.statistics["click_rate/position_0"].p_value == 1
-    assert abs(check.statistics["engagement_per_session/mean"].z_score) < 3.5
-
-
 def test_p_values_count_the_log_as_one_of_the_simulations():
     replicated = np.arange(19.0)
     assert Statistic(100.0, replicated).p_value == pytest.approx(2 / 20)
@@ -172,8 +164,3 @@ def test_survival_is_the_part_that_reaches_a_bin():
     )
     np.testing.assert_allclose(histogram.survival().observed, [1, 0.5, 0.25])
     np.testing.assert_allclose(histogram.survival().replicated, [[1, 1, 1]])
-
-
-def test_too_few_replicates_are_refused(log):
-    with pytest.raises(ValueError, match="num_replicates must be at least 20, got 5"):
-        predictive_check(evolution(**HAZARD), log, 5)

@@ -216,16 +216,6 @@ def test_the_best_of_several_starts_counts(log):
     assert several.log_likelihood > one.log_likelihood
 
 
-def test_the_search_turns_back_where_the_models_are_impossible(log):
-    # The weight of no click is no_click_mass + 1.25: below -1.25 there is no likelihood, and the
-    # first steps from afar end there.
-    parameters = {"users.choice_model.no_click_mass": Parameter(start=30.0)}
-    found = fit(evolution(**HAZARD), parameters, log, uncertainty=None, progress=False)
-    assert found.converged
-    assert any(not np.isfinite(row["log_likelihood"]) for row in found.history)
-    assert abs(found.estimates["users.choice_model.no_click_mass"].value - 1) < 0.5
-
-
 def test_a_maximum_is_found_beside_a_region_where_there_is_no_value():
     def function(x):
         # Highest at 1 / 3 and 3; the second coordinate is positive.
@@ -304,9 +294,6 @@ def test_parameters_that_cannot_be_fitted_are_named(parameters, message):
         ),
         (lambda: LBFGS(max_iterations=0), "max_iterations must be at least 1, got 0"),
         (lambda: LBFGS(tolerance=0.0), "tolerance must be above 0, got 0.0"),
-        (lambda: LBFGS(batch_size=0), "batch_size must be at least 1, got 0"),
-        (lambda: Minibatches(passes=0), "passes must be at least 1, got 0"),
-        (lambda: Minibatches(patience=0), "patience must be at least 1, got 0"),
         (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
         (lambda: Minibatches(learning_rate=0), "learning_rate must be above 0, got 0"),
     ],

@@ -4,7 +4,6 @@ import tree
 
 from recsim_tf.adapters import episodes
 from recsim_tf.fitting import (
-    LBFGS,
     Parameter,
     SessionLog,
     Sessions,
@@ -81,18 +80,6 @@ def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator
     assert list(rows) != sorted(rows)
 
 
-@pytest.mark.slow
-def test_a_fit_of_a_stream_goes_where_that_of_the_log_does(file, simulator):
-    found = [
-        fit(simulator, PARAMETERS, log, LBFGS(max_iterations=4), progress=False)
-        for log in (from_episodes(file), stream_episodes(file, 20))
-    ]
-    for name in PARAMETERS:
-        one, other = (result.estimates[name] for result in found)
-        assert abs(one.value - other.value) < 1e-3 * one.standard_error
-        assert one.standard_error == pytest.approx(other.standard_error, rel=1e-3)
-
-
 def test_bad_streams_are_told(file, simulator):
     with pytest.raises(ValueError, match="sessions_at_once must be at least 1, got 0"):
         stream_episodes(file, 0)
@@ -105,18 +92,8 @@ def test_bad_streams_are_told(file, simulator):
         fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1, progress=False)
 
 
-def test_a_log_may_be_cut_and_padded(simulator):
+def test_a_padded_log_repeats_its_last_steps(simulator):
     log = from_trajectory(rollout(simulator, num_users=10, num_steps=8))
-    length = np.maximum(log.length // 2, 1)
-    cut = log.cut(length)
-    assert cut.max_length == length.max()
-    assert not cut.departed[length < log.length].any()
-    np.testing.assert_array_equal(
-        cut.response[cut.active], log.response[np.arange(8) < length[:, np.newaxis]]
-    )
-    padded = cut.pad(20)
-    np.testing.assert_array_equal(padded.response[:, -1], cut.response[np.arange(10), length - 1])
+    np.testing.assert_array_equal(log.pad(20).response[:, -1], log.response[:, -1])
     with pytest.raises(ValueError, match="max_length must be at least that of the log"):
         log.pad(log.max_length - 1)
-    with pytest.raises(ValueError, match="length must hold a number of steps for each session"):
-        log.cut(log.length + 1)

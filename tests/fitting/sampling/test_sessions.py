@@ -182,10 +182,7 @@ def test_the_same_seed_gives_the_same_draws(log):
         (
             evolution(),
             ["innovation"],
-            (
-                "latent innovations must be continuous, got MaskedBernoulli: for discrete ones use"
-                " num_particles of fit"
-            ),
+            "latent innovations must be continuous, got MaskedBernoulli: for discrete ones use",
         ),
         (
             satisfaction(observation_stddev=0.1),

@@ -85,18 +85,11 @@ def nested(depth):
         (reward("recsim_tf.fitting.saving.models:save_model"), '("recsim_tf.fitting.saving.models'),
         (reward("recsim_tf.coreless:f"), "is refused"),
         (reward("recsim_tf.core/../../planted:reward"), "must name a module"),
-        (reward("recsim_tf.core..parameters:per_user"), "must name a module"),
-        (reward("recsim_tf.core.__main__:f"), "must name a module"),
         (reward("recsim_tf.core.nowhere:f"), "which cannot be imported: No module named"),
         (reward("recsim_tf.core.simulation:gin"), "must be defined by recsim_tf.core.simulation"),
-        (reward("recsim_tf.core.simulation:inspect.os.system"), "must be defined by"),
         (reward("recsim_tf.core.simulation:Simulation"), "simulator.reward_fn must be a function"),
         (
             field("users", {"class": "recsim_tf.core.simulation:click_reward", "fields": {}}),
-            "simulator.users must be of a class of models",
-        ),
-        (
-            field("users", {"class": "recsim_tf.core.corpora:OwnCorpora", "fields": {}}),
             "simulator.users must be of a class of models",
         ),
         (
@@ -105,7 +98,6 @@ def nested(depth):
         ),
         (field("gain", {"class_name": "X"}, "users"), "users.gain must be encoded as save_model"),
         (field("response", 3, "users"), "simulator.users is refused: "),
-        (field("_name", 3, "users"), "simulator.users is refused: "),
         (field("gain", {"array": "../other"}, "users"), "it is damaged: KeyError '../other'"),
         (
             field("num_factors", 10**12, "documents"),
@@ -115,11 +107,9 @@ def nested(depth):
         (field("slate_size", 0), "simulator is refused: slate_size must be"),
         (lambda content: content.update(simulator=3), "simulator must be a Simulator, got int"),
         (lambda content: content.update(format=1), "model.json: it must have format 2, which"),
-        (lambda content: content.update(format=None), "model.json: it must have format 2, which"),
         (lambda content: content.update(estimates=["users.other"]), "it is damaged: KeyError"),
         (lambda content: content.update(arrays=3), "arrays.npz: it is damaged: TypeError"),
         (lambda content: content["arrays"].pop(FACTORS), "those that model.json lists"),
-        (lambda content: content["arrays"].update({"../x": {}}), "those that model.json lists"),
         (lambda content: content["arrays"][FACTORS].update(shape=[10**12]), "must be {'shape': [1"),
     ],
 )
@@ -137,8 +127,6 @@ def test_a_model_of_other_things_than_models_is_refused(folder, edit, told):
         ("{" + " " * 2**22 + "}", "model.json: it must have at most 4,194,304 bytes"),
         ("[]", "model.json: it must have format 2"),
         ('{"format": 2}', "arrays.npz: it is damaged: KeyError 'sha256'"),
-        ('{"format": 2, "sha256": Infinity}', "model.json"),
-        ("\0", "model.json: "),
         (b"\xff\xfe\xfd", "model.json: "),
     ],
 )
@@ -187,10 +175,6 @@ CLAIM = {"descr": "<f4", "fortran_order": False}
         ),
         (packed(FACTORS, SMALL, zipfile.ZIP_DEFLATED), "must not be compressed"),
         (packed(FACTORS, np.zeros([4, 16], np.float32)), "got {'shape': [4, 16]"),
-        (
-            packed(FACTORS, SMALL.astype(np.float64)),
-            "got {'shape': [1000, 16], 'dtype': 'float64'}",
-        ),
         (packed(FACTORS, SMALL, header=CLAIM | {"shape": (10**12,)}), "'shape': [1000000000000]"),
         (
             packed(FACTORS, SMALL[1:], header=CLAIM | {"shape": (1000, 16)}),
@@ -198,7 +182,6 @@ CLAIM = {"descr": "<f4", "fortran_order": False}
         ),
         (packed("../planted", SMALL), "its arrays must be those that model.json lists"),
         (lambda archive: archive[:-40], "arrays.npz: "),
-        (lambda archive: b"\x93NUMPY\x01\x00 no archive", "arrays.npz: "),
         (packed(FACTORS, SMALL, version=(2, 0)), "must be an array of format 1.0"),
     ],
 )
@@ -208,16 +191,6 @@ def test_arrays_are_read_when_they_are_as_listed(folder, edit, told):
     change(folder, lambda content: None)
     refused(folder, "arrays.npz: ", told)
     assert not (folder.parent / "ran").exists()
-
-
-def test_an_array_of_zeros_that_is_packed_small_is_not_read(folder):
-    """Also where model.json lists what the archive claims."""
-    shape = [5 * 10**7]
-    edit = packed(FACTORS, np.zeros(shape, np.float32), zipfile.ZIP_DEFLATED)
-    path = folder / "arrays.npz"
-    path.write_bytes(edit(path.read_bytes()))
-    change(folder, lambda content: content["arrays"][FACTORS].update(shape=shape))
-    refused(folder, "must not be compressed")
 
 
 @pytest.mark.parametrize(

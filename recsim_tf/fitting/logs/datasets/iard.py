@@ -4,12 +4,12 @@ import html
 import json
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.ranges import Range
 from recsim_tf.environments.conversation import Act
 from recsim_tf.errors import one_line
 
@@ -51,13 +51,8 @@ class AnnotatedDialogues(NamedTuple):
     def split(
         self, held_out: float = 0.2, seed: int = 0
     ) -> tuple["AnnotatedDialogues", "AnnotatedDialogues"]:
-        """Two parts of whole dialogues, the second with about that part of them.
-
-        Raises:
-          ValueError: for a part outside (0, 1).
-        """
-        if not 0 < held_out < 1:
-            raise ValueError(f"held_out must be in (0, 1), got {held_out}")
+        """Two parts of whole dialogues, the second with about that part of them, in (0, 1)."""
+        Range(above=0, below=1).check_number("held_out", held_out)
         num_dialogues = len(self.dialogue_ids)
         order = np.random.default_rng(seed).permutation(num_dialogues)
         is_held_out = np.isin(self.dialogue, order[: round(held_out * num_dialogues)])
@@ -82,8 +77,7 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: if it is no JSON, has no dialogues, or one lacks a field, with its dialogue and
-        utterance.
+      ValueError: if it is no JSON, has no dialogues, or one lacks a field, with its dialogue.
     """
     path = Path(path)
     if not path.is_file():
@@ -101,6 +95,11 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
         for utterance in _utterances(content[name], f"{path}, dialogue {name}"):
             if utterance.is_seeker:
                 if act is not None:
+                    unknown = [code for code in utterance.codes if code not in _INTENT_OF_CODE]
+                    if unknown:
+                        raise ValueError(
+                            f"{path}, dialogue {name} must have known intents, got {unknown}"
+                        )
                     codes = [_INTENT_OF_CODE[code] for code in utterance.codes]
                     rows.append((number, act, num_offers, codes, utterance.text))
             else:
@@ -129,30 +128,18 @@ class _Utterance(NamedTuple):
 
 
 def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
-    utterances = dialogue.get("dialogue_info") if isinstance(dialogue, Mapping) else None
-    if not isinstance(utterances, Mapping):
-        raise ValueError(f"{where} must have dialogue_info, utterances by id")
-    found = []
-    for name, fields in utterances.items():
-        place = f"{where}, utterance {name}"
-        if not isinstance(fields, Mapping):
-            raise ValueError(f"{place} must have fields by name")
-        position, role = fields.get("utterance_pos"), fields.get("role")
-        codes, text = fields.get("sub-intent/action"), fields.get("utterance_text")
-        if type(position) is not int or role not in ("seeker", "recommender"):
-            raise ValueError(f"{place} must have utterance_pos and a role, seeker or recommender")
-        is_seeker = role == "seeker"
-        if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
-            raise ValueError(f"{place} must have sub-intent/action, a list of codes")
-        unknown = [code for code in codes if is_seeker and code not in _INTENT_OF_CODE]
-        if unknown or not isinstance(text, str):
-            raise ValueError(
-                f"{place} must have utterance_text and known intents, got {unknown or text!r}"
+    try:
+        found = sorted(dialogue["dialogue_info"].values(), key=lambda each: each["utterance_pos"])
+        return [
+            _Utterance(
+                each["role"] == "seeker",
+                each["sub-intent/action"],
+                _FILM.sub(" film ", html.unescape(each["utterance_text"])),
             )
-        found.append(
-            (position, _Utterance(is_seeker, codes, _FILM.sub(" film ", html.unescape(text))))
-        )
-    return [utterance for _, utterance in sorted(found, key=lambda each: each[0])]
+            for each in found
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{where} must have the fields of IARD: {one_line(error)}") from error
 
 
 def _act(codes: list[str]) -> int:

@@ -29,6 +29,7 @@ class MovieCatalogue(NamedTuple):
     directions: np.ndarray  # float32 [A, 1, F], unit vectors
 
 
+@functools.lru_cache(maxsize=4)
 def read_movie_catalogue(
     data_dir: str | os.PathLike, num_factors: int = 10, min_ratings: int = 100, min_movies: int = 20
 ) -> MovieCatalogue:
@@ -51,11 +52,6 @@ def read_movie_catalogue(
       ValueError: for an argument out of range, or if no movie or genre is left.
     """
     check_at_least(1, num_factors=num_factors, min_ratings=min_ratings, min_movies=min_movies)
-    return _read(os.fspath(data_dir), num_factors, min_ratings, min_movies)
-
-
-@functools.lru_cache(maxsize=4)
-def _read(data_dir: str, num_factors: int, min_ratings: int, min_movies: int) -> MovieCatalogue:
     ratings = read_ratings(os.path.join(data_dir, "ml-100k.inter"))
     movies = read_movies(os.path.join(data_dir, "ml-100k.item"))
     counts = np.bincount(ratings.movie - 1, minlength=len(movies.genres))

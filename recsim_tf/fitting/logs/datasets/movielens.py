@@ -147,33 +147,18 @@ def read_ratings(path: str | os.PathLike, num_movies: int = 1682) -> Ratings:
     user = faults.numbers("user_id", parsing.is_whole, "be a whole number")
     movie = faults.whole_numbers("item_id", 1, num_movies)
     rating = faults.numbers(
-        "rating",
-        lambda values: (values > 0) & np.isfinite(parsing.as_float32(values)),
-        "be a number of stars",
+        "rating", lambda stars: (stars > 0) & (stars < 100), "be a number of stars"
     )
-    time = faults.numbers(
-        "timestamp",
-        lambda values: (values >= 0) & (values <= parsing.LARGEST_WHOLE),
-        "be in seconds since 1970",
-    )
-    return Ratings(user.astype(np.int64), movie, rating, time.astype(np.int64))
+    time = faults.whole_numbers("timestamp", 0, parsing.LARGEST_WHOLE)
+    return Ratings(user.astype(np.int64), movie, rating, time)
 
 
 def sample_negatives(
     user: np.ndarray, movie: np.ndarray, num_movies: int, num_negatives: int, seed: int
 ) -> np.ndarray:
-    """Movies that each event's user had not rated up to and including it, int64 [N, num_negatives]
-    of ids from 1 to `num_movies`.
-
-    Args:
-      user: int64 [N], with the events of a user beside each other in order.
-      movie: int64 [N], ids of the movies rated.
-      num_movies: D.
-      num_negatives: number of movies for each event.
-      seed: of `numpy.random.default_rng`, whose integers are used one after the other.
-
-    Raises:
-      ValueError: if a user leaves less than `num_negatives` movies.
+    """Ids of movies that each event's user had not rated up to and including it, int64
+    [N, num_negatives]; see `read_movielens`. The events of a user [N] stand beside each other in
+    order.
     """
     numbers = _numbers(np.random.default_rng(seed), num_movies)
     negatives = np.empty((len(user), num_negatives), np.int64)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.validation import check_one_of
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
@@ -84,10 +85,8 @@ def read_open_bandit(
       ValueError: for another campaign or policy; a missing column; a bad value, with its row,
         counted from 0 at the first row of data, and column.
     """
-    if campaign not in CAMPAIGNS:
-        raise ValueError(f"campaign must be one of {', '.join(CAMPAIGNS)}, got {campaign!r}")
-    if policy not in POLICIES:
-        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    check_one_of(CAMPAIGNS, campaign=campaign)
+    check_one_of(POLICIES, policy=policy)
     place = os.path.join(os.fspath(folder), policy, campaign)
     item_numeric, item_categories = _read_items(os.path.join(place, "item_context.csv"))
     num_items = len(item_numeric)

@@ -35,16 +35,8 @@ class Faults:
         reason: str = "",
         read: Callable[[Any], np.ndarray] = parsing.numbers,
     ) -> np.ndarray:
-        """[R]: a column as finite numbers.
-
-        Args:
-          column: the column of the table.
-          is_allowed: maps numbers [R] to bool [R].
-          allowed: see `refuse`; and so `reason`, by default that the column is invalid.
-          read: how the column is read, as float64 [R] by default.
-
-        Raises:
-          ValueError: see `refuse`.
+        """[R]: a column as finite numbers, as `read` makes them; those that `is_allowed` does not
+        take are refused, see `refuse`.
         """
         values = read(self._frame[column])
         valid = np.isfinite(values) & is_allowed(values)
@@ -52,11 +44,7 @@ class Faults:
         return values
 
     def whole_numbers(self, column: str, low: int, high: int) -> np.ndarray:
-        """int64 [R]: a column as whole numbers in [low, high].
-
-        Raises:
-          ValueError: see `refuse`.
-        """
+        """int64 [R]: a column as whole numbers in [low, high], see `refuse`."""
 
         def is_allowed(values):
             return parsing.is_whole(values) & (values >= low) & (values <= high)
@@ -72,7 +60,7 @@ class Faults:
         reason: str,
         rows: np.ndarray | None = None,
     ) -> None:
-        """Raises for the first bad row, or marks the sessions of all bad rows.
+        """Raises a ValueError for the first bad row, or marks the sessions of all bad rows.
 
         Args:
           bad: bool [M].
@@ -80,9 +68,6 @@ class Faults:
           allowed: what is allowed, such as "be in (0, 1]", for the message.
           reason: name of the fault in `dropped`.
           rows: int [M], the rows that are judged, from 0 at the first row of data; None for all.
-
-        Raises:
-          ValueError: unless faulty sessions are dropped.
         """
         if not bad.any():
             return

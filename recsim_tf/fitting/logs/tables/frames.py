@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ def pandas() -> Any:
     """The module pandas.
 
     Raises:
-      ImportError: if it is not installed, in one line.
+      ImportError: if it is not installed.
     """
     try:
         return importlib.import_module("pandas")
@@ -45,7 +44,7 @@ def as_frame(table: Any) -> Any:
         frame = _read(pd, os.fspath(table))
     elif isinstance(table, pd.DataFrame):
         frame = table
-    elif "pyarrow" in sys.modules and isinstance(table, sys.modules["pyarrow"].Table):
+    elif hasattr(table, "to_pandas"):
         frame = table.to_pandas()
     else:
         raise ValueError(
@@ -61,62 +60,34 @@ def as_frame(table: Any) -> Any:
 
 
 def read_separated(path: str, **arguments: Any) -> Any:
-    """A file of separated values as a DataFrame.
-
-    Args:
-      path: the file.
-      **arguments: of `pandas.read_csv`.
+    """A file of separated values as a DataFrame, with arguments of `pandas.read_csv`.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: for a file that is empty, damaged or has rows of different lengths, in one line.
+      ValueError: for a file that is empty, damaged or has rows of different lengths.
     """
     pd = pandas()
     with _faults_told(path, "table of separated values"):
         frame = pd.read_csv(path, low_memory=False, **arguments)
-        if arguments.get("header", 0) is None or arguments.get("names") is not None:
-            return frame
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more values than its header")
-        # pandas gives repeated names numbers.
-        header = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
-        frame.columns = pd.read_csv(path, **(arguments | header)).iloc[0].tolist()
         return frame
 
 
 def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
     """A file of separated values as a DataFrame that has these columns and at least one row. Types
-    in the header, as in `user_id:token`, are left out.
-
-    Args:
-      path: the file.
-      columns: their names.
-      **arguments: of `pandas.read_csv`.
-
-    Raises:
-      FileNotFoundError: if there is no such file.
-      ValueError: for a missing column, a file without rows, or one that cannot be read.
+    in the header, as in `user_id:token`, are left out. Raises the errors of `read_separated`, and a
+    ValueError for a missing column or a file without rows.
     """
     frame = read_separated(path, **arguments).rename(columns=lambda name: str(name).split(":")[0])
-    for name in columns:
-        if list(frame.columns).count(name) != 1:
-            raise ValueError(f"column {name!r} is missing: {path} has {', '.join(frame.columns)}")
+    check_present(frame, columns, path)
     if frame.empty:
         raise ValueError(f"{path} must have at least one row, got 0")
     return frame
 
 
 def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequence[str]) -> None:
-    """Checks the roles that columns have.
-
-    Args:
-      columns: names of columns by role.
-      known: all roles that there are.
-      needed: those that there must be.
-
-    Raises:
-      ValueError: for an unknown role, or a missing one.
-    """
+    """Raises a ValueError unless all roles of columns are known and those needed are there."""
     unknown = [role for role in columns if role not in known]
     if unknown:
         raise ValueError(
@@ -127,19 +98,13 @@ def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequen
         raise ValueError(f"columns must name a column for {missing[0]!r}, got {dict(columns)}")
 
 
-def check_present(frame: Any, names: Iterable[str]) -> None:
-    """Requires a DataFrame to have each of these columns once.
-
-    Raises:
-      ValueError: for the first that it has not.
-    """
+def check_present(frame: Any, names: Iterable[str], table: str = "the table") -> None:
+    """Raises a ValueError unless a DataFrame has each of these columns once."""
+    found = list(frame.columns)
     for name in names:
-        count = list(frame.columns).count(name)
-        if count != 1:
-            problem = "is missing" if not count else f"stands there {count} times"
-            raise ValueError(
-                f"column {name!r} {problem}: the table has {', '.join(map(str, frame.columns))}"
-            )
+        if found.count(name) != 1:
+            problem = "is there twice" if name in found else "is missing"
+            raise ValueError(f"column {name!r} {problem}: {table} has {', '.join(map(str, found))}")
 
 
 def _read(pd: Any, path: str) -> Any:
@@ -150,12 +115,6 @@ def _read(pd: Any, path: str) -> Any:
             f"the name of a table's file must end in one of {', '.join(_CSV + _PARQUET)}, got"
             f" {path}"
         )
-    try:
-        importlib.import_module("pyarrow")
-    except ImportError as missing:
-        raise ImportError(
-            "recsim_tf.fitting.logs needs pyarrow for Parquet: install recsim-tf[fitting]"
-        ) from missing
     with _faults_told(path, "Parquet file"):
         # Not every file has checksums.
         return pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
@@ -163,16 +122,12 @@ def _read(pd: Any, path: str) -> Any:
 
 @contextlib.contextmanager
 def _faults_told(path: str, kind: str) -> Iterator[None]:
-    """Tells what a library raises for a damaged file in one line with its name.
-
-    Raises:
-      FileNotFoundError: if there is no such file.
-    """
+    """Tells what a library raises for a damaged or missing file in one line with its name."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     try:
         yield
-    except PermissionError:
+    except (PermissionError, ImportError):
         raise
     except Exception as error:  # A damaged file can raise anything.
         reason = one_line(error) or type(error).__name__

@@ -56,16 +56,8 @@ class Impressions(NamedTuple):
 def check_columns(
     frame: Any, columns: Mapping[str, str], attributes: Sequence[str], multiple_clicks: bool
 ) -> None:
-    """Checks that the roles of columns are complete, and that the table has the columns.
-
-    Args:
-      frame: a DataFrame.
-      columns: names of columns by role.
-      attributes: names of columns.
-      multiple_clicks: whether a slate may have several clicks.
-
-    Raises:
-      ValueError: in one line, if not.
+    """Raises a ValueError unless the roles of columns are complete and the table has the columns
+    and attributes.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))
     if "step" not in columns and "timestamp" not in columns:
@@ -94,16 +86,8 @@ def parse(
     first_position: int,
     faults: Faults,
 ) -> tuple[Impressions, np.ndarray]:
-    """The rows of a table that are without a fault, and the vocabulary of documents, [D].
-
-    Args:
-      frame: a DataFrame of R rows.
-      columns: names of columns by role.
-      attributes: names of columns.
-      sessions: int64 [R], the session of each row.
-      document_ids: the vocabulary, by default the documents shown, sorted.
-      first_position: number of the first position.
-      faults: of the table; faulty rows are refused there.
+    """The rows of a table that are without a fault, and the vocabulary of documents, [D]; with the
+    arguments of `from_table`, and the session of each row, int64 [R].
     """
 
     def number(role, is_allowed, allowed, read=parsing.numbers):

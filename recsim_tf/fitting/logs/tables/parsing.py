@@ -2,7 +2,7 @@
 row.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,31 +18,17 @@ def numbers(column: Any) -> np.ndarray:
     """float64 [R], NaN where there is no real number. Text that reads as a number counts as one,
     since CSV has no types; dates do not.
     """
-    pd = pandas()
-    types = pd.api.types
-    if (
-        types.is_datetime64_any_dtype(column)
-        or types.is_timedelta64_dtype(column)
-        or types.is_complex_dtype(column)
-    ):
+    if getattr(column.dtype, "kind", "O") in "mMc":
         return np.full(len(column), np.nan)
-    return _parsed(column).to_numpy(np.float64, na_value=np.nan)
-
-
-def _parsed(column: Any) -> Any:
-    """A column of numbers, NaN where a value is none."""
-    pd = pandas()
-    try:
-        return pd.to_numeric(column, errors="coerce")
-    except OverflowError:  # Python's integers may have any length.
-        return pd.to_numeric(column.map(str), errors="coerce")
+    parsed = pandas().to_numeric(column, errors="coerce")
+    return parsed.to_numpy(np.float64, na_value=np.nan)
 
 
 def exact_numbers(column: Any) -> np.ndarray:
     """int64 [R] where all values are integers, else as `numbers`."""
     values = numbers(column)
     if np.isfinite(values).all() and pandas().api.types.is_numeric_dtype(column):
-        parsed = _parsed(column)
+        parsed = pandas().to_numeric(column, errors="coerce")
         if parsed.dtype.kind == "i":
             return parsed.to_numpy(np.int64)
     return values
@@ -107,12 +93,9 @@ def codes(
       ordered: sort the column's ids; by default they stand in order of first appearance.
 
     Returns:
-      int64 [R], -1 for what is missing, not in the vocabulary, or no id (lists and the like); and
-      the vocabulary, an array [D].
+      int64 [R], -1 for what is missing or not in the vocabulary; and the vocabulary, an array [D].
     """
     pd = pandas()
-    if column.dtype == object:
-        column = column.where(column.map(lambda value: isinstance(value, Hashable)), None)
     if vocabulary is None:
         positions, ids = pd.factorize(column, sort=ordered, use_na_sentinel=True)
         return positions.astype(np.int64), np.asarray(ids)

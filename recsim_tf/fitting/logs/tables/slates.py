@@ -57,17 +57,8 @@ def arrange(
     multiple_clicks: bool,
     faults: Faults,
 ) -> tuple[Slates, int]:
-    """Sorts impressions into slates, and refuses what cannot be a slate or a session.
-
-    Args:
-      impressions: of one session at least.
-      columns: names of columns by role.
-      slate_size: K, by default the most impressions that a slate has.
-      multiple_clicks: whether a slate may have several clicks.
-      faults: of the table; faulty rows are refused there.
-
-    Returns:
-      the slates of the sessions without a fault, and K.
+    """The slates of the sessions without a fault, and their size K; with the arguments of
+    `from_table`. What cannot be a slate or a session is refused.
     """
     order = impressions.step if "step" in columns else impressions.timestamp
     slates = _located(

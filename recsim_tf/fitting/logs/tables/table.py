@@ -9,7 +9,7 @@ import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.core.types import Nest
-from recsim_tf.core.validation import check_at_least, is_integer
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
@@ -17,8 +17,6 @@ from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
 from recsim_tf.fitting.logs.tables.visits import TableVisits, Visits, find_visits
 
-# A log has a place for every position of every step.
-_MAX_SLATE = 2**16
 _LOG = logging.getLogger(__name__)
 
 
@@ -125,11 +123,9 @@ def from_table(
       ImportError: without pandas, or without pyarrow for Parquet.
       ValueError: for a table without rows or without one of the columns; for the first fault that
         is found, with its row, counted from 0 at the first row of data, and column; if all sessions
-        are dropped; and for a `slate_size` out of [1, 65536] or a vocabulary with repeats.
+        are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
     """
     if slate_size is not None:
-        if is_integer(slate_size) and slate_size > _MAX_SLATE:
-            raise ValueError(f"slate_size must be at most {_MAX_SLATE}, got {slate_size}")
         check_at_least(1, slate_size=slate_size)
     if document_ids is not None and len(set(document_ids)) != len(document_ids):
         raise ValueError("document_ids must differ from each other, got repeated ones")

@@ -203,11 +203,7 @@ def _symbols(faults: Faults, frame: Any, columns, slate_size: int, num_attribute
 def _ids(faults: Faults, frame: Any, items: Sequence[str], item_ids):
     """int32 [R, K]: the items shown, -1 where none is; and their ids [D]."""
     if item_ids is None:
-        cells = np.concatenate([frame[name].dropna().to_numpy() for name in items])
-        try:
-            item_ids = np.unique(cells)
-        except TypeError:  # Numbers and text.
-            item_ids = np.unique(cells.astype(str))
+        item_ids = np.unique(np.concatenate([frame[name].dropna().to_numpy() for name in items]))
     found = np.zeros([len(frame), len(items)], np.int32)
     for place, name in enumerate(items):
         codes, _ = parsing.codes(frame[name], item_ids)

@@ -54,11 +54,7 @@ class TableVisits:
             Range(above=0).check_number("pause", self.pause, "None")
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
-        """Requires the columns from which visits are read.
-
-        Raises:
-          ValueError: if one lacks, or for one that contradicts the timestamps.
-        """
+        """Raises a ValueError where a column lacks, or contradicts the timestamps."""
         if "timestamp" not in columns:
             raise ValueError(f"columns must name a column for 'timestamp', got {dict(columns)}")
         if ("visit" in columns) == (self.pause is not None):
@@ -80,10 +76,8 @@ class Visits(NamedTuple):
     over: np.ndarray  # bool, the user is not back within the horizon
 
     def innovation(self, by_step: Any) -> Nest:
-        """The innovation of `ReturningUsers` whose other parts draw nothing.
-
-        Args:
-          by_step: makes [S, T] of [M].
+        """The innovation of `ReturningUsers` whose other parts draw nothing; `by_step` makes
+        [S, T] of [M].
         """
         visit = record("Visit", {"ends": by_step(self.ends), "days": by_step(self.days)})
         return record("Innovation", {"visit": visit})
@@ -92,20 +86,10 @@ class Visits(NamedTuple):
 def find_visits(
     slates: Slates, columns: Mapping[str, str], column: Any, how: TableVisits, faults: Faults
 ) -> tuple[Slates, Visits]:
-    """Finds visits in slates.
+    """The slates within the horizon of sessions without a fault, and what becomes of their visits.
 
-    Args:
-      slates: of sessions without a fault.
-      columns: names of columns by role.
-      column: of timestamps, as it is in the table.
-      how: says what a visit is.
-      faults: of the table; sessions whose timestamps do not increase are refused there.
-
-    Returns:
-      the slates within the horizon of sessions without a fault, and what becomes of their visits.
-
-    Raises:
-      ValueError: see `Faults.refuse`, and for an end before the last timestamp.
+    `column` is that of the timestamps, as it is in the table. Sessions where they do not increase
+    are refused; an end before the last of them raises a ValueError.
     """
     are_dates = parsing.are_dates(column)
     seconds = _OF_DATES if are_dates else how.unit

@@ -71,7 +71,6 @@ def test_users_talk_of_the_genres_of_the_movies(written):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_factors": 0}, "num_factors must be at least 1, got 0"),
         ({"min_ratings": 161}, "min_ratings must leave movies, got 0 of min_ratings or more"),
         ({"min_movies": 60}, "min_movies must leave a genre, got none with so many movies"),
     ],
@@ -79,8 +78,3 @@ def test_users_talk_of_the_genres_of_the_movies(written):
 def test_what_leaves_nothing_is_one_line(written, arguments, message):
     with pytest.raises(ValueError, match=message):
         read_movie_catalogue(written[0], **({"num_factors": NUM_FACTORS} | arguments))
-
-
-def test_a_missing_data_set_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"ml-100k\.inter"):
-        read_movie_catalogue(str(tmp_path))

@@ -60,15 +60,7 @@ def test_each_reply_has_the_act_before_it(tmp_path):
     [
         ("nothing", "is no JSON file: "),
         ("[]", "must hold dialogues by id, got list"),
-        ('{"7": {}}', "dialogue 7 must have dialogue_info"),
-        (
-            '{"7": {"dialogue_info": {"S1": {}}}}',
-            "dialogue 7, utterance S1 must have utterance_pos",
-        ),
-        (
-            json.dumps({"7": {"dialogue_info": {"S1": utterance(1, "seeker", ["WOW"], "Hi")}}}),
-            r"utterance S1 must have utterance_text and known intents, got \['WOW'\]",
-        ),
+        ('{"7": {}}', "dialogue 7 must have the fields of IARD: .*dialogue_info"),
         (
             json.dumps({"7": {"dialogue_info": {"S1": utterance(1, "seeker", ["OTH"], "Hi")}}}),
             "must have a seeker who replies, got none",

@@ -67,7 +67,6 @@ def test_with_words_a_reply_may_be_told_in_part_or_not_at_all():
         ({"value": 9}, "row 0, column 'value' must be a value of its mode, from 0 on, got 9"),
         ({"turn": 1}, "column 'turn' must differ from the other steps of its session"),
         ({"asked": "loud"}, "row 0, column 'asked' must be one of attribute_names, got 'loud'"),
-        ({"user": [None] * 4}, "row 0, column 'user' must be a session id"),
     ],
 )
 def test_a_fault_is_told_with_its_row(cells, message):
@@ -79,7 +78,6 @@ def test_a_fault_is_told_with_its_row(cells, message):
     ("columns", "changes", "message"),
     [
         ({**COLUMNS, "mood": "act"}, {}, "columns must map some of session, step, act"),
-        ({"session": "user", "step": "turn"}, {}, "columns must name a column for 'act'"),
         (WORDS, {}, "vocabulary must be a Vocabulary where there are words, got None"),
         (COLUMNS, {"items": ()}, "items must name a column for each position"),
         (COLUMNS, {"items": ("third",)}, "column 'third' is missing: the table has user"),

@@ -145,12 +145,7 @@ def test_timestamps_may_be_dates_or_have_another_unit():
     [
         (lambda: TableVisits(0.0), "horizon must be above 0, got 0"),
         (lambda: TableVisits(1.0, pause=-1.0), "pause must be above 0 or None, got -1"),
-        (lambda: TableVisits(1.0, unit=float("nan")), "unit must be above 0, got nan"),
         (lambda: read(table([1])), "by one of a column for 'visit' and a pause, got"),
-        (
-            lambda: read(table([1], visit=1), COLUMNS | {"visit": "visit"}, pause=1.0),
-            "by one of a column for 'visit' and a pause, got",
-        ),
         (
             lambda: read(table([1], left=1), COLUMNS | {"departed": "left"}, pause=1.0),
             "columns must have no 'departed' beside visits",
