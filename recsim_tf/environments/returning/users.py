@@ -16,7 +16,6 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, shown
 from recsim_tf.core.types import Nest
 from recsim_tf.core.wording import Wording, wording_of
-from recsim_tf.environments.returning.wording import ReturningWording
 
 # Of days: float32 has no numbers for the exponential of much more.
 LARGEST_LOG = 50.0
@@ -45,6 +44,29 @@ class ReturningObservation(NamedTuple):
     visit: tf.Tensor  # int32 [B], the number of this visit, from 1; MAX_VISIT for all later ones
     # int32 [B], steps of this visit so far; bounded where users have `visit_steps`
     step: tf.Tensor
+
+
+class ReturningWording(Wording):
+    """The words of the wrapped users, and the visits beside their state.
+
+    Args:
+      users: the words of the wrapped users.
+    """
+
+    def __init__(self, users: Wording):
+        self._users = users
+
+    def query(self, query, documents):
+        return self._users.query(query, documents)
+
+    def document(self, document):
+        return self._users.document(document)
+
+    def response(self, response, documents, query):
+        return self._users.response(response, documents, query)
+
+    def user(self, user):
+        return user._replace(user=self._users.user(user.user))
 
 
 @gin.configurable
