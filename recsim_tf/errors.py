@@ -65,11 +65,12 @@ def told(error: BaseException) -> str:
     recsim_tf or TensorFlow refuses has no type.
     """
     where, message, kind = place(error), one_line(error), type(error).__name__
+    is_of_tensorflow = type(error).__module__.startswith("tensorflow.")
     if isinstance(error, OSError) and error.errno in _STORAGE and error.filename is not None:
         return f"{error.filename}: {error.strerror}; {_STORAGE[error.errno]}"
     if isinstance(error, SyntaxError):
         message = f"{kind}: {error.msg or message}"
-    elif not (_is_of_recsim_tf(error) or _is_of_tensorflow(error)) and (
+    elif not (_is_of_recsim_tf(error) or is_of_tensorflow) and (
         where or not isinstance(error, OF_VALUES)
     ):
         message = f"{kind}: {message}" if message else kind
@@ -127,7 +128,3 @@ def _is_of_recsim_tf(error: BaseException) -> bool:
         return False
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     return bool(files) and files[-1].startswith(_OURS)
-
-
-def _is_of_tensorflow(error: BaseException) -> bool:
-    return type(error).__module__.partition(".")[0] == "tensorflow"

@@ -18,11 +18,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# What can be raised where a record is made of something else.
-_NO_RECORD = (
-    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    RecursionError,
-)
 # The end of the name of what is being written; what a kill leaves of it counts as nothing.
 UNFINISHED = ".new"
 
@@ -221,6 +216,6 @@ def require_numbers(values: Mapping[str, Any]) -> None:
 def _parsed(text: str, place: str, record: Callable[..., T], advice: str) -> T:
     try:
         return record(**json.loads(text))
-    except _NO_RECORD as error:
+    except Exception as error:  # Of another content a record can raise anything.
         reason = shorten(f"{type(error).__name__}: {error}", 200)
         raise ValueError(f"{place} is damaged ({reason}): {advice}") from error

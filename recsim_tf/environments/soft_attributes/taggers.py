@@ -225,9 +225,10 @@ class TaggingUsers(UserModel):
             films = tf.gather(slate.documents, tf.nn.relu(rated), batch_dims=1)
             is_seen = (is_tagged > 0) & self._is_given(state, rated)
             has_tag = tfd.Bernoulli(logits=self._tag_logits(state, films))
-            return tfd.Independent(
-                tfd.Masked(has_tag, is_seen[..., tf.newaxis], safe_sample_fn=_none), 2
+            given = tfd.Masked(
+                has_tag, is_seen[..., tf.newaxis], lambda family: tf.zeros([], family.dtype)
             )
+            return tfd.Independent(given, 2)
 
         tagging = state.tagging * tf.cast(state.is_tagger, self.dtype)
         return tfd.JointDistributionNamed(
@@ -310,8 +311,3 @@ class TaggingUsers(UserModel):
 
     def _table(self, name) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
-
-
-def _none(family: tfd.Bernoulli) -> tf.Tensor:
-    """What stands for a tag that is not given."""
-    return tf.zeros([], family.dtype)

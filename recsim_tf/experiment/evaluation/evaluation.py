@@ -83,14 +83,13 @@ class Evaluation:
     ):
         # A standard error takes two.
         validation.check_at_least(2, num_users=num_users)
-        validation.check_count(max_steps=max_steps)
+        validation.check_count(max_steps=max_steps, num_replicas=num_replicas)
         random.as_seed(seed)
         self.num_users = num_users
         self.max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
         self.division = Division(num_replicas)
-        self.division.check()
         share = self.division.share(num_users)
         self._own = OwnMeasures(measures, segments)
         self.comparison: Comparison | None = None

@@ -136,14 +136,12 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
 def _summary(results: Sequence[TrialResult]) -> VariantResult:
     finished = [result for result in results if result.status == FINISHED]
     agents = [result.policies[-1] for result in finished]
-    found = (
-        interval_estimate(
+    found = None
+    if agents:
+        found = interval_estimate(
             [agent["mean_return"] for agent in agents],
             [agent["standard_error"] for agent in agents],
         )
-        if agents
-        else None
-    )
     return VariantResult(results[0].trial.variant, len(results), finished, found)
 
 
@@ -171,6 +169,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
     """
     rows = [_row(result, trial) for trial in result.trials]
     write_csv(path / "sweep.csv", rows[0], [row.values() for row in rows])
+    measures = ("session_length", "click_rate", "quality", *result.measures, *result.segments)
     variants = [
         {
             "variant": found.variant.label,
@@ -178,16 +177,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
             "trials": found.num_trials,
             "finished": len(found.finished),
             "return": None if found.estimate is None else found.estimate._asdict(),
-            **{
-                measure: found.mean(measure)
-                for measure in (
-                    "session_length",
-                    "click_rate",
-                    "quality",
-                    *result.measures,
-                    *result.segments,
-                )
-            },
+            **{measure: found.mean(measure) for measure in measures},
         }
         for found in result.variants
     ]

@@ -17,7 +17,6 @@ from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
 from recsim_tf.stopping import StoppedError
 from recsim_tf.tables import text_table
 
-ENGINES = ("local", "ray")
 # Runs trials; returns None or the signal that asked to stop.
 _Engine = Callable[[Sequence[TrialFiles], Progress], int | None]
 
@@ -55,8 +54,6 @@ def run_sweep(
         checkpoints.
       UsageError: for bad input, before anything starts.
     """
-    if engine not in ENGINES:
-        raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if ray_address is not None and engine != "ray":
         raise UsageError(f"--ray_address is an option of --engine=ray, got --engine={engine}")
     on_ray = engine == "ray"

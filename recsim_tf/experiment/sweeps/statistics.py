@@ -51,15 +51,15 @@ def interval_estimate(
         seed only.
     """
     sample = np.asarray(values, np.float64)
-    if len(sample) == 1:
-        margin = stats.norm.ppf((1 + _CONFIDENCE) / 2) * standard_errors[0]
-        return IntervalEstimate(
-            float(sample[0]), float(sample[0] - margin), float(sample[0] + margin), MEAN_OF_SESSIONS
-        )
     if len(sample) < _LEAST_FOR_QUARTILES:
-        mean, error = sample.mean(), stats.sem(sample)
-        margin = stats.t.ppf((1 + _CONFIDENCE) / 2, len(sample) - 1) * error
-        return IntervalEstimate(float(mean), float(mean - margin), float(mean + margin), MEAN)
+        mean = sample.mean()
+        if len(sample) == 1:
+            method = MEAN_OF_SESSIONS
+            margin = stats.norm.ppf((1 + _CONFIDENCE) / 2) * standard_errors[0]
+        else:
+            method = MEAN
+            margin = stats.t.ppf((1 + _CONFIDENCE) / 2, len(sample) - 1) * stats.sem(sample)
+        return IntervalEstimate(float(mean), float(mean - margin), float(mean + margin), method)
     interval = stats.bootstrap(
         (sample,),
         _interquartile_mean,

@@ -41,13 +41,6 @@ def test_a_folder_serves_one_process_at_a_time(tmp_path):
         pass
 
 
-def test_a_foreign_folder_is_refused(tmp_path):
-    (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(UsageError, match="is not empty and holds no run"):
-        open_run(tmp_path)
-    assert snapshot(tmp_path) == {"thesis.txt": b"precious"}
-
-
 def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
     (tmp_path / "config.gin.new").write_text("train.num_it")
     folder = RunDirectory(tmp_path, "a = 1\n")
@@ -59,17 +52,6 @@ def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
     (other / "notes.new").write_text("mine")
     with pytest.raises(UsageError, match="is not empty and holds no run"):
         RunDirectory(other, "a = 1\n")
-
-
-def test_a_file_is_refused_as_a_folder(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="is a file"):
-        open_run(tmp_path / "file")
-
-
-def test_a_folder_without_a_run_cannot_be_opened_as_one(tmp_path):
-    with pytest.raises(UsageError, match=r"must be the folder of a run"):
-        RunDirectory(tmp_path)
 
 
 def test_metrics_rewind_to_a_checkpoint_and_survive_a_half_written_line(tmp_path):

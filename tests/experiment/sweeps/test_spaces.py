@@ -78,5 +78,5 @@ def test_spaces_are_configured_by_gin():
     ],
 )
 def test_bad_spaces_are_named(build, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         build()

@@ -190,5 +190,5 @@ def test_devices_that_cannot_be_are_refused(binding, given, message, monkeypatch
         given = tf_config(addresses, index)["TF_CONFIG"]
     monkeypatch.setenv("TF_CONFIG", given)
     config.load([TINY], [f"devices.{binding}"])
-    with pytest.raises(UsageError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         connect()
