@@ -18,6 +18,16 @@ def number() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def require_one(what: str) -> None:
+    """Refuses several replicas, for agents that do not learn by gradients, which could be summed.
+
+    Raises:
+      ValueError: in the scope of a strategy with several replicas.
+    """
+    if number() > 1:
+        raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}")
+
+
 def of_this_machine(number: int) -> tf.distribute.Strategy:
     """A strategy of the first GPUs of this machine, or of its logical CPUs where it has no GPU; the
     default one, of a single device, where it has fewer than `number`.
