@@ -93,10 +93,8 @@ class PageItems(DocumentModel):
             self.numeric = np.zeros(num_items)
         for name in ("categories", "numeric"):
             Range().check(name, self._value(name))
-        self.categories, self.numeric = (
-            np.asarray(self.categories),
-            np.asarray(self.numeric, floats),
-        )
+        self.categories = np.asarray(self.categories)
+        self.numeric = np.asarray(self.numeric, floats)
         if (
             self.categories.ndim != 2
             or len(self.categories) != num_items

@@ -126,10 +126,7 @@ class ReturningUsers(UserModel):
             raise ValueError(f"dtype must be that of users, {name}, got {self.dtype.name}")
         self.dtype = self.users.dtype
         Range(above=0).check_number("horizon", self.horizon)
-        are_names = isinstance(self.kept, tuple) and all(
-            isinstance(name, str) for name in self.kept
-        )
-        if not are_names:
+        if not isinstance(self.kept, tuple) or not all(isinstance(each, str) for each in self.kept):
             raise ValueError(f"kept must be a tuple of names of fields, got {shown(self.kept)}")
         if self.visit_steps is not None:
             validation.check_count(visit_steps=self.visit_steps)

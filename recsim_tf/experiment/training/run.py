@@ -254,7 +254,7 @@ class TrainingRun:
             },
         }
         sessions.write_sessions(folder.path / "sessions.csv", results)
-        rows = folder.metrics(must_exist=True)
+        rows = folder.metrics()
         plots.plot_learning_curve(
             folder.path / "learning_curve.png", rows, results, parts.agent.name
         )

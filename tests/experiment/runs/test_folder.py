@@ -106,11 +106,3 @@ def test_a_run_that_goes_on_with_another_number_of_threads_says_so(tmp_path, cap
     with run.claim():
         assert re.search(r"\(threads 64 before, \d+ now\)", capsys.readouterr().err)
     assert json.loads((tmp_path / "machine.json").read_text()) == other
-
-
-def test_metrics_that_were_taken_away_are_missed_where_there_must_be_some(tmp_path):
-    run = open_run(tmp_path / "run")
-    assert run.metrics() == []
-    with pytest.raises(FileNotFoundError) as error:
-        run.metrics(must_exist=True)
-    assert error.value.filename == str(tmp_path / "run" / "metrics.jsonl")
