@@ -5,7 +5,6 @@ of small files.
 import contextlib
 import csv
 import errno
-import io
 import itertools
 import json
 import os
@@ -140,11 +139,10 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Replaces a CSV file, a line of column names and the rows, in one step."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    with whole_file(path) as new, open(new, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def append_json(path: Path, row: dict[str, Any]) -> None:

@@ -15,8 +15,9 @@ from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussi
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.conversation.attributes import in_sense
-from recsim_tf.environments.soft_attributes.films import catalogue
+from recsim_tf.environments.soft_attributes.films import Films, catalogue
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
@@ -311,3 +312,27 @@ class TaggingUsers(UserModel):
 
     def _table(self, name) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
+
+
+@gin.configurable(module="recsim_tf")
+def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
+    """[B]: the number of films that a user rates."""
+    return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
+
+
+@gin.configurable
+def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Simulator:
+    """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors: a
+    user meets all films at once, rates some and tags some of these.
+
+    Observation: `user` [B, 0], nothing; `documents` int32 [B, N], the films; `response` is
+    `RatingsAndTags`. Reward: the number of ratings. A session is one step.
+
+    Args:
+      users: who rate, default `TaggingUsers()`.
+      **simulator: further arguments of `Simulator`; by default a slate of all films.
+    """
+    users = users or TaggingUsers()
+    sizes = {"slate_size": users.num_films, "num_candidates": users.num_films, "max_steps": 1}
+    films = Films(users.num_films, dtype=users.dtype)
+    return Simulator(users, films, **{"reward_fn": num_ratings_reward, **sizes, **simulator})

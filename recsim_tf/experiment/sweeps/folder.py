@@ -155,15 +155,11 @@ class Progress:
         self._next = time.monotonic() + _PROGRESS_SECONDS
         for trial in self._files:
             if self._statuses.get(trial.name, PENDING) == PENDING:
-                self._look_at(trial)
+                for row in self._tails[trial.name].rows():
+                    self._iterations[trial.name] = row["iteration"]
+                self._statuses[trial.name] = trial.outcome().status
         counts = list(self._statuses.values())
         failed = counts.count(FAILED)
         done = len(counts) - counts.count(PENDING) - failed
         self._bar.set_postfix_str(f"{done} done, {failed} failed", refresh=False)
         self._bar.update(sum(self._iterations.values()) - self._bar.n)
-
-    def _look_at(self, trial: TrialFiles) -> None:
-        rows = self._tails[trial.name].rows()
-        if rows:
-            self._iterations[trial.name] = rows[-1]["iteration"]
-        self._statuses[trial.name] = trial.outcome().status

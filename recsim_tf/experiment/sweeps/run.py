@@ -2,21 +2,24 @@
 
 import contextlib
 import functools
+import os
 import shlex
+import time
 from collections.abc import Callable, Sequence
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
-from recsim_tf.experiment.sweeps.engines.local import run_local
 from recsim_tf.experiment.sweeps.folder import Progress, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
+from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
-from recsim_tf.stopping import StoppedError
+from recsim_tf.stopping import StoppedError, noting_signals
 from recsim_tf.tables import text_table
 
+_POLL_SECONDS = 0.1
 # Runs trials; returns None or the signal that asked to stop.
 _Engine = Callable[[Sequence[TrialFiles], Progress], int | None]
 
@@ -69,7 +72,7 @@ def run_sweep(
         )
     else:
         run_trials = functools.partial(
-            run_local, num_processes=settings.processes, threads=settings.threads
+            _run_local, num_processes=settings.processes, threads=settings.threads
         )
     folder = SweepDirectory(root_dir, plan(settings))
     if not folder.part(shard):
@@ -137,3 +140,35 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
             print(f"{what}: {trial.trial.name}: {trial.error}")
     print(f"{counts(result)}. Results in {folder.path}")
     return result
+
+
+def _run_local(
+    trials: Sequence[TrialFiles], progress: Progress, num_processes: int, threads: int
+) -> int | None:
+    """Runs prepared trials to their ends, in their order.
+
+    Args:
+      trials: their files.
+      progress: is kept up to date.
+      num_processes: trials that run at once.
+      threads: of TensorFlow in each.
+
+    Returns:
+      None, or the signal that asked to stop, once the running trials have saved checkpoints and
+      ended.
+    """
+    waiting, running = list(reversed(trials)), list[TrialProcess]()
+    with noting_signals() as stop:
+        try:
+            while (waiting or running) and stop.signal is None:
+                running = [process for process in running if process.poll() is None]
+                while waiting and len(running) < num_processes:
+                    running.append(TrialProcess(waiting.pop(), threads, os.getcwd()))
+                progress.update()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            for process in running:
+                process.stop()
+            for process in running:
+                process.wait()
+    return stop.signal
