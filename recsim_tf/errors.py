@@ -51,11 +51,9 @@ def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
       otherwise: what to do if none is near; by default all known ones are listed.
     """
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
-    return (
-        f"did you mean {nearest[0]}?"
-        if nearest
-        else otherwise or f"choose one of {', '.join(names)}"
-    )
+    if nearest:
+        return f"did you mean {nearest[0]}?"
+    return otherwise or f"choose one of {', '.join(names)}"
 
 
 def told(error: BaseException) -> str:

@@ -152,16 +152,7 @@ def append_json(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_text(path: Path, advice: str) -> str:
-    """The text of a file.
-
-    Args:
-      path: the file.
-      advice: what to do if it is damaged, such as "restore it".
-
-    Raises:
-      FileNotFoundError: if there is no such file.
-      ValueError: if it is not UTF-8.
-    """
+    """The text of a file in UTF-8; arguments and errors are those of `read_json`."""
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:

@@ -123,11 +123,8 @@ class Evaluation:
         """A function that evaluates a policy as it is at the time of the call, with a result for
         every value and seed of a comparison.
 
-        Args:
-          comparison: this evaluation's.
-          name: of the policy; the results add the value and the seed.
-          simulator: from `comparison.simulator`.
-          policy: as for `evaluator`.
+        Their names are that of the policy with the value and the seed. The simulator is that of
+        `comparison.simulator`.
         """
         run, measures = self._compiled(simulator, policy, comparison.num_rows, comparison.paired)
         size = simulator.corpora.size(comparison.num_users)

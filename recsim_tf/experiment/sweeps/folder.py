@@ -116,11 +116,7 @@ def _names(trials: list[str]) -> list[str]:
 
 
 class Progress:
-    """One bar over the iterations of all trials, read from their files, whoever runs them.
-
-    Args:
-      files: of the trials.
-    """
+    """One bar over the iterations of all trials, read from their files, whoever runs them."""
 
     def __init__(self, files: Iterable[TrialFiles]):
         self._files = list(files)

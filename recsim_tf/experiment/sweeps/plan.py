@@ -126,11 +126,8 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
 
 
 def variant_label(bindings: Bindings, short: dict[str, str]) -> str:
-    """A name of a variant that is safe for file systems, such as "target=sarsa,num_candidates=20".
-
-    Args:
-      bindings: of the variant.
-      short: of `short_names`.
+    """A name of a variant that is safe for file systems, such as "target=sarsa,num_candidates=20",
+    of its bindings by their `short_names`.
     """
     parts = [f"{_safe(short[name])}={_safe(value_text(each))}" for name, each in bindings.items()]
     label = ",".join(parts) or "base"

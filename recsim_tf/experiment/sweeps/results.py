@@ -15,8 +15,6 @@ from recsim_tf.files import read_text, write_csv, write_json
 
 _OPERATIVE = "operative_config.gin"
 _EVALUATION = "AverageEpisodeRewards/eval"
-
-
 _CONFIDENCE = 0.95
 _RESAMPLES = 2000
 # Fewer seeds have no quarter to cut off at each end.
@@ -235,11 +233,7 @@ def _baselines(finished: Sequence[TrialResult]) -> dict[str, float]:
 
 def write_tables(path: Path, result: SweepResult) -> None:
     """Writes sweep.csv, a row for each trial, and sweep.json, which also has the variants and the
-    baselines.
-
-    Args:
-      path: the folder.
-      result: of the sweep.
+    baselines, into a folder.
     """
     rows = [_row(result, trial) for trial in result.trials]
     write_csv(path / "sweep.csv", rows[0], [row.values() for row in rows])

@@ -145,17 +145,9 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
 def _run_local(
     trials: Sequence[TrialFiles], progress: Progress, num_processes: int, threads: int
 ) -> int | None:
-    """Runs prepared trials to their ends, in their order.
-
-    Args:
-      trials: their files.
-      progress: is kept up to date.
-      num_processes: trials that run at once.
-      threads: of TensorFlow in each.
-
-    Returns:
-      None, or the signal that asked to stop, once the running trials have saved checkpoints and
-      ended.
+    """Runs prepared trials in their order, `num_processes` at once, each with so many threads of
+    TensorFlow. Where a signal asks to stop, the running ones save checkpoints and end before it is
+    returned.
     """
     waiting, running = list(reversed(trials)), list[TrialProcess]()
     with noting_signals() as stop:

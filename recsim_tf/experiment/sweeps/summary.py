@@ -66,12 +66,8 @@ def without_effect(result: SweepResult) -> list[str]:
 
 
 def write_summary(path: Path, result: SweepResult, command: str) -> None:
-    """Writes summary.md and summary.html, and the charts as curves.png and returns.png.
-
-    Args:
-      path: the folder.
-      result: of the sweep.
-      command: that runs the sweep.
+    """Writes summary.md and summary.html, and the charts as curves.png and returns.png, into a
+    folder; the reports hold the command that runs the sweep.
     """
     charts = sweep_charts(result)
     for chart in charts:

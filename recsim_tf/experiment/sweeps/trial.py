@@ -147,11 +147,8 @@ def _recorded(status: str, error: str) -> Outcome:
 
 
 class MetricsTail:
-    """The rows of a run's metrics.jsonl as they are written, each iteration once: a run that goes
-    on writes some of them again.
-
-    Args:
-      run: the folder.
+    """The rows of the metrics.jsonl in a run's folder as they are written, each iteration once: a
+    run that goes on writes some of them again.
     """
 
     def __init__(self, run: Path):

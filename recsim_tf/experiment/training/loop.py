@@ -114,22 +114,17 @@ class LearningLoop(tf.Module):
             return state, action_step.state
 
         def learn():
-            frames = (
-                self.replay.latest(sequence_length)
-                if batch_size is None
-                else self.replay.sample(batch_size, sequence_length)
-            )
-            return agent.train(frames)
+            if batch_size is None:
+                return agent.train(self.replay.latest(sequence_length))
+            return agent.train(self.replay.sample(batch_size, sequence_length))
 
         def steps(number, state):
             return _repeat(number, lambda state: step(*state), state)
 
         def advance(*state):
-            return (
-                step(*state)
-                if collect_steps_per_iteration == 1
-                else steps(collect_steps_per_iteration, state)
-            )
+            if collect_steps_per_iteration == 1:
+                return step(*state)
+            return steps(collect_steps_per_iteration, state)
 
         @compiled(jit_compile=jit_compile)
         def collect(num_iterations):

@@ -140,11 +140,9 @@ class TrainingRun:
             signal = self._learn()
             if signal:
                 done = self._parts.iteration
-                where = (
-                    f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
-                    if done
-                    else "stopped before the first iteration"
-                )
+                where = "stopped before the first iteration"
+                if done:
+                    where = f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
                 raise StoppedError(where, signal)
             content = self._conclude() if devices.is_chief else None
             # The others leave when the results are there: a worker that is gone is a lost one.
