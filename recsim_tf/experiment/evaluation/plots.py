@@ -51,7 +51,7 @@ def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
         axes.set_title(f"{results[0].episodes:,} sessions a policy")
 
 
-def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
+def plot_values(path: Path, results: Sequence[PolicyResult]) -> None:
     """Draws the mean return of every policy against the compared parameter, within two standard
     errors; the seeds are taken together. Without one parameter of two or more numbers nothing is
     drawn.
@@ -60,11 +60,11 @@ def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
     if len(settings[0]) != 1 or any(
         np.ndim(value) for values in settings for value in values.values()
     ):
-        return False
+        return
     (name,) = settings[0]
     points = sorted({values[name] for values in settings})
     if len(points) < 2:
-        return False
+        return
     curves = []
     for policy in dict.fromkeys(result.policy for result in results):
         of_policy = [
@@ -84,4 +84,3 @@ def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
         axes.set_xlabel(name)
         axes.set_ylabel("mean return of a session, ± two standard errors")
         axes.set_title(f"{len(returns[0]):,} sessions a value")
-    return True

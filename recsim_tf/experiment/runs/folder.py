@@ -147,14 +147,8 @@ class RunDirectory:
         return self.path / _CHECKPOINTS
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
-        """Restores what a training is, without its replay, from the newest checkpoint.
-
-        Args:
-          checkpoint: takes its values.
-          whole: whether it must take all of them.
-
-        Returns:
-          Whether there was one.
+        """Restores what a training is, without its replay, from the newest checkpoint, see
+        `checkpoints.restore`. Returns whether there was one.
 
         Raises:
           CorruptError: if none can be read.
