@@ -50,7 +50,7 @@ def checked(
     """The result of a method, which must be pure, and tensors as `check_tensors` says."""
     method = Method.of(model, name)
     result = method.pure(*arguments)
-    check_tensors(method, result, may_be_empty, **axes)
+    check_tensors(method, result, may_be_empty, "return", **axes)
     return result
 
 
