@@ -63,11 +63,6 @@ def random_search(
     for name, values in choices.items():
         if not isinstance(values, tfd.Distribution):
             _check_values("random_search.choices", name, values)
-        elif list(values.batch_shape) + list(values.event_shape):
-            raise UsageError(
-                f"random_search.choices[{name!r}] must be a distribution over numbers, got one of"
-                f" shape {values.batch_shape}"
-            )
     validation.check_count(**{"random_search.num_trials": num_trials})
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"random_search.seed must be an integer of at least 0, got {seed!r}")
