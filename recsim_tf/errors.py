@@ -51,11 +51,9 @@ def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
       otherwise: what to do if none is near; by default all known ones are listed.
     """
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
-    return (
-        f"did you mean {nearest[0]}?"
-        if nearest
-        else otherwise or f"choose one of {', '.join(names)}"
-    )
+    if nearest:
+        return f"did you mean {nearest[0]}?"
+    return otherwise or f"choose one of {', '.join(names)}"
 
 
 def told(error: BaseException) -> str:
@@ -65,11 +63,12 @@ def told(error: BaseException) -> str:
     recsim_tf or TensorFlow refuses has no type.
     """
     where, message, kind = place(error), one_line(error), type(error).__name__
+    is_of_tensorflow = type(error).__module__.startswith("tensorflow.")
     if isinstance(error, OSError) and error.errno in _STORAGE and error.filename is not None:
         return f"{error.filename}: {error.strerror}; {_STORAGE[error.errno]}"
     if isinstance(error, SyntaxError):
         message = f"{kind}: {error.msg or message}"
-    elif not (_is_of_recsim_tf(error) or _is_of_tensorflow(error)) and (
+    elif not (_is_of_recsim_tf(error) or is_of_tensorflow) and (
         where or not isinstance(error, OF_VALUES)
     ):
         message = f"{kind}: {message}" if message else kind
@@ -127,7 +126,3 @@ def _is_of_recsim_tf(error: BaseException) -> bool:
         return False
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     return bool(files) and files[-1].startswith(_OURS)
-
-
-def _is_of_tensorflow(error: BaseException) -> bool:
-    return type(error).__module__.partition(".")[0] == "tensorflow"

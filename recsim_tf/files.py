@@ -5,7 +5,6 @@ of small files.
 import contextlib
 import csv
 import errno
-import io
 import itertools
 import json
 import os
@@ -18,11 +17,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# What can be raised where a record is made of something else.
-_NO_RECORD = (
-    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    RecursionError,
-)
 # The end of the name of what is being written; what a kill leaves of it counts as nothing.
 UNFINISHED = ".new"
 
@@ -145,11 +139,10 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Replaces a CSV file, a line of column names and the rows, in one step."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    with whole_file(path) as new, open(new, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def append_json(path: Path, row: dict[str, Any]) -> None:
@@ -159,16 +152,7 @@ def append_json(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_text(path: Path, advice: str) -> str:
-    """The text of a file.
-
-    Args:
-      path: the file.
-      advice: what to do if it is damaged, such as "restore it".
-
-    Raises:
-      FileNotFoundError: if there is no such file.
-      ValueError: if it is not UTF-8.
-    """
+    """The text of a file in UTF-8; arguments and errors are those of `read_json`."""
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -221,6 +205,6 @@ def require_numbers(values: Mapping[str, Any]) -> None:
 def _parsed(text: str, place: str, record: Callable[..., T], advice: str) -> T:
     try:
         return record(**json.loads(text))
-    except _NO_RECORD as error:
+    except Exception as error:  # Of another content a record can raise anything.
         reason = shorten(f"{type(error).__name__}: {error}", 200)
         raise ValueError(f"{place} is damaged ({reason}): {advice}") from error

@@ -27,9 +27,6 @@ def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> It
     Args:
       target: the file.
       size: width and height in inches, at 120 dots each.
-
-    Raises:
-      ImportError: if matplotlib is not installed, in one line.
     """
     with figures(target, size, 1, 1) as (axes,):
         yield axes
@@ -65,11 +62,7 @@ def figures(
 
 
 def png(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] = (9, 4.8)) -> bytes:
-    """The PNG of what `draw(axes, *arguments)` draws; `size` is that of `figure`.
-
-    Raises:
-      ImportError: if matplotlib is not installed, in one line.
-    """
+    """The PNG of what `draw(axes, *arguments)` draws; `size` is that of `figure`."""
     target = io.BytesIO()
     with figure(target, size) as axes:
         draw(axes, *arguments)

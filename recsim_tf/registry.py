@@ -48,8 +48,6 @@ def register(
       ValueError: if the id is taken by another factory, without `overwrite`, or for an argument of
         another kind.
     """
-    if not isinstance(environment_id, str):
-        raise ValueError(f"environment_id must be a string, got {environment_id!r}")
     if not callable(factory):
         raise ValueError(
             f"factory must be a function that returns a Simulator, got {type(factory).__name__}"

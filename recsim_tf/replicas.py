@@ -85,11 +85,9 @@ def on_each(function: Callable[[], None]) -> None:
 
 def total(values: Nest) -> Nest:
     """Sums over replicas of a nest of tensors, when called by each of them."""
-    return (
-        values
-        if number() == 1
-        else tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
-    )
+    if number() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
 def gather(value: tf.Tensor) -> tf.Tensor:

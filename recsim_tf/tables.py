@@ -58,11 +58,9 @@ def fixed(value: float | None, digits: int = 4) -> str:
 
 def signed(value: float, digits: int = 4) -> str:
     """With its sign and so many decimals."""
-    return (
-        number(None)
-        if math.isnan(value)
-        else _typeset(f"{round(value, digits) + 0.0:+,.{digits}f}")
-    )
+    if math.isnan(value):
+        return number(None)
+    return _typeset(f"{round(value, digits) + 0.0:+,.{digits}f}")
 
 
 def label(name: str) -> str:

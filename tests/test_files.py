@@ -64,17 +64,3 @@ def test_a_last_line_that_is_half_written_counts_as_nothing_and_another_is_told(
     path.write_text('{"iteration": 0}\n{"iter\n{"iteration": 2}\n')
     with pytest.raises(ValueError, match=r"metrics.jsonl, line 2 is damaged .*: x"):
         files.read_json_lines(path, dict, "x")
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ({"mean": "high"}, "mean must be a number, got 'high'"),
-        ([], r"got \[\]"),
-        (10**400, "too l"),
-    ],
-)
-def test_numbers_are_required(value, message):
-    files.require_numbers({"value": 1.5, "own": {"mean": None, "count": 2}})
-    with pytest.raises((TypeError, OverflowError), match=message):
-        files.require_numbers({"value": value})

@@ -12,13 +12,11 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import choice, fitting, gradients, policies
-from recsim_tf.agents import full_slate_q, layers, reinforce, slate_q, tabular_q
+from recsim_tf.agents import slate_q
 from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_epsilon
-from recsim_tf.agents.shared.returns import LambdaReturns
-from recsim_tf.environments import drifting_taste, interest_evolution, page_clicks
+from recsim_tf.environments import drifting_taste, interest_evolution
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.run import Schedule
-from recsim_tf.policies.beliefs import CatalogueScores
 from recsim_tf.policies.clicks import ClickScores
 
 NAN, INF = math.nan, math.inf
@@ -33,28 +31,6 @@ def simulator(name="InterestExploration-v1"):
 
 def spec(name="InterestExploration-v1"):
     return simulator(name).observation_spec()
-
-
-NETWORKS = {
-    "SlateQNetwork": lambda units: slate_q.SlateQNetwork(spec(), units),
-    "SessionQNetwork": lambda units: slate_q.SessionQNetwork(spec(), units),
-    "ClickNetwork": lambda units: slate_q.ClickNetwork(spec(), units),
-    "TwoTowerQNetwork": lambda units: slate_q.TwoTowerQNetwork(spec(), units),
-    "SlatePolicyNetwork": lambda units: reinforce.SlatePolicyNetwork(spec(), 2, units),
-    "StateValueNetwork": lambda units: reinforce.StateValueNetwork(spec(), units),
-    "FullSlateQNetwork": lambda units: full_slate_q.FullSlateQNetwork(spec(), 2, units),
-    "TopicSetQNetwork": lambda units: full_slate_q.TopicSetQNetwork(
-        spec("InterestEvolution-v1"), 2, units
-    ),
-}
-
-
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-def test_layers_have_sizes(network):
-    with pytest.raises(
-        ValueError, match=r"hidden_units\[1\] must be an integer of at least 1, got -8"
-    ):
-        network((8, -8))
 
 
 @pytest.mark.parametrize(
@@ -76,14 +52,6 @@ def test_sizes_of_layers_are_a_tuple_of_integers(units, message):
     [
         # Parameters of models.
         (lambda: Users(step_penalty=1e39), r"step_penalty must be finite in float32, got 1e\+39"),
-        (lambda: Users(step_penalty=1j), "step_penalty must be numbers, got 1j"),
-        (lambda: Users(step_penalty={}), r"step_penalty must be numbers, got \{\}"),
-        (lambda: Users(step_penalty=[]), r"step_penalty must be a number, or one for each user"),
-        (lambda: Users(step_penalty=[[0.5]]), r"step_penalty must be a number, .* shape \(1, 1\)"),
-        (
-            lambda: Users(step_penalty=tf.constant("high")),
-            "step_penalty must be numbers, got a string tensor",
-        ),
         (
             lambda: Users().with_parameters({"choice_model.no_click_mass": -9.0}),
             r"no_click_mass must be at least min_normalizer=-1\.0, got -9\.0",
@@ -94,21 +62,8 @@ def test_sizes_of_layers_are_a_tuple_of_integers(units, message):
         ),
         (lambda: Users(dtype=tf.float16), "dtype must be tf.float32 or tf.float64, got tf.float16"),
         (
-            lambda: choice.MultinomialLogit(validate="no"),
-            "validate must be True or False, got 'no'",
-        ),
-        (
             lambda: drifting_taste.Catalogue(2, popularity=[0.0, 0.0]),
             "popularity must be positive for some item",
-        ),
-        (lambda: drifting_taste.Catalogue(seed=-1), r"seed must be in \[0, 2\*\*64\), got -1"),
-        (
-            lambda: page_clicks.PageItems(2, numeric=[1.0, NAN]),
-            r"numeric must be finite, got nan at \[1\]",
-        ),
-        (
-            lambda: page_clicks.PageItems(2, categories=[[1], [1, 2]]),
-            "categories must have rows of one length",
         ),
         # Simulations.
         (
@@ -119,39 +74,13 @@ def test_sizes_of_layers_are_a_tuple_of_integers(units, message):
             lambda: recsim_tf.interest_evolution(Users(step_penalty=[0.5] * 3), num_users=4),
             r"num_users must be 3, for which users\.step_penalty has values, got 4",
         ),
-        (
-            lambda: recsim_tf.interest_evolution(slate_size=10**11, num_candidates=10**11),
-            "num_candidates must be at most 2147483647, got 100000000000",
-        ),
-        (lambda: recsim_tf.interest_evolution(validate=3), "validate must be True or False, got 3"),
         # Agents.
         (lambda: Exploration(epsilon=NAN), r"epsilon must be in \[0, 1\] or a function .* got nan"),
-        (lambda: Exploration(epsilon=None), r"epsilon must be in \[0, 1\] or .* got None"),
         (
             lambda: Exploration(eval_epsilon="0.1"),
             r"eval_epsilon must be in \[0, 1\] or .* got '0\.1'",
         ),
         (lambda: linearly_decaying_epsilon(decay_steps=2.5), "decay_steps must be an integer of"),
-        (lambda: LambdaReturns(gamma=None), r"gamma must be in \[0, 1\], got None"),
-        (lambda: LambdaReturns(num_steps=True), "num_steps must be an integer of at least 1, got"),
-        (lambda: slate_q.SlateQTargets(target=NAN), "target must be one of sarsa, .* got nan"),
-        (lambda: slate_q.SlateQTargets(clock=1), "clock must be one of steps, rewards, got 1"),
-        (lambda: reinforce.ImportanceWeights(cap=INF), "cap must be above 0 or None, got inf"),
-        (lambda: layers.ClusterClickStatistics(0), "unit must be above 0, got 0"),
-        (lambda: layers.SwitchingCost(NAN), "switching_cost must be at least 0, got nan"),
-        (lambda: layers.TemporalAggregation("3"), "aggregation_period must be an integer of at"),
-        (
-            lambda: tabular_q.SlateCells(spec(), 2, discretization_bounds=(NAN, 1.0)),
-            r"discretization_bounds\[0\] must be finite, got nan",
-        ),
-        (
-            lambda: tabular_q.SlateCells(spec(), 2, max_cells=1e6),
-            r"max_cells must be an integer of at least 1, got 1000000\.0",
-        ),
-        (
-            lambda: full_slate_q.FullSlateQNetwork(spec(), 5),
-            r"slate_size must be in \[1, num_candidates=4\], got 5",
-        ),
         # Policies and gradients.
         (
             lambda: ClickScores(2, optimism_scaling=-1),
@@ -161,33 +90,18 @@ def test_sizes_of_layers_are_a_tuple_of_integers(units, message):
             lambda: policies.thompson(tf.ones([1, 2]), tf.ones([1, 2]), tf.ones([1]), 0.0, 0),
             r"optimism_scaling must be above 0, got 0\.0",
         ),
-        (lambda: CatalogueScores([[1.0, NAN]]), r"factors must be finite, got nan at \[0, 1\]"),
         (
             lambda: policies.greedy_cluster_policy(simulator(), 0.5),
             r"cluster_id must be in \[0, num_clusters=2\), got 0\.5",
         ),
-        (lambda: policies.ucb_glm_radius(2, NAN), "horizon must be at least 1, got nan"),
         (
             lambda: gradients.relaxed_top_k(tf.zeros([1, 2]), 1, tf.constant(0.0)),
             "temperature must be above 0, got",
         ),
         # Fits, evaluations and runs.
-        (lambda: fitting.Parameter(start=NAN), "start must be finite, got nan"),
-        (lambda: fitting.Minibatches(learning_rate=INF), "learning_rate must be above 0, got inf"),
         (lambda: fitting.Minibatches(passes=2.5), "passes must be an integer of at least 1, got"),
-        (lambda: fitting.LBFGS(tolerance=NAN), "tolerance must be above 0, got nan"),
-        (lambda: fitting.hierarchical_normal(scale=None), "scale must be above 0, got None"),
         (lambda: Evaluation(max_steps=0), "max_steps must be an integer of at least 1, got 0"),
-        (lambda: Evaluation(max_steps=-2), "max_steps must be an integer of at least 1, got -2"),
-        (lambda: Evaluation(num_users="2"), "num_users must be an integer of at least 2, got '2'"),
-        (lambda: Evaluation(seed=2.5), "seed must be an integer or .* got float32"),
         (lambda: Schedule(max_checkpoints=2.5), r"train\.max_checkpoints must be an integer of at"),
-        (
-            lambda: Schedule(max_checkpoints=-1),
-            r"train\.max_checkpoints must be at least 1, got -1",
-        ),
-        (lambda: Schedule(eval_users=None), r"train\.eval_users must be an integer .* got None"),
-        (lambda: Schedule(log_interval=True), r"train\.log_interval must be an integer .* True"),
     ],
 )
 def test_it_is_refused_by_name(make, message):

@@ -144,11 +144,9 @@ class InterestExplorationUsers(UserModel):
     def check(self):
         types = {"num_user_types": self.num_user_types}
         validation.check_table("user_type_distribution", self.user_type_distribution, **types)
-        for name, table in (
-            ("affinity_loc", self.affinity_loc),
-            ("affinity_scale", self.affinity_scale),
-        ):
-            validation.check_table(name, table, **types, num_topics=self.num_topics)
+        types["num_topics"] = self.num_topics
+        validation.check_table("affinity_loc", self.affinity_loc, **types)
+        validation.check_table("affinity_scale", self.affinity_scale, **types)
 
     def check_documents(self, documents, slate_size):
         if isinstance(documents, TopicDocuments):

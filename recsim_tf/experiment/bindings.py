@@ -1,7 +1,8 @@
-"""What gin files bind: as it is written, and as gin holds it."""
+"""What gin files bind: as it is written, as gin holds it, and by short names."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,27 @@ def has_value(reference: Reference) -> bool:
             gin.query_parameter(name)
             return True
     return False
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The shortest last part of each binding's name that no other name ends with: "target" of
+    "SlateQTargets.target".
+    """
+    names = list(dict.fromkeys(names))
+    return {
+        name: next(
+            (
+                end
+                for end in _ends(name)
+                if not any(end in _ends(other) for other in names if other != name)
+            ),
+            name,
+        )
+        for name in names
+    }
+
+
+def _ends(name: str) -> Sequence[str]:
+    """The last parts of a name, from the shortest to the whole."""
+    starts = [match.end() for match in re.finditer(r"[./]", name)]
+    return [name[start:] for start in [*reversed(starts), 0]]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import gin
 import tensorflow as tf
-from absl import logging
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
@@ -19,6 +18,7 @@ from recsim_tf.experiment.config_files import (  # noqa: F401
     packaged_configs,
     packaged_sweeps,
 )
+from recsim_tf.experiment.runs.command import quietly
 from recsim_tf.experiment.trust import check_imports
 from recsim_tf.fitting import logs
 
@@ -63,17 +63,6 @@ for _module, _configurables in _EXTERNAL.items():
 gin.add_config_file_search_path(str(PACKAGED))
 
 
-@contextlib.contextmanager
-def _without_search_messages():
-    """Keeps gin from logging each place where an included file is not, before it finds it."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.FATAL)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-
-
 def load(files: Sequence[str], bindings: Sequence[str]) -> str:
     """Parses gin files and bindings into an empty configuration.
 
@@ -115,7 +104,8 @@ def load_run(
 
 def _load(files: Sequence[str], bindings: Sequence[str]) -> str:
     paths = [find_config(name) for name in files]
-    with _without_search_messages():
+    # gin logs each place where an included file is not, before it finds it.
+    with quietly():
         for path in paths:
             with reading([path]):
                 gin.parse_config_file(str(path))

@@ -29,20 +29,10 @@ def _is_told_in_one_line(capfd, *arguments: str) -> str:
     [
         ("trian", "argument COMMAND: 'trian' is not a command; did you mean train?"),
         ("--versoin", "argument COMMAND: '--versoin' is not a command; did you mean --version?"),
-        (
-            "--root_dir=run train",
-            "argument COMMAND: '--root_dir=run' is not a command; choose one of train, evaluate,"
-            " sessions, simulate, fit, sweep, --help, --version",
-        ),
         ("train --rootdir=run", "the following arguments are required: --root_dir"),
         (
             "simulate --root_dir=run --gin-file shop.gin",
             "simulate has no option --gin-file; did you mean --gin_file?",
-        ),
-        (
-            "fit --root_dir=run --user=3",
-            "fit has no option --user; choose one of --help, --root_dir, --gin_file,"
-            " --gin_bindings",
         ),
         ("train --root_dir", "argument --root_dir: expected one argument"),
         (
@@ -82,7 +72,6 @@ def test_a_mistake_in_the_arguments(folder, capfd, arguments, message):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--shard=2/2", "--shard must be i/n with 0 <= i < n, such as 0/2, got '2/2'"),
         ("--engine=rya", "argument --engine: invalid choice: 'rya' "),
         (
             "--sweep_file=quick.gin",
@@ -93,17 +82,9 @@ def test_a_mistake_in_the_arguments(folder, capfd, arguments, message):
             "sweep.trials must be what @grid(), @random_search() or @listed() returns, got func",
         ),
         (
-            "--gin_bindings=sweep.seeds = 3",
-            "binding 'sweep.seeds = 3': sweep.seeds must be a non-empty tuple of integers, got 3",
-        ),
-        (
             "--gin_bindings=grid.choices = {'train.num_iteratoins': (1, 2)}",
             "trial num_iteratoins=1: binding 'train.num_iteratoins = 1': train has no parameter"
             " num_iteratoins; did you mean num_iterations?",
-        ),
-        (
-            "--gin_bindings=grid.choices = {'train.num_iterations': ('many',)}",
-            "trial num_iterations=many: train.num_iterations must be an integer of at least 1, got",
         ),
     ],
 )
@@ -130,9 +111,7 @@ _FIT = "\nrun_fit.simulator = @shop()\nrun_fit.log = 'log.csv'"
     [
         # What gin cannot read.
         ("simulate", "simulate.simulator = shop()", "shop is no value: write a string in quotes, "),
-        ("simulate", "simulate.simulator @shop()", "Couldn't parse statement, expected ':' or '='"),
         ("simulate", "simulate.simulator =", "Unable to parse value"),
-        ("simulate", "simulate.policies = (", ""),
         ("simulate", "include 'nowhere.gin'", "Unable to open file: nowhere.gin"),
         ("simulate", "import no_shop", "No module named 'no_shop', neither in the current folder"),
         # What gin does not know.
@@ -154,7 +133,6 @@ _FIT = "\nrun_fit.simulator = @shop()\nrun_fit.log = 'log.csv'"
             "Simulator.__init__() got an unexpected keyword argument 'slate_sise'",
         ),
         ("simulate", "simulate.simulator = 'shop'", "simulator must be a Simulator, got str"),
-        ("simulate", "Evaluation.num_users = 2.5", f"num_users {_INTEGER} 2, got 2.5"),
         ("simulate", "Evaluation.num_users = 1", "num_users must be at least 2, got 1"),
         ("simulate", "Evaluation.seeds = 3", "seeds must be a tuple of at least one, got 3"),
         ("simulate", "simulate.policies = 'random'", "simulate.policies must be a tuple of names"),
@@ -164,7 +142,6 @@ _FIT = "\nrun_fit.simulator = @shop()\nrun_fit.log = 'log.csv'"
             "simulate.policies must hold policies of different names, got window twice",
         ),
         ("train", "experiment.num_users = 'four'", f"experiment.num_users {_INTEGER} 1, got 'four"),
-        ("train", "train.num_iterations = None", f"train.num_iterations {_INTEGER} 1, got None"),
         ("train", "experiment.create_agent = 'slate_q'", "experiment.create_agent must be a funct"),
         (
             "fit",

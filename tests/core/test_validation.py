@@ -34,16 +34,6 @@ def test_the_length_of_a_table_is_that_of_its_last_axis():
 
 
 @pytest.mark.parametrize(
-    "function", [table_length, lambda *arguments: check_table(*arguments, rows=2, columns=3)]
-)
-def test_the_rows_of_a_table_have_one_length(function):
-    with pytest.raises(
-        ValueError, match=r"table must have rows of one length, got \[\[1\.0, 2\.0\], \[1\.0\]\]"
-    ):
-        function("table", [[1.0, 2.0], [1.0]])
-
-
-@pytest.mark.parametrize(
     "probabilities",
     [(0.3, 0.7), [[0.5, 0.5], [1.0, 0.0]], np.full(3, 1 / 3), tf.Variable([2.0, 3.0])],
 )

@@ -23,10 +23,7 @@ def test_every_packaged_config_parses():
     ("binding", "message"),
     [
         ("nothing.at_all = 1", "nothing is unknown; import the module that defines it"),
-        ("swep.seeds = 1", "swep is unknown; did you mean sweep?"),
         ("train.num_iteration = 1", "train has no parameter num_iteration; did you mean num_iter"),
-        ("train.num_iterations =", "Unable to parse value"),
-        ("import no_shop", "No module named 'no_shop', neither in the current folder nor among"),
     ],
 )
 def test_a_binding_that_gin_refuses_is_one_line(binding, message):

@@ -8,6 +8,8 @@ from recsim_tf.core.checks.returns import (
     check_distribution,
     check_like,
     check_tensors,
+    checked,
+    checked_or_none,
 )
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.types import Nest
@@ -32,16 +34,11 @@ class CheckedDocuments(DocumentModel):
         return self.documents.shared
 
     def initial_draws(self, num_corpora):
-        method = Method.of(self.documents, "initial_draws")
-        if method(num_corpora) is None:
-            return None
-        return check_distribution(method, num_corpora, **self._corpora)[0]
+        return checked_or_none(self.documents, "initial_draws", num_corpora, **self._corpora)
 
     def initial_state(self, draws, num_corpora):
-        method = Method.of(self.documents, "initial_state")
-        corpus = method.pure(draws, num_corpora)
-        check_tensors(method, corpus, may_be_empty=True, **self._corpora)
-        return corpus
+        arguments = ("initial_state", draws, num_corpora)
+        return checked(self.documents, *arguments, may_be_empty=True, **self._corpora)
 
     def candidates(self, num_corpora, num_candidates, corpus, user):
         method = Method.of(self.documents, "candidates")
@@ -49,28 +46,17 @@ class CheckedDocuments(DocumentModel):
         return check_distribution(method, num_corpora, num_candidates, corpus, user, **axes)[0]
 
     def describe(self, draw, corpus):
-        method = Method.of(self.documents, "describe")
-        documents = method.pure(draw, corpus)
-        check_tensors(method, documents, **self._axes(draw))
-        return documents
+        return checked(self.documents, "describe", draw, corpus, **self._axes(draw))
 
     def reveal(self, documents):
-        method = Method.of(self.documents, "reveal")
-        if method(documents) is None:
-            return None
-        return check_distribution(method, documents, **self._axes(documents))[0]
+        return checked_or_none(self.documents, "reveal", documents, **self._axes(documents))
 
     def show(self, documents, hidden):
-        method = Method.of(self.documents, "show")
-        shown = method.pure(documents, hidden)
-        check_tensors(method, shown, **self._axes(documents))
-        return shown
+        return checked(self.documents, "show", documents, hidden, **self._axes(documents))
 
     def innovation(self, corpus, slate, response):
-        method = Method.of(self.documents, "innovation")
-        if method(corpus, slate, response) is None:
-            return None
-        return check_distribution(method, corpus, slate, response, **self._corpora)[0]
+        arguments = ("innovation", corpus, slate, response)
+        return checked_or_none(self.documents, *arguments, **self._corpora)
 
     def update(self, corpus, slate, response, innovation):
         method = Method.of(self.documents, "update")
@@ -80,11 +66,8 @@ class CheckedDocuments(DocumentModel):
         return updated
 
     def observe(self, documents):
-        method = Method.of(self.documents, "observe")
-        observation = method.pure(documents)
-        check_tensors(method, observation, **self._axes(documents))
-        bounds = Method.of(self.documents, "observation_bounds")
-        check_bounds(method, observation, bounds(), bounds)
+        observation = checked(self.documents, "observe", documents, **self._axes(documents))
+        check_bounds(self.documents, "observe", observation, "observation_bounds")
         return observation
 
     @property

@@ -12,6 +12,7 @@ from recsim_tf.core import random
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.distributions import log_prob
+from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
 
 # Draws of each distribution, besides that of the step.
@@ -41,6 +42,26 @@ def check_tensors(
             method.refuse(f"{what} of shape {_shape(axes, '...')}", leaf.shape.as_list())
         if leaf.dtype.is_floating and not np.isfinite(leaf).all():
             method.refuse(f"{what} of finite numbers", leaf.numpy()[~np.isfinite(leaf)].flat[0])
+
+
+def checked(
+    model: Model, name: str, *arguments: Any, may_be_empty: bool = False, **axes: int
+) -> Nest:
+    """The result of a method, which must be pure, and tensors as `check_tensors` says."""
+    method = Method.of(model, name)
+    result = method.pure(*arguments)
+    check_tensors(method, result, may_be_empty, "return", **axes)
+    return result
+
+
+def checked_or_none(
+    model: Model, name: str, *arguments: Any, **axes: int
+) -> tfd.Distribution | None:
+    """The result of a method: None, or a distribution as `check_distribution` says."""
+    method = Method.of(model, name)
+    if method(*arguments) is None:
+        return None
+    return check_distribution(method, *arguments, **axes)[0]
 
 
 def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes: int) -> None:
@@ -75,8 +96,10 @@ def check_like(method: Method, nest: Nest, other: Nest, other_method: str) -> No
             method.refuse(f"must return {_named(path)} of {expected}, as {other_method} does", got)
 
 
-def check_bounds(method: Method, values: Nest, bounds: Nest, declared_by: Method) -> None:
-    """Requires the values of an observation to be in its bounds."""
+def check_bounds(model: Model, name: str, values: Nest, bounds_name: str) -> None:
+    """Requires what the method of a name returned to be in the bounds of another method."""
+    method, declared_by = Method.of(model, name), Method.of(model, bounds_name)
+    bounds = declared_by()
     specs = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), values)
     with declared_by.guarded():
         bounded = bounded_specs("", specs, bounds)

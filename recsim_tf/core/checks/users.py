@@ -12,6 +12,8 @@ from recsim_tf.core.checks.returns import (
     check_like,
     check_tensor,
     check_tensors,
+    checked,
+    checked_or_none,
     described,
 )
 from recsim_tf.core.distributions import log_prob, num_outcomes
@@ -43,10 +45,7 @@ class CheckedUsers(UserModel):
         return check_distribution(method, num_users, users=self.num_users)[0]
 
     def initial_state(self, draws):
-        method = Method.of(self.users, "initial_state")
-        state = method.pure(draws)
-        check_tensors(method, state, users=self.num_users)
-        return state
+        return checked(self.users, "initial_state", draws, users=self.num_users)
 
     def response(self, state, slate):
         method = Method.of(self.users, "response")
@@ -66,11 +65,8 @@ class CheckedUsers(UserModel):
         return response
 
     def innovation(self, state, slate, response):
-        method = Method.of(self.users, "innovation")
-        arguments = (state, slate, response)
-        if method(*arguments) is None:
-            return None
-        return check_distribution(method, *arguments, users=self.num_users)[0]
+        arguments = ("innovation", state, slate, response)
+        return checked_or_none(self.users, *arguments, users=self.num_users)
 
     def update(self, state, slate, response, innovation):
         method = Method.of(self.users, "update")
@@ -108,19 +104,13 @@ class CheckedUsers(UserModel):
         return worth
 
     def observe(self, state):
-        method = Method.of(self.users, "observe")
-        observation = method.pure(state)
-        check_tensors(method, observation, may_be_empty=True, users=self.num_users)
-        bounds = Method.of(self.users, "observation_bounds")
-        check_bounds(method, observation, bounds(), bounds)
+        observation = self._seen("observe", state)
+        check_bounds(self.users, "observe", observation, "observation_bounds")
         return observation
 
     def observe_response(self, response):
-        method = Method.of(self.users, "observe_response")
-        observed = method.pure(response)
-        check_tensors(method, observed, may_be_empty=True, users=self.num_users)
-        bounds = Method.of(self.users, "response_bounds")
-        check_bounds(method, observed, bounds(), bounds)
+        observed = self._seen("observe_response", response)
+        check_bounds(self.users, "observe_response", observed, "response_bounds")
         return observed
 
     def turn_conditions(self, turn):
@@ -129,6 +119,9 @@ class CheckedUsers(UserModel):
         for condition, _ in conditions:
             check_tensor(method, condition, "bool", "conditions", users=self.num_users)
         return conditions
+
+    def _seen(self, name, argument):
+        return checked(self.users, name, argument, may_be_empty=True, users=self.num_users)
 
     def _check_empty_positions(self, method, distribution, draws, state, slate) -> None:
         """Requires that no empty position of a slate can be clicked."""

@@ -13,13 +13,16 @@ from recsim_tf.environments.conversation.acts import (
     query_spec,
 )
 from recsim_tf.environments.conversation.documents import Items
-from recsim_tf.environments.conversation.environment import conversation
+from recsim_tf.environments.conversation.environment import (
+    chosen_utility,
+    conversation,
+    conversation_reward,
+)
 from recsim_tf.environments.conversation.phrases import (
     conversation_grammar,
     described_replies,
     reply_features,
 )
-from recsim_tf.environments.conversation.reward import chosen_utility, conversation_reward
 from recsim_tf.environments.conversation.types import (
     Item,
     ObservedResponse,

@@ -99,11 +99,9 @@ class Catalogue(DocumentModel):
 
     def observation_bounds(self):
         ids = Bounds(0, self.num_items - 1)
-        return (
-            ids
-            if self.ids_only
-            else Item(item_id=ids, bias=Bounds(), factors=Bounds(), pull=Bounds())
-        )
+        if self.ids_only:
+            return ids
+        return Item(item_id=ids, bias=Bounds(), factors=Bounds(), pull=Bounds())
 
     def _items(self, draw) -> Item:
         shape = [self.num_items, self.num_factors]

@@ -1,11 +1,11 @@
 """Interest evolution: users' interests drift with what they watch, within a budget of time."""
 
 from recsim_tf.environments.interest_evolution.documents import PlainVideos, UtilityVideos, Video
-from recsim_tf.environments.interest_evolution.environment import interest_evolution
 from recsim_tf.environments.interest_evolution.users import (
     InterestEvolutionUsers,
     Response,
     UserState,
+    interest_evolution,
     watch_time_reward,
 )
 

@@ -79,19 +79,14 @@ class UtilityVideos(_Videos):
     topic_quality_means: Any = parameter(None, rank=1)
 
     def check(self):
-        num_topics, topic_quality_means = self.num_topics, self.topic_quality_means
-        validation.check_count(num_topics=num_topics)
-        if (
-            topic_quality_means is None
-            and int(0.7 * num_topics) + int(0.3 * num_topics) != num_topics
-        ):
+        topics, means = {"num_topics": self.num_topics}, self.topic_quality_means
+        validation.check_count(**topics)
+        if means is not None:
+            validation.check_table("topic_quality_means", means, **topics)
+        elif int(0.7 * self.num_topics) + int(0.3 * self.num_topics) != self.num_topics:
             raise ValueError(
                 "num_topics must satisfy int(0.7 T) + int(0.3 T) == T (as 10 or 20) without"
-                f" topic_quality_means, got {num_topics}"
-            )
-        if topic_quality_means is not None:
-            validation.check_table(
-                "topic_quality_means", topic_quality_means, num_topics=num_topics
+                f" topic_quality_means, got {self.num_topics}"
             )
 
     def mean_quality(self) -> tf.Tensor:
@@ -102,9 +97,8 @@ class UtilityVideos(_Videos):
         num_positive = self.num_topics - num_negative
         falling = np.concatenate([np.linspace(1.0, 0.0, num_negative), np.zeros(num_positive)])
         rising = np.concatenate([np.zeros(num_negative), np.linspace(0.0, 1.0, num_positive)])
-        return self.per_user("min_utility", 2) * tf.constant(falling, self.dtype) + self.per_user(
-            "max_utility", 2
-        ) * tf.constant(rising, self.dtype)
+        lowest, highest = self.per_user("min_utility", 2), self.per_user("max_utility", 2)
+        return lowest * tf.constant(falling, self.dtype) + highest * tf.constant(rising, self.dtype)
 
     def candidates(self, num_users, num_candidates, corpus, user):
         return uniform_ids(self.num_topics, num_users, num_candidates, self.dtype)

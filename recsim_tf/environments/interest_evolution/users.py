@@ -9,15 +9,18 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import gin
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
-from recsim_tf.environments.interest_evolution.wording import VideoWording
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.wording import Wording
+from recsim_tf.environments.interest_evolution.documents import UtilityVideos
 
 # Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities
 # have NaN gradients.
@@ -39,6 +42,23 @@ class Response(NamedTuple):
     liked: tf.Tensor  # [B, K], always 0, as in RecSim
     quality: tf.Tensor  # [B, K], of every document shown
     cluster_id: tf.Tensor  # int32 [B, K], of every document shown
+
+
+class VideoWording(Wording):
+    """Videos by topic, length and quality, and how long they are watched."""
+
+    def document(self, document):
+        fields = {"topic": "cluster_id", "length": "length", "quality": "quality"}
+        # A candidate has no quality yet.
+        known = {name: field for name, field in fields.items() if hasattr(document, field)}
+        return ", ".join(f"{name} {getattr(document, at):.3g}" for name, at in known.items())
+
+    def response(self, response, documents, query):
+        watched = [
+            f"{position + 1} for {response.watch_time[position]:.3g}"
+            for position in np.flatnonzero(response.clicked)
+        ]
+        return f"watches {' and '.join(watched)}" if watched else None
 
 
 @gin.configurable
@@ -215,3 +235,34 @@ def watch_time_reward(response: Response) -> tf.Tensor:
     not clicked is zero.
     """
     return tf.reduce_sum(response.watch_time, axis=-1)
+
+
+@gin.configurable
+def interest_evolution(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    reward_fn=watch_time_reward,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Interest evolution, "InterestEvolution-v1": users' interests drift with what they watch,
+    within a budget of time.
+
+    Observation: `user` has the interests [B, 20], `documents` the one-hot topics [B, N, 20],
+    `response` the response to the last slate. Reward: time watched. A session ends when the user's
+    budget is spent.
+
+        simulator = recsim_tf.make("InterestEvolution-v1", slate_size=3, num_candidates=10)
+        state = simulator.reset(num_users=1000, seed=0)
+
+    Args:
+      users, documents: the models, by default `InterestEvolutionUsers()` and
+        `UtilityVideos()` of the dtype.
+      reward_fn, **simulator: further arguments of `Simulator`.
+    """
+    return Simulator(
+        users or InterestEvolutionUsers(dtype=dtype),
+        documents or UtilityVideos(dtype=dtype),
+        reward_fn=reward_fn,
+        **simulator,
+    )

@@ -2,15 +2,18 @@
 these arms. Made for conversational bandits.
 """
 
-from recsim_tf.environments.key_terms.catalogue import draw_catalogue
-from recsim_tf.environments.key_terms.documents import Candidate, KeyTermDocuments
-from recsim_tf.environments.key_terms.environment import key_terms
+from recsim_tf.environments.key_terms.documents import (
+    Candidate,
+    KeyTermDocuments,
+    draw_catalogue,
+)
 from recsim_tf.environments.key_terms.offers import OfferedIds
 from recsim_tf.environments.key_terms.users import (
     InitialDraw,
     KeyTermUsers,
     Response,
     UserState,
+    key_terms,
 )
 
 __all__ = [

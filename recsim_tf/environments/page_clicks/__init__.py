@@ -3,8 +3,7 @@ be fitted to logs of Open Bandit.
 """
 
 from recsim_tf.environments.page_clicks.documents import Item, ObservedItem, PageItems, ShownItem
-from recsim_tf.environments.page_clicks.environment import page_clicks
-from recsim_tf.environments.page_clicks.users import PageClickUsers, Response
+from recsim_tf.environments.page_clicks.users import PageClickUsers, Response, page_clicks
 
 __all__ = [
     "Item",

@@ -7,13 +7,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, validation
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range
-from recsim_tf.environments.page_clicks.effects import summed_effects
 
 # The scale of items' effects in the random logs of Open Bandit, by benchmarks/fits/open_bandit.py.
 _ITEM_SCALE = 0.3
@@ -94,10 +93,8 @@ class PageItems(DocumentModel):
             self.numeric = np.zeros(num_items)
         for name in ("categories", "numeric"):
             Range().check(name, self._value(name))
-        self.categories, self.numeric = (
-            np.asarray(self.categories),
-            np.asarray(self.numeric, floats),
-        )
+        self.categories = np.asarray(self.categories)
+        self.numeric = np.asarray(self.numeric, floats)
         if (
             self.categories.ndim != 2
             or len(self.categories) != num_items
@@ -171,3 +168,29 @@ class PageItems(DocumentModel):
         return ObservedItem(
             item_id=Bounds(0, self.num_items - 1), categories=categories, numeric=Bounds()
         )
+
+
+def summed_effects(table, codes: tf.Tensor, num_categories: int, dtype: tf.DType) -> tf.Tensor:
+    """The sum over G classifications of the effects of their categories.
+
+    Args:
+      table: [G, C'], C' >= C, or [B, G, C'] with one for each user; or a number, the effect of
+        every category, or [B, 1, 1] with a number for each user.
+      codes: int32 [B, ..., G], categories in [0, C).
+      num_categories: C.
+      dtype: of the result.
+
+    Returns:
+      [B, ...].
+    """
+    table = tf.cast(tf.convert_to_tensor(table, dtype_hint=dtype), dtype)
+    num_classifications = codes.shape[-1]
+    if not table.shape.rank:
+        return tf.fill(codes.shape[:-1], table * num_classifications)
+    width = max(table.shape[-1], num_categories)
+    shape = [*table.shape[:-2], num_classifications, width]
+    if table.shape != shape:
+        table = tf.broadcast_to(table, shape)
+    flat = tf.reshape(table, [*table.shape[:-2], num_classifications * width])
+    positions = codes + tf.range(num_classifications) * width
+    return tf.reduce_sum(nests.lookup(flat, positions, rank=1), axis=-1)

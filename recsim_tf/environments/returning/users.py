@@ -16,7 +16,6 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, shown
 from recsim_tf.core.types import Nest
 from recsim_tf.core.wording import Wording, wording_of
-from recsim_tf.environments.returning.wording import ReturningWording
 
 # Of days: float32 has no numbers for the exponential of much more.
 LARGEST_LOG = 50.0
@@ -45,6 +44,29 @@ class ReturningObservation(NamedTuple):
     visit: tf.Tensor  # int32 [B], the number of this visit, from 1; MAX_VISIT for all later ones
     # int32 [B], steps of this visit so far; bounded where users have `visit_steps`
     step: tf.Tensor
+
+
+class ReturningWording(Wording):
+    """The words of the wrapped users, and the visits beside their state.
+
+    Args:
+      users: the words of the wrapped users.
+    """
+
+    def __init__(self, users: Wording):
+        self._users = users
+
+    def query(self, query, documents):
+        return self._users.query(query, documents)
+
+    def document(self, document):
+        return self._users.document(document)
+
+    def response(self, response, documents, query):
+        return self._users.response(response, documents, query)
+
+    def user(self, user):
+        return user._replace(user=self._users.user(user.user))
 
 
 @gin.configurable
@@ -104,10 +126,7 @@ class ReturningUsers(UserModel):
             raise ValueError(f"dtype must be that of users, {name}, got {self.dtype.name}")
         self.dtype = self.users.dtype
         Range(above=0).check_number("horizon", self.horizon)
-        are_names = isinstance(self.kept, tuple) and all(
-            isinstance(name, str) for name in self.kept
-        )
-        if not are_names:
+        if not isinstance(self.kept, tuple) or not all(isinstance(each, str) for each in self.kept):
             raise ValueError(f"kept must be a tuple of names of fields, got {shown(self.kept)}")
         if self.visit_steps is not None:
             validation.check_count(visit_steps=self.visit_steps)

@@ -4,11 +4,6 @@ vectors that are found in tags.
 """
 
 from recsim_tf.environments.soft_attributes.concepts import ConceptVectors, concept_vectors
-from recsim_tf.environments.soft_attributes.environment import (
-    num_ratings_reward,
-    ratings_and_tags,
-    soft_attributes,
-)
 from recsim_tf.environments.soft_attributes.films import Catalogue, Films, catalogue
 from recsim_tf.environments.soft_attributes.raters import (
     ABOUT,
@@ -18,12 +13,15 @@ from recsim_tf.environments.soft_attributes.raters import (
     InitialDraw,
     Judgement,
     Response,
+    soft_attributes,
 )
 from recsim_tf.environments.soft_attributes.taggers import (
     RatingDraws,
     RatingsAndTags,
     TaggerDraws,
     TaggingUsers,
+    num_ratings_reward,
+    ratings_and_tags,
 )
 
 __all__ = [

@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
+from recsim_tf.core import turns, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.soft_attributes.films import Films
 
 LESS, ABOUT, MORE = 0, 1, 2
 _NUM_RELATIONS = 3
@@ -166,3 +168,35 @@ class AttributeRaters(UserModel):
         if not value.shape.rank:
             return value
         return tf.gather(tf.reshape(value, [-1]), cells)
+
+
+@gin.configurable
+def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> Simulator:
+    """Judgements of soft attributes (Balog et al. 2021, SIGIR): the system names an attribute and a
+    film, and shows others; the rater says which of them have less of it, about as much, and more.
+
+    An action is a `Turn` of a slate and a `Judgement`. Observation: `user` int32 [B], the rater;
+    `documents` int32 [B, N], the films; `response` has `clicked` and `relation` [B, K]. Reward: the
+    number of films that have more of it. A session is one judgement.
+
+        simulator = soft_attributes(AttributeRaters(num_attributes=5, num_films=50))
+        judgement = Judgement(attribute=tf.zeros([4], tf.int32), reference=tf.fill([4], 7))
+        state = simulator.reset(num_users=4, seed=0)
+        slate = tf.tile([[0, 1, 2]], [4, 1])
+        simulator.step(state, recsim_tf.Turn(slate, judgement), seed=1)
+
+    To fit raters to the data set, see `fitting.logs.soft_attributes_log`.
+
+    Args:
+      users: the raters, default `AttributeRaters()`.
+      **simulator: further arguments of `Simulator`; by default slates of 10 of 20 films, and
+        sessions of one step.
+    """
+    users = users or AttributeRaters()
+    spec = turns.query_spec(
+        Judgement(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)),
+        Judgement(Bounds(0, users.num_attributes - 1), Bounds(0, users.num_films - 1)),
+    )
+    sizes = {"slate_size": 10, "num_candidates": 20, "max_steps": 1}
+    films = Films(users.num_films, dtype=users.dtype)
+    return Simulator(users, films, query_spec=spec, **(sizes | simulator))

@@ -15,8 +15,9 @@ from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussi
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.conversation.attributes import in_sense
-from recsim_tf.environments.soft_attributes.films import catalogue
+from recsim_tf.environments.soft_attributes.films import Films, catalogue
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
@@ -225,9 +226,10 @@ class TaggingUsers(UserModel):
             films = tf.gather(slate.documents, tf.nn.relu(rated), batch_dims=1)
             is_seen = (is_tagged > 0) & self._is_given(state, rated)
             has_tag = tfd.Bernoulli(logits=self._tag_logits(state, films))
-            return tfd.Independent(
-                tfd.Masked(has_tag, is_seen[..., tf.newaxis], safe_sample_fn=_none), 2
+            given = tfd.Masked(
+                has_tag, is_seen[..., tf.newaxis], lambda family: tf.zeros([], family.dtype)
             )
+            return tfd.Independent(given, 2)
 
         tagging = state.tagging * tf.cast(state.is_tagger, self.dtype)
         return tfd.JointDistributionNamed(
@@ -312,6 +314,25 @@ class TaggingUsers(UserModel):
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
 
 
-def _none(family: tfd.Bernoulli) -> tf.Tensor:
-    """What stands for a tag that is not given."""
-    return tf.zeros([], family.dtype)
+@gin.configurable(module="recsim_tf")
+def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
+    """[B]: the number of films that a user rates."""
+    return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
+
+
+@gin.configurable
+def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Simulator:
+    """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors: a
+    user meets all films at once, rates some and tags some of these.
+
+    Observation: `user` [B, 0], nothing; `documents` int32 [B, N], the films; `response` is
+    `RatingsAndTags`. Reward: the number of ratings. A session is one step.
+
+    Args:
+      users: who rate, default `TaggingUsers()`.
+      **simulator: further arguments of `Simulator`; by default a slate of all films.
+    """
+    users = users or TaggingUsers()
+    sizes = {"slate_size": users.num_films, "num_candidates": users.num_films, "max_steps": 1}
+    films = Films(users.num_films, dtype=users.dtype)
+    return Simulator(users, films, **{"reward_fn": num_ratings_reward, **sizes, **simulator})

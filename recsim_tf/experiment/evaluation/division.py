@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from recsim_tf import replicas
-from recsim_tf.core import nests, random, validation
+from recsim_tf.core import nests, random
 from recsim_tf.core.execution import side_by_side
 from recsim_tf.core.types import Nest
 
@@ -20,10 +20,6 @@ class Division(NamedTuple):
     """
 
     num_replicas: int = 1  # R
-
-    def check(self) -> None:
-        """Raises a `ValueError` if `num_replicas` is no integer of at least 1."""
-        validation.check_count(num_replicas=self.num_replicas)
 
     def share(self, num_users: int) -> int:
         """The users of a part.
@@ -50,15 +46,14 @@ class Division(NamedTuple):
     def each(self, function: Callable[[tf.Tensor], Nest]) -> Callable[[tf.Tensor], list[Nest]]:
         """A function of the seed of all, which gives the results of all parts.
 
-        In the scope of a `tf.distribute` strategy of R replicas each of them simulates a part.
-        Without a strategy the parts are simulated `side_by_side`, with the same results.
+        In the scope of a `tf.distribute` strategy of R replicas of this process each simulates a
+        part. Without a strategy the parts are simulated `side_by_side`, with the same results.
 
         Args:
           function: compiled; simulates a part from its seed.
 
         Raises:
-          ValueError: in the scope of a strategy of another number of replicas; when called, in that
-            of one whose replicas are in several processes.
+          ValueError: in the scope of a strategy of another number of replicas.
         """
         if replicas.number() == 1:
             if self.num_replicas == 1:
@@ -89,11 +84,6 @@ class Division(NamedTuple):
             with strategy.scope():
                 found = everywhere(self.seeds(seed))
             local = [strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(found)]
-            if len(local[0]) != self.num_replicas:
-                raise ValueError(
-                    f"num_replicas must be of one process, got {self.num_replicas}, of which this"
-                    f" process has {len(local[0])}"
-                )
             return [tf.nest.pack_sequence_as(found, leaves) for leaves in zip(*local, strict=True)]
 
         return run

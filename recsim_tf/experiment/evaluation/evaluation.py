@@ -83,14 +83,13 @@ class Evaluation:
     ):
         # A standard error takes two.
         validation.check_at_least(2, num_users=num_users)
-        validation.check_count(max_steps=max_steps)
+        validation.check_count(max_steps=max_steps, num_replicas=num_replicas)
         random.as_seed(seed)
         self.num_users = num_users
         self.max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
         self.division = Division(num_replicas)
-        self.division.check()
         share = self.division.share(num_users)
         self._own = OwnMeasures(measures, segments)
         self.comparison: Comparison | None = None
@@ -124,11 +123,8 @@ class Evaluation:
         """A function that evaluates a policy as it is at the time of the call, with a result for
         every value and seed of a comparison.
 
-        Args:
-          comparison: this evaluation's.
-          name: of the policy; the results add the value and the seed.
-          simulator: from `comparison.simulator`.
-          policy: as for `evaluator`.
+        Their names are that of the policy with the value and the seed. The simulator is that of
+        `comparison.simulator`.
         """
         run, measures = self._compiled(simulator, policy, comparison.num_rows, comparison.paired)
         size = simulator.corpora.size(comparison.num_users)

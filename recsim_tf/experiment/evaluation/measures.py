@@ -30,16 +30,12 @@ class Measures(NamedTuple):
         """From the bounded specs of an observed response,
         `environment.observation_spec().response`.
         """
-        spec = _field(response_spec, "cluster_id")
+        # All responses have `clicked`; the rest is the model's.
+        spec = getattr(response_spec, "cluster_id", None)
         num_clusters = 0
         if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
             num_clusters = int(np.max(spec.maximum)) + 1
-        return cls(num_clusters, _field(response_spec, "quality") is not None)
-
-
-def _field(response: Nest, name: str) -> Any:
-    """A field that responses may have, or None. All have `clicked`; the rest is the model's."""
-    return getattr(response, name, None)
+        return cls(num_clusters, hasattr(response_spec, "quality"))
 
 
 def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
@@ -79,7 +75,7 @@ class _Counts(NamedTuple):
         clicks = tf.reduce_sum(clicked, axis=-1)
         quality = tf.zeros_like(clicks)
         cluster_clicks = clicks[:, tf.newaxis] * tf.zeros([num_clusters])
-        qualities = _field(response, "quality")
+        qualities = getattr(response, "quality", None)
         if qualities is not None:
             quality = tf.reduce_sum(clicked * tf.cast(qualities, tf.float32), axis=-1)
         if num_clusters:
@@ -234,11 +230,9 @@ class PolicyResult(NamedTuple):
         """
         left_out = ("sessions", "has_quality", "policy", "setting")
         content = {name: value for name, value in self._asdict().items() if name not in left_out}
-        return (
-            content
-            if self.setting is None
-            else {**content, "values": self.setting.values, "seed": self.setting.seed}
-        )
+        if self.setting is not None:
+            content |= {"values": self.setting.values, "seed": self.setting.seed}
+        return content
 
 
 def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:
@@ -288,7 +282,7 @@ class CollectMetrics(tf.Module):
         response = trajectory.observation.response
         # The structure of a response is known when this is traced, which is before anything can be
         # read.
-        self._has_quality = _field(response, "quality") is not None
+        self._has_quality = hasattr(response, "quality")
         ends = tf.cast(trajectory.is_boundary(), tf.float64)
         running = tf.cast(~trajectory.is_boundary(), tf.float32)
         reward = self._reward + running * trajectory.reward

@@ -13,14 +13,8 @@ from recsim_tf.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 def plot_learning_curve(
     path: Path, rows: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str
 ) -> None:
-    """Draws the mean return of the agent against simulated steps, with a line for every other
-    policy.
-
-    Args:
-      path: of the PNG.
-      rows: of metrics.jsonl; those that hold an evaluation are drawn.
-      results: of the final evaluation.
-      agent_name: the name of the agent in `results`.
+    """Draws the mean return of the agent against simulated steps, by the rows of metrics.jsonl
+    that hold an evaluation, with a line for every other policy of the final evaluation.
     """
     curve = [row for row in rows if "AverageEpisodeRewards/eval" in row]
     steps = [row["env_steps"] / 1e6 for row in curve]
@@ -57,26 +51,20 @@ def plot_returns(path: Path, results: Sequence[PolicyResult]) -> None:
         axes.set_title(f"{results[0].episodes:,} sessions a policy")
 
 
-def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
+def plot_values(path: Path, results: Sequence[PolicyResult]) -> None:
     """Draws the mean return of every policy against the compared parameter, within two standard
-    errors; the seeds are taken together.
-
-    Args:
-      path: of the PNG.
-      results: of a comparison.
-
-    Returns:
-      Whether it was drawn: that needs one parameter, with two or more numbers as values.
+    errors; the seeds are taken together. Without one parameter of two or more numbers nothing is
+    drawn.
     """
     settings = [result.setting.values for result in results if result.setting is not None]
     if len(settings[0]) != 1 or any(
         np.ndim(value) for values in settings for value in values.values()
     ):
-        return False
+        return
     (name,) = settings[0]
     points = sorted({values[name] for values in settings})
     if len(points) < 2:
-        return False
+        return
     curves = []
     for policy in dict.fromkeys(result.policy for result in results):
         of_policy = [
@@ -96,4 +84,3 @@ def plot_values(path: Path, results: Sequence[PolicyResult]) -> bool:
         axes.set_xlabel(name)
         axes.set_ylabel("mean return of a session, ± two standard errors")
         axes.set_title(f"{len(returns[0]):,} sessions a value")
-    return True

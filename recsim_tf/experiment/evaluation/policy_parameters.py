@@ -50,11 +50,7 @@ def with_parameters(policy: Policy, values: Mapping[str, tf.Tensor]) -> Policy:
 
 
 def require_known(names: Sequence[str], policies: Mapping[str, Policy]) -> None:
-    """Requires that each of the names is a parameter of a policy.
-
-    Raises:
-      UsageError: for one that no policy has, with those that they have.
-    """
+    """Requires that each of the names is a parameter of a policy; raises `UsageError`."""
     for name in names:
         if not any(own_names(policy, [name]) for policy in policies.values()):
             known = "; ".join(f"{title} has {_known(each)}" for title, each in policies.items())

@@ -21,9 +21,7 @@ def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
     the user left, "time_limit" where the simulator's time limit ended the session, "cut_off" where
     it was running when the evaluation ended.
 
-    Args:
-      path: of the file, which is replaced in one step. Its folder is created.
-      results: of the policies, in the order of the file.
+    The file is replaced in one step; policies are in the order of `results`.
     """
     first = results[0].sessions
     rows = [row for result in results for row in _rows(result)]

@@ -1,7 +1,6 @@
 """The folder of a run: which configuration it belongs to, its metrics, and its checkpoints."""
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
@@ -121,35 +120,19 @@ class RunDirectory:
         write_text(self.path / "operative_config.gin", gin.operative_config_str())
 
     def write_results(self, content: dict[str, Any]) -> None:
-        """Writes results.json, which says that the run has ended.
-
-        Raises:
-          OSError: if it cannot be written, or if the folder was removed while the run used it.
-        """
-        if not self.config_file.is_file():
-            raise FileNotFoundError(
-                errno.ENOENT, "was removed while the run used it", str(self.config_file)
-            )
+        """Writes results.json, which says that the run has ended."""
         write_json(self.path / "results.json", content)
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""
         append_json(self.path / _METRICS, row)
 
-    def metrics(self, must_exist: bool = False) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl, without a last line that a kill left half written.
-
-        Raises:
-          FileNotFoundError: if there are none, where there must be some: the folder was taken away.
-        """
-        path = self.path / _METRICS
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, without a last line that a kill left half written."""
         try:
-            rows = read_json_lines(path, _row, "restore it, or remove it")
+            return read_json_lines(self.path / _METRICS, _row, "restore it, or remove it")
         except FileNotFoundError:
-            rows = []
-        if must_exist and not rows:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        return rows
+            return []
 
     def rewind_metrics(self, iteration: int) -> None:
         """Drops the lines written after the checkpoint of `iteration`: they will be written
@@ -164,14 +147,8 @@ class RunDirectory:
         return self.path / _CHECKPOINTS
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
-        """Restores what a training is, without its replay, from the newest checkpoint.
-
-        Args:
-          checkpoint: takes its values.
-          whole: whether it must take all of them.
-
-        Returns:
-          Whether there was one.
+        """Restores what a training is, without its replay, from the newest checkpoint, see
+        `checkpoints.restore`. Returns whether there was one.
 
         Raises:
           CorruptError: if none can be read.

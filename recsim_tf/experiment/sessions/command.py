@@ -83,12 +83,8 @@ class Chosen(NamedTuple):
 
 
 def of_training(folder: RunDirectory, parts: Experiment, name: str | None) -> Chosen:
-    """The policy of a training: its agent from the newest checkpoint, or a baseline.
-
-    Args:
-      folder: of the run.
-      parts: of its configuration; the agent is restored.
-      name: of a policy; None for the agent.
+    """The policy of a training: a baseline by its name, or without one the agent, which is restored
+    from the newest checkpoint.
 
     Raises:
       UsageError: for an unknown policy, or if there is no checkpoint of the agent.

@@ -16,12 +16,8 @@ _NOT_SHOWN, _SHOWN, _CLICKED = "#b9bec7", "#2f6fd0", "#d9730d"
 
 
 def sessions_page(title: str, about: str, sessions: Sequence[Session]) -> str:
-    """The page.
-
-    Args:
-      title: of the page.
-      about: what these sessions are.
-      sessions: of some users.
+    """The page of the sessions of some users, with `about` in front, which says where they are
+    from.
     """
     introduction: list[Part] = [about, Table(overview(sessions))]
     if not any(turn.others or turn.thoughts for session in sessions for turn in session.turns):

@@ -116,16 +116,8 @@ def record(
 
 
 class _Watched:
-    """A policy whose last explanation can be read, in the graph in which it was called.
-
-    Args:
-      policy: with or without a state.
-      users: whose explanations are kept.
-      num_candidates: N.
-
-    Attributes:
-      explanation: of the last call, of [U, ...]; its labels are () where they are names.
-      labels: the names.
+    """A policy whose last `explanation`, of [U, ...] for U users, can be read in the graph in which
+    it was called. Where labels are names, they are in `labels` instead.
     """
 
     def __init__(self, policy: Any, users: Sequence[int], num_candidates: int):

@@ -13,13 +13,7 @@ _LISTED = 3
 
 
 def sessions_text(title: str, sessions: Sequence[Session], max_turns: int) -> str:
-    """All sessions, and a table of them in front.
-
-    Args:
-      title: the first line.
-      sessions: of some users.
-      max_turns: turns of each that are printed.
-    """
+    """A title, a table of all sessions, and `max_turns` turns of each."""
     rows = overview(sessions)
     table = text_table([list(rows[0]), *(list(row.values()) for row in rows)], left=(0, 4))
     lines = [title, "", table]

@@ -85,13 +85,7 @@ class Session(NamedTuple):
 
 
 def sessions_in_words(recording: Recording, wording: Wording, max_turns: int) -> list[Session]:
-    """The sessions of a recording.
-
-    Args:
-      recording: of U users.
-      wording: of the environment.
-      max_turns: turns of each session that are put into words.
-    """
+    """The sessions of a recording in the wording of the environment, up to `max_turns` of each."""
     return [_session(recording, wording, row, max_turns) for row in range(len(recording.users))]
 
 

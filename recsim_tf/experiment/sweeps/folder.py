@@ -3,7 +3,6 @@ have come.
 """
 
 import contextlib
-import dataclasses
 import fcntl
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,17 +39,6 @@ class Shard(NamedTuple):
         return cls(int(remainder), int(divisor))
 
 
-@dataclasses.dataclass
-class _Record:
-    """The content of trials.json."""
-
-    trials: list[str]  # names
-
-    def __post_init__(self):
-        if not all(isinstance(name, str) for name in self.trials):
-            raise TypeError("trials must be names")
-
-
 class SweepDirectory:
     """A folder that belongs to one sweep.
 
@@ -66,7 +54,9 @@ class SweepDirectory:
     def __init__(self, root_dir: str, trials: Sequence[Trial]):
         self.path = Path(root_dir).absolute()
         self.trials = trials
-        self.files = {trial.name: TrialFiles.of(self.path, trial) for trial in trials}
+        self.files = {
+            trial.name: TrialFiles(self.path, trial.name, trial.num_iterations) for trial in trials
+        }
         if holds(Path(root_dir), _RECORD, "sweep"):
             self._check_record(root_dir)
 
@@ -86,8 +76,7 @@ class SweepDirectory:
             with self.writing():
                 for path in self.path.glob(f"*{UNFINISHED}"):
                     remove(path)
-                record = _Record([trial.name for trial in self.trials])
-                write_json(self.path / _RECORD, dataclasses.asdict(record))
+                write_json(self.path / _RECORD, {"trials": list(self.files)})
             yield
 
     @contextlib.contextmanager
@@ -99,8 +88,8 @@ class SweepDirectory:
 
     def _check_record(self, root_dir: str) -> None:
         advice = "restore it, or choose another root_dir"
-        recorded = read_json(self.path / _RECORD, _Record, advice)
-        missing = [name for name in recorded.trials if name not in self.files]
+        recorded = read_json(self.path / _RECORD, _names, advice)
+        missing = [name for name in recorded if name not in self.files]
         if missing:
             raise UsageError(
                 f"root_dir {root_dir} holds a sweep whose trial {missing[0]} is not in this one: "
@@ -121,12 +110,13 @@ class SweepDirectory:
             )
 
 
-class Progress:
-    """One bar over the iterations of all trials, read from their files, whoever runs them.
+def _names(trials: list[str]) -> list[str]:
+    """The names of the trials in trials.json."""
+    return list(map(str, trials))
 
-    Args:
-      files: of the trials.
-    """
+
+class Progress:
+    """One bar over the iterations of all trials, read from their files, whoever runs them."""
 
     def __init__(self, files: Iterable[TrialFiles]):
         self._files = list(files)
@@ -161,15 +151,11 @@ class Progress:
         self._next = time.monotonic() + _PROGRESS_SECONDS
         for trial in self._files:
             if self._statuses.get(trial.name, PENDING) == PENDING:
-                self._look_at(trial)
+                for row in self._tails[trial.name].rows():
+                    self._iterations[trial.name] = row["iteration"]
+                self._statuses[trial.name] = trial.outcome().status
         counts = list(self._statuses.values())
         failed = counts.count(FAILED)
         done = len(counts) - counts.count(PENDING) - failed
         self._bar.set_postfix_str(f"{done} done, {failed} failed", refresh=False)
         self._bar.update(sum(self._iterations.values()) - self._bar.n)
-
-    def _look_at(self, trial: TrialFiles) -> None:
-        rows = self._tails[trial.name].rows()
-        if rows:
-            self._iterations[trial.name] = rows[-1]["iteration"]
-        self._statuses[trial.name] = trial.outcome().status

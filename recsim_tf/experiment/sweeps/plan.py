@@ -12,11 +12,12 @@ from typing import Any
 import gin
 from gin.config import ParsedBindingKey
 
+from recsim_tf.core import validation
 from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
+from recsim_tf.experiment.bindings import short_names
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.machine import num_cores
-from recsim_tf.experiment.runs.names import short_names
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.experiment.training.run import Schedule
@@ -44,7 +45,7 @@ class Sweep:
         rounded in another order.
 
     Raises:
-      UsageError: for an argument out of range.
+      ValueError: for an argument out of range.
     """
 
     trials: Sequence[Bindings] = gin.REQUIRED
@@ -55,7 +56,8 @@ class Sweep:
     threads_per_trial: int | None = None
 
     def __post_init__(self):
-        for name, texts in (("gin_files", self.gin_files), ("gin_bindings", self.gin_bindings)):
+        for name in ("gin_files", "gin_bindings"):
+            texts = getattr(self, name)
             if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
                 raise UsageError(f"sweep.{name} must be a tuple of strings, got {texts!r}")
         seeds = self.seeds
@@ -67,12 +69,9 @@ class Sweep:
             raise UsageError(f"sweep.seeds must be a non-empty tuple of integers, got {seeds!r}")
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"sweep.seeds must be distinct, got {seeds!r}")
-        for name, count in (
-            ("num_processes", self.num_processes),
-            ("threads_per_trial", self.threads_per_trial),
-        ):
-            if count is not None and (type(count) is not int or count < 1):
-                raise UsageError(f"sweep.{name} must be an integer of at least 1, got {count!r}")
+        for name in ("num_processes", "threads_per_trial"):
+            if getattr(self, name) is not None:
+                validation.check_count(**{f"sweep.{name}": getattr(self, name)})
 
     @property
     def processes(self) -> int:
@@ -101,11 +100,9 @@ def plan(sweep: Sweep) -> list[Trial]:
     short_files = short_names(_stem(name) for bindings in sweep.trials for name in _files(bindings))
     by_label: dict[str, Variant] = {}
     for bindings in sweep.trials:
-        shown = bindings | (
-            {GIN_FILE: [short_files[_stem(name)] for name in _files(bindings)]}
-            if GIN_FILE in bindings
-            else {}
-        )
+        shown = dict(bindings)
+        if GIN_FILE in bindings:
+            shown[GIN_FILE] = [short_files[_stem(name)] for name in _files(bindings)]
         variant = Variant(variant_label(shown, short), bindings)
         if variant.label in by_label:
             same = by_label[variant.label].bindings
@@ -129,18 +126,11 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
 
 
 def variant_label(bindings: Bindings, short: dict[str, str]) -> str:
-    """A name of a variant that is safe for file systems, such as "target=sarsa,num_candidates=20".
-
-    Args:
-      bindings: of the variant.
-      short: of `short_names`.
+    """A name of a variant that is safe for file systems, such as "target=sarsa,num_candidates=20",
+    of its bindings by their `short_names`.
     """
-    label = (
-        ",".join(
-            f"{_safe(short[name])}={_safe(value_text(value))}" for name, value in bindings.items()
-        )
-        or "base"
-    )
+    parts = [f"{_safe(short[name])}={_safe(value_text(each))}" for name, each in bindings.items()]
+    label = ",".join(parts) or "base"
     if len(label) <= _LONGEST:
         return label
     digest = hashlib.sha256(repr(bindings).encode()).hexdigest()[:8]
@@ -199,11 +189,8 @@ def _gin_text(name: str, value: Any) -> str:
         parts = ", ".join(_gin_text(name, part) for part in value)
         return f"[{parts}]" if isinstance(value, list) else f"({parts}{',' * (len(value) == 1)})"
     if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(f"{key!r}: {_gin_text(name, part)}" for key, part in value.items())
-            + "}"
-        )
+        parts = ", ".join(f"{key!r}: {_gin_text(name, part)}" for key, part in value.items())
+        return f"{{{parts}}}"
     try:
         ast.literal_eval(repr(value))
     except (ValueError, SyntaxError) as error:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from recsim_tf.experiment.sweeps.results import SweepResult, VariantResult
-from recsim_tf.experiment.sweeps.statistics import (
+from recsim_tf.experiment.sweeps.results import (
     INTERQUARTILE_MEAN,
     MEAN,
     MEAN_OF_SESSIONS,
+    SweepResult,
+    VariantResult,
     interval_estimate,
 )
 from recsim_tf.pages import Chart

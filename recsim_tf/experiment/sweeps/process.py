@@ -57,12 +57,10 @@ class TrialProcess:
             self._stopped = True
             self._process.send_signal(signal.SIGTERM)
 
-    def wait(self) -> Outcome:
-        """Waits for its end."""
+    def wait(self) -> None:
+        """Waits for its end, and records its outcome as `poll`."""
         self._process.wait()
-        outcome = self.poll()
-        assert outcome is not None
-        return outcome
+        self.poll()
 
     def _conclude(self, code: int) -> Outcome:
         # Its last file; what it says after that, or whether it is killed then, changes nothing.
@@ -77,16 +75,11 @@ class TrialProcess:
     def _error(self, code: int) -> str:
         with open(self.files.log, "rb") as log:
             log.seek(self._log_start)
-            lines = [
-                line.strip()
-                for line in log.read().decode(errors="replace").splitlines()
-                if line.strip()
-            ]
-        errors = [
-            line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)
-        ]
+            text = log.read().decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith(ERROR_PREFIX)]
         if errors:
-            return errors[-1]
+            return errors[-1].removeprefix(ERROR_PREFIX)
         last = f": {lines[-1]}" if lines else ""
         if code < 0:
             return f"ended by {signal.Signals(-code).name}{last}"

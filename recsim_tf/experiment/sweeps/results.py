@@ -1,20 +1,92 @@
-"""Results of a sweep: a row for each trial and each variant."""
+"""Results of a sweep: a row for each trial, and for each variant an estimate over its seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
-from recsim_tf.experiment.sweeps.statistics import IntervalEstimate, interval_estimate
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
 from recsim_tf.files import read_text, write_csv, write_json
 
 _OPERATIVE = "operative_config.gin"
 _EVALUATION = "AverageEpisodeRewards/eval"
+_CONFIDENCE = 0.95
+_RESAMPLES = 2000
+# Fewer seeds have no quarter to cut off at each end.
+_LEAST_FOR_QUARTILES = 4
+
+MEAN_OF_SESSIONS = "one seed"
+MEAN = "mean"
+INTERQUARTILE_MEAN = "IQM"
+# In words, for a table's notes.
+METHODS = {
+    MEAN_OF_SESSIONS: (
+        "the mean of one seed's sessions, ± 1.96 standard errors: it says nothing about other seeds"
+    ),
+    MEAN: "the mean over seeds, with Student's t interval of 95%",
+    INTERQUARTILE_MEAN: (
+        "the interquartile mean over seeds, with a percentile-bootstrap interval of 95% (Agarwal et"
+        " al. 2021)"
+    ),
+}
+
+
+class IntervalEstimate(NamedTuple):
+    """A number, its 95% interval, and how they were found, of `METHODS`."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+
+def interval_estimate(
+    values: Sequence[float], standard_errors: Sequence[float]
+) -> IntervalEstimate:
+    """The expected value of a seed.
+
+    From four seeds on it is the interquartile mean with a percentile bootstrap over seeds, as
+    Agarwal et al. 2021 (arXiv 2108.13264) recommend for few seeds; with two or three the mean with
+    Student's t interval.
+
+    Args:
+      values: of at least one seed.
+      standard_errors: of the values, from the sessions of each evaluation; taken where there is one
+        seed only.
+    """
+    sample = np.asarray(values, np.float64)
+    if len(sample) < _LEAST_FOR_QUARTILES:
+        mean = sample.mean()
+        if len(sample) == 1:
+            method = MEAN_OF_SESSIONS
+            margin = stats.norm.ppf((1 + _CONFIDENCE) / 2) * standard_errors[0]
+        else:
+            method = MEAN
+            margin = stats.t.ppf((1 + _CONFIDENCE) / 2, len(sample) - 1) * stats.sem(sample)
+        return IntervalEstimate(float(mean), float(mean - margin), float(mean + margin), method)
+    interval = stats.bootstrap(
+        (sample,),
+        _interquartile_mean,
+        n_resamples=_RESAMPLES,
+        confidence_level=_CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return IntervalEstimate(
+        float(_interquartile_mean(sample)),
+        float(interval.low),
+        float(interval.high),
+        INTERQUARTILE_MEAN,
+    )
+
+
+def _interquartile_mean(sample: np.ndarray, axis: int = -1) -> np.ndarray:
+    return stats.trim_mean(sample, 0.25, axis=axis)
 
 
 class TrialResult(NamedTuple):
@@ -136,14 +208,12 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
 def _summary(results: Sequence[TrialResult]) -> VariantResult:
     finished = [result for result in results if result.status == FINISHED]
     agents = [result.policies[-1] for result in finished]
-    found = (
-        interval_estimate(
+    found = None
+    if agents:
+        found = interval_estimate(
             [agent["mean_return"] for agent in agents],
             [agent["standard_error"] for agent in agents],
         )
-        if agents
-        else None
-    )
     return VariantResult(results[0].trial.variant, len(results), finished, found)
 
 
@@ -163,14 +233,11 @@ def _baselines(finished: Sequence[TrialResult]) -> dict[str, float]:
 
 def write_tables(path: Path, result: SweepResult) -> None:
     """Writes sweep.csv, a row for each trial, and sweep.json, which also has the variants and the
-    baselines.
-
-    Args:
-      path: the folder.
-      result: of the sweep.
+    baselines, into a folder.
     """
     rows = [_row(result, trial) for trial in result.trials]
     write_csv(path / "sweep.csv", rows[0], [row.values() for row in rows])
+    measures = ("session_length", "click_rate", "quality", *result.measures, *result.segments)
     variants = [
         {
             "variant": found.variant.label,
@@ -178,16 +245,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
             "trials": found.num_trials,
             "finished": len(found.finished),
             "return": None if found.estimate is None else found.estimate._asdict(),
-            **{
-                measure: found.mean(measure)
-                for measure in (
-                    "session_length",
-                    "click_rate",
-                    "quality",
-                    *result.measures,
-                    *result.segments,
-                )
-            },
+            **{measure: found.mean(measure) for measure in measures},
         }
         for found in result.variants
     ]

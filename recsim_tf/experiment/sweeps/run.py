@@ -2,22 +2,24 @@
 
 import contextlib
 import functools
+import os
 import shlex
+import time
 from collections.abc import Callable, Sequence
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
-from recsim_tf.experiment.sweeps.engines.local import run_local
 from recsim_tf.experiment.sweeps.folder import Progress, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
+from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
-from recsim_tf.stopping import StoppedError
+from recsim_tf.stopping import StoppedError, noting_signals
 from recsim_tf.tables import text_table
 
-ENGINES = ("local", "ray")
+_POLL_SECONDS = 0.1
 # Runs trials; returns None or the signal that asked to stop.
 _Engine = Callable[[Sequence[TrialFiles], Progress], int | None]
 
@@ -55,8 +57,6 @@ def run_sweep(
         checkpoints.
       UsageError: for bad input, before anything starts.
     """
-    if engine not in ENGINES:
-        raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if ray_address is not None and engine != "ray":
         raise UsageError(f"--ray_address is an option of --engine=ray, got --engine={engine}")
     on_ray = engine == "ray"
@@ -72,7 +72,7 @@ def run_sweep(
         )
     else:
         run_trials = functools.partial(
-            run_local, num_processes=settings.processes, threads=settings.threads
+            _run_local, num_processes=settings.processes, threads=settings.threads
         )
     folder = SweepDirectory(root_dir, plan(settings))
     if not folder.part(shard):
@@ -140,3 +140,27 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
             print(f"{what}: {trial.trial.name}: {trial.error}")
     print(f"{counts(result)}. Results in {folder.path}")
     return result
+
+
+def _run_local(
+    trials: Sequence[TrialFiles], progress: Progress, num_processes: int, threads: int
+) -> int | None:
+    """Runs prepared trials in their order, `num_processes` at once, each with so many threads of
+    TensorFlow. Where a signal asks to stop, the running ones save checkpoints and end before it is
+    returned.
+    """
+    waiting, running = list(reversed(trials)), list[TrialProcess]()
+    with noting_signals() as stop:
+        try:
+            while (waiting or running) and stop.signal is None:
+                running = [process for process in running if process.poll() is None]
+                while waiting and len(running) < num_processes:
+                    running.append(TrialProcess(waiting.pop(), threads, os.getcwd()))
+                progress.update()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            for process in running:
+                process.stop()
+            for process in running:
+                process.wait()
+    return stop.signal

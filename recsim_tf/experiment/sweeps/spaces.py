@@ -11,6 +11,7 @@ import numpy as np
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import validation
 from recsim_tf.experiment.runs.errors import UsageError
 
 # Names of gin bindings, such as "SlateQTargets.target", and their values; "gin_file" names files.
@@ -55,22 +56,14 @@ def random_search(
       seed: an integer, at least 0.
 
     Raises:
-      UsageError: if there is no binding, a binding without a value, or fewer distinct variants than
+      ValueError: if there is no binding, a binding without a value, or fewer distinct variants than
         `num_trials`.
     """
     _check_choices("random_search.choices", choices)
     for name, values in choices.items():
         if not isinstance(values, tfd.Distribution):
             _check_values("random_search.choices", name, values)
-        elif list(values.batch_shape) + list(values.event_shape):
-            raise UsageError(
-                f"random_search.choices[{name!r}] must be a distribution over numbers, got one of"
-                f" shape {values.batch_shape}"
-            )
-    if not isinstance(num_trials, int) or num_trials < 1:
-        raise UsageError(
-            f"random_search.num_trials must be an integer of at least 1, got {num_trials!r}"
-        )
+    validation.check_count(**{"random_search.num_trials": num_trials})
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"random_search.seed must be an integer of at least 0, got {seed!r}")
     generator = np.random.default_rng(seed)

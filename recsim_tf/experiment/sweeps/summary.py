@@ -5,8 +5,7 @@ from pathlib import Path
 
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
 from recsim_tf.experiment.sweeps.plots import sweep_charts
-from recsim_tf.experiment.sweeps.results import SweepResult, VariantResult
-from recsim_tf.experiment.sweeps.statistics import METHODS
+from recsim_tf.experiment.sweeps.results import METHODS, SweepResult, VariantResult
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
 from recsim_tf.files import whole_file, write_text
 from recsim_tf.pages import Chart, Code, Note, Section, Table, markdown, page
@@ -67,12 +66,8 @@ def without_effect(result: SweepResult) -> list[str]:
 
 
 def write_summary(path: Path, result: SweepResult, command: str) -> None:
-    """Writes summary.md and summary.html, and the charts as curves.png and returns.png.
-
-    Args:
-      path: the folder.
-      result: of the sweep.
-      command: that runs the sweep.
+    """Writes summary.md and summary.html, and the charts as curves.png and returns.png, into a
+    folder; the reports hold the command that runs the sweep.
     """
     charts = sweep_charts(result)
     for chart in charts:

@@ -18,7 +18,6 @@ FAILED = "failed"
 STOPPED = "stopped"  # by a scheduler
 PENDING = "pending"  # not run, or not to its end
 
-_TRIALS = "trials"
 _AGAIN = "the same sweep runs the trial again"
 
 
@@ -83,14 +82,10 @@ class TrialFiles(NamedTuple):
     name: str  # of the trial
     num_iterations: int
 
-    @classmethod
-    def of(cls, root: Path, trial: Trial) -> "TrialFiles":
-        return cls(root, trial.name, trial.num_iterations)
-
     @property
     def run(self) -> Path:
         """The folder of `recsim-tf train`."""
-        return self.root / _TRIALS / self.name
+        return self.root / "trials" / self.name
 
     @property
     def config(self) -> Path:
@@ -152,11 +147,8 @@ def _recorded(status: str, error: str) -> Outcome:
 
 
 class MetricsTail:
-    """The rows of a run's metrics.jsonl as they are written, each iteration once: a run that goes
-    on writes some of them again.
-
-    Args:
-      run: the folder.
+    """The rows of the metrics.jsonl in a run's folder as they are written, each iteration once: a
+    run that goes on writes some of them again.
     """
 
     def __init__(self, run: Path):

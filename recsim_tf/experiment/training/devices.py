@@ -9,6 +9,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf import replicas
+from recsim_tf.core import validation
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training import workers
@@ -97,13 +98,10 @@ def connect(
       tpu: name or address of the TPU; "" for the machine's own.
 
     Raises:
-      UsageError: for an unknown strategy, a TF_CONFIG that lacks something, or workers or a TPU
+      ValueError: for an unknown strategy, a TF_CONFIG that lacks something, or workers or a TPU
         that do not answer.
     """
-    if strategy not in STRATEGIES:
-        raise UsageError(
-            f"devices.strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}"
-        )
+    validation.check_one_of(STRATEGIES, **{"devices.strategy": strategy})
     if logical_cpus is not None and strategy != "mirrored":
         raise UsageError(
             f"devices.logical_cpus goes with devices.strategy = 'mirrored', got {strategy!r}"
@@ -141,8 +139,7 @@ def _connected(addresses: Sequence[str], index: int, timeout: float) -> tf.distr
 
 def _names_of_devices(logical_cpus: int | None) -> list[str]:
     if logical_cpus is not None:
-        if logical_cpus < 1:
-            raise UsageError(f"devices.logical_cpus must be at least 1 or None, got {logical_cpus}")
+        validation.check_count(**{"devices.logical_cpus": logical_cpus})
         cpu, *_ = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus

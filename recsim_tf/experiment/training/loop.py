@@ -1,7 +1,6 @@
 """The learning loop: collection, replay and training in one compiled function."""
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
@@ -13,13 +12,6 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Nest
 from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
-
-
-@runtime_checkable
-class SaysOnPolicy(Protocol):
-    """An agent that says whether it must see the newest frames, each once."""
-
-    on_policy: bool
 
 
 class LearningLoop(tf.Module):
@@ -87,7 +79,7 @@ class LearningLoop(tf.Module):
                 "replay_length must be at least the agent's"
                 f" train_sequence_length={sequence_length}, got {replay_length}"
             )
-        if batch_size is not None and _is_on_policy(agent):
+        if batch_size is not None and getattr(agent, "on_policy", False):
             raise ValueError(
                 f"batch_size must be None for {agent.name}, which is to see the newest frames, each"
                 f" once, got {batch_size}"
@@ -100,12 +92,8 @@ class LearningLoop(tf.Module):
         self.agent = agent
         self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
-        self.user_steps_per_iteration = (
-            replicas.number()
-            * num_users
-            * environment.steps_per_action
-            * collect_steps_per_iteration
-        )
+        steps_per_user = environment.steps_per_action * collect_steps_per_iteration
+        self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
         self._collect_steps_per_iteration = collect_steps_per_iteration
         self.metrics = CollectMetrics(
             num_users, Measures.of(environment.observation_spec().response).num_clusters
@@ -126,22 +114,17 @@ class LearningLoop(tf.Module):
             return state, action_step.state
 
         def learn():
-            frames = (
-                self.replay.latest(sequence_length)
-                if batch_size is None
-                else self.replay.sample(batch_size, sequence_length)
-            )
-            return agent.train(frames)
+            if batch_size is None:
+                return agent.train(self.replay.latest(sequence_length))
+            return agent.train(self.replay.sample(batch_size, sequence_length))
 
         def steps(number, state):
             return _repeat(number, lambda state: step(*state), state)
 
         def advance(*state):
-            return (
-                step(*state)
-                if collect_steps_per_iteration == 1
-                else steps(collect_steps_per_iteration, state)
-            )
+            if collect_steps_per_iteration == 1:
+                return step(*state)
+            return steps(collect_steps_per_iteration, state)
 
         @compiled(jit_compile=jit_compile)
         def collect(num_iterations):
@@ -194,10 +177,8 @@ class LearningLoop(tf.Module):
         Raises:
           ValueError: if the first train step would find fewer frames than a sequence has.
         """
-        least, collected = (
-            self._sequence_length - self._collect_steps_per_iteration,
-            int(self.replay.num_added()),
-        )
+        least = self._sequence_length - self._collect_steps_per_iteration
+        collected = int(self.replay.num_added())
         if collected < least:
             raise ValueError(
                 f"the agent trains on {self._sequence_length} frames, so at least {least} must be"
@@ -205,10 +186,6 @@ class LearningLoop(tf.Module):
             )
         with self._strategy.scope():
             return self.run_function(tf.constant(num_iterations))
-
-
-def _is_on_policy(agent: tf_agent.TFAgent) -> bool:
-    return isinstance(agent, SaysOnPolicy) and agent.on_policy
 
 
 def _repeat(number, function: Callable[[Nest], Nest], carry: Nest) -> Nest:

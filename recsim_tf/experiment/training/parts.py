@@ -129,11 +129,9 @@ def experiment(
         "batch_size": 1 if batch_size is None else batch_size,
         "train_steps_per_iteration": train_steps_per_iteration,
         "collect_steps_per_iteration": collect_steps_per_iteration,
-        "replay_length": replay_length,
     }
-    for name, count in counts.items():
-        least = 2 if name == "replay_length" else 1
-        validation.check_at_least(least, **{f"experiment.{name}": count})
+    validation.check_count(**{f"experiment.{name}": count for name, count in counts.items()})
+    validation.check_at_least(2, **{"experiment.replay_length": replay_length})
     if mixed_precision not in (None, "mixed_bfloat16"):
         raise UsageError(
             f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"

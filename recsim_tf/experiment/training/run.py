@@ -140,11 +140,9 @@ class TrainingRun:
             signal = self._learn()
             if signal:
                 done = self._parts.iteration
-                where = (
-                    f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
-                    if done
-                    else "stopped before the first iteration"
-                )
+                where = "stopped before the first iteration"
+                if done:
+                    where = f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
                 raise StoppedError(where, signal)
             content = self._conclude() if devices.is_chief else None
             # The others leave when the results are there: a worker that is gone is a lost one.
@@ -254,7 +252,7 @@ class TrainingRun:
             },
         }
         sessions.write_sessions(folder.path / "sessions.csv", results)
-        rows = folder.metrics(must_exist=True)
+        rows = folder.metrics()
         plots.plot_learning_curve(
             folder.path / "learning_curve.png", rows, results, parts.agent.name
         )

@@ -112,11 +112,6 @@ FAULTS = {
         lambda self, state, slate, draw: {"clicks": tf.one_hot(draw, K)},
         r"must return a NamedTuple with a field clicked, got dict",
     ),
-    "an update that returns nothing": (
-        "Shoppers.update",
-        always(None),
-        r"must return State\(taste, patience\), as initial_state does, got None",
-    ),
     "an update of another dtype": (
         "Shoppers.update",
         lambda self, state, *others: state._replace(patience=tf.cast(state.patience, tf.float64)),
@@ -127,20 +122,10 @@ FAULTS = {
         lambda self, state, *others: state._replace(patience=tf.math.log(-state.patience)),
         r"must return patience of finite numbers, got nan",
     ),
-    "random numbers in the update": (
-        "Shoppers.update",
-        lambda self, state, *others: state._replace(patience=tf.random.normal([B])),
-        r"must return the same for the same arguments",
-    ),
     "an exception in the update": (
         "Shoppers.update",
         lambda self, state, *others: {}["taste"],
         r": tests/core/checks/test_faults\.py, line \d+: KeyError: 'taste'",
-    ),
-    "an update that takes other arguments": (
-        "Shoppers.update",
-        lambda self, state, slate: state,
-        r": .* takes 3 positional arguments but 5 were given",
     ),
     "shapes that do not go together": (
         "Shoppers.update",
@@ -187,11 +172,6 @@ FAULTS = {
         lambda self, state, slate, seen: tf.fill([B], -9.0),
         r"must make what is seen as probable as the draw, -\d+\.\d+, got -9\.0000",
     ),
-    "an observed response without users": (
-        "Shoppers.observe_response",
-        lambda self, response: tf.reduce_sum(response.clicked),
-        r"must return a tensor of shape \[users=5, \.\.\.\], got \[\]",
-    ),
     "a response outside its bounds": (
         "Shoppers.response_bounds",
         always(Response(Bounds(0.0, 1.0), Bounds(1.0, 5.0))),
@@ -219,20 +199,10 @@ FAULTS = {
         r"must return a distribution of batch shape \[users=5\], got \[5, 6\]: wrap it in"
         r" tfd\.Independent",
     ),
-    "hidden attributes of another shape": (
-        "Shop.reveal",
-        always(tfd.Normal(tf.zeros([B]), 1.0)),
-        r"must draw a tensor of shape \[users=5, documents=2, \.\.\.\], got \[5\]",
-    ),
     "a corpus that changes its structure": (
         "Shop.update",
         lambda self, corpus, slate, response, innovation: corpus["stock"],
         r"must return a dict of 'stock', as initial_state does, got float32 \[5\]",
-    ),
-    "observed documents without their axis": (
-        "Shop.observe",
-        lambda self, documents: documents[0],
-        r"must return a tensor of shape \[users=5, documents=6, \.\.\.\], got \[6\]",
     ),
 }
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.environments.key_terms import draw_catalogue
-from recsim_tf.environments.key_terms.catalogue import _memberships
+from recsim_tf.environments.key_terms.documents import _memberships
 
 NUM_ARMS, NUM_KEY_TERMS, NUM_FEATURES = 5000, 500, 50
 

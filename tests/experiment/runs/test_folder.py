@@ -41,13 +41,6 @@ def test_a_folder_serves_one_process_at_a_time(tmp_path):
         pass
 
 
-def test_a_foreign_folder_is_refused(tmp_path):
-    (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(UsageError, match="is not empty and holds no run"):
-        open_run(tmp_path)
-    assert snapshot(tmp_path) == {"thesis.txt": b"precious"}
-
-
 def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
     (tmp_path / "config.gin.new").write_text("train.num_it")
     folder = RunDirectory(tmp_path, "a = 1\n")
@@ -59,17 +52,6 @@ def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
     (other / "notes.new").write_text("mine")
     with pytest.raises(UsageError, match="is not empty and holds no run"):
         RunDirectory(other, "a = 1\n")
-
-
-def test_a_file_is_refused_as_a_folder(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="is a file"):
-        open_run(tmp_path / "file")
-
-
-def test_a_folder_without_a_run_cannot_be_opened_as_one(tmp_path):
-    with pytest.raises(UsageError, match=r"must be the folder of a run"):
-        RunDirectory(tmp_path)
 
 
 def test_metrics_rewind_to_a_checkpoint_and_survive_a_half_written_line(tmp_path):
@@ -124,11 +106,3 @@ def test_a_run_that_goes_on_with_another_number_of_threads_says_so(tmp_path, cap
     with run.claim():
         assert re.search(r"\(threads 64 before, \d+ now\)", capsys.readouterr().err)
     assert json.loads((tmp_path / "machine.json").read_text()) == other
-
-
-def test_metrics_that_were_taken_away_are_missed_where_there_must_be_some(tmp_path):
-    run = open_run(tmp_path / "run")
-    assert run.metrics() == []
-    with pytest.raises(FileNotFoundError) as error:
-        run.metrics(must_exist=True)
-    assert error.value.filename == str(tmp_path / "run" / "metrics.jsonl")

@@ -1,9 +1,9 @@
 import pytest
 
 from recsim_tf.experiment import config
+from recsim_tf.experiment.bindings import short_names
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.runs.names import short_names
 from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import variant_label
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
-from recsim_tf.experiment.sweeps.results import read_results, write_tables
-from recsim_tf.experiment.sweeps.statistics import interval_estimate
+from recsim_tf.experiment.sweeps.results import interval_estimate, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import variants_table, without_effect, write_summary
 from recsim_tf.experiment.sweeps.trial import MetricsTail, Outcome
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny

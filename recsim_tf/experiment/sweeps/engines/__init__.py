@@ -1,1 +1,1 @@
-"""What runs the trials of a sweep: processes on this machine, or Ray Tune."""
+"""Ray Tune as the engine that runs the trials of a sweep."""

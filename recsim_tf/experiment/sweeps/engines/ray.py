@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gin
 
+from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
 from recsim_tf.errors import one_line
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
@@ -100,7 +101,7 @@ class RayEngine:
       num_concurrent: trials that run at once at most; None for as many as Ray has room for.
 
     Raises:
-      UsageError: for an argument out of range.
+      ValueError: for an argument out of range.
     """
 
     scheduler: Any = None
@@ -117,13 +118,8 @@ class RayEngine:
                 f" {self.scheduler!r}"
             )
         for name in ("cpus_per_trial", "num_concurrent"):
-            number = getattr(self, name)
-            if number is not None and number <= 0:
-                raise UsageError(f"RayEngine.{name} must be positive, got {number}")
-        if self.gpus_per_trial < 0:
-            raise UsageError(
-                f"RayEngine.gpus_per_trial must be at least 0, got {self.gpus_per_trial}"
-            )
+            check_numbers(POSITIVE, NONE, **{f"RayEngine.{name}": getattr(self, name)})
+        check_numbers(NOT_NEGATIVE, **{"RayEngine.gpus_per_trial": self.gpus_per_trial})
 
     def run(
         self, trials: Sequence[TrialFiles], progress: "Progress", threads: int, name: str

@@ -57,12 +57,8 @@ class RayTrial(tune.Trainable):
 
 
 class WhenAsked(tune.Stopper):
-    """Ends all trials once a signal came; a file tells their actors, which may be waiting for an
-    evaluation.
-
-    Args:
-      stop: notes the signal.
-      flag: the file, on a file system that all nodes share.
+    """Ends all trials once a signal came. A file on a file system that all nodes share, the flag,
+    tells their actors, which may be waiting for an evaluation.
     """
 
     def __init__(self, stop: Stop, flag: Path):
