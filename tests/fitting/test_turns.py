@@ -84,7 +84,7 @@ def test_predictions_and_resimulations_meet_the_queries(log):
 
 
 def test_queries_of_continued_sessions_are_those_of_the_same_steps(log):
-    short = log._replace(length=np.ones_like(log.length)).pad(4)
+    short = log.cut(np.ones_like(log.length)).pad(4)
     numbered = np.arange(short.num_sessions * 4).reshape(-1, 4)
     found = continued(short._replace(query=Question(numbered, numbered)))
     np.testing.assert_array_equal(found.query.is_asked, np.tile(numbered[:, :1], [1, 4]))

@@ -114,6 +114,23 @@ class SessionLog(NamedTuple):
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
         return self._map_steps(lambda leaf: leaf[:, steps])
 
+    def cut(self, length: np.ndarray) -> "SessionLog":
+        """The first steps of each session. A session that is cut has not departed yet.
+
+        Args:
+          length: int [S], from 1 to `self.length`.
+
+        Raises:
+          ValueError: for a length out of range.
+        """
+        length = np.asarray(length, np.int32)
+        if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
+            raise ValueError(
+                "length must hold a number of steps for each session, from 1 to those that it has"
+            )
+        cut = self._replace(length=length, departed=self.departed & (length == self.length))
+        return cut._map_steps(lambda leaf: repeat_last_step(leaf, length)[:, : length.max()])
+
     def _map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "SessionLog":
         """The log with a function applied to all arrays [S, T, ...]."""
         by_step = {name: value for name, value in self._asdict().items() if name in _STEPS}

@@ -92,8 +92,18 @@ def test_bad_streams_are_told(file, simulator):
         fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1, progress=False)
 
 
-def test_a_padded_log_repeats_its_last_steps(simulator):
+def test_a_log_may_be_cut_and_padded(simulator):
     log = from_trajectory(rollout(simulator, num_users=10, num_steps=8))
-    np.testing.assert_array_equal(log.pad(20).response[:, -1], log.response[:, -1])
+    length = np.maximum(log.length // 2, 1)
+    cut = log.cut(length)
+    assert cut.max_length == length.max()
+    assert not cut.departed[length < log.length].any()
+    np.testing.assert_array_equal(
+        cut.response[cut.active], log.response[np.arange(8) < length[:, np.newaxis]]
+    )
+    padded = cut.pad(20)
+    np.testing.assert_array_equal(padded.response[:, -1], cut.response[np.arange(10), length - 1])
     with pytest.raises(ValueError, match="max_length must be at least that of the log"):
         log.pad(log.max_length - 1)
+    with pytest.raises(ValueError, match="length must hold a number of steps for each session"):
+        log.cut(log.length + 1)

@@ -155,8 +155,6 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
     ("arguments", "message"),
     [
         ({"num_chains": 0}, "num_chains must be at least 1, got 0"),
-        ({"num_samples": 3}, "num_samples must be at least 4, got 3"),
-        ({"num_burnin_steps": 0}, "num_burnin_steps must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         (
             {"start": {"users.kinds": 0.5}},

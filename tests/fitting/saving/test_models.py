@@ -186,7 +186,6 @@ def test_tuples_lists_dictionaries_and_functions_of_a_users_module_are_kept(tmp_
         ({"odd": (1, {2})}, {}, r"simulator.users.odd\[1\] must consist of models, .* got set"),
         ({"odd": np.array(["a"])}, {}, "simulator.users.odd must be an array of numbers"),
         ({"odd": Outer.Inner()}, {}, "users.odd must be defined in .* got Outer.Inner of tests"),
-        ({"odd": int}, {}, "users.odd must consist of models, .* got type"),
         ({"odd": 1, "changes": True}, {}, "cannot be made again: users.odd is 3 there, not 2"),
         ({"odd": "a" * 2**22}, {}, "model.json: it must have at most 4,194,304 bytes"),
         ({"reward_fn": bound_clicks}, {}, "must have no arguments from gin .*, got weight of cli"),

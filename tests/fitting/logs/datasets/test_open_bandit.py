@@ -120,7 +120,6 @@ def test_fault_is_named_by_row_and_column(tmp_path, column, value, allowed):
     ("frame", "items", "arguments", "message"),
     [
         (None, ITEMS, ["kids"], "campaign must be one of all, men, women, got 'kids'"),
-        (None, ITEMS, ["women"], "there is no file"),
         (impressions().drop(columns="click"), ITEMS, ["men"], "column 'click' is missing"),
         (impressions().iloc[:0], ITEMS, ["men"], "must have at least one row, got 0"),
         (
