@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 
+from recsim_tf.core import validation
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
@@ -57,6 +58,7 @@ def run_sweep(
         checkpoints.
       UsageError: for bad input, before anything starts.
     """
+    validation.check_one_of(("local", "ray"), engine=engine)
     if ray_address is not None and engine != "ray":
         raise UsageError(f"--ray_address is an option of --engine=ray, got --engine={engine}")
     on_ray = engine == "ray"
