@@ -137,6 +137,7 @@ def test_every_block_names_a_language_that_a_test_runs(page):
     assert not indented, "an indented block names no language"
 
 
+@pytest.mark.slow
 def test_readme_fits_its_new_environment(tmp_path):
     printed = _run_page("README.md", tmp_path, ["python"])
     (pickiness,) = re.findall(r"value=(?:np.float32\()?([\d.]+)", printed)

@@ -8,6 +8,7 @@ import recsim_tf
 from tests.processes import run_python
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modules", ["tensorflow, recsim_tf", "recsim_tf, tensorflow"])
 def test_tensorflow_may_be_imported_before_or_after(modules):
     done = run_python("-c", f"import {modules}; print(tensorflow.keras.__name__)")
@@ -41,6 +42,7 @@ def test_keras_3_that_is_in_use_is_refused_in_one_line():
     )
 
 
+@pytest.mark.slow
 def test_imports_from_keras_give_keras_2_when_tensorflow_is_imported_first():
     code = (
         "import tensorflow; import recsim_tf.agents; from tensorflow.keras import layers;"

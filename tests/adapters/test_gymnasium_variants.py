@@ -66,7 +66,9 @@ def test_a_pickle_keeps_the_values_of_variables():
     np.testing.assert_array_equal(value, 0.5)
 
 
-@pytest.mark.parametrize("build", [short_sessions, odd_sessions])
+@pytest.mark.parametrize(
+    "build", [short_sessions, pytest.param(odd_sessions, marks=pytest.mark.slow)]
+)
 def test_a_flat_observation_has_the_entries_of_gymnasium_s_wrapper(build):
     simulator = build()
     wrapped = gymnasium.wrappers.FlattenObservation(GymnasiumEnvironment(simulator))

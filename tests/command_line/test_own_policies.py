@@ -29,6 +29,7 @@ def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folde
     assert "late/window.start = 3" in operative
 
 
+@pytest.mark.slow
 def test_own_policies_are_baselines_of_a_training(folder, capfd):
     folder.write_shop()
     folder.write_gin(

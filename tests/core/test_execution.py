@@ -106,6 +106,7 @@ def test_eager_and_graph_make_the_same_trajectory(simulator, graph_trajectory):
     assert_close(rollout(simulator, SEED), graph_trajectory, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_trajectory_bit_for_bit(graph_trajectory):
     other = run_python("-m", "tests.core.rollout_digest")
     assert other.stdout.split()[-1:] == [digest(graph_trajectory)], other.stderr

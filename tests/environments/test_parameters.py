@@ -128,7 +128,13 @@ def acts(environment_id, name):
 
 
 # Users of the news meet a state that they share, so their sessions are not fitted one by one.
-@pytest.mark.parametrize("environment_id", sorted({*recsim_tf.registered()} - {"News-v0"}))
+@pytest.mark.parametrize(
+    "environment_id",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] if each == "Conversation-v0" else [])
+        for each in sorted({*recsim_tf.registered()} - {"News-v0"})
+    ],
+)
 def test_all_are_fitted_and_the_error_names_those_that_cannot_be(environment_id):
     simulator = simulator_of(environment_id)
     log, values = log_of(simulator), simulator.parameters()

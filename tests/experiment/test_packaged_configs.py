@@ -20,14 +20,12 @@ SIMULATIONS = [
 # Of a model that another config fits.
 _SEEKERS = "conversation/iard_seekers.gin"
 EXPERIMENTS = [name for name in packaged_configs() if name not in {*FITS, *SIMULATIONS}]
-# Beliefs take long to trace: one experiment and one simulation of them run with the other tests.
-_QUICK = ("conversation/oracle.gin",)
 
 
 def _marked(names):
     return [
         pytest.param(name, marks=pytest.mark.slow)
-        if name.startswith("conversation/") and name not in _QUICK
+        if name.startswith("conversation/")  # Beliefs take long to trace.
         else name
         for name in names
     ]

@@ -39,6 +39,7 @@ def simulator(model):
     return recsim_tf.conversation(users, slate_size=2, num_candidates=10)
 
 
+@pytest.mark.slow
 def test_a_toy_model_drives_a_conversation_in_graph_mode():
     model = ToyModel()
     shop = simulator(model)

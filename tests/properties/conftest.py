@@ -11,7 +11,7 @@ _COMMON = {
     "suppress_health_check": list(HealthCheck),
     "phases": [Phase.generate],
 }
-settings.register_profile("test", max_examples=8, **_COMMON)
+settings.register_profile("test", max_examples=6, **_COMMON)
 settings.register_profile("smoke", max_examples=30, **_COMMON)
 if settings.get_current_profile_name() != "smoke":
     settings.load_profile("test")

@@ -141,6 +141,7 @@ def test_by_default_everything_starts_anew_but_what_is_kept():
         assert same[begun].all() if stays else not same[begun].any()
 
 
+@pytest.mark.slow
 def test_modes_of_execution_and_the_check_agree(simulator, trajectory):
     recsim_tf.check(readers())
     recsim_tf.check(readers(ReturningUsers(Readers(), kept=("taste",))))

@@ -144,7 +144,7 @@ def test_without_a_running_cluster_a_line_says_how_to_start_one(
     ],
 )
 def test_settings_of_ray_are_checked_before_anything_starts(tmp_path, binding, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         run_sweep(str(tmp_path / "sweep"), _sweep_file(tmp_path, _EPSILON), [binding], engine="ray")
     assert not (tmp_path / "sweep").exists()
 

@@ -138,6 +138,7 @@ def test_bounded_and_joint_latents_stay_within_their_supports():
     assert posterior.innovation == ()
 
 
+@pytest.mark.slow
 def test_chains_do_not_begin_in_modes_that_do_not_count():
     """The satisfaction shows the distance to the best document to within 0.01. From a prior draw
     chains come to intents that explain one step and not the others, thousands of nats below the

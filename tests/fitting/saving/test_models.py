@@ -64,6 +64,7 @@ def own_model(tmp_path, monkeypatch):
     return tmp_path / "own", result
 
 
+@pytest.mark.slow
 def test_another_process_simulates_the_same_trajectories(folder, result, own_model):
     code = """if True:
         import sys

@@ -55,7 +55,7 @@ def read(table, columns=COLUMNS, **visits) -> fitting.SessionLog:
     return found.log.take(order)
 
 
-@pytest.mark.parametrize("by", ["visit", "pause"])
+@pytest.mark.parametrize("by", [pytest.param("visit", marks=pytest.mark.slow), "pause"])
 def test_a_simulated_table_has_the_probability_of_its_trajectory(
     simulator, trajectory, simulated, by
 ):
