@@ -61,7 +61,8 @@ test: lint
 smoke: $(VENV)/.test
 	$(PYTEST) tests/benchmarks
 	$(PYTEST) tests/properties --hypothesis-profile=smoke
-	$(PYTEST) --ignore=tests/benchmarks -m slow
+	$(PYTEST) --ignore=tests/benchmarks --ignore=tests/test_docs.py -m slow
+	$(PYTEST) --dist=load tests/test_docs.py -m slow
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/api.py docs/api
