@@ -3,6 +3,7 @@
 A warning about a docstring or an annotation of recsim_tf is an error.
 """
 
+import pkgutil
 import sys
 import warnings
 from pathlib import Path
@@ -16,7 +17,11 @@ import pdoc
 # A package with names of its own hides the packages in it.
 MODULES = (
     "recsim_tf",
-    *(f"recsim_tf.{name}" for name in recsim_tf._PACKAGES if name != "choice"),
+    *(
+        f"recsim_tf.{module.name}"
+        for module in pkgutil.iter_modules(recsim_tf.__path__)
+        if module.ispkg and module.name != "choice"
+    ),
     "recsim_tf.environments.returning",
     "recsim_tf.fitting.logs",
     "recsim_tf.policies.elicitation",
