@@ -22,7 +22,6 @@ MODULES = (
         for module in pkgutil.iter_modules(recsim_tf.__path__)
         if module.ispkg and module.name != "choice"
     ),
-    "recsim_tf.environments.returning",
     "recsim_tf.fitting.logs",
     "recsim_tf.policies.elicitation",
 )
