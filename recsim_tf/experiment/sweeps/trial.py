@@ -6,12 +6,9 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from recsim_tf.files import read_json, require_numbers, unfinished, write_json, write_text
-
-if TYPE_CHECKING:  # Ray's actors, which import this, do without TensorFlow.
-    from recsim_tf.experiment.sweeps.spaces import Bindings
 
 FINISHED = "finished"
 FAILED = "failed"
@@ -25,7 +22,7 @@ class Variant(NamedTuple):
     """Bindings that several seeds share."""
 
     label: str  # the name of its folder
-    bindings: "Bindings"
+    bindings: dict[str, Any]  # by the names of their parameters
 
 
 class Trial(NamedTuple):
