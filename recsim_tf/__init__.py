@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from recsim_tf.core.parameters import Model as Model
     from recsim_tf.core.parameters import parameter as parameter
     from recsim_tf.core.shared_candidates import SharedCandidates as SharedCandidates
-    from recsim_tf.core.simulation import click_reward as click_reward
     from recsim_tf.core.simulator import Simulator as Simulator
+    from recsim_tf.core.simulator import click_reward as click_reward
     from recsim_tf.core.types import Clicks as Clicks
     from recsim_tf.core.types import InitialDraws as InitialDraws
     from recsim_tf.core.types import LogProb as LogProb
@@ -72,7 +72,7 @@ _MODULES = {
     "Turn": "core.types",
     "UserModel": "core.models",
     "check": "core.checks",
-    "click_reward": "core.simulation",
+    "click_reward": "core.simulator",
     "conversation": "environments.conversation",
     "drifting_taste": "environments.drifting_taste",
     "ecosystem": "environments.ecosystem",

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from recsim_tf.core import nests, validation
+from recsim_tf.core import nests
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest, Observation, Policy
 
@@ -28,13 +28,11 @@ def check_users(name: str, policy: Model, num_users: int | tf.Tensor) -> None:
     Raises:
       ValueError: for values of another number of users.
     """
-    for parameter, value in policy.parameters().items():
-        shape = validation.table_shape(parameter, value)
-        is_of_users = shape.rank == policy.parameter_spec(parameter).rank + 1
-        if is_of_users and isinstance(num_users, int) and shape[0] not in (1, num_users, None):
+    for parameter, number in policy.users_of_parameters().items():
+        if isinstance(num_users, int) and number not in (1, num_users):
             raise ValueError(
                 f"{parameter} of {name} must be one value, or one for each of the num_users="
-                f"{num_users}, got {shape[0]}"
+                f"{num_users}, got {number}"
             )
 
 

@@ -7,7 +7,7 @@ each user, [B, ...]. Methods read them by `Model.per_user`, so that a variable s
 
 import dataclasses
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from recsim_tf.core import validation
 from recsim_tf.core.ranges import Range
 
 _PARAMETER = "parameter"
+_DRAWN = "drawn"
 # Longer arrays are described by their shape.
 _MAX_PRINTED = 8
 
@@ -57,6 +58,7 @@ def parameter(
     high: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    drawn: Callable[[Any], np.ndarray] | None = None,
 ) -> Any:
     """A field of a model that is one of its parameters.
 
@@ -80,9 +82,37 @@ def parameter(
       high: the largest number that is allowed, None for no limit; inf allows inf.
       above: a number that all must be above, None for no limit.
       below: a number that all must be below, None for no limit.
+      drawn: a function of the model that makes the value where None is given, as a random table by
+        a seed that is another field. It is made when it is first read, in the model's dtype.
     """
+    default = None if drawn else default
     spec = ParameterSpec(rank, are_probabilities, Range(low, high, above, below), default is None)
-    return dataclasses.field(default=default, metadata={_PARAMETER: spec})
+    return dataclasses.field(default=default, metadata={_PARAMETER: spec, _DRAWN: drawn})
+
+
+class _Drawn:
+    """A field that keeps what it was given, and reads as an array that the model makes where that
+    is None.
+    """
+
+    def __init__(self, name: str, draw: Callable[[Any], np.ndarray]):
+        self._name, self._draw = name, draw
+
+    def __get__(self, model: Any, owner: type | None = None) -> Any:
+        if model is None:
+            return None
+        own = vars(model)
+        if self._name not in own:
+            raise AttributeError(self._name)
+        if own[self._name] is not None:
+            return own[self._name]
+        kept = f"_drawn_{self._name}"
+        if kept not in own:
+            own[kept] = self._draw(model).astype(model.dtype.as_numpy_dtype)
+        return own[kept]
+
+    def __set__(self, model: Any, value: Any) -> None:
+        vars(model)[self._name] = value
 
 
 def per_user(value, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
@@ -118,10 +148,13 @@ class Model(tf.Module):
             )
         # Two models are the same object or not; `differences` compares what they hold.
         dataclasses.dataclass(eq=False, repr=False)(cls)
+        for field in dataclasses.fields(cls):
+            if field.metadata.get(_DRAWN):
+                setattr(cls, field.name, _Drawn(field.name, field.metadata[_DRAWN]))
 
     def __post_init__(self) -> None:
         tf.Module.__init__(self)
-        for field, value in self._fields():
+        for field, value in self._given():
             if isinstance(value, type) and issubclass(value, Model):
                 raise ValueError(
                     f"{field.name} must be an object, such as {value.__name__}(), got the class"
@@ -131,7 +164,7 @@ class Model(tf.Module):
             elif value is not field.default:
                 validation.check_plain(field.name, value, field.type)
         self.check()
-        for field, value in self._fields():
+        for field, value in self._given():
             spec = field.metadata.get(_PARAMETER)
             if value is not None and spec is not None and spec.are_probabilities:
                 validation.check_probabilities(field.name, value)
@@ -140,7 +173,7 @@ class Model(tf.Module):
         """The fields that are not as by default, long arrays by their shapes."""
         given = [
             f"{field.name}={value if isinstance(value, Model) else _described(value)}"
-            for field, value in self._fields()
+            for field, value in self._given()
             if value is not field.default
         ]
         return f"{type(self).__name__}({', '.join(given)})"
@@ -177,6 +210,17 @@ class Model(tf.Module):
             f"{type(self).__name__} has no parameter {name}; its parameters are {known}"
         )
 
+    def users_of_parameters(self) -> dict[str, int]:
+        """For how many users, or worlds, each parameter that has several values has them."""
+        shapes = {
+            name: validation.table_shape(name, value) for name, value in self.parameters().items()
+        }
+        return {
+            name: shape[0]
+            for name, shape in shapes.items()
+            if shape.rank == self.parameter_spec(name).rank + 1 and shape[0] is not None
+        }
+
     def with_parameters(self, values: Mapping[str, Any]) -> Self:
         """The model with other values of parameters.
 
@@ -209,7 +253,7 @@ class Model(tf.Module):
         build all that is bound again, also in the middle of a graph.
         """
         other = object.__new__(type(self))
-        for field, value in self._fields():
+        for field, value in self._given():
             setattr(other, field.name, fields.pop(field.name, value))
         if fields:
             raise TypeError(f"{type(self).__name__} has no field {next(iter(fields))}")
@@ -229,6 +273,12 @@ class Model(tf.Module):
     def _fields(self) -> Iterator[tuple[dataclasses.Field, Any]]:
         for field in dataclasses.fields(self):
             yield field, self._value(field.name)
+
+    def _given(self) -> Iterator[tuple[dataclasses.Field, Any]]:
+        """The fields as they were given: None where the model makes the value."""
+        for field in dataclasses.fields(self):
+            is_drawn = field.metadata.get(_DRAWN)
+            yield field, vars(self)[field.name] if is_drawn else self._value(field.name)
 
     def _value(self, name: str) -> Any:
         """The value of a field: the one place that reads an attribute by its name."""

@@ -1,33 +1,52 @@
 """The simulator: B users at once meet slates of documents, step by step, in pure functions."""
 
-from collections.abc import Callable
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random, stages, turns, validation
-from recsim_tf.core.acting import act, check_policy
-from recsim_tf.core.bounds import bounded_specs
-from recsim_tf.core.draws import Ahead
+from recsim_tf.core import (
+    population,
+    resimulation,
+    scoring,
+    stages,
+    steps,
+    turns,
+    validation,
+)
+from recsim_tf.core.corpora import OwnCorpora, SharedCorpora
 from recsim_tf.core.execution import without_autograph
-from recsim_tf.core.field_scores import FieldScores
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.parameters import Model
+from recsim_tf.core.rollout import Loop, fold, rollout
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.stages import STEP_STAGES, Sampled, with_new_users
 from recsim_tf.core.types import (
     InitialDraws,
+    LogProb,
     Nest,
     Observation,
     Policy,
+    Seed,
     SimulatorState,
+    Slate,
     Trajectory,
     Transition,
-    initial_policy_state,
+    Turn,
 )
+
+
+@gin.configurable(module="recsim_tf")
+def click_reward(response: Nest) -> tf.Tensor:
+    """[B]: number of clicks, RecSim's `total_clicks_reward`."""
+    return tf.reduce_sum(response.clicked, axis=-1)
 
 
 @gin.configurable
 @without_autograph
-class Simulator(FieldScores, SessionSource):
+class Simulator(Model, SessionSource):
     """Simulates users who meet slates of documents.
 
     All methods are pure: state in, state out, seed in. They run eagerly, inside a `tf.function` and
@@ -64,9 +83,75 @@ class Simulator(FieldScores, SessionSource):
         specs.
     """
 
+    users: UserModel
+    documents: DocumentModel
+    slate_size: int = 3
+    num_candidates: int = 10
+    reward_fn: Callable[..., tf.Tensor] = click_reward
+    resample_documents: bool = True
+    max_steps: int | None = None
+    allow_duplicates: bool = False
+    validate: bool = False
+    num_users: int | None = None
+    query_spec: Nest = ()
+    users_per_world: int | None = None
+
+    def check(self) -> None:
+        validation.check_type("users", self.users, UserModel)
+        validation.check_type("documents", self.documents, DocumentModel)
+        if not callable(self.reward_fn):
+            raise ValueError(f"reward_fn must be a function of a response, got {self.reward_fn!r}")
+        validation.check_count(num_candidates=self.num_candidates)
+        validation.check_slate_size(self.slate_size, self.num_candidates)
+        for name in ("max_steps", "num_users", "users_per_world"):
+            if self._value(name) is not None:
+                validation.check_count(**{name: self._value(name)})
+        population.check_worlds(self.documents, self.users_per_world)
+        if self.num_users is not None:
+            self.check_num_users(self.num_users)
+        turns.check_query_spec(self.query_spec)
+        self.users.check_documents(self.documents, self.slate_size)
+
+    # Who is simulated.
+
+    @property
+    def corpora(self) -> OwnCorpora:
+        """The corpora: one for each user, or for each world of users."""
+        return SharedCorpora(self.users_per_world) if self.documents.shared else OwnCorpora()
+
+    @property
+    def fewest_users(self) -> int:
+        """The smallest number of users that can be simulated."""
+        return self.num_users or self.users_per_world or 1
+
+    def check_num_users(self, num_users: int) -> None:
+        """Requires a number of users for which all parameters have values.
+
+        Raises:
+          ValueError: if it is no integer of at least 1, or if the models' parameters are for
+            another number of users.
+        """
+        population.check_num_users(self, num_users)
+
+    def by_session(self, reader: str) -> Self:
+        """The same simulator for sessions that are read one by one: where users share a corpus,
+        each is a world of their own.
+
+        Args:
+          reader: of the sessions, named in errors.
+
+        Raises:
+          ValueError: if what users meet depends on the state of a corpus that they share, which one
+            session does not tell.
+        """
+        if not self.documents.shared:
+            return self
+        population.check_one_by_one(reader, self.documents)
+        return self.replaced(users_per_world=1)
+
     # Sessions begin.
 
-    def reset(self, num_users: int, seed) -> SimulatorState:
+    def reset(self, num_users: int, seed: Seed) -> SimulatorState:
         """Starts a session for each of `num_users` new users.
 
         Args:
@@ -78,30 +163,27 @@ class Simulator(FieldScores, SessionSource):
             another number of users.
         """
         self.check_num_users(num_users)
-        return self.initial_state(self.begin(num_users, Sampled(seed, InitialDraws._fields)))
+        return self.initial_state(self.begin(num_users, stages.Sampled(seed, InitialDraws._fields)))
 
-    def replace(self, state: SimulatorState, who: tf.Tensor, seed) -> SimulatorState:
+    def replace(self, state: SimulatorState, who: tf.Tensor, seed: Seed) -> SimulatorState:
         """Starts a session for a new user in the rows where `who` [B] is true. The corpus and
         persistent candidates stay, and so do all candidates of a world.
         """
-        user_seed, candidate_seed = random.split_seed(seed, 2)
-        num_users = nests.batch_size(state.done)
-        newcomers = random.sample(self.users.initial_draws(num_users), user_seed)
-        state = with_new_users(self.users, state, who, newcomers)
-        if self.documents.shared or not self.resample_documents:
-            return state
-        distribution = stages.candidates_of(self, num_users, state.corpus, state.user)
-        candidates = random.sample(distribution, candidate_seed)
-        return state._replace(candidates=nests.where(who, candidates, state.candidates))
+        return steps.replace(self, state, who, seed)
+
+    def begin(self, num_users: int, answers: stages.Stages) -> InitialDraws:
+        """The draws that start sessions, answered by `answers`."""
+        return stages.begin(self, num_users, answers)
+
+    def initial_state(self, draws: InitialDraws | SimulatorState) -> SimulatorState:
+        """Maps initial draws, nests of [B, ...], to the state at the start of a session. A state
+        stays as it is.
+        """
+        return steps.initial_state(self, draws)
 
     def observe(self, state: SimulatorState) -> Observation:
         """What an agent may see of a state."""
-        documents = self.documents.describe(state.candidates, state.corpus)
-        return Observation(
-            self.users.observe(state.user),
-            self.corpora.of_users(self.documents.observe(documents), nests.batch_size(state.done)),
-            self.users.observe_response(state.response),
-        )
+        return steps.observe(self, state)
 
     def observation_spec(self) -> Observation:
         """Named, bounded specs of what an agent sees of one user, without the axis of users.
@@ -111,19 +193,13 @@ class Simulator(FieldScores, SessionSource):
         """
         num_users = self.fewest_users
         trace = tf.function(lambda: self.observe(self.reset(num_users, seed=0)), autograph=False)
-        of_users = trace.get_concrete_function().structured_outputs
-        specs = tf.nest.map_structure(
-            lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype), of_users
-        )
-        return Observation(
-            bounded_specs("user", specs.user, self.users.observation_bounds()),
-            bounded_specs("documents", specs.documents, self.documents.observation_bounds()),
-            bounded_specs("response", specs.response, self.users.response_bounds()),
-        )
+        return steps.observation_spec(self, trace.get_concrete_function().structured_outputs)
 
     # Sessions go on.
 
-    def step(self, state: SimulatorState, action: Nest, seed) -> tuple[SimulatorState, Transition]:
+    def step(
+        self, state: SimulatorState, action: Nest, seed: Seed
+    ) -> tuple[SimulatorState, Transition]:
         """Shows each user a slate, or a turn; users whose session has ended stay as they are.
 
         The order is RecSim's: response of the user as they are, user update, corpus update,
@@ -138,15 +214,51 @@ class Simulator(FieldScores, SessionSource):
         Returns:
           The next state and the transition.
         """
-        next_state, transition, _ = self.advance(state, action, Sampled(seed, STEP_STAGES))
+        next_state, transition, _ = self.advance(
+            state, action, stages.Sampled(seed, stages.STEP_STAGES)
+        )
         return self.corpora.keep_ended(state, next_state), transition
+
+    def advance(
+        self,
+        state: SimulatorState,
+        action: Nest,
+        answers: stages.Stages,
+        auto_reset: bool = False,
+    ) -> tuple[SimulatorState, Transition, Nest]:
+        """A step whose stages `answers` answers; see `stages.advance`. It checks the action."""
+        return steps.advance(self, state, action, answers, auto_reset)
+
+    def reward(self, response: Nest, user: Nest) -> tf.Tensor:
+        """[B]: the reward of a response, a nest of [B, ...], of users in a state, a nest of [B,
+        ...].
+        """
+        return (
+            self.reward_fn(response, user) if self._reward_reads_user else self.reward_fn(response)
+        )
+
+    @functools.cached_property
+    def _reward_reads_user(self) -> bool:
+        """Whether the reward is one of response and state: two arguments without a default."""
+        parameters = inspect.signature(self.reward_fn).parameters.values()
+        needed = [
+            each
+            for each in parameters
+            if each.default is each.empty
+            and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        ]
+        return len(needed) > 1
+
+    def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
+        """(condition, message) pairs that the users require of a turn, checked with `validate`."""
+        return self.users.turn_conditions(turn)
 
     def rollout(
         self,
         policy: Policy,
         num_users: int,
         num_steps: int,
-        seed,
+        seed: Seed,
         auto_reset: bool = False,
         policy_state: Nest | None = None,
         state: SimulatorState | None = None,
@@ -175,44 +287,15 @@ class Simulator(FieldScores, SessionSource):
             parameters are for another number of users, or if the policy is no function that returns
             an action and a policy state.
         """
-        self.check_num_users(num_users)
-        validation.check_count(num_steps=num_steps)
-        check_policy(policy)
-        initial_seed, loop_seed = random.split_seed(seed, 2)
-        first: InitialDraws | SimulatorState
-        if state is None:
-            first = self.begin(num_users, Sampled(initial_seed, InitialDraws._fields))
-        else:
-            _check_state(state, num_users)
-            first = state
-        begun = self._policy_states(policy, num_users, policy_state, state)
-
-        def arrays(record):
-            return nests.arrays_like(record, num_steps)
-
-        def write(arrays, record, step):
-            return nests.write(arrays, step, record)
-
-        written = self._loop(
-            policy,
-            self.initial_state(first),
-            num_steps,
-            loop_seed,
-            auto_reset,
-            begun,
-            write,
-            arrays,
-            False,
-        )
-        transitions, newcomers = nests.stack(written)
-        return Trajectory(first, transitions, newcomers)
+        loop = Loop(self, policy, num_users, seed, auto_reset, policy_state, state)
+        return rollout(loop, num_steps)
 
     def fold(
         self,
         policy: Policy,
         num_users: int,
         num_steps: int,
-        seed,
+        seed: Seed,
         function: Callable[[Nest, Transition], Nest],
         initial: Nest | Callable[[SimulatorState], Nest],
         auto_reset: bool = False,
@@ -236,92 +319,117 @@ class Simulator(FieldScores, SessionSource):
         Raises:
           ValueError: as `rollout`.
         """
-        validation.check_count(num_steps=num_steps)
-        check_policy(policy)
-        initial_seed, loop_seed = random.split_seed(seed, 2)
-        begun = self._policy_states(policy, num_users, policy_state, state)
-        if state is None:
-            first = self.reset(num_users, initial_seed)
-        else:
-            _check_state(state, num_users)
-            first = state
+        loop = Loop(self, policy, num_users, seed, auto_reset, policy_state, state)
+        return fold(loop, num_steps, function, initial, early_exit=not auto_reset)
 
-        def update(carry, record, step):
-            return function(carry, record[0])
+    # Recorded sessions again.
 
-        return self._loop(
-            policy,
-            first,
-            num_steps,
-            loop_seed,
-            auto_reset,
-            begun,
-            update,
-            lambda record: initial(first) if callable(initial) else initial,
-            not auto_reset,
-        )
+    def replay(self, trajectory: Trajectory) -> SimulatorState:
+        """Recomputes the states of a trajectory from its draws.
 
-    @staticmethod
-    def _policy_states(
-        policy: Policy, num_users: int, policy_state: Nest | None, state: SimulatorState | None
-    ) -> tuple[Nest, Nest]:
-        """The policy state at present, and that at the start of a session."""
-        if policy_state is None or state is not None:
-            at_start = initial_policy_state(policy, num_users)
-            return at_start if policy_state is None else policy_state, at_start
-        return policy_state, policy_state
-
-    def _loop(
-        self, policy, state, num_steps, seed, auto_reset, policy_states, update, begin, early_exit
-    ):
-        """Steps `state` up to `num_steps` times; `update(carry, (transition, newcomers), step) ->
-        carry`. `begin` makes the first carry of a record that has only its format.
+        Returns:
+          The states [T, B, ...] in which the slates were shown.
         """
-        policy_state, first_policy_state = policy_states
-        num_users = nests.batch_size(state.done)
-        action = turns.some_turn(self, num_users).action
-        ahead = Ahead(lambda answers: self.advance(state, action, answers, auto_reset), num_users)
-        seed, noise_seed = random.split_seed(seed, 2)
+        return resimulation.replay(self, trajectory)
 
-        def somebody_is_left(step, state, policy_state, seed, noise, carry):
-            return ~tf.reduce_all(state.done) if early_exit else tf.constant(True)
+    def shown(self, state: SimulatorState, transition: Transition) -> Slate:
+        """What users met at a recorded step.
 
-        def body(step, state, policy_state, seed, noise, carry):
-            seed, policy_seed, noise_seed = random.split_seed(seed, 3)
-            action, policy_state = act(policy, self.observe(state), policy_state, policy_seed)
-            answers = ahead.step(noise, noise_seed)
-            next_state, transition, newcomers = self.advance(state, action, answers, auto_reset)
-            if auto_reset:
-                policy_state = nests.where(
-                    transition.terminated | transition.truncated, first_policy_state, policy_state
-                )
-            else:
-                next_state = self.corpora.keep_ended(state, next_state)
-            return (
-                step + 1,
-                next_state,
-                policy_state,
-                seed,
-                answers.carry(),
-                update(carry, (transition, newcomers), step),
-            )
+        Args:
+          state: of the users before the step.
+          transition: [B, ...].
+        """
+        return steps.shown(self, state, transition)
 
-        carry = begin(ahead.record)
-        loop_vars = (0, state, policy_state, seed, ahead.begin(noise_seed), carry)
-        # By default the random draws of ten steps run ahead of the users: three times the memory,
-        # and slower for it.
-        return tf.while_loop(
-            somebody_is_left, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps
-        )[-1]
+    def retrace(
+        self,
+        trajectory: Trajectory,
+        function: Callable[..., Nest],
+        carry: Nest,
+        score: bool,
+        early_exit: bool = False,
+    ) -> Nest:
+        """Goes through a trajectory again, with its draws and turns.
 
+        Args:
+          trajectory: [T, B, ...].
+          function: (carry, step, state, transition, log_probs) -> carry. State and transition are
+            [B, ...]. Response, reward and discount are computed again, so they are differentiable.
+            log_probs holds [B] by stage, and [W] for the stages of corpora.
+          carry: the first carry.
+          score: whether `log_probs` are wanted.
+          early_exit: whether to stop where all sessions have ended.
 
-def _check_state(state: SimulatorState, num_users: int) -> None:
-    """Requires the state of `num_users` users.
+        Returns:
+          The last carry.
+        """
+        recorded = functools.partial(stages.Recorded, score=score)
+        return resimulation.retrace(self, trajectory, function, carry, early_exit, recorded)
 
-    Raises:
-      ValueError: for something else.
-    """
-    if not isinstance(state, SimulatorState):
-        raise ValueError(f"state must be a SimulatorState or None, got {type(state).__name__}")
-    if not state.done.shape.is_compatible_with([num_users]):
-        raise ValueError(f"state must be of num_users={num_users}, got {state.done.shape[0]}")
+    def resimulate(
+        self,
+        trajectory: Trajectory,
+        stages: Sequence[str],
+        seed: Seed,
+        function: Callable[..., Nest],
+        carry: Nest,
+    ) -> Nest:
+        """Simulates sessions again under the turns of a trajectory: some stages are drawn anew,
+        the others keep their draws.
+
+        A user who leaves stays as they are. A user who stays longer than in the trajectory meets
+        the turns of the trajectory's later steps.
+
+        Args:
+          trajectory: of single sessions, [T, B, ...].
+          stages: the fields of `StepDraws` that are drawn, as "response".
+          seed: an integer or int32 [2].
+          function: (carry, step, state, transition) -> carry. State and transition are [B, ...].
+          carry: the first carry.
+
+        Returns:
+          The last carry.
+
+        Raises:
+          ValueError: for an unknown stage.
+        """
+        return resimulation.resimulate(self, trajectory, stages, seed, function, carry)
+
+    def log_prob(self, trajectory: Trajectory) -> LogProb:
+        """Scores a single-session trajectory under the models, differentiably in their parameters.
+
+        Only draws are scored. Slates and queries are given, and so is the state with which a
+        rollout began; a departure by a rule is not scored. A step counts only where the user was
+        active.
+
+        Args:
+          trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+
+        Returns:
+          The parts, each [B].
+
+        Raises:
+          ValueError: for an auto-reset trajectory, whose rows hold several sessions.
+        """
+        return scoring.log_prob(self, trajectory)
+
+    def log_prob_by_field(self, trajectory: Trajectory) -> dict[str, tf.Tensor]:
+        """The parts of `log_prob` by stage and field.
+
+        The draws of a stage may be a joint distribution, such as a choice and a rating. Then each
+        field has a score of its own: "response.choice" and "response.rating". A stage whose draw
+        has no fields is one score, "response". Scores of what starts a session begin with
+        "initial.", as "initial.user.segment". Those of steps are sums over the steps in which the
+        user was active. All are differentiable in the parameters of the models.
+
+        Args:
+          trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+
+        Returns:
+          The scores by name, each [B]. Their sum is `log_prob(trajectory).total`.
+
+        Raises:
+          ValueError: for an auto-reset trajectory, whose rows hold several sessions, or for a field
+            whose distribution has other batch axes than the users.
+        """
+        return scoring.log_prob_by_field(self, trajectory)

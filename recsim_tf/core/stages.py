@@ -35,16 +35,29 @@ STEP_STAGES = (*StepDraws._fields[:-1], "newcomers", StepDraws._fields[-1])
 
 
 class Models(Protocol):
-    """The parts of a simulation that a step reads; a `Simulator` has them."""
+    """The parts of a simulation; a `Simulator` has them and explains them."""
 
     users: UserModel
     documents: DocumentModel
-    corpora: OwnCorpora
+    slate_size: int
     num_candidates: int
     resample_documents: bool
     max_steps: int | None
+    allow_duplicates: bool
+    validate: bool
+    num_users: int | None
+    query_spec: Nest
+
+    @property
+    def corpora(self) -> OwnCorpora: ...
 
     def reward(self, response: Nest, user: Nest) -> tf.Tensor: ...
+
+    def check_num_users(self, num_users: int) -> None: ...
+
+    def users_of_parameters(self) -> dict[str, int]: ...
+
+    def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]: ...
 
 
 class Stages(abc.ABC):
@@ -212,7 +225,7 @@ def advance(
             "candidates", candidates_of(models, num_users, corpus, next_state.user)
         )
         next_state = next_state._replace(candidates=candidates)
-    worth = users.discount(state.user, step.user)
+    discount = users.discount(state.user, step.user)
     transition = Transition(
         slate=turn.slate,
         draws=StepDraws(
@@ -229,7 +242,7 @@ def advance(
         terminated=active & departed,
         truncated=active & out_of_time & ~departed,
         query=turn.query,
-        worth=() if worth is None else worth,
+        user_discount=() if discount is None else discount,
     )
     return next_state, transition, newcomers
 
@@ -322,7 +335,11 @@ def log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) ->
     Raises:
       ValueError: if the distribution has other batch axes than the users.
     """
-    log_prob = distributions.log_prob(distribution, draw)
+    return check_batch_axis(stage, distributions.log_prob(distribution, draw))
+
+
+def check_batch_axis(stage: str, log_prob: tf.Tensor) -> tf.Tensor:
+    """Requires log-probabilities with one axis, and returns them; raises `ValueError`."""
     if log_prob.shape.rank != 1:
         raise ValueError(
             f"the distribution of {stage} must have one batch axis, the users, got"

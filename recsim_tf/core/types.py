@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import tensorflow as tf
 
 Nest = Any
+# An integer, or int32 [2].
+Seed = int | tf.Tensor
 
 
 class Slate(NamedTuple):
@@ -100,8 +102,8 @@ class Transition(NamedTuple):
     # bool [B]: the time limit ended the session at this step, the user would have stayed
     truncated: tf.Tensor
     query: Nest = ()  # nest of [B, ...]: what the system said or asked; it is given, never scored
-    # [B], in [0, 1]: what the future after the step is worth, from `UserModel.discount`; () for 1
-    worth: Nest = ()
+    # [B], in [0, 1]: of the future after the step, from `UserModel.discount`; () for 1
+    user_discount: Nest = ()
 
     @property
     def turn(self) -> Turn:
@@ -115,11 +117,13 @@ class Transition(NamedTuple):
 
     @property
     def discount(self) -> tf.Tensor:
-        """float32 [B], TF-Agents' discount: 0 where the user left, elsewhere what the future is
-        worth, mostly 1, also at the time limit.
+        """float32 [B], TF-Agents' discount: 0 where the user left, elsewhere that of the user,
+        mostly 1, also at the time limit.
         """
         stays = 1.0 - tf.cast(self.terminated, tf.float32)
-        return stays * tf.cast(self.worth, tf.float32) if tf.is_tensor(self.worth) else stays
+        if not tf.is_tensor(self.user_discount):
+            return stays
+        return stays * tf.cast(self.user_discount, tf.float32)
 
 
 class Trajectory(NamedTuple):

@@ -55,8 +55,13 @@ class FromTable(Component):
     logits: Any = parameter(0.0, rank=1, low=-np.inf)
 
     def check(self):
-        self.length, _ = validation.check_table("table", self.table, n=None, F=None)
+        validation.check_table("table", self.table, n=None, F=None)
         validation.check_table("logits", self.logits, or_number=True, n=self.length)
+
+    @property
+    def length(self) -> int:
+        """The number of rows, n."""
+        return validation.table_shape("table", self.table)[-2]
 
     def initial_draws(self, num_rows):
         logits = self.per_user("logits", 2)
@@ -132,9 +137,19 @@ class MarkovChain(Component):
         shape = validation.table_shape("logits", self.logits)
         if shape.rank < 2 or shape[-1] != shape[-2]:
             raise ValueError(f"logits must have shape [n, n] or [controls, n, n], got {shape}")
-        self.num_states, self.num_controls = shape[-1], shape[-3] if shape.rank > 2 else 1
         states = {"num_states": self.num_states}
         validation.check_table("initial_logits", self.initial_logits, or_number=True, **states)
+
+    @property
+    def num_states(self) -> int:
+        """n."""
+        return validation.table_length("logits", self.logits)
+
+    @property
+    def num_controls(self) -> int:
+        """A."""
+        shape = validation.table_shape("logits", self.logits)
+        return shape[-3] if shape.rank > 2 else 1
 
     def initial_draws(self, num_rows):
         logits = self.per_user("initial_logits", 2)
@@ -184,11 +199,20 @@ class Recurrent(Component):
 
     def check(self):
         name, table = "recurrent_kernel", self.recurrent_kernel
-        self.size = validation.table_length(name, table) // 3
         columns = {"3 * size": 3 * self.size}
         validation.check_table(name, table, size=self.size, **columns)
-        self.num_inputs, _ = validation.check_table("kernel", self.kernel, inputs=None, **columns)
+        validation.check_table("kernel", self.kernel, inputs=None, **columns)
         validation.check_table("bias", self.bias, rows=2, **columns)
+
+    @property
+    def size(self) -> int:
+        """H."""
+        return validation.table_length("recurrent_kernel", self.recurrent_kernel) // 3
+
+    @property
+    def num_inputs(self) -> int:
+        """I."""
+        return validation.table_shape("kernel", self.kernel)[-2]
 
     def initial_state(self, draws, num_rows):
         return tf.zeros([num_rows, self.size], self.dtype)

@@ -108,8 +108,17 @@ class Providers(DocumentModel):
     shows_state = False  # Agents see the lead of a provider, and users do not.
 
     def check(self):
-        shape = validation.check_table("means", self.means, P=None, F=None)
-        self.num_providers, self.num_features = shape
+        validation.check_table("means", self.means, P=None, F=None)
+
+    @property
+    def num_providers(self) -> int:
+        """P."""
+        return validation.table_shape("means", self.means)[-2]
+
+    @property
+    def num_features(self) -> int:
+        """F."""
+        return validation.table_length("means", self.means)
 
     def initial_state(self, draws, num_corpora):
         nothing = tf.zeros([num_corpora, self.num_providers], self.dtype)

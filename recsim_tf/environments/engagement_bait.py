@@ -1,6 +1,7 @@
 """Engagement bait: videos that are watched long drive away the interests of those who watch."""
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import gin
@@ -94,22 +95,22 @@ class BaitVideos(DocumentModel):
 
     num_videos: int = 100
     num_features: int = 2
-    quality: Any = parameter(None, rank=1)
-    features: Any = parameter(None, rank=2)
+    quality: Any = parameter(rank=1, drawn=lambda videos: videos._catalogue.quality)
+    features: Any = parameter(rank=2, drawn=lambda videos: videos._catalogue.features)
     length: Any = parameter(2.0, rank=1, above=0)
     seed: int = 0
 
     shared = True
 
     def check(self):
-        drawn = catalogue(self.seed, self.num_videos, self.num_features)
-        for name in ("quality", "features"):
-            if getattr(self, name) is None:
-                setattr(self, name, getattr(drawn, name).astype(self.dtype.as_numpy_dtype))
         axes = {"num_videos": self.num_videos}
         validation.check_table("quality", self.quality, **axes)
         validation.check_table("length", self.length, or_number=True, **axes)
         validation.check_table("features", self.features, **axes, num_features=self.num_features)
+
+    @functools.cached_property
+    def _catalogue(self) -> Catalogue:
+        return catalogue(self.seed, self.num_videos, self.num_features)
 
     def candidates(self, num_corpora, num_candidates, corpus, user):
         if num_candidates == self.num_videos:

@@ -42,22 +42,23 @@ class Grammar(VocabularyChannel):
     """
 
     num_symbols: int = 1
-    template_logits: Any = parameter(None, rank=2, low=-float("inf"))
-    word_logits: Any = parameter(None, rank=4, low=-float("inf"))
+    template_logits: Any = parameter(
+        rank=2, low=-float("inf"), drawn=lambda grammar: np.zeros([grammar.num_symbols, 1])
+    )
+    word_logits: Any = parameter(
+        rank=4,
+        low=-float("inf"),
+        drawn=lambda grammar: np.zeros([*np.shape(grammar.template_logits), 1, grammar.num_words]),
+    )
 
     def check(self):
         super().check()
         validation.check_count(num_symbols=self.num_symbols)
-        kind = self.dtype.as_numpy_dtype
-        if self.template_logits is None:
-            self.template_logits = np.zeros([self.num_symbols, 1], kind)
         sizes = validation.table_shape("template_logits", self.template_logits)
         if sizes.rank != 2 or sizes[0] != self.num_symbols:
             raise ValueError(
                 f"template_logits must have shape [num_symbols={self.num_symbols}, M], got {sizes}"
             )
-        if self.word_logits is None:
-            self.word_logits = np.zeros([*sizes, 1, self.num_words], kind)
         shape = validation.table_shape("word_logits", self.word_logits)
         wanted = [*sizes, self.max_length, self.num_words]
         if shape != wanted and shape != [*sizes, 1, self.num_words]:

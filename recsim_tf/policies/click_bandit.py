@@ -1,5 +1,6 @@
 """A bandit over policies: the policy whose documents a user clicks most fills the slate first."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -70,7 +71,12 @@ class ClickBandit(PolicyModel):
                 f"arms must be one policy for each of the num_clusters={num_clusters} of responses,"
                 f" got {len(self.arms)}"
             )
-        self.scores = ClickScores(num_clusters, self.algorithm, self.optimism_scaling)
+        self.scores.check()
+
+    @functools.cached_property
+    def scores(self) -> ClickScores:
+        """The scores of the arms."""
+        return ClickScores(len(self.arms), self.algorithm, self.optimism_scaling)
 
     def initial_state(self, num_users: int) -> ClickBanditState:
         """The policy state at the start of a session, [num_users, ...]."""

@@ -3,6 +3,7 @@
 What a user was shown and clicked of each cluster gives the clusters their scores.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -72,11 +73,14 @@ class ClickScores(PolicyModel):
 
     def check(self):
         validation.check_count(num_clusters=self.num_clusters)
-        name = self.algorithm
-        self._algorithm = bandit_algorithm(name) if isinstance(name, str) else name
         if self._algorithm is thompson:
             # Tensors inside a graph do not tell their values any more.
             Range(above=0).check("optimism_scaling", self.optimism_scaling)
+
+    @functools.cached_property
+    def _algorithm(self) -> BanditAlgorithm:
+        name = self.algorithm
+        return bandit_algorithm(name) if isinstance(name, str) else name
 
     def initial_counts(self, num_users: int) -> ClickCounts:
         """The counts of `num_users` users at the start of a session."""

@@ -3,6 +3,7 @@
 A user's clicks rank the clusters, and quality ranks the documents within a cluster.
 """
 
+import functools
 from typing import Any
 
 import gin
@@ -120,10 +121,15 @@ class ClusterBandit(PolicyModel):
 
     def check(self):
         fields.require_slates("ClusterBandit", self.simulator)
-        self.num_clusters = fields.document_clusters(self.simulator)
         response_spec = self.simulator.observation_spec().response
         validation.check_fields("responses", response_spec, "clicked", "cluster_id")
-        self.scores = ClickScores(self.num_clusters, self.algorithm, self.optimism_scaling)
+        self.scores.check()
+
+    @functools.cached_property
+    def scores(self) -> ClickScores:
+        """The scores of the clusters."""
+        num_clusters = fields.document_clusters(self.simulator)
+        return ClickScores(num_clusters, self.algorithm, self.optimism_scaling)
 
     def initial_state(self, num_users: int) -> ClickCounts:
         """The counts at the start of a session, of [num_users, ...]."""

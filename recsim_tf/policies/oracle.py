@@ -1,5 +1,6 @@
 """A near-optimal policy for interest evolution, from knowledge that no agent has."""
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -50,7 +51,11 @@ class OraclePolicy(PolicyModel):
                     f"the oracle needs interest evolution with {needed.__name__}, got"
                     f" {type(model).__name__}"
                 )
-        self._choice_scores = AffinityScores(users.choice_model)
+        AffinityScores(users.choice_model)  # Refuses other choice models.
+
+    @functools.cached_property
+    def _choice_scores(self) -> AffinityScores:
+        return AffinityScores(self.simulator.users.choice_model)
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed

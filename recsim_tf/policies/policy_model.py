@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from recsim_tf.core.parameters import Model
-from recsim_tf.core.simulation import Simulation
+from recsim_tf.core.sessions import SessionSource
 
 
 class PolicyModel(Model):
@@ -31,7 +31,9 @@ class PolicyModel(Model):
         """Values of all parameters by name, without those of the environment that the policy is
         made for.
         """
-        made_for = {field.name for field, value in self._fields() if isinstance(value, Simulation)}
+        made_for = {
+            field.name for field, value in self._fields() if isinstance(value, SessionSource)
+        }
         return {
             name: value
             for name, value in super().parameters().items()

@@ -79,14 +79,29 @@ class KeyTermBandit(PolicyModel, abc.ABC):
     simulator: Simulator
 
     def check(self):
-        name, documents = type(self).__name__, self.simulator.documents
-        self._num_arms, self._num_key_terms = _split(name, self.simulator)
+        name = type(self).__name__
+        _check_key_terms(name, self.simulator)
         if self.simulator.slate_size != 1:
             raise ValueError(
                 f"slate_size must be 1 for {name}, which shows one item, got"
                 f" {self.simulator.slate_size}"
             )
-        self._num_features, self._dtype = documents.num_features, documents.dtype
+
+    @property
+    def _num_features(self) -> int:
+        return self.simulator.documents.num_features
+
+    @property
+    def _dtype(self) -> tf.DType:
+        return self.simulator.documents.dtype
+
+    @property
+    def _num_arms(self) -> int:
+        return self.simulator.documents.split(self.simulator.num_candidates)[0]
+
+    @property
+    def _num_key_terms(self) -> int:
+        return self.simulator.documents.split(self.simulator.num_candidates)[1]
 
     def _of_users(self, name: str, rank: int) -> tf.Tensor:
         return self.per_user(name, rank, self._dtype)
@@ -167,7 +182,8 @@ def random_arms(simulator: Simulator) -> Policy:
     Raises:
       ValueError: for another environment.
     """
-    num_arms, _ = _split("random_arms", simulator)
+    _check_key_terms("random_arms", simulator)
+    num_arms, _ = simulator.documents.split(simulator.num_candidates)
 
     def act(observation, policy_state, seed):
         num_users = observation.documents.item_id.shape[0]
@@ -177,13 +193,12 @@ def random_arms(simulator: Simulator) -> Policy:
     return act
 
 
-def _split(name: str, simulator: Simulator) -> tuple[int, int]:
+def _check_key_terms(name: str, simulator: Simulator) -> None:
     documents = simulator.documents
     if not isinstance(documents, KeyTermDocuments):
         raise ValueError(
             f"{name} needs an environment with KeyTermDocuments, got {type(documents).__name__}"
         )
-    return documents.split(simulator.num_candidates)
 
 
 def _best(scores: tf.Tensor) -> tf.Tensor:

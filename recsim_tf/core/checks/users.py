@@ -96,12 +96,12 @@ class CheckedUsers(UserModel):
         method = Method.of(self.users, "discount")
         if method(state, next_state) is None:
             return None
-        worth = method.pure(state, next_state)
-        check_tensor(method, worth, "float", users=self.num_users)
-        outside = worth[~((worth >= 0) & (worth <= 1))]
+        discount = method.pure(state, next_state)
+        check_tensor(method, discount, "float", users=self.num_users)
+        outside = discount[~((discount >= 0) & (discount <= 1))]
         if len(outside):
             method.refuse("must return discounts in [0, 1]", outside[0].numpy())
-        return worth
+        return discount
 
     def observe(self, state):
         observation = self._seen("observe", state)

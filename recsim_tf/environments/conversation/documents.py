@@ -45,7 +45,13 @@ class Items(DocumentModel):
     num_items: int = 100
     num_factors: int = 10
     bias: Any = parameter(0.0, rank=1)
-    factors: Any = parameter(None, rank=2)
+    factors: Any = parameter(
+        rank=2,
+        drawn=lambda items: (
+            np.random.default_rng(items.seed).standard_normal((items.num_items, items.num_factors))
+            / np.sqrt(items.num_factors)
+        ),
+    )
     directions: Any = parameter(None, rank=3)
     refinement: Any = parameter(2.0)
     seed: int = 0
@@ -54,10 +60,6 @@ class Items(DocumentModel):
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
         validation.check_count(**axes)
         random.as_seed(self.seed)
-        if self.factors is None:
-            draws = np.random.default_rng(self.seed).standard_normal(list(axes.values()))
-            scaled = draws / np.sqrt(self.num_factors)
-            self.factors = scaled.astype(self.dtype.as_numpy_dtype)
         validation.check_table("factors", self.factors, **axes)
         validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
         if self.directions is not None:

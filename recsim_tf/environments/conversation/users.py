@@ -110,7 +110,12 @@ class ConversationUsers(UserModel):
     """
 
     num_factors: int = 10
-    directions: Any = parameter(None, rank=3)
+    directions: Any = parameter(
+        rank=3,
+        drawn=lambda users: attributes.random_directions(
+            users.num_attributes, users.num_senses, users.num_factors, users.seed
+        ),
+    )
     num_attributes: int = 5
     num_senses: int = 1
     seed: int = 0
@@ -165,10 +170,6 @@ class ConversationUsers(UserModel):
             num_senses=self.num_senses,
         )
         random.as_seed(self.seed)
-        if self.directions is None:
-            self.directions = attributes.random_directions(
-                self.num_attributes, self.num_senses, self.num_factors, self.seed
-            ).astype(self.dtype.as_numpy_dtype)
         shape = validation.table_shape("directions", self.directions)
         if shape.rank not in (3, 4) or shape[-1] != self.num_factors:
             raise ValueError(

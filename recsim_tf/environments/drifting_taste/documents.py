@@ -54,7 +54,12 @@ class Catalogue(DocumentModel):
     num_items: int = 1000
     num_factors: int = 16
     bias: Any = parameter(0.0, rank=1)
-    factors: Any = parameter(None, rank=2)
+    factors: Any = parameter(
+        rank=2,
+        drawn=lambda items: np.random.default_rng(items.seed).standard_normal(
+            (items.num_items, items.num_factors)
+        ),
+    )
     pull: Any = parameter(None, rank=2)
     popularity: Any = parameter(None, rank=1, low=0)
     replacement: bool = True
@@ -65,9 +70,6 @@ class Catalogue(DocumentModel):
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
         validation.check_count(**axes)
         random.as_seed(self.seed)
-        if self.factors is None:
-            draws = np.random.default_rng(self.seed).standard_normal(list(axes.values()))
-            self.factors = draws.astype(self.dtype.as_numpy_dtype)
         validation.check_table("factors", self.factors, **axes)
         if self.pull is not None:
             validation.check_table("pull", self.pull, **axes)

@@ -61,7 +61,12 @@ class KeyTermDocuments(DocumentModel):
     num_key_terms: int = 500
     num_features: int = 50
     num_offered_arms: int = 50
-    features: Any = parameter(None, rank=2)
+    features: Any = parameter(
+        rank=2,
+        drawn=lambda documents: draw_catalogue(
+            documents.num_arms, documents.num_key_terms, documents.num_features, documents.seed
+        ),
+    )
     seed: int = 0
 
     def check(self):
@@ -72,11 +77,6 @@ class KeyTermDocuments(DocumentModel):
         )
         validation.check_at_least(2, num_features=self.num_features)
         random.as_seed(self.seed)
-        if self.features is None:
-            features = draw_catalogue(
-                self.num_arms, self.num_key_terms, self.num_features, self.seed
-            )
-            self.features = features.astype(self.dtype.as_numpy_dtype)
         validation.check_table(
             "features",
             self.features,

@@ -1,5 +1,6 @@
 """Items of a page: a shared catalogue with effects of its items and of their features on clicks."""
 
+import functools
 from typing import Any, NamedTuple
 
 import gin
@@ -72,7 +73,12 @@ class PageItems(DocumentModel):
     """
 
     num_items: int = 80
-    item_effect: Any = parameter(None, rank=1)
+    item_effect: Any = parameter(
+        rank=1,
+        drawn=lambda items: (
+            _ITEM_SCALE * np.random.default_rng(items.seed).standard_normal(items.num_items)
+        ),
+    )
     categories: Any = None
     category_effect: Any = parameter(0.0, rank=2)
     numeric: Any = None
@@ -82,35 +88,28 @@ class PageItems(DocumentModel):
 
     def check(self):
         validation.check_count(num_items=self.num_items)
-        num_items, floats = self.num_items, self.dtype.as_numpy_dtype
+        num_items = self.num_items
         random.as_seed(self.seed)
-        if self.item_effect is None:
-            draws = np.random.default_rng(self.seed).normal(0.0, _ITEM_SCALE, num_items)
-            self.item_effect = draws.astype(floats)
-        if self.categories is None:
-            self.categories = np.zeros([num_items, 0], np.int32)
-        if self.numeric is None:
-            self.numeric = np.zeros(num_items)
         for name in ("categories", "numeric"):
-            Range().check(name, self._value(name))
-        self.categories = np.asarray(self.categories)
-        self.numeric = np.asarray(self.numeric, floats)
+            if self._value(name) is not None:
+                Range().check(name, self._value(name))
+        categories, numeric = self.category_table, self.numeric_table
         if (
-            self.categories.ndim != 2
-            or len(self.categories) != num_items
-            or not np.issubdtype(self.categories.dtype, np.integer)
+            categories.ndim != 2
+            or len(categories) != num_items
+            or not np.issubdtype(categories.dtype, np.integer)
         ):
-            shape = f"{self.categories.dtype} {list(self.categories.shape)}"
+            shape = f"{categories.dtype} {list(categories.shape)}"
             raise ValueError(
                 f"categories must be whole numbers of shape [num_items={num_items}, G], got {shape}"
             )
-        if self.numeric.shape != (num_items,):
+        if numeric.shape != (num_items,):
             raise ValueError(
-                f"numeric must have shape [num_items={num_items}], got {list(self.numeric.shape)}"
+                f"numeric must have shape [num_items={num_items}], got {list(numeric.shape)}"
             )
         validation.check_table("item_effect", self.item_effect, or_number=True, num_items=num_items)
-        if self.categories.min(initial=0) < 0:
-            raise ValueError(f"categories must be at least 0, got {self.categories.min()}")
+        if categories.min(initial=0) < 0:
+            raise ValueError(f"categories must be at least 0, got {categories.min()}")
         num_categories = self.num_categories
         effects_shape = validation.table_shape("category_effect", self.category_effect)
         if effects_shape.rank:
@@ -118,7 +117,7 @@ class PageItems(DocumentModel):
             validation.check_table(
                 "category_effect",
                 self.category_effect,
-                classifications=self.categories.shape[1],
+                classifications=categories.shape[1],
                 categories=num_effects,
             )
             if effects_shape[-2:] != [1, 1] and num_effects < num_categories:
@@ -129,10 +128,22 @@ class PageItems(DocumentModel):
         affinities = {"affinities": self.max_affinity + 1}
         validation.check_table("affinity_probs", self.affinity_probs, **affinities)
 
+    @functools.cached_property
+    def category_table(self) -> np.ndarray:
+        """Integers [D, G]."""
+        given = self.categories
+        return np.zeros([self.num_items, 0], np.int32) if given is None else np.asarray(given)
+
+    @functools.cached_property
+    def numeric_table(self) -> np.ndarray:
+        """[D], in the model's dtype."""
+        given = np.zeros(self.num_items) if self.numeric is None else self.numeric
+        return np.asarray(given, self.dtype.as_numpy_dtype)
+
     @property
     def num_categories(self) -> int:
         """C, of the classification with most categories; 0 without a classification."""
-        return int(self.categories.max(initial=-1)) + 1
+        return int(self.category_table.max(initial=-1)) + 1
 
     @property
     def max_affinity(self) -> int:
@@ -143,8 +154,8 @@ class PageItems(DocumentModel):
         return uniform_ids(self.num_items, num_users, num_candidates, self.dtype)
 
     def describe(self, draw, corpus):
-        categories = tf.gather(tf.constant(self.categories, tf.int32), draw)
-        numeric = tf.gather(tf.constant(self.numeric), draw)
+        categories = tf.gather(tf.constant(self.category_table, tf.int32), draw)
+        numeric = tf.gather(tf.constant(self.numeric_table), draw)
         appeal = (
             self.entries("item_effect", draw, [self.num_items])
             + summed_effects(self.category_effect, categories, self.num_categories, self.dtype)

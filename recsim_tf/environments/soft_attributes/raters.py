@@ -1,5 +1,6 @@
 """Raters of soft attributes."""
 
+import functools
 from typing import Any, NamedTuple
 
 import gin
@@ -76,8 +77,8 @@ class AttributeRaters(UserModel):
     num_films: int = 300
     num_factors: int = 8
     num_senses: int = 1
-    directions: Any = parameter(None, rank=3)
-    factors: Any = parameter(None, rank=2)
+    directions: Any = parameter(rank=3, drawn=lambda raters: raters._tables[0])
+    factors: Any = parameter(rank=2, drawn=lambda raters: raters._tables[1])
     offsets: Any = parameter(0.0, rank=2)
     scales: Any = parameter(1.0, rank=1, above=0)
     widths: Any = parameter(0.5, rank=1, above=0)
@@ -92,21 +93,21 @@ class AttributeRaters(UserModel):
         senses = {"num_senses": self.num_senses}
         validation.check_count(**raters, **attributes, **films, **factors, **senses)
         validation.check_at_least(0, seed=self.seed)
-        generator = np.random.default_rng(self.seed)
-        kind = self.dtype.as_numpy_dtype
-        if self.directions is None:
-            shape = (self.num_attributes, self.num_senses, self.num_factors)
-            drawn = generator.standard_normal(shape)
-            self.directions = (drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)).astype(kind)
-        if self.factors is None:
-            drawn = generator.standard_normal((self.num_films, self.num_factors))
-            self.factors = drawn.astype(kind)
         validation.check_table("directions", self.directions, **attributes, **senses, **factors)
         validation.check_table("factors", self.factors, **films, **factors)
         validation.check_table("offsets", self.offsets, or_number=True, **attributes, **films)
         validation.check_table("scales", self.scales, or_number=True, **raters)
         for name in ("widths", "shifts"):
             validation.check_table(name, self._value(name), or_number=True, **attributes)
+
+    @functools.cached_property
+    def _tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """The directions and factors of the seed."""
+        generator = np.random.default_rng(self.seed)
+        shape = (self.num_attributes, self.num_senses, self.num_factors)
+        directions = generator.standard_normal(shape)
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        return directions, generator.standard_normal((self.num_films, self.num_factors))
 
     def initial_draws(self, num_users):
         return tfd.JointDistributionNamed(

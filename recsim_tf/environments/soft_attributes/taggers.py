@@ -1,5 +1,6 @@
 """Users who rate some films and tag some of these."""
 
+import functools
 from typing import Any, NamedTuple
 
 import gin
@@ -17,7 +18,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.conversation.attributes import in_sense
-from recsim_tf.environments.soft_attributes.films import Films, catalogue
+from recsim_tf.environments.soft_attributes.films import Catalogue, Films, catalogue
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
@@ -103,10 +104,10 @@ class TaggingUsers(UserModel):
     num_factors: int = 45
     num_attributes: int = 20
     num_senses: int = 2
-    factors: Any = parameter(None, rank=2)
-    popularity: Any = parameter(None, rank=1)
-    directions: Any = parameter(None, rank=3)
-    topics: Any = parameter(None, rank=2)
+    factors: Any = parameter(rank=2, drawn=lambda users: users._catalogue.factors)
+    popularity: Any = parameter(rank=1, drawn=lambda users: users._catalogue.popularity)
+    directions: Any = parameter(rank=3, drawn=lambda users: users._axes())
+    topics: Any = parameter(rank=2, drawn=lambda users: users._catalogue.topics)
     topic_logits: Any = parameter(0.0, rank=1, low=-float("inf"))
     taste_scale: Any = parameter(0.5, above=0)
     are_tastes_clipped: bool = True
@@ -131,12 +132,6 @@ class TaggingUsers(UserModel):
             **films, **factors, **attributes, **senses, max_ratings=self.max_ratings
         )
         random.as_seed(self.seed)
-        kind = self.dtype.as_numpy_dtype
-        for name, table in catalogue(self.seed, **films, **factors)._asdict().items():
-            if getattr(self, name) is None:
-                setattr(self, name, table.astype(kind))
-        if self.directions is None:
-            self.directions = self._axes().astype(kind)
         validation.check_table("directions", self.directions, **attributes, **senses, **factors)
         validation.check_table("factors", self.factors, **films, **factors)
         validation.check_table("popularity", self.popularity, or_number=True, **films)
@@ -277,6 +272,10 @@ class TaggingUsers(UserModel):
             is_tagged=Bounds(),
             tags=Bounds(0.0, 1.0),
         )
+
+    @functools.cached_property
+    def _catalogue(self) -> Catalogue:
+        return catalogue(self.seed, self.num_films, self.num_factors)
 
     def _axes(self) -> np.ndarray:
         shape = [self.num_attributes, self.num_senses, self.num_factors]

@@ -1,5 +1,6 @@
 """Policies that ask."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.conversation import Act
 from recsim_tf.policies.elicitation.believing import BelievingPolicy
 from recsim_tf.policies.elicitation.entries import AskAttributes, CompareSet, Entry
-from recsim_tf.policies.elicitation.menu import Menu, at, check_measure
+from recsim_tf.policies.elicitation.menu import Menu, at, check_entries, check_measure
 
 RANDOM = "random"
 
@@ -39,9 +40,14 @@ class AskMost(BelievingPolicy):
 
     def check(self):
         self.follow(self.belief)
-        self.menu = Menu(self.simulator, self.entries)
+        check_entries(self.simulator, self.entries)
         if self.measure != RANDOM:
             check_measure(self.measure)
+
+    @functools.cached_property
+    def menu(self) -> Menu:
+        """The turns to choose from."""
+        return Menu(self.simulator, self.entries)
 
     def choose(self, view, seed):
         turns_seed, index_seed = random.split_seed(seed, 2)
@@ -83,10 +89,14 @@ class AskWhileItPays(BelievingPolicy):
 
     def check(self):
         self.follow(self.belief)
-        entries = self.entries
-        if entries is None:
-            entries = [CompareSet(), AskAttributes(self.users.num_attributes)]
-        self.menu = Menu(self.simulator, entries)
+        if self.entries is not None:
+            check_entries(self.simulator, self.entries)
+
+    @functools.cached_property
+    def menu(self) -> Menu:
+        """The questions to choose from."""
+        default = (CompareSet(), AskAttributes(self.users.num_attributes))
+        return Menu(self.simulator, default if self.entries is None else self.entries)
 
     def choose(self, view, seed):
         questions = self.menu.turns(view, seed)

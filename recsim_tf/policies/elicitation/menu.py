@@ -33,15 +33,11 @@ class Menu:
     """
 
     def __init__(self, simulator: Simulator, entries: Sequence[Entry]):
-        check_conversation(simulator)
-        if not entries or not all(isinstance(entry, Entry) for entry in entries):
-            raise ValueError(f"entries must be a list of entries of a menu, got {shown(entries)}")
+        check_entries(simulator, entries)
         self.users: ConversationUsers = simulator.users
         self.entries = tuple(entries)
         self._slate_size = simulator.slate_size
         self._num_chips = simulator.query_spec.attributes.shape[0]
-        for entry in self.entries:
-            entry.check(simulator.slate_size, self.users)
 
     @property
     def num_turns(self) -> int:
@@ -140,3 +136,12 @@ def check_conversation(simulator: Simulator) -> None:
             "simulator must be of Conversation-v0, whose users are ConversationUsers, got"
             f" {type(getattr(simulator, 'users', simulator)).__name__}"
         )
+
+
+def check_entries(simulator: Simulator, entries: Sequence[Entry]) -> None:
+    """Requires entries that suit a simulator of conversations; raises `ValueError`."""
+    check_conversation(simulator)
+    if not entries or not all(isinstance(entry, Entry) for entry in entries):
+        raise ValueError(f"entries must be a list of entries of a menu, got {shown(entries)}")
+    for entry in entries:
+        entry.check(simulator.slate_size, simulator.users)

@@ -30,10 +30,15 @@ class _Recommending(BelievingPolicy):
     def check(self):
         self.follow(self.belief)
         largest = self.simulator.slate_size
-        shown = self._num_shown = largest if self.num_shown is None else self.num_shown
-        validation.check_count(num_shown=shown)
-        if shown > largest:
-            raise ValueError(f"num_shown must be at most slate_size={largest}, got {shown}")
+        validation.check_count(num_shown=self._num_shown)
+        if self._num_shown > largest:
+            raise ValueError(
+                f"num_shown must be at most slate_size={largest}, got {self._num_shown}"
+            )
+
+    @property
+    def _num_shown(self) -> int:
+        return self.simulator.slate_size if self.num_shown is None else self.num_shown
 
 
 @gin.configurable

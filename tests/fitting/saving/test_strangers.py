@@ -86,10 +86,10 @@ def nested(depth):
         (reward("recsim_tf.coreless:f"), "is refused"),
         (reward("recsim_tf.core/../../planted:reward"), "must name a module"),
         (reward("recsim_tf.core.nowhere:f"), "which cannot be imported: No module named"),
-        (reward("recsim_tf.core.simulation:gin"), "must be defined by recsim_tf.core.simulation"),
-        (reward("recsim_tf.core.simulation:Simulation"), "simulator.reward_fn must be a function"),
+        (reward("recsim_tf.core.simulator:gin"), "must be defined by recsim_tf.core.simulator"),
+        (reward("recsim_tf.core.simulator:Simulator"), "simulator.reward_fn must be a function"),
         (
-            field("users", {"class": "recsim_tf.core.simulation:click_reward", "fields": {}}),
+            field("users", {"class": "recsim_tf.core.simulator:click_reward", "fields": {}}),
             "simulator.users must be of a class of models",
         ),
         (

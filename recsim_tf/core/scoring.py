@@ -1,0 +1,118 @@
+"""Scores: one walk through recorded sessions sums the log-probabilities of their draws."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from recsim_tf.core import distributions, nests
+from recsim_tf.core.corpora import OF_CORPORA
+from recsim_tf.core.resimulation import retrace
+from recsim_tf.core.stages import Models, Recorded, begin, check_batch_axis
+from recsim_tf.core.steps import advance, initial_state
+from recsim_tf.core.types import InitialDraws, LogProb, SimulatorState, StepDraws, Trajectory
+
+
+class RecordedFields(Recorded):
+    """As `Recorded`, with the log-probabilities of the parts of each stage, named as
+    "response.choice"; "response" for a draw that has no parts.
+    """
+
+    def sample(self, stage, distribution, who=None):
+        draw = self._draws[stage]
+        if self._score:
+            for name, score in distributions.log_prob_parts(distribution, draw).items():
+                part = f"{stage}.{name}" if name else stage
+                self.log_probs[part] = check_batch_axis(part, score)
+        return draw
+
+
+def log_prob(models: Models, trajectory: Trajectory) -> LogProb:
+    """See `Simulator.log_prob`."""
+
+    def origin(stage, starts):
+        if stage in OF_CORPORA:
+            return "documents"
+        return "initial" if starts else stage
+
+    walk = _Walk(models, trajectory, Recorded, origin)
+    return LogProb(**walk.sums(LogProb._fields))
+
+
+def log_prob_by_field(models: Models, trajectory: Trajectory) -> dict[str, tf.Tensor]:
+    """See `Simulator.log_prob_by_field`."""
+    walk = _Walk(
+        models,
+        trajectory,
+        RecordedFields,
+        lambda part, starts: f"initial.{part}" if starts else part,
+    )
+    # Only the names of the scores are of use, so that a graph loses this step.
+    first = nests.at_step(trajectory.transitions, 0)
+    answers = RecordedFields(first.draws._asdict(), score=True)
+    advance(models, initial_state(models, trajectory.initial), first.action, answers)
+    return walk.sums(tuple(answers.log_probs))
+
+
+class _Walk:
+    """The sums of log-probabilities of a single-session trajectory, by name.
+
+    Args:
+      models: under which it is scored.
+      trajectory: [T, B, ...].
+      answers: makes the log-probabilities of a step, by part of a stage.
+      name_of: the name of the sum that a part counts in, of the part and whether it starts
+        sessions.
+
+    Raises:
+      ValueError: for an auto-reset trajectory.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        trajectory: Trajectory,
+        answers: type[Recorded],
+        name_of: Callable[[str, bool], str],
+    ):
+        trajectory.require_single_session()
+        self._models, self._trajectory = models, trajectory
+        self._answers, self._name_of = answers, name_of
+
+    def sums(self, names: tuple[str, ...]) -> dict[str, tf.Tensor]:
+        """The sums [B], of which `names` are those of the steps."""
+        num_users = self._trajectory.transitions.reward.shape[1]
+        totals = dict.fromkeys(names, tf.zeros([num_users], self._models.users.dtype))
+        if not isinstance(self._trajectory.initial, SimulatorState):
+            begun = self._answers(self._trajectory.initial._asdict(), score=True)
+            begin(self._models, num_users, begun)
+            totals |= self._named(begun.log_probs, tf.ones([num_users], tf.bool), starts=True)
+
+        def add(totals, step, state, transition, log_probs):
+            scores = self._named(log_probs, transition.active, starts=False)
+            return totals | {name: totals[name] + score for name, score in scores.items()}
+
+        return retrace(
+            self._models,
+            self._trajectory,
+            add,
+            totals,
+            early_exit=True,
+            answers=lambda draws: self._answers(draws, score=True),
+        )
+
+    def _named(self, log_probs, active, starts):
+        """Scores of users in session, and of the corpora that have one, at the first of their
+        users. Those of one name are added in the order of the fields of the draws.
+        """
+        corpora, dtype = self._models.corpora, self._models.users.dtype
+        fields = InitialDraws._fields if starts else StepDraws._fields
+        found = {}
+        for part in sorted(log_probs, key=lambda part: fields.index(part.partition(".")[0])):
+            score = tf.cast(log_probs[part], dtype)
+            if part.partition(".")[0] in OF_CORPORA:
+                score = tf.where(corpora.ended(~active), tf.zeros([], dtype), score)
+                score = corpora.at_first_users(score, active.shape[0])
+            else:
+                score = tf.where(active, score, tf.zeros([], dtype))
+            found.setdefault(self._name_of(part, starts), []).append(score)
+        return {name: tf.add_n(scores) for name, scores in found.items()}
