@@ -35,7 +35,7 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 # Graphs are many objects that live long: looking through them for garbage takes a twentieth of the
 # time.
-gc.set_threshold(200_000, 50, 100)
+gc.set_threshold(200_000, 50, 1000)
 
 
 def pytest_collection_modifyitems(items):

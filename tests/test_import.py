@@ -30,6 +30,7 @@ def test_keras_3_by_the_environment_is_refused_in_one_line():
     assert last_line_of_error(done) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     tf.__version__.startswith("2.15."),
     reason="tf.keras is Keras 2 in any case before TensorFlow 2.16",
@@ -67,6 +68,7 @@ def test_every_public_name_is_there_and_listed():
         recsim_tf.nothing  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_package_needs_no_import_of_its_own():
     code = "import recsim_tf; print(recsim_tf.language.__name__, recsim_tf.policies.__name__)"
     done = run_python("-c", code)
@@ -92,6 +94,7 @@ def test_the_citation_names_the_version():
     assert f"\nversion: {recsim_tf.__version__}\n" in citation.read_text()
 
 
+@pytest.mark.slow
 def test_tf_agents_is_imported_without_gym():
     code = (
         "import sys; sys.modules['pygame'] = None; import recsim_tf.agents;"

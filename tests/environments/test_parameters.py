@@ -127,11 +127,14 @@ def acts(environment_id, name):
     return of_items and name not in GIVEN
 
 
+_QUICK = ("DriftingTaste-v0", "Ecosystem-v0", "InterestEvolution-v1", "PageClicks-v0")
+
+
 # Users of the news meet a state that they share, so their sessions are not fitted one by one.
 @pytest.mark.parametrize(
     "environment_id",
     [
-        pytest.param(each, marks=[pytest.mark.slow] if each == "Conversation-v0" else [])
+        pytest.param(each, marks=[] if each in _QUICK else [pytest.mark.slow])
         for each in sorted({*recsim_tf.registered()} - {"News-v0"})
     ],
 )

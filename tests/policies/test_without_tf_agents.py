@@ -2,10 +2,14 @@
 
 import textwrap
 
+import pytest
+
 from tests.processes import run_python
 
 PROGRAM = """
     import sys
+
+import pytest
 
     sys.modules["tf_agents"] = None
 
@@ -24,6 +28,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.slow
 def test_policies_and_gradients_run_where_tf_agents_cannot_be_imported():
     process = run_python("-c", textwrap.dedent(PROGRAM))
     assert process.returncode == 0, process.stderr

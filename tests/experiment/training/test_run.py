@@ -140,6 +140,7 @@ def _assert_same_bits(folder, other):
     assert (folder / "sessions.csv").read_bytes() == (other / "sessions.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_that_sigterm_stops_saves_a_checkpoint_and_goes_on_bit_for_bit(
     finished, tmp_path, monkeypatch, capfd
 ):

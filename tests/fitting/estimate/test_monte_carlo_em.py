@@ -118,6 +118,7 @@ def test_a_parameter_may_have_a_value_for_each_session(log):
     np.testing.assert_allclose(estimate.standard_error, error, rtol=0.4)
 
 
+@pytest.mark.slow
 def test_the_likelihood_of_held_out_sessions_is_the_mean_over_prior_draws(log):
     search = MonteCarloEM(5, num_chains=30, num_moves=2, learning_rate=0.4)
     # Whose users are unlike those that the search begins with.
