@@ -15,6 +15,7 @@ from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 
 class Draw(NamedTuple):
@@ -39,6 +40,14 @@ class Attention(NamedTuple):
     discounted: tf.Tensor  # [W, P]: clicks, of which each step forgets a part
     clicks: tf.Tensor  # [W, P]: all clicks so far
     present: tf.Tensor  # [W, P]: 1 for a provider who has not left, else 0
+
+
+class Response(NamedTuple):
+    """Response to a slate."""
+
+    clicked: tf.Tensor  # [B, K], 1 at the chosen position
+    utility: tf.Tensor  # [B], what the choice was worth to the user; 0 where nothing was chosen
+    cluster_id: tf.Tensor  # int32 [B, K]: the providers shown
 
 
 def provider_layout(
@@ -120,17 +129,17 @@ class Providers(DocumentModel):
         """F."""
         return validation.table_length("means", self.means)
 
-    def initial_state(self, draws, num_corpora):
+    def initial_state(self, draws: Nest, num_corpora: int):
         nothing = tf.zeros([num_corpora, self.num_providers], self.dtype)
         return Attention(nothing, nothing, tf.ones_like(nothing))
 
-    def candidates(self, num_corpora, num_candidates, corpus, user):
+    def candidates(self, num_corpora: int, num_candidates: int, corpus: Attention, user: Nest):
         attention = self.per_user("popularity", 2) * tf.math.log(1 + corpus.discounted)
         logits = attention + tf.math.log(corpus.present)
         shape = [num_corpora, num_candidates, self.num_providers]
         provider = tfd.Categorical(logits=tf.broadcast_to(logits[:, tf.newaxis], shape))
 
-        def features(cluster_id):
+        def features(cluster_id: tf.Tensor):
             mean = self.entries("means", cluster_id, [self.num_providers, self.num_features])
             return tfd.Independent(tfd.Normal(mean, self.per_user("stddev", 3)), 2)
 
@@ -138,14 +147,14 @@ class Providers(DocumentModel):
             Draw(cluster_id=tfd.Independent(provider, 1), features=features)
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: Draw, corpus: Attention):
         lead = corpus.clicks - tf.reduce_mean(corpus.clicks, axis=1, keepdims=True)
         return Document(*draw, lead=nests.take(lead, draw.cluster_id))
 
-    def show(self, documents, hidden):
+    def show(self, documents: Document, hidden: Nest):
         return Draw(documents.cluster_id, documents.features)
 
-    def innovation(self, corpus, slate, response):
+    def innovation(self, corpus: Attention, slate: Slate, response: Response):
         if self.leaving_hazard is None:
             return None
         attention = corpus.discounted * corpus.present
@@ -154,14 +163,14 @@ class Providers(DocumentModel):
         hazard = tf.where(at_risk, self.per_user("leaving_hazard", 2), tf.zeros([], self.dtype))
         return tfd.Independent(tfd.Bernoulli(probs=hazard), 1)
 
-    def update(self, corpus, slate, response, innovation):
+    def update(self, corpus: Attention, slate: Slate, response: Response, innovation: Nest):
         made_by = tf.one_hot(slate.documents.cluster_id, self.num_providers, dtype=self.dtype)
         clicks = tf.reduce_sum(made_by * response.clicked[..., tf.newaxis], axis=[1, 2])
         discounted = self.per_user("discount", 2) * corpus.discounted + clicks
         left = tf.cast(innovation, self.dtype) if tf.is_tensor(innovation) else 0.0
         return Attention(discounted, corpus.clicks + clicks, corpus.present * (1 - left))
 
-    def observe(self, documents):
+    def observe(self, documents: Document):
         return documents
 
     def observation_bounds(self):
@@ -173,14 +182,6 @@ class ResponseDraw(NamedTuple):
 
     choice: tf.Tensor  # int32 [B]: the chosen position, K for none
     utility: tf.Tensor  # [B]
-
-
-class Response(NamedTuple):
-    """Response to a slate."""
-
-    clicked: tf.Tensor  # [B, K], 1 at the chosen position
-    utility: tf.Tensor  # [B], what the choice was worth to the user; 0 where nothing was chosen
-    cluster_id: tf.Tensor  # int32 [B, K]: the providers shown
 
 
 @gin.configurable
@@ -213,22 +214,22 @@ class ClusteredUsers(UserModel):
         """P."""
         return validation.table_shape("means", self.means)[-2]
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, Providers):
             means = {"P": documents.num_providers, "F": documents.num_features}
             validation.check_table("means", self.means, **means)
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         means = self.per_user("means", 3)
         distance = tf.norm(means, axis=-1, keepdims=True)
         scale = tf.ones_like(means) * self.per_user("core_stddev", 3) / (1 + distance)
         logits = -tf.math.log1p(distance[..., 0])
         return gaussian_mixture(num_users, means, scale, logits)
 
-    def response(self, state, slate):
+    def response(self, state: tf.Tensor, slate: Slate):
         scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)
 
-        def utility(choice):
+        def utility(choice: tf.Tensor):
             is_chosen = tf.one_hot(choice, scores.shape[1], dtype=self.dtype)
             score = tf.reduce_sum(is_chosen * scores, axis=1)
             return tfd.Normal(score, self.per_user("utility_stddev"))
@@ -237,17 +238,17 @@ class ClusteredUsers(UserModel):
             ResponseDraw(choice=self.choice_model(scores, slate.mask), utility=utility)
         )
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: tf.Tensor, slate: Slate, draw: ResponseDraw):
         clicked = tf.one_hot(draw.choice, slate.mask.shape[1], dtype=self.dtype)
         utility = draw.utility * tf.reduce_sum(clicked, axis=1)
         return Response(clicked, utility, slate.documents.cluster_id)
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: tf.Tensor, slate: Slate, response: Response, innovation: Nest):
         away = state[:, tf.newaxis] - slate.documents.features
         chosen = tf.reduce_sum(response.clicked[:, :, tf.newaxis] * away, axis=1)
         return state + self.per_user("interest_step_size", 2) * chosen
 
-    def observe(self, state):
+    def observe(self, state: tf.Tensor):
         return state
 
     def response_bounds(self):

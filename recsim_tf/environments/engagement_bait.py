@@ -16,6 +16,7 @@ from recsim_tf.core.distributions import Shifted, candidate_ids, uniform_ids
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 
 class Catalogue(NamedTuple):
@@ -112,7 +113,7 @@ class BaitVideos(DocumentModel):
     def _catalogue(self) -> Catalogue:
         return catalogue(self.seed, self.num_videos, self.num_features)
 
-    def candidates(self, num_corpora, num_candidates, corpus, user):
+    def candidates(self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest):
         if num_candidates == self.num_videos:
             return Shifted(
                 uniform_ids(1, num_corpora, num_candidates, self.dtype), np.arange(num_candidates)
@@ -121,7 +122,7 @@ class BaitVideos(DocumentModel):
             self.num_videos, num_corpora, num_candidates, replacement=False, dtype=self.dtype
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         shape = [self.num_videos, self.num_features]
         return Video(
             draw,
@@ -130,7 +131,7 @@ class BaitVideos(DocumentModel):
             features=self.entries("features", draw, shape),
         )
 
-    def observe(self, documents):
+    def observe(self, documents: Video):
         return documents.video_id
 
     def observation_bounds(self):
@@ -176,25 +177,25 @@ class BaitedUsers(UserModel):
     def check(self):
         validation.check_count(num_features=self.num_features, num_videos=self.num_videos)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, BaitVideos):
             validation.check_same(self, documents, "num_features", "num_videos")
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         loc = tf.zeros([num_users, self.num_features], self.dtype)
         return tfd.Independent(tfd.Normal(loc, tf.ones([], self.dtype)), 1)
 
-    def response(self, state, slate):
+    def response(self, state: tf.Tensor, slate: Slate):
         scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)
         return self.choice_model(scores, slate.mask)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: tf.Tensor, slate: Slate, draw: tf.Tensor):
         video = slate.documents
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         time = clicked * tf.sigmoid(-video.quality) * video.length
         return Response(clicked, time, video.video_id)
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: tf.Tensor, slate: Slate, response: Response, innovation: Nest):
         video = slate.documents
         weight = response.clicked * video.quality
         towards = video.features - state[:, tf.newaxis]
@@ -203,7 +204,7 @@ class BaitedUsers(UserModel):
         squashed = tf.sigmoid((state + self.per_user("interest_step_size", 2) * moved) / largest)
         return 4 * largest * (squashed - 0.5)
 
-    def observe(self, state):
+    def observe(self, state: tf.Tensor):
         """Nothing: [B, 0]."""
         return state[:, :0]
 

@@ -15,6 +15,7 @@ from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 
 @gin.configurable
@@ -33,12 +34,12 @@ class IntentDocuments(DocumentModel):
     def check(self):
         validation.check_count(num_features=self.num_features)
 
-    def candidates(self, num_corpora, num_candidates, corpus, user):
+    def candidates(self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest):
         shape = [num_corpora, num_candidates, self.num_features]
         scale = self.per_user("feature_scale", 3)
         return tfd.Independent(tfd.Normal(tf.zeros(shape, self.dtype), scale), 2)
 
-    def observe(self, documents):
+    def observe(self, documents: tf.Tensor):
         return documents
 
 
@@ -81,37 +82,37 @@ class IntentUsers(UserModel):
     def check(self):
         validation.check_count(num_features=self.num_features)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, IntentDocuments):
             validation.check_same(self, documents, "num_features")
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         centres = tf.eye(self.num_features, dtype=self.dtype)
         scale = tf.ones_like(centres) * tf.sqrt(self.per_user("intent_variance", 3))
         return gaussian_mixture(num_users, centres, scale, 0.0)
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: tf.Tensor):
         satisfaction = tf.broadcast_to(self.per_user("initial_satisfaction"), draws.shape[:1])
         return IntentState(draws, satisfaction, tf.zeros_like(satisfaction))
 
-    def response(self, state, slate):
+    def response(self, state: IntentState, slate: Slate):
         affinity = choice.affinity.negative_euclidean(state.intent, slate.documents)
         scores = affinity + 2 + state.satisfaction[:, tf.newaxis]
         return self.choice_model(scores, slate.mask)
 
-    def innovation(self, state, slate, response):
+    def innovation(self, state: IntentState, slate: Slate, response: Nest):
         kept = self.per_user("sensitivity") * state.satisfaction
         return tfd.Normal(kept + _best(state, slate) - state.best, self.per_user("noise"))
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: IntentState, slate: Slate, response: Nest, innovation: tf.Tensor):
         return IntentState(state.intent, innovation, _best(state, slate))
 
-    def observe(self, state):
+    def observe(self, state: IntentState):
         """Nothing: [B, 0]."""
         return state.intent[:, :0]
 
 
-def _best(state, slate):
+def _best(state: IntentState, slate: Slate):
     """[B]: 2 plus the largest affinity of a slate; 0 for an empty one."""
     affinity = choice.affinity.negative_euclidean(state.intent, slate.documents) + 2
     lowest = tf.constant(affinity.dtype.min, affinity.dtype)

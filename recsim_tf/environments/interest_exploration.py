@@ -18,6 +18,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 
 class Document(NamedTuple):
@@ -65,11 +66,11 @@ class TopicDocuments(DocumentModel):
         """T."""
         return validation.table_length("topic_distribution", self.topic_distribution)
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         probs = self.per_user("topic_distribution", 3)
         topics = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users, num_candidates])
 
-        def quality(cluster_id):
+        def quality(cluster_id: tf.Tensor):
             loc, scale = (
                 self.entries(name, cluster_id, [self.num_topics])
                 for name in ("quality_loc", "quality_scale")
@@ -80,7 +81,7 @@ class TopicDocuments(DocumentModel):
             Document(cluster_id=tfd.Independent(topics, 1), quality=quality)
         )
 
-    def observe(self, documents):
+    def observe(self, documents: Document):
         return documents
 
     def observation_bounds(self):
@@ -148,7 +149,7 @@ class InterestExplorationUsers(UserModel):
         validation.check_table("affinity_loc", self.affinity_loc, **types)
         validation.check_table("affinity_scale", self.affinity_scale, **types)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, TopicDocuments):
             validation.check_same(self, documents, "num_topics")
 
@@ -176,11 +177,11 @@ class InterestExplorationUsers(UserModel):
         probs = self.per_user("user_type_distribution", 2)
         return tf.reduce_sum(probs[..., tf.newaxis] * means, axis=-2)
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         probs = self.per_user("user_type_distribution", 2)
         user_type = tfd.BatchBroadcast(tfd.Categorical(probs=probs), [num_users])
 
-        def affinity(user_type):
+        def affinity(user_type: tf.Tensor):
             is_type = tf.one_hot(user_type, self.num_user_types, dtype=self.dtype)[:, :, tf.newaxis]
             loc, scale = (
                 tf.reduce_sum(is_type * self.per_user(name, 3), axis=1)
@@ -190,25 +191,25 @@ class InterestExplorationUsers(UserModel):
 
         return tfd.JointDistributionNamed(InitialDraw(user_type=user_type, affinity=affinity))
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: InitialDraw):
         return UserState(affinity=draws.affinity)
 
-    def scores(self, state: UserState, documents) -> tf.Tensor:
+    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
         """How much users like documents [B, N], float [B, N]: affinity to the topic plus
         quality.
         """
         return nests.take(state.affinity, documents.cluster_id) + documents.quality
 
-    def response(self, state, slate):
+    def response(self, state: UserState, slate: Slate):
         return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         return Response(
             clicked=clicked, quality=slate.documents.quality, cluster_id=slate.documents.cluster_id
         )
 
-    def observe(self, state):
+    def observe(self, state: UserState):
         """Nothing: [B, 0]."""
         return state.affinity[:, :0]
 

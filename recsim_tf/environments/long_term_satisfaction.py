@@ -5,6 +5,7 @@ Semantics and constants are those of RecSim 0.2.4; the model is described in Ie 
 RecSim's tutorial on environments.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gin
@@ -17,6 +18,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 # RecSim cuts the engagement that is observed, but not the one that is rewarded.
 _MAX_OBSERVED_ENGAGEMENT = 100.0
@@ -41,7 +43,7 @@ class ClickbaitDocuments(DocumentModel):
 
     show_kaleness: bool = False
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         return tfd.Independent(
             tfd.Uniform(
                 tf.zeros([num_users, num_candidates], self.dtype), tf.constant(1, self.dtype)
@@ -49,10 +51,10 @@ class ClickbaitDocuments(DocumentModel):
             1,
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         return Document(clickbait=draw)
 
-    def observe(self, documents):
+    def observe(self, documents: Document):
         """One feature of each document, [B, N, 1]."""
         feature = 1 - documents.clickbait if self.show_kaleness else documents.clickbait
         return feature[..., tf.newaxis]
@@ -162,16 +164,16 @@ class LongTermSatisfactionUsers(UserModel):
         """[B], in (0, 1)."""
         return tf.sigmoid(self.per_user("sensitivity") * state.net_positive_exposure)
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         exposure = tfd.Uniform(tf.zeros([num_users], self.dtype), tf.constant(1, self.dtype))
         return self._with_noise(exposure, num_users)
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         uniform, noise = (draws, ()) if self.observation_stddev is None else draws
         budget = tf.broadcast_to(self.per_user("time_budget"), uniform.shape)
         return UserState((uniform - 0.5) / (1 - self.per_user("memory_discount")), budget, noise)
 
-    def response(self, state, slate):
+    def response(self, state: UserState, slate: Slate):
         if self.choice_model is None:
             return self._engagement(state, slate, tf.zeros(slate.mask.shape[:1], tf.int32))
         return tfd.JointDistributionNamed(
@@ -181,14 +183,14 @@ class LongTermSatisfactionUsers(UserModel):
             )
         )
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: UserState, slate: Slate, draw: Nest):
         position, engagement = (
             (tf.zeros_like(draw, tf.int32), draw) if self.choice_model is None else draw
         )
         clicked = tf.cast(_consumed(slate, position), self.dtype)
         return Response(clicked=clicked, engagement=clicked * engagement[:, tf.newaxis])
 
-    def innovation(self, state, slate, response):
+    def innovation(self, state: UserState, slate: Slate, response: Response):
         """The noise of the exposure and, where agents see the satisfaction, the noise of its next
         observation.
         """
@@ -196,7 +198,7 @@ class LongTermSatisfactionUsers(UserModel):
         exposure = tfd.Normal(tf.zeros([num_users], self.dtype), self.per_user("innovation_stddev"))
         return self._with_noise(exposure, num_users)
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
         shock, noise = (innovation, ()) if self.observation_stddev is None else innovation
         consumed = tf.reduce_sum(response.clicked, axis=1)
         clickbait = tf.reduce_sum(response.clicked * (slate.documents.clickbait - 0.5), axis=1)
@@ -204,16 +206,16 @@ class LongTermSatisfactionUsers(UserModel):
         exposure = remembered * state.net_positive_exposure - 2 * clickbait + consumed * shock
         return UserState(exposure, state.budget - 1, noise)
 
-    def departure(self, state):
+    def departure(self, state: UserState):
         return state.budget <= 0
 
-    def observe(self, state):
+    def observe(self, state: UserState):
         """Nothing, [B, 0]; with an `observation_stddev` the satisfaction plus noise, [B, 1]."""
         if self.observation_stddev is None:
             return state.budget[:, tf.newaxis][:, :0]
         return (self.satisfaction(state) + state.noise)[:, tf.newaxis]
 
-    def observe_response(self, response):
+    def observe_response(self, response: Response):
         return response._replace(
             engagement=tf.clip_by_value(response.engagement, 0, _MAX_OBSERVED_ENGAGEMENT)
         )
@@ -225,7 +227,7 @@ class LongTermSatisfactionUsers(UserModel):
     def response_bounds(self):
         return Response(clicked=Bounds(0.0, 1.0), engagement=Bounds(0.0, _MAX_OBSERVED_ENGAGEMENT))
 
-    def _engagement(self, state, slate, position):
+    def _engagement(self, state: UserState, slate: Slate, position: tf.Tensor):
         """The distribution of the engagement with the document at a position [B]; there is none
         where nothing is consumed.
         """
@@ -234,7 +236,7 @@ class LongTermSatisfactionUsers(UserModel):
             slate.documents.clickbait, tf.minimum(position, slate.mask.shape[1] - 1)[:, tf.newaxis]
         )[:, 0]
 
-        def mixed(choc, kale):
+        def mixed(choc: str, kale: str):
             return clickbait * self.per_user(choc) + (1 - clickbait) * self.per_user(kale)
 
         loc = mixed("choc_mean", "kale_mean") * self.satisfaction(state)
@@ -243,7 +245,7 @@ class LongTermSatisfactionUsers(UserModel):
             engagement, consumed, safe_sample_fn=lambda d: tf.ones(d.batch_shape, d.dtype)
         )
 
-    def _with_noise(self, exposure, num_users):
+    def _with_noise(self, exposure: tfd.Distribution, num_users: int):
         """The joint distribution of draws of the exposure and of the noise of the observation, if
         there is one.
         """
@@ -255,7 +257,7 @@ class LongTermSatisfactionUsers(UserModel):
         return tfd.JointDistributionNamed(Draws(exposure=exposure, noise=noise))
 
 
-def _consumed(slate, position):
+def _consumed(slate: Slate, position: tf.Tensor):
     """Bool [B, K]: True at the position [B], unless it is empty or K."""
     num_positions = slate.mask.shape[1]
     return slate.mask & (position[:, tf.newaxis] == tf.range(num_positions))
@@ -274,7 +276,7 @@ def long_term_satisfaction(
     tutorial: bool = False,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn=engagement_reward,
+    reward_fn: Callable[..., tf.Tensor] = engagement_reward,
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:

@@ -15,6 +15,7 @@ from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 
 class InitialDraw(NamedTuple):
@@ -64,6 +65,13 @@ class ArticleView(NamedTuple):
     impressions: tf.Tensor  # [...]
 
 
+class Response(NamedTuple):
+    """Response to a slate."""
+
+    clicked: tf.Tensor  # [B, K], 1 at the chosen position
+    cluster_id: tf.Tensor  # int32 [B, K]: the topics shown
+
+
 @gin.configurable
 class Newsroom(DocumentModel):
     """Articles that appear in a world's A places, age, and gather the clicks of all its users.
@@ -103,36 +111,36 @@ class Newsroom(DocumentModel):
         """T."""
         return validation.table_length("topic_probs", self.topic_probs)
 
-    def initial_draws(self, num_corpora):
+    def initial_draws(self, num_corpora: int):
         age = tfd.Exponential(self._each("arrival_rate", num_corpora))
         return tfd.JointDistributionNamed(
             InitialDraw(**self._new_articles(num_corpora), age=tfd.Independent(age, 1))
         )
 
-    def initial_state(self, draws, num_corpora):
+    def initial_state(self, draws: InitialDraw, num_corpora: int):
         none = tf.zeros_like(draws.quality)
         return FrontPage(draws.topic, draws.quality, -draws.age, none, none, none[:, 0])
 
-    def candidates(self, num_corpora, num_candidates, corpus, user):
+    def candidates(self, num_corpora: int, num_candidates: int, corpus: FrontPage, user: Nest):
         """Places, in random order."""
         return candidate_ids(
             self.num_articles, num_corpora, num_candidates, replacement=False, dtype=self.dtype
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: tf.Tensor, corpus: FrontPage):
         age = corpus.clock[:, tf.newaxis] - corpus.published
         by_place = (corpus.topic, age, corpus.clicks, corpus.impressions, corpus.quality)
         return Article(draw, *nests.take(by_place, draw))
 
-    def innovation(self, corpus, slate, response):
+    def innovation(self, corpus: FrontPage, slate: Slate, response: Response):
         num_corpora = nests.batch_size(corpus)
         phase = 2 * np.pi * corpus.clock / self.per_user("day_length")
         rate = self.per_user("arrival_rate") * (1 + self.per_user("rhythm") * tf.sin(phase))
         rate = tf.broadcast_to(rate[:, tf.newaxis], [num_corpora, self.num_articles])
         new = self._new_articles(num_corpora)
 
-        def of_arrivals(name):
-            def masked(appears):
+        def of_arrivals(name: str):
+            def masked(appears: tf.Tensor):
                 inner = new[name].distribution
                 nothing = lambda d: tf.zeros(d.batch_shape, d.dtype)  # noqa: E731
                 there = tfd.Masked(inner, appears == 1, safe_sample_fn=nothing)
@@ -148,7 +156,7 @@ class Newsroom(DocumentModel):
             )
         )
 
-    def update(self, corpus, slate, response, innovation):
+    def update(self, corpus: FrontPage, slate: Slate, response: Response, innovation: Arrival):
         places = tf.one_hot(slate.documents.place, self.num_articles, dtype=self.dtype)
         shown, clicked = (
             tf.reduce_sum(places * tf.cast(each, self.dtype)[..., tf.newaxis], axis=[1, 2])
@@ -170,7 +178,7 @@ class Newsroom(DocumentModel):
         }
         return aged._replace(**fields)
 
-    def observe(self, documents):
+    def observe(self, documents: Article):
         return ArticleView(
             documents.cluster_id, documents.age, documents.clicks, documents.impressions
         )
@@ -192,13 +200,6 @@ class Newsroom(DocumentModel):
             "topic": tfd.Independent(topic, 1),
             "quality": tfd.Independent(tfd.Normal(loc, scale), 1),
         }
-
-
-class Response(NamedTuple):
-    """Response to a slate."""
-
-    clicked: tf.Tensor  # [B, K], 1 at the chosen position
-    cluster_id: tf.Tensor  # int32 [B, K]: the topics shown
 
 
 @gin.configurable
@@ -225,25 +226,25 @@ class Readers(UserModel):
         default_factory=lambda: choice.MultinomialLogit(no_click_mass=3.0)
     )
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, Newsroom):
             validation.check_same(self, documents, "num_topics")
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         scale = tf.broadcast_to(self.per_user("taste_scale", 2), [num_users, self.num_topics])
         return tfd.Independent(tfd.Normal(tf.zeros_like(scale), scale), 1)
 
-    def response(self, state, slate):
+    def response(self, state: tf.Tensor, slate: Slate):
         article = slate.documents
         fresh = 2.0 ** (-article.age / self.per_user("half_life", 2))
         scores = nests.take(state, article.cluster_id) + article.quality
         return self.choice_model(scores + self.per_user("freshness", 2) * fresh, slate.mask)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: tf.Tensor, slate: Slate, draw: tf.Tensor):
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         return Response(clicked, slate.documents.cluster_id)
 
-    def observe(self, state):
+    def observe(self, state: tf.Tensor):
         """Nothing: [B, 0]."""
         return state[:, :0]
 

@@ -1,6 +1,7 @@
 """Return visits: clickbait engages more in a visit, and costs later visits."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import gin
@@ -11,6 +12,7 @@ from recsim_tf.core import validation
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest
 from recsim_tf.environments.long_term_satisfaction import (
     ClickbaitDocuments,
     LongTermSatisfactionUsers,
@@ -82,19 +84,19 @@ class ReturnVisitsUsers(ReturningUsers):
         super().check()
         validation.check_count(visit_steps=self.visit_steps)
 
-    def gap(self, state):
+    def gap(self, state: ReturningState):
         loc = self.per_user("gap_loc") - self._effect("gap_sensitivity", state)
         return tfd.LogNormal(_limited(loc), self.per_user("gap_scale"))
 
-    def churn(self, state):
+    def churn(self, state: ReturningState):
         prob = self.per_user("churn_prob")
         weight = prob * tf.exp(-_limited(self._effect("churn_sensitivity", state)))
         return weight / (1 - prob + weight)
 
-    def restart(self, state):
+    def restart(self, state: ReturningState):
         return None
 
-    def next_visit(self, state, days, draws):
+    def next_visit(self, state: ReturningState, days: tf.Tensor, draws: Nest):
         memory = self.per_user("daily_memory") ** days
         budget = tf.broadcast_to(self.users.per_user("time_budget"), days.shape)
         return state.user._replace(
@@ -114,7 +116,7 @@ def _limited(logarithm: tf.Tensor) -> tf.Tensor:
 def return_visits(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn=engagement_reward,
+    reward_fn: Callable[..., tf.Tensor] = engagement_reward,
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:

@@ -12,6 +12,7 @@ from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
+from recsim_tf.core.types import Nest
 
 
 class Item(NamedTuple):
@@ -80,7 +81,7 @@ class Catalogue(DocumentModel):
             if popularity is not None and not popularity.any(axis=-1).all():
                 raise ValueError("popularity must be positive for some item, got zeros alone")
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         return candidate_ids(
             self.num_items,
             num_users,
@@ -90,13 +91,13 @@ class Catalogue(DocumentModel):
             self.dtype,
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         return draw if self.ids_only else self._items(draw)
 
-    def show(self, documents, hidden):
+    def show(self, documents: Nest, hidden: Nest):
         return self._items(documents) if self.ids_only else documents
 
-    def observe(self, documents):
+    def observe(self, documents: Nest):
         return documents
 
     def observation_bounds(self):
@@ -105,7 +106,7 @@ class Catalogue(DocumentModel):
             return ids
         return Item(item_id=ids, bias=Bounds(), factors=Bounds(), pull=Bounds())
 
-    def _items(self, draw) -> Item:
+    def _items(self, draw: tf.Tensor) -> Item:
         shape = [self.num_items, self.num_factors]
         factors = self.entries("factors", draw, shape)
         return Item(

@@ -20,6 +20,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 from recsim_tf.core.wording import Wording
 from recsim_tf.environments.drifting_taste.documents import Catalogue
 
@@ -41,7 +42,7 @@ class Response(NamedTuple):
 class ItemWording(Wording):
     """Items by their ids, without the factors, which are too many to read."""
 
-    def document(self, document):
+    def document(self, document: Nest):
         # A candidate may be an id alone.
         return f"item {getattr(document, 'item_id', document)}"
 
@@ -84,35 +85,35 @@ class DriftingTasteUsers(UserModel):
         for name in ("taste_loc", "taste_scale", "gain", "decay"):
             validation.check_table(name, self._value(name), or_number=True, **factors)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, Catalogue):
             validation.check_same(self, documents, "num_factors")
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         shape = [num_users, self.num_factors]
         loc, scale = (
             tf.broadcast_to(self.per_user(name, 2), shape) for name in ("taste_loc", "taste_scale")
         )
         return tfd.Independent(tfd.Normal(loc, scale), 1)
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: tf.Tensor):
         return UserState(initial_taste=draws, drift=tf.zeros_like(draws))
 
-    def scores(self, state: UserState, documents) -> tf.Tensor:
+    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
         """How much users like items [B, N], float [B, N]."""
         taste = state.initial_taste + state.drift
         return documents.bias + tf.linalg.matvec(documents.factors, taste)
 
-    def response(self, state, slate):
+    def response(self, state: UserState, slate: Slate):
         return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
         return Response(
             clicked=tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype),
             item_id=slate.documents.item_id,
         )
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
         clicked = response.clicked[:, :, tf.newaxis]
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
         # Where nothing is chosen nothing decays; written with click weights, so that it takes
@@ -122,10 +123,10 @@ class DriftingTasteUsers(UserModel):
             drift=state.drift * (1 - forgotten) + self.per_user("gain", 2) * chosen
         )
 
-    def departure(self, state):
+    def departure(self, state: UserState):
         return tf.zeros([state.drift.shape[0]], tf.bool)
 
-    def observe(self, state):
+    def observe(self, state: UserState):
         """Nothing: [B, 0]."""
         return state.drift[:, :0]
 

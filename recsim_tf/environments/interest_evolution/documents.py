@@ -14,6 +14,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.types import Nest
 
 
 class Video(NamedTuple):
@@ -44,7 +45,7 @@ class PlainDraw(NamedTuple):
 class _Videos(DocumentModel):
     """Both kinds of videos: agents see their features only, as in RecSim."""
 
-    def observe(self, documents):
+    def observe(self, documents: Video):
         return documents.features
 
     def observation_bounds(self):
@@ -100,20 +101,20 @@ class UtilityVideos(_Videos):
         lowest, highest = self.per_user("min_utility", 2), self.per_user("max_utility", 2)
         return lowest * tf.constant(falling, self.dtype) + highest * tf.constant(rising, self.dtype)
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         return uniform_ids(self.num_topics, num_users, num_candidates, self.dtype)
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         features = tf.one_hot(draw, self.num_topics, dtype=self.dtype)
         length = tf.broadcast_to(self.per_user("video_length", 2), draw.shape)
         quality = nests.lookup(self.mean_quality(), draw, rank=1)
         return Video(features=features, cluster_id=draw, length=length, mean_quality=quality)
 
-    def reveal(self, documents):
+    def reveal(self, documents: Video):
         stddev = self.per_user("quality_stddev", 2)
         return tfd.Independent(tfd.Normal(documents.mean_quality, stddev), 1)
 
-    def show(self, documents, hidden):
+    def show(self, documents: Video, hidden: tf.Tensor):
         return ShownVideo(
             documents.features, documents.cluster_id, documents.length, quality=hidden
         )
@@ -151,7 +152,7 @@ class PlainVideos(_Videos):
                 f" {self.min_feature_value}"
             )
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         low = tf.fill(
             [num_users, num_candidates, self.num_features],
             tf.constant(self.min_feature_value, self.dtype),
@@ -163,7 +164,7 @@ class PlainVideos(_Videos):
             PlainDraw(features=tfd.Independent(features, 2), length=tfd.Independent(length, 1))
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: PlainDraw, corpus: Nest):
         return Video(
             features=draw.features,
             # RecSim leaves the topic out, which breaks its own environment; the largest feature
@@ -173,7 +174,7 @@ class PlainVideos(_Videos):
             mean_quality=tf.broadcast_to(self.per_user("quality", 2), draw.length.shape),
         )
 
-    def show(self, documents, hidden):
+    def show(self, documents: Video, hidden: Nest):
         return ShownVideo(
             documents.features,
             documents.cluster_id,

@@ -6,6 +6,7 @@ Semantics and constants are those of RecSim 0.2.4; the model is described in Ie 
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gin
@@ -19,6 +20,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 from recsim_tf.core.wording import Wording
 from recsim_tf.environments.interest_evolution.documents import UtilityVideos
 
@@ -47,13 +49,13 @@ class Response(NamedTuple):
 class VideoWording(Wording):
     """Videos by topic, length and quality, and how long they are watched."""
 
-    def document(self, document):
+    def document(self, document: Nest):
         fields = {"topic": "cluster_id", "length": "length", "quality": "quality"}
         # A candidate has no quality yet.
         known = {name: field for name, field in fields.items() if hasattr(document, field)}
         return ", ".join(f"{name} {getattr(document, at):.3g}" for name, at in known.items())
 
-    def response(self, response, documents, query):
+    def response(self, response: Nest, documents: Nest, query: Nest):
         watched = [
             f"{position + 1} for {response.watch_time[position]:.3g}"
             for position in np.flatnonzero(response.clicked)
@@ -128,18 +130,18 @@ class InterestEvolutionUsers(UserModel):
         }
         return cls(**{**constants, **overrides})
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         low = -tf.ones([num_users, self.num_features], self.dtype)
         return tfd.Independent(tfd.Uniform(low, tf.constant(1, self.dtype)), 1)
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: tf.Tensor):
         budget = tf.broadcast_to(self.per_user("time_budget"), tf.shape(draws)[:1])
         return UserState(interests=draws, budget=tf.ensure_shape(budget, draws.shape[:1]))
 
-    def response(self, state, slate):
+    def response(self, state: UserState, slate: Slate):
         return self._choice(state, slate)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         watch_time = tf.minimum(tf.maximum(state.budget, 0)[:, tf.newaxis], slate.documents.length)
         return Response(
@@ -150,7 +152,7 @@ class InterestEvolutionUsers(UserModel):
             cluster_id=slate.documents.cluster_id,
         )
 
-    def innovation(self, state, slate, response):
+    def innovation(self, state: UserState, slate: Slate, response: Response):
         """The direction of the drift: 1 towards the clicked document, 0 away from it. Without a
         click there is none.
         """
@@ -164,7 +166,7 @@ class InterestEvolutionUsers(UserModel):
             direction, somebody_clicked, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype)
         )
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: tf.Tensor):
         features, clicked = slate.documents.features, response.clicked
         interests = state.interests
         intercept = self.per_user("alpha_y_intercept", 2)
@@ -183,12 +185,12 @@ class InterestEvolutionUsers(UserModel):
             budget=state.budget - spent + gain,
         )
 
-    def departure(self, state):
+    def departure(self, state: UserState):
         if self.departure_temperature is None:
             return state.budget <= 0
         return tfd.Bernoulli(logits=-state.budget / self.per_user("departure_temperature"))
 
-    def observe(self, state):
+    def observe(self, state: UserState):
         return state.interests
 
     def observation_bounds(self):
@@ -207,13 +209,13 @@ class InterestEvolutionUsers(UserModel):
     def wording(self) -> VideoWording:
         return VideoWording()
 
-    def _choice(self, state, slate):
+    def _choice(self, state: UserState, slate: Slate):
         scores = tf.reduce_sum(
             slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1
         )
         return self.choice_model(scores, slate.mask)
 
-    def _utility(self, state, slate, response):
+    def _utility(self, state: UserState, slate: Slate, response: Response):
         """Watch time of the clicked document times its utility, [B]."""
         utility = self.per_user("document_quality_factor", 2) * slate.documents.quality
         factor = self.user_quality_factor
@@ -224,7 +226,7 @@ class InterestEvolutionUsers(UserModel):
         return tf.reduce_sum(response.watch_time * utility, axis=1)
 
 
-def _clicked_sum(clicked, values):
+def _clicked_sum(clicked: tf.Tensor, values: tf.Tensor):
     """Sum over the slate of values [B, K, F], weighted by clicks [B, K]."""
     return tf.reduce_sum(clicked[:, :, tf.newaxis] * values, axis=1)
 
@@ -241,7 +243,7 @@ def watch_time_reward(response: Response) -> tf.Tensor:
 def interest_evolution(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn=watch_time_reward,
+    reward_fn: Callable[..., tf.Tensor] = watch_time_reward,
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:

@@ -14,6 +14,7 @@ from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.types import Nest
 
 # The scale of items' effects in the random logs of Open Bandit, by benchmarks/fits/open_bandit.py.
 _ITEM_SCALE = 0.3
@@ -150,10 +151,10 @@ class PageItems(DocumentModel):
         """A."""
         return validation.table_length("affinity_probs", self.affinity_probs) - 1
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         return uniform_ids(self.num_items, num_users, num_candidates, self.dtype)
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         categories = tf.gather(tf.constant(self.category_table, tf.int32), draw)
         numeric = tf.gather(tf.constant(self.numeric_table), draw)
         appeal = (
@@ -163,15 +164,15 @@ class PageItems(DocumentModel):
         )
         return Item(item_id=draw, categories=categories, numeric=numeric, appeal=appeal)
 
-    def reveal(self, documents):
+    def reveal(self, documents: Item):
         shape = [*documents.item_id.shape, self.max_affinity + 1]
         probs = tf.broadcast_to(self.per_user("affinity_probs", 3), shape)
         return tfd.Independent(tfd.Categorical(probs=probs), 1)
 
-    def show(self, documents, hidden):
+    def show(self, documents: Item, hidden: tf.Tensor):
         return ShownItem(item=documents, affinity=hidden)
 
-    def observe(self, documents):
+    def observe(self, documents: Item):
         return ObservedItem(documents.item_id, documents.categories, documents.numeric)
 
     def observation_bounds(self):
@@ -181,7 +182,7 @@ class PageItems(DocumentModel):
         )
 
 
-def summed_effects(table, codes: tf.Tensor, num_categories: int, dtype: tf.DType) -> tf.Tensor:
+def summed_effects(table: Any, codes: tf.Tensor, num_categories: int, dtype: tf.DType) -> tf.Tensor:
     """The sum over G classifications of the effects of their categories.
 
     Args:

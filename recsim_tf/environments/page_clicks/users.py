@@ -17,6 +17,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 from recsim_tf.environments.page_clicks.documents import PageItems, summed_effects
 
 # A finite logit, so that "no click" at an empty position has log-probability 0 and not NaN.
@@ -70,7 +71,7 @@ class PageClickUsers(UserModel):
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         shape = validation.table_shape("position_effect", self.position_effect)
         # A number for each user has the shape [B, 1].
         if shape.rank and shape[-1] != slate_size and not (shape.rank == 2 and shape[-1] == 1):
@@ -89,12 +90,12 @@ class PageClickUsers(UserModel):
         """C."""
         return validation.table_length("feature_probs", self.feature_probs)
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         shape = [num_users, self.num_features, self.num_categories]
         probs = tf.broadcast_to(self.per_user("feature_probs", 3), shape)
         return tfd.Independent(tfd.Categorical(probs=tf.maximum(probs, _LEAST_PROB)), 1)
 
-    def response(self, state, slate):
+    def response(self, state: tf.Tensor, slate: Slate):
         shown = slate.documents
         of_user = self.per_user("intercept") + summed_effects(
             self.feature_effect, state, self.num_categories, self.dtype
@@ -108,13 +109,13 @@ class PageClickUsers(UserModel):
         )
         return tfd.Independent(tfd.Bernoulli(logits=tf.where(slate.mask, logits, _NEVER)), 1)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: tf.Tensor, slate: Slate, draw: tf.Tensor):
         return Response(clicked=tf.cast(draw, self.dtype), item_id=slate.documents.item.item_id)
 
-    def recorded_draw(self, slate, seen):
+    def recorded_draw(self, slate: Slate, seen: Nest):
         return tf.cast(seen.clicked, tf.int32)
 
-    def observe(self, state):
+    def observe(self, state: tf.Tensor):
         return state
 
     def observation_bounds(self):

@@ -14,7 +14,7 @@ from recsim_tf.core.distributions.joint import joint, masked, part
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, shown
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Slate, Turn
 from recsim_tf.core.wording import Wording, wording_of
 
 # Of days: float32 has no numbers for the exponential of much more.
@@ -56,16 +56,16 @@ class ReturningWording(Wording):
     def __init__(self, users: Wording):
         self._users = users
 
-    def query(self, query, documents):
+    def query(self, query: Nest, documents: Nest):
         return self._users.query(query, documents)
 
-    def document(self, document):
+    def document(self, document: Nest):
         return self._users.document(document)
 
-    def response(self, response, documents, query):
+    def response(self, response: Nest, documents: Nest, query: Nest):
         return self._users.response(response, documents, query)
 
-    def user(self, user):
+    def user(self, user: Nest):
         return user._replace(user=self._users.user(user.user))
 
 
@@ -186,24 +186,24 @@ class ReturningUsers(UserModel):
 
     # A step.
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         return self.users.initial_draws(num_users)
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         user = self.users.initial_state(draws)
         num_users = nests.num_rows(user)
         day, count = tf.zeros([num_users], self.dtype), tf.zeros([num_users], tf.int32)
         return ReturningState(user, day=day, days_away=day, visit=count + 1, step=count)
 
-    def innovation(self, state, slate, response):
+    def innovation(self, state: ReturningState, slate: Slate, response: Nest):
         inner = self.users.innovation(state.user, slate, response)
 
-        def visit(users):
+        def visit(users: Nest):
             return self._visit(self._stepped(state, slate, response, users))
 
         return joint("Innovation", {"users": inner, "visit": visit(()) if inner is None else visit})
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: ReturningState, slate: Slate, response: Nest, innovation: Nest):
         stays = self._stepped(state, slate, response, part(innovation, "users"))
         ends, days = tf.cast(innovation.visit.ends, tf.bool), innovation.visit.days
         is_back = ends & self._is_back(state, days)
@@ -218,11 +218,11 @@ class ReturningUsers(UserModel):
         over = stays._replace(day=tf.fill(tf.shape(state.day), self._horizon))
         return nests.where(is_back, begins, nests.where(ends, over, stays))
 
-    def departure(self, state):
+    def departure(self, state: ReturningState):
         """A rule: who is not seen again within the horizon."""
         return state.day >= self._horizon
 
-    def discount(self, state, next_state):
+    def discount(self, state: ReturningState, next_state: ReturningState):
         """[B]: what a reward of the next state is worth in this one, `daily_discount` for each day
         between them; None where days do not count.
         """
@@ -237,7 +237,9 @@ class ReturningUsers(UserModel):
     def _is_back(self, state: ReturningState, days: tf.Tensor) -> tf.Tensor:
         return (days > 0) & (days < self._horizon - state.day)
 
-    def _stepped(self, state: ReturningState, slate, response, innovation) -> ReturningState:
+    def _stepped(
+        self, state: ReturningState, slate: Slate, response: Nest, innovation: Nest
+    ) -> ReturningState:
         """The state after a step, if the visit goes on or ends with it."""
         user = self.users.update(state.user, slate, response, innovation)
         return state._replace(user=user, step=state.step + 1)
@@ -249,7 +251,7 @@ class ReturningUsers(UserModel):
           state: after the step.
         """
 
-        def days(ends):
+        def days(ends: tf.Tensor):
             gap = ReturnTime(
                 self.gap(state), self.churn(state), self._horizon - state.day, self.horizon
             )
@@ -257,7 +259,7 @@ class ReturningUsers(UserModel):
 
         restart = self.restart(state)
 
-        def begins(days):
+        def begins(days: tf.Tensor):
             return masked(restart, self._is_back(state, days))
 
         return joint(
@@ -282,40 +284,40 @@ class ReturningUsers(UserModel):
 
     # As the wrapped users.
 
-    def response(self, state, slate):
+    def response(self, state: ReturningState, slate: Slate):
         return self.users.response(state.user, slate)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: ReturningState, slate: Slate, draw: Nest):
         return self.users.outcome(state.user, slate, draw)
 
-    def observe_response(self, response):
+    def observe_response(self, response: Nest):
         return self.users.observe_response(response)
 
     def response_bounds(self):
         return self.users.response_bounds()
 
-    def recorded_draw(self, slate, seen):
+    def recorded_draw(self, slate: Slate, seen: Nest):
         return self.users.recorded_draw(slate, seen)
 
-    def evidence(self, seen):
+    def evidence(self, seen: Nest):
         return self.users.evidence(seen)
 
-    def prepared(self, draw, fitted: Collection[str]):
+    def prepared(self, draw: Nest, fitted: Collection[str]):
         inner = [name.removeprefix("users.") for name in fitted if name.startswith("users.")]
         return self.users.prepared(draw, inner)
 
-    def likelihood(self, state, slate, seen):
+    def likelihood(self, state: ReturningState, slate: Slate, seen: Nest):
         return self.users.likelihood(state.user, slate, seen)
 
-    def turn_conditions(self, turn):
+    def turn_conditions(self, turn: Turn):
         return self.users.turn_conditions(turn)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         self.users.check_documents(documents, slate_size)
 
     # What is seen.
 
-    def observe(self, state):
+    def observe(self, state: ReturningState):
         return ReturningObservation(
             user=self.users.observe(state.user),
             time=state.day / self._horizon,
