@@ -1,5 +1,7 @@
 """Calls of policies."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from recsim_tf.core import nests
@@ -87,7 +89,7 @@ def _is_like(before: Nest, after: Nest) -> bool:
 def _format(state: Nest) -> str:
     """The structure of a nest, and the dtypes and shapes of its tensors."""
 
-    def of_leaf(leaf):
+    def of_leaf(leaf: Any):
         if leaf is None:
             return "None"
         tensor = tf.convert_to_tensor(leaf)

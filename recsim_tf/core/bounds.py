@@ -35,7 +35,7 @@ def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
     """
     bounds = _spread(bounds, specs)
 
-    def bounded(path, spec, bound):
+    def bounded(path: tuple, spec: tf.TensorSpec, bound: Bounds):
         # A bool has no limits in TensorFlow.
         low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
         low = low if bound.low is None else bound.low
@@ -51,7 +51,7 @@ def _spread(bounds: Nest, specs: Nest) -> Nest:
     """`Bounds` of every leaf of the specs."""
 
     # Bounds are tuples themselves, which a nest would look into, and functions are not.
-    def of_part(bounds):
+    def of_part(bounds: Nest):
         if isinstance(bounds, Bounds):
             return lambda part: tf.nest.map_structure(lambda _: bounds, part)
         return None

@@ -15,7 +15,7 @@ OF_CORPORA = ("corpus", "candidates", "hidden")
 class Nobody:
     """Stands for the state of the users where they share a corpus, which must not read it."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str):
         if name.startswith("__"):
             # What Python and its tools ask any object.
             raise AttributeError(name)
@@ -23,7 +23,7 @@ class Nobody:
             "user must not be read where users share the corpus, which is the same for all of them"
         )
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any):
         return self.__getattr__("")
 
     def __iter__(self):
@@ -118,7 +118,7 @@ class SharedCorpora(OwnCorpora):
     def __init__(self, users_per_world: int | None):
         self._users_per_world = users_per_world
 
-    def size(self, num_users):
+    def size(self, num_users: int):
         size = self._users_per_world or num_users
         if num_users % size:
             raise ValueError(
@@ -127,37 +127,37 @@ class SharedCorpora(OwnCorpora):
             )
         return size
 
-    def of_users(self, nest, num_users):
-        def repeated(leaf):
+    def of_users(self, nest: Nest, num_users: int):
+        def repeated(leaf: tf.Tensor):
             num_worlds, *shape = leaf.shape
             by_world = [num_worlds, num_users // num_worlds, *shape]
             return tf.reshape(tf.broadcast_to(leaf[:, tf.newaxis], by_world), [num_users, *shape])
 
         return tf.nest.map_structure(repeated, nest)
 
-    def take(self, nest, positions):
+    def take(self, nest: Nest, positions: tf.Tensor):
         num_users, num_positions = positions.shape
         of_worlds = tf.reshape(positions, [self.number(num_users), -1])
 
-        def by_user(leaf):
+        def by_user(leaf: tf.Tensor):
             return tf.reshape(leaf, [num_users, num_positions, *leaf.shape[2:]])
 
         return tf.nest.map_structure(by_user, nests.take(nest, of_worlds))
 
-    def met(self, slate, response, in_session):
+    def met(self, slate: Slate, response: Nest, in_session: tf.Tensor):
         """Nests of [W, U, ...], zeros where a user has left."""
         both = nests.where(in_session, (slate, response), nests.zeros_like((slate, response)))
         return tf.nest.map_structure(self._by_world, both)
 
-    def ended(self, done):
+    def ended(self, done: tf.Tensor):
         return tf.reduce_all(self._by_world(done), axis=1)
 
-    def sums(self, values):
+    def sums(self, values: tf.Tensor):
         num_steps, num_users = values.shape
         by_world = [num_steps, self.number(num_users), -1]
         return tf.reduce_sum(tf.reshape(values, by_world), axis=2)
 
-    def at_first_users(self, values, num_users):
+    def at_first_users(self, values: tf.Tensor, num_users: int):
         size = num_users // values.shape[0]
         return tf.reshape(tf.pad(values[:, tf.newaxis], [[0, 0], [0, size - 1]]), [num_users])
 

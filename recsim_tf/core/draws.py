@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.random.noise import Blocks, Lengths
 from recsim_tf.core.stages import Stages
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 
 
 class Carried(NamedTuple):
@@ -45,7 +46,7 @@ class Ahead:
         self._step, self._newcomers = step.taken, newcomers.taken
         self._num_users = num_users
 
-    def begin(self, seed) -> Carried:
+    def begin(self, seed: Seed) -> Carried:
         """The noise of the first step."""
         step_seed, newcomer_seed = random.split_seed(seed, 2)
         used = tf.zeros([self._num_users], tf.bool)
@@ -55,7 +56,7 @@ class Ahead:
             used,
         )
 
-    def step(self, carried: Carried, seed) -> "AheadStep":
+    def step(self, carried: Carried, seed: Seed) -> "AheadStep":
         """The answers of one step."""
         return AheadStep(carried, self._step, self._newcomers, seed)
 
@@ -63,23 +64,23 @@ class Ahead:
 class _Metered(Stages):
     """Finds out how much noise a step and its newcomers take."""
 
-    def __init__(self, step, newcomers):
+    def __init__(self, step: Any, newcomers: Any):
         self._step, self._newcomers = step, newcomers
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         return random.sample(distribution, self._step if who is None else self._newcomers)
 
 
 class AheadStep(Stages):
     """One step of `Ahead`."""
 
-    def __init__(self, carried: Carried, step: Lengths, newcomers: Lengths, seed):
+    def __init__(self, carried: Carried, step: Lengths, newcomers: Lengths, seed: Seed):
         self._seed, step_seed, other_seed, self._newcomer_seed = random.split_seed(seed, 4)
         self._newcomers = newcomers
         self._carried = carried._replace(step=random.draw_noise(step, step_seed))
         self._noise = random.noise(carried.step, other_seed)
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         if who is None:
             return random.sample(distribution, self._noise)
         blocks, used = self._carried.newcomers, self._carried.used

@@ -36,7 +36,12 @@ def prefers_xla(user_steps: float) -> bool:
     return not _only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
 
 
-def compiled(function=None, *, jit_compile: bool | None = False, user_steps: float = math.inf):
+def compiled(
+    function: Callable | None = None,
+    *,
+    jit_compile: bool | None = False,
+    user_steps: float = math.inf,
+):
     """Compiles a function as a `tf.function` with the random algorithm that is fast there.
 
     Graph mode draws with Philox, XLA on the CPU with ThreeFry, and XLA on GPUs and TPUs with
@@ -89,7 +94,7 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
     """
 
     @tf.function(autograph=False)
-    def of_all(inputs):
+    def of_all(inputs: Nest):
         first = tf.nest.map_structure(
             lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), inputs
         )

@@ -1,11 +1,11 @@
 """What the choices of a policy rest on, for people who read sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import tensorflow as tf
 
-from recsim_tf.core.types import Nest, Observation, Policy
+from recsim_tf.core.types import Nest, Observation, Policy, Seed
 
 _NOTHING: Mapping[str, tf.Tensor] = {}
 
@@ -48,19 +48,21 @@ class Explained:
       initial_state: num_users -> the policy state at the start of a session, () without a state.
     """
 
-    def __init__(self, policy: Policy, explain, initial_state=lambda num_users: ()):
+    def __init__(
+        self, policy: Policy, explain: Callable, initial_state: Callable = lambda num_users: ()
+    ):
         self._policy = policy
         self.explain = explain
         self.initial_state = initial_state
 
     def __call__(
-        self, observation: Observation, policy_state: Nest, seed
+        self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[tf.Tensor, Nest]:
         return self._policy(observation, policy_state, seed)
 
 
 def explanation_of(
-    policy: Policy, observation: Observation, policy_state: Nest, seed
+    policy: Policy, observation: Observation, policy_state: Nest, seed: Seed
 ) -> Explanation:
     """The explanation of a policy, which is empty if it `Explains` nothing."""
     if isinstance(policy, Explains):

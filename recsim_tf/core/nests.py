@@ -21,7 +21,7 @@ def num_rows(nest: Nest) -> int | tf.Tensor:
 def where(mask: tf.Tensor, if_true: Nest, if_false: Nest) -> Nest:
     """Chooses whole rows of nests [B, ...]: `if_true` where `mask` [B] is true, else `if_false`."""
 
-    def choose(true_leaf, false_leaf):
+    def choose(true_leaf: tf.Tensor, false_leaf: tf.Tensor):
         return tf.where(
             tf.reshape(mask, [-1] + [1] * (true_leaf.shape.rank - 1)), true_leaf, false_leaf
         )
@@ -79,7 +79,7 @@ def arrays_like(nest: Nest, length: int) -> Nest:
     )
 
 
-def write(arrays: Nest, step, nest: Nest) -> Nest:
+def write(arrays: Nest, step: int | tf.Tensor, nest: Nest) -> Nest:
     """The arrays with a nest written at a step."""
     return tf.nest.map_structure(lambda array, leaf: array.write(step, leaf), arrays, nest)
 
@@ -89,7 +89,7 @@ def stack(arrays: Nest) -> Nest:
     return tf.nest.map_structure(lambda array: array.stack(), arrays)
 
 
-def at_step(nest: Nest, step) -> Nest:
+def at_step(nest: Nest, step: int | tf.Tensor) -> Nest:
     """Element `step` of the leading (time) axis."""
     return tf.nest.map_structure(lambda leaf: tf.gather(leaf, step), nest)
 
@@ -97,7 +97,7 @@ def at_step(nest: Nest, step) -> Nest:
 def merge_outer(nest: Nest) -> Nest:
     """A nest of [B, T, ...] as [B * T, ...], users first."""
 
-    def merge(leaf):
+    def merge(leaf: tf.Tensor):
         shape = [-1 if None in leaf.shape[:2] else leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]]
         return tf.reshape(leaf, shape)
 

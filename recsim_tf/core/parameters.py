@@ -115,7 +115,7 @@ class _Drawn:
         vars(model)[self._name] = value
 
 
-def per_user(value, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
+def per_user(value: Any, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
     """Shapes a parameter to broadcast against a [B, ...] tensor of the given rank.
 
     Args:

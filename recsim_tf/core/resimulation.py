@@ -38,7 +38,7 @@ def retrace(
         )
     auto_reset = not trajectory.is_single_session
 
-    def body(step, state, carry):
+    def body(step: tf.Tensor, state: SimulatorState, carry: Nest):
         transition, newcomers = nests.at_step((trajectory.transitions, trajectory.newcomers), step)
         recorded = answers({**transition.draws._asdict(), "newcomers": newcomers})
         next_state, again, _ = advance(models, state, transition.action, recorded, auto_reset)
@@ -73,7 +73,7 @@ def resimulate(
         )
     num_steps = trajectory.transitions.reward.shape[0]
 
-    def body(step, state, seed, carry):
+    def body(step: tf.Tensor, state: SimulatorState, seed: Seed, carry: Nest):
         seed, step_seed = random.split_seed(seed, 2)
         transition = nests.at_step(trajectory.transitions, step)
         answers = PartlySampled(transition.draws._asdict(), step_seed, stages)

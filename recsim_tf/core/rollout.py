@@ -92,7 +92,7 @@ class Loop:
           The last carry.
         """
 
-        def goes_on(step, state, *_):
+        def goes_on(step: tf.Tensor, state: SimulatorState, *_):
             return ~tf.reduce_all(state.done) if early_exit else tf.constant(True)
 
         def body(step, state, policy_state, seed, noise, carry):
@@ -124,7 +124,7 @@ def rollout(loop: Loop, num_steps: int) -> Trajectory:
     """See `Simulator.rollout`."""
     validation.check_count(num_steps=num_steps)
 
-    def write(arrays, record, step):
+    def write(arrays: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
         return nests.write(arrays, step, record)
 
     written = loop.run(num_steps, write, nests.arrays_like(loop.record, num_steps))
@@ -142,7 +142,7 @@ def fold(
     """See `Simulator.fold`."""
     validation.check_count(num_steps=num_steps)
 
-    def update(carry, record, step):
+    def update(carry: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
         return function(carry, record[0])
 
     carry = initial(loop.state) if callable(initial) else initial

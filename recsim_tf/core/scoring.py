@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import distributions, nests
 from recsim_tf.core.corpora import OF_CORPORA
@@ -17,7 +18,7 @@ class RecordedFields(Recorded):
     "response.choice"; "response" for a draw that has no parts.
     """
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         draw = self._draws[stage]
         if self._score:
             for name, score in distributions.log_prob_parts(distribution, draw).items():
@@ -29,7 +30,7 @@ class RecordedFields(Recorded):
 def log_prob(models: Models, trajectory: Trajectory) -> LogProb:
     """See `Simulator.log_prob`."""
 
-    def origin(stage, starts):
+    def origin(stage: str, starts: bool):
         if stage in OF_CORPORA:
             return "documents"
         return "initial" if starts else stage
@@ -100,7 +101,7 @@ class _Walk:
             answers=lambda draws: self._answers(draws, score=True),
         )
 
-    def _named(self, log_probs, active, starts):
+    def _named(self, log_probs: dict[str, tf.Tensor], active: tf.Tensor, starts: bool):
         """Scores of users in session, and of the corpora that have one, at the first of their
         users. Those of one name are added in the order of the fields of the draws.
         """

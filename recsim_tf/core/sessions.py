@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf.core import nests, turns
-from recsim_tf.core.types import Nest, Observation, Turn
+from recsim_tf.core.types import Nest, Observation, Seed, Turn
 
 
 class SessionSource(abc.ABC):
@@ -36,11 +36,11 @@ class SessionSource(abc.ABC):
         """Named, bounded specs of what an agent sees of one user, without the axis of users."""
 
     @abc.abstractmethod
-    def reset(self, num_users: int, seed) -> Any:
+    def reset(self, num_users: int, seed: Seed) -> Any:
         """Starts a session for each of `num_users` new users."""
 
     @abc.abstractmethod
-    def replace(self, state: Any, who: tf.Tensor, seed) -> Any:
+    def replace(self, state: Any, who: tf.Tensor, seed: Seed) -> Any:
         """Starts a session for a new user in the rows where `who` [B]."""
 
     @abc.abstractmethod
@@ -48,7 +48,7 @@ class SessionSource(abc.ABC):
         """What an agent may see of a state."""
 
     @abc.abstractmethod
-    def step(self, state: Any, action: Nest, seed) -> tuple[Any, Any]:
+    def step(self, state: Any, action: Nest, seed: Seed) -> tuple[Any, Any]:
         """Shows each user a turn; users whose session has ended stay as they are.
 
         Args:
@@ -92,7 +92,7 @@ class SessionSource(abc.ABC):
         return turn.action
 
     def step_or_replace(
-        self, state: Any, action: Nest, step_seed, newcomer_seed
+        self, state: Any, action: Nest, step_seed: tf.Tensor, newcomer_seed: tf.Tensor
     ) -> tuple[Any, Any]:
         """Shows a turn to every user in session, and starts a session for a new user where one
         ended at an earlier step. Environments for learning agents step like this.

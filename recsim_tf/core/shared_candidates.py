@@ -4,6 +4,7 @@ import gin
 
 from recsim_tf.core.corpora import NOBODY
 from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.types import Nest
 
 
 @gin.configurable
@@ -47,19 +48,19 @@ class SharedCandidates(DocumentModel):
                 f"documents must not depend on the users who share them, got {name}: {error}"
             ) from error
 
-    def candidates(self, num_corpora, num_candidates, corpus, user):
+    def candidates(self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest):
         return self.documents.candidates(num_corpora, num_candidates, corpus, user)
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: Nest, corpus: Nest):
         return self.documents.describe(draw, corpus)
 
-    def reveal(self, documents):
+    def reveal(self, documents: Nest):
         return self.documents.reveal(documents)
 
-    def show(self, documents, hidden):
+    def show(self, documents: Nest, hidden: Nest):
         return self.documents.show(documents, hidden)
 
-    def observe(self, documents):
+    def observe(self, documents: Nest):
         return self.documents.observe(documents)
 
     def observation_bounds(self):

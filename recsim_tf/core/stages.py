@@ -22,6 +22,7 @@ from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
     InitialDraws,
     Nest,
+    Seed,
     SimulatorState,
     Slate,
     StepDraws,
@@ -267,11 +268,11 @@ class Sampled(Stages):
       names: of all stages.
     """
 
-    def __init__(self, seed, names: Iterable[str]):
+    def __init__(self, seed: Seed, names: Iterable[str]):
         names = tuple(names)
         self.seeds = dict(zip(names, random.split_seed(seed, len(names)), strict=True))
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         return random.sample(distribution, self.seeds[stage])
 
 
@@ -283,10 +284,10 @@ class OneSource(Stages):
       seed: an integer, int32 [2] or `Noise`.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: Seed):
         self._seed = seed
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         return random.sample(distribution, self._seed)
 
 
@@ -303,7 +304,7 @@ class Recorded(Stages):
         self._score = score
         self.log_probs: dict[str, tf.Tensor] = {}
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         draw = self._draws[stage]
         if self._score:
             self.log_probs[stage] = log_prob_per_user(stage, distribution, draw)
@@ -319,12 +320,12 @@ class PartlySampled(Recorded):
       names: of the stages that are drawn.
     """
 
-    def __init__(self, draws: Mapping[str, Nest], seed, names: Iterable[str]):
+    def __init__(self, draws: Mapping[str, Nest], seed: Seed, names: Iterable[str]):
         super().__init__(draws)
         self._names = frozenset(names)
         self._sampled = Sampled(seed, names)
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         answer = self._sampled.sample if stage in self._names else super().sample
         return answer(stage, distribution, who)
 

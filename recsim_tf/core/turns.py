@@ -8,7 +8,7 @@ import tree
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import bounded_specs
-from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core.types import Nest, Seed, Turn
 
 
 class ActionFormat(NamedTuple):
@@ -135,7 +135,7 @@ def some_turn(source: TakesTurns, num_users: int) -> Turn:
     ranges that zero is outside of.
     """
 
-    def some_leaf(spec):
+    def some_leaf(spec: tf.TensorSpec):
         low, high = limits(spec)
         value = np.clip(np.zeros(spec.shape, spec.dtype.as_numpy_dtype), low, high)
         return tf.broadcast_to(tf.constant(value, spec.dtype), [num_users, *spec.shape])
@@ -152,7 +152,9 @@ def accepted(source: TakesTurns, turn: Turn) -> tf.Tensor:
     return found
 
 
-def random_queries(spec: Nest, num_users, seed, num_queries: int | None = None) -> Nest:
+def random_queries(
+    spec: Nest, num_users: int | tf.Tensor, seed: Seed, num_queries: int | None = None
+) -> Nest:
     """Queries to users, uniform in the ranges of a query_spec. Where a range has no end it goes as
     far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
 
@@ -174,7 +176,7 @@ def random_queries(spec: Nest, num_users, seed, num_queries: int | None = None) 
     return tf.nest.pack_sequence_as(spec, drawn)
 
 
-def _random_leaf(spec: tf.TensorSpec, outer, seed) -> tf.Tensor:
+def _random_leaf(spec: tf.TensorSpec, outer: list, seed: Seed) -> tf.Tensor:
     dtype = spec.dtype
     numbers = random.uniform(
         [*outer, *spec.shape], seed, dtype if dtype.is_floating else tf.float32
@@ -200,7 +202,7 @@ def _checked_query(query: Nest, spec: Nest, num_users: int) -> Nest:
             f"query must be a {type(spec).__name__} of {names}, got {type(query).__name__}"
         ) from error
 
-    def checked(path, leaf_spec, leaf):
+    def checked(path: tuple, leaf_spec: tf.TensorSpec, leaf: Any):
         leaf = tf.convert_to_tensor(leaf)
         if leaf_spec.dtype == tf.int32 and leaf.dtype == tf.int64:
             leaf = tf.cast(leaf, tf.int32)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import tensorflow as tf
 
+from recsim_tf.core.random import Seed as Seed
+
 Nest = Any
-# An integer, or int32 [2].
-Seed = int | tf.Tensor
 
 
 class Slate(NamedTuple):

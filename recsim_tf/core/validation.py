@@ -132,12 +132,12 @@ def check_sizes(**sizes: Any) -> None:
         check_count(**{f"{name}[{index}]": size for index, size in enumerate(several)})
 
 
-def is_integer(value) -> bool:
+def is_integer(value: Any) -> bool:
     """Whether it is an integer of Python or NumPy, and no bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def check_plain(name: str, value, annotation: Any) -> None:
+def check_plain(name: str, value: Any, annotation: Any) -> None:
     """Requires a value to be what its annotation says, where that is bool, float or str; tensors
     and variables pass.
 
@@ -154,7 +154,7 @@ def check_plain(name: str, value, annotation: Any) -> None:
         raise ValueError(f"{name} must be a string, got {shown(value)}")
 
 
-def table_shape(name: str, table) -> tf.TensorShape:
+def table_shape(name: str, table: Any) -> tf.TensorShape:
     """The shape of a table of parameters: numbers, a tensor or a variable.
 
     Raises:
@@ -166,7 +166,7 @@ def table_shape(name: str, table) -> tf.TensorShape:
         raise ValueError(f"{name} must have rows of one length, got {shown(table)}") from error
 
 
-def table_length(name: str, table) -> int:
+def table_length(name: str, table: Any) -> int:
     """The length of the last axis of a table of parameters.
 
     Raises:
@@ -214,7 +214,7 @@ def check_table(
     return shape[-len(expected) :]
 
 
-def check_probabilities(name: str, probabilities) -> None:
+def check_probabilities(name: str, probabilities: Any) -> None:
     """Requires numbers [..., C] to be non-negative and to sum to one, up to the rounding of
     float32; variables, and tensors whose values are not known yet, pass.
     """
@@ -277,7 +277,7 @@ def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: 
     return checked(slate, conditions)
 
 
-def check_fields(owner: str, nest, *names: str) -> None:
+def check_fields(owner: str, nest: Any, *names: str) -> None:
     """Checks that observed users, documents or responses have the fields that an agent needs.
 
     Args:

@@ -71,7 +71,7 @@ def _checked(simulator: Simulator, num_users: int) -> Simulator:
     """The simulator with models that check every call."""
     reward = Method("reward_fn", simulator.reward)
 
-    def reward_fn(response, user):
+    def reward_fn(response: Nest, user: Nest):
         found = reward.pure(response, user)
         check_tensor(reward, found, "float", users=num_users)
         if not np.isfinite(found).all():

@@ -12,7 +12,7 @@ from recsim_tf.core.checks.returns import (
     checked_or_none,
 )
 from recsim_tf.core.models import DocumentModel
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Slate
 
 
 class CheckedDocuments(DocumentModel):
@@ -33,39 +33,39 @@ class CheckedDocuments(DocumentModel):
     def shared(self):
         return self.documents.shared
 
-    def initial_draws(self, num_corpora):
+    def initial_draws(self, num_corpora: int):
         return checked_or_none(self.documents, "initial_draws", num_corpora, **self._corpora)
 
-    def initial_state(self, draws, num_corpora):
+    def initial_state(self, draws: Nest, num_corpora: int):
         arguments = ("initial_state", draws, num_corpora)
         return checked(self.documents, *arguments, may_be_empty=True, **self._corpora)
 
-    def candidates(self, num_corpora, num_candidates, corpus, user):
+    def candidates(self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest):
         method = Method.of(self.documents, "candidates")
         axes = {**self._corpora, "candidates": self.num_candidates}
         return check_distribution(method, num_corpora, num_candidates, corpus, user, **axes)[0]
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: Nest, corpus: Nest):
         return checked(self.documents, "describe", draw, corpus, **self._axes(draw))
 
-    def reveal(self, documents):
+    def reveal(self, documents: Nest):
         return checked_or_none(self.documents, "reveal", documents, **self._axes(documents))
 
-    def show(self, documents, hidden):
+    def show(self, documents: Nest, hidden: Nest):
         return checked(self.documents, "show", documents, hidden, **self._axes(documents))
 
-    def innovation(self, corpus, slate, response):
+    def innovation(self, corpus: Nest, slate: Slate, response: Nest):
         arguments = ("innovation", corpus, slate, response)
         return checked_or_none(self.documents, *arguments, **self._corpora)
 
-    def update(self, corpus, slate, response, innovation):
+    def update(self, corpus: Nest, slate: Slate, response: Nest, innovation: Nest):
         method = Method.of(self.documents, "update")
         updated = method.pure(corpus, slate, response, innovation)
         check_like(method, updated, corpus, "initial_state")
         check_tensors(method, updated, may_be_empty=True, **self._corpora)
         return updated
 
-    def observe(self, documents):
+    def observe(self, documents: Nest):
         observation = checked(self.documents, "observe", documents, **self._axes(documents))
         check_bounds(self.documents, "observe", observation, "observation_bounds")
         return observation

@@ -149,7 +149,9 @@ def check_distribution(
     return distribution, draws
 
 
-def _check_finite(method, distribution, draw, log_prob) -> None:
+def _check_finite(
+    method: Method, distribution: tfd.Distribution, draw: Nest, log_prob: tf.Tensor
+) -> None:
     if np.isfinite(log_prob).all():
         return
     user = int(np.flatnonzero(~np.isfinite(log_prob))[0])

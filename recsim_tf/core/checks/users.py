@@ -18,6 +18,7 @@ from recsim_tf.core.checks.returns import (
 )
 from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.types import Nest, Slate, Turn
 
 # Of a choice, more than those of "never" that a model writes as a finite logit.
 _POSSIBLE = -20.0
@@ -40,21 +41,21 @@ class CheckedUsers(UserModel):
     num_users: int
     slate_size: int
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         method = Method.of(self.users, "initial_draws")
         return check_distribution(method, num_users, users=self.num_users)[0]
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         return checked(self.users, "initial_state", draws, users=self.num_users)
 
-    def response(self, state, slate):
+    def response(self, state: Nest, slate: Slate):
         method = Method.of(self.users, "response")
         distribution, draws = check_distribution(method, state, slate, users=self.num_users)
         self._check_empty_positions(method, distribution, draws, state, slate)
         self._check_likelihood(distribution, draws, state, slate)
         return distribution
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
         method = Method.of(self.users, "outcome")
         response = method.pure(state, slate, draw)
         check_tensors(method, response, users=self.num_users)
@@ -64,18 +65,18 @@ class CheckedUsers(UserModel):
         check_tensor(method, response.clicked, "float", "clicked", **axes)
         return response
 
-    def innovation(self, state, slate, response):
+    def innovation(self, state: Nest, slate: Slate, response: Nest):
         arguments = ("innovation", state, slate, response)
         return checked_or_none(self.users, *arguments, users=self.num_users)
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
         method = Method.of(self.users, "update")
         updated = method.pure(state, slate, response, innovation)
         check_like(method, updated, state, "initial_state")
         check_tensors(method, updated, users=self.num_users)
         return updated
 
-    def departure(self, state):
+    def departure(self, state: Nest):
         method = Method.of(self.users, "departure")
         leaves = method(state)
         if not isinstance(leaves, tfd.Distribution):
@@ -92,7 +93,7 @@ class CheckedUsers(UserModel):
                 )
         return distribution
 
-    def discount(self, state, next_state):
+    def discount(self, state: Nest, next_state: Nest):
         method = Method.of(self.users, "discount")
         if method(state, next_state) is None:
             return None
@@ -103,27 +104,29 @@ class CheckedUsers(UserModel):
             method.refuse("must return discounts in [0, 1]", outside[0].numpy())
         return discount
 
-    def observe(self, state):
+    def observe(self, state: Nest):
         observation = self._seen("observe", state)
         check_bounds(self.users, "observe", observation, "observation_bounds")
         return observation
 
-    def observe_response(self, response):
+    def observe_response(self, response: Nest):
         observed = self._seen("observe_response", response)
         check_bounds(self.users, "observe_response", observed, "response_bounds")
         return observed
 
-    def turn_conditions(self, turn):
+    def turn_conditions(self, turn: Turn):
         method = Method.of(self.users, "turn_conditions")
         conditions = method(turn)
         for condition, _ in conditions:
             check_tensor(method, condition, "bool", "conditions", users=self.num_users)
         return conditions
 
-    def _seen(self, name, argument):
+    def _seen(self, name: str, argument):
         return checked(self.users, name, argument, may_be_empty=True, users=self.num_users)
 
-    def _check_empty_positions(self, method, distribution, draws, state, slate) -> None:
+    def _check_empty_positions(
+        self, method: Method, distribution: tfd.Distribution, draws: Nest, state: Nest, slate: Slate
+    ) -> None:
         """Requires that no empty position of a slate can be clicked."""
         if tf.reduce_all(slate.mask):
             return
@@ -145,7 +148,9 @@ class CheckedUsers(UserModel):
                     f"clicked {clicked[wrong][0]}",
                 )
 
-    def _check_likelihood(self, distribution, draws, state, slate) -> None:
+    def _check_likelihood(
+        self, distribution: tfd.Distribution, draws: Nest, state: Nest, slate: Slate
+    ) -> None:
         """Requires that what is seen of a draw is as probable as the draw, or more where not all of
         it is seen. Users who leave this to `UserModel` pass.
         """

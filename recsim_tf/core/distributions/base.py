@@ -19,10 +19,10 @@ class CustomDistribution(tfd.Distribution):
 
     def __init__(
         self,
-        dtype,
+        dtype: tf.DType,
         parameters: dict[str, Any],
         name: str,
-        reparameterization_type=tfd.NOT_REPARAMETERIZED,
+        reparameterization_type: Any = tfd.NOT_REPARAMETERIZED,
         validate_args: bool = False,
     ):
         super().__init__(
@@ -40,5 +40,5 @@ class CustomDistribution(tfd.Distribution):
         return tf.TensorShape([])
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None):
         return {}

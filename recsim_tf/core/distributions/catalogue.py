@@ -1,6 +1,7 @@
 """Candidates from a catalogue that all users share."""
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.distributions.categories import uniform_ids
+from recsim_tf.core.random import Shape
+from recsim_tf.core.types import Seed
 
 # Popularities become whole numbers with about this sum: then the sums and differences of a draw are
 # exact, and no rounding can draw an item twice.
@@ -20,7 +23,7 @@ def candidate_ids(
     num_items: int,
     num_users: int,
     num_candidates: int,
-    popularity=None,
+    popularity: Any = None,
     replacement: bool = True,
     dtype: tf.DType = tf.float32,
 ) -> tfd.Distribution:
@@ -63,7 +66,7 @@ class CatalogueIds(CustomDistribution):
 
     def __init__(
         self,
-        popularity,
+        popularity: Any,
         num_items: int,
         num_users: int,
         num_candidates: int,
@@ -95,7 +98,7 @@ class CatalogueIds(CustomDistribution):
     def _event_shape(self):
         return tf.TensorShape([self._length])
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         inside = (value >= 0) & (value < self._num_items)
         probs = _of(self._probs, tf.where(inside, value, 0))
         possible = inside & (probs > 0)
@@ -113,11 +116,11 @@ class CatalogueIds(CustomDistribution):
         log_prob = tf.where(possible, tf.reduce_sum(tf.math.log(ratio), axis=-1), -math.inf)
         return tf.cast(log_prob, self._log_prob_dtype)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         seed = tfp.random.sanitize_seed(seed)
         return self._draw(tf.stack([n, self._num_users, self._length]), seed)
 
-    def _draw(self, shape, seed):
+    def _draw(self, shape: Shape, seed: Seed):
         weights = tf.maximum(tf.cast(tf.round(self._probs * _TOTAL), tf.int64), 1)
         weights = tf.where(self._probs > 0, weights, 0)
         ends = tf.cumsum(weights, axis=-1)
@@ -130,11 +133,11 @@ class CatalogueIds(CustomDistribution):
 
 
 @random.sample.register
-def _(distribution: CatalogueIds, seed):
+def _(distribution: CatalogueIds, seed: Seed):
     return distribution._draw([*distribution.batch_shape, *distribution.event_shape], seed)
 
 
-def _one_by_one(weights, ends, u, length: int):
+def _one_by_one(weights: tf.Tensor, ends: tf.Tensor, u: tf.Tensor, length: int):
     """Draws from the units of weight that are left, and then counts those that were taken before.
 
     Args:
@@ -147,7 +150,7 @@ def _one_by_one(weights, ends, u, length: int):
     """
     nothing = tf.zeros_like(u, tf.int64)
 
-    def draw_next(position, ids, taken, starts):
+    def draw_next(position: tf.Tensor, ids: tf.Tensor, taken: tf.Tensor, starts: tf.Tensor):
         """`taken` are the weights of the items drawn so far. `starts` says where they would stand
         among the units that are left.
         """
@@ -181,7 +184,7 @@ def _one_by_one(weights, ends, u, length: int):
 _traced_one_by_one = tf.function(_one_by_one, autograph=False)
 
 
-def _item_at(ends, unit):
+def _item_at(ends: tf.Tensor, unit: tf.Tensor):
     """int32 [..., B, M]: the first items whose ends are above units int64 [..., B, M]."""
     num_items = ends.shape[-1]
     item = tf.zeros_like(unit, tf.int32)
@@ -194,7 +197,7 @@ def _item_at(ends, unit):
     return item
 
 
-def _of(table, ids):
+def _of(table: tf.Tensor, ids: tf.Tensor):
     """Entries of a table [D] or [B, D] for ids int32 [..., B, M]."""
     if table.shape.rank == 2:
         num_users, num_items = table.shape
@@ -202,7 +205,7 @@ def _of(table, ids):
     return tf.gather(tf.reshape(table, [-1]), ids)
 
 
-def _unit(u, total):
+def _unit(u: tf.Tensor, total: tf.Tensor):
     """A whole number in [0, total) for each uniform."""
     # The product may be rounded up to the total.
     return tf.minimum(tf.cast(u * tf.cast(total, u.dtype), tf.int64), total - 1)

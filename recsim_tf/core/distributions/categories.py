@@ -8,6 +8,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.random import Shape
+from recsim_tf.core.types import Seed
 
 # A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to
 # 0.1 %.
@@ -26,7 +28,7 @@ class UniformCategories(CustomDistribution):
     def __init__(
         self,
         num_categories: int,
-        batch_shape=(),
+        batch_shape: Shape = (),
         dtype: tf.DType = tf.float32,
         name: str = "UniformCategories",
     ):
@@ -44,17 +46,17 @@ class UniformCategories(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.constant(self._shape.as_list(), tf.int32)
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         inside = (value >= 0) & (value < self.num_categories)
         log_prob = tf.constant(-math.log(self.num_categories), self._log_prob_dtype)
         return tf.where(inside, log_prob, tf.constant(-math.inf, self._log_prob_dtype))
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         return self._draw(
             tf.concat([[n], self._batch_shape_tensor()], axis=0), tfp.random.sanitize_seed(seed)
         )
 
-    def _draw(self, shape, seed):
+    def _draw(self, shape: Shape, seed: Seed):
         if self.num_categories > _MAX_CATEGORIES:
             return random.uniform_integers(shape, seed, self.num_categories)
         return tf.cast(random.uniform(shape, seed) * self.num_categories, tf.int32)
@@ -75,5 +77,5 @@ def uniform_ids(
 
 
 @random.sample.register
-def _(distribution: UniformCategories, seed):
+def _(distribution: UniformCategories, seed: Seed):
     return distribution._draw(distribution.batch_shape, seed)

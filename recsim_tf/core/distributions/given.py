@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.types import Seed
 
 
 class Given(CustomDistribution):
@@ -29,13 +30,13 @@ class Given(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.shape(self.value)
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         return tf.zeros_like(value, self._log_prob_dtype)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         return tf.repeat(self.value[tf.newaxis], n, axis=0)
 
 
 @random.sample.register
-def _(distribution: Given, seed):
+def _(distribution: Given, seed: Seed):
     return distribution.value

@@ -1,5 +1,7 @@
 """Several independent distributions as one."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
@@ -7,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 
 
 class IndependentParts(CustomDistribution):
@@ -25,7 +27,7 @@ class IndependentParts(CustomDistribution):
         self._leaves: list[tfd.Distribution] = tf.nest.flatten(parts)
         super().__init__(self._mapped(lambda part: part.dtype), parameters, name)
 
-    def _mapped(self, function) -> Nest:
+    def _mapped(self, function: Callable) -> Nest:
         return tf.nest.map_structure(function, self.parts)
 
     def _batch_shape(self):
@@ -63,13 +65,13 @@ class IndependentParts(CustomDistribution):
         log_probs, entropies = zip(*pairs, strict=True)
         return tf.add_n(log_probs), tf.add_n(entropies)
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         leaves = tf.nest.flatten(value)
         return tf.add_n(
             [part.log_prob(leaf) for part, leaf in zip(self._leaves, leaves, strict=True)]
         )
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         seeds = tfp.random.split_seed(seed, len(self._leaves))
         draws = [part.sample(n, seed=own) for part, own in zip(self._leaves, seeds, strict=True)]
         return tf.nest.pack_sequence_as(self.parts, draws)
@@ -115,15 +117,15 @@ class Shifted(CustomDistribution):
     def _entropy(self):
         return self.distribution.entropy()
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         return self.distribution.log_prob(value - self.low)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         return self.distribution.sample(n, seed=seed) + self.low
 
 
 @random.sample.register
-def _(distribution: IndependentParts, seed):
+def _(distribution: IndependentParts, seed: Seed):
     leaves = tf.nest.flatten(distribution.parts)
     seeds = random.split_seed(seed, len(leaves))
     draws = [random.sample(part, own) for part, own in zip(leaves, seeds, strict=True)]
@@ -131,5 +133,5 @@ def _(distribution: IndependentParts, seed):
 
 
 @random.sample.register
-def _(distribution: Shifted, seed):
+def _(distribution: Shifted, seed: Seed):
     return random.sample(distribution.distribution, seed) + distribution.low

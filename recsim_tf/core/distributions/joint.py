@@ -16,7 +16,7 @@ from recsim_tf.core.types import Nest
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
 
-def log_prob(distribution: tfd.Distribution, draw) -> tf.Tensor:
+def log_prob(distribution: tfd.Distribution, draw: tf.Tensor) -> tf.Tensor:
     """[B]: the log-probability of a draw.
 
     It is `distribution.log_prob(draw)`. For a `tfd.JointDistributionNamed` the parts are scored one
@@ -52,7 +52,9 @@ def log_prob_parts(distribution: tfd.Distribution, draw: Nest) -> dict[str, tf.T
     return _with_names(parts)
 
 
-def _fields(distribution, draw: Nest) -> Iterator[tuple[str, tfd.Distribution, Nest]]:
+def _fields(
+    distribution: tfd.Distribution, draw: Nest
+) -> Iterator[tuple[str, tfd.Distribution, Nest]]:
     """Name, distribution and draw of each field of a `tfd.JointDistributionNamed`."""
     draws = _items(draw)
     for name, field in _items(distribution.model).items():

@@ -22,13 +22,18 @@ class Mixture(_MIXTURE):
       components_distribution: of batch shape [B, C]; its draws may be any reals.
     """
 
-    def __init__(self, mixture_distribution, components_distribution, name: str = "Mixture"):
+    def __init__(
+        self,
+        mixture_distribution: tfd.Distribution,
+        components_distribution: tfd.Distribution,
+        name: str = "Mixture",
+    ):
         parameters = dict(locals())
         super().__init__(mixture_distribution, components_distribution, name=name)
         self._parameters = self._no_dependency(parameters)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None):
         # Without its own, TensorFlow Probability warns that those of the base may not fit.
         return super()._parameter_properties(dtype, num_classes)
 

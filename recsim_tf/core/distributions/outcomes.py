@@ -34,5 +34,5 @@ def _(distribution: tfd.Bernoulli):
 
 @num_outcomes.register(random.class_of_family(tfd.BatchBroadcast))
 @num_outcomes.register(random.class_of_family(tfd.Masked))
-def _(distribution):
+def _(distribution: tfd.Distribution):
     return num_outcomes(distribution.distribution)

@@ -6,6 +6,8 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.random import Shape
+from recsim_tf.core.types import Seed
 
 
 class PlackettLuce(CustomDistribution):
@@ -29,7 +31,13 @@ class PlackettLuce(CustomDistribution):
       ValueError: if slate_size is out of range.
     """
 
-    def __init__(self, logits, slate_size: int, mask=None, name: str = "PlackettLuce"):
+    def __init__(
+        self,
+        logits: tf.Tensor,
+        slate_size: int,
+        mask: tf.Tensor | None = None,
+        name: str = "PlackettLuce",
+    ):
         parameters = dict(locals())
         logits = tf.convert_to_tensor(logits)
         validation.check_count(slate_size=slate_size)
@@ -54,21 +62,21 @@ class PlackettLuce(CustomDistribution):
     def _mode(self):
         return self._largest(self._masked(self.logits))
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         return self._draw(
             tf.concat([[n], tf.shape(self.logits)], axis=0), tfp.random.sanitize_seed(seed)
         )
 
-    def _draw(self, shape, seed):
+    def _draw(self, shape: Shape, seed: Seed):
         return self._largest(self._keys(shape, seed))
 
-    def _largest(self, keys):
+    def _largest(self, keys: tf.Tensor):
         found = tf.math.top_k(keys, self.slate_size)
         if self.mask is None:
             return found.indices
         return tf.where(found.values > -np.inf, found.indices, -1)
 
-    def keys(self, seed) -> tf.Tensor:
+    def keys(self, seed: Seed) -> tf.Tensor:
         """[..., N]: logits plus Gumbel noise, -inf where masked.
 
         The slate that `random.sample` draws with this seed holds the K largest in order, of those
@@ -79,17 +87,17 @@ class PlackettLuce(CustomDistribution):
         """
         return self._keys(tf.shape(self.logits), seed)
 
-    def _keys(self, shape, seed):
+    def _keys(self, shape: Shape, seed: Seed):
         return self._masked(self.logits + random.gumbel(shape, seed, self.logits.dtype))
 
-    def _masked(self, keys):
+    def _masked(self, keys: tf.Tensor):
         return keys if self.mask is None else tf.where(self.mask, keys, -np.inf)
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         log_probs, valid = self.position_log_probs(value), self._valid(value)
         return tf.where(valid, tf.reduce_sum(log_probs, axis=-1), -np.inf)
 
-    def position_log_probs(self, slate) -> tf.Tensor:
+    def position_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
         """[..., K]: the log-probability of each position's candidate given the earlier ones.
 
         Args:
@@ -97,7 +105,7 @@ class PlackettLuce(CustomDistribution):
         """
         return self._by_position(slate)[0]
 
-    def position_entropies(self, slate) -> tf.Tensor:
+    def position_entropies(self, slate: tf.Tensor) -> tf.Tensor:
         """[..., K]: the entropy of each position's choice given the earlier candidates of the
         slate, in nats.
 
@@ -109,7 +117,7 @@ class PlackettLuce(CustomDistribution):
         """
         return self._by_position(slate)[1]
 
-    def entropy_estimate(self, slate) -> tf.Tensor:
+    def entropy_estimate(self, slate: tf.Tensor) -> tf.Tensor:
         """[...]: the sum of `position_entropies`, with a gradient that is unbiased too.
 
         The later entropies depend on the earlier candidates. So the gradient has a second part: the
@@ -120,7 +128,7 @@ class PlackettLuce(CustomDistribution):
         """
         return self.log_prob_and_entropy(slate)[1]
 
-    def log_prob_and_entropy(self, slate) -> tuple[tf.Tensor, tf.Tensor]:
+    def log_prob_and_entropy(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """[...]: the log-probability and the `entropy_estimate`, for less work than one by one.
 
         Args:
@@ -132,7 +140,7 @@ class PlackettLuce(CustomDistribution):
         entropies += later * (log_probs - tf.stop_gradient(log_probs))
         return tf.reduce_sum(log_probs, axis=-1), tf.reduce_sum(entropies, axis=-1)
 
-    def _by_position(self, slate):
+    def _by_position(self, slate: tf.Tensor):
         """`position_log_probs` and `position_entropies`."""
         chosen, left = self._chain(slate)
         logits = self.logits[..., tf.newaxis, :]
@@ -151,7 +159,7 @@ class PlackettLuce(CustomDistribution):
         chosen = tf.reduce_sum(tf.where(chosen, relative, 0.0), axis=-1)
         return chosen - log_total, log_total - mean
 
-    def _chain(self, slate):
+    def _chain(self, slate: tf.Tensor):
         """For each position, which candidate is chosen and which are left before it: both bool
         [..., K, N].
         """
@@ -165,7 +173,7 @@ class PlackettLuce(CustomDistribution):
             first = tf.where(self.mask, first, -1)
         return chosen, first[..., tf.newaxis, :] >= order
 
-    def _valid(self, slate):
+    def _valid(self, slate: tf.Tensor):
         num_candidates, length = self.logits.shape[-1], slate.shape[-1]
         inside = (slate >= 0) & (slate < num_candidates)
         earlier = np.tri(length, k=-1, dtype=bool)
@@ -182,5 +190,5 @@ class PlackettLuce(CustomDistribution):
 
 
 @random.sample.register
-def _(distribution: PlackettLuce, seed):
+def _(distribution: PlackettLuce, seed: Seed):
     return distribution._draw(tf.shape(distribution.logits), seed)

@@ -7,6 +7,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.types import Seed
 
 
 class ReturnTime(CustomDistribution):
@@ -71,7 +72,7 @@ class ReturnTime(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.shape(self.remaining)
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         zero, one = (tf.constant(number, value.dtype) for number in (0, 1))
         # Some day on which the gap has a density and a survival, so that the branches that a row
         # does not take have finite gradients.
@@ -89,14 +90,14 @@ class ReturnTime(CustomDistribution):
         censored = tf.where(is_tail, tail, tf.math.log(tf.where(is_tail, one, away)))
         return tf.where(is_back, density, censored)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         gap_seed, churn_seed = tfp.random.split_seed(seed, 2)
         uniform = random.uniform(
             tf.concat([[n], tf.shape(self.remaining)], axis=0), churn_seed, self.dtype
         )
         return self._draw(self.gap.sample(n, seed=gap_seed), uniform)
 
-    def _draw(self, gap, uniform):
+    def _draw(self, gap: tfd.Distribution, uniform: tf.Tensor):
         # Zero would mean that the visit goes on.
         gap = tf.maximum(gap, np.finfo(self.dtype.as_numpy_dtype).tiny)
         return tf.where(
@@ -115,7 +116,7 @@ def _check_gap(gap: tfd.Distribution, batch_shape: tf.TensorShape) -> None:
 
 
 @random.sample.register
-def _(distribution: ReturnTime, seed):
+def _(distribution: ReturnTime, seed: Seed):
     gap_seed, churn_seed = random.split_seed(seed, 2)
     gap = random.sample(distribution.gap, gap_seed)
     uniform = random.uniform(random.batch_shape(distribution), churn_seed, distribution.dtype)

@@ -5,6 +5,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.types import Seed
 
 
 class Shared(CustomDistribution):
@@ -33,8 +34,8 @@ class Shared(CustomDistribution):
     def _event_shape_tensor(self):
         return self.distribution.event_shape_tensor()
 
-    def _log_prob(self, value):
-        def first_row(leaf, event_shape):
+    def _log_prob(self, value: tf.Tensor):
+        def first_row(leaf: tf.Tensor, event_shape: tf.TensorShape):
             return tf.gather(leaf, [0], axis=leaf.shape.rank - event_shape.rank - 1)
 
         log_prob = self.distribution.log_prob(
@@ -42,13 +43,13 @@ class Shared(CustomDistribution):
         )
         return tf.pad(log_prob, [[0, 0]] * (log_prob.shape.rank - 1) + [[0, self.num_users - 1]])
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         return self._repeated(self.distribution.sample(n, seed=seed), axis=1)
 
-    def _repeated(self, draw, axis):
+    def _repeated(self, draw: tf.Tensor, axis: int):
         return tf.nest.map_structure(lambda leaf: tf.repeat(leaf, self.num_users, axis=axis), draw)
 
 
 @random.sample.register
-def _(distribution: Shared, seed):
+def _(distribution: Shared, seed: Seed):
     return distribution._repeated(random.sample(distribution.distribution, seed), axis=0)

@@ -11,7 +11,7 @@ from recsim_tf.core.distributions.independent import Shifted
 _NUM_TERMS = 16
 
 
-def clipped_zipf(power, largest: int) -> Shifted:
+def clipped_zipf(power: tf.Tensor, largest: int) -> Shifted:
     """min(X, largest) for X from Zipf's law, P(X = k) = k^-power / zeta(power) for k = 1, 2, ...
 
     Most users do little and a few do much (Zipf 1949). What is above the largest number counts as

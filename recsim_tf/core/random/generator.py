@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recsim_tf.core.random.paired import static_shape
+from recsim_tf.core.random.paired import Shape, static_shape
 
 # Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select"
 # costs a hundred times more there.
@@ -45,7 +45,7 @@ def generator(seed: tf.Tensor) -> dict:
     return {"key": key, "counter": counter, "alg": tf.random.Algorithm[name.upper()].value}
 
 
-def uniforms(shape, dtype, generator: Mapping[str, Any]) -> tf.Tensor:
+def uniforms(shape: Shape, dtype: tf.DType, generator: Mapping[str, Any]) -> tf.Tensor:
     """Uniforms in [0, 1).
 
     Args:
@@ -79,7 +79,7 @@ def uniforms(shape, dtype, generator: Mapping[str, Any]) -> tf.Tensor:
     return tf.reshape(numbers, shape)
 
 
-def opened(u: tf.Tensor, dtype) -> tf.Tensor:
+def opened(u: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Uniforms in (0, 1) from uniforms in [0, 1), shifted by half a step of the generator's grid.
 
     So a quantile of them is finite.
@@ -87,7 +87,7 @@ def opened(u: tf.Tensor, dtype) -> tf.Tensor:
     return u + tf.as_dtype(dtype).as_numpy_dtype(0.5 * grid_step(dtype))
 
 
-def grid_step(dtype) -> float:
+def grid_step(dtype: tf.DType) -> float:
     """The distance between neighbouring uniforms."""
     return {tf.float16: 2.0**-10, tf.bfloat16: 2.0**-7, tf.float32: 2.0**-23, tf.float64: 2.0**-52}[
         tf.as_dtype(dtype)

@@ -46,7 +46,7 @@ class Noise:
         """How many numbers of each kind were taken."""
         return dict(self._taken)
 
-    def _next(self, name, first, end, dtype):
+    def _next(self, name: str, first: int, end: int, dtype: tf.DType):
         return self._blocks[name][..., first:end]
 
 
@@ -56,5 +56,5 @@ class Meter(Noise):
     def __init__(self, new_seed: Callable[[], tf.Tensor]):
         super().__init__({}, new_seed)
 
-    def _next(self, name, first, end, dtype):
+    def _next(self, name: str, first: int, end: int, dtype: tf.DType):
         return tf.zeros([end - first], dtype)

@@ -3,10 +3,14 @@
 import contextlib
 import contextvars
 import math
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from recsim_tf.core import nests
+
+Shape: TypeAlias = Sequence[int | tf.Tensor] | tf.TensorShape | tf.Tensor
 
 # (num_values, num_seeds) inside `paired`.
 pairing: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
@@ -43,7 +47,7 @@ def paired(num_values: int, num_seeds: int = 1):
         pairing.reset(token)
 
 
-def block_shape(shape):
+def block_shape(shape: Shape):
     """The shape to draw for a result of the given shape; inside `paired`, the shape for the users
     of one value and seed.
     """
@@ -81,7 +85,7 @@ def all_rows(drawn, block) -> tf.Tensor:
     return tf.tile(rows, [copies] + [1] * (rank - 1))
 
 
-def static_shape(shape) -> tf.TensorShape | None:
+def static_shape(shape: Shape) -> tf.TensorShape | None:
     """A shape, if it is known before the graph runs, else None."""
     if tf.is_tensor(shape):
         shape = tf.get_static_value(shape)

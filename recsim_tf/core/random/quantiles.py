@@ -12,13 +12,13 @@ from recsim_tf.core.random.seeds import Seed, as_seed, split_seed
 from recsim_tf.core.random.uniforms import normal, open_uniform, uniform
 
 
-def batch_shape(distribution):
+def batch_shape(distribution: tfd.Distribution):
     """A distribution's batch shape, static where that is known."""
     shape = distribution.batch_shape
     return shape if shape.is_fully_defined() else distribution.batch_shape_tensor()
 
 
-def categorical_from_uniform(u, probs):
+def categorical_from_uniform(u: tf.Tensor, probs: tf.Tensor):
     """Inverse CDF of a categorical.
 
     Args:
@@ -36,7 +36,7 @@ def categorical_from_uniform(u, probs):
     return tf.reduce_sum(tf.cast(threshold >= cdf[..., :-1], tf.int32), axis=-1)
 
 
-def category_and_rest(u, probs):
+def category_and_rest(u: tf.Tensor, probs: tf.Tensor):
     """A category as of `categorical_from_uniform`, and a uniform that is independent of it: where
     the given one lies between the bounds of the category.
 
@@ -90,27 +90,27 @@ def sample(distribution: tfd.Distribution, seed: Seed):
     return _own_sample(distribution, seed)
 
 
-def _own_sample(distribution, seed):
+def _own_sample(distribution: tfd.Distribution, seed: Seed):
     seed = as_seed(seed)
     return distribution.sample(seed=seed if seed.shape.rank == 1 else seed[0])
 
 
 @sample.register
-def _(distribution: tfd.Uniform, seed):
+def _(distribution: tfd.Uniform, seed: Seed):
     u = uniform(batch_shape(distribution), seed, distribution.dtype)
     low = tf.convert_to_tensor(distribution.low)
     return low + (distribution.high - low) * u
 
 
 @sample.register
-def _(distribution: tfd.Normal, seed):
+def _(distribution: tfd.Normal, seed: Seed):
     return distribution.loc + distribution.scale * normal(
         batch_shape(distribution), seed, distribution.dtype
     )
 
 
 @sample.register
-def _(distribution: tfd.LogNormal, seed):
+def _(distribution: tfd.LogNormal, seed: Seed):
     return tf.exp(
         distribution.loc
         + distribution.scale * normal(batch_shape(distribution), seed, distribution.dtype)
@@ -118,7 +118,7 @@ def _(distribution: tfd.LogNormal, seed):
 
 
 @sample.register
-def _(distribution: tfd.TruncatedNormal, seed):
+def _(distribution: tfd.TruncatedNormal, seed: Seed):
     # An interval further than about 5 (in float64, 8) standard deviations from the mean has no
     # digits left here.
     loc, scale = tf.convert_to_tensor(distribution.loc), tf.convert_to_tensor(distribution.scale)
@@ -132,13 +132,13 @@ def _(distribution: tfd.TruncatedNormal, seed):
 
 
 @sample.register
-def _(distribution: tfd.Exponential, seed):
+def _(distribution: tfd.Exponential, seed: Seed):
     u = open_uniform(batch_shape(distribution), seed, distribution.dtype)
     return -tf.math.log(u) / distribution.rate
 
 
 @sample.register
-def _(distribution: tfd.Bernoulli, seed):
+def _(distribution: tfd.Bernoulli, seed: Seed):
     probs = distribution.probs_parameter()
     return tf.cast(
         uniform(batch_shape(distribution), seed, probs.dtype) < probs, distribution.dtype
@@ -146,14 +146,14 @@ def _(distribution: tfd.Bernoulli, seed):
 
 
 @sample.register
-def _(distribution: tfd.Categorical, seed):
+def _(distribution: tfd.Categorical, seed: Seed):
     probs = distribution.probs_parameter()
     u = uniform(batch_shape(distribution), seed, probs.dtype)
     return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
 
 
 @sample.register(class_of_family(tfd.BatchBroadcast))
-def _(distribution, seed):
+def _(distribution: tfd.Distribution, seed: Seed):
     inner = distribution.distribution
     if not isinstance(inner, tfd.Categorical):
         return _own_sample(distribution, seed)
@@ -165,12 +165,12 @@ def _(distribution, seed):
 
 
 @sample.register(class_of_family(tfd.Independent))
-def _(distribution, seed):
+def _(distribution: tfd.Distribution, seed: Seed):
     return sample(distribution.distribution, seed)
 
 
 @sample.register(class_of_family(tfd.Masked))
-def _(distribution, seed):
+def _(distribution: tfd.Distribution, seed: Seed):
     draw = sample(distribution.distribution, seed)
     safe = distribution.safe_sample_fn(distribution.distribution)
     mask = tf.convert_to_tensor(distribution.validity_mask)
@@ -182,7 +182,7 @@ def _(distribution, seed):
 
 
 @sample.register
-def _(distribution: tfd.MultivariateNormalLinearOperator, seed):
+def _(distribution: tfd.MultivariateNormalLinearOperator, seed: Seed):
     static = distribution.batch_shape + distribution.event_shape
     shape = static
     if not static.is_fully_defined():
@@ -192,7 +192,7 @@ def _(distribution: tfd.MultivariateNormalLinearOperator, seed):
 
 
 @sample.register(class_of_family(tfd.MixtureSameFamily))
-def _(distribution, seed):
+def _(distribution: tfd.Distribution, seed: Seed):
     mixture, components = distribution.mixture_distribution, distribution.components_distribution
     rank = distribution.batch_shape.rank
     if not isinstance(mixture, tfd.Categorical) or components.batch_shape.rank != rank + 1:
@@ -205,7 +205,7 @@ def _(distribution, seed):
 
 
 @sample.register(class_of_family(tfd.JointDistributionNamed))
-def _(distribution, seed):
+def _(distribution: tfd.Distribution, seed: Seed):
     model = distribution.model
     # A model is a dict or a NamedTuple.
     fields = model._asdict() if isinstance(model, tuple) else dict(model)

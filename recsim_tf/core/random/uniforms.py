@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from recsim_tf.core.random.generator import grid_step, opened, uniforms
 from recsim_tf.core.random.noise import Blocks, Lengths, Meter, Noise
-from recsim_tf.core.random.paired import all_rows, block_shape, static_shape
+from recsim_tf.core.random.paired import Shape, all_rows, block_shape, static_shape
 from recsim_tf.core.random.seeds import Seed, as_seed, for_each_seed, split_seed
 
 
-def uniform(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
+def uniform(shape: Shape, seed: Seed, dtype: tf.DType = tf.float32) -> tf.Tensor:
     """Uniforms in [0, 1) of the given shape and dtype."""
     block = block_shape(shape)
     if isinstance(seed, Noise):
@@ -21,7 +21,7 @@ def uniform(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
     return all_rows(_uniform_block(block, seed, dtype), block)
 
 
-def normal(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
+def normal(shape: Shape, seed: Seed, dtype: tf.DType = tf.float32) -> tf.Tensor:
     """Standard normals of the given shape and dtype."""
     block = block_shape(shape)
     if isinstance(seed, Noise):
@@ -31,7 +31,7 @@ def normal(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
     return _normal_quantile(open_uniform(shape, seed, dtype))
 
 
-def _normal_quantile(u):
+def _normal_quantile(u: tf.Tensor):
     return math.sqrt(2.0) * tf.math.erfinv(2.0 * u - 1.0)
 
 
@@ -81,7 +81,7 @@ def _seeds_after(seed: tf.Tensor) -> Callable[[], tf.Tensor]:
     return new_seed
 
 
-def gumbel(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
+def gumbel(shape: Shape, seed: Seed, dtype: tf.DType = tf.float32) -> tf.Tensor:
     """Standard Gumbel noise of the given shape and dtype: -log of exponentials."""
     # The zero of an exponential draw stands for what lies below the generator's grid, and is moved
     # to the middle of that.
@@ -89,7 +89,7 @@ def gumbel(shape, seed: Seed, dtype=tf.float32) -> tf.Tensor:
     return -tf.math.log(exponential)
 
 
-def uniform_integers(shape, seed: Seed, high: int) -> tf.Tensor:
+def uniform_integers(shape: Shape, seed: Seed, high: int) -> tf.Tensor:
     """Uniform int32 in [0, high) of the given shape."""
     block = block_shape(shape)
 
@@ -101,7 +101,7 @@ def uniform_integers(shape, seed: Seed, high: int) -> tf.Tensor:
     return all_rows(for_each_seed(draw, seed), block)
 
 
-def open_uniform(shape, seed: Seed, dtype):
+def open_uniform(shape: Shape, seed: Seed, dtype: tf.DType):
     """Uniforms in (0, 1): half a step of the generator's grid above `uniform`, so that a quantile
     of them is finite.
     """
@@ -110,5 +110,5 @@ def open_uniform(shape, seed: Seed, dtype):
     return u if isinstance(seed, Noise) else opened(u, dtype)
 
 
-def _uniform_block(shape, seed, dtype) -> tf.Tensor:
+def _uniform_block(shape: Shape, seed: Seed, dtype: tf.DType) -> tf.Tensor:
     return for_each_seed(lambda generator: uniforms(shape, dtype, generator), seed)
