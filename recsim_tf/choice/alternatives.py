@@ -4,6 +4,7 @@ it.
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -12,6 +13,8 @@ from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import logsumexp, num_outcomes
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.random import Shape
+from recsim_tf.core.types import Nest, Seed
 
 
 class Alphabet:
@@ -42,7 +45,7 @@ class Alphabet:
         *offsets, self.num_symbols = itertools.accumulate(self.sizes, initial=0)
         self.offsets = tuple(offsets)
 
-    def symbol(self, mode, value) -> tf.Tensor:
+    def symbol(self, mode: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
         """int32 [...]: the symbol of a value of a mode.
 
         Args:
@@ -51,7 +54,7 @@ class Alphabet:
         """
         return tf.gather(tf.constant(self.offsets), mode) + value
 
-    def split(self, symbol) -> tuple[tf.Tensor, tf.Tensor]:
+    def split(self, symbol: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The mode and the value, both int32 [...], of symbols [...] in [0, R)."""
         symbol = tf.convert_to_tensor(symbol)
         begun = symbol[..., tf.newaxis] >= tf.constant(self.offsets[1:], symbol.dtype)
@@ -87,7 +90,7 @@ class Alternatives(CustomDistribution):
         of known length.
     """
 
-    def __init__(self, mode_logits, branches: Sequence, name: str = "Alternatives"):
+    def __init__(self, mode_logits: tf.Tensor, branches: Sequence, name: str = "Alternatives"):
         parameters = dict(locals())
         self._mode_logits = as_scores("mode_logits", mode_logits)
         self._branches = [
@@ -147,12 +150,12 @@ class Alternatives(CustomDistribution):
                 parts += [self._symbols(mode, possible, of_modes, shape) for mode in numbers]
         return tf.concat(parts, axis=-1)
 
-    def _finite_logits(self, possible):
+    def _finite_logits(self, possible: tf.Tensor):
         """The logits of modes; a softmax of -inf alone would be NaN."""
         lowest = tf.constant(self._mode_logits.dtype.min / 2, self._mode_logits.dtype)
         return tf.where(possible, self._mode_logits, lowest)
 
-    def _symbols(self, mode, possible, of_modes, shape):
+    def _symbols(self, mode: tf.Tensor, possible: tf.Tensor, of_modes: tf.Tensor, shape: Any):
         branch = self._branches[mode]
         possible = possible[..., mode, tf.newaxis] & (branch > -float("inf"))
         # What is impossible must not reach a gradient.
@@ -160,7 +163,7 @@ class Alternatives(CustomDistribution):
         log_probs = tf.where(possible, of_modes[..., mode, tf.newaxis] + value, -float("inf"))
         return tf.broadcast_to(log_probs, tf.concat([shape, [self.sizes[mode]]], axis=0))
 
-    def log_likelihood(self, evidence) -> tf.Tensor:
+    def log_likelihood(self, evidence: Nest) -> tf.Tensor:
         """float [...]: the log-probability of what was seen of a reply, whatever its symbol was:
         logsumexp over symbols of `log_probs` + evidence. It is -inf, with gradient zero, where no
         symbol explains it.
@@ -171,11 +174,11 @@ class Alternatives(CustomDistribution):
         """
         return logsumexp(self.log_probs + evidence)
 
-    def symbol(self, mode, value) -> tf.Tensor:
+    def symbol(self, mode: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
         """As `Alphabet.symbol`."""
         return self.alphabet.symbol(mode, value)
 
-    def split(self, symbol) -> tuple[tf.Tensor, tf.Tensor]:
+    def split(self, symbol: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """As `Alphabet.split`."""
         return self.alphabet.split(symbol)
 
@@ -197,7 +200,7 @@ class Alternatives(CustomDistribution):
             shape = tf.broadcast_dynamic_shape(shape, tf.shape(branch)[:-1])
         return shape
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         # A gather, since XLA computes a concatenation anew for each term of a sum over it.
         log_probs = self.log_probs
         last = self.alphabet.num_symbols - 1
@@ -216,11 +219,11 @@ class Alternatives(CustomDistribution):
         possible = log_probs > -float("inf")
         return -tf.reduce_sum(tf.exp(log_probs) * tf.where(possible, log_probs, 0), axis=-1)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
         return self._draw(shape, tfp.random.sanitize_seed(seed))
 
-    def _draw(self, shape, seed):
+    def _draw(self, shape: Shape, seed: Seed):
         possible = self._mode_logits > -float("inf")
         mode_probs = tf.nn.softmax(self._finite_logits(possible))
         mode_probs = tf.where(possible, mode_probs, tf.zeros([], mode_probs.dtype))
@@ -236,7 +239,7 @@ class Alternatives(CustomDistribution):
 
 
 @random.sample.register
-def _(distribution: Alternatives, seed):
+def _(distribution: Alternatives, seed: Seed):
     return distribution._draw(random.batch_shape(distribution), seed)
 
 

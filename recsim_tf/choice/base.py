@@ -11,6 +11,8 @@ from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.parameters import Model
+from recsim_tf.core.random import Shape
+from recsim_tf.core.types import Seed
 
 
 class ChoiceModel(Model, abc.ABC):
@@ -82,7 +84,11 @@ class ChoiceDistribution(CustomDistribution):
     """
 
     def __init__(
-        self, choice_model: ChoiceModel, scores, mask=None, name: str = "ChoiceDistribution"
+        self,
+        choice_model: ChoiceModel,
+        scores: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        name: str = "ChoiceDistribution",
     ):
         parameters = dict(locals())
         scores = as_scores("scores", scores)
@@ -100,7 +106,7 @@ class ChoiceDistribution(CustomDistribution):
         super().__init__(tf.int32, parameters, name, validate_args=choice_model.validate)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None):
         return {"scores": tfp.util.ParameterProperties(event_ndims=1)}
 
     @property
@@ -137,7 +143,7 @@ class ChoiceDistribution(CustomDistribution):
     def _batch_shape_tensor(self):
         return tf.shape(self._scores)[:-1]
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         chosen = tf.equal(value[..., tf.newaxis], tf.range(self.slate_size + 1))
         inside = (value >= 0) & (value <= self.slate_size)
         log_probs = self.log_probs
@@ -154,17 +160,17 @@ class ChoiceDistribution(CustomDistribution):
         possible = log_probs > -float("inf")
         return -tf.reduce_sum(self.probs * tf.where(possible, log_probs, 0), axis=-1)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
         return self._draw(shape, tfp.random.sanitize_seed(seed))
 
-    def _draw(self, shape, seed):
+    def _draw(self, shape: Shape, seed: Seed):
         weights = self.weights()
         return random.categorical_from_uniform(random.uniform(shape, seed, weights.dtype), weights)
 
 
 @random.sample.register
-def _(distribution: ChoiceDistribution, seed):
+def _(distribution: ChoiceDistribution, seed: Seed):
     return distribution._draw(random.batch_shape(distribution), seed)
 
 
@@ -173,7 +179,7 @@ def _(distribution: ChoiceDistribution):
     return distribution.slate_size + 1
 
 
-def as_scores(name: str, scores) -> tf.Tensor:
+def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
     """Scores [..., K] as a tensor.
 
     Raises:
@@ -187,7 +193,7 @@ def as_scores(name: str, scores) -> tf.Tensor:
     return scores
 
 
-def as_mask(mask, scores: tf.Tensor) -> tf.Tensor:
+def as_mask(mask: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     """The mask of scores [..., K] as a tensor.
 
     Raises:

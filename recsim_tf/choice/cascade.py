@@ -47,11 +47,11 @@ class CascadeChoice(ChoiceModel, abc.ABC):
     def values(self, scores: tf.Tensor) -> tf.Tensor:
         """Non-negative values [..., K] of the documents."""
 
-    def weights(self, scores, mask=None):
+    def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None):
         attention = self._of("attention_prob", scores) * self._of("score_scaling", scores)
         return first_click(fill_empty(attention * self.values(scores), mask, 0.0))
 
-    def conditions(self, scores, mask):
+    def conditions(self, scores: tf.Tensor, mask: tf.Tensor):
         scaling = self._of("score_scaling", scores)
         attention_prob = self._of("attention_prob", scores)
         scaled = scaling * self.values(scores)
@@ -73,7 +73,7 @@ class CascadeChoice(ChoiceModel, abc.ABC):
 class ExponentialCascade(CascadeChoice):
     """Cascade choice with value[i] = exp(scores[i])."""
 
-    def values(self, scores):
+    def values(self, scores: tf.Tensor):
         return tf.exp(scores)
 
 
@@ -88,5 +88,5 @@ class ProportionalCascade(CascadeChoice):
 
     min_normalizer: Any = parameter(-1.0)
 
-    def values(self, scores):
+    def values(self, scores: tf.Tensor):
         return scores - self._of("min_normalizer", scores)

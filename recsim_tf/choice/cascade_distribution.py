@@ -9,6 +9,8 @@ from recsim_tf.choice.base import as_mask, as_scores
 from recsim_tf.choice.cascade import product_above
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.random import Shape
+from recsim_tf.core.types import Nest, Seed
 
 # Its exponential is a float32. Only terms of weight zero have a larger one.
 _LARGEST_EXPONENT = 80.0
@@ -47,10 +49,10 @@ class CascadeDistribution(CustomDistribution):
 
     def __init__(
         self,
-        scores,
+        scores: tf.Tensor,
         continuation: Continuation,
-        mask=None,
-        purchase_scores=None,
+        mask: tf.Tensor | None = None,
+        purchase_scores: tf.Tensor | None = None,
         name: str = "CascadeDistribution",
     ):
         parameters = dict(locals())
@@ -86,7 +88,7 @@ class CascadeDistribution(CustomDistribution):
             self._scores, after._replace(after_click=after_click), self._mask
         )
 
-    def _event(self, clicked, purchased):
+    def _event(self, clicked: tf.Tensor, purchased: tf.Tensor):
         """An event, or its dtype or shape, from that of its parts."""
         return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, purchased)
 
@@ -100,7 +102,7 @@ class CascadeDistribution(CustomDistribution):
         shape = tf.TensorShape([self.slate_size])
         return self._event(shape, shape)
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: Nest):
         if self._purchase_scores is None:
             clicked, purchased = value, tf.zeros_like(value)
         else:
@@ -135,7 +137,7 @@ class CascadeDistribution(CustomDistribution):
         )
         return tf.where(possible, log_prob, -float("inf"))
 
-    def _log_prob_at(self, clicked, purchased):
+    def _log_prob_at(self, clicked: tf.Tensor, purchased: tf.Tensor):
         """Of what happened at each position, given that it is examined."""
         happened = tf.where(clicked, self._scores, -self._scores)
         log_prob = tf.where(self._mask, tf.math.log_sigmoid(happened), 0)
@@ -144,7 +146,7 @@ class CascadeDistribution(CustomDistribution):
         happened = tf.where(purchased, self._purchase_scores, -self._purchase_scores)
         return log_prob + tf.where(clicked, tf.math.log_sigmoid(happened), 0)
 
-    def _go_on(self, clicked, purchased):
+    def _go_on(self, clicked: tf.Tensor, purchased: tf.Tensor):
         """Probabilities of examining the position below, given what happened at each."""
         after = self._continuation
         after_click = tf.where(purchased, after.after_purchase, after.after_click)
@@ -161,11 +163,11 @@ class CascadeDistribution(CustomDistribution):
             return clicked
         return ClicksAndPurchases(clicked, clicked * tf.sigmoid(self._purchase_scores))
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
         return self._draw(shape, tfp.random.sanitize_seed(seed))
 
-    def _draw(self, batch_shape, seed):
+    def _draw(self, batch_shape: Shape, seed: Seed):
         """What the user would do at each position, and would do next; then how far they came."""
         dtype = self._scores.dtype
         u = random.uniform(tf.concat([batch_shape, [3, self.slate_size]], axis=0), seed, dtype)
@@ -180,5 +182,5 @@ class CascadeDistribution(CustomDistribution):
 
 
 @random.sample.register
-def _(distribution: CascadeDistribution, seed):
+def _(distribution: CascadeDistribution, seed: Seed):
     return distribution._draw(random.batch_shape(distribution), seed)

@@ -22,13 +22,13 @@ class MultinomialLogit(ChoiceModel):
     is_multinomial: ClassVar[bool] = True
     no_click_mass: Any = parameter(-float("inf"), low=-float("inf"))
 
-    def weights(self, scores, mask=None):
+    def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None):
         return tf.nn.softmax(self._logits(scores, mask))
 
-    def log_probs(self, scores, mask=None):
+    def log_probs(self, scores: tf.Tensor, mask: tf.Tensor | None = None):
         return tf.nn.log_softmax(self._logits(scores, mask))
 
-    def conditions(self, scores, mask):
+    def conditions(self, scores: tf.Tensor, mask: tf.Tensor):
         logits = self._logits(scores, mask)
         no_click = logits[..., -1]
         return [
@@ -42,7 +42,7 @@ class MultinomialLogit(ChoiceModel):
             ),
         ]
 
-    def _logits(self, scores, mask):
+    def _logits(self, scores: tf.Tensor, mask: tf.Tensor):
         return with_no_click(
             fill_empty(scores, mask, -float("inf")), self._of("no_click_mass", scores)
         )
@@ -79,13 +79,13 @@ class MultinomialProportional(ChoiceModel):
                 f" {shown(self.no_click_mass)}: its proportional weight is negative"
             )
 
-    def weights(self, scores, mask=None):
+    def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None):
         shift = self._of("min_normalizer", scores)
         return with_no_click(
             fill_empty(scores - shift, mask, 0.0), self._of("no_click_mass", scores) - shift
         )
 
-    def conditions(self, scores, mask):
+    def conditions(self, scores: tf.Tensor, mask: tf.Tensor):
         # Not those of a subclass, which may not sum to a number.
         weights = MultinomialProportional.weights(self, scores, mask)
         return [

@@ -54,7 +54,12 @@ class MultipleClickCascade(Model):
     validate: bool = dataclasses.field(default=False, kw_only=True)
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self, scores, mask=None, purchase_scores=None) -> CascadeDistribution:
+    def __call__(
+        self,
+        scores: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        purchase_scores: tf.Tensor | None = None,
+    ) -> CascadeDistribution:
         """The distribution of clicks, float [..., K]; with purchase scores of
         `ClicksAndPurchases`.
 

@@ -51,7 +51,7 @@ class PositionBiasedProportional(MultinomialProportional):
         super().check()
         validation.check_one_of(NO_CLICK_READINGS, no_click=self.no_click)
 
-    def weights(self, scores, mask=None):
+    def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None):
         unbiased = super().weights(scores, mask)
         documents, no_click = unbiased[..., :-1], unbiased[..., -1:]
         attention = tf.pow(
@@ -69,7 +69,7 @@ class PositionBiasedProportional(MultinomialProportional):
             no_click += total - total_biased
         return tf.concat([biased, no_click], axis=-1)
 
-    def conditions(self, scores, mask):
+    def conditions(self, scores: tf.Tensor, mask: tf.Tensor):
         decay = self._of("attention_decay", scores)
         in_range = (decay >= 0) & (decay <= 1)
         return [

@@ -100,16 +100,16 @@ class Restart(Component):
     def check(self):
         validation.check_type("component", self.component, Component)
 
-    def initial_draws(self, num_rows):
+    def initial_draws(self, num_rows: int):
         return self.component.initial_draws(num_rows)
 
-    def initial_state(self, draws, num_rows):
+    def initial_state(self, draws: Nest, num_rows: int):
         return self.component.initial_state(draws, num_rows)
 
-    def innovation(self, state, control):
+    def innovation(self, state: Nest, control: Nest):
         return self.component.initial_draws(nests.num_rows(state))
 
-    def update(self, state, control, innovation):
+    def update(self, state: Nest, control: Nest, innovation: Nest):
         return self.component.initial_state(innovation, nests.num_rows(state))
 
 
@@ -144,13 +144,13 @@ class Where(Component):
     def _first(self) -> Component:
         return self.otherwise if isinstance(self.then, Keep) else self.then
 
-    def initial_draws(self, num_rows):
+    def initial_draws(self, num_rows: int):
         return self._first.initial_draws(num_rows)
 
-    def initial_state(self, draws, num_rows):
+    def initial_state(self, draws: Nest, num_rows: int):
         return self._first.initial_state(draws, num_rows)
 
-    def innovation(self, state, control):
+    def innovation(self, state: Nest, control: Nest):
         condition, control = self._split(state, control)
         return joint(
             "Branches",
@@ -160,7 +160,7 @@ class Where(Component):
             },
         )
 
-    def update(self, state, control, innovation):
+    def update(self, state: Nest, control: Nest, innovation: Nest):
         condition, control = self._split(state, control)
         updated = []
         for name in ("then", "otherwise"):

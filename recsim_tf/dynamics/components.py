@@ -15,6 +15,7 @@ from recsim_tf.core import nests, validation
 from recsim_tf.core.distributions import logsumexp
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers, shown
+from recsim_tf.core.types import Nest
 from recsim_tf.dynamics.component import Component
 
 
@@ -32,7 +33,7 @@ class Static(Component):
 
     prior: Callable[[int], tfd.Distribution]
 
-    def initial_draws(self, num_rows):
+    def initial_draws(self, num_rows: int):
         distribution = self.prior(num_rows)
         if not isinstance(distribution, tfd.Distribution):
             raise ValueError(f"prior must return a distribution, got {distribution}")
@@ -63,12 +64,12 @@ class FromTable(Component):
         """The number of rows, n."""
         return validation.table_shape("table", self.table)[-2]
 
-    def initial_draws(self, num_rows):
+    def initial_draws(self, num_rows: int):
         logits = self.per_user("logits", 2)
         logits = tf.broadcast_to(logits, [*logits.shape[:-1], self.length])
         return tfd.BatchBroadcast(tfd.Categorical(logits=logits), [num_rows])
 
-    def initial_state(self, draws, num_rows):
+    def initial_state(self, draws: Nest, num_rows: int):
         return nests.lookup(self.per_user("table", 3), draws, 2)
 
 
@@ -109,10 +110,10 @@ class History(Component):
         validation.check_count(length=self.length)
         validation.check_sizes(shape=self.shape)
 
-    def initial_state(self, draws, num_rows):
+    def initial_state(self, draws: Nest, num_rows: int):
         return tf.zeros([num_rows, self.length, *self.shape], self.dtype)
 
-    def update(self, state, control, innovation):
+    def update(self, state: Nest, control: Nest, innovation: Nest):
         self.check_control(control, self.dtype, nests.num_rows(state), *self.shape)
         return tf.concat([state[:, 1:], control[:, tf.newaxis]], axis=1)
 
@@ -151,15 +152,15 @@ class MarkovChain(Component):
         shape = validation.table_shape("logits", self.logits)
         return shape[-3] if shape.rank > 2 else 1
 
-    def initial_draws(self, num_rows):
+    def initial_draws(self, num_rows: int):
         logits = self.per_user("initial_logits", 2)
         logits = tf.broadcast_to(logits, [*logits.shape[:-1], self.num_states])
         return tfd.BatchBroadcast(tfd.Categorical(logits=logits), [num_rows])
 
-    def initial_state(self, draws, num_rows):
+    def initial_state(self, draws: Nest, num_rows: int):
         return tf.one_hot(draws, self.num_states, dtype=self.dtype)
 
-    def innovation(self, state, control):
+    def innovation(self, state: Nest, control: Nest):
         table = self.per_user("logits", 4)
         if table.shape.rank == 2:
             table = table[tf.newaxis]
@@ -174,7 +175,7 @@ class MarkovChain(Component):
         from_each = tf.linalg.matrix_transpose(tf.nn.log_softmax(table)) + weights[:, tf.newaxis]
         return tfd.Categorical(logits=logsumexp(from_each))
 
-    def update(self, state, control, innovation):
+    def update(self, state: Nest, control: Nest, innovation: Nest):
         return tf.one_hot(innovation, self.num_states, dtype=self.dtype)
 
 
@@ -214,10 +215,10 @@ class Recurrent(Component):
         """I."""
         return validation.table_shape("kernel", self.kernel)[-2]
 
-    def initial_state(self, draws, num_rows):
+    def initial_state(self, draws: Nest, num_rows: int):
         return tf.zeros([num_rows, self.size], self.dtype)
 
-    def update(self, state, control, innovation):
+    def update(self, state: Nest, control: Nest, innovation: Nest):
         self.check_control(control, self.dtype, nests.num_rows(state), self.num_inputs)
         bias = self.per_user("bias", 3)
         inputs = _times(control, self.per_user("kernel", 3)) + bias[..., 0, :]
@@ -277,21 +278,21 @@ class LinearGaussian(Component):
         if self.centred and self.noise is None:
             raise ValueError("noise must be given to draw states, with centred=True, got None")
 
-    def initial_draws(self, num_rows):
+    def initial_draws(self, num_rows: int):
         if self.initial_scale is None:
             return None
         return self._normal(self._first_mean(num_rows), "initial_scale")
 
-    def initial_state(self, draws, num_rows):
+    def initial_state(self, draws: Nest, num_rows: int):
         return self._first_mean(num_rows) if self.initial_scale is None else draws
 
-    def innovation(self, state, control):
+    def innovation(self, state: Nest, control: Nest):
         if self.noise is None:
             return None
         loc = self._mean(state, control) if self.centred else tf.zeros_like(state)
         return self._normal(loc, "noise")
 
-    def update(self, state, control, innovation):
+    def update(self, state: Nest, control: Nest, innovation: Nest):
         if self.centred:
             return innovation
         mean = self._mean(state, control)

@@ -7,9 +7,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random, validation
-from recsim_tf.core.random import Seed
 from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 from recsim_tf.dynamics.component import Component
 
 
@@ -44,7 +43,7 @@ def paths(
     # Only its structure is of use, so that a graph loses it again.
     innovation = _draw(component.innovation(first, nests.at_step(controls, 0)), first_seed)
 
-    def step(carried, number):
+    def step(carried: Nest, number: tf.Tensor):
         state, _, seed = carried
         seed, own_seed = random.split_seed(seed, 2)
         control = nests.at_step(controls, number)
@@ -82,7 +81,7 @@ def paths_log_prob(component: Component, paths: Paths, controls: Nest = ()) -> t
     if prior is not None:
         total = log_prob_per_user("initial", prior, paths.initial)
 
-    def step(carried, number):
+    def step(carried: Nest, number: tf.Tensor):
         state, total = carried
         control, innovation = (
             nests.at_step(controls, number),

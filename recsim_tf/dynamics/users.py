@@ -64,7 +64,7 @@ class ComponentUsers(UserModel):
         """
         return {}
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         draws = {name: each.initial_draws(num_users) for name, each in self.components.items()}
         distribution = joint("InitialDraw", draws)
         if distribution is None:
@@ -74,7 +74,7 @@ class ComponentUsers(UserModel):
             )
         return distribution
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         num_users = nests.num_rows(draws)
         states = {
             name: component.initial_state(part(draws, name), num_users)
@@ -82,7 +82,7 @@ class ComponentUsers(UserModel):
         }
         return record("UserState", states)
 
-    def innovation(self, state, slate, response):
+    def innovation(self, state: Nest, slate: Slate, response: Nest):
         controls = self._controls(state, slate, response)
         draws = {
             name: component.innovation(part(state, name), controls.get(name, ()))
@@ -90,7 +90,7 @@ class ComponentUsers(UserModel):
         }
         return joint("Innovation", draws)
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
         controls = self._controls(state, slate, response)
         updated = {
             name: component.update(
