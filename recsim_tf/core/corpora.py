@@ -12,7 +12,7 @@ from recsim_tf.core.types import Nest, SimulatorState, Slate
 OF_CORPORA = ("corpus", "candidates", "hidden")
 
 
-class Nobody:
+class UnreadableUsers:
     """Stands for the state of the users where they share a corpus, which must not read it."""
 
     def __getattr__(self, name: str):
@@ -33,7 +33,7 @@ class Nobody:
         return self.__getattr__("")
 
 
-NOBODY = Nobody()
+UNREADABLE = UnreadableUsers()
 
 
 def map_corpora(function: Callable[[Any], Any], draws: Any) -> Any:

@@ -7,7 +7,7 @@ import inspect
 import math
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -93,12 +93,14 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
       A compiled function of a nest of [S, ...], which gives the results as a nest of [S, ...].
     """
 
+    traced: Any = function
+
     @tf.function(autograph=False)
     def of_all(inputs: Nest):
         first = tf.nest.map_structure(
             lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), inputs
         )
-        outputs = function.get_concrete_function(first).structured_outputs
+        outputs = traced.get_concrete_function(first).structured_outputs
         return tf.map_fn(
             function,
             inputs,

@@ -10,6 +10,7 @@ Corpora that users share have the worlds as leading axis, [W, ...].
 import abc
 import dataclasses
 from collections.abc import Collection, Sequence
+from typing import Generic, cast
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -19,7 +20,15 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
-from recsim_tf.core.types import Clicks, Nest, Slate, Turn
+from recsim_tf.core.types import (
+    Clicks,
+    DocumentT,
+    Nest,
+    ResponseT,
+    Slate,
+    Turn,
+    UserT,
+)
 
 
 class Dynamics(Model, abc.ABC):
@@ -65,8 +74,13 @@ class Dynamics(Model, abc.ABC):
         return nests.lookup(table, ids, len(shape))
 
 
-class UserModel(Dynamics):
-    """How a population of users starts, responds to slates, changes and leaves."""
+class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
+    """How a population of users starts, responds to slates, changes and leaves.
+
+    A subclass may name its records, so that editors know their fields:
+
+        class Viewers(recsim_tf.UserModel[ViewerState, ShownVideo, Response]):
+    """
 
     @abc.abstractmethod
     def initial_draws(self, num_users: int) -> tfd.Distribution:
@@ -74,40 +88,44 @@ class UserModel(Dynamics):
         start of a session.
         """
 
-    def initial_state(self, draws: Nest) -> Nest:
+    def initial_state(self, draws: Nest) -> UserT:
         """Maps initial draws to the users' state, a nest of [B, ...]; by default the draws
         themselves.
         """
         return draws
 
     @abc.abstractmethod
-    def response(self, state: Nest, slate: Slate) -> tfd.Distribution:
+    def response(self, state: UserT, slate: Slate[DocumentT]) -> tfd.Distribution:
         """The distribution, of batch shape [B], of the drawn part of a response: the choice, a
         rating, a dwell time.
         """
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest) -> Nest:
+    def outcome(self, state: UserT, slate: Slate[DocumentT], draw: Nest) -> ResponseT:
         """Maps a response draw to the response: a NamedTuple of [B, ...] with a field `clicked`,
         the click weights [B, K].
 
         By default the draw is that of a choice model, a position or K for "no click", and the
         response is `Clicks`.
         """
-        return Clicks(clicked=tf.one_hot(draw, slate.mask.shape[1]))
+        return cast(ResponseT, Clicks(clicked=tf.one_hot(draw, slate.mask.shape[1])))
 
-    def innovation(self, state: Nest, slate: Slate, response: Nest) -> tfd.Distribution | None:
+    def innovation(
+        self, state: UserT, slate: Slate[DocumentT], response: ResponseT
+    ) -> tfd.Distribution | None:
         """The distribution, of batch shape [B], of the noise in the state update, or None where the
         update has none.
         """
         return None
 
-    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest) -> Nest:
+    def update(
+        self, state: UserT, slate: Slate[DocumentT], response: ResponseT, innovation: Nest
+    ) -> UserT:
         """Maps state, slate, response and innovation draw (() where there is none) to the next
         state; by default nothing changes.
         """
         return state
 
-    def departure(self, state: Nest) -> tf.Tensor | tfd.Distribution:
+    def departure(self, state: UserT) -> tf.Tensor | tfd.Distribution:
         """Who leaves, judged on the updated state. By default nobody leaves, and sessions end by
         the simulator's time limit.
 
@@ -117,23 +135,23 @@ class UserModel(Dynamics):
         """
         return tf.zeros([nests.batch_size(state)], tf.bool)
 
-    def discount(self, state: Nest, next_state: Nest) -> tf.Tensor | None:
+    def discount(self, state: UserT, next_state: UserT) -> tf.Tensor | None:
         """[B], in [0, 1]: what the rewards after a step are worth, such as less after days without
         a visit; None, by default, for 1. It multiplies the discount that agents see.
         """
         return None
 
     @abc.abstractmethod
-    def observe(self, state: Nest) -> Nest:
+    def observe(self, state: UserT) -> Nest:
         """The part of the state that an agent may see, a nest of [B, ...]."""
 
-    def observe_response(self, response: Nest) -> Nest:
+    def observe_response(self, response: ResponseT) -> Nest:
         """The part of the response that an agent may see, a nest of [B, ...]; by default all of it.
         The reward is computed from the whole response.
         """
         return response
 
-    def recorded_draw(self, slate: Slate, seen: Nest) -> Nest:
+    def recorded_draw(self, slate: Slate[DocumentT], seen: Nest) -> Nest:
         """Finds the draw of a response in what an agent saw of it: the inverse of `outcome` and
         `observe_response`.
 
@@ -175,7 +193,7 @@ class UserModel(Dynamics):
         """
         return draw
 
-    def likelihood(self, state: Nest, slate: Slate, seen: Nest) -> tf.Tensor:
+    def likelihood(self, state: UserT, slate: Slate[DocumentT], seen: Nest) -> tf.Tensor:
         """The log-probability of what an agent saw of the response, given the users' state, [B].
 
         By default it is that of the `recorded_draw` under `response`, so a belief cannot disagree

@@ -1,8 +1,10 @@
 """Operations on nests of tensors with the users as leading axis."""
 
+from typing import Any
+
 import tensorflow as tf
 
-from recsim_tf.core.types import Nest
+Nest = Any  # any structure of tensors
 
 
 def batch_size(nest: Nest) -> int:

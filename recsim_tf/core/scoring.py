@@ -78,15 +78,19 @@ class _Walk:
         trajectory.require_single_session()
         self._models, self._trajectory = models, trajectory
         self._answers, self._name_of = answers, name_of
+        self._dtype = models.users.dtype
 
     def sums(self, names: tuple[str, ...]) -> dict[str, tf.Tensor]:
         """The sums [B], of which `names` are those of the steps."""
         num_users = self._trajectory.transitions.reward.shape[1]
-        totals = dict.fromkeys(names, tf.zeros([num_users], self._models.users.dtype))
+        started = {}
         if not isinstance(self._trajectory.initial, SimulatorState):
             begun = self._answers(self._trajectory.initial._asdict(), score=True)
             begin(self._models, num_users, begun)
-            totals |= self._named(begun.log_probs, tf.ones([num_users], tf.bool), starts=True)
+            # That of the users' draws, which may be of more digits than the models.
+            self._dtype = next(iter(begun.log_probs.values())).dtype
+            started = self._named(begun.log_probs, tf.ones([num_users], tf.bool), starts=True)
+        totals = dict.fromkeys(names, tf.zeros([num_users], self._dtype)) | started
 
         def add(totals, step, state, transition, log_probs):
             scores = self._named(log_probs, transition.active, starts=False)
@@ -105,9 +109,9 @@ class _Walk:
         """Scores of users in session, and of the corpora that have one, at the first of their
         users. Those of one name are added in the order of the fields of the draws.
         """
-        corpora, dtype = self._models.corpora, self._models.users.dtype
+        corpora, dtype = self._models.corpora, self._dtype
         fields = InitialDraws._fields if starts else StepDraws._fields
-        found = {}
+        found: dict[str, list[tf.Tensor]] = {}
         for part in sorted(log_probs, key=lambda part: fields.index(part.partition(".")[0])):
             score = tf.cast(log_probs[part], dtype)
             if part.partition(".")[0] in OF_CORPORA:

@@ -2,7 +2,7 @@
 
 import gin
 
-from recsim_tf.core.corpora import NOBODY
+from recsim_tf.core.corpora import UNREADABLE
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.types import Nest
 
@@ -42,7 +42,7 @@ class SharedCandidates(DocumentModel):
                 f"documents must have no corpus state to be shared by users, got {name}"
             )
         try:
-            self.documents.candidates(1, 1, (), NOBODY)
+            self.documents.candidates(1, 1, (), UNREADABLE)
         except ValueError as error:
             raise ValueError(
                 f"documents must not depend on the users who share them, got {name}: {error}"

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import distributions, nests, random
-from recsim_tf.core.corpora import NOBODY, OwnCorpora
+from recsim_tf.core.corpora import UNREADABLE, OwnCorpora
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.types import (
     InitialDraws,
@@ -155,7 +155,7 @@ def candidates_of(models: Models, num_users: int, corpus: Nest, user: Nest) -> t
     """The distribution of the candidates of B users in a state, nests of [W, ...] and [B, ...]."""
     num_corpora = models.corpora.number(num_users)
     return models.documents.candidates(
-        num_corpora, models.num_candidates, corpus, NOBODY if models.documents.shared else user
+        num_corpora, models.num_candidates, corpus, UNREADABLE if models.documents.shared else user
     )
 
 

@@ -5,21 +5,25 @@ of corpora: B, or the number of worlds where users share them. "Nest" means any 
 tensors.
 """
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import tensorflow as tf
 
+from recsim_tf.core.nests import Nest as Nest
 from recsim_tf.core.random import Seed as Seed
 
-Nest = Any
+# The types of the records of a model, nests of [B, ...], by which an editor knows their fields.
+UserT = TypeVar("UserT")  # the users' state
+DocumentT = TypeVar("DocumentT")  # documents as users meet them
+ResponseT = TypeVar("ResponseT")
 
 
-class Slate(NamedTuple):
+class Slate(NamedTuple, Generic[DocumentT]):
     """What a user meets in a step: documents in slate order, and what the system says or asks. The
     methods of `UserModel` read it.
     """
 
-    documents: Nest  # nest of [B, K, ...], from `DocumentModel.show`
+    documents: DocumentT  # nest of [B, K, ...], from `DocumentModel.show`
     mask: tf.Tensor  # bool [B, K]: False where a short slate is padded
     query: Nest = ()  # nest of [B, ...], () where the simulator has no `query_spec`
 
@@ -56,10 +60,10 @@ class Observation(NamedTuple):
     response: Nest
 
 
-class SimulatorState(NamedTuple):
+class SimulatorState(NamedTuple, Generic[UserT]):
     """Everything a simulation needs to go on."""
 
-    user: Nest  # nest of [B, ...]
+    user: UserT  # nest of [B, ...]
     corpus: Nest  # nest of [W, ...], or () for a corpus without state
     candidates: Nest  # nest of [W, N, ...]: draws of `DocumentModel.candidates`
     hidden: Nest  # nest of [W, N, ...]: hidden attributes of persistent candidates, else ()

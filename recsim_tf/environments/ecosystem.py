@@ -185,7 +185,7 @@ class ResponseDraw(NamedTuple):
 
 
 @gin.configurable
-class ClusteredUsers(UserModel):
+class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
     """Users who choose the documents close to them, RecSim NG 0.1.2's
     `ClusteredNormalUserCoreDispersion`.
 
@@ -216,8 +216,8 @@ class ClusteredUsers(UserModel):
 
     def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, Providers):
-            means = {"P": documents.num_providers, "F": documents.num_features}
-            validation.check_table("means", self.means, **means)
+            num_providers, num_features = documents.num_providers, documents.num_features
+            validation.check_table("means", self.means, P=num_providers, F=num_features)
 
     def initial_draws(self, num_users: int):
         means = self.per_user("means", 3)
@@ -226,7 +226,7 @@ class ClusteredUsers(UserModel):
         logits = -tf.math.log1p(distance[..., 0])
         return gaussian_mixture(num_users, means, scale, logits)
 
-    def response(self, state: tf.Tensor, slate: Slate):
+    def response(self, state: tf.Tensor, slate: Slate[Draw]):
         scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)
 
         def utility(choice: tf.Tensor):
@@ -238,12 +238,12 @@ class ClusteredUsers(UserModel):
             ResponseDraw(choice=self.choice_model(scores, slate.mask), utility=utility)
         )
 
-    def outcome(self, state: tf.Tensor, slate: Slate, draw: ResponseDraw):
+    def outcome(self, state: tf.Tensor, slate: Slate[Draw], draw: ResponseDraw):
         clicked = tf.one_hot(draw.choice, slate.mask.shape[1], dtype=self.dtype)
         utility = draw.utility * tf.reduce_sum(clicked, axis=1)
         return Response(clicked, utility, slate.documents.cluster_id)
 
-    def update(self, state: tf.Tensor, slate: Slate, response: Response, innovation: Nest):
+    def update(self, state: tf.Tensor, slate: Slate[Draw], response: Response, innovation: Nest):
         away = state[:, tf.newaxis] - slate.documents.features
         chosen = tf.reduce_sum(response.clicked[:, :, tf.newaxis] * away, axis=1)
         return state + self.per_user("interest_step_size", 2) * chosen

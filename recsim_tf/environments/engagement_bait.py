@@ -147,7 +147,7 @@ class Response(NamedTuple):
 
 
 @gin.configurable
-class BaitedUsers(UserModel):
+class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
     """Users who choose the videos close to them, watch those of low quality longer, and are driven
     away by them: RecSim NG 0.1.2's partially observable `InterestEvolutionUser`.
 
@@ -185,17 +185,17 @@ class BaitedUsers(UserModel):
         loc = tf.zeros([num_users, self.num_features], self.dtype)
         return tfd.Independent(tfd.Normal(loc, tf.ones([], self.dtype)), 1)
 
-    def response(self, state: tf.Tensor, slate: Slate):
+    def response(self, state: tf.Tensor, slate: Slate[Video]):
         scores = 2 + choice.affinity.negative_euclidean(state, slate.documents.features)
         return self.choice_model(scores, slate.mask)
 
-    def outcome(self, state: tf.Tensor, slate: Slate, draw: tf.Tensor):
+    def outcome(self, state: tf.Tensor, slate: Slate[Video], draw: tf.Tensor):
         video = slate.documents
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         time = clicked * tf.sigmoid(-video.quality) * video.length
         return Response(clicked, time, video.video_id)
 
-    def update(self, state: tf.Tensor, slate: Slate, response: Response, innovation: Nest):
+    def update(self, state: tf.Tensor, slate: Slate[Video], response: Response, innovation: Nest):
         video = slate.documents
         weight = response.clicked * video.quality
         towards = video.features - state[:, tf.newaxis]

@@ -15,7 +15,7 @@ from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Slate
+from recsim_tf.core.types import Clicks, Nest, Slate
 
 
 @gin.configurable
@@ -52,7 +52,7 @@ class IntentState(NamedTuple):
 
 
 @gin.configurable
-class IntentUsers(UserModel):
+class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
     """Users who look for an intent, RecSim NG 0.1.2's `ModelLearningDemoUser`.
 
     The intent g is drawn from an equal mixture of normals around the F unit vectors, and stays. The
@@ -95,16 +95,18 @@ class IntentUsers(UserModel):
         satisfaction = tf.broadcast_to(self.per_user("initial_satisfaction"), draws.shape[:1])
         return IntentState(draws, satisfaction, tf.zeros_like(satisfaction))
 
-    def response(self, state: IntentState, slate: Slate):
+    def response(self, state: IntentState, slate: Slate[tf.Tensor]):
         affinity = choice.affinity.negative_euclidean(state.intent, slate.documents)
         scores = affinity + 2 + state.satisfaction[:, tf.newaxis]
         return self.choice_model(scores, slate.mask)
 
-    def innovation(self, state: IntentState, slate: Slate, response: Nest):
+    def innovation(self, state: IntentState, slate: Slate[tf.Tensor], response: Clicks):
         kept = self.per_user("sensitivity") * state.satisfaction
         return tfd.Normal(kept + _best(state, slate) - state.best, self.per_user("noise"))
 
-    def update(self, state: IntentState, slate: Slate, response: Nest, innovation: tf.Tensor):
+    def update(
+        self, state: IntentState, slate: Slate[tf.Tensor], response: Clicks, innovation: tf.Tensor
+    ):
         return IntentState(state.intent, innovation, _best(state, slate))
 
     def observe(self, state: IntentState):

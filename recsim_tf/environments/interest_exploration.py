@@ -110,7 +110,7 @@ class Response(NamedTuple):
 
 
 @gin.configurable
-class InterestExplorationUsers(UserModel):
+class InterestExplorationUsers(UserModel[UserState, Document, Response]):
     """Users of G types who choose by affinity[topic] + quality, do not change and do not leave.
 
     The type g is drawn from `user_type_distribution`, the affinity to each topic t from
@@ -149,7 +149,7 @@ class InterestExplorationUsers(UserModel):
         validation.check_table("affinity_loc", self.affinity_loc, **types)
         validation.check_table("affinity_scale", self.affinity_scale, **types)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: Document, slate_size: int):
         if isinstance(documents, TopicDocuments):
             validation.check_same(self, documents, "num_topics")
 
@@ -194,16 +194,16 @@ class InterestExplorationUsers(UserModel):
     def initial_state(self, draws: InitialDraw):
         return UserState(affinity=draws.affinity)
 
-    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
+    def scores(self, state: UserState, documents: Document) -> tf.Tensor:
         """How much users like documents [B, N], float [B, N]: affinity to the topic plus
         quality.
         """
         return nests.take(state.affinity, documents.cluster_id) + documents.quality
 
-    def response(self, state: UserState, slate: Slate):
+    def response(self, state: UserState, slate: Slate[Document]):
         return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
-    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
+    def outcome(self, state: UserState, slate: Slate[Document], draw: tf.Tensor):
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         return Response(
             clicked=clicked, quality=slate.documents.quality, cluster_id=slate.documents.cluster_id

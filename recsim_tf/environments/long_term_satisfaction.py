@@ -94,7 +94,7 @@ class Response(NamedTuple):
 
 
 @gin.configurable
-class LongTermSatisfactionUsers(UserModel):
+class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
     """Users whose engagement depends on their satisfaction, which depends on past consumption.
 
     With net positive exposure x and satisfaction s = sigmoid(sensitivity * x), a document of
@@ -173,7 +173,7 @@ class LongTermSatisfactionUsers(UserModel):
         budget = tf.broadcast_to(self.per_user("time_budget"), uniform.shape)
         return UserState((uniform - 0.5) / (1 - self.per_user("memory_discount")), budget, noise)
 
-    def response(self, state: UserState, slate: Slate):
+    def response(self, state: UserState, slate: Slate[Document]):
         if self.choice_model is None:
             return self._engagement(state, slate, tf.zeros(slate.mask.shape[:1], tf.int32))
         return tfd.JointDistributionNamed(
@@ -183,14 +183,14 @@ class LongTermSatisfactionUsers(UserModel):
             )
         )
 
-    def outcome(self, state: UserState, slate: Slate, draw: Nest):
+    def outcome(self, state: UserState, slate: Slate[Document], draw: Nest):
         position, engagement = (
             (tf.zeros_like(draw, tf.int32), draw) if self.choice_model is None else draw
         )
         clicked = tf.cast(_consumed(slate, position), self.dtype)
         return Response(clicked=clicked, engagement=clicked * engagement[:, tf.newaxis])
 
-    def innovation(self, state: UserState, slate: Slate, response: Response):
+    def innovation(self, state: UserState, slate: Slate[Document], response: Response):
         """The noise of the exposure and, where agents see the satisfaction, the noise of its next
         observation.
         """
@@ -198,7 +198,9 @@ class LongTermSatisfactionUsers(UserModel):
         exposure = tfd.Normal(tf.zeros([num_users], self.dtype), self.per_user("innovation_stddev"))
         return self._with_noise(exposure, num_users)
 
-    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
+    def update(
+        self, state: UserState, slate: Slate[Document], response: Response, innovation: Nest
+    ):
         shock, noise = (innovation, ()) if self.observation_stddev is None else innovation
         consumed = tf.reduce_sum(response.clicked, axis=1)
         clickbait = tf.reduce_sum(response.clicked * (slate.documents.clickbait - 0.5), axis=1)
@@ -227,7 +229,7 @@ class LongTermSatisfactionUsers(UserModel):
     def response_bounds(self):
         return Response(clicked=Bounds(0.0, 1.0), engagement=Bounds(0.0, _MAX_OBSERVED_ENGAGEMENT))
 
-    def _engagement(self, state: UserState, slate: Slate, position: tf.Tensor):
+    def _engagement(self, state: UserState, slate: Slate[Document], position: tf.Tensor):
         """The distribution of the engagement with the document at a position [B]; there is none
         where nothing is consumed.
         """

@@ -203,7 +203,7 @@ class Newsroom(DocumentModel):
 
 
 @gin.configurable
-class Readers(UserModel):
+class Readers(UserModel[tf.Tensor, Article, Response]):
     """Users who choose an article by taste[topic] + quality + freshness * 2^(-age / half_life).
 
     The taste for each topic is drawn from N(0, taste_scale) and stays. Agents do not see it. Nobody
@@ -234,13 +234,13 @@ class Readers(UserModel):
         scale = tf.broadcast_to(self.per_user("taste_scale", 2), [num_users, self.num_topics])
         return tfd.Independent(tfd.Normal(tf.zeros_like(scale), scale), 1)
 
-    def response(self, state: tf.Tensor, slate: Slate):
+    def response(self, state: tf.Tensor, slate: Slate[Article]):
         article = slate.documents
         fresh = 2.0 ** (-article.age / self.per_user("half_life", 2))
         scores = nests.take(state, article.cluster_id) + article.quality
         return self.choice_model(scores + self.per_user("freshness", 2) * fresh, slate.mask)
 
-    def outcome(self, state: tf.Tensor, slate: Slate, draw: tf.Tensor):
+    def outcome(self, state: tf.Tensor, slate: Slate[Article], draw: tf.Tensor):
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         return Response(clicked, slate.documents.cluster_id)
 

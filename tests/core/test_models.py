@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from recsim_tf import choice
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter, per_user
+from recsim_tf.environments.drifting_taste import Catalogue
 from tests.core.toy import ToyUsers, toy_simulator
 
 
@@ -94,6 +95,18 @@ def test_replaced_parameters_leave_the_model_as_it_was():
 def test_what_is_no_parameter_or_no_value_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
         Tastes().with_parameters(values)
+
+
+def test_a_drawn_table_is_drawn_anew_for_another_seed_and_a_given_one_is_kept():
+    items = Catalogue(num_items=3, num_factors=2, seed=5)
+    expected = Catalogue(num_items=3, num_factors=2, seed=7).factors
+    assert not np.array_equal(items.factors, expected)
+    np.testing.assert_array_equal(items.replaced(seed=7).factors, expected)
+    assert items.replaced(dtype=tf.float64).factors.dtype == np.float64
+    assert repr(items) == "Catalogue(num_items=3, num_factors=2, seed=5)"
+    given = items.with_parameters({"factors": np.ones([3, 2])})
+    np.testing.assert_array_equal(given.replaced(seed=7).factors, np.ones([3, 2]))
+    np.testing.assert_array_equal(items.parameters()["factors"], items.factors)
 
 
 @pytest.mark.parametrize(

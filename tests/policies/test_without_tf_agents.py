@@ -9,8 +9,6 @@ from tests.processes import run_python
 PROGRAM = """
     import sys
 
-import pytest
-
     sys.modules["tf_agents"] = None
 
     import recsim_tf

@@ -1,5 +1,7 @@
 """Documents under test."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from recsim_tf.core.checks.methods import Method
@@ -71,11 +73,11 @@ class CheckedDocuments(DocumentModel):
         return observation
 
     @property
-    def _corpora(self) -> dict[str, int]:
+    def _corpora(self) -> dict[str, Any]:
         """The axis of corpora."""
         return {"worlds" if self.shared else "users": self.num_corpora}
 
-    def _axes(self, documents: Nest) -> dict[str, int]:
+    def _axes(self, documents: Nest) -> dict[str, Any]:
         """The axes of candidates, or of the documents of a slate."""
         rows, num_documents = tf.nest.flatten(documents)[0].shape[:2]
         # Slates of a shared corpus are those of users.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
@@ -93,7 +94,9 @@ class Shifted(CustomDistribution):
       low: an int, what is added.
     """
 
-    def __init__(self, distribution: tfd.Distribution, low: int, name: str = "Shifted"):
+    def __init__(
+        self, distribution: tfd.Distribution, low: int | np.ndarray, name: str = "Shifted"
+    ):
         parameters = dict(locals())
         self.distribution = distribution
         self.low = low

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -208,9 +209,9 @@ def _(distribution: tfd.Distribution, seed: Seed):
 def _(distribution: tfd.Distribution, seed: Seed):
     model = distribution.model
     # A model is a dict or a NamedTuple.
-    fields = model._asdict() if isinstance(model, tuple) else dict(model)
+    fields: dict[str, Any] = dict(model) if isinstance(model, dict) else model._asdict()
     seeds = dict(zip(fields, split_seed(seed, len(fields)), strict=True))
-    draws = {}
+    draws: dict[str, Any] = {}
     while len(draws) < len(fields):
         num_draws = len(draws)
         for name, field in fields.items():

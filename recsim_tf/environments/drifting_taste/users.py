@@ -22,7 +22,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate
 from recsim_tf.core.wording import Wording
-from recsim_tf.environments.drifting_taste.documents import Catalogue
+from recsim_tf.environments.drifting_taste.documents import Catalogue, Item
 
 
 class UserState(NamedTuple):
@@ -48,7 +48,7 @@ class ItemWording(Wording):
 
 
 @gin.configurable
-class DriftingTasteUsers(UserModel):
+class DriftingTasteUsers(UserModel[UserState, Item, Response]):
     """Users who choose by bias + <initial taste + drift, factors>, and whose drift follows their
     choices.
 
@@ -85,7 +85,7 @@ class DriftingTasteUsers(UserModel):
         for name in ("taste_loc", "taste_scale", "gain", "decay"):
             validation.check_table(name, self._value(name), or_number=True, **factors)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: Item, slate_size: int):
         if isinstance(documents, Catalogue):
             validation.check_same(self, documents, "num_factors")
 
@@ -99,21 +99,21 @@ class DriftingTasteUsers(UserModel):
     def initial_state(self, draws: tf.Tensor):
         return UserState(initial_taste=draws, drift=tf.zeros_like(draws))
 
-    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
+    def scores(self, state: UserState, documents: Item) -> tf.Tensor:
         """How much users like items [B, N], float [B, N]."""
         taste = state.initial_taste + state.drift
         return documents.bias + tf.linalg.matvec(documents.factors, taste)
 
-    def response(self, state: UserState, slate: Slate):
+    def response(self, state: UserState, slate: Slate[Item]):
         return self.choice_model(self.scores(state, slate.documents), slate.mask)
 
-    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
+    def outcome(self, state: UserState, slate: Slate[Item], draw: tf.Tensor):
         return Response(
             clicked=tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype),
             item_id=slate.documents.item_id,
         )
 
-    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
+    def update(self, state: UserState, slate: Slate[Item], response: Response, innovation: Nest):
         clicked = response.clicked[:, :, tf.newaxis]
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
         # Where nothing is chosen nothing decays; written with click weights, so that it takes

@@ -22,7 +22,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate
 from recsim_tf.core.wording import Wording
-from recsim_tf.environments.interest_evolution.documents import UtilityVideos
+from recsim_tf.environments.interest_evolution.documents import ShownVideo, UtilityVideos
 
 # Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities
 # have NaN gradients.
@@ -64,7 +64,7 @@ class VideoWording(Wording):
 
 
 @gin.configurable
-class InterestEvolutionUsers(UserModel):
+class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
     """Users with interests u in [-1, 1]^F who choose by <u, document> and leave when their time
     budget is spent.
 
@@ -138,10 +138,10 @@ class InterestEvolutionUsers(UserModel):
         budget = tf.broadcast_to(self.per_user("time_budget"), tf.shape(draws)[:1])
         return UserState(interests=draws, budget=tf.ensure_shape(budget, draws.shape[:1]))
 
-    def response(self, state: UserState, slate: Slate):
+    def response(self, state: UserState, slate: Slate[ShownVideo]):
         return self._choice(state, slate)
 
-    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
+    def outcome(self, state: UserState, slate: Slate[ShownVideo], draw: tf.Tensor):
         clicked = tf.one_hot(draw, slate.mask.shape[1], dtype=self.dtype)
         watch_time = tf.minimum(tf.maximum(state.budget, 0)[:, tf.newaxis], slate.documents.length)
         return Response(
@@ -152,7 +152,7 @@ class InterestEvolutionUsers(UserModel):
             cluster_id=slate.documents.cluster_id,
         )
 
-    def innovation(self, state: UserState, slate: Slate, response: Response):
+    def innovation(self, state: UserState, slate: Slate[ShownVideo], response: Response):
         """The direction of the drift: 1 towards the clicked document, 0 away from it. Without a
         click there is none.
         """
@@ -166,7 +166,9 @@ class InterestEvolutionUsers(UserModel):
             direction, somebody_clicked, safe_sample_fn=lambda d: tf.zeros(d.batch_shape, d.dtype)
         )
 
-    def update(self, state: UserState, slate: Slate, response: Response, innovation: tf.Tensor):
+    def update(
+        self, state: UserState, slate: Slate[ShownVideo], response: Response, innovation: tf.Tensor
+    ):
         features, clicked = slate.documents.features, response.clicked
         interests = state.interests
         intercept = self.per_user("alpha_y_intercept", 2)
@@ -209,13 +211,13 @@ class InterestEvolutionUsers(UserModel):
     def wording(self) -> VideoWording:
         return VideoWording()
 
-    def _choice(self, state: UserState, slate: Slate):
+    def _choice(self, state: UserState, slate: Slate[ShownVideo]):
         scores = tf.reduce_sum(
             slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1
         )
         return self.choice_model(scores, slate.mask)
 
-    def _utility(self, state: UserState, slate: Slate, response: Response):
+    def _utility(self, state: UserState, slate: Slate[ShownVideo], response: Response):
         """Watch time of the clicked document times its utility, [B]."""
         utility = self.per_user("document_quality_factor", 2) * slate.documents.quality
         factor = self.user_quality_factor

@@ -18,7 +18,7 @@ from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate
-from recsim_tf.environments.page_clicks.documents import PageItems, summed_effects
+from recsim_tf.environments.page_clicks.documents import PageItems, ShownItem, summed_effects
 
 # A finite logit, so that "no click" at an empty position has log-probability 0 and not NaN.
 _NEVER = -1e9
@@ -34,7 +34,7 @@ class Response(NamedTuple):
 
 
 @gin.configurable
-class PageClickUsers(UserModel):
+class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
     """Users with F categorical features who click on each position of a page independently, do not
     change and do not leave.
 
@@ -95,7 +95,7 @@ class PageClickUsers(UserModel):
         probs = tf.broadcast_to(self.per_user("feature_probs", 3), shape)
         return tfd.Independent(tfd.Categorical(probs=tf.maximum(probs, _LEAST_PROB)), 1)
 
-    def response(self, state: tf.Tensor, slate: Slate):
+    def response(self, state: tf.Tensor, slate: Slate[ShownItem]):
         shown = slate.documents
         of_user = self.per_user("intercept") + summed_effects(
             self.feature_effect, state, self.num_categories, self.dtype
@@ -109,10 +109,10 @@ class PageClickUsers(UserModel):
         )
         return tfd.Independent(tfd.Bernoulli(logits=tf.where(slate.mask, logits, _NEVER)), 1)
 
-    def outcome(self, state: tf.Tensor, slate: Slate, draw: tf.Tensor):
+    def outcome(self, state: tf.Tensor, slate: Slate[ShownItem], draw: tf.Tensor):
         return Response(clicked=tf.cast(draw, self.dtype), item_id=slate.documents.item.item_id)
 
-    def recorded_draw(self, slate: Slate, seen: Nest):
+    def recorded_draw(self, slate: Slate[ShownItem], seen: Nest):
         return tf.cast(seen.clicked, tf.int32)
 
     def observe(self, state: tf.Tensor):

@@ -70,7 +70,7 @@ class ReturningWording(Wording):
 
 
 @gin.configurable
-class ReturningUsers(UserModel):
+class ReturningUsers(UserModel[ReturningState, Any, Any]):
     """Users who come back: a session of this model is a lifetime, in which users of another model
     visit again and again.
 
