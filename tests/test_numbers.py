@@ -111,14 +111,14 @@ def test_it_is_refused_by_name(make, message):
 
 def agent(optimizer=None, **arguments):
     from recsim_tf.adapters.tf_agents import SlateEnvironment
+    from tests.agents.experience import slate_q_options
 
     environment = SlateEnvironment(simulator(), 2)
     return slate_q.SlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
         slate_q.SlateQNetwork(spec(), (4,)),
-        optimizer or tf.keras.optimizers.Adam(),
-        **arguments,
+        **slate_q_options({"optimizer": optimizer or tf.keras.optimizers.Adam(), **arguments}),
     )
 
 
@@ -126,7 +126,7 @@ def agent(optimizer=None, **arguments):
     ("arguments", "message"),
     [
         ({"gradient_clipping": -1.0}, r"gradient_clipping must be above 0 or None, got -1\.0"),
-        ({"target_update_period": 0}, "target_update_period must be an integer of at least 1"),
+        ({"update_period": 0}, "update_period must be an integer of at least 1"),
         ({"reward_scale_factor": INF}, "reward_scale_factor must be above 0, got inf"),
         ({"optimizer": tf.keras.optimizers.Adam(-1.0)}, "learning_rate of Adam must be at least 0"),
         ({"optimizer": tf.keras.optimizers.SGD(NAN)}, "learning_rate of SGD must be at least 0"),

@@ -1,5 +1,4 @@
-"""Corrections of the policy gradient for off-policy data and for slates (Chen et al. 2019, arXiv
-1812.02353).
+"""Corrections of the policy gradient for off-policy data (Chen et al. 2019, arXiv 1812.02353).
 
 Pure functions of log-probabilities. Their results carry no gradient: they weigh the terms return *
 grad log pi(a | s).
@@ -11,7 +10,6 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.shared.averages import batch_sums
-from recsim_tf.core import validation
 from recsim_tf.core.validation import NONE, POSITIVE, check_numbers
 
 
@@ -61,18 +59,3 @@ def normalized_weights(weights, valid) -> tf.Tensor:
     total, weighted = batch_sums(valid, weights * valid)
     mean = tf.math.divide_no_nan(weighted, total)
     return tf.stop_gradient(tf.math.divide_no_nan(weights, mean))
-
-
-def top_k_multiplier(log_prob, slate_size: int) -> tf.Tensor:
-    """lambda_K = K (1 - pi(a | s))^(K - 1), for a policy that shows K items drawn independently
-    from pi (section 4.3).
-
-    It is the derivative of 1 - (1 - pi)^K, the probability that the slate holds item a, with
-    respect to pi. A `PlackettLuce` policy scores whole slates and needs no such factor.
-
-    Args:
-      log_prob: [...], of the items under pi.
-      slate_size: K, at least 1.
-    """
-    validation.check_at_least(1, slate_size=slate_size)
-    return tf.stop_gradient(slate_size * tf.pow(-tf.math.expm1(log_prob), slate_size - 1))

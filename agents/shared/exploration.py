@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import gin
 import tensorflow as tf
+from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.core import random, validation
@@ -59,6 +60,7 @@ class Exploration:
       epsilon: probability of a uniform slate in the collect policy; a number in [0, 1], or a
         function of the train step, as `linearly_decaying_epsilon`.
       eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
+      seed: of both policies, an integer or int32 [2].
 
     Raises:
       ValueError: for a number outside [0, 1].
@@ -66,19 +68,19 @@ class Exploration:
 
     epsilon: Epsilon = 0.1
     eval_epsilon: Epsilon = 0.0
+    seed: random.Seed = 0
 
     def __post_init__(self):
         check_numbers(FRACTION, SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon)
 
     def policies(
         self,
-        time_step_spec,
-        action_spec,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
         served: Policy,
         collecting: Policy,
         variables: Sequence[tf.Variable],
         train_step: tf.Variable,
-        seed,
     ) -> tuple[TFSlatePolicy, TFSlatePolicy]:
         """The served policy and the collect policy of an agent, whose info has the policy state.
 
@@ -87,10 +89,9 @@ class Exploration:
           served, collecting: their greedy policies, of slates without repetition.
           variables: those that the two read.
           train_step: the argument of epsilon where it is a function.
-          seed: of both, an integer or int32 [2].
         """
         num_candidates = int(action_spec.maximum.max()) + 1
-        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+        policy_seed, collect_seed = random.split_seed(random.as_seed(self.seed), 2)
 
         def policy(greedy, epsilon, own_seed, **arguments):
             act = epsilon_greedy(greedy, num_candidates, epsilon, train_step)

@@ -11,12 +11,18 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.slate_q import SlateQAgent, SlateQTargets, TwoTowerQNetwork, create_slate_q
+from recsim_tf.agents.slate_q import (
+    SlateQAgent,
+    SlateQTargets,
+    SlateSelection,
+    TwoTowerQNetwork,
+    create_slate_q,
+)
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Clicks, Observation, Slate
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.policies.beliefs import AffinityScores, CatalogueScores
-from tests.agents.experience import bounded, collect
+from tests.agents.experience import bounded, collect, learning
 
 NUM_USERS, NUM_DOCUMENTS, NUM_FEATURES, EMBEDDING_SIZE = 5, 40, 3, 4
 close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
@@ -240,10 +246,9 @@ def agent_of(environment, features=True) -> SlateQAgent:
         environment.time_step_spec(),
         environment.action_spec(),
         network,
-        tf.keras.optimizers.Adam(0.01),
-        choice_scores=CatalogueScores(documents.factors, documents.bias, belief, CHOICE_MODEL),
-        targets=SlateQTargets(gamma=0.9),
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
+        learning(tf.keras.optimizers.Adam(0.01)),
+        SlateQTargets(gamma=0.9),
+        SlateSelection(CatalogueScores(documents.factors, documents.bias, belief, CHOICE_MODEL)),
     )
     agent.initialize()
     return agent

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.tabular_q import TabularQAgent
+from recsim_tf.agents.tabular_q import TabularExploration, TabularQAgent, TabularUpdates
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation
 from recsim_tf.experiment.training.loop import LearningLoop
-from tests.agents.experience import MID, trajectory_of
+from tests.agents.experience import MID, grouped, trajectory_of
 from tests.environments.sequential import NUM_ACTIONS, NUM_STATES, Response, sequential
 from tests.environments.test_sequential import OPTIMAL_VALUES, tables
 
@@ -24,7 +24,7 @@ def make_agent(environment, **arguments):
         environment.time_step_spec(),
         environment.action_spec(),
         train_step_counter=counter,
-        **arguments,
+        **grouped(arguments, updates=TabularUpdates, exploration=TabularExploration),
     )
 
 
