@@ -17,6 +17,7 @@ from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_e
 from recsim_tf.environments import drifting_taste, interest_evolution
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.run import Schedule
+from recsim_tf.policies import indices
 from recsim_tf.policies.clicks import ClickScores
 
 NAN, INF = math.nan, math.inf
@@ -87,7 +88,7 @@ def test_sizes_of_layers_are_a_tuple_of_integers(units, message):
             "optimism_scaling must be at least 0, got -1",
         ),
         (
-            lambda: policies.thompson(tf.ones([1, 2]), tf.ones([1, 2]), tf.ones([1]), 0.0, 0),
+            lambda: indices.thompson(tf.ones([1, 2]), tf.ones([1, 2]), tf.ones([1]), 0.0, 0),
             r"optimism_scaling must be above 0, got 0\.0",
         ),
         (

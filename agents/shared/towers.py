@@ -1,6 +1,6 @@
 """Two towers: a vector of the user and one of each document, for large catalogues."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,6 @@ from recsim_tf.agents.shared.networks import apply_layers, perceptron
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Observation
-from recsim_tf.policies.beliefs import product_with_documents
 
 
 class TwoTowers(tf.keras.layers.Layer):
@@ -100,6 +99,44 @@ class TwoTowers(tf.keras.layers.Layer):
         # Dense layers are faster on two axes than on three.
         vectors = apply_layers(self._document_layers, tf.reshape(rows, [-1, rows.shape[-1]]))
         return tf.reshape(vectors, tf.concat([tf.shape(rows)[:-1], [vectors.shape[-1]]], axis=0))
+
+
+def product_with_documents(
+    users: tf.Tensor,
+    vectors: Callable[..., tf.Tensor],
+    ids: tf.Tensor,
+    num_documents: int,
+    width: int,
+) -> tf.Tensor:
+    """The inner products <user, document> of candidates from a shared catalogue, without a vector
+    for each of many candidates.
+
+    Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that
+    is the larger tensor, and the vectors of the candidates are made and multiplied, [B, N, width].
+    Where the candidates are all documents in order, nothing is gathered: under XLA a gather keeps
+    what follows it out of vector registers.
+
+    Args:
+      users: [B, E].
+      vectors: maps ids [B, N] to the vectors of these documents [B, N, E], and, called without ids,
+        gives those of all documents [D, E].
+      ids: integers [B, N], in [0, D).
+      num_documents: D.
+      width: the numbers that `vectors` takes for one document; at least E.
+
+    Returns:
+      [B, N].
+    """
+    if ids.shape[1] is not None and ids.shape[1] * width <= num_documents:
+        return tf.linalg.matvec(vectors(ids), users)
+    products = tf.matmul(users, vectors(), transpose_b=True)
+    if ids.shape[1] != num_documents:
+        return tf.gather(products, ids, batch_dims=1)
+    return tf.cond(
+        tf.reduce_all(ids == tf.range(num_documents, dtype=ids.dtype)),
+        lambda: products,
+        lambda: tf.gather(products, ids, batch_dims=1),
+    )
 
 
 def _num_documents(spec) -> int:

@@ -31,7 +31,7 @@ from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.core.validation import check_one_of
 from recsim_tf.policies import fields
-from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
+from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
 
 

@@ -1,7 +1,7 @@
 """The networks of SlateQ: an item-wise Q(s, i) and the value of "no click", Q(s, none)."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import gin
@@ -141,8 +141,6 @@ class TwoTowerQNetwork(ChoiceValueNetwork):
     Args:
       observation_spec: `Observation` of specs.
       hidden_units, embedding_size, document_features: of the `TwoTowers`.
-      belief: maps the observation to a vector [B, U] that all see beside the user's observation, as
-        what the agent believes of a hidden taste; or None.
       no_click, relative, memory: see `ChoiceValueNetwork`.
 
     Raises:
@@ -155,25 +153,16 @@ class TwoTowerQNetwork(ChoiceValueNetwork):
         hidden_units: Sequence[int] = (64, 64),
         embedding_size: int = 32,
         document_features: Sequence | np.ndarray | tf.Tensor | None = None,
-        belief: Callable[[Observation], tf.Tensor] | None = None,
         no_click: str = "learned",
         relative: bool = True,
         memory: Memory | None = None,
         name: str = "TwoTowerQNetwork",
     ):
         super().__init__(observation_spec, no_click, relative, name, memory)
-        self._belief = belief
-        self._sees_users |= belief is not None
         self._towers = TwoTowers(observation_spec, hidden_units, embedding_size, document_features)
         self._no_click_layers = (
             perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
         )
-
-    def _users(self, observation):
-        users = super()._users(observation)
-        if self._belief is None:
-            return users
-        return tf.concat([users, tf.cast(self._belief(observation), tf.float32)], axis=-1)
 
     def _item_values(self, users, documents):
         return self._towers(users, documents)

@@ -6,7 +6,7 @@ from recsim_tf.core.explanations import Explained, Explanation
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Policy
 from recsim_tf.policies import fields
-from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores
+from recsim_tf.policies.choice_scores import AffinityScores, ChoiceScores
 
 
 def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None = None) -> Policy:

@@ -11,7 +11,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.policies import fields
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import exact_slate
 
@@ -43,7 +43,7 @@ class OraclePolicy(PolicyModel):
     reward_per_budget: Any = parameter(_REWARD_PER_BUDGET)
 
     def check(self):
-        fields.require_slates("oracle_policy", self.simulator)
+        fields.require_slates("OraclePolicy", self.simulator)
         users, videos = self.simulator.users, self.simulator.documents
         for model, needed in ((videos, UtilityVideos), (users, InterestEvolutionUsers)):
             if not isinstance(model, needed):
@@ -88,6 +88,3 @@ class OraclePolicy(PolicyModel):
             length - gain * tf.cast(videos.mean_quality(), tf.float32)
         )
         return tf.linalg.matvec(observation.documents, value)
-
-
-oracle_policy = OraclePolicy

@@ -35,7 +35,7 @@ from recsim_tf.agents.tabular_q import (
 from recsim_tf.agents.tabular_q.discretise import ObservationDigits
 from recsim_tf.environments.key_terms import key_terms
 from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.choice_scores import AffinityScores
 from tests import questions
 from tests.agents.experience import (
     ACTION_SPEC,

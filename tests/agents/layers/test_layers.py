@@ -12,7 +12,7 @@ from recsim_tf.agents.slate_q import create_slate_q
 from recsim_tf.core import random
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import random_policy
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.choice_scores import AffinityScores
 from tests import rollout_policies
 from tests.agents.experience import step_of
 

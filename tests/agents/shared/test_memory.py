@@ -32,7 +32,7 @@ from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
-from recsim_tf.policies.beliefs import LearnedScores
+from recsim_tf.policies.choice_scores import LearnedScores
 from tests.agents.experience import collect, learning, step_of, window
 
 NUM_USERS, SESSION_STEPS, NUM_FRAMES = 6, 4, 12

@@ -8,7 +8,7 @@ from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, l
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.explanations import explanation_of
-from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
+from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
 from tests.agents import experience as made
 from tests.agents.experience import (

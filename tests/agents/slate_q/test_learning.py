@@ -22,7 +22,7 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from recsim_tf.policies import myopic_policy, random_policy
-from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
+from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from tests.agents.experience import MID, bounded, collect, learning, trajectory_of
 
 # A decision process with two states of the user and two documents, of which one is shown. An
