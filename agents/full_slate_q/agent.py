@@ -22,7 +22,7 @@ from recsim_tf.agents.shared.returns import lambda_returns
 from recsim_tf.agents.shared.slate_table import SlateTable, explain_slates
 from recsim_tf.core import nests
 from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Turn
+from recsim_tf.core.types import Nest, Observation, Seed, Turn
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -84,12 +84,12 @@ class FullSlateQAgent(QAgent):
             name=name,
         )
 
-    def _greedy(self, network):
-        def act(observation, policy_state, seed):
+    def _greedy(self, network: Network):
+        def act(observation: Observation, policy_state: Nest, seed: Seed):
             q, _ = network(observation)
             return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
 
-        def explain(observation, policy_state, seed):
+        def explain(observation: Observation, policy_state: Nest, seed: Seed):
             return explain_slates(network(observation)[0], self._table.slates)
 
         return Explained(act, explain)

@@ -25,7 +25,7 @@ from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, ha
 from recsim_tf.core import random
 from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.validation import NOT_NEGATIVE, SCHEDULE, check_numbers
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
@@ -88,10 +88,10 @@ class CollectingPolicy(PlackettLucePolicy):
         super().__init__(lambda observation: networks.step(observation, ())[0][0])
         self._networks = networks
 
-    def initial_state(self, num_users):
+    def initial_state(self, num_users: int | tf.Tensor):
         return self._networks.initial_state(num_users)
 
-    def decide(self, observation, policy_state):
+    def decide(self, observation: Observation, policy_state: Nest):
         (distribution, *_), policy_state = self._networks.step(observation, policy_state)
         return distribution, policy_state
 
@@ -103,18 +103,18 @@ class TFDrawnSlatePolicy(TFSlatePolicy):
     actions' log-probabilities [B].
     """
 
-    def _distribution(self, time_step, policy_state):
+    def _distribution(self, time_step: ts.TimeStep, policy_state: Nest):
         distribution, policy_state, info = self._decided(time_step, policy_state)
         return policy_step.PolicyStep(parts_of(distribution), policy_state, info)
 
-    def _action(self, time_step, policy_state, seed):
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         distribution, policy_state, info = self._decided(time_step, policy_state)
         action = random.sample(distribution, self._next_seed(seed))
         if self.emit_log_probability:
             info = policy_step.set_log_probability(info, distribution.log_prob(action))
         return policy_step.PolicyStep(action, policy_state, info)
 
-    def _decided(self, time_step, policy_state):
+    def _decided(self, time_step: ts.TimeStep, policy_state: Nest):
         policy_state = self._begun(time_step, policy_state)
         info = self._info(policy_state)
         return *self.policy.decide(time_step.observation, policy_state), info
@@ -221,7 +221,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
     def _initialize(self):
         return tf.no_op()
 
-    def _train(self, experience, weights=None):
+    def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         return self._learning.descend(
             lambda: self._loss(experience, weights, training=True), self._weights
         )
@@ -279,7 +279,14 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         )
         return tf_agent.LossInfo(policy_loss + value_loss + entropy_loss, parts)
 
-    def _values(self, experience, steps, state, valid, training):
+    def _values(
+        self,
+        experience: trajectory.Trajectory,
+        steps: trajectory.Trajectory,
+        state: Nest,
+        valid: tf.Tensor,
+        training: bool,
+    ):
         """Values of the states before the steps, and advantages over them, both [B, T]."""
         shape = tf.shape(experience.step_type)
         if self._value_network is not None:
@@ -292,7 +299,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         )
         return tf.broadcast_to(mean, tf.shape(returns)), returns - mean
 
-    def _advantages(self, steps, values):
+    def _advantages(self, steps: trajectory.Trajectory, values: tf.Tensor):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
         # A session that ends passes nothing on, while its last value counts where the discount is
         # not zero.

@@ -32,13 +32,17 @@ class ImportanceWeights:
     def __post_init__(self):
         check_numbers(POSITIVE, NONE, cap=self.cap)
 
-    def __call__(self, log_prob, behaviour_log_prob, valid) -> tf.Tensor:
+    def __call__(
+        self, log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, valid: tf.Tensor
+    ) -> tf.Tensor:
         """Weights [...] from log-probabilities [...]; `valid` [...] as for `normalized_weights`."""
         weights = importance_weights(log_prob, behaviour_log_prob, self.cap)
         return normalized_weights(weights, valid) if self.normalize else weights
 
 
-def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -> tf.Tensor:
+def importance_weights(
+    log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, cap: float | None = None
+) -> tf.Tensor:
     """pi(a | s) / beta(a | s), capped (section 4.4, weight capping): less variance for some bias.
 
     Args:
@@ -51,7 +55,7 @@ def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -
     return tf.stop_gradient(weights if cap is None else tf.minimum(weights, cap))
 
 
-def normalized_weights(weights, valid) -> tf.Tensor:
+def normalized_weights(weights: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     """Weights [...] whose mean over the batch, of all replicas, is one (section 4.4, normalised
     importance sampling); zeros where all are zero. `valid` [...] is what each counts in the mean,
     as 0 or 1.

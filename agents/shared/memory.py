@@ -10,7 +10,7 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.agents.shared.encoding import element_spec, encode, has_content, num_categories
 from recsim_tf.core import validation
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
 
 # More steps than this take long to compile.
@@ -70,7 +70,7 @@ class SessionMemory(tf.keras.layers.Layer):
             tf.TensorSpec([], tf.float32, "started"),
         )
 
-    def call(self, frames, outer, step_type=(), state=()):
+    def call(self, frames: Observation, outer: list, step_type: Nest = (), state: Nest = ()):
         """What is remembered of each frame, float32 [B, H] or [B * T, H], and the last state.
 
         Args:
@@ -99,7 +99,7 @@ class SessionMemory(tf.keras.layers.Layer):
         vectors = tf.reshape(vectors, [-1, vectors.shape[-1]])
         return vectors, MemoryState(hidden, tf.ones_like(state.started))
 
-    def _inputs(self, frames, goes_on) -> tf.Tensor:
+    def _inputs(self, frames: Observation, goes_on: tf.Tensor) -> tf.Tensor:
         """float32 [R, I] of frames [R, ...]; `goes_on` [R, 1] is 0 where there was no slate."""
         positions, rest = self._split(frames.response)
         parts = [encode(frames.user, self._user_spec, 1)] if has_content(self._user_spec) else []
@@ -114,7 +114,7 @@ class SessionMemory(tf.keras.layers.Layer):
             parts.append(goes_on * encode(rest, self._rest_spec, 1))
         return tf.concat(parts, axis=-1)
 
-    def _split(self, response) -> tuple[list, list]:
+    def _split(self, response: Nest) -> tuple[list, list]:
         """The leaves that tell of each position, and the others."""
         parts: tuple[list, list] = ([], [])
         for leaf, of_position in zip(tf.nest.flatten(response), self._of_position, strict=True):
@@ -138,10 +138,15 @@ class _Stretch(tf.keras.layers.Layer):
         self.state_size = cell.state_size
         self.output_size = tf.TensorShape([None, cell.output_size])
 
-    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+    def get_initial_state(
+        self,
+        inputs: Nest = None,
+        batch_size: int | tf.Tensor | None = None,
+        dtype: tf.DType | None = None,
+    ):
         return self._cell.get_initial_state(inputs, batch_size, dtype)
 
-    def call(self, inputs, state, training=False):
+    def call(self, inputs: Nest, state: Nest, training: bool = False):
         outputs = []
         for rows, resets in zip(*(tf.unstack(one, axis=1) for one in inputs), strict=True):
             state = tf.where(resets[:, tf.newaxis], 0.0, state)
@@ -150,7 +155,7 @@ class _Stretch(tf.keras.layers.Layer):
         return tf.stack(outputs, axis=1), state
 
 
-def _stretch_of(length) -> int:
+def _stretch_of(length: int | tf.Tensor) -> int:
     """The steps of a stretch: the largest divisor of a number of steps up to `_LONGEST`."""
     if tf.is_tensor(length):
         return 1
@@ -163,7 +168,7 @@ class Rows(tf.keras.layers.Layer):
     spec is of one of them, without the axes R and K.
     """
 
-    def __init__(self, spec, units: int):
+    def __init__(self, spec: Nest, units: int):
         super().__init__(name="position", dtype="float32")
         self._specs = tf.nest.flatten(spec)
         self._dense = tf.keras.layers.Dense(units, name="numbers", dtype="float32")
@@ -180,7 +185,7 @@ class Rows(tf.keras.layers.Layer):
             if _is_integer(one)
         ]
 
-    def call(self, observation):
+    def call(self, observation: Nest):
         leaves = list(zip(tf.nest.flatten(observation), self._specs, strict=True))
         integers = [pair for pair in leaves if _is_integer(pair[1])]
         numbers = [pair for pair in leaves if not _is_integer(pair[1])]
@@ -193,11 +198,11 @@ class Rows(tf.keras.layers.Layer):
         return total
 
 
-def _is_integer(spec) -> bool:
+def _is_integer(spec: tf.TensorSpec) -> bool:
     return not spec.shape.rank and num_categories(spec) > 0
 
 
-def _tells_of_positions(response_spec) -> list[bool]:
+def _tells_of_positions(response_spec: Nest) -> list[bool]:
     """Whether each leaf of a response has the axis of positions, that of `clicked`."""
     clicked = getattr(response_spec, "clicked", None)
     return [

@@ -139,7 +139,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
     def _trainable_weights(self) -> list[tf.Variable]:
         return [weight for one in self._networks.present for weight in one.trainable_weights]
 
-    def _train(self, experience, weights=None):
+    def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         loss_info = self._learning.descend(
             lambda: self._loss(experience, weights, training=True), self._trainable_weights()
         )

@@ -9,7 +9,7 @@ from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.shared.networks import apply_layers, perceptron
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Nest, Observation
 
 
 class TwoTowers(tf.keras.layers.Layer):
@@ -70,7 +70,7 @@ class TwoTowers(tf.keras.layers.Layer):
                 self._width, *hidden_units, 0 if self._features is None else self._features.shape[1]
             )
 
-    def call(self, users, documents):
+    def call(self, users: tf.Tensor, documents: Nest):
         vectors = apply_layers(self._user_layers, users)
         # The last number of a document's vector is its bias.
         vectors = tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0)
@@ -81,7 +81,7 @@ class TwoTowers(tf.keras.layers.Layer):
             )
         return tf.linalg.matvec(self._through_tower(self._encoder.documents(documents)), vectors)
 
-    def _vectors(self, ids=None):
+    def _vectors(self, ids: tf.Tensor | None = None):
         """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
         for layer in self._free_vectors:
             if not layer.built:
@@ -93,7 +93,7 @@ class TwoTowers(tf.keras.layers.Layer):
         ]
         return self._through_tower(tf.concat(rows, axis=-1))
 
-    def _through_tower(self, rows):
+    def _through_tower(self, rows: tf.Tensor):
         if not self._document_layers:
             return rows
         # Dense layers are faster on two axes than on three.
@@ -139,7 +139,7 @@ def product_with_documents(
     )
 
 
-def _num_documents(spec) -> int:
+def _num_documents(spec: Nest) -> int:
     """D, where a document is observed as one id in [0, D), else 0."""
     leaves = tf.nest.flatten(spec)
     if len(leaves) != 1 or leaves[0].shape.rank or not leaves[0].dtype.is_integer:
@@ -156,7 +156,7 @@ def _num_documents(spec) -> int:
     return int(spec.maximum.max()) + 1
 
 
-def _feature_table(features, num_documents: int) -> tf.Tensor:
+def _feature_table(features: Sequence | np.ndarray | tf.Tensor, num_documents: int) -> tf.Tensor:
     if not num_documents:
         raise ValueError(
             "document_features must be None unless documents are observed as one id, got a table"

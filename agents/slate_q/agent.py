@@ -28,7 +28,7 @@ from recsim_tf.agents.slate_q.targets import (
 )
 from recsim_tf.core import nests, validation
 from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.core.validation import check_one_of
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
@@ -166,18 +166,18 @@ class SlateQAgent(QAgent):
         results, state = networks.step(observation, state)
         return self._values(observation, *results), state
 
-    def _greedy(self, network):
+    def _greedy(self, network: Network):
         networks = Together(network, self._choice_network)
 
-        def decide(observation, policy_state):
+        def decide(observation: Observation, policy_state: Nest):
             values, policy_state = self._step(networks, observation, policy_state)
             slate_size = self.action_spec.shape[0]
             return values, values.best_slate(self._serving_slates, slate_size), policy_state
 
-        def act(observation, policy_state, seed):
+        def act(observation: Observation, policy_state: Nest, seed: Seed):
             return decide(observation, policy_state)[1:]
 
-        def explain(observation, policy_state, seed):
+        def explain(observation: Observation, policy_state: Nest, seed: Seed):
             values, slate, _ = decide(observation, policy_state)
             return self._in_units_of_reward(values).explanation(slate)
 
@@ -282,7 +282,7 @@ class SlateQAgent(QAgent):
         # One pass over time, for both where they are learned apart.
         rows = [reward, cost] if self._values_sessions else [reward - cost]
 
-        def of_each_row(leaf):
+        def of_each_row(leaf: tf.Tensor):
             return tf.concat([leaf] * len(rows), axis=0)
 
         td_lambda = targets.td_lambda

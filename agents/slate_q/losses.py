@@ -186,7 +186,7 @@ def session_losses(
     """
     total, valid = totals.steps, choices.valid
 
-    def squared_error(mean, over, target):
+    def squared_error(mean: tf.Tensor, over: tf.Tensor, target: tf.Tensor):
         returned = mean + tf.reduce_sum((choices.clicked - probabilities) * over, axis=-1)
         return weighted_mean(tf.square(returned - target), valid, total)
 

@@ -16,7 +16,7 @@ from recsim_tf.agents.shared.networks import (
     perceptron,
 )
 from recsim_tf.agents.shared.towers import TwoTowers
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Nest, Observation
 from recsim_tf.core.validation import check_one_of
 
 
@@ -58,10 +58,10 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
         return bool(self._no_click_layers)
 
     @abc.abstractmethod
-    def _item_values(self, users, documents) -> tf.Tensor:
+    def _item_values(self, users: tf.Tensor, documents: Nest) -> tf.Tensor:
         """The values [B, N] of documents, a nest of [B, N, ...], for users [B, F]."""
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         q_items = self._item_values(users, documents)
         if not self._no_click_layers:
             return q_items, tf.zeros_like(q_items[:, 0])
@@ -104,7 +104,7 @@ class SlateQNetwork(ChoiceValueNetwork):
             perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
         )
 
-    def _item_values(self, users, documents):
+    def _item_values(self, users: tf.Tensor, documents: Nest):
         return tf.squeeze(self._items(users, self._encoder.documents(documents)), axis=-1)
 
 
@@ -164,7 +164,7 @@ class TwoTowerQNetwork(ChoiceValueNetwork):
             perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
         )
 
-    def _item_values(self, users, documents):
+    def _item_values(self, users: tf.Tensor, documents: Nest):
         return self._towers(users, documents)
 
 
@@ -228,7 +228,7 @@ class SessionQNetwork(SlateNetwork):
             perceptron(hidden_units, 1, name) for name in ("reward", "cost", "worth")
         ]
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         items = self._items(users, self._encoder.documents(documents))
         reward, cost, log_worth = (
             tf.squeeze(apply_layers(layers, users), axis=-1) for layers in self._user_layers

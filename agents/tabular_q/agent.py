@@ -9,6 +9,7 @@ import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
@@ -18,6 +19,7 @@ from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
+from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
@@ -90,7 +92,7 @@ class TFSessionCountingPolicy(TFSlatePolicy):
         super().__init__(*arguments, **named)
         self._num_sessions = num_sessions
 
-    def _action(self, time_step, policy_state, seed):
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         self._num_sessions.assign_add(tf.math.count_nonzero(time_step.is_first()))
         return super()._action(time_step, policy_state, seed)
 
@@ -180,37 +182,37 @@ class TabularQAgent(tf_agent.TFAgent):
         )
         self._as_transition = data_converter.AsTransition(self.data_context, squeeze_time_dim=True)
 
-    def q_values(self, observation) -> tf.Tensor:
+    def q_values(self, observation: Observation) -> tf.Tensor:
         """The value of each of the `slates` for B users, float32 [B, S], in units of reward."""
         return tf.transpose(self._of_slates(self._table, observation))
 
-    def visit_counts(self, observation) -> tf.Tensor:
+    def visit_counts(self, observation: Observation) -> tf.Tensor:
         """How often the cell of each slate has been learned from, int64 [B, S]."""
         return transpose_integers(self._of_slates(self._counts, observation))
 
-    def epsilon(self, num_users) -> tf.Tensor:
+    def epsilon(self, num_users: int | tf.Tensor) -> tf.Tensor:
         """Probability of a random slate in the collect policy for B users, a scalar."""
         sessions_a_user = tf.cast(self.num_sessions, tf.float32) / tf.cast(num_users, tf.float32)
         return tf.cast(self._exploration.temperature, tf.float32) ** sessions_a_user
 
-    def _of_slates(self, table, observation):
+    def _of_slates(self, table: tf.Tensor, observation: Observation):
         """[S, B] of a table: with the slates first, reductions over them run along the rows."""
         return tf.gather(table, self.cells.of_slates(observation, self.slates))
 
-    def _greedy(self, observation, policy_state, seed):
+    def _greedy(self, observation: Observation, policy_state: Nest, seed: Seed):
         values = self._of_slates(self._table, observation)
         best = tf.argmax(values, axis=0, output_type=tf.int32)
         return tf.gather(self.slates, best), policy_state
 
-    def _explain(self, observation, policy_state, seed):
+    def _explain(self, observation: Observation, policy_state: Nest, seed: Seed):
         return explain_slates(self.q_values(observation), self.slates)
 
-    def _least_visited(self, observation, policy_state, seed):
+    def _least_visited(self, observation: Observation, policy_state: Nest, seed: Seed):
         counts = self._of_slates(self._counts, observation)
         fewest = tf.argmin(counts, axis=0, output_type=tf.int32)
         return tf.gather(self.slates, fewest), policy_state
 
-    def _explore(self, observation, policy_state, seed):
+    def _explore(self, observation: Observation, policy_state: Nest, seed: Seed):
         num_users = tf.shape(tf.nest.flatten(observation)[0])[0]
         act = epsilon_greedy(
             self._greedy,
@@ -224,7 +226,7 @@ class TabularQAgent(tf_agent.TFAgent):
     def _initialize(self):
         return tf.no_op()
 
-    def _transitions(self, experience, weights):
+    def _transitions(self, experience: trajectory.Trajectory, weights: tf.Tensor | None):
         """Cells, temporal-difference errors, values before, and whether each is learned from."""
         if weights is not None:
             raise ValueError(
@@ -245,7 +247,7 @@ class TabularQAgent(tf_agent.TFAgent):
         )
         return cells, tf.where(valid, targets - values, 0.0), values, valid
 
-    def _train(self, experience, weights=None):
+    def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         cells, errors, values, valid = self._transitions(experience, weights)
         before = tf.gather(self._counts, cells)
         self._counts.scatter_add(tf.IndexedSlices(tf.cast(valid, tf.int64), cells))
@@ -266,11 +268,18 @@ class TabularQAgent(tf_agent.TFAgent):
         self.train_step_counter.assign_add(1)
         return self._loss_info(errors, values, valid)
 
-    def _loss(self, experience, weights=None, training: bool = False):
+    def _loss(
+        self,
+        experience: trajectory.Trajectory,
+        weights: tf.Tensor | None = None,
+        training: bool = False,
+    ):
         _, errors, values, valid = self._transitions(experience, weights)
         return self._loss_info(errors, values, valid)
 
-    def _loss_info(self, errors, values, valid) -> tf_agent.LossInfo:
+    def _loss_info(
+        self, errors: tf.Tensor, values: tf.Tensor, valid: tf.Tensor
+    ) -> tf_agent.LossInfo:
         share = tf.cast(valid, tf.float32) / tf.maximum(
             tf.cast(tf.math.count_nonzero(valid), tf.float32), 1.0
         )

@@ -10,7 +10,7 @@ import tensorflow as tf
 from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.tabular_q.discretise import ObservationDigits
 from recsim_tf.core import nests, validation
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Nest, Observation
 
 # Of the hash's random weights; the same in every process, so that a checkpoint's table keeps its
 # meaning.
@@ -110,22 +110,22 @@ class SlateCells:
             total += tf.gather(terms * self._constant(weight), slates[:, position])
         return self._cell(total)
 
-    def _context_of(self, observation):
+    def _context_of(self, observation: Observation):
         return (
             observation.user if self._ignore_response else (observation.response, observation.user)
         )
 
-    def _context_term(self, observation):
+    def _context_term(self, observation: Observation):
         term = self._context.weighted_sum(
             self._context_of(observation), 1, self._weights.context, self._dtype
         )
         return term + self._constant(self._weights.offset)
 
-    def _document_terms(self, documents):
+    def _document_terms(self, documents: Nest):
         terms = self._document.weighted_sum(documents, 2, self._weights.document, self._dtype)
         return _upper_bits(terms) if self.is_hashed else terms
 
-    def _cell(self, total):
+    def _cell(self, total: tf.Tensor):
         if not self.is_hashed:
             return total
         # Scales 31 bits to the number of cells; a division is slower.
@@ -134,7 +134,7 @@ class SlateCells:
             tf.int32,
         )
 
-    def _constant(self, value):
+    def _constant(self, value: tf.Tensor):
         return tf.constant(value, self._dtype)
 
 
@@ -146,7 +146,7 @@ def transpose_integers(matrix: tf.Tensor) -> tf.Tensor:
     return tf.bitcast(tf.transpose(tf.bitcast(matrix, as_float)), matrix.dtype)
 
 
-def _upper_bits(value):
+def _upper_bits(value: tf.Tensor):
     """The upper 31 of 64 bits, which are the good ones of a multilinear hash."""
     return tf.bitwise.bitwise_and(
         tf.bitwise.right_shift(value, tf.constant(33, tf.int64)), tf.constant(2**31 - 1, tf.int64)

@@ -23,6 +23,7 @@ from recsim_tf.core.types import (
     Nest,
     Observation,
     Policy,
+    Seed,
     SimulatorState,
     Turn,
     initial_policy_state,
@@ -145,7 +146,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             )
         )
 
-    def _step(self, action):
+    def _step(self, action: Nest):
         return self._remember(self.advance(_read(self.memory.state), action))
 
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
@@ -166,7 +167,7 @@ def action_spec(source: SessionSource) -> Nest:
         [source.slate_size], tf.int32, 0, source.num_candidates - 1, "slate"
     )
 
-    def bounded(spec):
+    def bounded(spec: tf.TensorSpec):
         return tensor_spec.BoundedTensorSpec(spec.shape, spec.dtype, *turns.limits(spec), spec.name)
 
     return Turn(slate, tf.nest.map_structure(bounded, source.query_spec)).action
@@ -214,10 +215,10 @@ class TFSlatePolicy(tf_policy.TFPolicy):
     def __init__(
         self,
         time_step_spec: ts.TimeStep,
-        action_spec,
+        action_spec: Nest,
         policy: Policy,
         variables: Sequence[tf.Variable] = (),
-        seed=0,
+        seed: Seed = 0,
         name: str = "TFSlatePolicy",
         emit_state: bool = False,
         **arguments: Any,
@@ -246,30 +247,30 @@ class TFSlatePolicy(tf_policy.TFPolicy):
     def _variables(self):
         return [*self._read_variables, self._seed]
 
-    def _get_initial_state(self, batch_size):
+    def _get_initial_state(self, batch_size: int | tf.Tensor):
         if batch_size is None:
             return nests.at_step(initial_policy_state(self.policy, 1), 0)
         return initial_policy_state(self.policy, batch_size)
 
-    def _next_seed(self, seed):
+    def _next_seed(self, seed: Seed):
         """The seed that was given, or a new one where it is None."""
         if seed is None:
             next_seed, seed = random.split_seed(self._seed, 2)
             self._seed.assign(next_seed)
         return seed
 
-    def _begun(self, time_step, policy_state):
+    def _begun(self, time_step: ts.TimeStep, policy_state: Nest):
         """The policy state, which begins anew where a session does."""
         if not tf.nest.flatten(policy_state):
             return policy_state
         first = self._get_initial_state(nests.num_rows(time_step.observation))
         return nests.where(time_step.is_first(), first, policy_state)
 
-    def _info(self, policy_state):
+    def _info(self, policy_state: Nest):
         """The info of an action in a policy state, or its spec."""
         return PolicyInfo(policy_state=policy_state) if self._emit_state else ()
 
-    def _action(self, time_step, policy_state, seed):
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         policy_state = self._begun(time_step, policy_state)
         info = self._info(policy_state)
         action, policy_state = self.policy(
@@ -277,7 +278,7 @@ class TFSlatePolicy(tf_policy.TFPolicy):
         )
         return policy_step.PolicyStep(action, policy_state, info)
 
-    def _distribution(self, time_step, policy_state):
+    def _distribution(self, time_step: ts.TimeStep, policy_state: Nest):
         """A point mass at the action that `action` returns."""
         step = self._action(time_step, policy_state, seed=None)
         return step._replace(
@@ -297,7 +298,9 @@ class _RolloutPolicy:
     def initial_state(self, num_users: int) -> Nest:
         return self._policy.get_initial_state(num_users)
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[Nest, Nest]:
         num_users = nests.batch_size(observation)
         step_type = tf.fill([num_users], ts.StepType.MID)
         time_step = ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation)
@@ -306,7 +309,7 @@ class _RolloutPolicy:
             return step.action, step.state
         return tf.cast(step.action, tf.int32), step.state
 
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+    def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
         return explanation_of(self._policy, observation, policy_state, seed)
 
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded, begin
-from recsim_tf.core.types import Trajectory
+from recsim_tf.core.stages import Recorded, Stages, begin
+from recsim_tf.core.types import Nest, Trajectory, Transition
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
@@ -70,11 +70,11 @@ def score_function_return(
     begun = Recorded(trajectory.initial._asdict(), score=True)
     begin(simulator, num_users, begun)
 
-    def total(stages, rows):
+    def total(stages: Stages, rows: tf.Tensor):
         terms = [tf.cast(each, rewards.dtype) for each in stages]
         return tf.add_n(terms) if terms else tf.zeros([rows], rewards.dtype)
 
-    def score(log_probs, active, advantage):
+    def score(log_probs: tf.Tensor, active: tf.Tensor, advantage: tf.Tensor):
         """[B]: log-probabilities by stage, times the advantage [W]. What is drawn for users who
         have left, or for worlds that all have left, changes nothing.
         """
@@ -93,7 +93,9 @@ def score_function_return(
         begun.log_probs, tf.ones([num_users], tf.bool), rewards_to_go[0] - mean_of_others[0]
     )
 
-    def add(carry, step, state, transition, log_probs):
+    def add(
+        carry: Nest, step: tf.Tensor, state: Nest, transition: Transition, log_probs: tf.Tensor
+    ):
         total, policy_state = carry
         actions, policy_state = policy.decide(simulator.observe(state), policy_state)
         log_probs = {**log_probs, "policy": actions.log_prob(transition.action)}
@@ -104,12 +106,12 @@ def score_function_return(
     return simulator.retrace(trajectory, add, carry, score=True)[0]
 
 
-def _mean_of_others(values):
+def _mean_of_others(values: tf.Tensor):
     """For each [T, B] the mean over the other rows."""
     num_others = max(values.shape[1] - 1, 1)
     return (tf.reduce_sum(values, axis=1, keepdims=True) - values) / num_others
 
 
-def _gradient_only(value):
+def _gradient_only(value: tf.Tensor):
     """Zero, with the gradient of `value`."""
     return value - tf.stop_gradient(value)

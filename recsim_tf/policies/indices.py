@@ -72,7 +72,7 @@ def kl_ucb(
     exploration = tf.maximum(log_round + 3.0 * tf.math.log(tf.maximum(log_round, 1e-6)), 0.0)
     bound = optimism_scaling**2 * exploration[:, tf.newaxis] / safe_pulls
 
-    def halve(low, high):
+    def halve(low: tf.Tensor, high: tf.Tensor):
         # The search is for q - p: the divergence of it keeps its digits where q is close to p.
         middle = (low + high) / 2.0
         inside = _bernoulli_divergence(mean, middle) <= bound

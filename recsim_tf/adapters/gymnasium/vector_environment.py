@@ -80,7 +80,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         shown = np.zeros(self.num_envs, bool)
         return results["observation"], {"response": results["response"], "_response": shown}
 
-    def step(self, actions):
+    def step(self, actions: Any):
         results = self._session.step(as_arrays(actions, self.simulator.query_spec))
         info = {"response": results["response"], "_response": results["shown"]}
         ended = results["terminated"] | results["truncated"]
@@ -94,7 +94,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
             info,
         )
 
-    def _final(self, results, ended):
+    def _final(self, results: dict[str, Any], ended: np.ndarray):
         """What Gymnasium's own vector environments tell of those who left."""
         observations = np.full(self.num_envs, None, object)
         for user in np.flatnonzero(ended):
