@@ -94,12 +94,7 @@ class FullSlateQAgent(QAgent):
 
         return Explained(act, explain)
 
-    def _loss(
-        self,
-        experience: trajectory.Trajectory,
-        weights: tf.Tensor | None = None,
-        training: bool = False,
-    ):
+    def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
         _, steps, following, valid = self._transitions(experience, weights)
         next_values, _ = self._target_network(nests.merge_outer(following.observation))
         next_values = tf.reshape(tf.reduce_max(next_values, axis=-1), tf.shape(steps.reward))

@@ -12,7 +12,7 @@ from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
 from recsim_tf.agents.shared.slate_table import RowNumbers, all_slates
 from recsim_tf.core import nests
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.types import Observation
 
 
 @gin.configurable
@@ -48,13 +48,7 @@ class FullSlateQNetwork(network.Network):
         ]
         self._layers_above = perceptron(hidden_units[1:], 1, "slate")
 
-    def call(
-        self,
-        observation: Observation,
-        step_type: Nest = (),
-        network_state: Nest = (),
-        training: bool = False,
-    ):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         documents = self._encoder.documents(observation.documents)
         hidden = self._user_layer(self._encoder.user(observation))[:, tf.newaxis, :]
         for position, layer in enumerate(self._position_layers):
@@ -123,13 +117,7 @@ class TopicSetQNetwork(network.Network):
         self._set_number = RowNumbers(sets, num_topics)
         self._set_layers = perceptron(hidden_units, len(sets), "set")
 
-    def call(
-        self,
-        observation: Observation,
-        step_type: Nest = (),
-        network_state: Nest = (),
-        training: bool = False,
-    ):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         topics = tf.gather(_topics(observation), self._slates, axis=1)
         return self._values(observation, topics), network_state
 

@@ -226,12 +226,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             lambda: self._loss(experience, weights, training=True), self._weights
         )
 
-    def _loss(
-        self,
-        experience: trajectory.Trajectory,
-        weights: tf.Tensor | None = None,
-        training: bool = False,
-    ):
+    def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
         experience = self._as_trajectory(experience)
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         actor_state, value_state = self._networks.states(first_state(experience))
@@ -328,7 +323,7 @@ def create_reinforce(
     Args:
       actor_network: builds the policy's network from the observation spec and the slate size.
       value_network: builds the value network from the observation spec; None for the mean over
-        users in its place.
+        users.
       query_network: where there are queries, builds the policy's network from the observation spec,
         the network of `actor_network` and the query spec.
       environment, train_step_counter, optimizer, name: as of `create_slate_q`.

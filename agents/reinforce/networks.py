@@ -22,8 +22,8 @@ from recsim_tf.core import turns, validation
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
 from recsim_tf.core.types import Nest, Observation, Turn
 
-# The logit of a number outside of the range of its place: its probability is 0 in every dtype, and
-# its gradient finite.
+# The logit of a number outside of the range of its part of the query. Its probability is 0 in every
+# dtype, and its gradient finite.
 _IMPOSSIBLE = -1e9
 
 
@@ -165,13 +165,7 @@ class TurnPolicyNetwork(SlateNetwork):
         super().create_variables(input_tensor_spec, **kwargs)
         return Turn(slate, self._query_spec)
 
-    def call(
-        self,
-        observation: Observation,
-        step_type: Nest = (),
-        network_state: Nest = (),
-        training: bool = False,
-    ):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         slates, network_state = self._slate_network(
             observation, step_type, network_state, training=training
         )

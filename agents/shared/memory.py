@@ -1,4 +1,4 @@
-"""What a network remembers of a session: what was shown, and how the user responded."""
+"""The memory of networks: what was shown in a session, and how the user responded."""
 
 import dataclasses
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
 
 # More steps than this take long to compile.
-_LONGEST = 5
+_MAX_STEPS = 5
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -47,8 +47,8 @@ class MemoryState(NamedTuple):
 class SessionMemory(tf.keras.layers.Layer):
     """A gated recurrent unit on the user's observation and the response to the last slate.
 
-    What a response tells of each position goes through a dense layer, and is summed over the
-    positions that were clicked and over the others, so their order does not count. Memory begins
+    The response to each position goes through a dense layer, and is summed over the positions that
+    were clicked and over the others, so their order does not count. Memory begins
     anew where the step type is FIRST: there was no slate, and no response is seen.
 
     Args:
@@ -60,11 +60,11 @@ class SessionMemory(tf.keras.layers.Layer):
         super().__init__(name="memory", dtype="float32")
         response = observation_spec.response
         self._user_spec = observation_spec.user
-        self._of_position = _tells_of_positions(response)
+        self._of_position = _has_positions(response)
         positions, self._rest_spec = self._split(response)
         self._position_layer = Rows(element_spec(positions), options.item_units)
-        self._stretch = _Stretch(tf.keras.layers.GRUCell(options.units, dtype="float32"))
-        self._stretches = dynamic_unroll_layer.DynamicUnroll(self._stretch, dtype="float32")
+        self._cell = _SeveralSteps(tf.keras.layers.GRUCell(options.units, dtype="float32"))
+        self._unroll = dynamic_unroll_layer.DynamicUnroll(self._cell, dtype="float32")
         self.state_spec = MemoryState(
             tf.TensorSpec([options.units], tf.float32, "hidden"),
             tf.TensorSpec([], tf.float32, "started"),
@@ -91,8 +91,9 @@ class SessionMemory(tf.keras.layers.Layer):
             goes_on = tf.where(resets, 0.0, goes_on)
         inputs = self._inputs(frames, tf.reshape(goes_on, [-1, 1]))
         length = outer[1] if len(outer) == 2 else 1
-        shape = [outer[0], length // _stretch_of(length), _stretch_of(length)]
-        vectors, hidden = self._stretches(
+        steps = _steps_together(length)
+        shape = [outer[0], length // steps, steps]
+        vectors, hidden = self._unroll(
             (tf.reshape(inputs, [*shape, inputs.shape[-1]]), tf.reshape(resets, shape)),
             state.hidden,
         )
@@ -115,15 +116,15 @@ class SessionMemory(tf.keras.layers.Layer):
         return tf.concat(parts, axis=-1)
 
     def _split(self, response: Nest) -> tuple[list, list]:
-        """The leaves that tell of each position, and the others."""
+        """The leaves of a response with an axis of positions, and the others."""
         parts: tuple[list, list] = ([], [])
         for leaf, of_position in zip(tf.nest.flatten(response), self._of_position, strict=True):
             parts[not of_position].append(leaf)
         return parts
 
 
-class _Stretch(tf.keras.layers.Layer):
-    """A cell whose step is a few steps of another cell of Keras, for `DynamicUnroll`.
+class _SeveralSteps(tf.keras.layers.Layer):
+    """A cell that takes a few steps of another cell of Keras at once, for `DynamicUnroll`.
 
     Under XLA the gradient of a loop that reads an array of T steps copies such an array in each
     step. So it is worth while to take few steps of the loop.
@@ -133,17 +134,12 @@ class _Stretch(tf.keras.layers.Layer):
     """
 
     def __init__(self, cell: tf.keras.layers.Layer):
-        super().__init__(name="stretch", dtype="float32")
+        super().__init__(name="several_steps", dtype="float32")
         self._cell = cell
         self.state_size = cell.state_size
         self.output_size = tf.TensorShape([None, cell.output_size])
 
-    def get_initial_state(
-        self,
-        inputs: Nest = None,
-        batch_size: int | tf.Tensor | None = None,
-        dtype: tf.DType | None = None,
-    ):
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         return self._cell.get_initial_state(inputs, batch_size, dtype)
 
     def call(self, inputs: Nest, state: Nest, training: bool = False):
@@ -155,11 +151,11 @@ class _Stretch(tf.keras.layers.Layer):
         return tf.stack(outputs, axis=1), state
 
 
-def _stretch_of(length: int | tf.Tensor) -> int:
-    """The steps of a stretch: the largest divisor of a number of steps up to `_LONGEST`."""
+def _steps_together(length: int | tf.Tensor) -> int:
+    """Steps of the cell at once: the largest divisor of a number of steps up to `_MAX_STEPS`."""
     if tf.is_tensor(length):
         return 1
-    return max(one for one in range(1, _LONGEST + 1) if length % one == 0)
+    return max(one for one in range(1, _MAX_STEPS + 1) if length % one == 0)
 
 
 class Rows(tf.keras.layers.Layer):
@@ -202,7 +198,7 @@ def _is_integer(spec: tf.TensorSpec) -> bool:
     return not spec.shape.rank and num_categories(spec) > 0
 
 
-def _tells_of_positions(response_spec: Nest) -> list[bool]:
+def _has_positions(response_spec: Nest) -> list[bool]:
     """Whether each leaf of a response has the axis of positions, that of `clicked`."""
     clicked = getattr(response_spec, "clicked", None)
     return [

@@ -69,13 +69,7 @@ class SlateNetwork(network.Network):
         if not self.built:
             self(fields.zeros(self._observation_spec))
 
-    def call(
-        self,
-        observation: Observation,
-        step_type: Nest = (),
-        network_state: Nest = (),
-        training: bool = False,
-    ):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         outer = self._outer(observation)
         frames = observation if len(outer) == 1 else nests.merge_outer(observation)
         users = [self._users(frames)] if self._sees_users else []

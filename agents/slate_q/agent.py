@@ -183,12 +183,7 @@ class SlateQAgent(QAgent):
 
         return Explained(act, explain, networks.initial_state)
 
-    def _loss(
-        self,
-        experience: trajectory.Trajectory,
-        weights: tf.Tensor | None = None,
-        training: bool = False,
-    ):
+    def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
         transitions = self._transitions(experience, weights)
         clicked = losses.first_clicks(transitions.following)
         totals = losses.Totals.of(transitions, clicked)

@@ -268,12 +268,7 @@ class TabularQAgent(tf_agent.TFAgent):
         self.train_step_counter.assign_add(1)
         return self._loss_info(errors, values, valid)
 
-    def _loss(
-        self,
-        experience: trajectory.Trajectory,
-        weights: tf.Tensor | None = None,
-        training: bool = False,
-    ):
+    def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
         _, errors, values, valid = self._transitions(experience, weights)
         return self._loss_info(errors, values, valid)
 

@@ -6,7 +6,6 @@ import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import gin
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.environments import tf_environment
@@ -40,15 +39,14 @@ class EnvironmentState(NamedTuple):
     seed: tf.Tensor  # int32 [2]
 
 
-class _Memory(tf.Module):
-    """The variables of an environment."""
+class _Variables(tf.Module):
+    """The state of an environment as variables."""
 
     def __init__(self, state: EnvironmentState):
         super().__init__(name="SlateEnvironment")
         self.state = tf.nest.map_structure(replicas.variable, state)
 
 
-@gin.configurable
 class SlateEnvironment(tf_environment.TFEnvironment):
     """A TF-Agents environment over B simulated users at once.
 
@@ -84,7 +82,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
             # The variables that a checkpoint must hold.
-            self.memory = _Memory(_first(state, seed, batch_size))
+            self.variables = _Variables(_first(state, seed, batch_size))
         time_step_spec = ts.time_step_spec(simulator.observation_spec())
         super().__init__(time_step_spec, action_spec(simulator), batch_size)
         replicas.on_each(self._begin_replica)
@@ -128,14 +126,14 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         )
 
     def _begin_replica(self) -> None:
-        replicas.fold_in_replica(self.memory.state.seed)
+        replicas.fold_in_replica(self.variables.state.seed)
         self._reset()
 
     def _current_time_step(self):
-        return self.time_step(_read(self.memory.state))
+        return self.time_step(_read(self.variables.state))
 
     def _reset(self):
-        state = _read(self.memory.state)
+        state = _read(self.variables.state)
         seed, reset_seed = random.split_seed(state.seed, 2)
         everybody = tf.ones([self.batch_size], tf.bool)
         return self._remember(
@@ -147,11 +145,11 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         )
 
     def _step(self, action: Nest):
-        return self._remember(self.advance(_read(self.memory.state), action))
+        return self._remember(self.advance(_read(self.variables.state), action))
 
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
         tf.nest.map_structure(
-            lambda variable, value: variable.assign(value), self.memory.state, state
+            lambda variable, value: variable.assign(value), self.variables.state, state
         )
         return self.time_step(state)
 
@@ -189,7 +187,7 @@ def _read(variables: Nest) -> Nest:
 
 
 class PolicyInfo(NamedTuple):
-    """What a policy with a state tells beside its action, by TF-Agents' names."""
+    """The info of a policy with a state, by TF-Agents' names."""
 
     log_probability: Nest = ()  # [B], where the policy emits it
     policy_state: Nest = ()  # nest of [B, ...]: before the action

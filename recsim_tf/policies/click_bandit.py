@@ -139,8 +139,8 @@ def concatenate_slates(
     # Where each candidate comes first, or the largest integer where it does not come at all; empty
     # positions belong to no segment.
     segments = tf.where(items >= 0, items + num_candidates * tf.range(num_users)[:, tf.newaxis], -1)
-    places = tf.broadcast_to(tf.range(num_items), tf.shape(items))
-    first = tf.math.unsorted_segment_min(places, segments, num_users * num_candidates)
+    order = tf.broadcast_to(tf.range(num_items), tf.shape(items))
+    first = tf.math.unsorted_segment_min(order, segments, num_users * num_candidates)
     first = tf.reshape(first, [num_users, num_candidates])
     earliest, slate = tf.math.top_k(-first, slate_size)
     return tf.ensure_shape(

@@ -74,7 +74,7 @@ class ClickScores(PolicyModel):
     def check(self):
         validation.check_count(num_clusters=self.num_clusters)
         if self._algorithm is thompson:
-            # Tensors inside a graph do not tell their values any more.
+            # The values of tensors are not known inside a graph.
             Range(above=0).check("optimism_scaling", self.optimism_scaling)
 
     @functools.cached_property

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gin
 import gymnasium
 import numpy as np
 import tree
@@ -13,7 +12,6 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 
 
-@gin.configurable(module="recsim_tf.adapters.gymnasium")
 class GymnasiumEnvironment(gymnasium.Env):
     """One simulated user as a Gymnasium environment.
 
