@@ -21,7 +21,13 @@ from recsim_tf.agents.reinforce.networks import (
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
 from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
-from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, has_memory, unrolled
+from recsim_tf.agents.shared.unrolled import (
+    NetworkGroup,
+    by_frame,
+    first_state,
+    has_memory,
+    unrolled,
+)
 from recsim_tf.core import random
 from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
@@ -84,7 +90,7 @@ class CollectingPolicy(PlackettLucePolicy):
       networks: the first gives the distributions.
     """
 
-    def __init__(self, networks: Together):
+    def __init__(self, networks: NetworkGroup):
         super().__init__(lambda observation: networks.step(observation, ())[0][0])
         self._networks = networks
 
@@ -179,7 +185,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         specs = time_step_spec, action_spec
         tf.Module.__init__(self, name=name)
         self._actor_network, self._value_network = actor_network, value_network
-        present = Together(actor_network, value_network).present
+        present = NetworkGroup(actor_network, value_network).present
         for one in present:
             one.create_variables()
         self._weights = [weight for one in present for weight in one.trainable_weights]
@@ -188,7 +194,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         self._objective = objective
         self.on_policy = objective.importance is None
         learning.build(self._weights)
-        self._networks = Together(
+        self._networks = NetworkGroup(
             actor_network,
             value_network if value_network is not None and has_memory(value_network) else None,
         )

@@ -14,7 +14,7 @@ from tf_agents.trajectories import trajectory
 from recsim_tf.agents.shared import checks, returns
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.learning import FollowingNetwork, Learning
-from recsim_tf.agents.shared.unrolled import Together
+from recsim_tf.agents.shared.unrolled import NetworkGroup
 from recsim_tf.core import validation
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.ranges import Range
@@ -104,11 +104,11 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
             served = copies[1].network
         self._copies = copies
         self._target_network, self._served_network = copies[0].network, served
-        self._networks = Together(network, *others)
-        for one in Together(network, *(copy.network for copy in copies), *others).present:
+        self._networks = NetworkGroup(network, *others)
+        for one in NetworkGroup(network, *(copy.network for copy in copies), *others).present:
             one.create_variables()
         learning.build(self._trainable_weights())
-        read = Together(network, *(copy.network for copy in copies[1:]), *others).present
+        read = NetworkGroup(network, *(copy.network for copy in copies[1:]), *others).present
         policies = exploration.policies(
             time_step_spec,
             action_spec,

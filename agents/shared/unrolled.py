@@ -53,9 +53,9 @@ def first_state(experience: tf_trajectory.Trajectory) -> Nest:
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], state)
 
 
-class Together:
-    """Networks that go through sessions together. Their state is the tuple of their states; it is
-    () where none of them has a memory.
+class NetworkGroup:
+    """Networks that see the same sessions. Their state is the tuple of their states; it is () where
+    none of them has a memory.
 
     Args:
       *networks: each gives (result, state), or is None.

@@ -17,7 +17,7 @@ from recsim_tf.agents.shared.averages import part, weighted_mean
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.q_agent import QAgent, Transitions
-from recsim_tf.agents.shared.unrolled import Together, first_state, unrolled_flat
+from recsim_tf.agents.shared.unrolled import NetworkGroup, first_state, unrolled_flat
 from recsim_tf.agents.slate_q import losses
 from recsim_tf.agents.slate_q.network import ClickNetwork, SessionQNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.targets import (
@@ -141,7 +141,7 @@ class SlateQAgent(QAgent):
 
     def action_values(self, observation: Observation) -> losses.SlateValues:
         """Choice weights and values of the served policy without a memory, in units of reward."""
-        networks = Together(self._served_network, self._choice_network)
+        networks = NetworkGroup(self._served_network, self._choice_network)
         return self._in_units_of_reward(self._step(networks, observation, ())[0])
 
     def _in_units_of_reward(self, values: losses.SlateValues) -> losses.SlateValues:
@@ -160,14 +160,14 @@ class SlateQAgent(QAgent):
         return losses.SlateValues(*weights, q_items, q_no_click)
 
     def _step(
-        self, networks: Together, observation: Observation, state: Nest
+        self, networks: NetworkGroup, observation: Observation, state: Nest
     ) -> tuple[losses.SlateValues, Nest]:
         """The values for an observation [B, ...], and the next state of the networks."""
         results, state = networks.step(observation, state)
         return self._values(observation, *results), state
 
     def _greedy(self, network: Network):
-        networks = Together(network, self._choice_network)
+        networks = NetworkGroup(network, self._choice_network)
 
         def decide(observation: Observation, policy_state: Nest):
             values, policy_state = self._step(networks, observation, policy_state)

@@ -15,8 +15,7 @@ from recsim_tf.agents import layers
 from recsim_tf.agents.bandits import DocumentArms, create_bandit
 from recsim_tf.agents.bandits.conversational import ConUCB, LinUCB, random_arms
 from recsim_tf.agents.full_slate_q import TopicSetQNetwork, create_full_slate_q
-from recsim_tf.agents.reinforce import ReinforceSlateAgent
-from recsim_tf.agents.reinforce.corrections import importance_weights
+from recsim_tf.agents.reinforce import ImportanceWeights, ReinforceSlateAgent
 from recsim_tf.agents.shared.exploration import linearly_decaying_epsilon
 from recsim_tf.agents.shared.slate_table import SlateTable
 from recsim_tf.agents.slate_q import (
@@ -157,7 +156,7 @@ REFUSED = {
     "documents must be observed as one-hot vectors of topics": lambda: TopicSetQNetwork(
         environment("InterestExploration-v1").observation_spec(), 2
     ),
-    "cap must be above 0 or None, got 0.0": lambda: importance_weights(0.0, 0.0, 0.0),
+    "cap must be above 0 or None, got 0.0": lambda: ImportanceWeights(0.0),
     "average_tau must be None for ReinforceSlateAgent, got 0.1": lambda: ReinforceSlateAgent(
         TIME_STEP_SPEC, ACTION_SPEC, None, None, learning(average_tau=0.1)
     ),
