@@ -125,8 +125,7 @@ class TabularQAgent(tf_agent.TFAgent):
       num_sessions: a variable, the number of sessions that the collect policy has begun, int64.
 
     Raises:
-      ValueError: for actions with queries, more than 20,000 slates, or more than `max_cells` cells
-        with hashed=False.
+      ValueError: for actions with queries, more than 20,000 slates, or too many cells.
     """
 
     def __init__(

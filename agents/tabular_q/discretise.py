@@ -53,13 +53,11 @@ class ObservationDigits:
         return found
 
     def weighted_sum(
-        self, observation: Nest, num_outer_axes: int, weights: np.ndarray, dtype: tf.DType
+        self, observation: Nest, num_outer_axes: int, weights: np.ndarray
     ) -> tf.Tensor:
-        """The sum of digits times weights, one for each, as int32 or int64 [outer axes]; it wraps
-        at the ends of the dtype's range.
-        """
+        """The sum of digits times weights, one for each, as int32 [outer axes]."""
         digits = tf.concat(self(observation, num_outer_axes), axis=-1)
-        return tf.reduce_sum(tf.cast(digits, dtype) * tf.constant(weights, dtype), axis=-1)
+        return tf.reduce_sum(digits * tf.constant(weights, tf.int32), axis=-1)
 
 
 def _leaf_digits(spec: tf.TensorSpec, bounds: tuple[float, float] | None, number_bins: int):

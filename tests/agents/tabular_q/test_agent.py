@@ -227,16 +227,8 @@ def learning_loop(name, **cells):
     )
 
 
-CASES = {
-    "hashed": ("InterestEvolution-v1", {"hashed": True, "max_cells": 1000}),
-    "response": ("InterestExploration-v1", {"ignore_response": False, "number_bins": 3}),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing(case):
-    name, cells = CASES[case]
-    loop = learning_loop(name, **cells)
+def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing():
+    loop = learning_loop("InterestExploration-v1", ignore_response=False, number_bins=3)
     loop.collect(3)
     loop.run(5)
     info = loop.run(6)
