@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import gin
 import tensorflow as tf
+import tree
 from tf_agents.keras_layers import dynamic_unroll_layer
 from tf_agents.trajectories import time_step as ts
 
@@ -200,8 +201,6 @@ def _is_integer(spec: tf.TensorSpec) -> bool:
 
 def _has_positions(response_spec: Nest) -> list[bool]:
     """Whether each leaf of a response has the axis of positions, that of `clicked`."""
-    clicked = getattr(response_spec, "clicked", None)
-    return [
-        clicked is not None and spec.shape[:1] == clicked.shape
-        for spec in tf.nest.flatten(response_spec)
-    ]
+    leaves = tree.flatten_with_path(response_spec)
+    positions = [spec.shape for path, spec in leaves if path == ("clicked",)]
+    return [spec.shape[:1] in positions for _, spec in leaves]
