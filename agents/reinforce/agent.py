@@ -185,15 +185,14 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         specs = time_step_spec, action_spec
         tf.Module.__init__(self, name=name)
         self._actor_network, self._value_network = actor_network, value_network
-        present = NetworkGroup(actor_network, value_network).present
-        for one in present:
+        self._learners = NetworkGroup(actor_network, value_network).present
+        for one in self._learners:
             one.create_variables()
-        self._weights = [weight for one in present for weight in one.trainable_weights]
         self._learning = learning
         self._optimizer = learning.optimizer  # For checkpoints to find.
         self._objective = objective
         self.on_policy = objective.importance is None
-        learning.build(self._weights)
+        learning.build(self._trainable_weights())
         self._networks = NetworkGroup(
             actor_network,
             value_network if value_network is not None and has_memory(value_network) else None,
@@ -227,9 +226,12 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
     def _initialize(self):
         return tf.no_op()
 
+    def _trainable_weights(self) -> list[tf.Variable]:
+        return [weight for one in self._learners for weight in one.trainable_weights]
+
     def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         return self._learning.descend(
-            lambda: self._loss(experience, weights, training=True), self._weights
+            lambda: self._loss(experience, weights, training=True), self._trainable_weights()
         )
 
     def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
