@@ -107,6 +107,6 @@ class FollowingNetwork(tf.Module):
         self._source = source
         self.follow = common.Periodically(lambda: self.copy(tau), period, "update")
 
-    def copy(self, tau: float = 1.0) -> None:
+    def copy(self, tau: float = 1.0) -> tf.Operation:
         """Moves the weights that part of the way, or all of it."""
-        common.soft_variables_update(self._source.variables, self.network.variables, tau)
+        return common.soft_variables_update(self._source.variables, self.network.variables, tau)

@@ -303,7 +303,7 @@ def test_slate_q_shows_what_its_values_say_of_the_whole_session(slate_q_collecte
 
 def test_slate_q_learns_all_that_it_remembers_by():
     env = environment()
-    agent = slate_q(env, num_steps=4, slates="top_k")
+    agent = slate_q(env, num_steps=4)
     all_memories_change(agent, collect(env, agent.collect_policy, 5))
 
 

@@ -87,7 +87,7 @@ def test_batches_of_all_transitions_lead_to_the_optimal_values(gamma):
 def test_sessions_of_random_slates_lead_to_the_optimal_values():
     environment = environment_of(1024, max_steps=40)
     schedule = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 300, 1e-4)
-    agent = make_agent(environment, gamma=0.5, learning_rate=schedule, exploration_temperature=1.0)
+    agent = make_agent(environment, gamma=0.5, learning_rate=schedule, temperature=1.0)
     loop = LearningLoop(
         environment, agent, batch_size=4096, replay_length=400, train_steps_per_iteration=1, seed=5
     )
