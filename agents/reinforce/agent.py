@@ -109,6 +109,8 @@ class TFDrawnSlatePolicy(TFSlatePolicy):
     actions' log-probabilities [B].
     """
 
+    policy: PlackettLucePolicy
+
     def _distribution(self, time_step: ts.TimeStep, policy_state: Nest):
         distribution, policy_state, info = self._decided(time_step, policy_state)
         return policy_step.PolicyStep(parts_of(distribution), policy_state, info)

@@ -186,7 +186,7 @@ class Rows(tf.keras.layers.Layer):
         leaves = list(zip(tf.nest.flatten(observation), self._specs, strict=True))
         integers = [pair for pair in leaves if _is_integer(pair[1])]
         numbers = [pair for pair in leaves if not _is_integer(pair[1])]
-        total = self._dense(encode(*map(list, zip(*numbers, strict=True)), 2))
+        total = self._dense(encode([leaf for leaf, _ in numbers], [spec for _, spec in numbers], 2))
         for (leaf, spec), table in zip(integers, self._tables, strict=True):
             if not table.built:
                 table(leaf)

@@ -120,13 +120,12 @@ class SlateQAgent(QAgent):
         self._session_return = SessionReturn(targets.session_return_tau)
         self._target_slates = slate_optimizer(slates.target_slates)
         self._serving_slates = slate_optimizer(slates.serving_slates)
-        self.choice_scores = slates.choice_scores
-        if self.choice_scores is None:
+        scores = slates.choice_scores
+        if scores is None:
             suits = AffinityScores.suits(fields.zeros(spec))
-            self.choice_scores = AffinityScores() if suits else LearnedScores(ClickNetwork(spec))
-        self._choice_network = (
-            self.choice_scores.network if isinstance(self.choice_scores, LearnedScores) else None
-        )
+            scores = AffinityScores() if suits else LearnedScores(ClickNetwork(spec))
+        self.choice_scores = scores
+        self._choice_network = scores.network if isinstance(scores, LearnedScores) else None
         super().__init__(
             time_step_spec,
             action_spec,
@@ -154,10 +153,10 @@ class SlateQAgent(QAgent):
         """From results for an observation [B, ...]; without a learned choice no click_logits."""
         q_items, q_no_click, *_ = q_values
         if click_logits is None:
-            weights = self.choice_scores(observation)
+            weights, no_click_weight = self.choice_scores(observation)
         else:
-            weights = LearnedScores.weights(*click_logits)
-        return losses.SlateValues(*weights, q_items, q_no_click)
+            weights, no_click_weight = LearnedScores.weights(*click_logits)
+        return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
 
     def _step(
         self, networks: NetworkGroup, observation: Observation, state: Nest
@@ -195,7 +194,8 @@ class SlateQAgent(QAgent):
         click_logits, choice_loss = None, tf.zeros([])
         if self._choice_network is not None:
             click_logits = unrolled_flat(self._choice_network, shown, choice_state, training)
-            choice_loss = losses.choice_loss(*click_logits, choices, totals)
+            logits, no_click_logit = click_logits
+            choice_loss = losses.choice_loss(logits, no_click_logit, choices, totals)
         if self._values_sessions:
             values = unrolled_flat(self.network, shown, q_state, training)
             learned = self._session_losses(shown, values, click_logits, choices, totals)
@@ -203,8 +203,10 @@ class SlateQAgent(QAgent):
             # Values of the documents that were not clicked teach nothing, so only one of each slate
             # goes through the network.
             chosen = losses.with_documents(transitions.steps, choices.clicked_document)
-            values = unrolled_flat(self.network, chosen, q_state, training)
-            learned = losses.value_losses(*values, choices, totals, self.network.learns_no_click)
+            q_items, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
+            learned = losses.value_losses(
+                q_items, q_no_click, choices, totals, self.network.learns_no_click
+            )
         parts = self._parts(learned, choice_loss, choices, totals)
         return tf_agent.LossInfo(learned.td_loss + learned.worth_loss + choice_loss, parts)
 

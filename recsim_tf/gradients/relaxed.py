@@ -13,7 +13,7 @@ from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Sampled, Stages, advance, begin, log_prob_per_user
+from recsim_tf.core.stages import Models, Sampled, Stages, advance, begin, log_prob_per_user
 from recsim_tf.core.types import InitialDraws, Nest, Seed, Slate, StepDraws, Turn
 from recsim_tf.gradients import mixtures
 from recsim_tf.gradients.relaxed_slate import relaxed_slate
@@ -216,7 +216,7 @@ class _Relaxed(_Pathwise):
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
         return mixtures.refuse_labels(result) if stage in ("user", "corpus") else result
 
-    def show(self, models: Simulator, state: Nest, turn: Turn):
+    def show(self, models: Models, state: Nest, turn: Turn):
         documents = models.documents.describe(state.candidates, state.corpus)
         hidden, _ = self.hidden(models, state, documents)
         met = models.corpora.of_users((documents, hidden), turn.slate.shape[0])

@@ -1,10 +1,12 @@
 """The return of simulated sessions with the gradient of its expectation, by the score function."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded, Stages, begin
+from recsim_tf.core.stages import Recorded, begin
 from recsim_tf.core.types import Nest, Trajectory, Transition
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
@@ -70,11 +72,11 @@ def score_function_return(
     begun = Recorded(trajectory.initial._asdict(), score=True)
     begin(simulator, num_users, begun)
 
-    def total(stages: Stages, rows: tf.Tensor):
-        terms = [tf.cast(each, rewards.dtype) for each in stages]
-        return tf.add_n(terms) if terms else tf.zeros([rows], rewards.dtype)
+    def total(log_probs: Iterable[tf.Tensor], num_rows: int | tf.Tensor):
+        terms = [tf.cast(each, rewards.dtype) for each in log_probs]
+        return tf.add_n(terms) if terms else tf.zeros([num_rows], rewards.dtype)
 
-    def score(log_probs: tf.Tensor, active: tf.Tensor, advantage: tf.Tensor):
+    def score(log_probs: dict[str, tf.Tensor], active: tf.Tensor, advantage: tf.Tensor):
         """[B]: log-probabilities by stage, times the advantage [W]. What is drawn for users who
         have left, or for worlds that all have left, changes nothing.
         """
@@ -93,9 +95,7 @@ def score_function_return(
         begun.log_probs, tf.ones([num_users], tf.bool), rewards_to_go[0] - mean_of_others[0]
     )
 
-    def add(
-        carry: Nest, step: tf.Tensor, state: Nest, transition: Transition, log_probs: tf.Tensor
-    ):
+    def add(carry: Nest, step: tf.Tensor, state: Nest, transition: Transition, log_probs: dict):
         total, policy_state = carry
         actions, policy_state = policy.decide(simulator.observe(state), policy_state)
         log_probs = {**log_probs, "policy": actions.log_prob(transition.action)}

@@ -3,7 +3,7 @@ turns.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -38,7 +38,7 @@ class PlackettLucePolicy:
         return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size))
 
     @classmethod
-    def of_network(cls, network: Callable) -> "PlackettLucePolicy":
+    def of_network(cls, network: Any) -> "PlackettLucePolicy":
         """The policy of a network that gives (distribution [B], state), as `SlatePolicyNetwork` or
         `TurnPolicyNetwork`: the one that REINFORCE trains. With a `state_spec` the network's state
         is that of the policy.
@@ -90,7 +90,7 @@ class RememberingPolicy(PlackettLucePolicy):
       network: gives (distribution [B], state), and has a `state_spec`.
     """
 
-    def __init__(self, network: Callable):
+    def __init__(self, network: Any):
         super().__init__(self._without_a_state)
         self._network = network
 
